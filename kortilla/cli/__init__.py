@@ -24,7 +24,7 @@ __all__ = ["main"]
 logger = logging.getLogger(__name__)
 
 #: Each command's module, imported when the command is asked for.
-_COMMANDS = {"token": "token", "trust": "trust"}
+_COMMANDS = {"openid": "openid", "token": "token", "trust": "trust"}
 
 
 class _Commands(click.Group):
@@ -45,7 +45,7 @@ class _Commands(click.Group):
 )
 @click.version_option(importlib.metadata.version("kortilla"), message="%(version)s")
 def _kortilla_server() -> None:
-    """Card login for e-services: trusted CAs, and tokens for tests."""
+    """Card login for e-services: trusted CAs, OpenID Connect, tokens for tests."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from kortilla import errors
 from kortilla.web import texts
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["kortilla.web.texts", "tools.demo.site.texts"]
+PACKAGES = ["kortilla.openid.texts", "kortilla.web.texts", "tools.demo.site.texts"]
 STATIC = ROOT / "kortilla" / "client" / "texts"
 
 

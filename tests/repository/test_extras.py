@@ -102,6 +102,7 @@ COMMANDS = {
     ("kortilla", "sign", "pyvenv.cfg"): "host,signing",
     ("kortilla", "uninstall"): "host",
     ("kortilla", "verify", "pyvenv.cfg"): "host,signing",
+    ("kortilla-server", "openid", "check"): "openid",
     ("kortilla-server", "token", *TOKEN): "testing",
     ("kortilla-server", "trust", "show"): "",
 }

@@ -77,12 +77,19 @@ def server(texts: dict[str, str], language: str) -> Catalogue:
 
 
 @pytest.fixture
+def provider(texts: dict[str, str], language: str) -> Catalogue:
+    """The texts of the OpenID Provider's pages."""
+    return dict(json.loads(texts[f"kortilla/openid/texts/{language}.json"]))
+
+
+@pytest.fixture
 def catalogues(
     window: Catalogue,
     desktop: Catalogue,
     extension: Catalogue,
     client: Catalogue,
     server: Catalogue,
+    provider: Catalogue,
 ) -> list[str]:
     """The texts that need no command and no word for logging in.
 
@@ -91,7 +98,7 @@ def catalogues(
     window = {key: window[key] for key in window if not key.startswith("terminal.")}
     return [
         text
-        for each in (window, desktop, extension, client, server)
+        for each in (window, desktop, extension, client, server, provider)
         for text in each.values()
     ]
 

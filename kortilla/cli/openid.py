@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla-server openid``: card login as an OpenID Provider."""
+
+import asyncio
+import json
+import logging
+import secrets
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from kortilla.cli.output import CommandError, print_result, say
+
+if TYPE_CHECKING:
+    from kortilla.openid.settings import Settings
+
+__all__ = ["openid"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+
+_config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("openid.toml"),
+    envvar="KORTILLA_OPENID",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration.",
+)
+
+
+def _with_extra(command: Callable[P, R]) -> Callable[P, R]:
+    """Report a missing extra, and a configuration that can't be used."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            import authlib  # noqa: F401 - asks whether it is there
+
+            from kortilla.openid.settings import ConfigurationError
+        except ImportError as error:
+            raise CommandError(
+                "TOOL_MISSING",
+                f"{error.name} is missing: pip install 'kortilla[openid]'.",
+            ) from error
+        try:
+            return command(*args, **kwargs)
+        except ConfigurationError as error:
+            raise CommandError("CONFIGURATION", str(error)) from error
+
+    return run
+
+
+@click.group()
+def openid() -> None:
+    """Card login for services in any language, by OpenID Connect."""
+
+
+@openid.command()
+@_config_option
+@click.option("--issuer", required=True, help="The address, https://login.example.")
+@click.option("--test", is_flag=True, help="Trust test cards, for trials.")
+@_with_extra
+def init(*, file: Path, issuer: str, test: bool) -> None:
+    """Write a new configuration and new keys beside it."""
+    from kortilla.openid.keys import KeyFile, Keys
+    from kortilla.openid.settings import Settings
+
+    content = f"issuer = {_toml(issuer)}\n"
+    content += f'\n[trust]\nfolder = "ca"\ntest = {str(test).lower()}\n'
+    keys = KeyFile(file.parent / "keys.json")
+    for each in (file, keys.path):
+        if each.exists():
+            raise CommandError("FILE_EXISTS", f"{each} is there already.")
+    Settings.parse(content, file)
+    _write(file, content)
+    keys.write(Keys.create())
+    say(f"Wrote {file} and {keys.path}. Keep the second one secret.")
+    print_result({"config": str(file), "keys": str(keys.path)})
+
+
+@openid.command()
+@_config_option
+@click.option("--simulator", is_flag=True, help="Offer test persons, without cards.")
+@click.option("--host", help="Listen there, in place of the configuration's.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Likewise; 0 is any.")
+@_with_extra
+def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
+    """Serve logins until the process is asked to end."""
+    from kortilla.openid.serving import serve as run
+    from kortilla.openid.settings import Settings
+    from kortilla.openid.setup import create_provider
+
+    settings = Settings.load(file)
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+
+    def started(url: str) -> None:
+        say(f"Listening on {url} for {settings.issuer}.")
+        print_result({"url": url, "issuer": settings.issuer})
+
+    asyncio.run(
+        run(
+            create_provider(settings, simulator=simulator),
+            host=settings.server.host if host is None else host,
+            port=settings.server.port if port is None else port,
+            started=started,
+        )
+    )
+
+
+@openid.command()
+@_config_option
+@click.option(
+    "--public",
+    is_flag=True,
+    help="Also ask the issuer's address for its discovery document.",
+)
+@_with_extra
+def check(*, file: Path, public: bool) -> None:
+    """Check the configuration, its files, Redis and, if asked, the address."""
+    from kortilla.openid.settings import Settings
+
+    settings = Settings.load(file)
+    result = asyncio.run(_check(settings, public=public))
+    say(f"{file} is in order: {len(settings.clients)} clients.")
+    print_result(result)
+
+
+@openid.command()
+@_config_option
+@_with_extra
+def rotate(*, file: Path) -> None:
+    """Sign with the next keys from now on, and publish new next ones."""
+    from kortilla.openid.keys import KeyFile
+    from kortilla.openid.settings import Settings
+
+    settings = Settings.load(file)
+    keys = KeyFile(settings.path(settings.keys_file))
+    rotated = keys.check().rotated()
+    keys.write(rotated)
+    current = {name: rotated.current(name).kid for name in ("RS256", "ES256")}
+    say("Running providers take them at their next use. Rotate again after a day.")
+    print_result({"keys": str(keys.path), "current": current})
+
+
+@openid.group()
+def client() -> None:
+    """Register services."""
+
+
+@client.command()
+@_config_option
+@click.option("--id", "name", required=True, help="The client id.")
+@click.option("--name-fi", required=True, help="The service's name in Finnish.")
+@click.option("--name-sv", required=True, help="In Swedish.")
+@click.option("--name-en", required=True, help="In English.")
+@click.option("--redirect-uri", "uris", multiple=True, required=True)
+@click.option("--authentication", type=click.Choice(_METHODS), default=_METHODS[0])
+@click.option(
+    "--jwks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The client's public keys, for private_key_jwt.",
+)
+@_with_extra
+def add(
+    *,
+    file: Path,
+    name: str,
+    name_fi: str,
+    name_sv: str,
+    name_en: str,
+    uris: tuple[str, ...],
+    authentication: str,
+    jwks: Path | None,
+) -> None:
+    """Register a service, and make its secret or take its public keys."""
+    from kortilla.openid.settings import Settings, hash_secret
+    from kortilla.openid.setup import load_client_keys
+
+    secret = None if authentication == "private_key_jwt" else secrets.token_urlsafe(32)
+    lines = [
+        "\n[[clients]]",
+        f"id = {_toml(name)}",
+        f"name = {{ fi = {_toml(name_fi)}, sv = {_toml(name_sv)}, "
+        f"en = {_toml(name_en)} }}",
+        f"redirect_uris = [{', '.join(map(_toml, uris))}]",
+        f"authentication = {_toml(authentication)}",
+    ]
+    if secret is not None:
+        lines.append(f"secrets = [{_toml(hash_secret(secret))}]")
+    if jwks is not None:
+        lines.append(f"jwks_file = {_toml(str(jwks.absolute()))}")
+    content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"
+    settings = Settings.parse(content, file)
+    load_client_keys(settings, len(settings.clients) - 1, settings.clients[-1])
+    _write(file, content)
+    say(f"Registered {name}. Restart the provider.")
+    result = {"client_id": name, "authentication": authentication}
+    if secret is not None:
+        say("The secret is shown this once.")
+        result["client_secret"] = secret
+    print_result(result)
+
+
+async def _check(settings: "Settings", *, public: bool) -> dict[str, Any]:
+    from kortilla.errors import StoreUnavailableError
+    from kortilla.openid.setup import create_provider
+
+    provider = create_provider(settings)
+    try:
+        await provider.store.ping()
+        if public:
+            await _ask(provider.protocol.metadata())
+    except StoreUnavailableError as error:
+        raise CommandError("STORE_UNAVAILABLE", f"redis: {error}") from error
+    finally:
+        await provider.close()
+    return {
+        "issuer": settings.issuer,
+        "clients": [each.id for each in settings.clients],
+        "test": settings.trust.test,
+        "store": "memory" if settings.redis is None else "redis",
+    }
+
+
+async def _ask(metadata: dict[str, Any]) -> None:
+    """Compare the discovery document at the issuer's address with this one."""
+    import aiohttp
+
+    url = f"{metadata['issuer']}/.well-known/openid-configuration"
+    timeout = aiohttp.ClientTimeout(total=10)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            content = await answer.json() if answer.status == 200 else None
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise CommandError("ADDRESS", f"{url}: {type(error).__name__}.") from None
+    if content != metadata:
+        raise CommandError("ADDRESS", f"{url} answers something else.")
+
+
+def _write(file: Path, content: str) -> None:
+    """Replace a file at once; it keeps its mode."""
+    new = file.with_name(f".{file.name}.new")
+    try:
+        new.write_text(content, encoding="utf-8")
+        new.chmod(file.stat().st_mode & 0o777 if file.exists() else 0o600)
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _toml(text: str) -> str:
+    """Return a text as TOML writes it: its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""An OpenID Provider: card login for services in any language (``kortilla[openid]``).
+
+``Settings.load`` reads the configuration, ``create_provider`` makes the provider, and
+``sub_application`` or ``OpenIDApp`` serves it. ``kortilla-server openid`` does all
+three. Authlib decides on the protocol, ``kortilla.openid.protocol`` alone imports it.
+"""
+
+from typing import TYPE_CHECKING
+
+from kortilla.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from kortilla.openid.apps import OpenIDApp, sub_application
+    from kortilla.openid.settings import ConfigurationError, Settings
+    from kortilla.openid.setup import create_provider
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "ConfigurationError": "kortilla.openid.settings",
+            "OpenIDApp": "kortilla.openid.apps",
+            "Settings": "kortilla.openid.settings",
+            "create_provider": "kortilla.openid.setup",
+            "sub_application": "kortilla.openid.apps",
+        },
+    )
+
+__all__ = [
+    "ConfigurationError",
+    "OpenIDApp",
+    "Settings",
+    "create_provider",
+    "sub_application",
+]

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Browsers: the cookie that binds logins to one, and the session where it is wanted."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from kortilla.openid.person import Login
+from kortilla.openid.store import Store
+from kortilla.web.http import Headers
+from kortilla.web.sessions import new_session_id
+
+__all__ = ["BrowserSession", "Browsers"]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class BrowserSession:
+    """A session of single sign-on: its id, and who logged in."""
+
+    id: str
+    login: Login
+
+
+class Browsers:
+    """The two cookies, which hold random ids alone.
+
+    One is stable and binds each login to the browser that began it, in all its tabs.
+    The other is a session's, new at each login. Without ``session_seconds`` there are
+    no sessions, and each login takes the card. ``clock`` returns seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        origin: str,
+        *,
+        session_seconds: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self.origin = origin
+        self._session_seconds = session_seconds
+        self._clock = clock
+        secure = origin.startswith("https:")
+        # Browsers bind a __Host- cookie to this very host, https and the path /.
+        host = "__Host-" if secure else ""
+        self.browser_cookie = f"{host}kortilla-openid"
+        self.session_cookie = f"{host}kortilla-openid-session"
+        self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
+
+    def browser(self, headers: Headers) -> str | None:
+        """Return the id of the browser that sent a request."""
+        return _cookie(headers, self.browser_cookie)
+
+    def recognise(self, headers: Headers) -> tuple[str, tuple[str, str | None]]:
+        """Return the browser's id and the header for a new one, whose value may be
+        None."""
+        known = self.browser(headers)
+        if known is not None:
+            return known, ("Set-Cookie", None)
+        new = new_session_id()
+        return new, ("Set-Cookie", f"{self.browser_cookie}={new}; {self._attributes}")
+
+    async def session(self, headers: Headers) -> BrowserSession | None:
+        """Return the session of a request, if there is one."""
+        session_id = _cookie(headers, self.session_cookie)
+        if not self._session_seconds or session_id is None:
+            return None
+        data = await self._store.get("session", session_id)
+        if data is None:
+            return None
+        return BrowserSession(session_id, Login(**data))
+
+    async def begin(self, headers: Headers, login: Login) -> tuple[str, str | None]:
+        """Begin a session in place of another. Returns the header for its cookie."""
+        if not self._session_seconds:
+            return "Set-Cookie", None
+        old = _cookie(headers, self.session_cookie)
+        if old is not None:
+            await self._store.delete("session", old)
+        new = new_session_id()
+        await self._store.put(
+            "session", new, asdict(login), seconds=self._session_seconds
+        )
+        return "Set-Cookie", f"{self.session_cookie}={new}; {self._attributes}"
+
+    async def end(self, session: BrowserSession) -> None:
+        """End a session."""
+        await self._store.delete("session", session.id)
+
+    def forget(self, session: BrowserSession | None) -> tuple[str, str | None]:
+        """Return the header that deletes a session's cookie."""
+        if session is None:
+            return "Set-Cookie", None
+        return "Set-Cookie", f'{self.session_cookie}=""; Max-Age=0; {self._attributes}'
+
+
+def _cookie(headers: Headers, wanted: str) -> str | None:
+    """Return a cookie's value; None if it is malformed, or there are two."""
+    values = [
+        value.strip()
+        for header in headers.all("Cookie")
+        for name, _, value in (part.partition("=") for part in header.split(";"))
+        if name.strip() == wanted
+    ]
+    return values[0] if len(values) == 1 and _ID.fullmatch(values[0]) else None

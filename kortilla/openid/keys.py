@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The keys that sign ID tokens, and the salt of pairwise subjects.
+
+They are one file in JSON that only the provider's user may read. For each algorithm it
+has the key that signs now, the next one, which is published already, and the one before
+it. So clients that keep the published keys know each key before it is used.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeyParameters, KeySet, RSAKey, import_key
+
+from kortilla.openid.settings import ConfigurationError
+
+__all__ = ["KeyFile", "Keys", "SigningKey"]
+
+_ALGORITHMS = ("RS256", "ES256")
+_AGES = ("previous", "current", "next")
+Age = Literal["previous", "current", "next"]
+
+SigningKey = RSAKey | ECKey
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The content of the file. ``signing`` is by algorithm and age."""
+
+    salt: bytes
+    signing: dict[tuple[str, str], SigningKey]
+
+    @classmethod
+    def create(cls) -> Self:
+        """Make new keys and a new salt."""
+        return cls(
+            secrets.token_bytes(32),
+            {
+                (algorithm, age): _generate(algorithm)
+                for algorithm in _ALGORITHMS
+                for age in _AGES[1:]
+            },
+        )
+
+    def rotated(self) -> "Keys":
+        """Return the keys after the next ones have become the current ones."""
+        signing: dict[tuple[str, str], SigningKey] = {}
+        for algorithm in _ALGORITHMS:
+            signing[algorithm, "previous"] = self.signing[algorithm, "current"]
+            signing[algorithm, "current"] = self.signing[algorithm, "next"]
+            signing[algorithm, "next"] = _generate(algorithm)
+        return Keys(self.salt, signing)
+
+    def current(self, algorithm: str) -> SigningKey:
+        """Return the key that signs with an algorithm."""
+        return self.signing[algorithm, "current"]
+
+    def public(self) -> dict[str, Any]:
+        """Return the published JWK set: the public keys alone."""
+        keys = [
+            {**key.as_dict(private=False), "alg": algorithm, "use": "sig"}
+            for (algorithm, _), key in self.signing.items()
+        ]
+        return {"keys": keys}
+
+    def verifying(self) -> KeySet:
+        """Return the keys that verify what this provider has signed."""
+        return KeySet.import_key_set({"keys": self.public()["keys"]})
+
+    def pairwise(self, sector: str, satu: str) -> str:
+        """Return a person's subject for a sector (OpenID Connect Core §8.1)."""
+        text = f"{len(sector)}:{sector}:{satu}".encode()
+        digest = hmac.new(self.salt, text, hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def to_json(self) -> str:
+        """Return the file's content."""
+        content = {
+            "salt": base64.b64encode(self.salt).decode(),
+            "keys": [
+                {**key.as_dict(private=True), "alg": algorithm, "age": age}
+                for (algorithm, age), key in self.signing.items()
+            ],
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the file's content. Raises ``ValueError``, which quotes none of it."""
+        try:
+            content = json.loads(text)
+            signing = {
+                (each["alg"], each["age"]): _key(each) for each in content["keys"]
+            }
+            keys = cls(base64.b64decode(content["salt"], validate=True), signing)
+            for algorithm in _ALGORITHMS:
+                for age in _AGES[1:]:
+                    _ = keys.signing[algorithm, age]
+            if len(keys.salt) < 32:
+                raise ValueError("short")
+        except (JoseError, KeyError, TypeError, ValueError):
+            raise ValueError("it is not a file of keys") from None
+        return keys
+
+
+class KeyFile:
+    """The file, which is read again when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._keys: Keys | None = None
+
+    def read(self) -> Keys:
+        """Return the keys. Raises ``ConfigurationError``.
+
+        A file that has become unreadable is reported by ``check``; until it is mended
+        the keys that were read before stay in use.
+        """
+        try:
+            return self.check()
+        except ConfigurationError:
+            if self._keys is None:
+                raise
+            return self._keys
+
+    def check(self) -> Keys:
+        """Read the file if it has changed. Raises ``ConfigurationError``."""
+        try:
+            status = self.path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if self._keys is None or stamp != self._stamp:
+                if status.st_mode & 0o077:
+                    raise ConfigurationError(
+                        f"{self.path}: others may read it: chmod 600."
+                    )
+                keys = Keys.from_json(self.path.read_text(encoding="utf-8"))
+                self._keys, self._stamp = keys, stamp
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.path}: {error.strerror}. `kortilla-server openid init` makes "
+                "the file."
+            ) from None
+        except ValueError as error:
+            raise ConfigurationError(f"{self.path}: {error}.") from None
+        return self._keys
+
+    def write(self, keys: Keys) -> None:
+        """Replace the file at once, readable for its owner alone."""
+        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".keys-")
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(keys.to_json())
+                file.flush()
+                os.fsync(file.fileno())
+            status = self.path.stat() if self.path.exists() else None
+            if status and os.geteuid() == 0:
+                os.chown(temporary, status.st_uid, status.st_gid)
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def _generate(algorithm: str) -> SigningKey:
+    parameters: KeyParameters = {"kid": secrets.token_urlsafe(9)}
+    if algorithm == "RS256":
+        return RSAKey.generate_key(2048, parameters)
+    return ECKey.generate_key("P-256", parameters)
+
+
+def _key(content: dict[str, Any]) -> SigningKey:
+    own = {name: value for name, value in content.items() if name not in {"alg", "age"}}
+    key = import_key(own)
+    wanted = RSAKey if content["alg"] == "RS256" else ECKey
+    if not isinstance(key, wanted) or not key.is_private or not key.kid:
+        raise ValueError("another kind of key")
+    return key

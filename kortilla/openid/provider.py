@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: MIT
+"""The provider's endpoints below the issuer's path, for the adapters of all frameworks.
+
+- ``GET .well-known/openid-configuration`` and ``GET jwks``
+- ``GET`` and ``POST authorize``, ``POST par``, ``POST token``
+- ``GET`` and ``POST userinfo``, ``GET`` and ``POST logout``
+- ``login/…``: the page where people log in (``kortilla.openid.login_page``)
+- ``GET static/…``: its files; ``GET healthz`` and ``GET readyz``
+
+Nothing that a browser or a client sends raises an error here.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from kortilla.errors import RelyingPartyError, StoreUnavailableError
+from kortilla.openid import parameters as checks
+from kortilla.openid.authlib_server import ASSERTION_SECONDS, TOKEN_SECONDS, Client
+from kortilla.openid.browsers import Browsers
+from kortilla.openid.files import static_files
+from kortilla.openid.login_page import LoginPage
+from kortilla.openid.pages import Pages, redirect
+from kortilla.openid.person import subject_of
+from kortilla.openid.protocol import Protocol
+from kortilla.openid.records import CodeRecord, RefusedError, TokenRecord
+from kortilla.openid.settings import ConfigurationError
+from kortilla.openid.store import Store
+from kortilla.web.error_responses import error_response
+from kortilla.web.http import (
+    Request,
+    RequestRefusedError,
+    Response,
+    is_same_origin,
+    json_response,
+    read_body,
+)
+
+__all__ = ["MAX_BODY_BYTES", "PAR_SECONDS", "Provider"]
+
+logger = logging.getLogger(__name__)
+
+#: A token request has an assertion of a few KB at most.
+MAX_BODY_BYTES = 32 * 1024
+
+PAR_SECONDS = 90
+
+_PAR = "urn:ietf:params:oauth:request_uri:"
+_FORM = "application/x-www-form-urlencoded"
+#: Endpoints that clients call; an error of theirs is JSON (RFC 6749 §5.2).
+_MACHINE = {"/par", "/token", "/userinfo", "/jwks", "/readyz"}
+
+Parameters = dict[str, str]
+
+
+class Provider:
+    """An OpenID Provider as requests and responses.
+
+    ``close`` closes the login, the store and what is in ``closing``.
+    """
+
+    def __init__(
+        self,
+        *,
+        protocol: Protocol,
+        store: Store,
+        browsers: Browsers,
+        login_page: LoginPage,
+        pages: Pages,
+        closing: tuple[Callable[[], Awaitable[None]], ...] = (),
+        body_seconds: float = 10,
+    ) -> None:
+        self.protocol = protocol
+        self.store = store
+        self._browsers = browsers
+        self._login_page = login_page
+        self._pages = pages
+        self._closing = closing
+        self._body_seconds = body_seconds
+        self._endpoints: dict[
+            str, tuple[str, Callable[[Request, str], Awaitable[Response]]]
+        ] = {
+            "/.well-known/openid-configuration": ("GET, HEAD", self._discovery),
+            "/jwks": ("GET, HEAD", self._jwks),
+            "/authorize": ("GET, POST", self._authorize),
+            "/par": ("POST", self._par),
+            "/token": ("POST", self._token),
+            "/userinfo": ("GET, POST", self._userinfo),
+            "/logout": ("GET, POST", self._logout),
+            "/healthz": ("GET, HEAD", self._healthz),
+            "/readyz": ("GET, HEAD", self._readyz),
+        }
+
+    @property
+    def prefix(self) -> str:
+        """The path of the issuer, below which the endpoints lie."""
+        return self._pages.prefix
+
+    async def handle(self, request: Request, query: str) -> Response:
+        """Return the response to a request below the issuer's path.
+
+        ``query`` is the raw query, without its question mark.
+        """
+        try:
+            return await self._dispatch(request, query)
+        except RefusedError as error:
+            return self._refuse(request, error)
+        except StoreUnavailableError as error:
+            logger.error("A request was refused: %s", error)
+            if request.path in _MACHINE:
+                return _oauth_error("temporarily_unavailable", "", 503)
+            return error_response(error, request.headers)
+        except (RelyingPartyError, RequestRefusedError) as error:
+            return error_response(error, request.headers)
+
+    async def close(self) -> None:
+        """Close all that the provider uses."""
+        await self.store.close()
+        for close in self._closing:
+            await close()
+
+    async def _dispatch(self, request: Request, query: str) -> Response:
+        if request.path in self._endpoints:
+            methods, endpoint = self._endpoints[request.path]
+            _check_method(request, methods)
+            return await endpoint(request, query)
+        if file := static_files().get(request.path):
+            _check_method(request, "GET, HEAD")
+            return file.response(request.headers)
+        if request.path.startswith("/login/"):
+            return await self._login_page.handle(request, query)
+        raise RequestRefusedError(404, "NOT_FOUND")
+
+    def _refuse(self, request: Request, error: RefusedError) -> Response:
+        page = request.path.startswith("/login/")  # its id stays out of logs
+        logger.info("%s was refused: %s", "/login/…" if page else request.path, error)
+        if request.path not in _MACHINE:
+            return self._pages.mistake(request, error)
+        headers = [each for each in error.headers if each[0] == "WWW-Authenticate"]
+        answer = _oauth_error(error.error, error.description, error.status)
+        return answer.with_headers(*headers)
+
+    # -- Discovery --------------------------------------------------------------------
+
+    async def _discovery(self, request: Request, query: str) -> Response:
+        return _public_json(self.protocol.metadata())
+
+    async def _jwks(self, request: Request, query: str) -> Response:
+        return _public_json(self.protocol.keys.read().public())
+
+    async def _healthz(self, request: Request, query: str) -> Response:
+        return json_response({"status": "ok"})
+
+    async def _readyz(self, request: Request, query: str) -> Response:
+        try:
+            self.protocol.keys.check()
+            await self.store.ping()
+        except (ConfigurationError, StoreUnavailableError) as error:
+            logger.error("The provider is not ready: %s", error)
+            return json_response({"status": "unavailable"}, status=503)
+        return json_response({"status": "ok"})
+
+    # -- Authorization ----------------------------------------------------------------
+
+    async def _authorize(self, request: Request, query: str) -> Response:
+        if request.method == "POST":
+            # Browsers send no cookie of ours with another site's POST, and would lose
+            # the other tabs. They do with the GET that follows.
+            form = checks.parse(await self._form(request, query))
+            if not form.get("request_uri", "").startswith(_PAR):
+                self._client_of(form)
+                form["request_uri"] = await self._push(form)
+            names = ("client_id", "request_uri")
+            short = {name: form[name] for name in names if name in form}
+            return redirect(f"{self.protocol.issuer}/authorize?{urlencode(short)}")
+        parameters = await self._resolve(checks.parse(query))
+        client = self._client_of(parameters)
+        try:
+            checks.check_authorization(parameters)
+            return await self._log_in(request, client, parameters)
+        except RefusedError as error:
+            logger.info("%s was refused: %s", client.settings.id, error)
+            return redirect(self.protocol.error_redirect(parameters, error))
+
+    async def _log_in(
+        self, request: Request, client: Client, parameters: Parameters
+    ) -> Response:
+        session = await self._browsers.session(request.headers)
+        login = session.login if session else None
+        if login and checks.wants_fresh_login(
+            parameters, auth_time=login.auth_time, now=self.protocol.clock()
+        ):
+            login = None
+        if self.protocol.check_authorization(parameters, login) or login is None:
+            return await self._login_page.begin(request, client, parameters)
+        return await self._login_page.finish(parameters, login)
+
+    async def _resolve(self, parameters: Parameters) -> Parameters:
+        """Return the parameters that were pushed, if the request names any."""
+        uri = parameters.get("request_uri", "")
+        if not uri.startswith(_PAR):
+            return parameters
+        pushed = await self.store.take("par", uri)
+        if pushed is None:
+            raise RefusedError("invalid_request", "request_uri is unknown or used")
+        if pushed.get("client_id") != parameters.get("client_id"):
+            raise RefusedError("invalid_request", "request_uri is another client's")
+        return pushed
+
+    async def _push(self, parameters: Parameters) -> str:
+        """Store parameters and return the ``request_uri`` that stands for them."""
+        uri = _PAR + secrets.token_urlsafe(32)
+        await self.store.put("par", uri, parameters, seconds=PAR_SECONDS)
+        return uri
+
+    def _client_of(self, parameters: Parameters) -> Client:
+        """Return the client, whose redirect URI is known. Raises ``RefusedError``.
+
+        Until then an error ends on our own page.
+        """
+        client = self.protocol.clients.get(parameters.get("client_id", ""))
+        if client is None:
+            raise RefusedError("invalid_request", "client_id is missing or unknown")
+        if parameters.get("redirect_uri") not in client.settings.redirect_uris:
+            raise RefusedError(
+                "invalid_request", "redirect_uri is missing or not registered"
+            )
+        return client
+
+    # -- The clients' requests --------------------------------------------------------
+
+    async def _par(self, request: Request, query: str) -> Response:
+        form = checks.parse(await self._form(request, query))
+        client = await self._authenticate(request, form)
+        parameters = {
+            name: value
+            for name, value in form.items()
+            if name not in {"client_secret", "client_assertion"}
+            and name != "client_assertion_type"
+        }
+        parameters["client_id"] = client.settings.id
+        self._client_of(parameters)
+        checks.check_authorization(parameters)
+        self.protocol.check_authorization({**parameters, "prompt": "login"})
+        answer = {
+            "request_uri": await self._push(parameters),
+            "expires_in": PAR_SECONDS,
+        }
+        return json_response(answer, status=201)
+
+    async def _token(self, request: Request, query: str) -> Response:
+        form = checks.parse(await self._form(request, query))
+        client = await self._authenticate(request, form)
+        checks.check_token(form)
+        code = form["code"]
+        data = await self.store.take("code", code)
+        if data is None:
+            # A used code, perhaps: its token is refused from now on.
+            await self.store.put("replayed", code, {}, seconds=TOKEN_SECONDS)
+        record = None if data is None else CodeRecord.from_json(data)
+        answer = self.protocol.token(client, form, record)
+        assert record is not None  # noqa: S101 - Authlib refuses the request without
+        token = TokenRecord(client.settings.id, answer["scope"], record.login, code)
+        await self.store.put(
+            "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
+        )
+        return json_response(answer).with_headers(("Pragma", "no-cache"))
+
+    async def _userinfo(self, request: Request, query: str) -> Response:
+        authorization = _authorization(request)
+        kind, _, value = authorization.partition(" ")
+        record = None
+        if kind.lower() == "bearer":
+            data = await self.store.get("token", value.strip())
+            record = None if data is None else TokenRecord.from_json(data)
+        if record and await self.store.get("replayed", record.code) is not None:
+            record = None
+        return json_response(self.protocol.userinfo(authorization, record))
+
+    async def _authenticate(self, request: Request, form: Parameters) -> Client:
+        """Return the client, whose assertion was not used before."""
+        endpoint = request.path.removeprefix("/")
+        client, jti = self.protocol.authenticate(
+            endpoint, form, _authorization(request)
+        )
+        if jti is not None:
+            key = f"{client.settings.id} {jti}"
+            if not await self.store.add("jti", key, seconds=ASSERTION_SECONDS + 60):
+                raise RefusedError("invalid_client", "jti was used before", status=401)
+        return client
+
+    # -- Logout -----------------------------------------------------------------------
+
+    async def _logout(self, request: Request, query: str) -> Response:
+        text = await self._form(request, query) if request.method == "POST" else query
+        parameters = checks.parse(text)
+        own_form = request.method == "POST" and is_same_origin(
+            request.headers, self._browsers.origin
+        )
+        if request.method == "POST" and not own_form:
+            # Browsers send no cookie of ours with another site's POST.
+            return redirect(f"{self.protocol.issuer}/logout?{urlencode(parameters)}")
+        logout = self.protocol.logout(parameters)
+        session = await self._browsers.session(request.headers)
+        if session is not None:
+            if logout.claims is None and not own_form:
+                return self._pages.confirm_logout(request)
+            if logout.claims is not None and logout.client is not None:
+                subject = subject_of(
+                    session.login, logout.client.settings, self.protocol.keys
+                )
+                if subject != logout.claims.get("sub"):
+                    raise RefusedError(
+                        "invalid_request", "id_token_hint is another person's"
+                    )
+            await self._browsers.end(session)
+        if logout.redirect_uri is not None:
+            answer = redirect(logout.redirect_uri)
+        else:
+            answer = self._pages.logged_out(request)
+        return answer.with_headers(self._browsers.forget(session))
+
+    async def _form(self, request: Request, query: str) -> str:
+        kinds = [
+            value.partition(";")[0].strip().lower()
+            for value in request.headers.all("Content-Type")
+        ]
+        if query or kinds != [_FORM] or request.headers.all("Content-Encoding"):
+            raise RefusedError("invalid_request", f"The request is not {_FORM}")
+        body = await read_body(
+            request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
+        )
+        try:
+            return body.decode()
+        except UnicodeDecodeError:
+            raise RefusedError("invalid_request", "The form is not UTF-8") from None
+
+
+def _authorization(request: Request) -> str:
+    found = request.headers.all("Authorization")
+    if len(found) > 1:
+        raise RefusedError("invalid_request", "Authorization is repeated")
+    return found[0] if found else ""
+
+
+def _check_method(request: Request, allow: str) -> None:
+    if request.method not in allow.split(", "):
+        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)
+
+
+def _oauth_error(error: str, description: str, status: int) -> Response:
+    content = {"error": error}
+    if description:
+        content["error_description"] = description
+    return json_response(content, status=status)
+
+
+def _public_json(content: dict[str, Any]) -> Response:
+    """Return a document that clients may keep for a short time."""
+    answer = json_response(content)
+    headers = [
+        (name, "max-age=300" if name == "Cache-Control" else value)
+        for name, value in answer.headers
+    ]
+    return Response(answer.status, answer.body, tuple(headers))

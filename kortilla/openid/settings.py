@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: MIT
+"""The provider's configuration: one TOML file, checked completely when it is read.
+
+Paths in it are relative to the file's folder. docs/openid.md lists the keys.
+"""
+
+import hashlib
+import ipaddress
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from kortilla.origin import check_origin
+from kortilla.revocation import By
+
+__all__ = [
+    "CLAIMS",
+    "ClientSettings",
+    "ConfigurationError",
+    "Language",
+    "Settings",
+    "hash_secret",
+]
+
+Language = Literal["fi", "sv", "en"]
+ClientAuthentication = Literal[
+    "client_secret_basic", "client_secret_post", "private_key_jwt"
+]
+
+#: What a client may get beside ``sub``, and the scope that asks for it.
+CLAIMS = {
+    "name": "profile",
+    "given_name": "profile",
+    "family_name": "profile",
+    "preferred_username": "profile",
+    "urn:oid:1.2.246.22": "openid",  # the SATU
+    "urn:oid:2.5.4.4": "openid",  # the surname, as Finnish brokers name it
+    "urn:oid:1.2.246.575.1.14": "openid",  # the given names
+}
+ClaimName = Literal[
+    "name",
+    "given_name",
+    "family_name",
+    "preferred_username",
+    "urn:oid:1.2.246.22",
+    "urn:oid:2.5.4.4",
+    "urn:oid:1.2.246.575.1.14",
+]
+
+#: Characters of a secret that is written as it is; ``client add`` makes 43.
+_SHORTEST_SECRET = 32
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
+_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
+_EMAIL = re.compile(r"[^@\s]*\{sub\}[^@\s]*@[a-z0-9.-]+")
+#: Levels of the Finnish Trust Network that a test card can't have.
+_PRODUCTION_LEVEL = re.compile(r"http://ftn\.ficora\.fi/\d+/loa[23]")
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be used. The message names the file and the key."""
+
+
+def hash_secret(secret: str) -> str:
+    """Return how the configuration keeps a client's secret."""
+    return "sha256:" + hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _url(text: str) -> str:
+    """Check a URL that a browser is sent to. It is compared as it is written."""
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("has characters that no URL has")
+    parts = urlsplit(text)
+    if "#" in text:
+        raise ValueError("has a fragment")
+    if not _HOST.fullmatch(parts.hostname or "") or "@" in parts.netloc:
+        raise ValueError("is not a URL with a host alone")
+    _ = parts.port  # raises ValueError
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and _is_loopback(parts.hostname)
+    ):
+        raise ValueError("is not https (http is for this computer alone)")
+    return text
+
+
+def _secret(text: str) -> str:
+    if match := _DIGEST.fullmatch(text):
+        return match[0]
+    if text.startswith("sha256:"):
+        raise ValueError("is not sha256: and 64 hexadecimal digits")
+    if len(text) < _SHORTEST_SECRET:
+        raise ValueError(f"is shorter than {_SHORTEST_SECRET} characters")
+    if not _UNRESERVED.fullmatch(text):  # clients disagree on how to encode others
+        raise ValueError("has other characters than A-Z a-z 0-9 . _ ~ -")
+    return hash_secret(text)
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Secret = Annotated[str, AfterValidator(_secret)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Texts(_Model):
+    """One text in the three languages."""
+
+    fi: str = Field(min_length=1)
+    sv: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+    def of(self, language: Language) -> str:
+        """Return the text in a language."""
+        text: str = getattr(self, language)
+        return text
+
+
+class ClientSettings(_Model):
+    """A service that may have people log in.
+
+    ``secrets`` are kept as digests; two allow an exchange. ``jwks_file`` has the public
+    keys of ``private_key_jwt``. ``sector`` is what pairwise subjects are made for.
+    """
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,64}$")
+    name: Texts
+    redirect_uris: list[Url] = Field(min_length=1)
+    post_logout_redirect_uris: list[Url] = []
+    authentication: ClientAuthentication = "client_secret_basic"
+    secrets: list[Secret] = Field(default=[], max_length=2)
+    jwks_file: str | None = None
+    algorithm: Literal["RS256", "ES256"] = "RS256"
+    subject: Literal["pairwise", "public"] = "pairwise"
+    sector: str = Field(default="", max_length=253)
+    claims: list[ClaimName] = []
+    email: str | None = None
+    acr: str | None = Field(default=None, pattern=r"^[!-~]{1,255}$")
+
+    @field_validator("email")
+    @classmethod
+    def _check_email(cls, text: str | None) -> str | None:
+        if text is not None and not _EMAIL.fullmatch(text):
+            raise ValueError("is not like {sub}@example.invalid")
+        return text
+
+    @model_validator(mode="after")
+    def _check_authentication(self) -> Self:
+        by_key = self.authentication == "private_key_jwt"
+        if by_key and (self.jwks_file is None or self.secrets):
+            raise ValueError("private_key_jwt needs jwks_file and no secrets")
+        if not by_key and (self.jwks_file is not None or not self.secrets):
+            raise ValueError(f"{self.authentication} needs secrets and no jwks_file")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sector(self) -> Self:
+        if self.subject == "pairwise" and not self.sector and len(self._hosts()) > 1:
+            raise ValueError("redirect_uris have several hosts, so sector is needed")
+        return self
+
+    def _hosts(self) -> set[str]:
+        return {urlsplit(uri).hostname or "" for uri in self.redirect_uris}
+
+    @property
+    def sector_identifier(self) -> str:
+        """The sector, or the host of the redirect URIs (OpenID Connect Core §8.1)."""
+        return self.sector or min(self._hosts())
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that people come from and go back to."""
+        return sorted(self._hosts())
+
+
+class TrustSettings(_Model):
+    """The CA certificates."""
+
+    folder: str = "ca"
+    test: bool = False
+
+
+class RevocationSettings(_Model):
+    """How revocation is checked."""
+
+    by: By = "ocsp-or-crl"
+    cache_folder: str | None = None
+    proxy: str | None = None
+    allow_private_addresses: bool = False
+
+
+class RedisSettings(_Model):
+    """The Redis that several processes share."""
+
+    url: str = Field(pattern=r"^(redis|rediss|unix)://.")
+    prefix: str = Field(default="kortilla:", min_length=1)
+
+
+class ServerSettings(_Model):
+    """Where ``serve`` listens, and whether a proxy in front names the client."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    behind_proxy: bool = False
+    logins_per_minute: int = Field(default=60, ge=1)
+
+
+class Settings(_Model):
+    """The whole configuration. ``folder`` is the file's; it is no key."""
+
+    issuer: str
+    keys_file: str = "keys.json"
+    sso_minutes: int = Field(default=0, ge=0, le=8 * 60)
+    notice: Texts | None = None
+    trust: TrustSettings = TrustSettings()
+    revocation: RevocationSettings | None = None
+    redis: RedisSettings | None = None
+    server: ServerSettings = ServerSettings()
+    clients: list[ClientSettings] = []
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("issuer")
+    @classmethod
+    def _check_issuer(cls, text: str) -> str:
+        parts = urlsplit(_url(text))
+        check_origin(f"{parts.scheme}://{parts.netloc}")
+        if parts.query or "?" in text or text.endswith("/"):
+            raise ValueError("has a query, or a slash at its end")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", parts.path):
+            raise ValueError("has a path of other characters than A-Z a-z 0-9 . _ ~ -")
+        return text
+
+    @field_validator("clients")
+    @classmethod
+    def _check_clients(
+        cls, clients: list[ClientSettings], info: ValidationInfo
+    ) -> list[ClientSettings]:
+        ids = [client.id for client in clients]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"have the id {twice[0]} twice")
+        trust = info.data.get("trust")
+        for client in clients:
+            level = client.acr or ""
+            if trust and trust.test and _PRODUCTION_LEVEL.fullmatch(level):
+                raise ValueError(
+                    f"{client.id}: acr is a level of real cards, and trust.test is set"
+                )
+        return clients
+
+    @model_validator(mode="after")
+    def _check_scheme(self) -> Self:
+        if self.issuer.startswith("http:") and not self.trust.test:
+            raise ValueError("issuer is http, which needs trust.test = true")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The origin that cards sign for."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def prefix(self) -> str:
+        """The path of the issuer: empty, or with a slash at its start."""
+        return urlsplit(self.issuer).path
+
+    def path(self, name: str) -> Path:
+        """Return a path of the configuration."""
+        return self.folder / name
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Read a configuration. Raises ``ConfigurationError``."""
+        try:
+            return cls.parse(file.read_text(encoding="utf-8"), file)
+        except OSError as error:
+            raise ConfigurationError(f"{file}: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{file} is not UTF-8.") from None
+
+    @classmethod
+    def parse(cls, text: str, file: Path) -> Self:
+        """Read the text of a file. Raises ``ConfigurationError``, which names it."""
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{file} is not TOML: {error}.") from None
+        if "folder" in content:
+            raise ConfigurationError(f"{file}: folder: there is no such key.")
+        try:
+            return cls.model_validate({**content, "folder": file.absolute().parent})
+        except ValidationError as error:
+            raise ConfigurationError(_described(file, error)) from None
+
+
+def _described(file: Path, error: ValidationError) -> str:
+    """Name each key that is wrong, without its value, which may be a secret."""
+    lines = []
+    for each in error.errors(include_input=False, include_url=False):
+        key = ""
+        for part in each["loc"]:
+            key += f"[{part}]" if isinstance(part, int) else f".{part}"
+        message = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "extra_forbidden":
+            message = "there is no such key"
+        elif each["type"] == "missing":
+            message = "this key is missing"
+        lines.append(f"{key.lstrip('.')}: {message}".removeprefix(": "))
+    return "\n".join(f"{file}: {line}." for line in lines)

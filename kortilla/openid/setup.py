@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Makes a provider of its configuration."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from kortilla.errors import TrustConfigurationError
+from kortilla.openid.authlib_server import Client
+from kortilla.openid.browsers import Browsers
+from kortilla.openid.keys import KeyFile
+from kortilla.openid.login_page import LoginPage
+from kortilla.openid.pages import Pages
+from kortilla.openid.protocol import Protocol
+from kortilla.openid.provider import Provider
+from kortilla.openid.settings import (
+    ClientSettings,
+    ConfigurationError,
+    RevocationSettings,
+    Settings,
+)
+from kortilla.openid.store import MemoryStore, RedisStore, Store
+from kortilla.revocation import Revocation, RevocationChecker
+from kortilla.validation.trust import Trust
+from kortilla.web.challenge import ChallengeStore
+from kortilla.web.login import LoginService
+from kortilla.web.rate_limit import FixedWindowLimit
+
+if TYPE_CHECKING:
+    from kortilla.openid.simulator import Simulator
+
+__all__ = ["create_provider", "load_client_keys"]
+
+Close = Callable[[], Awaitable[None]]
+
+_CITIZEN = "urn:kortilla:acr:citizen-certificate"
+_TEST = "urn:kortilla:acr:test"
+_SIMULATOR = "urn:kortilla:acr:simulator"
+
+
+def create_provider(
+    settings: Settings,
+    *,
+    simulator: bool = False,
+    keys: KeyFile | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Provider:
+    """Make the provider of a configuration, and check all that it names.
+
+    With ``simulator``, people choose test persons in place of cards. ``keys`` are the
+    configuration's by default; several providers in one process may share them, since
+    reading RSA keys is slow. ``clock`` returns seconds since 1970. Raises
+    ``ConfigurationError``.
+    """
+    keys = keys or KeyFile(settings.path(settings.keys_file))
+    keys.check()
+    if simulator and not settings.trust.test:
+        raise ConfigurationError(
+            "trust.test: the simulator needs true, and refuses production trust."
+        )
+    clients = {
+        each.id: Client(each, load_client_keys(settings, number, each))
+        for number, each in enumerate(settings.clients)
+    }
+    try:
+        protocol = Protocol(
+            issuer=settings.issuer,
+            keys=keys,
+            clients=clients,
+            clock=clock,
+            simulator=simulator,
+            default_acr=_acr(settings, simulator=simulator),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"issuer: {error}.") from None
+    store, challenges = _stores(settings, clock)
+    played = _simulator() if simulator else None
+    service, closing = _service(settings, played, challenges, clock)
+    browsers = Browsers(
+        store, settings.origin, session_seconds=settings.sso_minutes * 60, clock=clock
+    )
+    pages = Pages(
+        origin=settings.origin,
+        prefix=settings.prefix,
+        notice=settings.notice,
+        simulator=simulator,
+    )
+    return Provider(
+        protocol=protocol,
+        store=store,
+        browsers=browsers,
+        login_page=LoginPage(
+            protocol=protocol,
+            store=store,
+            browsers=browsers,
+            service=service,
+            pages=pages,
+            simulator=played,
+            behind_proxy=settings.server.behind_proxy,
+        ),
+        pages=pages,
+        closing=closing,
+    )
+
+
+def _simulator() -> "Simulator":
+    from kortilla.openid.simulator import (  # noqa: PLC0415 - real cards need none
+        Simulator,
+    )
+
+    return Simulator()
+
+
+def _acr(settings: Settings, *, simulator: bool) -> str:
+    if simulator:
+        return _SIMULATOR
+    return _TEST if settings.trust.test else _CITIZEN
+
+
+def _stores(
+    settings: Settings, clock: Callable[[], float]
+) -> tuple[Store, ChallengeStore | None]:
+    if settings.redis is None:
+        return MemoryStore(clock=clock), None
+    try:
+        from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
+            RedisChallengeStore,
+        )
+    except ModuleNotFoundError:
+        raise ConfigurationError("redis: pip install 'kortilla[redis]'.") from None
+    client, prefix = RedisStore.connect(settings.redis.url), settings.redis.prefix
+    challenges = RedisChallengeStore(
+        client, prefix=prefix, clock=lambda: datetime.fromtimestamp(clock(), UTC)
+    )
+    return RedisStore(client, prefix=prefix), challenges
+
+
+def _service(
+    settings: Settings,
+    simulator: "Simulator | None",
+    challenges: ChallengeStore | None,
+    clock: Callable[[], float],
+) -> tuple[LoginService, tuple[Close, ...]]:
+    checker: RevocationChecker | None = None
+    closing: list[Close] = []
+    if simulator is not None:
+        trust, checker = simulator.trust, simulator
+        closing.append(simulator.close)
+    else:
+        trust = _trust(settings)
+        if settings.revocation is not None or not trust.test:
+            revocation = _revocation(settings)
+            checker = revocation
+            closing.append(revocation.close)
+    service = LoginService(
+        origin=settings.origin,
+        trust=trust,
+        revocation=checker,
+        challenges=challenges,
+        rate_limit=FixedWindowLimit(settings.server.logins_per_minute),
+        clock=lambda: datetime.fromtimestamp(clock(), UTC),
+    )
+    return service, (service.close, *closing)
+
+
+def _trust(settings: Settings) -> Trust:
+    folder = settings.path(settings.trust.folder)
+    try:
+        return Trust.from_folder(folder, test=settings.trust.test)
+    except TrustConfigurationError as error:
+        raise ConfigurationError(f"trust.folder: {error}") from None
+    except OSError as error:
+        raise ConfigurationError(f"trust.folder: {folder}: {error.strerror}.") from None
+
+
+def _revocation(settings: Settings) -> Revocation:
+    chosen = settings.revocation or RevocationSettings()
+    cache = chosen.cache_folder
+    try:
+        return Revocation(
+            by=chosen.by,
+            cache_folder=None if cache is None else settings.path(cache),
+            proxy=chosen.proxy,
+            allow_private_addresses=chosen.allow_private_addresses,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"revocation: {error}") from None
+
+
+def load_client_keys(
+    settings: Settings, number: int, client: ClientSettings
+) -> KeySet | None:
+    """Return the public keys of a client. Raises ``ConfigurationError``."""
+    if client.jwks_file is None:
+        return None
+    file = settings.path(client.jwks_file)
+    key = f"clients[{number}].jwks_file"
+    try:
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        found = KeySet.import_key_set(content)
+    except OSError as error:
+        raise ConfigurationError(f"{key}: {file}: {error.strerror}.") from None
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise ConfigurationError(f"{key}: {file} is not a JWK set.") from None
+    kinds = {each.key_type for each in found.keys}
+    if not found.keys or not kinds <= {"RSA", "EC"}:
+        raise ConfigurationError(f"{key}: {file} has no RSA or EC keys, or others too.")
+    if any(each.is_private for each in found.keys):
+        raise ConfigurationError(f"{key}: {file} has a private key: never share it.")
+    return found

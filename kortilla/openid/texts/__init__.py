@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The texts of the provider's pages; see ``kortilla.web.texts``."""

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Services log people in through the provider's page, with extension and card."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from kortilla.testing import KortillaCard
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Holder, OpenTab
+from tests.browser.in_turn import only_in_chromium
+from tests.browser.test_look import faults, resize
+from tests.browser.window import Door
+from tests.openid.clients.running import NAME, RealClients, real_clients
+from tests.openid.scene import write_scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: How far the page and each of its elements reach beyond the width, in px.
+_BEYOND = """Math.max(0, ...[...document.querySelectorAll("*")]
+  .map((each) => each.getBoundingClientRect().right - innerWidth))"""
+
+
+@pytest.fixture(scope="session")
+def openid_files(tmp_path_factory: pytest.TempPathFactory, pristine: Path) -> Path:
+    folder = tmp_path_factory.mktemp("openid")
+    write_scene(folder, KortillaCard(pristine))
+    return folder
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def clients(openid_files: Path) -> AsyncIterator[RealClients]:
+    async with real_clients(openid_files, simulator=False) as running:
+        yield running
+
+
+@only_in_chromium
+@pytest.mark.parametrize("name", ["node", "python"])
+async def test_a_service_logs_a_person_in(
+    browser: Browser,
+    open_tab: OpenTab,
+    door: Door,
+    holder: Holder,
+    clients: RealClients,
+    name: str,
+) -> None:
+    browser.house.configure(localhost=True)
+    tab = await open_tab()
+    await tab.goto(f"{clients.urls[name]}?ui_locales=en")
+    assert NAME["en"] in await tab.text(".lead")
+    await tab.click("kortilla-button")
+    await (await door.opened()).type_pin("1234")
+    assert await tab.text("#who") == holder[0]
+    # A person who cancels on the page is back at the service.
+    await tab.goto(clients.urls[name])
+    await tab.click("#cancel")
+    assert await tab.text("#who") == "access_denied"
+
+
+@only_in_chromium
+@pytest.mark.parametrize("simulator", [False, True])
+async def test_the_page_fits_and_has_no_fault(
+    browser: Browser, open_tab: OpenTab, openid_files: Path, simulator: bool
+) -> None:
+    tab = await open_tab()
+    ready = "[value=cancelled]" if simulator else "kortilla-button[state=idle]"
+    async with real_clients(openid_files, simulator=simulator) as clients:
+        for language in ("fi", "sv", "en"):
+            await tab.goto(f"{clients.urls['python']}?ui_locales={language}")
+            await tab.wait_for(ready)
+            assert await faults(tab) == []
+            for width, text_size in ((320, 100), (640, 200)):
+                await resize(tab, width, text_size=text_size)
+                assert await tab.evaluate(_BEYOND) == 0
+            await resize(tab, 800)
+        await tab.goto(f"{clients.provider.protocol.issuer}/authorize")
+        assert await faults(tab) == []

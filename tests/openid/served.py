@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Providers that ``kortilla-server openid serve`` runs, and a client of theirs."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+
+from tests.openid.scene import CALLBACK, basic, pkce
+
+__all__ = ["Running", "code", "redeem", "running", "visitor"]
+
+#: Seconds. A command that takes longer fails the test.
+PATIENCE = 60
+
+
+@dataclass
+class Running:
+    """A provider's process and what it has written."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def end(self) -> int:
+        """Ask it to end, and return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+@contextlib.contextmanager
+def running(config: Path, *arguments: str) -> Iterator[Running]:
+    """Run a provider on a free port, and check that it ends well."""
+    log = config.with_name(f"log-{len(list(config.parent.glob('log-*')))}")
+    command = [sys.executable, "-m", "kortilla.cli", "openid", "serve"]
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [*command, "--config", str(config), "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout
+    try:
+        line = process.stdout.readline()
+        assert line, log.read_text()
+        started = Running(process, json.loads(line)["url"], log)
+        yield started
+        if process.poll() is None:
+            assert started.end() == 0
+        assert "Traceback" not in log.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+@contextlib.asynccontextmanager
+async def visitor() -> AsyncIterator[aiohttp.ClientSession]:
+    """Yield a session that keeps no cookies."""
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        yield session
+
+
+async def code(
+    session: aiohttp.ClientSession, url: str, hint: str = "SPECIMEN-VIRTANEN"
+) -> tuple[str, dict[str, str]]:
+    """Log in at a simulator. Returns the code, and the form that redeems it."""
+    verifier, challenge = pkce()
+    asked = {
+        "client_id": "shop",
+        "redirect_uri": CALLBACK,
+        "response_type": "code",
+        "scope": "openid profile",
+        "state": "STATE-OF-A-LOGIN",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "login_hint": hint,
+    }
+    where = f"{url}/authorize"
+    async with session.get(where, params=asked, allow_redirects=False) as answer:
+        assert answer.status == 303, await answer.text()
+        [found] = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
+    form = {
+        "grant_type": "authorization_code",
+        "code": found,
+        "redirect_uri": CALLBACK,
+        "code_verifier": verifier,
+    }
+    return found, form
+
+
+async def redeem(
+    session: aiohttp.ClientSession, url: str, form: dict[str, str]
+) -> tuple[int, dict[str, Any]]:
+    """Exchange a code."""
+    headers = {"Authorization": basic()}
+    async with session.post(f"{url}/token", data=form, headers=headers) as answer:
+        return answer.status, await answer.json()

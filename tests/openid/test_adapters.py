@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""The provider below a path of an aiohttp and of a Starlette application."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from kortilla.openid import OpenIDApp, sub_application
+from tests.openid.conftest import MakeScene
+from tests.openid.scene import ISSUER, Scene
+
+#: What is the same in each adapter: method, path, and the expected status.
+REQUESTS = [
+    ("GET", "/openid/.well-known/openid-configuration", 200),
+    ("GET", "/openid/jwks", 200),
+    ("GET", "/openid/authorize?client_id=stranger", 400),
+    ("GET", "/openid/static/button.js", 200),
+    ("GET", "/openid/static/openid/login.css", 200),
+    ("GET", "/openid/static/../settings.py", 404),
+    ("POST", "/openid/token", 400),
+    ("DELETE", "/openid/token", 405),
+    ("GET", "/openid/", 404),
+    ("GET", "/openid/login/x", 404),
+    ("GET", "/openid/a%0d%0ab", 404),
+    ("GET", "/openid/healthz", 200),
+]
+
+
+@contextlib.asynccontextmanager
+async def aiohttp_site(scene: Scene) -> AsyncIterator[str]:
+    app = web.Application()
+    app.add_subapp("/openid", sub_application(scene.provider))
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")).rstrip("/")
+
+
+async def test_aiohttp_serves_a_sub_application(scene: Scene) -> None:
+    async with aiohttp_site(scene) as url, aiohttp.ClientSession() as session:
+        for method, path, status in REQUESTS:
+            async with session.request(method, url + path) as answer:
+                assert (path, answer.status) == (path, status)
+        where = f"{url}/openid/.well-known/openid-configuration"
+        # The issuer is the configured one, and never the Host header's.
+        async with session.get(where, headers={"Host": "evil.example"}) as answer:
+            assert (await answer.json())["issuer"] == ISSUER
+
+
+async def test_a_body_that_ends_early_is_refused(scene: Scene) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"grant_type="
+        raise RuntimeError("the client is gone")
+
+    async with aiohttp_site(scene) as url, aiohttp.ClientSession() as session:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        with pytest.raises((aiohttp.ClientError, RuntimeError)):
+            await session.post(f"{url}/openid/token", data=broken(), headers=kind)
+        async with session.get(f"{url}/openid/healthz") as answer:
+            assert answer.status == 200
+
+
+async def call(app: Starlette, method: str, url: str) -> int:
+    """Send a request as an ASGI server does, and return the status."""
+    path, _, query = url.partition("?")
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(path),
+        "root_path": "",
+        "query_string": query.encode(),
+        "headers": [],
+        "client": ("192.0.2.1", 1),
+    }
+    await app(scope, receive, send)
+    status: int = sent[0]["status"]
+    return status
+
+
+async def test_starlette_mounts_the_application(scene: Scene) -> None:
+    app = Starlette(routes=[Mount("/openid", OpenIDApp(scene.provider))])
+    for method, path, status in REQUESTS:
+        assert (path, await call(app, method, path)) == (path, status)
+
+
+async def test_an_asgi_server_s_lifespan_closes_the_provider(
+    make_scene: MakeScene,
+) -> None:
+    scene = make_scene(simulator=True)
+    events = iter(["lifespan.startup", "lifespan.shutdown"])
+    sent: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(events)}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    await OpenIDApp(scene.provider)({"type": "lifespan"}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

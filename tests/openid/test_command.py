@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla-server openid`` as an operator types it."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kortilla.cli import main
+from kortilla.testing import KortillaCard
+from tests.openid.scene import CLIENT_KEY, KEYS, configuration, toml, write_scene
+
+NAMES = ("--name-fi", "Kauppa", "--name-sv", 'Butik"en', "--name-en", "The shop")
+
+
+class Operator:
+    """Runs commands in a folder."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.config = folder / "openid.toml"
+        self._capsys = capsys
+
+    def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        *command, last = arguments[0].split()
+        words = ["openid", *command, last, "--config", str(self.config)]
+        status = main([*words, *arguments[1:]])
+        return status, json.loads(self._capsys.readouterr().out)
+
+    def failure(self, *arguments: str) -> tuple[str, str]:
+        status, content = self.run(*arguments)
+        assert status == 1
+        return content["error"]["code"], content["error"]["message"]
+
+
+@pytest.fixture
+def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Operator:
+    return Operator(tmp_path, capsys)
+
+
+@pytest.fixture
+def settled(operator: Operator, card: KortillaCard) -> Operator:
+    """An operator with a configuration and all files."""
+    write_scene(operator.folder, card)
+    operator.config.write_text(toml(configuration()))
+    return operator
+
+
+def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) -> None:
+    status, _ = operator.run("init", "--issuer", "https://login.example", "--test")
+    assert status == 0
+    assert (operator.folder / "keys.json").stat().st_mode & 0o777 == 0o600
+    code, message = operator.failure("check")
+    assert (code, "trust.folder" in message) == ("CONFIGURATION", True)
+    (operator.folder / "ca").mkdir()
+    for file in (card.issuing_ca, card.root_ca):
+        (operator.folder / "ca" / file.name).write_bytes(file.read_bytes())
+    status, made = operator.run(
+        "client add",
+        "--id",
+        "shop",
+        *NAMES,
+        "--redirect-uri",
+        "https://shop.example/cb",
+    )
+    assert (status, len(made["client_secret"])) == (0, 43)
+    assert made["client_secret"] not in operator.config.read_text()
+    status, checked = operator.run("check")
+    assert checked == {
+        "issuer": "https://login.example",
+        "clients": ["shop"],
+        "test": True,
+        "store": "memory",
+    }
+    [client] = tomllib.loads(operator.config.read_text())["clients"]
+    assert client["name"] == {"fi": "Kauppa", "sv": 'Butik"en', "en": "The shop"}
+
+
+def test_nothing_is_overwritten(settled: Operator) -> None:
+    before = settled.config.read_text()
+    code, _ = settled.failure("init", "--issuer", "https://login.example")
+    assert (code, settled.config.read_text()) == ("FILE_EXISTS", before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (("--id", "shop", "--redirect-uri", "https://a.example/"), "shop twice"),
+        (("--id", "new", "--redirect-uri", "http://a.example/"), "redirect_uris[0]"),
+        (
+            (
+                *("--id", "new", "--redirect-uri", "https://a.example/"),
+                *("--authentication", "private_key_jwt"),
+            ),
+            "needs jwks_file",
+        ),
+    ],
+)
+def test_a_client_that_is_wrong_is_not_added(
+    settled: Operator, changes: tuple[str, ...], message: str
+) -> None:
+    before = settled.config.read_text()
+    code, told = settled.failure("client add", *NAMES, *changes)
+    assert (code, message in told) == ("CONFIGURATION", True)
+    assert settled.config.read_text() == before
+
+
+def test_a_client_with_keys_is_added(settled: Operator) -> None:
+    keys = settled.folder / "new.json"
+    arguments = (
+        *("--id", "new", *NAMES, "--redirect-uri", "https://a.example/"),
+        *("--authentication", "private_key_jwt", "--jwks", str(keys)),
+    )
+    keys.write_text(json.dumps({"keys": [CLIENT_KEY.as_dict(private=True)]}))
+    _, message = settled.failure("client add", *arguments)
+    assert "private key" in message
+    keys.write_text(json.dumps({"keys": [CLIENT_KEY.as_dict(private=False)]}))
+    status, made = settled.run("client add", *arguments)
+    assert status == 0
+    assert made == {"client_id": "new", "authentication": "private_key_jwt"}
+    assert settled.run("check")[0] == 0
+
+
+def test_keys_are_rotated(settled: Operator) -> None:
+    following = KEYS.signing["RS256", "next"].kid
+    status, told = settled.run("rotate")
+    assert (status, told["current"]["RS256"]) == (0, following)
+    assert settled.run("check")[0] == 0
+
+
+def test_a_redis_that_is_away_is_found(settled: Operator) -> None:
+    redis = {"url": f"unix://{settled.folder}/nothing"}
+    settled.config.write_text(toml(configuration(redis=redis)))
+    assert settled.failure("check")[0] == "STORE_UNAVAILABLE"
+
+
+def test_an_address_that_is_another_s_is_found(settled: Operator) -> None:
+    settled.config.write_text(toml(configuration(issuer="http://127.0.0.1:9")))
+    assert settled.failure("check", "--public")[0] == "ADDRESS"
+
+
+def test_a_wrong_configuration_does_not_start(settled: Operator) -> None:
+    settled.config.write_text(toml(configuration(isuer="x")))
+    code, message = settled.failure("serve")
+    assert (code, "isuer: there is no such key" in message) == ("CONFIGURATION", True)
+
+
+def test_the_simulator_refuses_production_trust(settled: Operator) -> None:
+    settled.config.write_text(toml(configuration(trust={"folder": "ca"})))
+    code, message = settled.failure("serve", "--simulator")
+    assert (code, "trust.test" in message) == ("CONFIGURATION", True)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The blocks of ``docs/openid.md`` work as they stand."""
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from kortilla.openid import Settings, create_provider, sub_application
+from kortilla.openid.settings import CLAIMS, ClientSettings
+from kortilla.openid.simulator import CHOICES
+from tests.openid.clients.running import listen, serve_on
+from tests.openid.scene import SECRET, configuration, key_file
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "openid.md").read_text()
+
+
+def block(kind: str) -> str:
+    """Return the block of a kind that a test runs."""
+    marked = rf"<!-- A test runs this block as it stands. -->\n```{kind}\n(.*?)```"
+    [found] = re.findall(marked, GUIDE, re.DOTALL)
+    return str(found)
+
+
+def test_the_example_is_a_configuration(tmp_path: Path) -> None:
+    settings = Settings.parse(block("toml"), tmp_path / "openid.toml")
+    assert settings.clients[0].id == "shop"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "command", "count"),
+    [
+        ("python", "test_shop.py", (sys.executable, "-m", "pytest", "-q"), "2 passed"),
+        ("js", "shop.mjs", ("node", "--test"), "pass 2"),
+    ],
+)
+async def test_the_suites_log_in_a_person_and_one_who_cancels(
+    files: Path, tmp_path: Path, kind: str, name: str, command: tuple[str], count: str
+) -> None:
+    text = block(kind)
+    assert len(text.splitlines()) <= 20
+    # Node looks for packages beside the file.
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / name).write_text(text)
+    listener, port = listen()
+    issuer = f"http://localhost:{port}"
+    clients = configuration()["clients"][:1]
+    clients[0]["redirect_uris"] = ["https://shop.example/callback"]
+    content = configuration(issuer=issuer, clients=clients)
+    settings = Settings.model_validate({**content, "folder": files})
+    async with contextlib.AsyncExitStack() as stack:
+        provider = create_provider(settings, simulator=True, keys=key_file(files))
+        await serve_on(stack, sub_application(provider), listener)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            str(tmp_path / name),
+            cwd=tmp_path,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "ISSUER": issuer,
+                "SECRET": SECRET,
+                "PYTEST_ADDOPTS": "-p no:cacheprovider",
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, said
+    assert count in said
+
+
+def test_the_guide_names_each_key_claim_and_choice() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", GUIDE, re.MULTILINE)
+    named = set(re.findall(r"`([^`]+)`", " ".join(rows)))
+    tables = {f"[{each}]" for each in ("trust", "revocation", "redis", "server")}
+    keys = (
+        {*Settings.model_fields}
+        - {"folder", "clients"}
+        - {each.strip("[]") for each in tables}
+    )
+    assert keys | tables | {*ClientSettings.model_fields} <= named
+    assert {*CLAIMS} | {choice.name for choice in CHOICES} <= named

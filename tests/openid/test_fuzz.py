@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Nothing that a browser or a client sends is a server error."""
+
+import base64
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.openid.scene import (
+    CALLBACK,
+    SECRET,
+    Scene,
+    assertion,
+    basic,
+    pkce,
+)
+
+PATHS = [
+    "/authorize", "/par", "/token", "/userinfo", "/logout", "/jwks", "/healthz",
+    "/.well-known/openid-configuration", "/login/" + "x" * 43,
+    "/login/" + "x" * 43 + "/done", "/static/x", "/",
+]  # fmt: skip
+NAMES = [
+    "client_id", "redirect_uri", "response_type", "response_mode", "scope", "state",
+    "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age", "request",
+    "request_uri", "registration", "ui_locales", "login_hint", "acr_values", "lang",
+    "grant_type", "code", "code_verifier", "client_secret", "client_assertion",
+    "client_assertion_type", "id_token_hint", "post_logout_redirect_uri", "claims",
+]  # fmt: skip
+GOOD = {
+    "client_id": "shop",
+    "redirect_uri": CALLBACK,
+    "response_type": "code",
+    "scope": "openid",
+    "code_challenge": pkce()[1],
+    "code_challenge_method": "S256",
+    "grant_type": "authorization_code",
+    "code": "c" * 48,
+    "code_verifier": "v" * 43,
+}
+_JWT = st.lists(st.binary(max_size=60), min_size=1, max_size=4).map(
+    lambda parts: ".".join(base64.urlsafe_b64encode(p).decode() for p in parts)
+)
+VALUES = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(
+        [
+            "shop",
+            "office",
+            "post",
+            CALLBACK,
+            "code",
+            "openid",
+            "S256",
+            "none",
+            "0",
+            "-1",
+            "9" * 20,
+            SECRET,
+            "urn:ietf:params:oauth:request_uri:x",
+            "%",
+            '"',
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "\0",
+            "\ud7ff",
+        ]
+    ),
+    _JWT,
+)
+FORMS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8)
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["Authorization", "Cookie", "Accept-Language", "Origin", "Accept"]
+        ),
+        st.one_of(
+            st.text(st.characters(max_codepoint=255), max_size=60),
+            st.sampled_from([basic(), "Basic", "Bearer x", "null", "text/html", "*"]),
+            _JWT.map(lambda text: f"Bearer {text}"),
+            st.binary(max_size=40).map(
+                lambda each: "Basic " + base64.b64encode(each).decode()
+            ),
+        ),
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=400)
+@given(
+    path=st.sampled_from(PATHS),
+    method=st.sampled_from(["GET", "POST", "HEAD", "PUT"]),
+    good=st.sets(st.sampled_from(sorted(GOOD))),
+    form=FORMS,
+    headers=HEADERS,
+    raw=st.one_of(st.none(), st.binary(max_size=80)),
+)
+async def test_no_request_is_a_server_error(
+    scene: Scene,
+    path: str,
+    method: str,
+    good: set[str],
+    form: dict[str, str],
+    headers: list[tuple[str, str]],
+    raw: bytes | None,
+) -> None:
+    fields: dict[str, Any] = {name: GOOD[name] for name in good} | form
+    text = urlencode(fields, errors="replace")
+    body = raw if raw is not None else text.encode()
+    kind = ("Content-Type", "application/x-www-form-urlencoded")
+    if method == "POST":
+        answer = await scene.send(method, path, body=body, headers=[kind, *headers])
+    else:
+        query = text if raw is None else quote(raw, safe="&=+")
+        answer = await scene.send(method, path, query=query, headers=headers)
+    assert answer.status < 500
+    for location in answer.headers.all("Location"):
+        assert location.startswith((CALLBACK + "&", "/openid/login/", "https://login."))
+        assert not set(location) & {"\r", "\n", " "}
+
+
+@settings(max_examples=150)
+@given(
+    claims=st.dictionaries(
+        st.sampled_from(["iss", "sub", "aud", "exp", "iat", "nbf", "jti"]),
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.floats(allow_nan=False),
+            st.text(max_size=20),
+            st.lists(st.text(max_size=5), max_size=3),
+            st.just({}),
+        ),
+        max_size=4,
+    )
+)
+async def test_no_assertion_is_a_server_error(
+    scene: Scene, claims: dict[str, Any]
+) -> None:
+    bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    answer = await scene.token(
+        "c" * 48,
+        "v" * 43,
+        authorization="",
+        client_assertion_type=bearer,
+        client_assertion=assertion(**claims),
+    )
+    assert answer.status in {400, 401}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Several processes on one real Redis, and what its failures do."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from kortilla.testing import KortillaCard
+from tests.kortilla.redis_server import RedisServer, running_redis
+from tests.openid.scene import (
+    CALLBACK,
+    SECRET,
+    Browser,
+    Scene,
+    basic,
+    configuration,
+    key_file,
+    toml,
+    write_scene,
+)
+from tests.openid.served import Running, code, redeem, running, visitor
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pair(
+    tmp_path_factory: pytest.TempPathFactory, card: KortillaCard, redis: RedisServer
+) -> Iterator[tuple[Running, Running]]:
+    """Two simulators that share a Redis."""
+    folder = tmp_path_factory.mktemp("pair")
+    write_scene(folder, card)
+    config = folder / "openid.toml"
+    config.write_text(toml(configuration(redis={"url": redis.url})))
+    with contextlib.ExitStack() as stack:
+        first, second = (
+            stack.enter_context(running(config, "--simulator")) for _ in range(2)
+        )
+        yield first, second
+
+
+async def test_a_code_that_twenty_redeem_at_two_processes_works_once(
+    pair: tuple[Running, Running],
+) -> None:
+    async with visitor() as session:
+        for _ in range(3):
+            _, form = await code(session, pair[0].url)
+            answers = await asyncio.gather(
+                *(redeem(session, pair[n % 2].url, form) for n in range(20))
+            )
+            assert sorted(status for status, _ in answers) == [200] + [400] * 19
+            errors = {content.get("error") for _, content in answers}
+            assert errors == {None, "invalid_grant"}
+
+
+async def test_every_key_in_the_store_has_a_lifetime(
+    pair: tuple[Running, Running], redis: RedisServer
+) -> None:
+    async with visitor() as session:
+        _, form = await code(session, pair[0].url)
+        await redeem(session, pair[1].url, form)
+        await redeem(session, pair[1].url, form)
+        await code(session, pair[0].url)
+        asked = {"client_id": "shop", "redirect_uri": CALLBACK}
+        where = f"{pair[0].url}/authorize"
+        async with session.post(where, data=asked, allow_redirects=False) as answer:
+            assert answer.status == 303
+    keys = redis.client.keys("*")
+    kinds = {key.decode().rpartition(":")[0] for key in keys}
+    assert {
+        f"kortilla:openid:{kind}" for kind in ("token", "replayed", "code", "par")
+    } <= kinds
+    lifetimes = {key: redis.client.ttl(key) for key in keys}
+    assert all(0 < each <= 1800 for each in lifetimes.values()), lifetimes
+
+
+async def test_logs_have_no_name_code_or_state(pair: tuple[Running, Running]) -> None:
+    async with visitor() as session:
+        found, form = await code(session, pair[0].url)
+        _, content = await redeem(session, pair[0].url, form)
+        headers = {"Authorization": f"Bearer {content['access_token']}"}
+        async with session.get(f"{pair[0].url}/userinfo", headers=headers) as answer:
+            told = await answer.json()
+        async with session.get(f"{pair[0].url}/x?code={found}\n") as answer:
+            assert answer.status == 404
+    log = pair[0].log.read_text()
+    assert "GET /openid/authorize 303" in log
+    assert "POST /openid/token 200" in log
+    secrets = [
+        found, "STATE-OF-A-LOGIN", form["code_verifier"], SECRET, basic(),
+        content["access_token"], content["id_token"], *map(str, told.values()),
+    ]  # fmt: skip
+    assert [each for each in secrets if each in log] == []
+
+
+async def test_a_process_is_alive_and_ready(pair: tuple[Running, Running]) -> None:
+    async with visitor() as session:
+        for path in ("healthz", "readyz"):
+            async with session.get(f"{pair[0].url}/{path}") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.fixture
+async def scene(
+    files: Path, card: KortillaCard, redis: RedisServer
+) -> AsyncIterator[Scene]:
+    scene = Scene.create(files, card, redis={"url": redis.url})
+    yield scene
+    await scene.provider.close()
+
+
+async def test_a_login_goes_through_redis(scene: Scene) -> None:
+    found, verifier = await scene.code()
+    assert (await scene.token(found, verifier)).status == 200
+
+
+async def test_while_the_store_is_away_the_answer_is_503(
+    scene: Scene, redis: RedisServer
+) -> None:
+    browser = Browser(scene)
+    _, answer = await browser.authorize()
+    page = answer.location
+    found, verifier = await scene.code()
+    with redis.away():
+        _, refused = await Browser(scene).authorize()
+        statuses = [
+            refused.status,
+            (await browser.send("GET", page)).status,
+            (await browser.send("POST", f"{page}/challenge", body=b"{}")).status,
+            (await scene.token(found, verifier)).status,
+            (await scene.userinfo("t")).status,
+            (await scene.send("GET", "/readyz")).status,
+        ]
+        assert statuses == [503] * 6
+        answer = await scene.token(found, verifier)
+        assert answer.json == {"error": "temporarily_unavailable"}
+        assert (await scene.send("GET", "/healthz")).status == 200
+    # All goes on as before.
+    assert (await scene.send("GET", "/readyz")).status == 200
+    assert (await scene.token(found, verifier)).status == 200
+    assert (await browser.send("GET", page)).status == 200
+
+
+async def test_a_process_that_is_asked_to_end_ends_well(
+    files: Path, tmp_path: Path, card: KortillaCard
+) -> None:
+    assert key_file(files).check()
+    write_scene(tmp_path, card)
+    config = tmp_path / "openid.toml"
+    config.write_text(toml(configuration(issuer="https://login.example")))
+    with running(config) as started:
+        async with (
+            visitor() as session,
+            session.get(f"{started.url}/.well-known/openid-configuration") as answer,
+        ):
+            document = await answer.json()
+            assert document["issuer"] == "https://login.example"
+        assert started.end() == 0
