@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kortilla.errors import RelyingPartyError
     from kortilla.validation.identity import Identity
     from kortilla.validation.trust import Trust
+    from kortilla.validation.trust_folder import TrustFolder
     from kortilla.validation.validator import validate, validate_client, validate_signer
     from kortilla.web.login import LoginService
 else:
@@ -28,6 +29,7 @@ else:
             "LoginService": "kortilla.web.login",
             "RelyingPartyError": "kortilla.errors",
             "Trust": "kortilla.validation.trust",
+            "TrustFolder": "kortilla.validation.trust_folder",
             "validate": "kortilla.validation.validator",
             "validate_client": "kortilla.validation.validator",
             "validate_signer": "kortilla.validation.validator",
@@ -39,6 +41,7 @@ __all__ = [
     "LoginService",
     "RelyingPartyError",
     "Trust",
+    "TrustFolder",
     "validate",
     "validate_client",
     "validate_signer",

@@ -5,6 +5,8 @@
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -22,7 +24,9 @@ __all__ = [
     "add_files",
     "current_identity",
     "end_session",
+    "end_sessions",
     "is_same_origin",
+    "session_id",
     "setup",
 ]
 
@@ -37,12 +41,17 @@ def setup(
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
+    on_login: Callable[[web.Request, Identity], Awaitable[None]] | None = None,
+    on_logout: Callable[[web.Request], Awaitable[None]] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. The service is closed when
-    the application is cleaned up.
+    own cookie, independent of the application's sessions. With ``on_login``, our
+    session ends at the login, and that function puts the person into the application's
+    session; it raises ``LoginNotAllowedError`` for one who may not use the service.
+    ``on_logout`` ends the application's session when the page calls for a logout. The
+    service is closed when the application is cleaned up.
 
     Raises ``RuntimeError`` at a second call: an application has one login. A mounted
     application has its own, or uses the login of its parent. The application does not
@@ -53,19 +62,27 @@ def setup(
             "setup() was called on this application before. For another origin, mount "
             "an application of its own (add_subapp, add_domain) and set that up."
         )
-    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    routes = LoginRoutes(
+        service,
+        sessions=sessions,
+        body_seconds=body_seconds,
+        keep_identity=on_login is None,
+    )
     app[_ROUTES] = routes
 
     async def answer(request: web.Request) -> web.Response:
+        asked = http.Request(
+            method=request.method,
+            path=f"/{request.match_info['path']}",
+            headers=Headers(request.headers.items()),
+            body=_body(request),
+            client=request.remote,
+        )
         return _response(
             await routes.handle(
-                http.Request(
-                    method=request.method,
-                    path=f"/{request.match_info['path']}",
-                    headers=Headers(request.headers.items()),
-                    body=_body(request),
-                    client=request.remote,
-                )
+                asked,
+                on_login=on_login and partial(on_login, request),
+                on_logout=on_logout and partial(on_logout, request),
             )
         )
 
@@ -106,14 +123,28 @@ def add_files(app: web.Application, prefix: str, folder: Path) -> None:
         app.router.add_get(f"{prefix}/{file.relative_to(folder).as_posix()}", serve)
 
 
-async def current_identity(request: web.Request) -> Identity | None:
+async def current_identity(
+    request: web.Request, *, max_age: timedelta | None = None
+) -> Identity | None:
     """Return the person who is logged in in the request's session, or None.
+
+    With ``max_age``, None too if the login is older: then ask for another login before
+    something that matters.
 
     Raises ``StoreUnavailableError`` while the session store can't be reached. A handler
     need not catch it: the response is then 503.
     """
     headers = Headers(request.headers.items())
-    return await _routes(request).current_identity(headers)
+    return await _routes(request).current_identity(headers, max_age=max_age)
+
+
+async def session_id(request: web.Request) -> str | None:
+    """Return a text that names the request's session, or None without one.
+
+    For keeping data beside the session. It gives no access to the session, and may be
+    stored and logged. A login changes it. Raises as ``current_identity``.
+    """
+    return await _routes(request).session_id(Headers(request.headers.items()))
 
 
 async def end_session(request: web.Request, response: web.StreamResponse) -> None:
@@ -122,8 +153,17 @@ async def end_session(request: web.Request, response: web.StreamResponse) -> Non
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
     headers = Headers(request.headers.items())
-    cookie = await _routes(request).end_session(headers)
+    cookie = await _routes(request).end_session(headers, client=request.remote)
     response.headers.add("Set-Cookie", cookie)
+
+
+async def end_sessions(request: web.Request, satu: str) -> int:
+    """End all sessions of a person, in all browsers, and return how many there were.
+
+    For an application's administrators. Outside a request, call the session store's
+    method. Raises as ``current_identity``; some sessions may then continue.
+    """
+    return await _routes(request).end_sessions(satu)
 
 
 def is_same_origin(request: web.Request, origin: str) -> bool:
@@ -151,7 +191,9 @@ async def _handle_store_unavailable(
     try:
         return await handler(request)
     except StoreUnavailableError as error:
-        return _response(error_response(error, Headers(request.headers.items())))
+        headers = Headers(request.headers.items())
+        refusals = _routes(request).service.refusals
+        return _response(error_response(error, headers, refusals))
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:

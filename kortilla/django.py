@@ -14,10 +14,11 @@ can't.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import (
     NoReverseMatch,
@@ -46,7 +47,13 @@ from kortilla.web.asgi import (
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, RequestRefusedError, Response
 from kortilla.web.login import LoginService
-from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, route_conflict
+from kortilla.web.routes import (
+    MAX_BODY_BYTES,
+    PROBES,
+    LoginRoutes,
+    PendingLogin,
+    route_conflict,
+)
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
@@ -54,7 +61,9 @@ __all__ = [
     "bounded",
     "current_identity",
     "end_session",
+    "end_sessions",
     "is_same_origin",
+    "session_id",
     "urls",
 ]
 
@@ -72,21 +81,35 @@ def urls(
     *,
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
+    on_login: Callable[[HttpRequest, Identity], Any] | None = None,
+    on_logout: Callable[[HttpRequest], Any] | None = None,
 ) -> list[URLPattern]:
     """Return the URL patterns of card login, for ``include``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Django's sessions. Raises ``RuntimeError`` at a second
-    call: a process has one Django project, and one login.
+    own cookie, independent of Django's sessions. With ``on_login``, our session ends at
+    the login, and that function puts the person into Django's session, as
+    ``kortilla.django_auth.log_in`` does; it raises ``LoginNotAllowedError`` for one who
+    may not use the service. ``on_logout`` ends Django's session when the page calls for
+    a logout. Both may be synchronous or asynchronous.
+
+    Raises ``RuntimeError`` at a second call: a process has one Django project, and one
+    login.
     """
     if _configured:
         raise RuntimeError(
             "urls() was called before, and a process has one login. Include what it "
             "returned twice for another prefix; another origin needs another process."
         )
-    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    routes = LoginRoutes(
+        service,
+        sessions=sessions,
+        body_seconds=body_seconds,
+        keep_identity=on_login is None,
+    )
 
     async def answer(request: HttpRequest, path: str) -> HttpResponse:
+        routes.workers.check_environ(getattr(request, "environ", {}))
         asked = http.Request(
             method=request.method,
             path=f"/{path}",
@@ -94,7 +117,18 @@ def urls(
             body=_body(request),
             client=request.META.get("REMOTE_ADDR"),
         )
-        return _response(await _on_lasting_loop(request, routes.handle(asked)))
+        answered = await _on_lasting_loop(request, routes.begin(asked))
+        if isinstance(answered, PendingLogin):
+            try:
+                if on_login is not None:
+                    await _call(on_login, request, answered.identity)
+            except Exception as error:
+                answered = routes.refuse(answered, error)
+            else:
+                answered = routes.accept(answered)
+        elif answered.logged_out and on_logout is not None:
+            await _call(on_logout, request)
+        return _response(answered)
 
     background.at_exit(service.close)
 
@@ -125,7 +159,8 @@ def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
             try:
                 body = await _routes().read_body(request)
             except RequestRefusedError as error:
-                await send(sending, error_response(error, request.headers))
+                refusals = _routes().service.refusals
+                await send(sending, error_response(error, request.headers, refusals))
                 return
             receive = _replay(body, receive)
         await application(scope, receive, sending)
@@ -153,20 +188,35 @@ class StoreUnavailableMiddleware:
     ) -> HttpResponse | None:
         """Return a response to ``StoreUnavailableError``, and None for others."""
         if isinstance(error, StoreUnavailableError):
-            return _response(error_response(error, _headers(request)))
+            refusals = _routes().service.refusals
+            return _response(error_response(error, _headers(request), refusals))
         return None
 
 
-async def current_identity(request: HttpRequest) -> Identity | None:
+async def current_identity(
+    request: HttpRequest, *, max_age: timedelta | None = None
+) -> Identity | None:
     """Return the person who is logged in in the request's session, or None.
+
+    With ``max_age``, None too if the login is older: then ask for another login before
+    something that matters.
 
     A synchronous view calls ``async_to_sync(current_identity)(request)``, under ASGI
     and WSGI alike. Raises ``StoreUnavailableError`` while the session store can't be
     reached.
     """
     return await _on_lasting_loop(
-        request, _routes().current_identity(_headers(request))
+        request, _routes().current_identity(_headers(request), max_age=max_age)
     )
+
+
+async def session_id(request: HttpRequest) -> str | None:
+    """Return a text that names the request's session, or None without one.
+
+    For keeping data beside the session. It gives no access to the session, and may be
+    stored and logged. A login changes it. Raises as ``current_identity``.
+    """
+    return await _on_lasting_loop(request, _routes().session_id(_headers(request)))
 
 
 async def end_session(request: HttpRequest, response: HttpResponse) -> None:
@@ -174,8 +224,18 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    ending = _routes().end_session(_headers(request))
+    client = request.META.get("REMOTE_ADDR")
+    ending = _routes().end_session(_headers(request), client=client)
     response.cookies.load(await _on_lasting_loop(request, ending))
+
+
+async def end_sessions(request: HttpRequest, satu: str) -> int:
+    """End all sessions of a person, in all browsers, and return how many there were.
+
+    For an application's administrators. Raises as ``current_identity``; some sessions
+    may then continue.
+    """
+    return await _on_lasting_loop(request, _routes().end_sessions(satu))
 
 
 def is_same_origin(request: HttpRequest, origin: str) -> bool:
@@ -220,6 +280,14 @@ async def _on_lasting_loop(
     if hasattr(request, "scope"):  # of ASGI
         return await coroutine
     return await background.call(coroutine)
+
+
+async def _call(hook: Callable[..., Any], *arguments: Any) -> None:
+    """Call an application's function where Django's database connections are."""
+    if iscoroutinefunction(hook):
+        await hook(*arguments)
+    else:
+        await sync_to_async(hook)(*arguments)
 
 
 def _body(request: HttpRequest) -> AsyncIterator[bytes]:

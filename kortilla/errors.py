@@ -15,7 +15,9 @@ __all__ = [
     "CertificateNotYetValidError",
     "ChallengeNonceExpiredError",
     "ChallengeNonceNotFoundError",
+    "ConfigurationError",
     "DocumentNotSignableError",
+    "PreparedSignatureNotFoundError",
     "RateLimitedError",
     "RelyingPartyError",
     "RevocationCheckFailedError",
@@ -74,7 +76,7 @@ class CertificateNotTrustedError(RelyingPartyError):
 
 
 class ChallengeNonceExpiredError(RelyingPartyError):
-    """More than five minutes passed between the challenge and the token."""
+    """Too much time passed between the challenge and the token: five minutes."""
 
     code = "CHALLENGE_NONCE_EXPIRED"
 
@@ -173,6 +175,15 @@ class RateLimitedError(RelyingPartyError):
         self.retry_after = retry_after
 
 
+class LoginNotAllowedError(RelyingPartyError):
+    """The person is identified, but may not use this service.
+
+    The application's ``on_login`` raises it.
+    """
+
+    code = "LOGIN_NOT_ALLOWED"
+
+
 class SignatureParseError(RelyingPartyError):
     """The page's answer to a signing request is malformed."""
 
@@ -189,6 +200,12 @@ class SignerMismatchError(RelyingPartyError):
     """The signer is not the person for whom the signature was prepared."""
 
     code = "SIGNER_MISMATCH"
+
+
+class PreparedSignatureNotFoundError(RelyingPartyError):
+    """This session has no such prepared signature: it was used, or is too old."""
+
+    code = "PREPARED_SIGNATURE_NOT_FOUND"
 
 
 class DocumentNotSignableError(RelyingPartyError):
@@ -225,9 +242,16 @@ class SigningUnavailableError(RelyingPartyError):
     code = "SIGNING_UNAVAILABLE"
 
 
-class TrustConfigurationError(Exception):
+class ConfigurationError(Exception):
+    """The service is configured in a way that can't work.
+
+    It is raised at the service's start, and the message says the remedy. No browser's
+    request can cause it.
+    """
+
+
+class TrustConfigurationError(ConfigurationError):
     """The configured CA certificates can't be used.
 
-    It is an error of the service's configuration, raised at its start. The message
-    names the file and the remedy. No browser's request can cause it.
+    The message names the file and the remedy.
     """

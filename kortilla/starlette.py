@@ -4,9 +4,11 @@
 ``setup(app, service)`` adds the routes of ``kortilla.web.routes`` below ``/auth``.
 """
 
-from collections.abc import AsyncIterator
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,7 +25,17 @@ from kortilla.web.login import LoginService
 from kortilla.web.routes import PROBES, LoginRoutes, route_conflict
 from kortilla.web.sessions import SessionStore
 
-__all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
+__all__ = [
+    "current_identity",
+    "end_session",
+    "end_sessions",
+    "is_same_origin",
+    "session_id",
+    "setup",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def setup(
@@ -33,12 +45,17 @@ def setup(
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
+    on_login: Callable[[Request, Identity], Awaitable[None]] | None = None,
+    on_logout: Callable[[Request], Awaitable[None]] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. The service is closed at the
-    end of the application's lifespan.
+    own cookie, independent of the application's sessions. With ``on_login``, our
+    session ends at the login, and that function puts the person into the application's
+    session; it raises ``LoginNotAllowedError`` for one who may not use the service.
+    ``on_logout`` ends the application's session when the page calls for a logout. The
+    service is closed at the end of the application's lifespan.
 
     Raises ``RuntimeError`` at a second call, since an application has one login, and if
     an earlier route or mount takes a path of card login.
@@ -49,11 +66,21 @@ def setup(
             "an application of its own and set that up."
         )
     _check_free(app, prefix)
-    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    routes = LoginRoutes(
+        service,
+        sessions=sessions,
+        body_seconds=body_seconds,
+        keep_identity=on_login is None,
+    )
     app.state.kortilla = routes
+    login = LoginApp(
+        routes,
+        on_login=on_login and (lambda scope, who: on_login(Request(scope), who)),
+        on_logout=on_logout and (lambda scope: on_logout(Request(scope))),
+    )
     # Not mounted: behind a proxy that strips a prefix (root_path), a mounted
     # application can't tell which part of the path is its own.
-    app.router.routes.append(Route(prefix + "/{path:path}", LoginApp(routes)))
+    app.router.routes.append(Route(prefix + "/{path:path}", login))
     app.add_exception_handler(StoreUnavailableError, _handle_store_unavailable)
     lifespan = app.router.lifespan_context
 
@@ -68,13 +95,44 @@ def setup(
     app.router.lifespan_context = closing
 
 
-async def current_identity(request: Request) -> Identity | None:
+def _request_alone(
+    function: Callable[P, T],
+) -> Callable[P, T]:
+    """Hide a function's options from FastAPI, where it is a dependency.
+
+    FastAPI would let the browser choose them in the address.
+    """
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    vars(function)["__signature__"] = signature.replace(parameters=kept)
+    return function
+
+
+@_request_alone
+async def current_identity(
+    request: Request, *, max_age: timedelta | None = None
+) -> Identity | None:
     """Return the person who is logged in in the request's session, or None.
+
+    With ``max_age``, None too if the login is older: then ask for another login before
+    something that matters.
+
+    In FastAPI, ``Depends(current_identity)`` has no ``max_age``; wrap it in a function
+    of your own.
 
     Raises ``StoreUnavailableError`` while the session store can't be reached. An
     endpoint need not catch it: the response is then 503.
     """
-    return await _routes(request).current_identity(_headers(request))
+    return await _routes(request).current_identity(_headers(request), max_age=max_age)
+
+
+async def session_id(request: Request) -> str | None:
+    """Return a text that names the request's session, or None without one.
+
+    For keeping data beside the session. It gives no access to the session, and may be
+    stored and logged. A login changes it. Raises as ``current_identity``.
+    """
+    return await _routes(request).session_id(_headers(request))
 
 
 async def end_session(request: Request, response: Response) -> None:
@@ -82,8 +140,18 @@ async def end_session(request: Request, response: Response) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    cookie = await _routes(request).end_session(_headers(request))
+    client = request.client.host if request.client else None
+    cookie = await _routes(request).end_session(_headers(request), client=client)
     response.headers.append("Set-Cookie", cookie)
+
+
+async def end_sessions(request: Request, satu: str) -> int:
+    """End all sessions of a person, in all browsers, and return how many there were.
+
+    For an application's administrators. Outside a request, call the session store's
+    method. Raises as ``current_identity``; some sessions may then continue.
+    """
+    return await _routes(request).end_sessions(satu)
 
 
 def is_same_origin(request: Request, origin: str) -> bool:
@@ -120,7 +188,8 @@ def _headers(request: Request) -> Headers:
 
 async def _handle_store_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreUnavailableError)  # noqa: S101 - registered for it
-    return _response(error_response(error, _headers(request)))
+    refusals = _routes(request).service.refusals
+    return _response(error_response(error, _headers(request), refusals))
 
 
 def _response(answer: http.Response) -> Response:

@@ -4,6 +4,7 @@
 See core(5), and PR_SET_DUMPABLE and PR_SET_PDEATHSIG in prctl(2).
 """
 
+import os
 import signal
 import sys
 
@@ -37,9 +38,15 @@ def deny_memory_access() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent process ends."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent process ends.
+
+    ``parent`` is the number of the process that has started this one. The kernel says
+    nothing of a parent that has ended before this call.
+    """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -5,16 +5,21 @@ The file of the history is there while it is switched on, and is deleted when it
 switched off. Only its owner can read it. An entry is a line of JSON: time, what was
 done, for which site or program, the names of documents, and the result. Nothing of it
 ever goes to a page.
+
+A browser opens several connections for one login. So identifications for the same site
+or program with the same result, within ten seconds of each other, are one entry.
 """
 
 import json
 import logging
 import os
 import stat
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -31,6 +36,9 @@ What = Literal["identify", "sign"]
 _MOST = 500
 _MOST_NAMES, _LONGEST_NAME = 20, 200
 _LARGEST = 4 << 20  # bytes; a file that is larger is not ours
+_ONE_LOGIN = timedelta(seconds=10)
+#: Seconds for which an entry waits for another program that has the file.
+_PATIENCE, _PAUSE = 2.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -91,35 +99,77 @@ def recorded(what: What, who: str, names: Sequence[str] = ()) -> Iterator[None]:
 
 
 def _add(what: What, who: str, names: Sequence[str], result: str) -> None:
+    short = tuple(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES])
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    entry = Entry(now, what, who[:_LONGEST_NAME], short, result)
     try:
-        if not is_on():
-            return
-        with _opened() as file:
-            short = tuple(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES])
-            now = datetime.now().astimezone().isoformat(timespec="seconds")
-            kept = _read(file)[1 - _MOST :]
-            lines = [*kept, Entry(now, what, who[:_LONGEST_NAME], short, result)]
-            text = "".join(f"{json.dumps(asdict(each))}\n" for each in lines)
-            file.seek(0)
-            file.truncate()
-            file.write(text)
+        if is_on():
+            _write(entry)
+    except BlockingIOError:
+        # The answer does not wait for the lock. The end of the program does, shortly.
+        threading.Thread(
+            target=_write_later, args=(entry,), name="kortilla-history"
+        ).start()
     except OSError as error:
-        # What the person does goes on.
-        logger.warning("The history can't be written: %s", error.strerror)
+        _warn(error)
+
+
+def _write_later(entry: Entry) -> None:
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return _write(entry)
+        except OSError as error:
+            if not isinstance(error, BlockingIOError) or time.monotonic() > end:
+                return _warn(error)
+        time.sleep(_PAUSE)
+
+
+def _warn(error: OSError) -> None:
+    # What the person does goes on.
+    logger.warning("The history can't be written: %s", error.strerror)
+
+
+def _write(entry: Entry) -> None:
+    """Add an entry.
+
+    Raises ``OSError``, and ``BlockingIOError`` while another program writes.
+    """
+    import fcntl
+
+    with _opened() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kept = _read(file)[1 - _MOST :]
+        if kept and _is_same_login(kept[-1], entry):
+            return
+        text = "".join(f"{json.dumps(asdict(each))}\n" for each in (*kept, entry))
+        file.seek(0)
+        file.write(text)
+        file.truncate()  # afterwards, so that a full disk does not empty the file
+
+
+def _is_same_login(last: Entry, entry: Entry) -> bool:
+    if entry.what != "identify" or replace(last, time=entry.time) != entry:
+        return False
+    try:
+        passed = datetime.fromisoformat(entry.time) - datetime.fromisoformat(last.time)
+    except (ValueError, TypeError):  # the file is what somebody has written
+        return False
+    return timedelta(0) <= passed <= _ONE_LOGIN
 
 
 @contextmanager
 def _opened() -> Iterator[IO[str]]:
-    """Open and lock the file. Raises ``OSError``, also for a file of somebody else."""
-    import fcntl
+    """Open the file. Raises ``OSError``, also for a file of somebody else.
 
+    It may be read while another program writes: a line that is half there is left out.
+    """
     descriptor = os.open(_path(), os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         found = os.fstat(descriptor)
         own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
         if not own or found.st_mode & 0o077 or found.st_size > _LARGEST:
             raise PermissionError(None, "the file is not this person's alone")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield file
 
 

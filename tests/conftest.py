@@ -9,12 +9,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import cards
 from tests.support.markers import mark
+from tests.support.scheduling import Scheduling, arrange
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
@@ -77,6 +79,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Add the markers for each test's requirements."""
     for item in items:
         mark(item)
+
+
+# After pytest has arranged them by their fixtures, which it does by the places of
+# parameters in their lists: it does not see that two tests share a browser.
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_collection_sort(items: list[pytest.Item]) -> None:
+    """Put the longest first, and each browser's tests together."""
+    arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each browser's tests to one worker."""
+    return Scheduling(config, log)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.support.screen import open_screen
+from tests.kortilla.signing_parts import make_pdf
+from tests.support.screen import Screen, open_screen
 
-__all__ = ["measure"]
+__all__ = ["measure", "measure_batch"]
 
 RUNS = 7
 SETTLED = 5  # seconds until the card is read and the window is still
 IDLE = 20  # seconds
+BATCH = 20  # PDFs
 
 #: Says when the window has been painted for the first time, and takes keys.
 _CODE = """
@@ -28,6 +31,68 @@ from native_host.cli import main
 main(["open", "--card", "mock", "--lang", "fi"])
 """
 
+#: Presses the button as soon as there are files, and says how long it took until PIN2
+#: was there, and from then until the page showed what was made. PIN2 is typed at once,
+#: and the mock card takes no time.
+_BATCH_CODE = """
+import sys, time
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from native_host.desktop.pages.sign import Page
+from native_host.desktop.prompts import Command
+from native_host.cli import main
+run, take, ended = Command.run, Page.take, Page._ended
+times = []
+def run_alone(command):
+    command.words[command.words.index("window")] = "automatic"
+    return run(command)
+def take_and_sign(page, files):
+    take(page, files)
+    times.append(time.monotonic())
+    page._sign()
+def progressed_and_note(page, progress):
+    times.append(time.monotonic())
+    progressed(page, progress)
+def ended_and_say(page, result):
+    ended(page, result)
+    QApplication.processEvents()
+    typed = times[1]
+    print(typed - times[0], time.monotonic() - typed, len(result["files"]), flush=True)
+    QApplication.quit()
+progressed, Page._progressed = Page._progressed, progressed_and_note
+Command.run, Page.take, Page._ended = run_alone, take_and_sign, ended_and_say
+main(["open", "--card", "mock", "--lang", "fi", "--sign", *sys.argv[1:]])
+"""
+
+
+def measure_batch(home: Path) -> tuple[list[float], list[float]]:
+    """Return the seconds before PIN2, and after it for each PDF, of signed batches."""
+    before, after = [], []
+    with open_screen(1366, 768) as screen, TemporaryDirectory() as folder:
+        for number in range(RUNS):
+            files = [Path(folder) / f"{number}-{each}.pdf" for each in range(BATCH)]
+            for each in files:
+                each.write_bytes(make_pdf("Sopimus"))
+            done = subprocess.run(  # noqa: S603 - our own program
+                [sys.executable, "-I", "-c", _BATCH_CODE, *files],
+                env=_environment(home, screen),
+                capture_output=True,
+                check=True,
+            )
+            to_pin, from_pin, made = done.stdout.split()[:3]
+            assert int(made) == BATCH  # noqa: S101 - or the figure means nothing
+            before.append(float(to_pin))
+            after.append(float(from_pin) / BATCH)
+    return before, after
+
+
+def _environment(home: Path, screen: Screen) -> dict[str, str]:
+    return {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "DISPLAY": screen.display,
+    }
+
 
 def measure(home: Path) -> tuple[list[float], float, int]:
     """Return the seconds to the window, its peak memory in MB, and idle processor time.
@@ -36,11 +101,7 @@ def measure(home: Path) -> tuple[list[float], float, int]:
     """
     times = []
     with open_screen(1366, 768) as screen:
-        environment = {
-            "HOME": str(home),
-            "PATH": os.environ["PATH"],
-            "DISPLAY": screen.display,
-        }
+        environment = _environment(home, screen)
         for _ in range(RUNS):
             begun = time.monotonic()
             window = subprocess.Popen(  # noqa: S603 - our own program

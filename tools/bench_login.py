@@ -14,6 +14,7 @@ reached its bound; ``--logins 100000`` takes five minutes and more.
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,14 +26,19 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
+from kortilla.validation import usual
 from tests.kortilla.pki import CA, NOW, ORIGIN, Leaf, key
 
 CONCURRENT = 50
 LATENCIES = 3_000
 LOGINS = 20_000
+#: Logins whose processor time is measured together, and how often that is done.
+TURN, TURNS = 100, 15
 _HEADERS = {"Origin": ORIGIN, "Content-Type": "application/json"}
 
 
@@ -40,9 +46,12 @@ def main() -> None:
     """Measure and print the figures, or run the server."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--serve", metavar="FOLDER", type=Path)
+    arguments.add_argument("--slow", action="store_true")
     arguments.add_argument("--logins", type=int, default=LOGINS)
     chosen = arguments.parse_args()
     if chosen.serve:
+        if chosen.slow:
+            usual.accept = lambda *_: None
         asyncio.run(serve(chosen.serve))
     else:
         measure(chosen.logins)
@@ -62,10 +71,13 @@ async def serve(folder: Path) -> None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[tuple[int, int]]:
-    """Run a server, and yield its process id and its port."""
+def server(folder: Path, *, slow: bool = False) -> Iterator[tuple[int, int]]:
+    """Run a server, and yield its process id and its port.
+
+    ``slow`` has it validate all certificates in the slow way.
+    """
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, __file__, "--serve", str(folder)],
+        [sys.executable, __file__, "--serve", str(folder), *["--slow"] * slow],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -86,15 +98,23 @@ def measure(logins: int) -> None:
     leaf = authority.issue(key("P-384"))
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "ca.der").write_bytes(authority.der)
-        with server(Path(name)) as (_, port):
-            asyncio.run(log_in(port, leaf, LATENCIES // 10, CONCURRENT))  # warms up
+        with server(Path(name)) as (pid, port), server(Path(name), slow=True) as other:
+            for each in (port, other[1]):  # warms up
+                asyncio.run(log_in(each, leaf, LATENCIES // 10, CONCURRENT))
             alone = asyncio.run(log_in(port, leaf, LATENCIES // 10, 1))
             begun = time.monotonic()
             times = asyncio.run(log_in(port, leaf, LATENCIES, CONCURRENT))
             rate = len(times) / (time.monotonic() - begun)
+            work = processor_times((pid, port), other, leaf)
         show("login, one at a time", alone)
         show(f"login, {CONCURRENT} concurrent", times)
         print(f"{'logins per second, server on one core':44} {rate:7.0f}")
+        for label, milliseconds, goal in (
+            ("processor time of a login in the server", work[0], "goal 1.2 ms"),
+            ("  in the slow way of validation", work[1], ""),
+            ("  two bare P-384 verifications", work[2], ""),
+        ):
+            print(f"{label:44} {milliseconds:7.2f} ms    {goal}")
         with server(Path(name)) as (pid, port):
             asyncio.run(log_in(port, leaf, LATENCIES // 10, CONCURRENT))
             before = memory(pid)
@@ -149,6 +169,42 @@ async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
             raise SystemExit(f"bench_login: {await answer.text()}")
         await answer.read()
     return took + time.monotonic() - begun
+
+
+def processor_times(
+    fast: tuple[int, int], slow: tuple[int, int], leaf: Leaf
+) -> tuple[float, float, float]:
+    """Return milliseconds of a login at both servers, and of two bare verifications.
+
+    A server is given by its process id and port. The three are measured in turns, and
+    the medians returned.
+    """
+    found: tuple[list[float], ...] = ([], [], [])
+    for _ in range(TURNS):
+        for (pid, port), times in zip((fast, slow), found[:2], strict=True):
+            used = processor_time(pid)
+            asyncio.run(log_in(port, leaf, TURN, 1))
+            times.append((processor_time(pid) - used) / TURN)
+        found[2].append(bare_verifications())
+    one, other, bare = (statistics.median(times) * 1000 for times in found)
+    return one, other, bare
+
+
+def bare_verifications() -> float:
+    """Return the seconds of processor time that two P-384 verifications take."""
+    own, algorithm = key("P-384"), ec.ECDSA(hashes.SHA384())
+    assert isinstance(own, ec.EllipticCurvePrivateKey)  # noqa: S101 - for types
+    signature, public = own.sign(b"x", algorithm), own.public_key()
+    begun = time.process_time()
+    for _ in range(2 * TURN):
+        public.verify(signature, b"x", algorithm)
+    return (time.process_time() - begun) / TURN
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> float:

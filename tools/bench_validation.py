@@ -2,84 +2,154 @@
 """Measures validations per second, compared to the verifications they require.
 
 Everything runs in this process, in turns and in processor time, so that other programs
-disturb as little as possible. Measured are: the validation of a mock card's token with
-a prepared issuing CA, with and without a check against a cached CRL; and two bare P-384
-verifications with a loaded key. Run it by ``tools/bench.py``, or alone with a token's
-file, the folder of its CA and of the CA's key, origin and nonce.
+disturb as little as possible. For a mock card of each generation these are measured:
+
+- the two bare verifications that a token requires, with loaded keys: the issuing CA's
+  over the certificate, and the card's over the token;
+- the validation of its token with prepared trust;
+- the same without ``kortilla.validation.usual``, by asn1crypto and
+  pyhanko-certvalidator alone;
+- both, with a check against a CRL at hand.
+
+No certificate of a person is cached between the rounds. Run it by ``make bench``, or
+alone.
 """
 
 import asyncio
+import base64
 import statistics
-import sys
+import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from kortilla import Trust, validate
 from kortilla.revocation import Revocation
+from kortilla.testing.authority import Authority
+from kortilla.testing.state import MockCardState
+from kortilla.testing.tokens import make_token
+from kortilla.validation import usual
+from kortilla.validation.signature import load_public_key, verify_signature
 from tools.demo.ca_service import CAService
 
-__all__ = ["measure", "show"]
+__all__ = ["main"]
 
-ROUNDS = 400
-#: The first runs load and prepare data.
-WARMING = 40
+ORIGIN = "https://service.example"
+NONCE = "A" * 43 + "="
+ROUNDS = 20
+#: How often each way runs in a round, before the next way has its turn.
+TURN = 15
+#: The first rounds load and prepare data.
+WARMING = 2
+#: The card generations, with what is wanted of each: a share of the limit that the bare
+#: verifications set, or validations per second.
+CARDS: dict[str, float] = {"v5": 0.75, "v4.2": 7000}
+
+Measured = dict[str, float]
 
 
-async def measure(
-    token: str, folder: Path, *, origin: str, nonce: str
-) -> tuple[float, float, float]:
-    """Return per second and core: validations, those with revocation, and bare pairs.
+def main() -> None:
+    """Measure and print everything."""
+    for profile, goal in CARDS.items():
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "card"
+            MockCardState.create(folder, profile=profile)
+            show(profile, goal, asyncio.run(measure(folder)))
 
-    Each is a median of ``ROUNDS`` rounds.
-    """
+
+async def measure(folder: Path) -> Measured:
+    """Return validations per second and core: medians of ``ROUNDS`` rounds."""
     trust = Trust.from_folder(folder, test=True)
-    key = ec.generate_private_key(ec.SECP384R1())
-    algorithm = ec.ECDSA(hashes.SHA384())
-    signature, public = key.sign(b"x", algorithm), key.public_key()
-    validations, checked, pairs = [], [], []
+    token = make_token(folder, ORIGIN, NONCE)
+    bare = bare_verifications(folder, token)
+
+    async def validation(revocation: Revocation | None = None) -> None:
+        await validate(
+            token, origin=ORIGIN, nonce=NONCE, trust=trust, revocation=revocation
+        )
+
     async with (
         CAService(folder) as authority,
         Revocation(
             by="crl", resolver=authority.resolver(), allow_private_addresses=True
         ) as revocation,
     ):
+        ways: dict[str, Callable[[], Awaitable[None]]] = {
+            "bare": bare,
+            "after": validation,
+            "after, list": lambda: validation(revocation),
+            "before": lambda: slowly(validation()),
+            "before, list": lambda: slowly(validation(revocation)),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(WARMING + ROUNDS):
-            begun = time.process_time()
-            await validate(token, origin=origin, nonce=nonce, trust=trust)
-            validated = time.process_time()
-            await validate(
-                token, origin=origin, nonce=nonce, trust=trust, revocation=revocation
-            )
-            looked_up = time.process_time()
-            public.verify(signature, b"x", algorithm)
-            public.verify(signature, b"x", algorithm)
-            pairs.append(time.process_time() - looked_up)
-            checked.append(looked_up - validated)
-            validations.append(validated - begun)
-    return (
-        1 / statistics.median(validations[WARMING:]),
-        1 / statistics.median(checked[WARMING:]),
-        1 / statistics.median(pairs[WARMING:]),
+            for name, way in ways.items():
+                begun = time.process_time()
+                for _ in range(TURN):
+                    await way()
+                times[name].append((time.process_time() - begun) / TURN)
+    return {name: 1 / statistics.median(each[WARMING:]) for name, each in times.items()}
+
+
+async def slowly(validation: Awaitable[None]) -> None:
+    """Validate without ``kortilla.validation.usual``."""
+    with mock.patch.object(usual, "accept", lambda *_: None):
+        await validation
+
+
+def bare_verifications(
+    folder: Path, token: dict[str, Any]
+) -> Callable[[], Awaitable[None]]:
+    """Return what verifies the two signatures of a token, and nothing else."""
+    authority = Authority.open(folder)
+    certificate = x509.Certificate.load(
+        base64.b64decode(token["unverifiedCertificate"])
     )
+    signed = certificate["tbs_certificate"].dump()
+    signature = certificate["signature_value"].native
+    issuers_key: Any = authority.issuing_key.public_key()
+    scheme: tuple[Any, ...] = (
+        (ec.ECDSA(hashes.SHA384()),)
+        if isinstance(issuers_key, ec.EllipticCurvePublicKey)
+        else (padding.PKCS1v15(), hashes.SHA256())
+    )
+    key = load_public_key(certificate)
+    raw = base64.b64decode(token["signature"])
 
-
-def show(rate: float, checked: float, bare: float) -> None:
-    """Print the rates, and their ratio to the last one."""
-    for name, each in (
-        ("validations per second and core", rate),
-        ("  with a list of the revoked at hand", checked),
-    ):
-        print(
-            f"{name:44} {each:7.0f}       goal {bare / 2:.0f}"
-            f"    ({each / bare:.2f} of {bare:.0f}, two bare P-384 verifications)",
-            flush=True,
+    async def verify() -> None:
+        issuers_key.verify(signature, signed, *scheme)
+        verify_signature(
+            key,
+            algorithm=token["algorithm"],
+            signature=raw,
+            origin=ORIGIN,
+            nonce=NONCE,
         )
+
+    return verify
+
+
+def show(card: str, goal: float, rates: Measured) -> None:
+    """Print the rates of a card, and their ratio to the bare verifications."""
+    bare = rates.pop("bare")
+    print(f"{f'{card}: two bare verifications, per second':44} {bare:7.0f}")
+    wanted = goal * bare if goal < 1 else goal
+    for name, label in (
+        ("after", "  validations"),
+        ("before", "  by asn1crypto and certvalidator alone"),
+        ("after, list", "  validations with a list at hand"),
+        ("before, list", "  by those alone, with a list at hand"),
+    ):
+        aim = f"goal {wanted:.0f}" if name == "after" else ""
+        share = f"({rates[name] / bare:.2f} of the bare ones)"
+        print(f"{label:44} {rates[name]:7.0f}       {aim:12} {share}", flush=True)
 
 
 if __name__ == "__main__":
-    file, ca_folder, of, answered = sys.argv[1:]
-    text = Path(file).read_text()
-    show(*asyncio.run(measure(text, Path(ca_folder), origin=of, nonce=answered)))
+    main()

@@ -3,7 +3,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from kortilla.proxies import Proxies
 from kortilla.validation import ca_files
 from kortilla.validation import pinned_cas as pins
 from kortilla.validation.ca_files import CAFile
+from kortilla.validation.pinned_cas import PinnedCertificate
 
 __all__ = ["trust"]
 
@@ -40,6 +41,15 @@ _warn_option = click.option(
     show_default=True,
     help="Report a CA that ends within so many days.",
 )
+_pin_option = click.option(
+    "--pin",
+    "more",
+    metavar="SHA256",
+    multiple=True,
+    envvar="KORTILLA_PINS",
+    show_envvar=True,
+    help="Another CA that the service trusts, by its fingerprint; may be repeated.",
+)
 
 
 @click.group()
@@ -50,6 +60,7 @@ def trust() -> None:
 @trust.command()
 @_folder_option
 @_test_option
+@_pin_option
 @_warn_option
 @click.option(
     "--from",
@@ -64,14 +75,20 @@ def trust() -> None:
     "http_proxy, no_proxy).",
 )
 def update(
-    folder: Path, test: bool, warn_days: int, source: Path | None, proxy: str | None
+    *,
+    folder: Path,
+    test: bool,
+    more: tuple[str, ...],
+    warn_days: int,
+    source: Path | None,
+    proxy: str | None,
 ) -> None:
     """Get the CA certificates that are missing; only pinned ones are stored."""
     try:
         proxies = Proxies(proxy, trust_env=True)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    wanted = ca_files.wanted(pins.PINS, test=test)
+    wanted = ca_files.wanted(pins.PINS, test=test, more=more)
     failures: Mapping[str, str] = {}
     passed_over: Mapping[str, str] = {}
     if source is not None:
@@ -92,27 +109,42 @@ def update(
             )
     new = {ca.name for ca in stored if ca.state == "stored"}
     _report(
-        folder, test, warn_days, new=new, failures=failures, passed_over=passed_over
+        folder, wanted, warn_days, new=new, failures=failures, passed_over=passed_over
     )
 
 
 @trust.command()
 @_folder_option
 @_test_option
+@_pin_option
 @_warn_option
-def show(folder: Path, test: bool, warn_days: int) -> None:
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the JSON alone, and no words for people.",
+)
+def show(
+    *, folder: Path, test: bool, more: tuple[str, ...], warn_days: int, as_json: bool
+) -> None:
     """Show which CA certificates there are, and until when they are valid.
 
     The exit status is 1 when one is missing, ends soon, has ended or is not wanted.
     """
-    _report(folder, test, warn_days)
+    wanted = ca_files.wanted(pins.PINS, test=test, more=more)
+    _report(folder, wanted, warn_days, tell=_silent if as_json else say)
+
+
+def _silent(_: str) -> None:
+    """Tell people nothing."""
 
 
 def _report(
     folder: Path,
-    test: bool,
+    wanted: list[PinnedCertificate],
     warn_days: int,
     *,
+    tell: Callable[[str], None] = say,
     new: set[str] | None = None,
     failures: Mapping[str, str] | None = None,
     passed_over: Mapping[str, str] | None = None,
@@ -120,7 +152,7 @@ def _report(
     now = utc_now()
     report = ca_files.inventory(
         folder,
-        ca_files.wanted(pins.PINS, test=test),
+        wanted,
         at=now,
         warn=timedelta(days=warn_days),
     )
@@ -130,11 +162,12 @@ def _report(
     failures = failures if missing and failures else {}
     for ca in report:
         until = f"until {ca.not_after:%Y-%m-%d}" if ca.not_after else "         "
-        say(f"{'!' if ca.problem else ' '} {ca.name}  {until}  {ca.problem}".rstrip())
+        marked = f"{ca.name} (test CA)" if ca.origin == "test" else ca.name
+        tell(f"{'!' if ca.problem else ' '} {marked}  {until}  {ca.problem}".rstrip())
     for address, failure in failures.items():
-        say(f"! {address}: {failure}")
+        tell(f"! {address}: {failure}")
     for name, why in (passed_over or {}).items():
-        say(f"- {name!r} was passed over: {why}")
+        tell(f"- {name!r} was passed over: {why}")
     result: dict[str, Any] = {
         "folder": str(folder),
         "certificates": [_as_json(ca, new or set()) for ca in report],
@@ -158,6 +191,9 @@ def _as_json(ca: CAFile, new: set[str]) -> dict[str, Any]:
         "state": "stored" if ca.name in new else ca.state,
         "file": str(ca.file) if ca.file else None,
         "sha256": ca.sha256,
+        "origin": ca.origin,
+        "role": ca.role,
+        "validFrom": ca.not_before.isoformat() if ca.not_before else None,
         "validUntil": ca.not_after.isoformat() if ca.not_after else None,
     }
     if ca.problem:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The view of a <kortilla-button>: its elements and their style.
 
-/** @import { ButtonState } from "./button.js" */
+/** @import { ButtonState, Text } from "./button.js" */
 /** @import { KortillaError } from "./errors.js" */
 
 // light-dark() follows the page's own color-scheme: a page without a dark mode does not
@@ -141,10 +141,15 @@ export function createView(root) {
   }
   root.adoptedStyleSheets = [sheet];
 
-  const label = make("span", {});
+  // The slots are named: white space between the tags would fill one without a name.
+  const label = make("slot", { name: "label" });
   const button = make("button", { type: "button", class: "start", part: "button" });
-  button.append(cardIcon(), label);
+  const start = make("span", {});
+  start.append(label);
+  button.append(cardIcon(), start);
   const cancel = make("button", { type: "button", class: "cancel", part: "cancel" });
+  const cancelLabel = make("slot", { name: "cancel" });
+  cancel.append(cancelLabel);
   cancel.hidden = true;
   const row = make("div", { class: "row" });
   row.append(button, cancel);
@@ -159,11 +164,15 @@ export function createView(root) {
     button,
     cancel,
 
-    /** @param {Record<string, string>} labels */
-    setLabels(labels) {
-      all.lang = labels.language ?? "";
-      label.textContent = labels["button.start"] ?? "";
-      cancel.textContent = labels["button.cancel"] ?? "";
+    /**
+     * @param {Text} forStart
+     * @param {Text} forCancel
+     * @param {string} lang of Kortilla's own texts
+     */
+    setLabels(forStart, forCancel, lang) {
+      all.lang = lang;
+      put(label, forStart);
+      put(cancelLabel, forCancel);
     },
 
     /** @param {ButtonState} state */
@@ -178,20 +187,23 @@ export function createView(root) {
       error.replaceChildren();
     },
 
-    /** @param {string} text */
+    /** @param {Text} text */
     setStatus(text) {
-      status.textContent = text;
+      put(status, text);
     },
 
-    /** @param {KortillaError} error */
-    showError({ message, code, reason, help }) {
+    /**
+     * @param {KortillaError} error
+     * @param {Text} message
+     */
+    showError({ code, reason, help }, message) {
       // A cancellation is what the person wanted: a status, without a code.
       if (!reason && CANCELLED.has(code)) {
-        status.textContent = message;
+        put(status, message);
         return;
       }
       const text = make("p", {});
-      text.textContent = message;
+      put(text, message);
       error.append(text);
       if (help) {
         const link = make("a", { part: "help", href: help.url });
@@ -205,6 +217,15 @@ export function createView(root) {
       error.append(small);
     },
   };
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Text} text
+ */
+function put(element, { text, lang }) {
+  element.lang = lang;
+  element.textContent = text;
 }
 
 /**

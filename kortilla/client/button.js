@@ -18,6 +18,15 @@ import { KortillaError, kortilla } from "./kortilla.js";
 
 /** @typedef {"idle" | "working" | "error" | "done"} ButtonState */
 
+/**
+ * @typedef {Record<string, Record<string, string>>} ButtonTexts
+ * A service's own texts, by language in two letters, then by key: `button.start`,
+ * `button.cancel`, `progress.` with `challenge`, `window-open`, `signing`, `verifying` or
+ * `done`, or the code of an error. Kortilla's text is shown where there is none.
+ */
+
+/** @typedef {{text: string, lang: string}} Text A text and its language. */
+
 /** @typedef {CustomEvent<Person>} KortillaLoginEvent */
 /** @typedef {CustomEvent<KortillaError>} KortillaErrorEvent */
 
@@ -37,6 +46,9 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
  * the button opens `next` unless the default is prevented; `kortilla-error`, whose
  * `detail` is the `KortillaError`.
  *
+ * Slots: `label` and `cancel`, in place of the texts of the two buttons. Property: `texts`,
+ * the service's own texts in place of any of Kortilla's.
+ *
  * Parts, for `::part()`: `button`, `cancel`, `status`, `error`, `help`, `code`.
  */
 export class KortillaButton extends Base {
@@ -48,6 +60,8 @@ export class KortillaButton extends Base {
   #login = null;
   /** @type {Record<string, string>} */
   #labels = {};
+  /** @type {ButtonTexts} */
+  #texts = {};
   /** Whether the error shown is that the extension is missing. */
   #isMissingShown = false;
   /** The progress reported last. */
@@ -57,6 +71,12 @@ export class KortillaButton extends Base {
 
   connectedCallback() {
     this.#createView();
+    if (Object.hasOwn(this, "texts")) {
+      // It was set before the element was defined.
+      const { texts } = this;
+      Reflect.deleteProperty(this, "texts");
+      this.texts = texts;
+    }
     this.#connected = new AbortController();
     const { signal } = this.#connected;
     // A page from the back/forward cache still has the state in which it was left.
@@ -64,6 +84,10 @@ export class KortillaButton extends Base {
       if (persisted && this.state === "done") this.#setState("idle");
     };
     window.addEventListener("pageshow", onShow, { signal });
+    const onLogout = () => {
+      if (this.state === "done") this.#setState("idle");
+    };
+    document.addEventListener("kortilla-logout", onLogout, { signal });
     // The person may have installed the extension meanwhile.
     window.addEventListener("focus", () => this.#forgetMissing(), { signal });
     document.addEventListener("visibilitychange", () => this.#forgetMissing(), {
@@ -88,6 +112,16 @@ export class KortillaButton extends Base {
   /** @returns {ButtonState} */
   get state() {
     return /** @type {ButtonState} */ (this.getAttribute("state") ?? "idle");
+  }
+
+  /** @returns {ButtonTexts} */
+  get texts() {
+    return this.#texts;
+  }
+
+  set texts(texts) {
+    this.#texts = texts ?? {};
+    if (this.isConnected) this.#updateLabels();
   }
 
   click() {
@@ -115,8 +149,26 @@ export class KortillaButton extends Base {
     const labels = await loadLabels(lang);
     if (language(languageAround(this)) !== lang) return;
     this.#labels = labels;
-    this.#view?.setLabels(labels);
+    this.#view?.setLabels(
+      this.#text("button.start"),
+      this.#text("button.cancel"),
+      labels.language ?? "",
+    );
     this.#report(this.#progress);
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} [otherwise] the text in the language of the labels if there is no other
+   * @returns {Text} the service's own, or Kortilla's
+   */
+  #text(key, otherwise) {
+    const lang = language(languageAround(this));
+    const own = Object.hasOwn(this.#texts, lang) ? this.#texts[lang]?.[key] : undefined;
+    // An empty label would leave the button without a name.
+    if (typeof own === "string" && own.trim()) return { text: own, lang };
+    const text = otherwise ?? this.#labels[key] ?? "";
+    return { text, lang: this.#labels.language ?? "" };
   }
 
   async #start() {
@@ -145,7 +197,7 @@ export class KortillaButton extends Base {
       if (!(error instanceof KortillaError)) throw error;
       this.#setState("error");
       this.#isMissingShown = error.code === "EXTENSION_MISSING";
-      this.#view?.showError(error);
+      this.#view?.showError(error, this.#text(error.code, error.message));
       this.#dispatch("kortilla-error", error);
     }
   }
@@ -178,8 +230,8 @@ export class KortillaButton extends Base {
   /** @param {string} progress */
   #report(progress) {
     this.#progress = progress;
-    const text = this.#labels[`progress.${progress}`];
-    if (text) this.#view?.setStatus(text);
+    const text = this.#text(`progress.${progress}`);
+    if (text.text) this.#view?.setStatus(text);
   }
 
   /**

@@ -91,7 +91,7 @@ export function language(lang) {
  * @template T
  * @param {TextOptions | undefined} options
  * @param {() => Promise<T>} action
- * @param {"" | "sign."} [prefix] of texts that come before the general ones
+ * @param {"" | "sign." | "logout."} [prefix] of texts that come before the general ones
  * @returns {Promise<T>}
  */
 export async function withErrorTexts(options, action, prefix = "") {
@@ -112,7 +112,7 @@ export async function withErrorTexts(options, action, prefix = "") {
  *
  * @param {CodedError} error
  * @param {TextOptions} [options]
- * @param {"" | "sign."} [prefix] of texts that come before the general ones
+ * @param {"" | "sign." | "logout."} [prefix] of texts that come before the general ones
  * @returns {Promise<{message: string, help?: Help}>}
  */
 export async function describe(error, options = {}, prefix = "") {
@@ -122,7 +122,10 @@ export async function describe(error, options = {}, prefix = "") {
   const textOf = (code) => texts[`${prefix}${code}`] ?? texts[code];
   const known = textOf(error.code) ?? texts.INTERNAL ?? error.code;
   const because = error.reason ? textOf(error.reason) : undefined;
-  const message = error.text ?? (because ? `${known} ${because}` : known);
+  // The service's texts are about logins.
+  const isOwn = prefix === "logout." && texts[`${prefix}${error.code}`] !== undefined;
+  const given = isOwn ? undefined : error.text;
+  const message = given ?? (because ? `${known} ${because}` : known);
   const help = await helpFor(error.code, lang, options.help);
   return help ? { message, help } : { message };
 }

@@ -20,6 +20,7 @@ import { toNamedBlob } from "./signing.js";
 import { WebEidExtension } from "./web-eid.js";
 
 /** @typedef {import("./help.js").Help} Help */
+/** @typedef {import("./errors.js").AbortOptions} AbortOptions */
 /** @typedef {import("./errors.js").CommonOptions} CommonOptions */
 /** @typedef {import("./errors.js").TextOptions} TextOptions */
 /** @typedef {import("./signing.js").Amount} Amount */
@@ -62,7 +63,15 @@ const PREPARED_MS = 100_000;
 
 /** @typedef {CommonOptions & ProgressOptions} LoginOptions */
 
+/**
+ * @typedef {object} RoutesOptions
+ * @property {string | URL} [base] The address of the routes, of the page's own origin; by
+ *   default beside the folder of this module, and `/auth/` in a bundle.
+ */
+
 /** @typedef {{name: string, satu: string}} Person Who logged in. */
+
+/** @typedef {CustomEvent<null>} KortillaLogoutEvent */
 
 /**
  * @typedef {object} Status
@@ -113,11 +122,11 @@ async function authenticate({ nonce, ...options }) {
 }
 
 /**
- * @param {LoginOptions & {base?: string | URL}} options
- * @returns {Promise<Person>}
+ * @param {string | URL} [base]
+ * @returns {URL} the address of the routes, with a slash at its end
+ * @throws {CodedError} INVALID_ARGUMENT
  */
-async function login({ base, ...options }) {
-  notify(options.onProgress, "challenge");
+function routesAt(base) {
   const folder = moduleFolder();
   const defaultBase = folder ? new URL("../", folder) : ROUTES;
   const root = new URL(base ?? defaultBase, location.href);
@@ -126,11 +135,30 @@ async function login({ base, ...options }) {
     throw new CodedError("INVALID_ARGUMENT", { reason: "CROSS_ORIGIN_BASE" });
   }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
+  return root;
+}
+
+/**
+ * @param {LoginOptions & RoutesOptions} options
+ * @returns {Promise<Person>}
+ */
+async function login({ base, ...options }) {
+  notify(options.onProgress, "challenge");
+  const root = routesAt(base);
   const { nonce } = await postJson(new URL("challenge", root), {}, options);
   if (typeof nonce !== "string") throw new CodedError("SERVICE_FAILED");
   const authToken = await authenticate({ nonce, ...options });
   notify(options.onProgress, "verifying");
   return postJson(new URL("login", root), { authToken, nonce }, options);
+}
+
+/**
+ * @param {TextOptions & AbortOptions & RoutesOptions} options
+ * @returns {Promise<void>}
+ */
+async function logout({ base, ...options }) {
+  await postJson(new URL("logout", routesAt(base)), {}, options);
+  document.dispatchEvent(new CustomEvent("kortilla-logout"));
 }
 
 /**
@@ -217,14 +245,27 @@ export const kortilla = Object.freeze({
    * Log in with the routes that Kortilla's library adds: get a challenge, authenticate,
    * post the token.
    *
-   * @param {LoginOptions & {base?: string | URL}} [options] `base`: the address of the
-   *   routes, of the page's own origin; by default beside the folder of this module, and
-   *   `/auth/` in a bundle
+   * @param {LoginOptions & RoutesOptions} [options]
    * @returns {Promise<Person>}
    * @throws {KortillaError}
    */
   login(options = {}) {
     return withErrorTexts(options, () => login(options));
+  },
+
+  /**
+   * Log out with the routes that Kortilla's library adds: end the person's session at the
+   * service. Without a session it does nothing.
+   *
+   * Afterwards the document gets the event `kortilla-logout`, for the other parts of the
+   * page. If it fails, the session may still be open: say so, and offer to try again.
+   *
+   * @param {TextOptions & AbortOptions & RoutesOptions} [options]
+   * @returns {Promise<void>}
+   * @throws {KortillaError}
+   */
+  logout(options = {}) {
+    return withErrorTexts(options, () => logout(options), "logout.");
   },
 
   /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Makes what `npm pack` needs beside the sources: type declarations from their JSDoc, and
-// the licence. `clean` removes both after packing.
+// Makes what `npm pack` needs beside the sources: type declarations from their JSDoc and
+// from the .d.ts files here, and the licence. `clean` removes both after packing.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -29,6 +29,15 @@ function make() {
     fail("TypeScript is not there: run `npm ci` at the top of the repository first.");
   }
   if (compiler.status !== 0) fail("The types could not be made.");
+  for (const name of ["elements.d.ts", "react.d.ts"]) {
+    copyFileSync(`${here}${name}`, `${here}types/${name}`);
+  }
+  // JSDoc has no words for these, so each entry refers to the file.
+  for (const name of ["kortilla.d.ts", "button.d.ts"]) {
+    const file = `${here}types/${name}`;
+    const types = readFileSync(file, "utf8");
+    writeFileSync(file, `/// <reference path="./elements.d.ts" />\n${types}`);
+  }
 }
 
 function clean() {

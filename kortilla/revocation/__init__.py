@@ -14,13 +14,17 @@ from kortilla.revocation.path import (
     RevocationChecker,
 )
 from kortilla.revocation.reasons import Reason
+from kortilla.revocation.status import CRLStatus, RevocationStatus, SourceStatus
 
 __all__ = [
     "UNCHECKED",
     "By",
+    "CRLStatus",
     "Certificate",
     "CertificatePath",
     "Reason",
     "Revocation",
     "RevocationChecker",
+    "RevocationStatus",
+    "SourceStatus",
 ]

@@ -3,9 +3,9 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -18,6 +18,12 @@ __all__ = ["Subject", "crl_addresses", "ocsp_address", "same_name"]
 
 _MOST_NAME_OCTETS = 1024
 
+_EXTENSIONS = 0xA3
+_BASIC_CONSTRAINTS = bytes.fromhex("0603551D13")
+_DISTRIBUTION_POINTS = bytes.fromhex("0603551D1F")
+_AUTHORITY_INFORMATION = bytes.fromhex("06082B06010505070101")
+_READ_HERE = {_BASIC_CONSTRAINTS, _DISTRIBUTION_POINTS, _AUTHORITY_INFORMATION}
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -25,6 +31,7 @@ class Subject:
 
     ``name`` and ``issuer`` are names in DER, ``spki`` is the public key with its
     algorithm, ``key_bits`` the key alone. ``fingerprint`` is the SHA-256 of the whole.
+    ``extensions`` are the extensions' values by OID, both in DER.
     """
 
     certificate: x509.Certificate
@@ -35,6 +42,7 @@ class Subject:
     key_bits: bytes
     fingerprint: bytes
     is_ca: bool
+    extensions: Mapping[bytes, bytes] = field(repr=False)
 
     @classmethod
     def of(cls, certificate: x509.Certificate, encoded: bytes | None = None) -> Self:
@@ -50,6 +58,7 @@ class Subject:
                 raise der.MalformedError("not a certificate")
             spki = fields[5]
             key = list(der.children(spki))[-1]
+            extensions = _extensions(fields[6:])
             return cls(
                 certificate,
                 int.from_bytes(fields[0].value, signed=True),
@@ -58,8 +67,14 @@ class Subject:
                 spki.whole,
                 der.bit_string(key),
                 hashlib.sha256(encoded).digest(),
-                bool(certificate.ca),
+                _is_ca(extensions.get(_BASIC_CONSTRAINTS)),
+                extensions,
             )
+
+    @classmethod
+    def of_authority(cls, certificate: x509.Certificate) -> "Subject":
+        """Read the certificate of a CA, once. Raises as ``of``."""
+        return _authority(bytes(certificate.dump()))
 
     @functools.cached_property
     def key_hash(self) -> bytes:
@@ -83,33 +98,90 @@ def same_name(one: bytes, other: bytes) -> bool:
     return bool(x509.Name.load(one) == x509.Name.load(other))
 
 
-def ocsp_address(certificate: x509.Certificate) -> str | None:
-    """Return the first http address of an OCSP responder (RFC 5280 §4.2.2.1)."""
+def ocsp_address(subject: Subject) -> str | None:
+    """Return the first http address of an OCSP responder (RFC 5280 §4.2.2.1).
+
+    Raises ``NoAnswerError`` when it can't be read.
+    """
+    value = subject.extensions.get(_AUTHORITY_INFORMATION)
+    if value is None:
+        return None
     with _reading():
-        for description in certificate.authority_information_access_value or ():
-            if description["access_method"].native == "ocsp":
-                address = _http(description["access_location"])
-                if address:
-                    return address
-    return None
+        return _read_ocsp_address(value)
 
 
-def crl_addresses(certificate: x509.Certificate) -> tuple[str, ...]:
+def crl_addresses(subject: Subject) -> tuple[str, ...]:
     """Return the http addresses of the issuer's own full CRL (RFC 5280 §4.2.1.13).
 
     Distribution points for some reasons only, or with another CA's CRL, are skipped.
     Raises ``NoAnswerError``, as ``ocsp_address`` does.
     """
-    addresses = []
+    value = subject.extensions.get(_DISTRIBUTION_POINTS)
+    if value is None:
+        return ()
     with _reading():
-        for point in certificate.crl_distribution_points_value or ():
-            if point["reasons"].native is not None or point["crl_issuer"].native:
-                continue
-            name = point["distribution_point"]
-            if name.native is None or name.name != "full_name":
-                continue
-            addresses += [a for each in name.chosen if (a := _http(each))]
+        return _read_crl_addresses(value)
+
+
+# Reading takes long, and most values are the same in all leaves of a CA. So what was
+# read is remembered.
+
+
+@functools.lru_cache(maxsize=64)
+def _read_ocsp_address(value: bytes) -> str | None:
+    for description in x509.AuthorityInfoAccessSyntax.load(value):
+        if description["access_method"].native == "ocsp":
+            address = _http(description["access_location"])
+            if address:
+                return address
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def _read_crl_addresses(value: bytes) -> tuple[str, ...]:
+    addresses = []
+    for point in x509.CRLDistributionPoints.load(value):
+        if point["reasons"].native is not None or point["crl_issuer"].native:
+            continue
+        name = point["distribution_point"]
+        if name.native is None or name.name != "full_name":
+            continue
+        addresses += [a for each in name.chosen if (a := _http(each))]
     return tuple(addresses)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_ca(value: bytes | None) -> bool:
+    return value is not None and bool(x509.BasicConstraints.load(value)["ca"].native)
+
+
+@functools.lru_cache(maxsize=32)
+def _authority(encoded: bytes) -> Subject:
+    return Subject.of(x509.Certificate.load(encoded), encoded)
+
+
+def _extensions(optional: list[der.Element]) -> dict[bytes, bytes]:
+    """Return the values of extensions by OID, from the fields after the key."""
+    found: dict[bytes, bytes] = {}
+    for wrapper in optional:
+        if wrapper.tag != _EXTENSIONS:  # a unique identifier
+            continue
+        for extension in der.children(der.only(wrapper.value)):
+            oid, value = _open_extension(extension.whole)
+            if oid in found:
+                raise der.MalformedError("an extension that occurs twice")
+            found[oid] = value
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _open_extension(encoded: bytes) -> tuple[bytes, bytes]:
+    oid, *critical, value = der.children(der.only(encoded))
+    if oid.tag != der.OID or value.tag != der.OCTET_STRING or len(critical) > 1:
+        raise der.MalformedError("not an extension")
+    if oid.whole in _READ_HERE:
+        der.only(value.value)
+    return oid.whole, value.value
 
 
 @contextmanager

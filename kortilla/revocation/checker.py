@@ -33,6 +33,7 @@ from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.path import Certificate, CertificatePath
 from kortilla.revocation.reasons import NoAnswerError, Reason, named
 from kortilla.revocation.single_flight import SingleFlight
+from kortilla.revocation.status import RevocationStatus, Tally
 
 __all__ = ["By", "Revocation"]
 
@@ -122,6 +123,7 @@ class Revocation:
             else UserCertificateOCSPCheckFailedError
         )
         self._clock = clock
+        self._tally = Tally(clock)
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
         self._issuer_lifetime = issuer_lifetime
@@ -168,11 +170,28 @@ class Revocation:
         ``UserCertificateCRLCheckFailedError`` with a ``Reason``.
         """
         with named(self._error, "the certificates"):
-            leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
-            root = None if path.root is None else Subject.of(path.root)
-        if root is None or root.fingerprint == issuer.fingerprint:
-            await self._check(leaf, issuer)
-            return
+            leaf, issuer = Subject.of(path.leaf), Subject.of_authority(path.issuer)
+            root = None if path.root is None else Subject.of_authority(path.root)
+        issuer_check = None if root is None else self._start_issuer_check(issuer, root)
+        # Both concurrently.
+        await self._check(leaf, issuer)
+        if issuer_check is not None:
+            await asyncio.shield(issuer_check)
+
+    async def check_issuer(self, issuer: Certificate, root: Certificate) -> None:
+        """Return if the issuing CA is not revoked. Asks and raises as ``check``."""
+        with named(self._error, "the certificates"):
+            subjects = Subject.of_authority(issuer), Subject.of_authority(root)
+        check = self._start_issuer_check(*subjects)
+        if check is not None:
+            await asyncio.shield(check)
+
+    def _start_issuer_check(
+        self, issuer: Subject, root: Subject
+    ) -> asyncio.Task[None] | None:
+        """Start the check of an issuing CA, unless it was found good lately."""
+        if root.fingerprint == issuer.fingerprint:
+            return None
         pair = issuer.fingerprint, root.fingerprint
 
         async def check_issuer() -> None:
@@ -182,12 +201,14 @@ class Revocation:
 
         good_until = self._good_issuers.get(pair)
         if good_until is not None and self._clock() < good_until:
-            await self._check(leaf, issuer)
-            return
-        # Both concurrently.
-        issuer_check = self._issuer_checks.start(pair, check_issuer)
-        await self._check(leaf, issuer)
-        await asyncio.shield(issuer_check)
+            return None
+        return self._issuer_checks.start(pair, check_issuer)
+
+    def status(self) -> RevocationStatus:
+        """Return what is known of the CRLs and sources, without asking anybody."""
+        return RevocationStatus(
+            self._clock(), self._lists.status(), self._tally.sources()
+        )
 
     async def collect(
         self, certificates: Iterable[Certificate]
@@ -219,7 +240,7 @@ class Revocation:
 
     async def _fetch_crl(self, subject: Subject) -> bytes:
         limits = Limits(self._ocsp_limits.seconds, _KEPT_CRL_OCTETS)
-        address = crl_addresses(subject.certificate)[0]
+        address = crl_addresses(subject)[0]
         with named(UserCertificateCRLCheckFailedError, host_of(address)):
             async with self._fetcher.get(address, headers={}, limits=limits) as (
                 _,
@@ -275,7 +296,7 @@ class Revocation:
     ) -> tuple[bytes, datetime | None]:
         """Return the responder's answer, and until when it is valid."""
         with named(UserCertificateOCSPCheckFailedError, _of(subject)):
-            address = ocsp_address(subject.certificate)
+            address = ocsp_address(subject)
         host = _of(subject) if address is None else host_of(address)
         with named(UserCertificateOCSPCheckFailedError, host):
             if address is None:
@@ -285,24 +306,25 @@ class Revocation:
                     "asks none.",
                 )
             nonce = secrets.token_bytes(ocsp.NONCE_OCTETS)
-            answer = await self._fetcher.post(
-                address,
-                ocsp.build_request(subject, issuer, nonce),
-                headers=_OCSP_HEADERS,
-                limits=self._ocsp_limits,
-            )
-            verdict = ocsp.judge(
-                answer,
-                subject=subject,
-                issuer=issuer,
-                nonce=nonce,
-                at=self._clock(),
-                rules=self._rules,
-            )
-            if verdict.unchecked_responder is not None:
-                await self._check_responder(
-                    verdict.unchecked_responder, subject, issuer
+            with self._tally.asking("ocsp", host):
+                answer = await self._fetcher.post(
+                    address,
+                    ocsp.build_request(subject, issuer, nonce),
+                    headers=_OCSP_HEADERS,
+                    limits=self._ocsp_limits,
                 )
+                verdict = ocsp.judge(
+                    answer,
+                    subject=subject,
+                    issuer=issuer,
+                    nonce=nonce,
+                    at=self._clock(),
+                    rules=self._rules,
+                )
+                if verdict.unchecked_responder is not None:
+                    await self._check_responder(
+                        verdict.unchecked_responder, subject, issuer
+                    )
         if verdict.revoked:
             raise _revoked(subject, "OCSP", host)
         return answer, verdict.next_update
@@ -314,10 +336,11 @@ class Revocation:
 
         OCSP would ask the responder about itself (RFC 6960 §4.2.2.2.1).
         """
-        addresses = crl_addresses(certificate) or crl_addresses(subject.certificate)
+        responder = Subject.of(certificate)
+        addresses = crl_addresses(responder) or crl_addresses(subject)
         try:
             listed, _ = await self._lists.is_revoked(
-                Subject.of(certificate), issuer, addresses=addresses[:_MOST_ADDRESSES]
+                responder, issuer, addresses=addresses[:_MOST_ADDRESSES]
             )
         except NoAnswerError as error:
             raise NoAnswerError(
@@ -333,9 +356,12 @@ class Revocation:
 
     async def _check_crl(self, subject: Subject, issuer: Subject) -> datetime:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
-            addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
+            addresses = crl_addresses(subject)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
-        with named(UserCertificateCRLCheckFailedError, host):
+        with (
+            named(UserCertificateCRLCheckFailedError, host),
+            self._tally.asking("crl", host),
+        ):
             listed, until = await self._lists.is_revoked(
                 subject, issuer, addresses=addresses
             )
@@ -359,7 +385,7 @@ def _issuer_of(subject: Subject, others: Iterable[Subject]) -> Subject:
 
 def _names_responder(subject: Subject) -> bool:
     try:
-        return ocsp_address(subject.certificate) is not None
+        return ocsp_address(subject) is not None
     except NoAnswerError:
         return True  # and asking says what is wrong with it
 

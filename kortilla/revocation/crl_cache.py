@@ -23,6 +23,7 @@ from kortilla.revocation.crl import RevocationList
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.reasons import NoAnswerError, Reason
 from kortilla.revocation.single_flight import SingleFlight
+from kortilla.revocation.status import CRLStatus
 from kortilla.threads import in_thread
 
 __all__ = ["RevocationLists"]
@@ -47,6 +48,7 @@ class _Kept:
     renew_at: datetime
     stamp: tuple[int, int, int]
     conditions: dict[str, str]
+    host: str = ""
 
 
 class RevocationLists:
@@ -80,6 +82,13 @@ class RevocationLists:
         if own is not None:
             own.cleanup()  # at a process's end there are no threads for it any more
 
+    def status(self) -> tuple[CRLStatus, ...]:
+        """Return the times of the CRLs in memory."""
+        return tuple(
+            CRLStatus(kept.host, kept.content.this_update, kept.content.next_update)
+            for kept in list(self._kept.values())  # a metrics thread may ask
+        )
+
     async def is_revoked(
         self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
     ) -> tuple[bool, datetime]:
@@ -103,7 +112,7 @@ class RevocationLists:
         self, address: str, subject: Subject, issuer: Subject
     ) -> tuple[bool, datetime]:
         content = await self._current(address, issuer)
-        content.check_covers(subject, crl_addresses(subject.certificate) or (address,))
+        content.check_covers(subject, crl_addresses(subject) or (address,))
         return content.lists(subject.serial), content.next_update
 
     async def _current(self, address: str, issuer: Subject) -> RevocationList:
@@ -150,6 +159,7 @@ class RevocationLists:
                     kept.content.next_update.isoformat(),
                 )
         self._kept.pop(name, None)
+        kept.host = host_of(address)
         self._kept[name] = kept
         while len(self._kept) > _MOST_LISTS:
             del self._kept[next(iter(self._kept))]

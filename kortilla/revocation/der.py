@@ -5,6 +5,7 @@ asn1crypto re-encodes some values when it dumps them, so this module extracts th
 bytes.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -16,6 +17,7 @@ __all__ = [
     "OCTET_STRING",
     "OID",
     "SEQUENCE",
+    "SET",
     "TIMES",
     "Element",
     "MalformedError",
@@ -23,15 +25,20 @@ __all__ = [
     "bit_string",
     "children",
     "encode",
+    "header",
     "integer",
+    "is_shortest",
     "only",
+    "outline",
     "read",
 ]
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x01, 0x02, 0x03, 0x04, 0x06
-SEQUENCE = 0x30
+SEQUENCE, SET = 0x30, 0x31
 TIMES = (0x17, 0x18)  # UTCTime, GeneralizedTime
 _MOST_CHILDREN = 64
+#: Numbers in base 128, each without zeros before it (X.690 §8.19.2).
+_OID_CONTENT = re.compile(rb"(?:[\x81-\xff][\x80-\xff]*[\x00-\x7f]|[\x00-\x7f])+")
 
 
 class MalformedError(ValueError):
@@ -58,9 +65,11 @@ class Element(NamedTuple):
         return self.data[self.content : self.end]
 
 
-def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
-    """Read the element at ``start``, which must not extend beyond ``end``."""
-    end = len(data) if end is None else end
+def header(data: bytes, start: int, end: int) -> tuple[int, int, int]:
+    """Return the tag, the content's start and the end of the element at ``start``.
+
+    It must not extend beyond ``end``.
+    """
     if start + 2 > end:
         raise MalformedError("an element is cut off")
     tag, size, content = data[start], data[start + 1], start + 2
@@ -76,7 +85,13 @@ def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
             raise MalformedError("a length that is longer than need be")
     if content + size > end:
         raise MalformedError("an element is cut off")
-    return Element(data, tag, start, content, content + size)
+    return tag, content, content + size
+
+
+def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
+    """Read the element at ``start``, which must not extend beyond ``end``."""
+    tag, content, after = header(data, start, len(data) if end is None else end)
+    return Element(data, tag, start, content, after)
 
 
 def only(data: bytes, tag: int = SEQUENCE) -> Element:
@@ -97,6 +112,56 @@ def children(parent: Element) -> Iterator[Element]:
         child = read(parent.data, start, parent.end)
         yield child
         start, left = child.end, left - 1
+
+
+def outline(data: bytes, depth: int = 8) -> str:
+    """Return the tags of a run of elements in DER, as in ``30(02A0(0C))``.
+
+    It goes into constructed elements, and checks the content of BOOLEAN, INTEGER, OID
+    and NULL. Raises ``MalformedError``, also beyond ``depth`` elements in one another.
+    """
+    if depth == 0:
+        raise MalformedError("elements in one another, deeper than anything here")
+    tags, start = [], 0
+    while start < len(data):
+        tag, content, after = header(data, start, len(data))
+        tags.append(f"{tag:02X}")
+        if not tag & 0x20:
+            _check_primitive(tag, data[content:after])
+        elif tag < 0x40 and tag not in {SEQUENCE, SET}:
+            raise MalformedError("a string in pieces, or a type that is not known")
+        else:
+            tags.append(f"({outline(data[content:after], depth - 1)})")
+        start = after
+    return "".join(tags)
+
+
+def _check_primitive(tag: int, value: bytes) -> None:
+    match tag:
+        case 0x01:  # BOOLEAN
+            sound = value in {b"\0", b"\xff"}
+        case 0x02:  # INTEGER
+            sound = is_shortest(value)
+        case 0x05:  # NULL
+            sound = not value
+        case 0x06:  # OID
+            sound = _OID_CONTENT.fullmatch(value) is not None
+        case _:
+            # 00 is the end of an indefinite length, 10 and 11 are constructed.
+            sound = tag not in {0x00, 0x10, 0x11}
+    if not sound:
+        raise MalformedError("a value that is not DER")
+
+
+def is_shortest(value: bytes) -> bool:
+    """Return whether the content of an INTEGER is as short as its number allows."""
+    if len(value) < 2:
+        return bool(value)
+    # The first nine bits of a longer one are not all equal (X.690 §8.3.2).
+    return not (
+        (value[0] == 0x00 and value[1] < 0x80)
+        or (value[0] == 0xFF and value[1] >= 0x80)
+    )
 
 
 def encode(tag: int, *parts: bytes) -> bytes:

@@ -10,6 +10,7 @@ A proxy resolves the name and connects, so no address can be checked here. With 
 only known host names are requested.
 """
 
+import functools
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -263,6 +264,7 @@ class Fetcher:
         return self._sessions[proxied][0]
 
 
+@functools.lru_cache(maxsize=64)
 def _parse(address: str) -> URL | None:
     """Return a parsed http URL with a host, fit for a log."""
     if not address.isascii() or not address.isprintable():

@@ -9,9 +9,12 @@ from io import BytesIO
 from pyhanko.pdf_utils import generic, layout
 from pyhanko.pdf_utils.font.api import FontEngineFactory, ShapeResult
 from pyhanko.pdf_utils.font.basic import COURIER_META, SimpleFontEngine
+from pyhanko.pdf_utils.layout import BoxConstraints
 from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
-from pyhanko.stamp import TextStampStyle
+from pyhanko.stamp import TextStamp, TextStampStyle
+
+from kortilla.corners import CORNERS, Corner
 
 __all__ = ["Appearance", "stamp_style"]
 
@@ -28,29 +31,42 @@ class Appearance:
     """The place and text of a visible signature.
 
     ``box`` is left, bottom, right and top in points (1/72 inch) from the page's lower
-    left corner. ``page`` counts from 0, or from the end with -1. ``text`` is in the
+    left corner, or the corner of the page as it is shown, where the mark shrinks to fit
+    and is upright. ``page`` counts from 0, or from the end with -1. ``text`` is in the
     person's language and may have line breaks; by default it is the name and the time.
     It shrinks to fit. The font is Courier, which is not embedded, so a PDF/A conforms
     only with an invisible signature.
     """
 
-    box: tuple[int, int, int, int]
+    box: tuple[int, int, int, int] | Corner
     page: int = 0
     text: str | None = None
 
     def __post_init__(self) -> None:
-        left, bottom, right, top = self.box
-        if not all(
-            math.isfinite(each) and abs(each) <= _MAX_COORDINATE for each in self.box
-        ) or not (left < right and bottom < top):
-            raise ValueError("The box is not left, bottom, right and top in points.")
+        if not (
+            self.box in CORNERS if isinstance(self.box, str) else _is_box(self.box)
+        ):
+            raise ValueError(
+                "The box is neither left, bottom, right and top in points nor a corner."
+            )
         if self.text is not None and not 1 <= len(self.text) <= _MAX_TEXT:
             raise ValueError(f"The text has 1 to {_MAX_TEXT} characters.")
 
 
-def stamp_style() -> TextStampStyle:
-    """Return pyHanko's stamp style that draws ``text`` into a signature's box."""
-    return TextStampStyle(
+def _is_box(box: tuple[int, int, int, int]) -> bool:
+    left, bottom, right, top = box
+    within = all(math.isfinite(each) and abs(each) <= _MAX_COORDINATE for each in box)
+    return within and left < right and bottom < top
+
+
+def stamp_style(turn: int = 0) -> TextStampStyle:
+    """Return pyHanko's stamp style that draws ``text`` into a signature's box.
+
+    ``turn`` are the degrees clockwise by which the page is shown turned. The text is
+    then upright all the same.
+    """
+    return _TurnedStyle(
+        turn=turn,
         border_width=1,
         stamp_text="%(text)s",
         background=None,
@@ -64,6 +80,42 @@ def stamp_style() -> TextStampStyle:
             inner_content_scaling=layout.InnerScaling.SHRINK_TO_FIT,
         ),
     )
+
+
+@dataclass(frozen=True)
+class _TurnedStyle(TextStampStyle):
+    """A style whose stamps are turned back by ``turn`` degrees."""
+
+    turn: int = 0
+
+    def create_stamp(
+        self,
+        writer: BasePdfFileWriter,
+        box: BoxConstraints,
+        text_params: dict[str, str],
+    ) -> TextStamp:
+        if self.turn in (90, 270):
+            box = BoxConstraints(box.height, box.width)
+        return _TurnedStamp(writer, self, text_params, box)
+
+
+class _TurnedStamp(TextStamp):
+    """The matrix of a form turns it (ISO 32000-2 §12.5.5 fits it into the box)."""
+
+    def as_form_xobject(self) -> generic.StreamObject:
+        form: generic.StreamObject = super().as_form_xobject()
+        if matrix := _MATRICES.get(self.style.turn):
+            numbers = [generic.NumberObject(each) for each in matrix]  # type: ignore[no-untyped-call] # it has no types
+            form["/Matrix"] = generic.ArrayObject(numbers)
+        return form
+
+
+#: Rotations counterclockwise.
+_MATRICES = {
+    90: (0, 1, -1, 0, 0, 0),
+    180: (-1, 0, 0, -1, 0, 0),
+    270: (0, -1, 1, 0, 0, 0),
+}
 
 
 class _CourierFactory(FontEngineFactory):

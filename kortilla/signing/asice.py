@@ -11,16 +11,19 @@
 
 The container (ETSI EN 319 162-1) holds the files and one XAdES signature of all of
 them: **B-B**; **B-T** with a time-stamping service; **B-LT** with revocation data for
-every certificate too.
+every certificate too; **B-LTA** with a timestamp of all that, too (``archive=True``).
 """
 
+import hashlib
 import io
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from asn1crypto import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,11 +31,7 @@ from lxml import etree
 from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.clock import utc_now
-from kortilla.errors import (
-    DocumentNotSignableError,
-    SignatureValidationError,
-    TimestampFailedError,
-)
+from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing import xades
 from kortilla.signing.algorithms import Digest
@@ -41,7 +40,7 @@ from kortilla.signing.cms import (
     Level,
     SigningCertificate,
     accept_signature,
-    check_imprint,
+    request_timestamp,
     signing_certificate,
 )
 from kortilla.signing.own_card import OwnCard
@@ -70,6 +69,7 @@ MAX_FILES = 100
 _SIGNATURES = "META-INF/signatures0.xml"
 _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_NAME_BYTES = 255
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,18 @@ async def finish_container(
     revocation: RevocationChecker | None = None,
     timestamper: TimeStamper | None = None,
     validation_data: ValidationData | CollectData | None = None,
+    archive: bool = False,
 ) -> SignedContainer:
     """Verify the page's answer and return the signed container.
 
-    The arguments and errors are those of ``finish_pdf``. An RSA key must have signed
-    with ``paddingScheme: "PKCS1.5"``, the default of ``kortilla.sign``.
+    The arguments and errors are those of ``finish_pdf``; ``archive`` adds a timestamp
+    of the files and the whole signature (EN 319 132-1 §5.5.2). An RSA key must have
+    signed with ``paddingScheme: "PKCS1.5"``, the default of ``kortilla.sign``.
     """
     if state.kind != "container":
         raise ValueError("What was prepared is not the signature of a container.")
+    if archive and timestamper is None:
+        raise ValueError("An archive timestamp needs a time-stamping service.")
     accepted = await accept_signature(
         state, answer, trust=trust, at=at, revocation=revocation, check=_check_state
     )
@@ -144,10 +148,13 @@ async def finish_container(
     root = xades.parse(state.signed_attributes)
     xades.set_value(root, accepted.signature.value)
     level: Level = "B-B"
-    stamped: list[x509.Certificate] = []
+    function = state.digest.hash_function
+    stamped: tuple[x509.Certificate, ...] = ()
     if timestamper is not None:
-        stamped = await _stamp(root, timestamper, state.digest.hash_function)
-        level = "B-T"
+        value = Digest.of(xades.value_to_stamp(root), function)
+        stamp = await request_timestamp(timestamper, value)
+        xades.add_timestamp(root, stamp.der)
+        level, stamped = "B-T", stamp.certificates
     if validation_data is not None and not isinstance(validation_data, ValidationData):
         validation_data = await validation_data(
             (state.certificate, *state.chain, *(each.dump() for each in stamped))
@@ -156,6 +163,11 @@ async def finish_container(
         xades.add_validation_data(root, validation_data)
         if level == "B-T" and _is_complete(accepted, state, validation_data, stamped):
             level = "B-LT"
+    if archive and timestamper is not None:
+        everything = await in_thread(_archived, root, state.document, function)
+        stamp = await request_timestamp(timestamper, everything)
+        xades.add_archive_timestamp(root, stamp.der)
+        level = "B-LTA" if level == "B-LT" else level
     content = await in_thread(_add_signature, state.document, xades.serialise(root))
     return SignedContainer(content, accepted.signer, level)
 
@@ -251,26 +263,31 @@ def _manifest(files: Iterable[str]) -> bytes:
     return xades.serialise(root)
 
 
-async def _stamp(
-    root: Any, timestamper: TimeStamper, hash_function: str
-) -> list[x509.Certificate]:
-    """Add a timestamp, and return the certificates in it."""
+def _archived(root: Any, container: bytes, hash_function: str) -> Digest:
+    """Hash what an archive timestamp is of: the files, and the signature so far."""
+    hasher = hashlib.new(hash_function.replace("-", ""))
     try:
-        token, stamped = await xades.add_timestamp(root, timestamper, hash_function)
-        check_imprint(token, stamped)
-        return [choice.chosen for choice in token["content"]["certificates"] or ()]
-    except Exception as error:
-        # For a service's invalid answer, pyHanko and asn1crypto raise any exception.
-        raise TimestampFailedError(
-            "The time-stamping service gave no timestamp that can be used."
+        with zipfile.ZipFile(io.BytesIO(container)) as opened:
+
+            def contents_of(uri: str) -> Iterator[bytes]:
+                with opened.open(unquote(uri)) as stream:
+                    while chunk := stream.read(_CHUNK):
+                        yield chunk
+
+            for piece in xades.archived(root.find(xades.DS + "Signature"), contents_of):
+                hasher.update(piece)
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
+        raise SignatureValidationError(
+            "What was prepared is not a container of the signed files."
         ) from error
+    return Digest(hasher.digest(), hash_function)
 
 
 def _is_complete(
     accepted: AcceptedSignature,
     state: PreparedSignature,
     data: ValidationData,
-    stamped: list[x509.Certificate],
+    stamped: Iterable[x509.Certificate],
 ) -> bool:
     chain = [ExactCertificate.load(each) for each in state.chain]
     return data.covers([accepted.certificate, *chain, *stamped])

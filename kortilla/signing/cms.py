@@ -37,10 +37,10 @@ __all__ = [
     "CmsSignature",
     "Level",
     "SigningCertificate",
+    "Timestamp",
     "accept_signature",
-    "check_imprint",
     "finish_cms",
-    "imprint_of",
+    "request_timestamp",
     "sign_attributes",
     "signing_certificate",
 ]
@@ -70,6 +70,14 @@ class AcceptedSignature:
     signature: PageSignature
     value: bytes
     signer: Identity
+
+
+@dataclass(frozen=True)
+class Timestamp:
+    """A timestamp in DER, and the certificates in it."""
+
+    der: bytes
+    certificates: tuple[x509.Certificate, ...]
 
 
 @dataclass(frozen=True)
@@ -248,9 +256,7 @@ async def _assemble(
     except Exception as error:
         # Everything else has been verified. For a service's invalid answer, pyHanko
         # and asn1crypto raise any exception.
-        raise TimestampFailedError(
-            "The time-stamping service gave no timestamp that can be used."
-        ) from error
+        raise _no_timestamp() from error
     der: bytes = info.dump()
     # Certificates of FINEID cards are not strict DER, and asn1crypto may re-encode.
     for part in (state.certificate, *state.chain, state.signed_attributes[1:]):
@@ -265,20 +271,33 @@ def _check_timestamps(signature: cms.ContentInfo, value: bytes) -> None:
     [signer] = signature["content"]["signer_infos"]
     for attribute in signer["unsigned_attrs"] or ():
         for token in attribute["values"]:
-            check_imprint(token, value)
+            function, digest = _imprint_of(token)
+            # pyHanko does not check it.
+            if digest != hashlib.new(function, value).digest():
+                raise ValueError("a timestamp of something else")
 
 
-def check_imprint(token: cms.ContentInfo, stamped: bytes) -> None:
-    """Check that a timestamp is of this value, which pyHanko does not.
+async def request_timestamp(timestamper: TimeStamper, digest: Digest) -> Timestamp:
+    """Ask a service for a timestamp of a digest. Raises ``TimestampFailedError``."""
+    function = _pyhanko_name(digest.hash_function)
+    try:
+        token = await timestamper.async_timestamp(digest.value, function)
+        if _imprint_of(token) != (function, digest.value):
+            raise ValueError("a timestamp of something else")
+        inside = token["content"]["certificates"] or ()
+        return Timestamp(token.dump(), tuple(choice.chosen for choice in inside))
+    except Exception as error:
+        # For a service's invalid answer, pyHanko and asn1crypto raise any exception.
+        raise _no_timestamp() from error
 
-    Raises ``ValueError``, and any exception for a malformed timestamp.
-    """
-    function, digest = imprint_of(token)
-    if digest != hashlib.new(function, stamped).digest():
-        raise ValueError("a timestamp of something else")
+
+def _no_timestamp() -> TimestampFailedError:
+    return TimestampFailedError(
+        "The time-stamping service gave no timestamp that can be used."
+    )
 
 
-def imprint_of(token: cms.ContentInfo) -> tuple[str, bytes]:
+def _imprint_of(token: cms.ContentInfo) -> tuple[str, bytes]:
     """Return the hash function and digest that a timestamp is of.
 
     Raises any exception for a malformed timestamp.

@@ -24,14 +24,14 @@ from asn1crypto import cms
 from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.clock import utc_now
-from kortilla.errors import DocumentNotSignableError, TimestampFailedError
+from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.appearance import Appearance
 from kortilla.signing.cms import (
     Level,
     finish_cms,
-    imprint_of,
+    request_timestamp,
     sign_attributes,
     signing_certificate,
 )
@@ -203,19 +203,9 @@ async def _add_timestamp(
 ) -> bytes:
     """Return a PDF with a timestamp of all of it."""
     space, digest, document = await shared_processes().put_timestamp(pdf, hash_function)
-    function = hash_function.replace("-", "").lower()
-    try:
-        token = await timestamper.async_timestamp(digest, function)
-        if imprint_of(token) != (function, digest):
-            raise ValueError("a timestamp of something else")
-        der: bytes = token.dump()
-    except Exception as error:
-        # For a service's invalid answer, pyHanko and asn1crypto raise any exception.
-        raise TimestampFailedError(
-            "The time-stamping service gave no timestamp that can be used."
-        ) from error
+    stamp = await request_timestamp(timestamper, Digest(digest, hash_function))
     begin, end = space[0] + 1, space[1] - 1  # without the brackets
-    digits = der.hex().upper().encode()
+    digits = stamp.der.hex().upper().encode()
     if len(digits) > end - begin:
         raise DocumentNotSignableError("The timestamp is longer than the space for it.")
     return document[:begin] + digits.ljust(end - begin, b"0") + document[end:]

@@ -25,9 +25,11 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from kortilla.corners import Corner, corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.appearance import stamp_style
+from kortilla.signing.pdf_pages import page_of
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData, certificates_of_timestamps
 from kortilla.validation.leaf import ExactCertificate
@@ -43,7 +45,10 @@ _MAX_FIELDS = 10_000
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A signature to prepare. Certificates are DER, ``box`` is in points."""
+    """A signature to prepare. Certificates are DER.
+
+    ``box`` is in points, or a corner of the page.
+    """
 
     certificate: bytes
     chain: tuple[bytes, ...]
@@ -51,7 +56,7 @@ class Placeholder:
     reason: str | None
     location: str | None
     field_name: str | None
-    box: tuple[int, int, int, int] | None
+    box: tuple[int, int, int, int] | Corner | None
     page: int
     text: str
 
@@ -71,6 +76,7 @@ class Placeholder:
             )
         names = _check_earlier(writer)
         name = self.field_name or _free_name("Signature", names)
+        box, turn = self._place(writer)
         signer = PdfSigner(
             PdfSignatureMetadata(
                 field_name=name,
@@ -80,8 +86,8 @@ class Placeholder:
                 location=self.location,
             ),
             ExternalSigner(ExactCertificate.load(self.certificate), None),
-            stamp_style=stamp_style(),
-            new_field_spec=SigFieldSpec(name, on_page=self.page, box=self.box),
+            stamp_style=stamp_style(turn),
+            new_field_spec=SigFieldSpec(name, on_page=self.page, box=box),
         )
         output = BytesIO()
         work = signer.async_digest_doc_for_signing(
@@ -93,6 +99,21 @@ class Placeholder:
         prepared, _, _ = asyncio.run(work)
         gap = (prepared.reserved_region_start, prepared.reserved_region_end)
         return {"gap": gap, "digest": prepared.document_digest}, output.getvalue()
+
+    def _place(
+        self, writer: IncrementalPdfFileWriter
+    ) -> tuple[tuple[int, int, int, int] | None, int]:
+        """Return the box in the page's coordinates, and how the page is turned."""
+        if not isinstance(self.box, str):
+            return self.box, 0
+        page = page_of(writer, self.page)
+        left, bottom, right, top = turned_back(
+            corner_box(*page.size_as_shown, self.box), page.box, page.turn
+        )
+        # Some programs take a box without a width or height for an invisible one.
+        left, bottom = round(left), round(bottom)
+        right, top = max(round(right), left + 1), max(round(top), bottom + 1)
+        return (left, bottom, right, top), page.turn
 
     def _room(self) -> int:
         certificates = sum(map(len, (self.certificate, *self.chain)))

@@ -245,7 +245,12 @@ class PdfProcesses:
         """
         head = {"examine": signature, "has_content": content is not None}
         answer, _ = await self._run(_Job(head, content or b""), 1, most=MOST_PREPARING)
-        return read_findings(answer["findings"])
+        try:
+            return read_findings(answer["findings"])
+        except ValueError as error:  # the file may have taken over the process
+            raise DocumentNotSignableError(
+                "The process that read the file gave no findings.", reason="broken"
+            ) from error
 
     def close(self) -> None:
         """Kill the processes."""

@@ -8,21 +8,19 @@ refuses those of FINEID cards.
 """
 
 import base64
-import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from asn1crypto import cms
 from lxml import etree
-from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.validation_data import ValidationData
 
 __all__ = [
+    "ARCHIVE_TIMESTAMP",
     "ASIC",
     "C14N",
     "CANONICAL_FORMS",
@@ -33,19 +31,24 @@ __all__ = [
     "SIGNED_PROPERTIES",
     "XADES",
     "ForbiddenXmlError",
+    "add_archive_timestamp",
     "add_timestamp",
     "add_validation_data",
+    "archived",
     "build_signature",
     "canonical",
     "media_type",
     "parse",
     "serialise",
     "set_value",
+    "value_to_stamp",
 ]
 
 ASIC = "{http://uri.etsi.org/02918/v1.2.1#}"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 XADES = "{http://uri.etsi.org/01903/v1.3.2#}"
+_XADES_141 = "http://uri.etsi.org/01903/v1.4.1#"
+ARCHIVE_TIMESTAMP = f"{{{_XADES_141}}}ArchiveTimeStamp"
 _PREFIXES = {"asic": ASIC[1:-1], "ds": DS[1:-1], "xades": XADES[1:-1]}
 
 #: Canonical XML 1.1. It differs from 1.0 only for attributes xml:id and xml:base.
@@ -72,6 +75,7 @@ RSA = {
     f"SHA-{bits}": f"http://www.w3.org/2001/04/xmldsig-more#rsa-sha{bits}"
     for bits in (256, 384, 512)
 }
+_UNSIGNED = XADES + "UnsignedSignatureProperties"
 _TYPES = mimetypes.MimeTypes()  # without the system's own files
 
 
@@ -172,24 +176,59 @@ def set_value(root: Any, value: bytes) -> None:
     root.find(f".//{DS}SignatureValue").text = _base64(value)
 
 
-async def add_timestamp(
-    root: Any, timestamper: TimeStamper, hash_function: str
-) -> tuple[cms.ContentInfo, bytes]:
-    """Add a timestamp of the signature's value (EN 319 132-1 §5.3).
+def value_to_stamp(root: Any) -> bytes:
+    """Return what a timestamp of the signature's value is of (EN 319 132-1 §5.3)."""
+    return canonical(root.find(f".//{DS}SignatureValue"))
 
-    Returns the timestamp, and what it should be of.
 
-    Raises any exception for a service that gives none.
-    """
-    stamped = canonical(root.find(f".//{DS}SignatureValue"))
-    function = hash_function.replace("-", "").lower()
-    token = await timestamper.async_timestamp(
-        hashlib.new(function, stamped).digest(), function
-    )
+def add_timestamp(root: Any, token: bytes) -> None:
+    """Add a timestamp (DER) of the signature's value."""
     stamp = _add(_unsigned(root), XADES + "SignatureTimeStamp", Id="S0-T0")
-    _add(stamp, DS + "CanonicalizationMethod", Algorithm=C14N)
-    _add(stamp, XADES + "EncapsulatedTimeStamp", _base64(token.dump()))
-    return token, stamped
+    _add_token(stamp, token)
+
+
+def archived(
+    signature: Any,
+    contents_of: Callable[[str], Iterator[bytes]],
+    *,
+    before: Any = None,
+    method: str = C14N,
+) -> Iterator[bytes]:
+    """Yield what an archive timestamp is of, in pieces (EN 319 132-1 §5.5.2.2).
+
+    It is all that the element ds:Signature signs and contains, up to the timestamp
+    ``before``, or to the end. ``contents_of`` yields the file of a reference's URI.
+    """
+    holder = signature.find(f"{DS}Object/{XADES}QualifyingProperties")
+    for reference in signature.findall(f"{DS}SignedInfo/{DS}Reference"):
+        uri = reference.get("URI")
+        if uri.startswith("#"):
+            form = reference.find(f"{DS}Transforms/{DS}Transform")
+            properties = holder.find(XADES + "SignedProperties")
+            yield canonical(
+                properties, C14N if form is None else form.get("Algorithm", "")
+            )
+        else:
+            yield from contents_of(uri)
+    for name in ("SignedInfo", "SignatureValue", "KeyInfo"):
+        for each in signature.findall(DS + name):
+            yield canonical(each, method)
+    for each in holder.find(f"{XADES}UnsignedProperties/{_UNSIGNED}"):
+        if each is before:
+            break
+        yield canonical(each, method)
+    for each in signature.findall(DS + "Object"):
+        if each is not holder.getparent():
+            yield canonical(each, method)
+
+
+def add_archive_timestamp(root: Any, token: bytes) -> None:
+    """Add a timestamp (DER) of what ``archived`` yields."""
+    # The prefix is declared here: at the root it would change what was signed.
+    stamp = etree.SubElement(
+        _unsigned(root), ARCHIVE_TIMESTAMP, {"Id": "S0-A0"}, {"xades141": _XADES_141}
+    )
+    _add_token(stamp, token)
 
 
 def add_validation_data(root: Any, data: ValidationData) -> None:
@@ -220,7 +259,7 @@ def _unsigned(root: Any) -> Any:
     unsigned = qualifying.find(XADES + "UnsignedProperties")
     if unsigned is None:
         unsigned = _add(qualifying, XADES + "UnsignedProperties")
-        return _add(unsigned, XADES + "UnsignedSignatureProperties")
+        return _add(unsigned, _UNSIGNED)
     return unsigned[0]
 
 
@@ -228,6 +267,11 @@ def _add(parent: Any, name: str, text: str | None = None, /, **attributes: str) 
     element = etree.SubElement(parent, name, attributes)
     element.text = text
     return element
+
+
+def _add_token(parent: Any, token: bytes) -> None:
+    _add(parent, DS + "CanonicalizationMethod", Algorithm=C14N)
+    _add(parent, XADES + "EncapsulatedTimeStamp", _base64(token))
 
 
 def _add_digest(parent: Any, digest: Digest) -> None:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     )
     from kortilla.testing.faults import Fault
     from kortilla.testing.revoked import revoke, revoked_serials
+    from kortilla.testing.revoked_cards import RevokedCards
     from kortilla.testing.state import MockCardState
+    from kortilla.testing.token_faults import TokenFault
     from kortilla.testing.tokens import make_token
+    from kortilla.testing.unittest_cards import CardTestCase
 else:
     __getattr__ = lazy_names(
         __name__,
@@ -32,6 +35,7 @@ else:
             "Authority": "kortilla.testing.authority",
             "BROKEN_TOKENS": "kortilla.testing.broken_tokens",
             "BrokenToken": "kortilla.testing.broken_tokens",
+            "CardTestCase": "kortilla.testing.unittest_cards",
             "CardUnusableError": "kortilla.testing.errors",
             "Fault": "kortilla.testing.faults",
             "InvalidArgumentError": "kortilla.testing.errors",
@@ -42,6 +46,8 @@ else:
             "MockCardState": "kortilla.testing.state",
             "OriginRefusedError": "kortilla.testing.errors",
             "Person": "kortilla.testing.authority",
+            "RevokedCards": "kortilla.testing.revoked_cards",
+            "TokenFault": "kortilla.testing.token_faults",
             "make_token": "kortilla.testing.tokens",
             "revoke": "kortilla.testing.revoked",
             "revoked_serials": "kortilla.testing.revoked",
@@ -52,6 +58,7 @@ __all__ = [
     "BROKEN_TOKENS",
     "Authority",
     "BrokenToken",
+    "CardTestCase",
     "CardUnusableError",
     "Fault",
     "InvalidArgumentError",
@@ -62,6 +69,8 @@ __all__ = [
     "MockCardState",
     "OriginRefusedError",
     "Person",
+    "RevokedCards",
+    "TokenFault",
     "make_token",
     "revoke",
     "revoked_serials",

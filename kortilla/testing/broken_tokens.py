@@ -22,6 +22,7 @@ from kortilla.testing.profiles import PROFILES, KeyType
 from kortilla.testing.revoked import revoke
 from kortilla.testing.signatures import find_key, sign_token
 from kortilla.testing.state import MockCardState
+from kortilla.testing.token_faults import TokenFault
 from kortilla.testing.weak_key import weak_key
 
 __all__ = ["BROKEN_TOKENS", "BrokenToken", "break_token"]
@@ -40,7 +41,7 @@ class BrokenToken:
     ``asks`` means that only a validator that checks revocation detects it.
     """
 
-    name: str
+    name: TokenFault
     what: str
     error: str
     make: "Callable[[_Maker], Token]" = field(repr=False)
@@ -55,7 +56,7 @@ def break_token(
     ``revoked`` adds to the folder's ``revoked.crl``; no other file changes. Raises
     ``InvalidArgumentError`` for an unknown name.
     """
-    known = {broken.name: broken for broken in BROKEN_TOKENS}
+    known = {str(broken.name): broken for broken in BROKEN_TOKENS}
     if name not in known:
         raise InvalidArgumentError(f"{name!r} is none of {', '.join(known)}.")
     return known[name].make(_Maker(token, folder, origin, nonce))
@@ -177,31 +178,31 @@ _CERTIFICATE = "USER_CERTIFICATE_PARSE"
 
 BROKEN_TOKENS: tuple[BrokenToken, ...] = (
     BrokenToken(
-        "wrong-origin",
+        TokenFault.WRONG_ORIGIN,
         "signed for another origin, as a relayed login is",
         _SIGNATURE,
         lambda maker: maker.signed(origin=_other_origin(maker.origin)),
     ),
     BrokenToken(
-        "wrong-nonce",
+        TokenFault.WRONG_NONCE,
         "signed for another challenge, as a replayed login is",
         _SIGNATURE,
         lambda maker: maker.signed(nonce=_other_nonce(maker.nonce)),
     ),
     BrokenToken(
-        "wrong-signature",
+        TokenFault.WRONG_SIGNATURE,
         "one bit of the signature is another",
         _SIGNATURE,
         lambda maker: maker.changed(signature=_flipped(maker.sound["signature"])),
     ),
     BrokenToken(
-        "wrong-key",
+        TokenFault.WRONG_KEY,
         "signed by another key than the certificate's",
         _SIGNATURE,
         lambda maker: maker.signed(key=_other_key(maker.key)),
     ),
     BrokenToken(
-        "wrong-algorithm",
+        TokenFault.WRONG_ALGORITHM,
         "names another algorithm than it was signed with",
         _SIGNATURE,
         lambda maker: maker.changed(
@@ -209,13 +210,13 @@ BROKEN_TOKENS: tuple[BrokenToken, ...] = (
         ),
     ),
     BrokenToken(
-        "truncated-signature",
+        TokenFault.TRUNCATED_SIGNATURE,
         "half of the signature is missing",
         _SIGNATURE,
         lambda maker: maker.changed(signature=_halved(maker.sound["signature"])),
     ),
     BrokenToken(
-        "expired",
+        TokenFault.EXPIRED,
         "the certificate was valid until yesterday",
         "CERTIFICATE_EXPIRED",
         lambda maker: maker.issued(
@@ -224,32 +225,32 @@ BROKEN_TOKENS: tuple[BrokenToken, ...] = (
         ),
     ),
     BrokenToken(
-        "not-yet-valid",
+        TokenFault.NOT_YET_VALID,
         "the certificate is valid from tomorrow on",
         "CERTIFICATE_NOT_YET_VALID",
         lambda maker: maker.issued(not_before=datetime.now(UTC) + _DAY),
     ),
     BrokenToken(
-        "revoked",
+        TokenFault.REVOKED,
         "the certificate is in the CA's revoked.crl",
         "USER_CERTIFICATE_REVOKED",
         _Maker.revoked,
         asks=True,
     ),
     BrokenToken(
-        "untrusted-issuer",
+        TokenFault.UNTRUSTED_ISSUER,
         "another CA of the same name issued the certificate",
         "CERTIFICATE_NOT_TRUSTED",
         lambda maker: maker.issued(authority=Authority.create(_kind(maker.authority))),
     ),
     BrokenToken(
-        "signing-certificate",
+        TokenFault.SIGNING_CERTIFICATE,
         "made with the key and certificate of PIN2",
         "USER_CERTIFICATE_WRONG_PURPOSE",
         _Maker.signing,
     ),
     BrokenToken(
-        "ca-certificate",
+        TokenFault.CA_CERTIFICATE,
         "made with the key and certificate of the issuing CA",
         "USER_CERTIFICATE_WRONG_PURPOSE",
         lambda maker: maker.signed(
@@ -257,25 +258,25 @@ BROKEN_TOKENS: tuple[BrokenToken, ...] = (
         ),
     ),
     BrokenToken(
-        "no-key-usage",
+        TokenFault.NO_KEY_USAGE,
         "the certificate does not say what its key is for",
         "USER_CERTIFICATE_MISSING_PURPOSE",
         lambda maker: maker.issued(key_usage=False),
     ),
     BrokenToken(
-        "disallowed-policy",
+        TokenFault.DISALLOWED_POLICY,
         "the certificate is not one for citizens",
         "USER_CERTIFICATE_DISALLOWED_POLICY",
         lambda maker: maker.issued(policy=_OTHER_POLICY),
     ),
     BrokenToken(
-        "weak-key",
+        TokenFault.WEAK_KEY,
         "the key can be computed (ROCA, CVE-2017-15361)",
         "USER_CERTIFICATE_WEAK_KEY",
         lambda maker: maker.issued(key=weak_key()),
     ),
     BrokenToken(
-        "truncated-certificate",
+        TokenFault.TRUNCATED_CERTIFICATE,
         "half of the certificate is missing",
         _CERTIFICATE,
         lambda maker: maker.changed(
@@ -283,25 +284,25 @@ BROKEN_TOKENS: tuple[BrokenToken, ...] = (
         ),
     ),
     BrokenToken(
-        "unknown-format",
+        TokenFault.UNKNOWN_FORMAT,
         "of the format web-eid:2.0",
         _PARSE,
         lambda maker: maker.changed(format="web-eid:2.0"),
     ),
     BrokenToken(
-        "missing-signature",
+        TokenFault.MISSING_SIGNATURE,
         "has no signature",
         _PARSE,
         lambda maker: maker.without("signature"),
     ),
     BrokenToken(
-        "not-base64",
+        TokenFault.NOT_BASE64,
         "its signature is in the alphabet of URLs",
         _PARSE,
         lambda maker: maker.changed(signature="-_" + maker.sound["signature"][2:]),
     ),
     BrokenToken(
-        "oversized",
+        TokenFault.OVERSIZED,
         "longer than 10,000 characters",
         _PARSE,
         lambda maker: maker.changed(padding="x" * 10_000),

@@ -2,13 +2,21 @@
 """The mock card as the tests of a service use it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from asn1crypto import x509
 
 from kortilla.testing.authority import Person
+from kortilla.testing.revoked import revoke
 from kortilla.testing.signatures import sign_hashes
 from kortilla.testing.state import MockCardState
+from kortilla.testing.token_faults import TokenFault
 from kortilla.testing.tokens import Version, make_token
+
+if TYPE_CHECKING:
+    from kortilla.revocation.path import RevocationChecker
 
 __all__ = ["KortillaCard", "MakeKortillaCard"]
 
@@ -44,12 +52,29 @@ class KortillaCard:
         data = self.state.read()
         return Person(data.surname, data.given_name, data.satu)
 
+    @property
+    def revocation(self) -> "RevocationChecker":
+        """A checker that knows whether this card is revoked: ``RevokedCards``."""
+        from kortilla.testing.revoked_cards import RevokedCards
+
+        return RevokedCards(self.folder)
+
+    def revoke(self) -> None:
+        """Revoke both certificates, as after the person reported the card lost."""
+        with self.state.update() as data:
+            data.revoked = data.revoked or datetime.now(UTC).replace(microsecond=0)
+            keys = data.keys
+        revoke(
+            self.folder,
+            [x509.Certificate.load(key.certificate).serial_number for key in keys],
+        )
+
     def token(
         self,
         origin: str,
         nonce: str,
         *,
-        broken: str | None = None,
+        broken: TokenFault | str | None = None,
         version: Version = "1.0",
     ) -> dict[str, Any]:
         """Return a Web eID token for an origin and a challenge.

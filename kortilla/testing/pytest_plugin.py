@@ -12,44 +12,26 @@ until a fixture is used.
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kortilla.testing.card import KortillaCard, MakeKortillaCard
+    from kortilla.testing.card_copies import CardCopies
 
 __all__ = ["kortilla_card", "make_kortilla_card"]
 
 
 @pytest.fixture(scope="session")
-def _kortilla_cards(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[str, str], KortillaCard]:
-    """Make a card of each kind once in a session, since making keys is slow."""
-    made: dict[tuple[str, str], KortillaCard] = {}
+def _kortilla_cards(tmp_path_factory: pytest.TempPathFactory) -> CardCopies:
+    from kortilla.testing.card_copies import CardCopies
 
-    def make(profile: str, state: str) -> KortillaCard:
-        from kortilla.testing.card import KortillaCard
-        from kortilla.testing.state import MockCardState
-
-        if (profile, state) not in made:
-            folder = tmp_path_factory.mktemp("kortilla-card") / "card"
-            MockCardState.create(folder, profile=profile, state=state)
-            made[profile, state] = KortillaCard(folder)
-        return made[profile, state]
-
-    return make
+    return CardCopies(tmp_path_factory.mktemp("kortilla-cards"))
 
 
 @pytest.fixture
-def make_kortilla_card(
-    _kortilla_cards: Callable[[str, str], KortillaCard],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> MakeKortillaCard:
+def make_kortilla_card(_kortilla_cards: CardCopies) -> MakeKortillaCard:
     """Make further cards: ``make_kortilla_card(profile="v4.2", state="revoked")``.
 
     Each call gives a fresh copy. The keys and the CA of a kind stay the same through
@@ -57,11 +39,7 @@ def make_kortilla_card(
     """
 
     def make(*, profile: str = "v5", state: str = "active") -> KortillaCard:
-        from kortilla.testing.card import KortillaCard
-
-        folder = tmp_path_factory.mktemp("kortilla-card") / "card"
-        shutil.copytree(_kortilla_cards(profile, state).folder, folder)
-        return KortillaCard(folder)
+        return _kortilla_cards.copy(profile, state)
 
     return make
 

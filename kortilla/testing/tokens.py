@@ -14,6 +14,7 @@ from kortilla.testing.signatures import (
     usable_key,
 )
 from kortilla.testing.state import MockCardState
+from kortilla.testing.token_faults import TokenFault
 
 __all__ = ["Version", "make_token"]
 
@@ -28,13 +29,13 @@ def make_token(
     origin: str,
     nonce: str,
     *,
-    broken: str | None = None,
+    broken: TokenFault | str | None = None,
     version: Version = "1.0",
 ) -> dict[str, Any]:
     """Identify with the mock card in ``folder``, and return the token.
 
     The card's key signs at once: no PIN is verified and no try is spent. ``broken`` is
-    a name of ``BROKEN_TOKENS``; ``version`` is that of the token's format. Raises
+    a ``TokenFault`` or its value; ``version`` is that of the token's format. Raises
     ``MockCardError``: ``InvalidArgumentError`` for a challenge that has not 44 to 128
     characters and an unknown ``broken``, ``OriginRefusedError``, ``CardUnusableError``
     for a card that would not sign, ``MockCardBrokenError``.

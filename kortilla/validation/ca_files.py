@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,13 @@ from yarl import URL
 
 from kortilla.errors import TrustConfigurationError
 from kortilla.proxies import Proxies
-from kortilla.validation.pinned_cas import ADDRESSES, PINS, PinnedCertificate
+from kortilla.validation.pinned_cas import (
+    ADDRESSES,
+    PINS,
+    Origin,
+    PinnedCertificate,
+    configured_pins,
+)
 from kortilla.validation.trust import MAX_FILE_BYTES, certificate_files
 
 __all__ = ["CAFile", "fetch", "inventory", "take", "wanted"]
@@ -46,16 +52,25 @@ class CAFile:
     sha256: str = ""
     not_after: datetime | None = None
     problem: str = ""
+    not_before: datetime | None = None
+    #: None for a file whose fingerprint is not pinned.
+    origin: Origin | None = None
+    role: Literal["citizen", "root"] | None = None
 
 
 def wanted(
-    pins: Iterable[PinnedCertificate] = PINS, *, test: bool = False
+    pins: Iterable[PinnedCertificate] = PINS,
+    *,
+    test: bool = False,
+    more: Iterable[str] = (),
 ) -> list[PinnedCertificate]:
     """Return the pins that a trust needs: issuers of Citizen Certificates, and roots.
 
-    With ``test``, also those of the authority's test cards.
+    With ``test``, also those of the authority's test cards. ``more`` are fingerprints
+    of the service's configuration.
     """
-    return [pin for pin in pins if pin.role != "other" and (test or not pin.test)]
+    needed = [pin for pin in pins if pin.role != "other" and (test or not pin.test)]
+    return [*needed, *configured_pins(more)]
 
 
 async def fetch(
@@ -183,7 +198,7 @@ def _judged(ca: CAFile, at: datetime, warn: timedelta) -> CAFile:
         if ca.not_after > at
         else f"ended on {ca.not_after:%Y-%m-%d}: its certificates are refused"
     )
-    return CAFile(ca.name, ca.state, ca.file, ca.sha256, ca.not_after, problem)
+    return replace(ca, problem=problem)
 
 
 async def _get(session: aiohttp.ClientSession, url: URL, proxies: Proxies) -> bytes:
@@ -221,8 +236,8 @@ def _der(content: bytes) -> bytes:
 
 def _fingerprint(file: Path) -> str:
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            return ""
+        if not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
+            return ""  # reading a pipe would not end
         return hashlib.sha256(_der(file.read_bytes())).hexdigest()
     except (OSError, ValueError):
         return ""
@@ -249,17 +264,29 @@ def _store(
             _write(file, found[pin.sha256])
         if file is None:
             report.append(
-                CAFile(pin.name, "missing", sha256=pin.sha256, problem="not there")
+                CAFile(
+                    pin.name,
+                    "missing",
+                    sha256=pin.sha256,
+                    problem="not there",
+                    origin=pin.origin,
+                )
             )
             continue
         certificate = x509.Certificate.load(_der(file.read_bytes()))
+        name = pin.name
+        if pin.configured:  # which has no name of its own
+            name = str(certificate.subject.native.get("common_name", name))
         report.append(
             CAFile(
-                pin.name,
+                name if name.isprintable() else pin.name,
                 "stored" if state == "stored" else "kept",
                 file,
                 pin.sha256,
                 certificate.not_valid_after,
+                not_before=certificate.not_valid_before,
+                origin=pin.origin,
+                role="root" if certificate.self_issued else "citizen",
             )
         )
     return report

@@ -2,8 +2,8 @@
 """The identity in a person's certificate (FINEID S2)."""
 
 import re
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from asn1crypto import x509
@@ -12,7 +12,7 @@ from kortilla.errors import UserCertificateParseError
 from kortilla.revocation import CertificatePath
 from kortilla.revocation.path import Certificate
 
-__all__ = ["Assurance", "Identity", "is_satu"]
+__all__ = ["Assurance", "Identity", "common_name", "is_satu"]
 
 #: The assurance of an identity: by the authority, by a test CA, or not recorded.
 Assurance = Literal["citizen-certificate", "test", "unknown"]
@@ -35,7 +35,11 @@ class Identity:
 
     The SATU is the electronic client identifier. The certificate holds no personal
     identity code (HETU). ``issuer`` is the issuing CA's common name, ``serial`` the
-    certificate's serial number; the times are in UTC.
+    certificate's serial number in decimal: a text, since JavaScript would round the
+    number. The times are in UTC.
+
+    ``authenticated_at`` is when ``LoginService`` accepted the login. It is None for an
+    identity that comes from a certificate, or from an older version's session.
 
     ``assurance`` is ``citizen-certificate`` if a pinned CA of the authority issued the
     certificate under a policy of Citizen Certificates, ``policy`` (dotted), after the
@@ -49,11 +53,12 @@ class Identity:
     satu: str
     country: str
     issuer: str
-    serial: int
+    serial: str
     not_before: datetime
     not_after: datetime
     assurance: Assurance = "unknown"
     policy: str = ""
+    authenticated_at: datetime | None = None
 
     @classmethod
     def from_path(
@@ -89,36 +94,62 @@ class Identity:
             given_names=_only(subject, "given_name"),
             satu=satu,
             country=country,
-            issuer=_only(_attributes(issuer), "common_name"),
-            serial=leaf.serial_number,
+            issuer=common_name(issuer),
+            serial=str(leaf.serial_number),
             not_before=leaf.not_valid_before,
             not_after=leaf.not_valid_after,
             assurance=assurance,
             policy=policy,
         )
 
+    def is_recent(self, max_age: timedelta, *, at: datetime) -> bool:
+        """Return whether the person logged in at most ``max_age`` before ``at``.
+
+        A login that another server's clock puts after ``at`` may be as far away. False
+        if there is no ``authenticated_at``.
+        """
+        since = self.authenticated_at
+        return since is not None and abs(at - since) <= max_age
+
     def to_json(self) -> dict[str, str]:
         """Return a dictionary of texts that any session can store."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             key: value.isoformat() if isinstance(value, datetime) else str(value)
-            for key, value in asdict(self).items()
+            for key, value in values.items()
+            if value is not None
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Make an identity from the result of ``to_json``, also of another version.
 
-        Newer fields may be missing, and unknown fields are ignored.
+        Newer fields may be missing, and unknown fields are ignored. Raises
+        ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
         """
         known = {field.name for field in fields(cls)}
+        since = data.get("authenticated_at")
         return cls(
             **{
                 **{key: value for key, value in data.items() if key in known},
-                "serial": int(data["serial"]),
+                "serial": str(int(data["serial"])),
                 "not_before": datetime.fromisoformat(data["not_before"]),
                 "not_after": datetime.fromisoformat(data["not_after"]),
+                "authenticated_at": None if since is None else _time(since),
             }
         )
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return time
+
+
+def common_name(name: x509.Name) -> str:
+    """Return the one common name in a name. Raises ``UserCertificateParseError``."""
+    return _only(_attributes(name), "common_name")
 
 
 def _attributes(name: x509.Name) -> list[tuple[str, Any]]:

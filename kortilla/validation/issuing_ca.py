@@ -4,8 +4,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from asn1crypto import algos, keys, x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -26,6 +28,9 @@ from pyhanko_certvalidator.sig_validate import (
     SignatureValidationContext,
 )
 from pyhanko_certvalidator.validate import async_validate_path
+
+from kortilla.revocation import der
+from kortilla.validation.identity import common_name
 
 __all__ = ["IssuingCA"]
 
@@ -56,6 +61,49 @@ class IssuingCA:
     def may_have_issued(self, leaf: x509.Certificate) -> bool:
         """Return whether a leaf names this CA, and this key if it names a key."""
         return bool(self._anchor.authority.is_potential_issuer_of(leaf))
+
+    @cached_property
+    def name(self) -> bytes:
+        """The CA's name in DER."""
+        encoded: bytes = self.certificate.subject.dump()
+        return encoded
+
+    @cached_property
+    def common_name(self) -> str:
+        """The name in identities. Raises ``UserCertificateParseError``."""
+        return common_name(self.certificate.subject)
+
+    @cached_property
+    def authority_key(self) -> bytes | None:
+        """The extension in DER that names this CA's key in a leaf, by identifier."""
+        identifier: bytes | None = self.certificate.key_identifier
+        if identifier is None:
+            return None
+        value = der.encode(der.SEQUENCE, der.encode(_KEY_IDENTIFIER, identifier))
+        return der.encode(
+            der.SEQUENCE, _AUTHORITY_KEY, der.encode(der.OCTET_STRING, value)
+        )
+
+    def is_valid(self, at: datetime) -> bool:
+        """Return whether the CA, and its root if that is known, are valid at a time."""
+        start, end = self._validity
+        return start <= at <= end
+
+    @cached_property
+    def _validity(self) -> tuple[datetime, datetime]:
+        known = [each for each in (self.certificate, self.root) if each is not None]
+        return (
+            max(each.not_valid_before for each in known),
+            min(each.not_valid_after for each in known),
+        )
+
+    def has_signed(self, signed: bytes, algorithm: bytes, signature: bytes) -> bool:
+        """Return whether a signature is this CA's.
+
+        ``algorithm`` is an AlgorithmIdentifier in DER: ECDSA, or RSA with PKCS #1 v1.5,
+        and a hash of SHA-2. For any other one the answer is False.
+        """
+        return self._key.has_signed(signed, algorithm, signature)
 
     async def validate_path(self, leaf: x509.Certificate, *, at: datetime) -> None:
         """Validate the path of this CA and a leaf (RFC 5280 §6.1).
@@ -116,12 +164,69 @@ _PARAMETERS = PKIXValidationParams(
 _CONTEXT = SignatureValidationContext()
 
 
+def _identifiers(
+    arc: str, hashes_by_number: dict[int, hashes.HashAlgorithm], *parameters: bytes
+) -> dict[bytes, hashes.HashAlgorithm]:
+    """Return AlgorithmIdentifiers in DER, of the OIDs right below an arc."""
+    return {
+        der.encode(
+            der.SEQUENCE,
+            der.encode(der.OID, bytes.fromhex(arc) + bytes((number,))),
+            each,
+        ): hash_algorithm
+        for number, hash_algorithm in hashes_by_number.items()
+        for each in parameters
+    }
+
+
+_NULL = bytes.fromhex("0500")
+#: The arguments of ``verify`` by AlgorithmIdentifier: ecdsa-with-SHA256 to 512
+#: (RFC 5758 §3.2). FINEID leaves of 2023 have NULL parameters.
+_ECDSA_SCHEMES: dict[bytes, tuple[Any, ...]] = {
+    identifier: (ec.ECDSA(hash_algorithm),)
+    for identifier, hash_algorithm in _identifiers(
+        "2A8648CE3D0403",
+        {2: hashes.SHA256(), 3: hashes.SHA384(), 4: hashes.SHA512()},
+        b"",
+        _NULL,
+    ).items()
+}
+#: sha256WithRSAEncryption to 512 (RFC 4055 §5).
+_RSA_SCHEMES: dict[bytes, tuple[Any, ...]] = {
+    identifier: (padding.PKCS1v15(), hash_algorithm)
+    for identifier, hash_algorithm in _identifiers(
+        "2A864886F70D0101",
+        {11: hashes.SHA256(), 12: hashes.SHA384(), 13: hashes.SHA512()},
+        _NULL,
+    ).items()
+}
+_AUTHORITY_KEY = bytes.fromhex("0603551D23")  # its OID
+_KEY_IDENTIFIER = 0x80
+
+
 class _IssuersKey(DefaultSignatureValidator):
     """Verifies signatures of one issuing CA, whose key is read once."""
 
     def __init__(self, certificate: x509.Certificate) -> None:
         self._encoded = certificate.public_key.dump()
-        self._key = load_der_public_key(self._encoded)
+        # Typed as any, since the schemes below fit the key.
+        self._key: Any = load_der_public_key(self._encoded)
+        self._schemes: dict[bytes, tuple[Any, ...]] = {}
+        if isinstance(self._key, ec.EllipticCurvePublicKey):
+            self._schemes = _ECDSA_SCHEMES
+        elif isinstance(self._key, rsa.RSAPublicKey):
+            self._schemes = _RSA_SCHEMES
+
+    def has_signed(self, signed: bytes, algorithm: bytes, signature: bytes) -> bool:
+        """See ``IssuingCA.has_signed``."""
+        scheme = self._schemes.get(algorithm)
+        if scheme is None:
+            return False
+        try:
+            self._key.verify(signature, signed, *scheme)
+        except InvalidSignature:
+            return False
+        return True
 
     def validate_signature(
         self,

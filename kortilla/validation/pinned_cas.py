@@ -5,10 +5,20 @@ The package does not contain the certificates. ``kortilla-server trust update``
 downloads them and accepts only these fingerprints.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ADDRESSES", "PINS", "PinnedCertificate"]
+from kortilla.errors import TrustConfigurationError
+
+__all__ = ["ADDRESSES", "PINS", "Origin", "PinnedCertificate", "configured_pins"]
+
+#: Who says that a CA may be trusted: this package, for real or for test cards, or the
+#: service's configuration.
+Origin = Literal["authority", "test", "configured"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,14 @@ class PinnedCertificate:
     sha256: str
     role: Literal["citizen", "root", "other"]
     test: bool = False
+    configured: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """Who says that it may be trusted."""
+        if self.configured:
+            return "configured"
+        return "test" if self.test else "authority"
 
 
 PINS = (
@@ -81,3 +99,23 @@ ADDRESSES = (
     "http://proxy.fineid.fi/ca/dvvroot3ec.crt",
     "http://proxy.fineid.fi/ca/dvvroot3rc.crt",
 )
+
+
+def configured_pins(fingerprints: Iterable[str]) -> tuple[PinnedCertificate, ...]:
+    """Return pins for a service's own SHA-256 fingerprints.
+
+    They are hexadecimal, with or without colons. A fingerprint of ``PINS`` is left out:
+    a configuration does not make a test CA real. Raises ``TrustConfigurationError``.
+    """
+    known = {pin.sha256 for pin in PINS}
+    found: dict[str, PinnedCertificate] = {}
+    for text in fingerprints:
+        sha256 = text.replace(":", "").lower()
+        if _SHA256.fullmatch(sha256) is None:
+            raise TrustConfigurationError(
+                f"{text!r} is not a SHA-256 fingerprint: it has 64 hexadecimal digits."
+            )
+        if sha256 not in known:
+            name = f"CA of the configuration, {sha256[:16]}"
+            found[sha256] = PinnedCertificate(name, sha256, "citizen", configured=True)
+    return tuple(found.values())

@@ -21,14 +21,29 @@ from kortilla.errors import (
 from kortilla.validation.roca import has_roca_fingerprint
 from kortilla.validation.token import Algorithm
 
-__all__ = ["PublicKey", "ecdsa_der", "load_public_key", "verify_signature"]
+__all__ = [
+    "PublicKey",
+    "ecdsa_der",
+    "load_public_key",
+    "read_public_key",
+    "verify_signature",
+]
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
-_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
-    "256": hashes.SHA256,
-    "384": hashes.SHA384,
-    "512": hashes.SHA512,
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "256": hashes.SHA256(),
+    "384": hashes.SHA384(),
+    "512": hashes.SHA512(),
+}
+_ECDSA = {f"ES{size}": ec.ECDSA(each) for size, each in _HASHES.items()}
+#: The padding of RSA by algorithm. The salt of PSS is as long as the hash.
+_PADDINGS: dict[str, padding.AsymmetricPadding] = {
+    **{f"RS{size}": padding.PKCS1v15() for size in _HASHES},
+    **{
+        f"PS{size}": padding.PSS(padding.MGF1(each), each.digest_size)
+        for size, each in _HASHES.items()
+    },
 }
 
 #: JWA ties each ECDSA algorithm to one curve (RFC 7518 §3.4).
@@ -41,16 +56,26 @@ _MAX_RSA_BITS = 8192
 def load_public_key(certificate: x509.Certificate) -> PublicKey:
     """Return a certificate's key: P-256, P-384, P-521, or RSA of 2048 to 8192 bits.
 
+    Raises as ``read_public_key``.
+    """
+    try:
+        encoded: bytes = certificate.public_key.dump()
+    except Exception as error:  # asn1crypto raises any
+        raise _unreadable() from error
+    return read_public_key(encoded)
+
+
+def read_public_key(encoded: bytes) -> PublicKey:
+    """Return a key, given as a SubjectPublicKeyInfo in DER, as ``load_public_key``.
+
     Raises ``UserCertificateWeakKeyError`` for an RSA key that is shorter or can be
     computed (``kortilla.validation.roca``), and ``UserCertificateParseError`` for any
     other.
     """
     try:
-        key = load_der_public_key(certificate.public_key.dump())
-    except Exception as error:  # of cryptography; asn1crypto raises any
-        raise UserCertificateParseError(
-            "The certificate's public key can't be read."
-        ) from error
+        key = load_der_public_key(encoded)
+    except Exception as error:  # it documents ValueError and UnsupportedAlgorithm
+        raise _unreadable() from error
     if isinstance(key, rsa.RSAPublicKey) and key.key_size <= _MAX_RSA_BITS:
         if key.key_size < _MIN_RSA_BITS:
             raise UserCertificateWeakKeyError(
@@ -68,6 +93,10 @@ def load_public_key(certificate: x509.Certificate) -> PublicKey:
     )
 
 
+def _unreadable() -> UserCertificateParseError:
+    return UserCertificateParseError("The certificate's public key can't be read.")
+
+
 def verify_signature(
     key: PublicKey,
     *,
@@ -83,7 +112,7 @@ def verify_signature(
     ``AuthTokenSignatureValidationError``, also for an algorithm that does not fit the
     certificate's key.
     """
-    hash_algorithm = _HASHES[algorithm[2:]]()
+    hash_algorithm = _HASHES[algorithm[2:]]
     message = b"".join(
         hashlib.new(hash_algorithm.name, text.encode("utf-8")).digest()
         for text in (origin, nonce)
@@ -93,15 +122,11 @@ def verify_signature(
             if key.curve.name != _CURVES.get(algorithm):
                 raise InvalidSignature
             der = ecdsa_der(signature, key)
-            key.verify(der, message, ec.ECDSA(hash_algorithm))
+            key.verify(der, message, _ECDSA[algorithm])
         elif algorithm in _CURVES:
             raise InvalidSignature
         else:
-            scheme: padding.AsymmetricPadding = padding.PKCS1v15()
-            if algorithm.startswith("PS"):
-                mask = padding.MGF1(hash_algorithm)
-                scheme = padding.PSS(mask, hash_algorithm.digest_size)
-            key.verify(signature, message, scheme, hash_algorithm)
+            key.verify(signature, message, _PADDINGS[algorithm], hash_algorithm)
     except InvalidSignature:
         raise AuthTokenSignatureValidationError(
             "The token's signature does not fit the certificate, this service's "

@@ -17,9 +17,7 @@ def loads(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
+        return _DECODER.decode(text)
     except _RefusedError:
         raise
     except RecursionError:
@@ -41,3 +39,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _RefusedError("NaN and Infinity are not JSON.")
+
+
+#: ``json.loads`` would make one for each call.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

@@ -5,6 +5,7 @@ This module checks the format only; ``kortilla.validation.validator`` validates.
 that the signature does not cover are never relied upon.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +15,6 @@ from kortilla.errors import AuthTokenParseError
 from kortilla.validation.untrusted import (
     Base64Text,
     WireModel,
-    decode_base64,
     read_object,
 )
 
@@ -80,12 +80,12 @@ class AuthToken(WireModel):
     @property
     def certificate_der(self) -> bytes:
         """The certificate's DER encoding, as the token gives it."""
-        return decode_base64(self.unverified_certificate)
+        return base64.b64decode(self.unverified_certificate)
 
     @property
     def signature_bytes(self) -> bytes:
         """The signature: raw r‖s for ECDSA, as long as the modulus for RSA."""
-        return decode_base64(self.signature)
+        return base64.b64decode(self.signature)
 
 
 def parse_token(token: str | bytes | Mapping[str, Any]) -> AuthToken:

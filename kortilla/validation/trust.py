@@ -5,9 +5,14 @@ The package contains no CA certificates. A service loads the authority's files, 
 production trust accepts a file only if its SHA-256 fingerprint is in ``PINS``.
 """
 
+import errno
 import hashlib
-from collections.abc import Iterable
+import os
+import re
+import stat
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,7 +22,8 @@ from cryptography.exceptions import InvalidSignature
 
 from kortilla.errors import TrustConfigurationError
 from kortilla.validation.issuing_ca import IssuingCA
-from kortilla.validation.pinned_cas import PINS, PinnedCertificate
+from kortilla.validation.leaf import ExactCertificate
+from kortilla.validation.pinned_cas import PINS, PinnedCertificate, configured_pins
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -42,6 +48,9 @@ TEST_POLICIES = ("1.2.246.517.99",)
 #: A CA certificate has about 2 KB; a much longer file is something else.
 MAX_FILE_BYTES = 64 * 1024
 
+#: With four arcs at least: a shorter one would allow most policies there are.
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*)){3,}")
+
 _PINNED = {pin.sha256: pin for pin in PINS}
 
 
@@ -52,41 +61,65 @@ class Trust:
     Make it with ``from_files``, ``from_folder`` or ``from_certificates``. Only
     ``issuers`` may have issued a leaf. A root is used for the validity of its issuing
     CA, and accepts no leaf.
+
+    ``pins`` are SHA-256 fingerprints (hexadecimal) of further CAs, and ``policies``
+    dotted OIDs of further policies: a new CA of the authority need not wait for a
+    release of this package. Whoever sets them vouches for them.
     """
 
     issuers: tuple[IssuingCA, ...]
     test: bool
+    policies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Trust({list(self.issuers)}, test={self.test})"
 
     @classmethod
-    def from_folder(cls, folder: Path | str, *, test: bool = False) -> Self:
+    def from_folder(
+        cls,
+        folder: Path | str,
+        *,
+        test: bool = False,
+        pins: Iterable[str] = (),
+        policies: Iterable[str] = (),
+    ) -> Self:
         """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""
         files = certificate_files(Path(folder))
         if not files:
             raise TrustConfigurationError(
                 f"There is no certificate file (.der .crt .cer .pem) in {folder}."
             )
-        return cls.from_files(files, test=test)
+        return cls.from_files(files, test=test, pins=pins, policies=policies)
 
     @classmethod
-    def from_files(cls, files: Iterable[Path | str], *, test: bool = False) -> Self:
+    def from_files(
+        cls,
+        files: Iterable[Path | str],
+        *,
+        test: bool = False,
+        pins: Iterable[str] = (),
+        policies: Iterable[str] = (),
+    ) -> Self:
         """Trust the CA certificates in these DER or PEM files, one in each."""
         contents = []
         for file in files:
             try:
-                content = Path(file).read_bytes()
+                content = _read(Path(file))
             except OSError as error:
                 raise TrustConfigurationError(
                     f"The CA file {file} can't be read: {error.strerror}."
                 ) from error
             contents.append((str(file), content))
-        return cls._build(contents, test=test)
+        return cls._build(contents, test=test, pins=pins, policies=policies)
 
     @classmethod
     def from_certificates(
-        cls, certificates: Iterable[bytes], *, test: bool = False
+        cls,
+        certificates: Iterable[bytes],
+        *,
+        test: bool = False,
+        pins: Iterable[str] = (),
+        policies: Iterable[str] = (),
     ) -> Self:
         """Trust these CA certificates, DER or PEM.
 
@@ -95,15 +128,25 @@ class Trust:
         ``TrustConfigurationError``.
         """
         named = [(f"number {i}", c) for i, c in enumerate(certificates, start=1)]
-        return cls._build(named, test=test)
+        return cls._build(named, test=test, pins=pins, policies=policies)
 
     @classmethod
-    def _build(cls, contents: list[tuple[str, bytes]], *, test: bool) -> Self:
+    def _build(
+        cls,
+        contents: list[tuple[str, bytes]],
+        *,
+        test: bool,
+        pins: Iterable[str],
+        policies: Iterable[str],
+    ) -> Self:
+        more = {pin.sha256 for pin in configured_pins(pins)}
+        allowed = tuple(policies)
+        _check_policies(allowed, test=test)
         issuers: dict[bytes, x509.Certificate] = {}
         roots: dict[bytes, x509.Certificate] = {}
         for name, content in contents:
             certificate = _load(name, content)
-            role = _role(name, certificate, test=test)
+            role = _role(name, certificate, test=test, more=more)
             if role == "root":
                 roots[certificate.sha256] = certificate
             elif role == "citizen":
@@ -118,6 +161,7 @@ class Trust:
                 IssuingCA(ca, _root_of(ca, roots.values())) for ca in issuers.values()
             ),
             test,
+            allowed,
         )
 
     def allowed_policy(self, policies: Iterable[str]) -> str | None:
@@ -126,12 +170,23 @@ class Trust:
         Production trust refuses a leaf that also has a test policy.
         """
         policies = list(policies)
-        allowed: tuple[str, ...] = PRODUCTION_POLICIES
+        allowed = PRODUCTION_POLICIES + self.policies
         if self.test:
             allowed += TEST_POLICIES
         elif has_test_policy(policies):
             return None
         return next((policy for policy in policies if _below(policy, allowed)), None)
+
+    def named(self, name: bytes) -> tuple[IssuingCA, ...]:
+        """Return the CAs whose name has this encoding, in DER."""
+        return self._by_name.get(name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[bytes, tuple[IssuingCA, ...]]:
+        found: dict[bytes, tuple[IssuingCA, ...]] = {}
+        for issuer in self.issuers:
+            found[issuer.name] = (*found.get(issuer.name, ()), issuer)
+        return found
 
     def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
         """Return the CAs that may have issued a leaf, by name and key identifier.
@@ -179,13 +234,41 @@ def _below(policy: str, roots: tuple[str, ...]) -> bool:
     return any(policy == root or policy.startswith(root + ".") for root in roots)
 
 
+def _read(file: Path) -> bytes:
+    """Read a file, at most one octet more than a CA certificate may have.
+
+    Raises ``OSError``, also for what is no regular file: a pipe or a device never ends.
+    """
+    opened = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(opened, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return stream.read(MAX_FILE_BYTES + 1)
+
+
+def _check_policies(policies: tuple[str, ...], *, test: bool) -> None:
+    for policy in policies:
+        if _OID.fullmatch(policy) is None:
+            raise TrustConfigurationError(
+                f"{policy!r} is not a dotted OID of a policy."
+            )
+        if not test and any(
+            _below(one, (other,))
+            for other in TEST_POLICIES
+            for one, other in ((policy, other), (other, policy))
+        ):
+            raise TrustConfigurationError(
+                f"The policy {policy} is that of test cards, which need test=True."
+            )
+
+
 def _load(name: str, content: bytes) -> x509.Certificate:
     try:
         if len(content) > MAX_FILE_BYTES:
             raise ValueError("too long")
         if pem.detect(content):
             _, _, content = pem.unarmor(content)
-        certificate = x509.Certificate.load(content, strict=True)
+        certificate: x509.Certificate = ExactCertificate.load(content, strict=True)
         # CA certificates are strict DER, unlike leaves: cryptography can parse them.
         cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
         usage = certificate.key_usage_value
@@ -201,16 +284,19 @@ def _load(name: str, content: bytes) -> x509.Certificate:
 
 
 def _role(
-    name: str, certificate: x509.Certificate, *, test: bool
+    name: str, certificate: x509.Certificate, *, test: bool, more: Collection[str]
 ) -> Literal["citizen", "root", "other"]:
-    pin = _PINNED.get(hashlib.sha256(certificate.dump()).hexdigest())
-    if test:
-        self_issued = certificate.self_issued
-        return pin.role if pin else ("root" if self_issued else "citizen")
+    fingerprint = hashlib.sha256(certificate.dump()).hexdigest()
+    pin = _PINNED.get(fingerprint)
+    if pin is None and (test or fingerprint in more):
+        return "root" if certificate.self_issued else "citizen"
+    if test and pin is not None:
+        return pin.role
     if pin is None:
         raise TrustConfigurationError(
             f"The certificate {name} is not one of the authority's: its SHA-256 "
-            "fingerprint is not pinned. A test CA needs test=True."
+            "fingerprint is not pinned. A test CA needs test=True. A new CA of the "
+            "authority needs pins=…, with the fingerprint that the authority publishes."
         )
     if pin.test:
         raise TrustConfigurationError(

@@ -16,6 +16,9 @@ __all__ = ["Base64Text", "WireModel", "decode_base64", "read_object"]
 
 T = TypeVar("T", bound=BaseModel)
 
+#: Writes JSON as short as can be; ``json.dumps`` would make one for each call.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 class WireModel(BaseModel):
     """An object of a page, whose fields have names in camel case.
@@ -65,9 +68,7 @@ def read_object(
     """
     try:
         if isinstance(given, Mapping):
-            size = len(
-                json.dumps(dict(given), ensure_ascii=False, separators=(",", ":"))
-            )
+            size = len(_ENCODER.encode(dict(given)))
         elif isinstance(given, str | bytes):
             size = len(given)
         else:

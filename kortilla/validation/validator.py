@@ -3,7 +3,9 @@
 
 Leaf certificates of FINEID cards are not strict DER (an explicit FALSE in
 basicConstraints, NULL parameters of ecdsa-with-SHA384). So asn1crypto reads them, and
-pyhanko-certvalidator validates their paths.
+pyhanko-certvalidator validates their paths. Both are slow. A certificate of exactly the
+usual form is therefore validated by ``usual``, with the same checks. It refuses none:
+each other certificate, and each wrong one, is judged here.
 
 docs/developers.md gives the order of the checks, and a test compares the two.
 Revocation is checked last, so a forged token never triggers a network request.
@@ -11,6 +13,7 @@ Revocation is checked last, so a forged token never triggers a network request.
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,9 +29,10 @@ from kortilla.errors import (
     UserCertificateWrongPurposeError,
 )
 from kortilla.revocation import CertificatePath, Revocation, RevocationChecker
+from kortilla.validation import usual
 from kortilla.validation.identity import Identity
 from kortilla.validation.issuing_ca import IssuingCA
-from kortilla.validation.leaf import load_leaf
+from kortilla.validation.leaf import ExactCertificate, load_leaf
 from kortilla.validation.signature import PublicKey, load_public_key, verify_signature
 from kortilla.validation.token import AuthToken, parse_token
 from kortilla.validation.trust import Trust, has_test_policy
@@ -66,7 +70,7 @@ async def validate(
     at = _validation_time(at)
     parsed = token if isinstance(token, AuthToken) else parse_token(token)
     path, key, identity = await _validate_leaf(
-        parsed.certificate_der, _check_login_purpose, trust, at
+        parsed.certificate_der, _LOGIN, trust, at
     )
     verify_signature(
         key,
@@ -92,9 +96,7 @@ async def validate_client(
     checks are those of a token's certificate; ``at``, ``revocation`` and the errors are
     those of ``validate_signer``.
     """
-    return await _validate_certificate(
-        certificate, _check_login_purpose, trust, at, revocation
-    )
+    return await _validate_certificate(certificate, _LOGIN, trust, at, revocation)
 
 
 async def validate_signer(
@@ -110,9 +112,7 @@ async def validate_signer(
     ``revocation`` are as for ``validate``. Raises the errors of ``kortilla.errors``
     except those of tokens, and ``ValueError`` as ``validate``.
     """
-    return await _validate_certificate(
-        certificate, _check_signing_purpose, trust, at, revocation
-    )
+    return await _validate_certificate(certificate, _SIGNING, trust, at, revocation)
 
 
 def read_signer(certificate: bytes, *, at: datetime | None = None) -> Identity:
@@ -137,13 +137,13 @@ def read_signer(certificate: bytes, *, at: datetime | None = None) -> Identity:
 
 async def _validate_certificate(
     certificate: bytes,
-    check_purpose: Callable[[x509.Certificate, set[str]], None],
+    purpose: "_Purpose",
     trust: Trust,
     at: datetime | None,
     revocation: RevocationChecker | None,
 ) -> Identity:
     at = _validation_time(at)
-    path, _, identity = await _validate_leaf(certificate, check_purpose, trust, at)
+    path, _, identity = await _validate_leaf(certificate, purpose, trust, at)
     await _check_revocation(path, trust, at, revocation)
     return identity
 
@@ -157,14 +157,24 @@ def _validation_time(at: datetime | None) -> datetime:
 
 
 async def _validate_leaf(
-    der: bytes,
-    check_purpose: Callable[[x509.Certificate, set[str]], None],
-    trust: Trust,
-    at: datetime,
+    der: bytes, purpose: "_Purpose", trust: Trust, at: datetime
+) -> tuple[CertificatePath, PublicKey, Identity]:
+    accepted = usual.accept(der, purpose.usual, trust, at)
+    if accepted is not None:
+        issuer = accepted.issuer
+        # Its fields are parsed when a revocation checker reads them.
+        leaf = ExactCertificate.load(der)
+        path = CertificatePath(leaf, issuer.certificate, issuer.root)
+        return path, accepted.key, accepted.identity
+    return await _validate_unusual_leaf(der, purpose, trust, at)
+
+
+async def _validate_unusual_leaf(
+    der: bytes, purpose: "_Purpose", trust: Trust, at: datetime
 ) -> tuple[CertificatePath, PublicKey, Identity]:
     certificate = load_leaf(der)
     _check_validity(certificate, at)
-    check_purpose(certificate, _key_usage(certificate))
+    purpose.check(certificate, _key_usage(certificate))
     policy = _policy(certificate, trust)
     path = await _validate_path(certificate, trust, at)
     key = load_public_key(certificate)
@@ -231,6 +241,18 @@ def _wrong_purpose(wanted: str, purposes: set[str]) -> UserCertificateWrongPurpo
     return UserCertificateWrongPurposeError(
         f"The certificate is not for {wanted}: its key usage is {found}."
     )
+
+
+@dataclass(frozen=True)
+class _Purpose:
+    """What a certificate is for, and its check on both ways."""
+
+    usual: usual.Purpose
+    check: Callable[[x509.Certificate, set[str]], None]
+
+
+_LOGIN = _Purpose(usual.LOGIN, _check_login_purpose)
+_SIGNING = _Purpose(usual.SIGNING, _check_signing_purpose)
 
 
 def _policy(certificate: x509.Certificate, trust: Trust) -> str:

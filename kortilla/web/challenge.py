@@ -17,7 +17,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kortilla.clock import utc_now
-from kortilla.errors import ChallengeNonceExpiredError, ChallengeNonceNotFoundError
+from kortilla.errors import (
+    ChallengeNonceExpiredError,
+    ChallengeNonceNotFoundError,
+    ConfigurationError,
+)
 
 __all__ = [
     "NONCE_BYTES",
@@ -57,6 +61,9 @@ class ChallengeStore(ABC):
         A store may keep an expired nonce for a while, so that the person reads that the
         login took too long.
         """
+
+    async def check(self) -> None:  # noqa: B027 - a store in memory is always there
+        """Raise ``StoreUnavailableError`` if no nonce could be stored now."""
 
 
 class MemoryChallengeStore(ChallengeStore):
@@ -137,20 +144,27 @@ class Challenges:
 
     This process looks a nonce up in the store once only, even if the store did not
     answer. So a store that was unavailable, or was restored from a backup, makes no
-    nonce work twice here.
+    nonce work twice here. A nonce is valid for ``lifetime``.
     """
 
     def __init__(
-        self, store: ChallengeStore, *, clock: Callable[[], datetime] = utc_now
+        self,
+        store: ChallengeStore,
+        *,
+        lifetime: timedelta = NONCE_LIFETIME,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._store = store
+        if not timedelta(0) < lifetime <= NONCE_LIFETIME:
+            raise ConfigurationError("A challenge is valid for five minutes at most.")
+        self.store = store
+        self._lifetime = lifetime
         self._clock = clock
         self._used = ReplayCache(clock=clock)
 
     async def create(self, session: MutableMapping[str, Any]) -> str:
         """Return a new nonce of 44 characters that only this session can use."""
         nonce = base64.b64encode(secrets.token_bytes(NONCE_BYTES)).decode()
-        await self._store.put(nonce, self._clock() + NONCE_LIFETIME)
+        await self.store.put(nonce, self._clock() + self._lifetime)
         session[_SESSION_KEY] = [*_open(session), nonce][-_OPEN_PER_SESSION:]
         return nonce
 
@@ -173,9 +187,9 @@ class Challenges:
         if nonce in self._used:
             raise ChallengeNonceNotFoundError("The challenge has been used already.")
         self._used.add(nonce)
-        expires_at = await self._store.take(nonce)
+        expires_at = await self.store.take(nonce)
         if self._clock() >= expires_at:
-            raise ChallengeNonceExpiredError("The challenge is older than 5 minutes.")
+            raise ChallengeNonceExpiredError("The challenge is too old.")
         return nonce
 
     def invalidate(self, nonce: str) -> None:

@@ -74,11 +74,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response. The server adds ``Content-Length``."""
+    """A response. The server adds ``Content-Length``.
+
+    ``logged_out`` says that the request ended the browser's session.
+    """
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...]
+    logged_out: bool = False
 
     @classmethod
     def create(

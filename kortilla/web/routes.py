@@ -14,7 +14,10 @@ An error is a 4xx, or 503 while a store is unavailable, with ``{"error": {"code"
 Accept-Language. A request that accepts HTML gets a page.
 """
 
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from kortilla.errors import (
@@ -22,9 +25,10 @@ from kortilla.errors import (
     RelyingPartyError,
     StoreUnavailableError,
 )
+from kortilla.events import Action, RequestContext
 from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
-from kortilla.web.challenge import ReplayCache
+from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
     Headers,
@@ -44,8 +48,17 @@ from kortilla.web.sessions import (
     SessionStore,
 )
 from kortilla.web.static_files import packaged_files
+from kortilla.web.workers import WorkerCheck
 
-__all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "route_conflict"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "PROBES",
+    "LoginRoutes",
+    "OnLogin",
+    "OnLogout",
+    "PendingLogin",
+    "route_conflict",
+]
 
 #: A token has at most 10,000 characters; the rest is room for the JSON around it.
 MAX_BODY_BYTES = 16 * 1024
@@ -53,11 +66,34 @@ MAX_BODY_BYTES = 16 * 1024
 PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
 
 
+#: Puts a person into the application's session. Raises ``LoginNotAllowedError`` for one
+#: who may not use the service.
+OnLogin = Callable[[Identity], Awaitable[None]]
+#: Ends the application's session.
+OnLogout = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class PendingLogin:
+    """A valid login that the application has yet to put into its own session."""
+
+    identity: Identity
+    headers: Headers
+    context: RequestContext
+    since: float
+    cookie: str
+
+
+_Handler = Callable[[Request, RequestContext], Awaitable[Response | PendingLogin]]
+
+
 class LoginRoutes:
     """A service's login as HTTP requests and responses.
 
     ``sessions`` is the session store; by default it is in memory. A request whose body
-    takes longer than ``body_seconds`` is refused.
+    takes longer than ``body_seconds`` is refused. Without ``keep_identity`` our session
+    holds the challenge alone and ends at the login: the application's own session says
+    who is logged in.
     """
 
     def __init__(
@@ -66,36 +102,99 @@ class LoginRoutes:
         *,
         sessions: SessionStore | None = None,
         body_seconds: float = 10,
+        keep_identity: bool = True,
     ) -> None:
         self.service = service
+        self._keep_identity = keep_identity
+        self.store: SessionStore = (
+            MemorySessionStore() if sessions is None else sessions
+        )
         self._sessions = BrowserSessions(
-            MemorySessionStore() if sessions is None else sessions,
-            secure=service.origin.startswith("https:"),
+            self.store, secure=service.origin.startswith("https:")
+        )
+        self.workers = WorkerCheck(
+            isinstance(self.store, MemorySessionStore)
+            or isinstance(service.challenges, MemoryChallengeStore)
         )
         self._body_seconds = body_seconds
         #: Sessions with a login that the store could not confirm (``_load_for_login``).
         self._unclear = ReplayCache()
-        self._actions: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "/challenge": self._challenge,
-            "/login": self._login,
-            "/logout": self._logout,
+        self._actions: dict[str, tuple[Action, _Handler]] = {
+            "/challenge": ("challenge", self._challenge),
+            "/login": ("login", self._login),
+            "/logout": ("logout", self._logout),
         }
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(
+        self,
+        request: Request,
+        *,
+        on_login: OnLogin | None = None,
+        on_logout: OnLogout | None = None,
+    ) -> Response:
         """Return the response to a request below the prefix.
 
-        Raises no error that a client can cause.
+        ``on_login`` is called where no identity is kept here. Raises no error that a
+        client can cause, and what these functions raise.
         """
+        answer = await self.begin(request)
+        if isinstance(answer, Response):
+            if answer.logged_out and on_logout is not None:
+                await on_logout()
+            return answer
         try:
-            if action := self._actions.get(request.path):
+            if on_login is not None:
+                await on_login(answer.identity)
+        except BaseException as error:
+            return self.refuse(answer, error)
+        return self.accept(answer)
+
+    async def begin(self, request: Request) -> Response | PendingLogin:
+        """Handle a request up to the application's own part of a login.
+
+        A pending login is finished by ``accept`` or ``refuse``. Raises no error that a
+        client can cause.
+        """
+        self.workers.check()
+        try:
+            if found := self._actions.get(request.path):
                 _check_method(request, "POST")
-                return await action(request)
+                return await self._report(request, *found)
             if file := packaged_files().get(request.path):
                 _check_method(request, "GET, HEAD")
                 return file.response(request.headers)
             raise RequestRefusedError(404, "NOT_FOUND")
         except (RelyingPartyError, RequestRefusedError) as error:
-            return error_response(error, request.headers)
+            return error_response(error, request.headers, self.service.refusals)
+
+    def accept(self, pending: PendingLogin) -> Response:
+        """Return the response to a login that is in the application's session."""
+        seconds = time.monotonic() - pending.since
+        self.service.events.logged_in(pending.context, pending.identity, seconds)
+        return _greeting(pending.identity, pending.cookie)
+
+    def refuse(self, pending: PendingLogin, error: BaseException) -> Response:
+        """Return the response to a login that the application refused by an error.
+
+        Raises the error again unless it is a ``RelyingPartyError``.
+        """
+        self.service.events.refused(pending.context, "login", error, pending.since)
+        if not isinstance(error, RelyingPartyError):
+            raise error
+        refusals = self.service.refusals
+        response = error_response(error, pending.headers, refusals)
+        return response.with_headers(("Set-Cookie", pending.cookie))
+
+    async def _report(
+        self, request: Request, action: Action, handler: _Handler
+    ) -> Response | PendingLogin:
+        events, since = self.service.events, time.monotonic()
+        context = events.context(request.headers, request.client)
+        try:
+            return await handler(request, context)
+        except BaseException as error:
+            events.refused(context, action, error, since)
+            raise
 
     async def read_body(self, request: Request) -> bytes:
         """Read a body within its limits. Raises ``RequestRefusedError``."""
@@ -103,24 +202,61 @@ class LoginRoutes:
             request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
         )
 
-    async def current_identity(self, headers: Headers) -> Identity | None:
+    async def current_identity(
+        self, headers: Headers, *, max_age: timedelta | None = None
+    ) -> Identity | None:
         """Return the person who is logged in in the session of these headers, or None.
 
-        Raises ``StoreUnavailableError`` when the store can't tell.
+        None too if the login is older than ``max_age``. Raises ``ValueError`` for one
+        that is not positive, and ``StoreUnavailableError`` when the store can't tell.
         """
+        if max_age is not None and max_age <= timedelta(0):
+            raise ValueError("max_age is not positive: no login is that recent.")
         session = await self._sessions.load(headers.all("Cookie"))
-        return LoginService.identity(session.data)
+        identity = LoginService.identity(session.data)
+        if identity is None or max_age is None:
+            return identity
+        return identity if identity.is_recent(max_age, at=self.service.now()) else None
 
-    async def end_session(self, headers: Headers) -> str:
+    async def session_id(self, headers: Headers) -> str | None:
+        """Return a text that names the session of these headers, or None without one.
+
+        It gives no access to the session (``Session.public_id``), and changes at login.
+        Raises ``StoreUnavailableError``.
+        """
+        return (await self._sessions.load(headers.all("Cookie"))).public_id
+
+    async def end_sessions(self, satu: str) -> int:
+        """End all sessions of a person, and return how many there were.
+
+        Raises ``StoreUnavailableError``; some sessions may then continue.
+        """
+        ended = await self._sessions.end_all(satu)
+        self.service.events.logged_out(RequestContext(), satu, sessions=ended)
+        return ended
+
+    async def end_session(
+        self,
+        headers: Headers,
+        *,
+        client: str | None = None,
+        context: RequestContext | None = None,
+    ) -> str:
         """End the session of these headers, and return the ``Set-Cookie`` for it.
 
-        Raises ``StoreUnavailableError``; the session then continues.
+        ``client`` is the peer's address, for events. Raises ``StoreUnavailableError``;
+        the session then continues.
         """
-        return await self._sessions.end(
-            await self._sessions.load(headers.all("Cookie"))
-        )
+        session = await self._sessions.load(headers.all("Cookie"))
+        identity = LoginService.identity(session.data)
+        cookie = await self._sessions.end(session)
+        if identity is not None:
+            events = self.service.events
+            context = context or events.context(headers, client)
+            events.logged_out(context, identity.satu)
+        return cookie
 
-    async def _challenge(self, request: Request) -> Response:
+    async def _challenge(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
         session = await self._sessions.load(request.headers.all("Cookie"))
         unclear = session.id is not None and session.id in self._unclear
@@ -131,9 +267,13 @@ class LoginRoutes:
             cookie = await self._sessions.replace(session, session.data)
         else:
             cookie = await self._sessions.save(session)
+        self.service.events.challenge_issued(context)
         return json_response({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
 
-    async def _login(self, request: Request) -> Response:
+    async def _login(
+        self, request: Request, context: RequestContext
+    ) -> Response | PendingLogin:
+        since = time.monotonic()
         body = await self._read_json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
         if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
@@ -142,13 +282,14 @@ class LoginRoutes:
         identity = await self.service.login(
             session.data, body["authToken"], nonce=nonce
         )
+        if not self._keep_identity:
+            cookie = await self._sessions.end(session)
+            return PendingLogin(identity, request.headers, context, since, cookie)
         data: dict[str, Any] = {}
         self.service.set_identity(data, identity)
-        cookie = await self._sessions.replace(session, data)
-        name = f"{identity.given_names} {identity.surname}"
-        return json_response({"name": name, "satu": identity.satu}).with_headers(
-            ("Set-Cookie", cookie)
-        )
+        kept = await self._sessions.replace(session, data, satu=identity.satu)
+        self.service.events.logged_in(context, identity, time.monotonic() - since)
+        return _greeting(identity, kept)
 
     async def _load_for_login(self, request: Request, nonce: str | None) -> Session:
         cookies = request.headers.all("Cookie")
@@ -170,10 +311,11 @@ class LoginRoutes:
             )
         return session
 
-    async def _logout(self, request: Request) -> Response:
+    async def _logout(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
-        cookie = await self.end_session(request.headers)
-        return json_response({}).with_headers(("Set-Cookie", cookie))
+        cookie = await self.end_session(request.headers, context=context)
+        answer = json_response({}).with_headers(("Set-Cookie", cookie))
+        return replace(answer, logged_out=True)
 
     async def _read_json(
         self, request: Request, *, allowed: set[str]
@@ -200,6 +342,12 @@ class LoginRoutes:
         if not isinstance(content, dict) or not content.keys() <= allowed:
             raise RequestRefusedError(400, "INVALID_REQUEST")
         return content
+
+
+def _greeting(identity: Identity, cookie: str | None) -> Response:
+    name = f"{identity.given_names} {identity.surname}"
+    answer = json_response({"name": name, "satu": identity.satu})
+    return answer.with_headers(("Set-Cookie", cookie))
 
 
 def route_conflict(path: str, by: str) -> RuntimeError:

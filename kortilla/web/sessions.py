@@ -5,6 +5,8 @@ The cookie holds the id alone. So a logout ends the session for good, and no cop
 cookie restores an older state.
 """
 
+import base64
+import hashlib
 import json
 import re
 import secrets
@@ -38,6 +40,17 @@ class Session:
     data: dict[str, Any] = field(default_factory=dict)
     id: str | None = None
 
+    @property
+    def public_id(self) -> str | None:
+        """A text that names this session and gives no access to it; None before a save.
+
+        43 characters, derived from the id by SHA-256. It may be stored and logged.
+        """
+        if self.id is None:
+            return None
+        digest = hashlib.sha256(b"kortilla session\n" + self.id.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
 
 class SessionStore(ABC):
     """Stores sessions, whose content can be written as JSON.
@@ -46,8 +59,11 @@ class SessionStore(ABC):
     """
 
     @abstractmethod
-    async def create(self, data: dict[str, Any]) -> str:
-        """Store a new session and return its id, which can't be guessed."""
+    async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
+        """Store a new session and return its id, which can't be guessed.
+
+        ``satu`` is the person who is logged in in it, for ``end_sessions``.
+        """
 
     @abstractmethod
     async def load(self, session_id: str) -> dict[str, Any] | None:
@@ -61,12 +77,20 @@ class SessionStore(ABC):
     async def delete(self, session_id: str) -> None:
         """End a session, if there is one."""
 
+    @abstractmethod
+    async def end_sessions(self, satu: str) -> int:
+        """End all sessions of a person, and return how many there were."""
+
+    async def check(self) -> None:  # noqa: B027 - a store in memory is always there
+        """Raise ``StoreUnavailableError`` if no session could be stored now."""
+
 
 @dataclass
 class _Entry:
     content: str
     born: float
     seen: float
+    satu: str | None
 
 
 class MemorySessionStore(SessionStore):
@@ -94,7 +118,7 @@ class MemorySessionStore(SessionStore):
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def create(self, data: dict[str, Any]) -> str:
+    async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
         """Store a new session, and end the expired ones."""
         now = self._clock()
         while self._entries:
@@ -104,7 +128,9 @@ class MemorySessionStore(SessionStore):
                 break
             del self._entries[oldest]
         session_id = new_session_id()
-        self._entries[session_id] = _Entry(json.dumps(data), born=now, seen=now)
+        self._entries[session_id] = _Entry(
+            json.dumps(data), born=now, seen=now, satu=satu
+        )
         return session_id
 
     async def load(self, session_id: str) -> dict[str, Any] | None:
@@ -129,6 +155,13 @@ class MemorySessionStore(SessionStore):
     async def delete(self, session_id: str) -> None:
         """End a session, if there is one."""
         self._entries.pop(session_id, None)
+
+    async def end_sessions(self, satu: str) -> int:
+        """End all sessions of a person, and return how many there were."""
+        mine = [key for key, entry in self._entries.items() if entry.satu == satu]
+        for session_id in mine:
+            del self._entries[session_id]
+        return len(mine)
 
 
 class BrowserSessions:
@@ -171,25 +204,34 @@ class BrowserSessions:
                 return Session(data, session_id)
         return Session()
 
-    async def save(self, session: Session) -> str | None:
-        """Store a changed session. Returns the cookie for a new one."""
+    async def save(self, session: Session, *, satu: str | None = None) -> str | None:
+        """Store a changed session. Returns the cookie for a new one, of ``satu``."""
         if session.id is not None:
             await self._store.save(session.id, session.data)
             return None
-        session.id = await self._store.create(session.data)
+        session.id = await self._store.create(session.data, satu=satu)
         return f"{self.cookie_name}={session.id}; {self._attributes}"
 
-    async def replace(self, session: Session, data: dict[str, Any]) -> str | None:
-        """End a session and begin another with a new id, which holds ``data``."""
+    async def replace(
+        self, session: Session, data: dict[str, Any], *, satu: str | None = None
+    ) -> str | None:
+        """End a session and begin another with a new id, which holds ``data``.
+
+        ``satu`` is the person who is logged in in the new one.
+        """
         # In this order, so that a failure between the two leaves no login.
         await self._end(session)
-        return await self.save(Session(data))
+        return await self.save(Session(data), satu=satu)
 
     async def end(self, session: Session) -> str:
         """End a session. Returns the header that deletes its cookie."""
         await self._end(session)
         # Without Secure, browsers would ignore it for a __Host- cookie.
         return f'{self.cookie_name}=""; Max-Age=0; {self._attributes}'
+
+    async def end_all(self, satu: str) -> int:
+        """End all sessions of a person, and return how many there were."""
+        return await self._store.end_sessions(satu)
 
     async def _end(self, session: Session) -> None:
         if session.id is not None:

@@ -58,8 +58,8 @@ __all__ = ["sign"]
 @click.option(
     "--visible",
     metavar="PAGE:POS",
-    help="A mark on a page of each PDF: 1:20,20 or last:X,Y,W,H in millimetres from "
-    "the lower left corner.",
+    help="A mark on a page of each PDF: last:bottom-right, or 1:20,20 or last:X,Y,W,H "
+    "in millimetres from the lower left corner.",
 )
 @click.option("--tsa", metavar="URL", help="A time-stamping service.")
 @click.option(
@@ -72,6 +72,9 @@ __all__ = ["sign"]
     envvar="KORTILLA_TRUST",
     type=click.Path(path_type=Path),
     help="The folder with the CA certificates that lt and lta need.",
+)
+@click.option(
+    "--progress", is_flag=True, help="Print a line of JSON before each signature too."
 )
 @click.option(
     "--origin",
@@ -106,6 +109,7 @@ def sign(
     tsa: str | None,
     level: str | None,
     trust: Path | None,
+    progress: bool,
     origin: str | None,
     hashes: tuple[str, ...],
     names: tuple[str, ...],
@@ -144,9 +148,10 @@ def sign(
             tsa=tsa,
             level=level or ("b" if tsa is None else "t"),
             trust=trust if level in {"lt", "lta"} else None,
+            progress=progress,
             lang=lang and _language_tag(lang),
         )
-    if out or container or visible or tsa or level:
+    if out or container or visible or tsa or level or progress:
         raise click.UsageError("This option is without --origin.")
     if bool(files) == bool(hashes):
         raise click.UsageError("Give either files or --hash.")

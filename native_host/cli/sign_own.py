@@ -18,6 +18,7 @@ from native_host.errors import KortillaError
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
     from native_host.local_signing.signing import Mark, Outcome, Wish
+    from native_host.pin_prompt.model import Progress
 
 __all__ = ["sign_own"]
 
@@ -29,7 +30,8 @@ _MARK = (70, 20)
 _LONGEST = 5080
 _VISIBLE = re.compile(
     r"(?P<page>last|[1-9][0-9]{0,4}):"
-    r"(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?)"
+    r"(?:(?P<corner>(?:bottom|top)-(?:left|right))"
+    r"|(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?))"
 )
 
 
@@ -43,9 +45,13 @@ def sign_own(
     tsa: str | None,
     level: str,
     trust: Path | None,
+    progress: bool,
     lang: str | None,
 ) -> int:
-    """Sign the person's own files, print the result and return the exit status."""
+    """Sign the person's own files, print the result and return the exit status.
+
+    With ``progress``, a line of JSON before each signature says how many are made.
+    """
     from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
     from native_host.local_signing.errors import (
@@ -65,7 +71,7 @@ def sign_own(
         authorities=() if trust is None else _authorities(trust),
     )
     try:
-        outcome = run_with_prompt(config, partial(_sign, config, wish))
+        outcome = run_with_prompt(config, partial(_sign, config, wish, progress))
     except FileNotSignableError as error:
         return _refuse(error, [(each.path, each.reason) for each in error.files])
     except FileNotWritableError as error:
@@ -73,15 +79,24 @@ def sign_own(
     return _report(outcome)
 
 
-async def _sign(config: Config, wish: Wish, open_prompt: OpenPrompt) -> Outcome:
+async def _sign(
+    config: Config, wish: Wish, progress: bool, open_prompt: OpenPrompt
+) -> Outcome:
     from native_host.environment import open_source
     from native_host.local_signing.signing import sign_own_files
-    from native_host.operations.prompting import Context
+    from native_host.operations.prompting import Context, report_nothing
 
     # The window opens after the files have been read, so that it never shows one that
     # can't be signed.
     async with open_source(config) as source:
-        return await sign_own_files(Context(source, open_prompt()), wish)
+        prompt, report = open_prompt(), _print_progress if progress else report_nothing
+        return await sign_own_files(Context(source, prompt, report), wish)
+
+
+def _print_progress(stage: str, progress: Progress | None) -> None:
+    if stage == "signing" and progress is not None:
+        made = {"done": progress.done, "total": progress.total}
+        print_result({"progress": made})
 
 
 def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
@@ -151,22 +166,27 @@ def _authorities(folder: Path) -> tuple[bytes, ...]:
 
 
 def _mark(visible: str) -> Mark:
-    """Read ``PAGE:X,Y`` or ``PAGE:X,Y,W,H``, in millimetres."""
+    """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
+    from kortilla.corners import CORNERS
     from native_host.local_signing.signing import Mark
 
     match = _VISIBLE.fullmatch(visible)
     if match is None:
         raise click.UsageError(
-            "--visible is PAGE:X,Y or PAGE:X,Y,WIDTH,HEIGHT in millimetres, and PAGE "
-            "is a number from 1, or last."
+            "--visible is PAGE:CORNER, or PAGE:X,Y or PAGE:X,Y,WIDTH,HEIGHT in "
+            "millimetres. PAGE is a number from 1, or last. CORNER is bottom-left, "
+            "bottom-right, top-left or top-right."
         )
+    page = -1 if match["page"] == "last" else int(match["page"]) - 1
+    for corner in CORNERS:
+        if match["corner"] == corner:
+            return Mark(page, corner)
     left, bottom, *size = (int(each) for each in match["place"].split(","))
     width, height = size or _MARK
     if max(left + width, bottom + height) > _LONGEST:
         raise click.UsageError("The mark of --visible is outside every page.")
     box = (left, bottom, left + width, bottom + height)
     left, bottom, right, top = (round(each * _POINTS) for each in box)
-    page = -1 if match["page"] == "last" else int(match["page"]) - 1
     return Mark(page, (left, bottom, right, top))
 
 

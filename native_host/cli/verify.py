@@ -27,6 +27,12 @@ __all__ = ["verify"]
     required=True,
     type=click.Path(path_type=Path),
 )
+@click.option(
+    "--file",
+    "signed_file",
+    type=click.Path(path_type=Path),
+    help="The file that the .p7s is of, if it is not beside it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Leave out the words.")
 @click.option(
     "--trust",
@@ -39,6 +45,7 @@ __all__ = ["verify"]
 def verify(
     *,
     files: tuple[Path, ...],
+    signed_file: Path | None,
     as_json: bool,
     trust: Path | None,
     offline: bool,
@@ -49,6 +56,8 @@ def verify(
     FILE is a signed PDF, an ASiC-E container, or a .p7s beside the file that it is of.
     The exit status is 0 for valid, 1 for not valid, 2 for can't say.
     """
+    if signed_file and (len(files) > 1 or files[0].suffix.lower() != ".p7s"):
+        raise click.UsageError("--file names the file of one .p7s.")
     check_library()
     from kortilla.errors import TrustConfigurationError
     from kortilla.signing.verification import Verdict
@@ -61,7 +70,11 @@ def verify(
     texts = words.load(choose_language(load_config().language, lang))
     trust = trust or trust_folder()
     try:
-        checked = asyncio.run(check.check_files(files, trust=trust, offline=offline))
+        checked = asyncio.run(
+            check.check_files(
+                files, trust=trust, offline=offline, signed_file=signed_file
+            )
+        )
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
     if not as_json:

@@ -5,7 +5,12 @@ import os
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import (
+    QMessageLogContext,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -22,6 +27,8 @@ __all__ = ["DESKTOP_FILE", "make_application", "run"]
 _ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
 #: The name of the desktop file, by which desktops find the window's icon.
 DESKTOP_FILE = "fi.kortilla.Kortilla"
+#: Milliseconds in which the window and its first page have appeared.
+_SETTLED = 1000
 
 
 def make_application(text_scale: float = 1.0) -> QApplication:
@@ -56,6 +63,7 @@ def run(
             lambda *given: background.in_window(window.come_forward, *given)
         )
     )
+    QTimer.singleShot(_SETTLED, window.look_for_faults)
     application.exec()
     background.close()
 

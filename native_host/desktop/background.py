@@ -31,6 +31,7 @@ class Background:
         self._loop = asyncio.new_event_loop()
         self._works: set[Future[Any]] = set()
         self._window = _Window()
+        self._closed = False
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="kortilla-background", daemon=True
         )
@@ -45,8 +46,13 @@ class Background:
         """Run ``work``; then call ``done`` or ``failed`` on the window's thread.
 
         Neither is called if the returned future is cancelled. An unexpected error is
-        logged, and ``failed`` gets a ``KortillaError`` for it.
+        logged, and ``failed`` gets a ``KortillaError`` for it. After ``close`` nothing
+        is run, and the future is cancelled.
         """
+        if self._closed:
+            gone: Future[T] = Future()
+            gone.cancel()
+            return gone
         future = asyncio.run_coroutine_threadsafe(work(), self._loop)
         self._works.add(future)
 
@@ -74,12 +80,16 @@ class Background:
 
     def call(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """Call a function on this event loop, from any thread."""
-        self._loop.call_soon_threadsafe(function, *args)
+        if not self._closed:
+            self._loop.call_soon_threadsafe(function, *args)
 
     def close(self) -> None:
-        """Cancel all work, and wait a moment for its end."""
+        """Cancel all work, and wait a moment for its end. For the window's thread."""
+        self._closed = True
         asyncio.run_coroutine_threadsafe(self._cancel(), self._loop)
         self._thread.join(_END_WITHIN)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _cancel(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -41,7 +41,7 @@ class FilesPage(PageBase):
         self._folder = Path.home()
         self.missing = _is_missing()
         self.setAcceptDrops(not self.missing)
-        self.verticalScrollBar().rangeChanged.connect(self._reveal)
+        self.area.verticalScrollBar().rangeChanged.connect(self._reveal)
 
     def take(self, files: Sequence[Path]) -> None:
         """Do with files what the page is for."""
@@ -49,11 +49,11 @@ class FilesPage(PageBase):
 
     def _reveal(self) -> None:
         """Keep the control with the focus in sight when the contents grow."""
-        focused, sheet = self.window().focusWidget(), self.widget()
+        focused, sheet = self.window().focusWidget(), self.area.widget()
         if focused is not None and sheet is not None and sheet.isAncestorOf(focused):
             if (layout := sheet.layout()) is not None:
                 layout.activate()
-            self.ensureWidgetVisible(focused)
+            self.area.ensureWidgetVisible(focused)
 
     def lacking(self) -> QWidget:
         """Return what is said where the program lacks the parts for this page."""

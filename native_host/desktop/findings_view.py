@@ -51,9 +51,7 @@ class Mending:
         self._said: dict[str, str] = {}
         self._confirm: set[str] = set()
 
-    def row(
-        self, finding: Finding, place: Place, sentences: Mapping[str, str]
-    ) -> QWidget:
+    def row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
         """Return the row of a finding."""
         kind, icon = _look(finding)
         words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]

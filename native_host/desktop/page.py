@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QApplication,
-    QFrame,
     QHBoxLayout,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from native_host.config import Config
 from native_host.desktop.background import Background
+from native_host.desktop.page_foot import PageFoot
 from native_host.desktop.parts import clear
+from native_host.desktop.scrolling import ScrolledSheet, Sheet
 from native_host.desktop.texts import Texts
 from native_host.gui.labels import Heading
 from native_host.gui.sizes import dp
 
 __all__ = ["PageBase", "Services", "TakesFiles"]
+
+#: A foot that stays in sight takes at most one part of so many of the page.
+_FOOT_PARTS = 4
 
 
 @dataclass
@@ -53,7 +55,7 @@ class TakesFiles(Protocol):
         """Do with files what the page is for."""
 
 
-class PageBase(QScrollArea):
+class PageBase(QWidget):
     """A page: a heading, and ``contents`` below it, which scroll together."""
 
     def __init__(self, services: Services, title: str) -> None:
@@ -63,12 +65,14 @@ class PageBase(QScrollArea):
         #: The name of a control that gets the focus as soon as it is there.
         self.focus_wanted = ""
         self._gone = False
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._shown_foot: PageFoot | None = None
         self.setAccessibleName(title)
-        sheet = _Sheet()
+        sheet = Sheet()
+        self.area = ScrolledSheet(sheet)
+        self._outer = QVBoxLayout(self)
+        self._outer.setContentsMargins(0, 0, 0, 0)
+        self._outer.setSpacing(0)
+        self._outer.addWidget(self.area, 1)
         self._rows = QVBoxLayout(sheet)
         self._rows.setContentsMargins(dp(32), dp(24), dp(32), dp(24))
         self._rows.setSpacing(dp(16))
@@ -79,8 +83,9 @@ class PageBase(QScrollArea):
         self.contents = QVBoxLayout()
         self.contents.setSpacing(dp(16))
         self._rows.addLayout(self.contents)
+        self._end = QVBoxLayout()
+        self._rows.addLayout(self._end)
         self._rows.addStretch(1)
-        self.setWidget(sheet)
 
     def shown(self) -> None:
         """Do what is to be done each time the page comes to the front."""
@@ -92,19 +97,22 @@ class PageBase(QScrollArea):
         """End the page: what still runs for it shows nothing any more."""
         self._gone = True
 
-    def fill(self, parts: list[QWidget]) -> None:
+    def fill(self, parts: list[QWidget], foot: PageFoot | None = None) -> None:
         """Replace the contents; the focus goes to the button with the same words."""
         if self._gone:
             return
-        focused = QApplication.focusWidget()
+        focused = self.window().focusWidget()
         inside = focused is not None and self.isAncestorOf(focused)
         name = focused.accessibleName() or _words(focused) if focused and inside else ""
-        place = self.verticalScrollBar().value()
+        bar = self.area.verticalScrollBar()
+        place = bar.value()
         clear(self.contents)
         for part in parts:
             self.contents.addWidget(part)
             part.show()
-        buttons = [b for part in parts for b in part.findChildren(QAbstractButton)]
+        self._set_foot(foot)
+        filled = [*parts, foot] if foot else parts
+        buttons = [b for part in filled for b in part.findChildren(QAbstractButton)]
         if self.focus_wanted:
             inside, name = True, self.focus_wanted
         same = (b for b in buttons if name in (b.accessibleName(), _words(b)))
@@ -112,18 +120,37 @@ class PageBase(QScrollArea):
         if inside and (goal or not self.focus_wanted):
             (goal or next(iter(buttons), self)).setFocus()
             self.focus_wanted = ""
-        self.verticalScrollBar().setValue(place)
+        bar.setValue(place)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._place_foot()
+        super().resizeEvent(event)
 
-class _Sheet(QWidget):
-    """What scrolls. It is as high as its text needs at the width that is there."""
+    def _set_foot(self, foot: PageFoot | None) -> None:
+        if self._shown_foot is not None:
+            self._shown_foot.hide()
+            self._shown_foot.deleteLater()
+        self._shown_foot = foot
+        if foot is not None:
+            self._outer.addWidget(foot)
+            self._place_foot()
+            foot.show()
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        least = super().minimumSizeHint()
-        view = self.parentWidget()
-        if view is None:
-            return least
-        return QSize(least.width(), self.heightForWidth(view.width()))
+    def _place_foot(self) -> None:
+        """Let the foot scroll with the rest where it would take much of the room."""
+        if self._shown_foot is None:
+            return
+        self._shown_foot.set_fixed(True)
+        fixed = self._shown_foot.height_at(self.width()) * _FOOT_PARTS <= self.height()
+        self._shown_foot.set_fixed(fixed)
+        wanted = self._outer if fixed else self._end
+        if wanted.indexOf(self._shown_foot) < 0:
+            focused = self._shown_foot.focusWidget()
+            had = focused is not None and focused.hasFocus()
+            wanted.addWidget(self._shown_foot)
+            self._shown_foot.show()
+            if had and focused is not None:
+                focused.setFocus()
 
 
 def _words(widget: QWidget) -> str:

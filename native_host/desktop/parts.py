@@ -36,6 +36,9 @@ __all__ = [
 
 #: The least width of a row, in pixels where body text has 15.
 _NARROWEST = 200
+#: The width of the column of signs, in such pixels, and the most lines of words beside
+#: which a sign stands in the middle.
+_SIGN, _LOW = 42, 3
 #: In what colour a sign stands: of an act, or of a state.
 Kind = Act | Literal["good", "warning", "error", "note"]
 
@@ -145,8 +148,16 @@ class Row(QWidget):
         self._parts.setSpacing(dp(12))
         left = QHBoxLayout()
         left.setSpacing(dp(16))
+        #: Where the words begin, in pixels.
+        self.words_at = dp(16)
         if sign is not None:
-            left.addWidget(sign)
+            column = max(sign.width(), dp(_SIGN))
+            space = (column - sign.width()) // 2
+            left.addSpacing(space)
+            top, middle = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignVCenter
+            left.addWidget(sign, 0, top if len(words) > _LOW else middle)
+            left.addSpacing(column - sign.width() - space)
+            self.words_at += column + dp(16)
         lines = QVBoxLayout()
         lines.setSpacing(dp(2))
         for each in words:
@@ -186,11 +197,11 @@ class RowsPanel(Panel):
     def __init__(self, kind: Kind | None = None) -> None:
         super().__init__()
         self._kind = kind
-        self._rows: list[QWidget] = []
+        self._rows: list[Row] = []
         self.rows.setContentsMargins(0, dp(2), 0, dp(2))
         self.rows.setSpacing(0)
 
-    def add(self, row: QWidget) -> None:
+    def add(self, row: Row) -> None:
         """Add a row below the others."""
         self.rows.addWidget(row)
         self._rows.append(row)
@@ -208,7 +219,7 @@ class RowsPanel(Panel):
             box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
             painter.drawRoundedRect(box, dp(12), dp(12))
         for row in self._rows[1:]:
-            left = dp(16 + 42 + 16)
+            left = row.words_at
             top = row.geometry().top()
             painter.fillRect(left, top, self.width() - left, line, tokens.divider)
 

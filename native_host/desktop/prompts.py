@@ -6,6 +6,7 @@ or signature is interrupted.
 """
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,10 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.page import Services
 from native_host.errors import KortillaError
 
-__all__ = ["Prompts"]
+__all__ = ["Command", "Prompts"]
+
+
+Said = Callable[[dict[str, Any]], object]
 
 
 class Prompts:
@@ -23,7 +27,7 @@ class Prompts:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._open = False
+        self._running: Command | None = None
 
     def start(self, words: tuple[str, ...], ended: Callable[[str], object]) -> bool:
         """Run a command of ``kortilla card``; ``ended`` gets the code of its error.
@@ -33,50 +37,84 @@ class Prompts:
         return self.run(("card", *words), lambda result: ended(_code(result)))
 
     def run(
-        self, words: Sequence[str], ended: Callable[[dict[str, Any]], object]
+        self,
+        words: Sequence[str],
+        ended: Callable[[dict[str, Any]], object],
+        progressed: Said = lambda _: None,
     ) -> bool:
         """Run a command of ``kortilla``; ``ended`` gets its result.
 
-        Returns False, and does nothing, while another one runs.
+        ``progressed`` gets what it says of its progress. Returns False, and does
+        nothing, while another one runs.
         """
-        if self._open:
+        if self._running is not None:
             return False
-        self._open = True
-        command = [
-            *(sys.executable, "-I", "-m", "native_host.cli", *words),
+        words = [
+            *words,
             *("--prompt", "window", "--card", self._services.config.card),
             *("--lang", self._services.texts.language),
         ]
+        background = self._services.background
+        running = Command(words, lambda said: background.in_window(progressed, said))
+        self._running = running
 
         async def work() -> dict[str, Any]:
-            return await in_thread(lambda: _run(command))
+            return await in_thread(running.run)
 
         def done(result: dict[str, Any]) -> None:
-            self._open = False
+            self._running = None
             ended(result)
 
         def failed(error: KortillaError) -> None:
             done({"error": {"code": error.code}})
 
-        self._services.background.start(work, done, failed)
+        background.start(work, done, failed)
         return True
 
+    def cancel(self) -> None:
+        """Cancel the command that runs, as the person would in its window."""
+        if self._running is not None:
+            self._running.cancel()
 
-def _run(command: list[str]) -> dict[str, Any]:
-    """Run a command to its end, and return its result."""
-    unknown = {"error": {"code": KortillaError.code}}
-    try:
-        ended = subprocess.run(  # noqa: S603 - our own program
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            check=False,
-            start_new_session=True,
-        )
-        result = json.loads(ended.stdout)
-    except (OSError, ValueError):
-        return unknown
-    return result if isinstance(result, dict) else unknown
+
+class Command:
+    """A command of ``kortilla`` in a process of its own."""
+
+    def __init__(self, words: Sequence[str], progressed: Said) -> None:
+        self.words = [*words]
+        self._progressed = progressed
+        self._process: subprocess.Popen[bytes] | None = None
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End it as the person would: what is done stays, and is in its result."""
+        self._cancelled = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def run(self) -> dict[str, Any]:
+        """Run it to its end, and return its result."""
+        result: dict[str, Any] = {"error": {"code": KortillaError.code}}
+        try:
+            with subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-I", "-m", "native_host.cli", *self.words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            ) as self._process:
+                if self._cancelled:
+                    self._process.terminate()
+                for line in self._process.stdout or ():
+                    said = json.loads(line)
+                    if "progress" in said:
+                        self._progressed(said["progress"])
+                    else:
+                        result = said
+        except (OSError, ValueError, TypeError):
+            return result
+        if self._process.returncode == -signal.SIGTERM:  # before it could say anything
+            return {"error": {"code": "USER_CANCELLED"}}
+        return result
 
 
 def _code(result: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.desktop.scrolling import PlainScrollBar
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import label, make_muted
 from native_host.gui.sizes import dp, font
@@ -34,7 +35,8 @@ __all__ = ["NARROW", "WIDE", "Sidebar"]
 
 #: The width with words, and with icons alone, in pixels where body text has 15.
 WIDE, NARROW = 228, 68
-_ROW = 48
+#: The height of a row, and its least one, likewise.
+_ROW, _LEAST_ROW = 48, 34
 _ICON, _BADGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
 
@@ -110,6 +112,7 @@ class PageList(QListWidget):
         self.setAccessibleName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setItemDelegate(_Delegate(self))
+        self.setVerticalScrollBar(PlainScrollBar())
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
@@ -163,7 +166,11 @@ class _Delegate(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> QSize:
-        return QSize(dp(NARROW), dp(_ROW))
+        view = self.parent()
+        assert isinstance(view, PageList)  # noqa: S101 - made so above
+        # Large text on a low screen leaves less room, and all pages stay in sight.
+        fitting = view.viewport().height() // max(view.count(), 1)
+        return QSize(dp(NARROW), max(min(dp(_ROW), fitting), dp(_LEAST_ROW)))
 
     def paint(
         self,
@@ -186,7 +193,8 @@ class _Delegate(QStyledItemDelegate):
             painter.setPen(QPen(tokens.edge if tokens.plain else tokens.divider, 1))
             painter.setBrush(tokens.window)
             painter.drawRoundedRect(room, dp(8), dp(8))
-            bar = QRectF(room.left() + dp(5), room.top() + dp(12), dp(4), dp(20))
+            centre = room.center().y()
+            bar = QRectF(room.left() + dp(5), centre - dp(10), dp(4), dp(20))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(accent)
             painter.drawRoundedRect(bar, dp(2), dp(2))

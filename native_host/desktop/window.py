@@ -30,6 +30,7 @@ __all__ = ["Window"]
 
 #: The least width of a page beside a sidebar with words.
 _PAGE = 520
+_SELF_CHECK = "self_check"
 
 
 class Window(QWidget):
@@ -82,6 +83,25 @@ class Window(QWidget):
             self.showNormal()
         self.raise_()
         self.activateWindow()
+
+    def look_for_faults(self) -> None:
+        """Put a number beside the self-check if it can mend something.
+
+        Neither a card nor a reader is looked for. The page itself finds more.
+        """
+        card = self.services.config.card
+
+        async def work() -> int:
+            from native_host.doctor.examination import configured_place, examine_files
+
+            place, _ = configured_place(card)
+            return sum(each.is_fault for each in await examine_files(place))
+
+        def done(faults: int) -> None:
+            if _SELF_CHECK not in self.pages:
+                self._set_badge(_SELF_CHECK, faults)
+
+        self._background.start(work, done)
 
     def _build(self) -> None:
         texts = self.services.texts

@@ -15,8 +15,9 @@ from native_host.gui.tokens import tokens_for
 
 __all__ = ["WrappingCheckBox", "WrappingRadioButton"]
 
-#: Where the text begins, and the least height, in pixels where body text has 15.
-_TEXT_AT, _LEAST = 42, 44
+#: Room for the focus ring before the indicator, where the text begins after it, and the
+#: least height, in pixels where body text has 15.
+_RING, _TEXT_AT, _LEAST = 6, 36, 44
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right)
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ else:
 
 class _WrappingText(_Button):
     """Lays out and paints a button whose text wraps beside its indicator."""
+
+    #: Where the indicator begins, in pixels where body text has 15.
+    indicator_at = _RING
 
     def draw_indicator(self, painter: QPainter, box: QRectF) -> None:
         """Draw the indicator into a square."""
@@ -44,8 +48,12 @@ class _WrappingText(_Button):
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         return max(self._height_of_words(width) + dp(12), dp(_LEAST))
 
+    @property
+    def _text_at(self) -> int:
+        return dp(self.indicator_at + _TEXT_AT)
+
     def _words(self, width: int) -> QTextLayout:
-        return wrapped(self.text(), self.font(), width - dp(_TEXT_AT))
+        return wrapped(self.text(), self.font(), width - self._text_at)
 
     def _height_of_words(self, width: int) -> int:
         return ceil(self._words(width).boundingRect().height())
@@ -56,7 +64,7 @@ class _WrappingText(_Button):
     def focus_area(self) -> QRect:
         """Return where the indicator is, which the focus ring surrounds."""
         side = dp(24)
-        return QRect(dp(6), (self.height() - side) // 2, side, side)
+        return QRect(dp(self.indicator_at), (self.height() - side) // 2, side, side)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
@@ -67,7 +75,7 @@ class _WrappingText(_Button):
         self.draw_indicator(painter, QRectF(self.focus_area()))
         painter.setPen(tokens.ink)
         top = (self.height() - self._height_of_words(self.width())) / 2
-        self._words(self.width()).draw(painter, QPointF(dp(_TEXT_AT), top))
+        self._words(self.width()).draw(painter, QPointF(self._text_at, top))
 
 
 class WrappingCheckBox(_WrappingText, QCheckBox):

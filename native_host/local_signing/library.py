@@ -12,6 +12,7 @@ from typing import Any
 
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
+from kortilla.corners import Corner
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -70,9 +71,10 @@ async def prepare_one(
     pdf: bytes,
     *,
     certificate: bytes,
-    mark: tuple[int, tuple[int, int, int, int]] | None,
+    mark: tuple[int, tuple[int, int, int, int] | Corner] | None,
+    max_bytes: int,
 ) -> PreparedSignature:
-    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box in points.
+    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box or a corner.
 
     Raises ``DocumentNotSignableError``.
     """
@@ -82,6 +84,7 @@ async def prepare_one(
         trust=OWN_CARD,
         name=name,
         appearance=None if mark is None else Appearance(box=mark[1], page=mark[0]),
+        max_bytes=max_bytes,
     )
 
 
@@ -101,7 +104,7 @@ async def finish(
 
     Raises the errors of ``finish_pdf`` that concern the signature itself.
     """
-    finishing = _finish_pdf if state.kind == "pdf" else _finish_container
+    finishing = finish_pdf if state.kind == "pdf" else finish_container
     shortfall = ""
     async with AsyncExitStack() as stack:
         ways: list[dict[str, Any]] = [{}]
@@ -112,12 +115,12 @@ async def finish(
                 revocation = await stack.enter_async_context(Revocation(trust_env=True))
                 collect = partial(_collect, extras.authorities, revocation)
                 ways.insert(0, {**stamped, "validation_data": collect})
-            if extras.wanted == "B-LTA" and state.kind == "pdf":
+            if extras.wanted == "B-LTA":
                 ways.insert(0, {**ways[0], "archive": True})
         while True:
             way = ways.pop(0)
             try:
-                content, level = await finishing(state, answer, **way)
+                made = await finishing(state, answer, trust=OWN_CARD, **way)
             except RelyingPartyError as error:
                 if not ways:
                     raise
@@ -125,31 +128,15 @@ async def finish(
                 if isinstance(error, TimestampFailedError) and "archive" not in way:
                     ways = ways[-1:]  # do not wait for that service again
                 continue
-            if level != extras.wanted:
-                shortfall = shortfall or _shortfall(level, extras)
-            return Finished(content, level, shortfall)
+            if made.level != extras.wanted:
+                shortfall = shortfall or _shortfall(extras)
+            return Finished(made.content, made.level, shortfall)
 
 
-def _shortfall(level: str, extras: Extras) -> str:
+def _shortfall(extras: Extras) -> str:
     if extras.tsa is None:
         return "The time-stamping service was not waited for."
-    if (level, extras.wanted) == ("B-LT", "B-LTA"):
-        return "A container has B-LT at most."
     return "The revocation data are not complete."
-
-
-async def _finish_pdf(
-    state: PreparedSignature, answer: Mapping[str, Any], **way: Any
-) -> tuple[bytes, str]:
-    made = await finish_pdf(state, answer, trust=OWN_CARD, **way)
-    return made.content, made.level
-
-
-async def _finish_container(
-    state: PreparedSignature, answer: Mapping[str, Any], **way: Any
-) -> tuple[bytes, str]:
-    made = await finish_container(state, answer, trust=OWN_CARD, **way)
-    return made.content, made.level
 
 
 async def _collect(

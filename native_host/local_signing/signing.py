@@ -22,6 +22,7 @@ from native_host.local_signing.errors import (
     UnsignableFile,
 )
 from native_host.local_signing.sources import (
+    MAX_PDF_BYTES,
     MAX_TOTAL_BYTES,
     Source,
     read_sources,
@@ -36,6 +37,7 @@ from native_host.pin_prompt import texts
 from native_host.results import signatures_fields
 
 if TYPE_CHECKING:
+    from kortilla.corners import Corner
     from native_host.card.certificate import CardCertificate
     from native_host.local_signing.library import PreparedSignature
 
@@ -53,11 +55,12 @@ _LIBRARY = "native_host.local_signing.library"
 class Mark:
     """A visible mark: ``page`` from 0, or from the end with -1; ``box`` in points.
 
-    ``box`` is left, bottom, right and top from the page's lower left corner.
+    ``box`` is left, bottom, right and top from the page's lower left corner, or a
+    corner: ``bottom-left``, ``bottom-right``, ``top-left`` or ``top-right``.
     """
 
     page: int
-    box: tuple[int, int, int, int]
+    box: "tuple[int, int, int, int] | Corner"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +268,7 @@ async def _prepare(
                     contents[0],
                     certificate=certificate.der,
                     mark=None if mark is None else (mark.page, mark.box),
+                    max_bytes=MAX_PDF_BYTES,
                 )
             else:
                 names = [source.path.name for source in part.sources]

@@ -6,9 +6,11 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from native_host.errors import InvalidArgumentError
 from native_host.local_signing.errors import FileNotSignableError, UnsignableFile
@@ -19,12 +21,13 @@ from native_host.operations.documents import (
     DocumentInbox,
 )
 
-__all__ = ["MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "Source", "read_sources"]
+__all__ = ["MAX_PDF_BYTES", "MAX_TOTAL_BYTES", "Source", "read_sources"]
 
-#: The most bytes of one file, which is the limit of ``kortilla.signing``.
-MAX_FILE_BYTES = 20_000_000
-#: The most bytes of all files together. Their copies may be in memory.
+#: The most bytes of a PDF. The process that signs it takes five times as much memory.
+MAX_PDF_BYTES = 50_000_000
+#: The most bytes of all files together. This process takes three times as much memory.
 MAX_TOTAL_BYTES = 100_000_000
+_CHUNK = 1 << 20
 
 _PDF = b"%PDF-"
 
@@ -46,10 +49,10 @@ class Source:
     async def has_changed(self) -> bool:
         """Return whether the file is gone or has other bytes now."""
         try:
-            content = await asyncio.to_thread(_read, self.path)
+            found = await asyncio.to_thread(_digest, self.path)
         except FileNotSignableError:
             return True
-        return hashlib.sha256(content).digest() != self.digest
+        return found != (self.size, self.digest)
 
 
 async def read_sources(
@@ -59,6 +62,7 @@ async def read_sources(
 
     Raises ``FileNotSignableError`` with all files that are no regular files, unreadable
     or too long, and ``InvalidArgumentError`` for too many files or the same one twice.
+    Reading ends at the file with which all are too long together.
     """
     if not 1 <= len(paths) <= MAX_DOCUMENTS:
         raise InvalidArgumentError(f"1 to {MAX_DOCUMENTS} files can be signed at once.")
@@ -70,9 +74,9 @@ async def read_sources(
         except FileNotSignableError as error:
             faults += error.files
         if sum(map(len, contents)) > MAX_TOTAL_BYTES:
-            raise InvalidArgumentError(
-                f"The files have more than {MAX_TOTAL_BYTES} bytes together."
-            )
+            message = f"With this file, all have more than {_mb(MAX_TOTAL_BYTES)}."
+            faults.append(UnsignableFile(path, "too-long", message))
+            break
     if faults:
         raise FileNotSignableError(faults)
     sources = tuple(
@@ -80,7 +84,7 @@ async def read_sources(
             path,
             name,
             len(content),
-            content.startswith(_PDF) or path.suffix.casefold() == ".pdf",
+            _is_pdf(path, content),
             hashlib.sha256(content).digest(),
         )
         for path, name, content in zip(paths, _names(paths), contents, strict=True)
@@ -110,6 +114,33 @@ def _inbox(sources: Sequence[Source], contents: Sequence[bytes]) -> DocumentInbo
 
 def _read(path: Path) -> bytes:
     """Return a file's bytes. Raises ``FileNotSignableError``."""
+    with _opened(path) as (file, size):
+        content = file.read(MAX_TOTAL_BYTES + 1)
+    if len(content) != size:
+        raise _fault(path, "changed", "The file changed while it was read.")
+    if size > MAX_PDF_BYTES and _is_pdf(path, content):
+        message = f"The PDF has more than {_mb(MAX_PDF_BYTES)}."
+        raise _fault(path, "too-long", message)
+    return content
+
+
+def _digest(path: Path) -> tuple[int, bytes]:
+    """Return a file's size and SHA-256. Raises ``FileNotSignableError``."""
+    hasher, size = hashlib.sha256(), 0
+    with _opened(path) as (file, _):
+        # It may grow while it is read.
+        while size <= MAX_TOTAL_BYTES and (chunk := file.read(_CHUNK)):
+            hasher.update(chunk)
+            size += len(chunk)
+    return size, hasher.digest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file that is not too long; yield it and its size.
+
+    Raises ``FileNotSignableError``, also for an ``OSError`` within.
+    """
     try:
         # Do not wait for the writer of a pipe.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -117,16 +148,21 @@ def _read(path: Path) -> bytes:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise _fault(path, "kind", "This is not a file with bytes of its own.")
-            if found.st_size > MAX_FILE_BYTES:
-                message = f"The file has more than {MAX_FILE_BYTES} bytes."
+            if found.st_size > MAX_TOTAL_BYTES:
+                message = f"The file has more than {_mb(MAX_TOTAL_BYTES)}."
                 raise _fault(path, "too-long", message)
-            content = file.read(MAX_FILE_BYTES + 1)
+            yield file, found.st_size
     except OSError as error:
         message = f"The file can't be read: {error.strerror}."
         raise _fault(path, "unreadable", message) from error
-    if len(content) != found.st_size:
-        raise _fault(path, "changed", "The file changed while it was read.")
-    return content
+
+
+def _is_pdf(path: Path, content: bytes) -> bool:
+    return content.startswith(_PDF) or path.suffix.casefold() == ".pdf"
+
+
+def _mb(size: int) -> str:
+    return f"{size // 1_000_000} MB"
 
 
 def _fault(path: Path, reason: str, message: str) -> FileNotSignableError:

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The signed files: a free name and room on the disk, before the card signs anything.
 
-No file is ever overwritten. The content goes into a hidden file in the same folder,
-which gets its name when it is complete.
+No file is ever overwritten. The content goes into a file without a name in the same
+folder, which gets its name when it is complete and on the disk. So a program that is
+killed, or a power cut, leaves nothing behind. Where the file system has no such files,
+a hidden file is used; one that was left behind is deleted at the next signing there.
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -17,15 +21,17 @@ from native_host.local_signing.errors import FileNotWritableError, shown_path
 __all__ = ["Target"]
 
 _MAX_NAME_BYTES = 255
+_PREFIX, _SUFFIX = ".kortilla-", ".part"
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Target:
     """A place for one signed file. ``publish`` or ``discard`` ends it."""
 
-    def __init__(self, path: Path, part: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, part: Path | None, descriptor: int) -> None:
         #: Where the file will be; another program may take this name meanwhile.
         self.path = path
-        self._part = part
+        self._part = part  # None for a file without a name
         self._descriptor = descriptor
 
     @classmethod
@@ -41,10 +47,13 @@ class Target:
             if each not in taken and not os.path.lexists(each)
         )
         taken.add(path)
-        part = path.with_name(f".kortilla-{secrets.token_hex(8)}.part")
+        _sweep(path.parent)
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            target = cls(path, part, os.open(part, flags, 0o666))
+            descriptor = _open_unnamed(path.parent)
+            part = None
+            if descriptor is None:
+                part, descriptor = _open_hidden(path.parent)
+            target = cls(path, part, descriptor)
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
@@ -57,26 +66,98 @@ class Target:
     def publish(self, content: bytes) -> Path:
         """Write the content and return its path. Raises ``FileNotWritableError``."""
         try:
-            with os.fdopen(self._descriptor, "wb") as file:
-                self._descriptor = -1
-                file.write(content)
-                file.truncate()
-                file.flush()
-                os.fsync(file.fileno())
-            self.path = _give_name(self._part, self.path)
+            _write(self._descriptor, content)
+            self.path = self._give_name(content)
         except OSError as error:
             raise _unwritable(self.path, error) from error
         finally:
             self.discard()
+        _sync_folder(self.path.parent)
         return self.path
+
+    def _give_name(self, content: bytes) -> Path:
+        if self._part is None:
+            with contextlib.suppress(OSError):  # not every file system can do it
+                return _link(self._descriptor, self.path)
+            self._part, hidden = _open_hidden(self.path.parent)
+            os.close(self._descriptor)
+            self._descriptor = hidden
+            _write(hidden, content)
+        return _move(self._part, self.path)
 
     def discard(self) -> None:
         """Delete what is not published. May be called twice."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-        with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        if self._part is not None:
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)
+
+
+def _open_unnamed(folder: Path) -> int | None:
+    """Open a file without a name, or return None where that is impossible."""
+    flag = getattr(os, "O_TMPFILE", 0)  # Linux has it
+    if not flag or not Path("/proc/self/fd").is_dir():  # _link needs it
+        return None
+    try:
+        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, 0o666)
+    except OSError:
+        return None
+
+
+def _open_hidden(folder: Path) -> tuple[Path, int]:
+    """Create a hidden file, and lock it, so that ``_sweep`` leaves it. Raises OSError.
+
+    ``_sweep`` of another process may delete it before it is locked.
+    """
+    while True:
+        part = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        descriptor = os.open(part, _NEW, 0o666)
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            _lock(descriptor)
+        if part.exists():
+            return part, descriptor
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the hidden files of processes that were killed."""
+    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with contextlib.suppress(OSError):  # a link, another user's, locked, or gone
+            descriptor = os.open(
+                part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            )
+            try:
+                found = os.fstat(descriptor)
+                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                    _lock(descriptor)
+                    part.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """Write the content to the disk, and nothing after it. Raises ``OSError``."""
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+        file.truncate()
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a new name to the disk, where that is possible."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _names_like(path: Path) -> Iterator[Path]:
@@ -92,16 +173,25 @@ def _names_like(path: Path) -> Iterator[Path]:
         number += 1
 
 
-def _give_name(part: Path, wanted: Path) -> Path:
-    """Move a file to a free name like ``wanted``.
+def _link(descriptor: int, wanted: Path) -> Path:
+    """Give a free name like ``wanted`` to a file without one. Raises ``OSError``."""
+    for path in _names_like(wanted):
+        with contextlib.suppress(FileExistsError):
+            # With a folder's descriptor, Python follows the link (open(2), O_TMPFILE).
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+            return path
+    raise AssertionError("there is always another name")
+
+
+def _move(part: Path, wanted: Path) -> Path:
+    """Move a file to a free name like ``wanted``. Raises ``OSError``.
 
     Not by a hard link, which the file systems of memory sticks lack: an empty file
     keeps the name until the complete one replaces it.
     """
     for path in _names_like(wanted):
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            os.close(os.open(path, flags, 0o600))
+            os.close(os.open(path, _NEW, 0o600))
         except FileExistsError:
             continue
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The host's main loop, from the hello to the end of input."""
 
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,8 @@ def serve(
     from native_host.messaging.dispatcher import Dispatcher
 
     set_up_log()
+    gc.freeze()
+    gc.enable()
 
     async def run() -> int:
         loop = asyncio.get_running_loop()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The program that decodes one image, outside the process in which the PIN is typed.
 
-``python -I -m native_host.pin_prompt.decode png`` (or ``jpeg``) reads the image from
-standard input. It writes ``HEAD`` (width and height), then the pixels row by row from
-the top, four bytes each: red, green, blue, alpha. The exit status is 0, or another
-number when there is no image.
+``python -I -m native_host.pin_prompt.decode png WINDOW`` (or ``jpeg``) reads the image
+from standard input. WINDOW is the number of the window's process. It writes ``HEAD``
+(width and height), then the pixels row by row from the top, four bytes each: red,
+green, blue, alpha. The exit status is 0, or another number when there is no image.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _MOST_TIME = 10
 def main() -> int:
     """Decode and return the exit status. A crash or a limit may come first."""
     with contextlib.suppress(ImportError):  # Windows has no such limits
-        _limit_resources()
+        _limit_resources(int(sys.argv[2]))
     from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
     from PySide6.QtGui import QImage, QImageReader
 
@@ -63,7 +63,7 @@ def main() -> int:
     return 0
 
 
-def _limit_resources() -> None:
+def _limit_resources(window: int) -> None:
     import resource
 
     for what, most in (
@@ -75,7 +75,7 @@ def _limit_resources() -> None:
         if allowed == resource.RLIM_INFINITY or allowed > most:
             resource.setrlimit(what, (most, most))
     # The window's process may end at any moment, and does not wait for this one.
-    die_with_parent()
+    die_with_parent(window)
 
 
 if __name__ == "__main__":

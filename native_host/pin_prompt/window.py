@@ -72,6 +72,13 @@ class WindowPrompt(Prompt):
         self._pending: asyncio.Future[Answer] | None = None
         self._shown: Show | None = None
 
+    def cancel(self) -> bool:
+        """See ``Prompt``. Works once, and as the window's own button does."""
+        if self._pump is None or self._over.done():
+            return False
+        self._over.set_result(None)
+        return True
+
     async def open(self, conversation: Conversation) -> None:
         self._start()
         try:

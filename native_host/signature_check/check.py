@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kortilla.errors import RelyingPartyError
@@ -14,6 +14,8 @@ from kortilla.signing.verification import (
     Verdict,
     verify_path,
 )
+from native_host.local_signing.errors import shown_path
+from native_host.signature_check.trust import own_folder
 
 __all__ = ["CheckedFile", "check_files", "worst_verdict"]
 
@@ -33,26 +35,37 @@ class CheckedFile:
 
 
 async def check_files(
-    paths: Sequence[Path], *, trust: Path | None, offline: bool
+    paths: Sequence[Path],
+    *,
+    trust: Path | None,
+    offline: bool,
+    signed_file: Path | None = None,
 ) -> list[CheckedFile]:
-    """Verify files. A ``.p7s`` is checked with the file beside it that it is of.
+    """Verify files. A ``.p7s`` is checked with the file that it is of.
+
+    That is ``signed_file``, or the one beside it whose name lacks ``.p7s``. If that is
+    not there and ``paths`` has one other file, it is that.
 
     ``trust`` is a folder of CA certificates. The authority's are known by their
-    fingerprints, and any other is one of test cards. None, or an empty folder, leaves
+    fingerprints, and any other is one of test cards, except in Kortilla's own folder:
+    there only the authority's count. None, or an empty folder, leaves
     every signature unjudged. Unless ``offline``, the CAs' services are asked whether
     the certificates have been revoked; they learn which certificates are checked, and
     nothing of the files. Raises ``TrustConfigurationError`` for a broken folder.
     """
     trusted = TrustedCAs() if trust is None else TrustedCAs.from_folder(trust)
-    signed = {path.with_suffix("") for path in paths if _is_detached(path)}
+    if trust == own_folder():
+        # A test card's signature is valid only where somebody named its CA.
+        trusted = replace(trusted, test=None)
+    signed = _signed_files(paths, signed_file)
     async with AsyncExitStack() as stack:
         revocation = None
         if not offline:
             revocation = await stack.enter_async_context(Revocation(trust_env=True))
         return [
-            await _check(path, trusted, revocation)
+            await _check(path, signed.get(path), trusted, revocation)
             for path in paths
-            if path not in signed
+            if path not in signed.values()
         ]
 
 
@@ -65,17 +78,31 @@ def worst_verdict(checked: Sequence[CheckedFile]) -> Verdict:
     return Verdict.VALID
 
 
+def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path, Path]:
+    """Return the file that each ``.p7s`` is of."""
+    found = {
+        path: signed_file or path.with_suffix("")
+        for path in paths
+        if path.suffix.lower() == ".p7s"
+    }
+    others = [path for path in paths if path not in found]
+    if len(found) == len(others) == 1:
+        [(signature, beside)] = found.items()
+        if not beside.exists():
+            return {signature: others[0]}
+    return found
+
+
 async def _check(
-    path: Path, trusted: TrustedCAs, revocation: Revocation | None
+    path: Path, of: Path | None, trusted: TrustedCAs, revocation: Revocation | None
 ) -> CheckedFile:
     try:
-        report = await verify_path(path, trusted=trusted, revocation=revocation)
+        report = await verify_path(path, of=of, trusted=trusted, revocation=revocation)
     except OSError as error:
-        return CheckedFile(path, None, error.strerror or type(error).__name__)
+        said = error.strerror or type(error).__name__
+        if of is not None and str(error.filename) == str(of):
+            said = f"{shown_path(of)}: {said}"
+        return CheckedFile(path, None, said)
     except RelyingPartyError as error:
         return CheckedFile(path, None, str(error))
     return CheckedFile(path, report)
-
-
-def _is_detached(path: Path) -> bool:
-    return path.suffix.lower() == ".p7s"

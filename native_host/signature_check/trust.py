@@ -9,13 +9,18 @@ from kortilla.clock import utc_now
 from kortilla.validation import ca_files
 from native_host.paths import user_data_folder
 
-__all__ = ["fetch_authority", "has_authority", "trust_folder"]
+__all__ = ["fetch_authority", "has_authority", "own_folder", "trust_folder"]
 
 
 def trust_folder() -> Path:
-    """Return the folder that ``KORTILLA_TRUST`` names, or one in Kortilla's data."""
+    """Return the folder that ``KORTILLA_TRUST`` names, or Kortilla's own."""
     named = os.environ.get("KORTILLA_TRUST")
-    return Path(named) if named else user_data_folder() / "ca"
+    return Path(named) if named else own_folder()
+
+
+def own_folder() -> Path:
+    """Return the folder in Kortilla's data."""
+    return user_data_folder() / "ca"
 
 
 def has_authority(folder: Path) -> bool:

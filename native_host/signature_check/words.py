@@ -75,7 +75,7 @@ def describe_signature(
         name = printable(signer.name)
     head = texts[f"signature.{signature.verdict}"]
     when = texts[f"time.{signature.time_source}"]
-    said = [when.format(time=_time(signature.time))]
+    said = [when.format(time=_time(signature.time, texts))]
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
@@ -103,6 +103,6 @@ def describe_problems(
     ]
 
 
-def _time(time: datetime | None) -> str:
-    """Return a time as ``2026-11-26 14:30 +0200``, in the computer's zone."""
-    return "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M %z}"
+def _time(time: datetime | None, texts: Mapping[str, str]) -> str:
+    """Return a time in the computer's zone."""
+    return "" if time is None else time.astimezone().strftime(texts["time.format"])

@@ -15,6 +15,8 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
+from tests.browser.warm_host import relay_command
+from tests.support import cards
 from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
@@ -59,7 +61,8 @@ class Card:
 
     def remake(self, *, profile: str = "v5", state: str = "active") -> None:
         """Replace the card with one of another kind."""
-        MockCardState.create(self.folder, profile=profile, state=state, replace=True)
+        shutil.rmtree(self.folder)
+        cards.new_card(self.folder, profile, state)
 
     @property
     def state(self) -> MockCardState:
@@ -123,26 +126,31 @@ class House:
 
     def put_host(self, code: str) -> None:
         """Run Python code in place of the host and record each start."""
-        python = shlex.quote(str(python_path()))
-        self._put(
-            f"#!/bin/sh\necho $$ >> {shlex.quote(str(self._launches))}\n"
-            f'exec {python} -I -c {shlex.quote(code)} "$@"\n'.encode()
-        )
+        self._launch([str(python_path()), "-I", "-c", code])
 
     def serve(
         self,
         *,
         prompt_command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
+        anew: bool = False,
     ) -> None:
-        """Run the real host, optionally with another program for its window."""
-        self.put_host(
+        """Run the real host, optionally with another program for its window.
+
+        With ``anew`` it starts as it does for a person. Without, it has all imports
+        done: see ``warm_host``.
+        """
+        code = (
             f"import os, sys; os.environ.update({dict(environment or {})!r}); "
             "from native_host.__main__ import main; "
             f"status = main(prompt_command={prompt_command!r}); "
-            f"print(os.getpid(), file=open({str(self._ends)!r}, 'a')); "
+            f"print(LAUNCHED, file=open({str(self._ends)!r}, 'a')); "
             "sys.exit(status)"
         )
+        if anew:
+            self.put_host(f"import os; LAUNCHED = os.getpid(); {code}")
+        else:
+            self._launch(relay_command(code))
 
     @contextlib.contextmanager
     def without_manifest(self) -> Iterator[None]:
@@ -180,6 +188,12 @@ class House:
             await end_of(process)
         self._launches.unlink(missing_ok=True)
         self._ends.unlink(missing_ok=True)
+
+    def _launch(self, command: Sequence[str]) -> None:
+        self._put(
+            f"#!/bin/sh\necho $$ >> {shlex.quote(str(self._launches))}\n"
+            f'exec {shlex.join(command)} "$@"\n'.encode()
+        )
 
     def _put(self, content: bytes) -> None:
         # A new file each time: a program that runs can't be written to.

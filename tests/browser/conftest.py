@@ -21,6 +21,7 @@ from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
 from tests.browser.tls import Authority
 from tests.browser.window import Door
+from tests.support import cards
 from tests.support.screen import Screen, open_screen
 
 Visit = Callable[..., Awaitable[Page]]
@@ -37,11 +38,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pristine() -> Path:
     """A new mock card, of which each house gets a copy."""
-    folder = tmp_path_factory.mktemp("card") / "mock-card"
-    MockCardState.create(folder)
-    return folder
+    return cards.made()
 
 
 @pytest.fixture(scope="session")
@@ -144,11 +143,9 @@ async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_minute(browser: Browser) -> None:
     """A function that resets the extension's limit of requests without a click."""
-    view = await browser.open_view("options/options.html")
-    await ready(view)  # its check of the program is no start of the test's
+    view = await browser.open_view("icons/kortilla.svg")  # it starts no host
     await view.evaluate("chrome.storage.session.remove('unprompted')")
     await view.close()
-    await browser.house.empty()
 
 
 @pytest.fixture

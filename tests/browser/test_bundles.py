@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The npm package works in a Vite or Rollup bundle under a strict CSP."""
+"""The npm package works in a Vite or Rollup bundle under a strict CSP, and in React."""
 
+import asyncio
 import os
+import runpy
 import shutil
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_button import POLICY, TEXTS
 from tests.browser.tls import Authority
 
@@ -193,3 +196,65 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
     routes = {path for path in service.asked if path.startswith("/auth/")}
     assert routes == {"/auth/challenge", "/auth/login"}
     assert service.asked.count("/auth/login") == 1
+
+
+@pytest.fixture(scope="session")
+def example(consumer: Path) -> Path:
+    """The example with React, checked by its own settings and built."""
+    folder = consumer / "vite-react"
+    shutil.copytree(ROOT / "examples/vite-react", folder)
+    programs = ROOT / "node_modules/.bin"
+    assert run(folder, programs / "tsc") == ""
+    run(folder, programs / "vite", "build")
+    return folder
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def behind_proxy(example: Path, trust: Trust) -> AsyncIterator[str]:
+    """The origin of the example, whose proxy passes requests on to its service."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    origin = f"http://localhost:{port}"
+    create_app = runpy.run_path(str(example / "service.py"))["create_app"]
+    app = create_app(LoginService(origin=origin, trust=trust))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, backend = runner.addresses[0][:2]
+    proxy = await asyncio.create_subprocess_exec(
+        *(str(ROOT / "node_modules/.bin/vite"), "preview", "--port", str(port)),
+        cwd=example,
+        env=os.environ | {"SERVICE": f"http://{host}:{backend}", "NO_COLOR": "1"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert proxy.stdout
+    try:
+        async with asyncio.timeout(60):
+            while origin.encode() not in (line := await proxy.stdout.readline()):
+                assert line, "The proxy ended."
+        yield origin
+    finally:
+        proxy.terminate()
+        await proxy.communicate()
+        await runner.cleanup()
+
+
+@only_in_chromium
+async def test_the_example_with_react_logs_in_and_out_through_its_proxy(
+    browser: Browser, open_tab: OpenTab, behind_proxy: str, holder: Holder
+) -> None:
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic", localhost=True)
+    tab = await open_tab()
+    await tab.goto(behind_proxy)
+    await tab.click("kortilla-button [part=button]")
+    greeting = f"Hei, {holder[0]} ({holder[1]})!"
+    assert await tab.text("#person") == greeting
+    # The session is the service's, and outlives the page.
+    await tab.goto(behind_proxy)
+    assert await tab.text("#person") == greeting
+    await tab.click("#logout")
+    await tab.wait_for("kortilla-button[state=idle]")
+    await tab.goto(behind_proxy)
+    await tab.wait_for("kortilla-button[state=idle]")

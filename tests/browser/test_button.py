@@ -361,3 +361,59 @@ async def test_a_page_that_comes_back_can_be_used_again(
     )
     assert await button.inside("root.host.state") == "idle"
     assert await button.text("[role=status]") == ""
+
+
+OWN_TEXTS = {
+    "fi": {"button.start": "Kirjaudu kortilla", "HOST_MISSING": "Asenna ohjelma."},
+    "sv": {"button.start": " "},
+}
+
+
+@only_in_chromium
+async def test_a_service_replaces_texts_in_each_language_and_the_names_follow(
+    browser: Browser, open_button: Open
+) -> None:
+    button = await open_button("lang=fi")
+
+    async def named(name: str) -> bool:
+        assert isinstance(button.tab, ChromiumTab)
+        found = button.tab._driver.page.get_by_role("button", name=name, exact=True)
+        return await found.count() == 1
+
+    texts = f"(inside().host.texts = {json.dumps(OWN_TEXTS)})"
+    await button.tab.evaluate(texts)
+    await button.says("button", "Kirjaudu kortilla")
+    assert await named("Kirjaudu kortilla")
+    with browser.house.without_manifest():
+        await button.press("Tab", "Enter")
+        await button.when("error")
+    assert (await button.text("[role=alert] p")) == "Asenna ohjelma."
+    assert await button.inside("root.querySelector('[role=alert] p').lang") == "fi"
+    # A blank text would leave a button without a name.
+    await button.tab.evaluate("(inside().host.lang = 'sv')")
+    await button.says("button", TEXTS["sv"][0])
+    assert await named(TEXTS["sv"][0])
+    # Content of the page's own comes before any text.
+    await button.tab.evaluate(
+        "void inside().host.append(Object.assign(document.createElement('b'), "
+        "{ slot: 'label', textContent: 'Logga in med kortet' }))"
+    )
+    assert await named("Logga in med kortet")
+
+
+@only_in_chromium
+async def test_after_a_logout_nobody_is_logged_in_and_the_button_is_ready(
+    browser: Browser, open_button: Open, holder: Holder
+) -> None:
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic")
+    button = await open_button()
+    await button.press("Tab", "Enter")
+    await button.when("done")
+    own = "fetch('/own').then((answer) => answer.text())"
+    assert f"<p id=satu>{holder[1]}</p>" in await button.tab.evaluate(own)
+    await button.tab.evaluate(
+        "import('/auth/static/kortilla.js').then(({ kortilla }) => kortilla.logout())"
+    )
+    await button.when("idle")
+    assert "<p id=satu></p>" in await button.tab.evaluate(own)

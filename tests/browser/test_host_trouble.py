@@ -71,20 +71,21 @@ async def recovery(shared_browser: Browser) -> AsyncIterator[None]:
     await shared_browser.house.empty()
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-async def test_a_program_that(browser: Browser, visit: Visit, trouble: str) -> None:
-    code, own, web_eid = TROUBLES[trouble]
-    browser.house.put_host(code)
+async def test_a_program_that_breaks_the_protocol_is_named_to_the_page(
+    browser: Browser, visit: Visit
+) -> None:
     page = await visit()
-    await page.ask(authenticate())
-    answer = await page.heard("kortilla:authenticate-failure", "1")
-    assert answer["error"]["code"] == own
-    await page.ask(WEB_EID)
-    answer = await page.heard("web-eid:authenticate-failure")
-    assert answer["error"]["code"] == f"ERR_WEBEID_{web_eid}"
-    if own == "HOST_TOO_OLD":
-        update = {"extension": False, "nativeApp": True}
-        assert answer["error"]["requiresUpdate"] == update
+    for trouble, (code, own, web_eid) in TROUBLES.items():
+        browser.house.put_host(code)
+        await page.ask(authenticate())
+        answer = await page.heard("kortilla:authenticate-failure", "1")
+        assert answer["error"]["code"] == own, trouble
+        await page.ask(WEB_EID)
+        answer = await page.heard("web-eid:authenticate-failure")
+        assert answer["error"]["code"] == f"ERR_WEBEID_{web_eid}", trouble
+        if own == "HOST_TOO_OLD":
+            update = {"extension": False, "nativeApp": True}
+            assert answer["error"]["requiresUpdate"] == update, trouble
 
 
 async def test_a_program_that_is_missing(browser: Browser, visit: Visit) -> None:

@@ -157,7 +157,7 @@ async def test_chromium_is_switched_on_and_off_and_has_to_be_started_again(
         assert not (house.home / MODULE).exists()
 
 
-async def test_a_person_logs_in_after_switching_it_on(
+async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
     family: Family, tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
 ) -> None:
     house = House(tmp_path, family, pristine)
@@ -187,6 +187,21 @@ async def test_a_person_logs_in_after_switching_it_on(
         if family == "chromium":
             async with open_browser(house, authority) as browser:
                 await log_in(browser)
+    if family == "firefox":
+        undone_from_the_command_line(house)
+
+
+def undone_from_the_command_line(house: House) -> None:
+    """Switch off in a Firefox that has ended what its switch has done."""
+    entries = house.home / "firefox-profile/pkcs11.txt"
+    assert "name=Kortilla" in entries.read_text()
+    # The host finds Firefox's profiles here, and sees that Firefox was closed.
+    profiles = house.home / ".mozilla/firefox/profiles.ini"
+    profiles.parent.mkdir()
+    profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={entries.parent}\n")
+    kortilla(house, "pkcs11", "disable", "--browser", "firefox")
+    assert "Kortilla" not in entries.read_text()
+    assert not (house.home / MANIFEST).exists()
 
 
 async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
@@ -203,23 +218,3 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
         await popup.shows("cardReady")
     await popup.press("showSwitch")
     assert await tab.evaluate("document.activeElement.id") == "switch"
-
-
-async def test_what_the_switch_has_done_is_undone_from_the_command_line_too(
-    tmp_path: Path, pristine: Path
-) -> None:
-    house = House(tmp_path, "firefox", pristine)
-    async with open_browser(house) as browser:
-        tab = await browser.open_view(OPTIONS)
-        await shows(tab, "loginOff")
-        await tab.click("#switch")
-        await shows(tab, "loginOn")
-    entries = house.home / "firefox-profile/pkcs11.txt"
-    assert "name=Kortilla" in entries.read_text()
-    # The host finds Firefox's profiles here, and sees that Firefox was closed.
-    profiles = house.home / ".mozilla/firefox/profiles.ini"
-    profiles.parent.mkdir()
-    profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={entries.parent}\n")
-    kortilla(house, "pkcs11", "disable", "--browser", "firefox")
-    assert "Kortilla" not in entries.read_text()
-    assert not (house.home / MANIFEST).exists()

@@ -43,63 +43,69 @@ async def bare_browser(house: House, authority: Authority) -> AsyncIterator[Brow
         yield browser
 
 
-async def test_a_page_that_was_open_before_the_extension_has_it(
-    bare_browser: Browser, site: Site
+async def test_pages_that_were_open_before_the_extension_have_it_also_after_an_update(
+    house: House, bare_browser: Browser, site: Site
 ) -> None:
-    page = await Page.open(await bare_browser.new_tab(), site.fresh())
-    status = await page.tab.evaluate("clientStatus()")
+    """All are open before it comes, since each start of a browser takes seconds."""
+    plain, button, framing, loading = [
+        await Page.open(await bare_browser.new_tab(), site.fresh()) for _ in range(4)
+    ]
+    status = await plain.tab.evaluate("clientStatus()")
     assert status["problem"] == "EXTENSION_MISSING"
     # The page's world does not have the content script's marker.
-    await page.tab.evaluate("window[Symbol.for('kortilla')] = true")
-    await bare_browser.install(extension_folder())
-    await _answers_once(page)
+    await plain.tab.evaluate("window[Symbol.for('kortilla')] = true")
+    await _press_button(button)
+    await _add_frames(framing, site)
+    await _start_loading(loading, site)
 
-
-async def test_a_page_that_was_requested_before_the_extension_has_it(
-    bare_browser: Browser, site: Site
-) -> None:
-    site.slow_asked.clear()
-    site.slow_released.clear()
-    page = await Page.open(await bare_browser.new_tab(), site.fresh())
-    await page.tab.evaluate("window.isOld = true")
-    await page.tab.evaluate("setTimeout(() => location.assign('/slow')) && null")
-    async with asyncio.timeout(PATIENCE):
-        await site.slow_asked.wait()
     await bare_browser.install(extension_folder())
     site.slow_released.set()
-    # The new page is there before its script has run.
+
+    await _answers_once(plain)
+    await _answers_once(button)
+    # The button forgets that the extension was missing.
+    await button.tab.evaluate("dispatchEvent(new Event('focus'))")
+    await button.tab.wait_for("kortilla-button[state=idle]")
+    await _frames_ask_as_others(framing)
+    # The page that was requested before is there before its script has run.
     is_new = "!window.isOld && typeof clientStatus === 'function'"
     async with asyncio.timeout(PATIENCE):
-        while not await page.tab.evaluate(is_new):
+        while not await loading.tab.evaluate(is_new):
             pass
-    await _answers_once(page)
+    await _answers_once(loading)
+    await _goes_on_after_an_update(house, bare_browser, plain)
 
 
-async def test_the_button_forgets_that_the_extension_was_missing(
-    bare_browser: Browser, site: Site
-) -> None:
-    page = await Page.open(await bare_browser.new_tab(), site.fresh())
+async def _press_button(page: Page) -> None:
+    """Add our button, and press it without the extension."""
     await page.tab.evaluate(
         "import('/client/button.js').then(() => "
         "document.body.append(document.createElement('kortilla-button')))"
     )
     await page.tab.evaluate("document.querySelector('kortilla-button').click() ?? null")
     await page.tab.wait_for("kortilla-button[state=error]")
-    await bare_browser.install(extension_folder())
-    await _answers_once(page)
-    await page.tab.evaluate("dispatchEvent(new Event('focus'))")
-    await page.tab.wait_for("kortilla-button[state=idle]")
 
 
-async def test_frames_that_were_open_before_may_ask_as_others(
-    bare_browser: Browser, site: Site
-) -> None:
-    page = await Page.open(await bare_browser.new_tab(), site.fresh())
+async def _start_loading(page: Page, site: Site) -> None:
+    """Have the page request another, which the site does not send yet."""
+    site.slow_asked.clear()
+    site.slow_released.clear()
+    await page.tab.evaluate("window.isOld = true")
+    await page.tab.evaluate("setTimeout(() => location.assign('/slow')) && null")
+    async with asyncio.timeout(PATIENCE):
+        await site.slow_asked.wait()
+
+
+async def _add_frames(page: Page, site: Site) -> None:
+    """Add a frame of the same origin, a foreign, a sandboxed, and a blank one."""
     await page.add_frame(page.origin, None)
     await page.add_frame(site.fresh("other.example"), None)
     await page.add_frame(page.origin, None, sandbox="allow-scripts")
     await page.tab.evaluate(f"addDocument({json.dumps(_BLANK)})")
-    await bare_browser.install(extension_folder())
+
+
+async def _frames_ask_as_others(page: Page) -> None:
+    """Let the frames ask, and check that only the one of the same origin may."""
     await _answers_once(page)
     for frame in range(4):
         asking = json.dumps({"pleaseAsk": _status(str(frame))})
@@ -114,18 +120,13 @@ async def test_frames_that_were_open_before_may_ask_as_others(
     assert [action for action in actions if action.startswith("blank")] == []
 
 
-async def test_a_page_goes_on_after_an_update(
-    house: House, bare_browser: Browser, site: Site
-) -> None:
+async def _goes_on_after_an_update(house: House, browser: Browser, page: Page) -> None:
     """A reinstallation ends the old script: Firefox answers no pending request."""
     async with Door() as door:
         house.serve(prompt_command=door.command)
-        await bare_browser.install(extension_folder())
-        page = await Page.open(await bare_browser.new_tab(), site.fresh())
-        await _answers_once(page)
         await page.ask(authenticate())
         await door.opened()
-        await bare_browser.install(extension_folder())
+        await browser.install(extension_folder())
         await _answers_once(page)
         if house.family == "chromium":
             failure = await page.failure("kortilla:authenticate", "1")

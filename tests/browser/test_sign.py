@@ -11,7 +11,7 @@ from asn1crypto import x509
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
-from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
+from tests.browser.in_turn import in_turn, only_in_chromium
 from tests.browser.signing import (
     ACTION,
     P384,
@@ -149,7 +149,7 @@ async def test_a_page_may_ask_who_would_sign_and_have_that_one_sign(
     check(signed, THREE)
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_the_certificate_stays_where_it_is_without_consent(
     visit: Visit, door: Door
 ) -> None:
@@ -162,7 +162,7 @@ async def test_the_certificate_stays_where_it_is_without_consent(
     assert (await page.failure(action, "1"))["code"] == "USER_CANCELLED"
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_another_certificate_than_the_card_has_is_for_the_person_to_mend(
     visit: Visit, door: Door
 ) -> None:
@@ -179,7 +179,7 @@ async def test_another_certificate_than_the_card_has_is_for_the_person_to_mend(
     )
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_a_person_who_cancels_signs_nothing(
     browser: Browser, visit: Visit, door: Door, papers: Papers
 ) -> None:
@@ -319,7 +319,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
     card = browser.house.card
-    browser.house.serve(environment=on(screen))
+    browser.house.serve(environment=on(screen), anew=True)
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)

@@ -8,7 +8,7 @@ import pytest
 from kortilla.testing.faults import Fault
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
-from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
+from tests.browser.in_turn import in_turn, only_in_chromium
 from tests.browser.signing import (
     ACTION,
     P256,
@@ -104,14 +104,14 @@ async def test_a_window_that_stays_ends_with_its_page_or_the_next_request(
     await browser.house.host_gone()
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
     card, fault = browser.house.card, Fault("card-pulled", on="verify", skip=1)
     card.state.set_faults(fault)
-    browser.house.serve(environment=on(screen))
+    browser.house.serve(environment=on(screen), anew=True)
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)
@@ -127,7 +127,7 @@ async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     await browser.house.host_gone()
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_a_blocked_pin2_is_told_to_the_person_and_then_to_the_page(
     browser: Browser, visit: Visit, door: Door
 ) -> None:

@@ -12,16 +12,19 @@ import pytest_asyncio
 
 from kortilla import Trust
 from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
 from kortilla.validation.trust import certificate_files
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
+from tests.browser.conftest import ready
 from tests.browser.counter import Counter, open_counter
 from tests.browser.in_turn import in_turn, only_in_firefox
 from tests.browser.site import Site
+from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.tls import Authority
 from tests.browser.window import Window
+from tests.support import cards
+from tests.support.token_control import runtime_folder
 from tools.demo.errors import BrowserError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,11 +34,9 @@ NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 
 
 @pytest.fixture(scope="session")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def older() -> Path:
     """A card of the older generation, with RSA keys."""
-    folder = tmp_path_factory.mktemp("older") / "mock-card"
-    MockCardState.create(folder, profile="v4.2")
-    return folder
+    return cards.made("v4.2")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -48,10 +49,13 @@ async def any_counter(
 ) -> AsyncIterator[Counter]:
     """A browser that sends its certificate without asking the person which."""
     house = House(tmp_path_factory.mktemp(family), family, pristine)
+    house.serve()
     files = [*certificate_files(pristine), *certificate_files(older)]
     trust = Trust.from_files(files, test=True)
-    async with open_counter(house, authority, trust) as counter:
-        yield counter
+    with runtime_folder() as runtime:
+        house.environment["XDG_RUNTIME_DIR"] = str(runtime)
+        async with open_counter(house, authority, trust) as counter:
+            yield counter
 
 
 @pytest.fixture
@@ -97,6 +101,27 @@ async def test_a_person_logs_in_with_the_card(
     assert counter.door.count == count + 1
     await window.gone()
     assert counter.card.is_free and counter.card.tries == 5
+
+
+async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
+    counter: Counter, tab: Tab
+) -> None:
+    """All parts are real."""
+    count = counter.door.count
+    await tab.goto(f"{counter.demo.origin}/en/")
+    popup = Popup(await counter.browser.open_view(POPUP))
+    await ready(popup.tab)
+    await popup.press("prepareLogin")
+    window = await counter.door.opened()
+    await window.type_pin("1234")
+    assert window.told[0]["conversation"]["operation"] == "prepare-login"
+    await popup.shows("donePrepare")
+    await popup.shows("cardReady")  # preparing again has not spoiled it
+    await tab.goto(f"{counter.demo.origin}/en/tls-login/1.2")
+    assert await tab.text("#satu") == counter.card.state.read().satu
+    assert counter.door.count == count + 1
+    await popup.tab.close()
+    await counter.browser.house.empty()
 
 
 async def cancel(counter: Counter, window: Window) -> None:
@@ -264,3 +289,5 @@ async def test_a_card_of_the_older_generation_takes_the_other_s_place(
         await try_until_asked(counter, tab, "1.2")
     finally:
         counter.card.exchange(pristine)
+    # For the tests that follow: the browser has noticed.
+    await try_until_asked(counter, tab, "1.2")

@@ -12,7 +12,6 @@ from kortilla import Trust
 from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
-from tests.browser.in_turn import in_turn
 from tests.browser.site import NONCE, Page
 from tests.browser.window import Door
 
@@ -73,30 +72,30 @@ async def test_authenticate_gives_the_token(
     assert received == [f"{ACTION}-ack", f"{ACTION}-success"]
 
 
-@in_turn(
-    ("changes", "code"),
-    [
-        ({"challengeNonce": None}, "MISSING_PARAMETER"),
-        ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
-        ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
-        ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
-        ({"libraryVersion": None}, "VERSION_INVALID"),
-        ({"libraryVersion": "two"}, "VERSION_INVALID"),
-        ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
-        ({"padding": "A" * 32768}, "NATIVE_INVALID_ARGUMENT"),
-    ],
-    ids=str,
-)
+#: Changes of a good request, and the error that names what is wrong.
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"challengeNonce": None}, "MISSING_PARAMETER"),
+    ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
+    ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
+    ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
+    ({"libraryVersion": None}, "VERSION_INVALID"),
+    ({"libraryVersion": "two"}, "VERSION_INVALID"),
+    ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
+    ({"padding": "A" * 32768}, "NATIVE_INVALID_ARGUMENT"),
+]
+
+
 async def test_what_is_wrong_is_named_without_a_host(
-    browser: Browser, visit: Visit, changes: dict[str, object], code: str
+    browser: Browser, visit: Visit
 ) -> None:
     page = await visit()
-    await page.ask(request(**changes))
-    await page.heard(f"{ACTION}-ack")
-    answer = await page.heard(f"{ACTION}-failure")
-    assert set(answer) == {"error", "after"}
-    assert answer["error"]["code"] == f"ERR_WEBEID_{code}"
-    assert answer["error"]["message"]
+    for changes, code in WRONG:
+        await page.ask(request(**changes))
+        await page.heard(f"{ACTION}-ack")
+        answer = await page.heard(f"{ACTION}-failure")
+        assert set(answer) == {"error", "after"}, changes
+        assert answer["error"]["code"] == f"ERR_WEBEID_{code}", changes
+        assert answer["error"]["message"], changes
     assert browser.house.launches() == []
 
 

@@ -10,7 +10,7 @@ from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, open_browser
 from tests.browser.conftest import Visit, identity_of
-from tests.browser.in_turn import only_in_chromium, only_in_firefox
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.site import NONCE, Page, Site, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -67,7 +67,7 @@ async def test_a_wrong_pin_is_told_to_the_person_and_not_to_the_page(
     assert browser.house.card.tries == 5
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_a_person_who_cancels_is_said_to_the_page(
     browser: Browser, visit: Visit, door: Door
 ) -> None:

@@ -111,7 +111,7 @@ class Door:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._receive, "127.0.0.1")
         port = self._server.sockets[0].getsockname()[1]
-        self.command = [sys.executable, "-I", str(BRIDGE), str(port)]
+        self.command = [sys.executable, "-I", "-S", str(BRIDGE), str(port)]
         return self
 
     async def __aexit__(

@@ -24,6 +24,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+#: Where an installation looks for the desktop's tools.
+WHICH = "native_host.browsers.native_messaging.desktop_database.which"
+
+
+@pytest.fixture(autouse=True)
+def no_desktop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer without the tools of a desktop, which take time."""
+    monkeypatch.setattr(WHICH, lambda _: None)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """The root of the system-wide places."""

@@ -4,32 +4,45 @@
 import os
 import pty
 import select
+import signal
 import subprocess
+import sys
 import termios
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from tests.cli.conftest import Outcome
+from tests.support import warm
 
-__all__ = ["Terminal"]
+__all__ = ["KORTILLA", "Terminal"]
+
+#: Begins a command.
+KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
+_CODE = "import sys; from native_host.cli import main; sys.exit(main())"
 
 
 class Terminal:
-    """A command that runs with its output and its user on a terminal."""
+    """A command that runs with its output and its user on a terminal.
+
+    Where it begins with ``KORTILLA``, its process has all imports done.
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._master, slave = pty.openpty()
-        self._slave = os.dup(slave)
+        self._master, self._slave = pty.openpty()
         self._seen = b""
         self._over = threading.Event()
-        self._process = subprocess.Popen(
-            ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
-            stdin=slave,
-            stdout=subprocess.PIPE,
-            stderr=slave,
-        )
-        os.close(slave)
+        self._process: warm.WarmProcess | subprocess.Popen[bytes]
+        if tuple(command[: len(KORTILLA)]) == KORTILLA:
+            words = command[len(KORTILLA) :]
+            self._process = warm.start(_CODE, words, os.environ, terminal=self._slave)
+        else:
+            self._process = subprocess.Popen(
+                ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
+                stdin=self._slave,
+                stdout=subprocess.PIPE,
+                stderr=self._slave,
+            )
 
     def wait_for(self, words: str) -> None:
         """Read until the terminal shows these words."""
@@ -40,7 +53,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def signal(self, number: int) -> None:
+    def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command."""
         self._process.send_signal(number)
 
@@ -58,11 +71,12 @@ class Terminal:
         """Wait until the command ends; the words are its output since the last read."""
         reading = threading.Thread(target=self._read_on, daemon=True)
         reading.start()
-        out, _ = self._process.communicate(timeout=30)
+        assert self._process.stdout
+        out = self._process.stdout.read()
+        status = self._process.wait(60)
         self._over.set()
         reading.join()
-        shown = self._seen.decode()
-        return Outcome(self._process.returncode, out.decode().splitlines(), shown)
+        return Outcome(status, out.decode().splitlines(), self._seen.decode())
 
     def _read_on(self) -> None:
         # This process has the terminal open as well, so the read never reaches its end.
@@ -75,6 +89,9 @@ class Terminal:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
         os.close(self._slave)
         os.close(self._master)

@@ -2,7 +2,6 @@
 """How a command at a terminal ends after a failure or a signal."""
 
 import signal
-import sys
 import tempfile
 import termios
 from collections.abc import Callable, Iterator
@@ -13,9 +12,8 @@ import pytest
 from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
 from kortilla.testing.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import KORTILLA, Terminal
 
-KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 AT_TERMINAL = ("--prompt", "terminal", "--card", "mock", "--lang", "en")
 IDENTIFY = ("identify", "--origin", ORIGIN, "--nonce", NONCE)
 SIGN = ("sign", "--origin", ORIGIN, "contract.txt")

@@ -7,7 +7,6 @@ retry counters of all three codes afterwards, and logs in and signs with the new
 """
 
 import contextlib
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,10 +16,9 @@ from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
 from tests.cli.conftest import NewCard, Outcome
 from tests.cli.managed import tries, work
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import KORTILLA, Terminal
 from tests.support import cards, pcsc
 
-KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 ON_TERMINAL = ("--prompt", "terminal", "--lang", "en")
 CODES = {"v5-2026": "1234567", "v4.2": "12345678"}
 PUK = "12345678"

@@ -17,10 +17,9 @@ import pytest
 from native_host.pkcs11 import control
 from native_host.pkcs11.control import RunningServer
 from tests.cli.conftest import Run
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import KORTILLA, Terminal
 from tests.support.token_control import runtime_folder
 
-KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 MODULE = ".config/pkcs11/modules/kortilla.module"
 HIGHEST_VERSION = b"\x01"  # the first byte of p11-kit's RPC
 

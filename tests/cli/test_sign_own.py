@@ -19,9 +19,10 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
+from kortilla.signing.verification.document import MAX_BYTES
 from kortilla.testing.faults import Fault
 from kortilla.testing.state import MockCardState
-from native_host.local_signing.targets import Target
+from native_host.local_signing.sources import MAX_TOTAL_BYTES
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import Terminal
 from tests.kortilla.signing_parts import make_pdf
@@ -186,7 +187,10 @@ def encrypted() -> bytes:
         ("rikki.pdf", make_pdf()[:150], "broken", "PDF"),
         ("ei.pdf", b"plain text", "broken", "PDF"),
         ("tyhja.pdf", b"", "empty", "empty"),
-        ("suuri.pdf", None, "too-long", "20000000 bytes"),
+        ("suuri.pdf", 200_000_000, "too-long", "100 MB"),
+        ("suuri.bin", 200_000_000, "too-long", "100 MB"),
+        ("suurehko.pdf", 50_000_001, "too-long", "50 MB"),
+        ("kaikki.bin", 100_000_000, "too-long", "all have more than 100 MB"),
         ("nimi:kaksi.txt", b"x", "files", "name"),
     ],
 )
@@ -195,13 +199,13 @@ def test_a_file_that_can_not_be_signed_is_named_and_nothing_is_written(
     card: MockCardState,
     folder: Path,
     name: str,
-    content: bytes | None,
+    content: bytes | int,
     reason: str,
     said: str,
 ) -> None:
     with (folder / name).open("wb") as file:
-        if content is None:
-            file.truncate(200_000_000)
+        if isinstance(content, int):
+            file.truncate(content)
         else:
             file.write(content)
     before = names(folder)
@@ -212,6 +216,21 @@ def test_a_file_that_can_not_be_signed_is_named_and_nothing_is_written(
     assert said in outcome.result["error"]["message"]
     assert names(folder) == before
     assert card.read().pin2.tries == 5
+
+
+def test_the_largest_that_can_be_signed_can_be_verified() -> None:
+    assert MAX_TOTAL_BYTES + 20_000_000 <= MAX_BYTES
+
+
+def test_a_file_that_is_longer_than_it_says_is_not_signed(
+    run: Run, folder: Path
+) -> None:
+    assert folder.is_dir()
+    outcome = run("sign", "sopimus.pdf", "/proc/self/status", *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
+    assert outcome.result["error"]["files"] == [
+        {"file": "/proc/self/status", "reason": "changed"}
+    ]
 
 
 def test_a_pipe_does_not_hang_and_a_hostile_name_does_not_garble(
@@ -245,27 +264,25 @@ def test_a_place_that_can_not_be_written_is_named_before_pin2(
 def test_a_disk_without_room_is_noticed_before_pin2(
     run: Run, card: MockCardState, folder: Path
 ) -> None:
+    (folder / "suuri.bin").write_bytes(bytes(200_000))
     before = names(folder)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    outcomes = {}
+    for name in ("sopimus.pdf", "suuri.bin"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            outcomes[name] = run("sign", name, *AUTOMATIC)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    outcome = outcomes["sopimus.pdf"]
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
+    assert "sopimus-signed.pdf can't be written: File too large." in outcome.words
+    # There is no room for the copy that the window shows.
+    outcome = outcomes["suuri.bin"]
+    assert outcome.status == 1
+    assert "The documents can't be kept: File too large." in outcome.words
     assert names(folder) == before
     assert card.read().pin2.tries == 5
-
-
-def test_a_name_that_is_taken_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    target = Target.reserve(tmp_path / "a.pdf", 10, set())
-    (tmp_path / "a.pdf").write_bytes(b"another's")
-    assert target.publish(b"signed").name == "a-2.pdf"
-    assert (tmp_path / "a.pdf").read_bytes() == b"another's"
-    assert (tmp_path / "a-2.pdf").read_bytes() == b"signed"
-    long = Target.reserve(tmp_path / f"{'ä' * 140}.pdf", 10, set())
-    assert long.publish(b"signed").exists()
-    assert len(names(tmp_path) - {"home", "run"}) == 3
 
 
 def test_what_was_signed_before_an_interruption_is_written(
@@ -341,6 +358,7 @@ def test_a_time_stamping_service_that_fails_costs_no_signature(
         ["sopimus.pdf", "--visible", "0:1,1"],
         ["sopimus.pdf", "--visible", "1:1,1,0,5"],
         ["sopimus.pdf", "--visible", "1:9000,1"],
+        ["sopimus.pdf", "--visible", "last:left"],
         ["sopimus.pdf", "--hash", "AAAA"],
         ["sopimus.pdf", "--origin", "https://service.example", "-o", "x"],
     ],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla verify``: what it says of files, and its exit status."""
 
+import asyncio
 import io
 import os
 import shutil
@@ -16,7 +17,10 @@ from kortilla.errors import (
 )
 from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
 from native_host.signature_check import check, words
+from native_host.signature_check.trust import own_folder
 from tests.cli.conftest import NewCard, Run
+from tests.kortilla.pki import CA
+from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import make_pdf
 from tests.support import cards
 
@@ -137,6 +141,66 @@ def test_a_detached_signature_is_checked_with_its_file_once(
     outcome = run("verify", "c.txt", "c.txt.p7s", "--offline")
     assert [each["file"] for each in outcome.result["files"]] == ["c.txt.p7s"]
     assert outcome.status == 2
+
+
+async def _detach(folder: Path) -> Path:
+    """Sign ``b.txt`` in a .p7s in a folder of its own, and return its CAs' folder."""
+    root = CA.create("SPECIMEN Root CA")
+    ca = CA.create("SPECIMEN Issuing CA", parent=root)
+    maker = Maker(issue(ca), ca)
+    (folder / "apart").mkdir()
+    content = (folder / "b.txt").read_bytes()
+    (folder / "apart" / "c.p7s").write_bytes(await maker.detached(content))
+    (folder / "cas").mkdir()
+    for number, each in enumerate((root, ca)):
+        (folder / "cas" / f"{number}.der").write_bytes(each.der)
+    return folder / "cas"
+
+
+def test_a_detached_signature_may_be_elsewhere_than_its_file(
+    run: Run, signed: Path
+) -> None:
+    trust = asyncio.run(_detach(signed))
+    (signed / "other.txt").write_text("other")
+    offline = ("--offline", "--trust", str(trust))
+    table = {
+        ("apart/c.p7s", "--file", "b.txt"): (0, set()),
+        ("b.txt", "apart/c.p7s"): (0, set()),
+        ("apart/c.p7s", "--file", "other.txt"): (1, {"DIGEST_MISMATCH"}),
+        ("apart/c.p7s", "other.txt"): (1, {"DIGEST_MISMATCH"}),
+        ("apart/c.p7s",): (2, {"NO_CONTENT"}),
+        ("apart/c.p7s", "b.txt", "other.txt"): (2, {"NO_CONTENT"}),
+    }
+    for arguments, (status, wanted) in table.items():
+        outcome = run("verify", *arguments, *offline)
+        assert outcome.status == status, arguments
+        first = outcome.result["files"][0]
+        assert first["file"] == "apart/c.p7s"
+        assert wanted <= codes(first)
+    # The file beside it comes before another.
+    (signed / "apart" / "c").write_text("other")
+    assert run("verify", "apart/c.p7s", "b.txt", *offline).status == 1
+    missing = run("verify", "apart/c.p7s", "--file", "gone.txt", *offline)
+    assert missing.status == 2
+    assert "gone.txt: No such file or directory" in missing.words
+    for wrong in (["b.asice"], ["apart/c.p7s", "b.asice"]):
+        outcome = run("verify", *wrong, "--file", "b.txt")
+        assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
+def test_a_test_cards_ca_counts_only_where_somebody_names_it(
+    run: Run, signed: Path, trust: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert signed.is_dir()
+    shutil.copytree(trust, own_folder())
+    offline = ("verify", "a-signed.pdf", "--offline")
+    outcome = run(*offline)
+    assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+    monkeypatch.setenv("KORTILLA_TRUST", str(trust))
+    outcome = run(*offline)
+    assert (outcome.status, outcome.result["verdict"]) == (0, "valid")
+    [signature] = outcome.result["files"][0]["signatures"]
+    assert signature["issuer"] == "test"
 
 
 def test_json_comes_without_words(run: Run, signed: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_new_card_is_activated_by_the_one_primary_button(page: Page) -> None:
 
 def test_without_reader_card_or_service_it_says_what_to_do(page: Page) -> None:
     show(page, Cards())
-    assert "There is no card reader." in words(page)
+    assert "No card reader was found." in words(page)
     show(page, Cards((ReaderContent("Example", False, None),)))
     assert "There is no card in the reader." in words(page)
     assert "Card reader: Example" in words(page)
@@ -151,9 +151,9 @@ def test_a_narrow_window_shows_everything(page: Page) -> None:
     window = page.window()
     window.resize(dp(480), dp(400))
     show(page, cards_of(status_of(a_card())))
-    view = page.viewport().width()
+    view = page.area.viewport().width()
     for widget in (*buttons(page).values(), *page.findChildren(TriesLabel)):
-        right = widget.mapTo(page.viewport(), widget.rect().topRight()).x()
+        right = widget.mapTo(page.area.viewport(), widget.rect().topRight()).x()
         assert right <= view
 
 

@@ -4,8 +4,13 @@
 import asyncio
 import json
 import os
+import resource
 import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 from PySide6.QtWidgets import QCheckBox
@@ -16,6 +21,7 @@ from native_host.card.errors import CardBusyError
 from native_host.cli import main
 from native_host.desktop.pages.history import Page
 from native_host.errors import UserCancelledError
+from native_host.history import Entry
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.prompting import Context
@@ -119,6 +125,88 @@ def test_another_file_in_its_place_is_not_written(
         assert file.read_text() == "mine"
 
 
+@pytest.fixture
+def other_program(file: Path) -> Iterator[Popen[bytes]]:
+    """Another process, which has the history's lock until its input ends."""
+    history.switch_on()
+    with Popen(
+        ["flock", str(file), "sh", "-c", "echo; cat"], stdin=PIPE, stdout=PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield process
+
+
+def wait_for_writing() -> None:
+    for each in threading.enumerate():
+        if each.name == "kortilla-history":
+            each.join(60)
+            assert not each.is_alive()
+
+
+def test_another_programs_lock_does_not_delay_what_the_person_does(
+    other_program: Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_PATIENCE", 60)
+    do()  # it would wait for ever
+    assert history.entries() == []
+    other_program.communicate()
+    wait_for_writing()
+    assert [each.who for each in history.entries()] == [ORIGIN]
+
+
+def test_a_lock_that_stays_does_not_keep_the_program_from_its_end(
+    other_program: Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(history, "_PATIENCE", 0)
+    do()
+    wait_for_writing()
+    assert "The history can't be written" in caplog.text
+    other_program.communicate()
+    assert history.entries() == []
+
+
+def test_the_connections_of_one_login_are_one_entry(file: Path) -> None:
+    history.switch_on()
+
+    def identify(who: str = "Firefox") -> None:
+        with history.recorded("identify", who):
+            pass
+
+    identify()
+    identify()
+    assert len(history.entries()) == 1
+    with pytest.raises(UserCancelledError), history.recorded("identify", "Firefox"):
+        raise UserCancelledError
+    identify()
+    identify("Chromium")
+    do()
+    do()  # each signature counts
+    assert len(history.entries()) == 6
+    for time in ("2026-01-01T12:00:00+02:00", "2099-01-01T12:00:00+02:00", "once"):
+        entry = Entry(time, "identify", "Firefox", (), "done")
+        file.write_text(f"{json.dumps(asdict(entry))}\n")
+        identify()
+        assert len(history.entries()) == 2
+
+
+def test_a_full_disk_leaves_the_history_as_it_is(file: Path) -> None:
+    history.switch_on()
+    do()
+    before = file.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before), limit[1]))
+    try:
+        do()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert file.read_bytes() == before
+    do()
+    assert len(history.entries()) == 2
+
+
 def test_an_identification_is_in_it(home: Path, file: Path) -> None:
     history.switch_on()
     asyncio.run(_identify(home / "card"))
@@ -158,19 +246,22 @@ def test_the_page_switches_shows_saves_and_deletes(
     page.window_activated()
     assert "Signature: https://a\ufffd.example" in words(page)
     assert "a.pdf" in words(page)
+    do(who="")  # the person's own files
+    page.window_activated()
+    assert "Signature: on this computer" in words(page)
     assert unnamed(window) == []
 
     saved = tmp_path / "saved.json"
     saved.touch(0o644)
     page.save(saved)
-    assert json.loads(saved.read_text())[0]["names"] == ["a.pdf"]
+    assert json.loads(saved.read_text())[1]["names"] == ["a.pdf"]
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     page.save(tmp_path)
     assert "The history could not be saved or deleted." in words(page)
 
     buttons(page)["Delete the history"].click()
     buttons(page)["Don’t delete"].click()
-    assert len(history.entries()) == 1
+    assert len(history.entries()) == 2
     buttons(page)["Delete the history"].click()
     buttons(page)["Delete all"].click()
     assert history.is_on()

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The page of the self-check: its rows, what mends them, and the report."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEventLoop
+from PySide6.QtCore import QEventLoop, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -145,3 +146,28 @@ def test_the_report_is_copied_and_holds_what_the_doctor_says(
     report = json.loads(QGuiApplication.clipboard().text())
     assert [each["code"] for each in report["findings"]] == [f.code for f in FOUND]
     assert {*report} == {"version", "system", "python", "findings"}
+
+
+def test_a_number_says_that_something_is_wrong_before_the_page_is_opened(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "examine_files", computer.examine)
+    window = open_window()
+    window.look_for_faults()
+
+    def spoken() -> str:
+        role = Qt.ItemDataRole.AccessibleTextRole
+        return str(window.sidebar.list.item(3).data(role))
+
+    until(lambda: spoken() == "Self-check, to be mended: 3")
+    assert "self_check" not in window.pages
+    computer.found = FOUND[:2]
+    window.show_page("self_check")
+    until(lambda: spoken() == "Self-check, to be mended: 1")
+    # What is found without a card says less than the page.
+    computer.found = []
+    window.look_for_faults()
+    later: list[None] = []
+    window.services.background.start(lambda: asyncio.sleep(0), later.append)
+    until(lambda: computer.examined == 3 and later)
+    assert spoken() == "Self-check, to be mended: 1"

@@ -9,9 +9,10 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QRadioButton
 
-from native_host.desktop import file_pages, prompts
+from native_host.desktop import file_pages
 from native_host.desktop.pages import sign as sign_page
 from native_host.desktop.pages.sign import Page
+from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
 from native_host.signing_extra import SigningMissingError
@@ -37,15 +38,19 @@ class Commands:
         self.given: list[list[str]] = []
         self.result: dict[str, Any] = {}
 
-    def run(self, command: list[str]) -> dict[str, Any]:
-        self.given.append(command)
+    def run(self, command: Command) -> dict[str, Any]:
+        self.given.append(command.words)
         return self.result
 
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     commands = Commands()
-    monkeypatch.setattr(prompts, "_run", commands.run)
+
+    def run(command: Command) -> dict[str, Any]:
+        return commands.run(command)
+
+    monkeypatch.setattr(Command, "run", run)
     return commands
 
 
@@ -73,13 +78,14 @@ def test_it_runs_the_real_command_and_shows_what_was_made(
     open_window: Open, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
-    real = prompts._run
+    real = Command.run
 
-    def run(command: list[str]) -> dict[str, Any]:
-        assert "window" in command
-        return real([{"window": "automatic"}.get(each, each) for each in command])
+    def run(command: Command) -> dict[str, Any]:
+        place = command.words.index("window")
+        command.words[place] = "automatic"
+        return real(command)
 
-    monkeypatch.setattr(prompts, "_run", run)
+    monkeypatch.setattr(Command, "run", run)
     opened: list[str] = []
 
     def open_url(url: QUrl) -> bool:
@@ -116,17 +122,17 @@ def test_wishes_become_options_of_the_command(
         command = commands.given[-1]
         return command[command.index("sign") + 1 : command.index("--prompt")]
 
-    files = [str(folder / "a.pdf"), str(folder / "b.txt")]
+    files = [str(folder / "a.pdf"), str(folder / "b.txt"), "--progress"]
     commands.result = {"error": {"code": "USER_CANCELLED"}}
     assert given() == files
     assert "You cancelled. Nothing was signed." in words(page)
     [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
     box.click()
     choose(page, "On the first page")
-    choose(page, "At the bottom right of an A4 page")
-    page.put_into(tmp_path)
-    assert given() == [*files, "--visible", "1:120,20", "--out", str(tmp_path)]
-    choose(page, "All files and the signature into one package. (ASiC-E)")
+    choose(page, "Bottom right")
+    page.wishes.put_into(tmp_path)
+    assert given() == [*files, "--visible", "1:bottom-right", "--out", str(tmp_path)]
+    choose(page, "One package")
     buttons(page)["Beside the originals"].click()
     assert given() == [*files, "--container"]
     buttons(page)["Remove a.pdf from the list"].click()

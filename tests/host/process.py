@@ -168,6 +168,21 @@ def running(
         host.put_away()
 
 
+def command_line(
+    environment: Mapping[str, str], *words: str
+) -> tuple[int, dict[str, Any]]:
+    """Run Web eID's form on the command line, ``-c COMMAND JSON``, without an input.
+
+    Return the exit status and the reply. The process has all imports done.
+    """
+    code = "import sys; from native_host.__main__ import main; sys.exit(main())"
+    process = warm.start(code, ["-c", *words], environment)
+    process.stdin.close()
+    with process.stdout, process.stderr:
+        printed: dict[str, Any] = json.loads(process.stdout.read())
+    return process.wait(PATIENCE), printed
+
+
 def own_arguments(**changes: object) -> dict[str, object]:
     """Return valid arguments of our ``authenticate`` with changes; None removes one."""
     arguments: dict[str, object] = {

@@ -4,6 +4,7 @@
 import base64
 import hashlib
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,26 @@ import pytest
 
 from kortilla.testing.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
-from tests.host.process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, HostProcess
+from tests.host.process import (
+    NONCE,
+    ORIGIN,
+    OWN_CALLER,
+    PATIENCE,
+    WEB_EID_CALLER,
+    HostProcess,
+)
 from tests.host.test_own_protocol import Script
 
 #: The name of the program that runs this test.
 PYTHON = Path(sys.executable).resolve().name
+#: A shell that stays the host's parent.
+WRAPPER = ["sh", "-c", '"$@"; exit $?', "wrapper"]
+#: Prints what the window would name.
+ASK = """
+import sys
+from native_host.processes import program_in_place_of_browser
+sys.stdout.buffer.write(program_in_place_of_browser().encode())
+"""
 POSING: list[tuple[str, ...]] = [OWN_CALLER, WEB_EID_CALLER, ()]
 
 
@@ -92,20 +108,43 @@ def test_a_script_that_gives_an_extensions_id_is_named(
 )
 @pytest.mark.parametrize("shell", [False, True], ids=["directly", "by-a-shell"])
 def test_browsers_are_known_and_other_programs_named(
+    tmp_path: Path, path: str, beside: tuple[str, ...], shown: str, *, shell: bool
+) -> None:
+    """Without the rest of the host, whose start takes most of such a test."""
+    under = started_by(tmp_path / "programs" / path, *beside)
+    ask = [sys.executable, "-I", "-c", ASK]
+    done = subprocess.run(
+        [*under, *(WRAPPER if shell else []), *ask],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert done.stdout == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "shown", "shell"),
+    [
+        ("opt/zen/zen-bin", "", True),
+        ("firefox", "", False),
+        ("discord", "discord", True),
+        ("a\u202eb\nc", "a\ufffdb\ufffdc", False),
+    ],
+    ids=ascii,
+)
+def test_the_window_says_what_started_the_host(
     home: Path,
     window: dict[str, str],
     tmp_path: Path,
     path: str,
-    beside: tuple[str, ...],
     shown: str,
     *,
     shell: bool,
 ) -> None:
+    beside = ["libxul.so"] if path.startswith("opt") else []
     under = started_by(tmp_path / "programs" / path, *beside)
-    if shell:
-        # A wrapper that stays the host's parent.
-        under += ["sh", "-c", '"$@"; exit $?', "wrapper"]
-    assert named(home, window, under) == shown
+    assert named(home, window, [*under, *(WRAPPER if shell else [])]) == shown
 
 
 @pytest.mark.parametrize("program", ["firefox", "discord"])

@@ -2,8 +2,6 @@
 """Web eID's two steps: the signing certificate, then the signature of one hash."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,13 @@ import pytest
 
 from kortilla.testing.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER, furnish
-from tests.host.process import ORIGIN, WEB_EID_CALLER, make_environment, running
+from tests.host.process import (
+    ORIGIN,
+    WEB_EID_CALLER,
+    command_line,
+    make_environment,
+    running,
+)
 from tests.host.signing import b64, digest, pin2_tries, verify
 from tests.host.test_own_protocol import AUTOMATIC, Script
 
@@ -26,20 +30,8 @@ def web_eid(
     """Send one request to a host that is started as Web eID's program is."""
     if how == "-c":
         arguments = json.dumps(request["arguments"])
-        done = subprocess.run(
-            [
-                *(sys.executable, "-I", "-m", "native_host"),
-                *("-c", str(request["command"]), arguments),
-            ],
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=20,
-            check=False,
-        )
-        printed: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == (1 if "error" in printed else 0)
+        status, printed = command_line(environment, request["command"], arguments)
+        assert status == (1 if "error" in printed else 0)
         return printed
     with running(environment, WEB_EID_CALLER if how == "extension" else ()) as host:
         host.send(request)

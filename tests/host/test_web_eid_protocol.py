@@ -14,7 +14,9 @@ from tests.host.process import (
     NONCE,
     ORIGIN,
     OWN_CALLER,
+    PATIENCE,
     WEB_EID_CALLER,
+    command_line,
     make_environment,
     running,
 )
@@ -195,20 +197,23 @@ def test_what_follows_the_one_request_is_not_read(
 def test_the_command_line_prints_the_same_reply(
     automatic: dict[str, str], words: list[str], reply: object
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host", "-c", *words],
-        env=automatic,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=20,
-        check=False,
-    )
-    printed = json.loads(done.stdout)
+    status, printed = command_line(automatic, *words)
     if reply == "token":
         assert printed["format"] == "web-eid:1.0"
     elif isinstance(reply, str):
         assert printed["error"]["code"] == reply
     else:
         assert printed == reply
-    assert done.returncode == (1 if "error" in printed else 0)
+    assert status == (1 if "error" in printed else 0)
+
+
+def test_the_program_itself_takes_the_command_line(automatic: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "native_host", "-c", "quit", "{}"],
+        env=automatic,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {}

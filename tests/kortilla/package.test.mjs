@@ -88,6 +88,7 @@ test("it has all modules, texts, help pages, types and the licence, and nothing 
     [
       ...["LICENSE", "README.md", "package.json"],
       ...ours,
+      "types/elements.d.ts",
       ...types.map((name) => `types/${name.replace(/\.js$/, ".d.ts")}`),
     ].sort(),
   );
@@ -121,7 +122,7 @@ test("a server without a document can load it", () => {
   const ran = run(process.execPath, ["server.js"]);
   assert.equal(
     ran.told.trim(),
-    "authenticate,login,getSigningCertificate,sign,prepare,prepareOn,status " +
+    "authenticate,login,logout,getSigningCertificate,sign,prepare,prepareOn,status " +
       "KortillaError KortillaButton",
   );
 });
@@ -168,21 +169,22 @@ test("in a page it sends requests to the extension", () => {
 /**
  * @param {string} body of a function of a TypeScript page
  * @param {string} resolution
- * @returns {string} what the compiler reports about it
+ * @param {Record<string, string>} [more] other files of the project
+ * @returns {string} what the compiler reports about it, and about the package's types
  */
-function complaints(body, resolution) {
-  writeFileSync(
-    join(consumer, "page.ts"),
-    `import { kortilla, KortillaError } from "kortilla";
+function complaints(body, resolution, more = {}) {
+  const page = `import { kortilla, KortillaError } from "kortilla";
      import type { Person, Signatures, SignOptions, Status } from "kortilla";
-     import type { KortillaButton, KortillaLoginEvent } from "kortilla/button";
-     export async function use(files: FileList, button: KortillaButton) { ${body} }`,
-  );
+     import type { ButtonTexts, KortillaButton } from "kortilla/button";
+     export async function use(files: FileList, button: KortillaButton) { ${body} }`;
+  const files = { "page.ts": page, ...more };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(consumer, name), text);
   const [module, how] = resolution === "bundler" ? ["ES2022", "bundler"] : ["nodenext", "nodenext"];
   const checked = run(join(ROOT, "node_modules/.bin/tsc"), [
     ...["--ignoreConfig", "--pretty", "false", "--strict", "--noEmit", "--target", "ES2022"],
+    ...["--exactOptionalPropertyTypes", "--skipLibCheck", "false", "--jsx", "react-jsx"],
     ...["--module", module, "--moduleResolution", how],
-    ...["--lib", "ES2022,DOM,DOM.Iterable", "--types", "", "page.ts"],
+    ...["--lib", "ES2022,DOM,DOM.Iterable", "--types", "", ...Object.keys(files)],
   ]);
   assert.equal(checked.code === 0, checked.output === "");
   return checked.output;
@@ -202,19 +204,56 @@ const RIGHT = `
   await kortilla.sign({ documents: [{ name: "a", bytes: new Uint8Array(1) }] });
   const status: Status = await kortilla.status();
   const end: () => void = kortilla.prepareOn(button);
-  button.addEventListener("kortilla-login", (event) => {
-    console.log((event as KortillaLoginEvent).detail.satu, button.state === "done");
-  });
+  const nothing: void = await kortilla.logout({ base: "/auth/", lang: "fi", signal });
+  document.addEventListener("kortilla-logout", ({ detail }) => detail satisfies null);
+  const texts: ButtonTexts = { fi: { "button.start": "Kirjaudu kortilla" } };
   try {
     await kortilla.authenticate({ nonce: "" });
   } catch (error) {
     if (error instanceof KortillaError) console.log(error.code, error.help?.url, error.signatures);
   }
-  return [person.satu, signed.signatures[0]?.signatureAlgorithm.hashFunction, status, end];`;
+  return [person.satu, signed.signatures[0]?.signatureAlgorithm.hashFunction, status, end, texts];`;
+
+const ELEMENT = `
+  import type { Person } from "kortilla";
+  const button = document.createElement("kortilla-button");
+  button.texts = { fi: { "button.start": "Kirjaudu kortilla" } };
+  button.addEventListener("kortilla-login", ({ detail }) => detail satisfies Person);
+  button.addEventListener("click", ({ clientX }) => clientX);
+  document.querySelector("kortilla-button")?.cancel();
+  document.addEventListener("kortilla-error", ({ detail }) => detail.code satisfies string);
+  window.addEventListener("kortilla-login", ({ detail }) => detail.satu satisfies string);`;
+
+const REACT = `
+  import "kortilla/react";
+  import { createRef } from "react";
+  import type { KortillaButton } from "kortilla/react";
+  const ref = createRef<KortillaButton>();
+  export const button = (
+    <kortilla-button
+      className="wide" lang="fi" next="/own" routes="/auth/" help={undefined} ref={ref}
+      texts={{ fi: { "button.start": "Kirjaudu kortilla" } }}
+      onkortilla-login={({ detail }) => detail.satu satisfies string}
+      onkortilla-error={({ detail }) => detail.code satisfies string}
+    >
+      <span slot="label">Kirjaudu kortilla</span>
+    </kortilla-button>
+  );
+  // As the types of React 18 and older look it up.
+  export const classic: JSX.IntrinsicElements["kortilla-button"] = { next: "/own" };
+  export const wrong = [
+    // @ts-expect-error -- a number is no address
+    <kortilla-button key="1" next={5} />,
+    // @ts-expect-error -- the attribute has another name
+    <kortilla-button key="2" nxt="/own" />,
+    // @ts-expect-error -- a person has no HETU
+    <kortilla-button key="3" onkortilla-login={({ detail }) => detail.hetu} />,
+  ];`;
 
 for (const resolution of ["bundler", "nodenext"]) {
-  test(`its types fit a page in TypeScript (${resolution})`, () => {
-    assert.equal(complaints(RIGHT, resolution), "");
+  test(`its types fit a page in TypeScript, and React (${resolution})`, () => {
+    const more = { "element.ts": ELEMENT, "app.tsx": REACT };
+    assert.equal(complaints(RIGHT, resolution, more), "");
   });
 }
 
@@ -229,7 +268,10 @@ test("the compiler refuses what is wrong, each at its place", () => {
     "await kortilla.login({ signal: true });",
     "await kortilla.login({ onProgres() {} });",
     "(await kortilla.login()).hetu;",
+    "await kortilla.logout({ onProgress() {} });",
     'button.state = "done";',
+    'button.texts = { fi: "Kirjaudu kortilla" };',
+    'button.addEventListener("kortilla-login", ({ detail }) => detail.hetu);',
     "kortilla.login = kortilla.login;",
   ];
   // A line for each: the compiler names the line.

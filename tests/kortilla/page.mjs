@@ -93,7 +93,10 @@ beforeEach(async () => {
     window: page,
     // The modules are loaded from the disk.
     location: { origin: ORIGIN, href: `${ORIGIN}/fi/`, protocol: "file:" },
-    document: { documentElement: { lang: "fi" }, baseURI: `${ORIGIN}/fi/` },
+    document: Object.assign(new EventTarget(), {
+      documentElement: { lang: "fi" },
+      baseURI: `${ORIGIN}/fi/`,
+    }),
   });
   // Each test has its own instance of the module, as each page has.
   const copy = `../../kortilla/client/kortilla.js?${copies++}`;

@@ -5,29 +5,19 @@
 and REDIS is a URL or empty, which means memory. It prints the services' ports as a
 list, and ends with its standard input.
 
-``wsgi(FOLDER, REDIS)`` is the Django service for a WSGI server. Its ``sync`` and
-``gthread`` are gunicorn's kinds of workers, two each.
+``sync`` and ``gthread`` are the Django service under gunicorn, with two workers of that
+kind. ``flask`` is the one on Flask, with two of the kind sync.
 """
 
 import asyncio
 import json
-import os
 import socket
 import sys
-from datetime import datetime
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import django
 import uvicorn
 from aiohttp import web
-from asgiref.sync import async_to_sync
-from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import include, path
 from fastapi import FastAPI
 from starlette import requests, responses
 from starlette.applications import Starlette
@@ -35,49 +25,31 @@ from starlette.applications import Starlette
 import kortilla.aiohttp
 import kortilla.django
 import kortilla.starlette
-from kortilla import Identity, LoginService, Trust, background
-from kortilla.errors import RateLimitedError
-from kortilla.redis import RedisStores
-from kortilla.revocation import By, Revocation
-from kortilla.web.rate_limit import Attempt
-from tests.kortilla.pki import NOW, ORIGIN
+from kortilla import LoginService
+from tests.kortilla.django_service import set_up_django
+from tests.kortilla.pki import ORIGIN
+from tests.kortilla.service import RECENT, make_service, told
 
 __all__ = ["ADAPTERS"]
-
-#: A client with this address has exceeded its rate limit.
-BUSY = "127.0.0.2"
-#: A busy machine may take a while to send a body whole.
-BODY_SECONDS = 3
-
-
-def now() -> datetime:
-    """The time at which the tests' certificates are valid."""
-    return NOW
-
-
-async def limit(attempt: Attempt) -> None:
-    """Refuse one address on every route."""
-    assert attempt.route in {"challenge", "login", "logout"}
-    if attempt.client == BUSY:
-        raise RateLimitedError(retry_after=7)
-
-
-def told(identity: Identity | None) -> dict[str, Any]:
-    """Return the response of ``/who``."""
-    return {"satu": identity and identity.satu}
 
 
 def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Application:
     """Return a service on aiohttp."""
 
     async def who(request: web.Request) -> web.Response:
-        return web.json_response(told(await kortilla.aiohttp.current_identity(request)))
+        own = kortilla.aiohttp
+        identity = await own.current_identity(request)
+        recent = await own.current_identity(request, max_age=RECENT)
+        return web.json_response(told(identity, recent, await own.session_id(request)))
 
     async def leave(request: web.Request) -> web.Response:
         if not kortilla.aiohttp.is_same_origin(request, ORIGIN):
             raise web.HTTPForbidden
         response = web.json_response({})
-        await kortilla.aiohttp.end_session(request, response)
+        if satu := request.query.get("satu"):
+            await kortilla.aiohttp.end_sessions(request, satu)
+        else:
+            await kortilla.aiohttp.end_session(request, response)
         return response
 
     app = web.Application()
@@ -88,8 +60,10 @@ def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Applicat
 
 async def who(request: requests.Request) -> responses.Response:
     """Respond with the person who is logged in."""
-    identity = await kortilla.starlette.current_identity(request)
-    return responses.JSONResponse(told(identity))
+    own = kortilla.starlette
+    identity = await own.current_identity(request)
+    recent = await own.current_identity(request, max_age=RECENT)
+    return responses.JSONResponse(told(identity, recent, await own.session_id(request)))
 
 
 async def leave(request: requests.Request) -> responses.Response:
@@ -97,7 +71,10 @@ async def leave(request: requests.Request) -> responses.Response:
     if not kortilla.starlette.is_same_origin(request, ORIGIN):
         return responses.Response(status_code=403)
     response = responses.JSONResponse({})
-    await kortilla.starlette.end_session(request, response)
+    if satu := request.query_params.get("satu"):
+        await kortilla.starlette.end_sessions(request, satu)
+    else:
+        await kortilla.starlette.end_session(request, response)
     return response
 
 
@@ -119,41 +96,6 @@ def make_fastapi(service: LoginService, options: dict[str, Any]) -> FastAPI:
     return app
 
 
-def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
-    """Configure this process's Django as a service: one view of each kind."""
-
-    def who(request: HttpRequest) -> HttpResponse:
-        identity = async_to_sync(kortilla.django.current_identity)(request)
-        return JsonResponse(told(identity))
-
-    async def leave(request: HttpRequest) -> HttpResponse:
-        if not kortilla.django.is_same_origin(request, ORIGIN):
-            return HttpResponse(status=403)
-        response = JsonResponse({})
-        await kortilla.django.end_session(request, response)
-        return response
-
-    leave.csrf_exempt = True  # type: ignore[attr-defined] # Django's own way to say it
-    addresses = ModuleType("addresses")
-    addresses.urlpatterns = [  # type: ignore[attr-defined] # as urls.py has it
-        path("who", who),
-        path("leave", leave),
-        path("auth/", include(kortilla.django.urls(service, **options))),
-    ]
-    settings.configure(
-        ALLOWED_HOSTS=["127.0.0.1"],
-        MIDDLEWARE=[
-            "django.middleware.security.SecurityMiddleware",
-            "django.middleware.common.CommonMiddleware",
-            "django.middleware.csrf.CsrfViewMiddleware",
-            "kortilla.django.StoreUnavailableMiddleware",
-        ],
-        ROOT_URLCONF=addresses,
-        SECRET_KEY="x",
-    )
-    django.setup()
-
-
 def make_django(service: LoginService, options: dict[str, Any]) -> Any:
     """Return a service on Django, of which a process can have one."""
     set_up_django(service, options)
@@ -168,51 +110,14 @@ ADAPTERS = {
 }
 
 
-def make_service(
-    folder: str, redis: str, revocation: Revocation | None = None
-) -> tuple[LoginService, dict[str, Any], RedisStores | None]:
-    """Return a service, the options of its set-up, and its stores."""
-    stores = RedisStores.from_url(redis, seconds=10, clock=now) if redis else None
-    service = LoginService(
-        origin=ORIGIN,
-        trust=Trust.from_folder(Path(folder), test=True),
-        revocation=revocation,
-        challenges=stores.challenges if stores else None,
-        rate_limit=limit,
-        clock=now,
-    )
-    options = {
-        "sessions": stores.sessions if stores else None,
-        "body_seconds": BODY_SECONDS,
-    }
-    return service, options, stores
-
-
-def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
-    """Return the Django service for ``wsgi.py``; ``by`` checks revocation."""
-    revocation = by and Revocation(by=by, allow_private_addresses=True, clock=now)
-    service, options, stores = make_service(folder, redis, revocation or None)
-    for one in (revocation, stores):
-        if one:
-            background.at_exit(one.close)
-    set_up_django(service, options)
-    application = get_wsgi_application()
-
-    def answer(environ: Any, start_response: Any) -> Any:
-        """Add the worker's process id to the response."""
-        mine = ("X-Process", str(os.getpid()))
-        return application(environ, lambda s, h, *e: start_response(s, [*h, mine], *e))
-
-    return answer
-
-
 async def serve_wsgi(
     kind: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
 ) -> None:
-    """Run the Django service under gunicorn until it is stopped."""
+    """Run a service under gunicorn until it is stopped."""
+    application = "flask_service" if kind == "flask" else "django_service"
     options = [
         "--worker-class",
-        kind,
+        "sync" if kind == "flask" else kind,
         "--workers=2",
         "--threads=4",
         "--no-control-socket",
@@ -220,7 +125,7 @@ async def serve_wsgi(
     running = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gunicorn", *options),
         *("--bind", f"fd://{listener.fileno()}"),
-        f"{__spec__.name}:wsgi({str(folder)!r}, {redis!r})",
+        f"tests.kortilla.{application}:wsgi({str(folder)!r}, {redis!r})",
         pass_fds=[listener.fileno()],
     )
     await stop.wait()

@@ -2,7 +2,9 @@
 """Makes signed files for the tests of verification, good and bad ones."""
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -137,6 +139,44 @@ def repacked(
         for name, content in more:
             new.writestr(name, content)
     return output.getvalue()
+
+
+def with_more_packed(
+    container: bytes, name: str, other: bytes, *, header: bool
+) -> bytes:
+    """Return a container with other bytes after the packed ones of a file.
+
+    Its directory says that the file has its content, packed. So does the ``header``
+    before the file, or it says that all these bytes are stored.
+    """
+    with zipfile.ZipFile(io.BytesIO(container)) as opened:
+        content = opened.read(name)
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(content) + packer.flush()
+    output = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(container)) as old,
+        zipfile.ZipFile(output, "w") as new,
+    ):
+        for entry in old.infolist():
+            if entry.filename == name:
+                new.writestr(name, packed + other)
+            else:
+                new.writestr(entry, old.read(entry))
+        stored = new.getinfo(name)
+        stored.compress_type = zipfile.ZIP_DEFLATED  # in the directory, written last
+        stored.CRC, stored.file_size = zlib.crc32(content), len(content)
+    made = output.getvalue()
+    if not header:
+        return made
+    local = struct.pack(
+        "<HHHLLL",
+        stored.compress_type,
+        *struct.unpack_from("<HH", made, stored.header_offset + 10),  # time, date
+        *(stored.CRC, stored.compress_size, stored.file_size),
+    )
+    begin = stored.header_offset + 8
+    return made[:begin] + local + made[begin + len(local) :]
 
 
 def with_signature(container: bytes, change: Callable[[str], str]) -> bytes:

@@ -19,7 +19,7 @@ from tests.kortilla.redis_server import RedisServer
 __all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "process"]
 
 #: Under gunicorn a service has several processes, so it can't use memory.
-WSGI_NAMES = ["sync-redis", "gthread-redis"]
+WSGI_NAMES = ["sync-redis", "gthread-redis", "flask-redis"]
 NAMES = [
     f"{adapter}-{store}"
     for adapter in ("aiohttp", "starlette", "fastapi", "django")

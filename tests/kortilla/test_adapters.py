@@ -12,7 +12,7 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.browser import COOKIE, Browser, code, log_in
 from tests.kortilla.pki import ORIGIN, SATU, Leaf
 from tests.kortilla.redis_server import RedisServer
-from tests.kortilla.serving import BUSY
+from tests.kortilla.service import BUSY
 from tests.kortilla.sites import NAMES, WSGI_NAMES, RunningSite
 
 ROUTES = ["challenge", "login", "logout"]
@@ -354,7 +354,7 @@ async def test_headers_that_are_odd(browser: Browser, leaf: Leaf) -> None:
     ):
         headers = {"Cookie": cookie}
         async with browser.request("GET", "/who", headers=headers) as answer:
-            assert await answer.json() == {"satu": satu}, cookie
+            assert (await answer.json())["satu"] == satu, cookie
     for language in (
         "",
         ";;q=,,fi;q=x",
@@ -409,7 +409,9 @@ async def test_redis_is_killed_during_a_login_and_comes_back_with_all_it_had(
             headers = {"Accept": "text/html", "Accept-Language": "fi", "Origin": ORIGIN}
             async with browser.request(method, path, headers=headers) as answer:
                 assert answer.status == 503
-                assert '<html lang="fi">' in await answer.text()
+                page = await answer.text()
+                assert '<html lang="fi">' in page
+                assert "Etusivulle &lt;oma&gt;" in page  # the service's own text
     assert redis.client.exists(f"kortilla:challenge:{nonce}")
     assert code(await browser.post("login", body)) == (403, "CHALLENGE_NONCE_NOT_FOUND")
     assert await browser.who() is None

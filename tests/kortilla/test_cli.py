@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """``kortilla-server``: its output, its messages, and its exit statuses."""
 
+import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,9 @@ def test_update_from_a_folder_and_show_it(
         "state": "stored",
         "file": str(folder / "specimen-issuing-ca-g1.crt"),
         "sha256": pin(ca).sha256,
+        "origin": "authority",
+        "role": "citizen",
+        "validFrom": "2021-01-01T00:00:00+00:00",
         "validUntil": "2041-01-01T00:00:00+00:00",
     }
     assert (status, result["certificates"]) == (0, [expected])
@@ -67,6 +72,64 @@ def test_update_from_a_folder_and_show_it(
     status, result, _ = run(capsys, "trust", "show", "--folder", folder)
     assert status == 0
     assert result["certificates"] == [expected | {"state": "kept"}]
+
+
+def test_show_prints_json_alone_if_asked(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "from-a-card.bin").rename(source / "ca.crt")
+    status, result, words = run(capsys, "trust", "show", "--json", "--folder", source)
+    assert (status, words) == (0, "")
+    assert result["certificates"][0]["origin"] == "authority"
+
+
+def test_a_ca_of_the_configuration_is_stored_and_marked(
+    tmp_path: Path,
+    root: CA,
+    source: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (source / "new.crt").write_bytes(root.der)
+    more = hashlib.sha256(root.der).hexdigest()
+    folder = tmp_path / "ca"
+    arguments = ("--folder", folder, "--from", source)
+    status, result, _ = run(capsys, "trust", "update", *arguments, "--pin", more)
+    assert status == 0
+    by_name = {each["name"]: each for each in result["certificates"]}
+    assert by_name["SPECIMEN Root CA"]["origin"] == "configured"
+    assert by_name["SPECIMEN Root CA"]["role"] == "root"
+    assert by_name["SPECIMEN Root CA"]["state"] == "stored"
+
+    # Without the pin it is not wanted.
+    status, result, _ = run(capsys, "trust", "show", "--json", "--folder", folder)
+    assert (status, result["certificates"][1]["origin"]) == (1, None)
+    monkeypatch.setenv("KORTILLA_PINS", f"{more} {'00' * 32}")
+    status, result, words = run(capsys, "trust", "show", "--folder", folder)
+    assert (status, result["error"]["code"]) == (1, "CA_MISSING")
+    assert [each["origin"] for each in result["certificates"]] == [
+        "authority",
+        "configured",
+        "configured",
+    ]
+    assert "CA of the configuration, 0000000000000000" in words
+    monkeypatch.setenv("KORTILLA_PINS", "00")
+    status, result, _ = run(capsys, "trust", "show", "--folder", folder)
+    assert (status, result["error"]["code"]) == (1, "TRUST_CONFIGURATION")
+
+
+def test_test_cas_are_marked(
+    source: Path,
+    ca: CA,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pins, "PINS", (replace(pin(ca), test=True),))
+    (source / "from-a-card.bin").rename(source / "ca.crt")
+    arguments = ("--folder", source, "--test")
+    status, result, words = run(capsys, "trust", "show", *arguments)
+    assert (status, result["certificates"][0]["origin"]) == (0, "test")
+    assert "SPECIMEN Issuing CA - G1 (test CA)" in words
 
 
 def test_update_asks_the_addresses_and_shows_how_far_it_is(

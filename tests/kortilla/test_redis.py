@@ -3,8 +3,10 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from kortilla.errors import (
     StoreUnavailableError,
 )
 from kortilla.redis import RedisChallengeStore, RedisSessionStore, RedisStores
+from kortilla.signing import Digest
+from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import Challenges
 from kortilla.web.http import Headers, Request
 from kortilla.web.routes import LoginRoutes
@@ -26,7 +30,10 @@ from tests.kortilla.pki import ORIGIN, SATU, Leaf
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.sites import process
 from tests.kortilla.test_challenge import Clock
+from tests.support.guide import DOCS
 
+#: A prepared signature, as small as can be.
+PREPARED = PreparedSignature("file", "a", Digest(bytes(48), "SHA-384"), b"", (), b"")
 #: Seconds: longer than any response takes, and the time limit for a Redis that never
 #: responds.
 SECONDS, SHORT = 20.0, 2.0
@@ -164,6 +171,48 @@ async def test_a_session_is_kept_and_ends(redis: RedisServer) -> None:
         assert await store.load(session) is None
 
 
+async def test_all_sessions_of_a_person_end_and_leave_nothing(
+    redis: RedisServer,
+) -> None:
+    redis.client.flushdb()
+    now = 1_000_000_000.0
+    async with Redis.from_url(redis.url) as client:
+        store = RedisSessionStore(client, idle=60, lifetime=100, clock=lambda: now)
+        mine = [await store.create({}, satu=SATU) for _ in range(3)]
+        others = [await store.create({}, satu="other"), await store.create({})]
+        await store.delete(mine[0])
+        assert SATU.encode() not in b"".join(redis.client.keys())
+        assert await store.end_sessions(SATU) == 2
+        assert await store.end_sessions(SATU) == 0
+        assert [await store.load(each) for each in mine] == [None] * 3
+        assert [await store.load(each) for each in others] == [{}] * 2
+        # A late request restores nothing, and expired sessions leave the index.
+        await store.save(mine[1], {"a": 1})
+        assert await store.load(mine[1]) is None
+        await store.create({}, satu=SATU)
+        [index] = set(redis.client.keys("kortilla:person:*")) - {
+            store._person("other").encode()
+        }
+        now += 101
+        await store.create({}, satu=SATU)
+        assert redis.client.zcard(index) == 1
+        assert 0 < redis.client.pttl(index) <= 100_000
+
+
+@pytest.mark.parametrize("command", ["zadd", "set"])
+async def test_a_session_that_is_stored_in_part_is_none(
+    command: str, redis: RedisServer
+) -> None:
+    redis.client.flushdb()
+    async with Redis.from_url(redis.url) as client:
+        store = RedisSessionStore(client, seconds=SECONDS)
+        with redis.forbidding(command), pytest.raises(StoreUnavailableError):
+            await store.create({}, satu=SATU)
+        assert redis.client.keys("kortilla:session:*") == []
+        with redis.forbidding("zrange"), pytest.raises(StoreUnavailableError):
+            await store.end_sessions(SATU)
+
+
 async def test_redis_is_never_told_a_sessions_id(redis: RedisServer) -> None:
     redis.client.flushdb()
     with redis.client.monitor() as monitor:
@@ -180,6 +229,33 @@ async def test_redis_is_never_told_a_sessions_id(redis: RedisServer) -> None:
     assert key.startswith(b"shop:session:")
     assert key.decode() in seen
     assert session not in seen
+
+
+async def test_the_commands_of_the_guide_are_enough(redis: RedisServer) -> None:
+    guide = (DOCS / "operations.md").read_text().partition("## Redis\n")[2]
+    commands = re.findall(r"`([A-Z]+)`", guide.partition("Their keys")[0])
+    assert len(commands) > 10
+    allowed = [f"+{each.lower()}" for each in commands]
+    user = ["guide", "on", "nopass", "~kortilla:*", "-@all"]
+    redis.client.execute_command("ACL", "SETUSER", *user, *allowed)
+    url = redis.url.replace("unix://", "unix://guide:x@")
+    stores = RedisStores.from_url(url, seconds=SECONDS)
+    until = Clock().now + timedelta(days=9999)
+    await stores.challenges.put("guide", until)
+    assert await stores.challenges.take("guide") == until
+    for satu in (None, SATU):
+        session = await stores.sessions.create({}, satu=satu)
+        await stores.sessions.save(session, {"a": 1})
+        assert await stores.sessions.load(session) == {"a": 1}
+        await stores.sessions.delete(session)
+    assert await stores.sessions.end_sessions(SATU) == 0
+    for _ in range(7):
+        key = await stores.prepared.put("session", PREPARED)
+    assert await stores.prepared.take("session", key) == PREPARED
+    for store in (stores.challenges, stores.sessions, stores.prepared):
+        await store.check()
+    await stores.close()
+    redis.client.execute_command("ACL", "DELUSER", "guide")
 
 
 async def test_a_client_that_decodes_is_as_good(redis: RedisServer) -> None:

@@ -34,6 +34,16 @@ async def test_a_session_that_ended_is_not_brought_back_by_a_late_request() -> N
     assert await store.load(session) is None
 
 
+async def test_all_sessions_of_a_person_end() -> None:
+    store = MemorySessionStore()
+    mine = [await store.create({}, satu="1") for _ in range(2)]
+    others = [await store.create({}, satu="2"), await store.create({})]
+    assert await store.end_sessions("1") == 2
+    assert await store.end_sessions("1") == 0
+    assert [await store.load(each) for each in mine] == [None] * 2
+    assert [await store.load(each) for each in others] == [{}] * 2
+
+
 @pytest.mark.parametrize("secure", [True, False])
 async def test_the_cookie_names_the_session_and_protects_it(secure: bool) -> None:
     sessions = BrowserSessions(MemorySessionStore(), secure=secure)

@@ -63,8 +63,8 @@ class Client:
         scope = {
             "type": "http",
             "method": method,
-            "path": path,
-            "query_string": b"",
+            "path": path.partition("?")[0],
+            "query_string": path.partition("?")[2].encode(),
             "headers": [
                 (b"origin", ORIGIN.encode()),
                 (b"content-type", b"application/json"),

@@ -84,7 +84,18 @@ def pixels(pdf: bytes, folder: Path, page: int) -> tuple[int, int, bytes]:
     file.write_bytes(pdf)
     number = str(page)
     run(
-        *("pdftoppm", "-r", "72", "-gray", "-singlefile", "-f", number, "-l", number),
+        *(
+            "pdftoppm",
+            "-cropbox",
+            "-r",
+            "72",
+            "-gray",
+            "-singlefile",
+            "-f",
+            number,
+            "-l",
+            number,
+        ),
         *(file, folder / "page"),
     )
     _, size, _, grey = (folder / "page.pgm").read_bytes().split(b"\n", 3)

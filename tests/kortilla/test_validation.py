@@ -61,7 +61,7 @@ async def test_a_sound_token_says_who_made_it(leaf: Leaf, trust: Trust) -> None:
         satu="99902038C",
         country="FI",
         issuer="SPECIMEN Issuing CA",
-        serial=4242,
+        serial="4242",
         not_before=NOW - timedelta(days=365),
         not_after=NOW + timedelta(days=4 * 365),
         assurance="test",

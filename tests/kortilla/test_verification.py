@@ -20,7 +20,7 @@ from kortilla.errors import (
 )
 from kortilla.revocation import CertificatePath
 from kortilla.signing import cms
-from kortilla.signing.processes import PdfProcesses
+from kortilla.signing.processes import PdfProcesses, shared_processes
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     CODES,
@@ -325,14 +325,46 @@ async def test_files_are_read_from_a_folder(maker: Maker, tmp_path: Path) -> Non
     pdf = tmp_path / "a.pdf"
     pdf.write_bytes(await maker.pdf())
     assert (await verify_path(pdf, trusted=trusted)).verdict == VALID
+    for name, found in (("a.ASICE", set()), ("b.pdf", {"IRREGULAR"})):
+        (tmp_path / name).write_bytes(await maker.container())
+        report = await verify_path(tmp_path / name, trusted=trusted)
+        assert codes(report) == found
+        assert report.verdict == (CANT_SAY if found else VALID)
     huge = tmp_path / "huge.pdf"
     with huge.open("wb") as stream:
         stream.truncate(200_000_000)
     assert codes(await verify_path(huge, trusted=trusted)) == {"TOO_LARGE"}
+    long = bytes(document.MAX_SIGNATURE_BYTES + 1)
+    report = await verify_document(content, signature=long, trusted=trusted)
+    assert codes(report) == {"TOO_LARGE"}
     os.mkfifo(tmp_path / "pipe.pdf")
     for name in ("pipe.pdf", "nowhere.pdf", "."):
         with pytest.raises(OSError, match=r"pipe|nowhere|directory"):
             await verify_path(tmp_path / name, trusted=trusted)
+
+
+@pytest.mark.parametrize("name", [b"7", b"true", b"[7]"])
+async def test_a_field_whose_name_is_no_text_is_not_judged(
+    maker: Maker, name: bytes
+) -> None:
+    content = await maker.pdf()
+    text = b"/T (Signature1)"
+    changed = content.replace(text, (b"/T " + name).ljust(len(text)))
+    assert changed != content
+    report = await verify_document(changed, trusted=maker.trusted)
+    assert codes(report) == {"BROKEN"}
+    assert report.verdict is CANT_SAY
+
+
+async def test_findings_that_are_none_are_not_believed(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def taken_over(*_: Any, **__: Any) -> Any:
+        return {"findings": {"kind": "pdf", "signatures": [{"place": 7}]}}, b""
+
+    monkeypatch.setattr(shared_processes(), "_run", taken_over)
+    report = await verify_document(b"%PDF-", trusted=maker.trusted)
+    assert codes(report) == {"BROKEN"}
 
 
 def test_cas_are_told_apart_by_their_fingerprints(

@@ -214,6 +214,26 @@ async def test_a_request_from_elsewhere(
     assert browser.cookie is None
 
 
+@pytest.mark.parametrize("route", ["challenge", "login", "logout"])
+async def test_a_page_of_another_origin_gets_no_permission_by_cors(
+    browser: Browser, route: str
+) -> None:
+    asked = {
+        "Origin": "https://app.service.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    sent = {"Origin": asked["Origin"], "Content-Type": "application/json"}
+    for method, headers, status in (("OPTIONS", asked, 405), ("POST", sent, 403)):
+        async with browser.request(
+            method, f"/auth/{route}", headers=headers, data="{}"
+        ) as response:
+            assert response.status == status
+            names = [name.lower() for name in response.headers]
+            assert not [name for name in names if name.startswith("access-control")]
+            assert "set-cookie" not in names
+
+
 async def test_a_browser_that_only_sends_sec_fetch_site(browser: Browser) -> None:
     headers = {"Origin": None, "Sec-Fetch-Site": "same-origin"}
     assert (await browser.post("challenge", headers=headers))[0] == 200

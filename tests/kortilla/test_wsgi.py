@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Django under gunicorn: workers share logins, with Redis and revocation."""
+"""Django and Flask under gunicorn: workers share logins, Redis and revocation."""
 
 import asyncio
 import os
@@ -42,12 +42,12 @@ def scene(server: Server, root: CA) -> Scene:
 
 @contextmanager
 def gunicorn(
-    folder: Path, scene: Scene, redis: RedisServer, *options: str
+    application: str, folder: Path, scene: Scene, redis: RedisServer, *options: str
 ) -> Iterator[RunningSite]:
     """Run two workers; they must exit properly and log no error."""
     for name, ca in {"ca": scene.ca, "root": scene.root}.items():
         (folder / f"{name}.der").write_bytes(ca.der)
-    service = f"tests.kortilla.serving:wsgi({str(folder)!r}, {redis.url!r}, 'both')"
+    arguments = f"({str(folder)!r}, {redis.url!r}, 'both')"
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         tempfile.TemporaryFile("w+") as log,
@@ -56,7 +56,7 @@ def gunicorn(
             [
                 *(sys.executable, "-m", "gunicorn", "--workers=2"),
                 *("--no-control-socket", "--bind", f"fd://{listener.fileno()}"),
-                *(*options, service),
+                *(*options, f"tests.kortilla.{application}_service:wsgi{arguments}"),
             ],
             pass_fds=[listener.fileno()],
             stderr=log,
@@ -73,12 +73,13 @@ def gunicorn(
         assert "closed" not in text, text
 
 
-@pytest.fixture(params=["sync", "gthread", "sync --preload"])
+@pytest.fixture(params=["django sync", "flask gthread", "django sync --preload"])
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, scene: Scene, redis: RedisServer
 ) -> Iterator[RunningSite]:
-    kind, *more = request.param.split()
-    with gunicorn(tmp_path, scene, redis, "--worker-class", kind, *more) as site:
+    application, kind, *more = request.param.split()
+    options = ("--worker-class", kind, *more)
+    with gunicorn(application, tmp_path, scene, redis, *options) as site:
         yield site
 
 
@@ -95,7 +96,7 @@ async def answered_by(browser: Browser) -> int:
     """Return the process that responds who is logged in."""
     async with browser.request("GET", "/who", headers={}) as answer:
         assert answer.status == 200
-        assert await answer.json() == {"satu": SATU}
+        assert (await answer.json())["satu"] == SATU
         return int(answer.headers["X-Process"])
 
 

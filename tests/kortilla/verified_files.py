@@ -18,6 +18,7 @@ from kortilla.signing import xades
 from kortilla.signing.verification import (
     Verdict,
 )
+from kortilla.signing.verification.document import MAX_BYTES
 from tests.kortilla.signed_files import (
     SIGNATURES,
     Maker,
@@ -28,6 +29,7 @@ from tests.kortilla.signed_files import (
     repacked,
     replace_text,
     updated,
+    with_more_packed,
     with_signature,
 )
 from tests.kortilla.signing_parts import (
@@ -263,7 +265,7 @@ async def a_text(maker: Maker) -> File:
 
 @case(CANT_SAY, "TOO_LARGE")
 async def a_huge_file(maker: Maker) -> File:
-    return bytes(100_000_001)
+    return bytes(MAX_BYTES + 1)
 
 
 @case(CANT_SAY, "NO_CONTENT")
@@ -327,7 +329,7 @@ async def a_zip_bomb(maker: Maker) -> File:
     return container.replace(size, (4_000_000_000).to_bytes(4, "little"))
 
 
-@case(CANT_SAY, "BROKEN")
+@case(CANT_SAY, "IRREGULAR")
 async def a_zip_bomb_that_states_a_small_size(maker: Maker) -> File:
     container = await maker.container({"a.txt": bytes(1_000_000)})
     size = (1_000_000).to_bytes(4, "little")
@@ -337,6 +339,18 @@ async def a_zip_bomb_that_states_a_small_size(maker: Maker) -> File:
 @case(CANT_SAY, "IRREGULAR")
 async def a_container_with_data_before_it(maker: Maker) -> File:
     return b"PK" + await maker.container()
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_whose_header_shows_another_file(maker: Maker) -> File:
+    other = make_pdf("Velka")
+    return with_more_packed(await maker.container(), "a.txt", other, header=False)
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_with_data_after_a_packed_file(maker: Maker) -> File:
+    other = make_pdf("Velka")
+    return with_more_packed(await maker.container(), "a.txt", other, header=True)
 
 
 @case(CANT_SAY, "NOT_A_SIGNED_FORMAT")

@@ -50,14 +50,14 @@ def test_every_profile_state_fault_and_command_is_explained() -> None:
 
 
 def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
-    example, _ = blocks("python")
+    example, *_ = blocks("python")
     assert "1 passed" in run_tests(tmp_path, example)
 
 
 def test_the_example_of_a_responder_is_believed_by_openssl(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    _, example = blocks("python")
+    *_, example = blocks("python")
     (tmp_path / "responder.py").write_text(example.replace("8899", str(port)))
     responder = subprocess.Popen(
         [sys.executable, "responder.py"],

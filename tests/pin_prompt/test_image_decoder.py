@@ -4,6 +4,7 @@
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_a_picture_of_thousands_of_scans_is_given_up(opened: Open) -> None:
     # The decoder's own limit of ten seconds of processor time is too long for a test.
     resource.prlimit(slow.pid, resource.RLIMIT_CPU, (1, 1))
     assert slow.wait() is None
+
+
+def test_a_decoder_that_starts_after_the_end_of_its_window_ends() -> None:
+    program = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
+    # This process started the decoder, and is not the window that it is given.
+    done = subprocess.run(
+        [*program, "png", str(os.getppid())],
+        input=picture("PNG", 8, 8),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
 
 
 def test_a_picture_is_given_up_by_the_clock_too(

@@ -4,7 +4,7 @@
 import json
 import re
 import shlex
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -169,6 +169,21 @@ def test_each_picture_is_described(pages: dict[str, str]) -> None:
     assert [each for each in described if len(each[2].split()) < 3] == []
 
 
+def desktop_pictures(tool: str) -> list[tuple[str, str]]:
+    """Return the names of the pages' pictures, and ``fi`` for those in Finnish only."""
+    [looks] = re.findall(r"for variant in states (.+); do", tool)
+    root = Path(__file__).parents[2]
+    source = (root / "tools/desktop_pictures.py").read_text(encoding="utf-8")
+    tables = re.split(r"^[A-Z]+\b.* = ", source, flags=re.MULTILINE)[1:3]
+    each, states = (re.findall(r'^    "([a-z-]+)":', t, re.MULTILINE) for t in tables)
+    assert len(each) == 6
+    drawn = [(f"desktop-{name}", "") for name in each]
+    drawn += [(f"desktop-{name}", "fi") for name in states]
+    return drawn + [
+        (f"desktop-{name}-{look}", "fi") for name in each for look in looks.split()
+    ]
+
+
 def test_the_pictures_are_those_of_the_tool(
     files: set[str], texts: dict[str, str]
 ) -> None:
@@ -178,6 +193,7 @@ def test_the_pictures_are_those_of_the_tool(
     )
     assert "tools.popup_pictures" in texts["tools/screenshots"]
     drawn += [("popup", ""), ("popup-switch", "")]
+    drawn += desktop_pictures(texts["tools/screenshots"])
     expected = [
         f"docs/screenshots/{name}-{each}.png"
         for name, language in drawn

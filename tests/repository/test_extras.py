@@ -31,7 +31,7 @@ def environment(
     def make(extra: str) -> Run:
         if extra not in made:
             made[extra] = tmp_path_factory.mktemp(f"with-{extra or 'nothing'}")
-            _install(wheel_file, extra, made[extra])
+            install(wheel_file, extra, made[extra])
         folder = made[extra]
 
         def run(program: str, *arguments: str) -> tuple[int, str, str]:
@@ -52,7 +52,7 @@ def environment(
     return make
 
 
-def _install(wheel: Path, extra: str, folder: Path) -> None:
+def install(wheel: Path, extra: str, folder: Path) -> None:
     """Install the wheel and link to its extra's packages, without any registry."""
     uv = (sys.executable, "-m", "uv")
     python = str(folder / "bin" / "python")
@@ -62,14 +62,14 @@ def _install(wheel: Path, extra: str, folder: Path) -> None:
     run([*pip, str(wheel)])
     [packages] = folder.glob("lib/python*/site-packages")
     [installed] = packages.glob("kortilla-*.dist-info")
-    for distribution in _brought(metadata.PathDistribution(installed), extra):
+    for distribution in brought(metadata.PathDistribution(installed), extra):
         for file in distribution.files or ():
             top = file.parts[0]
             if top not in {"..", "__pycache__"} and not (packages / top).exists():
                 (packages / top).symlink_to(str(distribution.locate_file(top)))
 
 
-def _brought(
+def brought(
     distribution: metadata.Distribution, extra: str
 ) -> list[metadata.Distribution]:
     """Return the requirements of a distribution's extra, transitively."""

@@ -35,6 +35,16 @@ def test_the_data_of_the_program_come_along(
     assert manifests <= names
 
 
+def test_the_extension_comes_along_for_browser_tests(
+    files: set[str], wheel: tuple[set[str], Message]
+) -> None:
+    names, _ = wheel
+    folder = "native_host/browser_testing/"
+    extension = {f"{folder}{name}" for name in files if name.startswith("extension/")}
+    assert f"{folder}extension/manifest.json" in extension
+    assert {name for name in names if name.startswith(f"{folder}ext")} == extension
+
+
 def test_nothing_of_the_workshop_comes_along(wheel: tuple[set[str], Message]) -> None:
     names, _ = wheel
     folders = {name.split("/")[0] for name in names}

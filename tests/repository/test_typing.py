@@ -31,7 +31,7 @@ def project(
     assert (packages / "kortilla/py.typed").is_file()
     # Python processes no .pth in a folder that a .pth adds, so the checkout stays out.
     (packages / "here.pth").write_text("\n".join(site.getsitepackages()))
-    for guide in ("developers", "testers"):
+    for guide in ("developers", "testers", "operations"):
         for number, example in enumerate(blocks(f"{guide}.md", "python")):
             examples = folder / "examples"
             examples.mkdir(exist_ok=True)
@@ -39,6 +39,9 @@ def project(
             if guide == "developers" and number < len(NAMES):
                 name = NAMES[number]
             (examples / name).write_text(example)
+    for file in (root / "examples").glob("*/*.py"):
+        name = f"{file.parent.name.replace('-', '_')}_{file.name}"
+        (folder / "examples" / name).write_text(file.read_text())
     for file in TYPED.glob("[!_]*.py"):
         (folder / f"typed_{file.name}").write_text(file.read_text())
     (folder / "mypy.ini").write_text(

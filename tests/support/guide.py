@@ -2,6 +2,7 @@
 """The documentation's examples, for the tests that run them."""
 
 import re
+import textwrap
 from pathlib import Path
 
 __all__ = ["DOCS", "blocks"]
@@ -13,4 +14,5 @@ def blocks(guide: str, language: str) -> list[str]:
     """Return a page's code blocks in a language that the page declares runnable."""
     text = (DOCS / guide).read_text()
     mark = r"<!-- [^>]*this block as it stands[^>]* -->\n"
-    return re.findall(rf"{mark}```{language}\n(.*?)```", text, re.DOTALL)
+    found = re.findall(rf"{mark}( *)```{language}\n(.*?)```", text, re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]

@@ -19,18 +19,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import native_host
 
-__all__ = ["WarmProcess", "start"]
+__all__ = ["WarmProcess", "become", "import_all", "start"]
 
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
     "tools.demo",
+    "native_host.browser_testing",
     "native_host.desktop",
     "native_host.local_signing",
     "native_host.pin_prompt.gui",
@@ -40,6 +43,14 @@ _NOT_IMPORTED = (
 #: Modules that are imported at their first use, as far as they are installed.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
 _MESSAGE = 1 << 17  # bytes of a request
+
+
+# As setsid(1) does with --ctty.
+_TAKE_TERMINAL = """
+import fcntl, os, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
 
 
 class WarmProcess:
@@ -89,13 +100,25 @@ class WarmProcess:
 
 
 def start(
-    code: str, arguments: Sequence[str], environment: Mapping[str, str]
+    code: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    terminal: int | None = None,
 ) -> WarmProcess:
-    """Run Python code with ``sys.argv`` and an environment; its streams are pipes."""
+    """Run Python code with ``sys.argv`` and an environment; its streams are pipes.
+
+    With a ``terminal`` that becomes its input, its error output, and what controls it.
+    """
     control = _control()
-    their_in, our_in = os.pipe()
     our_out, their_out = os.pipe()
-    our_err, their_err = os.pipe()
+    if terminal is None:
+        their_in, our_in = os.pipe()
+        our_err, their_err = os.pipe()
+    else:
+        their_in, their_err = os.dup(terminal), os.dup(terminal)
+        our_in, our_err = (os.open(os.devnull, os.O_RDWR) for _ in range(2))
+        code = _TAKE_TERMINAL + code
     our_status, their_status = os.pipe()
     theirs = [their_in, their_out, their_err, their_status]
     asked = [code, [*arguments], {**environment}, str(Path.cwd())]
@@ -127,7 +150,8 @@ def _control() -> socket.socket:
     return ours
 
 
-def _import_all() -> None:
+def import_all() -> None:
+    """Import all that hosts and commands use."""
     found = pkgutil.walk_packages(native_host.__path__, "native_host.")
     names = [each.name for each in found]
     beside = (each for each in _BESIDE if find_spec(each.partition(".")[0]))
@@ -140,7 +164,7 @@ def _import_all() -> None:
 
 def _serve(control: socket.socket) -> None:
     """Fork for each request until the requests end."""
-    _import_all()
+    import_all()
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
@@ -152,7 +176,8 @@ def _serve(control: socket.socket) -> None:
                 elif (pid := os.fork()) == 0:
                     selector.close()
                     control.close()
-                    _become(asked[0], asked[1])
+                    code, arguments, environment, folder = json.loads(asked[0])
+                    become(code, arguments, environment, folder, asked[1])
                 else:
                     *ends, status = asked[1]
                     for each in ends:
@@ -171,19 +196,44 @@ def _reap(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     os.close(status)
 
 
-def _become(asked: bytes, ends: Sequence[int]) -> None:
-    """Become the requested process, until it exits."""
-    code, arguments, environment, folder = json.loads(asked)
-    for number, each in enumerate(ends[:3]):
-        os.dup2(each, number)
-    os.closerange(3, 256)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    locale.setlocale(locale.LC_CTYPE, "")
-    sys.argv = ["-c", *arguments]
-    exec(code, {"__name__": "__main__"})  # noqa: S102 - a test's own code
-    sys.exit()
+def become(
+    code: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    streams: Sequence[int],
+    **names: object,
+) -> NoReturn:
+    """Run Python code in a process that was forked, and end the process.
+
+    ``streams`` begin with the three standard streams. The code also finds ``names``. As
+    in any Python, the end waits for threads. It leaves out what Python then does with
+    each imported module, which takes as long as a short test.
+    """
+    status = 1
+    try:
+        for number, each in enumerate(streams[:3]):
+            os.dup2(each, number)
+        os.closerange(3, 256)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        locale.setlocale(locale.LC_CTYPE, "")
+        sys.argv = ["-c", *arguments]
+        exec(code, {"__name__": "__main__", **names})  # noqa: S102 - a test's own code
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for thread in threading.enumerate():
+            if not thread.daemon and thread is not threading.main_thread():
+                thread.join()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":

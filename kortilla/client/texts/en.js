@@ -104,4 +104,12 @@ export default {
   "sign.WRONG_PIN": "The signature PIN (PIN2) was wrong. Check it and try again.",
   "sign.FRAME_REFUSED":
     "You can't sign inside another page. Open the service in a tab of its own.",
+  "logout.REQUEST_CANCELLED":
+    "The request was cancelled. Your session at the service may still be open.",
+  "logout.NETWORK_FAILED":
+    "The service could not be reached, so your session there may still be open. Check your internet connection and log out again.",
+  "logout.SERVICE_FAILED":
+    "The service has a fault just now, so your session there may still be open. Wait a moment and log out again.",
+  "logout.STORE_UNAVAILABLE":
+    "The service has a fault just now, so your session there is still open. Wait a moment and log out again.",
 };

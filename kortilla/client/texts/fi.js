@@ -109,4 +109,12 @@ export default {
     "Allekirjoitustunnusluku (PIN2) oli väärä. Tarkista se ja yritä uudelleen.",
   "sign.FRAME_REFUSED":
     "Allekirjoittaminen ei onnistu toisen sivun sisällä. Avaa palvelu omaan välilehteensä.",
+  "logout.REQUEST_CANCELLED":
+    "Pyyntö peruutettiin. Istuntosi palvelussa voi olla yhä auki.",
+  "logout.NETWORK_FAILED":
+    "Palveluun ei saatu yhteyttä, joten istuntosi siellä voi olla yhä auki. Tarkista internetyhteys ja kirjaudu ulos uudelleen.",
+  "logout.SERVICE_FAILED":
+    "Palvelussa on juuri nyt häiriö, joten istuntosi siellä voi olla yhä auki. Odota hetki ja kirjaudu ulos uudelleen.",
+  "logout.STORE_UNAVAILABLE":
+    "Palvelussa on juuri nyt häiriö, joten istuntosi siellä on yhä auki. Odota hetki ja kirjaudu ulos uudelleen.",
 };

@@ -103,4 +103,12 @@ export default {
   "sign.WRONG_PIN": "Signaturkoden (PIN2) var fel. Kontrollera den och försök igen.",
   "sign.FRAME_REFUSED":
     "Det går inte att underteckna inne i en annan sida. Öppna tjänsten i en egen flik.",
+  "logout.REQUEST_CANCELLED":
+    "Begäran avbröts. Din session i tjänsten kan fortfarande vara öppen.",
+  "logout.NETWORK_FAILED":
+    "Tjänsten kunde inte nås, så din session där kan fortfarande vara öppen. Kontrollera internetanslutningen och logga ut igen.",
+  "logout.SERVICE_FAILED":
+    "Tjänsten har ett fel just nu, så din session där kan fortfarande vara öppen. Vänta en stund och logga ut igen.",
+  "logout.STORE_UNAVAILABLE":
+    "Tjänsten har ett fel just nu, så din session där är fortfarande öppen. Vänta en stund och logga ut igen.",
 };

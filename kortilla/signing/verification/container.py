@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Examines an ASiC-E container with XAdES signatures (ETSI EN 319 162-1)."""
 
-import hashlib
 import io
 import re
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -23,10 +23,14 @@ _FOLDER = "META-INF/"
 _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_ENTRIES = 1000
 _MAX_UNPACKED = 200_000_000  # bytes of all files together
-_MAX_XML = 5_000_000  # bytes
-_LOCAL_HEADER = 30  # octets, before its name and extra field
+_MAX_XML = 20_000_000  # bytes; revocation lists may have some millions
+# APPNOTE.TXT of ZIP §4.3.7: flags, method, CRC, sizes, lengths of name and extra field.
+_HEADER = struct.Struct("<6xHH4xLLLHH")
+_LOCAL_HEADER = _HEADER.size
+_SIZES_FOLLOW = 8  # the flag for sizes after the data
+_UNKNOWN = 0xFFFFFFFF  # the size is in the extra field
 _DESCRIPTORS = {0, 12, 16, 20, 24}  # octets after an entry's data
-_CHUNK = 1 << 20
+_CHUNK, _PACKED = 1 << 20, 1 << 16
 _DRIVE = re.compile("[A-Za-z]:")
 
 
@@ -81,20 +85,16 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
     findings.files = tuple(data)
     _check_manifest(container, data)
 
-    def digest(uri: str, function: str) -> bytes | None:
-        """Hash the file that a reference names, or return None if it is missing."""
+    def contents_of(uri: str) -> Iterator[bytes]:
         try:
             entry = data[unquote_to_bytes(uri).decode("utf-8")]
-        except (KeyError, UnicodeDecodeError):
-            return None
-        hasher = hashlib.new(function)
-        with container.open(entry) as stream:
-            while chunk := stream.read(_CHUNK):
-                hasher.update(chunk)
-        return hasher.digest()
+        except UnicodeDecodeError as error:
+            raise KeyError(uri) from error
+        return _pieces(container, entry)
 
     for place, element in _signatures(container, entries):
-        finding = examine_signature(element, digest, place=place)
+        finding, stamps = examine_signature(element, contents_of, place=place)
+        findings.timestamps += stamps
         signed = {
             unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files
         }
@@ -104,6 +104,12 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
                 Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
             ]
         findings.signatures.append(finding)
+
+
+def _pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    with container.open(entry) as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -151,22 +157,45 @@ def _check_kind(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> N
 
 
 def _check_layout(container: zipfile.ZipFile, content: bytes) -> None:
-    """Refuse data between the entries, where other programs may see other files."""
+    """Refuse what programs that read the entries one by one may see otherwise.
+
+    That is data between the entries, and headers that differ from the directory.
+    """
     at = 0
     for entry in sorted(container.infolist(), key=lambda entry: entry.header_offset):
         header = content[entry.header_offset : entry.header_offset + _LOCAL_HEADER]
         if entry.header_offset - at not in (_DESCRIPTORS if at else {0}):
             raise _RefusedError("IRREGULAR", "data between the files")
-        lengths = header[26:30]
-        at = (
-            entry.header_offset
-            + _LOCAL_HEADER
-            + int.from_bytes(lengths[:2], "little")
-            + int.from_bytes(lengths[2:], "little")
-            + entry.compress_size
-        )
+        if len(header) < _LOCAL_HEADER:
+            raise zipfile.BadZipFile("a header is cut off")
+        flags, method, crc, packed, size, name, extra = _HEADER.unpack(header)
+        known = not flags & _SIZES_FOLLOW and _UNKNOWN not in {packed, size}
+        if method != entry.compress_type or (
+            known
+            and (crc, packed, size) != (entry.CRC, entry.compress_size, entry.file_size)
+        ):
+            raise _RefusedError("IRREGULAR", "a header differs from the directory")
+        begin = entry.header_offset + _LOCAL_HEADER + name + extra
+        at = begin + entry.compress_size
+        if not _fills(entry, memoryview(content)[begin:at]):
+            raise _RefusedError("IRREGULAR", "data after a packed file")
     if container.start_dir - at not in _DESCRIPTORS:
         raise _RefusedError("IRREGULAR", "data after the files")
+
+
+def _fills(entry: zipfile.ZipInfo, data: memoryview) -> bool:
+    """Return whether data are the entry's content and nothing more."""
+    if entry.compress_type == zipfile.ZIP_STORED:
+        return entry.compress_size == entry.file_size
+    unpacker, size = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
+    for start in range(0, len(data), _PACKED):
+        left = bytes(data[start : start + _PACKED])
+        while left and not unpacker.eof and size <= entry.file_size:
+            size += len(unpacker.decompress(left, _CHUNK))
+            left = unpacker.unconsumed_tail
+        if left or unpacker.unused_data:
+            return False
+    return unpacker.eof and size == entry.file_size
 
 
 def _check_manifest(

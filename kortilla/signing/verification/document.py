@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,10 +19,15 @@ from kortilla.signing.verification.report import DocumentReport, Problem
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
 
-__all__ = ["MAX_BYTES", "verify_document", "verify_path"]
+__all__ = ["MAX_BYTES", "MAX_SIGNATURE_BYTES", "verify_document", "verify_path"]
 
-#: The longest file that is read.
-MAX_BYTES = 100_000_000
+#: The longest file that is read. The process that reads it takes twice as much memory.
+MAX_BYTES = 120_000_000
+#: The longest detached signature, which may have revocation data.
+MAX_SIGNATURE_BYTES = 10_000_000
+#: The ends of names of containers. Under another, a program opens it as another kind of
+#: file, such as a PDF in a place that no signature covers.
+_CONTAINERS = {"", ".adoc", ".asice", ".bdoc", ".edoc", ".sce", ".zip"}
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
@@ -83,7 +89,8 @@ async def verify_path(
     """Verify a file. Raises as ``verify_document``, and ``OSError``.
 
     ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
-    whose name lacks ``.p7s``, if there is one.
+    whose name lacks ``.p7s``, if there is one. A container with the name of another
+    kind of file is not judged.
     """
     signature = None
     content = await in_thread(_read, path)
@@ -96,7 +103,7 @@ async def verify_path(
                 signature = None
     if content is None and signature is None:
         return DocumentReport("unknown", problems=(Problem("TOO_LARGE"),))
-    return await verify_document(
+    report = await verify_document(
         content,
         trusted=trusted,
         signature=signature,
@@ -104,10 +111,14 @@ async def verify_path(
         at=at,
         timestamp_cas=timestamp_cas,
     )
+    if report.kind == "asice" and path.suffix.lower() not in _CONTAINERS:
+        problem = Problem("IRREGULAR", f"a container with the name {path.suffix!r}")
+        return replace(report, problems=(*report.problems, problem))
+    return report
 
 
 async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
-    if max(len(content or b""), len(signature or b"")) > MAX_BYTES:
+    if len(content or b"") > MAX_BYTES or len(signature or b"") > MAX_SIGNATURE_BYTES:
         return Findings("unknown", problems=[Found("TOO_LARGE")])
     try:
         return await shared_processes().examine(content, signature)

@@ -100,6 +100,8 @@ def _signatures(
         if len(found) == _MAX_SIGNATURES:
             findings.problems.append(Found("TOO_LARGE", "signatures"))
             break
+        if not isinstance(name, str):
+            raise TypeError("the name of a field is no text")
         try:
             found.append(EmbeddedPdfSignature(reader, field, name))
         except Exception as error:  # of pyHanko and asn1crypto, any

@@ -116,7 +116,8 @@ class SignatureReport:
 class DocumentReport:
     """The report on a file: its signatures in the order of signing.
 
-    ``timestamps`` are those of a whole PDF. ``files`` are those in a container.
+    ``timestamps`` are those of a whole PDF, and the archive timestamps of a container's
+    signatures. ``files`` are those in a container.
     """
 
     kind: Kind

@@ -10,8 +10,9 @@ import base64
 import binascii
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from asn1crypto import cms, x509
@@ -25,15 +26,16 @@ from kortilla.errors import (
 from kortilla.signing import xades
 from kortilla.signing.algorithms import verify_digest
 from kortilla.signing.answer import PageSignature
-from kortilla.signing.verification.findings import Finding, Found
+from kortilla.signing.verification.findings import Finding, Found, Stamp
 from kortilla.signing.verification.stamps import examine_stamp
 from kortilla.signing.xades import DS, XADES
 from kortilla.validation.leaf import load_leaf
 
-__all__ = ["DigestOf", "examine_signature"]
+__all__ = ["ContentsOf", "examine_signature"]
 
-#: Hashes the file of a reference's URI with a function of hashlib, or returns None.
-DigestOf = Callable[[str, str], bytes | None]
+#: Returns the pieces of the file of a reference's URI. Raises ``KeyError`` at once if
+#: there is none.
+ContentsOf = Callable[[str], Iterator[bytes]]
 
 #: The form of a reference without a transform (XML Signature §4.4.3.2).
 _DEFAULT_FORM = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -51,7 +53,6 @@ _METHODS = {
     },
 }
 _WEAK = ("#sha1", "#rsa-sha1", "#ecdsa-sha1", "#md5", "#rsa-md5", "#dsa-sha1")
-_ARCHIVE = "{http://uri.etsi.org/01903/v1.4.1#}ArchiveTimeStamp"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _MAX_REFERENCES = 1000
 
@@ -64,22 +65,30 @@ class _UnfitError(Exception):
         self.found = Found(code, detail)
 
 
-def examine_signature(element: Any, digest_of: DigestOf, *, place: str) -> Finding:
-    """Return what is found in an element ds:Signature.
+def examine_signature(
+    element: Any, contents_of: ContentsOf, *, place: str
+) -> tuple[Finding, list[Stamp]]:
+    """Return what is found in an element ds:Signature, and its archive timestamps.
 
     ``Finding.files`` are the URIs of the references to files.
     """
     finding = Finding(place, covers="files")
+    stamps: list[Stamp] = []
     try:
-        _examine(element, digest_of, finding)
+        unsigned = _examine(element, contents_of, finding)
+        if unsigned is not None:
+            _read_unsigned(element, unsigned, finding)
+            stamps += _archive_stamps(element, unsigned, contents_of, place)
+            finding.has_archive_timestamp = any(each.intact for each in stamps)
     except _UnfitError as error:
         finding.problems.append(error.found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
-    return finding
+    return finding, stamps
 
 
-def _examine(element: Any, digest_of: DigestOf, finding: Finding) -> None:
+def _examine(element: Any, contents_of: ContentsOf, finding: Finding) -> Any:
+    """Verify the signature, and return its unsigned properties, or None."""
     _check_document(element.getroottree().getroot())
     info = _only(element, DS + "SignedInfo")
     qualifying = _only(_holder(element), XADES + "QualifyingProperties")
@@ -89,9 +98,11 @@ def _examine(element: Any, digest_of: DigestOf, finding: Finding) -> None:
     ours = _only(properties, XADES + "SignedSignatureProperties")
     finding.claimed_time = _time(ours)
     finding.certificate, finding.chain = _certificates(element, ours, finding)
-    _check_references(info, properties, digest_of, finding)
+    _check_references(info, properties, contents_of, finding)
     _check_value(element, info, finding)
-    _read_unsigned(element, qualifying, finding)
+    return qualifying.find(
+        f"{XADES}UnsignedProperties/{XADES}UnsignedSignatureProperties"
+    )
 
 
 def _check_document(root: Any) -> None:
@@ -156,7 +167,7 @@ def _certificates(
 
 
 def _check_references(
-    info: Any, properties: Any, digest_of: DigestOf, finding: Finding
+    info: Any, properties: Any, contents_of: ContentsOf, finding: Finding
 ) -> None:
     references = info.findall(DS + "Reference")
     if len(references) > _MAX_REFERENCES:
@@ -177,7 +188,7 @@ def _check_references(
             raise _UnfitError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
         else:
             uris.append(uri)
-            digest = digest_of(uri, _hashlib(function))
+            digest = _digest_of_file(contents_of, uri, function)
         if digest is None:
             wrong.append(Found("FILE_MISSING", uri))
         elif digest != wanted:
@@ -186,6 +197,14 @@ def _check_references(
         raise _UnfitError("UNSUPPORTED", "no reference to the properties or to a file")
     finding.files = tuple(uris)
     finding.problems += wrong
+
+
+def _digest_of_file(contents_of: ContentsOf, uri: str, function: str) -> bytes | None:
+    try:
+        pieces = contents_of(uri)
+    except KeyError:
+        return None
+    return _hash_all(_hashlib(function), pieces)
 
 
 def _check_value(element: Any, info: Any, finding: Finding) -> None:
@@ -224,29 +243,56 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
     )
 
 
-def _read_unsigned(element: Any, qualifying: Any, finding: Finding) -> None:
-    path = f"{XADES}UnsignedProperties/{XADES}UnsignedSignatureProperties"
-    unsigned = qualifying.find(path)
-    if unsigned is None:
-        return
+def _read_unsigned(element: Any, unsigned: Any, finding: Finding) -> None:
     finding.has_revocation_data = unsigned.find(XADES + "RevocationValues") is not None
-    finding.has_archive_timestamp = unsigned.find(_ARCHIVE) is not None
     stamp = unsigned.find(XADES + "SignatureTimeStamp")
     if stamp is None:
         return
-    method = stamp.find(DS + "CanonicalizationMethod")
-    form = _DEFAULT_FORM if method is None else _form(method)
-    stamped = xades.canonical(_only(element, DS + "SignatureValue"), form)
+    stamped = xades.canonical(
+        _only(element, DS + "SignatureValue"), _form_of_stamp(stamp)
+    )
     try:
-        token = cms.ContentInfo.load(
-            _decoded(_only(stamp, XADES + "EncapsulatedTimeStamp"))
-        )
+        token = _token(stamp)
     except (ValueError, TypeError):
         finding.problems.append(Found("TIMESTAMP_BROKEN"))
         return
     finding.stamp = examine_stamp(
         token, lambda function: hashlib.new(function, stamped).digest()
     )
+
+
+def _archive_stamps(
+    element: Any, unsigned: Any, contents_of: ContentsOf, place: str
+) -> Iterator[Stamp]:
+    """Yield the archive timestamps, each of what comes before it.
+
+    A form that is not known here is not intact; the signature may be valid without.
+    """
+    for stamp in unsigned.findall(xades.ARCHIVE_TIMESTAMP):
+        try:
+            form, token = _form_of_stamp(stamp), _token(stamp)
+        except (ValueError, TypeError, _UnfitError):
+            yield Stamp(intact=False, place=place)
+            continue
+        digest_of = partial(_digest_before, stamp, form, element, contents_of)
+        yield examine_stamp(token, digest_of, place=place)
+
+
+def _digest_before(
+    stamp: Any, form: str, element: Any, contents_of: ContentsOf, function: str
+) -> bytes:
+    pieces = xades.archived(element, contents_of, before=stamp, method=form)
+    return _hash_all(function, pieces)
+
+
+def _form_of_stamp(stamp: Any) -> str:
+    method = stamp.find(DS + "CanonicalizationMethod")
+    return _DEFAULT_FORM if method is None else _form(method)
+
+
+def _token(stamp: Any) -> cms.ContentInfo:
+    """Return the one timestamp. Raises ``ValueError`` and ``TypeError`` for none."""
+    return cms.ContentInfo.load(_decoded(_only(stamp, XADES + "EncapsulatedTimeStamp")))
 
 
 def _form(element: Any) -> str:
@@ -282,6 +328,14 @@ def _decoded(element: Any) -> bytes:
 
 def _hashlib(function: str) -> str:
     return function.replace("-", "").lower()
+
+
+def _hash_all(function: str, pieces: Iterable[bytes]) -> bytes:
+    """Hash pieces with a function that hashlib knows."""
+    hasher = hashlib.new(function)
+    for each in pieces:
+        hasher.update(each)
+    return hasher.digest()
 
 
 def _hash(function: str, content: bytes) -> bytes:

@@ -17,9 +17,14 @@ from typing import Any, Literal
 import native_host
 from native_host.browsers import files, record
 from native_host.browsers.errors import NONE_FOUND, InstallError
+from native_host.browsers.native_messaging.desktop_database import (
+    forget_actions,
+    offer_actions,
+)
 from native_host.browsers.native_messaging.hosts import HostName, host_names, manifest
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.native_messaging.starter_files import (
+    ACTIONS,
     StarterFile,
     agent_files,
     menu_files,
@@ -61,6 +66,10 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return the report in the types of JSON."""
         return asdict(self)
+
+
+#: The file beside the launcher that ``desktop_database`` keeps.
+_NOTE = "mimeapps.sha256"
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,10 @@ def install(
     ]
     if not dry_run:
         _write(wanted, starters, level, root)
+        if folder := _folder_of_actions(started, level):
+            offer_actions(
+                folder, [f"{a}.desktop" for a in ACTIONS], path.with_name(_NOTE)
+            )
     changes = [wanted[0].change, *started, *(each.change for each in wanted[1:])]
     served = {target.browser.name for target in targets}
     return Report(
@@ -152,6 +165,8 @@ def uninstall(
     if not dry_run:
         for change in gone:
             files.remove(Path(change.path))
+        if folder := _folder_of_actions(gone, level):
+            forget_actions(folder, path.with_name(_NOTE))
         record.remove_folders(level, root)
     return Report(level=level, dry_run=dry_run, changes=tuple(gone))
 
@@ -186,6 +201,13 @@ def _write(
     for starter in starters:
         if not starter.is_there():
             record.note_folders(level, root, starter.write(folder_mode))
+
+
+def _folder_of_actions(changes: Iterable[Change], level: Level) -> Path | None:
+    """Return the folder of a person's actions, if any of them has changed."""
+    paths = [Path(each.path) for each in changes if each.action != "unchanged"]
+    actions = [each for each in paths if each.stem in ACTIONS]
+    return actions[0].parent if actions and level == "user" else None
 
 
 def _manifests(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from native_host.config import LANGUAGES
+from native_host.desktop.choice import flush
 from native_host.desktop.findings_view import Mending
 from native_host.desktop.page import PageBase, Services
 from native_host.desktop.parts import Row, RowsPanel, Sign, muted
@@ -108,7 +109,7 @@ class Page(PageBase):
 
     def _browser(
         self, title: str, own: list[Finding], sentences: dict[str, str]
-    ) -> QWidget:
+    ) -> Row:
         words: list[QWidget] = [label(title, bold=True)]
         if not any(f.is_fault and f.code.startswith(_PROGRAM) for f in own):
             words.append(muted(self.texts("browsers.works")))
@@ -129,7 +130,7 @@ class Page(PageBase):
     def _switch(
         self, key: str, on: bool, change: Callable[[bool], object], **values: str
     ) -> QWidget:
-        box = WrappingCheckBox(self.texts(key, **values))
+        box = flush(WrappingCheckBox(self.texts(key, **values)))
         box.setChecked(on)
 
         def clicked(checked: bool) -> None:  # Qt passes nothing to a partial
@@ -197,7 +198,9 @@ class Page(PageBase):
     def _languages(self, report: BrowsersReport) -> list[QWidget]:
         controls: list[QWidget] = []
         for language in LANGUAGES:
-            button = WrappingRadioButton(self.texts(f"browsers.language.{language}"))
+            button = flush(
+                WrappingRadioButton(self.texts(f"browsers.language.{language}"))
+            )
             button.setChecked(language == report.language)
             button.clicked.connect(
                 lambda _=False, language=language: self._speak(language)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from native_host.desktop.choice import explained
 from native_host.desktop.file_pages import FilesPage
 from native_host.desktop.page import Services
 from native_host.desktop.parts import Kind, Row, RowsPanel, Sign
@@ -169,11 +170,9 @@ class Page(FilesPage):
             return
         parts: list[QWidget] = [self.place_to_drop()]
         ask = WrappingCheckBox(self.texts("check.ask"))
-        ask.setAccessibleDescription(self.texts("check.ask.more"))
-        ask.setToolTip(self.texts("check.ask.more"))
         ask.setChecked(self._asks)
         ask.clicked.connect(self._ask)
-        parts.append(ask)
+        parts.append(explained(ask, self.texts("check.ask.more")))
         if self._fetching:
             parts.append(label(self.texts("check.fetching")))
         elif self._has_authority is False:
@@ -236,7 +235,7 @@ class Page(FilesPage):
 
     def _signature(
         self, signature: SignatureReport, said: list[str], report: DocumentReport
-    ) -> QWidget:
+    ) -> Row:
         icon, kind = _LOOKS.get(signature.verdict, _LOOKS["cant-say"])
         if signature.issuer == "test" and kind == "good":
             icon, kind = _LOOKS["cant-say"]
@@ -272,6 +271,8 @@ class Page(FilesPage):
             ("format", f"{report.kind}, {signature.level}"),
             ("place", signature.place),
         ]
+        if signature.time is not None:
+            facts.append(("time", f"{signature.time:%Y-%m-%d %H:%M:%S %z}"))
         if signature.signer is not None:
             facts.append(("satu", signature.signer.satu))
         if (certificate := signature.certificate) is not None:

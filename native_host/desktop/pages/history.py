@@ -3,20 +3,22 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from native_host import history
+from native_host.desktop.choice import flush
 from native_host.desktop.page import PageBase, Services
+from native_host.desktop.page_foot import ButtonLine
 from native_host.desktop.parts import Row, RowsPanel, Sign, muted
 from native_host.gui.buttons import Button
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.notices import Notice
 from native_host.gui.panels import Panel
-from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act
 from native_host.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.texts import printable
@@ -52,7 +54,7 @@ class Page(PageBase):
     def _build(self) -> None:
         is_on = history.is_on()
         found = history.entries()
-        box = WrappingCheckBox(self.texts("history.switch"))
+        box = flush(WrappingCheckBox(self.texts("history.switch")))
         box.setChecked(is_on)
         box.clicked.connect(self._switch)
         panel = Panel()
@@ -72,7 +74,7 @@ class Page(PageBase):
             parts += [rows, self._foot()]
         self.fill(parts)
 
-    def _row(self, entry: history.Entry) -> QWidget:
+    def _row(self, entry: history.Entry) -> Row:
         what = entry.what if entry.what in _SIGNS else "identify"
         who = printable(entry.who) or self.texts("history.own")
         title = self.texts(f"history.{what}", who=who)
@@ -153,17 +155,13 @@ class Page(PageBase):
         self._build()
 
 
-def _line(*buttons: tuple[str, object]) -> QWidget:
-    line = QWidget()
-    row = QHBoxLayout(line)
-    row.setContentsMargins(0, dp(6), 0, dp(2))
-    row.setSpacing(dp(12))
+def _line(*buttons: tuple[str, Callable[[], object]]) -> QWidget:
+    made = []
     for words, press in buttons:
         button = Button(words, height=40)
-        button.clicked.connect(press)
-        row.addWidget(button)
-    row.addStretch(1)
-    return line
+        button.clicked.connect(lambda _=False, press=press: press())
+        made.append(button)
+    return ButtonLine(made)
 
 
 def _time(text: str) -> str:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTime
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from native_host.desktop.findings_view import Mending
 from native_host.desktop.page import PageBase, Services
+from native_host.desktop.page_foot import PageFoot
 from native_host.desktop.parts import RowsPanel, muted
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Button
 from native_host.gui.labels import label
 from native_host.gui.notices import Notice
-from native_host.gui.sizes import dp
 
 if TYPE_CHECKING:
     from native_host.doctor.findings import Finding, Place
@@ -76,9 +76,7 @@ class Page(PageBase):
             parts.append(Notice(self.texts("self_check.failed"), kind="error"))
         if self._findings is None or self._place is None:
             parts.append(muted(self.texts("self_check.intro"), 1.0))
-            if self._failed:
-                parts.append(self._foot())
-            self.fill(parts)
+            self.fill(parts, self._foot() if self._failed else None)
             return
         from native_host.doctor.findings import Severity, catalogue
 
@@ -96,28 +94,23 @@ class Page(PageBase):
         for each in self._findings:
             if not each.is_fault:
                 panel.add(self._mending.row(each, self._place, sentences))
-        self.fill([*parts, panel, self._foot()])
+        self.fill([*parts, panel], self._foot())
 
     def _summary(self, faults: int) -> str:
         key = "self_check.faults" if faults else "self_check.good"
         checked = self.texts("self_check.checked", time=self._time)
         return f"{checked} {self.texts(key, count=faults)}"
 
-    def _foot(self) -> QWidget:
-        foot = QWidget()
-        row = QHBoxLayout(foot)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(dp(12))
+    def _foot(self) -> PageFoot:
         said = "self_check.copied" if self._copied else "self_check.share"
-        row.addWidget(muted(self.texts(said)), 1)
+        buttons = []
         if self._findings is not None:
             copy = Button(self.texts("self_check.copy"))
             copy.clicked.connect(self._copy)
-            row.addWidget(copy)
+            buttons.append(copy)
         again = Button(self.texts("self_check.again"), "identify")
         again.clicked.connect(self._examine)
-        row.addWidget(again)
-        return foot
+        return PageFoot(self.texts(said), [*buttons, again])
 
     def _copy(self) -> None:
         from native_host.doctor.examination import report

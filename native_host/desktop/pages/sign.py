@@ -9,27 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QWidget
 
+from native_host.desktop.file_manager import open_file, show_in_folder
 from native_host.desktop.file_pages import FilesPage
 from native_host.desktop.page import Services
+from native_host.desktop.page_foot import PageFoot
 from native_host.desktop.parts import Row, RowsPanel, Sign, muted
 from native_host.desktop.prompts import Prompts
+from native_host.desktop.sign_wishes import Wishes, is_pdf, shown
+from native_host.desktop.signing_progress import SigningProgress
 from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, WrappingLabel, label
+from native_host.gui.labels import Heading, WrappingLabel, make_muted
 from native_host.gui.notices import Notice
-from native_host.gui.sizes import dp
-from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
 from native_host.operations.documents import MAX_DOCUMENTS
 from native_host.pin_prompt.escaping import escape_name
 
 __all__ = ["Page"]
 
-#: Where a mark can be, in millimetres from the lower left corner of a page.
-_PLACES = {"left": "20,20", "right": "120,20"}
-_PAGES = {"last": "last", "first": "1"}
+#: The most files that were not signed of which each is named.
+_MOST_NAMED = 3
 #: Errors of a file that the page has a sentence for.
 _REASONS = {
     *("broken", "changed", "empty", "encrypted", "files", "gone", "kind", "locked"),
@@ -46,11 +46,8 @@ class Page(FilesPage):
         super().__init__(services, "sign", "sign")
         self._prompts = Prompts(services)
         self._files: list[Path] = []
-        self._container = False
-        self._marked = False
-        self._page, self._place = "last", "left"
-        #: The folder of the signed files; None puts each beside its original.
-        self._out: Path | None = None
+        self.wishes = Wishes(services, self._build)
+        self._progress: SigningProgress | None = None
         self._busy = False
         #: The files that the window asks about, while it is open.
         self._signing: list[Path] = []
@@ -75,10 +72,6 @@ class Page(FilesPage):
         self.focus_wanted = self._words_of_signing() if self._files else ""
         self._build()
 
-    @property
-    def _has_pdf(self) -> bool:
-        return any(each.suffix.casefold() == ".pdf" for each in self._files)
-
     def _sign(self) -> None:
         self._message, self._result = "", {}
         gone = [each for each in self._files if not each.is_file()]
@@ -87,19 +80,23 @@ class Page(FilesPage):
         elif not self._files:
             self._message = self.texts("sign.none")
             self.focus_wanted = self.texts("sign.choose")
-        elif self._prompts.run(self._command(), self._ended):
+        elif self._prompts.run(self._command(), self._ended, self._progressed):
             self._busy, self._signing = True, [*self._files]
+            self.focus_wanted = self.texts("sign.stop")
         self._build()
 
+    def _progressed(self, progress: dict[str, Any]) -> None:
+        if self._progress is not None:
+            self._progress.show_number(progress["done"] + 1, progress["total"])
+
+    def _stop(self) -> None:
+        self._prompts.cancel()
+        if self._progress is not None:
+            self._progress.show_stopping()
+
     def _command(self) -> list[str]:
-        command = ["sign", *map(os.fspath, self._files)]
-        if self._container:
-            command.append("--container")
-        elif self._marked and self._has_pdf:
-            command += ["--visible", f"{_PAGES[self._page]}:{_PLACES[self._place]}"]
-        if self._out is not None:
-            command += ["--out", os.fspath(self._out)]
-        return command
+        wished = self.wishes.options(self._files)
+        return ["sign", *map(os.fspath, self._files), "--progress", *wished]
 
     def _ended(self, result: dict[str, Any]) -> None:
         self._busy, self._result = False, result
@@ -131,24 +128,33 @@ class Page(FilesPage):
         if self._message:
             parts.append(Notice(self._message, kind="error"))
         if self._busy:
-            self.fill([*parts, label(self.texts("sign.busy"))])
+            self._progress = SigningProgress(self.texts, self._stop)
+            self.fill([*parts, self._progress])
             return
+        self._progress = None
         parts.append(self.place_to_drop())
         if self._files:
             rows = RowsPanel()
             for each in self._files:
                 rows.add(self._file(each))
-            parts += [rows, *self._wishes()]
-        parts.append(self._foot())
-        self.fill(parts)
+            parts += [rows, *self.wishes.parts(self._files)]
+        self.fill(parts, self._signing_foot())
+        if self.wishes.is_new:
+            self.wishes.is_new = False
+            QTimer.singleShot(0, self, self._reveal_preview)
 
-    def _file(self, path: Path) -> QWidget:
+    def _reveal_preview(self) -> None:
+        """Bring the preview in sight, and with it the controls beside it."""
+        if self.wishes.preview is not None:
+            self.area.ensureWidgetVisible(self.wishes.preview)
+
+    def _file(self, path: Path) -> Row:
         name = WrappingLabel(escape_name(path.name), bold=True)
         try:
             size = self.texts.size(path.stat().st_size)
         except OSError:
             size = ""
-        kind = "pdf" if path.suffix.casefold() == ".pdf" else "other"
+        kind = "pdf" if is_pdf(path) else "other"
         words = muted(self.texts(f"sign.kind.{kind}", size=size))
         buttons = [
             self._button("sign.open", path, partial(self._open, path)),
@@ -168,100 +174,17 @@ class Page(FilesPage):
 
     def _open(self, path: Path) -> None:
         self._message = ""
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path))):
-            self._message = self.texts("sign.not_opened", name=escape_name(path.name))
+        if not open_file(path):
+            self._not_opened(path)
         self._build()
 
-    def _wishes(self) -> list[QWidget]:
-        parts: list[QWidget] = []
-        if self._has_pdf:
-            parts.append(Heading(self.texts("sign.result"), 17 / 15))
-            chosen = "package" if self._container else "pdf"
-            kinds = ("pdf", "package")
-            parts.append(self._radios("sign.result", kinds, chosen, self._set_kind))
-        if self._has_pdf and not self._container:
-            box = WrappingCheckBox(self.texts("sign.mark"))
-            box.setAccessibleDescription(self.texts("sign.mark.more"))
-            box.setToolTip(self.texts("sign.mark.more"))
-            box.setChecked(self._marked)
-            box.clicked.connect(self._set_marked)
-            parts.append(box)
-            if self._marked:
-                for key, names, chosen, setter in (
-                    ("sign.page", tuple(_PAGES), self._page, self._set_page),
-                    ("sign.place", tuple(_PLACES), self._place, self._set_place),
-                ):
-                    parts.append(self._radios(key, names, chosen, setter))
-        return [*parts, self._where()]
-
-    def _radios(
-        self,
-        key: str,
-        names: Sequence[str],
-        chosen: str,
-        setter: Callable[[str], object],
-    ) -> QWidget:
-        """Return a group of its own, in which one is chosen."""
-        group = QWidget()
-        rows = QVBoxLayout(group)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        for name in names:
-            button = WrappingRadioButton(self.texts(f"{key}.{name}"))
-            button.setChecked(name == chosen)
-            button.toggled.connect(
-                lambda on, name=name: setter(name) if on else None,
-            )
-            rows.addWidget(button)
-        return group
-
-    def _set_kind(self, kind: str) -> None:
-        self._container = kind == "package"
+    def _show(self, path: Path) -> None:
+        self._message = ""
         self._build()
+        show_in_folder(path, partial(self._not_opened, path.parent))
 
-    def _set_marked(self, marked: bool) -> None:
-        self._marked = marked
-        self._build()
-
-    def _set_page(self, page: str) -> None:
-        self._page = page
-
-    def _set_place(self, place: str) -> None:
-        self._place = place
-
-    def _where(self) -> QWidget:
-        if self._out is None:
-            words = [label(self.texts("sign.beside"))]
-            controls = [("sign.folder", self._choose_folder)]
-        else:
-            words = [
-                label(self.texts("sign.into")),
-                WrappingLabel(_shown(self._out), bold=True),
-            ]
-            controls = [
-                ("sign.folder", self._choose_folder),
-                ("sign.folder.none", lambda: self.put_into(None)),
-            ]
-        buttons = []
-        for key, press in controls:
-            button = Button(self.texts(key), height=40)
-            button.clicked.connect(lambda _=False, press=press: press())
-            buttons.append(button)
-        panel = RowsPanel()
-        panel.add(Row(None, words, buttons))
-        return panel
-
-    def _choose_folder(self) -> None:
-        start = os.fspath(self._out or self._files[0].parent)
-        chosen = QFileDialog.getExistingDirectory(
-            self, self.texts("sign.folder"), start
-        )
-        if chosen:
-            self.put_into(Path(chosen))
-
-    def put_into(self, folder: Path | None) -> None:
-        """Choose the folder of the signed files; None is beside the originals."""
-        self._out = folder
+    def _not_opened(self, path: Path) -> None:
+        self._message = self.texts("sign.not_opened", name=escape_name(path.name))
         self._build()
 
     def _words_of_signing(self) -> str:
@@ -270,16 +193,15 @@ class Page(FilesPage):
             return self.texts("sign.press.one")
         return self.texts("sign.press", count=count) if count else self.texts("sign.do")
 
-    def _foot(self) -> QWidget:
-        foot = QWidget()
-        row = QHBoxLayout(foot)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(dp(12))
-        row.addWidget(muted(self.texts("sign.next")), 1)
+    def _signing_foot(self) -> PageFoot:
         button = Button(self._words_of_signing(), "sign")
         button.clicked.connect(self._sign)
-        row.addWidget(button)
-        return foot
+        return PageFoot(self.texts("sign.next"), [button])
+
+    def leave(self) -> None:
+        """End the page. A signing that runs goes on in its own window."""
+        super().leave()
+        self.wishes.stop()
 
     def _outcome(self) -> list[QWidget]:
         """Return what became of the last signing."""
@@ -293,7 +215,12 @@ class Page(FilesPage):
         error = self._result.get("error", {})
         faults = [(each["file"], each["reason"]) for each in error.get("files", ())]
         ended = "unwritable" if error.get("code") == "FILE_NOT_WRITABLE" else "ended"
-        faults += [(each, ended) for each in self._result.get("failed", ())]
+        failed = self._result.get("failed", ())
+        if len(failed) > _MOST_NAMED:
+            left = self.texts("sign.left", count=len(failed))
+            parts.append(Notice(left, kind="error"))
+        else:
+            faults += [(each, ended) for each in failed]
         parts += [
             Notice(self._fault(Path(file), reason), kind="error")
             for file, reason in faults
@@ -304,22 +231,18 @@ class Page(FilesPage):
         ]
         return parts
 
-    def _made(self, path: Path) -> QWidget:
+    def _made(self, path: Path) -> Row:
+        folder = WrappingLabel(shown(path.parent), 14 / 15)
+        make_muted(folder)
         words = [
             WrappingLabel(escape_name(path.name), bold=True),
-            WrappingLabel(_shown(path.parent), 14 / 15),
+            folder,
         ]
         buttons = [
             self._button("sign.open", path, partial(self._open, path)),
-            self._button("sign.show", path, partial(self._open, path.parent)),
+            self._button("sign.show", path, partial(self._show, path)),
             self._button(
                 "sign.check", path, partial(self.services.give_files, "check", [path])
             ),
         ]
         return Row(Sign("tick", "good", 34), words, buttons)
-
-
-def _shown(path: Path) -> str:
-    from native_host.local_signing.errors import shown_path
-
-    return shown_path(path)

@@ -5,6 +5,7 @@ No code here parses an image format. The other process runs
 ``native_host.pin_prompt.decode`` and returns pixels, whose number is checked.
 """
 
+import os
 import sys
 
 from PySide6.QtCore import (
@@ -22,7 +23,7 @@ from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 
 __all__ = ["ImageDecoder"]
 
-#: The decoder. Its argument is the image's format.
+#: The decoder. Its arguments are the image's format and the number of this process.
 _PROGRAM = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
 #: Milliseconds until the decoder is killed. The decoder's own limit is less, and counts
 #: processor time.
@@ -46,7 +47,7 @@ class ImageDecoder(QObject):
         super().__init__(QCoreApplication.instance())
         self._process = QProcess(self)
         self._process.setProgram(_PROGRAM[0])
-        self._process.setArguments([*_PROGRAM[1:], form])
+        self._process.setArguments([*_PROGRAM[1:], form, str(os.getpid())])
         # The decoder inherits no environment variables and no open files.
         self._process.setProcessEnvironment(QProcessEnvironment())
         self._process.setStandardErrorFile(QProcess.nullDevice())

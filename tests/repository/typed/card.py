@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import assert_type
 
 from kortilla import Identity, Trust, validate
-from kortilla.testing import KortillaCard, MakeKortillaCard
+from kortilla.revocation import RevocationChecker
+from kortilla.testing import (
+    CardTestCase,
+    KortillaCard,
+    MakeKortillaCard,
+    RevokedCards,
+    TokenFault,
+)
 from kortilla.testing.faults import Fault
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
@@ -16,6 +23,8 @@ def log_in(kortilla_card: KortillaCard, make_kortilla_card: MakeKortillaCard) ->
     """Log in with one card, and break another."""
     trust = Trust.from_folder(kortilla_card.folder, test=True)
     token = kortilla_card.token(ORIGIN, NONCE, broken="wrong-nonce", version="1.1")
+    assert_type(TokenFault("wrong-nonce"), TokenFault)
+    kortilla_card.token(ORIGIN, NONCE, broken=TokenFault.EXPIRED)
     person = asyncio.run(validate(token, origin=ORIGIN, nonce=NONCE, trust=trust))
     assert_type(person, Identity)
     assert_type(kortilla_card.person.satu, str)
@@ -24,4 +33,16 @@ def log_in(kortilla_card: KortillaCard, make_kortilla_card: MakeKortillaCard) ->
     assert_type(other, KortillaCard)
     other.state.set_faults(Fault("mute", on="sign"))
     other.state.pull()
+    other.revoke()
+    checkers: list[RevocationChecker] = [other.revocation, RevokedCards(other.folder)]
+    assert len(checkers) == 2
     kortilla_card.sign(ORIGIN, {"a.pdf": bytes(48)})
+
+
+class LoginTest(CardTestCase):
+    """A test case of unittest."""
+
+    def test_login(self) -> None:
+        """Use its card."""
+        assert_type(self.kortilla_card, KortillaCard)
+        assert_type(self.make_kortilla_card(state="revoked"), KortillaCard)

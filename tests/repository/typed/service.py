@@ -19,11 +19,23 @@ from kortilla import (
     LoginService,
     RelyingPartyError,
     Trust,
+    TrustFolder,
     validate,
     validate_client,
     validate_signer,
 )
+from kortilla.audit import AuditLog
 from kortilla.errors import RateLimitedError, UserCertificateRevokedError
+from kortilla.events import (
+    Event,
+    EventHook,
+    Refused,
+    RequestContext,
+    SignatureRefused,
+    pseudonym,
+)
+from kortilla.health import check_health
+from kortilla.prometheus import Metrics
 from kortilla.redis import RedisStores
 from kortilla.revocation import (
     UNCHECKED,
@@ -37,7 +49,9 @@ from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import Appearance, SignedPdf, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import ChallengeStore
+from kortilla.web.prepared import MemoryPreparedStore, PreparedStore
 from kortilla.web.rate_limit import Attempt, FixedWindowLimit, RateLimit
+from kortilla.web.refusals import Refusals
 from kortilla.web.sessions import SessionStore
 
 
@@ -97,6 +111,7 @@ def services(folder: Path) -> list[LoginService]:
             revocation=checker,
             challenges=store,
             rate_limit=limit,
+            refusals=Refusals(page="<p>$message</p>", texts={"fi": {"home": "Alkuun"}}),
         )
         for checker in checkers
         for store in challenges
@@ -108,10 +123,78 @@ def services(folder: Path) -> list[LoginService]:
     return made
 
 
+def watch(event: Event) -> None:
+    """Look at an event."""
+    assert_type(event.time, datetime)
+    assert_type(event.person, str | None)
+    match event:
+        case Refused(action=action, code=code):
+            assert_type(action, Literal["challenge", "login", "logout"])
+            assert_type(code, str)
+        case SignatureRefused():
+            assert_type(event.step, Literal["prepare", "finish"])
+        case _:
+            assert_type(event.to_json(), dict[str, str | float | None])
+
+
+async def watch_later(event: Event) -> None:
+    """Look at an event, in a coroutine."""
+    assert_type(event.kind, str)
+
+
+async def watched(folder: Path, key: bytes, answer: bytes) -> LoginService:
+    """Create a service with hooks of each kind."""
+    hooks: list[EventHook] = [watch, watch_later, AuditLog(folder / "audit.jsonl")]
+    service = LoginService(
+        origin="https://service.example",
+        trust=Trust.from_folder(folder),
+        on_event=hooks,
+        pseudonym_key=key,
+        request_id_header="X-Request-ID",
+    )
+    Metrics(service)
+    verified = await service.events.finishing(
+        verify_signatures(
+            answer, {}, trust=service.trust, revocation=service.revocation
+        ),
+        satu="99902038C",
+        context=RequestContext("id"),
+    )
+    assert_type(verified, VerifiedSignatures)
+    assert_type(pseudonym(key, verified.signer.satu), str)
+    if isinstance(service.revocation, Revocation):
+        for source in service.revocation.status().sources:
+            assert_type(source.working, bool)
+    return service
+
+
+async def state(folder: Path, sessions: SessionStore) -> str:
+    """Follow a folder of CA certificates, and say how the service is."""
+    trust = TrustFolder(folder, pins=["00" * 32], policies=["1.2.246.517.1.10.402.1"])
+    assert_type(trust.reload(), bool)
+    assert_type(trust.problem, str)
+    assert_type(trust.loaded_at, datetime)
+    trust.watch(60)
+    service = LoginService(origin="https://service.example", trust=trust)
+    assert_type(service.trust, Trust)
+    health = await check_health(service, sessions=sessions, warn=timedelta(days=9))
+    assert_type(health.ready, bool)
+    assert_type(health.checks[0].status, Literal["ok", "warning", "failed"])
+    return health.checks[0].detail
+
+
 async def front(request: web.Request) -> web.Response:
     """Respond with the name, in aiohttp."""
     person = await kortilla.aiohttp.current_identity(request)
     assert_type(person, Identity | None)
+    recent = await kortilla.aiohttp.current_identity(
+        request, max_age=timedelta(minutes=5)
+    )
+    if recent:
+        assert_type(recent.authenticated_at, datetime | None)
+        assert_type(recent.serial, str)
+    assert_type(await kortilla.aiohttp.session_id(request), str | None)
+    assert_type(await kortilla.aiohttp.end_sessions(request, "99902038C"), int)
     response = web.Response(text=person.given_names if person else "")
     assert_type(
         kortilla.aiohttp.is_same_origin(request, "https://service.example"), bool
@@ -130,7 +213,11 @@ def who(person: Person) -> dict[str, str]:
 
 async def who_asks(request: Request) -> Identity | None:
     """Return who is logged in, in Starlette."""
-    return await kortilla.starlette.current_identity(request)
+    assert_type(await kortilla.starlette.session_id(request), str | None)
+    assert_type(await kortilla.starlette.end_sessions(request, "99902038C"), int)
+    return await kortilla.starlette.current_identity(
+        request, max_age=timedelta(minutes=5)
+    )
 
 
 async def checks(token: str, certificate: bytes, trust: Trust) -> str:
@@ -167,9 +254,13 @@ async def signatures(
     )
     assert_type(prepared, PreparedSignature)
     assert_type(prepared.for_page, dict[str, str])
-    signed = await finish_pdf(
-        PreparedSignature.from_bytes(prepared.to_bytes()), answer, trust=trust
-    )
+    stores: list[PreparedStore] = [
+        MemoryPreparedStore(lifetime=60),
+        RedisStores.from_url("redis://127.0.0.1", prepared_lifetime=60).prepared,
+    ]
+    key = await stores[0].put("session", prepared)
+    assert_type(key, str)
+    signed = await finish_pdf(await stores[0].take("session", key), answer, trust=trust)
     assert_type(signed, SignedPdf)
     assert_type(signed.level, Literal["B-B", "B-T", "B-LT", "B-LTA"])
     file = await prepare_file(pdf, certificate=certificate, trust=trust, name="a.pdf")

@@ -144,7 +144,8 @@ class TlsLogin:
             return error_page(request, 403, arrival.outcome)
         data: dict[str, object] = {}
         LoginService.set_identity(data, arrival.outcome)
-        cookie = await self._sessions.replace(session, data)
+        satu = arrival.outcome.satu
+        cookie = await self._sessions.replace(session, data, satu=satu)
         return _lead_to(URL(f"{self._origin}/{language_of(request)}/session"), cookie)
 
     # -- Behind the gates -------------------------------------------------------------

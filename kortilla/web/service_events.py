@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""The events of one service: made, logged, and handed to its hooks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import TypedDict, TypeVar
+
+from kortilla.errors import ConfigurationError, RelyingPartyError
+from kortilla.events import (
+    Action,
+    ChallengeIssued,
+    Event,
+    EventHook,
+    LoggedIn,
+    LoggedOut,
+    Refused,
+    RequestContext,
+    SignatureMade,
+    SignaturePrepared,
+    SignatureRefused,
+    Step,
+    check_key,
+    pseudonym,
+)
+from kortilla.validation.identity import Identity
+from kortilla.web.hooks import HookThread
+from kortilla.web.http import Headers, RequestRefusedError
+
+__all__ = ["ServiceEvents", "code_of"]
+
+logger = logging.getLogger("kortilla.events")
+
+T = TypeVar("T")
+
+
+class _Common(TypedDict):
+    time: datetime
+    request: str
+    client: str | None
+    person: str | None
+
+
+class ServiceEvents:
+    """Makes events, writes a line to the log for each, and calls the hooks.
+
+    The lines, at INFO, have no personal data. ``LoginRoutes`` reports what happens at
+    the login's routes. The service reports its signatures with ``preparing`` and
+    ``finishing``.
+    """
+
+    def __init__(
+        self,
+        hooks: Iterable[EventHook],
+        *,
+        key: bytes | None,
+        client_addresses: bool,
+        request_id_header: str | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        if key is not None:
+            check_key(key)
+        self._key = key
+        self._client_addresses = client_addresses
+        self._request_id_header = request_id_header
+        self._clock = clock
+        self._threads: list[HookThread] = []
+        for hook in hooks:
+            self.add(hook)
+
+    def add(self, hook: EventHook) -> None:
+        """Call another hook from now on.
+
+        Raises ``ConfigurationError`` if the service has no pseudonym key. A hook with
+        an attribute ``needs_pseudonym`` that is False needs none.
+        """
+        if self._key is None and getattr(hook, "needs_pseudonym", True):
+            raise ConfigurationError(
+                "An event hook needs pseudonyms: give LoginService a pseudonym_key of "
+                "at least 32 random bytes."
+            )
+        self._threads.append(HookThread(hook))
+
+    async def close(self, seconds: float = 5) -> None:
+        """Let the hooks see the events that wait, for at most ``seconds``."""
+        await asyncio.gather(*(thread.close(seconds) for thread in self._threads))
+
+    @property
+    def dropped(self) -> int:
+        """How many events some hook did not see: it was too slow, or it failed."""
+        return sum(each.dropped + each.failed for each in self._threads)
+
+    def context(self, headers: Headers, client: str | None) -> RequestContext:
+        """Return the context of a request with these headers."""
+        name = self._request_id_header
+        return RequestContext.of([] if name is None else headers.all(name), client)
+
+    # -- The login, as its routes report it -------------------------------------------
+
+    def challenge_issued(self, context: RequestContext) -> None:
+        """Report a challenge."""
+        logger.info("A challenge was issued (request %s).", context.id)
+        self._send(ChallengeIssued(**self._common(context, None)))
+
+    def logged_in(
+        self, context: RequestContext, identity: Identity, seconds: float
+    ) -> None:
+        """Report a login whose session is stored."""
+        logger.info(
+            "A person logged in with a card of %s, in %.0f ms (request %s).",
+            identity.issuer,
+            seconds * 1000,
+            context.id,
+        )
+        self._send(
+            LoggedIn(
+                **self._common(context, identity.satu),
+                issuer=identity.issuer,
+                assurance=identity.assurance,
+                seconds=seconds,
+            )
+        )
+
+    def refused(
+        self,
+        context: RequestContext,
+        action: Action,
+        error: BaseException,
+        since: float,
+    ) -> None:
+        """Report a refused request that began at ``since`` (``time.monotonic``)."""
+        code, seconds = code_of(error), time.monotonic() - since
+        logger.info(
+            "A %s was refused: %s (request %s).", action, _described(error), context.id
+        )
+        self._send(
+            Refused(
+                **self._common(context, None), action=action, code=code, seconds=seconds
+            )
+        )
+
+    def logged_out(
+        self, context: RequestContext, satu: str, *, sessions: int = 1
+    ) -> None:
+        """Report the end of a person's sessions."""
+        logger.info("A person's sessions ended: %d (request %s).", sessions, context.id)
+        self._send(LoggedOut(**self._common(context, satu), sessions=sessions))
+
+    # -- Signatures, as the service reports them --------------------------------------
+
+    async def preparing(
+        self,
+        work: Awaitable[T],
+        *,
+        satu: str,
+        context: RequestContext | None = None,
+    ) -> T:
+        """Await a prepare function's call, and report its outcome.
+
+        ``await service.events.preparing(prepare_pdf(…), satu=person.satu)``. ``satu``
+        is the person's for whom it is prepared.
+        """
+        return await self._signing(work, "prepare", satu, context)
+
+    async def finishing(
+        self,
+        work: Awaitable[T],
+        *,
+        satu: str,
+        context: RequestContext | None = None,
+    ) -> T:
+        """Await a finish function's or ``verify_signatures``'s call, and report it."""
+        return await self._signing(work, "finish", satu, context)
+
+    async def _signing(
+        self, work: Awaitable[T], step: Step, satu: str, context: RequestContext | None
+    ) -> T:
+        context = context or RequestContext()
+        since = time.monotonic()
+        try:
+            result = await work
+        except BaseException as error:
+            code = code_of(error)
+            logger.info(
+                "A signature was refused (%s): %s (request %s).",
+                step,
+                _described(error),
+                context.id,
+            )
+            self._send(
+                SignatureRefused(
+                    **self._common(context, satu),
+                    step=step,
+                    code=code,
+                    seconds=time.monotonic() - since,
+                )
+            )
+            raise
+        seconds = time.monotonic() - since
+        kind = SignaturePrepared if step == "prepare" else SignatureMade
+        what = "prepared" if step == "prepare" else "made"
+        logger.info("A signature was %s (request %s).", what, context.id)
+        self._send(kind(**self._common(context, satu), seconds=seconds))
+        return result
+
+    def _common(self, context: RequestContext, satu: str | None) -> _Common:
+        key = self._key
+        return _Common(
+            time=self._clock().astimezone(UTC),
+            request=context.id,
+            client=context.client if self._client_addresses else None,
+            person=None if key is None or satu is None else pseudonym(key, satu),
+        )
+
+    def _send(self, event: Event) -> None:
+        for thread in self._threads:
+            try:
+                thread.put(event)
+            except Exception as error:  # no thread can be started
+                thread.dropped += 1
+                logger.error("An event may be lost: %s.", type(error).__name__)
+
+
+def code_of(error: BaseException) -> str:
+    """Return the code of an error for events."""
+    match error:
+        case RelyingPartyError() | RequestRefusedError():
+            return error.code
+        case asyncio.CancelledError():
+            return "CANCELLED"
+    return "INTERNAL_ERROR"
+
+
+def _described(error: BaseException) -> str:
+    """Return an error's code, with its message if that has no personal data."""
+    code = code_of(error)
+    return f"{code}, {error}" if isinstance(error, RelyingPartyError) else code

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""What the person wants of a signing: its form, a mark on a page, and a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from kortilla.corners import CORNERS, Corner
+from native_host.desktop.choice import Beside, Choice, explained, flush
+from native_host.desktop.mark_preview import MarkPreview
+from native_host.desktop.page import Services
+from native_host.desktop.page_painter import PagePainter, PagePicture
+from native_host.desktop.parts import Row, RowsPanel, muted
+from native_host.gui.buttons import Button
+from native_host.gui.labels import Heading, WrappingLabel, label
+from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
+from native_host.pin_prompt.escaping import escape_name
+
+__all__ = ["Wishes", "is_pdf", "shown"]
+
+_PAGES = {"last": "last", "first": "1"}
+
+
+class Wishes:
+    """The wishes, and their controls. ``changed`` is called to show them anew."""
+
+    def __init__(self, services: Services, changed: Callable[[], object]) -> None:
+        self._texts = services.texts
+        self._changed = changed
+        self._container = False
+        self._marked = False
+        self._page = "last"
+        self._corner: Corner = "bottom-left"
+        #: The folder of the signed files; None puts each beside its original.
+        self._out: Path | None = None
+        self.preview: MarkPreview | None = None
+        #: Whether the preview is to be brought in sight.
+        self.is_new = False
+        self._painter: PagePainter | None = None
+        #: The file and page of the picture, and the picture; None if there is none.
+        self._pictured: tuple[Path, str] | None = None
+        self._picture: PagePicture | None = None
+
+    def options(self, files: Sequence[Path]) -> list[str]:
+        """Return the options of ``kortilla sign``."""
+        options = []
+        if self._container:
+            options.append("--container")
+        elif self._marked and any(map(is_pdf, files)):
+            options += ["--visible", f"{_PAGES[self._page]}:{self._corner}"]
+        if self._out is not None:
+            options += ["--out", os.fspath(self._out)]
+        return options
+
+    def put_into(self, folder: Path | None) -> None:
+        """Choose the folder of the signed files; None is beside the originals."""
+        self._out = folder
+        self._changed()
+
+    def stop(self) -> None:
+        """Draw no page any more."""
+        if self._painter is not None:
+            self._painter.stop()
+            self._painter = None
+
+    def parts(self, files: Sequence[Path]) -> list[QWidget]:
+        """Return the controls of the wishes for files."""
+        self.preview = None
+        parts: list[QWidget] = []
+        pdfs = [each for each in files if is_pdf(each)]
+        if pdfs:
+            parts.append(Heading(self._texts("sign.result"), 17 / 15))
+            parts.append(self._forms(mixed=len(pdfs) < len(files)))
+        if pdfs and not self._container:
+            box = WrappingCheckBox(self._texts("sign.mark"))
+            box.setChecked(self._marked)
+            box.clicked.connect(self._set_marked)
+            parts.append(explained(box, self._texts("sign.mark.more")))
+            if self._marked:
+                parts.append(self._mark(pdfs[0]))
+        return [*parts, self._where(files)]
+
+    def _forms(self, *, mixed: bool) -> QWidget:
+        choices = []
+        for form in ("pdf", "package"):
+            more = self._texts(f"sign.result.{form}.more")
+            if form == "pdf" and mixed:
+                more = f"{more} {self._texts('sign.result.pdf.mixed')}"
+            choice = Choice(self._texts(f"sign.result.{form}"), more, "sign")
+            choice.setChecked((form == "package") == self._container)
+            choice.clicked.connect(partial(self._set_form, form))
+            choices.append(choice)
+        return Beside(choices)
+
+    def _mark(self, pdf: Path) -> QWidget:
+        """Return the controls of the mark beside its preview."""
+        controls = QWidget()
+        rows = QVBoxLayout(controls)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        pages = self._radios("sign.page", [*_PAGES], self._page, self._set_page)
+        places = self._radios("sign.place", CORNERS, self._corner, self._set_corner)
+        rows.addWidget(pages)
+        rows.addSpacing(8)
+        rows.addWidget(places)
+        rows.addStretch(1)
+        return Beside([controls, self._pictured_mark(pdf)], least=210)
+
+    def _pictured_mark(self, pdf: Path) -> QWidget:
+        if self._pictured != (pdf, self._page):
+            self.stop()
+            self._pictured, self._picture = (pdf, self._page), None
+            self._painter = PagePainter(pdf, self._page)
+            self._painter.done.connect(self._show_picture)
+        if self._picture is not None:
+            name = self._texts("sign.preview", name=escape_name(pdf.name))
+            self.preview = MarkPreview(self._picture, self._corner, name)
+            return self.preview
+        waits = self._painter is not None
+        return muted(
+            self._texts("sign.preview.making" if waits else "sign.preview.none")
+        )
+
+    def _show_picture(self, picture: PagePicture | None) -> None:
+        self._painter, self._picture, self.is_new = None, picture, True
+        self._changed()
+
+    def _radios(
+        self,
+        key: str,
+        names: Sequence[str],
+        chosen: str,
+        setter: Callable[[str], object],
+    ) -> QWidget:
+        """Return a group of its own, in which one is chosen."""
+        group = QWidget()
+        rows = QVBoxLayout(group)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        for name in names:
+            button = flush(WrappingRadioButton(self._texts(f"{key}.{name}")))
+            button.setChecked(name == chosen)
+            button.toggled.connect(
+                lambda on, name=name: setter(name) if on else None,
+            )
+            rows.addWidget(button)
+        return group
+
+    def _set_form(self, form: str) -> None:
+        self._container = form == "package"
+        self._changed()
+
+    def _set_marked(self, marked: bool) -> None:
+        self._marked = marked
+        self._changed()
+
+    def _set_page(self, page: str) -> None:
+        self._page = page
+        self._changed()
+
+    def _set_corner(self, name: str) -> None:
+        for corner in CORNERS:
+            if corner == name:
+                self._corner = corner
+        if self.preview is not None:
+            self.preview.set_corner(self._corner)
+
+    def _where(self, files: Sequence[Path]) -> QWidget:
+        choose = partial(self._choose_folder, files)
+        controls: list[tuple[str, Callable[[], object]]] = [("sign.folder", choose)]
+        if self._out is None:
+            words: list[QWidget] = [label(self._texts("sign.beside"))]
+        else:
+            folder = WrappingLabel(shown(self._out), bold=True)
+            words = [label(self._texts("sign.into")), folder]
+            controls.append(("sign.folder.none", partial(self.put_into, None)))
+        buttons = []
+        for key, press in controls:
+            button = Button(self._texts(key), height=40)
+            button.clicked.connect(lambda _=False, press=press: press())
+            buttons.append(button)
+        panel = RowsPanel()
+        panel.add(Row(None, words, buttons))
+        return panel
+
+    def _choose_folder(self, files: Sequence[Path]) -> None:
+        start = os.fspath(self._out or files[0].parent)
+        title = self._texts("sign.folder")
+        if chosen := QFileDialog.getExistingDirectory(None, title, start):
+            self.put_into(Path(chosen))
+
+
+def is_pdf(path: Path) -> bool:
+    """Return whether a file's name is that of a PDF."""
+    return path.suffix.casefold() == ".pdf"
+
+
+def shown(path: Path) -> str:
+    """Return a path as it may be shown."""
+    from native_host.local_signing.errors import shown_path
+
+    return shown_path(path)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Starts hosts for a browser that have all imports done.
+
+The browser starts a small relay. It hands its standard streams to a server that has
+imported the host. The server forks, and the child is the host. The relay lives as long
+as the host: it passes SIGTERM on, ends with the host's status, and takes the host along
+when it is killed. For the host, the browser is the parent as usual.
+"""
+
+import ast
+import atexit
+import contextlib
+import functools
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+from native_host.hardening import die_with_parent
+from native_host.processes import parent_of
+from tests.support.warm import become, import_all
+
+__all__ = ["relay_command"]
+
+_MESSAGE = 1 << 17  # bytes of a request
+_CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
+_TERMINATE = b"SIGTERM"
+
+# It starts several hundred times in a run, so it imports only what is built in.
+_RELAY = f"""
+import _signal, _socket, os, sys
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+server.connect(sys.argv[1])
+_signal.signal(_signal.SIGTERM, lambda *_: server.send({_TERMINATE!r}))
+message = repr((sys.argv[2:], dict(os.environ), os.getcwd())).encode()
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+server.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+for stream in range(3):
+    os.close(stream)
+status = int(server.recv(16) or 70)
+if status < 0:
+    _signal.signal(-status, _signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
+
+
+def relay_command(code: str) -> list[str]:
+    """Return the command that runs Python code in a warm host.
+
+    It lacks the browser's arguments, which become ``sys.argv[1:]`` of the code. In the
+    code ``LAUNCHED`` is the process that the browser has started.
+    """
+    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(), code]
+
+
+@functools.cache
+def _server() -> str:
+    """Start the server, which ends with this process, and return its address."""
+    folder = Path(tempfile.mkdtemp(prefix="kortilla-test-"))
+    address = folder / "server"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(address))
+        listener.listen(16)
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", __name__, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.PIPE,
+        )
+
+    def end() -> None:
+        process.communicate()  # its standard input ends, and with it the server
+        address.unlink()
+        folder.rmdir()
+
+    atexit.register(end)
+    return str(address)
+
+
+class _Host:
+    """A running host and the relay that waits for it."""
+
+    def __init__(self, pid: int, relay: socket.socket) -> None:
+        self._pid, self._relay = pid, relay
+        self._pidfd = os.pidfd_open(pid)
+
+    def watch(self, selector: selectors.BaseSelector) -> None:
+        selector.register(self._pidfd, selectors.EVENT_READ, self._reap)
+        selector.register(self._relay, selectors.EVENT_READ, self._hear)
+
+    def _hear(self, selector: selectors.BaseSelector) -> None:
+        """Pass on what the relay says. A relay that has gone takes its host along."""
+        try:
+            told = self._relay.recv(16)
+        except ConnectionError:
+            told = b""
+        if not told:
+            selector.unregister(self._relay)
+        number = signal.SIGTERM if told == _TERMINATE else signal.SIGKILL
+        with contextlib.suppress(ProcessLookupError):  # it may just have ended
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def _reap(self, selector: selectors.BaseSelector) -> None:
+        """Tell the relay the status of the host, which has ended."""
+        status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        selector.unregister(self._pidfd)
+        os.close(self._pidfd)
+        with contextlib.suppress(KeyError):
+            selector.unregister(self._relay)
+        with contextlib.suppress(OSError):
+            self._relay.send(str(status).encode())
+        self._relay.close()
+
+
+def _serve(listener: socket.socket) -> None:
+    """Fork for each relay until the standard input ends."""
+    import_all()
+    server = os.getpid()
+
+    def accept(selector: selectors.BaseSelector) -> None:
+        relay = listener.accept()[0]
+        message, streams, *_ = socket.recv_fds(relay, _MESSAGE, 3)
+        if not message:  # it was killed
+            relay.close()
+            return
+        if not (pid := os.fork()):
+            _become_host(server, relay, message, streams)
+        for stream in streams:
+            os.close(stream)
+        _Host(pid, relay).watch(selector)
+
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(listener, selectors.EVENT_READ, accept)
+        while True:
+            # One at a time, since what one does may end what another is about.
+            [(key, _), *_] = selector.select()
+            if key.data is None:
+                return
+            key.data(selector)
+
+
+def _become_host(
+    server: int, relay: socket.socket, message: bytes, streams: list[int]
+) -> NoReturn:
+    die_with_parent(server)
+    told = relay.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    launched, *_ = _CREDENTIALS.unpack(told)
+    with contextlib.suppress(OSError):  # killed already, and soon this process too
+        browser = parent_of(launched)
+        os.getppid = lambda: browser
+    (code, *arguments), environment, folder = ast.literal_eval(message.decode())
+    become(code, arguments, environment, folder, streams, LAUNCHED=launched)
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))

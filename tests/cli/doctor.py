@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""A home that ``kortilla doctor`` examines, ways to break it, and what was found."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from native_host.cli import main
+from native_host.doctor.examination import Check
+from native_host.doctor.findings import Finding, Place
+from tests.browsers_install.nss_databases import make_profile
+from tests.cli.conftest import Outcome
+from tests.cli.terminal import KORTILLA
+from tests.support import cards
+
+__all__ = [
+    "CHROMIUM",
+    "DOCTOR",
+    "FIREFOX",
+    "KORTILLA",
+    "LAUNCHER",
+    "MODULE",
+    "Break",
+    "another_program",
+    "codes",
+    "configure",
+    "faults",
+    "found_by",
+    "installed",
+    "installed_once",
+    "no_screen",
+    "replace",
+    "rewrite",
+    "without_entry",
+]
+
+DOCTOR = ("doctor", "--card", "mock", "--lang", "en")
+LAUNCHER = ".local/share/kortilla/host/kortilla-host"
+CHROMIUM = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
+FIREFOX = ".mozilla/native-messaging-hosts/fi.kortilla.host.json"
+MODULE = ".config/pkcs11/modules/kortilla.module"
+
+Break = Callable[[Path], object]
+
+
+@pytest.fixture
+def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No screen, no language and no time zone in the environment."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "LANG", "LC_ALL", "LC_MESSAGES", "TZ"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def installed_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A home with both browsers, the card shown to them, and the mock card; its copy.
+
+    Manifests name files by their whole path, so each test has it in this place.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    home, copy = folder / "home", folder / "copy"
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    (home / ".config/chromium").mkdir(parents=True)
+    make_profile(home / ".mozilla/firefox")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        for name in [each for each in os.environ if each.startswith("XDG_")]:
+            patch.delenv(name)
+        assert main(["install"]) == 0
+        assert main(["pkcs11", "enable"]) == 0
+    shutil.copytree(home, copy, symlinks=True)
+    return home, copy
+
+
+@pytest.fixture
+def installed(
+    installed_once: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The home as it was after the installation."""
+    home, copy = installed_once
+    monkeypatch.setenv("HOME", str(home))
+    yield home
+    shutil.rmtree(home)
+    shutil.copytree(copy, home, symlinks=True)
+
+
+def codes(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
+    """Return the findings by their codes."""
+    return {each["code"]: each for each in outcome.result["findings"]}
+
+
+def found_by(check: Check) -> dict[str, Mapping[str, str]]:
+    """Return the codes that one check finds, with their details."""
+
+    async def found() -> list[Finding]:
+        return await check(Place())
+
+    return {each.code: each.details for each in asyncio.run(found())}
+
+
+def faults(outcome: Outcome) -> set[str]:
+    """Return the codes of what is to be mended, but for the screen that is missing."""
+    return {
+        code for code, each in codes(outcome).items() if each["severity"] != "info"
+    } - {"NO_SCREEN", "PKCS11_FAILED"}
+
+
+def rewrite(name: str, **fields: object) -> Break:
+    """Return a function that changes fields of a JSON file in a home."""
+
+    def do(home: Path) -> None:
+        path = home / name
+        path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+    return do
+
+
+def replace(name: str, old: str, new: str) -> Break:
+    """Return a function that changes the text of a file in a home."""
+
+    def do(home: Path) -> None:
+        path = home / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    return do
+
+
+def another_program(home: Path) -> None:
+    """Let Chromium's manifest name another program."""
+    other = home / "other"
+    other.write_text("#!/bin/sh\nexit 0\n")
+    other.chmod(0o755)
+    rewrite(CHROMIUM, path=str(other))(home)
+
+
+def without_entry(home: Path) -> None:
+    """Take the token out of Chromium's database."""
+    subprocess.run(
+        [
+            *("modutil", "-force", "-dbdir", f"sql:{home}/.pki/nssdb"),
+            *("-delete", "Kortilla"),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def configure(home: Path, text: str) -> None:
+    """Write the person's configuration."""
+    path = home / ".config/kortilla/config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""How ``kortilla doctor`` judges clocks, cards and readers that were read."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from native_host.doctor.card import findings_in_readers, reader_name
+from native_host.doctor.surroundings import (
+    judge_clock,
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "expected"),
+    [
+        (datetime(2026, 11, 26, tzinfo=UTC), "Europe/Helsinki", set()),
+        (datetime(2026, 11, 26, tzinfo=UTC), "EET-2EEST", set()),
+        (datetime(1970, 1, 1, tzinfo=UTC), "Europe/Helsinki", {"CLOCK_ABSURD"}),
+        (datetime(2106, 2, 7, tzinfo=UTC), "Europe/Helsinki", {"CLOCK_ABSURD"}),
+        (datetime(2026, 11, 26, tzinfo=UTC), "Mars/Base", {"TIME_ZONE_UNKNOWN"}),
+        (datetime(2026, 11, 26, tzinfo=UTC), "../../x", {"TIME_ZONE_UNKNOWN"}),
+        (datetime(2026, 11, 26, tzinfo=UTC), "", {"TIME_ZONE_UNKNOWN"}),
+    ],
+)
+def test_an_absurd_clock_is_named(
+    tmp_path: Path, now: datetime, zone: str, expected: set[str]
+) -> None:
+    assert {each.code for each in judge_clock(now, zone, tmp_path)} == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "code"),
+    [
+        (-1, "CERTIFICATE_NOT_YET_VALID"),
+        (1, None),
+        (350, "CERTIFICATE_ENDS_SOON"),
+        (366, "CERTIFICATE_EXPIRED"),
+    ],
+)
+def test_certificates_are_judged_by_the_clock(days: int, code: str | None) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    certificates = [
+        {
+            "role": role,
+            "notBefore": begin.isoformat(),
+            "notAfter": (begin + timedelta(days=365)).isoformat(),
+        }
+        for role in ("authentication", "signature")
+    ]
+    card = {
+        "generation": "MULTIAPP_V5",
+        "activation": "active",
+        "tries": {"PIN1": 5, "PIN2": 5, "PUK": 5},
+        "pinsSet": {"PIN1": True, "PIN2": True},
+        "certificates": certificates,
+    }
+    readers = [{"reader": "A", "testCard": False, "card": card}]
+    found = findings_in_readers(readers, begin + timedelta(days=days))
+    assert {each.code for each in found} - {"READER", "CARD"} == ({code} - {None})
+
+
+def test_a_pin_that_no_puk_can_unlock_has_no_command() -> None:
+    card = {
+        "generation": "MULTIAPP_V5",
+        "activation": "active",
+        "tries": {"PIN1": 0, "PIN2": None, "PUK": 0},
+        "pinsSet": {"PIN1": True, "PIN2": None},
+        "certificates": [{"role": "signature", "error": {"code": "CARD_ERROR"}}],
+    }
+    readers: list[dict[str, Any]] = [
+        {"reader": "A", "testCard": False, "card": card},
+        {"reader": "B", "card": None, "error": {"code": "CARD_MUTE"}},
+    ]
+    found = {
+        each.code: each for each in findings_in_readers(readers, datetime.now(UTC))
+    }
+    assert {code for code, each in found.items() if each.is_fault} == {
+        *("PIN_BLOCKED", "PUK_BLOCKED", "PIN_TRIES_UNKNOWN", "CARD_MUTE"),
+        *("CERTIFICATE_MISSING", "CERTIFICATE_UNREADABLE"),
+    }
+    assert found["PIN_BLOCKED"].mend is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ACS ACR39U ICC Reader 00 00", "ACS ACR39U ICC Reader 00 00"),
+        (
+            "Identiv uTrust 3700 F [CCID Interface] (53311424201234) 00 00",
+            "Identiv uTrust 3700 F [CCID Interface] 00 00",
+        ),
+        ("Reader (unclosed 12345", "Reader"),
+        ("Reader SN123456789 01 00", "Reader … 01 00"),
+        ("Reader AB12-CD34-EF56 01 00", "Reader … 01 00"),
+        ("Reader\x1b[31m\u202e 00", "Reader[31m 00"),
+    ],
+)
+def test_a_readers_serial_number_is_left_out(name: str, shown: str) -> None:
+    assert reader_name(name) == shown

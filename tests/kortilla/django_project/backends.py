@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""The project's authentication backend, as docs/developers.md has it."""
+
+from kortilla.django_auth import CardBackend
+
+__all__ = ["PersonBackend"]
+
+
+class PersonBackend(CardBackend):
+    """Gives each person a user."""
+
+    satu_field = "satu"
+    creates_users = True

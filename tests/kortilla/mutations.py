@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+"""Certificates that are changed in some places and signed again by their CA.
+
+They get past the signature, so that what reads them is put to the test: fields of other
+types, missing, twice or in another order, and encodings that are not DER.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kortilla.revocation import der
+
+__all__ = ["Mutator"]
+
+_TAGS = bytes.fromhex("0102030405060C1013141617181C1E24303136818286A0A1A2A3")
+_VALUES = [
+    bytes.fromhex(each)
+    for each in (
+        "",
+        "00",
+        "01",
+        "80",
+        "FF",
+        "0000",
+        "0080",
+        "FF80",
+        "0500",
+        "3000",
+        "30030101FF",
+        "3003010100",
+        "3003010101",
+        "3006010100020100",
+        "020100",
+        "03020388",
+        "030204B0",
+        "03020640",
+        "03020080",
+        "03020780",
+        "0303078080",
+        "0303008000",
+        "23060304008803020088",
+        "603B06",
+        "551D20",
+        "551D2000",
+        "551D0F",
+        "551D13",
+        "551D25",
+        "551D0F80",
+        "5504808403",
+        "80550403",
+    )
+]
+_TEXTS = [
+    *(text.encode() for text in ("FI", "fi", "EE", "", "A\0B", "Ä", "A\u202eB", "\n")),
+    *(text.encode() for text in ("99902038C", "99902038D", "99902038c", "9990203C")),
+    *(text.encode() for text in ("a@b.fi", "a@xn--zzzz.fi", "a@b..fi", "@", "a@-.fi")),
+    "FI".encode("utf-16-be"),
+    "FI".encode("utf-32-be"),
+    "MAIJA".encode("utf-16-be"),
+    b"\xc3",
+    b"\xe4",
+    b"\xed\xa0\x80",
+    b"\xc0\x80",
+]
+_TIMES = [
+    *(b"490101000000Z", b"500101000000Z", b"250229000000Z", b"250101240000Z"),
+    *(b"250101235960Z", b"2501010000Z", b"250101000000+0200", b"250101000000"),
+    *(b"20250101000000Z", b"20500101000000Z", b"19490101000000Z", b"20250101000000.5Z"),
+    *(b"250101 00000Z", b"2\xb2010100000Z", b"+50101000000Z", b"250101000000z"),
+    *(b"20301231235959", b"991231235959Z", b"250000000000Z", b"251301000000Z"),
+]
+_NUMBERS = [
+    *(b"\x80", b"\x00", b"", b"\x00\x01", b"\x00\x80", b"\xff\xff"),
+    *(b"\x7f" * 20, b"\x7f" * 21, b"\xff" * 20, b"\x00" + b"\xff" * 20),
+]
+
+
+@dataclass(slots=True)
+class _Node:
+    """An element. ``children`` are those of a constructed one, or of an OCTET STRING.
+
+    ``form`` is how its length is encoded.
+    """
+
+    tag: int
+    value: bytes = b""
+    children: list["_Node"] | None = None
+    form: str = "der"
+    tail: bytes = b""
+
+    def copy(self) -> "_Node":
+        children = self.children
+        if children is not None:
+            children = [each.copy() for each in children]
+        return _Node(self.tag, self.value, children, self.form, self.tail)
+
+    def encode(self) -> bytes:
+        inside = (
+            self.value
+            if self.children is None
+            else b"".join(each.encode() for each in self.children)
+        ) + self.tail
+        match self.form:
+            case "indefinite":
+                return bytes((self.tag, 0x80)) + inside + b"\0\0"
+            case "long":
+                size = len(inside).to_bytes(4)
+                return bytes((self.tag, 0x84)) + size + inside
+            case "padded":
+                size = len(inside).to_bytes(3)
+                return bytes((self.tag, 0x83)) + size + inside
+        return der.encode(self.tag, inside)
+
+
+def _parse(encoded: bytes) -> list[_Node]:
+    nodes, position = [], 0
+    while position < len(encoded):
+        element = der.read(encoded, position)
+        node = _Node(element.tag, element.value)
+        if element.tag & 0x20:
+            node.children = _parse(element.value)
+        elif element.tag == der.OCTET_STRING:
+            try:
+                node.children = _parse(element.value)
+            except der.MalformedError:
+                node.children = None
+        nodes.append(node)
+        position = element.end
+    return nodes
+
+
+@dataclass
+class _Place:
+    """A node among its siblings."""
+
+    siblings: list[_Node]
+    index: int
+    every: list[_Node] = field(repr=False)
+
+    @property
+    def node(self) -> _Node:
+        return self.siblings[self.index]
+
+
+class Mutator:
+    """Makes changed certificates from one, the same ones for the same seed."""
+
+    def __init__(
+        self, leaf: bytes, key: ec.EllipticCurvePrivateKey, *, seed: int
+    ) -> None:
+        [certificate] = _parse(leaf)
+        assert certificate.children
+        self._signed, self._algorithm, _ = certificate.children
+        self._key = key
+        self._chance = random.Random(seed)  # noqa: S311 - the same each time
+
+    def next(self) -> bytes:
+        """Return another certificate, changed in one to three places."""
+        chance = self._chance
+        signed = self._signed.copy()
+        for _ in range(chance.choice((1, 1, 1, 2, 3))):
+            chance.choice(_CHANGES)(self._place(signed), chance)
+        assert signed.children is not None
+        algorithm = self._algorithm
+        if len(signed.children) > 2 and signed.children[2].tag == der.SEQUENCE:
+            algorithm = signed.children[2]  # mostly changed together
+        parts = [signed, algorithm]
+        if chance.random() < 0.03:
+            parts = [each.copy() for each in parts]
+            chance.choice(_CHANGES)(self._place(parts[1]), chance)
+        return self._sign(parts)
+
+    def _sign(self, parts: list[_Node]) -> bytes:
+        chance = self._chance
+        signed, algorithm = (each.encode() for each in parts)
+        signature = self._key.sign(signed, ec.ECDSA(hashes.SHA384()))
+        unused = b"\1" if chance.random() < 0.01 else b"\0"
+        bits = _Node(der.BIT_STRING, unused + signature)
+        whole = _Node(der.SEQUENCE, signed + algorithm + bits.encode())
+        if chance.random() < 0.03:
+            chance.choice((_lengthen, _trail))(_Place([whole], 0, [whole]), chance)
+        return whole.encode() + (b"\0" if chance.random() < 0.01 else b"")
+
+    def _place(self, root: _Node) -> _Place:
+        places: list[tuple[list[_Node], int]] = []
+
+        def walk(siblings: list[_Node]) -> None:
+            for index, node in enumerate(siblings):
+                places.append((siblings, index))
+                if node.children:
+                    walk(node.children)
+
+        walk(root.children or [root])
+        siblings, index = self._chance.choice(places)
+        return _Place(siblings, index, [each[at] for each, at in places])
+
+
+# --- the changes
+
+
+def _flip(place: _Place, chance: random.Random) -> None:
+    node = place.node
+    if node.children is None and node.value:
+        value = bytearray(node.value)
+        value[chance.randrange(len(value))] ^= 1 << chance.randrange(8)
+        node.value = bytes(value)
+    else:
+        node.tag ^= 1 << chance.randrange(8)
+
+
+def _put(values: list[bytes]) -> Callable[[_Place, random.Random], None]:
+    def put(place: _Place, chance: random.Random) -> None:
+        place.node.children, place.node.value = None, chance.choice(values)
+
+    return put
+
+
+def _retag(place: _Place, chance: random.Random) -> None:
+    place.node.tag = chance.choice(_TAGS)
+
+
+def _rename_and_put(place: _Place, chance: random.Random) -> None:
+    """Give a text another type, and maybe another content."""
+    node = place.node
+    node.tag = chance.choice(b"\x0c\x13\x14\x16\x1c\x1e")
+    if node.children is None and chance.random() < 0.5:
+        node.value = chance.choice(_TEXTS)
+
+
+def _remove(place: _Place, chance: random.Random) -> None:
+    del place.siblings[place.index]
+
+
+def _double(place: _Place, chance: random.Random) -> None:
+    place.siblings.insert(place.index, place.node.copy())
+
+
+def _swap(place: _Place, chance: random.Random) -> None:
+    other, siblings = chance.randrange(len(place.siblings)), place.siblings
+    siblings[place.index], siblings[other] = siblings[other], siblings[place.index]
+
+
+def _lengthen(place: _Place, chance: random.Random) -> None:
+    place.node.form = chance.choice(("long", "padded", "indefinite"))
+
+
+def _trail(place: _Place, chance: random.Random) -> None:
+    place.node.tail = chance.choice((b"\0", b"\0\0", b"\x05\0", b"\xff"))
+
+
+def _replace(place: _Place, chance: random.Random) -> None:
+    place.siblings[place.index] = chance.choice(place.every).copy()
+
+
+def _insert(place: _Place, chance: random.Random) -> None:
+    """Insert a value that may be optional there, as ``critical`` or a unique id."""
+    new = chance.choice(
+        (
+            _Node(der.BOOLEAN, chance.choice((b"\0", b"\xff", b"\1"))),
+            _Node(chance.choice(b"\x81\x82\xa1\xa2"), b"\0\1"),
+            _Node(der.INTEGER, b"\0"),
+            _Node(0x05),
+        )
+    )
+    place.siblings.insert(place.index + chance.randrange(2), new)
+
+
+_CHANGES: list[Callable[[_Place, random.Random], None]] = [
+    *(_flip, _put(_VALUES), _put(_TEXTS), _put(_TIMES), _put(_NUMBERS)),
+    *(_retag, _rename_and_put, _remove, _double, _swap),
+    *(_lengthen, _trail, _replace, _insert),
+]

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: MIT
+"""Events of logins and signatures, and hooks that raise, hang or are slow."""
+
+import asyncio
+import json
+import logging
+import runpy
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import FrozenInstanceError
+from datetime import UTC
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kortilla import LoginService, Trust
+from kortilla.errors import (
+    ConfigurationError,
+    SignerMismatchError,
+    StoreUnavailableError,
+)
+from kortilla.events import (
+    ChallengeIssued,
+    Event,
+    LoggedIn,
+    LoggedOut,
+    Refused,
+    RequestContext,
+    SignatureMade,
+    SignaturePrepared,
+    SignatureRefused,
+    pseudonym,
+)
+from kortilla.web.hooks import HookThread
+from kortilla.web.http import Headers, Request, Response
+from kortilla.web.routes import LoginRoutes
+from kortilla.web.sessions import MemorySessionStore
+from tests.kortilla.pki import GIVEN_NAME, NOW, ORIGIN, SATU, SURNAME, Leaf
+from tests.support.guide import blocks
+
+KEY = bytes(range(32))
+WAIT = 60
+
+
+class Visitor:
+    """A browser that calls the routes without a server."""
+
+    def __init__(self, routes: LoginRoutes) -> None:
+        self.routes = routes
+        self.cookie = ""
+
+    async def post(self, path: str, content: object, **headers: str) -> Response:
+        async def body() -> AsyncIterator[bytes]:
+            yield json.dumps(content).encode()
+
+        given = {"Origin": ORIGIN, "Content-Type": "application/json"}
+        given |= {"Cookie": self.cookie}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        request = Request("POST", path, Headers(given.items()), body(), "192.0.2.7")
+        answer = await self.routes.handle(request)
+        cookie = dict(answer.headers).get("Set-Cookie")
+        if cookie:
+            self.cookie = cookie.partition(";")[0]
+        return answer
+
+    async def log_in(self, leaf: Leaf, **headers: str) -> Response:
+        answer = await self.post("/challenge", {}, **headers)
+        token = leaf.token(nonce=json.loads(answer.body)["nonce"])
+        return await self.post("/login", {"authToken": token}, **headers)
+
+
+@pytest.fixture
+def seen() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def make(trust: Trust) -> Callable[..., LoginService]:
+    def make(*hooks: Any, **options: Any) -> LoginService:
+        options = {"pseudonym_key": KEY} | options
+        return LoginService(
+            origin=ORIGIN, trust=trust, clock=lambda: NOW, on_event=hooks, **options
+        )
+
+    return make
+
+
+async def test_what_happens_at_the_login_is_told_in_order(
+    make: Callable[..., LoginService],
+    seen: list[Event],
+    leaf: Leaf,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    service = make(seen.append)
+    visitor = Visitor(LoginRoutes(service))
+    assert (await visitor.log_in(leaf)).status == 200
+    assert (await visitor.post("/login", {"authToken": leaf.token()})).status == 403
+    assert (await visitor.post("/challenge", {}, Origin="https://evil")).status == 403
+    await visitor.post("/logout", {})
+    await visitor.post("/logout", {})  # nobody is logged in: that is no event
+    assert await visitor.routes.end_sessions(SATU) == 0
+    await service.close()
+    kinds = [ChallengeIssued, LoggedIn, Refused, Refused, LoggedOut, LoggedOut]
+    assert [type(event) for event in seen] == kinds
+    assert {event.time for event in seen} == {NOW}
+    assert {event.time.tzinfo for event in seen} == {UTC}
+    assert len({event.request for event in seen}) == 6
+    me = pseudonym(KEY, SATU)
+    assert [event.person for event in seen] == [None, me, None, None, me, me]
+    assert {event.client for event in seen} == {None}  # unless wanted
+    login, refusal, foreign, _, all_ended = seen[1:]
+    assert isinstance(login, LoggedIn)
+    assert (login.issuer, login.assurance) == ("SPECIMEN Issuing CA", "test")
+    assert 0 < login.seconds < WAIT
+    assert isinstance(refusal, Refused)
+    assert (refusal.action, refusal.code) == ("login", "CHALLENGE_NONCE_NOT_FOUND")
+    assert isinstance(foreign, Refused)
+    assert (foreign.action, foreign.code) == ("challenge", "ORIGIN_REFUSED")
+    assert isinstance(all_ended, LoggedOut)
+    assert all_ended.sessions == 0
+    with pytest.raises(FrozenInstanceError):
+        login.request = "x"  # type: ignore[misc] # what is refused
+
+    # The log has a line for each, and neither has personal data.
+    lines = [r.getMessage() for r in caplog.records if r.name == "kortilla.events"]
+    assert len(lines) == 6
+    for event, line in zip(seen, lines, strict=True):
+        assert event.request in line
+    said = caplog.text + json.dumps([event.to_json() for event in seen])
+    for secret in (SATU, SURNAME, GIVEN_NAME, "192.0.2.7", "4242"):
+        assert secret not in said
+
+
+async def test_an_address_and_a_proxys_request_id_are_told_if_wanted(
+    make: Callable[..., LoginService], seen: list[Event], leaf: Leaf
+) -> None:
+    service = make(seen.append, client_addresses=True, request_id_header="X-Request-Id")
+    visitor = Visitor(LoginRoutes(service))
+    await visitor.log_in(leaf, X_Request_Id="abc-1")
+    for bad in ("", "a" * 129, "a\nb", "a b", '"', "ä"):
+        await visitor.post("/challenge", {}, X_Request_Id=bad)
+    await service.close()
+    assert {event.client for event in seen} == {"192.0.2.7"}
+    assert [event.request for event in seen[:2]] == ["abc-1"] * 2
+    for event in seen[2:]:
+        assert len(event.request) == 16
+        int(event.request, 16)
+    assert RequestContext.of(["a", "b"], None).id not in {"a", "b"}
+
+
+async def test_a_login_whose_session_is_not_stored_is_a_refusal(
+    make: Callable[..., LoginService], seen: list[Event], leaf: Leaf
+) -> None:
+    class Failing(MemorySessionStore):
+        async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
+            if satu:
+                raise StoreUnavailableError("The store is away.")
+            return await super().create(data)
+
+    service = make(seen.append)
+    answer = await Visitor(LoginRoutes(service, sessions=Failing())).log_in(leaf)
+    assert answer.status == 503
+    await service.close()
+    assert isinstance(seen[-1], Refused)
+    assert seen[-1].code == "STORE_UNAVAILABLE"
+    assert not any(isinstance(event, LoggedIn) for event in seen)
+
+
+async def test_signatures_are_told_when_the_service_reports_them(
+    make: Callable[..., LoginService], seen: list[Event]
+) -> None:
+    service = make(seen.append)
+
+    async def work(error: BaseException | None = None) -> int:
+        if error:
+            raise error
+        return 1
+
+    assert await service.events.preparing(work(), satu=SATU) == 1
+    context = RequestContext("r-1")
+    assert await service.events.finishing(work(), satu=SATU, context=context) == 1
+    for error in (SignerMismatchError("x"), asyncio.CancelledError(), OSError(SATU)):
+        with pytest.raises(type(error)):
+            await service.events.finishing(work(error), satu=SATU)
+    await service.close()
+    assert isinstance(seen[0], SignaturePrepared)
+    assert isinstance(seen[1], SignatureMade)
+    assert seen[1].request == "r-1"
+    refused = [event for event in seen if isinstance(event, SignatureRefused)]
+    assert [(each.step, each.code) for each in refused] == [
+        ("finish", "SIGNER_MISMATCH"),
+        ("finish", "CANCELLED"),
+        ("finish", "INTERNAL_ERROR"),
+    ]
+    assert {event.person for event in seen} == {pseudonym(KEY, SATU)}
+
+
+# --- the pseudonym
+
+
+def test_a_missing_or_short_key_is_refused_at_the_start(
+    make: Callable[..., LoginService], seen: list[Event]
+) -> None:
+    for key in (None, b"", bytes(31), "x" * 32, bytearray(32)):
+        with pytest.raises(ConfigurationError, match="32"):
+            make(seen.append, pseudonym_key=key)
+    with pytest.raises(ConfigurationError):
+        make(pseudonym_key=bytes(31))  # also without a hook
+    service = make(pseudonym_key=None)
+    with pytest.raises(ConfigurationError):
+        service.events.add(seen.append)
+    with pytest.raises(ConfigurationError):
+        pseudonym(bytes(31), SATU)
+
+
+def test_a_pseudonym_depends_on_the_whole_key() -> None:
+    one = pseudonym(KEY, SATU)
+    assert one == pseudonym(KEY, SATU)
+    assert len(one) == 64
+    others = {pseudonym(KEY[:-1] + b"x", SATU), pseudonym(KEY, "99900335E"), one}
+    assert len(others) == 3
+
+
+# --- hooks that fail
+
+
+async def test_a_hook_that_raises_neither_lets_in_nor_keeps_out(
+    make: Callable[..., LoginService],
+    seen: list[Event],
+    leaf: Leaf,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(_: Event) -> None:
+        raise ValueError(f"{SATU} {SURNAME}")
+
+    async def also_broken(_: Event) -> None:
+        raise KeyError(SATU)
+
+    def exits(_: Event) -> None:
+        raise SystemExit
+
+    service = make(broken, also_broken, exits, seen.append)
+    visitor = Visitor(LoginRoutes(service))
+    assert (await visitor.log_in(leaf)).status == 200
+    assert (await visitor.post("/login", {"authToken": leaf.token()})).status == 403
+    await service.close()
+    assert len(seen) == 3
+    errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert len(errors) == 3  # one for each hook, not for each event
+    assert any("ValueError" in error for error in errors)
+    assert SATU not in caplog.text
+    assert SURNAME not in caplog.text
+    assert service.events.dropped == 9
+
+
+async def test_where_no_thread_can_be_started_the_login_goes_on(
+    make: Callable[..., LoginService],
+    seen: list[Event],
+    leaf: Leaf,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    service = make(seen.append)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert (await Visitor(LoginRoutes(service)).log_in(leaf)).status == 200
+    assert "An event may be lost: RuntimeError" in caplog.text
+    monkeypatch.undo()
+    await service.close()
+
+
+async def test_a_hook_that_hangs_delays_no_login_and_no_other_hook(
+    make: Callable[..., LoginService], leaf: Leaf, caplog: pytest.LogCaptureFixture
+) -> None:
+    released, all_seen = threading.Event(), threading.Event()
+    seen: list[Event] = []
+
+    def hangs(_: Event) -> None:
+        released.wait(WAIT)
+
+    def sees(event: Event) -> None:
+        seen.append(event)
+        if len(seen) == 40:
+            all_seen.set()
+
+    service = make(hangs, sees)
+    routes = LoginRoutes(service)
+    for _ in range(20):
+        assert (await Visitor(routes).log_in(leaf)).status == 200
+    assert await asyncio.to_thread(all_seen.wait, WAIT)
+    await service.events.close(seconds=0.05)
+    assert "did not finish" in caplog.text
+    released.set()
+    await service.close()
+
+
+async def test_the_events_that_wait_for_a_hook_are_bounded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, released = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def slow(event: Event) -> None:
+        begun.set()
+        released.wait(WAIT)
+        seen.append(event.request)
+
+    thread = HookThread(slow, capacity=3)
+    thread.put(ChallengeIssued(time=NOW, request="0"))
+    assert await asyncio.to_thread(begun.wait, WAIT)
+    for number in range(1, 7):
+        thread.put(ChallengeIssued(time=NOW, request=str(number)))
+    assert thread.dropped == 3
+    assert caplog.text.count("too slow") == 1
+    released.set()
+    await thread.close(WAIT)
+    assert seen == ["0", "1", "2", "3"]
+
+
+async def test_a_coroutine_function_runs_on_the_services_loop_for_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def hook(event: Event) -> None:
+        loops.append(asyncio.get_running_loop())
+        if event.request == "hangs":
+            await asyncio.Event().wait()
+
+    thread = HookThread(hook, async_seconds=0.05)
+    for request in ("hangs", "next"):
+        thread.put(ChallengeIssued(time=NOW, request=request))
+    await thread.close(WAIT)
+    assert loops == [asyncio.get_running_loop()] * 2
+    assert (thread.failed, "TimeoutError" in caplog.text) == (1, True)
+
+
+async def test_after_a_fork_the_hook_has_a_thread_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names: list[threading.Thread] = []
+    thread = HookThread(lambda _: names.append(threading.current_thread()))
+    thread.put(ChallengeIssued(time=NOW, request="0"))
+    await thread.close(WAIT)
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    thread.put(ChallengeIssued(time=NOW, request="1"))
+    await thread.close(WAIT)
+    assert len(set(names)) == 2
+
+
+async def test_the_example_of_the_guide(
+    trust: Trust, leaf: Leaf, tmp_path: Path
+) -> None:
+    example = tmp_path / "example.py"
+    example.write_text(blocks("operations.md", "python")[2])
+    defined = runpy.run_path(str(example))
+    log = tmp_path / "audit.jsonl"
+    service: LoginService = defined["create_service"](trust, str(log), KEY)
+    await Visitor(LoginRoutes(service)).log_in(leaf)
+    with pytest.raises(ValueError, match="not the signature of a PDF"):
+        await defined["finish"](
+            service,
+            SimpleNamespace(satu=SATU),
+            SimpleNamespace(kind="file"),
+            {},
+        )
+    await service.close()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["event"] for line in lines] == [
+        "challenge",
+        "login",
+        "signature-refused",
+    ]
+    assert {line["client"] for line in lines} == {"192.0.2.7", None}
+    assert defined["logins"] == [pseudonym(KEY, SATU)]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Which worker of pytest-xdist runs which tests, and in which order.
+
+A start of a browser takes seconds, and so do some fixtures of a file. So all tests of
+one browser go to one worker, and all other tests of a file. What takes longest begins
+first, so that no worker is left with it at the end.
+"""
+
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+__all__ = ["Scheduling", "arrange", "browser_of"]
+
+_FAMILIES = ("firefox", "chromium")
+
+
+def browser_of(nodeid: str) -> str | None:
+    """Return the family of the browser that the tests of a family share."""
+    path, _, name = nodeid.partition("::")
+    parameters = name.partition("[")[2]
+    if "tests/browser/" not in path:
+        return None
+    return next((each for each in _FAMILIES if each in parameters), None)
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Sort tests: what takes longest comes first.
+
+    A browser's tests come together, as another's in between would restart it. So do a
+    file's tests, which may share what takes long to start.
+    """
+    places: dict[Path, int] = {}
+    for item in items:
+        place = _place(item)
+        places[item.path] = min(place, places.get(item.path, place))
+
+    def key(item: pytest.Item) -> tuple[int, str]:
+        family = browser_of(item.nodeid)
+        if family is not None:
+            return _FAMILIES.index(family), str(item.path)
+        return len(_FAMILIES) + places[item.path], ""
+
+    items.sort(key=key)
+
+
+def _place(item: pytest.Item) -> int:
+    markers = {mark.name for mark in item.iter_markers()}
+    if "browser" in markers:
+        return 0
+    return 1 if markers & {"slow", "window", "pcscd"} else 2
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """Hands out the tests of a browser, or of a file, as one piece, in their order."""
+
+    def __init__(self, config: pytest.Config, log: object = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return browser_of(nodeid) or nodeid.partition("::")[0]

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""Draws the pages of ``kortilla open`` without a screen, with made-up contents.
+
+Usage: ``python -m tools.desktop_pictures FOLDER LANGUAGE [VARIANT…]``
+
+Without a variant it draws each page; ``states`` draws other states of the pages, and
+``dark``, ``large`` and ``contrast`` draw the pages in that look.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QEventLoop
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
+
+from kortilla.signing.verification import (
+    CertificateFacts,
+    DocumentReport,
+    Problem,
+    SignatureReport,
+    Signer,
+)
+from native_host import paths
+from native_host.config import Config
+from native_host.desktop.background import Background
+from native_host.desktop.browsers_report import BrowsersReport
+from native_host.desktop.card_report import Cards, ReaderContent
+from native_host.desktop.window import Window
+from native_host.doctor.findings import Place, info, kortilla, warning
+from native_host.gui.tokens import DARK, palette_of, plain_palette
+from native_host.history import Entry
+from native_host.pin_prompt.gui.render import offscreen_application
+from native_host.signature_check.check import CheckedFile
+from tests.kortilla.signing_parts import make_pdf
+
+__all__ = ["EACH", "STATES", "VARIANTS", "Show", "Still", "draw"]
+
+_READER = "Esimerkkilukija CR-100"
+_FOLDER = Path("/home/aino/Asiakirjat")
+_LEASE, _ANNEX = "Vuokrasopimus – hyresavtal 2026.pdf", "Liite 1.pdf"
+
+
+#: Goes to a page, and fills it.
+Show = Callable[[Window], None]
+
+
+class Still(Background):
+    """Runs nothing, so that a page shows what it was given."""
+
+    def start(
+        self,
+        work: Callable[[], Coroutine[Any, Any, Any]],
+        done: Callable[[Any], object] = lambda _: None,
+        failed: Callable[[Any], object] = lambda _: None,
+    ) -> Future[Any]:
+        """Return a future that never ends."""
+        return Future()
+
+
+def _card(**changes: Any) -> Cards:
+    certificates = [
+        {"role": role, "notAfter": "2031-03-14T21:59:59+00:00"}
+        for role in ("authentication", "signature")
+    ]
+    card: dict[str, Any] = {
+        "holder": {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"},
+        "certificates": certificates,
+        "tries": {"PIN1": 5, "PIN2": 4, "PUK": 5},
+        "pinsSet": {"PIN1": True, "PIN2": True},
+        "activation": "active",
+        "activationCodeLengths": [8],
+    }
+    status = {"reader": _READER, "testCard": False, "card": card | changes}
+    return Cards((ReaderContent(_READER, True, status),))
+
+
+def _show_card(cards: Cards) -> Show:
+    def show(window: Window) -> None:
+        window.show_page("card")
+        window.pages["card"]._show(cards)  # type: ignore[attr-defined] # of its class
+
+    return show
+
+
+def _files() -> tuple[Path, ...]:
+    """Return files in the home, made anew."""
+    sizes = {_LEASE: 245_678, _ANNEX: 1_234_567}
+    for name, size in sizes.items():
+        (Path.home() / name).write_bytes(b"%PDF-1.7\n".ljust(size, b"\0"))
+    return tuple(Path.home() / name for name in sizes)
+
+
+def _choose_files(window: Window) -> None:
+    window.give_files("sign", _files())
+
+
+def _mark_page(window: Window) -> None:
+    path = Path.home() / _LEASE
+    path.write_bytes(make_pdf("Vuokrasopimus", pages=2))
+    window.give_files("sign", [path])
+    wishes = window.pages["sign"].wishes  # type: ignore[attr-defined] # of its class
+    wishes._set_marked(True)
+    while wishes._painter is not None:
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def _show_progress(window: Window) -> None:
+    _choose_files(window)
+    page = window.pages["sign"]
+    page._sign()  # type: ignore[attr-defined] # of its class
+    page._progressed({"done": 1, "total": 2})  # type: ignore[attr-defined] # as above
+
+
+def _show_signed(window: Window) -> None:
+    window.show_page("sign")
+    made = [
+        {"file": str(_FOLDER / f"{Path(name).stem}-{word}.pdf")}
+        for name in (_LEASE, _ANNEX)
+        for word in ["allekirjoitettu"]
+    ]
+    window.pages["sign"]._ended({"files": made})  # type: ignore[attr-defined] # as above
+
+
+def _show_checked(*problems: str, issuer: str = "authority") -> Show:
+    then = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
+    certificate = CertificateFacts(
+        "01F4", "DVV Citizen Certificates – G4R", then, then, "00" * 32, b""
+    )
+    signature = SignatureReport(
+        number=1,
+        place="Signature1",
+        intact="DIGEST_MISMATCH" not in problems,
+        signer=Signer("SPECIMEN-POHJALAINEN Aino", "", "", "99902038C"),
+        certificate=certificate,
+        issuer=issuer,  # type: ignore[arg-type] # one of its values
+        time=then,
+        time_source="claimed",
+        timestamp=None,
+        covers="whole",  # type: ignore[arg-type] # as above
+        files=(),
+        changes=(),
+        revocation="not-asked",
+        level="B-B",
+        reason="",
+        location="",
+        problems=tuple(map(Problem, problems)),
+    )
+    path = _FOLDER / f"{Path(_LEASE).stem}-allekirjoitettu.pdf"
+    checked = CheckedFile(path, DocumentReport("pdf", (signature,)))
+
+    def show(window: Window) -> None:
+        window.show_page("check")
+        page = window.pages["check"]
+        page._set_authority(issuer == "authority")  # type: ignore[attr-defined] # as above
+        page._set([checked])  # type: ignore[attr-defined] # as above
+
+    return show
+
+
+def _show_findings(window: Window) -> None:
+    window.show_page("self_check")
+    findings = [
+        info("READER", reader=_READER),
+        info("CARD", generation="v4"),
+        warning("CERTIFICATE_ENDS_SOON", role="signature"),
+        info("BROWSER", browser="Chromium"),
+        info("BROWSER", browser="Firefox"),
+        warning("MANIFEST_MISSING", kortilla("install"), browser="Firefox"),
+        info("HOST_WORKS"),
+        info("PKCS11_WORKS", browser="Chromium"),
+        info("AGENT_RUNS"),
+    ]
+    page = window.pages["self_check"]
+    page._done((Place(), findings))  # type: ignore[attr-defined] # as above
+    page._time = "9.41"  # type: ignore[attr-defined] # as above
+    page._build()  # type: ignore[attr-defined] # as above
+
+
+def _show_browsers(window: Window) -> None:
+    window.show_page("browsers")
+    report = BrowsersReport(
+        place=Place(),
+        titles=("Chromium", "Firefox"),
+        findings=(
+            info("EXTENSION", browser="Chromium"),
+            warning("EXTENSION_NOT_SEEN", browser="Firefox"),
+        ),
+        logins={"chromium": ("Chromium", True), "firefox": ("Firefox", False)},
+        agent=True,
+        language="system",
+    )
+    window.pages["browsers"]._set(report)  # type: ignore[attr-defined] # as above
+
+
+def _show_history(window: Window) -> None:
+    path = paths.user_state_folder() / "history.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    at = "2026-11-2{}T0{}:41:00+00:00"
+    service = "https://asiointi.example"
+    entries = [
+        Entry(at.format(4, 7), "identify", service, (), "done"),
+        Entry(at.format(5, 9), "sign", "", (_LEASE, _ANNEX), "done"),
+        Entry(at.format(6, 8), "identify", service, (), "USER_CANCELLED"),
+    ]
+    path.write_text("".join(f"{json.dumps(asdict(each))}\n" for each in entries))
+    path.chmod(0o600)
+    window.show_page("history")
+
+
+#: The pages, and what is on them.
+EACH: Mapping[str, Show] = {
+    "card": _show_card(_card()),
+    "sign": _choose_files,
+    "check": _show_checked("REVOCATION_NOT_ASKED"),
+    "self-check": _show_findings,
+    "browsers": _show_browsers,
+    "history": _show_history,
+}
+#: Other states.
+STATES: Mapping[str, Show] = {
+    "card-locked": _show_card(_card(tries={"PIN1": 0, "PIN2": 1, "PUK": 5})),
+    "card-new": _show_card(
+        _card(activation="new", pinsSet={"PIN1": False, "PIN2": False})
+    ),
+    "card-none": _show_card(Cards((ReaderContent(_READER, False, None),))),
+    "card-no-reader": _show_card(Cards()),
+    "sign-empty": lambda window: window.show_page("sign"),
+    "sign-mark": _mark_page,
+    "sign-progress": _show_progress,
+    "sign-done": _show_signed,
+    "check-empty": lambda window: window.show_page("check"),
+    "check-changed": _show_checked("DIGEST_MISMATCH", "REVOCATION_NOT_ASKED"),
+    "check-unknown": _show_checked("NO_TRUST", issuer="unknown"),
+    "history-off": lambda window: window.show_page("history"),
+}
+VARIANTS = ("dark", "large", "contrast")
+
+
+def draw(target: Path, language: str, variant: str = "") -> Iterator[Path]:
+    """Draw a variant of all pages, and yield the files. ``target`` is a folder."""
+    application = offscreen_application(2.0 if variant == "large" else 1.0)
+    if variant == "dark":
+        application.setPalette(palette_of(DARK))
+    if variant == "contrast":
+        application.setPalette(plain_palette(dark=False))
+    shown = STATES if variant == "states" else EACH
+    middle = f"{variant}-" if variant in VARIANTS else ""
+    for name, show in shown.items():
+        background = Still()
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["HOME"] = home
+            window = Window(Config(), language, background)
+            window.show()
+            window.activateWindow()
+            show(window)
+            _settle(application)
+            picture = window.grab().toImage()
+        path = target / f"desktop-{name}-{middle}{language}.png"
+        if not picture.convertToFormat(QImage.Format.Format_RGB888).save(str(path)):
+            raise OSError(f"The picture {path} can't be written.")
+        yield path
+        window.hide()
+        window.deleteLater()
+        background.close()
+
+
+def _settle(application: QApplication) -> None:
+    """Process events until layouts that depend on each other are stable."""
+    for _ in range(5):
+        application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+        application.processEvents()
+
+
+if __name__ == "__main__":
+    os.environ["TZ"] = "Europe/Helsinki"
+    time.tzset()
+    for each in draw(Path(sys.argv[1]), *sys.argv[2:4]):
+        print(each)
