@@ -45,7 +45,7 @@ def _with_extra(command: Callable[P, R]) -> Callable[P, R]:
         try:
             import authlib  # noqa: F401 - asks whether it is there
 
-            from kortilla.openid.settings import ConfigurationError
+            from kortilla.errors import ConfigurationError
         except ImportError as error:
             raise CommandError(
                 "TOOL_MISSING",

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from kortilla.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from kortilla.errors import ConfigurationError
     from kortilla.openid.apps import OpenIDApp, sub_application
-    from kortilla.openid.settings import ConfigurationError, Settings
+    from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
 else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "ConfigurationError": "kortilla.openid.settings",
+            "ConfigurationError": "kortilla.errors",
             "OpenIDApp": "kortilla.openid.apps",
             "Settings": "kortilla.openid.settings",
             "create_provider": "kortilla.openid.setup",

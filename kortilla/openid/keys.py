@@ -20,7 +20,7 @@ from typing import Any, Literal, Self
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeyParameters, KeySet, RSAKey, import_key
 
-from kortilla.openid.settings import ConfigurationError
+from kortilla.errors import ConfigurationError
 
 __all__ = ["KeyFile", "Keys", "SigningKey"]
 
@@ -80,6 +80,11 @@ class Keys:
         text = f"{len(sector)}:{sector}:{satu}".encode()
         digest = hmac.new(self.salt, text, hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    @property
+    def pseudonym_key(self) -> bytes:
+        """The key of the pseudonyms that stand for persons in events."""
+        return hmac.new(self.salt, b"kortilla openid events", hashlib.sha256).digest()
 
     def to_json(self) -> str:
         """Return the file's content."""

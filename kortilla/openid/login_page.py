@@ -8,11 +8,14 @@ alone, ``POST simulate``. The id names one login. It is bound to the browser's c
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from kortilla.errors import RelyingPartyError
+from kortilla.events import Action, RequestContext
 from kortilla.openid.authlib_server import Client
 from kortilla.openid.browsers import Browsers
 from kortilla.openid.pages import Pages, redirect
@@ -22,6 +25,7 @@ from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import RefusedError
 from kortilla.openid.store import Store
 from kortilla.validation import strict_json
+from kortilla.validation.identity import Identity
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
@@ -149,7 +153,26 @@ class LoginPage:
             problem=problem,
         )
 
+    @asynccontextmanager
+    async def _reporting(
+        self, request: Request, action: Action
+    ) -> AsyncIterator[tuple[RequestContext, float]]:
+        """Yield what events need, and report a refusal."""
+        events, since = self.service.events, time.monotonic()
+        context = events.context(request.headers, self._address(request))
+        try:
+            yield context, since
+        except BaseException as error:
+            events.refused(context, action, error, since)
+            raise
+
     async def _challenge(self, request: Request, login_id: str, data: Data) -> Response:
+        async with self._reporting(request, "challenge") as (context, _):
+            answer = await self._issue(request, login_id, data)
+            self.service.events.challenge_issued(context)
+        return answer
+
+    async def _issue(self, request: Request, login_id: str, data: Data) -> Response:
         await self._admit(request, "challenge")
         await self._json(request, allowed=set())
         nonce = await self.service.challenge(data["challenges"])
@@ -157,16 +180,26 @@ class LoginPage:
         return json_response({"nonce": nonce})
 
     async def _login(self, request: Request, login_id: str, data: Data) -> Response:
+        async with self._reporting(request, "login") as (context, since):
+            answer, identity = await self._redeem(request, login_id, data)
+            self.service.events.logged_in(context, identity, time.monotonic() - since)
+        return answer
+
+    async def _redeem(
+        self, request: Request, login_id: str, data: Data
+    ) -> tuple[Response, Identity]:
         await self._admit(request, "login")
         body = await self._json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
         if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
             raise RequestRefusedError(400, "INVALID_REQUEST")
-        login = await self._validated(data["challenges"], body["authToken"], nonce)
-        data["login"] = asdict(login)
+        identity = await self.service.login(
+            data["challenges"], body["authToken"], nonce=nonce
+        )
+        data["login"] = asdict(self._login_of(identity))
         await self._save(login_id, data)
-        name = f"{login.given_names} {login.surname}"
-        return json_response({"name": name, "satu": login.satu})
+        name = f"{identity.given_names} {identity.surname}"
+        return json_response({"name": name, "satu": identity.satu}), identity
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:
@@ -191,7 +224,7 @@ class LoginPage:
         if self._simulator.cancels(choice):
             return await self._cancel(request, login_id, data)
         try:
-            login = await self._play(self._simulator, choice)
+            login = await self._play(request, self._simulator, choice)
         except RelyingPartyError as error:
             return await self._page(request, login_id, data, problem=error.code)
         await self._save(login_id, {**data, "login": asdict(login)})
@@ -205,25 +238,27 @@ class LoginPage:
         if self._simulator.cancels(hint):
             return redirect(self._protocol.authorize(parameters, None)[0])
         try:
-            login = await self._play(self._simulator, hint)
+            login = await self._play(request, self._simulator, hint)
         except RelyingPartyError as error:
             refusal = RefusedError("access_denied", error.code)
             return redirect(self._protocol.error_redirect(parameters, refusal))
         answer = await self.finish(parameters, login)
         return answer.with_headers(await self._browsers.begin(request.headers, login))
 
-    async def _play(self, simulator: "Simulator", choice: str) -> Login:
-        challenges: Data = {}
-        nonce = await self.service.challenge(challenges)
-        token = simulator.token(choice, self.service.origin, nonce)
-        return await self._validated(challenges, token, nonce)
+    async def _play(
+        self, request: Request, simulator: "Simulator", choice: str
+    ) -> Login:
+        async with self._reporting(request, "login") as (context, since):
+            challenges: Data = {}
+            nonce = await self.service.challenge(challenges)
+            token = simulator.token(choice, self.service.origin, nonce)
+            identity = await self.service.login(challenges, token, nonce=nonce)
+            self.service.events.logged_in(context, identity, time.monotonic() - since)
+        return self._login_of(identity)
 
     # -- Parts ------------------------------------------------------------------------
 
-    async def _validated(
-        self, challenges: Data, token: Any, nonce: str | None
-    ) -> Login:
-        identity = await self.service.login(challenges, token, nonce=nonce)
+    def _login_of(self, identity: Identity) -> Login:
         return Login.of(identity, int(self._protocol.clock()))
 
     async def _save(self, login_id: str, data: Data) -> None:
@@ -237,12 +272,16 @@ class LoginPage:
         return data
 
     async def _admit(self, request: Request, route: str) -> None:
-        client = request.client
+        attempt = Attempt(route=route, client=self._address(request), session_id=None)
+        await self.service.admit(attempt)
+
+    def _address(self, request: Request) -> str | None:
+        """Return the client's address, as the proxy in front names it."""
         forwarded = request.headers.all("X-Forwarded-For")
         if self._behind_proxy and forwarded:
             # The proxy itself adds the last one; a client can choose the others.
-            client = forwarded[-1].rpartition(",")[2].strip()
-        await self.service.admit(Attempt(route=route, client=client, session_id=None))
+            return forwarded[-1].rpartition(",")[2].strip()
+        return request.client
 
     async def _body(self, request: Request) -> bytes:
         return await read_body(

@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from kortilla.errors import RelyingPartyError, StoreUnavailableError
+from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
+from kortilla.health import check_health
 from kortilla.openid import parameters as checks
 from kortilla.openid.authlib_server import ASSERTION_SECONDS, TOKEN_SECONDS, Client
 from kortilla.openid.browsers import Browsers
@@ -26,7 +27,6 @@ from kortilla.openid.pages import Pages, redirect
 from kortilla.openid.person import subject_of
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import CodeRecord, RefusedError, TokenRecord
-from kortilla.openid.settings import ConfigurationError
 from kortilla.openid.store import Store
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
@@ -37,6 +37,7 @@ from kortilla.web.http import (
     json_response,
     read_body,
 )
+from kortilla.web.login import LoginService
 
 __all__ = ["MAX_BODY_BYTES", "PAR_SECONDS", "Provider"]
 
@@ -92,6 +93,11 @@ class Provider:
             "/healthz": ("GET, HEAD", self._healthz),
             "/readyz": ("GET, HEAD", self._readyz),
         }
+
+    @property
+    def service(self) -> LoginService:
+        """The login, for ``kortilla.prometheus.Metrics`` and the like."""
+        return self._login_page.service
 
     @property
     def prefix(self) -> str:
@@ -157,10 +163,16 @@ class Provider:
         try:
             self.protocol.keys.check()
             await self.store.ping()
+            # The authority's fault takes no process out of service.
+            health = await check_health(self.service, needs_revocation=False)
         except (ConfigurationError, StoreUnavailableError) as error:
             logger.error("The provider is not ready: %s", error)
             return json_response({"status": "unavailable"}, status=503)
-        return json_response({"status": "ok"})
+        for check in health.checks:
+            if check.status != "ok":
+                logger.warning("%s: %s", check.name, check.detail)
+        status = "ok" if health.ready else "unavailable"
+        return json_response({"status": status}, status=200 if health.ready else 503)
 
     # -- Authorization ----------------------------------------------------------------
 
@@ -316,6 +328,9 @@ class Provider:
                         "invalid_request", "id_token_hint is another person's"
                     )
             await self._browsers.end(session)
+            events = self.service.events
+            context = events.context(request.headers, request.client)
+            events.logged_out(context, session.login.satu)
         if logout.redirect_uri is not None:
             answer = redirect(logout.redirect_uri)
         else:

@@ -23,13 +23,13 @@ from pydantic import (
     model_validator,
 )
 
+from kortilla.errors import ConfigurationError
 from kortilla.origin import check_origin
 from kortilla.revocation import By
 
 __all__ = [
     "CLAIMS",
     "ClientSettings",
-    "ConfigurationError",
     "Language",
     "Settings",
     "hash_secret",
@@ -68,10 +68,6 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 _EMAIL = re.compile(r"[^@\s]*\{sub\}[^@\s]*@[a-z0-9.-]+")
 #: Levels of the Finnish Trust Network that a test card can't have.
 _PRODUCTION_LEVEL = re.compile(r"http://ftn\.ficora\.fi/\d+/loa[23]")
-
-
-class ConfigurationError(Exception):
-    """The configuration can't be used. The message names the file and the key."""
 
 
 def hash_secret(secret: str) -> str:
@@ -234,6 +230,7 @@ class Settings(_Model):
     keys_file: str = "keys.json"
     sso_minutes: int = Field(default=0, ge=0, le=8 * 60)
     notice: Texts | None = None
+    audit_log: str | None = None
     trust: TrustSettings = TrustSettings()
     revocation: RevocationSettings | None = None
     redis: RedisSettings | None = None

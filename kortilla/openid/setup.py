@@ -3,14 +3,16 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from kortilla.errors import TrustConfigurationError
+from kortilla.audit import AuditLog
+from kortilla.errors import ConfigurationError, TrustConfigurationError
+from kortilla.events import EventHook
 from kortilla.openid.authlib_server import Client
 from kortilla.openid.browsers import Browsers
 from kortilla.openid.keys import KeyFile
@@ -20,13 +22,13 @@ from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
 from kortilla.openid.settings import (
     ClientSettings,
-    ConfigurationError,
     RevocationSettings,
     Settings,
 )
 from kortilla.openid.store import MemoryStore, RedisStore, Store
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.trust import Trust
+from kortilla.validation.trust_folder import TrustFolder
 from kortilla.web.challenge import ChallengeStore
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import FixedWindowLimit
@@ -48,14 +50,15 @@ def create_provider(
     *,
     simulator: bool = False,
     keys: KeyFile | None = None,
+    on_event: Iterable[EventHook] = (),
     clock: Callable[[], float] = time.time,
 ) -> Provider:
     """Make the provider of a configuration, and check all that it names.
 
     With ``simulator``, people choose test persons in place of cards. ``keys`` are the
     configuration's by default; several providers in one process may share them, since
-    reading RSA keys is slow. ``clock`` returns seconds since 1970. Raises
-    ``ConfigurationError``.
+    reading RSA keys is slow. ``on_event`` are hooks beside the audit log of the
+    configuration. ``clock`` returns seconds since 1970. Raises ``ConfigurationError``.
     """
     keys = keys or KeyFile(settings.path(settings.keys_file))
     keys.check()
@@ -80,7 +83,9 @@ def create_provider(
         raise ConfigurationError(f"issuer: {error}.") from None
     store, challenges = _stores(settings, clock)
     played = _simulator() if simulator else None
-    service, closing = _service(settings, played, challenges, clock)
+    service, closing = _service(
+        settings, played, challenges, keys, on_event=on_event, clock=clock
+    )
     browsers = Browsers(
         store, settings.origin, session_seconds=settings.sso_minutes * 60, clock=clock
     )
@@ -144,16 +149,26 @@ def _service(
     settings: Settings,
     simulator: "Simulator | None",
     challenges: ChallengeStore | None,
+    keys: KeyFile,
+    *,
+    on_event: Iterable[EventHook],
     clock: Callable[[], float],
 ) -> tuple[LoginService, tuple[Close, ...]]:
+    trust: Trust | TrustFolder
     checker: RevocationChecker | None = None
     closing: list[Close] = []
+    hooks = [*on_event]
+    if settings.audit_log is not None:
+        log = AuditLog(settings.path(settings.audit_log))
+        hooks.append(log)
+        closing.append(_closing(log.close))
     if simulator is not None:
         trust, checker = simulator.trust, simulator
         closing.append(simulator.close)
     else:
-        trust = _trust(settings)
-        if settings.revocation is not None or not trust.test:
+        trust = folder = _trust(settings)
+        closing.append(_closing(folder.close))
+        if settings.revocation is not None or not settings.trust.test:
             revocation = _revocation(settings)
             checker = revocation
             closing.append(revocation.close)
@@ -162,20 +177,32 @@ def _service(
         trust=trust,
         revocation=checker,
         challenges=challenges,
+        on_event=hooks,
+        pseudonym_key=keys.read().pseudonym_key,
         rate_limit=FixedWindowLimit(settings.server.logins_per_minute),
         clock=lambda: datetime.fromtimestamp(clock(), UTC),
     )
     return service, (service.close, *closing)
 
 
-def _trust(settings: Settings) -> Trust:
+def _closing(close: Callable[[], None]) -> Close:
+    async def run() -> None:
+        close()
+
+    return run
+
+
+def _trust(settings: Settings) -> TrustFolder:
+    """Return the CA certificates, which are read anew when the folder changes."""
     folder = settings.path(settings.trust.folder)
     try:
-        return Trust.from_folder(folder, test=settings.trust.test)
+        trust = TrustFolder(folder, test=settings.trust.test)
     except TrustConfigurationError as error:
         raise ConfigurationError(f"trust.folder: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"trust.folder: {folder}: {error.strerror}.") from None
+    trust.watch()
+    return trust
 
 
 def _revocation(settings: Settings) -> Revocation:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
+from kortilla.events import EventHook
 from kortilla.openid import Settings, create_provider
 from kortilla.openid.keys import KeyFile, Keys
 from kortilla.openid.provider import Provider
@@ -208,6 +209,7 @@ class Scene:
         card: KortillaCard,
         *,
         simulator: bool = False,
+        on_event: Iterable[EventHook] = (),
         **changes: Any,
     ) -> "Scene":
         """Make a provider in this process, whose files are in a folder."""
@@ -216,7 +218,11 @@ class Scene:
             {**configuration(**changes), "folder": folder}
         )
         provider = create_provider(
-            settings, simulator=simulator, keys=key_file(folder), clock=clock
+            settings,
+            simulator=simulator,
+            keys=key_file(folder),
+            on_event=on_event,
+            clock=clock,
         )
         return cls(provider, card, clock, folder)
 
