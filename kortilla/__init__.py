@@ -3,8 +3,9 @@
 
 ``validate`` checks one token. ``LoginService`` is login without a web framework;
 ``kortilla.aiohttp``, ``.starlette``, ``.django`` and ``.flask`` add its routes to an
-application, and ``.background`` runs an event loop for servers that have none. ``validate_signer``
-returns who signed, ``kortilla.signing`` also verifies what was signed;
+application, and ``.background`` runs an event loop for servers that have none.
+``validate_signer`` returns who signed, ``kortilla.signing`` also verifies what was
+signed;
 ``validate_client`` returns who the client of a TLS connection is. ``kortilla.testing``
 has a mock card for a service's own tests. ``kortilla-server trust update`` downloads
 the CA certificates that ``Trust.from_folder`` reads.

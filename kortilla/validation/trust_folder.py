@@ -3,6 +3,7 @@
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +19,20 @@ __all__ = ["TrustFolder"]
 logger = logging.getLogger(__name__)
 
 #: What changes when a file is replaced: its name, and the file that the name leads to.
-_Stamp = tuple[tuple[str, int, int, int, int], ...]
+_Stamp = tuple[tuple[str, int, int, int, int, int], ...]
+
+
+#: Held while a forked process begins to watch.
+_after_fork = threading.Lock()
+
+
+def _begin_anew() -> None:
+    global _after_fork  # noqa: PLW0603 - another thread may hold it at the fork
+    _after_fork = threading.Lock()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class TrustFolder:
@@ -45,7 +59,7 @@ class TrustFolder:
         self._policies = tuple(policies)
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._process = 0
+        self._process = os.getpid()
         self._seconds = 0.0
         self._problem = ""
         self._stamp = _stamp(self._folder)
@@ -56,8 +70,11 @@ class TrustFolder:
     def current(self) -> Trust:
         """The trust that was read last."""
         if self._seconds and self._process != os.getpid():
-            # The thread stayed in the process that this one was forked from.
-            self.watch(self._seconds)
+            with _after_fork:
+                # The thread stayed in the process that this one was forked from.
+                seconds = self._seconds
+                if seconds and self._process != os.getpid():
+                    self.watch(seconds)
         return self._current
 
     @property
@@ -105,7 +122,8 @@ class TrustFolder:
         if seconds <= 0:
             raise ValueError("The seconds between two looks are positive.")
         self.close()
-        self._lock = threading.Lock()  # a fork may have come while it was held
+        if self._process != os.getpid():
+            self._lock = threading.Lock()  # the fork may have come while it was held
         self._stop = threading.Event()
         self._seconds, self._process = seconds, os.getpid()
         threading.Thread(
@@ -149,6 +167,7 @@ def _stamp(folder: Path) -> _Stamp:
                     status.st_ino,
                     status.st_size,
                     status.st_mtime_ns,
+                    status.st_ctime_ns,
                 )
             )
     except OSError:  # the folder is being changed, or can't be read

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from asn1crypto import x509
 
-from kortilla.errors import RelyingPartyError
 from kortilla.revocation import der
 from kortilla.validation.identity import Identity, is_satu
 from kortilla.validation.issuing_ca import IssuingCA
@@ -56,7 +55,8 @@ def accept(
 ) -> Accepted | None:
     """Return a valid certificate of the usual form; None for any other one.
 
-    ``at`` is in UTC. Revocation is not checked.
+    ``at`` is in UTC. Revocation is not checked. Raises nothing: what can't be read here
+    is judged elsewhere.
     """
     try:
         parts = _split(encoded)
@@ -72,7 +72,7 @@ def accept(
         names = _read_subject(parts.subject)
         key = _read_key(parts.key)
         common_name = issuer.common_name
-    except (ValueError, RelyingPartyError):
+    except Exception:
         return None
     identity = Identity(
         surname=names[_SURNAME],
@@ -110,6 +110,8 @@ class _Parts(NamedTuple):
 
 _VERSION_3 = bytes.fromhex("A003020102")
 _EXTENSIONS = 0xA3
+#: Certificate policies of a certificate. The other way refuses a thousand.
+_MOST_POLICIES = 64
 #: Octets of the longest serial number (RFC 5280 §4.1.2.2).
 _MAX_SERIAL_BYTES = 20
 
@@ -431,7 +433,11 @@ def _read_policies(value: bytes) -> tuple[str, ...]:
             if qualifier["policy_qualifier_id"] not in _QUALIFIERS:
                 raise _UnusualError
     policies = tuple(policy["policy_identifier"].dotted for policy in parsed)
-    if len(set(policies)) != len(policies) or _ANY_POLICY in policies:
+    if (
+        len(policies) > _MOST_POLICIES
+        or len(set(policies)) != len(policies)
+        or _ANY_POLICY in policies
+    ):
         raise _UnusualError
     return policies
 

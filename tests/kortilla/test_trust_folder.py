@@ -230,6 +230,39 @@ def test_a_watched_folder_is_read_when_it_changes(
         folder.watch(0)
 
 
+def test_a_reload_that_began_before_watching_keeps_others_out(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it could bring back a CA that was removed meanwhile."""
+    folder = TrustFolder(place, test=True)
+    reading, go_on = threading.Event(), threading.Event()
+    read = folder._read
+
+    def slow() -> Trust:
+        trust = read()
+        reading.set()
+        assert go_on.wait(WAIT)
+        return trust
+
+    monkeypatch.setattr(folder, "_read", slow)
+    first = threading.Thread(target=folder.reload)
+    first.start()
+    assert reading.wait(WAIT)
+    folder.watch(3600)
+    second = threading.Thread(target=folder.reload)
+    second.start()
+    reading.clear()
+    assert not reading.wait(0.1)
+    go_on.set()
+    for each in (first, second):
+        each.join(WAIT)
+    assert reading.is_set()
+    folder.close()
+    for each in threading.enumerate():
+        if each.name == "kortilla-trust":
+            each.join(WAIT)
+
+
 def test_a_folder_is_watched_after_a_fork_too(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla import Trust, validate_client
@@ -158,6 +159,10 @@ UNUSUAL: dict[str, dict[str, Any]] = {
         "policies": (pki.TEST_POLICY, pki.TEST_POLICY),
     },
     "no policy": {"extra": EXTRA[:3]},
+    "as many policies as nobody has": {
+        "extra": EXTRA[:3],
+        "policies": (pki.TEST_POLICY, *(f"1.2.3.{n}" for n in range(64))),
+    },
     "no keyUsage": {"key_usage": None},
     "a list's address that is not DER": {
         "extra": extra_with(
@@ -184,6 +189,25 @@ def test_what_is_unusual_is_left_to_the_slow_way(
 ) -> None:
     leaf = whole(quick, **UNUSUAL[what])
     assert usual.accept(leaf.der, usual.LOGIN, quick_trust, NOW) is None
+
+
+@pytest.mark.parametrize("what", [None, "text", 1, bytearray(b"0"), memoryview(b"0")])
+async def test_what_is_no_certificate_at_all_is_left_to_the_slow_way(
+    quick_trust: Trust, what: Any
+) -> None:
+    assert usual.accept(what, usual.LOGIN, quick_trust, NOW) is None
+
+
+async def test_a_ca_whose_key_nobody_can_read_does_not_stand_in_the_way(
+    quick: CA, root: CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> bool:
+        raise UnsupportedAlgorithm("Curve 1.3.132.0.32 is not supported")
+
+    trust = quick.trust(root.der)
+    leaf = whole(quick).der
+    monkeypatch.setattr(type(trust.issuers[0]), "has_signed", unreadable)
+    assert usual.accept(leaf, usual.LOGIN, trust, NOW) is None
 
 
 async def test_production_trust_refuses_a_test_policy(
