@@ -36,7 +36,7 @@ const HANDLERS = Object.freeze({
 const EXTENSION_PAGE_ACTIONS = new Set(
   [
     ...["card-status", "activate", "change-pin", "prepare-login", "unblock"],
-    ...["mend", "self-check", "token-status", "token-switch"],
+    ...["mend", "open-window", "self-check", "token-status", "token-switch"],
   ].map((command) => `kortilla:${command}`),
 );
 

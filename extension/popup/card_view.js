@@ -49,10 +49,12 @@ const PIN_NAMES = /** @type {const} */ (["PIN1", "PIN2"]);
 
 /**
  * @param {CardState} state
+ * @param {string | null} failure the code of the error of opening the program, which is
+ *   shown in place of the card
  * @param {Actions} actions
  * @returns {View}
  */
-export function buildView(state, actions) {
+export function buildView(state, failure, actions) {
   const reports = /** @type {Report[]} */ ([]);
   /** @param {Report} report @param {HTMLElement[]} [buttons] */
   const add = (report, buttons) => {
@@ -69,7 +71,9 @@ export function buildView(state, actions) {
     shown.push(add(outcomeReport(state.outcome), buttons));
   }
   let cards = /** @type {CardStatus[]} */ ([]);
-  if (state.activeTask) {
+  if (failure !== null) {
+    shown.push(addProblem({ code: failure, kind: "" }, add, actions));
+  } else if (state.activeTask) {
     const cancel = () => actions.send({ command: "cancel" });
     shown.push(add(taskReport(state.activeTask), [buildButton(text("cancel"), cancel)]));
   } else if (state.isReading) {

@@ -3,9 +3,11 @@
 // host. The card is read only while the popup is open.
 
 import { browser } from "../shared/api.js";
+import { toCodedError } from "../shared/coded_error.js";
 import { showHostState } from "../shared/host_panel.js";
 import { showLoginSwitch } from "../shared/login_switch.js";
 import { find, openCardPort } from "../shared/page.js";
+import { openProgram } from "../shared/program.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { buildView } from "./card_view.js";
 
@@ -17,6 +19,7 @@ const card = find("card");
 const host = find("host");
 const again = find("again");
 const folds = find("folds");
+const program = find("program");
 const others = find("others");
 const othersHeading = find("others-heading");
 
@@ -25,11 +28,18 @@ const post = openCardPort(show);
 /** The outcome of the last management task, which the background sends once. */
 let outcome = /** @type {CardState["outcome"]} */ (null);
 
+/** The code of the error of opening the program, until the person does something else. */
+let failure = /** @type {string | null} */ (null);
+
+/** The state of the card that came last. */
+let last = /** @type {CardState | null} */ (null);
+
 /** What is shown, as JSON. */
 let shown = "";
 
 fillTexts();
 again.addEventListener("click", () => send({ command: "card-status" }));
+program.addEventListener("click", open);
 find("check").addEventListener("click", check);
 find("more").addEventListener("click", async () => {
   await browser.runtime.openOptionsPage();
@@ -41,17 +51,20 @@ void showLoginSwitch(find("login"));
 /** @param {Command} message to the background */
 function send(message) {
   if (message.command !== "card-status") outcome = null;
+  failure = null;
   post(message);
 }
 
 /** @param {CardState} state */
 function show(state) {
+  last = state;
   outcome = state.activeTask ? null : (state.outcome ?? outcome);
+  if (state.activeTask) failure = null;
   // The check is another page's, and leaves this one and its focus alone.
-  const now = JSON.stringify({ ...state, outcome, check: null });
+  const now = JSON.stringify({ ...state, outcome, failure, check: null });
   if (now === shown) return;
   shown = now;
-  const view = buildView({ ...state, outcome }, { send, showSwitch, check });
+  const view = buildView({ ...state, outcome }, failure, { send, showSwitch, check });
   if (announcer.textContent !== view.announcement) {
     announcer.textContent = view.announcement;
   }
@@ -62,7 +75,12 @@ function show(state) {
   fill("certificates", view.certificates);
   find("prepare").replaceChildren(...view.prepare);
   // A card that is being read again leaves the folds alone.
-  if (!state.isReading) foldOthers(view.isCrowded);
+  if (!state.isReading) {
+    foldOthers(view.isCrowded);
+    // A page has one primary action: that of the card, if it needs one.
+    const isPrimary = !view.isCrowded && card.querySelector(".main") === null;
+    program.classList.toggle("main", isPrimary);
+  }
   again.hidden = folds.hidden = state.activeTask !== null;
   const wasRead = state.readers !== null || state.problem !== null;
   if (state.host) {
@@ -75,7 +93,7 @@ function show(state) {
   const hasCard = view.certificates.length > 0;
   find("suomi-fi").hidden = isMissing || (hasCard && view.prepare.length === 0);
   // Nothing checks without the program: the help is what is left.
-  find("version").hidden = find("check").hidden = isMissing;
+  program.hidden = find("version").hidden = find("check").hidden = isMissing;
   if (isMissing) find("help").setAttribute("open", "");
   // The focus of a removed or hidden button would move to the top of the page.
   const isGone = focused instanceof HTMLElement && !focused.checkVisibility();
@@ -102,6 +120,10 @@ function foldOthers(isFolded) {
   if (othersHeading.hidden !== isFolded) return;
   othersHeading.hidden = !isFolded;
   others.toggleAttribute("open", !isFolded);
+  const isFocused = document.activeElement === program;
+  if (isFolded) find("certificates").before(program);
+  else folds.prepend(program);
+  if (isFocused && program.checkVisibility()) program.focus();
   document.body.classList.toggle("crowded", isFolded);
 }
 
@@ -109,6 +131,22 @@ function showSwitch() {
   others.setAttribute("open", "");
   find("suomi-fi").setAttribute("open", "");
   find("switch").focus();
+}
+
+/** Open the program's window, once however often the button is pressed. */
+async function open() {
+  // Not `disabled` while it works, which would lose the focus.
+  if (program.getAttribute("aria-busy") === "true") return;
+  program.setAttribute("aria-busy", "true");
+  try {
+    await openProgram();
+    window.close();
+  } catch (error) {
+    failure = toCodedError(error).code;
+    if (last) show(last);
+  } finally {
+    program.removeAttribute("aria-busy");
+  }
 }
 
 async function check() {

@@ -32,6 +32,8 @@ const PROBLEMS = Object.freeze({
   CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
   CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
   HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
+  HOST_MISSING: ["missingHeading", "missingExplanation"],
+  HOST_TOO_OLD: ["tooOldHeading", "tooOldExplanation"],
   INVALID_ARGUMENT: ["tooOldHeading", "tooOldExplanation"],
   MOCK_CARD_BROKEN: ["configBroken", "configBrokenMore"],
   NO_CARD: ["noCard", "noCardMore"],
@@ -44,6 +46,7 @@ const PROBLEMS = Object.freeze({
   PROGRAM_NOT_RUNNING: ["notSwitchedOn", "notSwitchedOnMore"],
   PROMPT_FAILED: ["promptFailed", "promptFailedMore"],
   PUK_BLOCKED: ["pukBlocked", "pukBlockedMore"],
+  TOOL_MISSING: ["windowMissing", "windowMissingMore"],
   UNKNOWN_COMMAND: ["tooOldHeading", "tooOldExplanation"],
   UNSUPPORTED_CARD: ["unsupported", "unsupportedMore"],
 });

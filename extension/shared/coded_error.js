@@ -50,6 +50,7 @@ const MESSAGES = Object.freeze({
   REQUEST_EXPIRED: "The page stopped waiting.",
   SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",
   SIGNING_INTERRUPTED: "Some were signed, and then something failed.",
+  TOOL_MISSING: "A program or a library that is needed is not there.",
   UNKNOWN_COMMAND: "This version does not know the action.",
   UNSUPPORTED_CARD: "The card is not a Finnish citizen card.",
   USER_CANCELLED: "The person cancelled.",

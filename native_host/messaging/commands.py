@@ -82,9 +82,11 @@ class CommandContext(Context):
 #: Runs a command with its checked arguments and its context.
 _Run = Callable[[Any, Any], Awaitable[Reply]]
 
-#: Commands about this computer. They need neither the card nor a window, and work
-#: where the configuration can't be read.
-PLAIN_COMMANDS = frozenset({"mend", "self-check", "token-status", "token-switch"})
+#: Commands about this computer. They need neither the card nor a window here, and all
+#: but ``open-window`` work where the configuration can't be read.
+PLAIN_COMMANDS = frozenset(
+    {"mend", "open-window", "self-check", "token-status", "token-switch"}
+)
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,13 @@ async def _token_switch(arguments: SwitchArguments, _context: None) -> Reply:
     return await switch_token(arguments.family, on=arguments.on)
 
 
+async def _open_window(_: OwnPageArguments, _context: None) -> Reply:
+    from native_host.messaging.open_window import open_window
+
+    open_window()
+    return {}
+
+
 async def _activate(_: ManageArguments, context: CommandContext) -> Reply:
     return (await activate(context, _manage(context))).fields()
 
@@ -287,6 +296,7 @@ _OWN_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
     "unblock": (PinArguments, _unblock),
     "self-check": (ManageArguments, _self_check),
     "mend": (MendArguments, _mend),
+    "open-window": (OwnPageArguments, _open_window),
     "token-status": (OwnPageArguments, _token_status),
     "token-switch": (SwitchArguments, _token_switch),
 }

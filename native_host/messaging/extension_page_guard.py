@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keeps web pages from the card's status, its PINs, its token and the self-check.
+"""Keeps web pages from the card's status, PINs and token, and from this computer.
 
 Only pages of Kortilla's own extension may ask for these, and say which page they are.
 Any other request for them is refused and logged.
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 OWN_PAGE_COMMANDS = frozenset(
     {
         *("activate", "card-status", "change-pin", "prepare-login", "unblock"),
-        *("mend", "self-check", "token-status", "token-switch"),
+        *("mend", "open-window", "self-check", "token-status", "token-switch"),
     }
 )
 

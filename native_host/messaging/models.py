@@ -132,8 +132,8 @@ class NoArguments(_Model):
 class OwnPageArguments(_Model):
     """Which page asks (see ``extension_page_guard``).
 
-    These alone are the arguments of ``card-status``, ``prepare-login`` and
-    ``token-status``.
+    These alone are the arguments of ``card-status``, ``open-window``,
+    ``prepare-login`` and ``token-status``.
     """
 
     page: str

@@ -55,6 +55,11 @@ _STOPS = """[...document.querySelectorAll("button, summary, input, a, [tabindex=
       Math.min(width, height) >= 24];
   })"""
 
+#: The ids of the primary buttons that are in sight.
+_PRIMARY = """[...document.querySelectorAll(".main")]
+  .filter((each) => each.checkVisibility())
+  .map(({ id }) => id)"""
+
 #: The text below this size, in px, if any.
 _SMALL = """[...document.querySelectorAll("body *")]
   .filter((each) => each.checkVisibility() && !each.closest("svg"))
@@ -163,7 +168,7 @@ async def examine(tab: Tab, widths: dict[int, int]) -> None:
 @pytest.mark.parametrize(
     ("state", "heading", "action"),
     [
-        ("active", "cardReady", None),
+        ("active", "cardReady", "openProgram"),
         ("new", "cardNew", "activateCard"),
         ("partly-activated", "cardPartly", "activateCard"),
         ("pin1-blocked", "pin1Locked", "unlockPin1"),
@@ -254,6 +259,10 @@ async def test_the_popup_is_no_higher_than_browsers_show_in_any_state_and_langua
             heights[language, heading, str(change)] = shown[2]
             # The folds of a card that is ready are in sight, those of others in one.
             assert await tab.evaluate(flat) == (change == {})
+            # So is the program's button, the one primary action where it is in sight.
+            mains, is_flat = await tab.evaluate(_PRIMARY), change == {}
+            assert mains == (["program"] if is_flat else [""] * len(mains))
+            assert len(mains) <= 2, "both PINs can be unlocked"
     assert {what: each for what, each in heights.items() if each > HEIGHT} == {}
 
 

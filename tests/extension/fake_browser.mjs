@@ -241,7 +241,7 @@ export function goodHost(port) {
       port.say({ id, progress: "window-open" });
       port.say({ id, result: { pin1: "set", pin2: "was-set" } });
     }
-    if (command === "prepare-login" || command === "mend") {
+    if (["prepare-login", "mend", "open-window"].includes(command)) {
       port.say({ id, result: {} });
     }
     if (command === "self-check") port.say({ id, result: REPORT });

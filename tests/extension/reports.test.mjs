@@ -111,3 +111,17 @@ test("an empty reader is a note without a code, and a mute card a problem with o
   const mute = problemReport({ code: "CARD_MUTE", kind: "" });
   assert.deepEqual([mute.state, mute.code], ["problem", "CARD_MUTE"]);
 });
+
+for (const [code, heading] of /** @type {[string, string][]} */ ([
+  ["TOOL_MISSING", "windowMissing"],
+  ["PROMPT_FAILED", "promptFailed"],
+  ["CONFIG_BROKEN", "configBroken"],
+  ["HOST_MISSING", "missingHeading"],
+  ["HOST_TOO_OLD", "tooOldHeading"],
+  ["UNKNOWN_COMMAND", "tooOldHeading"],
+])) {
+  test(`${code} of the program's button is said in words of its own`, () => {
+    const report = problemReport({ code, kind: "" });
+    assert.deepEqual([report.heading, report.state], [heading, "problem"]);
+  });
+}

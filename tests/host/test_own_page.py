@@ -38,6 +38,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "unblock": {"pin": "PIN2"},
     "self-check": {},
     "mend": {"code": "MANIFEST_MISSING"},
+    "open-window": {},
     "token-status": {},
     "token-switch": {"on": True},
 }
@@ -195,6 +196,9 @@ def test_the_guard_comes_before_the_command_itself(command: str) -> None:
         ("mend", {"code": "kortilla install"}, "code"),
         ("mend", {"code": "PKCS11_OFF", "confirmed": "yes"}, "confirmed"),
         ("mend", {"code": "PKCS11_OFF", "words": ["kortilla", "install"]}, "words"),
+        ("open-window", {"lang": "fi"}, "lang"),
+        ("open-window", {"files": ["/etc/passwd"]}, "files"),
+        ("open-window", {"program": "sh"}, "program"),
         ("token-status", {"on": True}, "on"),
         ("token-switch", {}, "on"),
         ("token-switch", {"on": "true"}, "on"),
