@@ -34,7 +34,10 @@ TITLE = "Kortilla: activate the card"
 #: The codes in the mock card's letter.
 CODE, NEW_PIN1, NEW_PIN2 = "12345678", "2580", "147258"
 ACTIVATION = {"activation": CODE, "new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
-COMMANDS = ("card-status", "activate", "change-pin", "prepare-login", "unblock")
+COMMANDS = (
+    *("card-status", "activate", "change-pin", "prepare-login", "unblock"),
+    "open-window",
+)
 
 HEADINGS = (
     "[...document.querySelectorAll('#card .report h2')].map((h) => h.textContent)"

@@ -108,6 +108,7 @@ async def test_a_window_that_can_not_open_is_said_in_place_of_the_card(
     await popup.shows("promptFailed")
     assert await popup.all(HEADINGS) == [text("promptFailed")]
     assert text("promptFailedMore") in await popup.heard()
+    assert await tab.evaluate("document.body.offsetHeight") <= 600
     focus = "document.activeElement.id"
     assert await tab.evaluate(focus) == "program", "the person can press it again"
     await popup.press("lookAtCard")

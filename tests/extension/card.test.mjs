@@ -431,6 +431,7 @@ for (const action of [
   "self-check",
   "token-status",
   "token-switch",
+  "open-window",
   "unblock",
 ]) {
   test(`pages get no kortilla:${action}, which is noted`, async (context) => {
