@@ -187,8 +187,10 @@ def _listen() -> int:
         )
     path = folder / "pkcs11"
     address = f"unix:path={quote(str(path))}"
-    say(f"For programs with p11-kit's client module: P11_KIT_SERVER_ADDRESS={address}")
-    status = serve_socket(config, path)
+    words = (
+        f"For programs with p11-kit's client module: P11_KIT_SERVER_ADDRESS={address}"
+    )
+    status = serve_socket(config, path, ready=lambda: say(words))
     print_result({"address": address, "pkcs11": "ended"})
     return status
 

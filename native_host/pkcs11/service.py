@@ -73,12 +73,17 @@ def serve_stdio(
 
 
 def serve_socket(
-    config: Config, path: Path, *, window: Sequence[str] | None = None
+    config: Config,
+    path: Path,
+    *,
+    window: Sequence[str] | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Listen on a unix socket until a signal comes; return the exit status.
 
     Its folder is made, for this user alone. A socket without a listener is replaced.
-    Raises ``SocketUnusableError``, and as ``serve_stdio`` does.
+    Calls ``ready`` once programs can connect and signals end it in order. Raises
+    ``SocketUnusableError``, and as ``serve_stdio`` does.
     """
     harden()
     with _open_listener(path) as listener:
@@ -86,7 +91,7 @@ def serve_socket(
         try:
             asyncio.run(
                 _run_until_signal(
-                    lambda service: service.listen(listener), config, window
+                    lambda service: service.listen(listener, ready), config, window
                 )
             )
         finally:
@@ -130,9 +135,10 @@ class _TokenService:
         async with ControlServer(program, prepare):
             await serve_client(descriptor_in, descriptor_out, cryptoki)
 
-    async def listen(self, listener: socket.socket) -> None:
-        """Serve all that connect, until cancelled."""
+    async def listen(self, listener: socket.socket, ready: Callable[[], None]) -> None:
+        """Call ``ready`` and serve all that connect, until cancelled."""
         loop = asyncio.get_running_loop()
+        ready()
         try:
             while True:
                 try:
@@ -190,6 +196,7 @@ async def _run_until_signal(
         task = asyncio.ensure_future(
             work(_TokenService(config, slots, window, patience))
         )
+        # The task begins after this: signals end it in order from its first line on.
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)

@@ -79,12 +79,16 @@ def test_programs_with_p11_kits_client_find_a_listening_one(
     runtime: Path, configure: Callable[[str], Path]
 ) -> None:
     configure('card = "mock"')
-    with subprocess.Popen(
-        [*KORTILLA, "pkcs11", "--listen"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as listening:
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(
+            subprocess.Popen(
+                [*KORTILLA, "pkcs11", "--listen"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        stack.callback(listening.kill)  # or a failed test would wait for its end
         assert listening.stdout and listening.stderr
         said = listening.stderr.readline().split()[-1]
         address = said.removeprefix("P11_KIT_SERVER_ADDRESS=")
@@ -103,8 +107,19 @@ def test_programs_with_p11_kits_client_find_a_listening_one(
             "address": address,
             "pkcs11": "ended",
         }
-    assert listening.returncode == 0
+        assert listening.wait(60) == 0
     assert not (runtime / "kortilla/pkcs11").exists()
+
+
+def test_no_address_is_said_where_it_can_not_listen(run: Run, runtime: Path) -> None:
+    (runtime / "kortilla").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(runtime / "kortilla/pkcs11"))
+        other.listen()
+        outcome = run("pkcs11", "--listen")
+    assert outcome.status == 1
+    assert "another program listens there" in outcome.words
+    assert "P11_KIT_SERVER_ADDRESS" not in outcome.words
 
 
 def test_without_a_session_there_is_nowhere_to_listen(run: Run) -> None:

@@ -236,6 +236,24 @@ async def _connect(path: Path, process: subprocess.Popen[bytes]) -> Client:
                 return await Client.connect(connection)
 
 
+def test_it_says_ready_when_programs_can_connect_and_a_signal_ends_it(
+    session: Path,
+) -> None:
+    path = session / "kortilla" / "pkcs11"
+    said: list[Path] = []
+
+    def ready() -> None:
+        with socket.socket(socket.AF_UNIX) as program:
+            program.connect(str(path))
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
+        said.append(path)
+
+    assert serve_socket(Config(), path, ready=ready) == 0
+    assert said == [path]
+    assert names_in(path.parent) == []
+
+
 def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
     session: Path,
 ) -> None:
