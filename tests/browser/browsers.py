@@ -64,6 +64,11 @@ class Browser(ABC):
 
     house: House
 
+    @property
+    def failed(self) -> bool:
+        """Whether the browser can't be used any more."""
+        return False
+
     @abstractmethod
     async def new_tab(self) -> Tab:
         """Open a tab and bring it to the front."""
@@ -242,6 +247,10 @@ class FirefoxBrowser(Browser):
     def __init__(self, driver: Marionette, house: House, extension: str) -> None:
         self._driver, self.house = driver, house
         self._extension = extension
+
+    @property
+    def failed(self) -> bool:
+        return self._driver.failed
 
     async def new_tab(self) -> Tab:
         opened = await self._driver.command("WebDriver:NewWindow", type="tab")

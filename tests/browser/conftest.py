@@ -17,6 +17,7 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
+from tests.browser.shared import SharedBrowser
 from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
 from tests.browser.tls import Authority
@@ -77,27 +78,35 @@ async def shared_browser(
     authority: Authority,
     pristine: Path,
     site: Site,
-) -> AsyncIterator[Browser]:
+) -> AsyncIterator[SharedBrowser]:
     """The browser that tests share, connected to the host."""
-    house = House(tmp_path_factory.mktemp(family), family, pristine)
-    house.serve()
-    async with open_browser(house, authority) as browser:
-        page = await Page.open(await browser.new_tab(), site.fresh())
-        # A new extension checks for the host. This waits for the end of the check.
-        await page.send({"action": "kortilla:status", "id": "0"})
-        await page.heard("kortilla:status-success")
-        yield browser
+
+    @contextlib.asynccontextmanager
+    async def start() -> AsyncIterator[Browser]:
+        house = House(tmp_path_factory.mktemp(family), family, pristine)
+        house.serve()
+        async with open_browser(house, authority) as browser:
+            page = await Page.open(await browser.new_tab(), site.fresh())
+            # A new extension checks for the host. This waits for the end of the check.
+            await page.send({"action": "kortilla:status", "id": "0"})
+            await page.heard("kortilla:status-success")
+            yield browser
+
+    shared = SharedBrowser(start)
+    yield shared
+    await shared.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
+async def browser(shared_browser: SharedBrowser) -> Browser:
     """The shared browser with a new card, a new host and no tab of another test."""
-    house = shared_browser.house
+    browser = await shared_browser.get()
+    house = browser.house
     await house.empty()
     house.card.renew()
     house.configure()
     house.serve()
-    yield shared_browser
+    return browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -112,7 +121,7 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
 
     yield open_tab
     for tab in tabs:
-        if not tab.closed:
+        if not tab.closed and not browser.failed:
             await tab.close()
     # A host would stay for a second after its work, with a window that shows the
     # result. Tests use ``host_gone`` to check that hosts exit.

@@ -48,6 +48,8 @@ class Marionette:
         self._reader, self._writer = reader, writer
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
+        #: Whether an answer did not come. All later ones would go to wrong commands.
+        self.failed = False
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -116,12 +118,22 @@ class Marionette:
     async def command(self, name: str, **parameters: Any) -> Any:
         """Send a command and return its result. Raises ``BrowserError``.
 
-        It waits for the answer to the one before.
+        It waits for the answer to the one before. After a time-out, and after a command
+        that was cancelled, all commands fail.
         """
         body = json.dumps([0, next(self._numbers), name, parameters])
-        async with self._turn, asyncio.timeout(_SECONDS):
-            self._writer.write(f"{len(body)}:{body}".encode())
-            _, _, error, result = await self._read()
+        async with self._turn:
+            if self.failed:
+                raise BrowserError(
+                    f"{name}: Firefox left an earlier command unanswered."
+                )
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    self._writer.write(f"{len(body)}:{body}".encode())
+                    _, _, error, result = await self._read()
+            except BaseException:
+                self.failed = True
+                raise
         if error is not None:
             raise BrowserError(f"{name}: {error['error']}: {error['message']}")
         if isinstance(result, dict) and set(result) == {"value"}:

@@ -11,6 +11,7 @@ from kortilla import Trust
 from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit, ready
+from tests.browser.shared import SharedBrowser
 from tests.browser.site import NONCE, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -60,15 +61,16 @@ TROUBLES = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def recovery(shared_browser: Browser) -> AsyncIterator[None]:
+async def recovery(shared_browser: SharedBrowser) -> AsyncIterator[None]:
     """Check that the extension finds a working program afterwards."""
     yield
-    shared_browser.house.configure()
-    shared_browser.house.serve()
-    tab = await shared_browser.open_view("popup/popup.html")
+    browser = await shared_browser.get()
+    browser.house.configure()
+    browser.house.serve()
+    tab = await browser.open_view("popup/popup.html")
     await ready(tab)
     await tab.close()
-    await shared_browser.house.empty()
+    await browser.house.empty()
 
 
 async def test_a_program_that_breaks_the_protocol_is_named_to_the_page(
