@@ -226,7 +226,7 @@ async def test_an_assertion_works_once(scene: Scene) -> None:
         {"aud": 5},
         {"exp": None},
         {"exp": int(time.time()) - 120},
-        {"exp": int(time.time()) + 4000},
+        {"exp": int(time.time()) + 40_000},
         {"exp": "soon"},
         {"exp": 1e300},
         {"jti": None},
@@ -239,7 +239,7 @@ async def test_an_assertion_works_once(scene: Scene) -> None:
         {"sub": "stranger"},
         {"sub": 5},
         {"sub": None},
-        {"nbf": int(time.time()) + 600},
+        {"nbf": int(time.time()) + 60_000},
     ],
 )
 async def test_an_assertion_that_is_wrong_in_one_way_is_refused(
