@@ -37,6 +37,7 @@ from kortilla.openid.settings import ClientSettings, hash_secret
 __all__ = [
     "ASSERTION_ALGORITHMS",
     "ASSERTION_SECONDS",
+    "MALFORMED",
     "METHODS",
     "SCOPES",
     "TOKEN_SECONDS",
@@ -61,6 +62,10 @@ ASSERTION_SECONDS = 3660
 METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
 SCOPES = ("openid", "profile", "email")
+
+#: What Authlib and joserfc raise for text from a request: a JOSE header of other types
+#: is a ``TypeError``, and JSON of great depth a ``RecursionError``.
+MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
 
 
 class Client(ClientMixin):
@@ -225,7 +230,7 @@ class Assertion(JWTBearerClientAssertion):
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
         try:
             token = jwt.decode(assertion, resolve_key, algorithms=ASSERTION_ALGORITHMS)
-        except JoseError:
+        except MALFORMED:
             raise InvalidClientError(
                 description="client_assertion can't be verified"
             ) from None

@@ -170,7 +170,7 @@ class Pages:
         text = catalogue(language, _PACKAGE)
         content = _paragraph("lead", text[f"{kind}.text"]) + more
         if code:
-            content += _paragraph("code", code)
+            content += _paragraph("code", "{code}", code=code)
         return self._page(
             language,
             title=text[f"{kind}.title"],

@@ -17,10 +17,10 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oidc import rpinitiated
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc import jwt
-from joserfc.errors import JoseError
 
 from kortilla.openid.authlib_server import (
     ASSERTION_ALGORITHMS,
+    MALFORMED,
     METHODS,
     SCOPES,
     TOKEN_SECONDS,
@@ -288,7 +288,7 @@ def _not_authenticated() -> RefusedError:
 
 
 def _refusing(call: Callable[[], Any], *, error: str = "invalid_request") -> Any:
-    """Call Authlib, which also raises ``ValueError`` for text from the request."""
+    """Call Authlib, which also raises ``MALFORMED`` for text from the request."""
     try:
         return call()
     except OAuth2Error as refusal:
@@ -298,7 +298,7 @@ def _refusing(call: Callable[[], Any], *, error: str = "invalid_request") -> Any
             status=refusal.status_code,
             headers=refusal.get_headers(),
         ) from None
-    except (JoseError, ValueError):
+    except MALFORMED:
         status = 401 if error != "invalid_request" else 400
         raise RefusedError(
             error, "A parameter can't be understood", status=status

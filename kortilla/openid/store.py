@@ -22,7 +22,9 @@ Data = dict[str, Any]
 
 
 def _name(kind: str, key: str) -> str:
-    return f"{kind}:{hashlib.sha256(key.encode()).hexdigest()}"
+    # A header that is no UTF-8 has surrogates: it is a key that nobody was given.
+    content = key.encode(errors="surrogatepass")
+    return f"{kind}:{hashlib.sha256(content).hexdigest()}"
 
 
 class Store(ABC):

@@ -40,6 +40,17 @@ GOOD = {
     "code": "c" * 48,
     "code_verifier": "v" * 43,
 }
+#: Headers of a JWS that libraries stumble over, and JSON of great depth.
+_ODD = st.tuples(
+    st.sampled_from(["crit", "b64", "kid", "zip", "{x}", "jwk", "alg"]),
+    st.sampled_from(["5", "null", "true", '[["a"]]', "{}", '"\\ud800"', "[" * 2000]),
+    st.sampled_from(['{"sub":"office"}', "[" * 2000, "null", '{"sub":["office"]}']),
+).map(
+    lambda each: ".".join(
+        base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+        for part in (f'{{"alg":"ES256","{each[0]}":{each[1]}}}', each[2], "x" * 64)
+    )
+)
 _JWT = st.lists(st.binary(max_size=60), min_size=1, max_size=4).map(
     lambda parts: ".".join(base64.urlsafe_b64encode(p).decode() for p in parts)
 )
@@ -68,6 +79,7 @@ VALUES = st.one_of(
         ]
     ),
     _JWT,
+    _ODD,
 )
 FORMS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8)
 HEADERS = st.lists(
@@ -77,6 +89,8 @@ HEADERS = st.lists(
         ),
         st.one_of(
             st.text(st.characters(max_codepoint=255), max_size=60),
+            # Bytes that are no UTF-8, as servers hand them over.
+            st.sampled_from(["Bearer \udcff", "Basic \udcff", "\udcff", "a;q=\udcff"]),
             st.sampled_from([basic(), "Basic", "Bearer x", "null", "text/html", "*"]),
             _JWT.map(lambda text: f"Bearer {text}"),
             st.binary(max_size=40).map(
@@ -149,3 +163,17 @@ async def test_no_assertion_is_a_server_error(
         client_assertion=assertion(**claims),
     )
     assert answer.status in {400, 401}
+
+
+@settings(max_examples=150)
+@given(
+    path=st.sampled_from(["/token", "/par"]), text=st.one_of(_ODD, _JWT.filter(bool))
+)
+async def test_no_text_in_an_assertion_s_place_is_a_server_error(
+    scene: Scene, path: str, text: str
+) -> None:
+    bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    form = {"client_assertion_type": bearer, "client_assertion": text}
+    assert (await scene.post(path, form)).status in {400, 401}
+    query = urlencode({"id_token_hint": text})
+    assert (await scene.send("GET", "/logout", query=query)).status == 400
