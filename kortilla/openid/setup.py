@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes a provider of its configuration."""
 
+import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -81,7 +82,7 @@ def create_provider(
         )
     except ValueError as error:
         raise ConfigurationError(f"issuer: {error}.") from None
-    store, challenges = _stores(settings, clock)
+    store, challenges = _stores(settings, clock, simulator=simulator)
     played = _simulator() if simulator else None
     service, closing = _service(
         settings, played, challenges, keys, on_event=on_event, clock=clock
@@ -128,7 +129,7 @@ def _acr(settings: Settings, *, simulator: bool) -> str:
 
 
 def _stores(
-    settings: Settings, clock: Callable[[], float]
+    settings: Settings, clock: Callable[[], float], *, simulator: bool
 ) -> tuple[Store, ChallengeStore | None]:
     if settings.redis is None:
         return MemoryStore(clock=clock), None
@@ -138,7 +139,12 @@ def _stores(
         )
     except ModuleNotFoundError:
         raise ConfigurationError("redis: pip install 'kortilla[redis]'.") from None
-    client, prefix = RedisStore.connect(settings.redis.url), settings.redis.prefix
+    client = RedisStore.connect(settings.redis.url)
+    # A login counts at its issuer, and under the trust that it had, alone: a test card's
+    # session is worth nothing at another provider in the same Redis, or after going live.
+    kind = f"{settings.issuer}|{simulator}|{settings.trust.test}"
+    digest = hashlib.sha256(kind.encode()).hexdigest()[:16]
+    prefix = f"{settings.redis.prefix}{digest}:"
     challenges = RedisChallengeStore(
         client, prefix=prefix, clock=lambda: datetime.fromtimestamp(clock(), UTC)
     )

@@ -12,6 +12,7 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.openid.scene import (
     CALLBACK,
+    ISSUER,
     SECRET,
     Browser,
     Scene,
@@ -73,10 +74,9 @@ async def test_every_key_in_the_store_has_a_lifetime(
         async with session.post(where, data=asked, allow_redirects=False) as answer:
             assert answer.status == 303
     keys = redis.client.keys("*")
-    kinds = {key.decode().rpartition(":")[0] for key in keys}
-    assert {
-        f"kortilla:openid:{kind}" for kind in ("token", "replayed", "code", "par")
-    } <= kinds
+    assert all(key.startswith(b"kortilla:") for key in keys)
+    kinds = {key.decode().split(":")[-2] for key in keys}
+    assert {"token", "replayed", "code", "par"} <= kinds
     lifetimes = {key: redis.client.ttl(key) for key in keys}
     assert all(0 < each <= 1800 for each in lifetimes.values()), lifetimes
 
@@ -119,6 +119,27 @@ async def scene(
 async def test_a_login_goes_through_redis(scene: Scene) -> None:
     found, verifier = await scene.code()
     assert (await scene.token(found, verifier)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("simulator", "issuer"),
+    [(False, ISSUER), (True, "https://other.example/openid")],
+    ids=["cards", "another issuer"],
+)
+async def test_a_session_counts_at_its_own_provider_alone(
+    files: Path, card: KortillaCard, redis: RedisServer, simulator: bool, issuer: str
+) -> None:
+    shared = {"redis": {"url": redis.url}, "sso_minutes": 60}
+    first = Scene.create(files, card, simulator=True, **shared)
+    second = Scene.create(files, card, simulator=simulator, issuer=issuer, **shared)
+    browser = Browser(first)
+    await browser.authorize(login_hint="SPECIMEN-VIRTANEN")
+    _, own = await browser.authorize(prompt="none")
+    assert "code" in own.parameters
+    _, there = await Browser(second, dict(browser.cookies)).authorize(prompt="none")
+    assert there.parameters["error"] == "login_required"
+    for scene in (first, second):
+        await scene.provider.close()
 
 
 async def test_while_the_store_is_away_the_answer_is_503(
