@@ -140,8 +140,8 @@ def _stores(
     except ModuleNotFoundError:
         raise ConfigurationError("redis: pip install 'kortilla[redis]'.") from None
     client = RedisStore.connect(settings.redis.url)
-    # A login counts at its issuer, and under the trust that it had, alone: a test card's
-    # session is worth nothing at another provider in the same Redis, or after going live.
+    # A login counts at its issuer and under its trust alone: a test card's session is
+    # worth nothing at another provider in the same Redis, nor after going live.
     kind = f"{settings.issuer}|{simulator}|{settings.trust.test}"
     digest = hashlib.sha256(kind.encode()).hexdigest()[:16]
     prefix = f"{settings.redis.prefix}{digest}:"
