@@ -93,6 +93,7 @@ class LoginPage:
         hint = parameters.get("login_hint", "")
         if self._simulator is not None and self._simulator.knows(hint):
             return await self._simulated(request, parameters, hint)
+        await self.admit(request, "authorize")
         browser, cookie = self._browsers.recognise(request.headers)
         login_id = new_session_id()
         await self._save(
@@ -115,6 +116,11 @@ class LoginPage:
         code, record = saved
         await self._store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
         return redirect(location)
+
+    async def admit(self, request: Request, route: str) -> None:
+        """Count an attempt. Raises ``RateLimitedError``."""
+        attempt = Attempt(route=route, client=self._address(request), session_id=None)
+        await self.service.admit(attempt)
 
     async def handle(self, request: Request, query: str) -> Response:
         """Return the response to a request below ``/login/``."""
@@ -173,7 +179,7 @@ class LoginPage:
         return answer
 
     async def _issue(self, request: Request, login_id: str, data: Data) -> Response:
-        await self._admit(request, "challenge")
+        await self.admit(request, "challenge")
         await self._json(request, allowed=set())
         nonce = await self.service.challenge(data["challenges"])
         await self._save(login_id, data)
@@ -188,7 +194,7 @@ class LoginPage:
     async def _redeem(
         self, request: Request, login_id: str, data: Data
     ) -> tuple[Response, Identity]:
-        await self._admit(request, "login")
+        await self.admit(request, "login")
         body = await self._json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
         if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
@@ -216,7 +222,7 @@ class LoginPage:
     # -- The simulator ----------------------------------------------------------------
 
     async def _simulate(self, request: Request, login_id: str, data: Data) -> Response:
-        await self._admit(request, "login")
+        await self.admit(request, "login")
         text = await self._body(request)
         choice = parse(text.decode(errors="replace")).get("choice", "")
         if self._simulator is None or not self._simulator.knows(choice):
@@ -270,10 +276,6 @@ class LoginPage:
         if data is None:
             raise _gone()
         return data
-
-    async def _admit(self, request: Request, route: str) -> None:
-        attempt = Attempt(route=route, client=self._address(request), session_id=None)
-        await self.service.admit(attempt)
 
     def _address(self, request: Request) -> str | None:
         """Return the client's address, as the proxy in front names it."""

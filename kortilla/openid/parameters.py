@@ -7,7 +7,14 @@ from urllib.parse import parse_qsl
 
 from kortilla.openid.records import RefusedError
 
-__all__ = ["check_authorization", "check_token", "parse", "wants_fresh_login"]
+__all__ = [
+    "check_authorization",
+    "check_lengths",
+    "check_token",
+    "known",
+    "parse",
+    "wants_fresh_login",
+]
 
 _NAME = re.compile(r"[a-z_]{1,64}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -21,6 +28,25 @@ _UNSUPPORTED = {
     "request_uri": "request_uri_not_supported",
     "registration": "registration_not_supported",
 }
+#: Parameters of a request to log in that change anything; no others are stored.
+_KNOWN = {
+    *_UNSUPPORTED,
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "max_age",
+    "ui_locales",
+    "login_hint",
+    "id_token_hint",
+}
+_LONGEST = 2048
 
 
 def parse(text: str) -> dict[str, str]:
@@ -43,11 +69,24 @@ def parse(text: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def known(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of a request to log in without the unknown ones."""
+    return {name: value for name, value in parameters.items() if name in _KNOWN}
+
+
+def check_lengths(parameters: Mapping[str, str]) -> None:
+    """Check that each value can be stored. Raises ``RefusedError``."""
+    for name, value in parameters.items():
+        if len(value) > _LONGEST:
+            raise RefusedError("invalid_request", f"{name} is too long")
+
+
 def check_authorization(parameters: Mapping[str, str]) -> None:
     """Check the request of a known client and redirect URI.
 
     Raises ``RefusedError``, for a redirect.
     """
+    check_lengths(parameters)
     for name, error in _UNSUPPORTED.items():
         if name in parameters:
             raise RefusedError(error, f"{name} is not supported")

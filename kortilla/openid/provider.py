@@ -182,12 +182,15 @@ class Provider:
             # the other tabs. They do with the GET that follows.
             form = checks.parse(await self._form(request, query))
             if not form.get("request_uri", "").startswith(_PAR):
+                form = checks.known(form)
                 self._client_of(form)
+                checks.check_lengths(form)
+                await self._login_page.admit(request, "push")
                 form["request_uri"] = await self._push(form)
             names = ("client_id", "request_uri")
             short = {name: form[name] for name in names if name in form}
             return redirect(f"{self.protocol.issuer}/authorize?{urlencode(short)}")
-        parameters = await self._resolve(checks.parse(query))
+        parameters = checks.known(await self._resolve(checks.parse(query)))
         client = self._client_of(parameters)
         try:
             checks.check_authorization(parameters)
@@ -246,12 +249,7 @@ class Provider:
     async def _par(self, request: Request, query: str) -> Response:
         form = checks.parse(await self._form(request, query))
         client = await self._authenticate(request, form)
-        parameters = {
-            name: value
-            for name, value in form.items()
-            if name not in {"client_secret", "client_assertion"}
-            and name != "client_assertion_type"
-        }
+        parameters = checks.known(form)
         parameters["client_id"] = client.settings.id
         self._client_of(parameters)
         checks.check_authorization(parameters)

@@ -62,61 +62,40 @@ class Store(ABC):
         """Close the connections."""
 
 
-class MemoryStore(Store):
-    """The store of a provider that runs as one process.
+class _Table:
+    """Entries that expire, in the order in which they were stored.
 
-    It holds at most ``capacity`` entries and drops the oldest beyond that. Expired
-    entries go when the number has doubled. ``clock`` returns seconds.
+    Expired ones go when the number has doubled. A full table drops its oldest entry, or
+    refuses a new one where ``drops`` is False.
     """
 
     _SWEPT = 1000  # fewer entries are not worth a look
 
     def __init__(
-        self,
-        *,
-        capacity: int = 100_000,
-        clock: Callable[[], float] = time.monotonic,
+        self, capacity: int, clock: Callable[[], float], *, drops: bool
     ) -> None:
         self._capacity = capacity
         self._clock = clock
+        self._drops = drops
         self._entries: dict[str, tuple[float, str]] = {}
         self._sweep_at = min(capacity, self._SWEPT)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
-        """Store an entry, and now and then drop the expired ones."""
-        name = _name(kind, key)
-        self._entries.pop(name, None)
-        if len(self._entries) >= self._sweep_at:
+    def put(self, name: str, data: Data, seconds: int) -> None:
+        if name not in self._entries and len(self._entries) >= self._sweep_at:
             self._make_room()
+        self._entries.pop(name, None)
         self._entries[name] = (self._clock() + seconds, json.dumps(data))
 
-    async def add(self, kind: str, key: str, *, seconds: int) -> bool:
-        """Store that a key was seen, unless it is there."""
-        if await self.get(kind, key) is not None:
-            return False
-        await self.put(kind, key, {}, seconds=seconds)
-        return True
+    def get(self, name: str) -> Data | None:
+        return self._living(self._entries.get(name))
 
-    async def get(self, kind: str, key: str) -> Data | None:
-        """Return an entry that has not expired."""
-        return self._living(self._entries.get(_name(kind, key)))
+    def take(self, name: str) -> Data | None:
+        return self._living(self._entries.pop(name, None))
 
-    async def take(self, kind: str, key: str) -> Data | None:
-        """Remove an entry and return it, in one step."""
-        return self._living(self._entries.pop(_name(kind, key), None))
-
-    async def delete(self, kind: str, key: str) -> None:
-        """Remove an entry."""
-        self._entries.pop(_name(kind, key), None)
-
-    async def ping(self) -> None:
-        """Return: memory is always there."""
-
-    async def close(self) -> None:
-        """Forget all."""
+    def clear(self) -> None:
         self._entries.clear()
 
     def _living(self, entry: tuple[float, str] | None) -> Data | None:
@@ -128,9 +107,68 @@ class MemoryStore(Store):
     def _make_room(self) -> None:
         now = self._clock()
         self._entries = {n: e for n, e in self._entries.items() if e[0] > now}
+        if len(self._entries) >= self._capacity and not self._drops:
+            raise StoreUnavailableError("The store in memory is full.")
         while len(self._entries) >= self._capacity:
             del self._entries[next(iter(self._entries))]
         self._sweep_at = min(self._capacity, max(self._SWEPT, 2 * len(self._entries)))
+
+
+class MemoryStore(Store):
+    """The store of a provider that runs as one process.
+
+    It holds at most ``capacity`` logins that anybody can begin, drops the oldest beyond
+    that, and keeps as many other entries, such as the marks of what was used; more of
+    these raise ``StoreUnavailableError``. ``clock`` returns seconds.
+    """
+
+    _BEGUN = ("login", "par")
+
+    def __init__(
+        self,
+        *,
+        capacity: int = 100_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._begun = _Table(capacity, clock, drops=True)
+        self._kept = _Table(capacity, clock, drops=False)
+
+    def __len__(self) -> int:
+        return len(self._begun) + len(self._kept)
+
+    async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
+        """Store an entry, and now and then drop the expired ones."""
+        self._of(kind).put(_name(kind, key), data, seconds)
+
+    async def add(self, kind: str, key: str, *, seconds: int) -> bool:
+        """Store that a key was seen, unless it is there."""
+        if await self.get(kind, key) is not None:
+            return False
+        await self.put(kind, key, {}, seconds=seconds)
+        return True
+
+    async def get(self, kind: str, key: str) -> Data | None:
+        """Return an entry that has not expired."""
+        return self._of(kind).get(_name(kind, key))
+
+    async def take(self, kind: str, key: str) -> Data | None:
+        """Remove an entry and return it, in one step."""
+        return self._of(kind).take(_name(kind, key))
+
+    async def delete(self, kind: str, key: str) -> None:
+        """Remove an entry."""
+        self._of(kind).take(_name(kind, key))
+
+    async def ping(self) -> None:
+        """Return: memory is always there."""
+
+    async def close(self) -> None:
+        """Forget all."""
+        self._begun.clear()
+        self._kept.clear()
+
+    def _of(self, kind: str) -> _Table:
+        return self._begun if kind in self._BEGUN else self._kept
 
 
 class RedisStore(Store):

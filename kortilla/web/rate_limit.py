@@ -21,9 +21,10 @@ __all__ = ["Attempt", "FixedWindowLimit", "RateLimit"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request to one of the POST routes.
+    """A request to one of the routes that are limited.
 
-    ``route`` is ``challenge``, ``login`` or ``logout``. ``client`` is the peer's
+    ``route`` is ``challenge``, ``login`` or ``logout``; in the OpenID Provider it is
+    also ``authorize`` or ``push``, where a login begins. ``client`` is the peer's
     address as the web framework reports it: **behind a proxy it is the proxy's**,
     unless the framework or the server is configured to trust the proxy's headers.
     ``session_id`` comes from the cookie, unverified, or is None.
