@@ -96,17 +96,15 @@ class LoginPage:
         await self.admit(request, "authorize")
         browser, cookie = self._browsers.recognise(request.headers)
         login_id = new_session_id()
-        await self._save(
-            login_id,
-            {
-                "parameters": parameters,
-                "browser": _digest(browser),
-                "challenges": {},
-                "login": None,
-                "wished": "",
-                "until": int(self._protocol.clock()) + LOGIN_SECONDS,
-            },
-        )
+        data = {
+            "parameters": parameters,
+            "browser": _digest(browser),
+            "challenges": {},
+            "login": None,
+            "wished": "",
+            "until": int(self._protocol.clock()) + LOGIN_SECONDS,
+        }
+        await self._store.put("login", login_id, data, seconds=LOGIN_SECONDS)
         return redirect(f"{self._pages.prefix}/login/{login_id}").with_headers(cookie)
 
     async def finish(self, parameters: dict[str, str], login: Login) -> Response:
@@ -138,6 +136,8 @@ class LoginPage:
         browser = self._browsers.browser(request.headers)
         data = await self._store.get("login", found[1])
         if data is None or browser is None or data["browser"] != _digest(browser):
+            raise _gone()
+        if data["until"] <= self._protocol.clock():
             raise _gone()
         if data["parameters"]["client_id"] not in self._protocol.clients:
             raise _gone()
@@ -268,8 +268,10 @@ class LoginPage:
         return Login.of(identity, int(self._protocol.clock()))
 
     async def _save(self, login_id: str, data: Data) -> None:
+        """Store a login again, if it has not ended meanwhile."""
         seconds = max(1, data["until"] - int(self._protocol.clock()))
-        await self._store.put("login", login_id, data, seconds=seconds)
+        if not await self._store.replace("login", login_id, data, seconds=seconds):
+            raise _gone()
 
     async def _take(self, login_id: str) -> Data:
         data = await self._store.take("login", login_id)

@@ -38,6 +38,10 @@ class Store(ABC):
         """Store an entry for so many seconds, in place of an earlier one."""
 
     @abstractmethod
+    async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
+        """Store an entry in place of one. Returns False if there is none."""
+
+    @abstractmethod
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
         """Store that a key was seen. Returns False if it was there."""
 
@@ -140,6 +144,13 @@ class MemoryStore(Store):
         """Store an entry, and now and then drop the expired ones."""
         self._of(kind).put(_name(kind, key), data, seconds)
 
+    async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
+        """Store an entry if one is there."""
+        if await self.get(kind, key) is None:
+            return False
+        await self.put(kind, key, data, seconds=seconds)
+        return True
+
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
         """Store that a key was seen, unless it is there."""
         if await self.get(kind, key) is not None:
@@ -212,6 +223,13 @@ class RedisStore(Store):
         """Store an entry with an expiry."""
         async with self._asking():
             await self._client.set(self._key(kind, key), json.dumps(data), ex=seconds)
+
+    async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
+        """Store an entry if one is there, by SET XX."""
+        async with self._asking():
+            name = self._key(kind, key)
+            there = await self._client.set(name, json.dumps(data), ex=seconds, xx=True)
+        return bool(there)
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
         """Store that a key was seen, by SET NX."""

@@ -56,3 +56,13 @@ async def test_a_changed_entry_is_a_copy() -> None:
     await store.put("login", "x", data, seconds=60)
     data["a"] = 2
     assert await store.get("login", "x") == {"a": 1}
+
+
+async def test_an_entry_is_replaced_while_it_is_there() -> None:
+    store = MemoryStore()
+    assert not await store.replace("login", "x", {"a": 1}, seconds=60)
+    await store.put("login", "x", {"a": 1}, seconds=60)
+    assert await store.replace("login", "x", {"a": 2}, seconds=60)
+    assert await store.take("login", "x") == {"a": 2}
+    assert not await store.replace("login", "x", {"a": 3}, seconds=60)
+    assert await store.get("login", "x") is None
