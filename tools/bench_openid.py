@@ -150,6 +150,8 @@ async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
     async with http.post(f"{page}/login", json=token, headers=own) as answer:
         if answer.status != 200:
             raise SystemExit(f"bench_openid: {await answer.text()}")
+        signed = answer.headers["Set-Cookie"].partition(";")[0]
+    own["Cookie"] = f"{cookie}; {signed}"
     async with http.get(f"{page}/done", headers=own, allow_redirects=False) as answer:
         [code] = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
     form = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Browsers: the cookie that binds logins to one, and the session where it is wanted."""
+"""Browsers: the cookies that bind logins to one, and the session where it is wanted."""
 
 import re
 from collections.abc import Callable
@@ -24,11 +24,13 @@ class BrowserSession:
 
 
 class Browsers:
-    """The two cookies, which hold random ids alone.
+    """The cookies, which hold random ids alone.
 
     One is stable and binds each login to the browser that began it, in all its tabs.
-    The other is a session's, new at each login. Without ``session_seconds`` there are
-    no sessions, and each login takes the card. ``clock`` returns seconds since 1970.
+    One is made when the card has signed, for this login alone: only the browser that
+    sent the signature ends it. One is a session's, new at each login. Without
+    ``session_seconds`` there are no sessions, and each login takes the card. ``clock``
+    returns seconds since 1970.
     """
 
     def __init__(
@@ -62,6 +64,26 @@ class Browsers:
             return known, ("Set-Cookie", None)
         new = new_session_id()
         return new, ("Set-Cookie", f"{self.browser_cookie}={new}; {self._attributes}")
+
+    def signed(self, login_id: str, *, seconds: int) -> tuple[str, tuple[str, str]]:
+        """Return a new id of the browser that sent a login's signature, and the header
+        for its cookie, which lives for so many seconds."""
+        new = new_session_id()
+        cookie = f"{self._login_cookie(login_id)}={new}; Max-Age={seconds}"
+        return new, ("Set-Cookie", f"{cookie}; {self._attributes}")
+
+    def signer(self, headers: Headers, login_id: str) -> str | None:
+        """Return the id that ``signed`` made, if the browser has it."""
+        return _cookie(headers, self._login_cookie(login_id))
+
+    def forget_signer(self, login_id: str) -> tuple[str, str]:
+        """Return the header that deletes the cookie of ``signed``."""
+        name = self._login_cookie(login_id)
+        return "Set-Cookie", f'{name}=""; Max-Age=0; {self._attributes}'
+
+    def _login_cookie(self, login_id: str) -> str:
+        # With a piece of the login's id, so that tabs log in beside each other.
+        return f"{self.browser_cookie}-login-{login_id[:12]}"
 
     async def session(self, headers: Headers) -> BrowserSession | None:
         """Return the session of a request, if there is one."""

@@ -3,7 +3,9 @@
 
 Below ``login/ID/``: the page, ``POST challenge`` and ``POST login`` as
 ``<kortilla-button>`` calls them, ``GET done``, ``POST cancel`` and, in the simulator
-alone, ``POST simulate``. The id names one login. It is bound to the browser's cookie.
+alone, ``POST simulate``. The id names one login. It is bound to the browser's cookie,
+and from ``POST login`` on to a second one, which that request's answer sets: who knows
+the first alone does not get the code.
 """
 
 import hashlib
@@ -202,17 +204,32 @@ class LoginPage:
         identity = await self.service.login(
             data["challenges"], body["authToken"], nonce=nonce
         )
+        signer, cookie = self._browsers.signed(login_id, seconds=LOGIN_SECONDS)
         data["login"] = asdict(self._login_of(identity))
+        data["signer"] = _digest(signer)
         await self._save(login_id, data)
         name = f"{identity.given_names} {identity.surname}"
-        return json_response({"name": name, "satu": identity.satu}), identity
+        answer = json_response({"name": name, "satu": identity.satu})
+        return answer.with_headers(cookie), identity
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:
             return redirect(f"{self._pages.prefix}/login/{login_id}")
+        signer = self._browsers.signer(request.headers, login_id)
+        if signer is None or data["signer"] != _digest(signer):
+            raise _gone()
         taken = await self._take(login_id)
+        # Another browser may have signed between the two.
+        if taken["signer"] != data["signer"]:
+            raise _gone()
         login = Login(**taken["login"])
-        answer = await self.finish(taken["parameters"], login)
+        answer = await self._end(request, taken["parameters"], login)
+        return answer.with_headers(self._browsers.forget_signer(login_id))
+
+    async def _end(
+        self, request: Request, parameters: dict[str, str], login: Login
+    ) -> Response:
+        answer = await self.finish(parameters, login)
         return answer.with_headers(await self._browsers.begin(request.headers, login))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:
@@ -233,8 +250,8 @@ class LoginPage:
             login = await self._play(request, self._simulator, choice)
         except RelyingPartyError as error:
             return await self._page(request, login_id, data, problem=error.code)
-        await self._save(login_id, {**data, "login": asdict(login)})
-        return await self._done(request, login_id, {**data, "login": asdict(login)})
+        taken = await self._take(login_id)
+        return await self._end(request, taken["parameters"], login)
 
     async def _simulated(
         self, request: Request, parameters: dict[str, str], hint: str
@@ -248,8 +265,7 @@ class LoginPage:
         except RelyingPartyError as error:
             refusal = RefusedError("access_denied", error.code)
             return redirect(self._protocol.error_redirect(parameters, refusal))
-        answer = await self.finish(parameters, login)
-        return answer.with_headers(await self._browsers.begin(request.headers, login))
+        return await self._end(request, parameters, login)
 
     async def _play(
         self, request: Request, simulator: "Simulator", choice: str

@@ -121,6 +121,14 @@ async def test_a_login_goes_through_redis(scene: Scene) -> None:
     assert (await scene.token(found, verifier)).status == 200
 
 
+async def test_redis_replaces_an_entry_while_it_is_there(scene: Scene) -> None:
+    store = scene.provider.store
+    assert not await store.replace("login", "x", {"a": 1}, seconds=60)
+    await store.put("login", "x", {"a": 1}, seconds=60)
+    assert await store.replace("login", "x", {"a": 2}, seconds=60)
+    assert await store.take("login", "x") == {"a": 2}
+
+
 @pytest.mark.parametrize(
     ("simulator", "issuer"),
     [(False, ISSUER), (True, "https://other.example/openid")],

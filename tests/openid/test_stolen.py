@@ -8,6 +8,27 @@ from kortilla.web.http import Headers, Request
 from tests.openid.scene import ORIGIN, Answer, Browser, Scene
 
 
+async def test_who_knows_the_browser_s_cookie_gets_no_login_of_it(
+    scene: Scene,
+) -> None:
+    """The attacker begins, and the victim logs in on the attacker's page."""
+    attacker = Browser(scene)
+    _, answer = await attacker.authorize()
+    page = answer.location
+    victim = Browser(scene, cookies=dict(attacker.cookies))
+    _, body = await victim.token_for(page)
+    logged_in = await victim.send("POST", f"{page}/login", body=body)
+    assert logged_in.status == 200
+    [cookie] = logged_in.headers.all("Set-Cookie")
+    assert cookie.startswith("__Host-kortilla-openid-login-")
+    assert "; HttpOnly; Path=/; SameSite=Lax; Secure" in cookie
+    stolen = await attacker.send("GET", f"{page}/done")
+    assert (stolen.status, stolen.headers.all("Location")) == (404, [])
+    done = await victim.send("GET", f"{page}/done")
+    assert "code" in done.parameters
+    assert [name for name in victim.cookies if "-login-" in name] == []
+
+
 async def test_a_login_that_has_ended_stays_ended(scene: Scene) -> None:
     """A challenge that was asked for before brings nothing back."""
     browser = Browser(scene)
