@@ -66,8 +66,12 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 _EMAIL = re.compile(r"[^@\s]*\{sub\}[^@\s]*@[a-z0-9.-]+")
-#: Levels of the Finnish Trust Network that a test card can't have.
-_PRODUCTION_LEVEL = re.compile(r"http://ftn\.ficora\.fi/\d+/loa[23]")
+#: The levels that a test card can have: the Finnish Trust Network's, and our own.
+_TEST_LEVEL = re.compile(
+    r"http://ftn\.ficora\.fi/\d+/loatest[23]|urn:kortilla:acr:test"
+)
+#: Our own levels, which follow from the trust.
+_OWN_LEVEL = "urn:kortilla:acr:"
 
 
 def hash_secret(secret: str) -> str:
@@ -260,10 +264,15 @@ class Settings(_Model):
             raise ValueError(f"have the id {twice[0]} twice")
         trust = info.data.get("trust")
         for client in clients:
-            level = client.acr or ""
-            if trust and trust.test and _PRODUCTION_LEVEL.fullmatch(level):
+            if trust is None or client.acr is None:
+                continue
+            if trust.test and not _TEST_LEVEL.fullmatch(client.acr):
                 raise ValueError(
                     f"{client.id}: acr is a level of real cards, and trust.test is set"
+                )
+            if not trust.test and client.acr.startswith(_OWN_LEVEL):
+                raise ValueError(
+                    f"{client.id}: acr begins with {_OWN_LEVEL}, which is reserved"
                 )
         return clients
 

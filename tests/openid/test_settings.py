@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A configuration that is wrong does not start, and the error names the key."""
 
+import contextlib
 import copy
 import json
 import re
@@ -165,6 +166,18 @@ WRONG: dict[str, tuple[Change, str]] = {
         _set("clients.0.acr", "http://ftn.ficora.fi/2017/loa3"),
         "clients: shop: acr is a level of real cards",
     ),
+    "a level of the provider's own with test trust": (
+        _set("clients.0.acr", "urn:kortilla:acr:citizen-certificate"),
+        "clients: shop: acr is a level of real cards",
+    ),
+    "a level of eIDAS with test trust": (
+        _set("clients.0.acr", "http://eidas.europa.eu/LoA/high"),
+        "clients: shop: acr is a level of real cards",
+    ),
+    "a level that looks like one of real cards": (
+        _set("clients.0.acr", "https://ftn.ficora.fi/2017/loa3/"),
+        "clients: shop: acr is a level of real cards",
+    ),
     "another store": (_set("redis", {"url": "http://x"}), r"redis\.url: "),
     "an impossible port": (_set("server", {"port": 70000}), r"server\.port: "),
     "another way of revocation": (
@@ -229,6 +242,24 @@ def test_a_file_that_is_no_configuration_is_named(file: Path, content: bytes) ->
 def test_a_missing_file_is_named(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         Settings.load(file)
+
+
+@pytest.mark.parametrize(
+    ("test", "acr", "allowed"),
+    [
+        (True, "http://ftn.ficora.fi/2017/loatest3", True),
+        (True, "urn:kortilla:acr:test", True),
+        (False, "http://ftn.ficora.fi/2017/loa3", True),
+        (False, "urn:kortilla:acr:test", False),
+        (False, "urn:kortilla:acr:citizen-certificate", False),
+    ],
+)
+def test_a_level_goes_with_the_trust(test: bool, acr: str, allowed: bool) -> None:
+    content = configuration(trust={"folder": "ca", "test": test})
+    content["clients"][0]["acr"] = acr
+    expected = contextlib.nullcontext() if allowed else pytest.raises(ValueError)
+    with expected:
+        Settings.model_validate(content)
 
 
 # --- the files that it names
