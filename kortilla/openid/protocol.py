@@ -259,6 +259,16 @@ class Protocol:
 
     # -- Logout -----------------------------------------------------------------------
 
+    def hinted_subject(self, parameters: Parameters) -> str | None:
+        """Return the subject of the ``id_token_hint`` of a request to log in.
+
+        Raises ``RefusedError`` for a hint that is not this client's ID token.
+        """
+        names = ("client_id", "id_token_hint")
+        hint = {name: parameters[name] for name in names if name in parameters}
+        claims = self.logout(hint).claims
+        return None if claims is None else str(claims.get("sub", ""))
+
     def logout(self, parameters: Parameters) -> Logout:
         """Check a request to end a session. Raises ``RefusedError``."""
         request = self._request("logout", parameters)

@@ -204,6 +204,10 @@ class Provider:
     ) -> Response:
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
+        subject = self.protocol.hinted_subject(parameters)
+        if login and subject is not None:
+            own = subject_of(login, client.settings, self.protocol.keys)
+            login = login if own == subject else None
         if login and checks.wants_fresh_login(
             parameters, auth_time=login.auth_time, now=self.protocol.clock()
         ):
@@ -315,7 +319,9 @@ class Provider:
         logout = self.protocol.logout(parameters)
         session = await self._browsers.session(request.headers)
         if session is not None:
-            if logout.claims is None and not own_form:
+            # The hint of a client that is gone does not say whose session it is.
+            known = logout.claims is not None and logout.client is not None
+            if not known and not own_form:
                 return self._pages.confirm_logout(request)
             if logout.claims is not None and logout.client is not None:
                 subject = subject_of(

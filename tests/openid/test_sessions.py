@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from tests.openid.conftest import MakeScene
 from tests.openid.scene import (
@@ -99,7 +101,50 @@ async def test_max_age_is_honoured(shared: Scene) -> None:
     assert silent.parameters["error"] == "login_required"
 
 
+async def second_person(simulator: Scene) -> str:
+    """Return another person's ID token, which the same keys sign."""
+    verifier, answer = await Browser(simulator).authorize(
+        login_hint="SPECIMEN-KORHONEN"
+    )
+    token = await simulator.token(answer.parameters["code"], verifier)
+    hint: str = token.json["id_token"]
+    return hint
+
+
+async def test_a_client_s_hint_of_another_person_takes_the_card(
+    shared: Scene, make_scene: MakeScene
+) -> None:
+    browser, own = await logged_in(shared)
+    other = await second_person(make_scene(simulator=True))
+    _, same = await browser.authorize(prompt="none", id_token_hint=own)
+    assert "code" in same.parameters
+    _, silent = await browser.authorize(prompt="none", id_token_hint=other)
+    assert silent.parameters["error"] == "login_required"
+    _, asked = await browser.authorize(id_token_hint=other)
+    assert "/login/" in asked.location
+    for hint in ("garbage", forged(), compact_of("post")):
+        _, refused = await browser.authorize(prompt="none", id_token_hint=hint)
+        assert refused.parameters["error"] == "invalid_request"
+
+
+def compact_of(client: str) -> str:
+    """Return an ID token of a client, which may be gone."""
+    key = KEYS.current("RS256")
+    header = {"alg": "RS256", "kid": str(key.kid)}
+    claims = {"iss": ISSUER, "aud": client, "sub": "x", "iat": 1, "exp": 2}
+    return jwt.encode(header, claims, key)
+
+
 # --- logout
+
+
+async def test_the_hint_of_a_client_that_is_gone_needs_the_person_s_word(
+    shared: Scene,
+) -> None:
+    browser, _ = await logged_in(shared)
+    answer = await logout(browser, id_token_hint=compact_of("gone"))
+    assert (answer.status, "Do you want to log out?" in answer.text) == (200, True)
+    assert SESSION in browser.cookies
 
 
 async def logout(browser: Browser, **parameters: str) -> Answer:
@@ -170,9 +215,6 @@ async def test_without_a_hint_the_person_confirms(shared: Scene) -> None:
 
 
 def forged() -> str:
-    from joserfc import jwt  # noqa: PLC0415 - for this test alone
-    from joserfc.jwk import RSAKey  # noqa: PLC0415 - likewise
-
     kid = KEYS.current("RS256").kid
     key = RSAKey.generate_key(2048)
     claims = {"iss": ISSUER, "aud": "shop", "sub": "x"}
@@ -205,14 +247,8 @@ async def test_another_person_s_hint_is_refused(
     shared: Scene, make_scene: MakeScene
 ) -> None:
     browser, _ = await logged_in(shared)
-    simulator = make_scene(simulator=True)
-    _, answer = await Browser(simulator).authorize(login_hint="SPECIMEN-KORHONEN")
-    assert "code" in answer.parameters
-    verifier, answer = await Browser(simulator).authorize(
-        login_hint="SPECIMEN-KORHONEN"
-    )
-    token = await simulator.token(answer.parameters["code"], verifier)
-    answer = await logout(browser, id_token_hint=token.json["id_token"])
+    other = await second_person(make_scene(simulator=True))
+    answer = await logout(browser, id_token_hint=other)
     assert (answer.status, "another person" in answer.text) == (400, True)
     assert SESSION in browser.cookies
 
