@@ -65,16 +65,23 @@ def redirect(url: str) -> Response:
 class Pages:
     """The pages of one provider, whose paths begin with ``prefix``.
 
-    ``notice`` is the operator's text for people. ``simulator`` marks each page.
+    ``notice`` is the operator's text for people. ``simulator`` and ``test``, which is
+    test trust, mark each page.
     """
 
     def __init__(
-        self, *, origin: str, prefix: str, notice: Texts | None, simulator: bool
+        self,
+        *,
+        origin: str,
+        prefix: str,
+        notice: Texts | None,
+        simulator: bool,
+        test: bool,
     ) -> None:
         self.prefix = prefix
         self._origin = origin
         self._notice = notice
-        self._simulator = simulator
+        self._mark = "simulator" if simulator else "test.trust" if test else ""
 
     def login(
         self,
@@ -193,10 +200,9 @@ class Pages:
     ) -> Response:
         text = catalogue(language, _PACKAGE)
         top = _language_links(language, languages, text) if languages else ""
-        if self._simulator:
-            top += (
-                f'<aside class="simulator">{html.escape(text["simulator"])}</aside>\n'
-            )
+        if self._mark:
+            mark = html.escape(text[self._mark])
+            top += f'<aside class="simulator">{mark}</aside>\n'
         if self._notice is not None:
             notice = html.escape(self._notice.of(language))
             top += f'<aside class="notice">{notice}</aside>\n'

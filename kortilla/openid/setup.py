@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
 __all__ = ["create_provider", "load_client_keys"]
+
+logger = logging.getLogger(__name__)
 
 Close = Callable[[], Awaitable[None]]
 
@@ -95,7 +98,10 @@ def create_provider(
         prefix=settings.prefix,
         notice=settings.notice,
         simulator=simulator,
+        test=settings.trust.test,
     )
+    if settings.trust.test:
+        logger.warning("trust.test is set: test cards log people in.")
     return Provider(
         protocol=protocol,
         store=store,

@@ -211,6 +211,20 @@ async def test_the_page_names_the_service_its_host_and_what_it_gets(
     assert satu in page
 
 
+@pytest.mark.parametrize(
+    ("language", "mark"),
+    [("fi", "hyväksyy testikortit"), ("sv", "testkort"), ("en", "accepts test cards")],
+)
+async def test_test_trust_is_seen_on_the_page_and_in_the_log(
+    make_scene: MakeScene, caplog: pytest.LogCaptureFixture, language: str, mark: str
+) -> None:
+    browser = Browser(make_scene(), language=language)
+    _, answer = await browser.authorize()
+    page = (await browser.send("GET", answer.location)).text
+    assert re.search(rf'<aside class="simulator">[^<]*{mark}', page)
+    assert "trust.test is set" in caplog.text
+
+
 async def test_the_client_and_the_person_choose_the_language(browser: Browser) -> None:
     _, answer = await browser.authorize(ui_locales="de sv-FI fi")
     page = answer.location
