@@ -10,7 +10,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -64,7 +64,9 @@ ClaimName = Literal[
 _SHORTEST_SECRET = 32
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
-_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
+_NETLOC = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+#: Parameters that the provider adds to a redirect URI (RFC 6749 §4.1.2, RFC 9207).
+_ADDED = {"code", "state", "iss", "error", "error_description", "error_uri"}
 _EMAIL = re.compile(r"[^@\s]*\{sub\}[^@\s]*@[a-z0-9.-]+")
 #: The levels that a test card can have: the Finnish Trust Network's, and our own.
 _TEST_LEVEL = re.compile(
@@ -90,18 +92,30 @@ def _is_loopback(host: str | None) -> bool:
 
 def _url(text: str) -> str:
     """Check a URL that a browser is sent to. It is compared as it is written."""
-    if not re.fullmatch(r"[!-~]+", text):
+    # Browsers read a backslash as a slash.
+    if not re.fullmatch(r"[!-~]+", text) or set(text) & set('\\"<>^`{|}'):
         raise ValueError("has characters that no URL has")
     parts = urlsplit(text)
     if "#" in text:
         raise ValueError("has a fragment")
-    if not _HOST.fullmatch(parts.hostname or "") or "@" in parts.netloc:
+    if not _NETLOC.fullmatch(parts.netloc):
         raise ValueError("is not a URL with a host alone")
     _ = parts.port  # raises ValueError
     if parts.scheme != "https" and not (
         parts.scheme == "http" and _is_loopback(parts.hostname)
     ):
         raise ValueError("is not https (http is for this computer alone)")
+    return text
+
+
+def _redirect_uri(text: str) -> str:
+    """Check a URL whose query gets the answer, which encodes the query anew."""
+    query = urlsplit(_url(text)).query
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if _ADDED & {name for name, _ in pairs}:
+        raise ValueError(f"has one of {', '.join(sorted(_ADDED))} in its query")
+    if urlencode(pairs) != query:
+        raise ValueError("has a query that would come back in another form")
     return text
 
 
@@ -118,6 +132,7 @@ def _secret(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_url)]
+RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 Secret = Annotated[str, AfterValidator(_secret)]
 
 
@@ -147,7 +162,7 @@ class ClientSettings(_Model):
 
     id: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,64}$")
     name: Texts
-    redirect_uris: list[Url] = Field(min_length=1)
+    redirect_uris: list[RedirectUri] = Field(min_length=1)
     post_logout_redirect_uris: list[Url] = []
     authentication: ClientAuthentication = "client_secret_basic"
     secrets: list[Secret] = Field(default=[], max_length=2)

@@ -131,6 +131,33 @@ WRONG: dict[str, tuple[Change, str]] = {
         _set("clients.0.redirect_uris", ["https://a.example;script-src/"]),
         r"clients\[0\]\.redirect_uris\[0\]: is not a URL with a host alone",
     ),
+    "a backslash in a redirect URI": (
+        _set("clients.0.redirect_uris", ["https://shop.example\\.evil.example/cb"]),
+        r"clients\[0\]\.redirect_uris\[0\]: has characters",
+    ),
+    "a quotation mark in a redirect URI": (
+        _set("clients.0.redirect_uris", ['https://shop.example/"<x>']),
+        r"clients\[0\]\.redirect_uris\[0\]: has characters",
+    ),
+    "an IP address of no kind": (
+        _set("clients.0.redirect_uris", ["https://[v1.a]/x"]),
+        r"clients\[0\]\.redirect_uris\[0\]: ",
+    ),
+    "a port that is empty": (
+        _set("clients.0.redirect_uris", ["https://shop.example:/cb"]),
+        r"clients\[0\]\.redirect_uris\[0\]: is not a URL with a host alone",
+    ),
+    **{
+        f"{name} in a redirect URI's query": (
+            _set("clients.0.redirect_uris", [f"https://shop.example/cb?{name}=1"]),
+            r"clients\[0\]\.redirect_uris\[0\]: has one of code, error",
+        )
+        for name in ("code", "state", "iss", "error")
+    },
+    "a redirect URI's query that would change": (
+        _set("clients.0.redirect_uris", ["https://shop.example/cb?a=b%20c"]),
+        r"clients\[0\]\.redirect_uris\[0\]: .*in another form",
+    ),
     "an impossible port of a redirect URI": (
         _set("clients.0.redirect_uris", ["https://a.example:x/"]),
         r"clients\[0\]\.redirect_uris\[0\]: ",
