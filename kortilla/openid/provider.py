@@ -10,6 +10,7 @@
 Nothing that a browser or a client sends raises an error here.
 """
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -269,14 +270,15 @@ class Provider:
         client = await self._authenticate(request, form)
         checks.check_token(form)
         code = form["code"]
+        digest = hashlib.sha256(code.encode()).hexdigest()
         data = await self.store.take("code", code)
         if data is None:
             # A used code, perhaps: its token is refused from now on.
-            await self.store.put("replayed", code, {}, seconds=TOKEN_SECONDS)
+            await self.store.put("replayed", digest, {}, seconds=TOKEN_SECONDS)
         record = None if data is None else CodeRecord.from_json(data)
         answer = self.protocol.token(client, form, record)
         assert record is not None  # noqa: S101 - Authlib refuses the request without
-        token = TokenRecord(client.settings.id, answer["scope"], record.login, code)
+        token = TokenRecord(client.settings.id, answer["scope"], record.login, digest)
         await self.store.put(
             "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
         )
@@ -289,7 +291,7 @@ class Provider:
         if kind.lower() == "bearer":
             data = await self.store.get("token", value.strip())
             record = None if data is None else TokenRecord.from_json(data)
-        if record and await self.store.get("replayed", record.code) is not None:
+        if record and await self.store.get("replayed", record.code_digest) is not None:
             record = None
         return json_response(self.protocol.userinfo(authorization, record))
 

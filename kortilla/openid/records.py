@@ -74,12 +74,12 @@ class CodeRecord:
 
 @dataclass(frozen=True)
 class TokenRecord:
-    """What an access token opens, and the code that it came from."""
+    """What an access token opens, and the digest of the code that it came from."""
 
     client_id: str
     scope: str
     login: Login
-    code: str
+    code_digest: str
 
     def get_scope(self) -> str:
         return self.scope

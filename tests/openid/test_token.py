@@ -307,3 +307,13 @@ async def test_rotated_keys_sign_and_the_old_ones_stay_published(
         assert file.check().current("RS256").kid in known
     finally:
         file.write(kept)
+
+
+async def test_a_used_code_is_kept_as_a_digest(scene: Scene) -> None:
+    code, verifier = await scene.code()
+    token = (await scene.token(code, verifier)).json["access_token"]
+    record = await scene.provider.store.get("token", token)
+    assert record
+    assert code not in json.dumps(record)
+    await scene.token(code, verifier)
+    assert (await scene.userinfo(token)).status == 401
