@@ -29,7 +29,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from kortilla.openid.keys import KeyFile
+from kortilla.openid.keys import KeyFile, SigningKey
 from kortilla.openid.person import Login
 from kortilla.openid.records import CodeRecord, TokenRecord
 from kortilla.openid.settings import ClientSettings, hash_secret
@@ -265,12 +265,17 @@ class IdToken(OpenIDCode):
     def exists_nonce(self, nonce: str, request: Request) -> bool:
         return False  # a code works once, and a nonce is the client's to check
 
-    def resolve_client_private_key(self, client: Client) -> Any:
-        return self._keys.read().current(client.settings.algorithm)
+    def encode_id_token(self, token: dict[str, Any], request: Request) -> str:
+        # Read once: a rotation between two reads would give another key's kid.
+        self._key = self._keys.read().current(request.client.settings.algorithm)
+        encoded: str = super().encode_id_token(token, request)
+        return encoded
+
+    def resolve_client_private_key(self, client: Client) -> SigningKey:
+        return self._key
 
     def get_encode_header(self, client: Client) -> dict[str, str]:
-        key = self._keys.read().current(client.settings.algorithm)
-        return {"alg": client.settings.algorithm, "kid": str(key.kid)}
+        return {"alg": client.settings.algorithm, "kid": str(self._key.kid)}
 
     def get_client_claims(self, client: Client) -> dict[str, Any]:
         return {"iss": self._issuer, "aud": client.settings.id}

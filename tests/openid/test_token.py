@@ -3,6 +3,7 @@
 
 import base64
 import hmac
+import itertools
 import json
 import time
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from kortilla.openid.keys import KeyFile
 from tests.openid.conftest import MakeScene
 from tests.openid.scene import (
     CLIENT_KEY,
     ISSUER,
+    KEYS,
     OTHER_SECRET,
     Answer,
     Browser,
@@ -317,3 +320,16 @@ async def test_a_used_code_is_kept_as_a_digest(scene: Scene) -> None:
     assert code not in json.dumps(record)
     await scene.token(code, verifier)
     assert (await scene.userinfo(token)).status == 401
+
+
+async def test_an_id_token_names_the_key_that_signed_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the keys are rotated while it is made."""
+    found, verifier = await scene.code()
+    keys = itertools.cycle([KEYS, KEYS.rotated()])
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyFile, "read", lambda _: next(keys))
+        answer = await scene.token(found, verifier)
+    claims = await scene.claims(answer.json["id_token"])
+    assert claims["aud"] == "shop"
