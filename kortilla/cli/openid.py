@@ -4,8 +4,10 @@
 import asyncio
 import json
 import logging
+import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -254,11 +256,14 @@ async def _ask(metadata: dict[str, Any]) -> None:
 
 
 def _write(file: Path, content: str) -> None:
-    """Replace a file at once; it keeps its mode."""
-    new = file.with_name(f".{file.name}.new")
+    """Replace a file at once; it keeps its mode, and nobody reads it in between."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    new = Path(name)
     try:
-        new.write_text(content, encoding="utf-8")
-        new.chmod(file.stat().st_mode & 0o777 if file.exists() else 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        if file.exists():
+            new.chmod(file.stat().st_mode & 0o777)
         new.replace(file)
     finally:
         new.unlink(missing_ok=True)

@@ -121,7 +121,7 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._keys: Keys | None = None
 
     def read(self) -> Keys:
@@ -141,7 +141,7 @@ class KeyFile:
         """Read the file if it has changed. Raises ``ConfigurationError``."""
         try:
             status = self.path.stat()
-            stamp = (status.st_mtime_ns, status.st_ino)
+            stamp = (status.st_mtime_ns, status.st_ino, status.st_mode)
             if self._keys is None or stamp != self._stamp:
                 if status.st_mode & 0o077:
                     raise ConfigurationError(

@@ -6,6 +6,7 @@ Paths in it are relative to the file's folder. docs/openid.md lists the keys.
 
 import hashlib
 import ipaddress
+import logging
 import re
 import tomllib
 from pathlib import Path
@@ -34,6 +35,8 @@ __all__ = [
     "Settings",
     "hash_secret",
 ]
+
+logger = logging.getLogger(__name__)
 
 Language = Literal["fi", "sv", "en"]
 ClientAuthentication = Literal[
@@ -316,7 +319,13 @@ class Settings(_Model):
     def load(cls, file: Path) -> Self:
         """Read a configuration. Raises ``ConfigurationError``."""
         try:
-            return cls.parse(file.read_text(encoding="utf-8"), file)
+            text = file.read_text(encoding="utf-8")
+            if file.stat().st_mode & 0o007 and _has_plain_secret(text):
+                logger.warning(
+                    "%s has secrets as they are, and others may read it: chmod o-rwx.",
+                    file,
+                )
+            return cls.parse(text, file)
         except OSError as error:
             raise ConfigurationError(f"{file}: {error.strerror}.") from None
         except UnicodeDecodeError:
@@ -335,6 +344,16 @@ class Settings(_Model):
             return cls.model_validate({**content, "folder": file.absolute().parent})
         except ValidationError as error:
             raise ConfigurationError(_described(file, error)) from None
+
+
+def _has_plain_secret(text: str) -> bool:
+    """Return whether a configuration has a secret that is no digest."""
+    try:
+        clients = tomllib.loads(text).get("clients", [])
+        secrets = [each for client in clients for each in client.get("secrets", [])]
+        return any(not _DIGEST.fullmatch(each) for each in secrets)
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError):
+        return False  # ``parse`` names what is wrong
 
 
 def _described(file: Path, error: ValidationError) -> str:

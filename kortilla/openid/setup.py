@@ -5,12 +5,13 @@ import hashlib
 import json
 import logging
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.audit import AuditLog
 from kortilla.errors import ConfigurationError, TrustConfigurationError
@@ -43,6 +44,9 @@ __all__ = ["create_provider", "load_client_keys"]
 logger = logging.getLogger(__name__)
 
 Close = Callable[[], Awaitable[None]]
+
+#: Bits (RFC 7518 §3.3).
+_SHORTEST_RSA = 2048
 
 _CITIZEN = "urn:kortilla:acr:citizen-certificate"
 _TEST = "urn:kortilla:acr:test"
@@ -241,7 +245,10 @@ def load_client_keys(
     key = f"clients[{number}].jwks_file"
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
-        found = KeySet.import_key_set(content)
+        with warnings.catch_warnings():
+            # Of short RSA keys, which are refused below.
+            warnings.simplefilter("ignore", SecurityWarning)
+            found = KeySet.import_key_set(content)
     except OSError as error:
         raise ConfigurationError(f"{key}: {file}: {error.strerror}.") from None
     except (JoseError, ValueError, TypeError, KeyError):
@@ -249,6 +256,14 @@ def load_client_keys(
     kinds = {each.key_type for each in found.keys}
     if not found.keys or not kinds <= {"RSA", "EC"}:
         raise ConfigurationError(f"{key}: {file} has no RSA or EC keys, or others too.")
+    if any(_is_weak(each) for each in found.keys):
+        raise ConfigurationError(
+            f"{key}: {file} has an RSA key of less than {_SHORTEST_RSA} bits."
+        )
     if any(each.is_private for each in found.keys):
         raise ConfigurationError(f"{key}: {file} has a private key: never share it.")
     return found
+
+
+def _is_weak(key: object) -> bool:
+    return isinstance(key, RSAKey) and key.public_key.key_size < _SHORTEST_RSA

@@ -78,6 +78,30 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
     assert client["name"] == {"fi": "Kauppa", "sv": 'Butik"en', "en": "The shop"}
 
 
+def test_a_configuration_is_never_readable_for_others_while_it_is_written(
+    settled: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled.config.chmod(0o600)
+    modes = []
+    replace, change = Path.replace, Path.chmod
+
+    def seen(self: Path, target: Path) -> Path:
+        modes.append(self.stat().st_mode & 0o777)
+        return replace(self, target)
+
+    def chmod(self: Path, mode: int) -> None:
+        modes.append(self.stat().st_mode & 0o777)
+        change(self, mode)
+
+    monkeypatch.setattr(Path, "replace", seen)
+    monkeypatch.setattr(Path, "chmod", chmod)
+    uris = ("--redirect-uri", "https://a.example/")
+    assert settled.run("client add", "--id", "new", *NAMES, *uris)[0] == 0
+    assert set(modes) == {0o600}
+    assert settled.config.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in settled.folder.glob(".openid*")] == []
+
+
 def test_nothing_is_overwritten(settled: Operator) -> None:
     before = settled.config.read_text()
     code, _ = settled.failure("init", "--issuer", "https://login.example")

@@ -259,6 +259,31 @@ def test_http_is_for_this_computer_and_test_cards() -> None:
             )
 
 
+@pytest.mark.parametrize(
+    ("mode", "secret", "warned"),
+    [
+        (0o644, SECRET, True),
+        (0o640, SECRET, False),
+        (0o644, hash_secret(SECRET), False),
+    ],
+)
+def test_plain_secrets_that_others_may_read_are_noticed(
+    file: Path,
+    caplog: pytest.LogCaptureFixture,
+    mode: int,
+    secret: str,
+    warned: bool,
+) -> None:
+    content = configuration()
+    content["clients"] = content["clients"][:1]
+    content["clients"][0]["secrets"] = [secret]
+    file.write_text(toml(content))
+    file.chmod(mode)
+    Settings.load(file)
+    assert ("others may read it" in caplog.text) == warned
+    assert SECRET not in caplog.text
+
+
 @pytest.mark.parametrize("content", [b"a = ", b"\xff", b"[[issuer]]"])
 def test_a_file_that_is_no_configuration_is_named(file: Path, content: bytes) -> None:
     file.write_bytes(content)
@@ -331,6 +356,10 @@ CLIENT_KEYS: dict[str, tuple[str, str]] = {
         json.dumps({"keys": [CLIENT_KEY.as_dict(private=True)]}),
         "a private key",
     ),
+    "a short RSA key": (
+        json.dumps({"keys": [{"kty": "RSA", "e": "AQAB", "n": "_" * 170 + "w"}]}),
+        "less than 2048 bits",
+    ),
     "a secret": (
         json.dumps({"keys": [OctKey.generate_key().as_dict()]}),
         "RSA or EC",
@@ -382,6 +411,16 @@ def test_a_running_provider_takes_new_keys_and_keeps_them_if_the_file_breaks(
     assert file.read().current("ES256").kid == second
     with pytest.raises(ConfigurationError):
         file.check()
+
+
+def test_keys_that_others_may_read_after_the_start_are_noticed(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "keys.json")
+    file.write(KEYS)
+    file.check()
+    file.path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="others may read it"):
+        file.check()
+    assert file.read().current("ES256").kid == KEYS.current("ES256").kid
 
 
 def test_a_subject_depends_on_person_sector_and_salt() -> None:
