@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,7 +138,7 @@ async def test_redis_replaces_an_entry_while_it_is_there(scene: Scene) -> None:
 async def test_a_session_counts_at_its_own_provider_alone(
     files: Path, card: KortillaCard, redis: RedisServer, simulator: bool, issuer: str
 ) -> None:
-    shared = {"redis": {"url": redis.url}, "sso_minutes": 60}
+    shared: dict[str, Any] = {"redis": {"url": redis.url}, "sso_minutes": 60}
     first = Scene.create(files, card, simulator=True, **shared)
     second = Scene.create(files, card, simulator=simulator, issuer=issuer, **shared)
     browser = Browser(first)
