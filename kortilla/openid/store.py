@@ -113,7 +113,9 @@ class _Table:
         self._entries = {n: e for n, e in self._entries.items() if e[0] > now}
         if len(self._entries) >= self._capacity and not self._drops:
             raise StoreUnavailableError("The store in memory is full.")
-        while len(self._entries) >= self._capacity:
+        # Some at once, so that a flood does not have each request look at all entries.
+        spare = self._capacity // 16 if len(self._entries) >= self._capacity else 0
+        while len(self._entries) >= self._capacity - spare:
             del self._entries[next(iter(self._entries))]
         self._sweep_at = min(self._capacity, max(self._SWEPT, 2 * len(self._entries)))
 
