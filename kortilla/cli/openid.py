@@ -2,13 +2,14 @@
 """``kortilla-server openid``: card login as an OpenID Provider."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -18,7 +19,8 @@ import click
 from kortilla.cli.output import CommandError, print_result, say
 
 if TYPE_CHECKING:
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.settings import ServerSettings, Settings
+    from kortilla.web.login import LoginService
 
 __all__ = ["openid"]
 
@@ -108,18 +110,41 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
 
-    def started(url: str) -> None:
-        say(f"Listening on {url} for {settings.issuer}.")
-        print_result({"url": url, "issuer": settings.issuer})
+    provider = create_provider(settings, simulator=simulator)
+    with _metrics(settings.server, provider.service) as metrics:
 
-    asyncio.run(
-        run(
-            create_provider(settings, simulator=simulator),
-            host=settings.server.host if host is None else host,
-            port=settings.server.port if port is None else port,
-            started=started,
+        def started(url: str) -> None:
+            say(f"Listening on {url} for {settings.issuer}.")
+            print_result({"url": url, "issuer": settings.issuer, **metrics})
+
+        asyncio.run(
+            run(
+                provider,
+                host=settings.server.host if host is None else host,
+                port=settings.server.port if port is None else port,
+                started=started,
+            )
         )
-    )
+
+
+@contextlib.contextmanager
+def _metrics(
+    server: "ServerSettings", service: "LoginService"
+) -> Iterator[dict[str, str]]:
+    """Serve metrics during the context if the configuration has a port for them."""
+    if server.metrics_port is None:
+        yield {}
+        return
+    from kortilla.errors import ConfigurationError
+
+    try:
+        from kortilla.openid.metrics import metrics_served
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "server.metrics_port: pip install 'kortilla[prometheus]'."
+        ) from None
+    with metrics_served(service, server.metrics_host, server.metrics_port) as url:
+        yield {"metrics": url}
 
 
 @openid.command()

@@ -237,12 +237,17 @@ class RedisSettings(_Model):
 
 
 class ServerSettings(_Model):
-    """Where ``serve`` listens, and whether a proxy in front names the client."""
+    """Where ``serve`` listens, and whether a proxy in front names the client.
+
+    Without ``metrics_port`` there are no metrics.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     behind_proxy: bool = False
     logins_per_minute: int = Field(default=60, ge=1)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
 
 
 class Settings(_Model):

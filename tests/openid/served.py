@@ -29,6 +29,7 @@ class Running:
     process: subprocess.Popen[str]
     url: str
     log: Path
+    metrics: str | None
 
     def end(self) -> int:
         """Ask it to end, and return its exit status."""
@@ -52,7 +53,8 @@ def running(config: Path, *arguments: str) -> Iterator[Running]:
     try:
         line = process.stdout.readline()
         assert line, log.read_text()
-        started = Running(process, json.loads(line)["url"], log)
+        said = json.loads(line)
+        started = Running(process, said["url"], log, said.get("metrics"))
         yield started
         if process.poll() is None:
             assert started.end() == 0

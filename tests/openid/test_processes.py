@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from kortilla.testing import KortillaCard
@@ -40,7 +41,8 @@ def pair(
     folder = tmp_path_factory.mktemp("pair")
     write_scene(folder, card)
     config = folder / "openid.toml"
-    config.write_text(toml(configuration(redis={"url": redis.url})))
+    server = {"metrics_port": 0}
+    config.write_text(toml(configuration(redis={"url": redis.url}, server=server)))
     with contextlib.ExitStack() as stack:
         first, second = (
             stack.enter_context(running(config, "--simulator")) for _ in range(2)
@@ -99,6 +101,27 @@ async def test_logs_have_no_name_code_or_state(pair: tuple[Running, Running]) ->
         content["access_token"], content["id_token"], *map(str, told.values()),
     ]  # fmt: skip
     assert [each for each in secrets if each in log] == []
+
+
+async def test_metrics_count_logins_on_a_port_of_their_own(
+    pair: tuple[Running, Running],
+) -> None:
+    running = pair[0]
+    assert running.metrics
+
+    async def logins(session: aiohttp.ClientSession) -> float:
+        async with session.get(str(running.metrics)) as answer:
+            lines = (await answer.text()).splitlines()
+        assert not any("99955512B" in line for line in lines)
+        name = 'kortilla_events_total{event="login"} '
+        return sum(float(line.removeprefix(name)) for line in lines if name in line)
+
+    async with visitor() as session:
+        before = await logins(session)
+        await code(session, running.url)
+        assert await logins(session) == before + 1
+        async with session.get(f"{running.url}/metrics") as answer:
+            assert answer.status == 404
 
 
 async def test_a_process_is_alive_and_ready(pair: tuple[Running, Running]) -> None:
