@@ -4,7 +4,7 @@
 from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
-__all__ = ["LARGEST", "dp", "font", "is_low", "text_width"]
+__all__ = ["LARGEST", "dp", "font", "is_low", "keep_in_view", "text_width"]
 
 #: The body size in pixels for which the lengths are given.
 _BODY = 15
@@ -29,6 +29,17 @@ def font(scale: float = 1.0, weight: QFont.Weight = QFont.Weight.Normal) -> QFon
 def text_width(words: str, of: QFont) -> int:
     """Return the width of a line of text in whole pixels, rounded up."""
     return int(QFontMetricsF(of).horizontalAdvance(words)) + 1
+
+
+def keep_in_view(window: QWidget) -> None:
+    """Move a window up whose lower edge is below the screen, where it may place itself.
+
+    A desktop places a window by its first size, and it may grow with each page.
+    """
+    frame, screen = window.frameGeometry(), window.screen().availableGeometry()
+    if window.isVisible() and frame.bottom() > screen.bottom():
+        above = screen.bottom() + 1 - frame.height()
+        window.move(frame.x(), max(above, screen.top()))
 
 
 def is_low(widget: QWidget) -> bool:

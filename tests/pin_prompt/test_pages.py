@@ -389,3 +389,13 @@ def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:
         assert bar.value() == before
     finally:
         QApplication.setFont(font)
+
+
+def test_a_window_that_grows_stays_on_the_screen(stage: Stage) -> None:
+    stage.open()
+    screen = stage.window.screen().availableGeometry()
+    stage.window.move(40, screen.bottom() - 100)
+    stage.handle(AskPin(1, a_question()))
+    stage.settle()
+    assert stage.window.frameGeometry().bottom() <= screen.bottom()
+    assert stage.window.frameGeometry().x() == 40

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from native_host.gui.focus_ring import FocusRing
 from native_host.gui.foot import Foot
-from native_host.gui.sizes import dp, is_low
+from native_host.gui.sizes import dp, is_low, keep_in_view
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import DocumentKind, read_with_kind
 from native_host.pin_prompt.gui.announcement import ALL
@@ -380,6 +380,7 @@ class PromptWindow(QDialog):
         least = self._scroll.minimumSizeHint().height()
         height = min(around + max(page.wanted_height(inside), least), most)
         self.resize(max(self.width(), width), max(self.height(), height))
+        keep_in_view(self)
 
     def _reveal_focus(self) -> None:
         page = self.page
@@ -418,6 +419,7 @@ class PromptWindow(QDialog):
             self._fit(page)  # inner scroll areas know their width by now
         for _ in range(2):  # the page's layout, then the scroll area's
             QApplication.processEvents(_NO_KEYS)
+        keep_in_view(self)  # the desktop may have placed a smaller window
         # Qt may now sleep until the next event, with a key press in its queue.
         QAbstractEventDispatcher.instance().wakeUp()
 
