@@ -37,7 +37,7 @@ __all__ = [
 #: The least width of a row, in pixels where body text has 15.
 _NARROWEST = 200
 #: The width of the column of signs, in such pixels, and the most lines of words beside
-#: which a sign stands in the middle.
+#: which a sign is in the middle.
 _SIGN, _LOW = 42, 3
 #: In what colour a sign stands: of an act, or of a state.
 Kind = Act | Literal["good", "warning", "error", "note"]

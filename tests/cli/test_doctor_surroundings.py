@@ -55,7 +55,7 @@ def p11_kit_codes(home: Path) -> dict[str, Any]:
 
 def test_p11_kit_itself_is_asked_whether_the_token_answers(installed: Path) -> None:
     assert "PKCS11_WORKS" in p11_kit_codes(installed)
-    # The token's program ends at once, which nothing but a call shows.
+    # The token's program ends at once. Only a call shows it.
     configure(installed, 'card = "paper"')
     found = p11_kit_codes(installed)
     assert "PKCS11_WORKS" not in found

@@ -204,7 +204,7 @@ async def test_digidoc_accepts_containers_with_revocation_data_and_for_the_archi
     assert (said["B-LT"], said["B-LTA"]) == ("valid", "valid")
     assert "'a.txt'" in said["changed"]
     assert "message imprint mismatch" in said["archive of something else"]
-    # Nothing but the timestamp, which it demands, is missing.
+    # Only the timestamp, which it demands, is missing.
     assert said["B-B"].splitlines()[1:] == [
         "QualifyingProperties block 'UnsignedProperties' is missing."
     ]
