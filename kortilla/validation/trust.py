@@ -64,7 +64,7 @@ class Trust:
 
     ``pins`` are SHA-256 fingerprints (hexadecimal) of further CAs, and ``policies``
     dotted OIDs of further policies: a new CA of the authority need not wait for a
-    release of this package. Who sets them vouches for them.
+    release of this package. The operator vouches for them.
     """
 
     issuers: tuple[IssuingCA, ...]
