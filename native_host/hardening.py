@@ -8,10 +8,17 @@ import os
 import signal
 import sys
 
-__all__ = ["deny_memory_access", "die_with_parent", "disable_core_dumps", "harden"]
+__all__ = [
+    "deny_memory_access",
+    "die_with_parent",
+    "disable_core_dumps",
+    "harden",
+    "limit_resources",
+]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_MOST_FILES = 64  # open at a time, in a process that reads hostile data
 
 
 def harden() -> None:
@@ -47,6 +54,31 @@ def die_with_parent(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def limit_resources(parent: int, *, memory: int, seconds: int) -> None:
+    """Limit this process, which reads hostile data, and end it with its parent process.
+
+    ``memory`` is in bytes of address space, ``seconds`` is processor time. It can write
+    no data to a file. Child processes inherit these limits. Windows has none of them.
+    """
+    if sys.platform != "win32":
+        import resource
+
+        for what, most in (
+            (resource.RLIMIT_AS, memory),
+            (resource.RLIMIT_CPU, seconds),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_NOFILE, _MOST_FILES),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            allowed = resource.getrlimit(what)[1]
+            if allowed == resource.RLIM_INFINITY or allowed > most:
+                resource.setrlimit(what, (most, most))
+        # A file that would grow gives an error, and no signal.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # The parent process may end at any moment, and does not wait for this one.
+    die_with_parent(parent)
 
 
 def _prctl(option: int, value: int) -> None:

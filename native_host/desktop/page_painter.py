@@ -5,23 +5,14 @@ No code here parses a PDF or an image format. The other process runs
 ``native_host.desktop.page_picture`` and returns pixels, whose number is checked.
 """
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import (
-    QCoreApplication,
-    QObject,
-    QProcess,
-    QProcessEnvironment,
-    Qt,
-    QTimer,
-    Signal,
-)
 from PySide6.QtGui import QImage
 
 from native_host.desktop.page_picture import HEAD, LONGEST
+from native_host.gui.limited_process import LimitedProcess
 
 __all__ = ["PagePainter", "PagePicture"]
 
@@ -41,59 +32,17 @@ class PagePicture:
     height: float
 
 
-class PagePainter(QObject):
-    """Has one page drawn. Emits ``done`` once, unless it is stopped before.
-
-    The signal comes from the event loop, never from the constructor.
-    """
-
-    #: The ``PagePicture``, or None if there is none.
-    done = Signal(object)
+class PagePainter(LimitedProcess):
+    """Has one page drawn. ``done`` has the ``PagePicture``, or None without one."""
 
     def __init__(self, pdf: Path, page: str) -> None:
-        # Not a child of the page, whose deletion would wait for the process.
-        super().__init__(QCoreApplication.instance())
-        self._process = QProcess(self)
-        self._process.setProgram(_PROGRAM[0])
-        self._process.setArguments([*_PROGRAM[1:], page, str(os.getpid())])
-        # It inherits no environment variables and no open files.
-        self._process.setProcessEnvironment(QProcessEnvironment())
-        self._process.setStandardInputFile(os.fspath(pdf))
-        self._process.setStandardErrorFile(QProcess.nullDevice())
-        if sys.platform != "win32":
-            self._process.setUnixProcessParameters(
-                QProcess.UnixProcessFlag.CloseFileDescriptors
-            )
-        self._process.readyReadStandardOutput.connect(self._bound)
-        self._process.finished.connect(self._finish)
-        self._process.errorOccurred.connect(
-            self._see_error, Qt.ConnectionType.QueuedConnection
+        super().__init__(
+            [*_PROGRAM, page],
+            pdf,
+            _picture,
+            most_bytes=_MOST_BYTES,
+            milliseconds=_WITHIN,
         )
-        self._process.start()
-        clock = QTimer(self, singleShot=True)
-        clock.timeout.connect(self._process.kill)
-        clock.start(_WITHIN)
-
-    def stop(self) -> None:
-        """Kill the process; emit no signal."""
-        self.blockSignals(True)
-        self._process.kill()
-
-    def _bound(self) -> None:
-        if self._process.bytesAvailable() > _MOST_BYTES:
-            self._process.kill()
-
-    def _see_error(self, error: QProcess.ProcessError) -> None:
-        if error is QProcess.ProcessError.FailedToStart:
-            self.done.emit(None)
-            self.deleteLater()
-
-    def _finish(self, code: int, how: QProcess.ExitStatus) -> None:
-        picture = None
-        if how is QProcess.ExitStatus.NormalExit and code == 0:
-            picture = _picture(bytes(self._process.readAllStandardOutput().data()))
-        self.done.emit(picture)
-        self.deleteLater()
 
 
 def _picture(answer: bytes) -> PagePicture | None:

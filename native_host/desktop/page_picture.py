@@ -11,17 +11,15 @@ picture.
 Poppler's pdfinfo and pdftoppm read the PDF, in processes that inherit the limits.
 """
 
-import contextlib
 import ctypes
 import os
 import re
-import signal
 import struct
 import subprocess
 import sys
 from functools import partial
 
-from native_host.hardening import die_with_parent
+from native_host.hardening import die_with_parent, limit_resources
 
 __all__ = ["HEAD", "LONGEST"]
 
@@ -33,7 +31,6 @@ LONGEST = 720
 #: Most bytes of address space, and seconds of processor time, of each process.
 _MOST_MEMORY = 1 << 30
 _MOST_TIME = 10
-_MOST_FILES = 64
 _PATH = "/usr/bin:/bin"
 #: Standard input, opened anew by each program.
 _INPUT = "/dev/stdin"
@@ -102,23 +99,7 @@ def _run(*command: str) -> bytes:
 
 
 def _limit(window: int) -> None:
-    with contextlib.suppress(ImportError):  # Windows has no such limits
-        import resource
-
-        for what, most in (
-            (resource.RLIMIT_AS, _MOST_MEMORY),
-            (resource.RLIMIT_CPU, _MOST_TIME),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_NOFILE, _MOST_FILES),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            allowed = resource.getrlimit(what)[1]
-            if allowed == resource.RLIM_INFINITY or allowed > most:
-                resource.setrlimit(what, (most, most))
-        # A file that would grow gives an error, and no signal.
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    # The window may end at any moment, and does not wait for this one.
-    die_with_parent(window)
+    limit_resources(window, memory=_MOST_MEMORY, seconds=_MOST_TIME)
     if sys.platform == "linux":
         _leave_network()
 

@@ -7,11 +7,10 @@ from standard input. WINDOW is the number of the window's process. It writes ``H
 green, blue, alpha. The exit status is 0, or another number when there is no image.
 """
 
-import contextlib
 import struct
 import sys
 
-from native_host.hardening import die_with_parent
+from native_host.hardening import limit_resources
 
 __all__ = ["HEAD", "MOST_PIXELS"]
 
@@ -30,8 +29,7 @@ _MOST_TIME = 10
 
 def main() -> int:
     """Decode and return the exit status. A crash or a limit may come first."""
-    with contextlib.suppress(ImportError):  # Windows has no such limits
-        _limit_resources(int(sys.argv[2]))
+    limit_resources(int(sys.argv[2]), memory=_MOST_MEMORY, seconds=_MOST_TIME)
     from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
     from PySide6.QtGui import QImage, QImageReader
 
@@ -61,21 +59,6 @@ def main() -> int:
     sys.stdout.buffer.write(picture.constBits())
     sys.stdout.buffer.flush()
     return 0
-
-
-def _limit_resources(window: int) -> None:
-    import resource
-
-    for what, most in (
-        (resource.RLIMIT_AS, _MOST_MEMORY),
-        (resource.RLIMIT_CPU, _MOST_TIME),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        allowed = resource.getrlimit(what)[1]
-        if allowed == resource.RLIM_INFINITY or allowed > most:
-            resource.setrlimit(what, (most, most))
-    # The window's process may end at any moment, and does not wait for this one.
-    die_with_parent(window)
 
 
 if __name__ == "__main__":

@@ -120,17 +120,25 @@ def needs(thing: object) -> frozenset[str]:
     found: set[str] = set()
     seen, todo = {thing}, [thing]
     while todo:
-        for name, value in _named(todo.pop()):
-            if name in _MARKERS:
-                found.add(_MARKERS[name])
-            if (
-                isinstance(value, types.FunctionType | type)
-                and value.__module__.startswith("tests.")
-                and value not in seen
-            ):
-                seen.add(value)
-                todo.append(value)
+        markers, used = _own_needs(todo.pop())
+        found |= markers
+        todo += used - seen
+        seen |= used
     return frozenset(found)
+
+
+@functools.cache
+def _own_needs(thing: object) -> tuple[set[str], set[object]]:
+    """Return the markers for the names in a thing, and the parts of tests it uses."""
+    named = list(_named(thing))
+    markers = {_MARKERS[name] for name, _ in named if name in _MARKERS}
+    used: set[object] = {
+        value
+        for _, value in named
+        if isinstance(value, types.FunctionType | type)
+        and value.__module__.startswith("tests.")
+    }
+    return markers, used
 
 
 def _named(thing: object) -> Iterator[tuple[str, Any]]:

@@ -115,20 +115,18 @@ class DocumentPage(Page):
         self.column.addWidget(self._place)
         self.column.addStretch()
         self._decoding = ImageDecoder(data, kind)
-        self._decoding.done.connect(self._show_image)
-        self._decoding.failed.connect(self._miss_image)
+        self._decoding.done.connect(self._end_opening)
 
-    def _show_image(self, picture: QImage) -> None:
-        view = _ImageView(picture)
-        view.setAccessibleName(self.name)
-        self._end_opening(view, self.text("view.image_opened"))
-
-    def _miss_image(self) -> None:
-        words = self.text("view.image_failed")
-        self._end_opening(Notice(words), words)
-
-    def _end_opening(self, part: QWidget, words: str) -> None:
+    def _end_opening(self, picture: QImage | None) -> None:
         self._decoding = None
+        part: QWidget
+        if picture is None:
+            words = self.text("view.image_failed")
+            part = Notice(words)
+        else:
+            words = self.text("view.image_opened")
+            part = _ImageView(picture)
+            part.setAccessibleName(self.name)
         self.column.replaceWidget(self._place, part)
         self._place.deleteLater()
         self.announce(words)

@@ -5,20 +5,11 @@ No code here parses an image format. The other process runs
 ``native_host.pin_prompt.decode`` and returns pixels, whose number is checked.
 """
 
-import os
 import sys
 
-from PySide6.QtCore import (
-    QCoreApplication,
-    QObject,
-    QProcess,
-    QProcessEnvironment,
-    Qt,
-    QTimer,
-    Signal,
-)
 from PySide6.QtGui import QImage
 
+from native_host.gui.limited_process import LimitedProcess
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 
 __all__ = ["ImageDecoder"]
@@ -31,65 +22,20 @@ _WITHIN = 30_000
 _MOST_BYTES = HEAD.size + 4 * MOST_PIXELS
 
 
-class ImageDecoder(QObject):
-    """Decodes one image. Emits one signal, unless it is stopped before.
+class ImageDecoder(LimitedProcess):
+    """Decodes one image. ``done`` has the image, or None.
 
-    The signal comes from the event loop, never from the constructor.
+    It is None if the image is faulty or too large, or took too long.
     """
 
-    #: The decoded image.
-    done = Signal(QImage)
-    #: The image is faulty, too large, or took too long.
-    failed = Signal()
-
     def __init__(self, data: bytes, form: str) -> None:
-        # Not a child of the page, whose deletion would wait for the process.
-        super().__init__(QCoreApplication.instance())
-        self._process = QProcess(self)
-        self._process.setProgram(_PROGRAM[0])
-        self._process.setArguments([*_PROGRAM[1:], form, str(os.getpid())])
-        # The decoder inherits no environment variables and no open files.
-        self._process.setProcessEnvironment(QProcessEnvironment())
-        self._process.setStandardErrorFile(QProcess.nullDevice())
-        if sys.platform != "win32":
-            self._process.setUnixProcessParameters(
-                QProcess.UnixProcessFlag.CloseFileDescriptors
-            )
-        self._process.readyReadStandardOutput.connect(self._bound)
-        self._process.finished.connect(self._finish)
-        self._process.errorOccurred.connect(
-            self._see_error, Qt.ConnectionType.QueuedConnection
+        super().__init__(
+            [*_PROGRAM, form],
+            data,
+            _picture,
+            most_bytes=_MOST_BYTES,
+            milliseconds=_WITHIN,
         )
-        self._process.start()
-        self._process.write(data)
-        self._process.closeWriteChannel()
-        clock = QTimer(self, singleShot=True)
-        clock.timeout.connect(self._process.kill)
-        clock.start(_WITHIN)
-
-    def stop(self) -> None:
-        """Kill the decoder; emit no signal."""
-        self.blockSignals(True)
-        self._process.kill()
-
-    def _bound(self) -> None:
-        if self._process.bytesAvailable() > _MOST_BYTES:
-            self._process.kill()
-
-    def _see_error(self, error: QProcess.ProcessError) -> None:
-        if error is QProcess.ProcessError.FailedToStart:
-            self.failed.emit()
-            self.deleteLater()
-
-    def _finish(self, code: int, how: QProcess.ExitStatus) -> None:
-        picture = None
-        if how is QProcess.ExitStatus.NormalExit and code == 0:
-            picture = _picture(bytes(self._process.readAllStandardOutput().data()))
-        if picture is None:
-            self.failed.emit()
-        else:
-            self.done.emit(picture)
-        self.deleteLater()
 
 
 def _picture(answer: bytes) -> QImage | None:
