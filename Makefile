@@ -30,7 +30,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-setup: $(VENV)/dev.stamp node_modules/stamp bytecode ## Install all that the other targets need.
+setup: $(VENV)/tests.stamp node_modules/stamp bytecode ## Install all that the other targets need.
 
 program: packages-card $(VENV)/program.stamp bytecode ## Install the program alone, for a person with a card.
 	@tools/command link
@@ -48,7 +48,7 @@ RUN_TESTS = @mkdir -p build; node_log=build/node-tests.log; \
   else status=1; grep -v '^ *✔' $$node_log; fi; exit $$status
 NODE_TESTS := $(shell find tests -name '*.test.mjs')
 
-test: $(VENV)/dev.stamp node_modules/stamp bytecode ## Run the tests.
+test: $(VENV)/tests.stamp node_modules/stamp bytecode ## Run the tests.
 	$(call RUN_TESTS,-n $(WORKERS),$(NODE_TESTS))
 
 # Many tests wait for a browser, a card or a window: there are three for two processors.
@@ -146,6 +146,11 @@ $(STAMPS): $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
 	$(PIP_INSTALL) --require-hashes --no-build-isolation -r $<
 	$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
 	@for stamp in $(STAMPS); do touch $$stamp; [[ $$stamp != $@ ]] || break; done
+
+# pytest compiles tests in its own way. In a fresh checkout each worker would do that.
+$(VENV)/tests.stamp: $(VENV)/dev.stamp | bytecode
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null
+	@touch $@
 
 # All but pyscard, which needs a compiler and PC/SC's headers, and is for readers.
 $(VENV)/fast.stamp: $(LOCKS)/dev.txt pyproject.toml $(VENV)/build.stamp
