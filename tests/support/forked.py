@@ -17,11 +17,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from tests.support import cards
+from tests.support.warm import finish
 
 __all__ = ["run", "running"]
 
@@ -91,14 +93,29 @@ def _serve() -> None:
             child = os.fork()
             if not child:
                 answers.close()
-                _settle_in(output, home)
-                found = getattr(importlib.import_module(module), name)
-                found.inside(Path(home), *more)
-                return
+                _do([module, name, home, *more], output)
             status = _wait(child)
             output.seek(0)
             written = output.read().decode(errors="replace")
         print(json.dumps([status, written]), file=answers, flush=True)
+
+
+def _do(what: list[str], output: BinaryIO) -> NoReturn:
+    """Run a task in this process, which was forked for it, and end the process.
+
+    The end leaves out what Python then does with each imported module, which takes
+    longer than most tasks.
+    """
+    status = 1
+    try:
+        module, name, home, *more = what
+        _settle_in(output, home)
+        getattr(importlib.import_module(module), name).inside(Path(home), *more)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        finish(status)
 
 
 def _wait(child: int) -> int:

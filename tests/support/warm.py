@@ -28,7 +28,7 @@ from typing import IO, NoReturn
 
 import native_host
 
-__all__ = ["WarmProcess", "become", "import_all", "start"]
+__all__ = ["WarmProcess", "become", "finish", "import_all", "start"]
 
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
@@ -227,13 +227,18 @@ def become(
     except BaseException:
         traceback.print_exc()
     finally:
-        for thread in threading.enumerate():
-            if not thread.daemon and thread is not threading.main_thread():
-                thread.join()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        os._exit(status)
+        finish(status)
+
+
+def finish(status: int) -> NoReturn:
+    """End a process that was forked, after its threads and with all it has written."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.main_thread():
+            thread.join()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
