@@ -6,26 +6,23 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 import termios
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from tests.cli.conftest import Outcome
-from tests.support import warm
+from tests.support import commands, warm
+from tests.support.commands import KORTILLA
 
 __all__ = ["KORTILLA", "Terminal"]
-
-#: Begins a command.
-KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
-_CODE = "import sys; from native_host.cli import main; sys.exit(main())"
 
 
 class Terminal:
     """A command that runs with its output and its user on a terminal.
 
-    Where it begins with ``KORTILLA``, its process has all imports done.
+    Where it begins with ``KORTILLA``, also after env(1) and variables, its process has
+    all imports done.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -33,9 +30,11 @@ class Terminal:
         self._seen = b""
         self._over = threading.Event()
         self._process: warm.WarmProcess | subprocess.Popen[bytes]
-        if tuple(command[: len(KORTILLA)]) == KORTILLA:
-            words = command[len(KORTILLA) :]
-            self._process = warm.start(_CODE, words, os.environ, terminal=self._slave)
+        environment, words = _without_env(command)
+        if tuple(words[: len(KORTILLA)]) == KORTILLA:
+            self._process = commands.begin(
+                *words[len(KORTILLA) :], environment=environment, terminal=self._slave
+            )
         else:
             self._process = subprocess.Popen(
                 ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
@@ -95,3 +94,15 @@ class Terminal:
                 stream.close()
         os.close(self._slave)
         os.close(self._master)
+
+
+def _without_env(command: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
+    """Return the environment that a command gets, and the command without env(1)."""
+    environment = dict(os.environ)
+    while command[0] == "env":
+        command = command[1:]
+        while "=" in command[0]:
+            name, _, value = command[0].partition("=")
+            environment[name] = value
+            command = command[1:]
+    return environment, command

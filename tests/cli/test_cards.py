@@ -147,6 +147,7 @@ def test_activation_is_judged_by_each_pins_own_state(
 
 def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
     command = [sys.executable, "-I", "-m", "native_host.cli", "card", "status"]
+    # As a person does: with a new Python.
     with pcsc.beside(mock_card.folder) as within:
         finished = subprocess.run(
             within(*command), capture_output=True, text=True, check=False

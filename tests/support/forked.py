@@ -2,7 +2,8 @@
 """A process with all imports done forks for each task that needs a new process.
 
 Such a task may change state of the whole process: the environment, and values that
-libraries read only once. The start of a new Python takes longer than most tasks.
+libraries read only once. The start of a new Python takes longer than most tasks. It may
+start commands of Kortilla's with ``tests.support.commands``.
 """
 
 import atexit
@@ -22,8 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from tests.support import cards
-from tests.support.warm import finish
+from tests.support import cards, warm
 
 __all__ = ["run", "running"]
 
@@ -57,9 +57,11 @@ class _Ahead:
     """The process that forks, seen from outside."""
 
     def __init__(self) -> None:
+        control = warm.handed_on()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forked"],
+            [sys.executable, "-m", "tests.support.forked", str(control)],
             cwd=_ROOT,
+            pass_fds=[control],
             env={"PATH": os.environ["PATH"], **cards.handed_on()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -83,6 +85,7 @@ _ahead = functools.cache(_Ahead)
 
 def _serve() -> None:
     """Run the tasks that arrive, one after the other, until the input ends."""
+    warm.take_over(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -115,7 +118,7 @@ def _do(what: list[str], output: BinaryIO) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        finish(status)
+        warm.finish(status)
 
 
 def _wait(child: int) -> int:

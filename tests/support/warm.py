@@ -28,7 +28,15 @@ from typing import IO, NoReturn
 
 import native_host
 
-__all__ = ["WarmProcess", "become", "finish", "import_all", "start"]
+__all__ = [
+    "WarmProcess",
+    "become",
+    "finish",
+    "handed_on",
+    "import_all",
+    "start",
+    "take_over",
+]
 
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
@@ -134,9 +142,28 @@ def start(
     return WarmProcess(pidfd, int(pid), our_status, pipes)
 
 
+#: The socket of the process that forks for the parent process too.
+_taken_over: list[socket.socket] = []
+
+
+def handed_on() -> int:
+    """Return the file number that a process gets from this one for ``take_over``."""
+    return _control().fileno()
+
+
+def take_over(control: int) -> None:
+    """Let the process that forks for another one do it for this one too.
+
+    ``control`` is the file number of its socket here. One of the two uses it at a time.
+    """
+    _taken_over.append(socket.socket(fileno=control))
+
+
 @functools.cache
 def _control() -> socket.socket:
     """Return the socket of the process that forks, which ends with this one."""
+    if _taken_over:
+        return _taken_over[0]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-I", "-m", "tests.support.warm", str(theirs.fileno())]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""Runs ``kortilla`` commands in processes that have all imports done."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+from tests.support import warm
+
+__all__ = ["KORTILLA", "begin", "end", "run"]
+
+#: Begins a command in a process that is started as usual.
+KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
+_CODE = "import sys; from native_host.cli import main; sys.exit(main())"
+
+
+def begin(
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    terminal: int | None = None,
+) -> warm.WarmProcess:
+    """Start a command, with the words after ``kortilla``.
+
+    ``environment`` is all of it (default: this process's).
+    """
+    environment = os.environ if environment is None else environment
+    return warm.start(_CODE, words, environment, terminal=terminal)
+
+
+def end(process: warm.WarmProcess) -> subprocess.CompletedProcess[str]:
+    """Return a command's output when it has ended."""
+    written: list[str] = []
+    reading = threading.Thread(
+        target=lambda: written.append(process.stderr.read().decode())
+    )
+    reading.start()
+    process.stdin.close()
+    printed = process.stdout.read().decode()
+    reading.join()
+    status = process.wait(60)
+    for stream in (process.stdout, process.stderr):
+        stream.close()
+    return subprocess.CompletedProcess(KORTILLA, status, printed, written[0])
+
+
+def run(
+    *words: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without input to its end."""
+    return end(begin(*words, environment=environment))
