@@ -8,11 +8,13 @@ import threading
 from collections.abc import Mapping
 
 from tests.support import warm
+from tests.support.warm_relay import window_command
 
 __all__ = ["KORTILLA", "begin", "end", "run"]
 
 #: Begins a command in a process that is started as usual.
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
+_WINDOW = "from native_host.pin_prompt import spawn; spawn.COMMAND = {!r}; "
 _CODE = "import sys; from native_host.cli import main; sys.exit(main())"
 
 
@@ -20,13 +22,18 @@ def begin(
     *words: str,
     environment: Mapping[str, str] | None = None,
     terminal: int | None = None,
+    errors: int | None = None,
+    window: bool = False,
 ) -> warm.WarmProcess:
     """Start a command, with the words after ``kortilla``.
 
-    ``environment`` is all of it (default: this process's).
+    ``environment`` is all of it (default: this process's). ``errors`` is a file for its
+    error output. ``window`` says that it opens a window, whose process then has all
+    imports done too.
     """
     environment = os.environ if environment is None else environment
-    return warm.start(_CODE, words, environment, terminal=terminal)
+    code = _WINDOW.format(window_command()) + _CODE if window else _CODE
+    return warm.start(code, words, environment, terminal=terminal, errors=errors)
 
 
 def end(process: warm.WarmProcess) -> subprocess.CompletedProcess[str]:

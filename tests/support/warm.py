@@ -113,10 +113,12 @@ def start(
     environment: Mapping[str, str],
     *,
     terminal: int | None = None,
+    errors: int | None = None,
 ) -> WarmProcess:
     """Run Python code with ``sys.argv`` and an environment; its streams are pipes.
 
     With a ``terminal`` that becomes its input, its error output, and what controls it.
+    ``errors`` is a file for its error output.
     """
     control = _control()
     our_out, their_out = os.pipe()
@@ -127,6 +129,9 @@ def start(
         their_in, their_err = os.dup(terminal), os.dup(terminal)
         our_in, our_err = (os.open(os.devnull, os.O_RDWR) for _ in range(2))
         code = _TAKE_TERMINAL + code
+    if errors is not None:
+        os.close(their_err)
+        their_err = os.dup(errors)
     our_status, their_status = os.pipe()
     theirs = [their_in, their_out, their_err, their_status]
     asked = [code, [*arguments], {**environment}, str(Path.cwd())]

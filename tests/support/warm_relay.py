@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Starts hosts for a browser that have all imports done.
+"""Hosts for a browser, and windows for a host, that have all imports done.
 
 The browser starts a small relay. It hands its standard streams to a server that has
 imported the host. The server forks, and the child is the host. The relay lives as long
 as the host: it passes SIGTERM on, ends with the host's status, and takes the host along
-when it is killed. For the host, the browser is the parent as usual.
+when it is killed. For the host, the browser is the parent as usual. A window's process
+is started by its host in the same way, from a server that has imported Qt.
 """
 
 import ast
 import atexit
 import contextlib
 import functools
+import gc
+import importlib
 import os
 import selectors
 import signal
@@ -26,7 +29,10 @@ from native_host.hardening import die_with_parent
 from native_host.processes import parent_of
 from tests.support.warm import become, import_all
 
-__all__ = ["relay_command"]
+__all__ = ["relay_command", "window_command"]
+
+_HOST, _WINDOW = "host", "native_host.pin_prompt.gui.application"
+_RUN_WINDOW = "from native_host.pin_prompt.__main__ import main; main()"
 
 _MESSAGE = 1 << 17  # bytes of a request
 _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
@@ -57,19 +63,30 @@ def relay_command(code: str) -> list[str]:
     It lacks the browser's arguments, which become ``sys.argv[1:]`` of the code. In the
     code ``LAUNCHED`` is the process that the browser has started.
     """
-    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(), code]
+    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(_HOST), code]
+
+
+def window_command() -> list[str]:
+    """Return the command that runs the window's process.
+
+    It is for ``native_host.pin_prompt.spawn.COMMAND``.
+    """
+    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(_WINDOW), _RUN_WINDOW]
 
 
 @functools.cache
-def _server() -> str:
-    """Start the server, which ends with this process, and return its address."""
+def _server(imported: str) -> str:
+    """Start a server, which ends with this process, and return its address."""
     folder = Path(tempfile.mkdtemp(prefix="kortilla-test-"))
     address = folder / "server"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(address))
         listener.listen(16)
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", __name__, str(listener.fileno())],
+            [
+                *(sys.executable, "-I", "-m", __name__),
+                *(str(listener.fileno()), imported),
+            ],
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,
         )
@@ -83,8 +100,8 @@ def _server() -> str:
     return str(address)
 
 
-class _Host:
-    """A running host and the relay that waits for it."""
+class _Child:
+    """A running host or window, and the relay that waits for it."""
 
     def __init__(self, pid: int, relay: socket.socket) -> None:
         self._pid, self._relay = pid, relay
@@ -95,7 +112,7 @@ class _Host:
         selector.register(self._relay, selectors.EVENT_READ, self._hear)
 
     def _hear(self, selector: selectors.BaseSelector) -> None:
-        """Pass on what the relay says. A relay that has gone takes its host along."""
+        """Pass on what the relay says. A relay that has gone takes it along."""
         try:
             told = self._relay.recv(16)
         except ConnectionError:
@@ -107,7 +124,7 @@ class _Host:
             signal.pidfd_send_signal(self._pidfd, number)
 
     def _reap(self, selector: selectors.BaseSelector) -> None:
-        """Tell the relay the status of the host, which has ended."""
+        """Tell the relay the status of the child, which has ended."""
         status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         selector.unregister(self._pidfd)
         os.close(self._pidfd)
@@ -118,9 +135,14 @@ class _Host:
         self._relay.close()
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(listener: socket.socket, imported: str) -> None:
     """Fork for each relay until the standard input ends."""
-    import_all()
+    if imported == _HOST:
+        import_all()
+    else:
+        importlib.import_module(imported)
+        gc.collect()
+        gc.freeze()
     server = os.getpid()
 
     def accept(selector: selectors.BaseSelector) -> None:
@@ -130,10 +152,10 @@ def _serve(listener: socket.socket) -> None:
             relay.close()
             return
         if not (pid := os.fork()):
-            _become_host(server, relay, message, streams)
+            _become_child(server, relay, message, streams)
         for stream in streams:
             os.close(stream)
-        _Host(pid, relay).watch(selector)
+        _Child(pid, relay).watch(selector)
 
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ)
@@ -146,7 +168,7 @@ def _serve(listener: socket.socket) -> None:
             key.data(selector)
 
 
-def _become_host(
+def _become_child(
     server: int, relay: socket.socket, message: bytes, streams: list[int]
 ) -> NoReturn:
     die_with_parent(server)
@@ -160,4 +182,4 @@ def _become_host(
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
