@@ -15,8 +15,8 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
+from tests.browser.warm_host import relay_command
 from tests.support import cards
-from tests.support.warm_relay import relay_command
 from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
@@ -138,7 +138,7 @@ class House:
         """Run the real host, optionally with another program for its window.
 
         With ``anew`` it starts as it does for a person. Without, it has all imports
-        done: see ``warm_relay``.
+        done: see ``warm_host``.
         """
         code = (
             f"import os, sys; os.environ.update({dict(environment or {})!r}); "

@@ -7,8 +7,8 @@ import sys
 import threading
 from collections.abc import Mapping
 
+from tests.browser.warm_host import window_command
 from tests.support import warm
-from tests.support.warm_relay import window_command
 
 __all__ = ["KORTILLA", "begin", "end", "run"]
 

@@ -19,7 +19,6 @@ import selectors
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -27,12 +26,12 @@ from typing import NoReturn
 
 from native_host.hardening import die_with_parent
 from native_host.processes import parent_of
-from tests.support.warm import become, import_all
+from tests.support import warm
 
-__all__ = ["relay_command", "window_command"]
+__all__ = ["relay_command", "serve", "window_command"]
 
-_HOST, _WINDOW = "host", "native_host.pin_prompt.gui.application"
-_RUN_WINDOW = "from native_host.pin_prompt.__main__ import main; main()"
+_QT = "native_host.pin_prompt.gui.application"
+_WINDOW = "from native_host.pin_prompt.__main__ import main; main()"
 
 _MESSAGE = 1 << 17  # bytes of a request
 _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
@@ -63,7 +62,7 @@ def relay_command(code: str) -> list[str]:
     It lacks the browser's arguments, which become ``sys.argv[1:]`` of the code. In the
     code ``LAUNCHED`` is the process that the browser has started.
     """
-    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(_HOST), code]
+    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(), code]
 
 
 def window_command() -> list[str]:
@@ -71,28 +70,24 @@ def window_command() -> list[str]:
 
     It is for ``native_host.pin_prompt.spawn.COMMAND``.
     """
-    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(_WINDOW), _RUN_WINDOW]
+    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(_QT), _WINDOW]
 
 
 @functools.cache
-def _server(imported: str) -> str:
-    """Start a server, which ends with this process, and return its address."""
+def _server(*more: str) -> str:
+    """Start a server with ``more`` imports, and return its address.
+
+    It ends with this process.
+    """
     folder = Path(tempfile.mkdtemp(prefix="kortilla-test-"))
     address = folder / "server"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(str(address))
-        listener.listen(16)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-m", __name__),
-                *(str(listener.fileno()), imported),
-            ],
-            pass_fds=[listener.fileno()],
-            stdin=subprocess.PIPE,
-        )
+    code = f"import sys; from {__name__} import serve; serve(*sys.argv[1:])"
+    process = warm.start(code, [str(address), *more], os.environ)
+    assert process.stdout.read(1), process.stderr.read()  # it listens
 
     def end() -> None:
-        process.communicate()  # its standard input ends, and with it the server
+        process.stdin.close()  # and with it the server ends
+        process.wait()
         address.unlink()
         folder.rmdir()
 
@@ -112,7 +107,7 @@ class _Child:
         selector.register(self._relay, selectors.EVENT_READ, self._hear)
 
     def _hear(self, selector: selectors.BaseSelector) -> None:
-        """Pass on what the relay says. A relay that has gone takes it along."""
+        """Pass on what the relay says. A relay that has gone takes its host along."""
         try:
             told = self._relay.recv(16)
         except ConnectionError:
@@ -124,7 +119,7 @@ class _Child:
             signal.pidfd_send_signal(self._pidfd, number)
 
     def _reap(self, selector: selectors.BaseSelector) -> None:
-        """Tell the relay the status of the child, which has ended."""
+        """Tell the relay the status of the host, which has ended."""
         status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         selector.unregister(self._pidfd)
         os.close(self._pidfd)
@@ -135,14 +130,18 @@ class _Child:
         self._relay.close()
 
 
-def _serve(listener: socket.socket, imported: str) -> None:
-    """Fork for each relay until the standard input ends."""
-    if imported == _HOST:
-        import_all()
-    else:
-        importlib.import_module(imported)
-        gc.collect()
-        gc.freeze()
+def serve(address: str, *more: str) -> None:
+    """Fork for each relay that connects, until the standard input ends.
+
+    ``more`` are modules to import before.
+    """
+    for each in more:
+        importlib.import_module(each)
+    gc.freeze()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen(16)
+    os.write(1, b"\n")
     server = os.getpid()
 
     def accept(selector: selectors.BaseSelector) -> None:
@@ -152,7 +151,7 @@ def _serve(listener: socket.socket, imported: str) -> None:
             relay.close()
             return
         if not (pid := os.fork()):
-            _become_child(server, relay, message, streams)
+            _become_host(server, relay, message, streams)
         for stream in streams:
             os.close(stream)
         _Child(pid, relay).watch(selector)
@@ -168,7 +167,7 @@ def _serve(listener: socket.socket, imported: str) -> None:
             key.data(selector)
 
 
-def _become_child(
+def _become_host(
     server: int, relay: socket.socket, message: bytes, streams: list[int]
 ) -> NoReturn:
     die_with_parent(server)
@@ -178,8 +177,4 @@ def _become_child(
         browser = parent_of(launched)
         os.getppid = lambda: browser
     (code, *arguments), environment, folder = ast.literal_eval(message.decode())
-    become(code, arguments, environment, folder, streams, LAUNCHED=launched)
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    warm.become(code, arguments, environment, folder, streams, LAUNCHED=launched)
