@@ -84,8 +84,8 @@ def test_a_person_signs_a_pdf_and_checks_it_by_keyboard(
                 check=True,
                 timeout=PATIENCE,
             )
-            screen.wait_until(lambda: "Sign 1 file" in names(bus, BUTTON))
-            screen.wait_until(lambda: unnamed(bus) == [])
+            screen.wait_until_shown(lambda: "Sign 1 file" in names(bus, BUTTON))
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
             screen.press("Return")
             screen.wait_for_focus(screen.find(TITLE))
             # A window that has just received the focus ignores typing.
@@ -97,18 +97,18 @@ def test_a_person_signs_a_pdf_and_checks_it_by_keyboard(
                         screen.rows() != before or signed.exists()
                     )
                 )
-            screen.wait_until(lambda: "Check a-signed.pdf" in names(bus, BUTTON))
+            screen.wait_until_shown(lambda: "Check a-signed.pdf" in names(bus, BUTTON))
             screen.wait_for_focus(window)
-            screen.wait_until(lambda: unnamed(bus) == [])
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
             with file_manager(bus.session) as shown:
                 screen.press("shift+Tab", "Return")
                 assert shown() == [signed.as_uri()]
             screen.press("Tab", "Return")
             screen.find("^Check – Kortilla$")
-            screen.wait_until(
+            screen.wait_until_shown(
                 lambda: any("is valid." in each for each in names(bus, HEADING))
             )
-            screen.wait_until(lambda: unnamed(bus) == [])
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
             screen.press("ctrl+q")
             output, _ = first.communicate(timeout=PATIENCE)
             assert json.loads(output) == {"open": "closed"}

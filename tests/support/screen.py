@@ -15,7 +15,7 @@ __all__ = ["PATIENCE", "Screen", "open_screen"]
 
 #: Seconds that changes on the screen may take before a test fails.
 PATIENCE = 60
-#: Seconds after which windows are searched again though the screen has not changed.
+#: Seconds after which programs are asked again though the screen has not changed.
 _AGAIN_AFTER = 0.5
 
 
@@ -44,19 +44,12 @@ class Screen:
         """Wait for a visible window by a part of its title and return its id."""
         # Not with --sync, which fails when another window closes meanwhile.
         found: list[str] = []
-        seen: list[bytes] | None = None
-        again = 0.0
 
         def is_there() -> bool:
-            nonlocal seen, again
-            # A look at the screen costs less than a start of xdotool.
-            before, seen = seen, self.rows()
-            if seen is not before or time.monotonic() > again:
-                found[:] = self.ids(title)
-                again = time.monotonic() + _AGAIN_AFTER
+            found[:] = self.ids(title)
             return bool(found)
 
-        self.wait_until(is_there)
+        self.wait_until_shown(is_there)
         return found[0]
 
     def ids(self, title: str) -> list[str]:
@@ -133,9 +126,30 @@ class Screen:
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that sends no event."""
         end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, "nothing happened on the screen"
-            time.sleep(0.02)
+        while (begin := time.monotonic()) < end:
+            if condition():
+                return
+            # A condition that asks other programs takes their time too.
+            time.sleep(max(0.02, 2 * (time.monotonic() - begin)))
+        raise AssertionError("nothing happened on the screen")
+
+    def wait_until_shown(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that shows in the picture.
+
+        A look at the picture costs less than to ask a program about its window.
+        """
+        seen: list[bytes] | None = None
+        again = 0.0
+
+        def holds() -> bool:
+            nonlocal seen, again
+            before, seen = seen, self.rows()
+            if seen is before and time.monotonic() < again:
+                return False
+            again = time.monotonic() + _AGAIN_AFTER
+            return condition()
+
+        self.wait_until(holds)
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(
