@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Runs ``kortilla`` commands in processes that have all imports done."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tests.browser.warm_host import window_command
 from tests.support import warm
 
-__all__ = ["KORTILLA", "begin", "end", "run"]
+__all__ = ["KORTILLA", "begin", "end", "run", "running"]
 
 #: Begins a command in a process that is started as usual.
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
@@ -34,6 +35,17 @@ def begin(
     environment = os.environ if environment is None else environment
     code = _WINDOW.format(window_command()) + _CODE if window else _CODE
     return warm.start(code, words, environment, terminal=terminal, errors=errors)
+
+
+@contextlib.contextmanager
+def running(*words: str) -> Iterator[warm.WarmProcess]:
+    """Run a command, which has ended at the end of the context at the latest."""
+    process = begin(*words)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def end(process: warm.WarmProcess) -> subprocess.CompletedProcess[str]:
