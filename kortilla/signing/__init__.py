@@ -8,11 +8,27 @@ signature. ``kortilla.signing.verification`` verifies signed files. Only these m
 need ``kortilla[signing]``.
 """
 
-from kortilla.signing.algorithms import Digest
-from kortilla.signing.verify import (
-    VerifiedSignature,
-    VerifiedSignatures,
-    verify_signatures,
-)
+from typing import TYPE_CHECKING
+
+from kortilla.lazy import lazy_names
+
+# The processes that read PDFs need none of these, and load faster without.
+if TYPE_CHECKING:
+    from kortilla.signing.algorithms import Digest
+    from kortilla.signing.verify import (
+        VerifiedSignature,
+        VerifiedSignatures,
+        verify_signatures,
+    )
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Digest": "kortilla.signing.algorithms",
+            "VerifiedSignature": "kortilla.signing.verify",
+            "VerifiedSignatures": "kortilla.signing.verify",
+            "verify_signatures": "kortilla.signing.verify",
+        },
+    )
 
 __all__ = ["Digest", "VerifiedSignature", "VerifiedSignatures", "verify_signatures"]

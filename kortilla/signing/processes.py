@@ -269,8 +269,10 @@ class PdfProcesses:
                 raise SigningUnavailableError(
                     f"{self._pending} PDF files are under way or waiting already."
                 )
-            if not self._threads:
-                self._threads = [self._start(process) for process in self._processes]
+            running = len(self._threads)
+            # A process takes half a second to load, so one that is free goes first.
+            if running <= self._pending and running < len(self._processes):
+                self._threads.append(self._start(self._processes[running]))
             self._pending += 1
         job.future.add_done_callback(self._release)
         self._jobs.put((rank, next(self._numbers), job))

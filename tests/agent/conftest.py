@@ -2,12 +2,13 @@
 """Fixtures for the agent: a separate session."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support import commands
+from tests.support.warm import WarmProcess
 
 
 @pytest.fixture
@@ -26,22 +27,18 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def start_agent(session: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def start_agent(session: Path) -> Iterator[Callable[[], WarmProcess]]:
     """A function that starts ``kortilla agent``."""
     assert session.is_dir()
-    started: list[subprocess.Popen[str]] = []
+    started: list[WarmProcess] = []
 
-    def start() -> subprocess.Popen[str]:
-        agent = subprocess.Popen(
-            [sys.executable, "-I", "-m", "native_host.cli", "agent"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(agent)
-        return agent
+    def start() -> WarmProcess:
+        started.append(commands.begin("agent"))
+        return started[-1]
 
     yield start
     for agent in started:
         agent.kill()
-        agent.communicate()
+        agent.wait()
+        for stream in (agent.stdin, agent.stdout, agent.stderr):
+            stream.close()

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +15,10 @@ import pytest
 
 from native_host.agent import presence
 from native_host.cli import main
+from tests.support import commands
+from tests.support.warm import WarmProcess
 
-StartAgent = Callable[[], "subprocess.Popen[str]"]
+StartAgent = Callable[[], WarmProcess]
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -38,7 +39,7 @@ def wait_until_running() -> None:
     deadline = time.monotonic() + 20
     while not presence.is_running():
         assert time.monotonic() < deadline, "The agent does not start."
-        os.sched_yield()
+        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -49,8 +50,9 @@ def test_it_runs_until_it_is_told_to_end(
     agent = start_agent()
     wait_until_running()
     agent.send_signal(number)
-    out, err = agent.communicate(timeout=20)
-    assert (agent.returncode, json.loads(out), err) == (0, {"agent": "ended"}, "")
+    ended = commands.end(agent)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout) == {"agent": "ended"}
     assert not presence.is_running()
 
 
@@ -58,8 +60,8 @@ def test_there_is_one_for_each_person(start_agent: StartAgent) -> None:
     first = start_agent()
     wait_until_running()
     second = start_agent()
-    out, _ = second.communicate(timeout=20)
-    assert (second.returncode, json.loads(out)) == (0, {"agent": "running"})
+    ended = commands.end(second)
+    assert (ended.returncode, json.loads(ended.stdout)) == (0, {"agent": "running"})
     assert first.poll() is None
 
 

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Starts hosts for a browser that have all imports done.
+"""Hosts for a browser, and windows for a host, that have all imports done.
 
 The browser starts a small relay. It hands its standard streams to a server that has
 imported the host. The server forks, and the child is the host. The relay lives as long
 as the host: it passes SIGTERM on, ends with the host's status, and takes the host along
-when it is killed. For the host, the browser is the parent as usual.
+when it is killed. For the host, the browser is the parent as usual. A window's process
+is started by its host in the same way, from a server that has imported Qt.
 """
 
 import ast
 import atexit
 import contextlib
 import functools
+import gc
+import importlib
 import os
 import selectors
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,9 +26,12 @@ from typing import NoReturn
 
 from native_host.hardening import die_with_parent
 from native_host.processes import parent_of
-from tests.support.warm import become, import_all
+from tests.support import warm
 
-__all__ = ["relay_command"]
+__all__ = ["relay_command", "serve", "window_command"]
+
+_QT = "native_host.pin_prompt.gui.application"
+_WINDOW = "from native_host.pin_prompt.__main__ import main; main()"
 
 _MESSAGE = 1 << 17  # bytes of a request
 _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
@@ -60,22 +65,29 @@ def relay_command(code: str) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _RELAY, _server(), code]
 
 
+def window_command() -> list[str]:
+    """Return the command that runs the window's process.
+
+    It is for ``native_host.pin_prompt.spawn.COMMAND``.
+    """
+    return [sys.executable, "-I", "-S", "-c", _RELAY, _server(_QT), _WINDOW]
+
+
 @functools.cache
-def _server() -> str:
-    """Start the server, which ends with this process, and return its address."""
+def _server(*more: str) -> str:
+    """Start a server with ``more`` imports, and return its address.
+
+    It ends with this process.
+    """
     folder = Path(tempfile.mkdtemp(prefix="kortilla-test-"))
     address = folder / "server"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(str(address))
-        listener.listen(16)
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-m", __name__, str(listener.fileno())],
-            pass_fds=[listener.fileno()],
-            stdin=subprocess.PIPE,
-        )
+    code = f"import sys; from {__name__} import serve; serve(*sys.argv[1:])"
+    process = warm.start(code, [str(address), *more], os.environ)
+    assert process.stdout.read(1), process.stderr.read()  # it listens
 
     def end() -> None:
-        process.communicate()  # its standard input ends, and with it the server
+        process.stdin.close()  # and with it the server ends
+        process.wait()
         address.unlink()
         folder.rmdir()
 
@@ -83,8 +95,8 @@ def _server() -> str:
     return str(address)
 
 
-class _Host:
-    """A running host and the relay that waits for it."""
+class _Child:
+    """A running host or window, and the relay that waits for it."""
 
     def __init__(self, pid: int, relay: socket.socket) -> None:
         self._pid, self._relay = pid, relay
@@ -118,9 +130,18 @@ class _Host:
         self._relay.close()
 
 
-def _serve(listener: socket.socket) -> None:
-    """Fork for each relay until the standard input ends."""
-    import_all()
+def serve(address: str, *more: str) -> None:
+    """Fork for each relay that connects, until the standard input ends.
+
+    ``more`` are modules to import before.
+    """
+    for each in more:
+        importlib.import_module(each)
+    gc.freeze()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen(16)
+    os.write(1, b"\n")
     server = os.getpid()
 
     def accept(selector: selectors.BaseSelector) -> None:
@@ -133,7 +154,7 @@ def _serve(listener: socket.socket) -> None:
             _become_host(server, relay, message, streams)
         for stream in streams:
             os.close(stream)
-        _Host(pid, relay).watch(selector)
+        _Child(pid, relay).watch(selector)
 
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ)
@@ -156,8 +177,4 @@ def _become_host(
         browser = parent_of(launched)
         os.getppid = lambda: browser
     (code, *arguments), environment, folder = ast.literal_eval(message.decode())
-    become(code, arguments, environment, folder, streams, LAUNCHED=launched)
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    warm.become(code, arguments, environment, folder, streams, LAUNCHED=launched)

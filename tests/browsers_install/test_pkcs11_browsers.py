@@ -4,7 +4,6 @@
 import asyncio
 import json
 import ssl
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from native_host.browsers.pkcs11.setup import disable, status
 from native_host.browsers.table import Family
 from native_host.pkcs11 import control
 from tests.browsers_install.nss_databases import make_profile
+from tests.support import commands
 from tests.support.ordinary import as_ordinary
 from tools.demo.firefox import QUIET
 from tools.demo.process import end_process
@@ -57,12 +57,8 @@ def command(family: Family, home: Path, site: str) -> list[str]:
 
 
 async def kortilla(*arguments: str) -> dict[str, object]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "native_host.cli", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate()
-    result: dict[str, object] = json.loads(out)
+    ended = await asyncio.to_thread(commands.run, *arguments)
+    result: dict[str, object] = json.loads(ended.stdout)
     return result
 
 

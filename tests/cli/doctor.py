@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from native_host.cli import main
+from native_host.doctor import card, examination
 from native_host.doctor.examination import Check
 from native_host.doctor.findings import Finding, Place
 from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Outcome
 from tests.cli.terminal import KORTILLA
-from tests.support import cards
+from tests.support import cards, commands
 
 __all__ = [
     "CHROMIUM",
@@ -31,13 +32,16 @@ __all__ = [
     "another_program",
     "codes",
     "configure",
+    "examined",
     "faults",
     "found_by",
     "installed",
     "installed_once",
+    "is_fault",
     "no_screen",
     "replace",
     "rewrite",
+    "warm_card_status",
     "without_entry",
 ]
 
@@ -106,9 +110,45 @@ def found_by(check: Check) -> dict[str, Mapping[str, str]]:
 
 def faults(outcome: Outcome) -> set[str]:
     """Return the codes of what is to be mended, but for the screen that is missing."""
-    return {
-        code for code, each in codes(outcome).items() if each["severity"] != "info"
-    } - {"NO_SCREEN", "PKCS11_FAILED"}
+    return {code for code, each in codes(outcome).items() if is_fault(each)}
+
+
+def is_fault(finding: Mapping[str, Any]) -> bool:
+    """Whether a finding is to be mended, and is not the screen that is missing."""
+    ignored = finding["code"] in ("NO_SCREEN", "PKCS11_FAILED")
+    return finding["severity"] != "info" and not ignored
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch) -> list[list[Finding]]:
+    """What each examination has found so far."""
+    found: list[list[Finding]] = []
+    real = examination.examine
+
+    async def examine(place: Place) -> list[Finding]:
+        found.append(await real(place))
+        return found[-1]
+
+    monkeypatch.setattr(examination, "examine", examine)
+    return found
+
+
+@pytest.fixture
+def warm_card_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``kortilla card status`` run in a process that has all imports done."""
+
+    async def output_of(
+        *command: str, environment: Mapping[str, str] | None = None
+    ) -> bytes:
+        assert command[: len(KORTILLA)] == KORTILLA
+        status = commands.begin(
+            *command[len(KORTILLA) :],
+            environment={**os.environ, **(environment or {})},
+        )
+        ended = await asyncio.to_thread(commands.end, status)
+        return ended.stdout.encode()
+
+    monkeypatch.setattr(card, "output_of", output_of)
 
 
 def rewrite(name: str, **fields: object) -> Break:

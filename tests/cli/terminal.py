@@ -5,7 +5,6 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import termios
 import threading
@@ -13,35 +12,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.cli.conftest import Outcome
-from tests.support import warm
+from tests.support import commands, warm
+from tests.support.commands import KORTILLA
 
 __all__ = ["KORTILLA", "Terminal"]
 
-#: Begins a command.
-KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
-_CODE = "import sys; from native_host.cli import main; sys.exit(main())"
+_PYTHON = (sys.executable, "-I", "-c")
 
 
 class Terminal:
     """A command that runs with its output and its user on a terminal.
 
-    Where it begins with ``KORTILLA``, its process has all imports done.
+    It is a command of Kortilla's or Python code, also after env(1) and variables. Its
+    process has all imports done.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._master, self._slave = pty.openpty()
         self._seen = b""
         self._over = threading.Event()
-        self._process: warm.WarmProcess | subprocess.Popen[bytes]
-        if tuple(command[: len(KORTILLA)]) == KORTILLA:
-            words = command[len(KORTILLA) :]
-            self._process = warm.start(_CODE, words, os.environ, terminal=self._slave)
+        self._process: warm.WarmProcess
+        environment, words = _without_env(command)
+        if tuple(words[: len(KORTILLA)]) == KORTILLA:
+            self._process = commands.begin(
+                *words[len(KORTILLA) :], environment=environment, terminal=self._slave
+            )
         else:
-            self._process = subprocess.Popen(
-                ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
-                stdin=self._slave,
-                stdout=subprocess.PIPE,
-                stderr=self._slave,
+            assert tuple(words[: len(_PYTHON)]) == _PYTHON
+            code, *arguments = words[len(_PYTHON) :]
+            self._process = warm.start(
+                code, arguments, environment, terminal=self._slave
             )
 
     def wait_for(self, words: str) -> None:
@@ -71,7 +71,6 @@ class Terminal:
         """Wait until the command ends; the words are its output since the last read."""
         reading = threading.Thread(target=self._read_on, daemon=True)
         reading.start()
-        assert self._process.stdout
         out = self._process.stdout.read()
         status = self._process.wait(60)
         self._over.set()
@@ -91,7 +90,18 @@ class Terminal:
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
+            stream.close()
         os.close(self._slave)
         os.close(self._master)
+
+
+def _without_env(command: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
+    """Return the environment that a command gets, and the command without env(1)."""
+    environment = dict(os.environ)
+    while command[0] == "env":
+        command = command[1:]
+        while "=" in command[0]:
+            name, _, value = command[0].partition("=")
+            environment[name] = value
+            command = command[1:]
+    return environment, command

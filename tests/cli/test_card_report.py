@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from native_host.card_report.making import card_report
 from native_host.card_report.report import catalogue
 from native_host.languages import SPOKEN
 from tests.cli.conftest import Run
-from tests.support import cards
+from tests.support import cards, commands
 
 REPORT = ("doctor", "--card", "mock", "--lang", "en", "--card-report")
 
@@ -232,16 +230,12 @@ def test_a_signal_ends_it_without_a_file(card: MockCardState, number: int) -> No
     """The card takes its time for each command."""
     slow = Fault(FaultName.DELAY, on=CommandName.READ, seconds=600, times=None)
     card.set_faults(slow)
-    command = [sys.executable, "-I", "-m", "native_host.cli", *REPORT, "report.json"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        assert "is being read" in process.stderr.readline()
-        process.send_signal(number)
-        printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert json.loads(printed)["error"]["code"] == "USER_CANCELLED"
+    with commands.running(*REPORT, "report.json") as process:
+        assert b"is being read" in process.stderr.readline()
+        process.send_signal(signal.Signals(number))
+        ended = commands.end(process)
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["error"]["code"] == "USER_CANCELLED"
     assert not Path("report.json").exists()
 
 

@@ -2,13 +2,12 @@
 """``kortilla card status --json`` with every kind of card in the readers of pcscd."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardKind
 from native_host.mock_card.card import MockCard
+from tests.support import commands
 from tests.support.pcsc import READERS, Room, isolated
 from tests.support.refusing import refusing
 
@@ -36,12 +35,7 @@ class Foreign(MockCard):
 
 def status(*options: str) -> tuple[int, Any, str]:
     """Return the command's exit code, its result and its standard error."""
-    finished = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host.cli", "card", "status", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    finished = commands.run("card", "status", *options)
     [line] = finished.stdout.splitlines()
     return finished.returncode, json.loads(line), finished.stderr
 

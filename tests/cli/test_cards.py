@@ -15,7 +15,7 @@ from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.source import Reader
 from native_host.mock_card.source import MockCardSource
 from tests.cli.conftest import Run
-from tests.support import pcsc
+from tests.support import commands, pcsc
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
 
@@ -147,6 +147,7 @@ def test_activation_is_judged_by_each_pins_own_state(
 
 def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
     command = [sys.executable, "-I", "-m", "native_host.cli", "card", "status"]
+    # As a person does: with a new Python.
     with pcsc.beside(mock_card.folder) as within:
         finished = subprocess.run(
             within(*command), capture_output=True, text=True, check=False
@@ -222,29 +223,20 @@ def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-m", "native_host.cli"),
-                *("mock-card", "serve", "--port", str(port)),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        with process:
+        with commands.running("mock-card", "serve", "--port", str(port)) as process:
             listener.settimeout(30)
             reader, _ = listener.accept()
             with reader:
                 reader.sendall(b"\x00\x01\x04")  # the command for the ATR
                 frame = reader.makefile("rb").read(2 + len(mock_card.profile.atr))
                 assert frame[2:] == mock_card.profile.atr
-                assert process.stdout is not None
                 assert json.loads(process.stdout.readline())["port"] == port
                 if ending == "Ctrl-C":
                     process.send_signal(signal.SIGINT)
                     assert process.wait(timeout=30) == 0
-            out, _ = process.communicate(timeout=30)
+            ended = commands.end(process)
     if ending == "Ctrl-C":
-        assert out == b""
+        assert ended.stdout == ""
     else:
-        assert process.returncode == 1
-        assert json.loads(out)["error"]["code"] == "PCSC_UNAVAILABLE"
+        assert ended.returncode == 1
+        assert json.loads(ended.stdout)["error"]["code"] == "PCSC_UNAVAILABLE"

@@ -19,7 +19,7 @@ from native_host.card.errors import CardKind
 from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
 from native_host.doctor import examination
-from native_host.doctor.examination import examine
+from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
 from native_host.languages import SPOKEN
 from tests.browsers_install.nss_databases import make_profile
@@ -35,19 +35,22 @@ from tests.cli.doctor import (
     another_program,
     codes,
     configure,
+    examined,
     faults,
     installed,
     installed_once,
+    is_fault,
     no_screen,
     replace,
     rewrite,
+    warm_card_status,
     without_entry,
 )
 from tests.cli.terminal import Terminal
-from tests.support import cards
+from tests.support import cards, commands
 from tests.support.ordinary import as_ordinary
 
-__all__ = ["installed", "installed_once", "no_screen"]
+__all__ = ["examined", "installed", "installed_once", "no_screen", "warm_card_status"]
 
 pytestmark = pytest.mark.usefixtures("no_screen")
 
@@ -117,26 +120,35 @@ BROKEN: dict[str, tuple[tuple[Break, ...], dict[str, str]]] = {
 }
 
 
+@pytest.mark.usefixtures("warm_card_status")
 @pytest.mark.parametrize(("broken", "expected"), BROKEN.values(), ids=BROKEN)
 def test_what_is_broken_is_named_and_mended(
-    run: Run, installed: Path, broken: tuple[Break, ...], expected: dict[str, str]
+    run: Run,
+    installed: Path,
+    examined: list[list[Finding]],
+    broken: tuple[Break, ...],
+    expected: dict[str, str],
 ) -> None:
     for each in broken:
         each(installed)
-    found = run(*DOCTOR)
-    assert found.status == 1
-    assert faults(found) == set(expected)
-    for code, command in expected.items():
-        assert codes(found)[code]["mend"] == {"command": command, "by": "doctor"}
-        assert f"This command mends it: {command}\n" in found.words
     mended = run(*DOCTOR, "--fix", "--yes")
+    found = report(examined[0], "en")["findings"]
+    mends = {each["code"]: each["mend"] for each in found if is_fault(each)}
+    assert mends == {
+        code: {"command": command, "by": "doctor"} for code, command in expected.items()
+    }
+    named, _, _ = mended.words.partition("After the repairs:")
+    for command in expected.values():
+        assert f"This command mends it: {command}\n" in named
     ran = {each["command"]: each["done"] for each in mended.result["mended"]}
     assert ran == dict.fromkeys(expected.values(), True)
     assert len(ran) == len(mended.result["mended"])
+    assert len(examined) == 2
     assert faults(mended) == set()
     assert "After the repairs:" in mended.words
 
 
+@pytest.mark.usefixtures("warm_card_status")
 def test_a_manifest_that_is_a_link_is_as_good_as_any_other(
     run: Run, installed: Path
 ) -> None:
@@ -149,14 +161,7 @@ def test_a_manifest_that_is_a_link_is_as_good_as_any_other(
 
 def test_nothing_is_run_without_asking(installed: Path) -> None:
     (installed / CHROMIUM).unlink()
-    finished = subprocess.run(
-        [*KORTILLA, *DOCTOR, "--fix"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    finished = commands.run(*DOCTOR, "--fix")
     assert finished.returncode == 1
     assert json.loads(finished.stdout)["mended"] == []
     assert "kortilla install was not run" in finished.stderr
@@ -168,6 +173,7 @@ def test_nothing_is_run_without_asking(installed: Path) -> None:
         assert (installed / CHROMIUM).exists() == there
 
 
+@pytest.mark.usefixtures("warm_card_status")
 def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card", "v5", "pin1-blocked")
     before = MockCardState.open().read()
@@ -183,6 +189,7 @@ def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     assert MockCardState.open().read() == before
 
 
+@pytest.mark.usefixtures("warm_card_status")
 @pytest.mark.parametrize(
     ("profile", "state", "code"),
     [
@@ -209,6 +216,7 @@ def test_the_state_of_a_card_is_named_and_costs_no_try(
     assert card.read() == before
 
 
+@pytest.mark.usefixtures("warm_card_status")
 def test_a_broken_configuration_is_a_finding_and_the_rest_is_looked_at(
     run: Run, installed: Path
 ) -> None:
@@ -312,6 +320,7 @@ def test_a_check_that_hangs_or_fails_says_so_and_the_others_go_on() -> None:
     ]
 
 
+@pytest.mark.usefixtures("warm_card_status")
 def test_every_finding_has_a_sentence_in_each_language(run: Run, home: Path) -> None:
     folder = Path(examination.__file__).parent
     source = "".join(path.read_text() for path in folder.glob("*.py"))

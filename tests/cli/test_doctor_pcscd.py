@@ -4,8 +4,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,14 @@ from native_host.doctor.findings import Place
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.source import MockCardConnection
 from tests.cli.test_card_status_pcscd import ORGANISATION, Foreign
+from tests.support import commands
 from tests.support.pcsc import Room, isolated
 from tests.support.refusing import refusing
 
 
 def doctor() -> dict[str, Any]:
     """Return the command's findings by code."""
-    finished = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host.cli", "doctor", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    finished = commands.run("doctor", "--json")
     assert finished.stderr == ""
     report = json.loads(finished.stdout)
     assert finished.returncode == 1  # no browser has been used yet
@@ -39,16 +32,7 @@ def doctor() -> dict[str, Any]:
 
 def card_report(path: Path) -> dict[str, Any]:
     """Have a report written, and return what the command prints."""
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-I", "-m", "native_host.cli", "doctor"),
-            *("--card-report", path, "--json"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    finished = commands.run("doctor", "--card-report", str(path), "--json")
     assert (finished.returncode, finished.stderr) == (0, "")
     printed: dict[str, Any] = json.loads(finished.stdout)
     return printed

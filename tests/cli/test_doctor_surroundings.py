@@ -31,14 +31,15 @@ from tests.cli.doctor import (
     installed,
     installed_once,
     no_screen,
+    warm_card_status,
 )
 from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support.ordinary import as_ordinary, program_called
 from tests.support.screen import open_screen
 
-__all__ = ["installed", "installed_once", "no_screen"]
+__all__ = ["installed", "installed_once", "no_screen", "warm_card_status"]
 
-pytestmark = pytest.mark.usefixtures("no_screen")
+pytestmark = pytest.mark.usefixtures("no_screen", "warm_card_status")
 
 
 def p11_kit_codes(home: Path) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +12,8 @@ from kortilla import Trust, validate
 from kortilla.errors import AuthTokenSignatureValidationError
 from kortilla.testing.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN, Run
-from tests.cli.terminal import Terminal
-from tests.support import pcsc
+from tests.cli.terminal import KORTILLA, Terminal
+from tests.support import commands, pcsc
 
 ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
 
@@ -99,7 +97,7 @@ def test_a_broken_mock_card_is_named_and_not_reset(
 
 
 IN_TERMINAL = (
-    *(sys.executable, "-I", "-m", "native_host.cli"),
+    *KORTILLA,
     *(*ASKED, "--prompt", "terminal", "--lang", "en"),
 )
 
@@ -178,13 +176,7 @@ def test_a_person_can_cancel_in_the_terminal(
 
 
 def test_a_terminal_prompt_needs_a_terminal(mock_card: MockCardState) -> None:
-    finished = subprocess.run(
-        IN_TERMINAL,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=30,
-    )
+    finished = commands.run(*IN_TERMINAL[len(KORTILLA) :])
     assert finished.returncode == 1
     assert json.loads(finished.stdout)["error"]["code"] == "PROMPT_FAILED"
     assert mock_card.read().pin1.tries == 5

@@ -8,7 +8,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -24,9 +23,9 @@ from kortilla.testing.faults import Fault
 from kortilla.testing.state import MockCardState
 from native_host.local_signing.sources import MAX_TOTAL_BYTES
 from tests.cli.conftest import NewCard, Run
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import KORTILLA, Terminal
 from tests.kortilla.signing_parts import make_pdf
-from tests.support import pcsc
+from tests.support import commands, pcsc
 from tests.support.screen import Screen, open_screen
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -396,12 +395,11 @@ def test_the_window_signs_what_it_shows_though_the_file_changes(
 ) -> None:
     original = folder / "sopimus.pdf"
     shown = original.read_bytes()
-    command = [
-        *(sys.executable, "-I", "-m", "native_host.cli", "sign", "sopimus.pdf"),
-        *("--card", "mock", "--prompt", "window", "--lang", "en"),
-    ]
-    process = subprocess.Popen(
-        command, env=screen.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    process = commands.begin(
+        *("sign", "sopimus.pdf", "--card", "mock", "--prompt", "window"),
+        *("--lang", "en"),
+        environment=screen.environment,
+        window=True,
     )
     try:
         screen.wait_for_focus(screen.find(TITLE))
@@ -415,13 +413,13 @@ def test_the_window_signs_what_it_shows_though_the_file_changes(
                     screen.rows() != before or process.poll() is not None
                 )
             )
-        out, err = process.communicate(timeout=60)
+        ended = commands.end(process)
     finally:
         process.kill()
-        process.communicate()
-    assert process.returncode == 0, err
-    assert json.loads(out)["changed"] == ["sopimus.pdf"]
-    assert b"sopimus.pdf has changed" in err
+        process.wait()
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["changed"] == ["sopimus.pdf"]
+    assert "sopimus.pdf has changed" in ended.stderr
     signed = folder / "sopimus-signed.pdf"
     assert signed.read_bytes().startswith(shown)
     assert pdfsig(signed)[1] == "Signature is Valid."
@@ -432,7 +430,7 @@ def test_a_card_in_a_reader_signs_an_own_file_in_the_terminal(
     card: MockCardState, folder: Path
 ) -> None:
     command = [
-        *(sys.executable, "-I", "-m", "native_host.cli", "sign", "sopimus.pdf"),
+        *(*KORTILLA, "sign", "sopimus.pdf"),
         *("--card", "pcsc", "--prompt", "terminal", "--lang", "en"),
     ]
     with (

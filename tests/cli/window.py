@@ -2,14 +2,13 @@
 """A command with its real window on a screen, and keyboard input."""
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from tests.cli.conftest import Outcome
+from tests.support import commands
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 
@@ -22,8 +21,8 @@ _TITLES = {
 }
 
 
-#: Looks, a hundredth of a second apart, that show the same picture when it is still.
-_STILL_LOOKS = 20
+#: Looks, a fiftieth of a second apart, that show the same picture when it is still.
+_STILL_LOOKS = 10
 #: Seconds after which a key that had no effect is pressed again, as a person does.
 _AGAIN_AFTER = 1.0
 
@@ -40,14 +39,12 @@ class ManageWindow:
         self._stepwise = words[0] == "activate"
         self._log = folder / "log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-m", "native_host.cli", "card", *words),
-                    *("--prompt", "window", "--card", "mock", "--lang", "en"),
-                ],
-                env=screen.environment | {"KORTILLA_LOG": "traffic"},
-                stdout=subprocess.PIPE,
-                stderr=log,
+            self._process = commands.begin(
+                *("card", *words),
+                *("--prompt", "window", "--card", "mock", "--lang", "en"),
+                environment=screen.environment | {"KORTILLA_LOG": "traffic"},
+                errors=log.fileno(),
+                window=True,
             )
         self._looked_at: list[bytes] = []
         self._seen = Sight.of([])
@@ -125,8 +122,8 @@ class ManageWindow:
             before, again = self.still(), time.monotonic() + _AGAIN_AFTER
             self.press("Escape")
             self._screen.wait_until(partial(self._changed_or_late, before, again))
-        out, _ = self._process.communicate(timeout=30)
-        return Outcome(self._process.returncode, out.decode().splitlines(), self.log)
+        ended = commands.end(self._process)
+        return Outcome(ended.returncode, ended.stdout.splitlines(), self.log)
 
     def _changed_or_late(self, before: list[bytes], again: float) -> bool:
         return self._screen.rows() != before or time.monotonic() > again
@@ -134,5 +131,5 @@ class ManageWindow:
     def close(self) -> None:
         """End all remaining processes."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
         self._screen.wait_until(lambda: not self._screen.ids(self._title))

@@ -69,8 +69,8 @@ def test_a_person_opens_it_changes_a_pin_and_closes_it_by_keyboard(
     try:
         window = screen.find("^Card – Kortilla$")
         screen.wait_for_focus(window)
-        screen.wait_until(lambda: "Change PIN1" in names(bus, BUTTON))
-        screen.wait_until(lambda: unnamed(bus) == [])
+        screen.wait_until_shown(lambda: "Change PIN1" in names(bus, BUTTON))
+        screen.wait_until_shown(lambda: unnamed(bus) == [])
 
         # A second start brings it to the front.
         done = subprocess.run(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEventLoop, Qt
+from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -28,6 +28,8 @@ from native_host.doctor.mending import CommandFailedError
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.support.screen import PATIENCE
+
+_BETWEEN_LOOKS = 10  # milliseconds
 
 FOUND = [
     info("READER", reader="Example Reader"),
@@ -70,9 +72,14 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
 def until(condition: Callable[[], Any]) -> None:
     """Process events until a condition holds."""
     end = time.monotonic() + PATIENCE
+    # An event for conditions that come without one. With a limit of its time,
+    # processEvents would not wait.
+    waking = QTimer(interval=_BETWEEN_LOOKS)
+    waking.start()
     while not condition():
         assert time.monotonic() < end, "nothing happened in the window"
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 100)
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    waking.stop()
 
 
 def page_of(window: Window) -> Page:

@@ -152,6 +152,17 @@ async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
     assert "Retry-After" in dict(refused.headers)
 
 
+async def test_one_pdf_after_the_other_needs_one_process(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+) -> None:
+    pool = use()
+    for _ in range(3):
+        await prepared_pdf(signer, trust)
+        assert len(pool.there()) == 1
+    await pool.start(signer, trust)  # two at a time need two
+    assert len(pool.there()) == processes.PROCESSES == 2
+
+
 async def test_who_goes_away_makes_room(
     signer: Leaf, trust: Trust, use: Callable[..., Pool]
 ) -> None:

@@ -2,13 +2,15 @@
 """A process with all imports done forks for each task that needs a new process.
 
 Such a task may change state of the whole process: the environment, and values that
-libraries read only once. The start of a new Python takes longer than most tasks.
+libraries read only once. The start of a new Python takes longer than most tasks. It may
+start commands of Kortilla's with ``tests.support.commands``.
 """
 
 import atexit
 import contextlib
 import ctypes
 import functools
+import gc
 import importlib
 import json
 import os
@@ -17,15 +19,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
-from tests.support import cards
+from tests.support import cards, warm
 
 __all__ = ["run", "running"]
 
 _ROOT = Path(__file__).parent.parent.parent
+#: Modules that tasks import at their first use.
+_USED = ("encodings.idna", "smartcard.System")
 _TIMEOUT = 60  # seconds
 _PDEATHSIG = 1  # of sys/prctl.h
 
@@ -55,9 +60,11 @@ class _Ahead:
     """The process that forks, seen from outside."""
 
     def __init__(self) -> None:
+        control = warm.handed_on()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forked"],
+            [sys.executable, "-m", "tests.support.forked", str(control)],
             cwd=_ROOT,
+            pass_fds=[control],
             env={"PATH": os.environ["PATH"], **cards.handed_on()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -81,6 +88,11 @@ _ahead = functools.cache(_Ahead)
 
 def _serve() -> None:
     """Run the tasks that arrive, one after the other, until the input ends."""
+    warm.take_over(int(sys.argv[1]))
+    for each in _USED:
+        importlib.import_module(each)
+    gc.collect()
+    gc.freeze()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -91,14 +103,29 @@ def _serve() -> None:
             child = os.fork()
             if not child:
                 answers.close()
-                _settle_in(output, home)
-                found = getattr(importlib.import_module(module), name)
-                found.inside(Path(home), *more)
-                return
+                _do([module, name, home, *more], output)
             status = _wait(child)
             output.seek(0)
             written = output.read().decode(errors="replace")
         print(json.dumps([status, written]), file=answers, flush=True)
+
+
+def _do(what: list[str], output: BinaryIO) -> NoReturn:
+    """Run a task in this process, which was forked for it, and end the process.
+
+    The end leaves out what Python then does with each imported module, which takes
+    longer than most tasks.
+    """
+    status = 1
+    try:
+        module, name, home, *more = what
+        _settle_in(output, home)
+        getattr(importlib.import_module(module), name).inside(Path(home), *more)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        warm.finish(status)
 
 
 def _wait(child: int) -> int:

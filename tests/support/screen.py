@@ -6,7 +6,7 @@ import select
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,8 @@ __all__ = ["PATIENCE", "Screen", "open_screen"]
 
 #: Seconds that changes on the screen may take before a test fails.
 PATIENCE = 60
+#: Seconds after which programs are asked again though the screen has not changed.
+_AGAIN_AFTER = 0.5
 
 
 class Screen:
@@ -47,7 +49,7 @@ class Screen:
             found[:] = self.ids(title)
             return bool(found)
 
-        self.wait_until(is_there)
+        self.wait_until_shown(is_there)
         return found[0]
 
     def ids(self, title: str) -> list[str]:
@@ -106,7 +108,7 @@ class Screen:
         """
         content = self._frame.read_bytes()  # the server's own memory
         if content != self._last[0]:
-            self._last = content, _rows(content)
+            self._last = content, _rows(content, *self._last)
         return self._last[1]
 
     def geometry(self, window: str) -> tuple[int, int, int, int]:
@@ -124,9 +126,30 @@ class Screen:
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that sends no event."""
         end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, "nothing happened on the screen"
-            time.sleep(0.01)
+        while (begin := time.monotonic()) < end:
+            if condition():
+                return
+            # A condition that asks other programs takes their time too.
+            time.sleep(max(0.02, 2 * (time.monotonic() - begin)))
+        raise AssertionError("nothing happened on the screen")
+
+    def wait_until_shown(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that shows in the picture.
+
+        A look at the picture costs less than to ask a program about its window.
+        """
+        seen: list[bytes] | None = None
+        again = 0.0
+
+        def holds() -> bool:
+            nonlocal seen, again
+            before, seen = seen, self.rows()
+            if seen is before and time.monotonic() < again:
+                return False
+            again = time.monotonic() + _AGAIN_AFTER
+            return condition()
+
+        self.wait_until(holds)
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(
@@ -176,16 +199,27 @@ def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
             _end(server)
 
 
-def _rows(content: bytes) -> list[bytes]:
-    """Decode an image in the format of xwd(1), which pads pixels."""
+def _rows(content: bytes, before: bytes, rows: Sequence[bytes]) -> list[bytes]:
+    """Decode an image in the format of xwd(1), which pads pixels.
+
+    ``rows`` are those of the image ``before``, if there was one. A row that has not
+    changed is the same object.
+    """
     header = struct.unpack_from(">20I", content)
     size, width, height, colours = (header[i] for i in (0, 4, 5, 19))
-    pixels = memoryview(content)[size + 12 * colours :][: 4 * width * height]
-    picture = bytearray(3 * width * height)
-    for part in range(3):
-        picture[part::3] = pixels[2 - part :: 4]
-    line = 3 * width
-    return [bytes(picture[line * y : line * (y + 1)]) for y in range(height)]
+    begin, line = size + 12 * colours, 4 * width
+    decoded = []
+    for y in range(height):
+        place = slice(begin + line * y, begin + line * (y + 1))
+        pixels = content[place]
+        if rows and pixels == before[place]:
+            decoded.append(rows[y])
+            continue
+        row = bytearray(3 * width)
+        for part in range(3):
+            row[part::3] = pixels[2 - part :: 4]
+        decoded.append(bytes(row))
+    return decoded
 
 
 def _read_number(fd: int) -> str:

@@ -4,6 +4,7 @@
 A person sees the same. Programs of the user's session get no other information.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ def _run(colour: str, pixels: int) -> bytes:
 
 
 _GREEN = OPERATION_STYLES["activate"].colour.name()
+_EDGE = LIGHT.edge.name()
 _BUTTON = _run(_GREEN, 60)
+_BAND = _run(_GREEN, _WINDOW)
 _CHIP = _run("#e8c14a", 8)
 _WARNING = _run(LIGHT.error.name(), 8)
 _SIGN = _run(LIGHT.warning.name(), 8)
@@ -55,12 +58,12 @@ class Sight:
     @classmethod
     def of(cls, rows: Sequence[bytes]) -> "Sight":
         """Recognise one window in the rows of a screen or of a part of it."""
-        shown = [row for row in rows if len(row.strip(b"\0")) > 3 * _WINDOW]
+        shown = [row for row in rows if _is_of_window(row)]
         page, footer = (b"".join(part) for part in (shown[:-_FOOTER], shown[-_FOOTER:]))
         card = _CHIP in page
         # An edge is above and below each field.
-        edges = sum(len(_runs(row, LIGHT.edge.name(), _FIELD)) for row in shown)
-        band = [n for n, row in enumerate(shown) if _run(_GREEN, _WINDOW) in row]
+        edges = sum(len(_runs(row, _EDGE, _FIELD)) for row in shown)
+        band = [n for n, row in enumerate(shown) if _BAND in row]
         below = shown[max(band, default=-1) + 1 : -_FOOTER]
         return cls(
             fields=edges // 2,
@@ -71,6 +74,13 @@ class Sight:
         )
 
 
+# Of two pictures most rows are the same.
+@functools.lru_cache(maxsize=4096)
+def _is_of_window(row: bytes) -> bool:
+    return len(row.strip(b"\0")) > 3 * _WINDOW
+
+
+@functools.lru_cache(maxsize=8192)
 def _runs(row: bytes, colour: str, lengths: range) -> list[tuple[int, int]]:
     """Return the start and the end of each run of pixels of a colour."""
     if _run(colour, lengths.start) not in row:

@@ -28,7 +28,15 @@ from typing import IO, NoReturn
 
 import native_host
 
-__all__ = ["WarmProcess", "become", "import_all", "start"]
+__all__ = [
+    "WarmProcess",
+    "become",
+    "finish",
+    "handed_on",
+    "import_all",
+    "start",
+    "take_over",
+]
 
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
@@ -105,10 +113,12 @@ def start(
     environment: Mapping[str, str],
     *,
     terminal: int | None = None,
+    errors: int | None = None,
 ) -> WarmProcess:
     """Run Python code with ``sys.argv`` and an environment; its streams are pipes.
 
     With a ``terminal`` that becomes its input, its error output, and what controls it.
+    ``errors`` is a file for its error output.
     """
     control = _control()
     our_out, their_out = os.pipe()
@@ -119,6 +129,9 @@ def start(
         their_in, their_err = os.dup(terminal), os.dup(terminal)
         our_in, our_err = (os.open(os.devnull, os.O_RDWR) for _ in range(2))
         code = _TAKE_TERMINAL + code
+    if errors is not None:
+        os.close(their_err)
+        their_err = os.dup(errors)
     our_status, their_status = os.pipe()
     theirs = [their_in, their_out, their_err, their_status]
     asked = [code, [*arguments], {**environment}, str(Path.cwd())]
@@ -134,9 +147,28 @@ def start(
     return WarmProcess(pidfd, int(pid), our_status, pipes)
 
 
+#: The socket of the process that forks for the parent process too.
+_taken_over: list[socket.socket] = []
+
+
+def handed_on() -> int:
+    """Return the file number that a process gets from this one for ``take_over``."""
+    return _control().fileno()
+
+
+def take_over(control: int) -> None:
+    """Let the process that forks for another one do it for this one too.
+
+    ``control`` is the file number of its socket here. One of the two uses it at a time.
+    """
+    _taken_over.append(socket.socket(fileno=control))
+
+
 @functools.cache
 def _control() -> socket.socket:
     """Return the socket of the process that forks, which ends with this one."""
+    if _taken_over:
+        return _taken_over[0]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-I", "-m", "tests.support.warm", str(theirs.fileno())]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
@@ -227,13 +259,18 @@ def become(
     except BaseException:
         traceback.print_exc()
     finally:
-        for thread in threading.enumerate():
-            if not thread.daemon and thread is not threading.main_thread():
-                thread.join()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        os._exit(status)
+        finish(status)
+
+
+def finish(status: int) -> NoReturn:
+    """End a process that was forked, after its threads and with all it has written."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.main_thread():
+            thread.join()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
