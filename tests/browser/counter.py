@@ -2,9 +2,10 @@
 """A browser with the card as a PKCS#11 token, and the demo's TLS login service."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +39,22 @@ class Counter:
     browser: Browser
     door: Door
     demo: DemoServer
+    #: A file with the number of seconds that the browser waits for a signature.
+    patience: Path
 
     @property
     def card(self) -> Card:
         """The card in the reader."""
         return self.browser.house.card
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Have the browser wait so long for signatures of the context."""
+        self.patience.write_text(str(seconds))
+        try:
+            yield
+        finally:
+            self.patience.write_text(str(BROWSERS_PATIENCE))
 
     def start(self, tab: Tab, version: str) -> asyncio.Task[None]:
         """Start a login in a tab; the awaitable ends when the last page has loaded."""
@@ -74,15 +86,11 @@ class Counter:
 
 @asynccontextmanager
 async def open_counter(
-    house: House,
-    authority: Authority,
-    trust: Trust,
-    patience: float = BROWSERS_PATIENCE,
+    house: House, authority: Authority, trust: Trust
 ) -> AsyncIterator[Counter]:
-    """Start the service and a browser that sends its certificate without a prompt.
-
-    ``patience`` is the number of seconds that the browser waits for a signature.
-    """
+    """Start the service and a browser that sends its certificate without a prompt."""
+    patience = house.home / "patience"
+    patience.write_text(str(BROWSERS_PATIENCE))
     async with (
         Door() as door,
         TokenSocket(house.environment, command=serving(door, patience)) as token,
@@ -98,4 +106,4 @@ async def open_counter(
             add_token, database(house.home, house.family), authority
         )
         async with open_browser(house) as browser:
-            yield Counter(browser, door, demo)
+            yield Counter(browser, door, demo, patience)

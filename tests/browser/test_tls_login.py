@@ -30,6 +30,8 @@ from tools.demo.errors import BrowserError
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 VERSIONS = ["1.2", "1.3"]
+#: Seconds between the tries of a login that a browser or the host still refuses.
+PAUSE = 0.5
 NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 
 
@@ -100,6 +102,37 @@ async def test_a_person_logs_in_with_the_card(
     assert conversation["origin"] == ""
     assert counter.door.count == count + 1
     await window.gone()
+    assert counter.card.is_free and counter.card.tries == 5
+
+
+async def test_a_person_who_is_late_tries_again(counter: Counter, tab: Tab) -> None:
+    """The browser's time limit ends before the person has typed."""
+    satu, count = counter.card.state.read().satu, counter.door.count
+    with counter.waiting(3.0):
+        # The host keeps a PIN that is typed first for the next attempt.
+        going = counter.start(tab, "1.2")
+        window = await counter.door.opened()
+        await counter.fails(going, tab)
+        assert window.is_there
+        await window.type_pin("1234")
+        await window.hear_step("ready")
+        assert "caller-timed-out" in {message["type"] for message in window.told}
+        await counter.start(tab, "1.2")
+        assert await tab.text("#satu") == satu
+        await window.gone()
+
+        # The next attempt starts first and waits for the same window.
+        await tab.click("#logout")
+        await tab.wait_for("#identify")
+        going = counter.start(tab, "1.3")
+        window = await counter.door.opened()
+        await counter.fails(going, tab)
+        going = counter.start(tab, "1.3")
+        await window.type_pin("1234")
+        await going
+        assert await tab.text("#satu") == satu
+        await window.gone()
+    assert counter.door.count == count + 2
     assert counter.card.is_free and counter.card.tries == 5
 
 
@@ -232,6 +265,7 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
                 await going
             except BrowserError:
                 await counter.error_page(tab)
+                await asyncio.sleep(PAUSE)
             else:
                 return
 
