@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from native_host.browsers.pkcs11 import nss
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import OpenTab, ready
-from tests.browser.site import Site
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
@@ -47,11 +45,6 @@ def kortilla(house: House, *words: str) -> None:
         capture_output=True,
         timeout=60,
     )
-
-
-def modules(house: House) -> set[str]:
-    """Return the names of the modules in Chromium's database."""
-    return {each.name for each in nss.modules(house.home / ".pki/nssdb")}
 
 
 async def shows(tab: Tab, heading: str) -> None:
@@ -132,63 +125,37 @@ async def test_what_stands_in_the_way_is_said(
     await shows(tab, "loginOff")
 
 
-async def test_chromium_is_switched_on_and_off_and_has_to_be_started_again(
-    tmp_path: Path, pristine: Path, authority: Authority, site: Site
-) -> None:
-    house = House(tmp_path, "chromium", pristine)
-    async with open_browser(house, authority) as browser:
-        tab = await browser.open_view(POPUP)
-        await shows(tab, "loginOff")
-        await Popup(tab).open("suomi-fi")
-        # Chromium reads its database for its first secure page.
-        await (await browser.new_tab()).goto(site.fresh())
-        await tab.click("#switch")
-        await shows(tab, "loginRestart")
-        assert await is_checked(tab)
-        assert await tab.text("#token p") == text("loginOnRestart")
-        assert "Kortilla" in modules(house)
-    async with open_browser(house) as browser:
-        tab = await browser.open_view(OPTIONS)
-        await shows(tab, "loginOn")
-        # This browser has not read its database yet, so it needs no restart.
-        await tab.click("#switch")
-        await shows(tab, "loginOff")
-        assert "Kortilla" not in modules(house)
-        assert not (house.home / MODULE).exists()
+async def log_in(browser: Browser, demo: DemoServer) -> None:
+    """Log in at the demo's gate with the card as a token."""
+    tab = await browser.new_tab()
+    await tab.goto(f"{demo.origin}/en/tls-login/1.2")
+    assert await tab.text("#satu") == browser.house.card.state.read().satu
 
 
 async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
-    family: Family, tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
+    tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
 ) -> None:
-    house = House(tmp_path, family, pristine)
+    """In Firefox, which needs no restart. `test_first_starts` has it in Chromium."""
+    house = House(tmp_path, "firefox", pristine)
     house.configure(prompt="automatic")
     if os.getuid() == 0:  # p11-kit ignores root's own files
         house.environment["LD_PRELOAD"] = str(preload("ordinary"))
-    async with DemoServer(
-        trust,
-        host="n2.service.example",
-        ssl_context=authority.server_context,
-        gates=GateSettings(authority.chain, "n3.service.example"),
-    ) as demo:
-
-        async def log_in(browser: Browser) -> None:
-            tab = await browser.new_tab()
-            await tab.goto(f"{demo.origin}/en/tls-login/1.2")
-            assert await tab.text("#satu") == house.card.state.read().satu
-
-        async with open_browser(house, authority) as browser:
-            popup = await browser.open_view(POPUP)
-            await shows(popup, "loginOff")
-            await Popup(popup).open("suomi-fi")
-            await popup.click("#switch")
-            await shows(popup, "loginOn")
-            if family == "firefox":  # it needs no restart
-                await log_in(browser)
-        if family == "chromium":
-            async with open_browser(house, authority) as browser:
-                await log_in(browser)
-    if family == "firefox":
-        undone_from_the_command_line(house)
+    async with (
+        DemoServer(
+            trust,
+            host="n2.service.example",
+            ssl_context=authority.server_context,
+            gates=GateSettings(authority.chain, "n3.service.example"),
+        ) as demo,
+        open_browser(house, authority) as browser,
+    ):
+        popup = await browser.open_view(POPUP)
+        await shows(popup, "loginOff")
+        await Popup(popup).open("suomi-fi")
+        await popup.click("#switch")
+        await shows(popup, "loginOn")
+        await log_in(browser, demo)
+    undone_from_the_command_line(house)
 
 
 def undone_from_the_command_line(house: House) -> None:
