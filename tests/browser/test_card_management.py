@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The popup shows the card and changes its PINs. Web pages can do neither."""
+"""The popup shows the card and changes its PINs. Web pages can do neither.
+
+`test_open_tabs` has a content script that tries.
+"""
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,12 @@ import pytest
 import pytest_asyncio
 
 from native_host.browsers.native_messaging.hosts import host_names
-from native_host.browsers.table import Family
 from tests.browser.browser_home import Card, House
-from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab, Visit, ready
 from tests.browser.in_turn import in_turn
-from tests.browser.site import Page, Site, authenticate
+from tests.browser.site import authenticate
 from tests.browser.test_extension_pages import text
-from tests.browser.tls import Authority
 from tests.browser.window import Door, Window
 from tests.support.screen import Screen
 from tests.support.sight import Sight
@@ -414,60 +414,6 @@ async def test_a_page_that_asks_is_refused(browser: Browser, visit: Visit) -> No
     answered = {answer["action"] for answer in await page.received()}
     assert not any(action.startswith("web-eid:") for action in answered)
     assert browser.house.launches() == []
-
-
-#: A compromised content script sends the popup's messages.
-FORGERY = """
-// An extension that has just started may be put into an open page a second time.
-if (!globalThis.isForged) window.addEventListener("message", ({ data }) => {
-  if (data?.forge === undefined) return;
-  const { runtime } = globalThis.browser ?? chrome;
-  const port = runtime.connect({ name: data.name });
-  const told = [];
-  port.onMessage.addListener((message) => told.push(message));
-  port.onDisconnect.addListener(() => {
-    window.postMessage({ action: "forged-success", told }, self.origin);
-  });
-  for (const message of data.forge) {
-    try {
-      port.postMessage(message);
-    } catch {
-      // It has been closed already.
-    }
-  }
-});
-globalThis.isForged = true;
-"""
-
-
-async def test_a_content_script_that_takes_the_popups_part_is_refused(
-    family: Family,
-    tmp_path: Path,
-    pristine: Path,
-    authority: Authority,
-    site: Site,
-) -> None:
-    forged = tmp_path / "extension"
-    shutil.copytree(extension_folder(), forged)
-    with (forged / "content.js").open("a") as script:
-        script.write(FORGERY)
-    house = House(tmp_path / "house", family, pristine)
-    async with Door() as door:
-        house.serve(prompt_command=door.command)
-        async with open_browser(house, authority, extension=forged) as browser:
-            page = await Page.open(await browser.new_tab(), site.fresh())
-            await page.send({"action": "kortilla:status", "id": "0"})
-            await page.heard("kortilla:status-success", "0")
-            started = house.launches()
-            wanted = [{"command": each, "pin": "PIN1"} for each in COMMANDS]
-            await page.send({"forge": [{"command": "activate"}], "name": "card"})
-            answer = await page.heard("forged-success")
-            assert answer["told"] == [{"error": {"code": "UNKNOWN_COMMAND"}}]
-            for message in wanted:
-                await page.send({"forge": [message], "name": ""})
-                assert (await page.heard("forged-success"))["told"] == []
-            assert house.launches() == started
-            assert door.count == 0
 
 
 async def test_no_page_can_frame_the_popup(

@@ -2,18 +2,13 @@
 """The extension's own pages show the program's state, version and the next step."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from native_host import VERSION
-from native_host.browsers.table import Family
-from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, ready
-from tests.browser.site import Page, Site
 from tests.browser.test_host_trouble import speak
-from tests.browser.tls import Authority
 from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -97,32 +92,3 @@ async def test_the_popup_says_what_to_do(browser: Browser, open_tab: OpenTab) ->
         house.serve()  # a second opening repeats the check
         await tab.goto(address)
         await ready(tab)
-
-
-async def test_a_program_that_is_installed_later_is_found_by_the_popup(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    pristine: Path,
-    authority: Authority,
-    site: Site,
-) -> None:
-    house = House(tmp_path_factory.mktemp("later"), family, pristine)
-    house.serve()
-    with house.without_manifest():
-        async with open_browser(house, authority) as browser:
-            page = await Page.open(await browser.new_tab(), site.fresh())
-            await page.send({"action": "kortilla:status", "id": "1"})
-            status = await page.heard("kortilla:status-success", "1")
-            assert (status["host"], status["problem"]) == (None, "HOST_MISSING")
-            await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
-            error = await page.failure("web-eid:status")
-            assert error["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
-            assert error["extension"].startswith("2.")
-            house.put_manifest()
-            popup = await browser.open_view("popup/popup.html")
-            await ready(popup)
-            looked = house.launches()
-            await page.send({"action": "kortilla:status", "id": "2"})
-            status = await page.heard("kortilla:status-success", "2")
-            assert status["host"] == VERSION and "problem" not in status
-            assert house.launches() == looked, "a status request starts no operation"

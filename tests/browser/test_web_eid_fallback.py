@@ -15,13 +15,12 @@ import pytest_asyncio
 
 from kortilla import Trust
 from native_host.browsers.native_messaging.hosts import host_names
-from native_host.browsers.table import Family
 from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser
 from tests.browser.conftest import identity_of
+from tests.browser.shared import SharedBrowser
 from tests.browser.signing import PIN2, THREE, check
 from tests.browser.site import NONCE, Page, Site
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -52,8 +51,11 @@ LOGIN = f"""async () => {{
 }}"""
 
 
-def stand_in(folder: Path, house: House) -> Path:
-    """Write the extension, and allow it to start the program as Web eID's."""
+def stand_in(folder: Path, house: House) -> str:
+    """Write the extension, and allow it to start the program as Web eID's.
+
+    Returns its id.
+    """
     shutil.copytree(SOURCES, folder)
     [web_eid] = (host for host in host_names() if host.name == "eu.webeid")
     manifest = {
@@ -80,26 +82,24 @@ def stand_in(folder: Path, house: House) -> Path:
             configuration.write(f"extensions = [{json.dumps(own_id)}]\n")
         manifest["background"] = {"service_worker": "background.js"}
     else:
-        gecko = {"id": web_eid.firefox[0]}
-        manifest["browser_specific_settings"] = {"gecko": gecko}
+        own_id = web_eid.firefox[0]
+        manifest["browser_specific_settings"] = {"gecko": {"id": own_id}}
         manifest["background"] = {"scripts": ["background.js"]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+    return own_id
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def their_browser(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
+    bare_browser: SharedBrowser, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Browser]:
     """A browser with the substitute extension alone."""
-    folder = tmp_path_factory.mktemp("web-eid")
-    house = House(folder / "house", family, pristine)
-    extension = stand_in(folder / "extension", house)
-    async with open_browser(house, authority, extension=extension) as browser:
+    async with bare_browser.lent() as browser:
+        folder = tmp_path_factory.mktemp("web-eid") / "extension"
+        own_id = stand_in(folder, browser.house)
+        await browser.install(folder)
         yield browser
+        await browser.uninstall(own_id)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The window opens and closes with the actions of page and person."""
 
-from pathlib import Path
-
 import pytest
 
 from kortilla import Trust
-from native_host.browsers.table import Family
-from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
 from tests.browser.in_turn import only_in_chromium
-from tests.browser.site import NONCE, Page, Site, authenticate
-from tests.browser.tls import Authority
+from tests.browser.shared import SharedBrowser
+from tests.browser.site import NONCE, authenticate
 from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -185,20 +181,15 @@ async def test_an_answered_request_whose_page_has_gone_leaves_nothing(
 
 
 async def test_a_browser_that_ends_takes_window_host_and_card_along(
-    family: Family,
-    tmp_path: Path,
-    pristine: Path,
-    authority: Authority,
-    site: Site,
+    browser: Browser, shared_browser: SharedBrowser, visit: Visit, door: Door
 ) -> None:
-    house = House(tmp_path, family, pristine)
-    async with Door() as door:
-        house.serve(prompt_command=door.command)
-        async with open_browser(house, authority) as browser:
-            page = await Page.open(await browser.new_tab(), site.fresh())
-            await page.ask(authenticate())
-            window = await door.opened()
-            await window.hear("ask-pin")
-        await window.gone()
-        await house.host_gone()
-    assert house.card.is_free
+    """The last test of the shared browser, as the next one starts another."""
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await window.hear("ask-pin")
+    page.tab.closed = True
+    await shared_browser.close()
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free
