@@ -4,33 +4,23 @@
 `test_open_tabs` has a content script that tries.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from native_host.browsers.native_messaging.hosts import host_names
-from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab, Visit, ready
 from tests.browser.in_turn import in_turn
 from tests.browser.site import authenticate
 from tests.browser.test_extension_pages import text
 from tests.browser.window import Door, Window
-from tests.support.screen import Screen
-from tests.support.sight import Sight
-from tools.demo.chromium import Chromium
-from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POPUP = "popup/popup.html"
-#: The window's title on a screen.
-TITLE = "Kortilla: activate the card"
 #: The codes in the mock card's letter.
 CODE, NEW_PIN1, NEW_PIN2 = "12345678", "2580", "147258"
 ACTIVATION = {"activation": CODE, "new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
@@ -244,70 +234,6 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     await page.ask({"action": "kortilla:sign", "id": "2", "hashes": [contract]})
     await (await door.opened()).type_pin(NEW_PIN2)
     await page.heard("kortilla:sign-success", "2")
-
-
-# Resolves when the popup, which this page can script, shows the button.
-BUTTON_SHOWS = """new Promise((resolve) => {
-  const look = () => {
-    const [popup] = chrome.extension.getViews({ type: "popup" });
-    if (popup?.document.querySelector("#card button.main")) resolve(true);
-    else requestAnimationFrame(look);
-  };
-  look();
-})"""
-
-
-def type_all(screen: Screen, window: str, card: Card) -> None:
-    """Type the codes that activate a card, until the window shows the end.
-
-    A window that has just received the focus ignores typing. Its button shows that.
-    """
-
-    def see() -> Sight:
-        return Sight.of(screen.rows_of(window))
-
-    def activated() -> bool:
-        return card.state.read().pin2.changed
-
-    while not activated():
-        screen.wait_until(lambda: see().ready)
-        new = (NEW_PIN1, NEW_PIN1, NEW_PIN2, NEW_PIN2)
-        screen.type("\r".join((CODE, *new, "")))
-        screen.wait_until(lambda: activated() or not see().ready)
-        screen.wait_until(lambda: activated() or see().ready)
-    screen.wait_until(lambda: see().done)
-
-
-async def test_a_person_with_a_keyboard_activates_a_card_from_the_real_popup(
-    tmp_path: Path, pristine: Path, screen: Screen
-) -> None:
-    """A person who uses only the keyboard activates a card in popup and window."""
-    house = House(tmp_path, "chromium", pristine)
-    house.card.remake(state="new")
-    on = {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
-    house.serve(environment=on, anew=True)
-    async with Chromium.launch(
-        house.home,
-        environment={**house.environment, **on},
-        extension=extension_folder(),
-        headless=False,
-    ) as chromium:
-        home = f"chrome-extension://{host_names()[0].chromium[0]}"
-        await chromium.goto(f"{home}/options/options.html")
-        await chromium.wait_for("#host[data-state=ready]")
-        await chromium.evaluate("chrome.action.openPopup()")
-        await chromium.evaluate(BUTTON_SHOWS)
-        # The first stop is the button in the band, which reads the card again.
-        await asyncio.to_thread(screen.press, "Tab", "Tab", "Return")
-        window = await asyncio.to_thread(screen.find, TITLE)
-        await asyncio.to_thread(screen.wait_for_focus, window)
-        await asyncio.to_thread(type_all, screen, window, house.card)
-        await asyncio.to_thread(screen.press, "Escape")
-        await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
-        await house.host_gone()
-    data = house.card.state.read()
-    assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
-    assert data.puk.tries == 5
 
 
 @in_turn(
