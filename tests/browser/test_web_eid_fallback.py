@@ -123,7 +123,19 @@ async def page(
     await tab.close()
 
 
-async def test_a_login(page: Page, their_door: Door, trust: Trust) -> None:
+async def test_a_login_and_one_that_is_cancelled_without_a_second_window(
+    page: Page, their_door: Door, trust: Trust
+) -> None:
+    await page.ask_script(LOGIN)
+    window = await their_door.opened()
+    await window.hear("ask-pin")
+    await page.tab.evaluate("controller.abort() ?? null")
+    assert (await page.failure("client:login"))["code"] == "REQUEST_CANCELLED"
+    await page.ask_script(LOGIN)
+    assert (await page.failure("client:login"))["code"] == "BUSY"
+    assert window.is_there
+    window.say("cancel")
+    await page.heard("web-eid:authenticate-failure")
     await page.ask_script(LOGIN)
     window = await their_door.opened()
     conversation = window.told[0]["conversation"]
@@ -134,7 +146,7 @@ async def test_a_login(page: Page, their_door: Door, trust: Trust) -> None:
     await identity_of(token, page.origin, NONCE, trust)
 
 
-async def test_documents_are_signed_one_after_the_other(
+async def test_documents_are_signed_one_after_the_other_until_the_person_stops(
     page: Page, their_door: Door
 ) -> None:
     await page.ask_script(f"() => clientSign({{documents: [{FILES}], lang: 'fi'}})")
@@ -151,10 +163,6 @@ async def test_documents_are_signed_one_after_the_other(
         ["signing", {"done": 1, "total": 2}],
     ]
 
-
-async def test_a_person_who_stops_signs_nothing_more(
-    page: Page, their_door: Door
-) -> None:
     await page.ask_script(f"() => clientSign({{documents: [{FILES}]}})")
     await (await their_door.opened()).agree()
     await (await their_door.opened()).type_pin(PIN2)
@@ -162,22 +170,3 @@ async def test_a_person_who_stops_signs_nothing_more(
     await window.hear("ask-pin")
     window.say("cancel")
     assert (await page.failure("client:sign"))["code"] == "SIGNING_INTERRUPTED"
-
-
-async def test_called_off_it_ends_at_once_and_opens_no_second_window(
-    page: Page, their_door: Door, trust: Trust
-) -> None:
-    await page.ask_script(LOGIN)
-    window = await their_door.opened()
-    await window.hear("ask-pin")
-    await page.tab.evaluate("controller.abort() ?? null")
-    assert (await page.failure("client:login"))["code"] == "REQUEST_CANCELLED"
-    await page.ask_script(LOGIN)
-    assert (await page.failure("client:login"))["code"] == "BUSY"
-    assert window.is_there
-    window.say("cancel")
-    await page.heard("web-eid:authenticate-failure")
-    await page.ask_script(LOGIN)
-    await (await their_door.opened()).type_pin("1234")
-    token = await page.heard("client:login-success")
-    await identity_of(token, page.origin, NONCE, trust)
