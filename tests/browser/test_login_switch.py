@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import OpenTab, ready
+from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
@@ -29,11 +29,6 @@ MODULE = ".config/pkcs11/modules/kortilla.module"
 MANIFEST = ".mozilla/pkcs11-modules/kortilla.json"
 IS_INSTALLED = "browser.pkcs11.isModuleInstalled('kortilla')"
 SWITCH = "document.querySelector('#switch')"
-
-
-def only(family: Family) -> pytest.MarkDecorator:
-    """Skip the test in any other browser."""
-    return pytest.mark.parametrize("family", [family], indirect=True, scope="session")
 
 
 def kortilla(house: House, *words: str) -> None:
@@ -71,39 +66,41 @@ async def is_checked(tab: Tab) -> bool:
     return bool(await tab.evaluate(f"{SWITCH}.checked"))
 
 
-@only("firefox")
-@pytest.mark.parametrize("view", [POPUP, OPTIONS])
-async def test_firefox_is_switched_on_and_off_while_it_runs(
-    browser: Browser, open_tab: OpenTab, view: str
+@only_in_firefox
+async def test_firefox_is_switched_on_and_off_in_either_view_while_it_runs(
+    browser: Browser, open_tab: OpenTab
 ) -> None:
     home = browser.house.home
-    tab = await open_tab(view)
-    await shows(tab, "loginOff")
-    if view == POPUP:
-        await Popup(tab).open("suomi-fi")
-    assert not await is_checked(tab)
-    await tab.click("#switch")
-    await shows(tab, "loginOn")
-    assert await is_checked(tab)
-    assert await tab.evaluate(IS_INSTALLED) is True
-    assert (home / MODULE).exists()
-    role = await tab.evaluate("document.querySelector('#token').getAttribute('role')")
-    assert role == "status", "a screen reader reads the change aloud"
-    assert await tab.evaluate("document.activeElement.id") == "switch"
+    popup = await open_tab(POPUP)
+    await shows(popup, "loginOff")
+    await Popup(popup).open("suomi-fi")
+    options = await open_tab(OPTIONS)
+    await shows(options, "loginOff")
+    for tab, other in ((popup, options), (options, popup)):
+        assert not await is_checked(tab)
+        await tab.click("#switch")
+        await shows(tab, "loginOn")
+        assert await is_checked(tab)
+        assert await tab.evaluate(IS_INSTALLED) is True
+        assert (home / MODULE).exists()
+        role = "document.querySelector('#token').getAttribute('role')"
+        assert await tab.evaluate(role) == "status", "a screen reader reads it aloud"
+        assert await tab.evaluate("document.activeElement.id") == "switch"
 
-    other = await open_tab(OPTIONS)
-    await shows(other, "loginOn")
-    await tab.click("#switch")
-    await shows(tab, "loginOff")
-    assert await tab.evaluate(IS_INSTALLED) is False
-    assert not (home / MODULE).exists() and not (home / MANIFEST).exists()
-    # The other view has not noticed yet, and switches off again.
-    await other.click("#switch")
-    await shows(other, "loginOff")
-    assert not await is_checked(other)
+        # The other view has not noticed yet, and switches on again.
+        await other.click("#switch")
+        await shows(other, "loginOn")
+        await tab.click("#switch")
+        await shows(tab, "loginOff")
+        assert await tab.evaluate(IS_INSTALLED) is False
+        assert not (home / MODULE).exists() and not (home / MANIFEST).exists()
+        # The other view has not noticed yet, and switches off again.
+        await other.click("#switch")
+        await shows(other, "loginOff")
+        assert not await is_checked(other)
 
 
-@only("firefox")
+@only_in_firefox
 async def test_what_stands_in_the_way_is_said(
     browser: Browser, open_tab: OpenTab
 ) -> None:
@@ -171,6 +168,7 @@ def undone_from_the_command_line(house: House) -> None:
     assert not (house.home / MANIFEST).exists()
 
 
+@only_in_chromium
 async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
     browser: Browser, open_tab: OpenTab
 ) -> None:

@@ -48,7 +48,7 @@ _TABS = "chrome.tabs.query({}).then(({ length }) => length)"
 # Wait until there are no more tabs than so many.
 _UNTIL_CLOSED = """(async () => {
   while ((await chrome.tabs.query({})).length > %d) {
-    await new Promise((resolve) => setTimeout(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 })()"""
 

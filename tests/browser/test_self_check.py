@@ -11,6 +11,7 @@ import pytest
 from native_host.doctor.findings import catalogue
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import OpenTab
+from tests.browser.in_turn import in_turn
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.test_host_trouble import speak
@@ -89,7 +90,7 @@ async def test_the_popups_button_leads_to_the_check(
               return summary.closest("[role=status]")?.textContent.trim() ?? "";
             }
             // This tab is in the background: Chromium may draw no frame of it.
-            await new Promise((resolve) => setTimeout(resolve));
+            await new Promise((resolve) => setTimeout(resolve, 50));
           }
         })()"""
     )
@@ -108,7 +109,7 @@ async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
     assert await page.tab.text("#copied") == text("checkCopied")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("program", "explanation"),
     [
         (None, "missingExplanation"),
