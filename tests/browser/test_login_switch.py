@@ -135,6 +135,7 @@ async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
     """In Firefox, which needs no restart. `test_first_starts` has it in Chromium."""
     house = House(tmp_path, "firefox", pristine)
     house.configure(prompt="automatic")
+    house.serve()
     if os.getuid() == 0:  # p11-kit ignores root's own files
         house.environment["LD_PRELOAD"] = str(preload("ordinary"))
     async with (
