@@ -47,9 +47,9 @@ def packaged(folder: Path) -> Path:
     return extension
 
 
-def modules(house: House) -> set[str]:
-    """Return the names of the modules in Chromium's database."""
-    return {each.name for each in nss.modules(house.home / ".pki/nssdb")}
+def has_token(house: House) -> bool:
+    """Whether Chromium's database names the card. A tool of NSS's would load it."""
+    return "name=Kortilla" in (house.home / ".pki/nssdb/pkcs11.txt").read_text()
 
 
 async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_and_off(
@@ -82,7 +82,7 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
         # This browser has not read its database yet, so it needs no restart.
         await tab.click("#switch")
         await shows(tab, "loginOff")
-        assert "Kortilla" not in modules(house)
+        assert not has_token(house)
         assert not (house.home / MODULE).exists()
         await tab.click("#switch")
         await shows(tab, "loginOn")
@@ -123,7 +123,7 @@ async def _switched_on_before_a_restart(house: House, browser: Browser) -> None:
     await shows(popup, "loginRestart")
     assert await is_checked(popup)
     assert await popup.text("#token p") == text("loginOnRestart")
-    assert "Kortilla" in modules(house)
+    assert has_token(house)
     await popup.close()
 
 
@@ -139,7 +139,7 @@ async def _open_database_is_mended(house: House, check: CheckPage) -> None:
     await check.until(
         f"document.querySelector('.question')?.textContent.includes({question})"
     )
-    assert "Kortilla" not in modules(house)
+    assert not has_token(house)
     await check.press("checkGoOn")
     await check.until("!document.querySelector('pre').textContent.includes('COMPLETE')")
-    assert "Kortilla" in modules(house)
+    assert has_token(house)

@@ -24,7 +24,7 @@ from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LOGINS = 3
+LOGINS = 2
 DIGEST = hashlib.sha384(b"A document of the service's.").digest()
 HASH = {"hash": base64.b64encode(DIGEST).decode(), "hashFunction": "SHA-384"}
 
