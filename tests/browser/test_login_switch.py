@@ -46,7 +46,9 @@ async def shows(tab: Tab, heading: str) -> None:
     """Wait until the status of the switch has a heading."""
     wanted = json.dumps(text(heading))
     await tab.evaluate(
-        f"""new Promise((resolve) => {{
+        f"""new Promise((resolve, reject) => {{
+          const status = document.querySelector("#token");
+          setTimeout(() => reject(new Error(status.innerText)), 30000);
           const look = () => {{
             const found = document.querySelector("#token h3")?.textContent;
             if (found !== {wanted}) return;

@@ -51,11 +51,8 @@ LOGIN = f"""async () => {{
 }}"""
 
 
-def stand_in(folder: Path, house: House) -> str:
-    """Write the extension, and allow it to start the program as Web eID's.
-
-    Returns its id.
-    """
+def stand_in(folder: Path, house: House) -> None:
+    """Write the extension, and allow it to start the program as Web eID's."""
     shutil.copytree(SOURCES, folder)
     [web_eid] = (host for host in host_names() if host.name == "eu.webeid")
     manifest = {
@@ -82,11 +79,10 @@ def stand_in(folder: Path, house: House) -> str:
             configuration.write(f"extensions = [{json.dumps(own_id)}]\n")
         manifest["background"] = {"service_worker": "background.js"}
     else:
-        own_id = web_eid.firefox[0]
-        manifest["browser_specific_settings"] = {"gecko": {"id": own_id}}
+        gecko = {"id": web_eid.firefox[0]}
+        manifest["browser_specific_settings"] = {"gecko": gecko}
         manifest["background"] = {"scripts": ["background.js"]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return own_id
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -96,10 +92,10 @@ async def their_browser(
     """A browser with the substitute extension alone."""
     async with bare_browser.lent() as browser:
         folder = tmp_path_factory.mktemp("web-eid") / "extension"
-        own_id = stand_in(folder, browser.house)
+        stand_in(folder, browser.house)
         await browser.install(folder)
         yield browser
-        await browser.uninstall(own_id)
+        await bare_browser.close()  # an idle browser costs time too
 
 
 @pytest_asyncio.fixture(loop_scope="session")
