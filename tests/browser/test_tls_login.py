@@ -18,7 +18,7 @@ from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
 from tests.browser.conftest import ready
 from tests.browser.counter import Counter, open_counter
-from tests.browser.in_turn import in_turn, only_in_firefox
+from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
 from tests.browser.site import Site
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.tls import Authority
@@ -296,11 +296,32 @@ async def test_a_card_of_the_older_generation_takes_the_other_s_place(
     await try_until_asked(counter, tab, "1.2")
 
 
-async def test_a_person_who_is_late_tries_again(counter: Counter, tab: Tab) -> None:
-    """The browser's time limit ends before the person has typed.
+@only_in_chromium
+async def test_a_person_who_is_late_tries_again_in_chromium(
+    family: Family,
+    tmp_path: Path,
+    authority: Authority,
+    pristine: Path,
+    trust: Trust,
+) -> None:
+    """In a browser of its own: Chromium may try once more what has failed.
 
-    The last test: a browser may try once more what has failed, and so open a window.
+    That opens a window in another test.
     """
+    house = House(tmp_path, family, pristine)
+    async with open_counter(house, authority, trust) as counter:
+        await _is_late_and_tries_again(counter, await counter.browser.new_tab())
+
+
+@only_in_firefox
+async def test_a_person_who_is_late_tries_again_in_firefox(
+    counter: Counter, tab: Tab
+) -> None:
+    await _is_late_and_tries_again(counter, tab)
+
+
+async def _is_late_and_tries_again(counter: Counter, tab: Tab) -> None:
+    """The browser's time limit ends before the person has typed."""
     satu, count = counter.card.state.read().satu, counter.door.count
     with counter.waiting(3.0):
         # The host keeps a PIN that is typed first for the next attempt.
