@@ -2,6 +2,7 @@
 """A browser with the card as a PKCS#11 token, and the demo's TLS login service."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.tls import Authority
 from tests.browser.window import Door
-from tests.pkcs11.real import serving
 from tools.demo.errors import BrowserError
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -30,6 +30,29 @@ ERRORS = {
 }
 #: An element on their error pages.
 ERROR_PAGES = {"chromium": "#main-message", "firefox": "body"}
+
+
+#: A server like ``kortilla pkcs11``, but without the window.
+_SERVER = """import sys
+from native_host.config import load_config
+from native_host.pkcs11.service import serve_stdio
+
+class Patience:
+    def __radd__(self, now):
+        return now + float(open({patience!r}).read())
+
+sys.exit(serve_stdio(load_config(), window={window!r}, patience=Patience()))
+"""
+
+
+def _serving(door: Door, patience: Path) -> tuple[str, ...]:
+    """Return the server's command.
+
+    ``patience`` is a file with the seconds that the browser waits for a signature. The
+    server reads it for each signature.
+    """
+    code = _SERVER.format(window=door.command, patience=str(patience))
+    return (sys.executable, "-I", "-c", code)
 
 
 @dataclass(frozen=True)
@@ -93,7 +116,7 @@ async def open_counter(
     patience.write_text(str(BROWSERS_PATIENCE))
     async with (
         Door() as door,
-        TokenSocket(house.environment, command=serving(door, patience)) as token,
+        TokenSocket(house.environment, command=_serving(door, patience)) as token,
         DemoServer(
             trust,
             host="n2.service.example",

@@ -54,28 +54,13 @@ activate = 1
 """
 
 
-_SERVER = """import sys
-from native_host.config import load_config
-from native_host.pkcs11.service import BROWSERS_PATIENCE, serve_stdio
-
-class Patience:
-    def __radd__(self, now):
-        return now + float(open(file).read())
-
-window, file = {window!r}, {file!r}
-patience = Patience() if file else BROWSERS_PATIENCE
-sys.exit(serve_stdio(load_config(), window=window, patience=patience))
-"""
-
-
-def serving(door: Door, patience: Path | None = None) -> tuple[str, ...]:
-    """Return a server for programs like ``kortilla pkcs11``, but without the window.
-
-    ``patience`` is a file with the seconds that browsers wait for a signature. The
-    server reads it for each signature.
-    """
-    file = None if patience is None else str(patience)
-    code = _SERVER.format(window=door.command, file=file)
+def serving(door: Door) -> tuple[str, ...]:
+    """Return a server for programs like ``kortilla pkcs11``, but without the window."""
+    code = (
+        "import sys; from native_host.config import load_config; "
+        "from native_host.pkcs11.service import serve_stdio; "
+        f"sys.exit(serve_stdio(load_config(), window={door.command!r}))"
+    )
     return (sys.executable, "-I", "-c", code)
 
 
