@@ -81,6 +81,10 @@ class Browser(ABC):
     async def install(self, extension: Path) -> None:
         """Install the extension from a folder, or update it, while pages are open."""
 
+    @abstractmethod
+    async def uninstall(self, extension: str) -> None:
+        """Remove the extension with an id."""
+
 
 class ChromiumTab(Tab):
     """A page of Playwright's."""
@@ -149,6 +153,12 @@ class ChromiumBrowser(Browser):
         assert browser
         session = await browser.new_browser_cdp_session()
         await session.send("Extensions.loadUnpacked", {"path": str(extension)})
+
+    async def uninstall(self, extension: str) -> None:
+        browser = self._driver.context.browser
+        assert browser
+        session = await browser.new_browser_cdp_session()
+        await session.send("Extensions.uninstall", {"id": extension})
 
 
 # Resolves once the element is visible.
@@ -263,6 +273,9 @@ class FirefoxBrowser(Browser):
 
     async def install(self, extension: Path) -> None:
         await self._driver.install(extension)
+
+    async def uninstall(self, extension: str) -> None:
+        await self._driver.command("Addon:Uninstall", id=extension)
 
     async def update(self, archive: Path) -> None:
         """Install a packed extension, or update it, as from a store."""

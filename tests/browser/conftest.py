@@ -97,6 +97,26 @@ async def shared_browser(
     await shared.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bare_browser(
+    family: Family,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    pristine: Path,
+) -> AsyncIterator[SharedBrowser]:
+    """Another browser that tests share. They install extensions and remove them."""
+
+    @contextlib.asynccontextmanager
+    async def start() -> AsyncIterator[Browser]:
+        house = House(tmp_path_factory.mktemp("bare"), family, pristine)
+        async with open_browser(house, authority, installed=False) as browser:
+            yield browser
+
+    bare = SharedBrowser(start)
+    yield bare
+    await bare.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def browser(shared_browser: SharedBrowser) -> Browser:
     """The shared browser with a new card, a new host and no tab of another test."""

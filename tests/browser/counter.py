@@ -2,9 +2,11 @@
 """A browser with the card as a PKCS#11 token, and the demo's TLS login service."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,6 @@ from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.tls import Authority
 from tests.browser.window import Door
-from tests.pkcs11.real import serving
 from tools.demo.errors import BrowserError
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -31,6 +32,29 @@ ERRORS = {
 ERROR_PAGES = {"chromium": "#main-message", "firefox": "body"}
 
 
+#: A server like ``kortilla pkcs11``, but without the window.
+_SERVER = """import sys
+from native_host.config import load_config
+from native_host.pkcs11.service import serve_stdio
+
+class Patience:
+    def __radd__(self, now):
+        return now + float(open({patience!r}).read())
+
+sys.exit(serve_stdio(load_config(), window={window!r}, patience=Patience()))
+"""
+
+
+def _serving(door: Door, patience: Path) -> tuple[str, ...]:
+    """Return the server's command.
+
+    ``patience`` is a file with the seconds that the browser waits for a signature. The
+    server reads it for each signature.
+    """
+    code = _SERVER.format(window=door.command, patience=str(patience))
+    return (sys.executable, "-I", "-c", code)
+
+
 @dataclass(frozen=True)
 class Counter:
     """A browser with the token, and the service for the login."""
@@ -38,11 +62,22 @@ class Counter:
     browser: Browser
     door: Door
     demo: DemoServer
+    #: A file with the number of seconds that the browser waits for a signature.
+    patience: Path
 
     @property
     def card(self) -> Card:
         """The card in the reader."""
         return self.browser.house.card
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Have the browser wait so long for signatures of the context."""
+        self.patience.write_text(str(seconds))
+        try:
+            yield
+        finally:
+            self.patience.write_text(str(BROWSERS_PATIENCE))
 
     def start(self, tab: Tab, version: str) -> asyncio.Task[None]:
         """Start a login in a tab; the awaitable ends when the last page has loaded."""
@@ -74,18 +109,14 @@ class Counter:
 
 @asynccontextmanager
 async def open_counter(
-    house: House,
-    authority: Authority,
-    trust: Trust,
-    patience: float = BROWSERS_PATIENCE,
+    house: House, authority: Authority, trust: Trust
 ) -> AsyncIterator[Counter]:
-    """Start the service and a browser that sends its certificate without a prompt.
-
-    ``patience`` is the number of seconds that the browser waits for a signature.
-    """
+    """Start the service and a browser that sends its certificate without a prompt."""
+    patience = house.home / "patience"
+    patience.write_text(str(BROWSERS_PATIENCE))
     async with (
         Door() as door,
-        TokenSocket(house.environment, command=serving(door, patience)) as token,
+        TokenSocket(house.environment, command=_serving(door, patience)) as token,
         DemoServer(
             trust,
             host="n2.service.example",
@@ -98,4 +129,4 @@ async def open_counter(
             add_token, database(house.home, house.family), authority
         )
         async with open_browser(house) as browser:
-            yield Counter(browser, door, demo)
+            yield Counter(browser, door, demo, patience)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A browser that tests share."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 
 from tests.browser.browsers import Browser
 
@@ -25,6 +29,15 @@ class SharedBrowser:
             await self.close()
             self._browser = await self._started.enter_async_context(self._start())
         return self._browser
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Browser]:
+        """Lend the browser to a test that leaves it as it was, or has failed."""
+        try:
+            yield await self.get()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """End the browser. May be called twice."""

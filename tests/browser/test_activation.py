@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit
-from tests.browser.in_turn import only_in_chromium, only_in_firefox
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-async def test_without_a_click_the_window_asks_before_the_card_is_read(
+async def test_only_without_a_click_the_window_asks_before_the_card_is_read(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
     page = await visit(asking=authenticate())
@@ -38,27 +38,12 @@ async def test_without_a_click_the_window_asks_before_the_card_is_read(
     await window.type_pin("1234")
     await page.heard("kortilla:authenticate-success", "1")
 
-
-async def test_a_click_needs_no_question(visit: Visit, door: Door) -> None:
-    page = await visit()
-    await page.ask(authenticate())
+    # A click needs no question.
+    await page.ask(authenticate("3"))
     window = await door.opened()
     assert window.told[0]["conversation"]["started_by_person"] is True
     await window.hear("ask-pin")
     assert "ask-started" not in [each["type"] for each in window.told]
-
-
-@only_in_chromium
-async def test_a_person_who_did_not_start_it_ends_it(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit(asking=authenticate())
-    window = await door.opened()
-    await window.hear("ask-started")
-    window.say("cancel")
-    failure = await page.failure("kortilla:authenticate", "1")
-    assert failure["code"] == "USER_CANCELLED"
-    assert browser.house.card.is_free
 
 
 async def test_one_site_asks_by_itself_once_a_minute(
@@ -66,8 +51,11 @@ async def test_one_site_asks_by_itself_once_a_minute(
 ) -> None:
     page = await visit(asking=authenticate())
     window = await door.opened()
-    window.say("cancel")
-    await page.failure("kortilla:authenticate", "1")
+    await window.hear("ask-started")
+    window.say("cancel")  # a person who did not start it ends it
+    failure = await page.failure("kortilla:authenticate", "1")
+    assert failure["code"] == "USER_CANCELLED"
+    assert browser.house.card.is_free
     again = await visit(page.origin, asking=authenticate("2"))
     failure = await again.failure("kortilla:authenticate", "2")
     assert failure["code"] == "RATE_LIMITED"
@@ -100,7 +88,7 @@ async def test_many_names_and_ports_of_one_site_are_one_site(
     assert door.count == len(browser.house.launches()) == 1
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_all_sites_together_open_three_windows_a_minute(
     browser: Browser, visit: Visit, door: Door, site: Site
 ) -> None:

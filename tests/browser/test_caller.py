@@ -5,6 +5,7 @@ import pytest
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.site import authenticate
 from tests.browser.window import Door
 
@@ -20,6 +21,7 @@ async def test_a_browser_is_known(visit: Visit, door: Door) -> None:
     await page.failure("kortilla:authenticate", "1")
 
 
+@only_in_chromium
 async def test_a_program_between_browser_and_host_is_named(
     browser: Browser, visit: Visit, door: Door
 ) -> None:

@@ -20,6 +20,7 @@ from kortilla.revocation import Revocation
 from kortilla.testing.revoked import revoke
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
+from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.signing import PIN2
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -97,6 +98,7 @@ async def check(tab: Tab, folder: Path) -> bytes:
     return signed
 
 
+@only_in_chromium
 async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
     browser: Browser, tab: Tab, door: Door, holder: Holder
 ) -> None:
@@ -120,6 +122,7 @@ async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
     assert await tab.text("#signer") == holder[0]
 
 
+@only_in_firefox
 async def test_an_own_pdf_is_signed(
     browser: Browser, demo: DemoServer, tab: Tab, door: Door
 ) -> None:
@@ -135,6 +138,7 @@ async def test_an_own_pdf_is_signed(
     assert (await check(tab, browser.house.card.folder)).startswith(pdf)
 
 
+@only_in_chromium
 async def test_a_card_that_was_revoked_does_not_sign_and_does_not_log_in(
     browser: Browser, demo: DemoServer, tab: Tab, door: Door
 ) -> None:
@@ -150,16 +154,3 @@ async def test_a_card_that_was_revoked_does_not_sign_and_does_not_log_in(
     await (await door.opened()).type_pin("1234")
     assert await tab.text("#problem-code") == "USER_CERTIFICATE_REVOKED"
     assert "spärrats" in await tab.text("#problem-text")
-
-
-async def test_a_host_that_is_missing_is_told_with_a_link(
-    browser: Browser, demo: DemoServer, open_tab: OpenTab
-) -> None:
-    tab = await open_tab()
-    await tab.goto(f"{demo.origin}/sv/")
-    with browser.house.without_manifest():
-        await tab.click("#identify")
-        assert await tab.text("#problem-code") == "HOST_MISSING"
-    assert await tab.text("#problem-help")
-    where = await tab.evaluate('document.querySelector("#problem-help").href')
-    assert where == f"{demo.origin}/auth/static/help/sv.html#program"

@@ -11,12 +11,14 @@ from aiohttp import web
 from kortilla import LoginService, Trust
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.tls import Authority
 from tests.support.guide import blocks
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@only_in_chromium
 async def test_the_examples_log_in_and_sign(
     browser: Browser,
     open_tab: OpenTab,

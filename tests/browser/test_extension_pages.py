@@ -2,18 +2,14 @@
 """The extension's own pages show the program's state, version and the next step."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from native_host import VERSION
-from native_host.browsers.table import Family
-from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import OpenTab, ready
-from tests.browser.site import Page, Site
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_host_trouble import speak
-from tests.browser.tls import Authority
 from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -25,34 +21,8 @@ def text(name: str, language: str = "en") -> str:
     return str(json.loads(catalogue.read_text())[name]["message"])
 
 
-async def test_the_popup_says_which_version_of_the_program_is_there(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    tab = await open_tab("popup/popup.html")
-    await ready(tab)
-    await tab.click("#help summary")
-    assert VERSION in await tab.text("#version")
-    assert await tab.evaluate("document.querySelector('#host').hidden")
-
-
-async def test_the_options_say_that_the_program_is_there_and_which_version(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    tab = await open_tab("options/options.html")
-    await ready(tab)
-    assert await tab.text("#host h2") == text("readyHeading")
-    assert VERSION in await tab.text("#host p")
-    assert await tab.evaluate("document.documentElement.lang") == "en"
-    role = await tab.evaluate("document.querySelector('#host').getAttribute('role')")
-    assert role == "status", "a screen reader reads the result aloud"
-
-
-@pytest.mark.parametrize("view", ["popup/popup.html", "options/options.html"])
-async def test_each_control_and_picture_of_a_view_has_a_name(
-    browser: Browser, open_tab: OpenTab, view: str
-) -> None:
-    tab = await open_tab(view)
-    await ready(tab)
+async def have_names(tab: Tab) -> None:
+    """Check that each control and picture of a view has a name."""
     names = await tab.evaluate(
         "[...document.querySelectorAll('button, a, h1, h2, p, li')]"
         ".map((each) => each.textContent.trim())"
@@ -62,9 +32,28 @@ async def test_each_control_and_picture_of_a_view_has_a_name(
     assert await tab.evaluate(without) == 0
 
 
-async def test_the_options_can_look_again(browser: Browser, open_tab: OpenTab) -> None:
+async def test_the_popup_says_which_version_of_the_program_is_there_and_all_has_a_name(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    tab = await open_tab("popup/popup.html")
+    await ready(tab)
+    await have_names(tab)
+    await tab.click("#help summary")
+    assert VERSION in await tab.text("#version")
+    assert await tab.evaluate("document.querySelector('#host').hidden")
+
+
+async def test_the_options_say_which_version_is_there_and_can_look_again(
+    browser: Browser, open_tab: OpenTab
+) -> None:
     tab = await open_tab("options/options.html")
     await ready(tab)
+    await have_names(tab)
+    assert await tab.text("#host h2") == text("readyHeading")
+    assert VERSION in await tab.text("#host p")
+    assert await tab.evaluate("document.documentElement.lang") == "en"
+    role = await tab.evaluate("document.querySelector('#host').getAttribute('role')")
+    assert role == "status", "a screen reader reads the result aloud"
     with browser.house.without_manifest():
         await tab.click("#again")
         await tab.wait_for("#host[data-state=problem]")
@@ -81,6 +70,7 @@ TROUBLES = {
 }
 
 
+@only_in_chromium
 async def test_the_popup_says_what_to_do(browser: Browser, open_tab: OpenTab) -> None:
     house = browser.house
     tab = await open_tab("popup/popup.html")
@@ -97,32 +87,3 @@ async def test_the_popup_says_what_to_do(browser: Browser, open_tab: OpenTab) ->
         house.serve()  # a second opening repeats the check
         await tab.goto(address)
         await ready(tab)
-
-
-async def test_a_program_that_is_installed_later_is_found_by_the_popup(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    pristine: Path,
-    authority: Authority,
-    site: Site,
-) -> None:
-    house = House(tmp_path_factory.mktemp("later"), family, pristine)
-    house.serve()
-    with house.without_manifest():
-        async with open_browser(house, authority) as browser:
-            page = await Page.open(await browser.new_tab(), site.fresh())
-            await page.send({"action": "kortilla:status", "id": "1"})
-            status = await page.heard("kortilla:status-success", "1")
-            assert (status["host"], status["problem"]) == (None, "HOST_MISSING")
-            await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
-            error = await page.failure("web-eid:status")
-            assert error["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
-            assert error["extension"].startswith("2.")
-            house.put_manifest()
-            popup = await browser.open_view("popup/popup.html")
-            await ready(popup)
-            looked = house.launches()
-            await page.send({"action": "kortilla:status", "id": "2"})
-            status = await page.heard("kortilla:status-success", "2")
-            assert status["host"] == VERSION and "problem" not in status
-            assert house.launches() == looked, "a status request starts no operation"

@@ -11,6 +11,7 @@ from kortilla import Trust
 from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit, ready
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.shared import SharedBrowser
 from tests.browser.site import NONCE, authenticate
 from tests.browser.tls import Authority
@@ -90,7 +91,9 @@ async def test_a_program_that_breaks_the_protocol_is_named_to_the_page(
             assert answer["error"]["requiresUpdate"] == update, trouble
 
 
-async def test_a_program_that_is_missing(browser: Browser, visit: Visit) -> None:
+async def test_a_program_that_is_missing_is_named_and_used_once_it_is_there_again(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
     page = await visit()
     with browser.house.without_manifest():
         await page.ask(authenticate())
@@ -99,21 +102,15 @@ async def test_a_program_that_is_missing(browser: Browser, visit: Visit) -> None
         await page.ask(WEB_EID)
         answer = await page.heard("web-eid:authenticate-failure")
         assert answer["error"]["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
-
-
-async def test_a_program_that_is_there_again_is_used_at_once(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    with browser.house.without_manifest():
-        await page.ask(authenticate())
-        await page.failure("kortilla:authenticate", "1")
-    await page.ask(authenticate("2"))
+        await page.ask(authenticate("2"))
+        await page.failure("kortilla:authenticate", "2")
+    await page.ask(authenticate("3"))
     await (await door.opened()).type_pin("1234")
-    await page.heard("kortilla:authenticate-success", "2")
+    await page.heard("kortilla:authenticate-success", "3")
 
 
-async def test_the_demo_says_what_to_do(
+@only_in_chromium
+async def test_the_demo_says_what_to_do_with_a_link(
     browser: Browser, open_tab: OpenTab, trust: Trust, authority: Authority
 ) -> None:
     context = authority.server_context
@@ -126,8 +123,12 @@ async def test_the_demo_says_what_to_do(
             await tab.click("#identify")
             assert await tab.text("#problem-code") == "HOST_MISSING"
             assert "program" in await tab.text("#problem-text")
+        assert await tab.text("#problem-help")
+        where = await tab.evaluate('document.querySelector("#problem-help").href')
+        assert where == f"{demo.origin}/auth/static/help/en.html#program"
 
 
+@only_in_chromium
 async def test_a_broken_setting_is_no_crash_and_its_path_is_not_told(
     browser: Browser, visit: Visit
 ) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 from kortilla import Trust
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
-from tests.browser.in_turn import only_in_chromium
+from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.support.screen import Screen
@@ -58,6 +58,7 @@ async def test_the_button_leads_to_the_page_of_the_session(
     await tab.wait_for("#identify")
 
 
+@only_in_chromium
 async def test_the_demo_may_run_on_http_on_this_computer(
     browser: Browser,
     open_tab: OpenTab,
@@ -90,10 +91,11 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
 
 
+@only_in_chromium
 async def test_a_person_closes_the_window_with_a_key(
     browser: Browser, tab: Tab, screen: Screen
 ) -> None:
-    browser.house.serve(environment=on(screen), anew=True)
+    browser.house.serve(environment=on(screen))
     await tab.click("#identify")
     window = await asyncio.to_thread(screen.find, TITLE)
     await asyncio.to_thread(screen.wait_for_focus, window)
@@ -103,6 +105,7 @@ async def test_a_person_closes_the_window_with_a_key(
     assert browser.house.card.tries == 5
 
 
+@only_in_chromium
 async def test_cancelling_in_the_window_is_said_on_the_page(
     browser: Browser, tab: Tab, door: Door, holder: Holder
 ) -> None:
@@ -120,6 +123,7 @@ async def test_cancelling_in_the_window_is_said_on_the_page(
     assert await tab.text("#name") == holder[0]
 
 
+@only_in_firefox
 async def test_cancelling_on_the_page_takes_the_window_away(
     browser: Browser, tab: Tab, door: Door
 ) -> None:

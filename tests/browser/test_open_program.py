@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A click in the popup opens the program's window, which outlives host and browser."""
+"""The popup opens windows on the screen: for the card, and the program's own."""
 
 import asyncio
 import contextlib
@@ -11,20 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from native_host.browsers.table import Family
-from tests.browser.browser_home import House, end_of
-from tests.browser.browsers import Browser, open_browser
+from native_host.browsers.native_messaging.hosts import host_names
+from tests.browser.browser_home import Card, House, end_of
+from tests.browser.browsers import Browser, ChromiumBrowser
 from tests.browser.conftest import OpenTab, ready
 from tests.browser.in_turn import only_in_chromium
-from tests.browser.test_card_management import HEADINGS, POPUP, Popup
+from tests.browser.test_card_management import (
+    CODE,
+    HEADINGS,
+    NEW_PIN1,
+    NEW_PIN2,
+    POPUP,
+    Popup,
+)
 from tests.browser.test_extension_pages import text
-from tests.browser.tls import Authority
+from tests.browser.test_first_starts import WELCOMES
 from tests.support.screen import Screen
+from tests.support.sight import Sight
+from tools.demo.chromium import Chromium
+from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: The title of the program's window. The browser is on no screen.
+#: The titles of the program's window, and of the one that activates a card.
 TITLE = "Kortilla$"
+ACTIVATION_TITLE = "Kortilla: activate the card"
 
 # A person presses the button many times before the popup closes.
 _PRESS = """(() => {
@@ -37,7 +48,7 @@ _TABS = "chrome.tabs.query({}).then(({ length }) => length)"
 # Wait until there are no more tabs than so many.
 _UNTIL_CLOSED = """(async () => {
   while ((await chrome.tabs.query({})).length > %d) {
-    await new Promise((resolve) => setTimeout(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 })()"""
 
@@ -63,38 +74,103 @@ def pid_of(screen: Screen, window: str) -> int:
     return int(subprocess.check_output(command, env=screen.environment))
 
 
-@only_in_chromium
-async def test_the_window_opens_once_and_outlives_host_and_browser(
-    tmp_path: Path,
-    family: Family,
-    pristine: Path,
-    authority: Authority,
-    screen: Screen,
-    on_screen: dict[str, str],
+# Resolves when the popup, which this page can script, shows the button.
+BUTTON_SHOWS = """new Promise((resolve) => {
+  const look = () => {
+    const [popup] = chrome.extension.getViews({ type: "popup" });
+    if (popup?.document.querySelector("#card button.main")) resolve(true);
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+def type_all(screen: Screen, window: str, card: Card) -> None:
+    """Type the codes that activate a card, until the window shows the end.
+
+    A window that has just received the focus ignores typing. Its button shows that.
+    """
+
+    def see() -> Sight:
+        return Sight.of(screen.rows_of(window))
+
+    def activated() -> bool:
+        return card.state.read().pin2.changed
+
+    while not activated():
+        screen.wait_until(lambda: see().ready)
+        new = (NEW_PIN1, NEW_PIN1, NEW_PIN2, NEW_PIN2)
+        screen.type("\r".join((CODE, *new, "")))
+        screen.wait_until(lambda: activated() or not see().ready)
+        screen.wait_until(lambda: activated() or see().ready)
+    screen.wait_until(lambda: see().done)
+
+
+async def test_a_person_activates_a_card_by_keys_and_opens_the_window_that_outlives_all(
+    tmp_path: Path, pristine: Path, screen: Screen, on_screen: dict[str, str]
 ) -> None:
-    house = House(tmp_path / "house", family, pristine)
-    house.serve(environment=on_screen, anew=True)
-    async with open_browser(house, authority) as browser:
-        other = await browser.open_view("icons/kortilla.svg")  # it starts no host
-        tabs = await other.evaluate(_TABS)
-        for press in range(2):
-            popup = await browser.open_view(POPUP)
-            await ready(popup)
-            await popup.wait_for("#card[aria-busy=false]")
-            before = len(house.launches())
-            await popup.evaluate(_PRESS)
-            popup.closed = True  # the popup closes once the host has answered
-            await other.evaluate(_UNTIL_CLOSED % tabs)
-            if press == 0:  # the background may still know the first popup in the next
-                assert len(house.launches()) == before + 1, "one host for all presses"
-            window = await asyncio.to_thread(screen.find, TITLE)
-            for process in house.launches():
-                await end_of(process)
+    """One walk, as browser and screen take long to start. The popup is the real one."""
+    house = House(tmp_path / "house", "chromium", pristine)
+    house.card.remake(state="new")
+    house.serve(environment=on_screen)
+    async with Chromium.launch(
+        house.home,
+        environment={**house.environment, **on_screen},
+        extension=extension_folder(),
+        headless=False,
+    ) as chromium:
+        browser = ChromiumBrowser(chromium, house)
+        home = f"chrome-extension://{host_names()[0].chromium[0]}"
+        await chromium.goto(f"{home}/options/options.html")
+        await chromium.wait_for("#host[data-state=ready]")
+        assert await chromium.evaluate(WELCOMES) == 0, "a developer's copy shows none"
+        await _activated_from_the_popup(chromium, house, screen)
+        window = await _opened_once(browser, screen)
     process = pid_of(screen, window)
     assert screen.ids(TITLE) == [window], "no later press opens a second one"
     screen.activate(window)
     screen.press("ctrl+q")
     await end_of(process)
+
+
+async def _activated_from_the_popup(
+    chromium: Chromium, house: House, screen: Screen
+) -> None:
+    """A person who uses only the keyboard activates a card in popup and window."""
+    await chromium.evaluate("chrome.action.openPopup()")
+    await chromium.evaluate(BUTTON_SHOWS)
+    # The first stop is the button in the band, which reads the card again.
+    await asyncio.to_thread(screen.press, "Tab", "Tab", "Return")
+    window = await asyncio.to_thread(screen.find, ACTIVATION_TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(type_all, screen, window, house.card)
+    await asyncio.to_thread(screen.press, "Escape")
+    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(ACTIVATION_TITLE))
+    await house.host_gone()
+    data = house.card.state.read()
+    assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
+    assert data.puk.tries == 5
+
+
+async def _opened_once(browser: Browser, screen: Screen) -> str:
+    """Press the program's button in two popups, and return the window."""
+    house = browser.house
+    other = await browser.open_view("icons/kortilla.svg")  # it starts no host
+    tabs = await other.evaluate(_TABS)
+    for press in range(2):
+        popup = await browser.open_view(POPUP)
+        await ready(popup)
+        await popup.wait_for("#card[aria-busy=false]")
+        before = len(house.launches())
+        await popup.evaluate(_PRESS)
+        popup.closed = True  # the popup closes once the host has answered
+        await other.evaluate(_UNTIL_CLOSED % tabs)
+        if press == 0:  # the background may still know the first popup in the next
+            assert len(house.launches()) == before + 1, "one host for all presses"
+        window = await asyncio.to_thread(screen.find, TITLE)
+        for process in house.launches():
+            await end_of(process)
+    return window
 
 
 @only_in_chromium

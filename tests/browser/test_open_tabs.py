@@ -3,23 +3,48 @@
 
 import asyncio
 import json
+import shutil
 import uuid
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from native_host.browsers.table import Family
-from tests.browser.browser_home import PATIENCE, House
-from tests.browser.browsers import Browser, FirefoxBrowser, open_browser
+from native_host import VERSION
+from native_host.browsers.native_messaging.hosts import host_names
+from tests.browser.browser_home import PATIENCE
+from tests.browser.browsers import Browser, FirefoxBrowser
+from tests.browser.conftest import ready
+from tests.browser.shared import SharedBrowser
 from tests.browser.site import Page, Site, authenticate
-from tests.browser.tls import Authority
+from tests.browser.test_card_management import COMMANDS, POPUP
 from tests.browser.window import Door
 from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: A compromised content script sends the popup's messages.
+_FORGERY = """
+// An extension that has just started may be put into an open page a second time.
+if (!globalThis.isForged) window.addEventListener("message", ({ data }) => {
+  if (data?.forge === undefined) return;
+  const { runtime } = globalThis.browser ?? chrome;
+  const port = runtime.connect({ name: data.name });
+  const told = [];
+  port.onMessage.addListener((message) => told.push(message));
+  port.onDisconnect.addListener(() => {
+    window.postMessage({ action: "forged-success", told }, self.origin);
+  });
+  for (const message of data.forge) {
+    try {
+      port.postMessage(message);
+    } catch {
+      // It has been closed already.
+    }
+  }
+});
+globalThis.isForged = true;
+"""
 
 #: Posts the requests that it receives, and records each message of its window.
 _BLANK = """<script>
@@ -30,50 +55,51 @@ onmessage = ({ data }) => {
 </script>"""
 
 
-@pytest.fixture
-def house(tmp_path: Path, family: Family, pristine: Path) -> House:
-    """A HOME with the host."""
-    return House(tmp_path, family, pristine)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def bare_browser(house: House, authority: Authority) -> AsyncIterator[Browser]:
-    """A browser without the extension."""
-    async with open_browser(house, authority, installed=False) as browser:
-        yield browser
-
-
 async def test_pages_that_were_open_before_the_extension_have_it_also_after_an_update(
-    house: House, bare_browser: Browser, site: Site
+    bare_browser: SharedBrowser, site: Site, tmp_path: Path
 ) -> None:
-    """All are open before it comes, since each start of a browser takes seconds."""
-    plain, button, framing, loading = [
-        await Page.open(await bare_browser.new_tab(), site.fresh()) for _ in range(4)
-    ]
-    status = await plain.tab.evaluate("clientStatus()")
-    assert status["problem"] == "EXTENSION_MISSING"
-    # The page's world does not have the content script's marker.
-    await plain.tab.evaluate("window[Symbol.for('kortilla')] = true")
-    await _press_button(button)
-    await _add_frames(framing, site)
-    await _start_loading(loading, site)
+    """All are open before it comes, since each start of a browser takes seconds.
 
-    await bare_browser.install(extension_folder())
-    site.slow_released.set()
+    The program comes after the extension, and a forged extension in the end.
+    """
+    async with bare_browser.lent() as browser:
+        browser.house.serve()
+        pages = [
+            await Page.open(await browser.new_tab(), site.fresh()) for _ in range(4)
+        ]
+        plain, button, framing, loading = pages
+        status = await plain.tab.evaluate("clientStatus()")
+        assert status["problem"] == "EXTENSION_MISSING"
+        # The page's world does not have the content script's marker.
+        await plain.tab.evaluate("window[Symbol.for('kortilla')] = true")
+        await _press_button(button)
+        await _add_frames(framing, site)
+        await _start_loading(loading, site)
 
-    await _answers_once(plain)
-    await _answers_once(button)
-    # The button forgets that the extension was missing.
-    await button.tab.evaluate("dispatchEvent(new Event('focus'))")
-    await button.tab.wait_for("kortilla-button[state=idle]")
-    await _frames_ask_as_others(framing)
-    # The page that was requested before is there before its script has run.
-    is_new = "!window.isOld && typeof clientStatus === 'function'"
-    async with asyncio.timeout(PATIENCE):
-        while not await loading.tab.evaluate(is_new):
-            pass
-    await _answers_once(loading)
-    await _goes_on_after_an_update(house, bare_browser, plain)
+        with browser.house.without_manifest():
+            await browser.install(extension_folder())
+            site.slow_released.set()
+            await _answers_once(plain)
+            await _finds_a_program_that_is_installed_later(browser, plain)
+        await _answers_once(button)
+        # The button forgets that the extension was missing.
+        await button.tab.evaluate("dispatchEvent(new Event('focus'))")
+        await button.tab.wait_for("kortilla-button[state=idle]")
+        await _frames_ask_as_others(framing)
+        # The page that was requested before is there before its script has run.
+        is_new = "!window.isOld && typeof clientStatus === 'function'"
+        async with asyncio.timeout(PATIENCE):
+            while not await loading.tab.evaluate(is_new):
+                pass
+        await _answers_once(loading)
+        async with Door() as door:
+            browser.house.serve(prompt_command=door.command)
+            await _goes_on_after_an_update(browser, door, plain)
+            await browser.install(forged_extension(tmp_path / "forged"))
+            await _forged_messages_are_refused(browser, door, plain)
+        for page in pages:
+            await page.tab.close()
+        await browser.uninstall(extension_id(browser))
 
 
 async def _press_button(page: Page) -> None:
@@ -120,25 +146,77 @@ async def _frames_ask_as_others(page: Page) -> None:
     assert [action for action in actions if action.startswith("blank")] == []
 
 
-async def _goes_on_after_an_update(house: House, browser: Browser, page: Page) -> None:
-    """A reinstallation ends the old script: Firefox answers no pending request."""
-    async with Door() as door:
-        house.serve(prompt_command=door.command)
-        await page.ask(authenticate())
-        await door.opened()
-        await browser.install(extension_folder())
-        await _answers_once(page)
-        if house.family == "chromium":
-            failure = await page.failure("kortilla:authenticate", "1")
-            assert failure["code"] == "EXTENSION_UNAVAILABLE"
-        # The old extension's host has exited, and its window with it.
-        await house.empty()
-        await page.ask(authenticate("2"))
-        window = await door.opened()
-        window.say("cancel")
-        failure = await page.failure("kortilla:authenticate", "2")
-        assert failure["code"] == "USER_CANCELLED"
+async def _finds_a_program_that_is_installed_later(
+    browser: Browser, page: Page
+) -> None:
+    house = browser.house
+    await page.send(_status("1"))
+    status = await page.heard("kortilla:status-success", "1")
+    assert (status["host"], status["problem"]) == (None, "HOST_MISSING")
+    await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
+    error = await page.failure("web-eid:status")
+    assert error["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
+    assert error["extension"].startswith("2.")
+    house.put_manifest()
+    popup = await browser.open_view(POPUP)
+    await ready(popup)
+    looked = house.launches()
+    await page.send(_status("2"))
+    status = await page.heard("kortilla:status-success", "2")
+    assert status["host"] == VERSION and "problem" not in status
+    assert house.launches() == looked, "a status request starts no operation"
+    await popup.close()
     await house.empty()
+
+
+async def _goes_on_after_an_update(browser: Browser, door: Door, page: Page) -> None:
+    """A reinstallation ends the old script: Firefox answers no pending request."""
+    await page.ask(authenticate())
+    await door.opened()
+    await browser.install(extension_folder())
+    await _answers_once(page)
+    if browser.house.family == "chromium":
+        failure = await page.failure("kortilla:authenticate", "1")
+        assert failure["code"] == "EXTENSION_UNAVAILABLE"
+    # The old extension's host has exited, and its window with it.
+    await browser.house.empty()
+    await page.ask(authenticate("2"))
+    window = await door.opened()
+    window.say("cancel")
+    failure = await page.failure("kortilla:authenticate", "2")
+    assert failure["code"] == "USER_CANCELLED"
+    await browser.house.empty()
+
+
+def forged_extension(folder: Path) -> Path:
+    """Copy the extension with a content script that takes the popup's part."""
+    shutil.copytree(extension_folder(), folder)
+    with (folder / "content.js").open("a") as script:
+        script.write(_FORGERY)
+    return folder
+
+
+async def _forged_messages_are_refused(
+    browser: Browser, door: Door, page: Page
+) -> None:
+    """A content script may use none of the popup's commands."""
+    await _answers_once(page)
+    started, windows = browser.house.launches(), door.count
+    await page.send({"forge": [{"command": "activate"}], "name": "card"})
+    answer = await page.heard("forged-success")
+    assert answer["told"] == [{"error": {"code": "UNKNOWN_COMMAND"}}]
+    for command in COMMANDS:
+        message = {"command": command, "pin": "PIN1"}
+        await page.send({"forge": [message], "name": ""})
+        assert (await page.heard("forged-success"))["told"] == [], command
+    assert browser.house.launches() == started
+    assert door.count == windows
+
+
+def extension_id(browser: Browser) -> str:
+    """Return our extension's id in a browser."""
+    host = host_names()[0]
+    return (host.chromium if browser.house.family == "chromium" else host.firefox)[0]
 
 
 def _status(id: str) -> dict[str, object]:
@@ -156,42 +234,45 @@ async def _answers_once(page: Page) -> None:
     for id in (first, last):
         await page.send(_status(id))
         await page.heard("kortilla:status-success", id)
-    answers = [each["action"] for each in await page.received() if each["id"] == first]
+    told = [each for each in await page.received() if each.get("id") == first]
+    answers = [each["action"] for each in told]
     assert answers == ["kortilla:status-ack", "kortilla:status-success"]
 
 
 @pytest.mark.parametrize("family", ["firefox"], indirect=True, scope="session")
 async def test_an_update_waits_until_a_login_has_ended(
-    house: House, bare_browser: Browser, site: Site, tmp_path: Path
+    bare_browser: SharedBrowser, site: Site, tmp_path: Path
 ) -> None:
     """In Firefox, whose driver can update it as a store does."""
-    assert isinstance(bare_browser, FirefoxBrowser)
-    async with Door() as door:
-        house.serve(prompt_command=door.command)
-        await bare_browser.update(_packed(tmp_path, "0.1.0"))
+    async with bare_browser.lent() as browser, Door() as door:
+        assert isinstance(browser, FirefoxBrowser)
+        browser.house.serve(prompt_command=door.command)
+        await browser.update(_packed(tmp_path, "0.1.0"))
 
         async def welcomes() -> int:
-            addresses = await bare_browser.addresses()
+            addresses = await browser.addresses()
             return sum(each.endswith("/welcome/welcome.html") for each in addresses)
 
         async with asyncio.timeout(PATIENCE):
             while await welcomes() == 0:
                 pass
-        page = await Page.open(await bare_browser.new_tab(), site.fresh())
+        page = await Page.open(await browser.new_tab(), site.fresh())
         await _answers_once(page)
         await page.ask(authenticate())
         window = await door.opened()
-        await bare_browser.update(_packed(tmp_path, "0.1.0.1"))
+        await browser.update(_packed(tmp_path, "0.1.0.1"))
         window.say("cancel")
         failure = await page.failure("kortilla:authenticate", "1")
         assert failure["code"] == "USER_CANCELLED"
         async with asyncio.timeout(PATIENCE):
-            while (await bare_browser.version()) != "0.1.0.1":
+            while (await browser.version()) != "0.1.0.1":
                 pass
         await _answers_once(page)
         # Firefox has closed the pages of the old extension.
         assert await welcomes() == 0, "an update opens no page"
-    await house.empty()
+        await page.tab.close()
+        await browser.uninstall(extension_id(browser))
+        await browser.house.empty()
 
 
 def _packed(folder: Path, version: str) -> Path:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from kortilla.testing import KortillaCard
-from tests.browser.browsers import Browser
+from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_look import faults, resize
@@ -30,7 +30,7 @@ def openid_files(tmp_path_factory: pytest.TempPathFactory, pristine: Path) -> Pa
     return folder
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def clients(openid_files: Path) -> AsyncIterator[RealClients]:
     async with real_clients(openid_files, simulator=False) as running:
         yield running
@@ -59,21 +59,30 @@ async def test_a_service_logs_a_person_in(
     assert await tab.text("#who") == "access_denied"
 
 
-@only_in_chromium
-@pytest.mark.parametrize("simulator", [False, True])
-async def test_the_page_fits_and_has_no_fault(
-    browser: Browser, open_tab: OpenTab, openid_files: Path, simulator: bool
-) -> None:
-    tab = await open_tab()
-    ready = "[value=cancelled]" if simulator else "kortilla-button[state=idle]"
-    async with real_clients(openid_files, simulator=simulator) as clients:
-        for language in ("fi", "sv", "en"):
-            await tab.goto(f"{clients.urls['python']}?ui_locales={language}")
-            await tab.wait_for(ready)
-            assert await faults(tab) == []
-            for width, text_size in ((320, 100), (640, 200)):
-                await resize(tab, width, text_size=text_size)
-                assert await tab.evaluate(_BEYOND) == 0
-            await resize(tab, 800)
-        await tab.goto(f"{clients.provider.protocol.issuer}/authorize")
+async def examine(tab: Tab, clients: RealClients, ready: str) -> None:
+    """Check the page in each language, at two widths, and the page of an error."""
+    for language in ("fi", "sv", "en"):
+        await tab.goto(f"{clients.urls['python']}?ui_locales={language}")
+        await tab.wait_for(ready)
         assert await faults(tab) == []
+        for width, text_size in ((320, 100), (640, 200)):
+            await resize(tab, width, text_size=text_size)
+            assert await tab.evaluate(_BEYOND) == 0
+        await resize(tab, 800)
+    await tab.goto(f"{clients.provider.protocol.issuer}/authorize")
+    assert await faults(tab) == []
+
+
+@only_in_chromium
+async def test_the_page_fits_and_has_no_fault(
+    open_tab: OpenTab, clients: RealClients
+) -> None:
+    await examine(await open_tab(), clients, "kortilla-button[state=idle]")
+
+
+@only_in_chromium
+async def test_the_simulators_page_fits_and_has_no_fault(
+    open_tab: OpenTab, openid_files: Path
+) -> None:
+    async with real_clients(openid_files, simulator=True) as clients:
+        await examine(await open_tab(), clients, "[value=cancelled]")

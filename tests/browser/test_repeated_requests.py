@@ -16,6 +16,7 @@ import pytest
 from tests.browser.browser_home import end_of
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit
+from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.signing import PIN2
 from tests.browser.site import NONCE, Page, authenticate
 from tests.browser.test_web_eid_sign import web_eid_certificate
@@ -23,7 +24,7 @@ from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LOGINS = 3
+LOGINS = 2
 DIGEST = hashlib.sha384(b"A document of the service's.").digest()
 HASH = {"hash": base64.b64encode(DIGEST).decode(), "hashFunction": "SHA-384"}
 
@@ -109,6 +110,7 @@ async def test_logins_in_a_row_in_web_eids_messages(
     }
 
 
+@only_in_chromium
 async def test_the_same_action_of_web_eid_again_and_again(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
@@ -122,6 +124,7 @@ async def test_the_same_action_of_web_eid_again_and_again(
     assert not [name for name in await answers(page) if name.endswith("-failure")]
 
 
+@only_in_firefox
 async def test_an_id_of_ours_again_and_again(
     browser: Browser, visit: Visit, door: Door
 ) -> None:

@@ -1,30 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""The extension shows what does not work. A button repairs it."""
+"""The extension shows what does not work.
+
+`test_first_starts` has the buttons that repair it.
+"""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from native_host.browsers.pkcs11 import nss
 from native_host.doctor.findings import catalogue
-from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import OpenTab
-from tests.browser.site import Site
+from tests.browser.in_turn import in_turn
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.test_host_trouble import speak
 from tests.browser.test_login_switch import OPTIONS, shows
-from tests.browser.tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHECK = f"{OPTIONS}#check"
 DONE = "#check-summary[data-state]:not([data-state=note])"
-MANIFEST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
 
 
 class CheckPage:
@@ -73,53 +69,6 @@ class CheckPage:
         )
 
 
-@pytest.fixture
-def house(tmp_path: Path, pristine: Path) -> House:
-    """Make a home of its own, since repairs write to it."""
-    house = House(tmp_path, "chromium", pristine)
-    (house.home / ".config/chromium").mkdir(parents=True)
-    return house
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def own_browser(house: House, authority: Authority) -> AsyncIterator[Browser]:
-    async with open_browser(house, authority) as browser:
-        yield browser
-
-
-async def test_what_is_broken_is_mended_by_a_button(
-    house: House, own_browser: Browser, site: Site
-) -> None:
-    page = CheckPage(await own_browser.open_view(CHECK))
-    assert "MANIFEST_MISSING" in await page.codes()
-    await page.press("checkMend", "MANIFEST_MISSING")
-    await page.until("document.querySelector('pre').textContent.includes('HOST_WORKS')")
-    assert "MANIFEST_MISSING" not in await page.codes()
-    assert (house.home / MANIFEST).exists()
-    focus = await page.tab.evaluate("document.activeElement.id")
-    assert focus == "check-summary", "the focus stays in the view"
-
-    # The page asks before it changes a file that the browser has open.
-    await (await own_browser.new_tab()).goto(site.fresh())
-    await page.press("showSwitch", "PKCS11_OFF")
-    assert await page.tab.evaluate("document.activeElement.id") == "switch"
-    await page.tab.click("#switch")
-    await shows(page.tab, "loginRestart")
-    database = house.home / ".pki/nssdb"
-    nss.delete_module(database, "Kortilla")
-    await page.tab.click("#run-check")
-    await page.until("document.querySelector('pre').textContent.includes('INCOMPLETE')")
-    await page.press("checkMend", "PKCS11_INCOMPLETE")
-    question = json.dumps(text("checkRunningBrowser"))
-    await page.until(
-        f"document.querySelector('.question')?.textContent.includes({question})"
-    )
-    assert "Kortilla" not in {each.name for each in nss.modules(database)}
-    await page.press("checkGoOn")
-    await page.until("!document.querySelector('pre').textContent.includes('COMPLETE')")
-    assert "Kortilla" in {each.name for each in nss.modules(database)}
-
-
 async def test_the_popups_button_leads_to_the_check(
     browser: Browser, open_tab: OpenTab
 ) -> None:
@@ -141,7 +90,7 @@ async def test_the_popups_button_leads_to_the_check(
               return summary.closest("[role=status]")?.textContent.trim() ?? "";
             }
             // This tab is in the background: Chromium may draw no frame of it.
-            await new Promise((resolve) => setTimeout(resolve));
+            await new Promise((resolve) => setTimeout(resolve, 50));
           }
         })()"""
     )
@@ -160,7 +109,7 @@ async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
     assert await page.tab.text("#copied") == text("checkCopied")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("program", "explanation"),
     [
         (None, "missingExplanation"),

@@ -11,7 +11,7 @@ from asn1crypto import x509
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
-from tests.browser.in_turn import in_turn, only_in_chromium
+from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
 from tests.browser.signing import (
     ACTION,
     P384,
@@ -31,7 +31,7 @@ from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LARGE = Document("large.txt", "0123456789", 700_000)
+LARGE = Document("large.txt", "0123456789", 220_000)
 
 
 async def test_three_documents_are_signed_with_one_pin(
@@ -71,6 +71,7 @@ async def test_three_documents_are_signed_with_one_pin(
     assert not papers.are_there
 
 
+@only_in_chromium
 async def test_nothing_but_progress_reaches_the_page_before_the_pin_is_typed(
     visit: Visit, door: Door
 ) -> None:
@@ -129,6 +130,7 @@ async def test_hashes_are_signed_as_they_are(visit: Visit, door: Door) -> None:
         verify(answer["certificate"], each, digest)
 
 
+@only_in_chromium
 async def test_a_page_may_ask_who_would_sign_and_have_that_one_sign(
     visit: Visit, door: Door
 ) -> None:
@@ -195,6 +197,7 @@ async def test_a_person_who_cancels_signs_nothing(
     assert not papers.are_there
 
 
+@only_in_chromium
 async def test_a_page_that_cancels_while_documents_are_on_their_way(
     browser: Browser, visit: Visit, door: Door, papers: Papers
 ) -> None:
@@ -214,6 +217,7 @@ async def test_a_page_that_cancels_while_documents_are_on_their_way(
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
 
 
+@only_in_firefox
 async def test_a_page_that_is_left_while_documents_are_on_their_way(
     browser: Browser, visit: Visit, door: Door, papers: Papers, site: Site
 ) -> None:
@@ -247,12 +251,15 @@ NO_BLOBS = [
 
 async def test_what_is_no_blob_starts_nothing(browser: Browser, visit: Visit) -> None:
     page = await visit()
-    for script in NO_BLOBS:
-        await page.ask_script(
-            f'{{action: "{ACTION}", id: "1", documents: '
-            f'[{{name: "a", mediaType: "text/plain", bytes: {script}}}]}}'
-        )
-        assert (await page.failure(ACTION, "1"))["code"] == "INVALID_ARGUMENT", script
+    asking = "".join(
+        f'ask({{action: "{ACTION}", id: "{place}", documents: '
+        f'[{{name: "a", mediaType: "text/plain", bytes: {script}}}]}}); '
+        for place, script in enumerate(NO_BLOBS)
+    )
+    await page.ask_script(f"() => {{ {asking} }}")
+    for place, script in enumerate(NO_BLOBS):
+        failure = await page.failure(ACTION, str(place))
+        assert failure["code"] == "INVALID_ARGUMENT", script
     assert browser.house.launches() == []
 
 
@@ -283,6 +290,7 @@ async def test_two_documents_of_one_name_are_refused_before_any_window(
     assert (await page.failure(ACTION, "1"))["code"] == "INVALID_ARGUMENT"
 
 
+@only_in_chromium
 @pytest.mark.usefixtures("new_minute")
 async def test_a_request_without_a_click_asks_the_person_first(
     visit: Visit, door: Door
@@ -297,6 +305,7 @@ async def test_a_request_without_a_click_asks_the_person_first(
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
 
 
+@only_in_chromium
 async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
     page = await visit()
     files = ", ".join(
@@ -314,12 +323,13 @@ async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
     assert ["window-open"] in answer["progress"]
 
 
+@only_in_chromium
 async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
     card = browser.house.card
-    browser.house.serve(environment=on(screen), anew=True)
+    browser.house.serve(environment=on(screen))
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)
@@ -336,8 +346,6 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 async def test_with_the_prompt_that_answers_by_itself(
     browser: Browser, open_tab: OpenTab, site: Site
 ) -> None:
-    """The launcher is the installed one."""
-    browser.house.install_host()
     browser.house.configure(prompt="automatic")
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))

@@ -81,6 +81,7 @@ async def test_a_batch_that_is_interrupted_gives_what_was_signed(
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
 
 
+@only_in_chromium
 async def test_a_window_that_stays_ends_with_its_page_or_the_next_request(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
@@ -111,7 +112,7 @@ async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     """The window is the real one on a real screen, and only keys are pressed."""
     card, fault = browser.house.card, Fault("card-pulled", on="verify", skip=1)
     card.state.set_faults(fault)
-    browser.house.serve(environment=on(screen), anew=True)
+    browser.house.serve(environment=on(screen))
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)
@@ -159,6 +160,7 @@ async def test_a_card_of_the_older_generation_signs_with_either_key(
         check(answer, THREE, algorithm)
 
 
+@only_in_chromium
 async def test_a_tab_that_is_closed_while_pin2_is_asked_takes_all_along(
     browser: Browser, visit: Visit, door: Door, papers: Papers
 ) -> None:

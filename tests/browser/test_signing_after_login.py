@@ -60,7 +60,7 @@ async def test_the_person_sees_two_windows_and_types_two_pins(
     card = browser.house.card
     with card.state.update() as data:
         data.pin1.tries = data.pin2.tries = 4
-    browser.house.serve(environment=on(screen), anew=True)
+    browser.house.serve(environment=on(screen))
     page = await Page.open(await open_tab(), site.fresh())
     action = "web-eid:authenticate"
     await page.ask({"action": action, "challengeNonce": NONCE, **VERSION})

@@ -18,7 +18,7 @@ from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
 from tests.browser.conftest import ready
 from tests.browser.counter import Counter, open_counter
-from tests.browser.in_turn import in_turn, only_in_firefox
+from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
 from tests.browser.site import Site
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.tls import Authority
@@ -30,6 +30,8 @@ from tools.demo.errors import BrowserError
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 VERSIONS = ["1.2", "1.3"]
+#: Seconds between the tries of a login that a browser or the host still refuses.
+PAUSE = 0.5
 NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 
 
@@ -232,6 +234,7 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
                 await going
             except BrowserError:
                 await counter.error_page(tab)
+                await asyncio.sleep(PAUSE)
             else:
                 return
 
@@ -291,3 +294,58 @@ async def test_a_card_of_the_older_generation_takes_the_other_s_place(
         counter.card.exchange(pristine)
     # For the tests that follow: the browser has noticed.
     await try_until_asked(counter, tab, "1.2")
+
+
+@only_in_chromium
+async def test_a_person_who_is_late_tries_again_in_chromium(
+    family: Family,
+    tmp_path: Path,
+    authority: Authority,
+    pristine: Path,
+    trust: Trust,
+) -> None:
+    """In a browser of its own: Chromium may try once more what has failed.
+
+    That opens a window in another test.
+    """
+    house = House(tmp_path, family, pristine)
+    async with open_counter(house, authority, trust) as counter:
+        await _is_late_and_tries_again(counter, await counter.browser.new_tab())
+
+
+@only_in_firefox
+async def test_a_person_who_is_late_tries_again_in_firefox(
+    counter: Counter, tab: Tab
+) -> None:
+    await _is_late_and_tries_again(counter, tab)
+
+
+async def _is_late_and_tries_again(counter: Counter, tab: Tab) -> None:
+    """The browser's time limit ends before the person has typed."""
+    satu, count = counter.card.state.read().satu, counter.door.count
+    with counter.waiting(3.0):
+        # The host keeps a PIN that is typed first for the next attempt.
+        going = counter.start(tab, "1.2")
+        window = await counter.door.opened()
+        await counter.fails(going, tab)
+        assert window.is_there
+        await window.type_pin("1234")
+        await window.hear_step("ready")
+        assert "caller-timed-out" in {message["type"] for message in window.told}
+        await counter.start(tab, "1.2")
+        assert await tab.text("#satu") == satu
+        await window.gone()
+
+        # The next attempt starts first and waits for the same window.
+        await tab.click("#logout")
+        await tab.wait_for("#identify")
+        going = counter.start(tab, "1.3")
+        window = await counter.door.opened()
+        await counter.fails(going, tab)
+        going = counter.start(tab, "1.3")
+        await window.type_pin("1234")
+        await going
+        assert await tab.text("#satu") == satu
+        await window.gone()
+    assert counter.door.count == count + 2
+    assert counter.card.is_free and counter.card.tries == 5

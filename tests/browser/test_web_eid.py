@@ -12,8 +12,9 @@ from kortilla import Trust
 from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.site import NONCE, Page
-from tests.browser.window import Door
+from tests.browser.window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,7 +33,20 @@ def request(**changes: object) -> dict[str, Any]:
     return {name: value for name, value in message.items() if value is not None}
 
 
-async def test_a_status_tells_versions_and_starts_nothing(
+#: Changes of a good request, and the error that names what is wrong.
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"challengeNonce": None}, "MISSING_PARAMETER"),
+    ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
+    ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
+    ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
+    ({"libraryVersion": None}, "VERSION_INVALID"),
+    ({"libraryVersion": "two"}, "VERSION_INVALID"),
+    ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
+    ({"padding": "A" * 32768}, "NATIVE_INVALID_ARGUMENT"),
+]
+
+
+async def test_versions_and_errors_are_told_without_a_host(
     browser: Browser, visit: Visit
 ) -> None:
     page = await visit()
@@ -44,10 +58,26 @@ async def test_a_status_tells_versions_and_starts_nothing(
     assert status["library"] == "2.0.2"
     assert status["extension"].split(".")[0] == "2"
     assert status["nativeApp"] == WEB_EID_VERSION
+
+    # A library of the future hears what to update.
+    await page.send({"action": "web-eid:status", "libraryVersion": "3.1.0"})
+    error = await page.failure("web-eid:status")
+    assert error["code"] == "ERR_WEBEID_VERSION_MISMATCH"
+    assert error["library"] == "3.1.0"
+    assert error["nativeApp"] == WEB_EID_VERSION
+    assert error["requiresUpdate"] == {"extension": True, "nativeApp": True}
+
+    for changes, code in WRONG:
+        await page.ask(request(**changes))
+        await page.heard(f"{ACTION}-ack")
+        answer = await page.heard(f"{ACTION}-failure")
+        assert set(answer) == {"error", "after"}, changes
+        assert answer["error"]["code"] == f"ERR_WEBEID_{code}", changes
+        assert answer["error"]["message"], changes
     assert browser.house.launches() == []
 
 
-async def test_authenticate_gives_the_token(
+async def test_authenticate_gives_the_token_once_at_a_time_and_can_be_cancelled(
     visit: Visit, door: Door, trust: Trust
 ) -> None:
     page = await visit()
@@ -71,53 +101,10 @@ async def test_authenticate_gives_the_token(
     received = [each["action"] for each in await page.received()]
     assert received == [f"{ACTION}-ack", f"{ACTION}-success"]
 
-
-#: Changes of a good request, and the error that names what is wrong.
-WRONG: list[tuple[dict[str, object], str]] = [
-    ({"challengeNonce": None}, "MISSING_PARAMETER"),
-    ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
-    ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
-    ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
-    ({"libraryVersion": None}, "VERSION_INVALID"),
-    ({"libraryVersion": "two"}, "VERSION_INVALID"),
-    ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
-    ({"padding": "A" * 32768}, "NATIVE_INVALID_ARGUMENT"),
-]
-
-
-async def test_what_is_wrong_is_named_without_a_host(
-    browser: Browser, visit: Visit
-) -> None:
-    page = await visit()
-    for changes, code in WRONG:
-        await page.ask(request(**changes))
-        await page.heard(f"{ACTION}-ack")
-        answer = await page.heard(f"{ACTION}-failure")
-        assert set(answer) == {"error", "after"}, changes
-        assert answer["error"]["code"] == f"ERR_WEBEID_{code}", changes
-        assert answer["error"]["message"], changes
-    assert browser.house.launches() == []
-
-
-async def test_a_library_of_the_future_hears_what_to_update(visit: Visit) -> None:
-    page = await visit()
-    await page.send({"action": "web-eid:status", "libraryVersion": "3.1.0"})
-    error = await page.failure("web-eid:status")
-    assert error["code"] == "ERR_WEBEID_VERSION_MISMATCH"
-    assert error["library"] == "3.1.0"
-    assert error["nativeApp"] == WEB_EID_VERSION
-    assert error["requiresUpdate"] == {"extension": True, "nativeApp": True}
-
-
-async def test_a_person_who_cancels(visit: Visit, door: Door) -> None:
-    page = await visit()
     await page.ask(request())
     (await door.opened()).say("cancel")
     assert (await page.failure(ACTION))["code"] == "ERR_WEBEID_USER_CANCELLED"
 
-
-async def test_the_same_action_twice_in_a_page(visit: Visit, door: Door) -> None:
-    page = await visit()
     await page.ask(request())
     window = await door.opened()
     await page.ask(request())
@@ -126,6 +113,7 @@ async def test_the_same_action_twice_in_a_page(visit: Visit, door: Door) -> None
     await page.heard(f"{ACTION}-success")
 
 
+@only_in_chromium
 async def test_two_pages_at_once(visit: Visit, door: Door) -> None:
     first, second = await visit(), await visit()
     await first.ask(request())
@@ -139,11 +127,11 @@ async def test_two_pages_at_once(visit: Visit, door: Door) -> None:
     await second.heard(f"{ACTION}-success")
 
 
-async def test_a_page_that_stops_waiting_hears_so_and_the_window_stays_to_say_so(
+async def test_the_window_of_an_expired_request_stays_until_it_is_closed_or_replaced(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
-    page, window = await _expired(visit, door)
-    await window.hear_step("expired")
+    page = await visit()
+    window = await _expired(page, door)
     assert browser.house.card.is_free
     # The window stays after a whole round trip, until the person closes it.
     await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
@@ -153,34 +141,28 @@ async def test_a_page_that_stops_waiting_hears_so_and_the_window_stays_to_say_so
     await window.gone()
     await browser.house.host_gone()
 
-
-async def test_a_new_request_takes_the_place_of_an_expired_one(
-    visit: Visit, door: Door
-) -> None:
-    page, old = await _expired(visit, door)
-    await old.hear_step("expired")
+    # A new request takes its place.
+    earlier = len(await page.received())
+    old = await _expired(page, door)
     await page.ask(request())
     window = await door.opened()
     await old.gone()
     await window.type_pin("1234")
     await page.heard(f"{ACTION}-success")
     # Each request has one response: the first port's end adds no second one.
-    kinds = [each["action"].removeprefix(ACTION) for each in await page.received()]
+    received = (await page.received())[earlier:]
+    kinds = [each["action"].removeprefix(ACTION) for each in received]
     assert kinds[2:] == ["-ack", "-failure", "-ack", "-success"]
+    await window.gone()
 
-
-async def test_the_window_of_an_expired_request_goes_with_its_page(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page, window = await _expired(visit, door)
-    await window.hear_step("expired")
+    # It goes with its page.
+    window = await _expired(page, door)
     await page.tab.close()
     await window.gone()
     await browser.house.host_gone()
 
 
-async def _expired(visit: Visit, door: Door) -> tuple[Page, Any]:
-    page = await visit()
+async def _expired(page: Page, door: Door) -> Window:
     # This starts the host first: the window must open within the page's time limit.
     await page.ask({"action": "kortilla:prepare", "id": "1"})
     await page.heard("kortilla:prepare-success", "1")
@@ -189,4 +171,5 @@ async def _expired(visit: Visit, door: Door) -> tuple[Page, Any]:
     error = await page.heard(f"{ACTION}-failure")
     assert error["error"]["code"] == "ERR_WEBEID_USER_TIMEOUT"
     assert error["after"] > 1400
-    return page, window
+    await window.hear_step("expired")
+    return window

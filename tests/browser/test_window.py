@@ -1,42 +1,28 @@
 # SPDX-License-Identifier: MIT
 """The window opens and closes with the actions of page and person."""
 
-from pathlib import Path
-
 import pytest
 
 from kortilla import Trust
-from native_host.browsers.table import Family
-from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
 from tests.browser.in_turn import only_in_chromium
-from tests.browser.site import NONCE, Page, Site, authenticate
-from tests.browser.tls import Authority
-from tests.browser.window import Door
+from tests.browser.shared import SharedBrowser
+from tests.browser.site import NONCE, authenticate
+from tests.browser.window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_page_gets_a_token_for_its_own_origin(
-    visit: Visit, door: Door, trust: Trust
+async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_is_typed(
+    browser: Browser, visit: Visit, door: Door, trust: Trust
 ) -> None:
     page = await visit()
     await page.ask(authenticate())
     window = await door.opened()
     assert window.told[0]["conversation"]["origin"] == page.origin
-    question = await window.type_pin("1234")
-    token = await page.heard("kortilla:authenticate-success", "1")
-    assert await identity_of(token, page.origin, NONCE, trust) == question["satu"]
-
-
-async def test_nothing_personal_reaches_the_page_before_the_pin_is_typed(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    question = (await window.hear("ask-pin"))["question"]
+    asked = await window.hear("ask-pin")
+    question = asked["question"]
     assert question["name"] and question["satu"], "the window shows the person's name"
     # A status request makes a full round trip, so earlier messages have arrived.
     await page.send({"action": "kortilla:status", "id": "2"})
@@ -49,6 +35,14 @@ async def test_nothing_personal_reaches_the_page_before_the_pin_is_typed(
             "progress": "window-open",
         },
     ]
+    window.answer(asked, "1234")
+    token = await page.heard("kortilla:authenticate-success", "1")
+    assert await identity_of(token, page.origin, NONCE, trust) == question["satu"]
+    # An answered request whose page has gone leaves nothing.
+    await page.tab.close()
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free
 
 
 @only_in_chromium
@@ -67,63 +61,46 @@ async def test_a_wrong_pin_is_told_to_the_person_and_not_to_the_page(
     assert browser.house.card.tries == 5
 
 
-@only_in_chromium
-async def test_a_person_who_cancels_is_said_to_the_page(
+async def test_a_request_that_ends_early_takes_window_host_and_card_along(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
+    """The person or the page cancels, or the page is left, or its tab is closed."""
     page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    await window.hear("ask-pin")
+
+    async def asked(id: str) -> Window:
+        await page.ask(authenticate(id))
+        window = await door.opened()
+        await window.hear("ask-pin")
+        assert not browser.house.card.is_free
+        return window
+
+    async def all_gone(window: Window) -> None:
+        await window.gone()
+        await browser.house.host_gone()
+        assert browser.house.card.is_free
+
+    window = await asked("1")
     window.say("cancel")
     failure = await page.failure("kortilla:authenticate", "1")
     assert failure["code"] == "USER_CANCELLED"
     assert "reason" not in failure
-    await window.gone()
-    await browser.house.host_gone()
+    await all_gone(window)
     assert browser.house.card.tries == 5
 
-
-async def test_the_page_can_call_it_off_and_the_window_goes(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    await window.hear("ask-pin")
-    await page.send({"action": "kortilla:cancel", "id": "1"})
-    await page.heard("kortilla:cancel-success", "1")
-    failure = await page.failure("kortilla:authenticate", "1")
+    window = await asked("2")
+    await page.send({"action": "kortilla:cancel", "id": "2"})
+    await page.heard("kortilla:cancel-success", "2")
+    failure = await page.failure("kortilla:authenticate", "2")
     assert failure["code"] == "REQUEST_CANCELLED"
-    await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
+    await all_gone(window)
 
-
-async def test_a_closed_tab_takes_window_host_and_card_along(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    await window.hear("ask-pin")
-    assert not browser.house.card.is_free
-    await page.tab.close()
-    await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
-
-
-async def test_a_page_that_is_left_takes_window_and_host_along(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
+    window = await asked("3")
     await page.tab.goto(f"{page.origin}/?elsewhere")
-    await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
+    await all_gone(window)
+
+    window = await asked("4")
+    await page.tab.close()
+    await all_gone(window)
 
 
 async def test_a_second_tab_hears_that_it_is_busy_and_can_ask_afterwards(
@@ -158,47 +135,25 @@ async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
     await window.type_pin("1234")
     await page.heard("kortilla:authenticate-success", "3")
     assert len(browser.house.launches()) == 1, "the request uses the prepared host"
-
-
-async def test_what_was_prepared_goes_with_the_page(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask({"action": "kortilla:prepare", "id": "1"})
-    await page.heard("kortilla:prepare-success", "1")
+    await browser.house.host_gone()
+    # What was prepared goes with the page.
+    await page.ask({"action": "kortilla:prepare", "id": "4"})
+    await page.heard("kortilla:prepare-success", "4")
+    assert len(browser.house.launches()) == 2
     await page.tab.close()
     await browser.house.host_gone()
-
-
-async def test_an_answered_request_whose_page_has_gone_leaves_nothing(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    await window.type_pin("1234")
-    await page.heard("kortilla:authenticate-success", "1")
-    await page.tab.close()
-    await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
 
 
 async def test_a_browser_that_ends_takes_window_host_and_card_along(
-    family: Family,
-    tmp_path: Path,
-    pristine: Path,
-    authority: Authority,
-    site: Site,
+    browser: Browser, shared_browser: SharedBrowser, visit: Visit, door: Door
 ) -> None:
-    house = House(tmp_path, family, pristine)
-    async with Door() as door:
-        house.serve(prompt_command=door.command)
-        async with open_browser(house, authority) as browser:
-            page = await Page.open(await browser.new_tab(), site.fresh())
-            await page.ask(authenticate())
-            window = await door.opened()
-            await window.hear("ask-pin")
-        await window.gone()
-        await house.host_gone()
-    assert house.card.is_free
+    """The last test of the shared browser, as the next one starts another."""
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await window.hear("ask-pin")
+    page.tab.closed = True
+    await shared_browser.close()
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free

@@ -54,8 +54,12 @@ class Window:
     async def type_pin(self, digits: str) -> dict[str, Any]:
         """Wait for the request for a PIN, answer it, and return it."""
         message = await self.hear("ask-pin")
-        self._write({"type": "pin", "number": message["number"], "digits": digits})
+        self.answer(message, digits)
         return dict(message["question"])
+
+    def answer(self, asked: dict[str, Any], digits: str) -> None:
+        """Answer a request for a PIN that was heard."""
+        self._write({"type": "pin", "number": asked["number"], "digits": digits})
 
     async def type_codes(self, values: dict[str, str]) -> dict[str, Any]:
         """Wait for the request for codes, answer each field by name, and return it."""

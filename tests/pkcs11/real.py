@@ -19,7 +19,6 @@ from yarl import URL
 
 from kortilla import Trust
 from kortilla.testing.state import MockCardState
-from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window
 from tools.demo.demo_home import DemoHome
@@ -55,13 +54,12 @@ activate = 1
 """
 
 
-def serving(door: Door, patience: float = BROWSERS_PATIENCE) -> tuple[str, ...]:
+def serving(door: Door) -> tuple[str, ...]:
     """Return a server for programs like ``kortilla pkcs11``, but without the window."""
     code = (
         "import sys; from native_host.config import load_config; "
         "from native_host.pkcs11.service import serve_stdio; "
-        f"window, patience = {door.command!r}, {patience!r}; "
-        "sys.exit(serve_stdio(load_config(), window=window, patience=patience))"
+        f"sys.exit(serve_stdio(load_config(), window={door.command!r}))"
     )
     return (sys.executable, "-I", "-c", code)
 

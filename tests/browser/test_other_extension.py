@@ -15,13 +15,12 @@ import pytest_asyncio
 
 from kortilla import Trust
 from native_host.browsers.native_messaging.hosts import host_names
-from native_host.browsers.table import Family
 from tests.browser.browser_home import House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser
 from tests.browser.conftest import identity_of
+from tests.browser.shared import SharedBrowser
 from tests.browser.signing import PIN2, THREE, check
 from tests.browser.site import NONCE, Page, Site
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -52,7 +51,7 @@ LOGIN = f"""async () => {{
 }}"""
 
 
-def stand_in(folder: Path, house: House) -> Path:
+def stand_in(folder: Path, house: House) -> None:
     """Write the extension, and allow it to start the program as Web eID's."""
     shutil.copytree(SOURCES, folder)
     [web_eid] = (host for host in host_names() if host.name == "eu.webeid")
@@ -84,22 +83,19 @@ def stand_in(folder: Path, house: House) -> Path:
         manifest["browser_specific_settings"] = {"gecko": gecko}
         manifest["background"] = {"scripts": ["background.js"]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def their_browser(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
+    bare_browser: SharedBrowser, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Browser]:
     """A browser with the substitute extension alone."""
-    folder = tmp_path_factory.mktemp("web-eid")
-    house = House(folder / "house", family, pristine)
-    extension = stand_in(folder / "extension", house)
-    async with open_browser(house, authority, extension=extension) as browser:
+    async with bare_browser.lent() as browser:
+        folder = tmp_path_factory.mktemp("web-eid") / "extension"
+        stand_in(folder, browser.house)
+        await browser.install(folder)
         yield browser
+        await bare_browser.close()  # an idle browser costs time too
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -123,7 +119,19 @@ async def page(
     await tab.close()
 
 
-async def test_a_login(page: Page, their_door: Door, trust: Trust) -> None:
+async def test_a_login_and_one_that_is_cancelled_without_a_second_window(
+    page: Page, their_door: Door, trust: Trust
+) -> None:
+    await page.ask_script(LOGIN)
+    window = await their_door.opened()
+    await window.hear("ask-pin")
+    await page.tab.evaluate("controller.abort() ?? null")
+    assert (await page.failure("client:login"))["code"] == "REQUEST_CANCELLED"
+    await page.ask_script(LOGIN)
+    assert (await page.failure("client:login"))["code"] == "BUSY"
+    assert window.is_there
+    window.say("cancel")
+    await page.heard("web-eid:authenticate-failure")
     await page.ask_script(LOGIN)
     window = await their_door.opened()
     conversation = window.told[0]["conversation"]
@@ -134,7 +142,7 @@ async def test_a_login(page: Page, their_door: Door, trust: Trust) -> None:
     await identity_of(token, page.origin, NONCE, trust)
 
 
-async def test_documents_are_signed_one_after_the_other(
+async def test_documents_are_signed_one_after_the_other_until_the_person_stops(
     page: Page, their_door: Door
 ) -> None:
     await page.ask_script(f"() => clientSign({{documents: [{FILES}], lang: 'fi'}})")
@@ -151,10 +159,6 @@ async def test_documents_are_signed_one_after_the_other(
         ["signing", {"done": 1, "total": 2}],
     ]
 
-
-async def test_a_person_who_stops_signs_nothing_more(
-    page: Page, their_door: Door
-) -> None:
     await page.ask_script(f"() => clientSign({{documents: [{FILES}]}})")
     await (await their_door.opened()).agree()
     await (await their_door.opened()).type_pin(PIN2)
@@ -162,22 +166,3 @@ async def test_a_person_who_stops_signs_nothing_more(
     await window.hear("ask-pin")
     window.say("cancel")
     assert (await page.failure("client:sign"))["code"] == "SIGNING_INTERRUPTED"
-
-
-async def test_called_off_it_ends_at_once_and_opens_no_second_window(
-    page: Page, their_door: Door, trust: Trust
-) -> None:
-    await page.ask_script(LOGIN)
-    window = await their_door.opened()
-    await window.hear("ask-pin")
-    await page.tab.evaluate("controller.abort() ?? null")
-    assert (await page.failure("client:login"))["code"] == "REQUEST_CANCELLED"
-    await page.ask_script(LOGIN)
-    assert (await page.failure("client:login"))["code"] == "BUSY"
-    assert window.is_there
-    window.say("cancel")
-    await page.heard("web-eid:authenticate-failure")
-    await page.ask_script(LOGIN)
-    await (await their_door.opened()).type_pin("1234")
-    token = await page.heard("client:login-success")
-    await identity_of(token, page.origin, NONCE, trust)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Debian's Chromium with a package's extension: from its first start to a login.
+
+One walk over two starts, since each takes seconds. The node tests have the other ways
+to install; `test_open_tabs` has a store's way.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kortilla import Trust
+from native_host.browsers.pkcs11 import nss
+from tests.browser.browser_home import PATIENCE, House
+from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.conftest import ready
+from tests.browser.site import Site
+from tests.browser.test_card_management import POPUP, Popup
+from tests.browser.test_extension_pages import text
+from tests.browser.test_login_switch import MODULE, OPTIONS, is_checked, log_in, shows
+from tests.browser.test_self_check import CHECK, CheckPage
+from tests.browser.tls import Authority
+from tests.support.preload import preload
+from tools.demo.demo_home import extension_folder
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import GateSettings
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MANIFEST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
+#: How many welcome pages are open, as one of the extension's pages counts them.
+WELCOMES = """chrome.extension.getViews({ type: "tab" })
+  .filter(({ location }) => location.pathname === "/welcome/welcome.html").length"""
+
+
+def packaged(folder: Path) -> Path:
+    """Copy the extension with the version name that the Debian package gives it."""
+    extension = folder / "extension"
+    shutil.copytree(extension_folder(), extension)
+    manifest = json.loads((extension / "manifest.json").read_bytes())
+    manifest["version_name"] = f"{manifest['version']} (Debian)"
+    (extension / "manifest.json").write_text(json.dumps(manifest))
+    return extension
+
+
+def has_token(house: House) -> bool:
+    """Whether Chromium's database names the card. A tool of NSS's would load it."""
+    return "name=Kortilla" in (house.home / ".pki/nssdb/pkcs11.txt").read_text()
+
+
+async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_and_off(
+    tmp_path: Path, pristine: Path, authority: Authority, trust: Trust, site: Site
+) -> None:
+    house = House(tmp_path, "chromium", pristine)
+    house.configure(prompt="automatic")
+    house.serve()
+    (house.home / ".config/chromium").mkdir(parents=True)
+    if os.getuid() == 0:  # p11-kit ignores root's own files
+        house.environment["LD_PRELOAD"] = str(preload("ordinary"))
+    extension = packaged(tmp_path)
+    async with open_browser(house, authority, extension=extension) as browser:
+        tab = await browser.open_view(CHECK)
+        await ready(tab)
+        await _welcomes(tab, 1)
+        check = CheckPage(tab)
+        await _manifest_is_mended(house, check)
+        # Chromium reads its database for its first secure page.
+        await (await browser.new_tab()).goto(site.fresh())
+        await check.press("showSwitch", "PKCS11_OFF")
+        assert await tab.evaluate("document.activeElement.id") == "switch"
+        await _switched_on_before_a_restart(house, browser)
+        await _open_database_is_mended(house, check)
+    async with open_browser(house, extension=extension) as browser:
+        tab = await browser.open_view(OPTIONS)
+        await ready(tab)
+        await _welcomes(tab, 0)
+        await shows(tab, "loginOn")
+        # This browser has not read its database yet, so it needs no restart.
+        await tab.click("#switch")
+        await shows(tab, "loginOff")
+        assert not has_token(house)
+        assert not (house.home / MODULE).exists()
+        await tab.click("#switch")
+        await shows(tab, "loginOn")
+        async with DemoServer(
+            trust,
+            host="n2.service.example",
+            ssl_context=authority.server_context,
+            gates=GateSettings(authority.chain, "n3.service.example"),
+        ) as demo:
+            await log_in(browser, demo)
+
+
+async def _welcomes(view: Tab, expected: int) -> None:
+    """Wait for so many welcome pages, and check that there are no more."""
+    async with asyncio.timeout(PATIENCE):
+        while (count := await view.evaluate(WELCOMES)) < expected:
+            pass
+    assert count == expected
+
+
+async def _manifest_is_mended(house: House, check: CheckPage) -> None:
+    assert "MANIFEST_MISSING" in await check.codes()
+    await check.press("checkMend", "MANIFEST_MISSING")
+    await check.until(
+        "document.querySelector('pre').textContent.includes('HOST_WORKS')"
+    )
+    assert "MANIFEST_MISSING" not in await check.codes()
+    assert (house.home / MANIFEST).exists()
+    focus = await check.tab.evaluate("document.activeElement.id")
+    assert focus == "check-summary", "the focus stays in the view"
+
+
+async def _switched_on_before_a_restart(house: House, browser: Browser) -> None:
+    popup = await browser.open_view(POPUP)
+    await shows(popup, "loginOff")
+    await Popup(popup).open("suomi-fi")
+    await popup.click("#switch")
+    await shows(popup, "loginRestart")
+    assert await is_checked(popup)
+    assert await popup.text("#token p") == text("loginOnRestart")
+    assert has_token(house)
+    await popup.close()
+
+
+async def _open_database_is_mended(house: House, check: CheckPage) -> None:
+    """The page asks before it changes a file that the browser has open."""
+    nss.delete_module(house.home / ".pki/nssdb", "Kortilla")
+    await check.tab.click("#run-check")
+    await check.until(
+        "document.querySelector('pre').textContent.includes('INCOMPLETE')"
+    )
+    await check.press("checkMend", "PKCS11_INCOMPLETE")
+    question = json.dumps(text("checkRunningBrowser"))
+    await check.until(
+        f"document.querySelector('.question')?.textContent.includes({question})"
+    )
+    assert not has_token(house)
+    await check.press("checkGoOn")
+    await check.until("!document.querySelector('pre').textContent.includes('COMPLETE')")
+    assert has_token(house)
