@@ -21,14 +21,14 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import native_host
 
-__all__ = ["WarmProcess", "become", "import_all", "start"]
+__all__ = ["WarmProcess", "become", "import_all", "serve", "start"]
 
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
@@ -43,6 +43,7 @@ _NOT_IMPORTED = (
 #: Modules that are imported at their first use, as far as they are installed.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
 _MESSAGE = 1 << 17  # bytes of a request
+_FILES = 16  # of a request, at most
 
 
 # As setsid(1) does with --ctty.
@@ -93,6 +94,10 @@ class WarmProcess:
             # It may have been reaped, and its status may not have come yet.
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill the process."""
@@ -162,22 +167,25 @@ def import_all() -> None:
     gc.freeze()
 
 
-def _serve(control: socket.socket) -> None:
-    """Fork for each request until the requests end."""
-    import_all()
+def serve(
+    control: socket.socket, child: Callable[[Any, Sequence[int]], NoReturn]
+) -> None:
+    """Fork for each request until the requests end.
+
+    ``child`` runs in each child, with the request and its files.
+    """
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
                 if key.fileobj is not control:
                     _reap(selector, key)
-                elif not (asked := socket.recv_fds(control, _MESSAGE, 4))[0]:
+                elif not (asked := socket.recv_fds(control, _MESSAGE, _FILES))[0]:
                     return
                 elif (pid := os.fork()) == 0:
                     selector.close()
                     control.close()
-                    code, arguments, environment, folder = json.loads(asked[0])
-                    become(code, arguments, environment, folder, asked[1])
+                    child(json.loads(asked[0]), asked[1])
                 else:
                     *ends, status = asked[1]
                     for each in ends:
@@ -236,5 +244,11 @@ def become(
         os._exit(status)
 
 
+def _become(asked: Any, streams: Sequence[int]) -> NoReturn:
+    code, arguments, environment, folder = asked
+    become(code, arguments, environment, folder, streams)
+
+
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    import_all()
+    serve(socket.socket(fileno=int(sys.argv[1])), _become)
