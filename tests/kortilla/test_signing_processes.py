@@ -71,7 +71,9 @@ class Pool(PdfProcesses):
         for each in self.there():
             os.kill(each, number)
             if number == signal.SIGSTOP:  # otherwise it may still read the next job
-                os.waitid(os.P_PID, each, os.WSTOPPED | os.WNOWAIT)
+                stat = Path(f"/proc/{each}/stat")
+                while stat.read_text().rpartition(")")[2].split()[0] != "T":
+                    """It has not stopped yet."""
 
     async def has(self, count: int) -> None:
         """Wait until so many jobs are pending, one of them in each process."""

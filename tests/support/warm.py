@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,6 +69,10 @@ class WarmProcess:
         self.pid = pid
         self.stdin, self.stdout, self.stderr = pipes
         self._pidfd, self._status = pidfd, status
+        self._ending = threading.Lock()
+        # Not at the end of the process: another thread may be waiting for it.
+        for each in (pidfd, status):
+            weakref.finalize(self, os.close, each).atexit = False
 
     def poll(self) -> int | None:
         """Return the exit status, or None while it runs."""
@@ -80,20 +85,19 @@ class WarmProcess:
         """Wait for the process to exit. Raises ``subprocess.TimeoutExpired``."""
         if self.returncode is None:
             with selectors.DefaultSelector() as selector:
-                selector.register(self._status, selectors.EVENT_READ)
+                selector.register(self._pidfd, selectors.EVENT_READ)
                 if not selector.select(timeout):
                     raise subprocess.TimeoutExpired("a warm process", timeout or 0)
-            self.returncode = int(os.read(self._status, 16))
-            os.close(self._status)
-            os.close(self._pidfd)
+            with self._ending:
+                if self.returncode is None:  # it comes when the process is reaped
+                    self.returncode = int(os.read(self._status, 16))
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal if the process runs."""
-        if self.poll() is None:
-            # It may have been reaped, and its status may not have come yet.
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+        # It may have been reaped, and its status may not have come yet.
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
 
     def terminate(self) -> None:
         """Ask the process to end."""

@@ -26,12 +26,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from native_host.hardening import die_with_parent
 from tests.support.warm import WarmProcess, serve
 
-__all__ = ["LIBRARY", "PDF_PROCESS", "popen", "run"]
+__all__ = ["popen", "run", "start_pdf_process"]
 
 #: What services on any framework import, and the servers that run them.
-LIBRARY = (
+_LIBRARY = (
     *("django.core.asgi", "django.core.wsgi", "django.test", "fastapi"),
     # Not gunicorn.config: it looks where it is, once.
     *("gunicorn.workers.gthread", "gunicorn.workers.sync"),
@@ -45,7 +46,7 @@ LIBRARY = (
 )
 #: What a process of ``kortilla.signing.processes`` imports, and nothing more: its
 #: memory is limited.
-PDF_PROCESS = ("kortilla.signing.worker", "kortilla.signing.verification.examine")
+_PDF_PROCESS = ("kortilla.signing.worker", "kortilla.signing.verification.examine")
 
 _ROOT = Path(__file__).parents[2]
 #: Above all file numbers that a child is to have.
@@ -63,7 +64,7 @@ def popen(
     pass_fds: Iterable[int] = (),
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    imports: tuple[str, ...] = LIBRARY,
+    imports: tuple[str, ...] = _LIBRARY,
 ) -> WarmProcess:
     """Start a program as ``subprocess.Popen`` does; its pipes are bytes.
 
@@ -115,6 +116,14 @@ def run(command: Sequence[object], **options: Any) -> subprocess.CompletedProces
         )
 
 
+def start_pdf_process(command: Sequence[str | bytes], **options: Any) -> Any:
+    """Replace ``subprocess.Popen`` in ``kortilla.signing.processes``."""
+    python, *others = map(os.fsdecode, command)
+    if python != sys.executable:
+        return subprocess.Popen(command, **options)
+    return popen([python, *others], imports=_PDF_PROCESS, **options)
+
+
 @functools.cache
 def _control(imports: tuple[str, ...]) -> socket.socket:
     """Return the socket of the process that forks, which ends with this one."""
@@ -134,8 +143,9 @@ def _control(imports: tuple[str, ...]) -> socket.socket:
     return ours
 
 
-def _become(asked: Any, received: Sequence[int]) -> NoReturn:
+def _become(parent: int, asked: Any, received: Sequence[int]) -> NoReturn:
     """Run a program in this process, which was forked for it, and end as it does."""
+    die_with_parent(parent)
     arguments, environment, folder, numbers = asked
     moved = [fcntl.fcntl(each, fcntl.F_DUPFD, _ABOVE) for each in received]
     os.closerange(3, _ABOVE)
@@ -185,8 +195,9 @@ def _run(arguments: list[str], folder: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in sys.argv[2:]:
+    for each in ("ctypes", *sys.argv[2:]):  # the former is for die_with_parent
         importlib.import_module(each)
     gc.collect()
     gc.freeze()
-    serve(socket.socket(fileno=int(sys.argv[1])), _become)
+    become = functools.partial(_become, os.getpid())
+    serve(socket.socket(fileno=int(sys.argv[1])), become)
