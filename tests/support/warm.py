@@ -25,7 +25,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, Self
 
 import native_host
 
@@ -73,6 +73,16 @@ class WarmProcess:
         # Not at the end of the process: another thread may be waiting for it.
         for each in (pidfd, status):
             weakref.finalize(self, os.close, each).atexit = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pipes and wait for the exit."""
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            if pipe is not None:
+                pipe.close()
+        self.wait()
 
     def poll(self) -> int | None:
         """Return the exit status, or None while it runs."""

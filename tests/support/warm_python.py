@@ -29,7 +29,7 @@ from typing import IO, Any, NoReturn
 from native_host.hardening import die_with_parent
 from tests.support.warm import WarmProcess, serve
 
-__all__ = ["popen", "run", "start_pdf_process"]
+__all__ = ["PDF_PROCESS", "popen", "run", "start_pdf_process"]
 
 #: What services on any framework import, and the servers that run them.
 _LIBRARY = (
@@ -46,7 +46,7 @@ _LIBRARY = (
 )
 #: What a process of ``kortilla.signing.processes`` imports, and nothing more: its
 #: memory is limited.
-_PDF_PROCESS = ("kortilla.signing.worker", "kortilla.signing.verification.examine")
+PDF_PROCESS = ("kortilla.signing.worker", "kortilla.signing.verification.examine")
 
 _ROOT = Path(__file__).parents[2]
 #: Above all file numbers that a child is to have.
@@ -121,7 +121,7 @@ def start_pdf_process(command: Sequence[str | bytes], **options: Any) -> Any:
     python, *others = map(os.fsdecode, command)
     if python != sys.executable:
         return subprocess.Popen(command, **options)
-    return popen([python, *others], imports=_PDF_PROCESS, **options)
+    return popen([python, *others], imports=PDF_PROCESS, **options)
 
 
 @functools.cache
