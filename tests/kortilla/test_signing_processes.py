@@ -228,7 +228,7 @@ async def test_hashing_does_not_take_the_event_loops_own_threads_either(
     ("limits", "pdf", "why"),
     [
         ({"seconds": 0.5}, numbers(600_000), "too long"),
-        ({"memory": 160 << 20, "seconds": 60}, numbers(600_000), "too much memory"),
+        ({"memory": 128 << 20, "seconds": 60}, numbers(300_000), "too much memory"),
     ],
     ids=["time", "memory"],
 )

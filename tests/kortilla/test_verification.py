@@ -290,8 +290,8 @@ async def test_a_timestamp_of_another_signature_is_named(
     [
         ({"seconds": 0.2}, 300_000, "TOO_SLOW"),
         pytest.param(
-            {"memory": 160 << 20, "seconds": 60},
-            600_000,
+            {"memory": 128 << 20, "seconds": 60},
+            300_000,
             "TOO_MUCH_MEMORY",
             marks=pytest.mark.slow,
         ),
