@@ -409,18 +409,20 @@ async def test_trust_update_goes_through_a_proxy(
     ]
     bad = [f"http://service:wr0ng@{closed_proxy}", f"http://service:s3cret@{gone}"]
     others: list[tuple[list[str], dict[str, str]]] = [
-        (["--proxy", each], {}) for each in (*bad, "socks5://a")
+        *((["--proxy", each], {}) for each in (*bad, "socks5://a")),
+        ([], {"https_proxy": bad[1]}),
     ]
     wanted = f"{server.address}/ca", sha256, tmp_path, json.dumps(ways + others)
     answers = await run(UPDATE, *wanted, env=env)
     for answer in answers[: len(ways)]:
         assert [each["state"] for each in answer["certificates"]] == ["stored"]
-    refused, missing, unknown = answers[len(ways) :]
+    refused, missing, unknown, also_missing = answers[len(ways) :]
     assert refused["error"]["code"] == "CA_MISSING"
     assert list(refused["addresses"].values()) == ["the proxy's answer is 407"]
     assert "wr0ng" not in json.dumps(refused)
-    [failure] = missing["addresses"].values()
-    assert failure == f"no connection to the proxy {gone}"
+    for answer in (missing, also_missing):
+        [failure] = answer["addresses"].values()
+        assert failure == f"no connection to the proxy {gone}"
     assert unknown["error"]["code"] == "INVALID_ARGUMENT"
     assert len(server.asked) == len(ways)
 

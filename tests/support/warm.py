@@ -77,8 +77,10 @@ class WarmProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close the pipes and wait for the exit."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the pipes and wait for the exit. Kill the process after an error."""
+        if kind is not None:
+            self.kill()
         for pipe in (self.stdin, self.stdout, self.stderr):
             if pipe is not None:
                 pipe.close()
