@@ -101,6 +101,13 @@ def main(*, memory: int, seconds: float) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         if most == resource.RLIM_INFINITY or most > memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        _work(requests, answers, seconds)
+    except BrokenPipeError:  # the service has ended, and reads no error either
+        os._exit(0)
+
+
+def _work(requests: BinaryIO, answers: BinaryIO, seconds: float) -> None:
     write_message(answers, {}, b"")  # it is there
     while True:
         try:

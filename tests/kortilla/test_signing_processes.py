@@ -14,7 +14,7 @@ import termios
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from kortilla.signing import pades, processes, verify_signatures
 from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.processes import PdfProcesses
+from kortilla.signing.worker import write_message
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import Headers
 from tests.kortilla import pki
@@ -296,6 +297,25 @@ async def test_signals_for_the_service_do_not_end_what_is_under_way(
         pool.signal(number)
     assert await prepared_pdf(signer, trust)
     assert pool.there() == [child]
+
+
+def test_a_process_whose_service_has_been_killed_says_nothing() -> None:
+    program = ["-c", processes._PROGRAM, str(processes.MEMORY), "10", *sys.path]
+    process = warm_python.popen(
+        [sys.executable, *program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        imports=warm_python.PDF_PROCESS,
+    )
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):  # it may have ended before
+        write_message(
+            cast(BinaryIO, process.stdin), {"timestamp": "SHA-256"}, b"no PDF"
+        )
+    with process:
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
 
 
 # A service without the guard that multiprocessing requires. It imports from a folder
