@@ -26,7 +26,6 @@ from kortilla.openid.person import Login
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import RefusedError
 from kortilla.openid.store import Store
-from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
 from kortilla.web.http import (
     Request,
@@ -35,6 +34,7 @@ from kortilla.web.http import (
     is_same_origin,
     json_response,
     read_body,
+    read_json,
 )
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import Attempt
@@ -240,7 +240,9 @@ class LoginPage:
 
     async def _simulate(self, request: Request, login_id: str, data: Data) -> Response:
         await self.admit(request, "login")
-        text = await self._body(request)
+        text = await read_body(
+            request.body, max_bytes=_MAX_BODY_BYTES, seconds=self._body_seconds
+        )
         choice = parse(text.decode(errors="replace")).get("choice", "")
         if self._simulator is None or not self._simulator.knows(choice):
             raise RequestRefusedError(400, "INVALID_REQUEST")
@@ -303,25 +305,13 @@ class LoginPage:
             return forwarded[-1].rpartition(",")[2].strip()
         return request.client
 
-    async def _body(self, request: Request) -> bytes:
-        return await read_body(
-            request.body, max_bytes=_MAX_BODY_BYTES, seconds=self._body_seconds
-        )
-
     async def _json(self, request: Request, *, allowed: set[str]) -> Data:
-        kinds = [
-            value.partition(";")[0].strip().lower()
-            for value in request.headers.all("Content-Type")
-        ]
-        if kinds != ["application/json"] or request.headers.all("Content-Encoding"):
-            raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
-        try:
-            content = strict_json.loads(await self._body(request))
-        except ValueError:
-            raise RequestRefusedError(400, "INVALID_REQUEST") from None
-        if not isinstance(content, dict) or not content.keys() <= allowed:
-            raise RequestRefusedError(400, "INVALID_REQUEST")
-        return content
+        return await read_json(
+            request,
+            allowed=allowed,
+            max_bytes=_MAX_BODY_BYTES,
+            seconds=self._body_seconds,
+        )
 
 
 def _gone() -> RefusedError:

@@ -53,7 +53,7 @@ _PROGRAM = """\
 import sys
 memory, seconds, *sys.path = sys.argv[1:]
 from kortilla.signing.worker import main
-main(memory=int(memory), seconds=int(seconds))
+main(memory=int(memory), seconds=float(seconds))
 """
 _ERRORS: dict[str, type[RelyingPartyError]] = {
     each.code: each for each in (DocumentNotSignableError, SignatureValidationError)
@@ -68,7 +68,7 @@ class _Process:
     One thread uses it; any thread may call ``kill``.
     """
 
-    def __init__(self, *, memory: int, seconds: int) -> None:
+    def __init__(self, *, memory: int, seconds: float) -> None:
         self._limits = str(memory), str(seconds)
         self._popen: subprocess.Popen[bytes] | None = None
 
@@ -189,7 +189,7 @@ class PdfProcesses:
     ``memory`` is in bytes; ``seconds`` is the processor time for one PDF.
     """
 
-    def __init__(self, *, memory: int = MEMORY, seconds: int = SECONDS) -> None:
+    def __init__(self, *, memory: int = MEMORY, seconds: float = SECONDS) -> None:
         self._lock = threading.Lock()
         self._pending = 0
         self._processes = [

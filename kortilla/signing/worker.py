@@ -78,7 +78,7 @@ def _decode(found: dict[str, Any]) -> Any:
     return found
 
 
-def main(*, memory: int, seconds: int) -> None:
+def main(*, memory: int, seconds: float) -> None:
     """Process messages until the input is closed.
 
     ``memory`` limits the address space in bytes, on Linux; ``seconds`` limits the
@@ -101,6 +101,13 @@ def main(*, memory: int, seconds: int) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         if most == resource.RLIM_INFINITY or most > memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        _work(requests, answers, seconds)
+    except BrokenPipeError:  # the service has ended, and reads no error either
+        os._exit(0)
+
+
+def _work(requests: BinaryIO, answers: BinaryIO, seconds: float) -> None:
     write_message(answers, {}, b"")  # it is there
     while True:
         try:
@@ -113,7 +120,7 @@ def main(*, memory: int, seconds: int) -> None:
         write_message(answers, *answer)
 
 
-def _limit_time(seconds: int) -> None:
+def _limit_time(seconds: float) -> None:
     # Wall-clock time is limited generously: the computer may be busy.
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kortilla.validation import strict_json
+
 __all__ = [
     "BrokenBodyError",
     "Headers",
@@ -16,6 +18,7 @@ __all__ = [
     "is_same_origin",
     "json_response",
     "read_body",
+    "read_json",
 ]
 
 _HARDENED = (
@@ -147,3 +150,26 @@ async def read_body(
     except BrokenBodyError:
         raise RequestRefusedError(400, "INVALID_REQUEST") from None
     return bytes(content)
+
+
+async def read_json(
+    request: Request, *, allowed: set[str], max_bytes: int, seconds: float
+) -> dict[str, Any]:
+    """Read a JSON object with no other names than ``allowed``.
+
+    Raises ``RequestRefusedError``: 415 before it reads, or 400, 408 or 413.
+    """
+    kinds = [
+        value.partition(";")[0].strip().lower()
+        for value in request.headers.all("Content-Type")
+    ]
+    if kinds != ["application/json"] or request.headers.all("Content-Encoding"):
+        raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
+    body = await read_body(request.body, max_bytes=max_bytes, seconds=seconds)
+    try:
+        content = strict_json.loads(body)
+    except ValueError:
+        raise RequestRefusedError(400, "INVALID_REQUEST") from None
+    if not isinstance(content, dict) or not content.keys() <= allowed:
+        raise RequestRefusedError(400, "INVALID_REQUEST")
+    return content

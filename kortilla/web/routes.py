@@ -26,7 +26,6 @@ from kortilla.errors import (
     StoreUnavailableError,
 )
 from kortilla.events import Action, RequestContext
-from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
 from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
 from kortilla.web.error_responses import error_response
@@ -38,6 +37,7 @@ from kortilla.web.http import (
     is_same_origin,
     json_response,
     read_body,
+    read_json,
 )
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import Attempt
@@ -330,18 +330,12 @@ class LoginRoutes:
                 session_id=self._sessions.id_of(headers.all("Cookie")),
             )
         )
-        kinds = [
-            v.partition(";")[0].strip().lower() for v in headers.all("Content-Type")
-        ]
-        if kinds != ["application/json"] or headers.all("Content-Encoding"):
-            raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
-        try:
-            content = strict_json.loads(await self.read_body(request))
-        except ValueError:
-            raise RequestRefusedError(400, "INVALID_REQUEST") from None
-        if not isinstance(content, dict) or not content.keys() <= allowed:
-            raise RequestRefusedError(400, "INVALID_REQUEST")
-        return content
+        return await read_json(
+            request,
+            allowed=allowed,
+            max_bytes=MAX_BODY_BYTES,
+            seconds=self._body_seconds,
+        )
 
 
 def _greeting(identity: Identity, cookie: str | None) -> Response:

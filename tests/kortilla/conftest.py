@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Fixtures for the tests of the library."""
 
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kortilla import Trust
+from kortilla.signing import processes
 from kortilla.testing import KortillaCard
 from kortilla.testing.state import MockCardState
 from tests.kortilla.demo_signer import Signer, issue
@@ -14,7 +17,20 @@ from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.responder import Server
 from tests.kortilla.sites import NAMES, RunningSite, Sites
+from tests.support import warm_python
 from tools.demo.site import DemoServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_pdf_processes() -> Iterator[None]:
+    """Let the processes that read PDF files come from one with all imports done."""
+    with pytest.MonkeyPatch.context() as patch:
+        forking = SimpleNamespace(
+            Popen=warm_python.start_pdf_process, PIPE=subprocess.PIPE
+        )
+        patch.setattr(processes, "subprocess", forking)
+        yield
+        processes.shared_processes().close()
 
 
 @pytest.fixture(scope="session")

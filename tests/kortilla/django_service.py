@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The Django service with card login.
-
-It imports no other framework: gunicorn starts it some twenty times.
-"""
+"""The Django service with card login."""
 
 from types import ModuleType
 from typing import Any

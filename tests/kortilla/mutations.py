@@ -7,7 +7,7 @@ types, missing, twice or in another order, and encodings that are not DER.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -83,7 +83,8 @@ _NUMBERS = [
 class _Node:
     """An element. ``children`` are those of a constructed one, or of an OCTET STRING.
 
-    ``form`` is how its length is encoded.
+    ``form`` is how its length is encoded. Nodes are shared: only a copy may be changed.
+    ``encoded`` and ``count``, of the nodes in it and itself, are known until then.
     """
 
     tag: int
@@ -91,19 +92,23 @@ class _Node:
     children: list["_Node"] | None = None
     form: str = "der"
     tail: bytes = b""
+    encoded: bytes | None = None
+    count: int | None = None
 
     def copy(self) -> "_Node":
+        """Return a node that may be changed, as may the list of its children."""
         children = self.children
         if children is not None:
-            children = [each.copy() for each in children]
+            children = children[:]
         return _Node(self.tag, self.value, children, self.form, self.tail)
 
     def encode(self) -> bytes:
-        inside = (
-            self.value
-            if self.children is None
-            else b"".join(each.encode() for each in self.children)
-        ) + self.tail
+        if self.encoded is not None:
+            return self.encoded
+        inside = self.value
+        if self.children is not None:
+            inside = b"".join([each.encode() for each in self.children])
+        inside += self.tail
         match self.form:
             case "indefinite":
                 return bytes((self.tag, 0x80)) + inside + b"\0\0"
@@ -114,6 +119,27 @@ class _Node:
                 size = len(inside).to_bytes(3)
                 return bytes((self.tag, 0x83)) + size + inside
         return der.encode(self.tag, inside)
+
+
+def _count(nodes: list[_Node] | None) -> int:
+    """Return the number of nodes, and of all in them."""
+    return sum([each.count or 1 + _count(each.children) for each in nodes or ()])
+
+
+def _path(nodes: list[_Node], number: int) -> list[int]:
+    """Return the way to a node: an index for each list, from the outermost one.
+
+    The number of the first is 0. Those in a node come after it.
+    """
+    for index, node in enumerate(nodes):
+        if number == 0:
+            return [index]
+        count = _count([node])
+        if number < count:
+            assert node.children is not None
+            return [index, *_path(node.children, number - 1)]
+        number -= count
+    raise IndexError(number)
 
 
 def _parse(encoded: bytes) -> list[_Node]:
@@ -128,22 +154,44 @@ def _parse(encoded: bytes) -> list[_Node]:
                 node.children = _parse(element.value)
             except der.MalformedError:
                 node.children = None
+        node.encoded, node.count = node.encode(), _count([node])
         nodes.append(node)
         position = element.end
     return nodes
 
 
-@dataclass
 class _Place:
-    """A node among its siblings."""
+    """A random node of a certificate among its siblings, all of which may be changed.
 
-    siblings: list[_Node]
-    index: int
-    every: list[_Node] = field(repr=False)
+    They are in ``root``, which may be changed too.
+    """
+
+    def __init__(self, root: _Node, chance: random.Random) -> None:
+        self.siblings = root.children or [root]
+        self._before, self._chance = self.siblings[:], chance
+        self.index, *others = self._any_path()
+        for index in others:
+            self.siblings[self.index] = node = self.node.copy()
+            assert node.children is not None
+            self.siblings, self.index = node.children, index
+        if self.node is not root:
+            self.siblings[self.index] = self.node.copy()
+
+    def _any_path(self) -> list[int]:
+        return _path(self._before, self._chance.randrange(_count(self._before)))
 
     @property
     def node(self) -> _Node:
         return self.siblings[self.index]
+
+    def another(self) -> _Node:
+        """Return a random node of the certificate, as it was before the change."""
+        first, *others = self._any_path()
+        node = self._before[first]
+        for index in others:
+            assert node.children is not None
+            node = node.children[index]
+        return node
 
 
 class Mutator:
@@ -163,40 +211,29 @@ class Mutator:
         chance = self._chance
         signed = self._signed.copy()
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            chance.choice(_CHANGES)(self._place(signed), chance)
+            self._change(signed)
         assert signed.children is not None
         algorithm = self._algorithm
         if len(signed.children) > 2 and signed.children[2].tag == der.SEQUENCE:
             algorithm = signed.children[2]  # mostly changed together
-        parts = [signed, algorithm]
         if chance.random() < 0.03:
-            parts = [each.copy() for each in parts]
-            chance.choice(_CHANGES)(self._place(parts[1]), chance)
-        return self._sign(parts)
+            algorithm = algorithm.copy()
+            self._change(algorithm)
+        return self._sign(signed.encode(), algorithm.encode())
 
-    def _sign(self, parts: list[_Node]) -> bytes:
+    def _change(self, root: _Node) -> None:
+        change = self._chance.choice(_CHANGES)
+        change(_Place(root, self._chance), self._chance)
+
+    def _sign(self, signed: bytes, algorithm: bytes) -> bytes:
         chance = self._chance
-        signed, algorithm = (each.encode() for each in parts)
         signature = self._key.sign(signed, ec.ECDSA(hashes.SHA384()))
         unused = b"\1" if chance.random() < 0.01 else b"\0"
         bits = _Node(der.BIT_STRING, unused + signature)
         whole = _Node(der.SEQUENCE, signed + algorithm + bits.encode())
         if chance.random() < 0.03:
-            chance.choice((_lengthen, _trail))(_Place([whole], 0, [whole]), chance)
+            chance.choice((_lengthen, _trail))(_Place(whole, chance), chance)
         return whole.encode() + (b"\0" if chance.random() < 0.01 else b"")
-
-    def _place(self, root: _Node) -> _Place:
-        places: list[tuple[list[_Node], int]] = []
-
-        def walk(siblings: list[_Node]) -> None:
-            for index, node in enumerate(siblings):
-                places.append((siblings, index))
-                if node.children:
-                    walk(node.children)
-
-        walk(root.children or [root])
-        siblings, index = self._chance.choice(places)
-        return _Place(siblings, index, [each[at] for each, at in places])
 
 
 # --- the changes
@@ -253,7 +290,7 @@ def _trail(place: _Place, chance: random.Random) -> None:
 
 
 def _replace(place: _Place, chance: random.Random) -> None:
-    place.siblings[place.index] = chance.choice(place.every).copy()
+    place.siblings[place.index] = place.another()
 
 
 def _insert(place: _Place, chance: random.Random) -> None:

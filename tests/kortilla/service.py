@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the services of all frameworks share. It imports none of these frameworks."""
+"""What the services of all frameworks share."""
 
 import os
 from datetime import datetime, timedelta

@@ -4,9 +4,6 @@
 ``python -m tests.kortilla.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the test CA
 and REDIS is a URL or empty, which means memory. It prints the services' ports as a
 list, and ends with its standard input.
-
-``sync`` and ``gthread`` are the Django service under gunicorn, with two workers of that
-kind. ``flask`` is the one on Flask, with two of the kind sync.
 """
 
 import asyncio
@@ -110,36 +107,10 @@ ADAPTERS = {
 }
 
 
-async def serve_wsgi(
-    kind: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
-) -> None:
-    """Run a service under gunicorn until it is stopped."""
-    application = "flask_service" if kind == "flask" else "django_service"
-    options = [
-        "--worker-class",
-        "sync" if kind == "flask" else kind,
-        "--workers=2",
-        "--threads=4",
-        "--no-control-socket",
-    ]
-    running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gunicorn", *options),
-        *("--bind", f"fd://{listener.fileno()}"),
-        f"tests.kortilla.{application}:wsgi({str(folder)!r}, {redis!r})",
-        pass_fds=[listener.fileno()],
-    )
-    await stop.wait()
-    running.terminate()
-    assert await running.wait() == 0
-
-
 async def serve(
     adapter: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
 ) -> None:
     """Run one service until it is stopped."""
-    if adapter not in ADAPTERS:
-        await serve_wsgi(adapter, redis, folder, listener, stop)
-        return
     service, options, stores = make_service(folder, redis)
     app = ADAPTERS[adapter](service, options)
     if isinstance(app, web.Application):

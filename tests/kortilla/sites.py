@@ -2,6 +2,7 @@
 """The services of ``serving.py``, each started at its first use."""
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -9,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from yarl import URL
 
 import kortilla
 from tests.kortilla.redis_server import RedisServer
+from tests.support import warm_python
 
-__all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "process"]
+__all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "gunicorn", "process"]
 
 #: Under gunicorn a service has several processes, so it can't use memory.
 WSGI_NAMES = ["sync-redis", "gthread-redis", "flask-redis"]
@@ -42,17 +43,13 @@ class RunningSite:
 @contextmanager
 def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
     """Run services in one process, and check that none of them logs an error."""
-    log: IO[str]
     with tempfile.TemporaryFile("w+") as log:
-        running = subprocess.Popen(
+        running = warm_python.popen(
             [sys.executable, "-m", "tests.kortilla.serving", folder, *wanted],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            text=True,
         )
-        assert running.stdin
-        assert running.stdout
         try:
             ports = running.stdout.readline()
             if ports:
@@ -66,6 +63,40 @@ def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
         assert running.returncode == 0, text
         # Servers log tracebacks of invalid HTTP; none may come from our code.
         assert f"{Path(kortilla.__file__).parent}/" not in text, text
+
+
+@contextmanager
+def gunicorn(
+    application: str, folder: Path, redis: RedisServer, *options: str, by: str = ""
+) -> Iterator[RunningSite]:
+    """Run two workers; they must exit properly and log no error.
+
+    ``by`` is how they check revocation.
+    """
+    arguments = f"({str(folder)!r}, {redis.url!r}, {by or None!r})"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        tempfile.TemporaryFile("w+") as log,
+    ):
+        running = warm_python.popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "--workers=2"),
+                *("--no-control-socket", "--bind", f"fd://{listener.fileno()}"),
+                *(*options, f"tests.kortilla.{application}_service:wsgi{arguments}"),
+            ],
+            pass_fds=[listener.fileno()],
+            stderr=log,
+        )
+        try:
+            yield RunningSite(listener.getsockname()[1])
+        finally:
+            running.terminate()
+            running.wait(30)
+            log.seek(0)
+            text = log.read()
+        assert running.returncode == 0, text
+        assert "Traceback" not in text, text
+        assert "closed" not in text, text
 
 
 class Sites:
@@ -96,6 +127,16 @@ class Sites:
             next(running, None)
 
     def _start(self, names: list[str]) -> Iterator[None]:
+        if names[0] in WSGI_NAMES:
+            [name] = names
+            kind = name.removesuffix("-redis")
+            application = "flask" if kind == "flask" else "django"
+            options = "--worker-class", "gthread" if kind == "gthread" else "sync"
+            place = self._folder, self.redis
+            with gunicorn(application, *place, *options, "--threads=4") as site:
+                self._running[name] = replace(site, name=name)
+                yield
+            return
         wanted = [
             name.replace("-memory", "=").replace("-redis", f"={self.redis.url}")
             for name in names

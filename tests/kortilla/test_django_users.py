@@ -3,13 +3,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from typing import Any
 
 import pytest
 
 from tests.kortilla.pki import GIVEN_NAME, SATU, SURNAME
+from tests.support import warm_python
 
 PROJECT = "tests.kortilla.django_project"
 CSRF, SESSION = "csrftoken", "sessionid"
@@ -19,13 +19,10 @@ OTHER_SATU = "99902039D"
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("django")
-    run = subprocess.run(
+    run = warm_python.run(
         [sys.executable, "-m", f"{PROJECT}.walk"],
         env=os.environ
         | {"DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings", "FOLDER": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert run.returncode == 0, run.stderr
     result: dict[str, Any] = json.loads(run.stdout)

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from tests.kortilla.browser import Browser
 from tests.kortilla.pki import ORIGIN
 from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.sites import RunningSite
+from tests.support import warm_python
 from tests.support.guide import DOCS, blocks
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def running(folder: Path, command: str, redis: str) -> Iterator[RunningSite]:
         tempfile.TemporaryFile("w+") as log,
     ):
         number = str(listener.fileno())
-        server = subprocess.Popen(
+        server = warm_python.popen(
             [
                 *(sys.executable, "-m", "tests.kortilla.documented_server"),
                 *(number, *command.split()),

@@ -307,24 +307,33 @@ from tests.kortilla.pki import NOW
 
 async def main(folder, proxy):
     path = [x509.Certificate.load((Path(folder) / n).read_bytes()) for n in "lir"]
-    async with checker_by(by="both", proxy=proxy or None) as revocation:
+    async with checker_by(by="both", proxy=proxy) as revocation:
         try:
             await revocation.check(CertificatePath(*path), at=NOW)
         except RevocationCheckFailedError as error:
             return error.reason, str(error)
         return "", ""
 
-print(json.dumps(asyncio.run(main(*sys.argv[1:]))))
+folder, *proxies = sys.argv[1:]
+print(json.dumps([asyncio.run(main(folder, proxy)) for proxy in proxies]))
 """
 
 UPDATE = """
-import sys
+import contextlib, io, json, os, sys
+from unittest.mock import patch
 from kortilla.validation import pinned_cas as pins
 from kortilla.cli import main
-address, sha256, folder, *options = sys.argv[1:]
+address, sha256, folder, ways = sys.argv[1:]
 pins.ADDRESSES = (address,)
 pins.PINS = (pins.PinnedCertificate("SPECIMEN Issuing CA - G1", sha256, "citizen"),)
-sys.exit(main(["trust", "update", "--folder", folder, *options]))
+answers = []
+for number, (options, environment) in enumerate(json.loads(ways)):
+    own = f"{folder}/{number}"
+    written = io.StringIO()
+    with patch.dict(os.environ, environment), contextlib.redirect_stdout(written):
+        main(["trust", "update", "--folder", own, *options])
+    answers.append(json.loads(written.getvalue()))
+print(json.dumps(answers))
 """
 
 
@@ -366,14 +375,15 @@ async def test_https_is_tunneled(
         assert certificate
         (tmp_path / name).write_bytes(certificate.dump())
     good = f"http://service:s3cret@{closed_proxy}"
-    assert await run(CHECK, tmp_path, good, env=env) == ["", ""]
+    assert await run(CHECK, tmp_path, good, env=env) == [["", ""]]
     assert set(server.asked) == set(server.handlers)
     assert went_through(server) == {False}  # it can't see into them
     server.asked.clear()
-    for bad, word in ((closed_proxy, "407"), (gone, "the proxy")):
-        reason, message = await run(CHECK, tmp_path, f"http://{bad}", env=env)
-        assert reason == "unreachable"
-        assert word in message
+    bad = f"http://{closed_proxy}", f"http://{gone}"
+    refused, missing = await run(CHECK, tmp_path, *bad, env=env)
+    assert refused[0] == missing[0] == "unreachable"
+    assert "407" in refused[1]
+    assert "the proxy" in missing[1]
     assert server.asked == []
 
 
@@ -397,24 +407,24 @@ async def test_trust_update_goes_through_a_proxy(
         ([], {"https_proxy": good}),
         (["--proxy", good], {"https_proxy": gone}),
     ]
-    for number, (options, more) in enumerate(ways):
-        wanted = (f"{server.address}/ca", sha256, tmp_path / str(number), *options)
-        answer = await run(UPDATE, *wanted, env=env | more)
+    bad = [f"http://service:wr0ng@{closed_proxy}", f"http://service:s3cret@{gone}"]
+    others: list[tuple[list[str], dict[str, str]]] = [
+        *((["--proxy", each], {}) for each in (*bad, "socks5://a")),
+        ([], {"https_proxy": bad[1]}),
+    ]
+    wanted = f"{server.address}/ca", sha256, tmp_path, json.dumps(ways + others)
+    answers = await run(UPDATE, *wanted, env=env)
+    for answer in answers[: len(ways)]:
         assert [each["state"] for each in answer["certificates"]] == ["stored"]
+    refused, missing, unknown, also_missing = answers[len(ways) :]
+    assert refused["error"]["code"] == "CA_MISSING"
+    assert list(refused["addresses"].values()) == ["the proxy's answer is 407"]
+    assert "wr0ng" not in json.dumps(refused)
+    for answer in (missing, also_missing):
+        [failure] = answer["addresses"].values()
+        assert failure == f"no connection to the proxy {gone}"
+    assert unknown["error"]["code"] == "INVALID_ARGUMENT"
     assert len(server.asked) == len(ways)
-    bad = f"http://service:wr0ng@{closed_proxy}"
-    wanted = (f"{server.address}/ca", sha256, tmp_path / "bad", "--proxy", bad)
-    answer = await run(UPDATE, *wanted, env=env)
-    assert answer["error"]["code"] == "CA_MISSING"
-    assert list(answer["addresses"].values()) == ["the proxy's answer is 407"]
-    assert "wr0ng" not in json.dumps(answer)
-    wanted = (*wanted[:-1], f"http://service:s3cret@{gone}")
-    answer = await run(UPDATE, *wanted, env=env)
-    [failure] = answer["addresses"].values()
-    assert failure == f"no connection to the proxy {gone}"
-    wanted = (f"{server.address}/ca", sha256, tmp_path / "bad", "--proxy", "socks5://a")
-    answer = await run(UPDATE, *wanted, env=env)
-    assert answer["error"]["code"] == "INVALID_ARGUMENT"
 
 
 def test_the_guide_lists_every_host_that_has_to_be_reached() -> None:

@@ -2,7 +2,6 @@
 """Errors for developers who set up card login in a way that can't work."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from kortilla import Identity, LoginService, Trust
 from kortilla.web.sessions import MemorySessionStore
 from tests.kortilla.browser import COOKIE, Browser, log_in
 from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
+from tests.support import warm_python
 
 STARLETTES: list[Callable[[], Starlette]] = [Starlette, FastAPI]
 REPOSITORY = Path(__file__).parents[2]
@@ -342,12 +342,8 @@ print(Client().get("/who").content.decode())
     ],
 )
 def test_django(case: str, words: str, trust_folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", DJANGO, case, trust_folder],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
+    done = warm_python.run(
+        [sys.executable, "-W", "error", "-c", DJANGO, case, trust_folder]
     )
     if words:
         assert done.returncode == 1

@@ -4,6 +4,7 @@
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography import x509 as cryptography_x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko.sign.timestamps import DummyTimeStamper, dummy_client
 from pyhanko.sign.validation import (
     async_validate_pdf_signature,
     async_validate_pdf_timestamp,
@@ -28,6 +29,7 @@ from kortilla.signing.cades import SignedFile, finish_file, prepare_file
 from kortilla.signing.pades import SignedPdf, ValidationData, finish_pdf, prepare_pdf
 from kortilla.testing import KortillaCard
 from kortilla.testing.authority import Authority
+from kortilla.testing.keys import load_private_key
 from tests.kortilla.pki import key
 from tests.kortilla.signing_parts import (
     card_answer,
@@ -36,6 +38,10 @@ from tests.kortilla.signing_parts import (
     signing_certificate,
 )
 
+# Its service would check the primes of its key anew for each timestamp, for 30 ms.
+vars(dummy_client)["serialization"] = SimpleNamespace(
+    load_der_private_key=lambda der, password: load_private_key(der)
+)
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 

@@ -14,7 +14,7 @@ import termios
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from kortilla.signing import pades, processes, verify_signatures
 from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.processes import PdfProcesses
+from kortilla.signing.worker import write_message
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import Headers
 from tests.kortilla import pki
@@ -35,6 +36,8 @@ from tests.kortilla.signing_parts import (
     page_answer,
     prepared_pdf,
 )
+from tests.support import warm_python
+from tests.support.warm import WarmProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,7 +74,9 @@ class Pool(PdfProcesses):
         for each in self.there():
             os.kill(each, number)
             if number == signal.SIGSTOP:  # otherwise it may still read the next job
-                os.waitid(os.P_PID, each, os.WSTOPPED | os.WNOWAIT)
+                stat = Path(f"/proc/{each}/stat")
+                while stat.read_text().rpartition(")")[2].split()[0] != "T":
+                    """It has not stopped yet."""
 
     async def has(self, count: int) -> None:
         """Wait until so many jobs are pending, one of them in each process."""
@@ -94,7 +99,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pool]]:
     """Provide a test with separate processes."""
     used: list[Pool] = []
 
-    def make(*, count: int = processes.PROCESSES, **limits: int) -> Pool:
+    def make(*, count: int = processes.PROCESSES, **limits: Any) -> Pool:
         monkeypatch.setattr(processes, "PROCESSES", count)
         pool = Pool(**limits)
         used.append(pool)
@@ -234,8 +239,8 @@ async def test_hashing_does_not_take_the_event_loops_own_threads_either(
 @pytest.mark.parametrize(
     ("limits", "pdf", "why"),
     [
-        ({"seconds": 1}, numbers(1_200_000), "too long"),
-        ({"memory": 160 << 20, "seconds": 60}, numbers(600_000), "too much memory"),
+        ({"seconds": 0.5}, numbers(600_000), "too long"),
+        ({"memory": 128 << 20, "seconds": 60}, numbers(300_000), "too much memory"),
     ],
     ids=["time", "memory"],
 )
@@ -243,7 +248,7 @@ async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
     signer: Leaf,
     trust: Trust,
     use: Callable[..., Pool],
-    limits: dict[str, int],
+    limits: dict[str, Any],
     pdf: bytes,
     why: str,
 ) -> None:
@@ -305,6 +310,25 @@ async def test_signals_for_the_service_do_not_end_what_is_under_way(
     assert pool.there() == [child]
 
 
+def test_a_process_whose_service_has_been_killed_says_nothing() -> None:
+    program = ["-c", processes._PROGRAM, str(processes.MEMORY), "10", *sys.path]
+    process = warm_python.popen(
+        [sys.executable, *program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        imports=warm_python.PDF_PROCESS,
+    )
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):  # it may have ended before
+        write_message(
+            cast(BinaryIO, process.stdin), {"timestamp": "SHA-256"}, b"no PDF"
+        )
+    with process:
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+
+
 # A service without the guard that multiprocessing requires. It imports from a folder
 # that only it knows, and blocks the signals that end a process.
 SERVICE = """\
@@ -340,19 +364,19 @@ async def give_up():
 
 
 @pytest.fixture
-def service(tmp_path: Path, signer: Leaf) -> Callable[..., subprocess.Popen[str]]:
-    """Start a small service, as a program or as text."""
+def service(tmp_path: Path, signer: Leaf) -> Callable[..., WarmProcess]:
+    """Start a small service, as a program or as text. It starts processes in full."""
     (tmp_path / "certificate").write_bytes(signer.der)
     (tmp_path / "pdf").write_bytes(make_pdf())
     (tmp_path / "slow").write_bytes(numbers(5_000_000))
 
-    def start(script: str, *, as_text: bool = False) -> subprocess.Popen[str]:
+    def start(script: str, *, as_text: bool = False) -> WarmProcess:
         program = tmp_path / "service.py"
         program.write_text(script)
-        return subprocess.Popen(
+        return warm_python.popen(
             [
                 sys.executable,
-                "-Wignore",  # Python 3.12 warns of each fork beside threads
+                *("-W", "ignore"),  # Python 3.12 warns of each fork beside threads
                 *(["-c", script] if as_text else [program]),
                 *(tmp_path / name for name in ("certificate", "pdf", "slow")),
             ],
@@ -360,30 +384,30 @@ def service(tmp_path: Path, signer: Leaf) -> Callable[..., subprocess.Popen[str]
             env={"ROOT": str(ROOT), "PATH": os.defpath},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            imports=warm_python.PDF_PROCESS,
         )
 
     return start
 
 
 def test_a_service_without_a_guard_may_fork_and_has_processes_on_both_sides(
-    service: Callable[..., subprocess.Popen[str]],
+    service: Callable[..., WarmProcess],
 ) -> None:
-    out, errors = service(SERVICE + FORKED).communicate()
-    assert (out.split(), errors) == (["begins", "32", "32", "32"], "")
+    with service(SERVICE + FORKED) as running:
+        assert running.stdout.read().split() == [b"begins", b"32", b"32", b"32"]
+        assert running.stderr.read() == b""
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["by itself", "SIGKILL"])
 def test_no_process_is_left_when_the_service_ends(
-    service: Callable[..., subprocess.Popen[str]], kill: bool
+    service: Callable[..., WarmProcess], kill: bool
 ) -> None:
     """One that is text, and has no main module at all."""
     wait = "await asyncio.Event().wait()" if kill else ""
     script = f"{SERVICE}{ENDS_MEANWHILE}    {wait}\nasyncio.run(give_up())"
     with service(script, as_text=True) as running:
-        assert running.stdout
         *lines, processes_there = (running.stdout.readline() for _ in range(4))
-        assert lines == ["begins\n", "32\n", "32\n"]
+        assert lines == [b"begins\n", b"32\n", b"32\n"]
         watched = []
         for number in processes_there.split():
             with contextlib.suppress(ProcessLookupError):  # it has ended already
@@ -393,5 +417,4 @@ def test_no_process_is_left_when_the_service_ends(
         for each in watched:  # even one whose PDF takes for ever
             select.select([each], [], [])
             os.close(each)
-        assert running.stderr
-        assert running.stderr.read() == ""
+        assert running.stderr.read() == b""

@@ -68,11 +68,15 @@ async def test_a_leaf_with_every_extension_of_a_card_is_usual(
     assert not await agreed(whole(quick).der, usual.SIGNING, quick_trust)
 
 
-@pytest.mark.parametrize("count", [3_000, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("count", "seed"),
+    # A comparison takes four seeds.
+    [(3_000, 0), pytest.param(17_000, 4, marks=pytest.mark.slow)],
+)
 async def test_both_ways_agree_on_mutated_certificates(
-    quick: CA, quick_trust: Trust, count: int
+    quick: CA, quick_trust: Trust, count: int, seed: int
 ) -> None:
-    accepted = await compare(quick, quick_trust, count)
+    accepted = await compare(quick, quick_trust, count, seed=seed)
     # Otherwise it would compare nothing, or nearly unchanged certificates.
     assert count // 30 < accepted < count // 2
 

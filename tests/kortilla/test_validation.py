@@ -19,6 +19,7 @@ from kortilla.errors import (
     RelyingPartyError,
     UserCertificateParseError,
 )
+from tests.kortilla.both_ways import quick_ca
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, Leaf, key
 
 Token = dict[str, Any]
@@ -295,10 +296,11 @@ async def test_every_flipped_bit_of_the_origin_and_the_nonce(
 
 
 @every_bit
-async def test_every_flipped_bit_of_the_certificate(
-    leaf: Leaf, trust: Trust, step: int
-) -> None:
+async def test_every_flipped_bit_of_the_certificate(root: CA, step: int) -> None:
+    ca = quick_ca(root)
+    leaf, trust = ca.issue(key("P-384")), ca.trust(root.der)
     token = leaf.token()
+    assert await check(token, trust)
     for position in range(0, len(leaf.der) * 8, step):
         flipped = bytearray(leaf.der)
         flipped[position // 8] ^= 1 << position % 8

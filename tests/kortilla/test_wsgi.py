@@ -4,14 +4,11 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +18,7 @@ from tests.kortilla.browser import Browser, code, log_in
 from tests.kortilla.pki import CA, ORIGIN, SATU
 from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.responder import List, OCSPAnswer, Scene, Server
-from tests.kortilla.sites import RunningSite
+from tests.kortilla.sites import RunningSite, gunicorn
 
 #: The number of logins that each worker must serve, and the maximum of all logins.
 ENOUGH, MOST = 4, 200
@@ -40,46 +37,15 @@ def scene(server: Server, root: CA) -> Scene:
     return scene
 
 
-@contextmanager
-def gunicorn(
-    application: str, folder: Path, scene: Scene, redis: RedisServer, *options: str
-) -> Iterator[RunningSite]:
-    """Run two workers; they must exit properly and log no error."""
-    for name, ca in {"ca": scene.ca, "root": scene.root}.items():
-        (folder / f"{name}.der").write_bytes(ca.der)
-    arguments = f"({str(folder)!r}, {redis.url!r}, 'both')"
-    with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        tempfile.TemporaryFile("w+") as log,
-    ):
-        running = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--workers=2"),
-                *("--no-control-socket", "--bind", f"fd://{listener.fileno()}"),
-                *(*options, f"tests.kortilla.{application}_service:wsgi{arguments}"),
-            ],
-            pass_fds=[listener.fileno()],
-            stderr=log,
-        )
-        try:
-            yield RunningSite(listener.getsockname()[1])
-        finally:
-            running.terminate()
-            running.wait(30)
-            log.seek(0)
-            text = log.read()
-        assert running.returncode == 0, text
-        assert "Traceback" not in text, text
-        assert "closed" not in text, text
-
-
 @pytest.fixture(params=["django sync", "flask gthread", "django sync --preload"])
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, scene: Scene, redis: RedisServer
 ) -> Iterator[RunningSite]:
     application, kind, *more = request.param.split()
+    for name, ca in {"ca": scene.ca, "root": scene.root}.items():
+        (tmp_path / f"{name}.der").write_bytes(ca.der)
     options = ("--worker-class", kind, *more)
-    with gunicorn(application, tmp_path, scene, redis, *options) as site:
+    with gunicorn(application, tmp_path, redis, *options, by="both") as site:
         yield site
 
 

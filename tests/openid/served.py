@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 
 from tests.openid.scene import CALLBACK, basic, pkce
+from tests.support import warm_python
+from tests.support.warm import WarmProcess
 
 __all__ = ["Running", "code", "redeem", "running", "visitor"]
 
@@ -26,7 +28,7 @@ PATIENCE = 60
 class Running:
     """A provider's process and what it has written."""
 
-    process: subprocess.Popen[str]
+    process: WarmProcess
     url: str
     log: Path
     metrics: str | None
@@ -43,13 +45,11 @@ def running(config: Path, *arguments: str) -> Iterator[Running]:
     log = config.with_name(f"log-{len(list(config.parent.glob('log-*')))}")
     command = [sys.executable, "-m", "kortilla.cli", "openid", "serve"]
     with log.open("w") as errors:
-        process = subprocess.Popen(
-            [*command, "--config", str(config), "--port", "0", *arguments],
+        process = warm_python.popen(
+            [*command, "--config", config, "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
         )
-    assert process.stdout
     try:
         line = process.stdout.readline()
         assert line, log.read_text()

@@ -2,8 +2,8 @@
 """Which worker of pytest-xdist runs which tests, and in which order.
 
 A start of a browser takes seconds, and so do some fixtures of a file. So all tests of
-one browser go to one worker, and all other tests of a file. What takes longest begins
-first, so that no worker is left with it at the end.
+one browser go to one worker, and all other tests of a file, or of some files. What
+takes longest begins first, so that no worker is left with it at the end.
 """
 
 from pathlib import Path
@@ -14,6 +14,19 @@ from xdist.scheduler import LoadScopeScheduling
 __all__ = ["Scheduling", "arrange", "browser_of"]
 
 _FAMILIES = ("firefox", "chromium")
+#: How the files begin whose tests share what takes long to start: services, with the
+#: process that forks them, and processes that read signed files.
+_TOGETHER = {
+    "tests/kortilla/test_adapter": "services",
+    "tests/kortilla/test_django_users": "services",
+    "tests/kortilla/test_documented_services": "services",
+    "tests/kortilla/test_setup": "services",
+    "tests/kortilla/test_wsgi": "services",
+    "tests/openid/test_processes": "services",
+    "tests/kortilla/test_demo_signing": "signed files",
+    "tests/kortilla/test_signing": "signed files",
+    "tests/kortilla/test_verification": "signed files",
+}
 
 
 def browser_of(nodeid: str) -> str | None:
@@ -53,11 +66,13 @@ def _place(item: pytest.Item) -> int:
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """Hands out the tests of a browser, or of a file, as one piece, in their order."""
+    """Hands out the tests of a browser, or of files, as one piece, in their order."""
 
     def __init__(self, config: pytest.Config, log: object = None) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        return browser_of(nodeid) or nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        shared = (name for begin, name in _TOGETHER.items() if file.startswith(begin))
+        return browser_of(nodeid) or next(shared, file)

@@ -21,10 +21,11 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn, Self
 
 import native_host
 
@@ -34,6 +35,7 @@ __all__ = [
     "finish",
     "handed_on",
     "import_all",
+    "serve",
     "start",
     "take_over",
 ]
@@ -51,6 +53,7 @@ _NOT_IMPORTED = (
 #: Modules that are imported at their first use, as far as they are installed.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
 _MESSAGE = 1 << 17  # bytes of a request
+_FILES = 16  # of a request, at most
 
 
 # As setsid(1) does with --ctty.
@@ -75,6 +78,22 @@ class WarmProcess:
         self.pid = pid
         self.stdin, self.stdout, self.stderr = pipes
         self._pidfd, self._status = pidfd, status
+        self._ending = threading.Lock()
+        # Not at the end of the process: another thread may be waiting for it.
+        for each in (pidfd, status):
+            weakref.finalize(self, os.close, each).atexit = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the pipes and wait for the exit. Kill the process after an error."""
+        if kind is not None:
+            self.kill()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            if pipe is not None:
+                pipe.close()
+        self.wait()
 
     def poll(self) -> int | None:
         """Return the exit status, or None while it runs."""
@@ -87,20 +106,23 @@ class WarmProcess:
         """Wait for the process to exit. Raises ``subprocess.TimeoutExpired``."""
         if self.returncode is None:
             with selectors.DefaultSelector() as selector:
-                selector.register(self._status, selectors.EVENT_READ)
+                selector.register(self._pidfd, selectors.EVENT_READ)
                 if not selector.select(timeout):
                     raise subprocess.TimeoutExpired("a warm process", timeout or 0)
-            self.returncode = int(os.read(self._status, 16))
-            os.close(self._status)
-            os.close(self._pidfd)
+            with self._ending:
+                if self.returncode is None:  # it comes when the process is reaped
+                    self.returncode = int(os.read(self._status, 16))
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal if the process runs."""
-        if self.poll() is None:
-            # It may have been reaped, and its status may not have come yet.
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+        # It may have been reaped, and its status may not have come yet.
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill the process."""
@@ -194,22 +216,25 @@ def import_all() -> None:
     gc.freeze()
 
 
-def _serve(control: socket.socket) -> None:
-    """Fork for each request until the requests end."""
-    import_all()
+def serve(
+    control: socket.socket, child: Callable[[Any, Sequence[int]], NoReturn]
+) -> None:
+    """Fork for each request until the requests end.
+
+    ``child`` runs in each child, with the request and its files.
+    """
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
                 if key.fileobj is not control:
                     _reap(selector, key)
-                elif not (asked := socket.recv_fds(control, _MESSAGE, 4))[0]:
+                elif not (asked := socket.recv_fds(control, _MESSAGE, _FILES))[0]:
                     return
                 elif (pid := os.fork()) == 0:
                     selector.close()
                     control.close()
-                    code, arguments, environment, folder = json.loads(asked[0])
-                    become(code, arguments, environment, folder, asked[1])
+                    child(json.loads(asked[0]), asked[1])
                 else:
                     *ends, status = asked[1]
                     for each in ends:
@@ -273,5 +298,11 @@ def finish(status: int) -> NoReturn:
     os._exit(status)
 
 
+def _become(asked: Any, streams: Sequence[int]) -> NoReturn:
+    code, arguments, environment, folder = asked
+    become(code, arguments, environment, folder, streams)
+
+
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    import_all()
+    serve(socket.socket(fileno=int(sys.argv[1])), _become)
