@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from kortilla.testing.errors import InvalidArgumentError
@@ -107,7 +108,7 @@ class Fault:
             ("command", self.on, CommandName),
             ("moment", self.when, Moment),
         ):
-            if value not in list(known):
+            if value not in known.__members__.values():
                 raise InvalidArgumentError(
                     f"The {field} is none of {', '.join(known)}."
                 )
@@ -154,6 +155,7 @@ def dump(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     return [asdict(fault) for fault in faults]
 
 
+@lru_cache(maxsize=4)  # a card reads its faults at each command
 def load(content: bytes) -> tuple[Fault, ...]:
     """Parse the result of ``dump``. Raises ``ValueError``."""
     try:

@@ -11,6 +11,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 __all__ = ["Presence", "Watch", "notify"]
@@ -35,8 +36,7 @@ class Presence:
     def load(cls, content: bytes) -> "Presence":
         """Parse the result of ``dump``. Raises ``ValueError``."""
         try:
-            presence = cls(**json.loads(content))
-            return presence.now()
+            return _parse(content).now()
         except TypeError as error:
             raise ValueError(str(error)) from None
 
@@ -62,6 +62,11 @@ class Presence:
         """Return the presence after pulling the card or the reader, for a time."""
         back_at = None if seconds is None else time.time() + seconds
         return replace(self, card=False, reader=not reader, back_at=back_at)
+
+
+@lru_cache(maxsize=4)  # a card reads its presence at each command
+def _parse(content: bytes) -> Presence:
+    return Presence(**json.loads(content))
 
 
 class Watch:
@@ -92,11 +97,13 @@ class Watch:
 
 def notify(folder: Path) -> None:
     """Notify every watch, and remove the pipes without a reader."""
-    for path in folder.glob(f"{_PIPES}*"):
+    with os.scandir(folder) as entries:
+        paths = [entry.path for entry in entries if entry.name.startswith(_PIPES)]
+    for path in paths:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
-            path.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             continue
         # A full pipe is readable already.
         with suppress(BlockingIOError):

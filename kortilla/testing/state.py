@@ -10,6 +10,7 @@ Several processes may use one folder at a time: each change is made under a lock
 """
 
 import json
+import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -154,7 +155,7 @@ class MockCardState:
                 (card.folder / "revoked.crl").unlink(missing_ok=True)
             else:
                 write_atomically(card.folder / "revoked.crl", issued.revocation_list)
-            card._write(data)
+            write_atomically(card._file, _encode(data))
         return card
 
     @property
@@ -198,10 +199,10 @@ class MockCardState:
         """Lock the card, yield its data, and store them if they changed."""
         with self._locked():
             data = self.read()
-            before = data.model_copy(deep=True)
+            before = _encode(data)
             yield data
-            if data != before:
-                self._write(data)
+            if (after := _encode(data)) != before:
+                write_atomically(self._file, after)
 
     # -- Faults -----------------------------------------------------------------------
 
@@ -323,13 +324,20 @@ class MockCardState:
                 f"{self.folder} can't be written: {error.strerror}."
             ) from error
 
-    def _write(self, data: CardData) -> None:
-        write_atomically(self._file, data.model_dump_json(indent=2).encode() + b"\n")
+
+def _encode(data: CardData) -> bytes:
+    return data.model_dump_json(indent=2).encode() + b"\n"
 
 
 def _read_if_there(file: Path) -> bytes | None:
+    """Read a file. The card does so several times for each command."""
     try:
-        return file.read_bytes()
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # The file is replaced as a whole, so it has one size.
+            return os.read(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return None
     except OSError as error:

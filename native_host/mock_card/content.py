@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The content of the card: its keys, and its files by path."""
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives import serialization
 
 from kortilla.testing.card_data import CardData
@@ -49,12 +51,19 @@ def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
     """Load a key, and check that it matches its certificate."""
     where = f"{state.folder / 'card.json'}: keys.{index}"
     try:
-        key = load_private_key(data.keys[index].private_key)
+        key, public = _key_pair(data.keys[index].private_key)
     except (ValueError, TypeError):
         raise MockCardBrokenError(f"{where}.private_key is not a key.") from None
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     if public not in data.keys[index].certificate:
         raise MockCardBrokenError(f"{where}.certificate is not of the private key.")
     return key
+
+
+@lru_cache(maxsize=8)  # each connection loads the same keys
+def _key_pair(private_key: bytes) -> tuple[PrivateKey, bytes]:
+    """Load a key, and return it with the DER of its public key."""
+    key = load_private_key(private_key)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return key, public

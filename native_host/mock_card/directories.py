@@ -6,6 +6,9 @@ of real cards are not public (docs/reference/card.md, "Directories"). The mock's
 PrKD, CD and AOD are invented, so that a program must read EF.OD to find them.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from kortilla.testing.ber import bit_string, encode, integer, octets, sequence, text
 from kortilla.testing.profiles import (
     OBJECT_DIRECTORY_FILE,
@@ -55,7 +58,8 @@ _KEY_ACCESS = bit_string(0, 2, 3, 4)  # generated on the card, never extracted
 _EID_COMPLIANT = 3  # bit of TokenFlags
 
 
-def directory_files(profile: Profile, serial: str) -> dict[int, bytes]:
+@lru_cache(maxsize=8)  # each connection has the same
+def directory_files(profile: Profile, serial: str) -> Mapping[int, bytes]:
     """Return the directory files, by their ids inside the application."""
     return {
         OBJECT_DIRECTORY_FILE: b"".join(

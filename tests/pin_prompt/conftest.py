@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -199,6 +200,9 @@ def stage(
     yield stage
     stage.window.hide()
     stage.window.deleteLater()
+    # Without an event loop, processEvents leaves it: it would follow each later change
+    # of palette and font.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     application.setPalette(palette)
     stage.settle()
 

@@ -55,10 +55,18 @@ def slow_jpeg(side: int = 8000, scans: int = 6300) -> bytes:
 
 
 def huge_png(side: int) -> bytes:
-    """Return a PNG that unpacks to a black square of many pixels (RFC 2083)."""
-    packer = zlib.compressobj(1)
-    row = bytes(1 + 3 * side)
-    pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    """Return a PNG that unpacks to a black square of many pixels (RFC 2083).
+
+    ``side`` is a multiple of 100. A full flush forgets all before it, so that the same
+    bytes again unpack to the next rows (RFC 1950, RFC 1951).
+    """
+    assert side % 100 == 0
+    row = 1 + 3 * side
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    rows = packer.compress(bytes(100 * row)) + packer.flush(zlib.Z_FULL_FLUSH)
+    adler = (side * row % 65521) << 16 | 1  # of zeros only
+    end = b"\x03\x00" + struct.pack(">I", adler)  # an empty last block before it
+    pixels = b"\x78\x01" + rows * (side // 100) + end
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))

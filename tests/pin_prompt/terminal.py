@@ -11,6 +11,8 @@ import termios
 import time
 from typing import Any
 
+from tests.support import warm
+
 __all__ = ["Terminal", "at"]
 
 #: Asks as the host does; prints the PIN or the error's code on standard output.
@@ -96,13 +98,20 @@ class Terminal:
 
     def __init__(self, *, separate_errors: bool = False, **asked: Any) -> None:
         self.ours, self.theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", PROGRAM, json.dumps(ASKED | asked)],
-            stdin=self.theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if separate_errors else self.theirs,
-            start_new_session=True,
-        )
+        words = json.dumps(ASKED | asked)
+        self.process: subprocess.Popen[bytes] | warm.WarmProcess
+        if separate_errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-c", PROGRAM, words],
+                stdin=self.theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        else:
+            self.process = warm.start(
+                PROGRAM, [words], os.environ, terminal=self.theirs
+            )
         self.seen = ""
         self._come = ""
 
@@ -126,7 +135,7 @@ class Terminal:
 
     def result(self) -> str:
         """Wait until the program exits, and return its standard output."""
-        out, _ = self.process.communicate(timeout=20)
+        out = self.output()
         os.set_blocking(self.ours, False)
         rest = b""
         with contextlib.suppress(BlockingIOError):
@@ -136,11 +145,20 @@ class Terminal:
         self.seen += self._come
         return out.decode().strip()
 
+    def output(self) -> bytes:
+        """Wait until the program exits, and return its standard output as it is."""
+        assert self.process.stdout
+        out = self.process.stdout.read()
+        self.process.wait(20)
+        return out
+
     def close(self) -> None:
         """Close the terminal."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+        self.process.kill()
+        self.process.wait(20)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
         os.close(self.ours)
         os.close(self.theirs)
 

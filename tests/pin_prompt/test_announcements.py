@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication
+from shiboken6 import delete
 
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.announcement import MOST_WORDS, Announcement
@@ -147,12 +148,19 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def page_for(request: Any, conversation: Conversation, text: texts.Texts) -> Page:
+def announced(request: Any, conversation: Conversation, text: texts.Texts) -> str:
+    """Return what is announced when the page for a request appears."""
     guard = InputGuard(NEVER)
+    page: Page
     if isinstance(request, AskPin):
         kind = PinPadPage if request.question.pin_pad else PinPage
-        return kind(conversation, text, request.question, guard)
-    return create_page(request, conversation, text, guard, lambda **_: None)
+        page = kind(conversation, text, request.question, guard)
+    else:
+        page = create_page(request, conversation, text, guard, lambda **_: None)
+    said = str(page.announcement)
+    for part in (*page.buttons, page):
+        delete(part)  # which its own signals would keep alive
+    return said
 
 
 @EACH
@@ -166,7 +174,7 @@ def test_every_page_is_announced_in_few_words(
         question: Any = getattr(request, "question", None)
         pin = getattr(question, "pin", "")
         text = texts.load(language, operation, pin, conversation.program)
-        said = str(page_for(request, conversation, text).announcement)
+        said = announced(request, conversation, text)
         assert len(said.split()) <= MOST_WORDS, said
         if question is not None:
             assert NAME in said

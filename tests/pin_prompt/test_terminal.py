@@ -356,6 +356,7 @@ def test_the_question_is_on_the_terminal_and_among_the_errors(
     terminal = at(terminals, separate_errors=True)
     terminal.expect("PIN1")
     terminal.send("1234\n")
+    assert isinstance(terminal.process, subprocess.Popen)
     out, errors = terminal.process.communicate(timeout=20)
     assert out == b"1234\n"
     assert b"PIN1" in errors
@@ -365,8 +366,7 @@ def test_ctrl_c_ends_it_and_gives_the_echo_back(terminals: list[Terminal]) -> No
     terminal = at(terminals)
     terminal.expect("PIN1")
     terminal.process.send_signal(signal.SIGINT)
-    terminal.process.communicate(timeout=20)
-    assert terminal.process.returncode != 0
+    assert terminal.process.wait(20) != 0
     assert terminal.echoes
 
 

@@ -99,6 +99,8 @@ def _serve() -> None:
         module, name, home, *more = json.loads(line)
         with contextlib.suppress(Exception):  # the parent raises it again
             importlib.import_module(module)
+        # Garbage collection in the child leaves out all that is imported.
+        gc.freeze()
         with tempfile.TemporaryFile() as output:
             child = os.fork()
             if not child:

@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from native_host.pin_prompt.escaping import UNPRINTABLE, program_display_name
@@ -189,10 +190,15 @@ def languages() -> tuple[str, ...]:
 
 def load(language: str, operation: str = "", pin: str = "", program: str = "") -> Texts:
     """Return the texts of a language, or the English ones if it has none."""
+    return Texts(_catalogue(language), operation, pin, program)
+
+
+@lru_cache(maxsize=4)  # each operation and each PIN load it again
+def _catalogue(language: str) -> Mapping[str, str]:
     chosen = language if language in languages() else _OTHERWISE
     path = _FOLDER / f"{chosen}.json"
-    catalogue = json.loads(path.read_text(encoding="utf-8"))
-    return Texts(catalogue, operation, pin, program)
+    catalogue: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return catalogue
 
 
 def printable(text: str) -> str:
