@@ -8,7 +8,6 @@ p11-kit's client module. The test replaces the PIN window.
 import asyncio
 import contextlib
 import re
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from kortilla import Trust
 from kortilla.testing.state import MockCardState
 from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
+from tests.browser.warm_host import relay_command
 from tests.browser.window import Door, Window
 from tools.demo.demo_home import DemoHome
 from tools.demo.site import DemoServer
@@ -56,14 +56,17 @@ activate = 1
 
 
 def serving(door: Door, patience: float = BROWSERS_PATIENCE) -> tuple[str, ...]:
-    """Return a server for programs like ``kortilla pkcs11``, but without the window."""
+    """Return a server for programs like ``kortilla pkcs11``, but without the window.
+
+    Its process has all imports done: see ``warm_host``.
+    """
     code = (
         "import sys; from native_host.config import load_config; "
         "from native_host.pkcs11.service import serve_stdio; "
         f"window, patience = {door.command!r}, {patience!r}; "
         "sys.exit(serve_stdio(load_config(), window=window, patience=patience))"
     )
-    return (sys.executable, "-I", "-c", code)
+    return tuple(relay_command(code))
 
 
 @dataclass(frozen=True)
