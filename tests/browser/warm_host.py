@@ -16,7 +16,6 @@ import selectors
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,9 +23,9 @@ from typing import NoReturn
 
 from native_host.hardening import die_with_parent
 from native_host.processes import parent_of
-from tests.support.warm import become, import_all
+from tests.support import warm
 
-__all__ = ["relay_command"]
+__all__ = ["relay_command", "serve"]
 
 _MESSAGE = 1 << 17  # bytes of a request
 _CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
@@ -65,17 +64,13 @@ def _server() -> str:
     """Start the server, which ends with this process, and return its address."""
     folder = Path(tempfile.mkdtemp(prefix="kortilla-test-"))
     address = folder / "server"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(str(address))
-        listener.listen(16)
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-m", __name__, str(listener.fileno())],
-            pass_fds=[listener.fileno()],
-            stdin=subprocess.PIPE,
-        )
+    code = f"import sys; from {__name__} import serve; serve(sys.argv[1])"
+    process = warm.start(code, [str(address)], os.environ)
+    assert process.stdout.read(1), process.stderr.read()  # it listens
 
     def end() -> None:
-        process.communicate()  # its standard input ends, and with it the server
+        process.stdin.close()  # and with it the server ends
+        process.wait()
         address.unlink()
         folder.rmdir()
 
@@ -118,9 +113,12 @@ class _Host:
         self._relay.close()
 
 
-def _serve(listener: socket.socket) -> None:
-    """Fork for each relay until the standard input ends."""
-    import_all()
+def serve(address: str) -> None:
+    """Fork for each relay that connects, until the standard input ends."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen(16)
+    os.write(1, b"\n")
     server = os.getpid()
 
     def accept(selector: selectors.BaseSelector) -> None:
@@ -156,8 +154,4 @@ def _become_host(
         browser = parent_of(launched)
         os.getppid = lambda: browser
     (code, *arguments), environment, folder = ast.literal_eval(message.decode())
-    become(code, arguments, environment, folder, streams, LAUNCHED=launched)
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    warm.become(code, arguments, environment, folder, streams, LAUNCHED=launched)
