@@ -184,7 +184,22 @@ def command_line(
     Return the exit status and the reply. The process has all imports done.
     """
     code = "import sys; from native_host.__main__ import main; sys.exit(main())"
-    process = warm.start(code, ["-c", *words], environment)
+    return _run(code, ["-c", *words], environment)
+
+
+def kortilla(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
+    """Run a command of ``kortilla`` and return the JSON that it prints.
+
+    The process has all imports done.
+    """
+    code = "import sys; from native_host.cli import main; sys.exit(main())"
+    return _run(code, words, environment)[1]
+
+
+def _run(
+    code: str, words: Sequence[str], environment: Mapping[str, str]
+) -> tuple[int, dict[str, Any]]:
+    process = warm.start(code, words, environment)
     process.stdin.close()
     with process.stdout, process.stderr:
         printed: dict[str, Any] = json.loads(process.stdout.read())
