@@ -17,11 +17,11 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
-from kortilla.testing.state import MockCardState
 from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.warm_host import relay_command
 from tests.browser.window import Door, Window
+from tests.support import cards
 from tools.demo.demo_home import DemoHome
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -201,8 +201,7 @@ CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
 @contextlib.asynccontextmanager
 async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
     """Set up a scene in an empty folder with a card of a generation."""
-    pristine = folder / "pristine"
-    await asyncio.to_thread(MockCardState.create, pristine, profile=profile)
+    pristine = cards.new_card(folder / "pristine", profile).folder
     demo_home = DemoHome.build(folder, "firefox", card="mock", prompt="window")
     authority = Authority(folder, ["localhost"])
     async with contextlib.AsyncExitStack() as stack:

@@ -57,18 +57,32 @@ def environment(
 #: Runs each command as its script in ``bin`` does, in a process of its own that has
 #: the common imports done, and prints the results.
 _RUN_EACH = """
-import json, os, sys, tempfile
+import gc, json, os, sys, tempfile, traceback
 from importlib import metadata
-import kortilla.cli, native_host.cli
+import aiohttp, asyncio, cryptography.x509, kortilla.cli, native_host.cli, pydantic
 scripts = metadata.entry_points(group="console_scripts")
 results = []
+
+def run(main):
+    status = 1
+    try:
+        status = main()
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)  # without the work of Python's end
+
+gc.freeze()
 for name, *arguments in json.loads(sys.argv[1]):
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
         if not (child := os.fork()):
             os.dup2(printed.fileno(), 1)
             os.dup2(said.fileno(), 2)
             sys.argv = [name, *arguments]
-            sys.exit(scripts[name].load()())
+            run(scripts[name].load())
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         outputs = [os.pread(file.fileno(), 1 << 20, 0) for file in (printed, said)]
         results.append([status, *map(bytes.decode, outputs)])
