@@ -50,7 +50,8 @@ def project(
         "[mypy]\nstrict = True\nmypy_path = examples\n"
         "[mypy-typed_service]\ndisallow_any_expr = True\n"
         # No public name shows what these modules have.
-        "[mypy-playwright._impl.*,rich.*]\nfollow_imports = skip\n"
+        "[mypy-playwright._impl.protocol.*,playwright._impl._protocol,rich.*]\n"
+        "follow_imports = skip\n"
     )
     pyright = {
         "typeCheckingMode": "strict",
