@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Private keys of the mock card and its test CA."""
 
+import functools
+
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
@@ -29,6 +31,7 @@ def generate_key(key_type: KeyType) -> PrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=key_type.rsa_bits)
 
 
+@functools.lru_cache(maxsize=64)  # a card loads its keys each time that it is connected
 def load_private_key(der: bytes) -> PrivateKey:
     """Load PKCS#8 DER of one of the kinds used here. Raises ``ValueError``."""
     # The mock card's keys need no primality test, which takes tens of ms.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.browser.warm_host import relay_command
 from tests.support import warm
 
 ORIGIN = "https://service.example"
@@ -24,10 +25,16 @@ WEB_EID_CALLER = ("chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",)
 
 #: Seconds. A host that is silent for this long fails the test.
 PATIENCE = 60
+_BETWEEN_LOOKS = 0.004
 
 
 class HostProcess:
-    """A running host. Reads have a time limit."""
+    """A running host. Reads have a time limit.
+
+    ``prelude`` is Python that runs in the host's process first. ``under`` is the
+    command of a program that starts the host. With ``anew`` the process starts as the
+    browser starts it. Without, it has all imports done.
+    """
 
     def __init__(
         self,
@@ -45,9 +52,10 @@ class HostProcess:
             f"sys.exit(main(prompt_command={command!r}))"
         )
         self.process: warm.WarmProcess | subprocess.Popen[bytes]
-        if anew or prelude:
+        if anew or under:
+            host = [sys.executable, "-I", "-c", code] if anew else relay_command(code)
             self.process = subprocess.Popen(
-                [*under, sys.executable, "-I", "-c", code, *caller],
+                [*under, *host, *caller],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -119,12 +127,13 @@ class HostProcess:
                 stream.close()
 
     def until(self, happened: Callable[[], object]) -> None:
-        """Poll a condition while the host runs."""
+        """Look every few milliseconds for a condition while the host runs."""
         deadline = time.monotonic() + PATIENCE
         while not happened():
-            assert self.process.poll() is None, self.log()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_BETWEEN_LOOKS)
+                raise AssertionError(self.log())
             assert time.monotonic() < deadline, "It does not happen."
-            os.sched_yield()
 
     def _read(self, length: int) -> bytes | None:
         data = b""
@@ -150,8 +159,7 @@ def running(
 ) -> Iterator[HostProcess]:
     """Run a host and read its hello; nothing of it remains afterwards.
 
-    ``prelude`` is Python that runs in the host's process first. With it, or with
-    ``anew``, the process starts as the browser starts it, without cached imports.
+    The parameters are those of ``HostProcess``.
     """
     host = HostProcess(
         environment,
@@ -176,7 +184,22 @@ def command_line(
     Return the exit status and the reply. The process has all imports done.
     """
     code = "import sys; from native_host.__main__ import main; sys.exit(main())"
-    process = warm.start(code, ["-c", *words], environment)
+    return _run(code, ["-c", *words], environment)
+
+
+def kortilla(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
+    """Run a command of ``kortilla`` and return the JSON that it prints.
+
+    The process has all imports done.
+    """
+    code = "import sys; from native_host.cli import main; sys.exit(main())"
+    return _run(code, words, environment)[1]
+
+
+def _run(
+    code: str, words: Sequence[str], environment: Mapping[str, str]
+) -> tuple[int, dict[str, Any]]:
+    process = warm.start(code, words, environment)
     process.stdin.close()
     with process.stdout, process.stderr:
         printed: dict[str, Any] = json.loads(process.stdout.read())

@@ -3,6 +3,7 @@
 
 import base64
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kortilla.testing.state import MockCardState
+from native_host.processes import parent_of, program_in_place_of_browser
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import (
     NONCE,
@@ -27,12 +29,6 @@ from tests.host.test_own_protocol import Script
 PYTHON = Path(sys.executable).resolve().name
 #: A shell that stays the host's parent.
 WRAPPER = ["sh", "-c", '"$@"; exit $?', "wrapper"]
-#: Prints what the window would name.
-ASK = """
-import sys
-from native_host.processes import program_in_place_of_browser
-sys.stdout.buffer.write(program_in_place_of_browser().encode())
-"""
 POSING: list[tuple[str, ...]] = [OWN_CALLER, WEB_EID_CALLER, ()]
 
 
@@ -54,6 +50,8 @@ def named(
     environment: dict[str, str],
     under: Sequence[str],
     arguments: Sequence[str] = OWN_CALLER,
+    *,
+    anew: bool = False,
 ) -> str:
     """Return the program that the window names for a host started this way."""
     script = Script(folder, "cancel")
@@ -61,7 +59,7 @@ def named(
         environment,
         arguments,
         prompt_command=script.command,
-        anew=True,
+        anew=anew,
         under=under,
     )
     try:
@@ -85,7 +83,8 @@ def named(
 def test_a_script_that_gives_an_extensions_id_is_named(
     home: Path, window: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
-    assert named(home, window, [], arguments) == PYTHON
+    anew = arguments == OWN_CALLER
+    assert named(home, window, [], arguments, anew=anew) == PYTHON
 
 
 @pytest.mark.parametrize(
@@ -108,19 +107,27 @@ def test_a_script_that_gives_an_extensions_id_is_named(
 )
 @pytest.mark.parametrize("shell", [False, True], ids=["directly", "by-a-shell"])
 def test_browsers_are_known_and_other_programs_named(
-    tmp_path: Path, path: str, beside: tuple[str, ...], shown: str, *, shell: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    beside: tuple[str, ...],
+    shown: str,
+    *,
+    shell: bool,
 ) -> None:
-    """Without the rest of the host, whose start takes most of such a test."""
+    """Without the host, whose start takes most of such a test."""
     under = started_by(tmp_path / "programs" / path, *beside)
-    ask = [sys.executable, "-I", "-c", ASK]
-    done = subprocess.run(
-        [*under, *(WRAPPER if shell else []), *ask],
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-        timeout=PATIENCE,
-    )
-    assert done.stdout == shown
+    say_pid = ["sh", "-c", "echo $$; read line"]
+    with subprocess.Popen(
+        [*under, *(WRAPPER if shell else []), *say_pid],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        started = int(process.stdout.readline())
+        monkeypatch.setattr(os, "getppid", lambda: parent_of(started))
+        assert program_in_place_of_browser() == shown
+        process.communicate(b"\n", PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +165,6 @@ def test_only_a_browser_gets_the_certificate_of_a_login_without_a_window(
         window,
         OWN_CALLER,
         prompt_command=script.command,
-        anew=True,
         under=started_by(tmp_path / "programs" / program),
     )
     try:

@@ -15,8 +15,10 @@ from native_host.messaging.framing import MAX_LENGTH, Frame, FrameWriter, Pump, 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=20,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+    ),
+    max_leaves=10,
 )
 
 
@@ -93,7 +95,7 @@ def test_any_body_is_an_object_or_a_sentence(body: bytes) -> None:
     assert isinstance(parse(Frame(body)), dict | str)
 
 
-@given(st.dictionaries(st.text(), JSON))
+@given(st.dictionaries(st.text(), JSON, max_size=3))
 def test_what_is_written_can_be_read(message: dict[str, Any]) -> None:
     fd = os.memfd_create("output")
     FrameWriter(fd).write(message)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """No core dump holds a PIN, and no program of the same user can read one."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -58,17 +59,27 @@ def process(
         )
         process.stdin.flush()
     python = os.fsencode(sys.executable)
-    until(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(python))
+    command = Path(f"/proc/{process.pid}/cmdline")
+    until(process, lambda: command.read_bytes().startswith(python))
     yield process
     process.kill()
     process.communicate()
 
 
-def until(happened: Callable[[], bool]) -> None:
-    """Poll a condition."""
+def until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> None:
+    """Look every few milliseconds for a condition while the process runs."""
     deadline = time.monotonic() + PATIENCE
     while not happened():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"It ended with {process.wait(0.005)}.")
         assert time.monotonic() < deadline, "It does not happen."
+
+
+def core_limits(pid: int) -> list[str]:
+    """Return the soft and the hard limit of a process's core dumps."""
+    limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    [core] = [line for line in limits if line.startswith("Max core file size")]
+    return core.split()[4:6]
 
 
 def can_be_read(pid: int) -> bool:
@@ -82,11 +93,9 @@ def can_be_read(pid: int) -> bool:
 def test_the_memory_is_neither_dumped_nor_read(
     process: subprocess.Popen[bytes],
 ) -> None:
-    until(lambda: not can_be_read(process.pid))
+    until(process, lambda: core_limits(process.pid) == ["0", "0"])
+    until(process, lambda: not can_be_read(process.pid))
     assert process.poll() is None
-    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
-    [core] = [line for line in limits if line.startswith("Max core file size")]
-    assert core.split()[4:6] == ["0", "0"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def test_the_end_of_input_closes_the_window_and_ends_the_host(
     home: Path, window: dict[str, str], when: str
 ) -> None:
     script = Script(home, "wait")
-    with running(window, prompt_command=script.command, anew=True) as host:
+    anew = when == "window open"
+    with running(window, prompt_command=script.command, anew=anew) as host:
         host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
         assert host.receive() == {"id": "1", "progress": "window-open"}
         if when == "asked for a PIN":
@@ -59,7 +60,9 @@ def test_a_card_that_another_program_holds_does_not_keep_the_host(
     script = Script(home)
     with (
         locked(home / MOCK_FOLDER / "session.lock"),
-        running(window, prompt_command=script.command, anew=True) as host,
+        running(
+            window, prompt_command=script.command, anew=end == "end of input"
+        ) as host,
     ):
         host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
         host.until(lambda: script.told()[-1:] and script.told()[-1]["type"] == "show")
@@ -78,7 +81,7 @@ def test_a_window_that_clings_does_not_keep_the_host(
         "#!/bin/sh\ntrap '' TERM\nread line\n"
         'echo \'{"type": "visible"}\'\nwhile :; do sleep 1; done\n'
     )
-    with running(window, prompt_command=["/bin/sh", str(deaf)], anew=True) as host:
+    with running(window, prompt_command=["/bin/sh", str(deaf)]) as host:
         host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
         assert host.receive() == {"id": "1", "progress": "window-open"}
         host.end_input()
@@ -102,7 +105,7 @@ def test_no_log_holds_a_pin_a_name_or_the_environment(
 ) -> None:
     script = Script(home, "90817263", "1234")
     environment = {**window, "KORTILLA_LOG": level, "SECRET_OF_SHELL": "hush"}
-    with running(environment, prompt_command=script.command, anew=True) as host:
+    with running(environment, prompt_command=script.command) as host:
         token = host.authenticate()["result"]
         host.end_input()
         host.wait()

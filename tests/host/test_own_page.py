@@ -2,8 +2,6 @@
 """The commands for pages of Kortilla's own extension, and who is refused."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from tests.host.process import (
     WEB_EID_CALLER,
     HostProcess,
     command_line,
+    kortilla,
     make_environment,
     running,
 )
@@ -63,14 +62,7 @@ def test_the_cards_status_is_the_one_that_the_command_prints(
         answer = host.ask("card-status", page=page)
         # The port accepts further requests.
         assert host.ask("card-status", page=page) == answer
-    printed = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host.cli", "card", "status", "--json"],
-        env=window,
-        capture_output=True,
-        check=True,
-        timeout=30,
-    )
-    assert answer["result"] == json.loads(printed.stdout)
+    assert answer["result"] == kortilla(window, "card", "status", "--json")
     [reader] = answer["result"]["readers"]
     assert reader["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
     assert (home / MOCK_FOLDER / "card.json").read_bytes() == before

@@ -31,7 +31,8 @@ class Script:
 
     def __init__(self, folder: Path, *answers: str) -> None:
         self._log = folder / "window.log"
-        self.command = [sys.executable, "-I", str(SCRIPT), str(self._log), *answers]
+        place = (str(SCRIPT), str(self._log))
+        self.command = [sys.executable, "-I", "-S", *place, *answers]
 
     def told(self) -> list[dict[str, Any]]:
         if not self._log.exists():
@@ -43,7 +44,7 @@ class Script:
         return [each for each in self.told() if each["type"] == "offer-unlock"]
 
     def process(self) -> int:
-        return int(self._log.with_suffix(".pid").read_text())
+        return int(self._log.with_suffix(".log.pid").read_text())
 
     def questions(self) -> list[dict[str, Any]]:
         return [each["question"] for each in self.told() if each["type"] == "ask-pin"]

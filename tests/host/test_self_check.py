@@ -2,8 +2,6 @@
 """The self-check and the token's switch, as Kortilla's own pages ask for them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from native_host.browsers.pkcs11 import nss
 from tests.browsers_install.nss_databases import make_profile
 from tests.browsers_install.test_pkcs11 import listed
-from tests.host.process import HostProcess, make_environment, running
+from tests.host.process import HostProcess, kortilla, make_environment, running
 from tests.host.test_own_page import (
     CHROMIUM_CALLER,
     CHROMIUM_PAGE,
@@ -23,18 +21,6 @@ from tests.host.test_own_protocol import Script
 MANIFEST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
 MODULE = ".config/pkcs11/modules/kortilla.module"
 FIREFOX_MANIFEST = ".mozilla/pkcs11-modules/kortilla.json"
-
-
-def kortilla(environment: dict[str, str], *words: str) -> dict[str, Any]:
-    finished = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host.cli", *words],
-        env=environment,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    result: dict[str, Any] = json.loads(finished.stdout)
-    return result
 
 
 def codes(answer: dict[str, Any]) -> set[str]:

@@ -170,9 +170,10 @@ test("in a page it sends requests to the extension", () => {
  * @param {string} body of a function of a TypeScript page
  * @param {string} resolution
  * @param {Record<string, string>} [more] other files of the project
- * @returns {string} what the compiler reports about it, and about the package's types
+ * @returns {string} what the compiler reports about it, and with other files also about
+ *   the package's types
  */
-function complaints(body, resolution, more = {}) {
+function complaints(body, resolution, more) {
   const page = `import { kortilla, KortillaError } from "kortilla";
      import type { Person, Signatures, SignOptions, Status } from "kortilla";
      import type { ButtonTexts, KortillaButton } from "kortilla/button";
@@ -182,7 +183,8 @@ function complaints(body, resolution, more = {}) {
   const [module, how] = resolution === "bundler" ? ["ES2022", "bundler"] : ["nodenext", "nodenext"];
   const checked = run(join(ROOT, "node_modules/.bin/tsc"), [
     ...["--ignoreConfig", "--pretty", "false", "--strict", "--noEmit", "--target", "ES2022"],
-    ...["--exactOptionalPropertyTypes", "--skipLibCheck", "false", "--jsx", "react-jsx"],
+    ...["--exactOptionalPropertyTypes", "--jsx", "react-jsx"],
+    ...["--skipLibCheck", String(more === undefined)],
     ...["--module", module, "--moduleResolution", how],
     ...["--lib", "ES2022,DOM,DOM.Iterable", "--types", "", ...Object.keys(files)],
   ]);

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing import authority, issue
+from kortilla.testing.keys import PrivateKey, generate_key
+from kortilla.testing.profiles import PROFILES, KeyType
 from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard, Style
 from tests.support import cards
@@ -35,6 +38,24 @@ def read_file(card: MockCard, path: str) -> bytes:
         content += answer[:-2]
     assert len(content) == size
     return content
+
+
+@pytest.fixture
+def known_rsa_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New cards and CAs have the same RSA key of each length, which is made once.
+
+    The cards of ``make_state`` are not among them: they are made before.
+    """
+    for profile in PROFILES:
+        cards.made(profile)
+
+    def key(key_type: KeyType) -> PrivateKey:
+        if key_type in {KeyType.P256, KeyType.P384}:
+            return generate_key(key_type)
+        return cards.rsa_key(key_type.rsa_bits)
+
+    for module in (authority, issue):
+        monkeypatch.setattr(module, "generate_key", key)
 
 
 @pytest.fixture

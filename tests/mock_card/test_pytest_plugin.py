@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PLUGIN = "kortilla.testing.pytest_plugin"
 
 THREE_LINES = """
@@ -138,16 +140,17 @@ def test_hashes_are_signed_by_name(kortilla_card):
 """
 
 
-def run_tests(folder: Path, tests: str) -> str:
-    """Run tests in a separate pytest and check that they pass."""
+def run_tests(folder: Path, *tests: str) -> str:
+    """Run files of tests, ``test_0.py`` and so on, in a separate pytest; they pass."""
     (folder / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
     )
-    (folder / "test_service.py").write_text(tests)
+    for number, text in enumerate(tests):
+        (folder / f"test_{number}.py").write_text(text)
     plugins = [f"-p{name}" for name in (PLUGIN, "pytest_asyncio.plugin")]
     finished = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", *plugins, "-q", "-W", "error"),
+            *(sys.executable, "-m", "pytest", *plugins, "-v", "-W", "error"),
             *("-p", "no:cacheprovider", f"--basetemp={folder / 'temporary'}"),
         ],
         cwd=folder,
@@ -161,12 +164,20 @@ def run_tests(folder: Path, tests: str) -> str:
     return finished.stdout
 
 
-def test_three_lines_log_in(tmp_path: Path) -> None:
-    assert "1 passed" in run_tests(tmp_path, THREE_LINES)
+@pytest.fixture(scope="module")
+def passed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines of a run of both files that name a test which passed."""
+    folder = tmp_path_factory.mktemp("service")
+    printed = run_tests(folder, THREE_LINES, ALL_OF_IT)
+    return [line for line in printed.splitlines() if " PASSED " in line]
 
 
-def test_all_that_the_plugin_gives(tmp_path: Path) -> None:
-    assert "17 passed" in run_tests(tmp_path, ALL_OF_IT)
+def test_three_lines_log_in(passed: list[str]) -> None:
+    assert len([line for line in passed if "test_0.py::" in line]) == 1
+
+
+def test_all_that_the_plugin_gives(passed: list[str]) -> None:
+    assert len([line for line in passed if "test_1.py::" in line]) == 17
 
 
 def test_loading_the_plugin_loads_nothing_else() -> None:

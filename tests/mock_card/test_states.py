@@ -19,6 +19,8 @@ from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
+pytestmark = pytest.mark.usefixtures("known_rsa_keys")
+
 ACTIVATED, UNTOUCHED = "01", "00"
 
 

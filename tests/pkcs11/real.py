@@ -8,7 +8,6 @@ p11-kit's client module. The test replaces the PIN window.
 import asyncio
 import contextlib
 import re
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -20,7 +19,9 @@ from yarl import URL
 from kortilla import Trust
 from kortilla.testing.state import MockCardState
 from tests.browser.browser_home import Card
+from tests.browser.warm_host import relay_command
 from tests.browser.window import Door, Window
+from tests.support import cards
 from tools.demo.demo_home import DemoHome
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -55,13 +56,16 @@ activate = 1
 
 
 def serving(door: Door) -> tuple[str, ...]:
-    """Return a server for programs like ``kortilla pkcs11``, but without the window."""
+    """Return a server for programs like ``kortilla pkcs11``, but without the window.
+
+    Its process has all imports done: see ``warm_host``.
+    """
     code = (
         "import sys; from native_host.config import load_config; "
         "from native_host.pkcs11.service import serve_stdio; "
         f"sys.exit(serve_stdio(load_config(), window={door.command!r}))"
     )
-    return (sys.executable, "-I", "-c", code)
+    return tuple(relay_command(code))
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,7 @@ CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
 @contextlib.asynccontextmanager
 async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
     """Set up a scene in an empty folder with a card of a generation."""
-    pristine = folder / "pristine"
-    await asyncio.to_thread(MockCardState.create, pristine, profile=profile)
+    pristine = cards.new_card(folder / "pristine", profile).folder
     demo_home = DemoHome.build(folder, "firefox", card="mock", prompt="window")
     authority = Authority(folder, ["localhost"])
     async with contextlib.AsyncExitStack() as stack:

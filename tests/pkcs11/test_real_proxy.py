@@ -2,6 +2,7 @@
 """p11-kit's proxy starts the program that the user's configuration names."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -31,7 +32,11 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
 def write_module(scene: Scene) -> None:
     folder = Path(scene.environment["XDG_CONFIG_HOME"], "pkcs11/modules")
     folder.mkdir(parents=True)
-    content = p11_kit.module_content(serving(scene.door), ["tstclnt"])
+    # The format of a module file has no words of several lines.
+    server = scene.folder / "server"
+    server.write_text(f"#!/bin/sh\nexec {shlex.join(serving(scene.door))}\n")
+    server.chmod(0o700)
+    content = p11_kit.module_content([str(server)], ["tstclnt"])
     (folder / "kortilla.module").write_bytes(content)
 
 

@@ -2,6 +2,7 @@
 """The process: p11-kit starts it with a socket or pipes, or it listens."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from native_host.config import Config
 from native_host.pkcs11.control import prepare_login, running_servers
 from native_host.pkcs11.errors import SocketUnusableError
 from native_host.pkcs11.service import serve_socket
+from tests.browser.warm_host import relay_command
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message
 from tests.pkcs11.names import CKA, CKM, CKO
@@ -71,15 +73,22 @@ def own_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """A function that starts a server with a kind of card and a place to listen."""
+    """A function that starts a server with a kind of card and a place to listen.
+
+    With ``anew`` the process is a new Python, as for a person. Without, it is a relay,
+    and the server has all imports done: see ``warm_host``.
+    """
     started: list[subprocess.Popen[bytes]] = []
 
     def run(
-        *arguments: str | Path, stdio: socket.socket | None = None
+        *arguments: str | Path,
+        stdio: socket.socket | None = None,
+        anew: bool = False,
     ) -> subprocess.Popen[bytes]:
         given = subprocess.PIPE if stdio is None else stdio.fileno()
+        python = [sys.executable, "-I", "-c", _PROGRAM]
         process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _PROGRAM, *arguments],
+            [*(python if anew else relay_command(_PROGRAM)), *arguments],
             stdin=given,
             stdout=given,
             stderr=subprocess.PIPE,
@@ -104,7 +113,7 @@ def end_of(process: subprocess.Popen[bytes]) -> int:
 async def test_the_program_that_starts_it_has_the_token(start: Start) -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        process = start("mock", stdio=theirs)
+        process = start("mock", stdio=theirs, anew=True)
     client = await Client.connect(ours)
     await client.initialize()
     session = await client.open_session()
@@ -179,7 +188,7 @@ def _answer(process: subprocess.Popen[bytes]) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_ends_when_told_to(start: Start, number: signal.Signals) -> None:
-    process = start("pcsc")
+    process = start("pcsc", anew=True)
     assert process.stdin and process.stdout
     process.stdin.write(b"\1" + _frame(1))
     process.stdin.flush()
@@ -284,7 +293,8 @@ def test_a_socket_that_was_left_behind_is_replaced(start: Start, session: Path) 
     process = start("pcsc", path)
     with socket.socket(socket.AF_UNIX) as connection:
         while connection.connect_ex(str(path)):
-            assert process.poll() is None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                raise AssertionError(f"It ended with {process.wait(0.005)}.")
         connection.sendall(b"\2")
         assert connection.recv(1) == b"\2"
     process.terminate()

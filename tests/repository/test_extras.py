@@ -19,6 +19,8 @@ from native_host import cli
 #: Runs a command of an environment: its arguments, then exit status, standard output
 #: and standard error.
 Run = Callable[..., tuple[int, str, str]]
+#: Those of all commands, by an extra.
+Outcomes = Callable[[str], dict[tuple[str, ...], tuple[int, str, str]]]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,59 @@ def environment(
         return run
 
     return make
+
+
+#: Runs each command as its script in ``bin`` does, in a process of its own that has
+#: the common imports done, and prints the results.
+_RUN_EACH = """
+import gc, json, os, sys, tempfile, traceback
+from importlib import metadata
+import aiohttp, asyncio, cryptography.x509, kortilla.cli, native_host.cli, pydantic
+scripts = metadata.entry_points(group="console_scripts")
+results = []
+
+def run(main):
+    status = 1
+    try:
+        status = main()
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)  # without the work of Python's end
+
+gc.freeze()
+for name, *arguments in json.loads(sys.argv[1]):
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
+        if not (child := os.fork()):
+            os.dup2(printed.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            sys.argv = [name, *arguments]
+            run(scripts[name].load())
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        outputs = [os.pread(file.fileno(), 1 << 20, 0) for file in (printed, said)]
+        results.append([status, *map(bytes.decode, outputs)])
+print(json.dumps(results))
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    environment: Callable[[str], Run],
+) -> Outcomes:
+    """A function that runs all commands in the environment of an extra, once."""
+
+    @functools.cache
+    def run_all(extra: str) -> dict[tuple[str, ...], tuple[int, str, str]]:
+        run = environment(extra)
+        status, printed, said = run("python", "-c", _RUN_EACH, json.dumps([*COMMANDS]))
+        assert (status, said) == (0, "")
+        results = json.loads(printed)
+        return dict(zip(COMMANDS, map(tuple, results), strict=True))
+
+    return run_all
 
 
 def install(wheel: Path, extra: str, folder: Path) -> None:
@@ -116,9 +171,9 @@ def test_no_command_is_forgotten() -> None:
     ("command", "extra"), [item for item in COMMANDS.items() if item[1]]
 )
 def test_without_an_extra_each_command_names_its_own(
-    environment: Callable[[str], Run], command: tuple[str, ...], extra: str
+    outcomes: Outcomes, command: tuple[str, ...], extra: str
 ) -> None:
-    status, printed, said = environment("")(*command)
+    status, printed, said = outcomes("")[command]
     install = f"is missing: pip install 'kortilla[{extra}]'."
     assert status == 1
     assert said.endswith(install + "\n")
@@ -142,9 +197,9 @@ def test_without_an_extra_the_library_is_there(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_with_a_servers_extra_no_command_breaks(
-    environment: Callable[[str], Run], command: tuple[str, ...]
+    outcomes: Outcomes, command: tuple[str, ...]
 ) -> None:
-    _, printed, said = environment("testing")(*command)
+    _, printed, said = outcomes("testing")[command]
     assert "should not happen" not in said
     assert "Traceback" not in said
     assert "No module named" not in printed + said

@@ -51,7 +51,10 @@ _NOT_IMPORTED = (
     "__main__",
 )
 #: Modules that are imported at their first use, as far as they are installed.
-_BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
+_BESIDE = (
+    *("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid"),
+    *("cryptography.hazmat.backends.openssl.backend", "platformdirs.unix"),
+)
 _MESSAGE = 1 << 17  # bytes of a request
 _FILES = 16  # of a request, at most
 
