@@ -16,8 +16,31 @@ from tools.demo.errors import BrowserError, BrowserMissingError
 
 __all__ = ["Chromium"]
 
+#: Chromium takes the last such switch, so ours names again what Playwright's has.
+_DISABLED_FEATURES = (
+    # Two pages behind the address bar, which take a third of the time of a start.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxFullPopup",
+    "WebUIOmniboxAimPopup",
+    # An address of http stays one.
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    # Playwright needs these off to close, to load and to show pages.
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    # These fetch something, or look for devices.
+    "AimEnabled",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PreconnectToSearch",
+)
 #: Starts quietly: no first-run pages, nothing fetched or sent home.
 _QUIET = (
+    f"--disable-features={','.join(_DISABLED_FEATURES)}",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
