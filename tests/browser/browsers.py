@@ -17,6 +17,7 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browser_home import House
 from tests.browser.marionette import Marionette
+from tests.browser.playwright_driver import driver
 from tests.browser.tls import Authority
 from tools.demo.chromium import Chromium
 from tools.demo.demo_home import extension_folder
@@ -305,6 +306,7 @@ async def open_browser(
                 "--enable-unsafe-extension-debugging",
             ],
             shown_to=SITES,
+            playwright=await driver(),
         ) as chromium:
             yield ChromiumBrowser(chromium, house)
         return

@@ -17,6 +17,7 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
+from tests.browser.playwright_driver import shared_driver
 from tests.browser.shared import SharedBrowser
 from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
@@ -62,6 +63,13 @@ def family(request: pytest.FixtureRequest) -> Family:
     """The name of the browser."""
     name: Family = request.param
     return name
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def playwright() -> AsyncIterator[None]:
+    """One driver for all Chromium of a worker."""
+    async with shared_driver():
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
