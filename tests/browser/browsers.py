@@ -16,6 +16,7 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
 from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browser_home import House
+from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette
 from tests.browser.playwright_driver import driver
 from tests.browser.tls import Authority
@@ -310,8 +311,10 @@ async def open_browser(
         ) as chromium:
             yield ChromiumBrowser(chromium, house)
         return
+    profile = house.home / "firefox-profile"
+    await prepare_profile(profile)
     if authority is not None:
-        authority.trust_in(house.home / "firefox-profile")
+        authority.trust_in(profile)
     address = str(uuid.uuid4())
     gecko = host_names()[0].firefox[0]
     async with Marionette.launch(
