@@ -35,13 +35,22 @@ _NOT_IMPORTED = (
     "tools.demo",
     "native_host.browser_testing",
     "native_host.desktop",
+    "native_host.gui",
     "native_host.local_signing",
     "native_host.pin_prompt.gui",
     "native_host.signature_check",
     "__main__",
 )
 #: Modules that are imported at their first use, as far as they are installed.
-_BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
+_BESIDE = (
+    "asn1crypto.x509",
+    "cryptography.hazmat.backends.openssl.backend",
+    "cryptography.x509",
+    "idna",
+    "platformdirs",
+    "smartcard.scard",
+    "uuid",
+)
 _MESSAGE = 1 << 17  # bytes of a request
 
 
