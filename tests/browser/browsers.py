@@ -16,7 +16,9 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
 from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browser_home import House
+from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette
+from tests.browser.playwright_driver import driver
 from tests.browser.tls import Authority
 from tools.demo.chromium import Chromium
 from tools.demo.demo_home import extension_folder
@@ -55,6 +57,10 @@ class Tab(ABC):
         """Wait for an element and return its text."""
 
     @abstractmethod
+    async def to_front(self) -> None:
+        """Bring the tab to the front."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Close the tab."""
 
@@ -63,6 +69,7 @@ class Browser(ABC):
     """A browser with the extension. ``house`` is its HOME."""
 
     house: House
+    _blank: Tab | None = None
 
     @property
     def failed(self) -> bool:
@@ -72,6 +79,25 @@ class Browser(ABC):
     @abstractmethod
     async def new_tab(self) -> Tab:
         """Open a tab and bring it to the front."""
+
+    async def take_blank(self) -> Tab:
+        """Return a blank tab that an earlier test has left, or open one.
+
+        A new tab and its end take as long as three pages in it.
+        """
+        tab, self._blank = self._blank, None
+        if tab is None:
+            return await self.new_tab()
+        await tab.to_front()
+        return tab
+
+    async def leave_blank(self, tab: Tab) -> None:
+        """Empty a tab for ``take_blank``, or close it if there is one already."""
+        if self._blank is None:
+            await tab.goto("about:blank")
+            self._blank = tab
+        else:
+            await tab.close()
 
     @abstractmethod
     async def open_view(self, path: str) -> Tab:
@@ -128,6 +154,9 @@ class ChromiumTab(Tab):
 
     async def text(self, selector: str) -> str:
         return await self._driver.text(selector)
+
+    async def to_front(self) -> None:
+        await self._driver.page.bring_to_front()
 
     async def close(self) -> None:
         self.closed = True
@@ -216,13 +245,16 @@ class FirefoxTab(Tab):
         where = f"document.querySelector({json.dumps(selector)})"
         return str(await self.evaluate(f"{where}.textContent.trim()"))
 
+    async def to_front(self) -> None:
+        await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
+
     async def close(self) -> None:
         self.closed = True
         [first, *_] = await self._command("WebDriver:CloseWindow")
         await self._driver.command("WebDriver:SwitchToWindow", handle=first)
 
     async def _command(self, name: str, **parameters: Any) -> Any:
-        await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
+        await self.to_front()
         return await self._driver.command(name, **parameters)
 
 
@@ -318,11 +350,14 @@ async def open_browser(
                 "--enable-unsafe-extension-debugging",
             ],
             shown_to=SITES,
+            playwright=await driver(),
         ) as chromium:
             yield ChromiumBrowser(chromium, house)
         return
+    profile = house.home / "firefox-profile"
+    await prepare_profile(profile)
     if authority is not None:
-        authority.trust_in(house.home / "firefox-profile")
+        authority.trust_in(profile)
     address = str(uuid.uuid4())
     gecko = host_names()[0].firefox[0]
     async with Marionette.launch(

@@ -17,6 +17,7 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
+from tests.browser.playwright_driver import shared_driver
 from tests.browser.shared import SharedBrowser
 from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
@@ -62,6 +63,13 @@ def family(request: pytest.FixtureRequest) -> Family:
     """The name of the browser."""
     name: Family = request.param
     return name
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def playwright() -> AsyncIterator[None]:
+    """One driver for all Chromium of a worker."""
+    async with shared_driver():
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -119,7 +127,7 @@ async def bare_browser(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def browser(shared_browser: SharedBrowser) -> Browser:
-    """The shared browser with a new card, a new host and no tab of another test."""
+    """The shared browser with a new card, a new host and no page of another test."""
     browser = await shared_browser.get()
     house = browser.house
     await house.empty()
@@ -160,13 +168,27 @@ async def door(browser: Browser) -> AsyncIterator[Door]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
-    """A function that opens the calling page in a new tab, at a new origin."""
+async def visit(
+    browser: Browser, door: Door, open_tab: OpenTab, site: Site
+) -> AsyncIterator[Visit]:
+    """A function that opens the calling page, each time in another tab and origin.
+
+    The first tab may be one that an earlier test has left, blank.
+    """
+    first: list[Tab] = []
 
     async def visit(origin: str | None = None, *, asking: object = None) -> Page:
-        return await Page.open(await open_tab(), origin or site.fresh(), asking=asking)
+        if first:
+            tab = await open_tab()
+        else:
+            tab = await browser.take_blank()
+            first.append(tab)
+        return await Page.open(tab, origin or site.fresh(), asking=asking)
 
-    return visit
+    yield visit
+    for tab in first:
+        if not tab.closed and not browser.failed:
+            await browser.leave_blank(tab)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -24,6 +24,14 @@ __all__ = ["Marionette", "user_preferences"]
 
 #: Seconds that a start or a command may take.
 _SECONDS = 60
+#: Leaves out what takes a third of the time of a start: Firefox's own extensions, and
+#: its own page in new tabs, each of which has a process.
+_LIGHT: Mapping[str, bool | int | str] = {
+    "browser.newtab.preload": False,
+    "browser.newtabpage.enabled": False,
+    "browser.startup.homepage": "about:blank",
+    "extensions.enabledScopes": 1,
+}
 _LISTENING = re.compile(rb"Listening on port ([0-9]+)")
 
 
@@ -70,7 +78,7 @@ class Marionette:
             raise BrowserMissingError("Firefox", "firefox-esr")
         profile = home / "firefox-profile"
         profile.mkdir(exist_ok=True)
-        (profile / "user.js").write_text(user_preferences(preferences))
+        (profile / "user.js").write_text(user_preferences({**_LIGHT, **preferences}))
         command = [program, "--headless", "--no-remote", "--profile", str(profile)]
         async with cls.start(command, environment) as self:
             if extension is not None:

@@ -17,7 +17,6 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
-from kortilla.testing.state import MockCardState
 from tests.browser.browser_home import Card
 from tests.browser.warm_host import relay_command
 from tests.browser.window import Door, Window

@@ -18,7 +18,7 @@ from kortilla.testing.keys import load_private_key, private_key_der
 from kortilla.testing.life_cycle import CardState, first_pins
 from kortilla.testing.state import MockCardState
 
-__all__ = ["handed_on", "made", "new_card", "rsa_key"]
+__all__ = ["handed_on", "made", "new_card", "rsa_key", "shared_folder"]
 
 #: Environment variable with the folder, for processes that a test starts.
 _PLACE = "TESTS_MADE_CARDS"
@@ -44,9 +44,9 @@ def new_card(
 
 def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path:
     """Return the folder of such a card. Callers copy it and leave it unchanged."""
-    folder = _place() / f"{profile}-{state}-{number}"
+    folder = shared_folder() / f"{profile}-{state}-{number}"
     if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=_place()) as new:
+        with tempfile.TemporaryDirectory(dir=shared_folder()) as new:
             place = Path(new, "card")
             if state in _OF_PINS:
                 shutil.copytree(made(profile, "new", number=number), place)
@@ -66,10 +66,10 @@ def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path
 
 def rsa_key(bits: int) -> rsa.RSAPrivateKey:
     """Return the one key of that length."""
-    file = _place() / f"rsa-{bits}.der"
+    file = shared_folder() / f"rsa-{bits}.der"
     if not file.exists():
         made = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-        with tempfile.NamedTemporaryFile(dir=_place(), delete=False) as new:
+        with tempfile.NamedTemporaryFile(dir=shared_folder(), delete=False) as new:
             new.write(private_key_der(made))
         # Another process may have been faster.
         with contextlib.suppress(FileExistsError):
@@ -82,11 +82,12 @@ def rsa_key(bits: int) -> rsa.RSAPrivateKey:
 
 def handed_on() -> dict[str, str]:
     """Return environment variables that give another process the same cards."""
-    return {_PLACE: str(_place())}
+    return {_PLACE: str(shared_folder())}
 
 
 @functools.cache
-def _place() -> Path:
+def shared_folder() -> Path:
+    """Return the folder that all processes of a run share."""
     if place := os.environ.get(_PLACE):
         return Path(place)
     place = tempfile.mkdtemp(prefix="cards-")

@@ -45,6 +45,7 @@ _NOT_IMPORTED = (
     "tools.demo",
     "native_host.browser_testing",
     "native_host.desktop",
+    "native_host.gui",
     "native_host.local_signing",
     "native_host.pin_prompt.gui",
     "native_host.signature_check",
@@ -52,8 +53,13 @@ _NOT_IMPORTED = (
 )
 #: Modules that are imported at their first use, as far as they are installed.
 _BESIDE = (
-    *("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid"),
-    *("cryptography.hazmat.backends.openssl.backend", "platformdirs.unix"),
+    "asn1crypto.x509",
+    "cryptography.hazmat.backends.openssl.backend",
+    "cryptography.x509",
+    "idna",
+    "platformdirs",
+    "smartcard.scard",
+    "uuid",
 )
 _MESSAGE = 1 << 17  # bytes of a request
 _FILES = 16  # of a request, at most

@@ -10,14 +10,43 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from playwright.async_api import BrowserContext, Error, Page, async_playwright
+from playwright.async_api import (
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    async_playwright,
+)
 
 from tools.demo.errors import BrowserError, BrowserMissingError
 
 __all__ = ["Chromium"]
 
+#: Chromium takes the last such switch, so ours names again what Playwright's has.
+_DISABLED_FEATURES = (
+    # Two pages behind the address bar, which take a third of the time of a start.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxFullPopup",
+    "WebUIOmniboxAimPopup",
+    # An address of http stays one.
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    # Playwright needs these off to close, to load and to show pages.
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    # These fetch something, or look for devices.
+    "AimEnabled",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PreconnectToSearch",
+)
 #: Starts quietly: no first-run pages, nothing fetched or sent home.
 _QUIET = (
+    f"--disable-features={','.join(_DISABLED_FEATURES)}",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -50,6 +79,7 @@ class Chromium:
         headless: bool = True,
         arguments: Sequence[str] = (),
         shown_to: Sequence[str] = (),
+        playwright: Playwright | None = None,
     ) -> AsyncIterator[Self]:
         """Start Chromium, and end it with all its processes when the context exits.
 
@@ -57,7 +87,8 @@ class Chromium:
         ``NativeMessagingHosts`` it looks for manifests. ``environment`` is the rest of
         its environment. ``extension`` is a folder to load as an unpacked extension.
         Chromium sends a client certificate without asking the user to the hosts in
-        ``shown_to`` and to their subdomains. Raises ``BrowserMissingError``.
+        ``shown_to`` and to their subdomains. ``playwright`` is a driver that runs
+        already and goes on afterwards. Raises ``BrowserMissingError``.
         """
         program = shutil.which("chromium")
         if program is None:
@@ -73,7 +104,9 @@ class Chromium:
         profile = home / "chromium-profile"
         if shown_to:
             _write_preferences(profile, shown_to)
-        async with async_playwright() as playwright:
+        async with contextlib.AsyncExitStack() as stack:
+            if playwright is None:
+                playwright = await stack.enter_async_context(async_playwright())
             with _explained():
                 context = await playwright.chromium.launch_persistent_context(
                     profile,
