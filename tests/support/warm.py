@@ -258,7 +258,8 @@ def _reap(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     selector.unregister(key.fd)
     os.close(key.fd)
-    os.write(status, str(code).encode())
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for the process any more
+        os.write(status, str(code).encode())
     os.close(status)
 
 
