@@ -104,6 +104,10 @@ class Browser(ABC):
         """Open one of the extension's own pages in a tab."""
 
     @abstractmethod
+    async def quit(self) -> None:
+        """End the browser as a person does."""
+
+    @abstractmethod
     async def install(self, extension: Path) -> None:
         """Install the extension from a folder, or update it, while pages are open."""
 
@@ -176,6 +180,9 @@ class ChromiumBrowser(Browser):
         tab = await self.new_tab()
         await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
         return tab
+
+    async def quit(self) -> None:
+        await self._driver.context.close()
 
     async def install(self, extension: Path) -> None:
         browser = self._driver.context.browser
@@ -302,6 +309,9 @@ class FirefoxBrowser(Browser):
         tab = await self.new_tab()
         await tab.goto(f"moz-extension://{self._extension}/{path}")
         return tab
+
+    async def quit(self) -> None:
+        await self._driver.quit()
 
     async def install(self, extension: Path) -> None:
         await self._driver.install(extension)

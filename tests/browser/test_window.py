@@ -153,7 +153,8 @@ async def test_a_browser_that_ends_takes_window_host_and_card_along(
     window = await door.opened()
     await window.hear("ask-pin")
     page.tab.closed = True
-    await shared_browser.close()
+    await browser.quit()
     await window.gone()
     await browser.house.host_gone()
     assert browser.house.card.is_free
+    await shared_browser.close()
