@@ -51,15 +51,15 @@ NODE_TESTS := $(shell find tests -name '*.test.mjs')
 test: $(VENV)/tests.stamp node_modules/stamp bytecode ## Run the tests.
 	$(call RUN_TESTS,-n $(WORKERS),$(NODE_TESTS))
 
-# Many tests wait for a browser, a card or a window: there are three for two processors.
-WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+# Many tests wait for a browser, a card or a window: there are two for each processor.
+WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
 
 # It is for a machine without the system's packages: a stamp of its own, no bytecode.
 test-fast: $(VENV)/fast.stamp ## Run the tests that need no browser, reader or window, in a minute.
 	$(if $(shell command -v node),$(call RUN_TESTS,$(FAST),$(FAST_NODE)),$(BIN)/python -m pytest $(FAST))
 # The package's tests need TypeScript.
 FAST_NODE := $(filter-out %/package.test.mjs,$(NODE_TESTS))
-FAST := -n $(WORKERS) -q -m 'not (slow or browser or pcscd or window or programs)'
+FAST := -n $(shell nproc) -q -m 'not (slow or browser or pcscd or window or programs)'
 
 check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types and the extension.
 	$(BIN)/ruff check
@@ -149,7 +149,7 @@ $(STAMPS): $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
 
 # pytest compiles tests in its own way. In a fresh checkout each worker would do that.
 $(VENV)/tests.stamp: $(VENV)/dev.stamp | bytecode
-	@$(BIN)/python -m pytest --collect-only -qq >/dev/null
+	@output=$$($(BIN)/python -m pytest --collect-only -qq) || { echo "$$output"; exit 1; }
 	@touch $@
 
 # All but pyscard, which needs a compiler and PC/SC's headers, and is for readers.

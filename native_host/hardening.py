@@ -77,8 +77,8 @@ def limit_resources(parent: int, *, memory: int, seconds: int) -> None:
                 resource.setrlimit(what, (most, most))
         # A file that would grow gives an error, and no signal.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    # The parent process may end at any moment, and does not wait for this one.
-    die_with_parent(parent)
+        # The parent process may end at any moment, and does not wait for this one.
+        die_with_parent(parent)
 
 
 def _prctl(option: int, value: int) -> None:

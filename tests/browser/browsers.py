@@ -83,7 +83,7 @@ class Browser(ABC):
     async def take_blank(self) -> Tab:
         """Return a blank tab that an earlier test has left, or open one.
 
-        A new tab and its end take as long as three pages in it.
+        A new tab and its end take as long as a page.
         """
         tab, self._blank = self._blank, None
         if tab is None:

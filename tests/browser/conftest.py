@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures that start each browser once per worker; tests have their own tabs."""
+"""Fixtures that start each browser once per worker; a test has no page of another."""
 
 import contextlib
 import json

@@ -15,7 +15,7 @@ __all__ = ["in_turn", "only_in_chromium", "only_in_firefox"]
 _FAMILIES = ("chromium", "firefox")
 
 #: For a test of which the browser is no subject, as long as others go its way in both.
-#: A test costs Firefox twice as much as Chromium.
+#: A test costs Firefox half as much again as Chromium.
 only_in_chromium = pytest.mark.parametrize("family", ["chromium"], indirect=True)
 only_in_firefox = pytest.mark.parametrize("family", ["firefox"], indirect=True)
 

@@ -32,7 +32,7 @@ class SharedBrowser:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Browser]:
-        """Lend the browser to a test that leaves it as it was, or has failed."""
+        """Lend the browser to a test, which leaves it as it was. A failure ends it."""
         try:
             yield await self.get()
         except BaseException:

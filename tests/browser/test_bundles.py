@@ -42,12 +42,12 @@ Object.assign(globalThis, { kortilla, told });
 addEventListener("kortilla-login", ({ detail }) => (globalThis.person = detail));
 """
 
-#: The English, Finnish and Swedish texts for a cancelled signature and for a missing
-#: program.
+#: The texts for a cancelled signature and for a missing program. The last language is
+#: not English, whose texts are in the bundle from the start.
 ERRORS = {
-    "fi": ("Allekirjoittaminen peruutettiin.", "Kortilla-ohjelma puuttuu"),
-    "sv": ("Undertecknandet avbröts.", "programmet Kortilla saknas"),
     "en": ("The signing was cancelled.", "the Kortilla program is missing"),
+    "sv": ("Undertecknandet avbröts.", "programmet Kortilla saknas"),
+    "fi": ("Allekirjoittaminen peruutettiin.", "Kortilla-ohjelma puuttuu"),
 }
 
 
@@ -173,6 +173,7 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
         )
         assert label == TEXTS[language][0]
 
+    # Without a click a page may ask once a minute.
     with browser.house.without_manifest():
         error = await tab.evaluate(
             "told(kortilla.authenticate({ nonce: 'A'.repeat(44) }))"

@@ -188,7 +188,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     assert await again.all(HEADINGS) == [text("cardReady")], "announced once"
 
     if browser.house.family == "firefox":
-        return  # the new PINs are the card's, in whichever browser
+        return  # the card has the new PINs, and the browser makes no difference
     page = await visit()
     await page.ask(authenticate())
     await (await door.opened()).type_pin(NEW_PIN1)

@@ -118,14 +118,14 @@ async def test_the_demo_says_what_to_do_with_a_link(
         trust, host="n0.service.example", ssl_context=context
     ) as demo:
         tab = await open_tab()
-        await tab.goto(f"{demo.origin}/en/")
+        await tab.goto(f"{demo.origin}/sv/")
         with browser.house.without_manifest():
             await tab.click("#identify")
             assert await tab.text("#problem-code") == "HOST_MISSING"
             assert "program" in await tab.text("#problem-text")
         assert await tab.text("#problem-help")
         where = await tab.evaluate('document.querySelector("#problem-help").href')
-        assert where == f"{demo.origin}/auth/static/help/en.html#program"
+        assert where == f"{demo.origin}/auth/static/help/sv.html#program"
 
 
 @only_in_chromium

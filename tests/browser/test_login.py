@@ -58,7 +58,7 @@ async def test_the_button_leads_to_the_page_of_the_session(
     await tab.wait_for("#identify")
 
 
-@only_in_chromium
+@only_in_firefox
 async def test_the_demo_may_run_on_http_on_this_computer(
     browser: Browser,
     open_tab: OpenTab,

@@ -47,8 +47,8 @@ async def shows(tab: Tab, heading: str) -> None:
     wanted = json.dumps(text(heading))
     await tab.evaluate(
         f"""new Promise((resolve, reject) => {{
-          const status = document.querySelector("#token");
-          setTimeout(() => reject(new Error(status.innerText)), 30000);
+          const shown = () => document.querySelector("#token")?.innerText;
+          setTimeout(() => reject(new Error(shown())), 15000);
           const look = () => {{
             const found = document.querySelector("#token h3")?.textContent;
             if (found !== {wanted}) return;
@@ -85,6 +85,9 @@ async def test_firefox_is_switched_on_and_off_in_either_view_while_it_runs(
         assert await is_checked(tab)
         assert await tab.evaluate(IS_INSTALLED) is True
         assert (home / MODULE).exists()
+        later = await browser.open_view(OPTIONS)
+        await shows(later, "loginOn")
+        await later.close()
         role = "document.querySelector('#token').getAttribute('role')"
         assert await tab.evaluate(role) == "status", "a screen reader reads it aloud"
         assert await tab.evaluate("document.activeElement.id") == "switch"

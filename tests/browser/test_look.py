@@ -210,7 +210,9 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
 
     async def look(heading: str, action: str | None, buttons: list[str]) -> None:
         await shown.tab.goto(await shown.tab.evaluate("location.href"))
+        await ready(shown.tab)
         await shown.tab.wait_for("#card[aria-busy=false]")
+        await shown.shows(heading)
         await resize(shown.tab, WIDTH)
         assert await shown.all(HEADINGS) == [text(heading)]
         assert await shown.all(BUTTONS) == [text(button) for button in buttons]

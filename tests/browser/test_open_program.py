@@ -106,7 +106,7 @@ def type_all(screen: Screen, window: str, card: Card) -> None:
     screen.wait_until(lambda: see().done)
 
 
-async def test_a_person_activates_a_card_by_keys_and_opens_the_window_that_outlives_all(
+async def test_a_person_activates_a_card_by_keys_and_opens_what_outlives_the_browser(
     tmp_path: Path, pristine: Path, screen: Screen, on_screen: dict[str, str]
 ) -> None:
     """One walk, as browser and screen take long to start. The popup is the real one."""

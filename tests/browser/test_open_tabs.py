@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Pages that were open before the extension was installed need no reload."""
+"""Pages that were open before the extension was installed need no reload.
+
+A forged content script gets none of the popup's commands.
+"""
 
 import asyncio
 import json
@@ -55,7 +58,7 @@ onmessage = ({ data }) => {
 </script>"""
 
 
-async def test_pages_that_were_open_before_the_extension_have_it_also_after_an_update(
+async def test_open_pages_get_extension_program_and_update_but_no_popup_commands(
     bare_browser: SharedBrowser, site: Site, tmp_path: Path
 ) -> None:
     """All are open before it comes, since each start of a browser takes seconds.

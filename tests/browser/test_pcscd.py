@@ -4,6 +4,7 @@
 import asyncio
 
 from kortilla import Trust
+from native_host.browsers.table import Family
 from native_host.mock_card.card import MockCard
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, open_browser
@@ -14,13 +15,21 @@ from tools.demo.site import DemoServer
 
 
 @isolated
-async def test_login_with_a_card_in_a_reader(room: Room) -> None:
-    """In Chromium: host and reader know nothing of the browser."""
+async def test_login_in_chromium_with_a_card_in_a_reader(room: Room) -> None:
+    await _log_in(room, "chromium")
+
+
+@isolated
+async def test_login_in_firefox_with_a_card_in_a_reader(room: Room) -> None:
+    await _log_in(room, "firefox")
+
+
+async def _log_in(room: Room, family: Family) -> None:
     card = room.new_card()
     holder = card.read()
     names = [name for site in SITES for name in (site, f"*.{site}")]
     authority = Authority(room.folder, names)
-    house = House(room.folder / "house", "chromium", card.folder)
+    house = House(room.folder / "house", family, card.folder)
     house.configure(card="pcsc")
     async with (
         Door() as door,

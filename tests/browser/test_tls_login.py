@@ -30,7 +30,8 @@ from tools.demo.errors import BrowserError
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 VERSIONS = ["1.2", "1.3"]
-#: Seconds between the tries of a login that a browser or the host still refuses.
+#: Seconds between the tries of a login that a browser or the host still refuses. No
+#: event tells when they accept one again.
 PAUSE = 0.5
 NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 

@@ -187,13 +187,18 @@ def command_line(
     return _run(code, ["-c", *words], environment)
 
 
-def kortilla(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
-    """Run a command of ``kortilla`` and return the JSON that it prints.
+def kortilla(
+    environment: Mapping[str, str], *words: str, status: int | None = 0
+) -> dict[str, Any]:
+    """Run a command of ``kortilla``, and return the JSON that it prints.
 
-    The process has all imports done.
+    The process has all imports done. ``status`` is the expected exit status,
+    or None for any.
     """
     code = "import sys; from native_host.cli import main; sys.exit(main())"
-    return _run(code, words, environment)[1]
+    ended, printed = _run(code, words, environment)
+    assert status in (None, ended)
+    return printed
 
 
 def _run(

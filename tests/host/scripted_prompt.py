@@ -19,6 +19,7 @@ from io import TextIOWrapper
 def main(log: str, answers: list[str]) -> None:
     """Answer messages until the input ends."""
     with appended(f"{log}.pid") as file:
+        file.truncate(0)
         file.write(str(os.getpid()))
     operation = ""
     with appended(log) as file:

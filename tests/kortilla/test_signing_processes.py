@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,8 +76,10 @@ class Pool(PdfProcesses):
             os.kill(each, number)
             if number == signal.SIGSTOP:  # otherwise it may still read the next job
                 stat = Path(f"/proc/{each}/stat")
+                end = time.monotonic() + 60
                 while stat.read_text().rpartition(")")[2].split()[0] != "T":
-                    """It has not stopped yet."""
+                    assert time.monotonic() < end, "It has not stopped."
+                    time.sleep(0.001)
 
     async def has(self, count: int) -> None:
         """Wait until so many jobs are pending, one of them in each process."""
@@ -321,9 +324,12 @@ def test_a_process_whose_service_has_been_killed_says_nothing() -> None:
     )
     process.stdout.close()
     with contextlib.suppress(BrokenPipeError):  # it may have ended before
-        write_message(
-            cast(BinaryIO, process.stdin), {"timestamp": "SHA-256"}, b"no PDF"
-        )
+        try:
+            write_message(
+                cast(BinaryIO, process.stdin), {"timestamp": "SHA-256"}, b"no PDF"
+            )
+        finally:
+            process.stdin.close()  # what was not written fails again here
     with process:
         assert process.wait(60) == 0
         assert process.stderr.read() == b""

@@ -57,7 +57,7 @@ def error_classes() -> set[type[KortillaError]]:
     """
     for package in (native_host, tools.demo):
         for file in Path(package.__path__[0]).rglob("*.py"):
-            if re.search(r"^class \w+\(.*Error\b", file.read_text(), re.MULTILINE):
+            if re.search(r"^class \w+\([^)]*Error\b", file.read_text(), re.MULTILINE):
                 place = file.relative_to(package.__path__[0]).with_suffix("")
                 importlib.import_module(".".join([package.__name__, *place.parts]))
     found: set[type[KortillaError]] = set()

@@ -68,4 +68,8 @@ def run(
     *words: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command without input to its end."""
-    return end(begin(*words, environment=environment))
+    process = begin(*words, environment=environment)
+    try:
+        return end(process)
+    finally:
+        process.kill()  # it has ended, unless this failed

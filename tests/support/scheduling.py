@@ -2,8 +2,8 @@
 """Which worker of pytest-xdist runs which tests, and in which order.
 
 A start of a browser takes seconds, and so do some fixtures of a file. So all tests of
-one browser go to one worker, and all other tests of a file, or of some files. What
-takes longest begins first, so that no worker is left with it at the end.
+one browser go to one worker, and all other tests of a file, or of a group of files.
+What takes longest begins first, so that no worker is left with it at the end.
 """
 
 from pathlib import Path

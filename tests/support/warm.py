@@ -23,11 +23,13 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 import native_host
+from native_host.hardening import die_with_parent
 
 __all__ = [
     "WarmProcess",
@@ -63,6 +65,7 @@ _BESIDE = (
 )
 _MESSAGE = 1 << 17  # bytes of a request
 _FILES = 16  # of a request, at most
+_one_at_a_time = threading.Lock()
 
 
 # As setsid(1) does with --ctty.
@@ -166,10 +169,11 @@ def start(
     our_status, their_status = os.pipe()
     theirs = [their_in, their_out, their_err, their_status]
     asked = [code, [*arguments], {**environment}, str(Path.cwd())]
-    socket.send_fds(control, [json.dumps(asked).encode()], theirs)
+    with _one_at_a_time:
+        socket.send_fds(control, [json.dumps(asked).encode()], theirs)
+        pid, [pidfd], _, _ = socket.recv_fds(control, 16, 1)
     for each in theirs:
         os.close(each)
-    pid, [pidfd], _, _ = socket.recv_fds(control, 16, 1)
     pipes = [
         os.fdopen(our_in, "wb", buffering=0),
         os.fdopen(our_out, "rb", buffering=0),
@@ -308,11 +312,12 @@ def finish(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _become(asked: Any, streams: Sequence[int]) -> NoReturn:
+def _become(parent: int, asked: Any, streams: Sequence[int]) -> NoReturn:
+    die_with_parent(parent)
     code, arguments, environment, folder = asked
     become(code, arguments, environment, folder, streams)
 
 
 if __name__ == "__main__":
     import_all()
-    serve(socket.socket(fileno=int(sys.argv[1])), _become)
+    serve(socket.socket(fileno=int(sys.argv[1])), partial(_become, os.getpid()))

@@ -107,7 +107,10 @@ def run(command: Sequence[object], **options: Any) -> subprocess.CompletedProces
         process = popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, **options
         )
-        returned = process.wait(60)
+        try:
+            returned = process.wait(60)
+        finally:
+            process.kill()  # it has ended, unless this failed
         for each in (out, errors):
             each.seek(0)
         arguments = [str(each) for each in command]
