@@ -303,9 +303,8 @@ def become(
 
 def finish(status: int) -> NoReturn:
     """End a process that was forked, after its threads and with all it has written."""
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.main_thread():
-            thread.join()
+    # As Python ends: idle threads of executors end too. There is no public way.
+    threading._shutdown()  # type: ignore[attr-defined]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
