@@ -34,8 +34,12 @@ async def card_report(source: CardSource, texts: dict[str, str]) -> dict[str, An
     try:
         content = await source.run(read_card, connection, limits)
     except asyncio.CancelledError:
+        # A command may still run, and hang. The end of the source closes the connection
+        # after it, and does not wait forever.
         limits.cancelled.set()
         raise
-    finally:
+    except BaseException:
         await asyncio.shield(source.run(connection.close))
+        raise
+    await asyncio.shield(source.run(connection.close))
     return make_report(content, texts, mock_card=source.test_card)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -233,11 +234,15 @@ async def test_the_report_is_of_the_one_card(there: list[Reader], why: Why) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_without_a_file(card: MockCardState, number: int) -> None:
-    """The card takes its time for each command."""
-    slow = Fault(FaultName.DELAY, on=CommandName.READ, seconds=600, times=None)
+    """The card takes its time for a command."""
+    slow = Fault(FaultName.DELAY, on=CommandName.READ, seconds=600)
     card.set_faults(slow)
     with commands.running(*REPORT, "report.json") as process:
         assert b"is being read" in process.stderr.readline()
+        end = time.monotonic() + 60
+        while card.faults():  # the command has not come yet
+            assert time.monotonic() < end, "The card was not read."
+            time.sleep(0.001)
         process.send_signal(signal.Signals(number))
         ended = commands.end(process)
     assert ended.returncode == 1
