@@ -303,7 +303,8 @@ def become(
 
 def finish(status: int) -> NoReturn:
     """End a process that was forked, after its threads and with all it has written."""
-    # As Python ends: idle threads of executors end too. There is no public way.
+    # As Python ends: idle threads of executors end too. There is no public way, so the
+    # types do not know it.
     threading._shutdown()  # type: ignore[attr-defined]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):

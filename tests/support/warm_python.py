@@ -170,18 +170,21 @@ def _become(parent: int, asked: Any, received: Sequence[int]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        # As Python ends. There is no public way to do that and no more.
+        # As Python ends. There is no public way to do that and no more, so the types
+        # do not know it.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
                 stream.flush()
         # Python would now take each imported module apart, which takes a while.
+        # It is a number, which the type of ``SystemExit.code`` does not say.
         os._exit(int(status))  # type: ignore[call-overload]
 
 
 def _run(arguments: list[str], folder: str) -> None:
     while arguments[0] == "-W":
+        # Python refuses an action that it does not know, as with ``-W``.
         warnings.simplefilter(arguments[1])  # type: ignore[arg-type]
         del arguments[:2]
     sys.path.insert(0, folder)
