@@ -9,7 +9,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-__all__ = ["extra_of", "kortilla", "missing"]
+from kortilla.command_output import missing_words
+
+__all__ = ["extra_of", "is_for_scripts", "kortilla", "missing"]
 
 _OWN = ("native_host", "kortilla")
 #: The extra that a command of ``kortilla`` needs, if it is not ``host``.
@@ -26,6 +28,17 @@ def extra_of(arguments: Sequence[str]) -> str:
     return _EXTRAS.get(arguments[0] if arguments else "", "host")
 
 
+def is_for_scripts(arguments: Sequence[str]) -> bool:
+    """Return whether a command line prints JSON, and its errors as JSON too."""
+    match arguments:
+        case ["identify" | "demo", *_]:
+            return True
+        case ["sign", *options]:
+            if any(each.partition("=")[0] == "--origin" for each in options):
+                return True
+    return "--json" in arguments
+
+
 def missing(error: Exception, extra: str) -> str | None:
     """Return how to install the extra, if the error is a missing module of it.
 
@@ -36,7 +49,7 @@ def missing(error: Exception, extra: str) -> str | None:
     name = (error.name or "").partition(".")[0]
     if name in _OWN:
         return None
-    return f"{name} is missing: pip install 'kortilla[{extra}]'."
+    return missing_words(name, extra)
 
 
 def _run(module: str, extra: str) -> int:
@@ -47,7 +60,8 @@ def _run(module: str, extra: str) -> int:
         if message is None:
             raise
         print(message, file=sys.stderr)
-        print(json.dumps({"error": {"code": "TOOL_MISSING", "message": message}}))
+        if is_for_scripts(sys.argv[1:]):
+            print(json.dumps({"error": {"code": "TOOL_MISSING", "message": message}}))
         return 1
     status: int = main()
     return status

@@ -3,6 +3,7 @@
 
 import importlib.util
 
+from kortilla.command_output import missing_words
 from native_host.errors import KortillaError
 
 __all__ = ["SigningMissingError", "check_library"]
@@ -21,6 +22,4 @@ def check_library() -> None:
     """
     for name in ("pyhanko", "lxml", "kortilla.signing"):
         if importlib.util.find_spec(name) is None:
-            raise SigningMissingError(
-                f"{name} is missing: pip install 'kortilla[host,signing]'."
-            )
+            raise SigningMissingError(missing_words(name, "host,signing"))

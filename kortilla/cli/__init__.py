@@ -15,7 +15,13 @@ from typing import Any
 
 import click
 
-from kortilla.cli.output import CommandError, print_result, say
+from kortilla.command_output import (
+    CommandError,
+    choose_output,
+    missing_words,
+    print_error,
+    print_result,
+)
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
 from kortilla.testing.errors import MockCardError
 
@@ -53,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``arguments`` are without the program's name (default: the command line's).
     """
+    choose_output(for_scripts=True)
     try:
         status = _kortilla_server.main(
             args=arguments, prog_name="kortilla-server", standalone_mode=False
@@ -80,7 +87,7 @@ def _described(error: Exception) -> tuple[str, str]:
             return "FAILED", error.format_message()
         case ModuleNotFoundError(name=str(name)) if not name.startswith("kortilla"):
             # `make program` leaves out what only services need.
-            return "TOOL_MISSING", f"{name} is missing: pip install kortilla."
+            return "TOOL_MISSING", missing_words(name)
         case OSError(filename=filename, strerror=str(words)) if filename:
             return "FILE", f"{filename}: {words}."
     logger.exception("A command ended with an error that it does not know.")
@@ -88,6 +95,5 @@ def _described(error: Exception) -> tuple[str, str]:
 
 
 def _fail(code: str, message: str, **result: Any) -> int:
-    say(message)
-    print_result({"error": {"code": code, "message": message}, **result})
+    print_error(message, code, **result)
     return 1

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from kortilla.cli.output import CommandError, print_result, say
+from kortilla.command_output import CommandError, missing_words, print_result, say
 
 if TYPE_CHECKING:
     from kortilla.openid.settings import ServerSettings, Settings
@@ -53,7 +53,7 @@ def _with_extra(command: Callable[P, R]) -> Callable[P, R]:
         except ImportError as error:
             raise CommandError(
                 "TOOL_MISSING",
-                f"{error.name} is missing: pip install 'kortilla[openid]'.",
+                missing_words(error.name or "A module", "openid"),
             ) from error
         try:
             return command(*args, **kwargs)
@@ -141,7 +141,7 @@ def _metrics(
         from kortilla.openid.metrics import metrics_served
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "server.metrics_port: pip install 'kortilla[prometheus]'."
+            f"server.metrics_port: {missing_words('prometheus_client', 'prometheus')}"
         ) from None
     with metrics_served(service, server.metrics_host, server.metrics_port) as url:
         yield {"metrics": url}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kortilla.cli.output import CommandError, print_result, say
+from kortilla.command_output import CommandError, missing_words, print_result, say
 
 if TYPE_CHECKING:
     from kortilla.testing.state import MockCardState
@@ -70,7 +70,7 @@ def token(
     except ImportError as error:
         raise CommandError(
             "TOOL_MISSING",
-            f"{error.name} is missing: pip install 'kortilla[testing]'.",
+            missing_words(error.name or "A module", "testing"),
         ) from error
     trusted = card.folder if ca is None else _export(card, ca)
     if origin is None or nonce is None:

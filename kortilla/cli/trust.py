@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from kortilla.cli.output import CommandError, print_result, say
 from kortilla.clock import utc_now
+from kortilla.command_output import CommandError, print_result, say
 from kortilla.proxies import Proxies
 from kortilla.validation import ca_files
 from kortilla.validation import pinned_cas as pins

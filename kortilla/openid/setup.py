@@ -14,6 +14,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.audit import AuditLog
+from kortilla.command_output import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
 from kortilla.openid.authlib_server import Client
@@ -148,7 +149,7 @@ def _stores(
             RedisChallengeStore,
         )
     except ModuleNotFoundError:
-        raise ConfigurationError("redis: pip install 'kortilla[redis]'.") from None
+        raise ConfigurationError(missing_words("redis", "redis")) from None
     client = RedisStore.connect(settings.redis.url)
     # A login counts at its issuer and under its trust alone: a test card's session is
     # worth nothing at another provider in the same Redis, nor after going live.

@@ -13,7 +13,15 @@ from native_host.browsers.errors import InstallError
 from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home
 
-__all__ = ["Browser", "Confined", "Family", "Level", "browser_names", "browsers"]
+__all__ = [
+    "Browser",
+    "Confined",
+    "Family",
+    "Level",
+    "browser_names",
+    "browsers",
+    "is_any_browser_there",
+]
 
 Family = Literal["chromium", "firefox"]
 Level = Literal["user", "system"]
@@ -72,6 +80,14 @@ def browsers(
         _browser(name, entry, level, root)
         for name, entry in _table().items()
         if name in wanted
+    )
+
+
+def is_any_browser_there(root: Path = Path("/")) -> bool:
+    """Return whether ``kortilla install`` finds a browser for this user."""
+    return any(
+        each.found or any(one.place for one in each.confined)
+        for each in browsers("user", root=root)
     )
 
 

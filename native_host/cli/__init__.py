@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The ``kortilla`` command.
 
-Results are JSON on standard output, messages for people on standard error. The exit
-status is 0 for success, 1 for a refusal or a failure (with ``{"error": {"code",
-"message"}}`` on standard output), and 2 for wrong usage.
+Results are words on standard output, or with ``--json`` one line of JSON; errors are
+words on standard error, and with ``--json`` also ``{"error": {"code", "message"}}`` on
+standard output. `identify` and `sign --origin` are for scripts, and need no ``--json``.
+The exit status is 0 for success, 1 for a refusal or a failure, and 2 for wrong usage.
 """
 
 import importlib
@@ -14,10 +15,15 @@ from collections.abc import Sequence
 
 import click
 
+from kortilla.command_output import (
+    choose_output,
+    error_result,
+    print_error,
+    print_result,
+)
 from native_host import VERSION
 from native_host.cli.group import CommandGroup
-from native_host.cli.output import error_result, print_result, say
-from native_host.commands import extra_of, missing
+from native_host.commands import extra_of, is_for_scripts, missing
 from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
 
 __all__ = ["main"]
@@ -61,7 +67,7 @@ class _Commands(CommandGroup):
     cls=_Commands,
     epilog=None
     if importlib.util.find_spec("smartcard")
-    else "The commands need kortilla[host], mock-card needs kortilla[testing].",
+    else "The commands need the extra host, mock-card needs the extra testing.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
 @click.version_option(VERSION, message="%(version)s")
@@ -77,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from native_host.log import set_up_log
 
     set_up_log()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    choose_output(for_scripts=is_for_scripts(arguments))
     try:
         status = _kortilla.main(
             args=arguments, prog_name="kortilla", standalone_mode=False
@@ -92,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(KortillaError.code, error.format_message())
     except Exception as error:
-        return _explain(error, sys.argv[1:] if arguments is None else arguments)
+        return _explain(error, arguments)
     return status if isinstance(status, int) else 0
 
 
@@ -107,6 +115,5 @@ def _explain(error: Exception, arguments: Sequence[str]) -> int:
 
 
 def _fail(code: str, message: str, reason: str | None = None) -> int:
-    say(message)
-    print_result(error_result(code, message, reason))
+    print_error(message, code, reason)
     return 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from native_host.cli.output import print_result, say
+from kortilla.command_output import json_option, print_result, say
 
 __all__ = ["agent", "serve"]
 
@@ -23,8 +23,9 @@ __all__ = ["agent", "serve"]
     "--disable", "wish", flag_value="disable", help="End it, and let it run no more."
 )
 @click.option("--status", "wish", flag_value="status", help="Say whether it runs.")
+@json_option
 def agent(wish: str | None) -> None:
-    """Wait for new cards and offer to activate them, until it is ended."""
+    """Wait for new cards, and offer to activate them."""
     from native_host.agent import presence
 
     if wish is None:
@@ -38,8 +39,7 @@ def agent(wish: str | None) -> None:
         if not presence.is_running():
             presence.start()
     status = {"enabled": presence.is_enabled(), "running": presence.is_running()}
-    say(_words(**status))
-    print_result(status)
+    print_result(status, [_words(**status)])
 
 
 def serve(window: Sequence[str] | None = None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kortilla.command_output import json_option, print_result
 from native_host.cli.group import CommandGroup
 from native_host.cli.options import (
     Card,
@@ -19,7 +20,6 @@ from native_host.cli.options import (
     configured,
     prompt_option,
 )
-from native_host.cli.output import print_result, say
 from native_host.config import Config
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _pin_argument = click.argument(
 def _prompt_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for ``_manage``."""
     lang = click.option("--lang", help="The language to speak: fi, sv or en.")
-    return lang(prompt_option(card_option(command)))
+    return json_option(lang(prompt_option(card_option(command))))
 
 
 @click.group(cls=CommandGroup)
@@ -45,20 +45,12 @@ def card() -> None:
 
 
 @card.command()
-@click.option(
-    "--json",
-    "only_json",
-    is_flag=True,
-    help="Leave out the words for people; JSON comes in any case.",
-)
+@json_option
 @card_option
-def status(card: Card | None, only_json: bool) -> None:
-    """Show readers, card, holder, certificates, tries and activation."""
+def status(card: Card | None) -> None:
+    """Show readers, cards, certificates and the tries left."""
     readers = asyncio.run(_status(configured(card=card)))
-    if not only_json:
-        for line in _words(readers):
-            say(line)
-    print_result({"readers": readers})
+    print_result({"readers": readers}, _words(readers))
 
 
 @card.command()
@@ -102,7 +94,9 @@ def _manage(
     from native_host.cli.run import run_with_prompt
 
     config = configured(card=card, prompt=prompt)
-    print_result(run_with_prompt(config, partial(_managed, operation, config, lang)))
+    done = run_with_prompt(config, partial(_managed, operation, config, lang))
+    words = {"set": "is set", "was-set": "had been set before"}
+    print_result(done, [f"{pin.upper()} {words[how]}." for pin, how in done.items()])
 
 
 async def _managed(

@@ -6,12 +6,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from kortilla.command_output import print_error, print_result, say
 from native_host.card.errors import CardError, CardRemovedError
 from native_host.card_report.errors import CardReportError
 from native_host.card_report.making import card_report
 from native_host.card_report.new_file import check_new_file, write_new_file
 from native_host.card_report.report import catalogue, write_text
-from native_host.cli.output import error_result, print_result, say
 from native_host.config import Config
 from native_host.doctor.card import finding_of
 from native_host.doctor.findings import catalogue as doctors_catalogue
@@ -22,34 +22,34 @@ from native_host.languages import choose_language
 __all__ = ["write_card_report"]
 
 
-def write_card_report(
-    path: Path, config: Config, lang: str | None, *, quiet: bool
-) -> int:
+def write_card_report(path: Path, config: Config, lang: str | None) -> int:
     """Write the report, print what it is, and return the exit status.
 
-    ``quiet`` leaves out the words for people. The status is 0 for a complete report.
+    The status is 0 for a complete report.
     """
     harden()
     language = choose_language(config.language, lang)
     texts = catalogue(language)
     try:
         check_new_file(path)
-        report = _read(config, texts, quiet=quiet)
+        report = _read(config, texts)
         write_new_file(path, write_text(report))
     except (CardReportError, CardError) as error:
         words = _words(error, texts, language)
-        say(words)
-        print_result(error_result(error.code, words))
+        print_error(words, error.code)
         return 1
-    if not quiet:
-        say(texts["written" if report["complete"] else "written-partly"])
-        say(texts["read-it"].format(file=path))
     told = ("complete", "stopped", "mockCard")
-    print_result({"cardReport": {name: report[name] for name in told}})
+    print_result(
+        {"cardReport": {name: report[name] for name in told}},
+        [
+            texts["written" if report["complete"] else "written-partly"],
+            texts["read-it"].format(file=path),
+        ],
+    )
     return 0 if report["complete"] else 1
 
 
-def _read(config: Config, texts: dict[str, str], *, quiet: bool) -> dict[str, Any]:
+def _read(config: Config, texts: dict[str, str]) -> dict[str, Any]:
     """Make the report. A signal ends it. Raises ``KeyboardInterrupt``."""
 
     async def main() -> dict[str, Any]:
@@ -61,8 +61,7 @@ def _read(config: Config, texts: dict[str, str], *, quiet: bool) -> dict[str, An
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, run.cancel)
-        if not quiet:
-            say(texts["reading"])
+        say(texts["reading"])
         return await run
 
     try:

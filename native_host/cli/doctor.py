@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kortilla.command_output import json_option, print_result, say
 from native_host.cli.options import Card, card_option, configured
-from native_host.cli.output import print_result, say
 
 if TYPE_CHECKING:
     from native_host.doctor.findings import Finding, Place
@@ -23,12 +24,7 @@ __all__ = ["doctor"]
 @click.command()
 @click.option("--fix", is_flag=True, help="Offer to run what mends and needs no root.")
 @click.option("--yes", is_flag=True, help="Run it without asking; with --fix.")
-@click.option(
-    "--json",
-    "only_json",
-    is_flag=True,
-    help="Leave out the words for people; JSON comes in any case.",
-)
+@json_option
 @click.option(
     "--card-report",
     metavar="FILE",
@@ -41,7 +37,6 @@ def doctor(
     *,
     fix: bool,
     yes: bool,
-    only_json: bool,
     card_report: Path | None,
     lang: str | None,
     card: Card | None,
@@ -63,23 +58,23 @@ def doctor(
         from native_host.cli.card_report import write_card_report
 
         config = configured(card=card)
-        return write_card_report(card_report, config, lang, quiet=only_json)
+        return write_card_report(card_report, config, lang)
     place, config = configured_place(card)
     language = choose_language(config.language, lang)
     texts = catalogue(language)
     findings = _examine(place)
-    if not only_json:
-        _tell(findings, texts)
     mended = []
     if fix:
+        for line in _words(findings, texts):
+            say(line)
         mended = _mend(findings, texts, yes=yes)
         if any(each["done"] for each in mended):
             findings = _examine(place)
-            if not only_json:
-                say(texts["afterwards"])
-                _tell(findings, texts)
+            say(texts["afterwards"])
     result = report(findings, language)
-    print_result({**result, "mended": mended} if fix else result)
+    print_result(
+        {**result, "mended": mended} if fix else result, _words(findings, texts)
+    )
     return 1 if any(each.is_fault for each in findings) else 0
 
 
@@ -100,16 +95,16 @@ def _examine(place: Place) -> list[Finding]:
         raise KeyboardInterrupt from None
 
 
-def _tell(findings: list[Finding], texts: dict[str, str]) -> None:
+def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
     from native_host.doctor.findings import Severity
 
     for each in sorted(findings, key=lambda each: [*Severity].index(each.severity)):
-        say(f"{texts[f'severity.{each.severity}']}: {each.sentence(texts)}")
+        yield f"{texts[f'severity.{each.severity}']}: {each.sentence(texts)}"
         if each.mend is not None:
             words = texts[f"mend.{each.mend.by}"]
-            say(f"  {words.format(command=each.mend.command)}")
+            yield f"  {words.format(command=each.mend.command)}"
     faults = sum(each.is_fault for each in findings)
-    say(texts["faults" if faults else "no-faults"].format(count=faults))
+    yield texts["faults" if faults else "no-faults"].format(count=faults)
 
 
 def _mend(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kortilla.command_output import json_option, print_result
 from native_host.cli.options import (
     Card,
     PromptKind,
@@ -15,7 +16,6 @@ from native_host.cli.options import (
     configured,
     prompt_option,
 )
-from native_host.cli.output import print_result
 from native_host.config import Config
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = ["identify"]
 @click.option("--origin", required=True, help="The service: https://host[:port].")
 @click.option("--nonce", required=True, help="Its challenge, 44 to 128 characters.")
 @click.option("--lang", help="The language to speak: fi, sv or en.")
+@json_option
 @prompt_option
 @card_option
 def identify(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import native_host
-from native_host.cli.output import print_result, say
+from kortilla.command_output import json_option, print_result
 from native_host.cli.pkcs11 import confirm
 from native_host.cli.pkcs11_words import change_words
 from native_host.config import load_config
@@ -49,6 +49,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             callback=_browser_choice,
             help="chromium, firefox, … or all of those that are there.",
         ),
+        json_option,
     ):
         command = option(command)
     return command
@@ -73,7 +74,7 @@ def install(
     destdir: Path | None,
     prefix: Path | None,
 ) -> None:
-    """Tell the browsers where the host is, so that the extension finds it.
+    """Set up the browsers, so that the extension finds this program.
 
     The agent, which notices a new card, then starts with each login.
     """
@@ -98,12 +99,14 @@ def install(
         if system:
             _show(package.set_up(dry_run=dry_run))
             return
-        say("Kortilla is already installed for everyone on this computer.")
+        words = ["Kortilla is already installed for everyone on this computer."]
         if package.has_own_set():
-            say("Files of an older installation come first: `kortilla uninstall`.")
+            words.append(
+                "Files of an older installation come first: `kortilla uninstall`."
+            )
         if not dry_run:
             presence.start()
-        print_result(installation.Report("system", dry_run, ()).as_json())
+        print_result(installation.Report("system", dry_run, ()).as_json(), words)
         return
     beside_package = is_package_there()
     if system and beside_package:
@@ -118,22 +121,22 @@ def install(
     )
     if not (system or dry_run):
         presence.start()
-    _show(report)
     if beside_package:
-        say(
+        last = (
             "A package has installed Kortilla for everyone on this computer too. For "
             "you, browsers start this one. `kortilla uninstall` takes it back."
         )
     else:
         folder = Path(native_host.__file__).parents[1] / "extension"
         in_checkout = (folder / "manifest.json").is_file()
-        say(_EXTENSION[in_checkout].format(folder=folder))
+        last = _EXTENSION[in_checkout].format(folder=folder)
+    _show(report, last=last)
 
 
 @click.command()
 @_options
 def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
-    """Remove what install wrote, and nothing else; end the agent.
+    """Remove what install wrote, and end the agent.
 
     For all browsers, pkcs11 is disabled and the history deleted too.
     """
@@ -159,7 +162,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
         presence.forget()
         with suppress(OSError):
             history.switch_off()
-    _show(report, token.report if token else None)
+    _show(report, token=token.report if token else None)
 
 
 def _level(system: bool) -> Level:
@@ -200,16 +203,17 @@ _EXTENSION = {
 }
 
 
-def _show(report: Report, token: TokenReport | None = None) -> None:
+def _show(
+    report: Report, *, token: TokenReport | None = None, last: str | None = None
+) -> None:
     result: dict[str, Any] = report.as_json()
+    words: list[str] = []
     if token and token.changes:
         result["pkcs11"] = token.as_json()
-        for line in change_words(token, dry_run=report.dry_run):
-            say(line)
+        words += change_words(token, dry_run=report.dry_run)
     for change in result["changes"]:
-        say(_WORDS[change["action"]][report.dry_run].format(**change))
-    for each in report.confined:
-        say(_CONFINED[each["written"]].format(**each))
-    if not (report.changes or "pkcs11" in result):
-        say("There is nothing to do.")
-    print_result(result)
+        words.append(_WORDS[change["action"]][report.dry_run].format(**change))
+    words += [_CONFINED[each["written"]].format(**each) for each in report.confined]
+    if not words:
+        words.append("There is nothing to do.")
+    print_result(result, words if last is None else [*words, last])

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kortilla.command_output import json_option, print_result, say
 from native_host.cli.group import CommandGroup
-from native_host.cli.output import print_result, say
 from native_host.mock_card.errors import host_errors
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ __all__ = ["mock_card"]
 
 @click.group(cls=CommandGroup)
 def mock_card() -> None:
-    """Make and use the testers' card, which names SPECIMEN people only."""
+    """Make and use the testers' card.
+
+    It names only SPECIMEN people.
+    """
 
 
 @mock_card.command()
@@ -43,14 +47,15 @@ def mock_card() -> None:
     help="The state that the card is in.",
 )
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
+@json_option
 @host_errors()
 def new(profile: str, state: str, force: bool) -> None:
     """Make a mock card with keys, a test CA and the testers' PINs."""
     from kortilla.testing.state import MockCardState
 
     card = MockCardState.create(profile=profile, state=state, replace=force)
-    say(f"Made a mock card in {card.folder}: {_codes(card)}.")
-    print_result(card.describe())
+    words = f"Made a mock card in {card.folder}: {_codes(card)}."
+    print_result(card.describe(), [words])
 
 
 def _codes(card: MockCardState) -> str:
@@ -72,12 +77,28 @@ def _codes(card: MockCardState) -> str:
 
 
 @mock_card.command()
+@json_option
 @host_errors()
 def show() -> None:
-    """Show the mock card: its holder, state, tries, certificates and faults."""
+    """Show the mock card, and the faults to come."""
     from kortilla.testing.state import MockCardState
 
-    print_result(MockCardState.open().describe())
+    described = MockCardState.open().describe()
+    print_result(described, _lines(described))
+
+
+def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Return a description in lines, of which those of a part are indented."""
+    for name, value in described.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{name}:"
+            yield from _lines(value, f"{indent}  ")
+        elif isinstance(value, list):
+            yield f"{indent}{name}:"
+            for each in value:
+                yield from _lines({"-": each}, f"{indent}  ")
+        else:
+            yield f"{indent}{name}: {value}"
 
 
 @mock_card.command()
@@ -140,6 +161,7 @@ def show() -> None:
 @click.option("--clear", is_flag=True, help="Let no fault come.")
 @click.option("--pull", is_flag=True, help="Take the card out, now.")
 @click.option("--insert", is_flag=True, help="Put the card in, and its reader.")
+@json_option
 @host_errors()
 def fault(
     *,
@@ -173,7 +195,8 @@ def fault(
         card.pull()
     elif insert:
         card.insert()
-    print_result({"inserted": card.presence().card, "faults": dump(card.faults())})
+    result = {"inserted": card.presence().card, "faults": dump(card.faults())}
+    print_result(result, _lines(result))
 
 
 @mock_card.command()
@@ -184,6 +207,7 @@ def fault(
     show_default=True,
     help="Where the virtual reader of vsmartcard listens.",
 )
+@json_option
 @host_errors()
 def serve(port: int) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
@@ -194,8 +218,10 @@ def serve(port: int) -> None:
 
     card = MockCardState.open()
     reader = VirtualReader(MockCard(card), port=port)
-    say("The mock card is in the virtual reader. Ctrl-C takes it out.")
-    print_result({"port": port, "folder": str(card.folder)})
+    print_result(
+        {"port": port, "folder": str(card.folder)},
+        ["The mock card is in the virtual reader. Ctrl-C takes it out."],
+    )
     try:
         reader.run()
     except KeyboardInterrupt:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from kortilla.command_output import json_option, print_result
 from native_host.cli.options import Card, card_option, configured
-from native_host.cli.output import print_result
 
 __all__ = ["open_"]
 
@@ -16,6 +16,7 @@ __all__ = ["open_"]
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Check the signatures of the files.")
 @click.option("--sign", is_flag=True, help="Sign the files.")
+@json_option
 @card_option
 @click.option("--lang", help="The language to speak: fi, sv or en.")
 def open_(

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import click
 
-from native_host.cli.output import print_result, say
+from kortilla.command_output import json_option, print_result, say
 from native_host.cli.pkcs11_words import change_words, status_words
 from native_host.commands import missing
 from native_host.config import load_config
@@ -44,9 +44,10 @@ _FAMILIES = ("firefox", "chromium")
     is_flag=True,
     help="Listen on a socket of your own, for p11-kit's client module.",
 )
+@json_option
 @click.pass_context
 def pkcs11(ctx: click.Context, listen: bool) -> int | None:
-    """Be the card as a PKCS#11 token, or show it to browsers as one.
+    """Show the card to browsers as a PKCS#11 token.
 
     Without a subcommand, programs talk to it on standard input and output by the RPC of
     p11-kit, which starts it.
@@ -77,6 +78,7 @@ _dry_run_option = click.option(
 @_browsers_option
 @_yes_option
 @_dry_run_option
+@json_option
 def enable(browser: str, yes: bool, dry_run: bool) -> None:
     """Show the card to browsers, for login with a client certificate."""
     from native_host.browsers.pkcs11 import setup as token
@@ -88,6 +90,7 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 @_browsers_option
 @_yes_option
 @_dry_run_option
+@json_option
 def disable(browser: str, yes: bool, dry_run: bool) -> None:
     """Take back what enable wrote, and nothing else."""
     from native_host.browsers.pkcs11 import setup as token
@@ -97,6 +100,7 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 
 @pkcs11.command()
 @_browsers_option
+@json_option
 def status(browser: str) -> None:
     """Say which browsers see the card."""
     from native_host.browsers.pkcs11 import setup as token
@@ -106,19 +110,19 @@ def status(browser: str) -> None:
     result["browsers"] = [
         each for each in result["browsers"] if each["browser"] in families
     ]
-    for line in status_words(result):
-        say(line)
-    print_result(result)
+    print_result(result, status_words(result))
 
 
 @pkcs11.command()
 @click.option("--browser", type=click.Choice(_FAMILIES), help="The one to log in with.")
+@json_option
 def prepare(browser: Family | None) -> None:
     """Type PIN1 beforehand, for a login within two minutes.
 
     Browsers wait half a minute for a login, and no longer.
     """
-    print_result(asyncio.run(_prepare(browser)))
+    result = asyncio.run(_prepare(browser))
+    print_result(result, [f"Log in with {result['program']} within two minutes."])
 
 
 async def _prepare(family: Family | None) -> dict[str, Any]:
@@ -137,7 +141,6 @@ async def _prepare(family: Family | None) -> dict[str, Any]:
     server = servers[0] if len(servers) == 1 else _choice(servers)
     say(f"Kortilla's window asks for PIN1, for {server.program}.")
     await control.prepare_login(server)
-    say(f"Log in with {server.program} within two minutes.")
     return {"program": server.program, "pid": server.program_pid}
 
 
@@ -219,9 +222,10 @@ def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
         confirm(plan)
     if not dry_run:
         plan.carry_out()
-    for line in change_words(plan.report, dry_run=dry_run):
-        say(line)
-    print_result({**plan.report.as_json(), "dry_run": dry_run})
+    print_result(
+        {**plan.report.as_json(), "dry_run": dry_run},
+        change_words(plan.report, dry_run=dry_run),
+    )
 
 
 def _families(browser: str) -> tuple[Family, ...] | None:

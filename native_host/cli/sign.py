@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kortilla.command_output import json_option, print_result, say
 from native_host.cli.options import (
     Card,
     PromptKind,
@@ -24,7 +25,6 @@ from native_host.cli.options import (
     configured,
     prompt_option,
 )
-from native_host.cli.output import print_result, say
 from native_host.cli.sign_own import sign_own
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
@@ -74,8 +74,11 @@ __all__ = ["sign"]
     help="The folder with the CA certificates that lt and lta need.",
 )
 @click.option(
-    "--progress", is_flag=True, help="Print a line of JSON before each signature too."
+    "--progress",
+    is_flag=True,
+    help="With --json: print a line before each signature too.",
 )
+@json_option
 @click.option(
     "--origin",
     help="For testers: sign for this service, https://host[:port], and print the "
@@ -121,7 +124,7 @@ def sign(
     prompt: PromptKind | None,
     card: Card | None,
 ) -> int:
-    """Show your own files, sign them with PIN2 and write the signed files.
+    """Show your own files, and sign them with PIN2.
 
     A PDF becomes a signed PDF. Other files, or all with --container, become one ASiC-E
     container. No file is overwritten.

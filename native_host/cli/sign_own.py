@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from native_host.cli.output import error_result, print_result, say
+from kortilla.command_output import error_result, print_result, say
 from native_host.config import Config
 from native_host.errors import KortillaError
 
@@ -101,11 +101,11 @@ def _print_progress(stage: str, progress: Progress | None) -> None:
 
 def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
     """Print an error, with each file that it is about and a stable word for why."""
-    say(str(error))
     result = error_result(error.code, str(error), files[0][1])
     result["error"]["files"] = [
         {"file": str(path), "reason": reason} for path, reason in files
     ]
+    say(str(error))
     print_result(result)
     return 1
 
@@ -113,15 +113,16 @@ def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
 def _report(outcome: Outcome) -> int:
     from native_host.local_signing.errors import shown_path
 
+    words = []
     for made in outcome.made:
-        say(f"Signed: {shown_path(made.path)} ({made.level})")
+        words.append(f"Signed: {shown_path(made.path)} ({made.level})")
         if made.shortfall:
-            say(f"  The level is lower than you wished. {made.shortfall}")
-    for path in outcome.changed:
-        say(
-            f"{shown_path(path)} has changed since it was shown. The signed file has "
-            "what was shown."
-        )
+            words.append(f"  The level is lower than you wished. {made.shortfall}")
+    words += [
+        f"{shown_path(path)} has changed since it was shown. The signed file has "
+        "what was shown."
+        for path in outcome.changed
+    ]
     for failed in outcome.failed:
         for path in failed.originals:
             say(f"Not signed: {shown_path(path)}. {failed.error}")
@@ -144,7 +145,7 @@ def _report(outcome: Outcome) -> int:
             str(path) for failed in outcome.failed for path in failed.originals
         ]
         result["error"] = {"code": first.code, "message": str(first)}
-    print_result(result)
+    print_result(result, words)
     return 1 if outcome.failed else 0
 
 

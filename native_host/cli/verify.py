@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from native_host.cli.output import print_result, say
+from kortilla.command_output import json_option, print_result
 from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 
@@ -33,7 +33,7 @@ __all__ = ["verify"]
     type=click.Path(path_type=Path),
     help="The file that the .p7s is of, if it is not beside it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Leave out the words.")
+@json_option
 @click.option(
     "--trust",
     envvar="KORTILLA_TRUST",
@@ -46,7 +46,6 @@ def verify(
     *,
     files: tuple[Path, ...],
     signed_file: Path | None,
-    as_json: bool,
     trust: Path | None,
     offline: bool,
     lang: str | None,
@@ -77,14 +76,15 @@ def verify(
         )
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
-    if not as_json:
-        for each in checked:
-            first, *more = words.describe(each, texts)
-            say(f"{shown_path(each.path)}: {first}")
-            for line in more:
-                say(f"  {line}")
+    lines = []
+    for each in checked:
+        first, *more = words.describe(each, texts)
+        lines.append(f"{shown_path(each.path)}: {first}")
+        lines += [f"  {line}" for line in more]
     verdict = check.worst_verdict(checked)
-    print_result({"verdict": verdict, "files": [_fields(each) for each in checked]})
+    print_result(
+        {"verdict": verdict, "files": [_fields(each) for each in checked]}, lines
+    )
     return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 2)
 
 

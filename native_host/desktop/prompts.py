@@ -97,7 +97,7 @@ class Command:
         result: dict[str, Any] = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-I", "-m", "native_host.cli", *self.words],
+                [sys.executable, "-I", "-m", "native_host.cli", *self.words, "--json"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

@@ -20,7 +20,7 @@ from native_host.browsers.native_messaging.hosts import (
     manifest,
 )
 from native_host.browsers.record import launcher_path
-from native_host.browsers.table import Browser, browsers
+from native_host.browsers.table import Browser, browsers, is_any_browser_there
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import Finding, Place, error, info, kortilla, warning
 from native_host.doctor.programs import started
@@ -54,7 +54,7 @@ def _manifests(place: Place) -> tuple[list[Finding], list[Path]]:
     found: list[Finding] = []
     launchers: dict[Path, None] = {}
     known = browsers("user", root=place.root)
-    if not any(each.found or any(one.place for one in each.confined) for each in known):
+    if not is_any_browser_there(place.root):
         found.append(error("NO_BROWSER"))
     [own] = (each for each in host_names() if each.name == OWN_HOST)
     shared = [each for each in host_names() if each.shared]

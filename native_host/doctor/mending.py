@@ -56,10 +56,10 @@ async def run_detached(words: tuple[str, ...]) -> None:
 def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
     """Run a command of Kortilla's, and return the code of its error, empty when done.
 
-    Its words for people come through, unless it is ``detached``. Then it asks nothing,
-    and goes on when this process ends.
+    Its questions and errors come through, unless it is ``detached``. Then it asks
+    nothing, and goes on when this process ends.
     """
-    command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:]]
+    command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:], "--json"]
     try:
         done = subprocess.run(  # noqa: S603 - words of our own
             command,

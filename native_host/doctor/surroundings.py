@@ -13,6 +13,7 @@ from pathlib import Path
 from native_host.agent import presence
 from native_host.browsers.native_messaging.launcher import python_path
 from native_host.browsers.native_messaging.starter_files import AGENT, agent_files
+from native_host.browsers.table import is_any_browser_there
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
     Finding,
@@ -67,7 +68,9 @@ def _agent(root: Path) -> Iterator[Finding]:
         for level in ("user", "system")
     )
     if not installed:
-        yield warning("AGENT_NOT_INSTALLED", kortilla("install"))
+        # Without a browser the command fails; NO_BROWSER says what comes first.
+        mend = kortilla("install") if is_any_browser_there(root) else None
+        yield warning("AGENT_NOT_INSTALLED", mend)
     elif presence.is_running():
         yield info("AGENT_RUNS")
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from native_host.browsers.pkcs11 import places
 from native_host.browsers.pkcs11.setup import status
-from native_host.browsers.pkcs11.table import p11_kit_table, programs, title
+from native_host.browsers.pkcs11.table import FAMILIES, p11_kit_table, programs, title
 from native_host.browsers.table import Family
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
@@ -68,7 +68,9 @@ def _judge(found: dict[str, Any], shown: frozenset[Family]) -> Iterator[Finding]
     elif state == "outdated":
         yield warning("PKCS11_OUTDATED", kortilla("pkcs11", "enable"))
     elif not (shown or entered or any(each["enabled"] for each in found["browsers"])):
-        yield info("PKCS11_OFF", kortilla("pkcs11", "enable"))
+        can_enable = any(places.is_there(family) for family in FAMILIES)
+        mend = kortilla("pkcs11", "enable") if can_enable else None
+        yield info("PKCS11_OFF", mend)
     else:
         for each in found["browsers"]:
             family: Family = each["browser"]

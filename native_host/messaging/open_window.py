@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from kortilla.command_output import missing_words
 from native_host.browsers.errors import ToolMissingError
 from native_host.config import load_config
 from native_host.pin_prompt.prompt import PromptError
@@ -41,7 +42,7 @@ def open_window(command: Sequence[str] = _COMMAND) -> None:
     """
     load_config()  # the window would end with its error, and nobody would read it
     if importlib.util.find_spec("PySide6") is None:
-        raise ToolMissingError("PySide6 is missing: pip install 'kortilla[host]'.")
+        raise ToolMissingError(missing_words("PySide6", "host"))
     if not has_screen():
         raise PromptError("There is no screen here for Kortilla's window.")
     try:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
 
+from kortilla.command_output import missing_words
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.messages import (
     MAX_ANSWER,
@@ -243,7 +244,7 @@ class WindowPrompt(Prompt):
         status = self._process.wait()
         why = f"The PIN window ended by itself (status {status})."
         if find_spec("PySide6") is None:
-            why = "PySide6 is missing: pip install 'kortilla[host]'."
+            why = missing_words("PySide6", "host")
         self._call(self._fail, why)
 
     def _wait_for_exit(self) -> None:

@@ -33,7 +33,7 @@ def start_agent(session: Path) -> Iterator[Callable[[], WarmProcess]]:
     started: list[WarmProcess] = []
 
     def start() -> WarmProcess:
-        started.append(commands.begin("agent"))
+        started.append(commands.begin("agent", "--json"))
         return started[-1]
 
     yield start

@@ -29,7 +29,7 @@ def kortilla(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
 
     def run(*words: str) -> Any:
         capsys.readouterr()
-        assert main(words) == 0
+        assert main([*words, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
     return run

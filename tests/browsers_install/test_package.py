@@ -74,7 +74,7 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     tree_of_package = tmp_path / "tree"
     command = ["install", "--system", "--destdir", str(tree_of_package)]
-    assert main([*command, "--prefix", "/usr"]) == 0
+    assert main([*command, "--prefix", "/usr", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["level"] == "system"
     assert {change["action"] for change in result["changes"]} == {"written"}
@@ -88,7 +88,7 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
     for name in FILES:
         path = tree_of_package / name
         assert str(tmp_path) not in path.read_text()
-    assert main(command) == 0
+    assert main([*command, "--json"]) == 0
     assert {
         change["action"] for change in json.loads(capsys.readouterr().out)["changes"]
     } == {"unchanged"}
@@ -173,10 +173,11 @@ def test_install_says_that_everyone_has_it_already(
     before = tree(home)
     for arguments in ([], ["--browser", "firefox"], ["--dry-run"]):
         assert main(["install", *arguments]) == 0
-        said = capsys.readouterr()
-        assert "already installed for everyone" in said.err
-        assert "older" not in said.err
-        result = json.loads(said.out)
+        said = capsys.readouterr().out
+        assert "already installed for everyone" in said
+        assert "older" not in said
+        assert main(["install", *arguments, "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
         assert (result["level"], result["changes"]) == ("system", [])
         assert tree(home) == before
 
@@ -193,7 +194,7 @@ def test_a_checkouts_set_is_named_and_uninstall_takes_it_back(
     package.install_package(system, Path("/usr"))
     monkeypatch.setattr(sys, "prefix", str(system / "usr/lib/kortilla"))
     assert main(["install"]) == 0
-    assert "kortilla uninstall" in capsys.readouterr().err
+    assert "kortilla uninstall" in capsys.readouterr().out
     assert main(["uninstall"]) == 0
     assert tree(home) == before
 
@@ -206,17 +207,17 @@ def test_an_installation_beside_a_package_says_which_one_browsers_start(
 ) -> None:
     (home / ".config/chromium").mkdir(parents=True)
     assert main(["install"]) == 0
-    assert "package" not in capsys.readouterr().err
+    assert "package" not in capsys.readouterr().out
     package.install_package(system, Path("/usr"))
     monkeypatch.setattr(packaged_program, "_PLACE", system / "usr/lib/kortilla")
     assert main(["install"]) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert "for everyone on this computer too" in said
     assert "kortilla uninstall" in said
     # That would write over the package's own files.
     before = tree(system)
     assert main(["install", "--system"]) == 1
-    assert "for everyone on this computer already" in capsys.readouterr().out
+    assert "for everyone on this computer already" in capsys.readouterr().err
     assert tree(system) == before
 
 

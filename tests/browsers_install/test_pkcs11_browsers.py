@@ -57,7 +57,7 @@ def command(family: Family, home: Path, site: str) -> list[str]:
 
 
 async def kortilla(*arguments: str) -> dict[str, object]:
-    ended = await asyncio.to_thread(commands.run, *arguments)
+    ended = await asyncio.to_thread(commands.run, *arguments, "--json")
     result: dict[str, object] = json.loads(ended.stdout)
     return result
 

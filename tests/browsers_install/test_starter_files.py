@@ -110,12 +110,15 @@ def test_a_python_with_odd_characters_in_its_path_is_quoted(
 
 
 def test_a_dry_run_shows_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["install", "--browser", "firefox", "--dry-run"]) == 0
-    out, err = capsys.readouterr()
-    shown = [change["path"] for change in json.loads(out)["changes"]]
+    command = ["install", "--browser", "firefox", "--dry-run"]
+    assert main([*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    shown = [change["path"] for change in result["changes"]]
+    assert main(command) == 0
+    words = capsys.readouterr().out
     for path in (SERVICE, LINK, AUTOSTART):
         assert str(home / path) in shown
-        assert f"Would write {home / path}" in err
+        assert f"Would write {home / path}" in words
     assert tree(home) == {}
 
 

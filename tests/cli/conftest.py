@@ -21,7 +21,7 @@ NONCE = "A" * 43 + "="
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a command: exit status, standard output and standard error."""
+    """The outcome of a command: exit status, standard output, and words for people."""
 
     status: int
     lines: list[str]
@@ -58,13 +58,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """A function that runs a command in this process."""
+    """A function that runs a command in this process, as a script does.
 
-    def run(*arguments: str) -> Outcome:
+    With ``json=False`` it runs as for a person, who sees standard output too.
+    """
+
+    def run(*arguments: str, json: bool = True) -> Outcome:
         capsys.readouterr()
-        status = main(arguments)
+        status = main([*arguments, *(["--json"] if json else [])])
         out, err = capsys.readouterr()
-        return Outcome(status, out.splitlines(), err)
+        return Outcome(status, out.splitlines(), err if json else out + err)
 
     return run
 

@@ -35,7 +35,9 @@ class Terminal:
         environment, words = _without_env(command)
         if tuple(words[: len(KORTILLA)]) == KORTILLA:
             self._process = commands.begin(
-                *words[len(KORTILLA) :], environment=environment, terminal=self._slave
+                *(*words[len(KORTILLA) :], "--json"),
+                environment=environment,
+                terminal=self._slave,
             )
         else:
             assert tuple(words[: len(_PYTHON)]) == _PYTHON

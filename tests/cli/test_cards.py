@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,8 @@ from native_host.card.source import Reader
 from native_host.mock_card.source import MockCardSource
 from tests.cli.conftest import Run
 from tests.support import commands, pcsc
+
+SERVE = ("mock-card", "serve", "--json")
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
 
@@ -53,8 +54,10 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
         for c in card["certificates"]
     ] == CERTIFICATES[data.profile]
     assert all(c["test"] for c in card["certificates"])
-    assert "The card has been activated." in outcome.words
-    assert "Test card." in outcome.words
+    told = run("card", "status", "--card", "mock", json=False)
+    assert "The card has been activated." in told.words
+    assert "Test card." in told.words
+    assert "{" not in told.words
 
 
 def test_one_certificate_that_is_odd_hides_no_other(
@@ -75,7 +78,8 @@ def test_one_certificate_that_is_odd_hides_no_other(
     first, *others = card["certificates"]
     assert first["role"] == "authentication"
     assert others
-    assert all(each["error"]["message"] in outcome.words for each in others)
+    told = run("card", "status", "--card", "mock", json=False).words
+    assert all(each["error"]["message"] in told for each in others)
     assert card["holder"] == HOLDER
 
 
@@ -102,8 +106,10 @@ def test_card_status_goes_through_all_readers(
         *(None, "CARD_MUTE", "UNSUPPORTED_CARD", "CARD_REMOVED", None)
     ]
     assert [bool(each["card"]) for each in found] == [False, False, False, False, True]
+    monkeypatch.setattr(MockCardSource, "readers", readers)
+    told = run("card", "status", "--card", "mock", json=False).words
     for each in found:
-        assert each["reader"] in outcome.words
+        assert each["reader"] in told
 
 
 def test_card_status_changes_nothing_on_the_card(
@@ -120,7 +126,7 @@ def test_card_status_for_scripts_says_no_words(
     with mock_card.update() as data:
         data.pin1.tries = 0
         data.pin2.tries = 2
-    outcome = run("card", "status", "--json", "--card", "mock")
+    outcome = run("card", "status", "--card", "mock")
     assert outcome.words == ""
     (reader,) = outcome.result["readers"]
     assert reader["card"]["tries"] == {"PIN1": 0, "PIN2": 2, "PUK": 5}
@@ -146,7 +152,7 @@ def test_activation_is_judged_by_each_pins_own_state(
 
 
 def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
-    command = [sys.executable, "-I", "-m", "native_host.cli", "card", "status"]
+    command = [*commands.KORTILLA, "card", "status", "--json"]
     # As a person does: with a new Python.
     with pcsc.beside(mock_card.folder) as within:
         finished = subprocess.run(
@@ -185,8 +191,9 @@ def test_what_is_shown_of_a_mock_card_holds_no_pin(
 ) -> None:
     with mock_card.update() as data:
         data.pin1.value = "73915"
-    outcome = run("mock-card", "show")
-    assert "73915" not in "\n".join([*outcome.lines, outcome.words])
+    for json_wanted in (True, False):
+        outcome = run("mock-card", "show", json=json_wanted)
+        assert "73915" not in "\n".join([*outcome.lines, outcome.words])
 
 
 def test_a_mock_card_is_not_thrown_away_unless_told_to(
@@ -223,7 +230,7 @@ def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        with commands.running("mock-card", "serve", "--port", str(port)) as process:
+        with commands.running(*SERVE, "--port", str(port)) as process:
             listener.settimeout(30)
             reader, _ = listener.accept()
             with reader:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The interface for scripts: JSON on standard output, and the exit status."""
+"""The interface for scripts and people: JSON or words, and the exit status."""
 
 import json
 import subprocess
@@ -59,7 +59,7 @@ def test_wrong_usage_is_status_2(run: Run, home: Path, arguments: list[str]) -> 
 
 
 def test_help_is_status_0_and_names_each_command(run: Run) -> None:
-    outcome = run("--help")
+    outcome = run("--help", json=False)
     assert outcome.status == 0
     text = "\n".join(outcome.lines)
     for command in cli._COMMANDS:
@@ -67,7 +67,7 @@ def test_help_is_status_0_and_names_each_command(run: Run) -> None:
 
 
 def test_the_version_is_the_packages(run: Run) -> None:
-    assert run("--version").lines == [VERSION]
+    assert run("--version", json=False).lines == [VERSION]
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -121,6 +121,18 @@ def test_a_configuration_that_is_named_must_be_there(
     assert run("card", "status").error == "CONFIG_BROKEN"
 
 
+def test_a_person_gets_words_alone(run: Run, home: Path) -> None:
+    for status, command in ((1, "serve"), (2, "eat")):
+        outcome = run("mock-card", command, json=False)
+        assert outcome.status == status
+        assert str(home) in outcome.words or "No such command" in outcome.words
+        assert "{" not in outcome.words
+    # These are for scripts, and need no option.
+    for command in ("identify", "sign"):
+        outcome = run(command, "--origin", "http://service.example", json=False)
+        assert outcome.error == "INVALID_ARGUMENT"
+
+
 def test_a_fault_of_ours_is_an_error_too_and_tells_no_values(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,9 +149,11 @@ def test_a_fault_of_ours_is_an_error_too_and_tells_no_values(
 
 def test_every_command_explains_itself(run: Run) -> None:
     def walk(command: click.Command, path: list[str]) -> None:
-        outcome = run(*path, "--help")
+        outcome = run(*path, "--help", json=False)
         assert outcome.status == 0
         assert command.help
+        # Click cuts a description that does not fit into a terminal's line.
+        assert not [each for each in outcome.lines[1:] if each.endswith("...")]
         if isinstance(command, click.Group):
             context = click.Context(command)
             for name in command.list_commands(context):
@@ -152,7 +166,7 @@ def test_every_command_explains_itself(run: Run) -> None:
 
 def test_the_installed_program_is_the_same() -> None:
     finished = subprocess.run(
-        [Path(sys.executable).with_name("kortilla"), "fly"],
+        [Path(sys.executable).with_name("kortilla"), "fly", "--json"],
         capture_output=True,
         check=False,
         timeout=30,

@@ -117,8 +117,10 @@ def test_pdfs_are_signed_each_and_other_files_together(
     assert xmlsec1(folder / "signed.asice", card, tmp_path / "unpacked")
     for name in ("kuva.bin", "muistio.txt"):
         assert (tmp_path / "unpacked" / name).read_bytes() == before[name]
-    assert "Signed: sopimus-signed.pdf (B-B)" in outcome.words
     assert card.read().pin2.tries == 5
+    again = run("sign", "sopimus.pdf", *AUTOMATIC, json=False)
+    assert "Signed: sopimus-signed-2.pdf (B-B)" in again.lines
+    assert "{" not in again.words
 
 
 def test_a_second_signature_leaves_the_first_one_valid(
@@ -340,7 +342,6 @@ def test_a_time_stamping_service_that_fails_costs_no_signature(
         if cancels
         else "The time-stamping service gave no timestamp that can be used."
     )
-    assert made["shortfall"] in outcome.words
     assert pdfsig(folder / "sopimus-signed.pdf")[1] == "Signature is Valid."
 
 
@@ -376,7 +377,7 @@ def test_without_the_extra_it_says_what_is_missing(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
     assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
-    assert "kortilla[host,signing]" in outcome.words
+    assert "pipx install '.[host,signing]'" in outcome.words
     assert names(folder) == before
 
 
@@ -397,7 +398,7 @@ def test_the_window_signs_what_it_shows_though_the_file_changes(
     shown = original.read_bytes()
     process = commands.begin(
         *("sign", "sopimus.pdf", "--card", "mock", "--prompt", "window"),
-        *("--lang", "en"),
+        *("--lang", "en", "--json"),
         environment=screen.environment,
         window=True,
     )
@@ -419,7 +420,6 @@ def test_the_window_signs_what_it_shows_though_the_file_changes(
         process.wait()
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["changed"] == ["sopimus.pdf"]
-    assert "sopimus.pdf has changed" in ended.stderr
     signed = folder / "sopimus-signed.pdf"
     assert signed.read_bytes().startswith(shown)
     assert pdfsig(signed)[1] == "Signature is Valid."

@@ -41,7 +41,7 @@ class ManageWindow:
         with self._log.open("wb") as log:
             self._process = commands.begin(
                 *("card", *words),
-                *("--prompt", "window", "--card", "mock", "--lang", "en"),
+                *("--prompt", "window", "--card", "mock", "--lang", "en", "--json"),
                 environment=screen.environment | {"KORTILLA_LOG": "traffic"},
                 errors=log.fileno(),
                 window=True,

@@ -23,7 +23,7 @@ from tests.support.screen import PATIENCE, Screen, open_screen
 
 COMMAND = [
     *(sys.executable, "-I", "-m", "native_host.cli"),
-    *("open", "--card", "mock", "--lang", "en"),
+    *("open", "--card", "mock", "--lang", "en", "--json"),
 ]
 #: AT-SPI's numbers of the roles that a person can act on or goes to.
 CHECK_BOX, RADIO_BUTTON = 7, 44

@@ -26,7 +26,7 @@ from tests.support import cards
 from tests.support.screen import PATIENCE, open_screen
 
 NAME = "org.freedesktop.FileManager1"
-COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open")
+COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open", "--json")
 
 
 def action(name: str) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kortilla.cli import main
+from kortilla.command_output import missing_words
 from kortilla.validation import pinned_cas as pins
 from tests.kortilla.pki import CA
 from tests.kortilla.test_ca_files import Authority, authority, other, pin
@@ -247,7 +248,7 @@ def test_a_program_without_the_librarys_requirements_names_what_is_missing() -> 
         text=True,
         check=False,
     )
-    message = "yarl is missing: pip install kortilla."
+    message = missing_words("yarl")
     assert ended.returncode == 1
     assert ended.stderr == f"{message}\n"
     error = {"code": "TOOL_MISSING", "message": message}

@@ -10,13 +10,12 @@ say "kortilla --version: $version"
 works 'after the installation'
 say "The host's first message: version $version"
 
-as_person 'kortilla install' >"$work/install"
-said=$(head -n 1 "$log")
+said=$(as_person 'kortilla install' | head -n 1)
 [[ $said == *'already installed for everyone'* ]] || fail "kortilla install: $said"
 [[ -z $(as_person 'find . -name "*kortilla*"') ]] || fail 'install wrote a second set'
 say "kortilla install: $said"
 
-as_person 'kortilla pkcs11 status' >"$work/status"
+as_person 'kortilla pkcs11 status --json' >"$work/status"
 grep -q '"path": "/usr/share/p11-kit/modules/kortilla.module", "state": "ours"' \
   "$work/status" || fail 'the module file for everyone is not known'
 grep -q '"path": "/usr/lib/mozilla/pkcs11-modules/kortilla.json", "state": "ours"' \
@@ -43,7 +42,7 @@ as_person "$python -I -c 'import importlib, sys
 for name in sys.argv[1:]: importlib.import_module(name)' $(echo $modules)"
 say "Every module can be imported: $(wc -w <<<"$modules")"
 for command in 'sign .profile' 'verify .profile'; do
-  said=$(as_person_may "kortilla $command" || cat "$log")
+  said=$(as_person_may "kortilla $command --json" || cat "$log")
   [[ $said == *TOOL_MISSING* && $said != *Traceback* ]] || fail "$command says: $said"
 done
 say 'kortilla sign, kortilla verify: TOOL_MISSING'

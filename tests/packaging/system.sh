@@ -60,7 +60,7 @@ findings() { # prints the codes of kortilla doctor
 import json, sys
 print(*(each["code"] for each in json.load(sys.stdin)["findings"]))' || true
 }
-agent_runs() { as_person 'kortilla agent --status' | grep -q '"running": true'; }
+agent_runs() { as_person 'kortilla agent --status --json' | grep -q '"running": true'; }
 until_true() { # command…: wait for what has no event here
   local try
   for ((try = 0; try < 300; try++)); do

@@ -93,8 +93,7 @@ chown -R 1000:1000 "$system/home/specimen/own"
 as_person 'own/bin/python3 -I -m native_host.cli install' >/dev/null
 install "$name"
 works "over a checkout's installation"
-as_person 'kortilla install' >/dev/null
-said=$(cat "$log")
+said=$(as_person 'kortilla install')
 [[ $said == *'kortilla uninstall'* ]] || fail "kortilla install says: $said"
 as_person 'kortilla uninstall' >/dev/null
 rm -r "$system/home/specimen/own"

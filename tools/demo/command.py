@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from kortilla.command_output import error_result, json_option, print_result, say
 from native_host.browsers.table import Family
 from native_host.cli.options import Card, card_option
-from native_host.cli.output import error_result, print_result, say
 from native_host.errors import KortillaError, UserCancelledError
 
 __all__ = ["demo"]
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
     is_flag=True,
     help="Log in with the card as the browser's own client certificate too.",
 )
+@json_option
 @card_option
 @click.option(
     "--state",
@@ -67,12 +68,12 @@ def demo(
     trust: Path | None,
     output: Path,
 ) -> int:
-    """Log in and sign at a demo service with the extension in a browser of its own.
+    """Log in and sign at a demo service, with a mock card.
 
-    The browser, the mock card and all settings live in the output folder; yours are
-    left alone. With --headless it runs unattended, and the last line is one of
-    JSON. With --tls the card is a PKCS#11 token of the browser as well, and the service
-    takes it as Suomi.fi's card login does.
+    The browser with the extension, the card and all settings live in the output
+    folder; yours are left alone. With --headless it runs unattended, and the last line
+    is one of JSON. With --tls the card is a PKCS#11 token of the browser as well, and
+    the service takes it as Suomi.fi's card login does.
     """
     card = card or "mock"
     if card == "pcsc" and headless:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""The output of commands: words for people, or JSON for scripts."""
+
+import json
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
+
+import click
+
+__all__ = [
+    "CommandError",
+    "choose_output",
+    "error_result",
+    "json_option",
+    "missing_words",
+    "print_error",
+    "print_result",
+    "say",
+]
+
+_json_wanted = ContextVar("json_wanted", default=False)
+
+#: Accepts ``--json``. ``choose_output`` has read it by then.
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    help="Print JSON for scripts in place of words.",
+)
+
+
+class CommandError(Exception):
+    """A command failed: exit status 1.
+
+    ``code`` is stable, for scripts. ``result`` is printed together with the error.
+    """
+
+    def __init__(self, code: str, message: str, **result: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.result = result
+
+
+def choose_output(*, for_scripts: bool) -> None:
+    """Choose between words and JSON, before a command runs.
+
+    Errors of the command line itself follow the choice too.
+    """
+    _json_wanted.set(for_scripts)
+
+
+def missing_words(name: str, extra: str = "") -> str:
+    """Say that a module is missing, and how the extra that has it is installed.
+
+    Kortilla is on no index of Python packages. Its sources are the way.
+    """
+    # Debian lets pip install programs only into virtual environments.
+    program = "pipx" if extra.startswith("host") else "pip"
+    place = f"'.[{extra}]'" if extra else "."
+    return (
+        f"{name} is missing. In the folder with Kortilla's sources, type: "
+        f"{program} install {place}"
+    )
+
+
+def print_result(result: Any, words: Iterable[str] = ()) -> None:
+    """Print a result on standard output: its words, a line each, or its JSON."""
+    if _json_wanted.get():
+        words = [_one_line(result)]
+    for line in words:
+        click.echo(line)
+
+
+def print_error(
+    message: str, code: str, reason: str | None = None, **result: Any
+) -> None:
+    """Print an error: a sentence on standard error, and its JSON for scripts.
+
+    ``result`` is printed together with the error.
+    """
+    say(message)
+    print_result({**error_result(code, message, reason), **result})
+
+
+def error_result(code: str, message: str, reason: str | None = None) -> dict[str, Any]:
+    """Return an error as the JSON object for scripts."""
+    error = {"code": code, "message": message}
+    return {"error": error if reason is None else {**error, "reason": reason}}
+
+
+def _one_line(result: Any) -> str:
+    """Return JSON whose characters can't garble a terminal, as names of files could."""
+    line = json.dumps(result, ensure_ascii=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+
+def say(words: str) -> None:
+    """Print on standard error what goes on or what fails, in words for people."""
+    click.echo(words, err=True)
