@@ -218,5 +218,5 @@ def test_without_the_library_it_says_what_is_missing(
     window.give_files("check", [tmp_path / "a.pdf"])
     page = window.pages["check"]
     assert "This computer lacks a part of Kortilla." in words(page)
-    assert any("pip install 'kortilla[host,signing]'" in each for each in words(page))
+    assert any("pipx install '.[host,signing]'" in each for each in words(page))
     assert buttons(page) == {}
