@@ -70,7 +70,7 @@ class AccessibilityBus:
         )
         monitor = new_method_call(address, "BecomeMonitor", "asu", ([], 0))
         self._monitor.send_and_get_reply(monitor)
-        self._thread = threading.Thread(target=self._listen)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         registry = DBusAddress("/org/a11y/atspi/registry", _REGISTRY, _REGISTRY)
         for event in ("object", "window", "focus", "keyboard"):
