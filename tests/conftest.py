@@ -30,8 +30,13 @@ def pytest_configure() -> None:
     their profiles: tests would wait for the disk.
 
     Programs that tests start react to Ctrl-C, even if a shell has started the tests in
-    the background and ignores that signal for them.
+    the background and ignores that signal for them. They speak English, whatever the
+    developer's language is: a test of another language sets it.
     """
+    for name in list(os.environ):
+        if name in ("LANG", "LANGUAGE") or name.startswith("LC_"):
+            del os.environ[name]
+    os.environ["LANG"] = "C.UTF-8"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # The time that an example takes says nothing on a busy machine.
