@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import cards
 from tests.support.markers import mark
+from tests.support.patience import patience
 from tests.support.scheduling import Scheduling, arrange
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
@@ -76,6 +77,14 @@ def pytest_runtest_teardown() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Any:
+    """Give a test longer on a busy machine."""
+    scaled = settings._replace(timeout=patience(settings.timeout))
+    plugin: Any = item.config.pluginmanager.get_plugin("timeout")
+    return plugin.pytest_timeout_set_timer(item, scaled)
 
 
 # Before -m deselects tests by their markers.

@@ -17,6 +17,7 @@ from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
+from tests.support.patience import patience
 from tests.support.preload import preload
 from tests.support.token_control import runtime_folder
 from tools.demo.site import DemoServer
@@ -38,7 +39,7 @@ def kortilla(house: House, *words: str) -> None:
         env=house.environment,
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=patience(),
     )
 
 

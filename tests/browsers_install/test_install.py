@@ -17,6 +17,7 @@ from native_host.browsers.native_messaging import installation, launcher
 from native_host.browsers.native_messaging.hosts import host_names, manifest
 from native_host.browsers.native_messaging.installation import install, uninstall
 from native_host.browsers.record import launcher_path
+from tests.support.patience import patience
 
 CHROMIUM = ".config/chromium/NativeMessagingHosts"
 FIREFOX = ".mozilla/native-messaging-hosts"
@@ -348,7 +349,7 @@ def assert_says_hello(program: Path, tmp_path: Path) -> None:
         capture_output=True,
         cwd=trap,
         env={**os.environ, "PYTHONPATH": str(trap)},
-        timeout=30,
+        timeout=patience(),
         check=True,
     )
     length = int.from_bytes(finished.stdout[:4], sys.byteorder)
