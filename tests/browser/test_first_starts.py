@@ -25,7 +25,7 @@ from tests.browser.test_login_switch import MODULE, OPTIONS, is_checked, log_in,
 from tests.browser.test_self_check import CHECK, CheckPage
 from tests.browser.tls import Authority
 from tests.support.patience import patience
-from tests.support.preload import preload
+from tests.support.preload import preloading
 from tools.demo.demo_home import extension_folder
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -61,7 +61,7 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
     house.serve()
     (house.home / ".config/chromium").mkdir(parents=True)
     if os.getuid() == 0:  # p11-kit ignores root's own files
-        house.environment["LD_PRELOAD"] = str(preload("ordinary"))
+        house.environment |= preloading("ordinary")
     extension = packaged(tmp_path)
     async with open_browser(house, authority, extension=extension) as browser:
         tab = await browser.open_view(CHECK)
