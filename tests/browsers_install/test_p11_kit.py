@@ -87,7 +87,8 @@ def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
         return set(re.findall("^module: (.*)", shown.stdout, re.MULTILINE))
 
     before = modules("evince")
-    assert before >= {"opensc-pkcs11", "p11-kit-trust"}
+    # OpenSC's too, whose file has another name in each distribution.
+    assert before > {"p11-kit-trust"}
     done(enable(["chromium"]))
     # The proxy does not include the trust module.
     assert modules("chromium") == {"kortilla", "p11-kit-trust"}
