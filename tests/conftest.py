@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import cards
 from tests.support.markers import mark
+from tests.support.patience import patience
 from tests.support.scheduling import Scheduling, arrange
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
@@ -30,8 +31,13 @@ def pytest_configure() -> None:
     their profiles: tests would wait for the disk.
 
     Programs that tests start react to Ctrl-C, even if a shell has started the tests in
-    the background and ignores that signal for them.
+    the background and ignores that signal for them. They speak English, whatever the
+    developer's language is: a test of another language sets it.
     """
+    for name in list(os.environ):
+        if name in ("LANG", "LANGUAGE") or name.startswith("LC_"):
+            del os.environ[name]
+    os.environ["LANG"] = "C.UTF-8"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # The time that an example takes says nothing on a busy machine.
@@ -71,6 +77,14 @@ def pytest_runtest_teardown() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Any:
+    """Give a test longer on a busy machine."""
+    scaled = settings._replace(timeout=patience(settings.timeout))
+    plugin: Any = item.config.pluginmanager.get_plugin("timeout")
+    return plugin.pytest_timeout_set_timer(item, scaled)
 
 
 # Before -m deselects tests by their markers.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the applications of all windows share: style, text size and colours."""
 
+import locale
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -35,6 +36,10 @@ _SMALLEST_TEXT = 11.0
 def dress(application: QApplication, text_scale: float = 1.0) -> None:
     """Give an application the desktop's colours and text size, and our style."""
     application.setApplicationName("Kortilla")
+    # Qt has set the C library to the system's language. The library's reasons, such as
+    # "No such file or directory", are within texts that may be in another language.
+    if hasattr(locale, "LC_MESSAGES"):  # not on Windows
+        locale.setlocale(locale.LC_MESSAGES, "C")
     # One style everywhere, since the colours of buttons are checked against it.
     application.setStyle("Fusion")
     install_roles()

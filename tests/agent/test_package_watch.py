@@ -10,6 +10,7 @@ from asyncinotify import Inotify, Mask
 
 from native_host.agent import package_watch
 from native_host.browsers.packaged import MARKER
+from tests.support.patience import patience
 
 
 def unpack(marker: Path) -> None:
@@ -49,7 +50,7 @@ async def test_a_change_of_the_package_is_noticed_when_it_is_whole(
         await another(tmp_path)
         assert not change.done()
     steps[-1](marker)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patience()):
         assert await change == outcome
 
 

@@ -16,6 +16,7 @@ import pytest
 from native_host.agent import presence
 from native_host.cli import main
 from tests.support import commands
+from tests.support.patience import patience
 from tests.support.warm import WarmProcess
 
 StartAgent = Callable[[], WarmProcess]
@@ -36,7 +37,7 @@ def kortilla(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
 
 
 def wait_until_running() -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patience()
     while not presence.is_running():
         assert time.monotonic() < deadline, "The agent does not start."
         time.sleep(0.002)
@@ -100,7 +101,7 @@ def test_one_command_ends_it_and_keeps_it_off(
     wait_until_running()
     assert kortilla("agent", "--status") == {"enabled": True, "running": True}
     assert kortilla("agent", "--disable") == {"enabled": False, "running": False}
-    assert agent.wait(timeout=20) == 0
+    assert agent.wait(timeout=patience()) == 0
     assert kortilla("agent") == {"agent": "disabled"}
     assert kortilla("agent", "--disable") == {"enabled": False, "running": False}
     assert kortilla("agent", "--enable") == {"enabled": True, "running": False}
@@ -136,7 +137,7 @@ def test_uninstall_ends_it_and_leaves_no_choice_behind(
     for name in others:
         (session / ".config/kortilla" / name).touch()
     kortilla("uninstall")
-    assert agent.wait(timeout=20) == 0
+    assert agent.wait(timeout=patience()) == 0
     left = [path.name for path in session.rglob("*") if path.is_file()]
     assert left == list(others)
 

@@ -16,6 +16,7 @@ from native_host.agent import presence
 from native_host.mock_card.card import MockCard
 from tests.agent.windows import children, times_run, until, windows
 from tests.support.cards import new_card
+from tests.support.patience import patience
 from tests.support.pcsc import Room, isolated
 from tests.support.screen import open_screen
 
@@ -69,7 +70,7 @@ def is_over(log: Path) -> bool:
 
 async def at_rest(pid: int, seconds: float = 0.3) -> None:
     """Wait until a process has used no processor time for so many seconds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patience()):
         before, rest = times_run(pid), 0.0
         while rest < seconds:
             await asyncio.sleep(0.1)
@@ -153,7 +154,7 @@ async def test_a_window_that_is_open_outlives_the_agent(room: Room) -> None:
             room.insert(MockCard(make(room)))
             window = await opening.opened()
             agent.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(agent.wait(), 20) == 0
+            assert await asyncio.wait_for(agent.wait(), patience()) == 0
         assert not presence.is_running()
         assert not window.gone()
         await window.end(activated=True)

@@ -13,6 +13,7 @@ from unittest import mock
 from native_host.agent import agent as agent_module
 from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
+from tests.support.patience import patience
 
 __all__ = [
     "Windows",
@@ -65,9 +66,9 @@ class Windows:
         self.count += 1
         self._queue.put_nowait(Window(reader, writer))
 
-    async def opened(self, within: float = 20) -> Window:
+    async def opened(self, within: float | None = None) -> Window:
         """Wait for the next window. Raises ``TimeoutError``."""
-        return await asyncio.wait_for(self._queue.get(), within)
+        return await asyncio.wait_for(self._queue.get(), within or patience())
 
     async def none_opens(self, within: float = 0.3) -> None:
         """Check that no window opens in the time that one takes."""
@@ -116,9 +117,9 @@ async def _running(opening: Windows) -> AsyncIterator[Agent]:
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def until(happened: Callable[[], object], seconds: float = 20) -> None:
+async def until(happened: Callable[[], object]) -> None:
     """Run the event loop until a condition holds that sends no event."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(patience()):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             await asyncio.sleep(0.01)
 

@@ -17,12 +17,10 @@ from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
 from tests.browser.warm_host import relay_command
 from tests.support import cards
+from tests.support.patience import patience
 from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
-
-#: Seconds. A host that still runs after this time fails the test.
-PATIENCE = 60
 
 
 class Card:
@@ -213,7 +211,7 @@ async def end_of(process: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_reader(handle, ended.set)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience()):
             await ended.wait()
     except TimeoutError:
         raise AssertionError("The host still runs.") from None

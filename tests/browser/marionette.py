@@ -16,14 +16,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.patience import patience
 from tools.demo.errors import BrowserError, BrowserMissingError
 from tools.demo.firefox import QUIET
 from tools.demo.process import background, end_process
 
 __all__ = ["Marionette", "user_preferences"]
 
-#: Seconds that a start or a command may take.
-_SECONDS = 60
 #: Leaves out what takes a third of the time of a start: Firefox's own extensions, and
 #: its own page in new tabs, each of which has a process.
 _LIGHT: Mapping[str, bool | int | str] = {
@@ -136,7 +135,7 @@ class Marionette:
                     f"{name}: Firefox left an earlier command unanswered."
                 )
             try:
-                async with asyncio.timeout(_SECONDS):
+                async with asyncio.timeout(patience()):
                     self._writer.write(f"{len(body)}:{body}".encode())
                     _, _, error, result = await self._read()
             except BaseException:
@@ -166,7 +165,7 @@ class Marionette:
 async def _port(output: asyncio.StreamReader) -> int:
     said = b""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(patience()):
             while line := await output.readline():
                 if found := _LISTENING.search(line):
                     return int(found[1])

@@ -15,7 +15,7 @@ import pytest
 
 from kortilla import Trust
 from native_host.browsers.pkcs11 import nss
-from tests.browser.browser_home import PATIENCE, House
+from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import ready
 from tests.browser.site import Site
@@ -24,7 +24,8 @@ from tests.browser.test_extension_pages import text
 from tests.browser.test_login_switch import MODULE, OPTIONS, is_checked, log_in, shows
 from tests.browser.test_self_check import CHECK, CheckPage
 from tests.browser.tls import Authority
-from tests.support.preload import preload
+from tests.support.patience import patience
+from tests.support.preload import preloading
 from tools.demo.demo_home import extension_folder
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -60,7 +61,7 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
     house.serve()
     (house.home / ".config/chromium").mkdir(parents=True)
     if os.getuid() == 0:  # p11-kit ignores root's own files
-        house.environment["LD_PRELOAD"] = str(preload("ordinary"))
+        house.environment |= preloading("ordinary")
     extension = packaged(tmp_path)
     async with open_browser(house, authority, extension=extension) as browser:
         tab = await browser.open_view(CHECK)
@@ -97,7 +98,7 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
 
 async def _welcomes(view: Tab, expected: int) -> None:
     """Wait for so many welcome pages, and check that there are no more."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience()):
         while (count := await view.evaluate(WELCOMES)) < expected:
             pass
     assert count == expected

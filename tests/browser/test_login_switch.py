@@ -17,7 +17,8 @@ from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
-from tests.support.preload import preload
+from tests.support.patience import patience
+from tests.support.preload import preloading
 from tests.support.token_control import runtime_folder
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -38,7 +39,7 @@ def kortilla(house: House, *words: str) -> None:
         env=house.environment,
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=patience(),
     )
 
 
@@ -142,7 +143,7 @@ async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
     house.configure(prompt="automatic")
     house.serve()
     if os.getuid() == 0:  # p11-kit ignores root's own files
-        house.environment["LD_PRELOAD"] = str(preload("ordinary"))
+        house.environment |= preloading("ordinary")
     async with (
         DemoServer(
             trust,

@@ -15,13 +15,13 @@ import pytest
 
 from native_host import VERSION
 from native_host.browsers.native_messaging.hosts import host_names
-from tests.browser.browser_home import PATIENCE
 from tests.browser.browsers import Browser, FirefoxBrowser
 from tests.browser.conftest import ready
 from tests.browser.shared import SharedBrowser
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.test_card_management import COMMANDS, POPUP
 from tests.browser.window import Door
+from tests.support.patience import patience
 from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -91,7 +91,7 @@ async def test_open_pages_get_extension_program_and_update_but_no_popup_commands
         await _frames_ask_as_others(framing)
         # The page that was requested before is there before its script has run.
         is_new = "!window.isOld && typeof clientStatus === 'function'"
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience()):
             while not await loading.tab.evaluate(is_new):
                 pass
         await _answers_once(loading)
@@ -121,7 +121,7 @@ async def _start_loading(page: Page, site: Site) -> None:
     site.slow_released.clear()
     await page.tab.evaluate("window.isOld = true")
     await page.tab.evaluate("setTimeout(() => location.assign('/slow')) && null")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience()):
         await site.slow_asked.wait()
 
 
@@ -230,7 +230,7 @@ async def _answers_once(page: Page) -> None:
     """Wait until the extension responds, and check that it does so once."""
     # The client rejects while the extension is being updated.
     asking = "clientStatus().catch(() => ({ extension: null }))"
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience()):
         while (await page.tab.evaluate(asking))["extension"] is None:
             pass
     first, last = str(uuid.uuid4()), str(uuid.uuid4())
@@ -256,7 +256,7 @@ async def test_an_update_waits_until_a_login_has_ended(
             addresses = await browser.addresses()
             return sum(each.endswith("/welcome/welcome.html") for each in addresses)
 
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience()):
             while await welcomes() == 0:
                 pass
         page = await Page.open(await browser.new_tab(), site.fresh())
@@ -267,7 +267,7 @@ async def test_an_update_waits_until_a_login_has_ended(
         window.say("cancel")
         failure = await page.failure("kortilla:authenticate", "1")
         assert failure["code"] == "USER_CANCELLED"
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience()):
             while (await browser.version()) != "0.1.0.1":
                 pass
         await _answers_once(page)

@@ -24,6 +24,7 @@ from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.tls import Authority
 from tests.browser.window import Window
 from tests.support import cards
+from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 from tools.demo.errors import BrowserError
 
@@ -220,7 +221,7 @@ async def try_until_asked(counter: Counter, tab: Tab, version: str) -> None:
 
 async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
     """Log in again and again until a login asks for the PIN."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(patience()):
         while True:
             going = asyncio.create_task(tab.goto(url))
             opened = asyncio.ensure_future(counter.door.opened())

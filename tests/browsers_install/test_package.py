@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -120,7 +121,7 @@ def test_the_programs_of_a_package_run(tmp_path: Path) -> None:
     python = prefix / "lib/kortilla/bin/python3"
     python.parent.mkdir()
     # An interpreter that finds its modules: it uses this environment's path.
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     command = [str(prefix / "bin/kortilla"), "--version"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -21,6 +21,7 @@ from tests.browsers_install.nss_databases import (
     make_profile,
 )
 from tests.browsers_install.test_install import tree
+from tests.support.patience import patience
 
 MODULES = Path(".config/pkcs11/modules")
 MODULE = MODULES / "kortilla.module"
@@ -55,7 +56,7 @@ def test_chromium_gets_a_database_that_lists_p11_kits_proxy(
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=patience(),
     )
     assert "Library file: " + listed(home / ".pki/nssdb")["Kortilla"] in shown.stdout
 
@@ -197,7 +198,7 @@ def test_a_primary_password_is_not_asked_for(
     subprocess.run(
         ["certutil", "-N", "-d", f"sql:{database}", "-f", tmp_path / "password"],
         check=True,
-        timeout=30,
+        timeout=patience(),
     )
     done(enable(["chromium"], root=system))
     assert "Kortilla" in listed(database)

@@ -16,10 +16,9 @@ from native_host.pkcs11 import control
 from tests.browsers_install.nss_databases import make_profile
 from tests.support import commands
 from tests.support.ordinary import as_ordinary
+from tests.support.patience import patience
 from tools.demo.firefox import QUIET
 from tools.demo.process import end_process
-
-_SECONDS = 60
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ async def server_of(program: str, runtime: Path) -> control.RunningServer:
     with Inotify() as changes:
         # The server listens before it sets its socket's mode.
         changes.add_watch(runtime / "kortilla", Mask.ATTRIB)
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(patience()):
             while True:
                 for server in await control.running_servers():
                     if server.program == program:

@@ -12,6 +12,7 @@ from native_host.browsers.pkcs11 import nss
 from native_host.browsers.pkcs11.setup import disable, enable, status
 from tests.browsers_install.nss_databases import make_profile
 from tests.browsers_install.test_pkcs11 import done
+from tests.support.patience import patience
 
 
 @contextlib.contextmanager
@@ -24,7 +25,7 @@ def process(script: str, *arguments: object) -> Iterator[int]:
         assert running.stdin and running.stdout
         running.stdout.readline()
         yield running.pid
-        running.communicate(b"\n", timeout=20)
+        running.communicate(b"\n", timeout=patience())
 
 
 LOCK = "import fcntl, sys\nfile = open(sys.argv[1], 'w')\nfcntl.lockf(file, 2 | 4)"

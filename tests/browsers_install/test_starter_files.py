@@ -18,6 +18,7 @@ from native_host.browsers.native_messaging.installation import install, uninstal
 from native_host.cli import main
 from native_host.desktop.application import DESKTOP_FILE
 from tests.browsers_install.test_install import STARTERS, actions, tree
+from tests.support.patience import patience
 
 CHECKOUT = Path(__file__).parents[2]
 UNITS = Path(".config/systemd/user")
@@ -86,7 +87,7 @@ def test_the_unit_is_one_that_systemd_takes(home: Path, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=patience(),
     )
     assert (checked.returncode, checked.stderr) == (0, "")
 

@@ -31,6 +31,7 @@ from native_host.mock_card.card import MockCard
 from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
 from tests.support import pcsc
 from tests.support.cards import new_card
+from tests.support.patience import patience
 from tests.support.pcsc import READER, READERS, Room, isolated
 
 
@@ -53,7 +54,7 @@ class Counting(MockCard):
     def transmit(self, apdu: bytes) -> bytes:
         self.commands += 1
         self.under_way.set()
-        self.hold.wait(10)
+        self.hold.wait(patience())
         return b"\x90" if self.cut_off else super().transmit(apdu)
 
 
@@ -253,7 +254,7 @@ async def threads_end(name: str) -> None:
     """Wait for threads that a busy machine may end later."""
     for thread in threading.enumerate():
         if thread.name == name:
-            await asyncio.to_thread(thread.join, 20)
+            await asyncio.to_thread(thread.join, patience())
             assert not thread.is_alive()
 
 
@@ -410,5 +411,5 @@ def test_a_service_ends_with_the_process_that_started_it() -> None:
         assert process.stdout
         service = os.pidfd_open(int(process.stdout.readline()))
         process.kill()
-        assert select.select([service], [], [], 20)[0]
+        assert select.select([service], [], [], patience())[0]
         os.close(service)

@@ -22,6 +22,7 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import Code, scard
 from native_host.card.source import Reader
 from tests.card.service_tries import watching_tries
+from tests.support.patience import patience
 
 ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
 PNP = "\\\\?PnP?\\Notification"
@@ -279,7 +280,7 @@ async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     # On a busy machine it may end later.
     for thread in threading.enumerate():
         if thread.name == "kortilla-readers":
-            await asyncio.to_thread(thread.join, 20)
+            await asyncio.to_thread(thread.join, patience())
             assert not thread.is_alive()
 
 

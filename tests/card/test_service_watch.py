@@ -11,8 +11,7 @@ import pytest
 
 from native_host.card import service_watch
 from native_host.card.service_watch import ServiceWatch, socket_path
-
-PATIENCE = 60
+from tests.support.patience import patience
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def replace(path: Path) -> None:
 
 
 async def news(watch: ServiceWatch) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience()):
         await watch.news()
 
 

@@ -20,6 +20,7 @@ from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Outcome
 from tests.cli.terminal import KORTILLA
 from tests.support import cards, commands
+from tests.support.patience import patience
 
 __all__ = [
     "CHROMIUM",
@@ -190,7 +191,7 @@ def without_entry(home: Path) -> None:
         ],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=patience(),
     )
 
 

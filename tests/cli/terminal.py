@@ -14,6 +14,7 @@ from typing import Any
 from tests.cli.conftest import Outcome
 from tests.support import commands, warm
 from tests.support.commands import KORTILLA
+from tests.support.patience import patience
 
 __all__ = ["KORTILLA", "Terminal"]
 
@@ -74,7 +75,7 @@ class Terminal:
         reading = threading.Thread(target=self._read_on, daemon=True)
         reading.start()
         out = self._process.stdout.read()
-        status = self._process.wait(60)
+        status = self._process.wait(patience())
         self._over.set()
         reading.join()
         return Outcome(status, out.decode().splitlines(), self._seen.decode())

@@ -24,6 +24,7 @@ from native_host.card_report.report import catalogue
 from native_host.languages import SPOKEN
 from tests.cli.conftest import Run
 from tests.support import cards, commands
+from tests.support.patience import patience
 
 REPORT = ("doctor", "--card", "mock", "--lang", "en", "--card-report")
 
@@ -240,7 +241,7 @@ def test_a_signal_ends_it_without_a_file(card: MockCardState, number: int) -> No
     card.set_faults(slow)
     with commands.running(*REPORT, "report.json", "--json") as process:
         assert b"is being read" in process.stderr.readline()
-        end = time.monotonic() + 60
+        end = time.monotonic() + patience()
         while card.faults():  # the command has not come yet
             assert time.monotonic() < end, "The card was not read."
             time.sleep(0.001)

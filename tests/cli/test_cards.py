@@ -15,6 +15,7 @@ from native_host.card.source import Reader
 from native_host.mock_card.source import MockCardSource
 from tests.cli.conftest import Run
 from tests.support import commands, pcsc
+from tests.support.patience import patience
 
 SERVE = ("mock-card", "serve", "--json")
 
@@ -231,7 +232,7 @@ def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with commands.running(*SERVE, "--port", str(port)) as process:
-            listener.settimeout(30)
+            listener.settimeout(patience())
             reader, _ = listener.accept()
             with reader:
                 reader.sendall(b"\x00\x01\x04")  # the command for the ATR
@@ -240,7 +241,7 @@ def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
                 assert json.loads(process.stdout.readline())["port"] == port
                 if ending == "Ctrl-C":
                     process.send_signal(signal.SIGINT)
-                    assert process.wait(timeout=30) == 0
+                    assert process.wait(timeout=patience()) == 0
             ended = commands.end(process)
     if ending == "Ctrl-C":
         assert ended.stdout == ""

@@ -13,6 +13,7 @@ import pytest
 from native_host import VERSION, cli
 from native_host.cli import mock_card as mock_card_command
 from tests.cli.conftest import NONCE, ORIGIN, Run
+from tests.support.patience import patience
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_help_loads_nothing_heavy() -> None:
         "sys.exit(' '.join({'aiohttp', 'cryptography', 'playwright', 'pydantic',"
         "'PySide6', 'smartcard'} & set(sys.modules)) or 0)"
     )
-    subprocess.run([sys.executable, "-I", "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-I", "-c", script], check=True, timeout=patience())
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_the_installed_program_is_the_same() -> None:
         [Path(sys.executable).with_name("kortilla"), "fly", "--json"],
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=patience(),
     )
     assert finished.returncode == 2
     assert json.loads(finished.stdout)["error"]["code"] == "INVALID_ARGUMENT"

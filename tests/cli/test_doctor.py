@@ -49,6 +49,7 @@ from tests.cli.doctor import (
 from tests.cli.terminal import Terminal
 from tests.support import cards, commands
 from tests.support.ordinary import as_ordinary
+from tests.support.patience import patience
 
 __all__ = ["examined", "installed", "installed_once", "no_screen", "warm_card_status"]
 
@@ -250,7 +251,7 @@ def test_the_report_says_nothing_of_the_person(
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=patience(),
         )
         said = (finished.stdout + finished.stderr).lower()
         assert '"code": "card"' in said
@@ -293,7 +294,7 @@ def test_a_signal_ends_the_programs_that_were_started_too(installed: Path) -> No
     )
     launcher = int(told.read_text())
     doctor.terminate()
-    printed, _ = doctor.communicate(timeout=60)
+    printed, _ = doctor.communicate(timeout=patience())
     assert json.loads(printed)["error"]["code"] == "USER_CANCELLED"
     with pytest.raises(ProcessLookupError):
         os.kill(launcher, 0)

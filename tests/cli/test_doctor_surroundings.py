@@ -35,6 +35,7 @@ from tests.cli.doctor import (
 )
 from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support.ordinary import as_ordinary, program_called
+from tests.support.patience import patience
 from tests.support.screen import open_screen
 
 __all__ = ["installed", "installed_once", "no_screen", "warm_card_status"]
@@ -49,7 +50,7 @@ def p11_kit_codes(home: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=patience(),
     )
     return {each["code"]: each for each in json.loads(finished.stdout)["findings"]}
 

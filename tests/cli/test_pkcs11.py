@@ -18,6 +18,7 @@ from native_host.pkcs11 import control
 from native_host.pkcs11.control import RunningServer
 from tests.cli.conftest import Run
 from tests.cli.terminal import KORTILLA, Terminal
+from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 
 MODULE = ".config/pkcs11/modules/kortilla.module"
@@ -30,7 +31,7 @@ def serve(*arguments: str, sent: bytes = b"") -> "subprocess.CompletedProcess[by
         input=sent,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=patience(),
     )
 
 
@@ -98,7 +99,7 @@ def test_programs_with_p11_kits_client_find_a_listening_one(
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=patience(),
         )
         assert "token=Kortilla" in found.stdout
         listening.send_signal(signal.SIGTERM)
@@ -106,7 +107,7 @@ def test_programs_with_p11_kits_client_find_a_listening_one(
             "address": address,
             "pkcs11": "ended",
         }
-        assert listening.wait(60) == 0
+        assert listening.wait(patience()) == 0
     assert not (runtime / "kortilla/pkcs11").exists()
 
 

@@ -17,6 +17,7 @@ from native_host.desktop.card_watch import CardWatch
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from tests.support import cards
+from tests.support.patience import patience
 from tests.support.pcsc import READER, Room, isolated
 
 
@@ -35,7 +36,7 @@ class Watching:
         self._news.set()
 
     async def until(self, condition: Callable[[Cards], object]) -> None:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(patience()):
             while not condition(self.last):
                 self._news.clear()
                 await self._news.wait()

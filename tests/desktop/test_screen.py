@@ -19,7 +19,8 @@ from tests.pin_prompt.accessibility_bus import (
     open_accessibility_bus,
 )
 from tests.support import cards
-from tests.support.screen import PATIENCE, Screen, open_screen
+from tests.support.patience import patience
+from tests.support.screen import Screen, open_screen
 
 COMMAND = [
     *(sys.executable, "-I", "-m", "native_host.cli"),
@@ -84,7 +85,7 @@ def test_a_person_opens_it_changes_a_pin_and_closes_it_by_keyboard(
         screen.press("Escape")
         screen.wait_for_focus(window)
         screen.press("ctrl+q")
-        output, _ = first.communicate(timeout=PATIENCE)
+        output, _ = first.communicate(timeout=patience())
         assert json.loads(output) == {"open": "closed"}
         assert first.returncode == 0
     finally:

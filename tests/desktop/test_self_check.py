@@ -27,7 +27,7 @@ from native_host.doctor.findings import (
 from native_host.doctor.mending import CommandFailedError
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import Open, buttons, unnamed, words
-from tests.support.screen import PATIENCE
+from tests.support.patience import patience
 
 _BETWEEN_LOOKS = 10  # milliseconds
 
@@ -71,7 +71,7 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
 
 def until(condition: Callable[[], Any]) -> None:
     """Process events until a condition holds."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience()
     # An event for conditions that come without one. With a limit of its time,
     # processEvents would not wait.
     waking = QTimer(interval=_BETWEEN_LOOKS)

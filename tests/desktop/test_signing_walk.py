@@ -23,7 +23,8 @@ from tests.pin_prompt.accessibility_bus import (
     open_accessibility_bus,
 )
 from tests.support import cards
-from tests.support.screen import PATIENCE, open_screen
+from tests.support.patience import patience
+from tests.support.screen import open_screen
 
 NAME = "org.freedesktop.FileManager1"
 COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open", "--json")
@@ -46,7 +47,7 @@ def file_manager(bus: str) -> Iterator[Callable[[], list[str]]]:
 
         def shown() -> list[str]:
             while True:
-                message = connection.receive(timeout=PATIENCE)
+                message = connection.receive(timeout=patience())
                 if message.header.fields.get(HeaderFields.member) == "ShowItems":
                     connection.send(new_method_return(message))
                     files: list[str] = message.body[0]
@@ -97,7 +98,7 @@ def test_a_person_signs_a_pdf_and_checks_it_by_keyboard(
                 ["gio", "launch", action("Sign"), original],
                 env=environment,
                 check=True,
-                timeout=PATIENCE,
+                timeout=patience(),
             )
             screen.wait_until_shown(lambda: "Sign 1 file" in names(bus, BUTTON))
             screen.wait_until_shown(lambda: unnamed(bus) == [])
@@ -120,7 +121,7 @@ def test_a_person_signs_a_pdf_and_checks_it_by_keyboard(
             )
             screen.wait_until_shown(lambda: unnamed(bus) == [])
             screen.press("ctrl+q")
-            output, _ = first.communicate(timeout=PATIENCE)
+            output, _ = first.communicate(timeout=patience())
             assert json.loads(output) == {"open": "closed"}
         finally:
             first.kill()

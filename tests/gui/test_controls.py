@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The controls that all windows share, by their pixels and their names."""
 
+import subprocess
+import sys
+
 import pytest
 from PySide6.QtGui import QAccessible, QColor, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
@@ -96,3 +99,20 @@ def test_the_current_step_is_named_in_any_width(
     bare = Stepper(["", "", ""], "manage", "{} of {}: {}".format)
     bare.resize(stepper.size())
     assert stepper.grab().toImage() != bare.grab().toImage()
+
+
+def test_qt_does_not_translate_the_reasons_in_our_texts() -> None:
+    """Such a reason is the C library's, in the language of ``LC_MESSAGES``."""
+    look = (
+        "import locale; from native_host.pin_prompt.gui import render;"
+        "application = render.offscreen_application();"
+        "print(*map(locale.setlocale, (locale.LC_CTYPE, locale.LC_MESSAGES)))"
+    )
+    # The system's language is one that each system has, unlike Finnish.
+    started = subprocess.run(
+        ["env", "LC_ALL=C.UTF-8", sys.executable, "-c", look],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert started.stdout.split() == ["C.UTF-8", "C"]

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.browser.warm_host import relay_command
 from tests.support import warm
+from tests.support.patience import patience
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
@@ -23,8 +24,6 @@ OWN_CALLER = (
 )
 WEB_EID_CALLER = ("chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",)
 
-#: Seconds. A host that is silent for this long fails the test.
-PATIENCE = 60
 _BETWEEN_LOOKS = 0.004
 
 
@@ -109,9 +108,9 @@ class HostProcess:
         """Close the host's standard input, as a browser does."""
         self._in.close()
 
-    def wait(self, seconds: float = PATIENCE) -> int:
+    def wait(self, seconds: float | None = None) -> int:
         """Wait until the process has exited, and return its status."""
-        return self.process.wait(seconds)
+        return self.process.wait(seconds or patience())
 
     def log(self) -> str:
         """Return the host's standard error. The host must have exited."""
@@ -128,7 +127,7 @@ class HostProcess:
 
     def until(self, happened: Callable[[], object]) -> None:
         """Look every few milliseconds for a condition while the host runs."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience()
         while not happened():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_BETWEEN_LOOKS)
@@ -138,7 +137,7 @@ class HostProcess:
     def _read(self, length: int) -> bytes | None:
         data = b""
         while len(data) < length:
-            ready, _, _ = select.select([self._out], [], [], PATIENCE)
+            ready, _, _ = select.select([self._out], [], [], patience())
             assert ready, "The host says nothing."
             part = self._out.read(length - len(data))
             if not part:
@@ -208,7 +207,7 @@ def _run(
     process.stdin.close()
     with process.stdout, process.stderr:
         printed: dict[str, Any] = json.loads(process.stdout.read())
-    return process.wait(PATIENCE), printed
+    return process.wait(patience()), printed
 
 
 def own_arguments(**changes: object) -> dict[str, object]:

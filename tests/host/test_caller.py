@@ -19,11 +19,11 @@ from tests.host.process import (
     NONCE,
     ORIGIN,
     OWN_CALLER,
-    PATIENCE,
     WEB_EID_CALLER,
     HostProcess,
 )
 from tests.host.test_own_protocol import Script
+from tests.support.patience import patience
 
 #: The name of the program that runs this test.
 PYTHON = Path(sys.executable).resolve().name
@@ -127,7 +127,7 @@ def test_browsers_are_known_and_other_programs_named(
         started = int(process.stdout.readline())
         monkeypatch.setattr(os, "getppid", lambda: parent_of(started))
         assert program_in_place_of_browser() == shown
-        process.communicate(b"\n", PATIENCE)
+        process.communicate(b"\n", patience())
 
 
 @pytest.mark.parametrize(

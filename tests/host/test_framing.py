@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.messaging.framing import MAX_LENGTH, Frame, FrameWriter, Pump, parse
+from tests.support.patience import patience
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -34,7 +35,7 @@ def pumped(data: bytes) -> list[Frame]:
     frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
     Pump(fd, first_look=lambda _: None).attach(frames.put)
     taken = []
-    while (each := frames.get(timeout=20)) is not None:
+    while (each := frames.get(timeout=patience())) is not None:
         taken.append(each)
     os.close(fd)
     return taken

@@ -13,8 +13,9 @@ import pytest
 
 from native_host.pin_prompt.messages import Open, encode_request
 from native_host.pin_prompt.model import Conversation
-from tests.host.process import PATIENCE, make_environment
+from tests.host.process import make_environment
 from tests.support.offscreen import OFFSCREEN
+from tests.support.patience import patience
 
 #: Root may read everything. Without this capability, processes have an ordinary user's
 #: rights.
@@ -68,7 +69,7 @@ def process(
 
 def until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> None:
     """Look every few milliseconds for a condition while the process runs."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience()
     while not happened():
         with contextlib.suppress(subprocess.TimeoutExpired):
             raise AssertionError(f"It ended with {process.wait(0.005)}.")

@@ -10,6 +10,7 @@ from kortilla.testing.files import locked
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import own_arguments, running
 from tests.host.test_own_protocol import Script, tries
+from tests.support.patience import patience
 
 #: Chromium kills the host this many seconds after it closes the host's input. By then
 #: the window must be closed and the card reset.
@@ -38,7 +39,7 @@ def test_the_end_of_input_closes_the_window_and_ends_the_host(
         if when == "asked for a PIN":
             host.until(script.questions)
         host.end_input()
-        assert host.wait(KILLED_AFTER) == 0
+        assert host.wait(patience(KILLED_AFTER)) == 0
     assert script.told()[-1]["type"] == "gone"
     assert tries(home) == 5
 
@@ -70,7 +71,7 @@ def test_a_card_that_another_program_holds_does_not_keep_the_host(
             host.process.send_signal(signal.SIGTERM)
         else:
             host.end_input()
-        assert host.wait(KILLED_AFTER) == 0
+        assert host.wait(patience(KILLED_AFTER)) == 0
 
 
 def test_a_window_that_clings_does_not_keep_the_host(
@@ -85,7 +86,7 @@ def test_a_window_that_clings_does_not_keep_the_host(
         host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
         assert host.receive() == {"id": "1", "progress": "window-open"}
         host.end_input()
-        assert host.wait(KILLED_AFTER) == 0
+        assert host.wait(patience(KILLED_AFTER)) == 0
 
 
 def test_what_a_library_or_child_prints_or_reads_is_kept_from_the_browser(

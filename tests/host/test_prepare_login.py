@@ -10,6 +10,7 @@ import pytest
 from tests.host.process import HostProcess, running
 from tests.host.test_own_page import FIREFOX_PAGE
 from tests.host.test_own_protocol import Script
+from tests.support.patience import patience
 from tests.support.token_control import TokenControl, runtime_folder
 
 DONE: dict[str, object] = {"result": {}}
@@ -66,9 +67,9 @@ def test_whoever_closes_the_browser_is_not_asked_any_longer(
     ):
         asked = {"command": "prepare-login", "arguments": {"page": FIREFOX_PAGE}}
         host.send({"id": "a", **asked})
-        assert token.begun.wait(60)
+        assert token.begun.wait(patience())
         assert prepare(host) == "BUSY"
         host.end_input()
         assert host.wait() == 0
-        assert token.left.wait(60)
+        assert token.left.wait(patience())
     assert token.prepared == 1

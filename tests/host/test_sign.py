@@ -280,7 +280,7 @@ def test_an_explaining_window_is_ended_by_what_follows(
         else:
             if end == "end of input":
                 host.end_input()
-            assert host.wait(2) == 0
+            assert host.wait() == 0
             assert host.receive() is None, "each request has one response"
 
 

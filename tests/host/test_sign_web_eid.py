@@ -151,7 +151,7 @@ def test_the_second_step_does_not_wait_for_the_end_of_the_first_ones_window(
         verify(given["certificate"], made, hashed)
         if at_once:
             second.end_input()
-        assert [first.wait(2), second.wait(2)] == [0, 0]
+        assert [first.wait(), second.wait()] == [0, 0]
         assert pin2_tries(home) == 5
 
 

@@ -14,7 +14,6 @@ from tests.host.process import (
     NONCE,
     ORIGIN,
     OWN_CALLER,
-    PATIENCE,
     WEB_EID_CALLER,
     command_line,
     make_environment,
@@ -22,6 +21,7 @@ from tests.host.process import (
 )
 from tests.host.signing import b64, digest
 from tests.host.test_own_protocol import AUTOMATIC, Script, tries
+from tests.support.patience import patience
 
 ARGUMENTS = {"challengeNonce": NONCE, "origin": ORIGIN}
 CALLERS = [(), WEB_EID_CALLER, OWN_CALLER]
@@ -178,7 +178,7 @@ def test_what_follows_the_one_request_is_not_read(
         host.send({"command": "quit", "arguments": {}})
         host.end_input()
         answer = host.receive()
-        assert host.wait(2) == 0
+        assert host.wait() == 0
     assert answer is None or "error" in answer
 
 
@@ -213,7 +213,7 @@ def test_the_program_itself_takes_the_command_line(automatic: dict[str, str]) ->
         env=automatic,
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=PATIENCE,
+        timeout=patience(),
         check=True,
     )
     assert json.loads(done.stdout) == {}

@@ -4,7 +4,7 @@
 import base64
 import io
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -17,8 +17,6 @@ from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.signing_parts import b64, page_answer
 from tests.kortilla.test_demo import Visitor
 from tools.demo.site import DemoServer
-
-NOW = datetime.now(UTC)
 
 OTHER_SATU = "99900335E"
 
@@ -105,8 +103,8 @@ def issue(ca: CA, **changes: Any) -> Leaf:
         key("P-384"),
         **{
             "key_usage": pki.SIGNATURE,
-            "not_before": NOW - timedelta(days=1),
-            "not_after": NOW + timedelta(days=365),
+            "not_before": timedelta(days=-1),
+            "not_after": timedelta(days=365),
             **changes,
         },
     )

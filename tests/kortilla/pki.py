@@ -55,6 +55,12 @@ def key(kind: str) -> Key:
     raise ValueError(kind)
 
 
+def _time(when: datetime | timedelta) -> x509.Time:
+    if isinstance(when, timedelta):
+        when = datetime.now(UTC) + when
+    return x509.Time({"utc_time": when})
+
+
 def subject(
     *, country: str = "FI", satu: str = SATU, surname: str = SURNAME
 ) -> x509.Name:
@@ -153,8 +159,8 @@ class CA:
         *,
         subject_name: x509.Name | None = None,
         issuer_name: x509.Name | None = None,
-        not_before: datetime = NOW - timedelta(days=365),
-        not_after: datetime = NOW + timedelta(days=4 * 365),
+        not_before: datetime | timedelta = NOW - timedelta(days=365),
+        not_after: datetime | timedelta = NOW + timedelta(days=4 * 365),
         key_usage: bytes | None = AUTHENTICATION,
         extended_key_usage: bytes | None = None,
         basic_constraints: bytes | None = EXPLICIT_FALSE,
@@ -165,7 +171,11 @@ class CA:
         serial_number: int = 4242,
         extra_critical: bool = False,
     ) -> Leaf:
-        """Issue a certificate; any part of it may be wrong."""
+        """Issue a certificate; any part of it may be wrong.
+
+        A ``timedelta`` is a time from this call on, for what looks at the clock. A
+        list of cases can't say today's date: it is read long before its tests run.
+        """
         spki = keys.PublicKeyInfo.load(
             leaf_key.public_key().public_bytes(
                 serialization.Encoding.DER,
@@ -196,8 +206,8 @@ class CA:
                 "signature": algorithm,
                 "issuer": issuer_name or self.certificate.subject,
                 "validity": {
-                    "not_before": x509.Time({"utc_time": not_before}),
-                    "not_after": x509.Time({"utc_time": not_after}),
+                    "not_before": _time(not_before),
+                    "not_after": _time(not_after),
                 },
                 "subject": subject_name or subject(),
                 "subject_public_key_info": spki,

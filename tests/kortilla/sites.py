@@ -16,6 +16,7 @@ from yarl import URL
 import kortilla
 from tests.kortilla.redis_server import RedisServer
 from tests.support import warm_python
+from tests.support.patience import patience
 
 __all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "gunicorn", "process"]
 
@@ -56,7 +57,7 @@ def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
                 yield [RunningSite(port) for port in json.loads(ports)]
         finally:
             running.stdin.close()
-            running.wait(60)
+            running.wait(patience())
             running.stdout.close()
         log.seek(0)
         text = log.read()
@@ -91,7 +92,7 @@ def gunicorn(
             yield RunningSite(listener.getsockname()[1])
         finally:
             running.terminate()
-            running.wait(30)
+            running.wait(patience())
             log.seek(0)
             text = log.read()
         assert running.returncode == 0, text

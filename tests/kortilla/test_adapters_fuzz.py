@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.kortilla.browser import COOKIE
 from tests.kortilla.pki import ORIGIN
 from tests.kortilla.sites import RunningSite
+from tests.support.patience import patience
 
 _TEXT = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"))
 _JSON = st.recursive(
@@ -105,7 +106,9 @@ def test_nothing_that_a_client_sends_is_an_error_of_the_server(
     if usual and "Content-Type" not in known:
         lines.append("Content-Type: application/json")
     lines += [f"Content-Length: {len(body)}", "", ""]
-    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+    with socket.create_connection(
+        ("127.0.0.1", site.port), timeout=patience()
+    ) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1") + body)
         answer = b""
         while b"\r\n" not in answer and (more := connection.recv(4096)):

@@ -17,7 +17,6 @@ from kortilla.revocation import CertificatePath
 from kortilla.web.texts import catalogue
 from tests.kortilla import pki
 from tests.kortilla.demo_signer import (
-    NOW,
     OTHER_SATU,
     Signer,
     answer_to,
@@ -111,7 +110,7 @@ async def test_only_who_logged_in_may_sign(
     [
         ({"key_usage": pki.AUTHENTICATION}, "USER_CERTIFICATE_WRONG_PURPOSE"),
         ({"key_usage": None}, "USER_CERTIFICATE_MISSING_PURPOSE"),
-        ({"not_after": NOW - timedelta(hours=1)}, "CERTIFICATE_EXPIRED"),
+        ({"not_after": timedelta(hours=-1)}, "CERTIFICATE_EXPIRED"),
         ({"policies": ["2.999"]}, "USER_CERTIFICATE_DISALLOWED_POLICY"),
     ],
 )

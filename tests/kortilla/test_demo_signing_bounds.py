@@ -14,6 +14,7 @@ from tests.kortilla.demo_signer import Signer, code
 from tests.kortilla.pki import Leaf
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_demo import LANGUAGES, Outline
+from tests.support.patience import patience
 from tools.demo.site.desks import Desks, clean_name
 
 NOT_PDF = (400, "DOCUMENT_NOT_SIGNABLE")
@@ -216,7 +217,7 @@ asyncio.run(main())
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=patience(),
     )
     assert run.stdout.split() == ["200", "False", "503", "True"], run.stderr
 

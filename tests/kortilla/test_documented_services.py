@@ -21,6 +21,7 @@ from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.sites import RunningSite
 from tests.support import warm_python
 from tests.support.guide import DOCS, blocks
+from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[2]
 #: The blocks by the first word of their row in the table.
@@ -79,7 +80,7 @@ def running(folder: Path, command: str, redis: str) -> Iterator[RunningSite]:
             yield RunningSite(listener.getsockname()[1])
         finally:
             server.terminate()
-            server.wait(60)
+            server.wait(patience())
             log.seek(0)
             text = log.read()
         # uvicorn ends by the signal that it got.

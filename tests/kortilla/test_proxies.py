@@ -23,6 +23,7 @@ from kortilla.validation.pinned_cas import ADDRESSES
 from tests.kortilla.pki import CA, NOW
 from tests.kortilla.responder import List, OCSPAnswer, Scene, Server, checker_by
 from tests.support.guide import DOCS
+from tests.support.patience import patience
 from tools.demo.site_authority import Authority
 
 PROXY = """
@@ -48,7 +49,7 @@ def proxy(*options: str) -> Iterator[str]:
         yield f"127.0.0.1:{int(running.stdout.readline())}"
     finally:
         running.stdin.close()
-        running.wait(60)
+        running.wait(patience())
         running.stdout.close()
 
 

@@ -20,6 +20,7 @@ from kortilla.testing import KortillaCard
 from kortilla.testing.broken_tokens import BROKEN_TOKENS, BrokenToken
 from tests.kortilla.pki import NONCE, ORIGIN
 from tests.kortilla.test_cli import run
+from tests.support.patience import patience
 from tools.demo.ca_service import CAService
 
 NAMES = [broken.name for broken in BROKEN_TOKENS]
@@ -232,7 +233,7 @@ sys.exit(main([*{TOKEN!r}, "--card", sys.argv[1]]))
         capture_output=True,
         check=False,
         text=True,
-        timeout=100,
+        timeout=patience(),
     )
     assert finished.returncode == status, finished.stderr
     result = json.loads(finished.stdout)

@@ -19,6 +19,7 @@ from tests.kortilla.pki import CA, ORIGIN, SATU
 from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.responder import List, OCSPAnswer, Scene, Server
 from tests.kortilla.sites import RunningSite, gunicorn
+from tests.support.patience import patience
 
 #: The number of logins that each worker must serve, and the maximum of all logins.
 ENOUGH, MOST = 4, 200
@@ -238,7 +239,7 @@ def test_a_fork_has_a_loop_of_its_own_and_each_is_closed_at_its_end() -> None:
         [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", FORK],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(),
         check=True,
     )
     assert done.stderr == ""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patience
+
 PLUGIN = "kortilla.testing.pytest_plugin"
 
 THREE_LINES = """
@@ -158,7 +160,7 @@ def run_tests(folder: Path, *tests: str) -> str:
         capture_output=True,
         check=False,
         text=True,
-        timeout=100,
+        timeout=patience(),
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
@@ -222,7 +224,7 @@ print(len(card.sign("https://service.example", {"a": bytes(48)})["signatures"]))
         capture_output=True,
         check=False,
         text=True,
-        timeout=100,
+        timeout=patience(),
     )
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.split() == ["ES384", "1"]

@@ -124,11 +124,13 @@ async def test_a_call_that_is_given_up_still_runs_to_its_end(
         done.set()
 
     task = asyncio.create_task(source.run(work))
-    await asyncio.to_thread(started.wait)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    go.set()
+    try:
+        assert await asyncio.to_thread(started.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    finally:
+        go.set()  # or the fixture waits for the thread without end
     await source.close()
     assert done.is_set()
 
@@ -140,11 +142,13 @@ async def test_a_connection_that_nobody_waits_for_lets_go_of_the_card(
     go = threading.Event()
     blocker = asyncio.create_task(source.run(go.wait))
     task = asyncio.create_task(source.connect(reader))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    go.set()
+    try:
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    finally:
+        go.set()
     await blocker
     await source.close()
     MockCardConnection(state, patience=0).close()

@@ -14,6 +14,7 @@ from native_host.errors import InvalidArgumentError
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
+from tests.support.patience import patience
 
 OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 
@@ -30,7 +31,7 @@ class Driver:
         if self.line:
             self.line.close()
         self.line, _ = self.listener.accept()
-        self.line.settimeout(20)
+        self.line.settimeout(patience())
 
     def send(self, frame: bytes) -> None:
         assert self.line

@@ -16,12 +16,10 @@ import aiohttp
 
 from tests.openid.scene import CALLBACK, basic, pkce
 from tests.support import warm_python
+from tests.support.patience import patience
 from tests.support.warm import WarmProcess
 
 __all__ = ["Running", "code", "redeem", "running", "visitor"]
-
-#: Seconds. A command that takes longer fails the test.
-PATIENCE = 60
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Running:
     def end(self) -> int:
         """Ask it to end, and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(patience())
 
 
 @contextlib.contextmanager

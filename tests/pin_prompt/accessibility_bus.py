@@ -25,10 +25,10 @@ from jeepney import (
 )
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
+from tests.support.patience import patience
+
 __all__ = ["AccessibilityBus", "Part", "Seen", "open_accessibility_bus"]
 
-#: Seconds that a program may take to respond or to send an event.
-_PATIENCE = 60
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16
@@ -70,7 +70,7 @@ class AccessibilityBus:
         )
         monitor = new_method_call(address, "BecomeMonitor", "asu", ([], 0))
         self._monitor.send_and_get_reply(monitor)
-        self._thread = threading.Thread(target=self._listen)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         registry = DBusAddress("/org/a11y/atspi/registry", _REGISTRY, _REGISTRY)
         for event in ("object", "window", "focus", "keyboard"):
@@ -94,7 +94,7 @@ class AccessibilityBus:
         """Wait until a message meets a condition."""
         with self._more:
             assert self._more.wait_for(
-                lambda: any(map(condition, self._announced)), _PATIENCE
+                lambda: any(map(condition, self._announced)), patience()
             )
 
     def ask(
@@ -108,7 +108,7 @@ class AccessibilityBus:
         """Return a property of ``org.a11y.atspi.…``. Raises ``ValueError``."""
         address = DBusAddress(part.path, part.program, f"org.a11y.atspi.{interface}")
         reply = self._bus.send_and_get_reply(
-            Properties(address).get(name), timeout=_PATIENCE
+            Properties(address).get(name), timeout=patience()
         )
         return _body(reply)[0][1]
 
@@ -168,7 +168,7 @@ class AccessibilityBus:
         self, address: DBusAddress, method: str, signature: str, *args: Any
     ) -> tuple[Any, ...]:
         call = new_method_call(address, method, signature, args)
-        return _body(self._bus.send_and_get_reply(call, timeout=_PATIENCE))
+        return _body(self._bus.send_and_get_reply(call, timeout=patience()))
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):  # the end
@@ -217,10 +217,10 @@ def _switch_on(connection: DBusConnection) -> str:
     """Switch accessibility on, as any program can, and return the bus's address."""
     launcher = DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus")
     call = new_method_call(launcher, "GetAddress")
-    (address,) = _body(connection.send_and_get_reply(call, timeout=_PATIENCE))
+    (address,) = _body(connection.send_and_get_reply(call, timeout=patience()))
     status = Properties(launcher.with_interface("org.a11y.Status"))
     on = status.set("IsEnabled", "b", True)
-    _body(connection.send_and_get_reply(on, timeout=_PATIENCE))
+    _body(connection.send_and_get_reply(on, timeout=patience()))
     return str(address)
 
 

@@ -41,7 +41,7 @@ class SettingsPortal:
         self._bus = open_dbus_connection(bus=session)
         name = message_bus.RequestName("org.freedesktop.portal.Desktop")
         self._bus.send_and_get_reply(name)
-        self._thread = threading.Thread(target=self._listen)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def close(self) -> None:

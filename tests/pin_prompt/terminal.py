@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from tests.support import warm
+from tests.support.patience import patience
 
 __all__ = ["Terminal", "at"]
 
@@ -149,13 +150,13 @@ class Terminal:
         """Wait until the program exits, and return its standard output as it is."""
         assert self.process.stdout
         out = self.process.stdout.read()
-        self.process.wait(20)
+        self.process.wait(patience())
         return out
 
     def close(self) -> None:
         """Close the terminal."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(patience())
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()

@@ -20,7 +20,7 @@ from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 from native_host.pin_prompt.gui import image_decoder
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder
 from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg
-from tests.support.screen import PATIENCE
+from tests.support.patience import patience
 
 WAIT = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
 
@@ -135,7 +135,7 @@ def test_a_decoder_ends_with_its_window(tmp_path: Path) -> None:
         os.kill(decoder, signal.SIGSTOP)
         window.kill()
         window.wait()
-        assert select.select([ends], [], [], PATIENCE)[0], "it is still there"
+        assert select.select([ends], [], [], patience())[0], "it is still there"
     finally:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(ends, signal.SIGKILL)

@@ -30,7 +30,8 @@ from tests.pin_prompt.conftest import (
     open_in_front,
 )
 from tests.pin_prompt.pictures import slow_jpeg
-from tests.support.screen import PATIENCE, Screen, open_screen
+from tests.support.patience import patience
+from tests.support.screen import Screen, open_screen
 
 TITLE = "Kortilla: identify yourself"
 #: Keys that empty a field.
@@ -422,7 +423,7 @@ async def test_a_key_pressed_while_a_page_is_laid_out_is_not_lost(
     prompt = WindowPrompt(spawn([sys.executable, "-I", "-c", IMPATIENT]))
     try:
         await open_in_front(prompt, screen)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience()):
             await prompt.wait_for_cancel()
     finally:
         await prompt.close()

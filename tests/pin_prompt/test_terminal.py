@@ -20,6 +20,7 @@ from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.terminal import TerminalPrompt
 from tests.pin_prompt.conftest import a_conversation, a_document, a_hash
 from tests.pin_prompt.terminal import ASKED, PROGRAM, Terminal, at
+from tests.support.patience import patience
 
 CANCELLED = "USER_CANCELLED"
 
@@ -357,7 +358,7 @@ def test_the_question_is_on_the_terminal_and_among_the_errors(
     terminal.expect("PIN1")
     terminal.send("1234\n")
     assert isinstance(terminal.process, subprocess.Popen)
-    out, errors = terminal.process.communicate(timeout=20)
+    out, errors = terminal.process.communicate(timeout=patience())
     assert out == b"1234\n"
     assert b"PIN1" in errors
 
@@ -366,7 +367,7 @@ def test_ctrl_c_ends_it_and_gives_the_echo_back(terminals: list[Terminal]) -> No
     terminal = at(terminals)
     terminal.expect("PIN1")
     terminal.process.send_signal(signal.SIGINT)
-    assert terminal.process.wait(20) != 0
+    assert terminal.process.wait(patience()) != 0
     assert terminal.echoes
 
 
@@ -381,7 +382,7 @@ def test_without_a_terminal_it_fails_clearly() -> None:
         [sys.executable, "-I", "-c", PROGRAM, json.dumps(ASKED)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=30,
+        timeout=patience(),
         check=True,
     )
     assert done.stdout == b"PROMPT_FAILED\n"

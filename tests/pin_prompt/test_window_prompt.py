@@ -26,6 +26,7 @@ from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
 from tests.support.offscreen import OFFSCREEN
+from tests.support.patience import patience
 
 #: The start of each script: ``hear`` reads a request, ``say`` answers.
 HEAD = """
@@ -473,7 +474,7 @@ async def test_the_real_window_without_a_screen_fails(
 )
 def test_the_real_window_ends_at_nonsense_without_repeating_it(line: bytes) -> None:
     done = subprocess.run(
-        OFFSCREEN, input=line, capture_output=True, timeout=30, check=False
+        OFFSCREEN, input=line, capture_output=True, timeout=patience(), check=False
     )
     # The end of input ends the window too, and may arrive first.
     assert done.returncode in (0, 2)

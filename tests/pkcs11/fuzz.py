@@ -23,8 +23,7 @@ from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardError
 from native_host.mock_card.source import MockCardSource
 from tests.pkcs11.conversation import streams
-
-_PATIENCE = 60  # seconds until a connection that does not end is a fault
+from tests.support.patience import patience
 
 
 class _Signer:
@@ -88,7 +87,7 @@ async def _converse(tokens: Any, data: bytes) -> None:
                 await asyncio.sleep(0)
             ours.shutdown(socket.SHUT_WR)
         received = b""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(patience()):
             with contextlib.suppress(ConnectionError):
                 while part := await loop.sock_recv(ours, 65536):
                     received += part

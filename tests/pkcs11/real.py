@@ -21,6 +21,7 @@ from tests.browser.browser_home import Card
 from tests.browser.warm_host import relay_command
 from tests.browser.window import Door, Window
 from tests.support import cards
+from tests.support.patience import patience
 from tools.demo.demo_home import DemoHome
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -37,8 +38,6 @@ __all__ = [
     "tstclnt",
 ]
 
-#: Seconds. A program that runs longer fails the test.
-PATIENCE = 40
 
 _OPENSSL = """openssl_conf = init
 [init]
@@ -119,7 +118,7 @@ class Scene:
                 env=self.environment,
             )
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience()):
                 output, errors = await process.communicate()
         finally:
             if process.returncode is None:

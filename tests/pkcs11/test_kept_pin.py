@@ -32,6 +32,7 @@ from tests.pkcs11.tls_logins import (
     sign_late,
     tries,
 )
+from tests.support.patience import patience
 
 
 async def test_a_pin_that_is_typed_in_time_is_kept_for_nothing(
@@ -279,7 +280,7 @@ async def ending(
     monkeypatch.setattr(MockCardConnection, "close", slow)
     windows.type("1234")
     preparing = asyncio.create_task(login.prepare())
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, patience())
     return preparing, goes_on
 
 

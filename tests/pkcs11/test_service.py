@@ -23,6 +23,7 @@ from tests.pkcs11.conversation import CONVERSATION, message
 from tests.pkcs11.names import CKA, CKM, CKO
 from tests.pkcs11.test_control import mode_of, names_in
 from tests.support import cards
+from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -104,7 +105,7 @@ def start() -> Iterator[Start]:
 
 def end_of(process: subprocess.Popen[bytes]) -> int:
     """Wait until the process has exited; its output must be empty."""
-    _, complaints = process.communicate(timeout=20)
+    _, complaints = process.communicate(timeout=patience())
     assert complaints == b""
     return process.returncode
 
@@ -204,7 +205,7 @@ def test_what_is_no_conversation_ends_at_once(path: str) -> None:
             [sys.executable, "-I", "-c", _PROGRAM, "pcsc"],
             stdin=file,
             capture_output=True,
-            timeout=20,
+            timeout=patience(),
             check=False,
         )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

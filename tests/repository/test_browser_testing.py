@@ -9,6 +9,7 @@ import pytest
 
 from tests.repository.test_extras import install
 from tests.support.guide import blocks
+from tests.support.patience import patience
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_the_example_of_a_browser_test_passes_with_the_wheel(environment: Path) 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=100,
+        timeout=patience(),
         check=False,
     )
     assert "2 passed" in done.stdout, done.stdout

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 from kortilla import cli as rp_cli
 from native_host import cli
+from tests.support.patience import patience
 
 #: Runs a command of an environment: its arguments, then exit status, standard output
 #: and standard error.
@@ -44,7 +45,7 @@ def environment(
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=100,
+                timeout=patience(),
                 check=False,
             )
             return finished.returncode, finished.stdout, finished.stderr

@@ -3,6 +3,7 @@
 
 import http.server
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 
 #: Replaces a Python that is too old.
 OLD_PYTHON = f"""#!/bin/sh
-exec {sys.executable} -c "import sys; sys.version_info = (3, 9, 2, 'final', 0); $2"
+python={shlex.quote(sys.executable)}
+exec "$python" -c "import sys; sys.version_info = (3, 9, 2, 'final', 0); $2"
 """
 #: An ordinary user needs no rights for apt's folders here.
 SUDO = """#!/bin/sh

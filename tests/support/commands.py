@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from tests.browser.warm_host import window_command
 from tests.support import warm
+from tests.support.patience import patience
 
 __all__ = ["KORTILLA", "begin", "end", "run", "running"]
 
@@ -58,7 +59,7 @@ def end(process: warm.WarmProcess) -> subprocess.CompletedProcess[str]:
     process.stdin.close()
     printed = process.stdout.read().decode()
     reading.join()
-    status = process.wait(60)
+    status = process.wait(patience())
     for stream in (process.stdout, process.stderr):
         stream.close()
     return subprocess.CompletedProcess(KORTILLA, status, printed, written[0])

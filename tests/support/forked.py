@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from tests.support import cards, warm
+from tests.support.patience import patience
 
 __all__ = ["run", "running"]
 
 _ROOT = Path(__file__).parent.parent.parent
 #: Modules that tasks import at their first use.
 _USED = ("encodings.idna", "smartcard.System")
-_TIMEOUT = 60  # seconds
 _PDEATHSIG = 1  # of sys/prctl.h
 
 
@@ -133,7 +133,7 @@ def _do(what: list[str], output: BinaryIO) -> NoReturn:
 def _wait(child: int) -> int:
     """Return the exit status. Kills a process that does not end."""
     process = os.pidfd_open(child)
-    if not select.select([process], [], [], _TIMEOUT)[0]:
+    if not select.select([process], [], [], patience())[0]:
         os.kill(child, signal.SIGKILL)
     os.close(process)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -4,7 +4,7 @@
 import os
 from pathlib import Path
 
-from tests.support.preload import preload
+from tests.support.preload import preloading
 
 __all__ = ["as_ordinary", "program_called"]
 
@@ -14,8 +14,11 @@ def as_ordinary(*command: object) -> list[str]:
 
     p11-kit ignores the user's configuration if ``getuid`` returns root.
     """
-    fake = [] if os.getuid() else ["env", f"LD_PRELOAD={preload('ordinary')}"]
-    return [*fake, *map(str, command)]
+    words = [*map(str, command)]
+    if os.getuid():
+        return words
+    variables = preloading("ordinary").items()
+    return ["env", *(f"{name}={value}" for name, value in variables), *words]
 
 
 def program_called(name: str, program: str, folder: Path) -> Path:

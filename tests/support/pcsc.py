@@ -31,6 +31,7 @@ from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.vpcd import VirtualReader
 from tests.support import cards, forked
+from tests.support.patience import patience
 from tests.support.preload import preload
 
 __all__ = ["READER", "READERS", "Room", "beside", "isolated", "open_room"]
@@ -59,7 +60,6 @@ DEVICENAME   /dev/null:{port:#X}
 LIBPATH      {driver}
 CHANNELID    {port:#X}
 """
-_TIMEOUT = 60  # seconds
 _DOOR = "door"  # a socket in the room's folder
 
 
@@ -75,7 +75,7 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
     ):
         door.bind(f"{folder}/{_DOOR}")
         door.listen()
-        door.settimeout(_TIMEOUT / 2)
+        door.settimeout(patience(30))
         words = [str(card)] if card else []
         with forked.running(__name__, _keep_room.__name__, Path(folder), *words):
             inside, _ = door.accept()
@@ -275,16 +275,18 @@ def _wait_for(reader: str, *, present: bool) -> None:
         scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
     ):
         asked = [(reader, state)]
-        result, found = scard.SCardGetStatusChange(context, 20_000, asked)
+        result, found = scard.SCardGetStatusChange(
+            context, round(patience() * 1000), asked
+        )
         assert result == scard.SCARD_S_SUCCESS, "unexpected state of the card"
         state = found[0][1] & ~scard.SCARD_STATE_CHANGED
     scard.SCardReleaseContext(context)
 
 
 @contextlib.contextmanager
-def _patience(seconds: float = 20) -> Iterator[Callable[[], None]]:
+def _patience() -> Iterator[Callable[[], None]]:
     """Limit the time of a wait for something that sends no event."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience()
 
     def left() -> None:
         assert time.monotonic() < deadline, "waited too long"
@@ -309,4 +311,4 @@ _keep_room.inside = _keep_room  # type: ignore[attr-defined]  # found by name
 
 def _run_scenario(scenario: Scenario, folder: Path) -> None:
     with open_room(folder) as room:
-        asyncio.run(asyncio.wait_for(scenario(room), _TIMEOUT - 10), debug=False)
+        asyncio.run(asyncio.wait_for(scenario(room), patience(50)), debug=False)

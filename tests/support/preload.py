@@ -5,10 +5,19 @@ import os
 import subprocess
 from pathlib import Path
 
-__all__ = ["preload"]
+__all__ = ["preload", "preloading"]
 
 _HERE = Path(__file__).parent
 _BUILT = _HERE.parent.parent / "build" / "tests"
+
+
+def preloading(name: str) -> dict[str, str]:
+    """Return the environment of a program with a library of ``preload``.
+
+    A space in ``LD_PRELOAD`` ends a path, but not one in ``LD_LIBRARY_PATH``.
+    """
+    library = preload(name)
+    return {"LD_PRELOAD": library.name, "LD_LIBRARY_PATH": str(library.parent)}
 
 
 def preload(name: str) -> Path:

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 
 from native_host.card.errors import PcscDeniedError, PcscUnavailableError
 from native_host.card.pcsc_calls import establish_context
+from tests.support.patience import patience
 from tests.support.pcsc import Room
 
 __all__ = ["refusing"]
-
-_PATIENCE = 60  # seconds
 
 
 @contextmanager
@@ -19,7 +18,7 @@ def refusing(room: Room) -> Iterator[None]:
     """Make the room's pcscd ask polkit, which is unreachable."""
     room.stop_service()
     room.start_service(refuses=True)
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + patience()
     while not _refuses():
         assert time.monotonic() < end, "pcscd did not start"
     yield

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["PATIENCE", "Screen", "open_screen"]
+from tests.support.patience import patience
 
-#: Seconds that changes on the screen may take before a test fails.
-PATIENCE = 60
+__all__ = ["Screen", "open_screen"]
+
 #: Seconds after which programs are asked again though the screen has not changed.
 _AGAIN_AFTER = 0.5
 
@@ -125,7 +125,7 @@ class Screen:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that sends no event."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience()
         while (begin := time.monotonic()) < end:
             if condition():
                 return
@@ -157,7 +157,7 @@ class Screen:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience(),
             check=True,
         )
         return done.stdout
@@ -226,7 +226,7 @@ def _read_number(fd: int) -> str:
     """Read the display's number, which the server writes when it is ready."""
     number = b""
     while not number.endswith(b"\n"):
-        assert select.select([fd], [], [], PATIENCE)[0], "Xvfb did not start"
+        assert select.select([fd], [], [], patience())[0], "Xvfb did not start"
         chunk = os.read(fd, 16)
         assert chunk, "Xvfb ended"
         number += chunk
@@ -243,4 +243,4 @@ def _is_managed(screen: Screen) -> bool:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait(PATIENCE)
+    process.wait(patience())

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from native_host.hardening import die_with_parent
+from tests.support.patience import patience
 from tests.support.warm import WarmProcess, serve
 
 __all__ = ["PDF_PROCESS", "popen", "run", "start_pdf_process"]
@@ -108,7 +109,7 @@ def run(command: Sequence[object], **options: Any) -> subprocess.CompletedProces
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, **options
         )
         try:
-            returned = process.wait(60)
+            returned = process.wait(patience())
         finally:
             process.kill()  # it has ended, unless this failed
         for each in (out, errors):
