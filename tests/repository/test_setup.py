@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import shutil
 import socket
 import subprocess
@@ -270,6 +271,10 @@ def test_one_thing_is_installed_at_a_time(root: Path, checkout: Path) -> None:
 
 
 def test_a_package_that_cannot_be_tested_fails(root: Path, tmp_path: Path) -> None:
+    said = subprocess.check_output(
+        ["make", "--dry-run", "--always-make", "test-packaging"], cwd=root, text=True
+    )
+    assert re.search(r"tools/system-packages .*\bpackaging$", said, re.MULTILINE)
     (tmp_path / "dirname").symlink_to(str(shutil.which("dirname")))
     ran = subprocess.run(
         [str(shutil.which("bash")), "tests/packaging/run"],

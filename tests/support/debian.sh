@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 #
-# A fresh Debian 13 in a folder, for .ci/run and tests/packaging/run. Root makes it, with
-# debootstrap and the right to mount.
+# A fresh Debian 13 in a folder, for .ci/run and tests/packaging/run. Root makes it,
+# with debootstrap and the right to mount.
 
 unset LD_PRELOAD
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
@@ -27,7 +27,8 @@ may_mount() { "${own[@]}" true 2>/dev/null; }
 # before: processes and mounts go with the first of them.
 run_inside() { # script arguments…
   work=$(mktemp -d)
-  trap '[[ -z ${child-} ]] || { kill -KILL "$child" && wait "$child"; } 2>/dev/null || true
+  trap '[[ -z ${child-} ]] ||
+      { kill -KILL "$child" && wait "$child"; } 2>/dev/null || true
     rm -rf --one-file-system "$work"' EXIT
   trap 'exit 1' INT TERM HUP
   "${own[@]}" "$1" inside "$work" "${@:2}" &
@@ -82,17 +83,16 @@ fresh_debian() {
   quietly in_system apt-get update
 }
 
-# Where packages come from, and by which certificates. All else, such as a constraint or
-# a folder of files, is this computer's alone.
+# Where packages come from on this computer, and by which certificates. All else in its
+# settings, such as a constraint or a folder of files, has no meaning elsewhere.
+settings='(extra[-_])?index[-_]url|trusted[-_]host|proxy|(client[-_])?cert|timeout'
 pip_settings() {
-  local names='index-url|extra-index-url|trusted-host|proxy|cert|client-cert|timeout'
   echo '[global]'
   cat /etc/pip.conf /etc/xdg/pip/pip.conf ~/.config/pip/pip.conf 2>/dev/null |
-    sed -nE "s/^ *($names) *[=:] */\1 = /p" | sort -u -t ' ' -k 1,1 || true
+    sed -nE "s/^ *($settings) *[=:] */\1 = /p" | sort -u -t ' ' -k 1,1 || true
 }
-
-# The variables that say the same, one a line.
-ways() {
-  env | grep -iE '^(pip_(index_url|extra_index_url|trusted_host|proxy|cert|timeout|default_timeout)|node_extra_ca_certs|npm_config_registry|(https?|no)_proxy)=' || true
+variables() { # prints one a line
+  local others='node_extra_ca_certs|npm_config_registry|(https?|no)_proxy'
+  env | grep -iE "^(pip_($settings)|$others)=" || true
   echo NPM_CONFIG_GLOBALCONFIG=/etc/npmrc
 }
