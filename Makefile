@@ -22,10 +22,12 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
   --progress-bar off --retries 10
 
 .DEFAULT_GOAL := help
+# Targets share apt, .venv and node_modules: with -j, too, one is installed at a time.
+.NOTPARALLEL:
 .PHONY: help program deb setup demo extension test test-debian test-fast test-packaging
 .PHONY: check docs bench lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
-.PHONY: packages-check packages-debian bytecode
+.PHONY: packages-check packages-debian packages-packaging bytecode
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -112,7 +114,7 @@ $(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
 	  --editable .
 	@touch $@
 
-test-packaging: $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian 13, with both browsers; as root.
+test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian 13, with both browsers; as root.
 	tests/packaging/run
 
 # The system's packages are looked for on each run, which takes no time to speak of.
@@ -121,9 +123,10 @@ packages-program: SETS := python program
 packages-card: SETS := python program card
 packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
 packages-debian: SETS := python program card test debian
+packages-packaging: SETS := python program test packaging
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian:
+packages-check packages-debian packages-packaging:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

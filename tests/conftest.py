@@ -19,6 +19,16 @@ from tests.support.markers import mark
 from tests.support.patience import patience
 from tests.support.scheduling import Scheduling, arrange
 
+_TESTS = Path(__file__).parent
+#: Folders and files with tests that import Qt.
+_QT_TESTS = (
+    "browser/test_open_program.py",
+    "browsers_install/test_starter_files.py",
+    "cli/test_manage_windows.py",
+    "desktop",
+    "gui",
+    "pin_prompt",
+)
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
 _PR_SET_DUMPABLE = 4  # of prctl(2)
@@ -110,14 +120,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Ignore the window's tests in a run without Qt."""
-    within = collection_path == Path(__file__).parent / "pin_prompt"
+    """Ignore tests that import Qt in a run without it."""
+    within = collection_path.relative_to(_TESTS).as_posix() in _QT_TESTS
     return True if within and _is_without_qt(config) else None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Report what is left out."""
-    words = "Qt can't be loaded here: tests/pin_prompt is left out."
+    words = f"Qt can't be loaded here. Left out: {', '.join(_QT_TESTS)}."
     return [words] if _is_without_qt(config) else []
 
 

@@ -94,14 +94,14 @@ def test_a_missing_browser_is_named_with_its_package(
     assert f"apt install {package}" in last["error"]["message"]
 
 
-def test_without_a_screen_the_way_without_one_is_named(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+def test_a_real_card_needs_a_screen(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    outcome = run("demo", "--output", "demo")
+    outcome = run("demo", "--card", "pcsc", "--trust", str(tmp_path))
     assert outcome.status == 1
-    assert "--headless" in json.loads(outcome.lines[-1])["error"]["message"]
+    assert "no screen" in json.loads(outcome.lines[-1])["error"]["message"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:

@@ -1,27 +1,8 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2154
 #
-# What the parts of tests/packaging/run have in common. `work` is a folder.
+# What the parts of tests/packaging/run have in common.
 
-system=$work/system
-log=$work/log
-unset LD_PRELOAD
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-
-fail() { # what
-  printf '%s\n' "FAILED: $1" >&2
-  exit 1
-}
-quietly() { # command…
-  "$@" >"$log" 2>&1 || {
-    tail -n 30 "$log" >&2
-    fail "$*"
-  }
-}
-in_system() { chroot "$system" "$@"; }
-install() { # options and packages of apt…
-  quietly in_system apt-get install --yes --no-install-recommends "$@"
-}
 purge() { quietly in_system apt-get purge --yes kortilla; }
 as_person_may() { # command of the shell, which may fail
   chroot --userspec=specimen:specimen "$system" \

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from native_host.browsers.pkcs11.setup import enable
 from tests.browser import browsers
 from tests.kortilla.redis_server import running_redis
 from tests.support import pcsc
@@ -54,6 +55,10 @@ def _a_program() -> object:
     return ("openssl", "version")
 
 
+def _a_program_of_the_product() -> object:
+    return enable(["chromium"])
+
+
 def _nothing() -> object:
     return Path("openssl.txt").exists
 
@@ -67,6 +72,7 @@ def _nothing() -> object:
         (_in_a_module, {"browser"}),
         (_a_window, {"window"}),
         (_a_program, {"programs"}),
+        (_a_program_of_the_product, {"programs"}),
         (running_redis, {"programs"}),
         (_nothing, set()),
     ],

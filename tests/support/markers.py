@@ -18,6 +18,7 @@ __all__ = ["PLACES", "mark", "needs"]
 
 #: Names in the code and the marker that each adds. Strings are programs.
 _MARKERS = {
+    "--input-type=module": "programs",  # of Node.js
     "open_browser": "browser",
     "firefox-esr": "browser",
     "beside": "pcscd",
@@ -27,16 +28,23 @@ _MARKERS = {
     "dbus-daemon": "window",
     "as_ordinary": "programs",
     "certutil": "programs",
+    "desktop-file-validate": "programs",
+    "gio": "programs",
     "modutil": "programs",
     "openssl": "programs",
     "p11-kit": "programs",
     "p11tool": "programs",
     "pdfsig": "programs",
+    "pdftoppm": "programs",
+    "pdftotext": "programs",
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "update-desktop-database": "programs",
     "xmlsec1": "programs",
 }
+#: Modules of the product whose functions run certutil and modutil.
+_RUNNERS = {f"native_host.browsers.pkcs11.{name}" for name in ("nss", "setup")}
 #: Folders and files in which each test has the marker, relative to the parent of this
 #: file's folder.
 PLACES = {
@@ -48,6 +56,7 @@ PLACES = {
     "cli/test_doctor_surroundings.py": "slow",
     "cli/test_ends.py": "slow",
     "cli/test_identify.py": "slow",
+    "cli/test_pkcs11.py": "programs",
     "cli/test_sign_levels.py": "slow",
     "cli/test_verify.py": "slow",
     "desktop/test_check_page.py": "slow",
@@ -140,6 +149,8 @@ def _own_needs(thing: object) -> tuple[set[str], set[object]]:
     """Return the markers for the names in a thing, and the parts of tests it uses."""
     named = list(_named(thing))
     markers = {_MARKERS[name] for name, _ in named if name in _MARKERS}
+    if any(getattr(value, "__module__", None) in _RUNNERS for _, value in named):
+        markers.add("programs")
     used: set[object] = {
         value
         for _, value in named

@@ -11,6 +11,7 @@ from kortilla.command_output import error_result, json_option, print_result, say
 from native_host.browsers.table import Family
 from native_host.cli.options import Card, card_option
 from native_host.errors import KortillaError, UserCancelledError
+from native_host.pin_prompt.spawn import has_screen
 
 __all__ = ["demo"]
 
@@ -71,9 +72,9 @@ def demo(
     """Log in and sign at a demo service, with a mock card.
 
     The browser with the extension, the card and all settings live in the output
-    folder; yours are left alone. With --headless it runs unattended, and the last line
-    is one of JSON. With --tls the card is a PKCS#11 token of the browser as well, and
-    the service takes it as Suomi.fi's card login does.
+    folder; yours are left alone. With --headless, or where there is no screen, it runs
+    unattended, and the last line is one of JSON. With --tls the card is a PKCS#11 token
+    of the browser as well, and the service takes it as Suomi.fi's card login does.
     """
     card = card or "mock"
     if card == "pcsc" and headless:
@@ -82,6 +83,9 @@ def demo(
         raise click.UsageError("--trust goes with --card pcsc, and the other way.")
     if card == "pcsc" and state != "active":
         raise click.UsageError("--state is for the mock card.")
+    if not headless and card == "mock" and not has_screen():
+        say("There is no screen here: the demo logs in and signs by itself.")
+        headless = True
     try:
         from tools.demo.run import run_demo
     except ModuleNotFoundError as error:
@@ -105,6 +109,8 @@ def demo(
         name = type(error).__name__
         return _failed(browser, f"This should not happen: {name}.", KortillaError.code)
     if result is not None:
+        say(f"The pictures: {' and '.join(result['pictures'])}")
+        say(f"The signed PDF: {result['signed']}")
         print_result(result)
     return 0
 

@@ -69,7 +69,7 @@ async def run_demo(
     began = time.monotonic()
     cancel_on_signals()
     if not headless and not has_screen():
-        raise DemoError("There is no screen; --headless logs in without one.")
+        raise DemoError("There is no screen here, and a person needs one.")
     try:
         demo_home = await asyncio.to_thread(
             DemoHome.build,
@@ -113,7 +113,8 @@ async def run_demo(
             await driver.wait_closed()
             return None
         await _log_in(driver)
-        await driver.screenshot(folder / "logged-in.png")
+        pictures = [folder / "logged-in.png", folder / "pin-window.png"]
+        await driver.screenshot(pictures[0])
         result: dict[str, Any] = {
             "login": "ok",
             "browser": browser,
@@ -125,13 +126,14 @@ async def run_demo(
         result |= {
             "seconds": round(time.monotonic() - began, 2),
             "signed": str(signed),
+            "pictures": [str(picture) for picture in pictures],
         }
         if tls:
             result["tls"] = {
                 version: await _log_in_by_tls(driver, server.origin, version, result)
                 for version in VERSIONS
             }
-        await _draw_window(folder / "pin-window.png", server.origin, result)
+        await _draw_window(pictures[1], server.origin, result)
         return result
 
 
