@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Signed files that show something else in other programs than what was signed."""
+
+import re
+
+from tests.kortilla.signed_files import Maker
+from tests.kortilla.verified_files import CANT_SAY, NOT_VALID, VALID, File, case
+
+VELKA = "BT /F 24 Tf 72 720 Td (VELKA 100000) Tj ET"
+#: The page's content of ``make_pdf``, replaced.
+OTHER_PAGE = f"3 0 obj\n<</Length {len(VELKA)}>>stream\n{VELKA}\nendstream\nendobj\n"
+RETITLE = "40 0 obj\n<</Title(Otsikko)>>\nendobj\n"
+
+
+def end_of(pdf: bytes) -> int:
+    """Return the number after the last ``startxref``."""
+    return int(pdf.rpartition(b"startxref")[2].split()[0])
+
+
+def revised(
+    pdf: bytes,
+    objects: str = "",
+    *,
+    unnamed: str = "",
+    trailer: str = "",
+    end: str = "\n%%EOF\n",
+) -> bytes:
+    """Return a PDF with an update of objects, and of others that no table names."""
+    root = re.findall(rb"/Root (\d+ \d+ R)", pdf)[-1].decode()
+    size = max(41, *map(int, re.findall(rb"/Size (\d+)", pdf)))
+    body = pdf + b"\n" + objects.encode()
+    table = "xref\n" if objects else "xref\n0 0\n"
+    for number in re.findall(r"(?m)^(\d+) 0 obj", objects):
+        at = body.index(f"\n{number} 0 obj".encode(), len(pdf) - 1) + 1
+        table += f"{number} 1\n{at:010d} 00000 n \n"
+    body += unnamed.encode()
+    table += f"trailer\n<</Size {size}/Root {root}/Prev {end_of(pdf)}{trailer}>>\n"
+    return body + f"{table}startxref\n{len(body)}{end}".encode()
+
+
+@case(VALID)
+async def a_pdf_with_another_title_and_blanks_at_its_end(maker: Maker) -> File:
+    """The title is no part of the pages."""
+    titled = revised(await maker.pdf(), RETITLE, trailer="/Info 40 0 R")
+    return titled + b" \0\r\n"
+
+
+@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
+async def a_retitled_pdf_with_an_update_that_lacks_its_end(maker: Maker) -> File:
+    """Other programs read the ``startxref`` that comes last."""
+    titled = revised(await maker.pdf(), RETITLE, trailer="/Info 40 0 R")
+    return revised(titled, OTHER_PAGE, end="\n")
+
+
+@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
+async def a_pdf_with_an_update_that_lacks_its_end(maker: Maker) -> File:
+    return revised(await maker.pdf(), OTHER_PAGE, end="\n")
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_pdf_that_ends_like_its_earlier_revision(maker: Maker) -> File:
+    """A program that looks through the whole file finds the page after it."""
+    titled = revised(await maker.pdf(), RETITLE, trailer="/Info 40 0 R")
+    return revised(titled, OTHER_PAGE, end=f"\nstartxref\n{end_of(titled)}\n%%EOF\n")
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_pdf_with_an_object_that_no_table_names(maker: Maker) -> File:
+    """A program that finds the table broken looks for objects by itself."""
+    signed = await maker.pdf()
+    return revised(signed, RETITLE, unnamed=OTHER_PAGE, trailer="/Info 40 0 R")
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_pdf_with_two_places_of_an_object(maker: Maker) -> File:
+    """Programs differ in which of a table's lines they take."""
+    signed = await maker.pdf()
+    changed = revised(signed, OTHER_PAGE + RETITLE, trailer="/Info 40 0 R")
+    genuine = signed.index(b"3 0 obj")
+    table = changed.rindex(b"xref\n3 1\n")
+    more = f"3 1\n{genuine:010d} 00000 n \n".encode()
+    return changed[: table + 29] + more + changed[table + 29 :]
