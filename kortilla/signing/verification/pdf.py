@@ -29,6 +29,7 @@ from kortilla.signing.verification.findings import (
     Stamp,
     printable,
 )
+from kortilla.signing.verification.marks import shown_at
 from kortilla.signing.verification.revisions import ends_regularly, irregularity
 from kortilla.signing.verification.stamps import examine_stamp
 
@@ -214,8 +215,10 @@ def _read_changes(
         Change(
             "timestamp" if _is_timestamp(each) else "signature",
             printable(each.fq_name),
+            *place,
         )
         for each in later
+        for place in shown_at(each.reader, each.sig_field) or [(None, None)]
     ]
     filled_in = result.changed_form_fields - {each.fq_name for each in later}
     changes += [Change("form", printable(name)) for name in sorted(filled_in)]
