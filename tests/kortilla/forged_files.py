@@ -3,7 +3,7 @@
 
 import re
 
-from tests.kortilla.signed_files import Maker
+from tests.kortilla.signed_files import Maker, repacked
 from tests.kortilla.verified_files import CANT_SAY, NOT_VALID, VALID, File, case
 
 VELKA = "BT /F 24 Tf 72 720 Td (VELKA 100000) Tj ET"
@@ -80,3 +80,26 @@ async def a_pdf_with_two_places_of_an_object(maker: Maker) -> File:
     table = changed.rindex(b"xref\n3 1\n")
     more = f"3 1\n{genuine:010d} 00000 n \n".encode()
     return changed[: table + 29] + more + changed[table + 29 :]
+
+
+#: A name of as many letters as the one that a directory has for it.
+SHOWN, LISTED = "sopimus-1.txt", "META-INF/a.md"
+
+
+async def with_more(maker: Maker) -> bytes:
+    """Return a container with a file that no signature needs to cover."""
+    signed = await maker.container({SHOWN: b"Sopimus"})
+    return repacked(signed, None, (LISTED, b"VELKA 100000"))
+
+
+@case(VALID)
+async def a_container_with_a_file_of_its_program(maker: Maker) -> File:
+    return await with_more(maker)
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_whose_header_has_another_name(maker: Maker) -> File:
+    """``bsdtar`` and file managers write it over the signed file."""
+    forged = await with_more(maker)
+    assert forged.index(LISTED.encode()) < forged.rindex(LISTED.encode())
+    return forged.replace(LISTED.encode(), SHOWN.encode(), 1)
