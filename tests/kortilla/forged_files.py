@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Signed files that show something else in other programs than what was signed."""
 
+import io
 import re
+import struct
+import zipfile
+import zlib
 
 from tests.kortilla.signed_files import Maker, repacked
 from tests.kortilla.verified_files import CANT_SAY, NOT_VALID, VALID, File, case
@@ -103,3 +107,80 @@ async def a_container_whose_header_has_another_name(maker: Maker) -> File:
     forged = await with_more(maker)
     assert forged.index(LISTED.encode()) < forged.rindex(LISTED.encode())
     return forged.replace(LISTED.encode(), SHOWN.encode(), 1)
+
+
+def with_fields(container: bytes, field: bytes, *, header: bool, listed: bool) -> bytes:
+    """Return a container with an extra field of ``LISTED``, in one place or both."""
+    output = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(container)) as old,
+        zipfile.ZipFile(output, "w") as new,
+    ):
+        for entry in old.infolist():
+            more = field * (entry.filename == LISTED)
+            entry.extra = more * header
+            new.writestr(entry, old.read(entry.filename))
+            new.filelist[-1].extra = more * listed  # the directory is written last
+    return output.getvalue()
+
+
+def field_of(kind: int, data: bytes) -> bytes:
+    """Return an extra field of a ZIP file (APPNOTE.TXT §4.5)."""
+    return struct.pack("<HH", kind, len(data)) + data
+
+
+#: The name of a signed file, in the field for names in Unicode.
+NAME_FIELD = field_of(
+    0x7075, struct.pack("<BL", 1, zlib.crc32(LISTED.encode())) + SHOWN.encode()
+)
+
+
+@case(VALID)
+async def a_container_with_times_and_owners(maker: Maker) -> File:
+    fields = field_of(0x5455, bytes(5)) + field_of(0x7875, bytes(11))
+    return with_fields(await with_more(maker), fields, header=True, listed=True)
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_with_another_name_in_a_field_of_its_directory(
+    maker: Maker,
+) -> File:
+    """``unzip`` and ``7z`` write it over the signed file."""
+    return with_fields(await with_more(maker), NAME_FIELD, header=False, listed=True)
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_with_another_name_in_a_field_of_its_header(
+    maker: Maker,
+) -> File:
+    return with_fields(await with_more(maker), NAME_FIELD, header=True, listed=False)
+
+
+def altered(container: bytes, at: dict[int, bytes]) -> bytes:
+    """Return a container with other octets in the last place of its directory."""
+    begin = container.rindex(b"PK\1\2")
+    changed = bytearray(container)
+    for offset, octets in at.items():
+        changed[begin + offset : begin + offset + len(octets)] = octets
+    return bytes(changed)
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_whose_file_becomes_a_link(maker: Maker) -> File:
+    """``unzip`` makes a link to the file that the content names."""
+    return altered(await maker.container(), {38: b"\0\0\xff\xa1"})
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_with_a_patched_file(maker: Maker) -> File:
+    return altered(await with_more(maker), {8: b"\x20"})
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_with_a_name_in_another_alphabet(maker: Maker) -> File:
+    """Without the flag for UTF-8, programs read other letters."""
+    name = "META-INF/é"
+    signed = repacked(await maker.container(), None, (name, b"x"))
+    begin = signed.index(name.encode()) - 30  # of the header
+    changed = signed[: begin + 6] + b"\0\0" + signed[begin + 8 :]
+    return altered(changed, {8: b"\0\0"})

@@ -6,6 +6,7 @@ some both. So both say the same here, of nothing that could be read in two ways.
 sections are those of APPNOTE.TXT of ZIP.
 """
 
+import stat
 import struct
 import zipfile
 import zlib
@@ -19,11 +20,15 @@ __all__ = ["RefusedError", "check_layout"]
 _COMMON = struct.Struct("<2xHH4xLLLHH")  # of a header and its place in the directory
 _LISTED = struct.Struct("<HH2xLL")
 _END = struct.Struct("<4sHHHHLLH")
-#: Flags (§4.4.4): sizes after the data, a name in UTF-8.
-_SIZES_FOLLOW, _UTF_8 = 0x08, 0x800
+#: Flags (§4.4.4): how well it is packed, sizes after the data, a name in UTF-8.
+_LEVEL, _SIZES_FOLLOW, _UTF_8 = 0x06, 0x08, 0x800
 _ENCRYPTED = 0x41
+_FOLDER = 0x10  # an attribute of DOS
 _UNKNOWN = 0xFFFFFFFF  # the size is in the extra field
 _SIZES = 0x0001  # of ZIP64
+#: Extra fields that give times, owners, or a comment. Others can give another name
+#: (0x7075, 0x554E, 0x2805), a link (0x000D, 0x756E, 0x6C78) or encrypted content.
+_HARMLESS = {0x000A, 0x5455, 0x5855, 0x6375, 0x7855, 0x7875, 0xCAFE}
 _CHUNK, _PACKED = 1 << 20, 1 << 16
 
 
@@ -96,9 +101,10 @@ def _directory(content: bytes, at: int) -> list[_Entry]:
     begin, found = at, []
     while content.startswith(b"PK\1\2", at):
         entry = _entry(content, at, b"PK\1\2", 16)
-        comment, disk, _, offset = _LISTED.unpack_from(content, at + 32)
+        comment, disk, attributes, offset = _LISTED.unpack_from(content, at + 32)
         if disk or _SIZES in entry.extra or _UNKNOWN in {*entry[3:5], offset}:
             raise _irregular("sizes of a huge file")
+        _check_kind(entry, attributes)
         at = entry.end + comment
         found.append(entry._replace(offset=offset))
     if at + _END.size > len(content):
@@ -116,13 +122,22 @@ def _directory(content: bytes, at: int) -> list[_Entry]:
     return found
 
 
+def _check_kind(listed: _Entry, attributes: int) -> None:
+    """Refuse a file that would become a link or folder, and a folder with content."""
+    folder = listed.name.endswith(b"/")
+    kind = stat.S_IFMT(attributes >> 16)
+    odd = kind not in {0, stat.S_IFDIR if folder else stat.S_IFREG}
+    if odd or (listed.size if folder else attributes & _FOLDER):
+        raise _irregular("a link, or a folder that is a file")
+
+
 def _extra(data: bytes) -> dict[int, bytes]:
-    """Read the extra fields (§4.5), each of which may be there once."""
+    """Read the extra fields, and refuse those that can change a name or content."""
     found: dict[int, bytes] = {}
     while data:
         kind = int.from_bytes(data[:2], "little")
         end = 4 + int.from_bytes(data[2:4], "little")
-        if kind in found or len(data) < end:
+        if kind in found or kind not in {*_HARMLESS, _SIZES} or len(data) < end:
             raise _irregular(f"the extra field {kind:#06x}")
         found[kind], data = data[4:end], data[end:]
     return found
@@ -131,6 +146,8 @@ def _extra(data: bytes) -> dict[int, bytes]:
 def _compare(header: _Entry, listed: _Entry) -> None:
     if (header.flags | listed.flags) & _ENCRYPTED:
         raise RefusedError("ENCRYPTED")
+    if (header.flags | listed.flags) & ~(_LEVEL | _SIZES_FOLLOW | _UTF_8):
+        raise _irregular("flags that change how a file is read")
     if header.name != listed.name or (header.flags ^ listed.flags) & _UTF_8:
         raise _irregular("a header has another name than the directory")
     if not (listed.flags & _UTF_8 or listed.name.isascii()):
