@@ -28,6 +28,7 @@ from kortilla.revocation.certificates import (
     ocsp_address,
     same_name,
 )
+from kortilla.revocation.crl import RevocationList
 from kortilla.revocation.crl_cache import RevocationLists
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.path import Certificate, CertificatePath
@@ -43,7 +44,6 @@ logger = logging.getLogger(__name__)
 By = Literal["ocsp", "crl", "both", "ocsp-or-crl"]
 
 _OCSP_OCTETS = 32 * 1024
-_KEPT_CRL_OCTETS = 1024 * 1024
 _OCSP_HEADERS = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",
@@ -216,9 +216,10 @@ class Revocation:
     ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         """Return OCSP answers and CRLs that show that none is revoked, both in DER.
 
-        They are for keeping in a signature. Each certificate's issuer is among
-        ``certificates``; a root needs no proof. The responder is asked first, for
-        each value of ``by``, and a CRL has at most 1 MB.
+        They are for keeping in a signature, and are what was verified, byte for byte.
+        Each certificate's issuer is among ``certificates``; a root needs no proof. The
+        responder is asked first, for each value of ``by``. A CRL of more than 1 MiB is
+        left out.
 
         Raises ``UserCertificateRevokedError``, and ``RevocationCheckFailedError`` if a
         certificate's issuer is missing or there is no trustworthy answer.
@@ -235,19 +236,10 @@ class Revocation:
             except UserCertificateOCSPCheckFailedError as error:
                 if error.reason == Reason.UNKNOWN:
                     raise
-                await self._check_crl_instead(subject, issuer, error)
-                lists.append(await self._fetch_crl(subject))
+                found = await self._check_crl_instead(subject, issuer, error)
+                if found.encoded is not None:
+                    lists.append(found.encoded)
         return tuple(dict.fromkeys(answers)), tuple(dict.fromkeys(lists))
-
-    async def _fetch_crl(self, subject: Subject) -> bytes:
-        limits = Limits(self._ocsp_limits.seconds, _KEPT_CRL_OCTETS)
-        address = crl_addresses(subject)[0]
-        with named(UserCertificateCRLCheckFailedError, host_of(address)):
-            async with self._fetcher.get(address, headers={}, limits=limits) as (
-                _,
-                chunks,
-            ):
-                return b"".join([chunk async for chunk in chunks])
 
     async def _check(self, subject: Subject, issuer: Subject) -> datetime | None:
         """Return until when the answers are valid, if they state it."""
@@ -258,26 +250,27 @@ class Revocation:
             case "ocsp":
                 return await self._check_ocsp(subject, issuer)
             case "crl":
-                return await self._check_crl(subject, issuer)
+                return (await self._check_crl(subject, issuer)).next_update
             case "both":
                 one = await self._check_ocsp(subject, issuer)
-                other = await self._check_crl(subject, issuer)
+                other = (await self._check_crl(subject, issuer)).next_update
                 return other if one is None else min(one, other)
         try:
             return await self._check_ocsp(subject, issuer)
         except UserCertificateOCSPCheckFailedError as error:
             if error.reason == Reason.UNKNOWN:
                 raise
-            return await self._check_crl_instead(subject, issuer, error)
+            found = await self._check_crl_instead(subject, issuer, error)
+            return found.next_update
 
     async def _check_crl_instead(
         self,
         subject: Subject,
         issuer: Subject,
         first: UserCertificateOCSPCheckFailedError,
-    ) -> datetime:
+    ) -> RevocationList:
         try:
-            until = await self._check_crl(subject, issuer)
+            found = await self._check_crl(subject, issuer)
         except UserCertificateCRLCheckFailedError as error:
             if error.reason == Reason.NO_ADDRESS:
                 raise first from None
@@ -287,7 +280,7 @@ class Revocation:
         # Its issuer runs no responder.
         level = logging.DEBUG if first.reason == Reason.NO_ADDRESS else logging.WARNING
         logger.log(level, "%s The list of revoked certificates was used.", first)
-        return until
+        return found
 
     async def _check_ocsp(self, subject: Subject, issuer: Subject) -> datetime | None:
         return (await self._ask(subject, issuer))[1]
@@ -340,7 +333,7 @@ class Revocation:
         responder = Subject.of(certificate)
         addresses = crl_addresses(responder) or crl_addresses(subject)
         try:
-            listed, _ = await self._lists.is_revoked(
+            found = await self._lists.find(
                 responder, issuer, addresses=addresses[:_MOST_ADDRESSES]
             )
         except NoAnswerError as error:
@@ -349,13 +342,13 @@ class Revocation:
                 "the responder's own certificate may be revoked, and the list that "
                 f"would say so is not to be had: {error}",
             ) from error
-        if listed:
+        if found.lists(responder.serial):
             raise NoAnswerError(
                 Reason.RESPONDER_NOT_AUTHORISED,
                 "the responder's own certificate has been revoked.",
             )
 
-    async def _check_crl(self, subject: Subject, issuer: Subject) -> datetime:
+    async def _check_crl(self, subject: Subject, issuer: Subject) -> RevocationList:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
             addresses = crl_addresses(subject)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
@@ -363,12 +356,10 @@ class Revocation:
             named(UserCertificateCRLCheckFailedError, host),
             self._tally.asking("crl", host),
         ):
-            listed, until = await self._lists.is_revoked(
-                subject, issuer, addresses=addresses
-            )
-        if listed:
+            found = await self._lists.find(subject, issuer, addresses=addresses)
+        if found.lists(subject.serial):
             raise _revoked(subject, "CRL", host)
-        return until
+        return found
 
 
 def _issuer_of(subject: Subject, others: Iterable[Subject]) -> Subject:
