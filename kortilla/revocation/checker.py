@@ -4,7 +4,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -85,8 +86,10 @@ class Revocation:
       ``allow_private_addresses`` is set.
     - ``require_nonce``: an OCSP answer must repeat the nonce of its request.
     - ``max_age`` and ``skew``: see ``ocsp.Rules``; the skew applies to CRLs too.
-    - ``ocsp_timeout`` and ``crl_timeout``: seconds for a whole download;
-      ``crl_octets``: the longest CRL.
+    - ``timeout``: seconds for a whole check, whatever is asked at whichever addresses.
+      A CRL's download goes on afterwards, for the next check.
+    - ``ocsp_timeout`` and ``crl_timeout``: seconds for one download; ``crl_octets``:
+      the longest CRL.
     - ``crl_refresh``: a CRL is used until its nextUpdate. A newer one is downloaded in
       the background if the CRL was fetched that long ago.
     - ``resolver`` replaces the system's name resolution.
@@ -108,6 +111,7 @@ class Revocation:
         require_nonce: bool = True,
         max_age: timedelta = timedelta(minutes=2),
         skew: timedelta = timedelta(minutes=15),
+        timeout: float = 10.0,
         ocsp_timeout: float = 5.0,
         crl_timeout: float = 60.0,
         crl_octets: int = 128 * 1024 * 1024,
@@ -126,6 +130,7 @@ class Revocation:
         self._clock = clock
         self._tally = Tally(clock)
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
+        self._timeout = timeout
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
         self._issuer_lifetime = issuer_lifetime
         self._fetcher = Fetcher(
@@ -145,6 +150,9 @@ class Revocation:
         #: Until when the check of an issuing CA is valid, by the CA and its root.
         self._good_issuers: dict[tuple[bytes, bytes], datetime] = {}
         self._issuer_checks: SingleFlight[None] = SingleFlight()
+
+        #: Whether an older CRL is accepted again after a restart.
+        self.forgets_lists = cache_folder is None and by != "ocsp"
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,11 +181,14 @@ class Revocation:
         with named(self._error, "the certificates"):
             leaf, issuer = Subject.of(path.leaf), Subject.of_authority(path.issuer)
             root = None if path.root is None else Subject.of_authority(path.root)
-        issuer_check = None if root is None else self._start_issuer_check(issuer, root)
-        # Both concurrently.
-        await self._check(leaf, issuer)
-        if issuer_check is not None:
-            await asyncio.shield(issuer_check)
+        async with self._limited(leaf, issuer):
+            issuer_check = None
+            if root is not None:
+                issuer_check = self._start_issuer_check(issuer, root)
+            # Both concurrently.
+            await self._check(leaf, issuer)
+            if issuer_check is not None:
+                await asyncio.shield(issuer_check)
 
     async def check_issuer(self, issuer: Certificate, root: Certificate) -> None:
         """Return if the issuing CA is not revoked. Asks and raises as ``check``."""
@@ -185,7 +196,21 @@ class Revocation:
             subjects = Subject.of_authority(issuer), Subject.of_authority(root)
         check = self._start_issuer_check(*subjects)
         if check is not None:
-            await asyncio.shield(check)
+            async with self._limited(subjects[0]):
+                await asyncio.shield(check)
+
+    @asynccontextmanager
+    async def _limited(self, *subjects: Subject) -> AsyncIterator[None]:
+        """Limit the time of a whole check."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except TimeoutError as error:
+            raise self._error(
+                f"{', '.join(dict.fromkeys(map(_host, subjects)))}: no trustworthy "
+                f"answer within {self._timeout:g} seconds, of all that was asked.",
+                reason=Reason.TIMEOUT.value,
+            ) from error
 
     def _start_issuer_check(
         self, issuer: Subject, root: Subject
@@ -380,6 +405,14 @@ def _names_responder(subject: Subject) -> bool:
         return ocsp_address(subject) is not None
     except NoAnswerError:
         return True  # and asking says what is wrong with it
+
+
+def _host(subject: Subject) -> str:
+    try:
+        address = ocsp_address(subject) or crl_addresses(subject)[0]
+    except (NoAnswerError, IndexError):
+        return _of(subject)
+    return host_of(address)
 
 
 def _of(subject: Subject) -> str:
