@@ -4,7 +4,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from kortilla.revocation.certificates import (
     ocsp_address,
     same_name,
 )
+from kortilla.revocation.crl import RevocationList
 from kortilla.revocation.crl_cache import RevocationLists
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.path import Certificate, CertificatePath
@@ -43,7 +45,6 @@ logger = logging.getLogger(__name__)
 By = Literal["ocsp", "crl", "both", "ocsp-or-crl"]
 
 _OCSP_OCTETS = 32 * 1024
-_KEPT_CRL_OCTETS = 1024 * 1024
 _OCSP_HEADERS = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",
@@ -85,8 +86,10 @@ class Revocation:
       ``allow_private_addresses`` is set.
     - ``require_nonce``: an OCSP answer must repeat the nonce of its request.
     - ``max_age`` and ``skew``: see ``ocsp.Rules``; the skew applies to CRLs too.
-    - ``ocsp_timeout`` and ``crl_timeout``: seconds for a whole download;
-      ``crl_octets``: the longest CRL.
+    - ``timeout``: seconds for a whole check, whatever is asked at whichever addresses.
+      A CRL's download goes on afterwards, for the next check.
+    - ``ocsp_timeout`` and ``crl_timeout``: seconds for one download; ``crl_octets``:
+      the longest CRL.
     - ``crl_refresh``: a CRL is used until its nextUpdate. A newer one is downloaded in
       the background if the CRL was fetched that long ago.
     - ``resolver`` replaces the system's name resolution.
@@ -108,6 +111,7 @@ class Revocation:
         require_nonce: bool = True,
         max_age: timedelta = timedelta(minutes=2),
         skew: timedelta = timedelta(minutes=15),
+        timeout: float = 10.0,
         ocsp_timeout: float = 5.0,
         crl_timeout: float = 60.0,
         crl_octets: int = 128 * 1024 * 1024,
@@ -126,6 +130,7 @@ class Revocation:
         self._clock = clock
         self._tally = Tally(clock)
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
+        self._timeout = timeout
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
         self._issuer_lifetime = issuer_lifetime
         self._fetcher = Fetcher(
@@ -145,6 +150,9 @@ class Revocation:
         #: Until when the check of an issuing CA is valid, by the CA and its root.
         self._good_issuers: dict[tuple[bytes, bytes], datetime] = {}
         self._issuer_checks: SingleFlight[None] = SingleFlight()
+
+        #: Whether an older CRL is accepted again after a restart.
+        self.forgets_lists = cache_folder is None and by != "ocsp"
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,11 +181,14 @@ class Revocation:
         with named(self._error, "the certificates"):
             leaf, issuer = Subject.of(path.leaf), Subject.of_authority(path.issuer)
             root = None if path.root is None else Subject.of_authority(path.root)
-        issuer_check = None if root is None else self._start_issuer_check(issuer, root)
-        # Both concurrently.
-        await self._check(leaf, issuer)
-        if issuer_check is not None:
-            await asyncio.shield(issuer_check)
+        async with self._limited(leaf, issuer):
+            issuer_check = None
+            if root is not None:
+                issuer_check = self._start_issuer_check(issuer, root)
+            # Both concurrently.
+            await self._check(leaf, issuer)
+            if issuer_check is not None:
+                await asyncio.shield(issuer_check)
 
     async def check_issuer(self, issuer: Certificate, root: Certificate) -> None:
         """Return if the issuing CA is not revoked. Asks and raises as ``check``."""
@@ -185,7 +196,21 @@ class Revocation:
             subjects = Subject.of_authority(issuer), Subject.of_authority(root)
         check = self._start_issuer_check(*subjects)
         if check is not None:
-            await asyncio.shield(check)
+            async with self._limited(subjects[0]):
+                await asyncio.shield(check)
+
+    @asynccontextmanager
+    async def _limited(self, *subjects: Subject) -> AsyncIterator[None]:
+        """Limit the time of a whole check."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except TimeoutError as error:
+            raise self._error(
+                f"{', '.join(dict.fromkeys(map(_host, subjects)))}: no trustworthy "
+                f"answer within {self._timeout:g} seconds, of all that was asked.",
+                reason=Reason.TIMEOUT.value,
+            ) from error
 
     def _start_issuer_check(
         self, issuer: Subject, root: Subject
@@ -216,9 +241,10 @@ class Revocation:
     ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         """Return OCSP answers and CRLs that show that none is revoked, both in DER.
 
-        They are for keeping in a signature. Each certificate's issuer is among
-        ``certificates``; a root needs no proof. The responder is asked first, for
-        each value of ``by``, and a CRL has at most 1 MB.
+        They are for keeping in a signature, and are what was verified, byte for byte.
+        Each certificate's issuer is among ``certificates``; a root needs no proof. The
+        responder is asked first, for each value of ``by``. A CRL of more than 1 MiB is
+        left out.
 
         Raises ``UserCertificateRevokedError``, and ``RevocationCheckFailedError`` if a
         certificate's issuer is missing or there is no trustworthy answer.
@@ -235,19 +261,10 @@ class Revocation:
             except UserCertificateOCSPCheckFailedError as error:
                 if error.reason == Reason.UNKNOWN:
                     raise
-                await self._check_crl_instead(subject, issuer, error)
-                lists.append(await self._fetch_crl(subject))
+                found = await self._check_crl_instead(subject, issuer, error)
+                if found.encoded is not None:
+                    lists.append(found.encoded)
         return tuple(dict.fromkeys(answers)), tuple(dict.fromkeys(lists))
-
-    async def _fetch_crl(self, subject: Subject) -> bytes:
-        limits = Limits(self._ocsp_limits.seconds, _KEPT_CRL_OCTETS)
-        address = crl_addresses(subject)[0]
-        with named(UserCertificateCRLCheckFailedError, host_of(address)):
-            async with self._fetcher.get(address, headers={}, limits=limits) as (
-                _,
-                chunks,
-            ):
-                return b"".join([chunk async for chunk in chunks])
 
     async def _check(self, subject: Subject, issuer: Subject) -> datetime | None:
         """Return until when the answers are valid, if they state it."""
@@ -258,26 +275,27 @@ class Revocation:
             case "ocsp":
                 return await self._check_ocsp(subject, issuer)
             case "crl":
-                return await self._check_crl(subject, issuer)
+                return (await self._check_crl(subject, issuer)).next_update
             case "both":
                 one = await self._check_ocsp(subject, issuer)
-                other = await self._check_crl(subject, issuer)
+                other = (await self._check_crl(subject, issuer)).next_update
                 return other if one is None else min(one, other)
         try:
             return await self._check_ocsp(subject, issuer)
         except UserCertificateOCSPCheckFailedError as error:
             if error.reason == Reason.UNKNOWN:
                 raise
-            return await self._check_crl_instead(subject, issuer, error)
+            found = await self._check_crl_instead(subject, issuer, error)
+            return found.next_update
 
     async def _check_crl_instead(
         self,
         subject: Subject,
         issuer: Subject,
         first: UserCertificateOCSPCheckFailedError,
-    ) -> datetime:
+    ) -> RevocationList:
         try:
-            until = await self._check_crl(subject, issuer)
+            found = await self._check_crl(subject, issuer)
         except UserCertificateCRLCheckFailedError as error:
             if error.reason == Reason.NO_ADDRESS:
                 raise first from None
@@ -287,7 +305,7 @@ class Revocation:
         # Its issuer runs no responder.
         level = logging.DEBUG if first.reason == Reason.NO_ADDRESS else logging.WARNING
         logger.log(level, "%s The list of revoked certificates was used.", first)
-        return until
+        return found
 
     async def _check_ocsp(self, subject: Subject, issuer: Subject) -> datetime | None:
         return (await self._ask(subject, issuer))[1]
@@ -340,7 +358,7 @@ class Revocation:
         responder = Subject.of(certificate)
         addresses = crl_addresses(responder) or crl_addresses(subject)
         try:
-            listed, _ = await self._lists.is_revoked(
+            found = await self._lists.find(
                 responder, issuer, addresses=addresses[:_MOST_ADDRESSES]
             )
         except NoAnswerError as error:
@@ -349,13 +367,13 @@ class Revocation:
                 "the responder's own certificate may be revoked, and the list that "
                 f"would say so is not to be had: {error}",
             ) from error
-        if listed:
+        if found.lists(responder.serial):
             raise NoAnswerError(
                 Reason.RESPONDER_NOT_AUTHORISED,
                 "the responder's own certificate has been revoked.",
             )
 
-    async def _check_crl(self, subject: Subject, issuer: Subject) -> datetime:
+    async def _check_crl(self, subject: Subject, issuer: Subject) -> RevocationList:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
             addresses = crl_addresses(subject)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
@@ -363,12 +381,10 @@ class Revocation:
             named(UserCertificateCRLCheckFailedError, host),
             self._tally.asking("crl", host),
         ):
-            listed, until = await self._lists.is_revoked(
-                subject, issuer, addresses=addresses
-            )
-        if listed:
+            found = await self._lists.find(subject, issuer, addresses=addresses)
+        if found.lists(subject.serial):
             raise _revoked(subject, "CRL", host)
-        return until
+        return found
 
 
 def _issuer_of(subject: Subject, others: Iterable[Subject]) -> Subject:
@@ -389,6 +405,14 @@ def _names_responder(subject: Subject) -> bool:
         return ocsp_address(subject) is not None
     except NoAnswerError:
         return True  # and asking says what is wrong with it
+
+
+def _host(subject: Subject) -> str:
+    try:
+        address = ocsp_address(subject) or crl_addresses(subject)[0]
+    except (NoAnswerError, IndexError):
+        return _of(subject)
+    return host_of(address)
 
 
 def _of(subject: Subject) -> str:

@@ -6,7 +6,7 @@ functions block; call them in a thread.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _DELTA, _SCOPE, _CERTIFICATE_ISSUER = (_ID_CE + bytes((n,)) for n in (27, 28, 29
 _BUCKETS = 1 << 14
 #: How many different entry extensions are cached as checked.
 _MOST_KNOWN = 4096
+_MOST_ENCODED = 1 << 20  # octets; up to 16 CRLs stay in memory
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class RevocationList:
     """A complete CRL with a verified signature and no unknown critical extension.
 
     ``users`` and ``authorities`` tell which certificates it covers. ``addresses`` are
-    the URLs of its issuing distribution point.
+    the URLs of its issuing distribution point. ``encoded`` is the CRL as it was
+    verified, or None for one that is too long to be kept in a signature.
     """
 
     this_update: datetime
@@ -45,7 +47,8 @@ class RevocationList:
     authorities: bool
     addresses: tuple[str, ...]
     count: int
-    _index: dict[int, bytearray]
+    encoded: bytes | None = field(repr=False)
+    _index: dict[int, bytearray] = field(repr=False)
 
     def lists(self, serial: int) -> bool:
         """Return whether a serial number is on the CRL, for any reason.
@@ -108,7 +111,7 @@ def load(file: Path, *, issuer: Subject, most_octets: int) -> RevocationList:
     try:
         part = der.SignedPart.parse(data)
         _check_signer(part, issuer)
-        return _read(part.signed)
+        return _read(part.signed, data if len(data) <= _MOST_ENCODED else None)
     except NoAnswerError:
         raise
     except Exception as error:
@@ -141,7 +144,7 @@ def _fields(signed: der.Element) -> list[der.Element]:
     return fields
 
 
-def _read(signed: der.Element) -> RevocationList:
+def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:
     _, _, _, this_update, next_update, *rest = _fields(signed)
     # Optional fields, in this order (RFC 5280 §5.1).
     entries = rest.pop(0) if rest and rest[0].tag == der.SEQUENCE else None
@@ -161,6 +164,7 @@ def _read(signed: der.Element) -> RevocationList:
         authorities,
         addresses,
         count,
+        encoded,
         index,
     )
 

@@ -89,10 +89,10 @@ class RevocationLists:
             for kept in list(self._kept.values())  # a metrics thread may ask
         )
 
-    async def is_revoked(
+    async def find(
         self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
-    ) -> tuple[bool, datetime]:
-        """Return whether a certificate is on its issuer's CRL, and the nextUpdate.
+    ) -> RevocationList:
+        """Return the issuer's CRL for a certificate, which may be on it.
 
         The URLs are tried in order. Raises ``NoAnswerError``.
         """
@@ -110,10 +110,10 @@ class RevocationLists:
 
     async def _look_up(
         self, address: str, subject: Subject, issuer: Subject
-    ) -> tuple[bool, datetime]:
+    ) -> RevocationList:
         content = await self._current(address, issuer)
         content.check_covers(subject, crl_addresses(subject) or (address,))
-        return content.lists(subject.serial), content.next_update
+        return content
 
     async def _current(self, address: str, issuer: Subject) -> RevocationList:
         name = hashlib.sha256(address.encode() + b"\0" + issuer.fingerprint).hexdigest()

@@ -7,10 +7,17 @@ from typing import Self
 
 from asn1crypto import cms, crl, ocsp, x509
 
+from kortilla.errors import RevocationCheckFailedError
 from kortilla.revocation import Revocation
+from kortilla.revocation.reasons import Reason
 from kortilla.validation.leaf import AsReceived, ExactCertificate
 
-__all__ = ["CollectData", "ValidationData", "certificates_of_timestamps"]
+__all__ = [
+    "CollectData",
+    "ValidationData",
+    "certificates_of_timestamps",
+    "read_certificate",
+]
 
 
 class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
@@ -56,15 +63,18 @@ class ValidationData:
     ) -> Self:
         """Ask for the revocation data of certificates and their CAs (DER).
 
-        ``authorities`` are CA certificates that a signature lacks. Raises the errors of
-        ``Revocation.collect``.
+        ``authorities`` are CA certificates that a signature lacks. What is too long to
+        be kept, or too odd, is left out, which ``covers`` notices. Raises the errors of
+        ``Revocation.collect``, and of ``read_certificate``.
         """
         above = tuple(authorities)
         every = dict.fromkeys((*certificates, *above))
-        responses, crls = await revocation.collect(
-            ExactCertificate.load(each, strict=True) for each in every
+        responses, crls = await revocation.collect(map(read_certificate, every))
+        return cls(
+            tuple(each for each in responses if _readable(ocsp_responses=(each,))),
+            tuple(each for each in crls if _readable(crls=(each,))),
+            above,
         )
-        return cls(responses, crls, above)
 
     def parsed_ocsp_responses(self) -> list[ocsp.OCSPResponse]:
         """Return the OCSP responses, parsed."""
@@ -101,6 +111,29 @@ class ValidationData:
             )
             for certificate in certificates
         )
+
+
+def read_certificate(der: bytes) -> ExactCertificate:
+    """Read a certificate, which may be one that a time-stamping service sent.
+
+    Raises ``RevocationCheckFailedError`` if it can't be read.
+    """
+    try:
+        certificate: ExactCertificate = ExactCertificate.load(der, strict=True)
+        certificate.native  # noqa: B018 - reading is the check
+    except Exception as error:  # asn1crypto raises any exception on odd input
+        raise RevocationCheckFailedError(
+            "A certificate can't be read.", reason=Reason.BAD_ADDRESS.value
+        ) from error
+    return certificate
+
+
+def _readable(**data: tuple[bytes, ...]) -> bool:
+    try:
+        ValidationData(**data)
+    except ValueError:
+        return False
+    return True
 
 
 def _hash_of_issuer(response: ocsp.SingleResponse) -> bytes:

@@ -5,6 +5,7 @@ Each call takes the browser's session, a mutable mapping into which only texts, 
 lists and dictionaries are put. The caller makes a new session id at login and logout.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ from kortilla.web.refusals import Refusals
 from kortilla.web.service_events import ServiceEvents
 
 __all__ = ["LoginService"]
+
+logger = logging.getLogger(__name__)
 
 _IDENTITY_KEY = "kortilla.identity"
 
@@ -95,6 +98,11 @@ class LoginService:
         self._own_revocation: Revocation | None = None
         if revocation is None and not trust.test:
             revocation = self._own_revocation = Revocation()
+        if isinstance(revocation, Revocation) and revocation.forgets_lists:
+            logger.warning(
+                "The revocation checker has no cache_folder: after a restart it "
+                "downloads its lists anew, and accepts an older one again."
+            )
         self.revocation = revocation
         self._rate_limit = rate_limit
         self._clock = clock

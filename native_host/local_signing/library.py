@@ -23,7 +23,7 @@ from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.own_card import OWN_CARD
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
-from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.validation_data import ValidationData, read_certificate
 from kortilla.validation.leaf import ExactCertificate
 
 __all__ = [
@@ -146,7 +146,7 @@ async def _collect(
 ) -> ValidationData:
     """Ask about these certificates and the CAs above them, and no other CA."""
     above: list[bytes] = []
-    wanted = [ExactCertificate.load(each).issuer.hashable for each in certificates]
+    wanted = [read_certificate(each).issuer.hashable for each in certificates]
     left = [(ExactCertificate.load(each), each) for each in authorities]
     for name in wanted:  # it grows
         for found in [each for each in left if each[0].subject.hashable == name]:

@@ -19,6 +19,9 @@ from native_host.signature_check.trust import own_folder
 
 __all__ = ["CheckedFile", "check_files", "worst_verdict"]
 
+#: For the responder, and then for a list of 45 MB.
+_SECONDS = 70.0
+
 
 @dataclass(frozen=True)
 class CheckedFile:
@@ -61,7 +64,9 @@ async def check_files(
     async with AsyncExitStack() as stack:
         revocation = None
         if not offline:
-            revocation = await stack.enter_async_context(Revocation(trust_env=True))
+            # Nobody waits here to be let in, and a list may be long.
+            checker = Revocation(trust_env=True, timeout=_SECONDS)
+            revocation = await stack.enter_async_context(checker)
         return [
             await _check(path, signed.get(path), trusted, revocation)
             for path in paths

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kortilla.signing.verification import (
+    Change,
     DocumentReport,
     Problem,
     SignatureReport,
@@ -79,7 +80,7 @@ def describe_signature(
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
-    said += [texts[f"change.{each.kind}"] for each in signature.changes]
+    said += [_change(each, texts) for each in signature.changes]
     if signature.revocation == "good":
         said.append(texts["revocation.good"])
     # What decides comes before the notes.
@@ -101,6 +102,21 @@ def describe_problems(
         for problem in problems
         if problem.code not in _SAID
     ]
+
+
+def _change(change: Change, texts: Mapping[str, str]) -> str:
+    said = texts[f"change.{change.kind}"]
+    if change.page is None or change.rectangle is None:
+        return said
+    left, bottom, right, top = (round(each / 72 * 25.4) for each in change.rectangle)
+    place = texts["change.place"].format(
+        page=change.page,
+        width=right - left,
+        height=top - bottom,
+        left=left,
+        bottom=bottom,
+    )
+    return f"{said}. {place}"
 
 
 def _time(time: datetime | None, texts: Mapping[str, str]) -> str:

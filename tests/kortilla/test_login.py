@@ -2,6 +2,8 @@
 """The objects that a service's login owns, and those that the service passes."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +54,23 @@ async def test_a_checker_that_was_given_is_the_callers(
     await LoginService(origin=ORIGIN, trust=trust).close()
     assert Watched.made == []
     await mine.close()
+
+
+async def test_a_checker_that_forgets_its_lists_is_named_at_the_start(
+    trust: Trust, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table: list[tuple[dict[str, Any], bool]] = [
+        ({}, True),
+        ({"by": "crl"}, True),
+        ({"by": "ocsp"}, False),
+        ({"cache_folder": tmp_path}, False),
+    ]
+    for options, named in table:
+        caplog.clear()
+        async with Revocation(**options) as checker:
+            service = LoginService(origin=ORIGIN, trust=trust, revocation=checker)
+            await service.close()
+        assert ("accepts an older one again" in caplog.text) == named
 
 
 async def test_an_identity_of_another_version_is_nobody(

@@ -4,6 +4,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -42,7 +43,8 @@ def checker(by: Any, **options: Any) -> Revocation:
     usual: dict[str, Any] = {
         "clock": lambda: NOW,
         "allow_private_addresses": True,
-        "ocsp_timeout": 10,  # a busy computer must not fail the test
+        "timeout": 120,  # a busy computer must not fail the test
+        "ocsp_timeout": 10,
         "crl_timeout": 10,
         "crl_octets": 100_000,
     }
@@ -170,6 +172,31 @@ async def test_a_slow_responder_leaves_time_for_the_list(
     server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": List(scene.ca)}
     async with checker("ocsp-or-crl", ocsp_timeout=TIMEOUT) as revocation:
         await revocation.check(scene.path_without_root, at=NOW)
+
+
+async def test_all_that_is_asked_has_one_limit_and_a_download_goes_on(
+    scene: Scene, server: Server
+) -> None:
+    arrive = asyncio.Event()
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        await arrive.wait()
+        return await List(scene.ca)(request)
+
+    server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": late}
+    limits = {"timeout": 5 * TIMEOUT, "ocsp_timeout": TIMEOUT, "crl_timeout": 60}
+    async with checker("ocsp-or-crl", **limits) as revocation:
+        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+        assert caught.value.reason == "timeout"
+        assert "127.0.0.1: no trustworthy answer within" in str(caught.value)
+        arrive.set()
+        async with asyncio.timeout(60):
+            while True:  # a busy computer may take longer than the limit again
+                with suppress(UserCertificateOCSPCheckFailedError):
+                    await revocation.check(scene.path_without_root, at=NOW)
+                    break
+    assert server.asked.count("crl/issuing.crl") == 1
 
 
 async def test_cookies_and_proxies_are_not_used(

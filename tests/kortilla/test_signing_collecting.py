@@ -2,10 +2,12 @@
 """Revocation data are asked for while a signature is finished, and put into it."""
 
 import functools
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 from asn1crypto import crl
 from cryptography import x509 as cryptography_x509
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -27,6 +29,7 @@ from tests.kortilla.responder import (
     Scene,
     Server,
     addresses,
+    big_list,
     checker_by,
 )
 from tests.kortilla.revocation_scene import well
@@ -102,6 +105,64 @@ async def test_a_list_is_kept_where_there_is_no_responder(
         for each in (kept, arl.encode())
     ]
     assert signed[0] == signed[1]
+
+
+@pytest.mark.parametrize("second", ["of another key", "expired", "an error page"])
+async def test_the_list_that_is_kept_is_the_one_that_was_verified(
+    scene: Scene, server: Server, second: str
+) -> None:
+    right = List(scene.root)
+    later = {
+        "of another key": List(scene.root, signing_key=key("P-384")).encode(),
+        "expired": List(scene.root, next_update=timedelta(hours=-9)).encode(),
+        "an error page": b"<html>",
+    }[second]
+    bodies = [right.encode(), later]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=bodies.pop(0), content_type="application/pkix-crl")
+
+    server.handlers["crl/root.crl"] = answer
+    del server.handlers["ocsp/root"]
+    certificates = [scene.path.issuer.dump(), scene.root.der]
+    first = bodies[0]
+    async with checker_by(by="ocsp") as revocation:
+        data = await ValidationData.collect(certificates, revocation=revocation)
+    assert (data.crls, bodies) == ((first,), [later])
+
+
+async def test_a_list_that_can_not_be_kept_lowers_the_level(
+    scene: Scene, signer: Leaf, timestamper: DummyTimeStamper, server: Server
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=big_list(scene.root, 25_000))
+
+    server.handlers["crl/root.crl"] = answer
+    del server.handlers["ocsp/root"]
+    trust = scene.ca.trust(scene.root.der)
+    async with checker_by(by="ocsp") as revocation:
+        state = await prepared_pdf(signer, trust)
+        pdf = await finish_pdf(
+            state,
+            answer_to(state, signer),
+            trust=trust,
+            at=NOW,
+            revocation=UNCHECKED,
+            timestamper=timestamper,
+            validation_data=functools.partial(
+                ValidationData.collect,
+                revocation=revocation,
+                authorities=[scene.root.der],
+            ),
+        )
+    assert pdf.level == "B-T"
+
+
+async def test_what_can_not_be_read_is_no_bare_error() -> None:
+    async with checker_by(by="ocsp") as revocation:
+        for junk in (b"", b"<html>", b"0\x03\x02\x01"):
+            with pytest.raises(RevocationCheckFailedError, match="can't be read"):
+                await ValidationData.collect([junk], revocation=revocation)
 
 
 async def test_without_proof_for_each_certificate_there_are_no_data(

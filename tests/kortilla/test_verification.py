@@ -35,6 +35,7 @@ from kortilla.testing import KortillaCard
 from kortilla.testing.authority import Authority
 from kortilla.validation.identity import Identity
 from kortilla.validation.leaf import load_leaf
+from tests.kortilla import forged_files  # noqa: F401 - it adds to the table
 from tests.kortilla.pki import AUTHENTICATION, CA, key
 from tests.kortilla.signed_files import (
     SIGNATURES,

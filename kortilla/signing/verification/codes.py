@@ -53,6 +53,9 @@ _CANT_SAY = {
     "CERTIFICATE_UNREADABLE": "The signer's certificate can't be read or is missing.",
     "REVOCATION_UNKNOWN": "Nobody answered whether the certificate was revoked.",
     "FORM_CHANGED": "A form in the file was filled in after it was signed.",
+    "MARK_ADDED": (
+        "After it was signed, the file got a mark by somebody who is not known."
+    ),
     "ANNOTATED": "Notes were added to the file after it was signed.",
     "ENCRYPTED": "The file is encrypted and can't be read.",
     "BROKEN": "The file is broken and can't be read.",

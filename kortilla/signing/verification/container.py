@@ -3,7 +3,6 @@
 
 import io
 import re
-import struct
 import unicodedata
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from kortilla.signing import xades
 from kortilla.signing.verification.findings import Findings, Found
 from kortilla.signing.verification.xml_signature import examine_signature
+from kortilla.signing.verification.zip_layout import RefusedError, check_layout
 
 __all__ = ["MIMETYPE", "examine_container"]
 
@@ -25,22 +25,8 @@ _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_ENTRIES = 1000
 _MAX_UNPACKED = 200_000_000  # bytes of all files together
 _MAX_XML = 20_000_000  # bytes; revocation lists may have some millions
-# APPNOTE.TXT of ZIP §4.3.7: flags, method, CRC, sizes, lengths of name and extra field.
-_HEADER = struct.Struct("<6xHH4xLLLHH")
-_LOCAL_HEADER = _HEADER.size
-_SIZES_FOLLOW = 8  # the flag for sizes after the data
-_UNKNOWN = 0xFFFFFFFF  # the size is in the extra field
-_DESCRIPTORS = {0, 12, 16, 20, 24}  # octets after an entry's data
-_CHUNK, _PACKED = 1 << 20, 1 << 16
+_CHUNK = 1 << 20
 _DRIVE = re.compile("[A-Za-z]:")
-
-
-class _RefusedError(Exception):
-    """A container that can't be judged."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.found = Found(code, detail)
 
 
 def examine_container(content: bytes) -> Findings:
@@ -52,7 +38,7 @@ def examine_container(content: bytes) -> Findings:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as container:
             _examine(container, content, findings)
-    except _RefusedError as error:
+    except RefusedError as error:
         findings.problems.append(error.found)
     except xades.ForbiddenXmlError as error:
         findings.problems.append(Found("FORBIDDEN_XML", str(error)))
@@ -73,7 +59,7 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
     entries = container.infolist()
     _check_entries(entries)
     _check_kind(container, entries)
-    _check_layout(container, content)
+    check_layout(content, container.start_dir)
     data = {
         entry.filename: entry
         for entry in entries
@@ -115,19 +101,19 @@ def _pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[byte
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if len(entries) > _MAX_ENTRIES or sum(e.file_size for e in entries) > _MAX_UNPACKED:
-        raise _RefusedError("TOO_LARGE")
+        raise RefusedError("TOO_LARGE")
     seen = set()
     for entry in entries:
-        name = entry.filename
+        name = entry.orig_filename
         if entry.flag_bits & 0x41:  # encrypted, also strongly
-            raise _RefusedError("ENCRYPTED", name)
-        if entry.orig_filename != name or not _is_safe(name):
-            raise _RefusedError("UNSAFE_NAME", repr(name))
+            raise RefusedError("ENCRYPTED", name)
+        if not _is_safe(name):
+            raise RefusedError("UNSAFE_NAME", repr(name))
         if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise _RefusedError("UNSUPPORTED", f"compression {entry.compress_type}")
+            raise RefusedError("UNSUPPORTED", f"compression {entry.compress_type}")
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in seen:
-            raise _RefusedError("DUPLICATE_NAME", name)
+            raise RefusedError("DUPLICATE_NAME", name)
         seen.add(folded)
 
 
@@ -154,49 +140,7 @@ def _check_kind(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> N
         known = kind.startswith("application/vnd.etsi.asic") or (
             inside and "mimetype" not in names
         )
-        raise _RefusedError("UNSUPPORTED" if known else "NOT_A_SIGNED_FORMAT", kind)
-
-
-def _check_layout(container: zipfile.ZipFile, content: bytes) -> None:
-    """Refuse what programs that read the entries one by one may see otherwise.
-
-    That is data between the entries, and headers that differ from the directory.
-    """
-    at = 0
-    for entry in sorted(container.infolist(), key=lambda entry: entry.header_offset):
-        header = content[entry.header_offset : entry.header_offset + _LOCAL_HEADER]
-        if entry.header_offset - at not in (_DESCRIPTORS if at else {0}):
-            raise _RefusedError("IRREGULAR", "data between the files")
-        if len(header) < _LOCAL_HEADER:
-            raise zipfile.BadZipFile("a header is cut off")
-        flags, method, crc, packed, size, name, extra = _HEADER.unpack(header)
-        known = not flags & _SIZES_FOLLOW and _UNKNOWN not in {packed, size}
-        if method != entry.compress_type or (
-            known
-            and (crc, packed, size) != (entry.CRC, entry.compress_size, entry.file_size)
-        ):
-            raise _RefusedError("IRREGULAR", "a header differs from the directory")
-        begin = entry.header_offset + _LOCAL_HEADER + name + extra
-        at = begin + entry.compress_size
-        if not _fills(entry, memoryview(content)[begin:at]):
-            raise _RefusedError("IRREGULAR", "data after a packed file")
-    if container.start_dir - at not in _DESCRIPTORS:
-        raise _RefusedError("IRREGULAR", "data after the files")
-
-
-def _fills(entry: zipfile.ZipInfo, data: memoryview) -> bool:
-    """Return whether data are the entry's content and nothing more."""
-    if entry.compress_type == zipfile.ZIP_STORED:
-        return entry.compress_size == entry.file_size
-    unpacker, size = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
-    for start in range(0, len(data), _PACKED):
-        left = bytes(data[start : start + _PACKED])
-        while left and not unpacker.eof and size <= entry.file_size:
-            size += len(unpacker.decompress(left, _CHUNK))
-            left = unpacker.unconsumed_tail
-        if left or unpacker.unused_data:
-            return False
-    return unpacker.eof and size == entry.file_size
+        raise RefusedError("UNSUPPORTED" if known else "NOT_A_SIGNED_FORMAT", kind)
 
 
 def _check_manifest(
@@ -213,7 +157,7 @@ def _check_manifest(
     ]
     files = [each for each in listed if each and not each.endswith("/")]
     if sorted(files) != sorted(data):
-        raise _RefusedError("IRREGULAR", "the manifest lists other files")
+        raise RefusedError("IRREGULAR", "the manifest lists other files")
 
 
 def _signatures(
@@ -229,16 +173,16 @@ def _signatures(
         if "signatures" in base and base.endswith(".xml"):
             root = _read_xml(container, entry)
             if root.tag != xades.ASIC + "XAdESSignatures":
-                raise _RefusedError("UNSUPPORTED", f"{name} has another root")
+                raise RefusedError("UNSUPPORTED", f"{name} has another root")
             for element in root:
                 if element.tag == xades.DS + "Signature":
                     yield name, element
         others |= base.endswith((".p7s", ".tst")) or base.startswith("asicmanifest")
     if others:
-        raise _RefusedError("UNSUPPORTED", "signatures that are not XAdES")
+        raise RefusedError("UNSUPPORTED", "signatures that are not XAdES")
 
 
 def _read_xml(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
     if entry.file_size > _MAX_XML:
-        raise _RefusedError("TOO_LARGE", entry.filename)
+        raise RefusedError("TOO_LARGE", entry.filename)
     return xades.parse(container.read(entry))

@@ -4,7 +4,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,15 @@ from kortilla.clock import utc_now
 from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.processes import shared_processes
+from kortilla.signing.verification.codes import Verdict
 from kortilla.signing.verification.findings import Findings, Found
 from kortilla.signing.verification.judge import Judge, problem_of
-from kortilla.signing.verification.report import DocumentReport, Problem
+from kortilla.signing.verification.report import (
+    DocumentReport,
+    Problem,
+    SignatureReport,
+    TimestampReport,
+)
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
 
@@ -63,15 +69,14 @@ async def verify_document(
         await judge.judge(number, finding)
         for number, finding in enumerate(findings.signatures, start=1)
     ]
+    timestamps = [await judge.judge_stamp(each) for each in findings.timestamps]
     problems = [problem_of(each) for each in findings.problems]
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))
     return DocumentReport(
         kind=findings.kind,
-        signatures=tuple(signatures),
-        timestamps=tuple(
-            [await judge.judge_stamp(each) for each in findings.timestamps]
-        ),
+        signatures=tuple(_with_marks(signatures, timestamps)),
+        timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
     )
@@ -115,6 +120,19 @@ async def verify_path(
         problem = Problem("IRREGULAR", f"a container with the name {path.suffix!r}")
         return replace(report, problems=(*report.problems, problem))
     return report
+
+
+def _with_marks(
+    signatures: list[SignatureReport], timestamps: list[TimestampReport]
+) -> Iterator[SignatureReport]:
+    """Doubt signatures after which a page got a mark that may hide what it shows."""
+    unknown = {
+        each.place for each in signatures if each.verdict is not Verdict.VALID
+    } | {each.place for each in timestamps if not (each.intact and each.trusted)}
+    for each in signatures:
+        marks = [change for change in each.changes if change.rectangle is not None]
+        doubt = [Problem("MARK_ADDED")] * any(mark.text in unknown for mark in marks)
+        yield replace(each, problems=(*each.problems, *doubt))
 
 
 async def _examine(content: bytes | None, signature: bytes | None) -> Findings:

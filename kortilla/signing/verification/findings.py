@@ -18,6 +18,7 @@ __all__ = [
     "Findings",
     "Found",
     "Kind",
+    "Rectangle",
     "Stamp",
     "printable",
     "read_findings",
@@ -25,6 +26,8 @@ __all__ = [
 
 _MAX_TEXT = 500
 
+#: Left, bottom, right and top in the coordinates of a page.
+Rectangle = tuple[float, float, float, float]
 Kind = Literal["pdf", "asice", "cms", "unknown"]
 Covers = Literal["whole-file", "earlier-revision", "part", "files", "unknown"]
 
@@ -39,10 +42,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a PDF after a signature."""
+    """A change of a PDF after a signature. ``text`` is the name of a field.
+
+    A signature or timestamp that is shown has a ``rectangle`` in points, and a
+    ``page`` that counts from 1, or None for a field that no page has.
+    """
 
     kind: Literal["signature", "timestamp", "form", "annotation", "other"]
     text: str = ""
+    page: int | None = None
+    rectangle: Rectangle | None = None
 
 
 @dataclass(frozen=True)

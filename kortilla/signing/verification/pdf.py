@@ -6,6 +6,7 @@ revision with the signed one and knows the changes that later signatures, timest
 forms and notes make. Every other change counts as a forgery.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,8 @@ from kortilla.signing.verification.findings import (
     Stamp,
     printable,
 )
+from kortilla.signing.verification.marks import shown_at
+from kortilla.signing.verification.revisions import ends_regularly, irregularity
 from kortilla.signing.verification.stamps import examine_stamp
 
 __all__ = ["examine_pdf"]
@@ -38,6 +41,7 @@ _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
 }
 _FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
+_GAP = re.compile(rb"<[0-9A-Fa-f]*>")
 
 
 def examine_pdf(content: bytes) -> Findings:
@@ -67,8 +71,7 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     if "/AcroForm" in root and "/XFA" in root["/AcroForm"]:
         findings.problems.append(Found("XFA_FORM"))
     signatures = _signatures(reader, findings)
-    if not signatures and content.rpartition(b"%%EOF")[2].strip():
-        findings.problems.append(Found("IRREGULAR", "data at the end"))
+    regular = ends_regularly(reader, content)
     has_data = "/DSS" in root and any(
         each in root["/DSS"] and len(root["/DSS"][each]) > 0
         for each in ("/CRLs", "/OCSPs")
@@ -86,8 +89,19 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
             for other in signatures
             if other.signed_revision > each.signed_revision
         ]
-        _examine_signature(each, content, later, finding)
+        _examine_signature(each, content, later, finding, regular=regular)
         findings.signatures.append(finding)
+    covers = {each.covers for each in findings.signatures}
+    irregular = "" if regular else "another end than programs look for"
+    if regular and "earlier-revision" in covers:
+        first = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
+        irregular = irregularity(reader, content, first)
+    if irregular and not any(
+        each.code == "CHANGED_AFTER_SIGNING"
+        for finding in findings.signatures
+        for each in finding.problems
+    ):
+        findings.problems.append(Found("IRREGULAR", irregular))
     return findings
 
 
@@ -133,6 +147,8 @@ def _examine_signature(
     content: bytes,
     later: list[EmbeddedPdfSignature],
     finding: Finding,
+    *,
+    regular: bool,
 ) -> None:
     values = signature.sig_object
     finding.reason, finding.location, kind = (
@@ -149,10 +165,12 @@ def _examine_signature(
     except Exception as error:  # of pyHanko, any
         finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
         return
-    last = signature.reader.xrefs.total_revisions - 1
+    last = signature.signed_revision == signature.reader.xrefs.total_revisions - 1
     if finding.covers == "part":
         finding.problems.append(Found("PART_NOT_SIGNED"))
-    elif signature.signed_revision == last and _end(signature, content).strip():
+    elif finding.covers != "whole-file" and (
+        not regular or (last and _end(signature, content).strip())
+    ):
         # No revision that is known here, but perhaps one to programs that mend files.
         finding.changes = (Change("other"),)
         finding.problems.append(Found("CHANGED_AFTER_SIGNING", "data at the end"))
@@ -170,7 +188,7 @@ def _covers(signature: EmbeddedPdfSignature, content: bytes) -> Covers:
     _, first, second, length = signature.byte_range
     gap = content[first:second]
     end = second + length
-    if gap[:1] + gap[-1:] != b"<>" or (covers == "whole-file" and end != len(content)):
+    if not _GAP.fullmatch(gap) or (covers == "whole-file" and end != len(content)):
         return "part"
     return covers
 
@@ -197,8 +215,10 @@ def _read_changes(
         Change(
             "timestamp" if _is_timestamp(each) else "signature",
             printable(each.fq_name),
+            *place,
         )
         for each in later
+        for place in shown_at(each.reader, each.sig_field) or [(None, None)]
     ]
     filled_in = result.changed_form_fields - {each.fq_name for each in later}
     changes += [Change("form", printable(name)) for name in sorted(filled_in)]

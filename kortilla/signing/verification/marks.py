@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Finds where the signature fields of a PDF are shown on its pages."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from kortilla.signing.verification.findings import Rectangle
+
+__all__ = ["shown_at"]
+
+#: Programs may show anything there.
+_UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
+
+
+def shown_at(
+    reader: PdfFileReader, field: generic.DictionaryObject
+) -> list[tuple[int | None, Rectangle]]:
+    """Return the page, counted from 1, and the rectangle of each place of a field.
+
+    A page is None if none of them has what could be shown.
+    """
+    widgets = [field, *_items(field.get("/Kids"))]
+    places = {
+        each.container_ref: rectangle
+        for each in widgets
+        if (rectangle := _rectangle(each)) is not None
+    }
+    if not places:
+        return []
+    found: list[tuple[int | None, Rectangle]] = [
+        (number, places[each.container_ref])
+        for number, page in enumerate(_pages(reader), start=1)
+        for each in _items(page.get("/Annots"))
+        if each.container_ref in places
+    ]
+    return found or [(None, each) for each in places.values()]
+
+
+def _items(array: Any) -> list[Any]:
+    """Return what is in an array, without references; an iteration returns those."""
+    return [array[index] for index in range(len(array or ()))]
+
+
+def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
+    """Return the rectangle, or None if it has no area and so shows nothing."""
+    if "/Rect" not in widget:
+        return None
+    try:
+        x1, y1, x2, y2 = found = [float(each) for each in _items(widget["/Rect"])]
+    except (TypeError, ValueError, OverflowError):
+        return _UNREADABLE
+    if not all(map(math.isfinite, found)):
+        return _UNREADABLE
+    if x1 == x2 or y1 == y2:
+        return None
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _pages(reader: PdfFileReader) -> Iterator[Any]:
+    waiting, seen = [reader.root["/Pages"]], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if "/Kids" in node:
+            waiting += reversed(_items(node["/Kids"]))
+        else:
+            yield node

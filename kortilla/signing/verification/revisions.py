@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Refuses PDFs in which another program may find other objects than pyHanko does.
+
+pyHanko follows the cross-reference sections. A program that takes one of them for
+broken looks through the whole file instead, and shows the last object of each number,
+also one that no section names. So after a signature, each octet must belong to an
+object that its revision names, or to the section itself (ISO 32000-2 §7.5).
+"""
+
+import re
+from io import BytesIO
+from itertools import pairwise
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+__all__ = ["ends_regularly", "irregularity"]
+
+_BLANKS = re.compile(rb"[\s\0]*+")
+_END = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF[\s\0]*")
+_OBJECT = re.compile(rb"(\d{1,10}) (\d{1,5}) obj\b")
+_GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
+# Nothing is tried twice, so that it stays fast in long digits.
+_ANY_OBJECT = re.compile(rb"(?<!\d)(\d++)" + _GAP + rb"++(\d++)" + _GAP + rb"*+obj")
+_TABLE = re.compile(
+    rb"xref\s+(?:\d+ \d+\s+(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+trailer\s*"
+)
+_SUBSECTION = re.compile(rb"^(\d+) (\d+)\s*$", re.MULTILINE)
+_LINE = re.compile(rb"\d{10} \d{5} [nf]")
+#: What may be in the dictionary of a stream of objects or cross-references.
+_SPECIAL = re.compile(rb"ObjStm|XRef|[#%]|Type\s*\d")
+
+
+def ends_regularly(reader: PdfFileReader, content: bytes) -> bool:
+    """Return whether the last ``startxref`` is the one that was read.
+
+    Only white space may come after its ``%%EOF``.
+    """
+    at = content.rfind(b"startxref")
+    found = _END.fullmatch(content, at) if at >= 0 else None
+    return found is not None and int(found[1]) == reader.last_startxref
+
+
+def irregularity(reader: PdfFileReader, content: bytes, end: int) -> str:
+    """Return what is wrong in a file whose first signature covers it up to ``end``.
+
+    The text is empty if nothing is. May raise any exception, as pyHanko does.
+    """
+    xrefs = reader.xrefs
+    known: dict[int, tuple[int, int]] = {}  # the objects, by their offsets
+    sections: set[int] = set()  # their offsets
+    latest: dict[int, int] = {}
+    packed: set[tuple[int, int]] = set()  # object numbers, each with its stream
+    for revision in range(xrefs.total_revisions):
+        section = xrefs.get_xref_container_info(revision)
+        data = xrefs.get_xref_data(revision)
+        sections.add(section.declared_startxref)
+        places = [(number, *place) for number, place in data.standard_xrefs.items()]
+        if section.stream_ref is not None:
+            own = section.stream_ref
+            places.append((own.idnum, own.generation, section.declared_startxref))
+        elif not content.startswith(b"xref", section.declared_startxref):
+            return "a section that is not where it should be"
+        for number, generation, offset in places:
+            found = _ANY_OBJECT.match(content, _after_blanks(content, offset))
+            if found is None:
+                continue  # and nothing is there to be shown
+            if found.start() < latest.get(number, 0):
+                return f"an older object {number} after a newer one"
+            latest[number] = found.start()
+            known[found.start()] = number, generation
+        packed |= {
+            (number, place.obj_stream_id)
+            for number, place in data.xrefs_in_objstm.items()
+        }
+    for found in _ANY_OBJECT.finditer(content):
+        if known.get(found.start()) != (int(found[1]), int(found[2])):
+            return f"an object at {found.start()} that no section names"
+    return _unnamed_in_streams(reader, content, known, sections, packed) or _between(
+        reader, content, end, known, sections
+    )
+
+
+def _after_blanks(content: bytes, offset: int) -> int:
+    found = _BLANKS.match(content, offset)
+    return offset if found is None else found.end()
+
+
+def _unnamed_in_streams(
+    reader: PdfFileReader,
+    content: bytes,
+    known: dict[int, tuple[int, int]],
+    sections: set[int],
+    packed: set[tuple[int, int]],
+) -> str:
+    """Look for objects and sections in streams that no section names."""
+    stream = BytesIO(content)
+    for offset, (number, generation) in known.items():
+        head = content.find(b"stream", offset)
+        if head < 0 or not _SPECIAL.search(content[offset:head]):
+            continue
+        stream.seek(_after_blanks(content, content.index(b"obj", offset) + 3))
+        reference = generic.Reference(number, generation, reader)
+        found = generic.read_object(stream, reference)
+        if not isinstance(found, generic.StreamObject):
+            continue
+        if found.get("/Type") == "/XRef" and offset not in sections:
+            return f"a section at {offset} that is not used"
+        if found.get("/Type") == "/ObjStm":
+            numbers = found.data[: found["/First"]].split()[: 2 * found["/N"] : 2]
+            if not {(int(each), number) for each in numbers} <= packed:
+                return f"a packed object at {offset} that no section names"
+    return ""
+
+
+def _between(
+    reader: PdfFileReader,
+    content: bytes,
+    end: int,
+    known: dict[int, tuple[int, int]],
+    sections: set[int],
+) -> str:
+    """Look for anything else than objects and sections after ``end``."""
+    starts = sorted({each for each in (*known, *sections) if each >= end})
+    starts.append(len(content))
+    if _after_blanks(content, end) < starts[0]:
+        return "data before an update"
+    for start, stop in pairwise(starts):
+        text = content[start:stop]
+        if start in sections:
+            text, _, tail = text.rpartition(b"startxref")
+            ended = _END.fullmatch(b"startxref" + tail)
+            if ended is None or int(ended[1]) != start:
+                return f"a section at {start} without its end"
+        if start in known:
+            regular = _OBJECT.match(text) and text.rstrip().endswith(b"endobj")
+            odd = b"trailer" in text or b"startxref" in text
+        else:
+            regular, odd = _is_table(reader, text), False
+        if odd or not regular:
+            return f"data after what is at {start}"
+    return ""
+
+
+def _is_table(reader: PdfFileReader, text: bytes) -> bool:
+    """Return whether it is a table and its trailer, with each object once."""
+    table = _TABLE.match(text)
+    if table is None:
+        return False
+    stream = BytesIO(text)
+    stream.seek(table.end())
+    owner = generic.TrailerReference(reader)  # type: ignore[no-untyped-call] # it has no types
+    trailer = generic.DictionaryObject.read_from_stream(stream, owner)
+    listed = [
+        number
+        for first, count in _SUBSECTION.findall(table[0])
+        for number in range(int(first), int(first) + min(int(count), len(text)))
+    ]
+    return (
+        not stream.read().strip()
+        and {"/Root", "/Size"} <= trailer.keys()
+        and len(set(listed)) == len(listed) == len(_LINE.findall(table[0]))
+    )

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""What later signatures and timestamps put on the pages of a signed PDF."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
+from pyhanko.sign.timestamps import TimeStamper
+
+from kortilla.signing.verification import DocumentReport, Verdict, verify_document
+from kortilla.testing import KortillaCard
+from kortilla.testing.authority import Authority
+from native_host.signature_check import words
+from native_host.signature_check.check import CheckedFile
+from tests.kortilla.pki import CA
+from tests.kortilla.signed_files import Maker, issue
+from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.test_signing_long_term import stamper
+
+VALID, CANT_SAY = Verdict.VALID, Verdict.CANT_SAY
+WHOLE = (0, 0, 595, 842)
+
+
+@pytest.fixture(scope="module")
+def maker(ca: CA) -> Maker:
+    return Maker(issue(ca), ca)
+
+
+@pytest.fixture
+def authority(kortilla_card: KortillaCard) -> Authority:
+    """The CA of a time-stamping service."""
+    return Authority.open(kortilla_card.folder)
+
+
+async def covered(
+    pdf: bytes,
+    timestamper: TimeStamper,
+    rectangle: tuple[int, int, int, int] | None = WHOLE,
+    *,
+    second_page: bool = False,
+) -> bytes:
+    """Return a PDF with a document timestamp that shows something over a page."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    append_signature_field(writer, SigFieldSpec("Aika", box=rectangle))
+    fields = writer.root["/AcroForm"]["/Fields"]
+    if second_page:
+        page = writer.root["/Pages"]["/Kids"][1]
+        page["/Annots"] = generic.ArrayObject([fields.raw_get(len(fields) - 1)])
+        writer.update_container(page)
+    output = io.BytesIO()
+    stamp = PdfTimeStamper(timestamper, field_name="Aika")
+    await stamp.async_timestamp_pdf(writer, "sha256", output=output)
+    return output.getvalue()
+
+
+def said(report: DocumentReport, language: str) -> str:
+    checked = CheckedFile(Path("a.pdf"), report)
+    return " ".join(words.describe(checked, words.load(language)))
+
+
+@pytest.mark.parametrize(
+    ("more", "places"),
+    [
+        ({}, [(1, WHOLE)]),
+        ({"rectangle": (300, 90, 72, 10)}, [(1, (72, 10, 300, 90))]),
+        ({"second_page": True}, [(1, WHOLE), (2, WHOLE)]),
+        ({"rectangle": None}, [(None, None)]),
+    ],
+    ids=["whole page", "corners the other way", "twice", "invisible"],
+)
+async def test_a_later_timestamp_that_is_shown_is_named_and_must_be_trusted(
+    maker: Maker, authority: Authority, more: dict[str, Any], places: list[Any]
+) -> None:
+    signed = await maker.pdf(make_pdf(pages=2))
+    content = await covered(signed, stamper(authority), **more)
+    for cas in ([], [authority.issuing_der]):
+        report = await verify_document(
+            content, trusted=maker.trusted, timestamp_cas=cas
+        )
+        [signature] = report.signatures
+        doubtful = places[0][0] is not None and not cas
+        assert report.verdict is (CANT_SAY if doubtful else VALID)
+        assert doubtful == ("MARK_ADDED" in {each.code for each in signature.problems})
+        assert [(each.page, each.rectangle) for each in signature.changes] == places
+        assert {each.text for each in signature.changes} == {"Aika"}
+
+
+async def test_the_place_of_a_mark_is_said_in_each_language(
+    maker: Maker, authority: Authority
+) -> None:
+    content = await covered(await maker.pdf(), stamper(authority))
+    report = await verify_document(content, trusted=maker.trusted)
+    for language, place in (
+        ("fi", "sivulla 1: 210 × 297 mm, 0 mm vasemmasta reunasta ja 0 mm alareunasta"),
+        ("sv", "på sida 1: 210 × 297 mm, 0 mm från vänsterkanten och 0 mm från neder"),
+        ("en", "on page 1: 210 × 297 mm, 0 mm from the left edge and 0 mm from the b"),
+    ):
+        assert place in said(report, language)
+        assert words.load(language)["MARK_ADDED"] in said(report, language)
+
+
+async def test_a_later_signature_that_is_shown_must_be_valid(
+    maker: Maker, ca: CA
+) -> None:
+    stranger = CA.create("SPECIMEN Other CA")
+    for leaf, verdict, codes in (
+        (issue(ca), VALID, set()),
+        (issue(stranger), CANT_SAY, {"MARK_ADDED"}),
+    ):
+        other = replace(maker, leaf=leaf)
+        content = await other.pdf(await maker.pdf(), visible=True)
+        report = await verify_document(content, trusted=maker.trusted)
+        first, second = report.signatures
+        assert first.verdict is second.verdict is report.verdict is verdict
+        assert codes == {each.code for each in first.problems} & {"MARK_ADDED"}
+        [change] = first.changes
+        assert (change.kind, change.page) == ("signature", 1)
+        assert change.rectangle == (72, 72, 300, 120)
