@@ -16,6 +16,7 @@ __all__ = [
     "harden",
     "is_closed_from_start",
     "limit_resources",
+    "narrow_umask",
 ]
 
 _PR_SET_PDEATHSIG = 1
@@ -63,6 +64,14 @@ def is_closed_from_start() -> bool:
     ``/proc/PID/mem``; would_dump in Linux). Root may read everything.
     """
     return not os.access(sys.executable, os.R_OK)
+
+
+def narrow_umask() -> None:
+    """Let nobody but the owner write to new files, also those of child processes.
+
+    The umask of a session may be 000.
+    """
+    os.umask(os.umask(0o077) | 0o022)
 
 
 def die_with_parent(parent: int) -> None:
