@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from native_host import WEB_EID_VERSION
+from native_host.hardening import narrow_umask
 
 __all__ = ["main"]
 
@@ -27,6 +28,7 @@ def main(
     program as the PIN window.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    narrow_umask()
     if arguments[:1] == ["-c"]:
         from native_host.messaging.command_line import answer
 

@@ -9,11 +9,14 @@ import signal
 import sys
 
 __all__ = [
+    "allow_inspection",
     "deny_memory_access",
     "die_with_parent",
     "disable_core_dumps",
     "harden",
+    "is_closed_from_start",
     "limit_resources",
+    "narrow_umask",
 ]
 
 _PR_SET_PDEATHSIG = 1
@@ -41,8 +44,34 @@ def deny_memory_access() -> None:
     The kernel passes a core to a crash collector in spite of the limit on core files.
     As a side effect desktop services cannot inspect this process, and
     xdg-desktop-portal does not answer it.
+
+    What another program has opened before this call stays open to it. Only an
+    interpreter that this user may run and not read closes the memory from the start
+    (``is_closed_from_start``).
     """
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def allow_inspection() -> None:
+    """Open the memory of this process, which never holds a PIN, to desktop services."""
+    _prctl(_PR_SET_DUMPABLE, 1)
+
+
+def is_closed_from_start() -> bool:
+    """Whether the kernel closes the memory of each process of this interpreter.
+
+    It does so for a program that the user may execute and not read (proc(5),
+    ``/proc/PID/mem``; would_dump in Linux). Root may read everything.
+    """
+    return not os.access(sys.executable, os.R_OK)
+
+
+def narrow_umask() -> None:
+    """Let nobody but the owner write to new files, also those of child processes.
+
+    The umask of a session may be 000.
+    """
+    os.umask(os.umask(0o077) | 0o022)
 
 
 def die_with_parent(parent: int) -> None:

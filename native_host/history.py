@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from kortilla.folders import make_folder
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
 
@@ -64,7 +65,7 @@ def is_on() -> bool:
 def switch_on() -> None:
     """Start the history. Raises ``OSError``."""
     path = _path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
     os.close(os.open(path, flags, 0o600))
     path.chmod(0o600)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from kortilla.command_output import CommandError, missing_words, print_result, say
+from kortilla.folders import make_folder
 
 if TYPE_CHECKING:
     from kortilla.testing.state import MockCardState
@@ -98,8 +99,9 @@ def _card(folder: Path | None) -> "MockCardState":
 
 def _export(card: "MockCardState", folder: Path) -> Path:
     """Copy the CA certificates into a folder, without the CA's keys."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, 0o755)
     for name in _CA_FILES:
+        (folder / name).touch(0o644)
         (folder / name).write_bytes(card.read_file(name))
     return folder
 

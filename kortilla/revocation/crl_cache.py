@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from kortilla.folders import make_folder
 from kortilla.revocation import crl
 from kortilla.revocation.certificates import Subject, crl_addresses
 from kortilla.revocation.crl import RevocationList
@@ -260,7 +261,7 @@ class RevocationLists:
     def _tidy(self, folder: Path) -> Path:
         """Return the folder for CRLs, after making and tidying it."""
         with _storage(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
             for part in folder.glob("*.part"):
                 stamp = _stamp(part)
                 age = self._clock().timestamp() - (stamp[0] / 1e9 if stamp else 0)

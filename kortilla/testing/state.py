@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from kortilla.folders import make_folder
 from kortilla.testing.card_data import CardData, PinData
 from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
 from kortilla.testing.faults import CommandName, Fault, dump, load, take
@@ -140,7 +141,7 @@ class MockCardState:
         )
         card = cls(folder or default_folder())
         try:
-            card.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(card.folder)
         except OSError as error:
             raise MockCardBrokenError(
                 f"{card.folder} can't be made: {error.strerror}."

@@ -20,6 +20,7 @@ from asn1crypto import pem, x509
 from yarl import URL
 
 from kortilla.errors import TrustConfigurationError
+from kortilla.folders import make_folder
 from kortilla.proxies import Proxies
 from kortilla.validation.pinned_cas import (
     ADDRESSES,
@@ -300,7 +301,7 @@ def _file_name(pin: PinnedCertificate) -> str:
 def _write(file: Path, content: bytes) -> None:
     """Write a file atomically."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent, 0o755)
         # A trust does not read this suffix, in case the process is killed here.
         handle, name = tempfile.mkstemp(suffix=".part", dir=file.parent)
         try:

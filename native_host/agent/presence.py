@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from kortilla.folders import make_folder
+from native_host.errors import KortillaError
 from native_host.operations.activation_offers import forget_all
 from native_host.paths import (
     runtime_folder,
@@ -18,6 +20,7 @@ from native_host.paths import (
     user_config_folder,
     user_data_folder,
 )
+from native_host.private_files import open_private, private_folder
 
 __all__ = [
     "UNIT",
@@ -37,15 +40,22 @@ UNIT = "kortilla-agent"
 _FLOCK = "hhqqi"
 _WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _PATIENCE = 5.0  # seconds for the agent to end, and for systemd to respond
 
 
 @contextlib.contextmanager
 def only_one() -> Iterator[bool]:
-    """Become the person's only agent. Yields False if another one runs."""
-    path = _lock_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    """Become the person's only agent. Yields False if another one runs.
+
+    Raises ``KortillaError`` if there is no place for the lock.
+    """
+    path = _lock_path(create=True)
+    try:
+        lock = open_private(path, _APPEND)
+    except OSError as error:
+        raise KortillaError(f"{path}: {error.strerror}.") from error
+    with os.fdopen(lock, "a+") as file:
         try:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE)
         except BlockingIOError:
@@ -72,7 +82,7 @@ def set_enabled(enabled: bool) -> None:
     if enabled:
         _switch().unlink(missing_ok=True)
     else:
-        _switch().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(_switch().parent)
         _switch().touch(mode=0o600)
 
 
@@ -134,7 +144,7 @@ def _systemctl(*words: str) -> bool:
 
 def _running_process() -> int | None:
     try:
-        with _lock_path().open() as file:
+        with os.fdopen(open_private(_lock_path(), os.O_RDONLY)) as file:
             # Test the lock without taking it: an agent that starts just then would give
             # up.
             answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
@@ -145,8 +155,13 @@ def _running_process() -> int | None:
         return None
 
 
-def _lock_path() -> Path:
-    return (runtime_folder() or user_data_folder()) / "agent.lock"
+def _lock_path(*, create: bool = False) -> Path:
+    folder = runtime_folder()
+    if folder is not None:
+        # Not where others can write.
+        with contextlib.suppress(OSError), private_folder(folder, create=create):
+            return folder / "agent.lock"
+    return user_data_folder() / "agent.lock"
 
 
 def _switch() -> Path:

@@ -80,8 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``arguments`` are without the program's name (default: the command line's).
     """
+    from native_host.hardening import narrow_umask
     from native_host.log import set_up_log
 
+    narrow_umask()
     set_up_log()
     arguments = sys.argv[1:] if arguments is None else arguments
     choose_output(for_scripts=is_for_scripts(arguments))

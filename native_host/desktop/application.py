@@ -20,7 +20,7 @@ from native_host.desktop.background import Background
 from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.desktop.window import Window
 from native_host.gui.application import QT_ENVIRONMENT, dress
-from native_host.hardening import disable_core_dumps
+from native_host.hardening import allow_inspection, disable_core_dumps
 
 __all__ = ["DESKTOP_FILE", "make_application", "run"]
 
@@ -49,6 +49,8 @@ def run(
 ) -> None:
     """Show the window, with files on a page of it; return when it is closed."""
     disable_core_dumps()
+    # Desktop services, as that for choosing files, answer only what they can inspect.
+    allow_inspection()
     os.environ |= QT_ENVIRONMENT
     application = make_application()
     for name in QT_ENVIRONMENT:

@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from kortilla.folders import make_folder
 from native_host.config import config_path, load_config
 from native_host.errors import ConfigBrokenError
 
@@ -29,7 +30,7 @@ def save_language(language: str) -> None:
         same = {**tomllib.loads(text), "language": language}
         if tomllib.loads(changed) != same:
             raise ConfigBrokenError(f"{path}: the language can't be changed.")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         _replace(Path(os.path.realpath(path)), changed)
     except (OSError, ValueError) as error:
         raise ConfigBrokenError(f"{path}: {type(error).__name__}.") from error

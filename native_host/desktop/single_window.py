@@ -14,7 +14,6 @@ import json
 import os
 import re
 import socket
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import IO, Self
 from native_host.errors import KortillaError
 from native_host.paths import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, peer_pid
+from native_host.private_files import open_private, private_folder
 
 __all__ = ["MOST_FILES", "PAGES_OF_FILES", "Handover", "SingleWindow"]
 
@@ -82,7 +82,12 @@ class SingleWindow:
         """
         if self._folder is None:
             return True
-        lock = (self._folder / "window.lock").open("a")
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        try:
+            lock = os.fdopen(open_private(self._folder / "window.lock", flags), "a")
+        except OSError:  # a link, or a full disk
+            self._folder = None
+            return True
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -139,12 +144,10 @@ def _private_folder() -> Path | None:
     if folder is None:
         return None
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
+        with private_folder(folder, create=True):
+            return folder
     except OSError:
         return None
-    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-    return folder if own and not found.st_mode & 0o022 else None
 
 
 def _is_path(text: object) -> bool:

@@ -24,6 +24,7 @@ from native_host.browsers.table import Browser, browsers, is_any_browser_there
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import Finding, Place, error, info, kortilla, warning
 from native_host.doctor.programs import started
+from native_host.hardening import is_closed_from_start
 
 __all__ = ["check_host"]
 
@@ -46,6 +47,8 @@ async def check_host(place: Place) -> list[Finding]:
             found.append(warning("HOST_OTHER_VERSION", _INSTALL))
         else:
             found.append(info("HOST_WORKS"))
+    if sys.platform == "linux" and not is_closed_from_start():
+        found.append(info("MEMORY_OPEN_AT_START"))
     return found
 
 

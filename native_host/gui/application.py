@@ -9,6 +9,7 @@ from PySide6.QtGui import QPalette, QStyleHints
 from PySide6.QtWidgets import QApplication
 
 from native_host.gui.accessibility import install_roles
+from native_host.gui.portal_settings import PortalSettings
 from native_host.gui.tokens import (
     DARK,
     LIGHT,
@@ -33,8 +34,15 @@ QT_ENVIRONMENT = {
 _SMALLEST_TEXT = 11.0
 
 
-def dress(application: QApplication, text_scale: float = 1.0) -> None:
-    """Give an application the desktop's colours and text size, and our style."""
+def dress(
+    application: QApplication,
+    text_scale: float = 1.0,
+    portal: PortalSettings | None = None,
+) -> None:
+    """Give an application the desktop's colours and text size, and our style.
+
+    ``portal`` has the desktop's settings, for a process to which it gives none.
+    """
     application.setApplicationName("Kortilla")
     # Qt has set the C library to the system's language. The library's reasons, such as
     # "No such file or directory", are within texts that may be in another language.
@@ -47,17 +55,39 @@ def dress(application: QApplication, text_scale: float = 1.0) -> None:
     font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
     application.setFont(font)
     hints = application.styleHints()
-    hints.colorSchemeChanged.connect(
-        lambda scheme: follow_colour_scheme(application, scheme)
-    )
-    if accessibility := _accessibility(hints):
-        accessibility.contrastPreferenceChanged.connect(
-            lambda _contrast: follow_colour_scheme(application, hints.colorScheme())
-        )
-    follow_colour_scheme(application, hints.colorScheme())
+    preferences = _accessibility(hints)
+
+    def follow() -> None:
+        scheme = hints.colorScheme()
+        high = Qt.ContrastPreference.HighContrast if preferences else None
+        contrast = preferences is not None and preferences.contrastPreference() is high
+        if portal is not None:
+            scheme = Qt.ColorScheme.Dark if portal.dark else scheme
+            contrast |= portal.high_contrast
+        follow_colour_scheme(application, scheme, high_contrast=contrast)
+
+    def follow_scheme() -> None:
+        if portal is not None:  # Qt has heard of a change
+            portal.dark = False
+        follow()
+
+    def follow_contrast() -> None:
+        if portal is not None:
+            portal.high_contrast = False
+        follow()
+
+    hints.colorSchemeChanged.connect(follow_scheme)
+    if preferences:
+        preferences.contrastPreferenceChanged.connect(follow_contrast)
+    if portal is not None:
+        portal.changed.connect(follow)
+        portal.listen()
+    follow()
 
 
-def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> None:
+def follow_colour_scheme(
+    application: QApplication, scheme: Qt.ColorScheme, *, high_contrast: bool = False
+) -> None:
     """Use our light or dark palette, or one of high contrast.
 
     The desktop's palette stays if it is one. Most desktops only say that the person
@@ -67,12 +97,11 @@ def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> N
         application.setPalette(QPalette())  # the desktop's
     palette = application.palette()
     dark = scheme is Qt.ColorScheme.Dark or palette.window().color().lightness() < 128
-    hints = _accessibility(application.styleHints())
     if is_high_contrast(palette):
         # Muted text of the desktop's palette may be hard to read.
         text = palette.windowText().color()
         palette.setColor(QPalette.ColorRole.PlaceholderText, text)
-    elif hints and hints.contrastPreference() is Qt.ContrastPreference.HighContrast:
+    elif high_contrast:
         palette = plain_palette(dark=dark)
     else:
         palette = palette_of(DARK if dark else LIGHT)

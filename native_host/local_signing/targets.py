@@ -101,7 +101,7 @@ def _open_unnamed(folder: Path) -> int | None:
     if not flag or not Path("/proc/self/fd").is_dir():  # _link needs it
         return None
     try:
-        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, 0o666)
+        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, 0o644)
     except OSError:
         return None
 
@@ -113,7 +113,7 @@ def _open_hidden(folder: Path) -> tuple[Path, int]:
     """
     while True:
         part = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
-        descriptor = os.open(part, _NEW, 0o666)
+        descriptor = os.open(part, _NEW, 0o644)
         with contextlib.suppress(OSError):  # some file systems have no locks
             _lock(descriptor)
         if part.exists():

@@ -30,7 +30,7 @@ from native_host.operations.activation_table import (
 )
 from native_host.operations.card_session import (
     HeldCard,
-    NothingToDoError,
+    SecondChoiceError,
     check_validity,
 )
 from native_host.operations.pin_setting import (
@@ -116,14 +116,16 @@ class Activation(PinSetting):
         }
 
     def look(self, card: FineidCard) -> CardCertificate:
-        """See ``PinSetting``. Raises ``NothingToDoError`` if all PINs are set."""
+        """See ``PinSetting``. A card that can't be activated is the second choice."""
         seen = self._see(card)
         try:
-            if self.plan(card, seen) is None:
-                raise NothingToDoError(seen.certificate)
+            plan = self.plan(card, seen)
         except CardError as error:
-            # The person sees this after the choice of the card.
+            # The person sees this if no other card can be activated.
             logger.info("One of several cards can't be activated: %s", error.code)
+            plan = None
+        if plan is None:
+            raise SecondChoiceError(seen.certificate)
         return seen.certificate
 
     async def work(self, held_card: HeldCard) -> None:

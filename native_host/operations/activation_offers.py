@@ -7,14 +7,17 @@ not asked again.
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 from native_host.card.source import Reader
 from native_host.paths import runtime_folder
+from native_host.private_files import open_private, private_folder
 
 __all__ = ["forget", "forget_all", "note", "was_noted"]
 
 _PREFIX = "offered-"
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 def note(reader: Reader) -> None:
@@ -24,16 +27,21 @@ def note(reader: Reader) -> None:
     """
     path = _path(reader)
     if path and reader.events:
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_text(_insertion(reader))
+        with (
+            contextlib.suppress(OSError),
+            os.fdopen(open_private(path, _WRITE), "w") as f,
+        ):
+            f.write(_insertion(reader))
 
 
 def was_noted(reader: Reader) -> bool:
     """Whether this very insertion has been recorded."""
     path = _path(reader)
     try:
-        return path is not None and path.read_text() == _insertion(reader)
+        if path is None:
+            return False
+        with os.fdopen(open_private(path, os.O_RDONLY)) as file:
+            return file.read() == _insertion(reader)
     except (OSError, ValueError):
         return False
 
@@ -41,16 +49,17 @@ def was_noted(reader: Reader) -> bool:
 def forget(reader: Reader) -> None:
     """Delete the record for a reader: the system may restart its count."""
     if path := _path(reader):
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError), private_folder(path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
 
 
 def forget_all() -> None:
     """Delete all records."""
-    if folder := runtime_folder():
-        for path in folder.glob(f"{_PREFIX}*"):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+    if path := runtime_folder():
+        with contextlib.suppress(OSError), private_folder(path) as folder:
+            for name in os.listdir(folder):  # noqa: PTH208 - by its descriptor
+                if name.startswith(_PREFIX):
+                    os.unlink(name, dir_fd=folder)
 
 
 def _path(reader: Reader) -> Path | None:

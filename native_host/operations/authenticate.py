@@ -16,7 +16,7 @@ from native_host.card.signature import token_algorithm
 from native_host.errors import InvalidArgumentError
 from native_host.history import recorded
 from native_host.operations.card_session import UsableCards, check_validity
-from native_host.operations.pin import PinAsker, usable_pin
+from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.prompting import Context, Request, begin
 
 __all__ = [
@@ -112,8 +112,7 @@ def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
 def look_for_authentication(card: FineidCard) -> CardCertificate:
     """Return a card's authentication certificate (see ``UsableCards``)."""
     _, certificate = authentication_key(card)
-    usable_pin(card, PinRole.PIN1)
-    return certificate
+    return prefer_usable(card, PinRole.PIN1, certificate)
 
 
 def _digest(request: AuthenticateRequest, certificate: CardCertificate) -> bytes:

@@ -8,6 +8,7 @@ with a card and wait for another, notice a removal, and reset the card at the en
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, ParamSpec, Self, TypeVar
 
@@ -27,13 +28,18 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_offers import note
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.model import CardChoice, Problem, Step
+from native_host.pin_prompt.model import (
+    CardChoice,
+    OtherCardQuestion,
+    Problem,
+    Step,
+)
 from native_host.race import race
 
 __all__ = [
     "HeldCard",
-    "NothingToDoError",
     "OtherCardError",
+    "SecondChoiceError",
     "UsableCards",
     "check_validity",
     "same_card",
@@ -45,8 +51,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class NothingToDoError(Exception):
-    """Nothing is left to do with this card. Of several cards, another one is meant."""
+class SecondChoiceError(Exception):
+    """Of several cards, another one is meant if it can be used at once.
+
+    This one has nothing left to do, or must first be activated or unlocked.
+    """
 
     def __init__(self, certificate: CardCertificate) -> None:
         super().__init__()
@@ -57,6 +66,19 @@ class OtherCardError(CardError):
     """Another card was inserted than the one that the operation is about."""
 
     code = "OTHER_CARD"
+
+
+class _CardsChangedError(CardError):
+    """A card was put in that may be meant: the cards are to be looked at anew."""
+
+
+@dataclass
+class _Asked:
+    """The card that the last question was about, and its certificates so far."""
+
+    held_card: "HeldCard"
+    holder: str
+    certificates: set[bytes]
 
 
 class HeldCard:
@@ -72,9 +94,11 @@ class HeldCard:
         reader: Reader,
         connection: CardConnection,
         card: FineidCard,
+        confirm: "Callable[[HeldCard, CardCertificate], Awaitable[None]]",
     ) -> None:
         self._source = source
         self._connection = connection
+        self._confirm = confirm
         self.reader = reader
         self.card = card
         self.failure: CardError | None = None
@@ -100,6 +124,15 @@ class HeldCard:
         """Run a function that uses the card, on the card's thread."""
         return await self._source.run(function, *args, **kwargs)
 
+    async def confirm(self, certificate: CardCertificate) -> None:
+        """Have the person confirm that another card than before is meant.
+
+        Call it before each first question about a card. It asks nothing where the
+        prompt has asked about no other card. Raises ``UserCancelledError`` and
+        ``CardError``.
+        """
+        await self._confirm(self, certificate)
+
     def note_offer(self) -> None:
         """Record an offer to activate this card."""
         note(self.reader)
@@ -111,9 +144,12 @@ class HeldCard:
         """
         return await race(awaitable, self._removal())
 
-    async def wait_for_other_card(self) -> None:
-        """Return when a card is put into another reader."""
-        before = readers = await self._source.readers()
+    async def wait_for_other_card(self, since: tuple[Reader, ...] = ()) -> None:
+        """Return when a card is put into another reader.
+
+        ``since`` are the readers at an earlier moment, from which this counts.
+        """
+        before = readers = since or await self._source.readers()
         while not any(
             reader.atr is not None
             and reader.name != self.reader.name
@@ -139,8 +175,9 @@ class UsableCards:
 
     If there are several cards, ``look`` reads the relevant certificate from each. It
     runs on the card's thread, and raises the ``CardError`` that rules the card out, or
-    ``NothingToDoError``. With ``suits``, the card with the matching certificate is
-    used. Otherwise the person chooses if two or more are left.
+    ``SecondChoiceError``. With ``suits``, the card with the matching certificate is
+    used. Otherwise the person chooses if two or more are left. No other card than the
+    one that the prompt has asked about is used before the person confirms that.
 
     Iterating raises ``UserCancelledError``, whose reason is the obstacle at that
     moment, and errors that are not the card's. It raises the card's error if the prompt
@@ -163,7 +200,11 @@ class UsableCards:
         # again after their next insertion.
         self._rejected: set[Reader] = set()
         self._seen: dict[Reader, CardCertificate] = {}
-        self._idle: dict[Reader, CardCertificate] = {}
+        self._second_choice: set[Reader] = set()
+        #: The readers when the current card was picked.
+        self._readers: tuple[Reader, ...] = ()
+        self._chosen: Reader | None = None
+        self._asked: _Asked | None = None
         self._problem: Problem | None = None
         self._said_busy = False
 
@@ -188,6 +229,8 @@ class UsableCards:
         """Wait for another card. Raises the error if no person could insert one."""
         if not self._prompt.attended:
             raise error
+        if isinstance(error, _CardsChangedError):
+            return
         logger.info("The card can't be used: %s", error.code)
         self._reject(reader, error)
         if error.final and not self._prompt.patient:
@@ -213,7 +256,42 @@ class UsableCards:
         except BaseException:
             await asyncio.shield(self._source.run(connection.close))
             raise
-        return HeldCard(self._source, reader, connection, card)
+        return HeldCard(self._source, reader, connection, card, self._confirm)
+
+    async def _confirm(self, held_card: HeldCard, certificate: CardCertificate) -> None:
+        """See ``HeldCard.confirm``."""
+        asked, certificates = self._asked, {certificate.der}
+        if asked is not None:
+            if held_card is asked.held_card or self._is_asked(certificate):
+                certificates |= asked.certificates
+            elif held_card.reader != self._chosen:
+                await self._ask_about_other(asked, held_card, certificate)
+        holder = certificate.name or certificate.satu
+        self._asked = _Asked(held_card, holder, certificates)
+
+    def _is_asked(self, certificate: CardCertificate) -> bool:
+        """Whether the last question was about the card with this certificate."""
+        return self._asked is not None and certificate.der in self._asked.certificates
+
+    async def _ask_about_other(
+        self, asked: _Asked, held_card: HeldCard, certificate: CardCertificate
+    ) -> None:
+        """Ask whether another card is meant. The first one may be put back instead."""
+        question = OtherCardQuestion(
+            before=asked.holder,
+            removed=not same_card(asked.held_card.reader, self._readers),
+            reader=held_card.reader.name,
+            name=certificate.name,
+            satu=certificate.satu,
+            test_card=certificate.test,
+        )
+
+        async def put_back() -> NoReturn:
+            await held_card.wait_for_other_card(self._readers)
+            raise _CardsChangedError("A card was put into another reader.")
+
+        answer = self._prompt.confirm_other_card(question)
+        await held_card.race_removal(race(answer, put_back()))
 
     async def _next_reader(self) -> Reader:
         """Wait for a reader with a card in it that has not been rejected."""
@@ -225,6 +303,7 @@ class UsableCards:
                     candidates = self._candidates(readers)
                     reader = await self._choose(candidates, readers)
                     if reader is not None:
+                        self._readers = readers
                         return reader
                     if candidates:
                         # They were rejected, or the readers changed meanwhile.
@@ -259,10 +338,13 @@ class UsableCards:
                 continue
             if certificate is None:
                 continue
-            if self._suits is not None and self._suits(certificate):
+            wanted = self._suits or self._is_asked
+            if wanted(certificate):
                 return self._only(reader, candidates)
             usable[reader] = certificate
-        active = {r: c for r, c in usable.items() if r not in self._idle} or usable
+        active = {
+            r: c for r, c in usable.items() if r not in self._second_choice
+        } or usable
         first = next(iter(active), None)
         if self._suits is not None:  # the busy one may be the right one
             return busy or first
@@ -290,9 +372,9 @@ class UsableCards:
         held_card = await self._hold(reader)
         try:
             return await self._prompt.watch(held_card.run(self._look, held_card.card))
-        except NothingToDoError as nothing:
-            self._idle[reader] = nothing.certificate
-            return nothing.certificate
+        except SecondChoiceError as second:
+            self._second_choice.add(reader)
+            return second.certificate
         finally:
             await held_card.close()
 
@@ -311,7 +393,8 @@ class UsableCards:
         index = await race(self._prompt.choose_card(choices), change())
         if index is None:
             return None
-        return self._only(list(usable)[index], list(usable))
+        self._chosen = self._only(list(usable)[index], list(usable))
+        return self._chosen
 
     def _only(self, chosen: Reader, candidates: Sequence[Reader]) -> Reader:
         """Reject all other cards, so that none replaces this one after its removal."""

@@ -17,14 +17,14 @@ from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import HeldCard
+from native_host.operations.card_session import HeldCard, SecondChoiceError
 from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
 from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe
 
-__all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin"]
+__all__ = ["PinAsker", "PinAttempt", "PinTries", "prefer_usable", "usable_pin"]
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
@@ -40,6 +40,21 @@ def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
     if info.tries_left == 0:
         raise PinBlockedError(f"{role.name} has no tries left.")
     return info
+
+
+def prefer_usable(
+    card: FineidCard, role: PinRole, certificate: CardCertificate
+) -> CardCertificate:
+    """Return the certificate of one of several cards (see ``UsableCards``).
+
+    A card that the window can activate or unlock is the second choice. Raises the other
+    errors of ``usable_pin``.
+    """
+    try:
+        usable_pin(card, role)
+    except (CardNotActivatedError, PinBlockedError) as error:
+        raise SecondChoiceError(certificate) from error
+    return certificate
 
 
 class PinAsker:
@@ -131,6 +146,7 @@ class PinTries:
         return attempt
 
     async def _first_question(self) -> PinQuestion:
+        await self.held_card.confirm(self._certificate)
         tries_left = (await self._usable_pin()).tries_left
         digits = PIN_DIGITS[self.role]
         return PinQuestion(

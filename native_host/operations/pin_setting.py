@@ -166,6 +166,7 @@ class PinSetting(ABC):
             plan = self.plan(held_card.card, seen)
             if plan is None:
                 return
+            await held_card.confirm(seen.certificate)
             question = self._question(plan, seen, repeated, pad_problem)
             repeated, pad_problem = False, ""
             typed: list[bytearray] = []

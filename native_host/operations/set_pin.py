@@ -175,6 +175,7 @@ class UnlockOffer:
         code of an error. If a card is put into another reader meanwhile, it raises
         ``PinBlockedError``.
         """
+        await held_card.confirm(certificate)
         setting = self._settings.get(certificate.der)
         if setting is None:
             setting = _OnePin(self._context, self._role, by_puk=True)

@@ -27,7 +27,7 @@ from native_host.history import recorded
 from native_host.log import log_unexpected
 from native_host.operations.card_session import UsableCards
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.pin import PinAsker, PinAttempt, usable_pin
+from native_host.operations.pin import PinAsker, PinAttempt, prefer_usable
 from native_host.operations.prompting import Context, begin
 from native_host.operations.sign_request import (
     HashToSign,
@@ -227,7 +227,7 @@ def _look(card: FineidCard, request: SignRequest) -> CardCertificate:
         _, certificate = next(signature_keys(card))
         return certificate
     if request.certificate is None:
-        usable_pin(card, PinRole.PIN2)
+        return prefer_usable(card, PinRole.PIN2, certificate)
     return certificate
 
 

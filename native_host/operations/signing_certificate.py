@@ -116,6 +116,7 @@ async def _ask(context: Context, request: CertificateRequest) -> CardCertificate
     async for held_card in UsableCards(context, look=_look):
         async with held_card:
             certificate = await prompt.watch(held_card.run(_look, held_card.card))
+            await held_card.confirm(certificate)
             question = ConsentQuestion(
                 certificate.name, certificate.satu, test_card=certificate.test
             )

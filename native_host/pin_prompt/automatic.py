@@ -13,6 +13,7 @@ from native_host.pin_prompt.model import (
     CodesQuestion,
     ConsentQuestion,
     Conversation,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -68,6 +69,9 @@ class AutomaticPrompt(Prompt):
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         """Choose the first."""
         return 0
+
+    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+        raise PromptError("Nobody is there to say which card is meant.")
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
         """Agree."""

@@ -24,6 +24,8 @@ are the answers that the window writes::
                                      → {"type": "agreed", "number": 5}
     {"type": "offer-unlock", "number": 6, "question": {…}}
                                      → {"type": "agreed", "number": 6}
+    {"type": "confirm-other-card", "number": 7, "question": {…}}
+                                     → {"type": "agreed", "number": 7}
     {"type": "caller-timed-out"}
     {"type": "connections", "count": 3}
     {"type": "close"}
@@ -55,6 +57,7 @@ from native_host.pin_prompt.model import (
     CodesQuestion,
     ConsentQuestion,
     Conversation,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -74,6 +77,7 @@ __all__ = [
     "CallerTimedOut",
     "ChooseCard",
     "Close",
+    "ConfirmOtherCard",
     "Connections",
     "OfferActivation",
     "OfferUnlock",
@@ -126,6 +130,14 @@ class ChooseCard:
 
     number: int
     choices: tuple[CardChoice, ...]
+
+
+@dataclass(frozen=True)
+class ConfirmOtherCard:
+    """Ask whether another card is meant than before."""
+
+    number: int
+    question: OtherCardQuestion
 
 
 @dataclass(frozen=True)
@@ -193,6 +205,7 @@ WindowRequest = (
     | AskStarted
     | Show
     | ChooseCard
+    | ConfirmOtherCard
     | AskConsent
     | AskPin
     | AskCodes
@@ -208,6 +221,7 @@ _TYPES: Mapping[str, type[WindowRequest]] = {
     "ask-started": AskStarted,
     "show": Show,
     "choose-card": ChooseCard,
+    "confirm-other-card": ConfirmOtherCard,
     "ask-consent": AskConsent,
     "ask-pin": AskPin,
     "ask-codes": AskCodes,

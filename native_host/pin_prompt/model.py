@@ -18,6 +18,7 @@ __all__ = [
     "Conversation",
     "Document",
     "Operation",
+    "OtherCardQuestion",
     "PinQuestion",
     "Problem",
     "Progress",
@@ -187,6 +188,23 @@ class ConsentQuestion:
     ``test_card`` shows the mock card's mark if the conversation does not.
     """
 
+    name: str
+    satu: str
+    test_card: bool = False
+
+
+@dataclass(frozen=True)
+class OtherCardQuestion:
+    """A request to confirm that another card is meant than the one asked about before.
+
+    ``before`` is the name of that card's holder, and ``removed`` whether it was taken
+    out. ``reader`` has the other card now, ``name`` and ``satu`` are its holder's.
+    ``test_card`` is the same as in ``ConsentQuestion``.
+    """
+
+    before: str
+    removed: bool
+    reader: str
     name: str
     satu: str
     test_card: bool = False

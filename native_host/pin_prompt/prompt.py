@@ -12,6 +12,7 @@ from native_host.pin_prompt.model import (
     CodesQuestion,
     ConsentQuestion,
     Conversation,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -91,6 +92,13 @@ class Prompt(ABC):
         """Ask which of several cards to use; return its index.
 
         Raises ``UserCancelledError``.
+        """
+
+    @abstractmethod
+    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+        """Ask whether another card is meant than before. Nothing is typed.
+
+        Returns when the person confirms it. Raises ``UserCancelledError``.
         """
 
     @abstractmethod

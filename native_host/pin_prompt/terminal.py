@@ -24,6 +24,7 @@ from native_host.pin_prompt.model import (
     ConsentQuestion,
     Conversation,
     Document,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -159,6 +160,15 @@ class TerminalPrompt(Prompt):
         if given not in numbers:
             raise UserCancelledError
         return numbers.index(given)
+
+    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+        text = self._texts
+        self._shown = self._managing = None
+        self._mark(question.test_card)
+        self._write(f"\n*** {text('other.heading')}. {text.other_card(question)}")
+        self._write_person(question)
+        self._write(text("choose.reader", reader=texts.printable(question.reader)))
+        await self._ask_to_go_on()
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
         self._shown = self._managing = None
@@ -318,7 +328,8 @@ class TerminalPrompt(Prompt):
         return answer
 
     def _write_person(
-        self, question: PinQuestion | ConsentQuestion | CodesQuestion
+        self,
+        question: PinQuestion | ConsentQuestion | CodesQuestion | OtherCardQuestion,
     ) -> None:
         name, satu = texts.printable(question.name), texts.printable(question.satu)
         self._write(f"{self._texts('person.name')}: {name}")

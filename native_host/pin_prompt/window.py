@@ -25,6 +25,7 @@ from native_host.pin_prompt.messages import (
     CallerTimedOut,
     ChooseCard,
     Close,
+    ConfirmOtherCard,
     Connections,
     OfferActivation,
     OfferUnlock,
@@ -40,6 +41,7 @@ from native_host.pin_prompt.model import (
     CodesQuestion,
     ConsentQuestion,
     Conversation,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -117,6 +119,10 @@ class WindowPrompt(Prompt):
         if index >= len(choices):
             raise PromptError("The PIN window chose a card that there is not.")
         return index
+
+    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+        self._number += 1
+        await self._ask(ConfirmOtherCard(self._number, question), "agreed")
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
         self._number += 1

@@ -23,6 +23,7 @@ from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.paths import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, peer_pid
+from native_host.private_files import private_folder
 from native_host.processes import Program
 from native_host.race import race
 from native_host.task_set import TaskSet
@@ -59,14 +60,6 @@ def _server_pid(path: Path) -> int:
     return int(path.name.split("-")[1].removesuffix(".sock"))
 
 
-def _is_private(folder: Path) -> bool:
-    """Return whether a folder exists and only this user can write there."""
-    if not folder.is_dir():
-        return False
-    state = folder.stat()
-    return state.st_uid == os.geteuid() and not state.st_mode & 0o022
-
-
 # -- The server's end ------------------------------------------------------------------
 
 
@@ -92,10 +85,8 @@ class ControlServer:
             return self
         path = _socket_path(folder)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _is_private(folder):
-                raise PermissionError(None, "others may write there", str(folder))
-            path.unlink(missing_ok=True)  # of a process that had this number
+            with private_folder(folder, create=True):
+                path.unlink(missing_ok=True)  # of a process that had this number
             self._server = await asyncio.start_unix_server(
                 self._serve, path, limit=_LONGEST_REQUEST
             )
@@ -189,9 +180,13 @@ async def running_servers() -> list[RunningServer]:
     Sockets without a listener are removed.
     """
     folder = runtime_folder()
-    if folder is None or not _is_private(folder):
+    if folder is None:
         return []
-    paths = sorted(folder.glob(_SOCKET_PATTERN))
+    try:
+        with private_folder(folder):
+            paths = sorted(folder.glob(_SOCKET_PATTERN))
+    except OSError:
+        return []
     found = await asyncio.gather(*map(_ask_who, paths))
     return [server for server in found if server is not None]
 

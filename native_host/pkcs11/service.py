@@ -20,6 +20,7 @@ from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.errors import SocketUnusableError
 from native_host.pkcs11.program import ForeignPeerError, peer_of, spawner
 from native_host.pkcs11.slots import SlotManager
+from native_host.private_files import private_folder
 from native_host.processes import Program
 from native_host.task_set import TaskSet
 
@@ -209,11 +210,8 @@ def _open_listener(path: Path) -> socket.socket:
     """Return a listening socket. Raises ``SocketUnusableError``."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = path.parent.stat()
-        if folder.st_uid != os.geteuid() or stat.S_IMODE(folder.st_mode) & 0o022:
-            raise SocketUnusableError(f"{path.parent}: others may write there.")
-        _remove_stale(path)
+        with private_folder(path.parent, create=True):
+            _remove_stale(path)
         before = os.umask(0o177)
         try:
             listener.bind(str(path))

@@ -2,18 +2,20 @@
 """No core dump holds a PIN, and no program of the same user can read one."""
 
 import contextlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from native_host.pin_prompt.messages import Open, encode_request
-from native_host.pin_prompt.model import Conversation
 from tests.host.process import make_environment
+from tests.support import held_memory
 from tests.support.offscreen import OFFSCREEN
 from tests.support.patience import patience
 
@@ -22,6 +24,12 @@ from tests.support.patience import patience
 AS_ORDINARY = (
     ("setpriv", "--inh-caps=-all", "--bounding-set=-sys_ptrace")
     if os.getuid() == 0
+    else ()
+)
+#: Nor may root read what its mode forbids, without these.
+AS_STRICTLY_ORDINARY = (
+    (*AS_ORDINARY[:2], f"{AS_ORDINARY[2]},-dac_override,-dac_read_search")
+    if AS_ORDINARY
     else ()
 )
 WITH_PROMPT = """
@@ -51,14 +59,6 @@ def process(
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
-    if request.param == OFFSCREEN[2:]:
-        # It protects its memory when a page takes digits, but not before its first
-        # page.
-        assert process.stdin is not None
-        process.stdin.write(
-            encode_request(Open(Conversation("sign", "https://a.example", "en", True)))
-        )
-        process.stdin.flush()
     python = os.fsencode(sys.executable)
     command = Path(f"/proc/{process.pid}/cmdline")
     until(process, lambda: command.read_bytes().startswith(python))
@@ -97,6 +97,53 @@ def test_the_memory_is_neither_dumped_nor_read(
     until(process, lambda: core_limits(process.pid) == ["0", "0"])
     until(process, lambda: not can_be_read(process.pid))
     assert process.poll() is None
+
+
+@pytest.fixture(scope="module")
+def closed_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that may be run and not read, as the package has one."""
+    folder = tmp_path_factory.mktemp("closed")
+    real = Path(sys.executable).resolve()
+    (folder / "pyvenv.cfg").write_text(
+        f"home = {real.parent}\ninclude-system-site-packages = true\n"
+    )
+    (folder / "lib").symlink_to(Path(sys.prefix, "lib"))
+    python = folder / "bin/python3"
+    python.parent.mkdir()
+    shutil.copyfile(real, python)
+    python.chmod(0o111)
+    return python
+
+
+def attack(python: Path, program: Sequence[str], home: Path) -> dict[str, Any]:
+    """Start a program, have another of the same user attack it, return the outcome."""
+    attacker = [*AS_STRICTLY_ORDINARY, sys.executable, held_memory.__file__]
+    done = subprocess.run(
+        [*attacker, str(python), "-I", *program],
+        env=make_environment(home, 'card = "mock"\n'),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_nothing_that_was_opened_at_the_start_reads_the_memory(
+    closed_python: Path, program: Sequence[str], tmp_path: Path
+) -> None:
+    found = attack(closed_python, program, tmp_path / "home")
+    assert found | {"held": 0} == {
+        "held": 0,
+        "reads": 0,
+        "copies": False,
+        "traces": False,
+    }
+
+
+def test_with_an_interpreter_that_can_be_read_it_does(tmp_path: Path) -> None:
+    found = attack(Path(sys.executable), PROGRAMS["host"], tmp_path / "home")
+    assert found["reads"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from native_host.pin_prompt.model import (
     CodesQuestion,
     ConsentQuestion,
     Conversation,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -27,7 +28,8 @@ class Person(Prompt):
     ``shown`` and the lists after it record all messages and questions. ``pins`` answer
     at once, in order; without any left, the question stays open. An empty one confirms
     entry on the reader. ``choice`` is the index of the chosen card, ``agrees`` whether
-    the person consents; None leaves the question open.
+    the person consents, ``confirms`` whether another card is meant; None leaves the
+    question open.
     """
 
     pins: list[str] = field(default_factory=list)
@@ -38,6 +40,7 @@ class Person(Prompt):
     connections: list[int] = field(default_factory=list)
     questions: list[PinQuestion] = field(default_factory=list)
     choices: list[list[CardChoice]] = field(default_factory=list)
+    other_cards: list[OtherCardQuestion] = field(default_factory=list)
     consents: list[ConsentQuestion] = field(default_factory=list)
     #: The answer to each question for codes, by the fields' names. An empty one
     #: declines where that is possible.
@@ -52,6 +55,7 @@ class Person(Prompt):
     started: bool = True
     choice: int | None = None
     agrees: bool | None = True
+    confirms: bool | None = True
     #: The bytearrays returned as PINs, which must be wiped at the end.
     typed: list[bytearray] = field(default_factory=list)
     _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,6 +86,13 @@ class Person(Prompt):
             await self._cancelled.wait()
             raise UserCancelledError
         return self.choice
+
+    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+        self.other_cards.append(question)
+        if self.confirms is None:
+            await self._cancelled.wait()
+        if not self.confirms:
+            raise UserCancelledError
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
         self.consents.append(question)

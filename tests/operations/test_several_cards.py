@@ -4,7 +4,8 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from kortilla.testing.authority import make_satu
 from kortilla.testing.state import MockCardState
+from native_host.card.fineid import PinRole
+from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.activate import activate
@@ -25,7 +28,19 @@ from native_host.operations.signing_certificate import (
     signing_certificate,
 )
 from native_host.pin_prompt.model import Step
-from tests.operations.managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
+from native_host.pin_prompt.prompt import Prompt
+from native_host.pkcs11.tls_login import TlsLogin
+from tests.operations.faulty_session import signing_of
+from tests.operations.managing import (
+    NEW_PIN1,
+    NEW_PIN2,
+    NewCard,
+    activating,
+    changing,
+    pins,
+    typing,
+    unlocking,
+)
 from tests.operations.person import Person, until
 from tests.operations.readers import SeveralReaders
 from tests.operations.tokens import make_token
@@ -34,6 +49,7 @@ ORIGIN = "https://service.example"
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
 PIN1, PIN2 = "1234", "123456"
+AINO, VILLE = "AINO SPECIMEN-VIRTANEN", "Ville SPECIMEN-VIRTANEN"
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +173,7 @@ async def test_a_card_whose_pin_is_blocked_is_no_choice(
     assert len(signer.choices[0]) == 2
 
 
-async def test_when_none_can_be_used_the_last_reason_is_said(
+async def test_a_locked_card_is_unlocked_when_no_other_can_be_used(
     readers: SeveralReaders, other_folder: Path
 ) -> None:
     readers.sources["A"].insert(ORGANISATION_CARD)
@@ -165,12 +181,27 @@ async def test_when_none_can_be_used_the_last_reason_is_said(
         card.pin1.tries = 0
     person = Person([PIN1])
     login = log_in(person, readers)
-    await until(person.problems)
-    assert person.problems() == ["PIN_BLOCKED"]
+    await until(lambda: person.unlock_offers)
+    assert person.unlock_offers[0].name == VILLE
     person.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await login
     assert caught.value.reason == "PIN_BLOCKED"
+
+
+async def test_when_none_can_be_used_the_last_reason_is_said(
+    readers: SeveralReaders,
+) -> None:
+    for source in readers.sources.values():
+        source.insert(ORGANISATION_CARD)
+    person = Person([PIN1])
+    login = log_in(person, readers)
+    await until(person.problems)
+    assert set(person.problems()) == {"UNSUPPORTED_CARD"}
+    person.cancel()
+    with pytest.raises(UserCancelledError) as caught:
+        await login
+    assert caught.value.reason == "UNSUPPORTED_CARD"
 
 
 async def test_a_card_that_is_held_does_not_hide_the_next(
@@ -247,7 +278,7 @@ async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
     assert len({question.satu for question in person.questions}) == 1
 
 
-async def test_the_other_card_is_taken_when_it_is_put_in_anew(
+async def test_the_other_card_is_taken_when_it_is_put_in_anew_and_confirmed(
     readers: SeveralReaders,
 ) -> None:
     person = Person(choice=0)
@@ -258,7 +289,138 @@ async def test_the_other_card_is_taken_when_it_is_put_in_anew(
     person.pins.append(PIN1)
     readers.sources["B"].insert()
     await login
-    assert len({question.satu for question in person.questions}) == 2
+    assert [q.name for q in person.questions] == [AINO, VILLE]
+    [question] = person.other_cards
+    assert (question.before, question.name, question.removed) == (AINO, VILLE, True)
+
+
+async def test_another_card_in_the_same_reader_is_confirmed_too(
+    readers: SeveralReaders,
+) -> None:
+    first, other = readers.sources["A"], readers.sources.pop("B")
+    person = Person(confirms=False)
+    login = log_in(person, readers)
+    await until(lambda: person.questions)
+    first.remove()
+    await until(person.problems)
+    readers.sources["A"] = other
+    first.insert()  # the readers are looked at again
+    with pytest.raises(UserCancelledError):
+        await login
+    assert [(q.before, q.name) for q in person.other_cards] == [(AINO, VILLE)]
+    assert len(person.questions) == 1
+
+
+Start = Callable[[CardSource, Prompt], Awaitable[object]]
+Asked = Callable[[Person], Sequence[object]]
+
+
+def logging_in(source: CardSource, prompt: Prompt) -> Awaitable[object]:
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
+    return make_token(Context(source, prompt), request)
+
+
+def consenting(source: CardSource, prompt: Prompt) -> Awaitable[object]:
+    request = CertificateRequest(origin=ORIGIN, language="fi")
+    return signing_certificate(Context(source, prompt), request)
+
+
+async def preparing(source: CardSource, prompt: Prompt) -> None:
+    login = TlsLogin(
+        source=source,
+        open_prompt=lambda: prompt,
+        program="Firefox",
+        language="fi",
+        patience=None,
+        kept_for=0.0,
+    )
+    try:
+        await login.prepare()
+    finally:
+        await login.close()
+
+
+#: Each operation, the state of both cards, and the questions about their holders.
+OPERATIONS: dict[str, tuple[Start, str, Asked]] = {
+    "authenticate": (logging_in, "active", lambda person: person.questions),
+    "prepare-login": (preparing, "active", lambda person: person.questions),
+    "sign": (signing_of("a"), "active", lambda person: person.questions),
+    "certificate": (consenting, "active", lambda person: person.consents),
+    "change": (changing(PinRole.PIN1), "active", lambda p: p.codes_questions),
+    "unblock": (unlocking(PinRole.PIN2), "active", lambda p: p.codes_questions),
+    "activate": (activating, "new", lambda person: person.codes_questions),
+    "activation offer": (logging_in, "new", lambda person: person.offers),
+    "unlock offer": (logging_in, "locked", lambda person: person.unlock_offers),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_no_other_holder_appears_without_a_question(
+    readers: SeveralReaders, folder: Path, other_folder: Path, operation: str
+) -> None:
+    start, state, asked = OPERATIONS[operation]
+    for card_folder in (folder, other_folder):
+        with MockCardState.open(card_folder).update() as card:
+            if state == "locked":
+                card.pin1.tries = 0
+            for pin in (card.pin1, card.pin2):
+                pin.changed = state != "new"
+    first, second = readers.sources["A"], readers.sources["B"]
+    second.remove()
+    person = Person(agrees=None, confirms=None)
+    work = asyncio.ensure_future(start(readers, person))
+    await until(lambda: asked(person))
+    if state != "locked":  # a locked card makes room for another one by itself
+        second.insert()
+    first.remove()
+    if state == "locked":
+        second.insert()
+    await until(lambda: person.other_cards)
+    [question] = person.other_cards
+    assert (question.before, question.name) == (AINO, VILLE)
+    assert (question.removed, question.reader) == (True, "B")
+    assert len(asked(person)) == 1
+    # The first card, put back, goes on. Then the second one takes its place no more.
+    first.insert()
+    await until(lambda: len(asked(person)) == 2)
+    first.remove()
+    await until(lambda: person.shown[-1][0] is Step.WAITING_FOR_CARD)
+    assert person.problems()[-1] == "CARD_REMOVED"
+    second.remove()
+    second.insert()
+    await until(lambda: len(person.other_cards) == 2)
+    assert len(asked(person)) == 2
+    person.cancel()
+    with pytest.raises(UserCancelledError):
+        await work
+    assert not person.typed
+
+
+@pytest.mark.parametrize("expired", ["A", "B"])
+@pytest.mark.parametrize("start", [logging_in, signing_of("a"), activating])
+async def test_a_new_card_beside_an_expired_one_is_offered(
+    readers: SeveralReaders,
+    new_card: NewCard,
+    tmp_path: Path,
+    start: Start,
+    expired: str,
+) -> None:
+    old = MockCardState.create(
+        tmp_path / "expired", not_before=datetime(2015, 3, 2, tzinfo=UTC)
+    )
+    async with (
+        MockCardSource(old.folder) as beyond,
+        MockCardSource(new_card("seven").folder) as new,
+    ):
+        there = {expired: beyond, "AB".replace(expired, ""): new}
+        person = Person(agrees=None)
+        work = asyncio.ensure_future(start(SeveralReaders(there), person))
+        await until(lambda: person.offers or person.codes_questions)
+        person.cancel()
+        with pytest.raises(UserCancelledError):
+            await work
+    assert not person.choices
+    assert Step.WAITING_FOR_CARD not in [step for step, _ in person.shown]
 
 
 async def test_the_card_with_the_certificate_asked_for_needs_no_choice(

@@ -23,7 +23,7 @@ from dataclasses import replace
 from native_host.errors import KortillaError
 from native_host.pin_prompt.model import (
     CardChoice, CodeField, CodesQuestion, ConsentQuestion, Conversation, Document,
-    PinQuestion, Problem, Step
+    OtherCardQuestion, PinQuestion, Problem, Step
 )
 from native_host.pin_prompt.terminal import TerminalPrompt
 
@@ -48,6 +48,9 @@ async def main(operation, origin, language, started, close_after, **asked):
             choices = [CardChoice(*card) for card in cards]
             print(await prompt.choose_card(choices), flush=True)
             return
+        if before := asked.pop("before", None):
+            other = OtherCardQuestion(before, True, "SPECIMEN Reader 2", **who)
+            await prompt.confirm_other_card(other)
         if operation == "signing-certificate":
             await prompt.ask_consent(ConsentQuestion(**who))
             print("agreed", flush=True)

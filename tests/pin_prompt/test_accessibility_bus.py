@@ -17,8 +17,9 @@ from native_host.gui.tokens import DARK
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import CardChoice, CodesQuestion, PinQuestion
 from native_host.pin_prompt.prompt import PromptError
-from native_host.pin_prompt.spawn import spawn
+from native_host.pin_prompt.spawn import COMMAND, spawn
 from native_host.pin_prompt.window import WindowPrompt
+from tests.host.test_hardening import AS_ORDINARY
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
     CHECKED,
@@ -337,7 +338,7 @@ async def test_the_window_follows_the_desktops_preference_for_a_high_contrast(
     black, white = b"\0\0\0", b"\xff\xff\xff"
     settings = {"color-scheme": 1, "contrast": 0}
     with open_settings_portal(bus.session, **settings) as portal:
-        prompt = WindowPrompt(spawn())
+        prompt = WindowPrompt(spawn([*AS_ORDINARY, *COMMAND]))
         await prompt.open(a_conversation())
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         shown = await asyncio.to_thread(screen.find, "Kortilla")

@@ -22,6 +22,7 @@ from native_host.pin_prompt.messages import (
     AskStarted,
     CallerTimedOut,
     ChooseCard,
+    ConfirmOtherCard,
     Connections,
     OfferActivation,
     OfferUnlock,
@@ -34,6 +35,7 @@ from native_host.pin_prompt.model import (
     ConsentQuestion,
     Conversation,
     Operation,
+    OtherCardQuestion,
     Problem,
     Step,
     UnlockQuestion,
@@ -62,6 +64,10 @@ MANAGED: dict[Operation, dict[str, Any]] = {
     "change-pin": {"fields": (OLD_PIN, NEW_PIN2), "pin": "PIN2", "at_risk": "PIN2"},
     "unblock": {"fields": (PUK, NEW_PIN1), "pin": "PIN1", "at_risk": "PUK"},
 }
+OTHER_CARDS = [
+    OtherCardQuestion("SPECIMEN-AALTO Ville", removed, "Reader B", NAME, "1")
+    for removed in (True, False)
+]
 STATUS: tuple[dict[str, Any], ...] = (
     {},
     {"tries_left": 4, "wrong": True},
@@ -91,6 +97,7 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
     if operation in ("authenticate", "sign", "signing-certificate"):
         yield AskStarted()
     yield ChooseCard(1, CARDS)
+    yield from (ConfirmOtherCard(1, each) for each in OTHER_CARDS)
     if operation == "signing-certificate":
         yield AskConsent(1, ConsentQuestion(NAME, "1"))
     if operation == "activate":

@@ -10,10 +10,17 @@ from PySide6.QtWidgets import QProgressBar
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.pages import CardChoicePage
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.messages import AskConsent, AskPin, ChooseCard, Show
+from native_host.pin_prompt.messages import (
+    AskConsent,
+    AskPin,
+    ChooseCard,
+    ConfirmOtherCard,
+    Show,
+)
 from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
+    OtherCardQuestion,
     Problem,
     Progress,
     Step,
@@ -89,6 +96,37 @@ def test_the_guard_stands_before_a_choice(stage: Stage) -> None:
     assert not page.confirm.isEnabled()
     stage.window.guard.end()
     assert page.confirm.isEnabled()
+
+
+# Another card than before
+
+
+@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("removed", [True, False])
+def test_another_card_is_named_and_confirmed(
+    stage: Stage, language: str, removed: bool
+) -> None:
+    before, reader = "SPECIMEN-A", "SPECIMEN Reader 2"
+    question = OtherCardQuestion(before, removed, reader, "SPECIMEN-B", "99902038C")
+    stage.open(language=language)
+    stage.handle(AskPin(1, a_question(name=before)))
+    stage.window.guard.end()
+    QTest.keyClicks(stage.window.focusWidget(), "12")
+    stage.handle(ConfirmOtherCard(2, question))
+    text = texts.load(language, "authenticate")
+    key = "other.removed" if removed else "other.there"
+    told = (text(key, before=before), text("choose.reader", reader=reader))
+    for words in ("SPECIMEN-B", "99902038C", text("other.heading"), *told):
+        assert words in stage.words
+    assert stage.window.findChildren(PinField) == []
+    # The rest of a PIN, and its Enter, confirm nothing.
+    QTest.keyClicks(stage.window, "34\r")
+    confirm = stage.button(text("choose.confirm"))
+    assert not confirm.isEnabled()
+    stage.window.guard.end()
+    assert stage.window.focusWidget() is stage.button(text("cancel"))
+    confirm.click()
+    assert stage.answers == [{"type": "agreed", "number": 2}]
 
 
 # Consent without a PIN

@@ -10,6 +10,7 @@ from native_host.pin_prompt.model import (
     CardChoice,
     CodeField,
     ConsentQuestion,
+    OtherCardQuestion,
     Problem,
     Step,
 )
@@ -60,6 +61,8 @@ async def test_the_first_card_is_chosen_and_consent_given() -> None:
     choices = [CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2")]
     assert await prompt.choose_card(choices) == 0
     await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
+    with pytest.raises(PromptError):
+        await prompt.confirm_other_card(OtherCardQuestion("A", True, "B", "C", "1"))
 
 
 async def test_nobody_types_on_a_reader() -> None:

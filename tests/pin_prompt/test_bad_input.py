@@ -18,6 +18,7 @@ from native_host.pin_prompt.messages import (
     AskPin,
     AskStarted,
     ChooseCard,
+    ConfirmOtherCard,
     OfferActivation,
     OfferUnlock,
     Show,
@@ -27,6 +28,7 @@ from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
     Document,
+    OtherCardQuestion,
     Problem,
     Progress,
     Step,
@@ -68,6 +70,10 @@ def choices() -> tuple[CardChoice, ...]:
     return (CardChoice(reader, NAME, SATU), CardChoice(reader, "", SATU)) * 3
 
 
+def other_card(*, removed: bool) -> OtherCardQuestion:
+    return OtherCardQuestion(NAME, removed, "SPECIMEN Reader " * 5, NAME, SATU)
+
+
 def signing(folder: Path, **changes: Any) -> AskPin:
     asked = {"role": "PIN2", "min_length": 6, "documents": documents(folder)}
     return AskPin(1, a_question(**asked | changes))
@@ -77,6 +83,14 @@ def signing(folder: Path, **changes: Any) -> AskPin:
 PAGES: dict[str, tuple[str, Callable[[Path], WindowRequest]]] = {
     "started": ("authenticate", lambda _: AskStarted()),
     "choose": ("authenticate", lambda _: ChooseCard(1, choices())),
+    "other-card": (
+        "sign",
+        lambda _: ConfirmOtherCard(1, other_card(removed=True)),
+    ),
+    "other-card-there": (
+        "authenticate",
+        lambda _: ConfirmOtherCard(1, other_card(removed=False)),
+    ),
     "consent": (
         "signing-certificate",
         lambda _: AskConsent(1, ConsentQuestion(NAME, SATU)),

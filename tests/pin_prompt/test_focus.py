@@ -16,9 +16,14 @@ from native_host.pin_prompt.messages import (
     AskCodes,
     AskStarted,
     ChooseCard,
+    ConfirmOtherCard,
     OfferUnlock,
 )
-from native_host.pin_prompt.model import CardChoice, UnlockQuestion
+from native_host.pin_prompt.model import (
+    CardChoice,
+    OtherCardQuestion,
+    UnlockQuestion,
+)
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_document
 
 PALETTES = {
@@ -26,7 +31,10 @@ PALETTES = {
     "dark": palette_of(DARK),
     "high contrast": QPalette(QColor("black"), QColor("black")),
 }
-PAGES = ("login", "sign", "started", "choose", "code", "new PIN", "locked")
+PAGES = (
+    *("login", "sign", "started", "choose", "code", "new PIN", "locked"),
+    "other card",
+)
 CARDS = (CardChoice("Reader A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"))
 
 
@@ -45,6 +53,10 @@ def show(stage: Stage, page: str, folder: Path) -> None:
             QTest.keyClick(box, Qt.Key.Key_Tab)
             QTest.keyClicks(stage.window.focusWidget(), "7384629\r")
             assert "New" in stage.window.focusWidget().accessibleName()
+    elif page == "other card":
+        stage.open()
+        card = OtherCardQuestion("SPECIMEN-A", True, "Reader B", "SPECIMEN-B", "2")
+        stage.handle(ConfirmOtherCard(1, card))
     elif page == "locked":
         stage.open()
         holder = ("SPECIMEN-POHJALAINEN Aino", "99902038C")

@@ -132,6 +132,22 @@ def test_a_card_is_chosen_by_its_number(
     assert terminal.result() == result
 
 
+@pytest.mark.parametrize(("answer", "result"), [("yes", "1234"), ("no", CANCELLED)])
+def test_another_card_than_before_needs_a_yes(
+    terminals: list[Terminal], answer: str, result: str
+) -> None:
+    terminal = at(terminals, before="SPECIMEN-\x1bA")
+    terminal.expect("Type yes")
+    assert "The card of SPECIMEN-\ufffdA was taken out of the reader." in terminal.seen
+    assert "Card reader: SPECIMEN Reader 2" in terminal.seen
+    assert "SPECIMEN-POHJALAINEN Aino" in terminal.seen
+    terminal.send(f"{answer}\n")
+    if answer == "yes":
+        terminal.expect("PIN1")
+        terminal.send("1234\n")
+    assert terminal.result() == result
+
+
 def test_a_pad_is_agreed_to_by_a_yes_and_no_pin_is_asked_for(
     terminals: list[Terminal],
 ) -> None:

@@ -16,6 +16,7 @@ from native_host.pin_prompt.messages import MAX_REQUEST, AskStarted, encode_requ
 from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
+    OtherCardQuestion,
     Problem,
     Progress,
     Step,
@@ -234,6 +235,8 @@ async def test_a_card_is_chosen_and_consent_given() -> None:
 asked = hear()
 assert [choice['reader'] for choice in asked['choices']] == ['Reader A', 'Reader B']
 say(type='chosen', number=asked['number'], index=1)
+assert (asked := hear())['question']['before'] == 'SPECIMEN-A'
+say(type='agreed', number=asked['number'])
 asked = hear()
 assert asked['question'] == {'name': 'SPECIMEN-A', 'satu': '1', 'test_card': False}
 say(type='agreed', number=asked['number'])
@@ -244,6 +247,8 @@ say(type='agreed', number=asked['number'])
     async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
         assert await prompt.choose_card(CARDS) == 1
+        other = OtherCardQuestion("SPECIMEN-A", True, "B", "SPECIMEN-B", "1")
+        await prompt.confirm_other_card(other)
         await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
         assert await prompt.ask_pin(a_question(pin_pad=True)) == b""
 

@@ -49,6 +49,7 @@ def offer_actions(folder: Path, actions: Sequence[str], note: Path) -> None:
         if program and program not in actions and _default(gio, each) in actions:
             _run(gio, "mime", each, program)
     if not chosen and choices.is_file():
+        note.touch(0o600)
         note.write_text(_hash(choices))
 
 

@@ -23,7 +23,8 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication
 
 from native_host.gui.application import QT_ENVIRONMENT, dress
-from native_host.hardening import deny_memory_access, disable_core_dumps
+from native_host.gui.portal_settings import PortalSettings
+from native_host.hardening import harden
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
@@ -37,24 +38,26 @@ _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
 _IDLE = 200
 
 
-def make_application(text_scale: float = 1.0) -> "_Application":
+def make_application(
+    text_scale: float = 1.0, portal: PortalSettings | None = None
+) -> "_Application":
     """Return the application with the desktop's colours and text size."""
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName("fi.kortilla.host")
     application = _Application(["kortilla"])
     application.setQuitOnLastWindowClosed(False)
-    dress(application, text_scale)
+    dress(application, text_scale, portal)
     return application
 
 
 def run() -> NoReturn:
     """Exchange lines with the host over stdin and stdout until the end."""
-    disable_core_dumps()
+    harden()
     sys.excepthook = _report_exception
     lines = os.dup(1)
     os.dup2(2, 1)  # output of a library must not get between the lines
     os.environ |= QT_ENVIRONMENT
-    application = make_application()
+    application = make_application(portal=PortalSettings())
     for name in QT_ENVIRONMENT:
         del os.environ[name]  # not for a document's viewer
 
@@ -74,7 +77,6 @@ def run() -> NoReturn:
         os._exit(0)  # nothing to save, and Qt's destructors take time
 
     window = PromptWindow(send, InputGuard())
-    window.guard.changed.connect(_on_guard_changed)
     inbox = _Inbox(end)
     inbox.received.connect(
         lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
@@ -83,15 +85,6 @@ def run() -> NoReturn:
     QTimer.singleShot(_IDLE, window.prepare)
     application.exec()
     end()
-
-
-def _on_guard_changed(guarded: bool) -> None:
-    """Deny memory access before the first digit, but after Qt's first portal request.
-
-    The portal continues to answer a program that it has inspected once.
-    """
-    if not guarded:
-        deny_memory_access()
 
 
 class _Application(QApplication):

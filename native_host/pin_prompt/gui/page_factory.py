@@ -16,15 +16,18 @@ from native_host.pin_prompt.gui.locked_page import LockedPage
 from native_host.pin_prompt.gui.pages import (
     CardChoicePage,
     ConsentPage,
+    OtherCardPage,
     Page,
     StartedPage,
     StepPage,
+    YesNoPage,
 )
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskConsent,
     AskStarted,
     ChooseCard,
+    ConfirmOtherCard,
     OfferActivation,
     OfferUnlock,
     Show,
@@ -38,6 +41,7 @@ PageRequest = (
     Show
     | AskStarted
     | ChooseCard
+    | ConfirmOtherCard
     | AskConsent
     | AskCodes
     | OfferActivation
@@ -57,7 +61,7 @@ def create_page(
         return StepPage(
             conversation, text, request.step, request.problem, request.progress
         )
-    page: StartedPage | CardChoicePage | ActivationOfferPage | ConsentPage | LockedPage
+    page: YesNoPage | CardChoicePage
     if isinstance(request, AskStarted):
         page = StartedPage(conversation, text)
         page.answered.connect(lambda: send_answer(type="started"))
@@ -75,6 +79,8 @@ def create_page(
             page = ActivationOfferPage(conversation, text, partly=request.partly)
         elif isinstance(request, OfferUnlock):
             page = LockedPage(conversation, text, request.question)
+        elif isinstance(request, ConfirmOtherCard):
+            page = OtherCardPage(conversation, text, request.question)
         else:
             page = ConsentPage(conversation, text, request.question)
         page.answered.connect(lambda: send_answer(type="agreed", number=number))

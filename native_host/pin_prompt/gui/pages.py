@@ -29,6 +29,7 @@ from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
     Conversation,
+    OtherCardQuestion,
     Problem,
     Progress,
     Step,
@@ -39,6 +40,7 @@ __all__ = [
     "FINAL_STEPS",
     "CardChoicePage",
     "ConsentPage",
+    "OtherCardPage",
     "Page",
     "StartedPage",
     "StepPage",
@@ -334,6 +336,27 @@ class ConsentPage(YesNoPage):
         self.announcement.add(conversation.origin, needed=1)
         self.announce_holder(question.name)
         self.announcement.add(consent)
+
+
+class OtherCardPage(YesNoPage):
+    """Says that this is another card than before, and asks whether it is meant."""
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, question: OtherCardQuestion
+    ) -> None:
+        super().__init__(conversation, text)
+        self.wants_attention = True
+        self.add_person(question.name, question.satu)
+        heading, body = text("other.heading"), text.other_card(question)
+        reader = text("choose.reader", reader=printable(question.reader))
+        self.add_heading(heading)
+        self.column.addWidget(Notice(body))
+        self.column.addWidget(label(reader))
+        self.add_answers(text("cancel"), text("choose.confirm"))
+        self.announcement.add(f"{heading}.", needed=1)
+        self.announcement.add(body, needed=1)
+        self.announce_holder(question.name)
+        self.announcement.add(reader)
 
 
 class CardChoicePage(Page):

@@ -40,13 +40,11 @@ from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
 from native_host.pin_prompt.gui.preload import preload
 from native_host.pin_prompt.messages import (
     AskCodes,
-    AskConsent,
     AskPin,
     CallerTimedOut,
     Close,
     Connections,
     OfferActivation,
-    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -247,9 +245,7 @@ class PromptWindow(QDialog):
     def _page_for(
         self, request: PageRequest | AskPin, conversation: Conversation
     ) -> Page:
-        if isinstance(request, AskConsent | AskPin | AskCodes | OfferUnlock) and (
-            request.question.test_card
-        ):
+        if getattr(getattr(request, "question", None), "test_card", False):
             self._header.show_mock_card_mark(self._text)
         if isinstance(request, AskPin):
             return self._pin_page(request, conversation)

@@ -20,6 +20,7 @@ from native_host.pin_prompt.escaping import UNPRINTABLE, program_display_name
 from native_host.pin_prompt.model import (
     Conversation,
     Document,
+    OtherCardQuestion,
     PinQuestion,
     Problem,
     Progress,
@@ -93,6 +94,13 @@ class Texts:
             kind = self._catalogue.get(f"kind.{detail}", detail)
             return heading, self(f"{key}.named", kind=printable(kind))
         return heading, self(f"{key}.body")
+
+    def other_card(self, question: OtherCardQuestion) -> str:
+        """Return what has happened to the card before, and what to do."""
+        key = "other.removed" if question.removed else "other.there"
+        # A sentence breaks between words only.
+        before = re.sub(r"(\S{30})\S+", r"\1…", printable(question.before))
+        return self(key, before=before)
 
     def caller(self, conversation: Conversation) -> str:
         """Return the display name of a caller that is no known browser."""

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Files in folders of the person's own, in which nobody else can write.
+
+Where others can write, they could put a link in place of a file, and have this program
+read or overwrite another one.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kortilla.folders import make_folder
+
+__all__ = ["open_private", "private_folder"]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def private_folder(path: Path, *, create: bool = False) -> Iterator[int]:
+    """Open a folder, and provide its descriptor for ``dir_fd``.
+
+    Raises ``OSError``, also if it is a link, another user's, or others can write there.
+    """
+    if create:
+        make_folder(path)
+    folder = os.open(path, _FOLDER)
+    try:
+        found = os.fstat(folder)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise PermissionError(errno.EPERM, "others may write there", str(path))
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file in a private folder, and return its descriptor.
+
+    A new file has the mode 0600. With ``O_CREAT``, a missing folder is created. Raises
+    ``OSError`` as ``private_folder`` does, and for a link.
+    """
+    with private_folder(path.parent, create=bool(flags & os.O_CREAT)) as folder:
+        return os.open(
+            path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+        )

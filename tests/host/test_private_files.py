@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Nobody else can write to the program's files, or have it follow a link."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kortilla.testing.state import MockCardState
+from native_host import history
+from native_host.agent import presence
+from native_host.card.source import Reader
+from native_host.desktop.settings import save_language
+from native_host.desktop.single_window import SingleWindow
+from native_host.errors import KortillaError
+from native_host.operations import activation_offers
+
+READER = Reader("SPECIMEN Reader", atr=b"\x3b", insertion=1, events=7)
+PRECIOUS = "7 3b"  # which is also the record of this insertion
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty HOME and, in it, an empty runtime folder."""
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "KORTILLA_")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    for folder in (home, home / "run"):
+        folder.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    return home
+
+
+def a_folder_of_links(ours: Path, others: Path) -> None:
+    """Let everybody write in the folder. Its files are links."""
+    ours.mkdir()
+    ours.chmod(0o777)
+    for each in others.iterdir():
+        (ours / each.name).symlink_to(each)
+
+
+def a_private_folder_of_links(ours: Path, others: Path) -> None:
+    """Make the files links, which may come from a time when others could write."""
+    a_folder_of_links(ours, others)
+    ours.chmod(0o700)
+
+
+def a_link(ours: Path, others: Path) -> None:
+    ours.symlink_to(others)
+
+
+@pytest.mark.parametrize(
+    "prepare", [a_folder_of_links, a_private_folder_of_links, a_link]
+)
+def test_no_link_in_the_runtime_folder_is_followed(
+    home: Path, prepare: Callable[[Path, Path], None]
+) -> None:
+    ours, others = home / "run/kortilla", home / "others"
+    activation_offers.note(READER)
+    [record] = ours.iterdir()
+    others.mkdir(mode=0o700)
+    for name in (record.name, "agent.lock", "window.lock"):
+        (others / name).write_text(PRECIOUS)
+    record.unlink()
+    ours.rmdir()
+    prepare(ours, others)
+
+    assert not activation_offers.was_noted(READER)
+    activation_offers.note(READER)
+    try:
+        with presence.only_one() as alone:
+            assert alone
+            assert presence.is_running()
+    except KortillaError:
+        assert prepare is a_private_folder_of_links
+    with closing(SingleWindow()) as window:
+        assert window.claim()
+    activation_offers.forget_all()
+    presence.forget()
+    assert {each.read_text() for each in others.iterdir()} == {PRECIOUS}
+    assert len(list(others.iterdir())) == 3
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def check_modes(place: Path) -> None:
+    """Check that only the owner can write below a folder."""
+    found = [each for each in place.rglob("*") if not each.is_symlink()]
+    assert found
+    writable = [each for each in found if each.stat().st_mode & 0o022]
+    assert writable == []
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_without_an_umask_modes_are_private_all_the_same(home: Path) -> None:
+    activation_offers.note(READER)
+    with presence.only_one():
+        pass
+    presence.set_enabled(False)
+    history.switch_on()
+    save_language("sv")
+    with closing(SingleWindow()) as window:
+        window.claim()
+    MockCardState.create(home / "a/b/card")
+    check_modes(home)
+    assert {each.stat().st_mode & 0o777 for each in (home / ".config").rglob("*")} == {
+        0o700,
+        0o600,
+    }
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_commands_narrow_the_umask_for_all_that_they_start(home: Path) -> None:
+    (home / ".config/chromium").mkdir(mode=0o700, parents=True)
+    (home / ".config").chmod(0o700)
+    card = ("--card", "mock", "--prompt", "automatic")
+    challenge = ("--origin", "https://service.example", "--nonce", "A" * 44)
+    for words in (
+        ("install", "--browser", "chromium"),
+        ("mock-card", "new"),
+        ("agent", "--disable"),
+        ("identify", *challenge, *card),
+    ):
+        command = [sys.executable, "-I", "-m", "native_host.cli", *words]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 0, (words, done.stderr)
+        assert json.loads(done.stdout)
+    check_modes(home)
