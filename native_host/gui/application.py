@@ -1,24 +1,20 @@
 # SPDX-License-Identifier: MIT
 """What the applications of all windows share: style, text size and colours."""
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette, QStyleHints
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication
 
 from native_host.gui.accessibility import install_roles
+from native_host.gui.contrast import DesktopContrast
 from native_host.gui.tokens import (
     DARK,
     LIGHT,
-    is_high_contrast,
+    has_high_contrast,
     is_ours,
     palette_of,
     plain_palette,
 )
-
-if TYPE_CHECKING:
-    from PySide6.QtGui import QAccessibilityHints
 
 __all__ = ["QT_ENVIRONMENT", "dress", "follow_colour_scheme"]
 
@@ -42,38 +38,37 @@ def dress(application: QApplication, text_scale: float = 1.0) -> None:
     font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
     application.setFont(font)
     hints = application.styleHints()
-    hints.colorSchemeChanged.connect(
-        lambda scheme: follow_colour_scheme(application, scheme)
-    )
-    if accessibility := _accessibility(hints):
-        accessibility.contrastPreferenceChanged.connect(
-            lambda _contrast: follow_colour_scheme(application, hints.colorScheme())
-        )
-    follow_colour_scheme(application, hints.colorScheme())
+    contrast = DesktopContrast(hints)
+    contrast.setParent(application)
+
+    def follow() -> None:
+        scheme = hints.colorScheme()
+        follow_colour_scheme(application, scheme, high_contrast=contrast.is_high)
+
+    hints.colorSchemeChanged.connect(follow)
+    contrast.changed.connect(follow)
+    follow()
 
 
-def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> None:
+def follow_colour_scheme(
+    application: QApplication, scheme: Qt.ColorScheme, *, high_contrast: bool = False
+) -> None:
     """Use our light or dark palette, or one of high contrast.
 
-    The desktop's palette stays if it is one. Most desktops only say that the person
-    prefers a high contrast.
+    The desktop's palette stays if it is one of high contrast. Most desktops only say
+    that the person prefers it.
     """
     if is_ours(application.palette()):
         application.setPalette(QPalette())  # the desktop's
     palette = application.palette()
-    dark = scheme is Qt.ColorScheme.Dark or palette.window().color().lightness() < 128
-    hints = _accessibility(application.styleHints())
-    if is_high_contrast(palette):
+    is_dark = palette.window().color().lightness() < 128
+    dark = scheme is Qt.ColorScheme.Dark or is_dark
+    if not high_contrast:
+        palette = palette_of(DARK if dark else LIGHT)
+    elif dark == is_dark and has_high_contrast(palette):
         # Muted text of the desktop's palette may be hard to read.
         text = palette.windowText().color()
         palette.setColor(QPalette.ColorRole.PlaceholderText, text)
-    elif hints and hints.contrastPreference() is Qt.ContrastPreference.HighContrast:
-        palette = plain_palette(dark=dark)
     else:
-        palette = palette_of(DARK if dark else LIGHT)
+        palette = plain_palette(dark=dark)
     application.setPalette(palette)
-
-
-def _accessibility(hints: QStyleHints) -> "QAccessibilityHints | None":
-    found = getattr(hints, "accessibility", None)  # since Qt 6.10
-    return found() if found else None

@@ -67,6 +67,11 @@ class SettingsPortal:
         if call.header.fields.get(HeaderFields.member) == "ReadAll":
             found = {key: ("u", value) for key, value in self.values.items()}
             return new_method_return(call, "a{sa{sv}}", ({_NAMESPACE: found},))
+        if call.header.fields.get(HeaderFields.member) == "Read":
+            namespace, key = call.body
+            if namespace == _NAMESPACE and key in self.values:
+                setting = ("v", ("u", self.values[key]))
+                return new_method_return(call, "v", (setting,))
         return new_error(call, "org.freedesktop.portal.Error.NotFound")
 
 
