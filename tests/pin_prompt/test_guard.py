@@ -2,7 +2,7 @@
 """Keys that were meant for another program never reach the PIN field."""
 
 import pytest
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
@@ -60,6 +60,27 @@ def test_a_click_in_a_window_that_was_there_is_as_good_as_a_long_pause(
     guard.refuse()  # and the keys after this one belong to it
     wait_for(guard._pause)
     assert guard.active
+
+
+class Clock(QElapsedTimer):
+    """Says that the last key was 1.5 s ago."""
+
+    def elapsed(self) -> int:
+        return 1500
+
+
+def test_somebody_who_types_slowly_has_to_pause_for_longer(
+    application: QApplication,
+) -> None:
+    guard = InputGuard()
+    guard._since_key = Clock()
+    guard.restart()
+    guard.refuse()
+    assert guard._quiet.interval() == QUIET_MILLISECONDS
+    guard.refuse()
+    assert guard._quiet.interval() == 3000
+    guard.end()
+    assert guard._quiet.interval() == QUIET_MILLISECONDS
 
 
 def test_no_time_counts_before_the_window_is_ready(application: QApplication) -> None:

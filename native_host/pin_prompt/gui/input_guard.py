@@ -2,11 +2,12 @@
 """Ignores keys and clicks that the person may have meant for another window.
 
 A page takes no input right after it appears. The window takes none until the person has
-clicked in it, or has pressed no key for longer than a slow typist does. That time runs
-only while the window is ready: active, painted, and showing what must be read.
+clicked in it, or has pressed no key for longer than a slow typist does. That time is
+longer for somebody whose keys come slowly. It runs only while the window is ready:
+active, painted, and showing what must be read.
 """
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 __all__ = ["GUARD_MILLISECONDS", "QUIET_MILLISECONDS", "InputGuard"]
 
@@ -15,6 +16,8 @@ GUARD_MILLISECONDS = 500
 #: Milliseconds without a key after which keys are for this window. Somebody who types
 #: into another one with one finger presses a key at least every 1.5 s.
 QUIET_MILLISECONDS = 1800
+#: The time is this many times the longest pause between keys that were ignored.
+_SLOWER, _AT_MOST = 2, 4000
 
 
 class InputGuard(QObject):
@@ -32,6 +35,8 @@ class InputGuard(QObject):
     ) -> None:
         super().__init__()
         quiet = max(milliseconds, QUIET_MILLISECONDS) if quiet is None else quiet
+        self._shortest = quiet
+        self._since_key = QElapsedTimer()
         self._pause = QTimer(self, singleShot=True, interval=milliseconds)
         self._quiet = QTimer(self, singleShot=True, interval=quiet)
         self._new = QTimer(self, singleShot=True, interval=milliseconds)
@@ -60,6 +65,11 @@ class InputGuard(QObject):
 
     def refuse(self) -> None:
         """Ignore a key. The keys after it belong to it: they are ignored too."""
+        if self._since_key.isValid():
+            pause = min(_SLOWER * self._since_key.elapsed(), _AT_MOST)
+            if pause > self._quiet.interval():
+                self._quiet.setInterval(pause)
+        self._since_key.start()
         self.restart(unseen=True)
         self.refused.emit()
 
@@ -92,6 +102,8 @@ class InputGuard(QObject):
         """Accept input."""
         self._pause.stop()
         self._quiet.stop()
+        self._quiet.setInterval(self._shortest)
+        self._since_key.invalidate()
         self._active, self._seen = False, True
         self.changed.emit(False)
 

@@ -75,6 +75,8 @@ class WindowWatch(QObject):
         self._guard.set_ready(shown and whole and window.isActiveWindow())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if not hasattr(self, "_later"):
+            return False  # Python's part of the object is deleted before Qt's
         kind = event.type()
         if watched is not self._window:
             return self._filter_input(event)
