@@ -15,7 +15,7 @@ __all__ = ["GUARD_MILLISECONDS", "QUIET_MILLISECONDS", "InputGuard"]
 GUARD_MILLISECONDS = 500
 #: Milliseconds without a key after which keys are for this window. Somebody who types
 #: into another one with one finger presses a key at least every 1.5 s.
-QUIET_MILLISECONDS = 1800
+QUIET_MILLISECONDS = 2000
 #: The time is this many times the longest pause between keys that were ignored.
 _SLOWER, _AT_MOST = 2, 4000
 
