@@ -2,25 +2,22 @@
 """What the applications of all windows share: style, text size and colours."""
 
 import locale
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette, QStyleHints
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication
 
 from native_host.gui.accessibility import install_roles
+from native_host.gui.contrast import DesktopContrast
 from native_host.gui.portal_settings import PortalSettings
 from native_host.gui.tokens import (
     DARK,
     LIGHT,
-    is_high_contrast,
+    has_high_contrast,
     is_ours,
     palette_of,
     plain_palette,
 )
-
-if TYPE_CHECKING:
-    from PySide6.QtGui import QAccessibilityHints
 
 __all__ = ["QT_ENVIRONMENT", "dress", "follow_colour_scheme"]
 
@@ -55,30 +52,21 @@ def dress(
     font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
     application.setFont(font)
     hints = application.styleHints()
-    preferences = _accessibility(hints)
+    contrast = DesktopContrast(hints, portal)
+    contrast.setParent(application)
 
     def follow() -> None:
-        scheme = hints.colorScheme()
-        high = Qt.ContrastPreference.HighContrast if preferences else None
-        contrast = preferences is not None and preferences.contrastPreference() is high
-        if portal is not None:
-            scheme = Qt.ColorScheme.Dark if portal.dark else scheme
-            contrast |= portal.high_contrast
-        follow_colour_scheme(application, scheme, high_contrast=contrast)
+        dark = portal is not None and portal.dark
+        scheme = Qt.ColorScheme.Dark if dark else hints.colorScheme()
+        follow_colour_scheme(application, scheme, high_contrast=contrast.is_high)
 
     def follow_scheme() -> None:
         if portal is not None:  # Qt has heard of a change
             portal.dark = False
         follow()
 
-    def follow_contrast() -> None:
-        if portal is not None:
-            portal.high_contrast = False
-        follow()
-
     hints.colorSchemeChanged.connect(follow_scheme)
-    if preferences:
-        preferences.contrastPreferenceChanged.connect(follow_contrast)
+    contrast.changed.connect(follow)
     if portal is not None:
         portal.changed.connect(follow)
         portal.listen()
@@ -90,24 +78,20 @@ def follow_colour_scheme(
 ) -> None:
     """Use our light or dark palette, or one of high contrast.
 
-    The desktop's palette stays if it is one. Most desktops only say that the person
-    prefers a high contrast.
+    The desktop's palette stays if it is one of high contrast. Most desktops only say
+    that the person prefers it.
     """
     if is_ours(application.palette()):
         application.setPalette(QPalette())  # the desktop's
     palette = application.palette()
-    dark = scheme is Qt.ColorScheme.Dark or palette.window().color().lightness() < 128
-    if is_high_contrast(palette):
+    is_dark = palette.window().color().lightness() < 128
+    dark = scheme is Qt.ColorScheme.Dark or is_dark
+    if not high_contrast:
+        palette = palette_of(DARK if dark else LIGHT)
+    elif dark == is_dark and has_high_contrast(palette):
         # Muted text of the desktop's palette may be hard to read.
         text = palette.windowText().color()
         palette.setColor(QPalette.ColorRole.PlaceholderText, text)
-    elif high_contrast:
-        palette = plain_palette(dark=dark)
     else:
-        palette = palette_of(DARK if dark else LIGHT)
+        palette = plain_palette(dark=dark)
     application.setPalette(palette)
-
-
-def _accessibility(hints: QStyleHints) -> "QAccessibilityHints | None":
-    found = getattr(hints, "accessibility", None)  # since Qt 6.10
-    return found() if found else None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The colours of the program's windows: light, dark, and those of a high contrast.
 
-A palette of the desktop that is not one of ours is taken as it is: a person who needs
-high contrast has chosen it. Text has a contrast of at least 4.5 and an edge or a sign
+A palette that is not one of ours is taken as it is: it is the desktop's, for a person
+who asks for a high contrast. Text has a contrast of at least 4.5 and an edge or a sign
 at least 3 (WCAG 2.2, 1.4.3 and 1.4.11).
 """
 
@@ -21,7 +21,7 @@ __all__ = [
     "Act",
     "ActColours",
     "Tokens",
-    "is_high_contrast",
+    "has_high_contrast",
     "is_ours",
     "palette_of",
     "plain_palette",
@@ -30,7 +30,7 @@ __all__ = [
 
 #: What a window is for. Each act has one colour on every surface.
 Act = Literal["identify", "sign", "manage"]
-#: A contrast of text that only a palette for high contrast has.
+#: Contrast of text for a person who asks for a high one.
 _HIGH = 19.5
 
 
@@ -145,8 +145,8 @@ def _colours(palette: QPalette) -> tuple[QColor, QColor]:
     return palette.window().color(), palette.windowText().color()
 
 
-def is_high_contrast(palette: QPalette) -> bool:
-    """Return whether the desktop's palette is one for high contrast."""
+def has_high_contrast(palette: QPalette) -> bool:
+    """Return whether a palette suits a person who asks for a high contrast."""
     return contrast(*_colours(palette)) >= _HIGH
 
 

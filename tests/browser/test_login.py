@@ -158,11 +158,12 @@ def on(screen: Screen) -> dict[str, str]:
 def type_pin(screen: Screen, digits: str, arrived: Callable[[], bool]) -> None:
     """Type a PIN and press Enter until the card has received it.
 
-    The window ignores keys for its first half second and does not announce when that
-    ends. So the person clears the field and types again.
+    The window ignores keys before it has been there for half a second and the person
+    has clicked in it. So the person clicks, clears the field and types again.
     """
 
     def attempt() -> bool:
+        screen.click()
         screen.press("ctrl+a")
         screen.type(digits)
         screen.press("Return")

@@ -2,6 +2,7 @@
 """The levels of signed files of one's own: what can't be had only lowers them."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -88,6 +89,17 @@ async def test_without_revocation_data_there_is_a_timestamp_still(
     made = await finished(signer, scene, "B-LTA")
     assert made.level == "B-T"
     assert made.shortfall
+
+
+async def test_a_private_address_is_told_in_a_citizens_words(
+    scene: Scene, signer: Leaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checker = partial(checker_by, by="ocsp", allow_private_addresses=False)
+    monkeypatch.setattr(library, "Revocation", lambda **_: checker())
+    made = await finished(signer, scene, "B-LT")
+    assert made.level == "B-T"
+    assert made.shortfall.startswith("Nobody answered whether the certificates are")
+    assert "allow_private_addresses" not in made.shortfall
 
 
 async def test_a_failing_time_stamping_service_is_asked_twice_at_most(

@@ -19,6 +19,7 @@ def tries(pin1: int | None = 5, pin2: int | None = 5, puk: int | None = 5) -> An
     return {"tries": {"PIN1": pin1, "PIN2": pin2, "PUK": puk}}
 
 
+UNREADABLE = {"role": "signature", "error": {"code": "CARD_MUTE", "message": "…"}}
 NEW: dict[str, Any] = {
     "activation": "new",
     "pinsSet": {"PIN1": False, "PIN2": False},
@@ -39,6 +40,13 @@ NEW: dict[str, Any] = {
         (tries(5, 5, 0), "puk_locked", "warning"),
         (tries(None, 5, 5), "ready", "good"),
         ({"activation": "unknown"}, "unknown", "warning"),
+        ({"certificates": [UNREADABLE] * 2}, "no_certificate", "error"),
+        ({"certificates": []}, "no_certificate", "error"),
+        (
+            {"certificates": [a_card()["certificates"][0], UNREADABLE]},
+            "lacks_certificate",
+            "warning",
+        ),
         (NEW, "new", "note"),
         (
             {"activation": "partly", "pinsSet": {"PIN1": True, "PIN2": False}},

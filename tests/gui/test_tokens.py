@@ -10,7 +10,7 @@ from native_host.gui.tokens import (
     DARK,
     LIGHT,
     Tokens,
-    is_high_contrast,
+    has_high_contrast,
     palette_of,
     tokens_for,
 )
@@ -56,13 +56,13 @@ def test_our_palettes_are_recognised_and_no_high_contrast(
 ) -> None:
     palette = palette_of(tokens)
     assert tokens_for(palette) is tokens
-    assert not is_high_contrast(palette)
+    assert not has_high_contrast(palette)
 
 
 @pytest.mark.parametrize("name", HIGH)
 def test_a_palette_for_high_contrast_is_used_and_nothing_else(name: str) -> None:
     palette = HIGH[name]
-    assert is_high_contrast(palette)
+    assert has_high_contrast(palette)
     tokens = tokens_for(palette)
     assert tokens.plain
     assert tokens.window == tokens.panel == palette.window().color()

@@ -90,7 +90,7 @@ class Person:
     ) -> None:
         """Wait for the program's window, and type until there is an answer.
 
-        A window that has only just come swallows what is typed.
+        A window takes keys after a click, but none that has only just come.
         """
         screen = self.screen
         coming = asyncio.create_task(asyncio.to_thread(screen.find, title))
@@ -99,6 +99,7 @@ class Person:
             # It may just have gone.
             with contextlib.suppress(subprocess.CalledProcessError):
                 await asyncio.to_thread(screen.activate, coming.result())
+                await asyncio.to_thread(screen.click)
                 await asyncio.to_thread(screen.press, "BackSpace", "Home", "shift+End")
                 await asyncio.to_thread(screen.type, f"{pin}\r")
             await asyncio.wait({answer}, timeout=1)

@@ -2,16 +2,18 @@
 """A program that monitors the accessibility bus learns nothing of a PIN."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jeepney import HeaderFields, Message
+from PySide6.QtGui import QColor
 
 from native_host.gui.tokens import DARK
 from native_host.pin_prompt import texts
@@ -62,6 +64,8 @@ CODES = {
     "new-PIN2": "840275",
 }
 PIN = "739462"
+#: The colour of a login's band.
+_BLUE = "#0b4f86"
 CARDS = (
     CardChoice("Reader A", "SPECIMEN-A", "99902038C"),
     CardChoice("Reader B", "SPECIMEN-B", "99902039D"),
@@ -328,30 +332,69 @@ async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
     assert [sum(words in each for each in said) for words in (wrong, pasted)] == [1, 1]
 
 
+@pytest.mark.parametrize("desktop", ["", "XFCE"])  # Qt's own theme, and GTK's
 async def test_the_window_follows_the_desktops_preference_for_a_high_contrast(
-    screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch
+    screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch, desktop: str
 ) -> None:
     monkeypatch.setenv("DISPLAY", screen.display)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
-    dark = DARK.window
-    ours = bytes((dark.red(), dark.green(), dark.blue()))
-    black, white = b"\0\0\0", b"\xff\xff\xff"
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", desktop)
+    dark, black, white = DARK.window, QColor("black"), b"\xff\xff\xff"
     settings = {"color-scheme": 1, "contrast": 0}
     with open_settings_portal(bus.session, **settings) as portal:
-        prompt = WindowPrompt(spawn([*AS_ORDINARY, *COMMAND]))
-        await prompt.open(a_conversation())
-        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
-        shown = await asyncio.to_thread(screen.find, "Kortilla")
+        async with open_window(screen, [*AS_ORDINARY, *COMMAND]) as shown:
+            has = partial(has_ground, screen, shown)
 
-        def has(ground: bytes) -> bool:
-            return any(ground * 300 in row for row in screen.rows_of(shown))
+            async def wait(condition: Callable[[], bool]) -> None:
+                await asyncio.to_thread(screen.wait_until, condition)
 
-        await asyncio.to_thread(screen.wait_until, lambda: has(ours))
-        portal.change("contrast", 1)
-        await asyncio.to_thread(screen.wait_until, lambda: has(black) and not has(ours))
-        assert any(white in row for row in screen.rows_of(shown))
-        portal.change("contrast", 0)
-        await asyncio.to_thread(screen.wait_until, lambda: has(ours))
-        await prompt.close()
-        with pytest.raises(PromptError):
-            await asking
+            await wait(lambda: has(dark))
+            portal.change("contrast", 1)
+            await wait(lambda: has(black) and not has(dark))
+            assert any(white in row for row in screen.rows_of(shown))
+            portal.change("contrast", 0)
+            await wait(lambda: has(dark))
+
+
+@pytest.mark.parametrize(
+    ("theme", "there", "missing"),
+    [("Adwaita", _BLUE, "#fefefd"), ("HighContrast", "#fefefd", _BLUE)],
+)
+async def test_of_gtks_themes_only_one_of_high_contrast_is_used(
+    screen: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    theme: str,
+    there: str,
+    missing: str,
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen.display)
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", "XFCE")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    settings = tmp_path / "gtk-3.0/settings.ini"
+    settings.parent.mkdir()
+    settings.write_text(f"[Settings]\ngtk-theme-name={theme}\n")
+    async with open_window(screen) as shown:
+        has = partial(has_ground, screen, shown)
+        await asyncio.to_thread(screen.wait_until, lambda: has(QColor(there)))
+        assert not has(QColor(missing))
+
+
+@contextlib.asynccontextmanager
+async def open_window(
+    screen: Screen, command: Sequence[str] = COMMAND
+) -> AsyncIterator[str]:
+    """Open the window at a question for PIN1, and give its id."""
+    prompt = WindowPrompt(spawn(command))
+    await prompt.open(a_conversation())
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    yield await asyncio.to_thread(screen.find, "Kortilla")
+    await prompt.close()
+    with pytest.raises(PromptError):
+        await asking
+
+
+def has_ground(screen: Screen, window: str, colour: QColor) -> bool:
+    """Return whether a part of a window has a colour."""
+    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 300
+    return any(pixels in row for row in screen.rows_of(window))

@@ -355,4 +355,4 @@ def test_what_is_typed_too_early_is_not_taken(stage: Stage) -> None:
     assert bytes(page.fields[0].digits) == b""
     assert not page.confirm.isEnabled()
     assert stage.window.focusWidget() is page.fields[0]
-    assert "The window has only just opened" in stage.words
+    assert "The digits were not taken" in stage.words

@@ -2,25 +2,24 @@
 """Keys that were meant for another program never reach the PIN field."""
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QElapsedTimer, QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 
-from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, InputGuard
+from native_host.pin_prompt.gui.input_guard import (
+    GUARD_MILLISECONDS,
+    QUIET_MILLISECONDS,
+    InputGuard,
+)
+from native_host.pin_prompt.gui.pin_page import PinPadPage
 from native_host.pin_prompt.messages import AskPin, AskStarted, Show
 from native_host.pin_prompt.model import Progress, Step
-from tests.pin_prompt.conftest import Stage, a_question
-
-
-def test_the_guard_stands_for_half_a_second() -> None:
-    assert GUARD_MILLISECONDS == 500
-    assert InputGuard()._timer.interval() == 500
-    assert InputGuard()._timer.isSingleShot()
+from tests.pin_prompt.conftest import NEVER, Stage, a_question
 
 
 def test_the_guard_goes_by_itself(application: QApplication) -> None:
-    guard = InputGuard(1)
+    guard = InputGuard(1, 2)
     spy = QSignalSpy(guard.changed)
     guard.restart()
     assert guard.active
@@ -28,6 +27,73 @@ def test_the_guard_goes_by_itself(application: QApplication) -> None:
         assert spy.wait(5000)
     assert [spy.at(0), spy.at(1)] == [[True], [False]]
     assert not guard.active
+
+
+def test_a_slow_typist_presses_a_key_before_the_guard_goes() -> None:
+    assert InputGuard()._pause.interval() == GUARD_MILLISECONDS == 500
+    assert InputGuard()._quiet.interval() == QUIET_MILLISECONDS > 1500
+
+
+def wait_for(timer: QTimer) -> None:
+    """Wait until a timer has run out."""
+    if timer.isActive():
+        assert QSignalSpy(timer.timeout).wait(5000)
+
+
+def test_a_click_in_a_window_that_was_there_is_as_good_as_a_long_pause(
+    application: QApplication,
+) -> None:
+    guard = InputGuard(1, NEVER)
+    guard.restart()
+    guard.click()  # before anything was painted
+    guard.paint()
+    guard.click()  # meant for what was there before
+    wait_for(guard._pause)
+    wait_for(guard._new)
+    assert guard.active
+    guard.click()
+    assert not guard.active
+    guard.restart()  # another page
+    wait_for(guard._pause)
+    assert not guard.active
+    guard.restart()
+    guard.refuse()  # and the keys after this one belong to it
+    wait_for(guard._pause)
+    assert guard.active
+
+
+class Clock(QElapsedTimer):
+    """Says that the last key was 1.5 s ago."""
+
+    def elapsed(self) -> int:
+        return 1500
+
+
+def test_somebody_who_types_slowly_has_to_pause_for_longer(
+    application: QApplication,
+) -> None:
+    guard = InputGuard()
+    guard._since_key = Clock()
+    guard.restart()
+    guard.refuse()
+    assert guard._quiet.interval() == QUIET_MILLISECONDS
+    guard.refuse()
+    assert guard._quiet.interval() == 3000
+    guard.end()
+    assert guard._quiet.interval() == QUIET_MILLISECONDS
+
+
+def test_no_time_counts_before_the_window_is_ready(application: QApplication) -> None:
+    guard = InputGuard(1, 2)
+    guard.set_ready(False)
+    guard.restart()
+    assert not guard._pause.isActive()
+    assert not guard._quiet.isActive()
+    guard.set_ready(True)
+    wait_for(guard._quiet)
+    assert not guard.active
+    guard.set_ready(False)
+    assert guard.active
 
 
 def test_a_new_page_takes_no_digits_and_no_confirmation(stage: Stage) -> None:
@@ -44,8 +110,13 @@ def test_what_was_not_taken_is_said(stage: Stage, spoken: list[str]) -> None:
     stage.open()
     stage.handle(AskPin(1, a_question()))
     QTest.keyClicks(stage.pin_page.field, "1")
-    assert "the digits were not taken" in stage.words
-    assert "the digits were not taken" in spoken[-1]
+    assert "The digits were not taken" in stage.words
+    assert "The digits were not taken" in spoken[-1]
+    QTest.keyClicks(stage.pin_page.field, "234")
+    assert sum("were not taken" in words for words in spoken) == 1
+    stage.window.guard.end()
+    assert "You can type the PIN now." in stage.words
+    assert "You can type the PIN now." in spoken[-1]
 
 
 def test_after_the_guard_digits_and_confirmation_are_taken(stage: Stage) -> None:
@@ -105,6 +176,74 @@ def test_a_pin_that_is_typed_where_no_field_is_presses_nothing(
     stage.window.guard.end()
     QTest.keyClick(focus, Qt.Key.Key_Return)
     assert stage.answers == [{"type": "cancel"}]
+
+
+def test_a_space_for_another_window_ticks_and_presses_nothing(stage: Stage) -> None:
+    page = stage.ask(tries_left=1)
+    assert page.last_try_box is not None
+    assert page.last_try_box.hasFocus()
+    handle = stage.window.windowHandle()
+    stage.window.guard.restart()
+    QTest.keyClick(handle, Qt.Key.Key_Space)
+    assert not page.last_try_box.isChecked()
+    stage.window.guard.end()
+    QTest.keyClick(handle, Qt.Key.Key_Space)
+    assert page.last_try_box.isChecked()
+
+
+def test_a_click_counts_from_its_own_press_on(stage: Stage) -> None:
+    stage.open(operation="sign")
+    stage.handle(AskPin(1, a_question(role="PIN2", pin_pad=True)))
+    guard, page = stage.window.guard, stage.window.page
+    assert isinstance(page, PinPadPage)
+    confirm = page.confirm
+    for timer in (guard._pause, guard._new):
+        timer.setInterval(1)
+        timer.start()
+        wait_for(timer)
+    assert not confirm.isEnabled()
+    place = confirm.mapTo(stage.window, confirm.rect().center())
+    QTest.mouseClick(stage.window.windowHandle(), Qt.MouseButton.LeftButton, pos=place)
+    assert stage.answers == [{"type": "agreed", "number": 1}]
+
+
+def test_a_window_that_hides_the_address_takes_no_keys_and_grows(stage: Stage) -> None:
+    page = stage.ask(tries_left=2, wrong=True)
+    size = stage.window.size()
+    stage.window.resize(size.width(), 300)  # as a desktop does, perhaps late
+    stage.settle()
+    assert stage.window.guard.active
+    QTest.keyClicks(page.field, "1234\r")
+    stage.settle()
+    assert stage.window.height() >= size.height()
+    assert stage.answers == []
+
+
+def test_a_person_may_make_the_window_a_little_smaller(stage: Stage) -> None:
+    stage.ask(tries_left=2, wrong=True)
+    smaller = stage.window.size() - QSize(0, 20)
+    stage.window.resize(smaller)
+    stage.settle()
+    assert stage.window.size() == smaller
+    assert not stage.window.guard.active
+
+
+def test_a_desktop_that_leaves_the_window_too_small_gets_no_keys_into_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stage.ask()
+    stage.window.resize(stage.window.width(), 300)
+    monkeypatch.setattr(stage.window, "resize", lambda size: None)
+    stage.settle()
+    QTest.keyClicks(page.field, "1234\r")
+    assert bytes(page.field.digits) == b""
+    assert "too small" in stage.words
+    monkeypatch.undo()
+    stage.window.resize(stage.window.width(), 700)
+    stage.settle()
+    stage.window.guard.end()
+    QTest.keyClicks(page.field, "1234\r")
+    assert [answer["digits"] for answer in stage.answers] == ["1234"]
 
 
 def test_an_input_method_waits_for_the_guard_too(stage: Stage) -> None:

@@ -112,13 +112,21 @@ def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
     assert stage.window.palette().window().color() == light
 
 
-def test_a_desktop_with_its_own_dark_colours_keeps_them(
+def test_almost_black_and_white_colours_are_no_wish_for_a_high_contrast(
+    application: QApplication,
+) -> None:
+    application.setPalette(QPalette(QColor("#faf9f8"), QColor("#faf9f8")))  # GTK's
+    follow_colour_scheme(application, Qt.ColorScheme.Light)
+    assert tokens_for(application.palette()) is LIGHT
+
+
+def test_a_desktop_with_its_own_high_contrast_keeps_its_colours(
     application: QApplication, stage: Stage
 ) -> None:
     high = QPalette(QColor("black"), QColor("black"))
     high.setColor(QPalette.ColorRole.WindowText, QColor("yellow"))
     application.setPalette(high)
-    follow_colour_scheme(application, Qt.ColorScheme.Dark)
+    follow_colour_scheme(application, Qt.ColorScheme.Dark, high_contrast=True)
     palette = application.palette()
     assert palette.window().color() == high.window().color()
     assert palette.placeholderText().color() == high.windowText().color()

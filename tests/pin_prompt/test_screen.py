@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -61,10 +62,14 @@ def window(
 
 
 async def type_pin(
-    screen: Screen, asking: "asyncio.Future[bytearray]", pin: str
+    screen: Screen,
+    asking: "asyncio.Future[bytearray]",
+    pin: str,
+    operation: Operation = "authenticate",
 ) -> None:
-    """Type a PIN, and repeat this while the window ignores keys."""
+    """Type a PIN when the window takes keys, and again if its page has changed."""
     while not asking.done():
+        await asyncio.to_thread(wait_for_keys, screen, operation)
         # Escape would cancel. Keys that the guarded field ignored are not in it.
         await asyncio.to_thread(screen.press, *CLEAR)
         await asyncio.to_thread(screen.type, f"{pin}\r")
@@ -81,22 +86,13 @@ async def test_a_wrong_pin_and_then_the_right_one(
         ("1234", a_question(tries_left=4, wrong=True)),
     ):
         asking = asyncio.ensure_future(prompt.ask_pin(question))
+        await asyncio.sleep(0)
         await type_pin(screen, asking, digits)
         assert await asking == digits.encode()
         prompt.show(Step.SIGNING)
     await prompt.close()
     assert window.returncode == 0
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
-
-
-def accepts_keys(screen: Screen, operation: Operation) -> bool:
-    """Whether the button that confirms has its colour, below the middle of the screen.
-
-    It has none while the window ignores keys, and a document's page has no such button.
-    """
-    colour = OPERATION_STYLES[operation].colour
-    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 20
-    return any(pixels in row for row in screen.rows()[384:])
 
 
 async def test_digits_stay_when_the_browser_waits_no_longer(
@@ -108,9 +104,7 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     )
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(
-        screen.wait_until, partial(accepts_keys, screen, "tls-login")
-    )
+    await asyncio.to_thread(wait_for_keys, screen, "tls-login")
     before = height(screen, shown)
     await asyncio.to_thread(screen.type, "12")
     prompt.show_caller_timeout()
@@ -122,7 +116,7 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     prompt.show(Step.READY)
     closed = asyncio.ensure_future(prompt.wait_for_cancel())
     while not closed.done():
-        await asyncio.to_thread(screen.press, "Return")
+        await asyncio.to_thread(screen.press, "Escape")
         await asyncio.wait({closed}, timeout=0.6)
     await prompt.close()
 
@@ -137,12 +131,10 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
         ("1234567", a_codes_question(tries_left=4, wrong=True)),
     ):
         asking = asyncio.ensure_future(prompt.ask_codes(question))
-        while not asking.done():
-            # From the first field on. Keys that the guarded field ignored are not in
-            # it.
-            keys = "\r".join((code, "2580", "2580", "739146", "739146", ""))
-            await asyncio.to_thread(screen.type, keys)
-            await asyncio.wait({asking}, timeout=0.6)
+        await asyncio.sleep(0)
+        await asyncio.to_thread(wait_for_keys, screen, "activate")
+        keys = "\r".join((code, "2580", "2580", "739146", "739146", ""))
+        await asyncio.to_thread(screen.type, keys)
         assert await asking == {
             "activation": code.encode(),
             "new-PIN1": b"2580",
@@ -150,11 +142,10 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
         }
         prompt.show(Step.SIGNING)
     prompt.show(Step.DONE)
-    await asyncio.to_thread(screen.press, "Return")
     closed = asyncio.ensure_future(prompt.wait_for_cancel())
     while not closed.done():
+        await asyncio.to_thread(screen.press, "Escape")
         await asyncio.wait({closed}, timeout=0.6)
-        await asyncio.to_thread(screen.press, "Return")
     await prompt.close()
 
 
@@ -273,13 +264,13 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     await asyncio.to_thread(screen.press, *back * 2, "space")
     await asyncio.to_thread(screen.wait_until, partial(turned, screen, first))
     await asyncio.to_thread(screen.press, "Escape")
-    await asyncio.to_thread(screen.wait_until, partial(accepts_keys, screen, "sign"))
+    await asyncio.to_thread(wait_for_keys, screen, "sign")
     await asyncio.to_thread(screen.press, *back, "space")
     await asyncio.to_thread(screen.wait_until, viewer.exists)
     path, mode, theme = (await asyncio.to_thread(viewer.read_text)).split()
     assert (Path(path).name, mode, theme) == ("document-2.pdf", "400", "[]")
     assert Path(path).parent.parent == copies
-    await type_pin(screen, asking, "123456")
+    await type_pin(screen, asking, "123456", "sign")
     assert await asking == b"123456"
     await prompt.close()
     assert sorted(copies.iterdir()) == sorted(Path(d.path or "") for d in documents)
@@ -334,7 +325,7 @@ async def test_a_slow_picture_does_not_stop_the_window(
     asking, _ = await open_slow_picture(screen, window, tmp_path, prompt)
     await asyncio.to_thread(screen.press, "Escape")
     await asyncio.to_thread(screen.wait_until, lambda: not children(window))
-    await type_pin(screen, asking, "123456")
+    await type_pin(screen, asking, "123456", "sign")
     assert await asking == b"123456"
     await prompt.close()
 
@@ -398,10 +389,57 @@ async def test_a_window_nobody_asked_for_takes_no_keys(
     assert not asking.done()
     # It accepts an answer only after the person has activated it.
     await asyncio.to_thread(screen.activate, shown)
-    while not asking.done():
-        await asyncio.wait({asking}, timeout=0.6)
-        await asyncio.to_thread(screen.press, "Tab", "Return")
+    await asyncio.to_thread(wait_for_keys, screen, "authenticate")
+    await asyncio.to_thread(screen.press, "Tab", "Return")
     await asking
+    await prompt.close()
+
+
+@pytest.mark.parametrize(("role", "milliseconds"), [("PIN1", 700), ("PIN2", 1500)])
+async def test_digits_for_another_window_are_no_pin_at_any_rhythm(
+    screen: Screen,
+    window: subprocess.Popen[bytes],
+    editor: subprocess.Popen[str],
+    role: Literal["PIN1", "PIN2"],
+    milliseconds: int,
+) -> None:
+    operation: Operation = "authenticate" if role == "PIN1" else "sign"
+    other = await asyncio.to_thread(screen.find, "Another program")
+    await asyncio.to_thread(screen.activate, other)
+    before = screen.rows()
+    rhythm = str(2 * milliseconds)  # xdotool waits for half of it at each key
+    typing = asyncio.create_task(
+        asyncio.to_thread(screen.run, "xdotool", "type", "--delay", rhythm, "9999999\r")
+    )
+    await asyncio.to_thread(screen.wait_until, lambda: screen.rows() != before)
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation=operation))
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question(role=role, min_length=4)))
+    await typing
+    assert not asking.done()
+    await type_pin(screen, asking, "123456", operation)
+    assert await asking == b"123456"
+    await prompt.close()
+
+
+async def test_a_window_that_the_desktop_makes_smaller_grows_again(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    shown = await open_in_front(prompt, screen)
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question(tries_left=2, wrong=True)))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(wait_for_keys, screen, "authenticate")
+    _, _, width, before = screen.geometry(shown)
+    for low in ("301", "320"):
+        await asyncio.to_thread(
+            screen.run, "xdotool", "windowsize", shown, str(width), low
+        )
+        await asyncio.to_thread(
+            screen.wait_until, lambda: height(screen, shown) >= before
+        )
+    await type_pin(screen, asking, "1234")
+    assert await asking == b"1234"
     await prompt.close()
 
 

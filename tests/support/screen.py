@@ -62,7 +62,7 @@ class Screen:
 
     def activate(self, window: str) -> None:
         """Bring a window to the front and wait until it has the focus."""
-        self._run("xdotool", "windowactivate", "--sync", window)
+        self.run("xdotool", "windowactivate", "--sync", window)
 
     def focused(self) -> str:
         """Return the id of the window that has the focus, or an empty string."""
@@ -78,27 +78,35 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Type into the window that has the focus."""
-        self._run("xdotool", "type", "--delay", "8", text)
+        self.run("xdotool", "type", "--delay", "8", text)
 
     def press(self, *keys: str) -> None:
         """Press keys by their X names, ``Return`` or ``alt+F4``."""
-        self._run("xdotool", "key", "--delay", "8", *keys)
+        self.run("xdotool", "key", "--delay", "8", *keys)
 
     def hold(self, key: str) -> None:
         """Press a key by its X name and keep it down."""
-        self._run("xdotool", "keydown", key)
+        self.run("xdotool", "keydown", key)
 
     def release(self, key: str) -> None:
         """Let a key go."""
-        self._run("xdotool", "keyup", key)
+        self.run("xdotool", "keyup", key)
+
+    def click(self) -> None:
+        """Click at the upper left of the window that has the focus.
+
+        There is nothing to press in ours, which takes keys after a click.
+        """
+        move = ("mousemove", "--window", "%1", "4", "20")
+        self.run("xdotool", "getactivewindow", *move, "click", "1")
 
     def point_away(self) -> None:
         """Move the pointer to the lower right corner."""
-        self._run("xdotool", "mousemove", "10000", "10000")
+        self.run("xdotool", "mousemove", "10000", "10000")
 
     def screenshot(self, path: Path) -> None:
         """Save the whole screen as a PNG."""
-        self._run("import", "-window", "root", os.fspath(path))
+        self.run("import", "-window", "root", os.fspath(path))
 
     def rows(self) -> list[bytes]:
         """Return the pixels of the whole screen, row by row from the top.
@@ -113,7 +121,7 @@ class Screen:
 
     def geometry(self, window: str) -> tuple[int, int, int, int]:
         """Return a window's distance from left and top, its width and its height."""
-        told = self._run("xdotool", "getwindowgeometry", "--shell", window)
+        told = self.run("xdotool", "getwindowgeometry", "--shell", window)
         values = dict(line.split("=") for line in told.split())
         x, y, width, height = (int(values[n]) for n in ("X", "Y", "WIDTH", "HEIGHT"))
         return x, y, width, height
@@ -151,7 +159,8 @@ class Screen:
 
         self.wait_until(holds)
 
-    def _run(self, *command: str) -> str:
+    def run(self, *command: str) -> str:
+        """Run a program of the screen, and return what it prints."""
         done = subprocess.run(
             command,
             env=self.environment,

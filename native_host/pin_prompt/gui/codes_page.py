@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.labels import Heading
+from native_host.gui.notices import Kind
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
@@ -144,6 +145,8 @@ class CodesPage(BaseCodesPage):
     stay while the person goes back and forth.
     """
 
+    too_early, now = "codes.too_early", "codes.now"
+
     def _add_input(self) -> None:
         self.entries: list[CodeEntry] = []
         in_steps = "steps" in self.text
@@ -268,7 +271,7 @@ class CodesPage(BaseCodesPage):
     def _go_on(self) -> None:
         """Show the next step, if this one has no error."""
         if self._guard.active:
-            self._guard.restart()
+            self._guard.refuse()
         elif self._may_go_on():
             self._show_step(self._step + 1)
 
@@ -349,7 +352,7 @@ class CodesPage(BaseCodesPage):
         """Move to the next field or step, or confirm, if this field has no error."""
         self._close_leave_question()
         if self._guard.active:
-            self._guard.restart()
+            self._guard.refuse()
             return
         if self._rejects(field):
             return
@@ -378,18 +381,26 @@ class CodesPage(BaseCodesPage):
         self._show_error_at(again, words)
         return True
 
-    def _show_error_at(self, field: PinField, words: str) -> None:
+    def _show_error_at(
+        self, field: PinField, words: str, *, kind: Kind = "warning"
+    ) -> None:
         entry = self._entry_of(field)
         entry.describe(field, words)
         for room in (self.column, self.needed):
             room.removeWidget(self.error_notice)
             if (index := room.indexOf(entry)) >= 0:
                 room.insertWidget(index + 1, self.error_notice)
-        self.show_error(words)
+        self.show_error(words, kind=kind)
 
     def _refuse(self, field: PinField, key: str) -> None:
         words = self.text(key.replace("pin.", "codes."), max=field.maxLength())
         self._show_error_at(field, words)
+
+    def show_hint(self, words: str, *, kind: Kind = "warning") -> None:
+        here = self.focusWidget()
+        first = self._fields_of(self._step)[0]
+        field = here if isinstance(here, PinField) else first
+        self._show_error_at(field, words, kind=kind)
 
     def _on_edit(self) -> None:
         self._close_leave_question()

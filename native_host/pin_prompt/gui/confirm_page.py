@@ -100,7 +100,7 @@ class ConfirmPage(Page):
     def submit(self) -> None:
         """Answer, unless the guard is active or the check box is unchecked."""
         if self._guard.active:
-            self._guard.restart()
+            self._guard.refuse()
         elif not self.last_try_confirmed:
             self.ask_to_confirm_last_try()
         else:

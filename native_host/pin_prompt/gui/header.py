@@ -77,8 +77,13 @@ class Header(QVBoxLayout):
 
     def height_at(self, width: int) -> int:
         """Return the height in pixels at a width."""
-        parts = [self._mark, self._band, self.requester]
-        return sum(height_at(part, width) for part in parts if part)
+        return sum(height_at(part, width) for part in self.parts)
+
+    @property
+    def parts(self) -> list[QWidget]:
+        """The parts from above."""
+        parts = (self._mark, self._band, self.requester)
+        return [part for part in parts if part is not None]
 
 
 class Requester(QWidget):

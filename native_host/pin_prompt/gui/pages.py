@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, make_muted
+from native_host.gui.notices import Kind
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
 from native_host.gui.wrapping_buttons import WrappingRadioButton
@@ -76,6 +77,8 @@ class Page(QWidget):
     declined = Signal()
     #: The page has become higher; the widget that must be visible.
     grown = Signal(QWidget)
+    #: Keys of the texts that say that a key was not taken, and that keys are taken now.
+    too_early, now = "too_early", ""
 
     def __init__(self, conversation: Conversation, text: Texts) -> None:
         super().__init__()
@@ -96,6 +99,7 @@ class Page(QWidget):
         #: The row for notices about the calling program.
         self._late_at = 0
         self._connections: Notice | None = None
+        self._hint: Notice | None = None
         #: What the keys scroll if the page itself fits.
         self.scrolled: QAbstractScrollArea | None = None
         self.rows = QVBoxLayout(self)
@@ -188,6 +192,18 @@ class Page(QWidget):
             self.status_notice = self.status_notice or self._connections
         self._connections.label.setText(words)
         self._connections.setVisible(bool(words))
+
+    def show_hint(self, words: str, *, kind: Kind = "warning") -> None:
+        """Show and announce why keys were not taken. No ``words`` hide the hint."""
+        if self._hint is None:
+            self._hint = Notice(words)
+            self.column.insertWidget(self._late_at, self._hint)
+        self._hint.kind = kind
+        self._hint.label.setText(words)
+        self._hint.setVisible(bool(words))
+        if words:
+            self.announce(words)
+            self.grown.emit(self._hint)
 
     def announce(self, words: str, *, politely: bool = False) -> None:
         """Have a screen reader speak, at once or after its other announcements."""

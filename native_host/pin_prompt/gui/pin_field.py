@@ -162,9 +162,8 @@ class PinField(QLineEdit):
     def _is_guarded(self) -> bool:
         """Return whether the guard is active; if so, wipe the digits."""
         if self._guard.active:
-            self._guard.restart()
             self.clear()
-            self.refused.emit("pin.too_early")
+            self._guard.refuse()
             return True
         return False
 

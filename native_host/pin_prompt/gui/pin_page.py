@@ -132,6 +132,11 @@ class PinPadPage(BasePinPage):
 class PinPage(BasePinPage):
     """A page with a field for the PIN."""
 
+    too_early, now = "pin.too_early", "pin.now"
+
+    def show_hint(self, words: str, *, kind: Kind = "warning") -> None:
+        self.show_error(words, kind=kind)
+
     def show_error(self, words: str, *, kind: Kind = "warning") -> None:
         self._describe_field(words)
         super().show_error(words, kind=kind)

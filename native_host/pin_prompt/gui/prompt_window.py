@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QAbstractEventDispatcher,
-    QEvent,
     QEventLoop,
     QLocale,
     QPoint,
+    QSize,
     Qt,
     QTimer,
 )
@@ -38,6 +38,7 @@ from native_host.pin_prompt.gui.page_scroll_area import SCROLL_ACTIONS, PageScro
 from native_host.pin_prompt.gui.pages import FINAL_STEPS, Page, StepPage
 from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
 from native_host.pin_prompt.gui.preload import preload
+from native_host.pin_prompt.gui.window_watch import WindowWatch
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskPin,
@@ -114,6 +115,8 @@ class PromptWindow(QDialog):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._ring: FocusRing | None = None
+        self._watch = WindowWatch(self)
+        self._scroll.verticalScrollBar().valueChanged.connect(self._watch.check_soon)
 
     def prepare(self) -> None:
         """Load fonts and drawings into memory, while nobody waits for the window."""
@@ -331,7 +334,7 @@ class PromptWindow(QDialog):
         page.cancelled.connect(self._cancel)
         page.grown.connect(self._make_room)
         self.guard.changed.connect(page.set_guarded)
-        self.guard.restart()
+        self._watch.begin_page()
         if self._timeout_text and page.awaits_person:
             page.show_caller_timeout(self._timeout_text)
             page.announcement.add(self._timeout_text, needed=1)
@@ -375,6 +378,7 @@ class PromptWindow(QDialog):
         # Qt gives a scroll area some height in any case.
         least = self._scroll.minimumSizeHint().height()
         height = min(around + max(page.wanted_height(inside), least), most)
+        self._watch.want(QSize(width, height), self._header.parts)
         self.resize(max(self.width(), width), max(self.height(), height))
         keep_in_view(self)
 
@@ -444,11 +448,6 @@ class PromptWindow(QDialog):
         else:
             self._cancel()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.guard.restart()
-        super().changeEvent(event)
-
     def focusNextPrevChild(self, next_: bool) -> bool:  # noqa: N802 - Qt's name
         moved = super().focusNextPrevChild(next_)
         # A scroll area does this only when the focus was already inside.
@@ -472,10 +471,10 @@ class PromptWindow(QDialog):
             if event.text().isalnum():
                 # The person may be typing a PIN without a field. The Enter after it
                 # must not press the button that has the focus.
-                self.guard.restart()
+                self.guard.restart(unseen=True)
             super().keyPressEvent(event)
         elif self.guard.active:
-            self.guard.restart()
+            self.guard.refuse()
         elif isinstance(focus := self.focusWidget(), QPushButton):
             focus.click()
 
