@@ -56,6 +56,21 @@ _DECRYPT, _SIGN, _UNWRAP, _DERIVE, _NON_REPUDIATION = 1, 2, 5, 8, 9
 _KEY_ACCESS = bit_string(0, 2, 3, 4)  # generated on the card, never extracted
 
 _EID_COMPLIANT = 3  # bit of TokenFlags
+_COMPUTE_SIGNATURE = 1  # bit of Operations
+
+# The signature algorithms in EF.TokenInfo: the low half of MSE's algorithm byte, the
+# mechanisms of PKCS#11 and the OIDs, each for SHA-224, SHA-256, SHA-384 and SHA-512
+# (3 to 6 in the high half).
+_RSA, _ECDSA = "2A864886F70D0101", "2A8648CE3D0403"
+_ALGORITHMS = (
+    (
+        0x2,
+        (0x46, 0x40, 0x41, 0x42),
+        [f"{_RSA}{last}" for last in ("0E", "0B", "0C", "0D")],
+    ),
+    (0x4, (0x1043, 0x1044, 0x1045, 0x1046), [f"{_ECDSA}0{last}" for last in "1234"]),
+    (0x5, (0x47, 0x43, 0x44, 0x45), [f"{_RSA}0A"] * 4),
+)
 
 
 @lru_cache(maxsize=8)  # each connection has the same
@@ -144,11 +159,35 @@ def _pin(reference: PinReference) -> bytes:
 
 
 def _token_info(serial: str) -> bytes:
-    """TokenInfo (§6.9): version 0, serial number, manufacturer, label, flags."""
+    """TokenInfo (§6.9), whose length takes two bytes (docs/reference/card.md)."""
+    algorithms = [
+        (hash_ << 4 | scheme, mechanism, oid)
+        for scheme, mechanisms, oids in _ALGORITHMS
+        for hash_, mechanism, oid in zip(range(3, 7), mechanisms, oids, strict=True)
+    ]
     return sequence(
         integer(0),
         octets(serial.encode("ascii")),
         text("Kortilla"),
         text(TOKEN_LABEL, tag=0x80),
         bit_string(_EID_COMPLIANT),
+        encode(
+            0xA2,
+            *(
+                _algorithm(number, *algorithm)
+                for number, algorithm in enumerate(algorithms, start=1)
+            ),
+        ),
+    )
+
+
+def _algorithm(number: int, reference: int, mechanism: int, oid: str) -> bytes:
+    """AlgorithmInfo (§6.9), without parameters."""
+    return sequence(
+        integer(number),
+        integer(mechanism),
+        encode(0x05),
+        bit_string(_COMPUTE_SIGNATURE),
+        encode(0x06, bytes.fromhex(oid)),
+        integer(reference),
     )
