@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The browser's entry point: ``python -I -m native_host``.
 
-The hello is sent before any slow import; the other imports run while the browser
-processes it.
+The hello is sent before any slow import, and so is the answer to Web eID's ``quit``.
+The other imports run while the browser processes the hello, or after another
+extension's first message.
 """
 
 import gc

@@ -26,7 +26,7 @@ import { CodedError, toCodedError } from "../shared/coded_error.js";
  * @property {() => Promise<void>} [permit] Rejects if the host may not be started.
  * @property {(progress: Progress) => void} [onProgress]
  * @property {Chunks} [chunks] The documents to sign.
- * @property {number} [timeoutMs] After this time `result` rejects with REQUEST_EXPIRED.
+ * @property {AbortSignal} [expired] With it `result` rejects with REQUEST_EXPIRED.
  * @property {number} [silenceMs] A host that has sent neither progress nor an answer this
  *   long after its hello is closed, and `result` rejects with HOST_CRASHED.
  */
@@ -60,9 +60,9 @@ export class Operation {
     const waitForWindow = () => (this.isReplaceable ? this.#host?.closed : undefined);
     this.finished = running.then(waitForWindow, waitForWindow);
     this.result =
-      options.timeoutMs === undefined
+      options.expired === undefined
         ? running
-        : Promise.race([running, this.#expireAfter(options.timeoutMs)]);
+        : Promise.race([running, this.#expireWith(options.expired)]);
   }
 
   /** Cancel for the page: the host has two seconds to answer with what it has done. */
@@ -123,20 +123,22 @@ export class Operation {
   }
 
   /**
-   * Stop waiting for the person after a time. The window stays: it says so to them.
+   * Stop waiting for the person. The window stays: it says so to them.
    *
-   * @param {number} ms
+   * @param {AbortSignal} expired
    * @returns {Promise<never>}
    */
-  #expireAfter(ms) {
+  #expireWith(expired) {
     /** @type {PromiseWithResolvers<never>} */
     const { promise, reject } = Promise.withResolvers();
-    AbortSignal.timeout(ms).addEventListener("abort", () => {
+    const expire = () => {
       this.isReplaceable = true;
       if (this.#request) this.#request.expire();
       else this.abort();
       reject(new CodedError("REQUEST_EXPIRED"));
-    });
+    };
+    if (expired.aborted) expire();
+    else expired.addEventListener("abort", expire);
     return promise;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Runs one operation at a time, and keeps a prepared host for the next.
 
-import { CodedError } from "../shared/coded_error.js";
+import { CodedError, toCodedError } from "../shared/coded_error.js";
 import { connectHost } from "../shared/host_state.js";
 import { rememberLogin, renewLogin, useLogin } from "./logins.js";
 import { Operation } from "./operation.js";
@@ -16,6 +16,12 @@ import { allowUnprompted } from "./rate_limit.js";
 /** How long a certificate's consent also covers the signing that follows. */
 const FOLLOW_UP_MS = 30_000;
 
+/** How long a click counts, as in the browsers. */
+const CLICK_MS = 5000;
+
+/** Errors of one request that end those of its document that wait. */
+const ENDS_OF_ALL = new Set(["REQUEST_CANCELLED", "REQUEST_EXPIRED", "USER_CANCELLED"]);
+
 /** How long a host may take from its hello to the window of a management task. */
 const WINDOW_MS = 60_000;
 
@@ -24,7 +30,14 @@ const PREPARED_MS = 120_000;
 
 /** @typedef {{host: NativeHost, release: () => void}} PreparedHost */
 
-/** A queue of one: a second operation is BUSY. */
+/**
+ * The turns of a document's requests, by action. Each resolves with the error of the
+ * request before it, or null after its success.
+ *
+ * @typedef {Map<string, PromiseWithResolvers<CodedError | null>>} Turns
+ */
+
+/** Runs one operation at a time. A second one is BUSY, or waits for its turn. */
 export class OperationQueue {
   /** @type {Operation<unknown> | null} */
   #current = null;
@@ -34,6 +47,8 @@ export class OperationQueue {
    * @type {Operation<unknown> | null}
    */
   #reading = null;
+  /** The document whose requests have turns, and these, the running one's first. */
+  #line = { document: "", turns: /** @type {Turns} */ (new Map()) };
   /** @type {PreparedHost | null} */
   #prepared = null;
   /** Which document got a certificate last, and when. @type {{document: string, at: number}} */
@@ -48,7 +63,7 @@ export class OperationQueue {
    * @template T
    * @param {PageRequest} request
    * @param {PageTask<T>} task
-   * @param {{onProgress?: (progress: Progress) => void, timeoutMs?: number}} [options]
+   * @param {{onProgress?: (progress: Progress) => void, expired?: AbortSignal}} [options]
    * @returns {Promise<T>}
    * @throws {CodedError} REQUEST_CANCELLED, BUSY, RATE_LIMITED, REQUEST_EXPIRED, or the
    *   host's
@@ -83,6 +98,55 @@ export class OperationQueue {
     const result = await operation.result;
     this.#note(request, task, result);
     return result;
+  }
+
+  /**
+   * Run an operation for a page after the earlier ones of its document. One request of
+   * each action may wait.
+   *
+   * The click of a request that has waited counts for five seconds, or after a success:
+   * the person has just agreed in the host's window. A cancellation ends all that wait.
+   *
+   * @template T
+   * @param {PageRequest} request
+   * @param {PageTask<T>} task
+   * @param {AbortSignal} expired
+   * @returns {Promise<T>}
+   * @throws {CodedError} as `run`
+   */
+  async runInTurn(request, task, expired) {
+    const document = documentOf(request);
+    if (this.#line.turns.size === 0) this.#line.document = document;
+    const { turns } = this.#line;
+    if (this.#line.document !== document || turns.has(request.action)) {
+      throw new CodedError("BUSY");
+    }
+    /** @type {PromiseWithResolvers<CodedError | null>} */
+    const turn = Promise.withResolvers();
+    if (turns.size === 0) turn.resolve(null);
+    turns.set(request.action, turn);
+    const askedAt = Date.now();
+    /** @type {CodedError | null} */
+    let failure = null;
+    try {
+      const before = await Promise.race([
+        turn.promise,
+        rejection(expired, "REQUEST_EXPIRED"),
+        rejection(request.disconnected, "REQUEST_CANCELLED"),
+      ]);
+      if (before && ENDS_OF_ALL.has(before.code)) throw before;
+      if (before && Date.now() - askedAt >= CLICK_MS) {
+        task.arguments.userActivation = false;
+      }
+      return await this.run(request, task, { expired });
+    } catch (error) {
+      failure = toCodedError(error);
+      throw failure;
+    } finally {
+      const isRunning = turns.keys().next().value === request.action;
+      turns.delete(request.action);
+      if (isRunning) turns.values().next().value?.resolve(failure);
+    }
   }
 
   /**
@@ -225,4 +289,17 @@ export class OperationQueue {
 function documentOf({ sender }) {
   const { origin, tab, frameId, documentId } = sender ?? {};
   return JSON.stringify([origin, tab?.id, frameId, documentId]);
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @param {string} code
+ * @returns {Promise<never>} rejects with the signal
+ */
+function rejection(signal, code) {
+  return new Promise((_, reject) => {
+    const end = () => reject(new CodedError(code));
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end);
+  });
 }

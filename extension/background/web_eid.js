@@ -36,7 +36,8 @@ const CODES = Object.freeze({
   INVALID_ARGUMENT: "NATIVE_INVALID_ARGUMENT",
   INVALID_MESSAGE: "NATIVE_INVALID_ARGUMENT",
   ORIGIN_REFUSED: "CONTEXT_INSECURE",
-  RATE_LIMITED: "UNKNOWN_ERROR",
+  // Pages know this one, and then offer their button again. A click is what helps.
+  RATE_LIMITED: "USER_CANCELLED",
   REQUEST_CANCELLED: "USER_CANCELLED",
   REQUEST_EXPIRED: "USER_TIMEOUT",
   UNKNOWN_COMMAND: "UNKNOWN_ERROR",
@@ -189,7 +190,7 @@ function readCommon(request, origin) {
 }
 
 /**
- * Run a task until the page's own timeout.
+ * Run a task in its turn, until the page's own timeout. The library counts from its call.
  *
  * @template T
  * @param {PageRequest} request
@@ -201,7 +202,7 @@ function run(request, queue, task) {
   const { userInteractionTimeout: timeout } = optionsOf(request);
   const isValid = typeof timeout === "number" && timeout > 0;
   const timeoutMs = isValid ? Math.min(timeout, MAX_TIMEOUT_MS) : DEFAULT_TIMEOUT_MS;
-  return queue.run(request, task, { timeoutMs });
+  return queue.runInTurn(request, task, AbortSignal.timeout(timeoutMs));
 }
 
 /**

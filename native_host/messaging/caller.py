@@ -12,11 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
+from native_host.config import load_config
 from native_host.errors import KortillaError
 
 __all__ = [
     "Caller",
     "CallerRefusedError",
+    "find_caller",
     "identify_caller",
 ]
 
@@ -37,6 +40,27 @@ class Caller:
     """``extension`` is the extension's id, or None if a portal did not pass it."""
 
     extension: str | None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is Kortilla's own extension."""
+        return self.extension in own_extensions()
+
+
+def find_caller(arguments: Sequence[str]) -> tuple[Caller, KortillaError | None]:
+    """Return the caller, and why all its requests are refused, if they are."""
+    refusal: KortillaError | None = None
+    allowed = known_extensions()
+    try:
+        allowed |= frozenset(load_config().extensions)
+    except KortillaError as error:
+        refusal = error
+    try:
+        return identify_caller(arguments, allowed), refusal
+    except CallerRefusedError as error:
+        logger.warning("%s", error)
+        # The configuration might allow it, if it could be read.
+        return Caller(None), refusal or error
 
 
 def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller:

@@ -7,9 +7,7 @@ eID's, of which a process answers one request and ends.
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
-from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
 from native_host.errors import (
     BusyError,
@@ -17,14 +15,14 @@ from native_host.errors import (
     InvalidArgumentError,
     KortillaError,
 )
-from native_host.messaging.caller import Caller, CallerRefusedError, identify_caller
+from native_host.messaging.caller import Caller, CallerRefusedError
 from native_host.messaging.commands import (
     PLAIN_COMMANDS,
     Command,
     own_command,
     web_eid_command,
 )
-from native_host.messaging.framing import Frame, FrameWriter, parse
+from native_host.messaging.framing import WEB_EID_MAX_LENGTH, Frame, FrameWriter, parse
 from native_host.messaging.models import NoArguments, Request, WebEidRequest, check
 from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 from native_host.messaging.request_runner import RequestRunner
@@ -36,9 +34,6 @@ from native_host.results import Reply
 __all__ = ["Dispatcher", "InvalidMessageError"]
 
 logger = logging.getLogger(__name__)
-
-#: Longest message of Web eID's protocol, in bytes.
-_WEB_EID_MAX_LENGTH = 8192
 
 #: Commands that are about a request under way, and carry its id.
 _ABOUT_A_REQUEST = {"cancel", "chunk", "expire"}
@@ -56,37 +51,23 @@ class Dispatcher:
     def __init__(
         self,
         writer: FrameWriter,
-        arguments: Sequence[str],
         frames: "asyncio.Queue[Frame | None]",
         *,
+        caller: Caller,
+        refusal: KortillaError | None,
         prelaunch: PromptPrelaunch,
     ) -> None:
+        """Answer on ``writer``. ``caller`` and ``refusal`` are from ``find_caller``."""
         self._writer = writer
         self._frames = frames
         self._prelaunch = prelaunch
         #: The request under way, and our own protocol's id of it.
         self._active: RequestRunner | None = None
         self._active_id = ""
-        self._refusal: KortillaError | None = None
+        self._caller, self._refusal = caller, refusal
         #: True once this port is known to speak our own protocol.
-        self._own = False
+        self._own = caller.is_own
         self._program = program_in_place_of_browser()
-        self._find_caller(arguments)
-
-    def _find_caller(self, arguments: Sequence[str]) -> None:
-        self._caller = Caller(None)
-        allowed = known_extensions()
-        try:
-            allowed |= frozenset(load_config().extensions)
-        except KortillaError as error:
-            self._refusal = error
-        try:
-            self._caller = identify_caller(arguments, allowed)
-        except CallerRefusedError as error:
-            logger.warning("%s", error)
-            # The configuration might allow it, if it could be read.
-            self._refusal = self._refusal or error
-        self._own = self._caller.extension in own_extensions()
 
     async def run(self) -> int:
         """Answer frames until None comes; return the exit status."""
@@ -107,10 +88,10 @@ class Dispatcher:
         if isinstance(message, str):
             return self._fault(InvalidMessageError(message))
         if "id" not in message and not self._own:
-            if len(frame.body) > _WEB_EID_MAX_LENGTH:
+            if len(frame.body) > WEB_EID_MAX_LENGTH:
                 return self._fault(
                     InvalidMessageError(
-                        f"The message is longer than {_WEB_EID_MAX_LENGTH} bytes."
+                        f"The message is longer than {WEB_EID_MAX_LENGTH} bytes."
                     )
                 )
             return self._take_web_eid(message)

@@ -13,10 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-__all__ = ["MAX_LENGTH", "Frame", "FrameWriter", "Pump", "parse"]
+__all__ = ["MAX_LENGTH", "WEB_EID_MAX_LENGTH", "Frame", "FrameWriter", "Pump", "parse"]
 
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
+
+#: Longest message of Web eID's protocol, in bytes.
+WEB_EID_MAX_LENGTH = 8192
 
 _CHUNK = 64 * 1024
 
@@ -48,8 +51,14 @@ class Pump:
         self._to_skip = 0
         self._lock = threading.Lock()
         self._kept: list[Frame | None] = []
+        self._has_first = threading.Event()
         self._deliver: Callable[[Frame | None], None] | None = None
         threading.Thread(target=self._run, name="pump", daemon=True).start()
+
+    def first(self) -> Frame | None:
+        """Wait for the first frame, before ``attach``; None is the end of input."""
+        self._has_first.wait()
+        return self._kept[0]
 
     def attach(self, deliver: Callable[[Frame | None], None]) -> None:
         """Deliver all frames from now on, and None at the end of input.
@@ -74,6 +83,7 @@ class Pump:
             with self._lock:
                 if self._deliver is None:
                     self._kept.append(frame)
+                    self._has_first.set()
                 else:
                     self._deliver(frame)
             if frame is None:

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from native_host.hardening import harden
-from native_host.messaging.framing import Frame, FrameWriter, Pump
+from native_host.messaging.framing import (
+    WEB_EID_MAX_LENGTH,
+    Frame,
+    FrameWriter,
+    Pump,
+    parse,
+)
 from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 
 __all__ = ["serve"]
@@ -18,6 +24,9 @@ __all__ = ["serve"]
 #: Seconds from the end of input to the end of the process, even while a card works.
 #: Chromium kills it at about 2 s, and a verified card must be reset before.
 _LAST_CALL = 0.9
+
+#: The one request of Web eID's that needs nothing.
+_QUIT = {"command": "quit", "arguments": {}}
 
 
 def serve(
@@ -31,12 +40,25 @@ def serve(
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
     harden()
-    import asyncio  # slow to import; the window's process need not wait for it
-
     from native_host.log import set_up_log
-    from native_host.messaging.dispatcher import Dispatcher
+    from native_host.messaging.caller import find_caller
 
     set_up_log()
+    caller, refusal = find_caller(arguments)
+    writer = FrameWriter(fd_out)
+    if not caller.is_own and refusal is None:
+        # Web eID's extension allows two seconds for the answer to `quit`.
+        first = pump.first()
+        if first is None:
+            return 0
+        if parse(first) == _QUIT and len(first.body) <= WEB_EID_MAX_LENGTH:
+            writer.write({})
+            return 0
+
+    import asyncio  # slow to import; the window's process need not wait for it
+
+    from native_host.messaging.dispatcher import Dispatcher
+
     gc.freeze()
     gc.enable()
 
@@ -55,10 +77,7 @@ def serve(
             loop.add_signal_handler(signal.SIGTERM, deliver, None)
         pump.attach(deliver)
         dispatcher = Dispatcher(
-            FrameWriter(fd_out),
-            arguments,
-            frames,
-            prelaunch=prelaunch,
+            writer, frames, caller=caller, refusal=refusal, prelaunch=prelaunch
         )
         return await dispatcher.run()
 

@@ -26,6 +26,7 @@ from tests.browser.test_card_management import (
 )
 from tests.browser.test_extension_pages import text
 from tests.browser.test_first_starts import WELCOMES
+from tests.browser.test_look import FULL_HEIGHT, HEIGHT
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 from tools.demo.chromium import Chromium
@@ -188,7 +189,7 @@ async def test_a_window_that_can_not_open_is_said_in_place_of_the_card(
     await popup.shows("promptFailed")
     assert await popup.all(HEADINGS) == [text("promptFailed")]
     assert text("promptFailedMore") in await popup.heard()
-    assert await tab.evaluate("document.body.offsetHeight") <= 600
+    assert await tab.evaluate(FULL_HEIGHT) <= HEIGHT
     focus = "document.activeElement.id"
     assert await tab.evaluate(focus) == "program", "the person can press it again"
     await popup.press("lookAtCard")

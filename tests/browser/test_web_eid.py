@@ -4,6 +4,9 @@
 See docs/reference/web-eid.md, "Page and extension".
 """
 
+import base64
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -13,8 +16,11 @@ from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
 from tests.browser.in_turn import only_in_chromium
+from tests.browser.signing import PIN2
 from tests.browser.site import NONCE, Page
+from tests.browser.test_web_eid_sign import CERTIFICATE, SIGN, web_eid_certificate
 from tests.browser.window import Door, Window
+from tests.host.signing import verify
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -125,6 +131,52 @@ async def test_two_pages_at_once(visit: Visit, door: Door) -> None:
     await second.ask(request())
     await (await door.opened()).type_pin("1234")
     await second.heard(f"{ACTION}-success")
+
+
+async def test_three_actions_called_together_come_one_after_another(
+    visit: Visit, door: Door
+) -> None:
+    page, other = await visit(), await visit()
+    certificate = await web_eid_certificate(page, door)
+    digest = hashlib.sha384(b"A document of the service's.").digest()
+    calls = [
+        request(),
+        request(action=CERTIFICATE, challengeNonce=None),
+        request(
+            action=SIGN,
+            challengeNonce=None,
+            certificate=certificate,
+            hash=base64.b64encode(digest).decode(),
+            hashFunction="SHA-384",
+        ),
+    ]
+    together = f"() => {json.dumps(calls)}.forEach((each) => postMessage(each, '*'))"
+    await page.ask_script(together)
+    window = await door.opened()
+    await other.ask(request())
+    assert (await other.failure(ACTION))["code"] == "ERR_WEBEID_ACTION_PENDING"
+    await window.type_pin("1234")
+    await page.heard(f"{ACTION}-success")
+    # The page has the name since its login.
+    assert (await page.heard(f"{CERTIFICATE}-success"))["certificate"] == certificate
+    window = await door.opened()
+    assert window.told[0]["conversation"]["operation"] == "sign"
+    assert window.told[0]["conversation"]["started_by_person"] is True
+    await window.type_pin(PIN2)
+    verify(certificate, await page.heard(f"{SIGN}-success"), digest)
+
+    # What waits goes with its page, and opens no window.
+    opened = door.count
+    await page.ask_script(together)
+    window = await door.opened()
+    await page.tab.close()
+    await window.gone()
+    await other.ask(request())
+    window = await door.opened()
+    assert window.told[0]["conversation"]["origin"] == other.origin
+    assert door.count == opened + 2
+    window.say("cancel")
+    await other.failure(ACTION)
 
 
 async def test_the_window_of_an_expired_request_stays_until_it_is_closed_or_replaced(

@@ -58,7 +58,16 @@ export class Page {
    * @returns {Promise<any>} the last reply
    */
   async get(message) {
-    const port = this.ask(message);
+    return this.answerOn(this.ask(message));
+  }
+
+  /**
+   * Wait for the final reply on the port of a request.
+   *
+   * @param {FakePort} port
+   * @returns {Promise<any>}
+   */
+  async answerOn(port) {
     do await settle();
     while (!/-(?:success|failure)$/.test(port.sent.at(-1)?.action));
     return port.sent.at(-1);

@@ -10,6 +10,7 @@ import {
   SIGNING_CERTIFICATE,
   TOKEN,
   fake,
+  goodHost,
   missingHost,
   settle,
   signatureOf,
@@ -319,6 +320,130 @@ test("an operation of another page is pending for this one too", async () => {
     "ERR_WEBEID_ACTION_PENDING",
   );
   await other.leave();
+});
+
+/**
+ * A page has called three actions together, after one click.
+ *
+ * @param {object} [signOptions]
+ */
+async function callThree(signOptions = {}) {
+  fake.onHost = slowHost;
+  const page = new Page();
+  const messages = [
+    webEidAuthenticate(),
+    webEidCertificate,
+    webEidSign({ options: signOptions }),
+  ];
+  const ports = messages.map((message) => page.ask(message));
+  await settle();
+  return { page, ports };
+}
+
+/** The command of each host so far, and whether it counts as clicked. */
+const begun = () =>
+  fake.hosts.map(({ sent: [{ command, arguments: wanted }] }) => [
+    command,
+    wanted.userActivation,
+  ]);
+
+/**
+ * Wait for a request to a host, in the order of their starts. It may take longer than
+ * `settle`: a login's digest is computed on another thread.
+ *
+ * @param {number} number from 0
+ * @param {object} [answer] that the host gives
+ */
+async function asked(number, answer) {
+  while (!fake.hosts[number]?.sent.length) await settle();
+  if (answer) fake.hosts[number]?.say({ id: "1", ...answer });
+  await settle();
+}
+
+test("three actions called together run in order, and no others with them", async () => {
+  const { page, ports } = await callThree();
+  assert.deepEqual(begun(), [["authenticate", true]]);
+  const pending = "ERR_WEBEID_ACTION_PENDING";
+  const other = new Page({ tab: 2 });
+  const certificates = { certificate: "MIIBAAAA", signatures: [signatureOf("service.example")] };
+  for (const [number, result] of [TOKEN, SIGNING_CERTIFICATE, certificates].entries()) {
+    await asked(number);
+    assert.equal(codeOf(await page.get(webEidSign())), pending);
+    assert.equal(codeOf(await other.get(webEidAuthenticate())), pending);
+    assert.equal(codeOf(await page.get(authenticate())), "BUSY");
+    mock.timers.tick(20_000);
+    await asked(number, { result });
+  }
+  for (const port of ports) await page.answerOn(port);
+  assert.deepEqual(begun(), [
+    ["authenticate", true],
+    ["get-signing-certificate", true],
+    ["sign", true],
+  ]);
+  assert.deepEqual(
+    ports.map(({ sent }) => sent.map(({ action }) => action.split("-").at(-1))),
+    [["success"], ["success"], ["success"]],
+  );
+  fake.onHost = goodHost;
+  assert.match((await other.get(webEidAuthenticate())).action, /-success$/);
+});
+
+test("a person who cancels has cancelled all that waits", async () => {
+  const { ports } = await callThree();
+  await asked(0, { error: { code: "USER_CANCELLED", message: "" } });
+  const codes = ports.map(({ sent: [reply] }) => codeOf(reply));
+  assert.deepEqual(codes, Array(3).fill("ERR_WEBEID_USER_CANCELLED"));
+  assert.equal(fake.hosts.length, 1);
+});
+
+test("a page that is left opens no window for what waits", async () => {
+  const { page } = await callThree();
+  await page.leave();
+  assert.deepEqual(begun(), [["authenticate", true]]);
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("after a failure a click counts for five seconds only", async () => {
+  const failure = { error: { code: "CARD_ERROR", message: "" } };
+  const { ports } = await callThree();
+  mock.timers.tick(4999);
+  await asked(0, failure);
+  mock.timers.tick(1);
+  await asked(1, failure);
+  await asked(2);
+  assert.deepEqual(begun(), [
+    ["authenticate", true],
+    ["get-signing-certificate", true],
+    ["sign", false],
+  ]);
+  assert.deepEqual(ports[2]?.sent, []);
+});
+
+test("a request may expire while it waits, and the one before it goes on", async () => {
+  const { page, ports } = await callThree({ userInteractionTimeout: 3000 });
+  mock.timers.tick(3000);
+  await settle();
+  assert.equal(codeOf(ports[2]?.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
+  await asked(0, { result: TOKEN });
+  await asked(1, { result: SIGNING_CERTIFICATE });
+  for (const port of ports) await page.answerOn(port);
+  assert.deepEqual(
+    ports.slice(0, 2).map(({ sent }) => sent[0].action.split("-").at(-1)),
+    ["success", "success"],
+  );
+  assert.equal(fake.hosts.length, 2);
+});
+
+test("a time that began with the call ends the window too", async () => {
+  const { ports } = await callThree({ userInteractionTimeout: 3000 });
+  mock.timers.tick(2000);
+  await asked(0, { result: TOKEN });
+  await asked(1, { result: SIGNING_CERTIFICATE });
+  await asked(2);
+  mock.timers.tick(1000);
+  await settle();
+  assert.equal(codeOf(ports[2]?.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
+  assert.deepEqual(fake.hosts.at(-1)?.sent.at(-1), { id: "1", command: "expire" });
 });
 
 /** The table of PROTOCOL.md §2. */

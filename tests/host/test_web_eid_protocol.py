@@ -27,11 +27,15 @@ ARGUMENTS = {"challengeNonce": NONCE, "origin": ORIGIN}
 CALLERS = [(), WEB_EID_CALLER, OWN_CALLER]
 
 
+#: Python that makes the imports fail which take long.
+WITHOUT_SLOW_IMPORTS = "import sys; sys.modules |= dict(asyncio=None, pydantic=None)"
+
+
 @pytest.mark.parametrize("caller", CALLERS[:2])
-def test_quit_is_answered_and_ends(
+def test_quit_is_answered_before_slow_imports_and_ends(
     automatic: dict[str, str], caller: tuple[str, ...]
 ) -> None:
-    with running(automatic, caller) as host:
+    with running(automatic, caller, prelude=WITHOUT_SLOW_IMPORTS, anew=True) as host:
         host.send({"command": "quit", "arguments": {}})
         assert host.receive() == {}
         assert host.wait() == 0
@@ -78,6 +82,8 @@ BAD: list[object] = [
     {"command": "authenticate", "arguments": {**ARGUMENTS, "pin": "1234"}},
     {"command": "authenticate", "arguments": {**ARGUMENTS, "userActivation": True}},
     {"command": "quit", "arguments": {}, "x" * 8192: 1},
+    b'{"command": "quit", "arguments": {}}'.ljust(8193),
+    b'{"command": "quit", "arguments": {}, "arguments": {}}',
 ]
 
 

@@ -191,7 +191,7 @@ def test_the_token_info_says_that_it_is_a_mock_card(
     directories: Directories, profile: str
 ) -> None:
     [info] = nodes(read_file(directories.card, "5032"))
-    version, serial, manufacturer, label, flags = info.children
+    version, serial, manufacturer, label, flags, algorithms = info.children
     assert (info.tag, version.value) == (0x30, b"\x00")
     assert serial.tag == 0x04
     if profile == "v4.2":
@@ -204,3 +204,16 @@ def test_the_token_info_says_that_it_is_a_mock_card(
     assert label.tag == 0x80
     assert label.value == b"KORTILLA MOCK CARD - NOT A REAL CARD"
     assert bits(flags) == {3}
+    # The low halves of the algorithm bytes of MSE.
+    kinds = {each.children[-1].value[0] & 0xF for each in algorithms.children}
+    assert (algorithms.tag, kinds) == (0xA2, {2, 4, 5})
+
+
+def test_opensc_finds_the_serial_number(directories: Directories) -> None:
+    """OpenSC's driver looks for an OCTET STRING from offset 4 on."""
+    content = read_file(directories.card, "5032")
+    assert content[:2] == bytes.fromhex("3082"), "the length takes two bytes"
+    assert int.from_bytes(content[2:4]) == len(content) - 4
+    version, serial, *_ = nodes(content[4:])
+    assert (version.tag, serial.tag) == (0x02, 0x04)
+    assert serial.value.isalnum(), "else OpenSC takes the card for an invalid one"
