@@ -185,7 +185,7 @@ class Provider:
             if not form.get("request_uri", "").startswith(_PAR):
                 form = checks.known(form)
                 self._client_of(form)
-                checks.check_lengths(form)
+                checks.check_storable(form)
                 await self._login_page.admit(request, "push")
                 form["request_uri"] = await self._push(form)
             names = ("client_id", "request_uri")
