@@ -5,13 +5,11 @@ Codes, pushed requests and the like are taken once, by one atomic operation. Key
 digests of what clients and browsers hold, so that a copy of the store opens nothing.
 """
 
-import asyncio
 import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 from kortilla.errors import StoreUnavailableError
@@ -260,9 +258,8 @@ class RedisStore(Store):
     """The store that several processes share. An operation takes ``seconds`` at most.
 
     Of the logins that anybody can begin, and of the requests that anybody can push, it
-    keeps ``most_bytes`` each, and drops the oldest beyond that. ``client`` is a
-    ``redis.asyncio.Redis`` without retries, as ``connect`` makes it; ``close`` closes
-    it.
+    keeps ``most_bytes`` each, and drops the oldest beyond that. ``client`` is one
+    as ``kortilla.redis.connecting`` makes it; ``close`` closes it.
     """
 
     #: Bytes of an entry beside its content: its name three times, and what it gains
@@ -277,37 +274,19 @@ class RedisStore(Store):
         seconds: float = 2,
         most_bytes: int = MOST_BYTES,
     ) -> None:
+        from kortilla.redis.asking import (  # noqa: PLC0415 - redis is an extra
+            asking,
+        )
+
+        self._asking = asking
         self._client = client
         self._most_bytes = most_bytes
         self._prefix = f"{prefix}openid:"
         self._seconds = seconds
 
-    @staticmethod
-    def connect(url: str, *, seconds: float = 2, connections: int = 50) -> Any:
-        """Return a client of the Redis of a URL, which connects at its first use.
-
-        It retries nothing: a command that was lost may have been executed.
-        """
-        from redis.asyncio import (  # noqa: PLC0415 - redis is an extra
-            BlockingConnectionPool,
-            Redis,
-        )
-        from redis.asyncio.retry import Retry  # noqa: PLC0415 - likewise
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - likewise
-
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=connections,
-            timeout=seconds,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-        return Redis.from_pool(pool)
-
     async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
         """Store an entry with an expiry."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             content = _written(data)
             if kind in _BEGUN:
                 own = content, seconds, self._most_bytes, self._AROUND
@@ -317,38 +296,38 @@ class RedisStore(Store):
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
         """Store an entry if one is there, by SET XX."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             name = self._key(kind, key)
             there = await self._client.set(name, _written(data), ex=seconds, xx=True)
         return bool(there)
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
         """Store that a key was seen, by SET NX."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             name = self._key(kind, key)
             new = await self._client.set(name, "{}", ex=seconds, nx=True)
         return bool(new)
 
     async def get(self, kind: str, key: str) -> Data | None:
         """Return an entry."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             return _load(await self._client.get(self._key(kind, key)))
 
     async def take(self, kind: str, key: str) -> Data | None:
         """Remove an entry and return it, by GETDEL."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             if kind in _BEGUN:
                 return _load(await self._client.eval(_TAKE, 3, *self._begun(kind, key)))
             return _load(await self._client.getdel(self._key(kind, key)))
 
     async def delete(self, kind: str, key: str) -> None:
         """Remove an entry."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             await self._client.delete(self._key(kind, key))
 
     async def ping(self) -> None:
         """Ask Redis whether it works."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             await self._client.ping()
 
     async def close(self) -> None:
@@ -362,19 +341,6 @@ class RedisStore(Store):
         """Return the keys of ``_PUT``."""
         index = f"{self._prefix}{kind}:index"
         return self._key(kind, key), index, f"{self._prefix}{kind}:bytes"
-
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - redis is an extra
-
-        try:
-            async with asyncio.timeout(self._seconds):
-                yield
-        except (RedisError, OSError, ValueError) as error:
-            # Only the kind of error: Redis may quote the command with its key.
-            raise StoreUnavailableError(
-                f"Redis did not answer as it should: {type(error).__name__}."
-            ) from error
 
 
 def _load(content: bytes | str | None) -> Data | None:

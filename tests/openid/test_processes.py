@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from kortilla.openid.store import RedisStore
+from kortilla.redis.connecting import connect
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.openid.scene import (
@@ -157,8 +158,7 @@ async def test_redis_replaces_an_entry_while_it_is_there(scene: Scene) -> None:
 async def test_redis_bounds_the_bytes_that_anybody_can_store(
     redis: RedisServer,
 ) -> None:
-    client = RedisStore.connect(redis.url)
-    store = RedisStore(client, prefix="bounded:", most_bytes=50_000)
+    store = RedisStore(connect(redis.url), prefix="bounded:", most_bytes=50_000)
     await store.put("code", "c", {"a": "a" * 1000}, seconds=60)
     for number in range(100):
         for kind in ("login", "par"):
