@@ -74,6 +74,8 @@ class Provider:
         closing: tuple[Callable[[], Awaitable[None]], ...] = (),
         body_seconds: float = 10,
     ) -> None:
+        #: Whether the process ends soon: then it is not ready.
+        self.stopping = False
         self.protocol = protocol
         self.store = store
         self._browsers = browsers
@@ -161,6 +163,8 @@ class Provider:
         return json_response({"status": "ok"})
 
     async def _readyz(self, request: Request, query: str) -> Response:
+        if self.stopping:
+            return json_response({"status": "stopping"}, status=503)
         try:
             self.protocol.keys.check()
             await self.store.ping()

@@ -244,13 +244,15 @@ class RedisSettings(_Model):
 class ServerSettings(_Model):
     """Where ``serve`` listens, and whether a proxy in front names the client.
 
-    Without ``metrics_port`` there are no metrics.
+    Without ``metrics_port`` there are no metrics. ``drain_seconds`` is how long it goes
+    on after SIGTERM.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     behind_proxy: bool = False
     logins_per_minute: int = Field(default=60, ge=1)
+    drain_seconds: float = Field(default=5, ge=0, le=60)
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
 
