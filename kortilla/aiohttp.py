@@ -17,7 +17,7 @@ from kortilla.web import http
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, Response
 from kortilla.web.login import LoginService
-from kortilla.web.routes import PROBES, LoginRoutes, route_conflict
+from kortilla.web.routes import PROBES, LoginRoutes, route_conflict, with_response
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
@@ -41,16 +41,18 @@ def setup(
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
-    on_login: Callable[[web.Request, Identity], Awaitable[None]] | None = None,
-    on_logout: Callable[[web.Request], Awaitable[None]] | None = None,
+    on_login: Callable[..., Awaitable[None]] | None = None,
+    on_logout: Callable[..., Awaitable[None]] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. With ``on_login``, our
-    session ends at the login, and that function puts the person into the application's
-    session; it raises ``LoginNotAllowedError`` for one who may not use the service.
-    ``on_logout`` ends the application's session when the page calls for a logout. The
+    own cookie, independent of the application's sessions. With ``on_login(request,
+    identity)``, our session ends at the login, and that function puts the person into
+    the application's session; it raises ``LoginNotAllowedError`` for one who may not
+    use the service. ``on_logout(request)`` ends the application's session when the page
+    calls for a logout. Either gets the response too, to set cookies, if it has a
+    parameter ``response``. The
     service is closed when the application is cleaned up.
 
     Raises ``RuntimeError`` at a second call: an application has one login. A mounted
@@ -78,12 +80,11 @@ def setup(
             body=_body(request),
             client=request.remote,
         )
-        return _response(
-            await routes.handle(
-                asked,
-                on_login=on_login and partial(on_login, request),
-                on_logout=on_logout and partial(on_logout, request),
-            )
+        return await routes.finish(
+            await routes.begin(asked),
+            _response,
+            on_login=on_login and partial(with_response(on_login), request),
+            on_logout=on_logout and partial(with_response(on_logout), request),
         )
 
     async def close(_: web.Application) -> None:

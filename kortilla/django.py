@@ -15,7 +15,7 @@ can't.
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -51,8 +51,8 @@ from kortilla.web.routes import (
     MAX_BODY_BYTES,
     PROBES,
     LoginRoutes,
-    PendingLogin,
     route_conflict,
+    with_response,
 )
 from kortilla.web.sessions import SessionStore
 
@@ -81,17 +81,18 @@ def urls(
     *,
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
-    on_login: Callable[[HttpRequest, Identity], Any] | None = None,
-    on_logout: Callable[[HttpRequest], Any] | None = None,
+    on_login: Callable[..., Any] | None = None,
+    on_logout: Callable[..., Any] | None = None,
 ) -> list[URLPattern]:
     """Return the URL patterns of card login, for ``include``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Django's sessions. With ``on_login``, our session ends at
-    the login, and that function puts the person into Django's session, as
-    ``kortilla.django_auth.log_in`` does; it raises ``LoginNotAllowedError`` for one who
-    may not use the service. ``on_logout`` ends Django's session when the page calls for
-    a logout. Both may be synchronous or asynchronous.
+    own cookie, independent of Django's sessions. With ``on_login(request, identity)``,
+    our session ends at the login, and that function puts the person into Django's
+    session, as ``kortilla.django_auth.log_in`` does; it raises ``LoginNotAllowedError``
+    for one who may not use the service. ``on_logout(request)`` ends Django's session
+    when the page calls for a logout. Either gets the response too, to set cookies, if
+    it has a parameter ``response``. Both may be synchronous or asynchronous.
 
     Raises ``RuntimeError`` at a second call: a process has one Django project, and one
     login.
@@ -118,17 +119,12 @@ def urls(
             client=request.META.get("REMOTE_ADDR"),
         )
         answered = await _on_lasting_loop(request, routes.begin(asked))
-        if isinstance(answered, PendingLogin):
-            try:
-                if on_login is not None:
-                    await _call(on_login, request, answered.identity)
-            except Exception as error:
-                answered = routes.refuse(answered, error)
-            else:
-                answered = routes.accept(answered)
-        elif answered.logged_out and on_logout is not None:
-            await _call(on_logout, request)
-        return _response(answered)
+        return await routes.finish(
+            answered,
+            _response,
+            on_login=on_login and partial(_calling(on_login), request),
+            on_logout=on_logout and partial(_calling(on_logout), request),
+        )
 
     background.at_exit(service.close)
 
@@ -282,12 +278,10 @@ async def _on_lasting_loop(
     return await background.call(coroutine)
 
 
-async def _call(hook: Callable[..., Any], *arguments: Any) -> None:
-    """Call an application's function where Django's database connections are."""
-    if iscoroutinefunction(hook):
-        await hook(*arguments)
-    else:
-        await sync_to_async(hook)(*arguments)
+def _calling(hook: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
+    """Return a function that calls one where Django's database connections are."""
+    call = with_response(hook)
+    return call if iscoroutinefunction(hook) else sync_to_async(call)
 
 
 def _body(request: HttpRequest) -> AsyncIterator[bytes]:

@@ -27,6 +27,7 @@ from kortilla.web.routes import (
     LoginRoutes,
     PendingLogin,
     route_conflict,
+    with_response,
 )
 from kortilla.web.sessions import SessionStore
 
@@ -57,17 +58,18 @@ def setup(
     *,
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
-    on_login: Callable[[Identity], None] | None = None,
-    on_logout: Callable[[], None] | None = None,
+    on_login: Callable[..., None] | None = None,
+    on_logout: Callable[..., None] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Flask's session. With ``on_login``, our session ends at
-    the login, and that function puts the person into Flask's session; it raises
-    ``LoginNotAllowedError`` for one who may not use the service. ``on_logout`` ends
+    own cookie, independent of Flask's session. With ``on_login(identity)``, our session
+    ends at the login, and that function puts the person into Flask's session; it raises
+    ``LoginNotAllowedError`` for one who may not use the service. ``on_logout()`` ends
     Flask's session when the page calls for a logout. Both are called in the request's
-    context. The service is closed when the process ends.
+    context. Either gets the response too, to set cookies, if it has a parameter
+    ``response``. The service is closed when the process ends.
 
     Raises ``RuntimeError`` at a second call, since an application has one login. If
     another route takes a path of card login, each request fails with that error.
@@ -91,17 +93,19 @@ def setup(
             client=request.remote_addr,
         )
         answered = background.run(routes.begin(asked))
-        if isinstance(answered, PendingLogin):
-            try:
-                if on_login is not None:
-                    on_login(answered.identity)
-            except Exception as error:
-                answered = routes.refuse(answered, error)
-            else:
-                answered = routes.accept(answered)
-        elif answered.logged_out and on_logout is not None:
-            on_logout()
-        return _response(answered)
+        if not isinstance(answered, PendingLogin):
+            response = _response(answered)
+            if answered.logged_out and on_logout is not None:
+                with_response(on_logout)(response)
+            return response
+        response = _response(answered.response)
+        try:
+            if on_login is not None:
+                with_response(on_login)(answered.identity, response)
+        except Exception as error:
+            return _response(routes.refuse(answered, error))
+        routes.accept(answered)
+        return response
 
     app.add_url_rule(
         f"{prefix}/<{_ENDPOINT}:path>",

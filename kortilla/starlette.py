@@ -8,6 +8,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from starlette.applications import Starlette
@@ -18,11 +19,11 @@ from starlette.routing import Match, Route
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.asgi import LoginApp
+from kortilla.web.asgi import Receive, Scope, Send, read_request, refuse_websocket
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import Headers
 from kortilla.web.login import LoginService
-from kortilla.web.routes import PROBES, LoginRoutes, route_conflict
+from kortilla.web.routes import PROBES, LoginRoutes, route_conflict, with_response
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
@@ -45,16 +46,18 @@ def setup(
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
-    on_login: Callable[[Request, Identity], Awaitable[None]] | None = None,
-    on_logout: Callable[[Request], Awaitable[None]] | None = None,
+    on_login: Callable[..., Awaitable[None]] | None = None,
+    on_logout: Callable[..., Awaitable[None]] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. With ``on_login``, our
-    session ends at the login, and that function puts the person into the application's
-    session; it raises ``LoginNotAllowedError`` for one who may not use the service.
-    ``on_logout`` ends the application's session when the page calls for a logout. The
+    own cookie, independent of the application's sessions. With ``on_login(request,
+    identity)``, our session ends at the login, and that function puts the person into
+    the application's session; it raises ``LoginNotAllowedError`` for one who may not
+    use the service. ``on_logout(request)`` ends the application's session when the page
+    calls for a logout. Either gets the response too, to set cookies, if it has a
+    parameter ``response``. The
     service is closed at the end of the application's lifespan.
 
     Raises ``RuntimeError`` at a second call, since an application has one login, and if
@@ -73,10 +76,10 @@ def setup(
         keep_identity=on_login is None,
     )
     app.state.kortilla = routes
-    login = LoginApp(
+    login = _Login(
         routes,
-        on_login=on_login and (lambda scope, who: on_login(Request(scope), who)),
-        on_logout=on_logout and (lambda scope: on_logout(Request(scope))),
+        on_login=on_login and with_response(on_login),
+        on_logout=on_logout and with_response(on_logout),
     )
     # Not mounted: behind a proxy that strips a prefix (root_path), a mounted
     # application can't tell which part of the path is its own.
@@ -93,6 +96,37 @@ def setup(
             await service.close()
 
     app.router.lifespan_context = closing
+
+
+class _Login:
+    """The routes as an ASGI application: Starlette passes it the requests as they are.
+
+    The functions have the request before, and the response after their arguments.
+    """
+
+    def __init__(
+        self,
+        routes: LoginRoutes,
+        *,
+        on_login: Callable[..., Awaitable[None]] | None,
+        on_logout: Callable[..., Awaitable[None]] | None,
+    ) -> None:
+        self._routes = routes
+        self._on_login = on_login
+        self._on_logout = on_logout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await refuse_websocket(receive, send)
+            return
+        request = Request(scope)
+        response = await self._routes.finish(
+            await self._routes.begin(read_request(scope, receive)),
+            _response,
+            on_login=self._on_login and partial(self._on_login, request),
+            on_logout=self._on_logout and partial(self._on_logout, request),
+        )
+        await response(scope, receive, send)
 
 
 def _request_alone(
@@ -193,4 +227,7 @@ async def _handle_store_unavailable(request: Request, error: Exception) -> Respo
 
 
 def _response(answer: http.Response) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers))
+    response = Response(answer.body, answer.status)
+    for name, value in answer.headers:
+        response.headers.append(name, value)
+    return response

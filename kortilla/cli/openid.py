@@ -123,6 +123,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 host=settings.server.host if host is None else host,
                 port=settings.server.port if port is None else port,
                 started=started,
+                drain_seconds=settings.server.drain_seconds,
             )
         )
 

@@ -238,8 +238,11 @@ class Assertion(JWTBearerClientAssertion):
         return token.claims
 
     def verify_claims(self, claims: dict[str, Any]) -> None:
-        if not isinstance(claims.get("aud"), str):
-            raise InvalidClientError(description="aud is not one text")
+        audience = claims.get("aud")
+        if isinstance(audience, list) and len(audience) == 1:
+            [audience] = audience  # as several clients send it
+        if not isinstance(audience, str):
+            raise InvalidClientError(description="aud is not exactly one text")
         expiry, jti = claims.get("exp"), claims.get("jti")
         if not isinstance(expiry, int) or expiry > self._clock() + ASSERTION_SECONDS:
             raise InvalidClientError(

@@ -20,7 +20,7 @@ from kortilla.errors import RelyingPartyError
 from kortilla.events import Action, RequestContext
 from kortilla.openid.authlib_server import Client
 from kortilla.openid.browsers import Browsers
-from kortilla.openid.pages import Pages, redirect
+from kortilla.openid.pages import LANGUAGES, Pages, redirect
 from kortilla.openid.parameters import parse
 from kortilla.openid.person import Login
 from kortilla.openid.protocol import Protocol
@@ -143,7 +143,8 @@ class LoginPage:
             raise _gone()
         if data["parameters"]["client_id"] not in self._protocol.clients:
             raise _gone()
-        if wished := parse(query).get("lang"):
+        wished = parse(query).get("lang")
+        if wished in LANGUAGES and wished != data["wished"]:
             data["wished"] = wished
             await self._save(found[1], data)
         return await handler(request, found[1], data)

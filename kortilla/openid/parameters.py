@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The parameters of requests, parsed once, and the checks that Authlib leaves out."""
 
+import json
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from kortilla.openid.records import RefusedError
+from kortilla.openid.settings import LONGEST_URI
 
 __all__ = [
     "check_authorization",
-    "check_lengths",
+    "check_storable",
     "check_token",
     "known",
     "parse",
@@ -28,25 +30,28 @@ _UNSUPPORTED = {
     "request_uri": "request_uri_not_supported",
     "registration": "registration_not_supported",
 }
-#: Parameters of a request to log in that change anything; no others are stored.
+#: Parameters of a request to log in that change anything, and how many bytes each may
+#: have; no others are stored.
 _KNOWN = {
-    *_UNSUPPORTED,
-    "client_id",
-    "redirect_uri",
-    "response_type",
-    "response_mode",
-    "scope",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "prompt",
-    "max_age",
-    "ui_locales",
-    "login_hint",
-    "id_token_hint",
+    **dict.fromkeys(_UNSUPPORTED, 1),
+    "client_id": 64,
+    "redirect_uri": LONGEST_URI,
+    "response_type": 32,
+    "response_mode": 32,
+    "scope": 1024,
+    "state": 2048,
+    "nonce": 512,
+    "code_challenge": 128,
+    "code_challenge_method": 16,
+    "prompt": 64,
+    "max_age": 16,
+    "ui_locales": 128,
+    "login_hint": 256,
+    "id_token_hint": 2048,
 }
-_LONGEST = 2048
+#: The bytes of them all, as the store has them.
+_MOST = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def parse(text: str) -> dict[str, str]:
@@ -55,6 +60,7 @@ def parse(text: str) -> dict[str, str]:
     No parameter may be repeated (RFC 6749 §3.1, §3.2); empty ones count as left out.
     """
     try:
+        text.encode()  # a lone surrogate is no text
         pairs = parse_qsl(
             text, keep_blank_values=True, errors="strict", max_num_fields=100
         )
@@ -70,15 +76,26 @@ def parse(text: str) -> dict[str, str]:
 
 
 def known(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters of a request to log in without the unknown ones."""
-    return {name: value for name, value in parameters.items() if name in _KNOWN}
+    """Return the parameters of a request to log in without the unknown ones.
+
+    Of one that is not supported only the name counts.
+    """
+    return {
+        name: "-" if name in _UNSUPPORTED else value
+        for name, value in parameters.items()
+        if name in _KNOWN
+    }
 
 
-def check_lengths(parameters: Mapping[str, str]) -> None:
-    """Check that each value can be stored. Raises ``RefusedError``."""
+def check_storable(parameters: Mapping[str, str]) -> None:
+    """Check that the known parameters are short, and text. Raises ``RefusedError``."""
     for name, value in parameters.items():
-        if len(value) > _LONGEST:
+        if len(value.encode()) > _KNOWN[name]:
             raise RefusedError("invalid_request", f"{name} is too long")
+        if _CONTROL.search(value):  # RFC 6749, appendix A
+            raise RefusedError("invalid_request", f"{name} has control characters")
+    if len(json.dumps(dict(parameters), ensure_ascii=False).encode()) > _MOST:
+        raise RefusedError("invalid_request", "The parameters are too long together")
 
 
 def check_authorization(parameters: Mapping[str, str]) -> None:
@@ -86,7 +103,7 @@ def check_authorization(parameters: Mapping[str, str]) -> None:
 
     Raises ``RefusedError``, for a redirect.
     """
-    check_lengths(parameters)
+    check_storable(parameters)
     for name, error in _UNSUPPORTED.items():
         if name in parameters:
             raise RefusedError(error, f"{name} is not supported")

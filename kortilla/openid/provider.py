@@ -74,6 +74,8 @@ class Provider:
         closing: tuple[Callable[[], Awaitable[None]], ...] = (),
         body_seconds: float = 10,
     ) -> None:
+        #: Whether the process ends soon: then it is not ready.
+        self.stopping = False
         self.protocol = protocol
         self.store = store
         self._browsers = browsers
@@ -161,6 +163,8 @@ class Provider:
         return json_response({"status": "ok"})
 
     async def _readyz(self, request: Request, query: str) -> Response:
+        if self.stopping:
+            return json_response({"status": "stopping"}, status=503)
         try:
             self.protocol.keys.check()
             await self.store.ping()
@@ -185,7 +189,7 @@ class Provider:
             if not form.get("request_uri", "").startswith(_PAR):
                 form = checks.known(form)
                 self._client_of(form)
-                checks.check_lengths(form)
+                checks.check_storable(form)
                 await self._login_page.admit(request, "push")
                 form["request_uri"] = await self._push(form)
             names = ("client_id", "request_uri")

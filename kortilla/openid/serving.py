@@ -2,6 +2,7 @@
 """The provider as a server of its own, by aiohttp."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import signal
@@ -24,6 +25,10 @@ _ENDPOINT = re.compile(
 _LOGIN = re.compile(
     r"login/[A-Za-z0-9_-]{43}(/challenge|/login|/done|/cancel|/simulate)?"
 )
+
+
+#: Seconds in which the request of a new connection arrives. One without is idle.
+_ON_THE_WAY = 3.0
 
 
 class _NoRequest(logging.Filter):
@@ -84,22 +89,39 @@ async def serve(
     host: str,
     port: int,
     started: Callable[[str], None],
+    drain_seconds: float = 5,
     shutdown_seconds: float = 10,
 ) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT, and lose no request at the end.
 
-    Open requests then have ``shutdown_seconds`` to end. ``started`` is called with the
-    address once it listens.
+    After SIGTERM the provider says that it is not ready, and serves all that comes for
+    ``drain_seconds`` more, with ``Connection: close``, until balancers have seen it.
+    Then nothing new is accepted, and open requests have ``shutdown_seconds`` to end.
+    SIGINT, or a second SIGTERM, ends the first of the two at once. ``started`` is
+    called with the address once it listens.
     """
-    stop = asyncio.Event()
+    asked, hurried = asyncio.Event(), asyncio.Event()
+
+    def stop(number: int) -> None:
+        if asked.is_set() or number == signal.SIGINT:
+            hurried.set()
+        asked.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop, number)
     app = sub_application(provider)
     if provider.prefix:
         outer = web.Application()
         outer.add_subapp(provider.prefix, app)
         app = outer
+
+    async def close_connection(_: web.Request, response: web.StreamResponse) -> None:
+        if asked.is_set():
+            response.force_close()
+            response.headers["Connection"] = "close"
+
+    app.on_response_prepare.append(close_connection)
     errors = logging.getLogger("kortilla.openid.server")
     errors.addFilter(_NO_REQUEST)
     runner = web.AppRunner(
@@ -111,9 +133,37 @@ async def serve(
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        listening = runner.addresses[0]
-        started(f"http://{listening[0]}:{listening[1]}{provider.prefix}")
-        await stop.wait()
+        assert runner.server is not None  # noqa: S101 - it was set up
+        listener = await loop.create_server(runner.server, host, port, backlog=1024)
+        name, number = listener.sockets[0].getsockname()[:2]
+        started(f"http://{name}:{number}{provider.prefix}")
+        await asked.wait()
+        provider.stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurried.wait(), drain_seconds)
+        await _close(listener, runner.server)
     finally:
         await runner.cleanup()
+
+
+async def _close(listener: asyncio.Server, server: web.Server) -> None:
+    """Stop listening, and serve the connections that were made before."""
+    waiting = []
+    kept = [each.dup() for each in listener.sockets]
+    listener.close()
+    for each in kept:
+        # The system resets what nobody has accepted when the last copy is closed.
+        each.setblocking(False)
+        with contextlib.suppress(OSError):
+            while True:
+                waiting.append(each.accept()[0])
+        each.close()
+    loop = asyncio.get_running_loop()
+    for connection in waiting:
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            await loop.connect_accepted_socket(server, connection)
+    until = loop.time() + _ON_THE_WAY
+    await asyncio.sleep(0.05)  # the event loop has accepted some that nobody counts yet
+    while server.connections and loop.time() < until:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0.05)

@@ -30,6 +30,7 @@ from kortilla.revocation import By
 
 __all__ = [
     "CLAIMS",
+    "LONGEST_URI",
     "ClientSettings",
     "Language",
     "Settings",
@@ -63,6 +64,8 @@ ClaimName = Literal[
     "urn:oid:1.2.246.575.1.14",
 ]
 
+#: Characters of an address, which each request names and each login keeps.
+LONGEST_URI = 1024
 #: Characters of a secret that is written as it is; ``client add`` makes 43.
 _SHORTEST_SECRET = 32
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -95,6 +98,8 @@ def _is_loopback(host: str | None) -> bool:
 
 def _url(text: str) -> str:
     """Check a URL that a browser is sent to. It is compared as it is written."""
+    if len(text) > LONGEST_URI:
+        raise ValueError(f"is longer than {LONGEST_URI} characters")
     # Browsers read a backslash as a slash.
     if not re.fullmatch(r"[!-~]+", text) or set(text) & set('\\"<>^`{|}'):
         raise ValueError("has characters that no URL has")
@@ -239,13 +244,15 @@ class RedisSettings(_Model):
 class ServerSettings(_Model):
     """Where ``serve`` listens, and whether a proxy in front names the client.
 
-    Without ``metrics_port`` there are no metrics.
+    Without ``metrics_port`` there are no metrics. ``drain_seconds`` is how long it goes
+    on after SIGTERM.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     behind_proxy: bool = False
     logins_per_minute: int = Field(default=60, ge=1)
+    drain_seconds: float = Field(default=5, ge=0, le=60)
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
 

@@ -148,9 +148,10 @@ def _stores(
         from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
             RedisChallengeStore,
         )
+        from kortilla.redis.connecting import connect  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("redis", "redis")) from None
-    client = RedisStore.connect(settings.redis.url)
+    client = connect(settings.redis.url)
     # A login counts at its issuer and under its trust alone: a test card's session is
     # worth nothing at another provider in the same Redis, nor after going live.
     kind = f"{settings.issuer}|{simulator}|{settings.trust.test}"

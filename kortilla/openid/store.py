@@ -5,26 +5,72 @@ Codes, pushed requests and the like are taken once, by one atomic operation. Key
 digests of what clients and browsers hold, so that a copy of the store opens nothing.
 """
 
-import asyncio
 import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 from kortilla.errors import StoreUnavailableError
 
-__all__ = ["MemoryStore", "RedisStore", "Store"]
+__all__ = ["MOST_BYTES", "MemoryStore", "RedisStore", "Store"]
 
 Data = dict[str, Any]
+
+#: What anybody can have stored. It is bounded by itself, and the oldest goes first.
+_BEGUN = ("login", "par")
+#: The bytes that it may take.
+MOST_BYTES = 64 * 1024 * 1024
+
+#: Stores an entry of ``_BEGUN``, and drops the oldest ones beyond a number of bytes.
+#: KEYS are the entry, the index by time, and the bytes of each with their sum. Expired
+#: entries are subtracted some at a time. The first command is one that a full Redis
+#: refuses, since it refuses no later one.
+_PUT = """
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+local time = redis.call('TIME')
+local now, size = time[1] * 1000000 + time[2], #ARGV[1] + ARGV[4]
+local function forget(key)
+  local had = redis.call('HGET', KEYS[3], key)
+  redis.call('ZREM', KEYS[2], key)
+  redis.call('HDEL', KEYS[3], key)
+  return redis.call('HINCRBY', KEYS[3], 'sum', -(had or 0))
+end
+forget(KEYS[1])
+redis.call('ZADD', KEYS[2], now, KEYS[1])
+redis.call('HSET', KEYS[3], KEYS[1], size)
+local sum = redis.call('HINCRBY', KEYS[3], 'sum', size)
+local since = now - ARGV[2] * 1000000
+local old = redis.call('ZRANGE', KEYS[2], '-inf', since, 'BYSCORE', 'LIMIT', 0, 100)
+for _, key in ipairs(old) do sum = forget(key) end
+while sum > tonumber(ARGV[3]) do
+  local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+  redis.call('DEL', oldest)
+  sum = forget(oldest)
+end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+"""
+#: Removes such an entry and returns it.
+_TAKE = """
+local had = redis.call('HGET', KEYS[3], KEYS[1])
+if had then redis.call('HINCRBY', KEYS[3], 'sum', -had) end
+redis.call('HDEL', KEYS[3], KEYS[1])
+redis.call('ZREM', KEYS[2], KEYS[1])
+return redis.call('GETDEL', KEYS[1])
+"""
 
 
 def _name(kind: str, key: str) -> str:
     # A header that is no UTF-8 has surrogates: it is a key that nobody was given.
     content = key.encode(errors="surrogatepass")
     return f"{kind}:{hashlib.sha256(content).hexdigest()}"
+
+
+def _written(data: Data) -> bytes:
+    # As UTF-8: an escape would make six bytes of a letter.
+    return json.dumps(data, ensure_ascii=False).encode(errors="surrogatepass")
 
 
 class Store(ABC):
@@ -69,75 +115,99 @@ class Store(ABC):
 class _Table:
     """Entries that expire, in the order in which they were stored.
 
-    Expired ones go when the number has doubled. A full table drops its oldest entry, or
-    refuses a new one where ``drops`` is False.
+    Expired ones go when the number has doubled, and when the table is full. A table
+    that is still full then drops its oldest entries, or refuses a new one where
+    ``drops`` is False.
     """
 
     _SWEPT = 1000  # fewer entries are not worth a look
+    _AROUND = 400  # bytes of an entry beside its content: name, tuple, place in a dict
 
     def __init__(
-        self, capacity: int, clock: Callable[[], float], *, drops: bool
+        self, capacity: int, most_bytes: int, clock: Callable[[], float], *, drops: bool
     ) -> None:
         self._capacity = capacity
+        self._most_bytes = most_bytes
         self._clock = clock
         self._drops = drops
-        self._entries: dict[str, tuple[float, str]] = {}
+        self._entries: dict[str, tuple[float, bytes]] = {}
+        self._bytes = 0
         self._sweep_at = min(capacity, self._SWEPT)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def put(self, name: str, data: Data, seconds: int) -> None:
-        if name not in self._entries and len(self._entries) >= self._sweep_at:
-            self._make_room()
-        self._entries.pop(name, None)
-        self._entries[name] = (self._clock() + seconds, json.dumps(data))
+        content = _written(data)
+        size = self._AROUND + len(content)
+        more = name not in self._entries and len(self._entries) >= self._sweep_at
+        if more or self._bytes + size > self._most_bytes:
+            self._make_room(size)
+        self._remove(name)
+        self._entries[name] = (self._clock() + seconds, content)
+        self._bytes += size
 
     def get(self, name: str) -> Data | None:
         return self._living(self._entries.get(name))
 
     def take(self, name: str) -> Data | None:
-        return self._living(self._entries.pop(name, None))
+        return self._living(self._remove(name))
 
     def clear(self) -> None:
         self._entries.clear()
+        self._bytes = 0
 
-    def _living(self, entry: tuple[float, str] | None) -> Data | None:
+    def _remove(self, name: str) -> tuple[float, bytes] | None:
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            self._bytes -= self._AROUND + len(entry[1])
+        return entry
+
+    def _living(self, entry: tuple[float, bytes] | None) -> Data | None:
         if entry is None or self._clock() >= entry[0]:
             return None
-        data: Data = json.loads(entry[1])
-        return data
+        return _load(entry[1])
 
-    def _make_room(self) -> None:
+    def _make_room(self, size: int) -> None:
         now = self._clock()
-        self._entries = {n: e for n, e in self._entries.items() if e[0] > now}
-        if len(self._entries) >= self._capacity and not self._drops:
+        for name in [n for n, entry in self._entries.items() if entry[0] <= now]:
+            self._remove(name)
+        if self._is_full(size, 0) and not self._drops:
             raise StoreUnavailableError("The store in memory is full.")
         # Some at once, so that a flood does not have each request look at all entries.
-        spare = self._capacity // 16 if len(self._entries) >= self._capacity else 0
-        while len(self._entries) >= self._capacity - spare:
-            del self._entries[next(iter(self._entries))]
+        spare = 16 if self._is_full(size, 0) else 0
+        while self._entries and self._is_full(size, spare):
+            self._remove(next(iter(self._entries)))
         self._sweep_at = min(self._capacity, max(self._SWEPT, 2 * len(self._entries)))
+
+    def _is_full(self, size: int, spare: int) -> bool:
+        """Return whether there is no room, and a ``spare``-th part free beside it."""
+        entries = self._capacity // spare if spare else 0
+        content = self._most_bytes // spare if spare else 0
+        return (
+            len(self._entries) >= self._capacity - entries
+            or self._bytes + size > self._most_bytes - content
+        )
 
 
 class MemoryStore(Store):
     """The store of a provider that runs as one process.
 
-    It holds at most ``capacity`` logins that anybody can begin, drops the oldest beyond
-    that, and keeps as many other entries, such as the marks of what was used; more of
-    these raise ``StoreUnavailableError``. ``clock`` returns seconds.
+    It holds at most ``capacity`` logins that anybody can begin, in ``most_bytes`` of
+    memory, and drops the oldest beyond that. It keeps as many other entries, such as
+    the marks of what was used; more of these raise ``StoreUnavailableError``. ``clock``
+    returns seconds.
     """
-
-    _BEGUN = ("login", "par")
 
     def __init__(
         self,
         *,
         capacity: int = 100_000,
+        most_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._begun = _Table(capacity, clock, drops=True)
-        self._kept = _Table(capacity, clock, drops=False)
+        self._begun = _Table(capacity, most_bytes, clock, drops=True)
+        self._kept = _Table(capacity, most_bytes, clock, drops=False)
 
     def __len__(self) -> int:
         return len(self._begun) + len(self._kept)
@@ -181,83 +251,83 @@ class MemoryStore(Store):
         self._kept.clear()
 
     def _of(self, kind: str) -> _Table:
-        return self._begun if kind in self._BEGUN else self._kept
+        return self._begun if kind in _BEGUN else self._kept
 
 
 class RedisStore(Store):
     """The store that several processes share. An operation takes ``seconds`` at most.
 
-    ``client`` is a ``redis.asyncio.Redis`` without retries, as ``connect`` makes it;
-    ``close`` closes it.
+    Of the logins that anybody can begin, and of the requests that anybody can push, it
+    keeps ``most_bytes`` each, and drops the oldest beyond that. ``client`` is one
+    as ``kortilla.redis.connecting`` makes it; ``close`` closes it.
     """
 
+    #: Bytes of an entry beside its content: its name three times, and what it gains
+    #: until the person has logged in.
+    _AROUND = 1200
+
     def __init__(
-        self, client: Any, *, prefix: str = "kortilla:", seconds: float = 2
+        self,
+        client: Any,
+        *,
+        prefix: str = "kortilla:",
+        seconds: float = 2,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
+        from kortilla.redis.asking import (  # noqa: PLC0415 - redis is an extra
+            asking,
+        )
+
+        self._asking = asking
         self._client = client
+        self._most_bytes = most_bytes
         self._prefix = f"{prefix}openid:"
         self._seconds = seconds
 
-    @staticmethod
-    def connect(url: str, *, seconds: float = 2, connections: int = 50) -> Any:
-        """Return a client of the Redis of a URL, which connects at its first use.
-
-        It retries nothing: a command that was lost may have been executed.
-        """
-        from redis.asyncio import (  # noqa: PLC0415 - redis is an extra
-            BlockingConnectionPool,
-            Redis,
-        )
-        from redis.asyncio.retry import Retry  # noqa: PLC0415 - likewise
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - likewise
-
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=connections,
-            timeout=seconds,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-        return Redis.from_pool(pool)
-
     async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
         """Store an entry with an expiry."""
-        async with self._asking():
-            await self._client.set(self._key(kind, key), json.dumps(data), ex=seconds)
+        async with self._asking(self._seconds):
+            content = _written(data)
+            if kind in _BEGUN:
+                own = content, seconds, self._most_bytes, self._AROUND
+                await self._client.eval(_PUT, 3, *self._begun(kind, key), *own)
+            else:
+                await self._client.set(self._key(kind, key), content, ex=seconds)
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
         """Store an entry if one is there, by SET XX."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             name = self._key(kind, key)
-            there = await self._client.set(name, json.dumps(data), ex=seconds, xx=True)
+            there = await self._client.set(name, _written(data), ex=seconds, xx=True)
         return bool(there)
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
         """Store that a key was seen, by SET NX."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             name = self._key(kind, key)
             new = await self._client.set(name, "{}", ex=seconds, nx=True)
         return bool(new)
 
     async def get(self, kind: str, key: str) -> Data | None:
         """Return an entry."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             return _load(await self._client.get(self._key(kind, key)))
 
     async def take(self, kind: str, key: str) -> Data | None:
         """Remove an entry and return it, by GETDEL."""
-        async with self._asking():
+        async with self._asking(self._seconds):
+            if kind in _BEGUN:
+                return _load(await self._client.eval(_TAKE, 3, *self._begun(kind, key)))
             return _load(await self._client.getdel(self._key(kind, key)))
 
     async def delete(self, kind: str, key: str) -> None:
         """Remove an entry."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             await self._client.delete(self._key(kind, key))
 
     async def ping(self) -> None:
         """Ask Redis whether it works."""
-        async with self._asking():
+        async with self._asking(self._seconds):
             await self._client.ping()
 
     async def close(self) -> None:
@@ -267,18 +337,10 @@ class RedisStore(Store):
     def _key(self, kind: str, key: str) -> str:
         return self._prefix + _name(kind, key)
 
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - redis is an extra
-
-        try:
-            async with asyncio.timeout(self._seconds):
-                yield
-        except (RedisError, OSError, ValueError) as error:
-            # Only the kind of error: Redis may quote the command with its key.
-            raise StoreUnavailableError(
-                f"Redis did not answer as it should: {type(error).__name__}."
-            ) from error
+    def _begun(self, kind: str, key: str) -> tuple[str, str, str]:
+        """Return the keys of ``_PUT``."""
+        index = f"{self._prefix}{kind}:index"
+        return self._key(kind, key), index, f"{self._prefix}{kind}:bytes"
 
 
 def _load(content: bytes | str | None) -> Data | None:

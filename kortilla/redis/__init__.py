@@ -25,12 +25,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 
 from kortilla.clock import utc_now
 from kortilla.redis.challenges import RedisChallengeStore
+from kortilla.redis.connecting import connect
 from kortilla.redis.prepared import RedisPreparedStore
 from kortilla.redis.sessions import RedisSessionStore
 from kortilla.web.prepared import LIFETIME
@@ -73,15 +72,7 @@ class RedisStores:
         signature after ``prepared_lifetime`` seconds. ``clock`` must be the same as the
         ``LoginService``'s.
         """
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=connections,
-            timeout=seconds,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-        client = Redis.from_pool(pool)
+        client = connect(url, seconds=seconds, connections=connections)
         return cls(
             RedisChallengeStore(client, prefix=prefix, seconds=seconds, clock=clock),
             RedisSessionStore(

@@ -5,10 +5,8 @@ Prefer the adapter of a framework: it also returns the person who is logged in.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from functools import partial
 from typing import Any
 
-from kortilla.validation.identity import Identity
 from kortilla.web.http import BrokenBodyError, Headers, Request, Response
 from kortilla.web.routes import LoginRoutes
 
@@ -33,32 +31,18 @@ class LoginApp:
     """The login's routes, for an ASGI server or a framework that routes to them.
 
     The path below the prefix is Starlette's path parameter ``path``, or the rest of the
-    path after ``root_path``. ``on_login`` and ``on_logout`` are those of
-    ``LoginRoutes.handle``, with the scope before their arguments.
+    path after ``root_path``.
     """
 
-    def __init__(
-        self,
-        routes: LoginRoutes,
-        *,
-        on_login: Callable[[Scope, Identity], Awaitable[None]] | None = None,
-        on_logout: Callable[[Scope], Awaitable[None]] | None = None,
-    ) -> None:
+    def __init__(self, routes: LoginRoutes) -> None:
         self.routes = routes
-        self._on_login = on_login
-        self._on_logout = on_logout
 
     async def __call__(self, scope: Scope, receive: Receive, sending: Send) -> None:
         """Handle one request; a WebSocket is refused."""
         if scope["type"] != "http":
             await refuse_websocket(receive, sending)
             return
-        answer = await self.routes.handle(
-            read_request(scope, receive),
-            on_login=self._on_login and partial(self._on_login, scope),
-            on_logout=self._on_logout and partial(self._on_logout, scope),
-        )
-        await send(sending, answer)
+        await send(sending, await self.routes.handle(read_request(scope, receive)))
 
 
 async def refuse_websocket(receive: Receive, sending: Send) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from kortilla.addresses import embedded_ipv4
+from kortilla.addresses import IPAddress, embedded_ipv4
 from kortilla.errors import RateLimitedError
 
 __all__ = ["Attempt", "FixedWindowLimit", "RateLimit"]
@@ -46,6 +46,10 @@ class RateLimit(Protocol):
         ...
 
 
+#: Characters of an address: an IPv6 address, or whatever a proxy writes in its place.
+_LONGEST = 64
+
+
 @dataclass
 class _Window:
     ends: float
@@ -56,20 +60,24 @@ class FixedWindowLimit:
     """At most ``limit`` attempts of one client on one route in ``seconds``.
 
     A client is an IPv4 address, or the first 64 bits of an IPv6 address, since a client
-    chooses the rest freely. It counts in this process alone, for at most ``capacity``
-    clients and routes, and drops the oldest counts beyond that. Attempts without an
-    address share one count. ``clock`` returns seconds.
+    chooses the rest freely. Whoever rents a server or a tunnel often chooses among the
+    65,536 such networks below one /48, so each /48 has ten times ``limit``, or
+    ``site_limit``. It counts in this process alone, for at most ``capacity`` clients
+    and routes, and drops the oldest counts beyond that. Attempts without an address
+    share one count. ``clock`` returns seconds.
     """
 
     def __init__(
         self,
         limit: int,
         *,
+        site_limit: int | None = None,
         seconds: float = 60,
         capacity: int = 100_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
+        self._site_limit = 10 * limit if site_limit is None else site_limit
         self._seconds = seconds
         self._capacity = capacity
         self._clock = clock
@@ -81,26 +89,48 @@ class FixedWindowLimit:
     async def __call__(self, attempt: Attempt) -> None:
         """Count an attempt. Raises ``RateLimitedError`` beyond the limit."""
         now = self._clock()
-        key = (attempt.route, _network_of(attempt.client))
+        address = _address(attempt.client)
+        if not isinstance(address, ipaddress.IPv6Address):
+            client = None if address is None else str(address)[:_LONGEST]
+            self._count(self._window(attempt.route, client, now), self._limit, now)
+            return
+        site = self._window(attempt.route, _network(address, 48), now)
+        if site.attempts >= self._site_limit:  # and no narrow network takes a place
+            raise _refusal(site, now)
+        network = _network(address, 64)
+        self._count(self._window(attempt.route, network, now), self._limit, now)
+        # Last: what one narrow network sends in vain is not held against the others.
+        site.attempts += 1
+
+    def _window(self, route: str, client: str | None, now: float) -> _Window:
+        key = (route, client)
         while self._windows:
             oldest = next(iter(self._windows))
             full = key not in self._windows and len(self._windows) >= self._capacity
             if not full and self._windows[oldest].ends > now:
                 break
             del self._windows[oldest]
-        window = self._windows.setdefault(key, _Window(now + self._seconds))
+        return self._windows.setdefault(key, _Window(now + self._seconds))
+
+    @staticmethod
+    def _count(window: _Window, limit: int, now: float) -> None:
         window.attempts += 1
-        if window.attempts > self._limit:
-            raise RateLimitedError(retry_after=max(1, math.ceil(window.ends - now)))
+        if window.attempts > limit:
+            raise _refusal(window, now)
 
 
-def _network_of(client: str | None) -> str | None:
-    """Return the part of an address that a client can't choose, or other text as is."""
+def _refusal(window: _Window, now: float) -> RateLimitedError:
+    return RateLimitedError(retry_after=max(1, math.ceil(window.ends - now)))
+
+
+def _address(client: str | None) -> IPAddress | str | None:
+    """Return an address, an IPv4 address where one is embedded, or other text as is."""
     try:
         address = ipaddress.ip_address(client or "")
     except ValueError:
         return client
-    address = embedded_ipv4(address) or address
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+    return embedded_ipv4(address) or address
+
+
+def _network(address: ipaddress.IPv6Address, bits: int) -> str:
+    return str(ipaddress.IPv6Network((int(address), bits), strict=False))

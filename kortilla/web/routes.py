@@ -14,14 +14,16 @@ An error is a 4xx, or 503 while a store is unavailable, with ``{"error": {"code"
 Accept-Language. A request that accepts HTML gets a page.
 """
 
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from kortilla.errors import (
     ChallengeNonceNotFoundError,
+    ConfigurationError,
     RelyingPartyError,
     StoreUnavailableError,
 )
@@ -58,6 +60,7 @@ __all__ = [
     "OnLogout",
     "PendingLogin",
     "route_conflict",
+    "with_response",
 ]
 
 #: A token has at most 10,000 characters; the rest is room for the JSON around it.
@@ -66,11 +69,28 @@ MAX_BODY_BYTES = 16 * 1024
 PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
 
 
+R = TypeVar("R")
+
 #: Puts a person into the application's session. Raises ``LoginNotAllowedError`` for one
-#: who may not use the service.
-OnLogin = Callable[[Identity], Awaitable[None]]
+#: who may not use the service. The last argument is the response of the framework.
+OnLogin = Callable[[Identity, R], Awaitable[None]]
 #: Ends the application's session.
-OnLogout = Callable[[], Awaitable[None]]
+OnLogout = Callable[[R], Awaitable[None]]
+
+
+def with_response(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose last argument is the response.
+
+    It calls an application's function, which gets the response if it has a parameter
+    of that name. Otherwise, as Django's own ``logout``, it does not.
+    """
+    wanted = "response" in inspect.signature(hook).parameters
+
+    def call(*arguments: Any) -> Any:
+        *others, response = arguments
+        return hook(*others, response=response) if wanted else hook(*others)
+
+    return call
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,11 @@ class PendingLogin:
     since: float
     cookie: str
 
+    @property
+    def response(self) -> Response:
+        """The response if the application lets the person in."""
+        return _greeting(self.identity, self.cookie)
+
 
 _Handler = Callable[[Request, RequestContext], Awaitable[Response | PendingLogin]]
 
@@ -90,10 +115,11 @@ _Handler = Callable[[Request, RequestContext], Awaitable[Response | PendingLogin
 class LoginRoutes:
     """A service's login as HTTP requests and responses.
 
-    ``sessions`` is the session store; by default it is in memory. A request whose body
-    takes longer than ``body_seconds`` is refused. Without ``keep_identity`` our session
-    holds the challenge alone and ends at the login: the application's own session says
-    who is logged in.
+    ``sessions`` is the session store; by default it is in memory. Raises
+    ``ConfigurationError`` unless the service's challenges are there too. A request
+    whose body takes longer than ``body_seconds`` is refused. Without ``keep_identity``
+    our session holds the challenge alone and ends at the login: the application's own
+    session says who is logged in.
     """
 
     def __init__(
@@ -109,13 +135,22 @@ class LoginRoutes:
         self.store: SessionStore = (
             MemorySessionStore() if sessions is None else sessions
         )
+        in_memory = (
+            isinstance(self.store, MemorySessionStore),
+            isinstance(service.challenges, MemoryChallengeStore),
+        )
+        if any(in_memory) and not all(in_memory):
+            # A challenge belongs to a session, also where the application's own session
+            # says who is logged in.
+            raise ConfigurationError(
+                "challenges= of LoginService and sessions= of setup() or urls() go "
+                "together: one of them is in the memory of this process, and the other "
+                "is not. Pass stores.challenges and stores.sessions, or neither."
+            )
         self._sessions = BrowserSessions(
             self.store, secure=service.origin.startswith("https:")
         )
-        self.workers = WorkerCheck(
-            isinstance(self.store, MemorySessionStore)
-            or isinstance(service.challenges, MemoryChallengeStore)
-        )
+        self.workers = WorkerCheck(all(in_memory))
         self._body_seconds = body_seconds
         #: Sessions with a login that the store could not confirm (``_load_for_login``).
         self._unclear = ReplayCache()
@@ -125,29 +160,40 @@ class LoginRoutes:
             "/logout": ("logout", self._logout),
         }
 
-    async def handle(
-        self,
-        request: Request,
-        *,
-        on_login: OnLogin | None = None,
-        on_logout: OnLogout | None = None,
-    ) -> Response:
+    async def handle(self, request: Request) -> Response:
         """Return the response to a request below the prefix.
 
-        ``on_login`` is called where no identity is kept here. Raises no error that a
-        client can cause, and what these functions raise.
+        Raises no error that a client can cause.
         """
-        answer = await self.begin(request)
+        return await self.finish(await self.begin(request), lambda response: response)
+
+    async def finish(
+        self,
+        answer: Response | PendingLogin,
+        make: Callable[[Response], R],
+        *,
+        on_login: OnLogin[R] | None = None,
+        on_logout: OnLogout[R] | None = None,
+    ) -> R:
+        """Return the framework's response, which ``make`` makes, after ``begin``.
+
+        ``on_login`` is called where no identity is kept here. Raises what these
+        functions raise; a response to a refused login has nothing that they put into
+        theirs.
+        """
         if isinstance(answer, Response):
+            response = make(answer)
             if answer.logged_out and on_logout is not None:
-                await on_logout()
-            return answer
+                await on_logout(response)
+            return response
+        response = make(answer.response)
         try:
             if on_login is not None:
-                await on_login(answer.identity)
+                await on_login(answer.identity, response)
         except BaseException as error:
-            return self.refuse(answer, error)
-        return self.accept(answer)
+            return make(self.refuse(answer, error))
+        self.accept(answer)
+        return response
 
     async def begin(self, request: Request) -> Response | PendingLogin:
         """Handle a request up to the application's own part of a login.
@@ -167,11 +213,10 @@ class LoginRoutes:
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers, self.service.refusals)
 
-    def accept(self, pending: PendingLogin) -> Response:
-        """Return the response to a login that is in the application's session."""
+    def accept(self, pending: PendingLogin) -> None:
+        """Report a login that is in the application's session."""
         seconds = time.monotonic() - pending.since
         self.service.events.logged_in(pending.context, pending.identity, seconds)
-        return _greeting(pending.identity, pending.cookie)
 
     def refuse(self, pending: PendingLogin, error: BaseException) -> Response:
         """Return the response to a login that the application refused by an error.

@@ -2,24 +2,29 @@
 """A real redis-server for one test, which can be killed and frozen."""
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
-__all__ = ["RedisServer", "running_redis"]
+__all__ = ["RedisServer", "running_redis", "tcp"]
 
 
 class RedisServer:
-    """Listens on a socket in a folder, and keeps its data only if configured so."""
+    """Listens on a socket in a folder, and keeps its data only if configured so.
 
-    def __init__(self, folder: Path) -> None:
+    ``options`` are more of the program's, such as those of ``tcp``.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._options = options
         self._process: subprocess.Popen[str] | None = None
         self.url = f"unix://{folder}/socket"
         #: For tests that inspect and change data. Its type annotations are mostly
@@ -30,7 +35,7 @@ class RedisServer:
         """Start with the kept data."""
         options = ["--port", "0", "--unixsocket", "socket", "--dir", ".", "--logfile"]
         self._process = subprocess.Popen(
-            ["redis-server", *options, "", "--save", ""],
+            ["redis-server", *options, "", "--save", "", *self._options],
             cwd=self._folder,
             stdout=subprocess.PIPE,
             text=True,
@@ -95,12 +100,19 @@ class RedisServer:
                 self.client.config_set(name, value)
 
 
+def tcp() -> tuple[str, list[str]]:
+    """Return an address of this process's own, and the options to listen there."""
+    number = os.getpid()
+    address = f"127.77.{number // 250 % 250 + 1}.{number % 250 + 1}"
+    return f"{address}:6379", ["--bind", address, "--port", "6379"]
+
+
 @contextlib.contextmanager
-def running_redis() -> Iterator[RedisServer]:
+def running_redis(*options: str) -> Iterator[RedisServer]:
     """Run a server."""
     # Not pytest's folder: the path of a socket has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
-    server = RedisServer(folder)
+    server = RedisServer(folder, options)
     server.start()
     try:
         yield server

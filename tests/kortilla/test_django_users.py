@@ -12,7 +12,7 @@ from tests.kortilla.pki import GIVEN_NAME, SATU, SURNAME
 from tests.support import warm_python
 
 PROJECT = "tests.kortilla.django_project"
-CSRF, SESSION = "csrftoken", "sessionid"
+CSRF, SESSION, OWN = "csrftoken", "sessionid", "entered"
 OTHER_SATU = "99902039D"
 
 
@@ -42,8 +42,10 @@ def test_a_first_login_makes_a_user_without_a_password(seen: dict[str, Any]) -> 
     }
 
 
-def test_djangos_session_is_the_only_one(seen: dict[str, Any]) -> None:
-    assert seen["cookies"] == [CSRF, SESSION]
+def test_djangos_session_is_the_only_one_beside_the_projects_own_cookie(
+    seen: dict[str, Any],
+) -> None:
+    assert seen["cookies"] == [CSRF, OWN, SESSION]
 
 
 def test_a_later_login_finds_the_user(seen: dict[str, Any]) -> None:
@@ -68,7 +70,7 @@ def test_another_sites_page_logs_nobody_out(seen: dict[str, Any]) -> None:
 def test_a_logout_ends_djangos_session(seen: dict[str, Any]) -> None:
     assert seen["logout"] == [200, {}]
     who, cookies = seen["after"]
-    assert (who["user"], who["satu"], cookies) == (None, None, [CSRF])
+    assert (who["user"], who["satu"], cookies) == (None, None, [CSRF, OWN])
 
 
 def test_a_hook_that_fails_lets_nobody_in(seen: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import kortilla.aiohttp
@@ -43,12 +43,15 @@ class Hooks:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def enter(self, session: Any, identity: Identity) -> None:
+    def enter(self, session: Any, identity: Identity, response: Any) -> None:
+        response.set_cookie("entered", "yes")
+        response.set_cookie("seen", "yes")
         if self.error:
             raise self.error
         session["person"] = identity.satu
 
-    def leave(self, session: Any) -> None:
+    def leave(self, session: Any, response: Any) -> None:
+        response.set_cookie("entered", "", max_age=0)
         session.clear()
 
 
@@ -60,8 +63,10 @@ async def on_flask(service: LoginService, hooks: Hooks) -> AsyncIterator[Ask]:
     kortilla.flask.setup(
         app,
         service,
-        on_login=lambda identity: hooks.enter(flask.session, identity),
-        on_logout=lambda: hooks.leave(flask.session),
+        on_login=lambda identity, response: hooks.enter(
+            flask.session, identity, response
+        ),
+        on_logout=lambda response: hooks.leave(flask.session, response),
     )
     client = app.test_client(use_cookies=False)
 
@@ -86,11 +91,11 @@ async def on_starlette(service: LoginService, hooks: Hooks) -> AsyncIterator[Ask
     async def who(request: Request) -> JSONResponse:
         return JSONResponse({"person": request.session.get("person")})
 
-    async def enter(request: Request, identity: Identity) -> None:
-        hooks.enter(request.session, identity)
+    async def enter(request: Request, identity: Identity, response: Response) -> None:
+        hooks.enter(request.session, identity, response)
 
-    async def leave(request: Request) -> None:
-        hooks.leave(request.session)
+    async def leave(request: Request, response: Response) -> None:
+        hooks.leave(request.session, response)
 
     sessions = Middleware(SessionMiddleware, secret_key="x")
     app = Starlette(routes=[Route("/who", who)], middleware=[sessions])
@@ -141,11 +146,13 @@ async def on_aiohttp(service: LoginService, hooks: Hooks) -> AsyncIterator[Ask]:
     async def who(request: web.Request) -> web.Response:
         return web.json_response({"person": request["session"].get("person")})
 
-    async def enter(request: web.Request, identity: Identity) -> None:
-        hooks.enter(request["session"], identity)
+    async def enter(
+        request: web.Request, identity: Identity, response: web.Response
+    ) -> None:
+        hooks.enter(request["session"], identity, response)
 
-    async def leave(request: web.Request) -> None:
-        hooks.leave(request["session"])
+    async def leave(request: web.Request, response: web.Response) -> None:
+        hooks.leave(request["session"], response)
 
     app = web.Application(middlewares=[keep])
     app.router.add_get("/who", who)
@@ -222,6 +229,19 @@ async def test_a_logout_of_the_page_ends_the_applications_session(
     await browser.log_in(leaf)
     assert await browser.ask("POST", "/auth/logout", {}) == (200, {})
     assert await browser.person() is None
+
+
+async def test_the_application_sets_cookies_of_its_own(
+    browser: Browser, leaf: Leaf, hooks: Hooks
+) -> None:
+    hooks.error = LoginNotAllowedError("not on the list")
+    await browser.log_in(leaf)
+    assert not browser.cookies.get("entered")
+    hooks.error = None
+    await browser.log_in(leaf)
+    assert (browser.cookies["entered"], browser.cookies["seen"]) == ("yes", "yes")
+    await browser.ask("POST", "/auth/logout", {})
+    assert (browser.cookies["entered"], browser.cookies["seen"]) == ("", "yes")
 
 
 async def test_a_person_who_may_not_use_the_service_is_not_let_in(

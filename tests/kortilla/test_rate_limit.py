@@ -73,6 +73,28 @@ async def test_no_number_of_addresses_of_one_network_pushes_others_out() -> None
     for n in range(50):
         with contextlib.suppress(RateLimitedError):
             await limit(attempt(f"2001:db8::{n:x}"))
-    assert len(limit) == 2
+    assert len(limit) == 3  # with the network, and the site that it belongs to
     with pytest.raises(RateLimitedError):
         await limit(attempt("192.0.2.1"))
+
+
+async def test_the_networks_of_one_site_have_ten_times_the_limit_together() -> None:
+    limit = FixedWindowLimit(2, clock=lambda: 0.0)
+    for _ in range(100):  # in vain, which is not held against the others
+        with contextlib.suppress(RateLimitedError):
+            await limit(attempt("2001:db8:1::1"))
+    allowed = 0
+    for n in range(1, 4000):
+        with contextlib.suppress(RateLimitedError):
+            await limit(attempt(f"2001:db8:1:{n:x}::1"))
+            allowed += 1
+    assert allowed == 18
+    assert len(limit) == 20
+    await limit(attempt("2001:db8:2::1"))
+
+
+async def test_a_long_text_in_place_of_an_address_is_not_kept() -> None:
+    limit = FixedWindowLimit(1, clock=lambda: 0.0)
+    await limit(attempt("x" * 64 + "1"))
+    with pytest.raises(RateLimitedError):
+        await limit(attempt("x" * 64 + "2"))

@@ -27,7 +27,7 @@ from kortilla.web.http import Headers, Request
 from kortilla.web.routes import LoginRoutes
 from tests.kortilla.browser import COOKIE, Browser, code
 from tests.kortilla.pki import ORIGIN, SATU, Leaf
-from tests.kortilla.redis_server import RedisServer, running_redis
+from tests.kortilla.redis_server import RedisServer, running_redis, tcp
 from tests.kortilla.sites import process
 from tests.kortilla.test_challenge import Clock
 from tests.support.guide import DOCS
@@ -302,6 +302,41 @@ async def test_each_fault_is_the_stores_and_passes(
     await challenges.create(session)
     await challenges.take(session)
     assert await stores.sessions.load(known) is not None
+
+
+@pytest.mark.parametrize("by", ["unix", "tcp"])
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_after_a_restart_no_idle_connection_refuses_a_request(
+    by: str, noticed: bool
+) -> None:
+    """Not even one with a command that can't be repeated."""
+    address, options = tcp()
+    with running_redis(*options) as redis:
+        url = redis.url if by == "unix" else f"redis://{address}"
+        stores = RedisStores.from_url(url, seconds=SECONDS)
+        challenges = Challenges(stores.challenges)
+
+        async def log_in() -> None:
+            session: dict[str, object] = {}
+            await challenges.create(session)
+            await challenges.take(session)
+            await stores.sessions.load(await stores.sessions.create({"a": 1}))
+
+        def connections() -> Any:
+            return redis.client.info("stats")["total_connections_received"]
+
+        await asyncio.gather(*(log_in() for _ in range(40)))
+        assert redis.client.info("clients")["connected_clients"] > 30
+        with redis.away():
+            if noticed:  # by the event loop, which has not looked yet otherwise
+                for _ in range(3):
+                    await asyncio.sleep(0)
+        await asyncio.gather(*(log_in() for _ in range(40)))
+        # What is dropped is what was closed: the others are used again.
+        before = connections()
+        await asyncio.gather(*(log_in() for _ in range(20)))
+        assert connections() == before
+        await stores.close()
 
 
 @pytest.mark.parametrize("change", ["wrong:secret@", "nowhere", "no-redis"])

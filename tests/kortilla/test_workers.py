@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from kortilla import LoginService, Trust
+from kortilla import Identity, LoginService, Trust
+from kortilla.aiohttp import setup
+from kortilla.errors import ConfigurationError
 from kortilla.redis import RedisStores
 from kortilla.web import workers
-from kortilla.web.challenge import MemoryChallengeStore
 from kortilla.web.routes import LoginRoutes
 from kortilla.web.workers import WorkerCheck, configured_workers, siblings
 from tests.kortilla.pki import ORIGIN
@@ -58,12 +60,28 @@ async def test_memory_under_several_workers_is_said_at_the_start(
     shared = LoginService(origin=ORIGIN, trust=trust, challenges=stores.challenges)
     LoginRoutes(shared, sessions=stores.sessions)
     assert WARNING not in caplog.text
-    LoginRoutes(shared)
-    assert WARNING in caplog.text
-    caplog.clear()
-    own = LoginService(origin=ORIGIN, trust=trust, challenges=MemoryChallengeStore())
-    LoginRoutes(own, sessions=stores.sessions)
+    LoginRoutes(LoginService(origin=ORIGIN, trust=trust))
     assert "is set to 2 workers" in caplog.text
+    await stores.close()
+
+
+async def test_stores_that_are_shared_by_half_are_an_error_at_the_start(
+    trust: Trust, redis: RedisServer
+) -> None:
+    """Each login would fail at the worker that did not issue its challenge."""
+    stores = RedisStores.from_url(redis.url)
+    shared = LoginService(origin=ORIGIN, trust=trust, challenges=stores.challenges)
+    own = LoginService(origin=ORIGIN, trust=trust)
+
+    async def enter(request: web.Request, identity: Identity) -> None:
+        """The application's own session does not replace the challenge's."""
+
+    for service, sessions in ((shared, None), (own, stores.sessions)):
+        with pytest.raises(
+            ConfigurationError, match=r"stores\.challenges and stores\."
+        ):
+            setup(web.Application(), service, sessions=sessions, on_login=enter)
+    setup(web.Application(), shared, sessions=stores.sessions, on_login=enter)
     await stores.close()
 
 

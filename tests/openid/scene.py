@@ -95,6 +95,8 @@ def configuration(**changes: Any) -> dict[str, Any]:
         "trust": {"folder": "ca", "test": True},
         "clients": [shop, office, post],
         **changes,
+        # A test waits for the end of a process.
+        "server": {"drain_seconds": 0, **changes.get("server", {})},
     }
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Requests by the thousand push out nobody and nothing that was used."""
 
+import json
+from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from kortilla.errors import StoreUnavailableError
 from kortilla.openid.store import MemoryStore
 from tests.openid.conftest import MakeScene
-from tests.openid.scene import CALLBACK, Scene, pkce
+from tests.openid.scene import CALLBACK, Browser, Scene, pkce
 
 
 def asked(**more: str) -> dict[str, str]:
@@ -50,12 +52,55 @@ async def test_a_request_s_unknown_parameters_are_not_kept(scene: Scene) -> None
     assert "junk" not in login["parameters"]
 
 
-async def test_a_long_parameter_is_refused(scene: Scene) -> None:
-    long = "s" * 2049
-    answer = await scene.post("/authorize", asked(state=long))
-    assert (answer.status, "state is too long" in answer.text) == (400, True)
-    answer = await scene.send("GET", "/authorize", query=urlencode(asked(nonce=long)))
-    assert answer.parameters["error_description"] == "nonce is too long"
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"state": "s" * 2049}, "state is too long"),
+        ({"state": "ä" * 1025}, "state is too long"),
+        ({"nonce": "n" * 513}, "nonce is too long"),
+        ({"ui_locales": "u" * 129}, "ui_locales is too long"),
+        ({"state": '"' * 2048}, "The parameters are too long together"),
+        ({"state": "a\x01"}, "state has control characters"),
+        ({"nonce": "a\n"}, "nonce has control characters"),
+        ({"login_hint": "\x7f"}, "login_hint has control characters"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+async def test_a_parameter_that_takes_much_memory_is_refused(
+    scene: Scene, more: dict[str, str], problem: str
+) -> None:
+    answer = await scene.post("/authorize", asked(**more))
+    assert (answer.status, problem in answer.text) == (400, True)
+    answer = await scene.send("GET", "/authorize", query=urlencode(asked(**more)))
+    assert answer.parameters["error_description"] == problem
+    assert len(cast(MemoryStore, scene.provider.store)) == 0
+
+
+async def test_a_request_that_is_not_supported_is_not_kept(scene: Scene) -> None:
+    answer = await scene.post("/authorize", asked(request="x" * 30_000))
+    query = urlsplit(answer.location).query
+    answer = await scene.send("GET", "/authorize", query=query)
+    assert answer.parameters["error"] == "request_not_supported"
+
+
+async def test_no_login_takes_more_memory_than_documented(
+    scene: Scene, browser: Browser
+) -> None:
+    """About 1 KB, and 5 KB at most."""
+
+    async def stored(**more: str) -> int:
+        _, answer = await browser.authorize(**more)
+        for language in ("sv", "x" * 5000):
+            await browser.send("GET", f"{answer.location}?lang={language}")
+        for _ in range(5):
+            await browser.send("POST", f"{answer.location}/challenge", body=b"{}")
+        key = answer.location.rpartition("/")[2]
+        return len(json.dumps(await scene.provider.store.get("login", key)))
+
+    assert await stored(state="s" * 43, nonce="n" * 43) < 1024
+    longest = {"state": 2048, "nonce": 512, "login_hint": 256, "ui_locales": 128}
+    values = {name: "x" * length for name, length in longest.items()}
+    assert 3000 < await stored(**values, scope="openid" + " x" * 300) < 5 * 1024
 
 
 async def test_a_flood_of_logins_forgets_no_mark_that_something_was_used() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from kortilla.openid.store import RedisStore
+from kortilla.redis.connecting import connect
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.openid.scene import (
@@ -151,6 +153,35 @@ async def test_redis_replaces_an_entry_while_it_is_there(scene: Scene) -> None:
     await store.put("login", "x", {"a": 1}, seconds=60)
     assert await store.replace("login", "x", {"a": 2}, seconds=60)
     assert await store.take("login", "x") == {"a": 2}
+
+
+async def test_redis_bounds_the_bytes_that_anybody_can_store(
+    redis: RedisServer,
+) -> None:
+    store = RedisStore(connect(redis.url), prefix="bounded:", most_bytes=50_000)
+    await store.put("code", "c", {"a": "a" * 1000}, seconds=60)
+    for number in range(100):
+        for kind in ("login", "par"):
+            await store.put(kind, str(number), {"a": "ä" * 500}, seconds=60)
+        await store.replace("login", str(number), {"a": "ä" * 500}, seconds=60)
+    kept = redis.client.keys("bounded:openid:login:*")
+    assert sum(redis.client.memory_usage(key) for key in kept) <= 50_000
+    for kind in ("login", "par"):
+        assert await store.get(kind, "99")
+        assert await store.get(kind, "70") is None
+    # What is taken makes room, and what is not begun is not dropped.
+    for number in range(100):
+        await store.put("login", str(number), {"a": "a" * 1000}, seconds=60)
+        assert await store.take("login", str(number))
+    assert await store.get("login", "99") is None
+    assert await store.get("code", "c")
+    # What expires makes room too: the sum is of what is there.
+    await store.put("login", "x", {}, seconds=1)
+    sums = "bounded:openid:login:bytes"
+    assert int(redis.client.hget(sums, "sum")) == sum(
+        int(size) for name, size in redis.client.hgetall(sums).items() if name != b"sum"
+    )
+    await store.close()
 
 
 @pytest.mark.parametrize(

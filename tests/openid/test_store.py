@@ -3,6 +3,9 @@
 
 import asyncio
 
+import pytest
+
+from kortilla.errors import StoreUnavailableError
 from kortilla.openid.store import MemoryStore
 
 
@@ -48,6 +51,28 @@ async def test_the_number_of_entries_is_bounded() -> None:
         assert len(store) <= 100
     assert await store.get("login", "999") == {}
     assert await store.get("login", "0") is None
+
+
+async def test_the_bytes_of_entries_are_bounded() -> None:
+    store = MemoryStore(most_bytes=100_000)
+    for number in range(1000):
+        await store.put("login", str(number), {"a": "ä" * 2000}, seconds=300)
+        assert len(store) <= 100_000 // 4000
+    assert await store.get("login", "999") == {"a": "ä" * 2000}
+    assert await store.get("login", "970") is None
+    # What is taken or replaced makes room.
+    for _ in range(1000):
+        await store.put("login", "x", {"a": "ä" * 2000}, seconds=300)
+        assert await store.take("login", "x")
+    assert await store.get("login", "999")
+
+
+async def test_marks_that_exceed_the_bytes_are_refused() -> None:
+    store = MemoryStore(most_bytes=10_000)
+    with pytest.raises(StoreUnavailableError):
+        for number in range(1000):
+            await store.put("code", str(number), {"a": "a" * 1000}, seconds=300)
+    assert await store.get("code", "0")
 
 
 async def test_a_changed_entry_is_a_copy() -> None:

@@ -185,8 +185,12 @@ async def office(scene: Scene, token: str, **more: str) -> Answer:
     return await scene.token("c" * 48, "v" * 43, authorization="", **form)
 
 
-@pytest.mark.parametrize("audience", [ISSUER, f"{ISSUER}/token"])
-async def test_an_assertion_authenticates_a_client(scene: Scene, audience: str) -> None:
+@pytest.mark.parametrize(
+    "audience", [ISSUER, f"{ISSUER}/token", [ISSUER], [f"{ISSUER}/token"]]
+)
+async def test_an_assertion_authenticates_a_client(
+    scene: Scene, audience: str | list[str]
+) -> None:
     answer = await office(scene, assertion(aud=audience), client_id="office")
     assert error(answer) == "invalid_grant"  # the code alone is wrong
 
@@ -224,8 +228,11 @@ async def test_an_assertion_works_once(scene: Scene) -> None:
     [
         {"aud": None},
         {"aud": "https://other.example"},
-        {"aud": [ISSUER]},
+        {"aud": []},
+        {"aud": [[ISSUER]]},
+        {"aud": ["https://other.example"]},
         {"aud": [ISSUER, "https://other.example"]},
+        {"aud": [ISSUER, f"{ISSUER}/token"]},
         {"aud": 5},
         {"exp": None},
         {"exp": int(time.time()) - 120},

@@ -3,7 +3,7 @@
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 
 from kortilla import Identity, LoginService, Trust
@@ -35,9 +35,10 @@ def who(request: HttpRequest) -> JsonResponse:
     )
 
 
-def enter(request: HttpRequest, identity: Identity) -> None:
+def enter(request: HttpRequest, identity: Identity, response: HttpResponse) -> None:
     """Log the person in, and fail after that if the request says so."""
     log_in(request, identity)
+    response.set_cookie("entered", "yes")
     if BROKEN in request.headers:
         raise ZeroDivisionError
 
