@@ -16,6 +16,7 @@ __all__ = [
     "CollectData",
     "ValidationData",
     "certificates_of_timestamps",
+    "is_readable",
     "read_certificate",
 ]
 
@@ -71,8 +72,8 @@ class ValidationData:
         every = dict.fromkeys((*certificates, *above))
         responses, crls = await revocation.collect(map(read_certificate, every))
         return cls(
-            tuple(each for each in responses if _readable(ocsp_responses=(each,))),
-            tuple(each for each in crls if _readable(crls=(each,))),
+            tuple(each for each in responses if is_readable(ocsp_responses=(each,))),
+            tuple(each for each in crls if is_readable(crls=(each,))),
             above,
         )
 
@@ -128,9 +129,10 @@ def read_certificate(der: bytes) -> ExactCertificate:
     return certificate
 
 
-def _readable(**data: tuple[bytes, ...]) -> bool:
+def is_readable(**data: Iterable[bytes]) -> bool:
+    """Return whether ``ValidationData`` can be made of these."""
     try:
-        ValidationData(**data)
+        ValidationData(**{name: tuple(each) for name, each in data.items()})
     except ValueError:
         return False
     return True

@@ -51,7 +51,8 @@ async def check_files(
 
     ``trust`` is a folder of CA certificates. The authority's are known by their
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
-    there only the authority's count. None, or an empty folder, leaves
+    there only the authority's count. All of them, and certificates of time-stamping
+    authorities beside them, vouch for timestamps. None, or an empty folder, leaves
     every signature unjudged. Unless ``offline``, the CAs' services are asked whether
     the certificates have been revoked; they learn which certificates are checked, and
     nothing of the files. Raises ``TrustConfigurationError`` for a broken folder.
@@ -59,7 +60,7 @@ async def check_files(
     trusted = TrustedCAs() if trust is None else TrustedCAs.from_folder(trust)
     if trust == own_folder():
         # A test card's signature is valid only where somebody named its CA.
-        trusted = replace(trusted, test=None)
+        trusted = replace(trusted, test=None, timestamp_authorities=())
     signed = _signed_files(paths, signed_file)
     async with AsyncExitStack() as stack:
         revocation = None
@@ -102,7 +103,13 @@ async def _check(
     path: Path, of: Path | None, trusted: TrustedCAs, revocation: Revocation | None
 ) -> CheckedFile:
     try:
-        report = await verify_path(path, of=of, trusted=trusted, revocation=revocation)
+        report = await verify_path(
+            path,
+            of=of,
+            trusted=trusted,
+            revocation=revocation,
+            timestamp_cas=trusted.timestamp_authorities,
+        )
     except OSError as error:
         said = error.strerror or type(error).__name__
         if of is not None and str(error.filename) == str(of):

@@ -16,12 +16,14 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
+from kortilla.testing.authority import Authority
 from native_host.signature_check import check, words
 from native_host.signature_check.trust import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.test_signing_long_term import stamper
 from tests.support import cards
 
 SIGN = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -206,6 +208,32 @@ def test_a_test_cards_ca_counts_only_where_somebody_names_it(
     assert (outcome.status, outcome.result["verdict"]) == (0, "valid")
     [signature] = outcome.result["files"][0]["signatures"]
     assert signature["issuer"] == "test"
+
+
+def test_a_time_stamping_authority_in_the_folder_proves_the_time(
+    run: Run, tmp_path: Path
+) -> None:
+    authority = Authority.create()
+    ca = CA.create("SPECIMEN Issuing CA", parent=CA.create("SPECIMEN Root CA"))
+    service = stamper(authority)
+    maker = Maker(issue(ca), ca)
+    file = tmp_path / "a.pdf"
+    file.write_bytes(asyncio.run(maker.pdf(timestamper=service)))
+    folder = tmp_path / "trust"
+    folder.mkdir()
+    (folder / "ca.der").write_bytes(ca.der)
+    for known, source in (
+        (b"", "claimed"),
+        (service.tsa_cert.dump(), "timestamp"),
+        (authority.root_der, "claimed"),  # nobody sends the CA between
+        (authority.issuing_der, "timestamp"),
+    ):
+        (folder / "tsa.der").unlink(missing_ok=True)
+        if known:
+            (folder / "tsa.der").write_bytes(known)
+        outcome = run("verify", str(file), "--offline", "--trust", str(folder))
+        [signature] = outcome.result["files"][0]["signatures"]
+        assert (outcome.status, signature["timeSource"]) == (0, source)
 
 
 def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils import generic
 
 from kortilla.errors import (
     TrustConfigurationError,
@@ -41,6 +42,7 @@ from tests.kortilla.signed_files import (
     SIGNATURES,
     Maker,
     issue,
+    updated,
     with_signature,
 )
 from tests.kortilla.signing_parts import (
@@ -419,6 +421,24 @@ async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
     assert [each.kind for each in signature.changes] == ["timestamp"]
     [whole] = report.timestamps
     assert (whole.intact, whole.trusted) == (True, True)
+
+
+async def test_a_level_is_not_claimed_for_data_that_nobody_can_read(
+    maker: Maker, kortilla_card: KortillaCard
+) -> None:
+    authority = Authority.open(kortilla_card.folder)
+    pdf = await maker.pdf(timestamper=stamper(authority))
+    for data, level in ((lists(authority)[0], "B-LT"), (b"junk", "B-T")):
+
+        def add(writer: Any, data: bytes = data) -> None:
+            kept = writer.add_object(generic.StreamObject(stream_data=data))
+            store = generic.DictionaryObject()  # type: ignore[no-untyped-call]
+            store["/CRLs"] = generic.ArrayObject([kept])
+            writer.root["/DSS"] = writer.add_object(store)
+            writer.update_root()
+
+        report = await verify_document(updated(pdf, add), trusted=maker.trusted)
+        assert (report.verdict, report.signatures[0].level) == (VALID, level)
 
 
 async def test_what_a_file_states_is_shown_without_control_characters(

@@ -51,7 +51,8 @@ async def covered(
     fields = writer.root["/AcroForm"]["/Fields"]
     if second_page:
         page = writer.root["/Pages"]["/Kids"][1]
-        page["/Annots"] = generic.ArrayObject([fields.raw_get(len(fields) - 1)])
+        shown = generic.ArrayObject([fields.raw_get(len(fields) - 1)])
+        page["/Annots"] = writer.add_object(shown)
         writer.update_container(page)
     output = io.BytesIO()
     stamp = PdfTimeStamper(timestamper, field_name="Aika")

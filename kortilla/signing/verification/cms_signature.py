@@ -11,6 +11,7 @@ from pyhanko.sign.validation.generic_cms import (
     validate_sig_integrity,
 )
 
+from kortilla.signing.validation_data import is_readable
 from kortilla.signing.verification.findings import Finding, Findings, Found
 from kortilla.signing.verification.stamps import SAFE_HASHES, examine_stamp
 from kortilla.validation.leaf import ExactCertificate
@@ -185,7 +186,23 @@ def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
             for token in attribute["values"]:
                 if finding.stamp is None:
                     finding.stamp = examine_stamp(token, _hasher(value))
-    finding.has_revocation_data |= any(
-        attribute["type"].native == "adobe_revocation_info_archival"
-        for attribute in signer["signed_attrs"]
-    )
+    finding.has_revocation_data |= _has_revocation_data(signer)
+
+
+def _has_revocation_data(signer: cms.SignerInfo) -> bool:
+    """Return whether there are revocation data, all of them readable."""
+    try:
+        values = [
+            value
+            for attribute in signer["signed_attrs"]
+            if attribute["type"].native == "adobe_revocation_info_archival"
+            for value in attribute["values"]
+        ]
+        crls, responses = [
+            [each.dump() for value in values for each in value[name] or ()]
+            for name in ("crl", "ocsp")
+        ]
+    except Exception:  # of asn1crypto, any
+        return False
+    found = bool(crls or responses)
+    return found and is_readable(crls=crls, ocsp_responses=responses)

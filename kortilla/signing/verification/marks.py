@@ -10,7 +10,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla.signing.verification.findings import Rectangle
 
-__all__ = ["shown_at"]
+__all__ = ["items", "shown_at"]
 
 #: Programs may show anything there.
 _UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
@@ -23,7 +23,7 @@ def shown_at(
 
     A page is None if none of them has what could be shown.
     """
-    widgets = [field, *_items(field.get("/Kids"))]
+    widgets = [field, *items(field, "/Kids")]
     places = {
         each.container_ref: rectangle
         for each in widgets
@@ -34,15 +34,21 @@ def shown_at(
     found: list[tuple[int | None, Rectangle]] = [
         (number, places[each.container_ref])
         for number, page in enumerate(_pages(reader), start=1)
-        for each in _items(page.get("/Annots"))
+        for each in items(page, "/Annots")
         if each.container_ref in places
     ]
     return found or [(None, each) for each in places.values()]
 
 
-def _items(array: Any) -> list[Any]:
-    """Return what is in an array, without references; an iteration returns those."""
-    return [array[index] for index in range(len(array or ()))]
+def items(holder: Any, key: str) -> list[Any]:
+    """Return what is in an array of a dictionary, which may be missing.
+
+    References are followed. An iteration would return them, and so would ``get``.
+    """
+    if key not in holder:
+        return []
+    array = holder[key]
+    return [array[index] for index in range(len(array))]
 
 
 def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
@@ -50,7 +56,7 @@ def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
     if "/Rect" not in widget:
         return None
     try:
-        x1, y1, x2, y2 = found = [float(each) for each in _items(widget["/Rect"])]
+        x1, y1, x2, y2 = found = [float(each) for each in items(widget, "/Rect")]
     except (TypeError, ValueError, OverflowError):
         return _UNREADABLE
     if not all(map(math.isfinite, found)):
@@ -68,6 +74,6 @@ def _pages(reader: PdfFileReader) -> Iterator[Any]:
             continue
         seen.add(id(node))
         if "/Kids" in node:
-            waiting += reversed(_items(node["/Kids"]))
+            waiting += reversed(items(node, "/Kids"))
         else:
             yield node

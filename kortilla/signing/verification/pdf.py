@@ -13,12 +13,14 @@ from dataclasses import replace
 from io import BytesIO
 
 from asn1crypto import cms
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from kortilla.signing.validation_data import is_readable
 from kortilla.signing.verification.cms_signature import examine_signer
 from kortilla.signing.verification.findings import (
     Change,
@@ -29,7 +31,7 @@ from kortilla.signing.verification.findings import (
     Stamp,
     printable,
 )
-from kortilla.signing.verification.marks import shown_at
+from kortilla.signing.verification.marks import items, shown_at
 from kortilla.signing.verification.revisions import ends_regularly, irregularity
 from kortilla.signing.verification.stamps import examine_stamp
 
@@ -72,10 +74,7 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         findings.problems.append(Found("XFA_FORM"))
     signatures = _signatures(reader, findings)
     regular = ends_regularly(reader, content)
-    has_data = "/DSS" in root and any(
-        each in root["/DSS"] and len(root["/DSS"][each]) > 0
-        for each in ("/CRLs", "/OCSPs")
-    )
+    has_data = _has_revocation_data(root)
     for each in signatures:
         if _is_timestamp(each):
             stamp = _stamp(each, content)
@@ -103,6 +102,21 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     ):
         findings.problems.append(Found("IRREGULAR", irregular))
     return findings
+
+
+def _has_revocation_data(root: generic.DictionaryObject) -> bool:
+    """Return whether the security store has revocation data, all of them readable."""
+    try:
+        crls, responses = [
+            [each.data for each in items(root["/DSS"], key)] if "/DSS" in root else []
+            for key in ("/CRLs", "/OCSPs")
+        ]
+    except MemoryError:
+        raise
+    except Exception:  # of pyHanko, any
+        return False
+    found = bool(crls or responses)
+    return found and is_readable(crls=crls, ocsp_responses=responses)
 
 
 def _signatures(

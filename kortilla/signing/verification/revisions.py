@@ -104,9 +104,10 @@ def _unnamed_in_streams(
         found = generic.read_object(stream, reference)
         if not isinstance(found, generic.StreamObject):
             continue
-        if found.get("/Type") == "/XRef" and offset not in sections:
+        kind = "/Type" in found and found["/Type"]
+        if kind == "/XRef" and offset not in sections:
             return f"a section at {offset} that is not used"
-        if found.get("/Type") == "/ObjStm":
+        if kind == "/ObjStm":
             numbers = found.data[: found["/First"]].split()[: 2 * found["/N"] : 2]
             if not {(int(each), number) for each in numbers} <= packed:
                 return f"a packed object at {offset} that no section names"

@@ -3,11 +3,12 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from asn1crypto import pem
+from asn1crypto import pem, x509
 
 from kortilla.errors import TrustConfigurationError
 from kortilla.validation.trust import MAX_FILE_BYTES, PINS, Trust, certificate_files
@@ -23,10 +24,15 @@ class TrustedCAs:
 
     A signature of a test card is marked as such, and shows nothing about a person.
     Each may be None: then nothing can be said about such signatures.
+
+    ``timestamp_authorities`` are all certificates (DER) that may vouch for timestamps:
+    the CAs, and those that are for time-stamping only. Nothing uses them unless they
+    are given to ``verify_document`` as ``timestamp_cas``.
     """
 
     authority: Trust | None = None
     test: Trust | None = None
+    timestamp_authorities: tuple[bytes, ...] = ()
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Self:
@@ -55,18 +61,45 @@ class TrustedCAs:
         """Use these CA certificates, DER or PEM. Raises as ``from_folder``."""
         authority: list[bytes] = []
         test: list[bytes] = []
-        for each in certificates:
-            (authority if _fingerprint(each) in _AUTHORITY else test).append(each)
+        every = tuple(map(_der, certificates))
+        for each in every:
+            if hashlib.sha256(each).hexdigest() in _AUTHORITY:
+                authority.append(each)
+            else:
+                test.append(each)
+        test = [each for each in test if not _is_for_timestamps(each)]
+        issuing = not all(map(_is_root, test))
         return cls(
             Trust.from_certificates(authority) if authority else None,
-            Trust.from_certificates(test, test=True) if test else None,
+            # Roots without an issuing CA are a time-stamping authority's.
+            Trust.from_certificates(test, test=True) if issuing else None,
+            every,
         )
 
 
-def _fingerprint(certificate: bytes) -> str:
+def _der(certificate: bytes) -> bytes:
     try:
         if pem.detect(certificate):
             _, _, certificate = pem.unarmor(certificate)
     except ValueError as error:
         raise TrustConfigurationError("A CA file is not a certificate.") from error
-    return hashlib.sha256(certificate).hexdigest()
+    return certificate
+
+
+def _is_for_timestamps(certificate: bytes) -> bool:
+    """Return whether a certificate is for time-stamping alone (RFC 3161 §2.3)."""
+    with suppress(Exception):  # of asn1crypto, any; ``Trust`` says what is wrong
+        purposes = _load(certificate).extended_key_usage_value
+        return purposes is not None and purposes.native == ["time_stamping"]
+    return False
+
+
+def _is_root(certificate: bytes) -> bool:
+    with suppress(Exception):
+        parsed = _load(certificate)
+        return bool(parsed.ca) and parsed.subject == parsed.issuer
+    return False
+
+
+def _load(certificate: bytes) -> x509.Certificate:
+    return x509.Certificate.load(certificate, strict=True)

@@ -26,6 +26,7 @@ from kortilla.errors import (
 from kortilla.signing import xades
 from kortilla.signing.algorithms import verify_digest
 from kortilla.signing.answer import PageSignature
+from kortilla.signing.validation_data import is_readable
 from kortilla.signing.verification.findings import Finding, Found, Stamp
 from kortilla.signing.verification.stamps import examine_stamp
 from kortilla.signing.xades import DS, XADES
@@ -244,7 +245,7 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
 
 
 def _read_unsigned(element: Any, unsigned: Any, finding: Finding) -> None:
-    finding.has_revocation_data = unsigned.find(XADES + "RevocationValues") is not None
+    finding.has_revocation_data = _has_revocation_data(unsigned)
     stamp = unsigned.find(XADES + "SignatureTimeStamp")
     if stamp is None:
         return
@@ -259,6 +260,23 @@ def _read_unsigned(element: Any, unsigned: Any, finding: Finding) -> None:
     finding.stamp = examine_stamp(
         token, lambda function: hashlib.new(function, stamped).digest()
     )
+
+
+def _has_revocation_data(unsigned: Any) -> bool:
+    """Return whether there are revocation data, all of them readable."""
+    place = f"{XADES}RevocationValues/{XADES}"
+    try:
+        crls, responses = [
+            [_decoded(each) for each in unsigned.findall(place + path)]
+            for path in (
+                f"CRLValues/{XADES}EncapsulatedCRLValue",
+                f"OCSPValues/{XADES}EncapsulatedOCSPValue",
+            )
+        ]
+    except _UnfitError:
+        return False
+    found = bool(crls or responses)
+    return found and is_readable(crls=crls, ocsp_responses=responses)
 
 
 def _archive_stamps(
