@@ -3,14 +3,16 @@
 // self-check. No web page and no content script gets here.
 
 import { CodedError, toCodedError } from "../shared/coded_error.js";
-import { getHostState } from "../shared/host_state.js";
+import { connectHost, getHostState } from "../shared/host_state.js";
 import { disconnection, keepOpen } from "../shared/open_work.js";
+import { extensionOrigin } from "../shared/own_page.js";
 import { isRecord } from "../shared/validators.js";
 import { managementTask, readManagementRequest, statusTask } from "./card_tasks.js";
 import { checkTask } from "./check_task.js";
 import { isExtensionPage } from "./sender.js";
 
 /** @import { HostState } from "../shared/host_state.js" */
+/** @import { NativeHost } from "../shared/native_host.js" */
 /** @import { ManagementRequest, ReaderStatus } from "./card_tasks.js" */
 /** @import { CheckReport } from "./check_task.js" */
 /** @import { Task } from "./operation.js" */
@@ -79,6 +81,8 @@ export class ExtensionPages {
   #reading = new AbortController();
   #checking = new AbortController();
   #managing = new AbortController();
+  /** The host that waits for a card. @type {NativeHost | null} */
+  #waiting = null;
   /** The end of the last reading or check: they use the card one after the other. */
   #lastLook = /** @type {Promise<unknown>} */ (Promise.resolve());
   /** In ms since 1970. */
@@ -124,12 +128,14 @@ export class ExtensionPages {
     // The card's data is kept no longer than a page shows it.
     this.#reading.abort();
     this.#checking.abort();
+    this.#waiting?.close();
     Object.assign(this.#state, { readers: null, problem: null, host: null });
     this.#state.check = NO_CHECK;
   }
 
   async #readCards() {
     if (this.#state.isReading || this.#state.activeTask) return;
+    this.#waiting?.close();
     this.#update({ isReading: true, readers: null, problem: null });
     this.#reading = new AbortController();
     /** @type {Partial<CardState>} */
@@ -142,6 +148,24 @@ export class ExtensionPages {
     const host = await getHostState();
     if (this.#ports.size === 0) found = {};
     this.#update({ ...found, host, isReading: false });
+    if (found.readers?.every(({ card, problem }) => !card && !problem)) {
+      await this.#waitForCard();
+    }
+  }
+
+  /** Read the cards again once there is one, while a page is open. */
+  async #waitForCard() {
+    const host = connectHost();
+    this.#waiting = host;
+    try {
+      await host.hello;
+      await host.request("wait-for-card", { page: extensionOrigin() }).answer;
+    } catch {
+      return; // the person can have the card read
+    } finally {
+      host.close();
+    }
+    await this.#readCards();
   }
 
   async #check() {

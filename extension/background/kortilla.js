@@ -37,6 +37,7 @@ const EXTENSION_PAGE_ACTIONS = new Set(
   [
     ...["card-status", "activate", "change-pin", "prepare-login", "unblock"],
     ...["mend", "open-window", "self-check", "token-status", "token-switch"],
+    "wait-for-card",
   ].map((command) => `kortilla:${command}`),
 );
 

@@ -46,7 +46,10 @@ find("more").addEventListener("click", async () => {
   window.close();
 });
 send({ command: "card-status" });
-void showLoginSwitch(find("login"));
+// Without the token no browser asks for the PIN that a prepared login keeps.
+void showLoginSwitch(find("login"), (isOn) => {
+  find("prepare").hidden = !isOn;
+});
 
 /** @param {Command} message to the background */
 function send(message) {

@@ -26,8 +26,9 @@ const OBSTACLES = Object.freeze({
  * Build the switch, and keep it up to date with what the person does.
  *
  * @param {HTMLElement} element
+ * @param {(isOn: boolean) => void} [onState] is told what is known of it
  */
-export async function showLoginSwitch(element) {
+export async function showLoginSwitch(element, onState = () => {}) {
   const input = /** @type {HTMLInputElement} */ (build("input"));
   const label = build("label", "", "switch");
   const status = build("div", "", "report");
@@ -71,6 +72,7 @@ export async function showLoginSwitch(element) {
     isBusy = false;
     input.removeAttribute("aria-busy");
     input.checked = state?.isOn === true;
+    onState(input.checked);
     show(statusOf(state, wanted, code));
   }
 

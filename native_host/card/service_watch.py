@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Waits for events after which another attempt to reach pcscd may succeed.
 
+The mock card's source waits so for another card in its folder.
+
 A stopped service sends no events, but its socket's file does: pcscd or systemd creates
 it when it begins to listen, in a folder that may not exist before.
 """
@@ -47,9 +49,9 @@ class ServiceWatch:
         # Imported here: it is rarely needed, and its import takes a while.
         from asyncinotify import Inotify, Mask
 
-        # pcscd sets its socket's mode once it listens.
-        comes = Mask.CREATE | Mask.MOVED_TO | Mask.ATTRIB
-        goes = Mask.DELETE_SELF | Mask.MOVE_SELF
+        # pcscd sets its socket's mode once it listens. A file may be copied.
+        comes = Mask.CREATE | Mask.MOVED_TO | Mask.ATTRIB | Mask.CLOSE_WRITE
+        goes = Mask.DELETE | Mask.MOVED_FROM | Mask.DELETE_SELF | Mask.MOVE_SELF
         try:
             self._inotify = Inotify()
             # A folder may be created between the check and the watch of its parent.

@@ -32,7 +32,7 @@ from native_host.messaging.models import (
 from native_host.messaging.results import web_eid_signature_fields
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.card_status import card_status
+from native_host.operations.card_status import card_status, wait_for_card
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
@@ -154,7 +154,7 @@ def _find(
     if name not in table:
         raise UnknownCommandError("The command is not known.")
     model, run = table[name]
-    opens_prompt = run not in (_card_status, _prepare_login)
+    opens_prompt = run not in (_card_status, _prepare_login, _wait_for_card)
     return Command(check(model, values), run, opens_prompt, name in PLAIN_COMMANDS)
 
 
@@ -220,6 +220,11 @@ async def _web_eid_sign(
 
 async def _card_status(_: OwnPageArguments, context: CommandContext) -> Reply:
     return {"readers": await card_status(context.source)}
+
+
+async def _wait_for_card(_: OwnPageArguments, context: CommandContext) -> Reply:
+    await wait_for_card(context.source)
+    return {}
 
 
 async def _prepare_login(_: OwnPageArguments, context: CommandContext) -> Reply:
@@ -290,6 +295,7 @@ _OWN_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
     "get-signing-certificate": (CertificateArguments, _signing_certificate),
     "sign": (SignArguments, _sign),
     "card-status": (OwnPageArguments, _card_status),
+    "wait-for-card": (OwnPageArguments, _wait_for_card),
     "prepare-login": (OwnPageArguments, _prepare_login),
     "activate": (ManageArguments, _activate),
     "change-pin": (PinArguments, _change_pin),

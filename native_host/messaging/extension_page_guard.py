@@ -22,6 +22,7 @@ OWN_PAGE_COMMANDS = frozenset(
     {
         *("activate", "card-status", "change-pin", "prepare-login", "unblock"),
         *("mend", "open-window", "self-check", "token-status", "token-switch"),
+        "wait-for-card",
     }
 )
 

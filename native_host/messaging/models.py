@@ -133,7 +133,7 @@ class OwnPageArguments(_Model):
     """Which page asks (see ``extension_page_guard``).
 
     These alone are the arguments of ``card-status``, ``open-window``,
-    ``prepare-login`` and ``token-status``.
+    ``prepare-login``, ``token-status`` and ``wait-for-card``.
     """
 
     page: str

@@ -2,6 +2,7 @@
 """The mock card as a source of cards: one reader with one card."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +10,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from kortilla.testing.errors import MockCardBrokenError as BrokenFolderError
 from kortilla.testing.files import locked
 from kortilla.testing.presence import Presence, Watch
+from kortilla.testing.profiles import PROFILES
 from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
+from native_host.card.service_watch import ServiceWatch
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.card import MockCard, Style
 from native_host.mock_card.errors import MockCardBrokenError, host_errors
@@ -23,6 +27,8 @@ __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 READER_NAME = "Kortilla mock card"
 
@@ -99,7 +105,8 @@ class MockCardSource(CardSource):
     """A single reader with the mock card of a folder.
 
     The folder records whether the card or the reader is pulled. Raises
-    ``MockCardBrokenError`` if there is no usable card in the folder.
+    ``MockCardBrokenError`` if there is no usable card in the folder. Another card may
+    take its place later; without a usable one the reader is empty.
     """
 
     test_card = True
@@ -115,8 +122,13 @@ class MockCardSource(CardSource):
         self._state = MockCardState.open(folder)
         self._style = style
         self._patience = patience
-        self._atr = self._state.profile.atr
+        self._file = self._state.folder / "card.json"
+        #: Another card's ATR, see ``insert``.
+        self._atr: bytes | None = None
+        self._serial = self._state.read().serial
+        self._replacements = 0
         self._watch: Watch | None = None
+        self._following: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._worker = ThreadPoolExecutor(1, "mock-card")
         self._connection: MockCardConnection | None = None
@@ -127,19 +139,29 @@ class MockCardSource(CardSource):
         presence = self._presence()
         if not presence.reader:
             return ()
-        atr = self._atr if presence.card else None
-        return (Reader(READER_NAME, atr, insertion=presence.insertions),)
+        atr = self._card_atr() if presence.card else None
+        insertion = self._replacements << 32 | presence.insertions
+        return (Reader(READER_NAME, atr, insertion=insertion),)
+
+    def _card_atr(self) -> bytes | None:
+        """Return the ATR of the folder's card, and count another card than before."""
+        try:
+            data = self._state.read()
+        except BrokenFolderError as error:
+            logger.info("The reader is empty: %s", error)
+            return None
+        if data.serial != self._serial:
+            self._serial = data.serial
+            self._replacements += 1
+        return self._atr or PROFILES[data.profile].atr
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        """Wait until the card or its reader is inserted or pulled."""
-        if self._watch is None:
-            with host_errors():
-                self._watch = self._state.watch()
-            asyncio.get_running_loop().add_reader(
-                self._watch.descriptor, self._take_news
-            )
+        """Wait until the card or its reader is inserted, pulled or replaced."""
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow_files())
         while True:
             changed = self._changed
+            self._watch_presence()
             if (readers := await self.readers()) != known:
                 return readers
             with suppress(TimeoutError):
@@ -149,6 +171,40 @@ class MockCardSource(CardSource):
     @host_errors()
     def _presence(self) -> Presence:
         return self._state.presence()
+
+    def _watch_presence(self) -> None:
+        """Watch the folder that there is now, if it has a card.
+
+        An open pipe would hide the end of a folder that is being deleted.
+        """
+        if not self._file.exists():
+            self._end_watch()
+            return
+        if self._watch and self._watch.is_there:
+            return
+        self._end_watch()
+        with suppress(BrokenFolderError):
+            self._watch = self._state.watch()
+            asyncio.get_running_loop().add_reader(
+                self._watch.descriptor, self._take_news
+            )
+
+    def _end_watch(self) -> None:
+        if self._watch:
+            asyncio.get_running_loop().remove_reader(self._watch.descriptor)
+            self._watch.close()
+            self._watch = None
+
+    async def _follow_files(self) -> None:
+        """Notice another card in the folder, also with another folder."""
+        files = ServiceWatch(self._file)
+        try:
+            while True:
+                files.arm()
+                self._take_news()
+                await files.news()
+        finally:
+            files.close()
 
     def _take_news(self) -> None:
         if self._watch:
@@ -195,10 +251,11 @@ class MockCardSource(CardSource):
 
     async def close(self) -> None:
         """Wait for a running command, reset the card, end the thread."""
-        if self._watch:
-            asyncio.get_running_loop().remove_reader(self._watch.descriptor)
-            self._watch.close()
-            self._watch = None
+        if self._following:
+            self._following.cancel()
+            await asyncio.wait({self._following})
+            self._following = None
+        self._end_watch()
         await asyncio.gather(*self._openings, return_exceptions=True)
         if self._connection:
             self._connection.hurry()
@@ -218,5 +275,5 @@ class MockCardSource(CardSource):
 
     def insert(self, atr: bytes | None = None) -> None:
         """Insert the card, or one with another ATR."""
-        self._atr = atr or self._state.profile.atr
+        self._atr = atr
         self._state.insert()

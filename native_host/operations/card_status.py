@@ -20,7 +20,13 @@ from native_host.card.signature import key_type_of
 from native_host.card.source import CardSource, Reader
 from native_host.operations.activation_table import scheme_of
 
-__all__ = ["Activation", "activation_of", "card_status", "reader_status"]
+__all__ = [
+    "Activation",
+    "activation_of",
+    "card_status",
+    "reader_status",
+    "wait_for_card",
+]
 
 #: How far a card has been activated; ``partly`` if only one of its PINs is set.
 Activation = Literal["active", "new", "partly", "unknown"]
@@ -32,6 +38,13 @@ async def card_status(source: CardSource) -> list[dict[str, Any]]:
     The response includes a card's errors. Raises ``PcscUnavailableError``.
     """
     return [await reader_status(source, reader) for reader in await source.readers()]
+
+
+async def wait_for_card(source: CardSource) -> None:
+    """Wait until a card is in a reader. Raises ``PcscUnavailableError``."""
+    readers = await source.readers()
+    while not any(reader.atr or reader.mute for reader in readers):
+        readers = await source.wait_for_change(readers)
 
 
 def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:

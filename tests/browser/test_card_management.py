@@ -138,7 +138,7 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
 
 
 @only_in_chromium
-async def test_no_card_and_no_reader_are_said_and_another_look_finds_them(
+async def test_no_card_and_no_reader_are_said_and_a_card_that_comes_is_shown(
     browser: Browser, popup: Any
 ) -> None:
     card = browser.house.card.state
@@ -150,6 +150,7 @@ async def test_no_card_and_no_reader_are_said_and_another_look_finds_them(
     await shown.press("lookAtCard")
     await shown.shows("noReader")
     card.insert()
+    await shown.shows("cardReady")
     await shown.tab.click("#again")
     await shown.shows("cardReady")
 

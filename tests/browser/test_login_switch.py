@@ -185,6 +185,14 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
     with runtime_folder() as runtime:
         browser.house.serve(environment={"XDG_RUNTIME_DIR": str(runtime)})
         await popup.shows("cardReady")
+        await popup.open("suomi-fi")
+        await shows(tab, "loginOff")
+        offered = "document.querySelector('#prepare button').checkVisibility()"
+        assert not await tab.evaluate(offered)
+        await tab.click("#switch")
+        await tab.wait_for("#prepare:not([hidden])")
+        assert await tab.evaluate(offered)
+        # No browser has started the program of the token here.
         await popup.press("prepareLogin")
         await popup.shows("notSwitchedOn")
         await popup.shows("cardReady")

@@ -115,6 +115,10 @@ async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
     await tab.goto(f"{counter.demo.origin}/en/")
     popup = Popup(await counter.browser.open_view(POPUP))
     await ready(popup.tab)
+    # The token is here from elsewhere. The switch is off, and hides the button.
+    await popup.open("suomi-fi")
+    await popup.tab.wait_for("#token p")
+    await popup.tab.evaluate("(document.querySelector('#prepare').hidden = false)")
     await popup.press("prepareLogin")
     window = await counter.door.opened()
     await window.type_pin("1234")

@@ -104,6 +104,48 @@ test("reading the cards asks the host once, for the extension page, and closes i
   );
 });
 
+/** @param {FakePort} popup @returns {Promise<any>} the host that waits for a card */
+async function waiting(popup) {
+  const empty = { reader: "SPECIMEN reader", testCard: true, card: null };
+  fake.onHost = (port) => {
+    port.onSent = ({ id, command }) => {
+      if (command === "card-status") port.say({ id, result: { readers: [empty] } });
+    };
+    queueMicrotask(() => port.say(HELLO));
+  };
+  await press(popup, READ_CARDS);
+  const host = fake.hosts.at(-1);
+  const page = HOME.slice(0, -1);
+  const asked = { id: "1", command: "wait-for-card", arguments: { page } };
+  assert.deepEqual(host?.sent, [asked]);
+  return host;
+}
+
+test("a card that is put in while a page is open is read", async () => {
+  const popup = openPopup();
+  const host = await waiting(popup);
+  assert.equal(popup.sent.at(-1).isReading, false);
+  fake.onHost = goodHost;
+  host.say({ id: "1", result: {} });
+  await settle();
+  assert.ok(host.disconnected);
+  assert.ok(popup.sent.at(-1).readers[0].card);
+  assert.deepEqual(
+    fake.hosts.map(({ disconnected }) => disconnected),
+    [true, true, true],
+  );
+});
+
+test("nobody waits for a card when no page is open, or when it is read again", async () => {
+  const popup = openPopup();
+  const first = await waiting(popup);
+  const second = await waiting(popup);
+  assert.ok(first.disconnected && !second.disconnected);
+  popup.leave();
+  await settle();
+  assert.ok(second.disconnected);
+});
+
 test("other fields of the host do not make the card unreadable", async () => {
   fake.onHost = (port) => {
     port.onSent = ({ id }) => {
@@ -433,6 +475,7 @@ for (const action of [
   "token-switch",
   "open-window",
   "unblock",
+  "wait-for-card",
 ]) {
   test(`pages get no kortilla:${action}, which is noted`, async (context) => {
     const warn = context.mock.method(console, "warn", () => {});

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "open-window": {},
     "token-status": {},
     "token-switch": {"on": True},
+    "wait-for-card": {},
 }
 
 
@@ -67,6 +68,23 @@ def test_the_cards_status_is_the_one_that_the_command_prints(
     assert reader["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
     assert (home / MOCK_FOLDER / "card.json").read_bytes() == before
     assert script.told() == [], "no window opens"
+
+
+def test_a_wait_for_a_card_ends_when_there_is_one(
+    home: Path, window: dict[str, str]
+) -> None:
+    card = MockCardState.open(home / MOCK_FOLDER)
+    card.pull(reader=True)
+    with running(window) as host:
+        asked = {"command": "wait-for-card", "arguments": {"page": FIREFOX_PAGE}}
+        host.send({"id": "1", **asked})
+        host.send(
+            {"id": "2", "command": "card-status", "arguments": asked["arguments"]}
+        )
+        assert host.answer()["error"]["code"] == "BUSY", "it waits"
+        card.insert()
+        assert host.answer() == {"id": "1", "result": {}}
+        assert host.ask("wait-for-card", page=FIREFOX_PAGE)["result"] == {}
 
 
 def test_a_card_that_another_program_holds_is_said_in_its_reader(

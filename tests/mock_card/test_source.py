@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,9 +16,11 @@ from kortilla.testing.faults import Fault
 from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
+from native_host.card.source import Reader
 from native_host.mock_card.errors import MockCardBrokenError
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
+from tests.support import cards
 
 SELECT = bytes.fromhex(SELECT_APPLICATION)
 STATUS = bytes.fromhex("00200011")
@@ -328,3 +331,42 @@ def test_a_lock_that_can_not_be_taken_is_named(state: MockCardState) -> None:
 async def test_a_broken_folder_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(MockCardBrokenError, match=r"card\.json"):
         MockCardSource(tmp_path)
+
+
+async def test_another_card_in_the_folder_or_another_folder_is_noticed(
+    source: MockCardSource, state: MockCardState, tmp_path: Path
+) -> None:
+    [first] = known = await source.readers()
+
+    async def news() -> tuple[Reader, ...]:
+        nonlocal known
+        async with asyncio.timeout(60):
+            known = await source.wait_for_change(known)
+        return known
+
+    MockCardState.create(state.folder, profile="v4.2", replace=True)
+    [second] = await news()
+    assert second.insertion != first.insertion
+    assert second.atr == state.profile.atr != first.atr
+    state.insert()
+    await news()
+
+    shutil.rmtree(state.folder)
+    [empty] = await news()
+    assert empty.atr is None
+    shutil.copytree(cards.made(), state.folder)
+    [third] = await news()
+    assert third.atr == first.atr
+    assert len({first.insertion, second.insertion, third.insertion}) == 3
+    state.pull()
+    assert [each.atr for each in await news()] == [None]
+
+    # As a person does who has prepared another one.
+    prepared = tmp_path / "prepared"
+    MockCardState.create(prepared)
+    shutil.rmtree(state.folder)
+    prepared.rename(state.folder)
+    while (await news())[0].atr is None:
+        pass
+    connection = await source.connect(known[0])
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)

@@ -87,7 +87,7 @@ async def test_each_write_comes_right_after_a_look_at_the_card(
         padded = new.encode().ljust(12, b"\0").hex().upper()
         expected += [
             "00A4080402503200",
-            "00B0000000",
+            *("00B0000000", "00B000B500", "00B0016A00"),
             *{f"00CB00FF05A0038301{each}": None for each in (reference, at_risk)},
             f"00{INS[scheme]:02X}00{reference}18{code}{padded}",
         ]

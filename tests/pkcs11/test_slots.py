@@ -21,6 +21,7 @@ from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
 from tests.pkcs11.names import CKF, CKR
 from tests.pkcs11.signing import refusal
+from tests.support import cards
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +55,23 @@ async def test_a_card_comes_goes_and_comes_again(
     assert await event(client) == 1
     assert await slots(client) == [1]
     assert await client.open_session() > session
+
+
+async def test_a_card_in_a_folder_that_takes_the_place_of_the_first_is_another_token(
+    client: Client, folder: Path, tmp_path: Path
+) -> None:
+    prepared = shutil.copytree(cards.made("v4.2"), tmp_path / "prepared")
+    assert await event(client) == 1
+    session = await client.open_session()
+    before = (await client.call("GetTokenInfo", u64(1)))[3]
+    shutil.rmtree(folder)
+    assert await event(client) == 1
+    assert await slots(client) == []
+    prepared.rename(folder)
+    assert await event(client) == 1
+    assert (await client.call("GetTokenInfo", u64(1)))[3] != before
+    with refusal(CKR.SESSION_HANDLE_INVALID):
+        await client.call("GetSessionInfo", u64(session))
 
 
 async def test_a_card_that_was_put_back_between_two_calls_has_no_old_sessions(
