@@ -132,6 +132,7 @@ async def serve(
         shutdown_timeout=shutdown_seconds,
     )
     await runner.setup()
+    listener: asyncio.Server | None = None
     try:
         assert runner.server is not None  # noqa: S101 - it was set up
         listener = await loop.create_server(runner.server, host, port, backlog=1024)
@@ -143,6 +144,8 @@ async def serve(
             await asyncio.wait_for(hurried.wait(), drain_seconds)
         await _close(listener, runner.server)
     finally:
+        if listener is not None:
+            listener.close()
         await runner.cleanup()
 
 
