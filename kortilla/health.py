@@ -105,7 +105,10 @@ def _trust(service: LoginService, warn: timedelta, now: datetime) -> Check:
     trust = service.trust
     valid = [ca for ca in trust.issuers if _is_valid(ca, now)]
     if not valid:
-        return Check("trust", "failed", "No issuing CA is valid now.")
+        detail = (
+            f"No issuing CA is valid now, at {now:%Y-%m-%d %H:%M} UTC by the clock."
+        )
+        return Check("trust", "failed", detail)
     if service.trust_problem:
         return Check("trust", "warning", service.trust_problem)
     ending = [ca for ca in trust.issuers if not _is_valid(ca, now + warn)]

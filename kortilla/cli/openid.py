@@ -155,13 +155,16 @@ def _metrics(
     is_flag=True,
     help="Also ask the issuer's address for its discovery document.",
 )
+@click.option(
+    "--simulator", is_flag=True, help="Check for serve --simulator: no CA is needed."
+)
 @_with_extra
-def check(*, file: Path, public: bool) -> None:
+def check(*, file: Path, public: bool, simulator: bool) -> None:
     """Check the configuration, its files, Redis and, if asked, the address."""
     from kortilla.openid.settings import Settings
 
     settings = Settings.load(file)
-    result = asyncio.run(_check(settings, public=public))
+    result = asyncio.run(_check(settings, public=public, simulator=simulator))
     say(f"{file} is in order: {len(settings.clients)} clients.")
     print_result(result)
 
@@ -201,6 +204,12 @@ def client() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The client's public keys, for private_key_jwt.",
 )
+@click.option(
+    "--claims",
+    default="",
+    metavar="NAMES",
+    help="What it gets, as name,given_name,family_name; by default sub alone.",
+)
 @_with_extra
 def add(
     *,
@@ -212,6 +221,7 @@ def add(
     uris: tuple[str, ...],
     authentication: str,
     jwks: Path | None,
+    claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
     from kortilla.openid.settings import Settings, hash_secret
@@ -230,6 +240,8 @@ def add(
         lines.append(f"secrets = [{_toml(hash_secret(secret))}]")
     if jwks is not None:
         lines.append(f"jwks_file = {_toml(str(jwks.absolute()))}")
+    if claims:
+        lines.append(f"claims = [{', '.join(map(_toml, claims.split(',')))}]")
     content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"
     settings = Settings.parse(content, file)
     load_client_keys(settings, len(settings.clients) - 1, settings.clients[-1])
@@ -242,11 +254,13 @@ def add(
     print_result(result)
 
 
-async def _check(settings: "Settings", *, public: bool) -> dict[str, Any]:
+async def _check(
+    settings: "Settings", *, public: bool, simulator: bool
+) -> dict[str, Any]:
     from kortilla.errors import StoreUnavailableError
     from kortilla.openid.setup import create_provider
 
-    provider = create_provider(settings)
+    provider = create_provider(settings, simulator=simulator)
     try:
         await provider.store.ping()
         if public:

@@ -9,6 +9,7 @@ the store, and what it is to write.
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from authlib.oauth2.rfc6749 import (
@@ -248,9 +249,21 @@ class Assertion(JWTBearerClientAssertion):
             raise InvalidClientError(
                 description=f"exp is not within {ASSERTION_SECONDS} seconds"
             )
+        self._check_clock(claims)
         if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
             raise InvalidClientError(description="jti is not a text of 1 to 256")
         super().verify_claims(claims)
+
+    def _check_clock(self, claims: dict[str, Any]) -> None:
+        """Refuse a time that another clock has made, and say so."""
+        now = self._clock()
+        begins = [claims.get(name) for name in ("nbf", "iat")]
+        late = any(isinstance(at, int) and at > now + self.leeway for at in begins)
+        if late or claims["exp"] < now - self.leeway:
+            raise InvalidClientError(
+                description="The assertion has expired or begins later: compare the "
+                f"clocks; here it is {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+            )
 
     def validate_jti(self, claims: dict[str, Any], jti: str) -> bool:
         """Return True: the caller stores the jti, and refuses a second use."""

@@ -31,7 +31,7 @@ from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
-    is_same_origin,
+    check_origin_header,
     json_response,
     read_body,
     read_json,
@@ -131,10 +131,8 @@ class LoginPage:
         methods, handler = self._actions[action] if action else ("GET", self._page)
         if request.method not in methods.split(", "):
             raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=methods)
-        if request.method == "POST" and not is_same_origin(
-            request.headers, self._browsers.origin
-        ):
-            raise RequestRefusedError(403, "ORIGIN_REFUSED")
+        if request.method == "POST":
+            check_origin_header(request.headers, self._browsers.origin)
         browser = self._browsers.browser(request.headers)
         data = await self._store.get("login", found[1])
         if data is None or browser is None or data["browser"] != _digest(browser):

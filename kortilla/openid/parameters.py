@@ -114,9 +114,15 @@ def check_authorization(parameters: Mapping[str, str]) -> None:
     if "openid" not in parameters.get("scope", "").split(" "):
         raise RefusedError("invalid_scope", "scope has no openid")
     if parameters.get("code_challenge_method") != "S256":
-        raise RefusedError("invalid_request", "code_challenge_method is not S256")
+        raise RefusedError(
+            "invalid_request",
+            "code_challenge_method is not S256: the client has to use PKCE (RFC 7636)",
+        )
     if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
-        raise RefusedError("invalid_request", "code_challenge is missing or malformed")
+        raise RefusedError(
+            "invalid_request",
+            "code_challenge is missing or malformed: the client has to use PKCE",
+        )
     if not _SECONDS.fullmatch(parameters.get("max_age", "0")):
         raise RefusedError("invalid_request", "max_age is not a number of seconds")
     prompts = parameters.get("prompt", "").split()
@@ -140,7 +146,12 @@ def check_token(form: Mapping[str, str]) -> None:
         raise RefusedError("invalid_request", "grant_type is missing")
     if form["grant_type"] != "authorization_code":
         raise RefusedError("unsupported_grant_type", "grant_type is not supported")
-    for name in ("code", "redirect_uri", "code_verifier"):
+    if "code_verifier" not in form:
+        raise RefusedError(
+            "invalid_request",
+            "code_verifier is missing: the client has to use PKCE (RFC 7636)",
+        )
+    for name in ("code", "redirect_uri"):
         if name not in form:
             raise RefusedError("invalid_request", f"{name} is missing")
     if not _VERIFIER.fullmatch(form["code_verifier"]):

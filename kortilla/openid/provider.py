@@ -37,6 +37,7 @@ from kortilla.web.http import (
     is_same_origin,
     json_response,
     read_body,
+    shown,
 )
 from kortilla.web.login import LoginService
 
@@ -247,7 +248,16 @@ class Provider:
         client = self.protocol.clients.get(parameters.get("client_id", ""))
         if client is None:
             raise RefusedError("invalid_request", "client_id is missing or unknown")
-        if parameters.get("redirect_uri") not in client.settings.redirect_uris:
+        uri = parameters.get("redirect_uri", "")
+        if uri not in client.settings.redirect_uris:
+            # Without its query, which may have what a log must not have.
+            path, query, _ = uri.partition("?")
+            logger.warning(
+                "The client %s has no redirect URI %s%s: add it to redirect_uris.",
+                client.settings.id,
+                shown(path),
+                query and " with a query",
+            )
             raise RefusedError(
                 "invalid_request", "redirect_uri is missing or not registered"
             )

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The provider as a server of its own, by aiohttp."""
 
+import array
 import asyncio
 import contextlib
 import logging
 import re
 import signal
+import socket
+import struct
+import sys
 import traceback
 from collections.abc import Callable
 
@@ -29,6 +33,11 @@ _LOGIN = re.compile(
 
 #: Seconds in which the request of a new connection arrives. One without is idle.
 _ON_THE_WAY = 3.0
+
+
+#: Seconds in which a connection that has begun is made.
+_HANDSHAKE = 0.2
+_SO_ATTACH_FILTER = 26
 
 
 class _NoRequest(logging.Filter):
@@ -132,6 +141,7 @@ async def serve(
         shutdown_timeout=shutdown_seconds,
     )
     await runner.setup()
+    listener: asyncio.Server | None = None
     try:
         assert runner.server is not None  # noqa: S101 - it was set up
         listener = await loop.create_server(runner.server, host, port, backlog=1024)
@@ -143,13 +153,42 @@ async def serve(
             await asyncio.wait_for(hurried.wait(), drain_seconds)
         await _close(listener, runner.server)
     finally:
+        if listener is not None:
+            listener.close()
         await runner.cleanup()
+
+
+def _drop_new_connections(listener: socket.socket) -> None:
+    """Have the system ignore the first packet (SYN) of new TCP connections.
+
+    Without it, a connection that is made between the last ``accept`` and ``close`` is
+    reset after its request was sent. A client whose packet is ignored repeats it after
+    a second, and is then refused before it sends anything. Only Linux can do it.
+    """
+    if sys.platform != "linux" or listener.family == socket.AF_UNIX:
+        return
+    # Classic BPF: load the flags, keep SYN and ACK; ignore the packet if SYN is alone.
+    program = struct.pack(
+        "=" + 5 * "HBBI",
+        *(0x30, 0, 0, 13),
+        *(0x54, 0, 0, 0x12),
+        *(0x15, 0, 1, 0x02),
+        *(0x06, 0, 0, 0),
+        *(0x06, 0, 0, 0xFFFFFFFF),
+    )
+    content = array.array("B", program)
+    described = struct.pack("HP", 5, content.buffer_info()[0])
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
 
 
 async def _close(listener: asyncio.Server, server: web.Server) -> None:
     """Stop listening, and serve the connections that were made before."""
-    waiting = []
     kept = [each.dup() for each in listener.sockets]
+    for each in kept:
+        _drop_new_connections(each)
+    await asyncio.sleep(_HANDSHAKE)
+    waiting = []
     listener.close()
     for each in kept:
         # The system resets what nobody has accepted when the last copy is closed.

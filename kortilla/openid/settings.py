@@ -10,7 +10,7 @@ import logging
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import (
@@ -355,7 +355,7 @@ class Settings(_Model):
         try:
             return cls.model_validate({**content, "folder": file.absolute().parent})
         except ValidationError as error:
-            raise ConfigurationError(_described(file, error)) from None
+            raise ConfigurationError(_described(file, error, content)) from None
 
 
 def _has_plain_secret(text: str) -> bool:
@@ -368,8 +368,11 @@ def _has_plain_secret(text: str) -> bool:
         return False  # ``parse`` names what is wrong
 
 
-def _described(file: Path, error: ValidationError) -> str:
-    """Name each key that is wrong, without its value, which may be a secret."""
+def _described(file: Path, error: ValidationError, content: Any) -> str:
+    """Name each key that is wrong, and the client that it belongs to.
+
+    Of the values only those of ``_SHOWN`` are named: others may be secrets.
+    """
     lines = []
     for each in error.errors(include_input=False, include_url=False):
         key = ""
@@ -380,5 +383,24 @@ def _described(file: Path, error: ValidationError) -> str:
             message = "there is no such key"
         elif each["type"] == "missing":
             message = "this key is missing"
-        lines.append(f"{key.lstrip('.')}: {message}".removeprefix(": "))
+        whose = _client_of(each["loc"], content)
+        lines.append(f"{key.lstrip('.')}: {message}{whose}".removeprefix(": "))
     return "\n".join(f"{file}: {line}." for line in lines)
+
+
+#: Keys of a client whose values are no secrets.
+_SHOWN = ("redirect_uris", "post_logout_redirect_uris", "claims")
+
+
+def _client_of(place: tuple[int | str, ...], content: Any) -> str:
+    """Return the id of the client that an error is about, and the value."""
+    try:
+        if place[0] != "clients":
+            return ""
+        client = content["clients"][place[1]]
+        named = [ascii(client.get("id"))]
+        if len(place) > 3 and place[2] in _SHOWN:
+            named.append(ascii(client[place[2]][place[3]]))
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return ""
+    return f" (client {', '.join(named)})"

@@ -218,7 +218,10 @@ def _trust(settings: Settings) -> TrustFolder:
     except TrustConfigurationError as error:
         raise ConfigurationError(f"trust.folder: {error}") from None
     except OSError as error:
-        raise ConfigurationError(f"trust.folder: {folder}: {error.strerror}.") from None
+        raise ConfigurationError(
+            f"trust.folder: {folder}: {error.strerror}. `kortilla-server trust update` "
+            "makes it."
+        ) from None
     trust.watch()
     return trust
 

@@ -2,11 +2,20 @@
 """Commands to Redis: their time limit, their errors, and the server's run."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from kortilla.errors import StoreUnavailableError
 
@@ -31,10 +40,64 @@ async def asking(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except (RedisError, OSError, ValueError) as error:
-        # Only the kind of error: Redis may quote the command with the nonce.
-        raise StoreUnavailableError(
-            f"Redis did not answer as it should: {type(error).__name__}."
-        ) from error
+        raise StoreUnavailableError(_problem(error)) from error
+
+
+#: What is wrong by the kind of error, and what to do; the first that fits.
+_PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    (
+        (ssl.SSLCertVerificationError,),
+        "The certificate of Redis is refused: %s. Name its CA in the URL, "
+        "rediss://HOST?ssl_ca_certs=FILE.",
+    ),
+    (
+        (ssl.SSLError,),
+        "No TLS with Redis is possible: write redis:// in place of rediss://, or "
+        "switch TLS on in Redis.",
+    ),
+    (
+        (AuthenticationError,),
+        "Redis refuses the user or the password: write both into the URL, "
+        "rediss://USER:PASSWORD@HOST, without USER for the default one.",
+    ),
+    (
+        (NoPermissionError,),
+        "The user of Redis may not use a command: docs/operations.md lists those that "
+        "it needs.",
+    ),
+    ((OutOfMemoryError,), "Redis is full: give it more maxmemory."),
+    ((ReadOnlyError,), "Redis is a replica: name the primary in the URL."),
+    (
+        (ConnectionResetError,),
+        "Redis closed the connection: if it expects TLS, write rediss:// in place of "
+        "redis://.",
+    ),
+    (
+        (FileNotFoundError,),
+        "The socket or the file that Redis's URL names is not there.",
+    ),
+    (
+        (ConnectionRefusedError, socket.gaierror),
+        "No Redis is at the address of the URL: start it, or correct the address.",
+    ),
+    (
+        (TimeoutError, RedisTimeoutError),
+        "Redis did not answer in time: look whether it runs, and whether it speaks TLS "
+        "if the URL has rediss://.",
+    ),
+)
+
+
+def _problem(error: BaseException) -> str:
+    """Say what is wrong, and what to do. It quotes neither URL nor command."""
+    cause: BaseException | None = error
+    while cause is not None:
+        for kinds, sentence in _PROBLEMS:
+            if isinstance(cause, kinds):
+                reason = getattr(cause, "verify_message", "")
+                return sentence % reason if "%s" in sentence else sentence
+        cause = cause.__cause__ or cause.__context__
+    return f"Redis did not answer as it should: {type(error).__name__}."
 
 
 async def probe(client: Redis, prefix: str, seconds: float) -> None:

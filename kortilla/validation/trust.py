@@ -86,8 +86,10 @@ class Trust:
         """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""
         files = certificate_files(Path(folder))
         if not files:
+            missing = "" if Path(folder).is_dir() else f"There is no folder {folder}. "
             raise TrustConfigurationError(
-                f"There is no certificate file (.der .crt .cer .pem) in {folder}."
+                f"{missing or f'No certificate (.der .crt .cer .pem) is in {folder}. '}"
+                "`kortilla-server trust update` fetches the authority's."
             )
         return cls.from_files(files, test=test, pins=pins, policies=policies)
 

@@ -205,9 +205,13 @@ async def _check_revocation(
 
 def _check_validity(certificate: x509.Certificate, at: datetime) -> None:
     if at < certificate.not_valid_before:
-        raise CertificateNotYetValidError("The certificate is not valid yet.")
+        raise CertificateNotYetValidError(
+            "The certificate is not valid yet, if this computer's clock is right."
+        )
     if at > certificate.not_valid_after:
-        raise CertificateExpiredError("The certificate has expired.")
+        raise CertificateExpiredError(
+            "The certificate has expired, if this computer's clock is right."
+        )
 
 
 def _key_usage(certificate: x509.Certificate) -> set[str]:

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,18 @@ __all__ = [
     "Request",
     "RequestRefusedError",
     "Response",
+    "check_origin_header",
     "is_same_origin",
     "json_response",
     "read_body",
     "read_json",
+    "shown",
 ]
+
+logger = logging.getLogger(__name__)
+
+#: Characters of a client's text in a log.
+_SHOWN = 200
 
 _HARDENED = (
     ("X-Content-Type-Options", "nosniff"),
@@ -129,6 +137,24 @@ def is_same_origin(headers: Headers, origin: str) -> bool:
     if origins:
         return origins == [origin] and site in ([], ["same-origin"])
     return site == ["same-origin"]
+
+
+def check_origin_header(headers: Headers, origin: str) -> None:
+    """Raise ``RequestRefusedError`` unless ``is_same_origin``; the log has both."""
+    if not is_same_origin(headers, origin):
+        logger.warning(
+            "ORIGIN_REFUSED: a request came from %s, and this service is %s. The "
+            "address in the browser has to be the configured origin, and the proxy has "
+            "to pass Origin on.",
+            shown(headers.joined("Origin")),
+            origin,
+        )
+        raise RequestRefusedError(403, "ORIGIN_REFUSED")
+
+
+def shown(text: str) -> str:
+    """Return what a client sent as a log may have it: short, quoted ASCII, one line."""
+    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 async def read_body(

@@ -36,7 +36,7 @@ from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
-    is_same_origin,
+    check_origin_header,
     json_response,
     read_body,
     read_json,
@@ -366,8 +366,7 @@ class LoginRoutes:
         self, request: Request, *, allowed: set[str]
     ) -> dict[str, Any]:
         headers = request.headers
-        if not is_same_origin(headers, self.service.origin):
-            raise RequestRefusedError(403, "ORIGIN_REFUSED")
+        check_origin_header(headers, self.service.origin)
         await self.service.admit(
             Attempt(
                 route=request.path.removeprefix("/"),

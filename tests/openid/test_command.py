@@ -54,6 +54,7 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
     assert (operator.folder / "keys.json").stat().st_mode & 0o777 == 0o600
     code, message = operator.failure("check")
     assert (code, "trust.folder" in message) == ("CONFIGURATION", True)
+    assert operator.run("check", "--simulator")[0] == 0
     (operator.folder / "ca").mkdir()
     for file in (card.issuing_ca, card.root_ca):
         (operator.folder / "ca" / file.name).write_bytes(file.read_bytes())
@@ -64,6 +65,8 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
         *NAMES,
         "--redirect-uri",
         "https://shop.example/cb",
+        "--claims",
+        "name,urn:oid:1.2.246.22",
     )
     assert (status, len(made["client_secret"])) == (0, 43)
     assert made["client_secret"] not in operator.config.read_text()
@@ -75,6 +78,7 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
         "store": "memory",
     }
     [client] = tomllib.loads(operator.config.read_text())["clients"]
+    assert client["claims"] == ["name", "urn:oid:1.2.246.22"]
     assert client["name"] == {"fi": "Kauppa", "sv": 'Butik"en', "en": "The shop"}
 
 
@@ -119,6 +123,13 @@ def test_nothing_is_overwritten(settled: Operator) -> None:
                 *("--authentication", "private_key_jwt"),
             ),
             "needs jwks_file",
+        ),
+        (
+            (
+                *("--id", "new", "--redirect-uri", "https://a.example/"),
+                *("--claims", "name,hetu"),
+            ),
+            "(client 'new', 'hetu')",
         ),
     ],
 )
