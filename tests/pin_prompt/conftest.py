@@ -119,7 +119,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.window = PromptWindow(
-            lambda line: self.said.append(json.loads(line)), InputGuard(NEVER)
+            lambda line: self.said.append(json.loads(line)),
+            InputGuard(NEVER, 2 * NEVER),
         )
 
     def open(self, **changes: Any) -> None:

@@ -157,7 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def announced(request: Any, conversation: Conversation, text: texts.Texts) -> str:
     """Return what is announced when the page for a request appears."""
-    guard = InputGuard(NEVER)
+    guard = InputGuard(NEVER, 2 * NEVER)
     page: Page
     if isinstance(request, AskPin):
         kind = PinPadPage if request.question.pin_pad else PinPage

@@ -69,7 +69,7 @@ ZERO, SELECT_LEFT = DIGITS[0], (Key.Key_Left, Modifier.ShiftModifier)
 def test_it_is_edited_as_any_password_field_of_qt(
     application: QApplication, presses: list[Press]
 ) -> None:
-    field, plain = PinField(InputGuard(NEVER), 12), QLineEdit()
+    field, plain = PinField(InputGuard(NEVER, 2 * NEVER), 12), QLineEdit()
     plain.setEchoMode(QLineEdit.EchoMode.Password)
     plain.setMaxLength(12)
     plain.setValidator(QRegularExpressionValidator(QRegularExpression("[0-9]*"), plain))
@@ -93,7 +93,7 @@ def test_it_is_edited_as_any_password_field_of_qt(
 def test_what_is_deleted_or_taken_leaves_nothing_in_the_buffer(
     application: QApplication,
 ) -> None:
-    field = PinField(InputGuard(NEVER), 12)
+    field = PinField(InputGuard(NEVER, 2 * NEVER), 12)
     whole = field.digits.obj
     QTest.keyClicks(field, "938475")
     QTest.keyClick(field, Key.Key_Home)

@@ -31,17 +31,16 @@ class InputGuard(QObject):
     def __init__(
         self,
         milliseconds: int = GUARD_MILLISECONDS,
-        quiet: int | None = None,
+        quiet: int = QUIET_MILLISECONDS,
     ) -> None:
         super().__init__()
-        quiet = max(milliseconds, QUIET_MILLISECONDS) if quiet is None else quiet
-        self._shortest = quiet
+        self._shortest = quiet - milliseconds
         self._since_key = QElapsedTimer()
         self._pause = QTimer(self, singleShot=True, interval=milliseconds)
-        self._quiet = QTimer(self, singleShot=True, interval=quiet)
+        self._quiet = QTimer(self, singleShot=True, interval=self._shortest)
         self._new = QTimer(self, singleShot=True, interval=milliseconds)
         self._pause.timeout.connect(self._open)
-        self._quiet.timeout.connect(self._see)
+        self._quiet.timeout.connect(self._wait_for_late_keys)
         self._active, self._ready, self._painted = False, True, False
         #: Whether keys are for this window.
         self._seen = False
@@ -67,6 +66,7 @@ class InputGuard(QObject):
         """Ignore a key. The keys after it belong to it: they are ignored too."""
         if self._since_key.isValid():
             pause = min(_SLOWER * self._since_key.elapsed(), _AT_MOST)
+            pause -= self._pause.interval()
             if pause > self._quiet.interval():
                 self._quiet.setInterval(pause)
         self._since_key.start()
@@ -96,7 +96,8 @@ class InputGuard(QObject):
         A click right after the window's appearance was meant for what was there before.
         """
         if self._painted and not self._new.isActive():
-            self._see()
+            self._seen = True
+            self._open()
 
     def end(self) -> None:
         """Accept input."""
@@ -107,9 +108,10 @@ class InputGuard(QObject):
         self._active, self._seen = False, True
         self.changed.emit(False)
 
-    def _see(self) -> None:
+    def _wait_for_late_keys(self) -> None:
+        """End the time in two parts: a busy process may get keys after its timer."""
         self._seen = True
-        self._open()
+        self._pause.start()
 
     def _open(self) -> None:
         if self._active and self._seen and self._ready and not self._pause.isActive():
