@@ -31,6 +31,8 @@ class Choice(WrappingRadioButton):
     def __init__(self, title: str, more: str, act: Act) -> None:
         super().__init__(title)
         self._more, self._act = more, act
+        #: What is chosen with it.
+        self.form = ""
         self.setAccessibleDescription(more)
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name

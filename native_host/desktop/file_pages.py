@@ -14,7 +14,13 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from native_host.desktop.page import PageBase, Services
 from native_host.desktop.parts import Row, Sign, muted
@@ -59,15 +65,15 @@ class FilesPage(PageBase):
         """Return what is said where the program lacks the parts for this page."""
         return Notice(self.texts("files.lacking"), title=self.texts("files.lack"))
 
-    def place_to_drop(self) -> QWidget:
-        """Return the place that says that files can be dropped, with a button."""
+    def place_to_drop(self) -> tuple[QWidget, QPushButton]:
+        """Return the place that says that files can be dropped, and its button."""
         choose = Button(self.texts(f"{self._name}.choose"))
         choose.clicked.connect(self._choose)
         words = [
             label(self.texts(f"{self._name}.drop"), bold=True),
             muted(self.texts(f"{self._name}.drop.more")),
         ]
-        return _Place(Row(Sign("take-in", self._act), words, [choose]))
+        return _Place(Row(Sign("take-in", self._act), words, [choose])), choose
 
     def _choose(self) -> None:
         title = self.texts(f"{self._name}.choose")

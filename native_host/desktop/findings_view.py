@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QWidget
 
 from native_host.desktop.page import Services
-from native_host.desktop.parts import Kind, Row, Sign, muted
+from native_host.desktop.parts import Kept, Kind, Row, Sign, muted
 from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Button
@@ -40,12 +40,14 @@ class Mending:
     def __init__(
         self,
         services: Services,
+        kept: Kept,
         changed: Callable[[], object],
         mended: Callable[[], object],
     ) -> None:
         self._services = services
         self._texts = services.texts
         self._prompts = Prompts(services)
+        self._kept = kept
         self._changed, self._mended = changed, mended
         #: What is said below a finding, by its code.
         self._said: dict[str, str] = {}
@@ -53,6 +55,16 @@ class Mending:
 
     def row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
         """Return the row of a finding."""
+        code = finding.code
+        state = (self._said.get(code), code in self._confirm)
+        return self._kept(
+            (repr(finding), repr(place), *state),
+            lambda: self._make(finding, place, sentences),
+        )
+
+    def _make(
+        self, finding: Finding, place: Place, sentences: Mapping[str, str]
+    ) -> Row:
         kind, icon = _look(finding)
         words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
         if finding.is_fault and finding.mend and finding.mend.by == "root":

@@ -27,6 +27,13 @@ class MarkPreview(QLabel):
         policy = QSizePolicy.Policy
         self.setSizePolicy(policy.Preferred, policy.Fixed)
 
+    def show_page(self, picture: PagePicture, name: str) -> None:
+        """Show another page."""
+        self._picture = picture
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.update()
+
     def set_corner(self, corner: Corner) -> None:
         """Move the mark."""
         self._corner = corner

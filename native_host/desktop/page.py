@@ -3,9 +3,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -17,7 +19,7 @@ from PySide6.QtWidgets import (
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.page_foot import PageFoot
-from native_host.desktop.parts import clear
+from native_host.desktop.parts import Kept, arrange
 from native_host.desktop.scrolling import ScrolledSheet, Sheet
 from native_host.desktop.texts import Texts
 from native_host.gui.labels import Heading
@@ -35,7 +37,7 @@ class Services:
 
     ``set_badge`` shows a number beside a page of a name. ``show_page`` goes to one.
     ``speak`` changes the language of the window. ``give_files`` goes to a page of a
-    name and gives it files.
+    name and gives it files. ``say`` has a screen reader speak.
     """
 
     texts: Texts
@@ -45,6 +47,7 @@ class Services:
     show_page: Callable[[str], None]
     speak: Callable[[str], None]
     give_files: Callable[[str, Sequence[Path]], None]
+    say: Callable[..., None]
 
 
 @runtime_checkable
@@ -62,9 +65,13 @@ class PageBase(QWidget):
         super().__init__()
         self.services = services
         self.texts = services.texts
-        #: The name of a control that gets the focus as soon as it is there.
+        #: What gets the focus when the page is filled next, if it is shown then.
+        self.goal: QWidget | None = None
+        #: The words of a button that gets the focus as soon as it is there.
         self.focus_wanted = ""
         self._gone = False
+        #: The parts that were ever shown.
+        self.kept = Kept()
         self._shown_foot: PageFoot | None = None
         self.setAccessibleName(title)
         sheet = Sheet()
@@ -78,7 +85,9 @@ class PageBase(QWidget):
         self._rows.setSpacing(dp(16))
         self.title_row = QHBoxLayout()
         self.title_row.setSpacing(dp(12))
-        self.title_row.addWidget(Heading(title, 25 / 15), 1)
+        self.title = Heading(title, 25 / 15)
+        self.title.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.title_row.addWidget(self.title, 1)
         self._rows.addLayout(self.title_row)
         self.contents = QVBoxLayout()
         self.contents.setSpacing(dp(16))
@@ -93,47 +102,65 @@ class PageBase(QWidget):
     def window_activated(self) -> None:
         """Do what is to be done when the person comes back to the window."""
 
+    def say(self, words: str, *, politely: bool = False) -> None:
+        """Have a screen reader speak, at once or after what it says already."""
+        if words and not self._gone:
+            self.services.say(words, politely=politely)
+
     def leave(self) -> None:
         """End the page: what still runs for it shows nothing any more."""
         self._gone = True
 
-    def fill(self, parts: list[QWidget], foot: PageFoot | None = None) -> None:
-        """Replace the contents; the focus goes to the button with the same words."""
+    def fill(self, parts: Sequence[QWidget], foot: PageFoot | None = None) -> None:
+        """Show parts, and none of those before. They are from ``kept``.
+
+        Where the control with the focus goes, the one with the same words gets it, or
+        else the title: an Enter that comes late must press no other button.
+        """
         if self._gone:
             return
         focused = self.window().focusWidget()
         inside = focused is not None and self.isAncestorOf(focused)
         name = focused.accessibleName() or _words(focused) if focused and inside else ""
-        bar = self.area.verticalScrollBar()
-        place = bar.value()
-        clear(self.contents)
-        for part in parts:
-            self.contents.addWidget(part)
-            part.show()
-        self._set_foot(foot)
-        filled = [*parts, foot] if foot else parts
-        buttons = [b for part in filled for b in part.findChildren(QAbstractButton)]
-        if self.focus_wanted:
-            inside, name = True, self.focus_wanted
-        same = (b for b in buttons if name in (b.accessibleName(), _words(b)))
-        goal = next(same, None)
-        if inside and (goal or not self.focus_wanted):
-            (goal or next(iter(buttons), self)).setFocus()
+        place = self.area.verticalScrollBar().value()
+        gone = arrange(self.contents, parts)
+        if (old := self._shown_foot) is not None and old is not foot:
+            gone.append(old)
+        self._show_foot(foot)
+        self._order_tabs()
+        # Before the old parts are hidden: Qt would give the focus to a button beside.
+        if self.goal is not None and self.goal.isVisibleTo(self):
+            self.goal.setFocus()
+        elif self.focus_wanted and (wanted := _button(parts, self.focus_wanted)):
             self.focus_wanted = ""
-        bar.setValue(place)
+            wanted.setFocus()
+        elif focused and any(each.isAncestorOf(focused) for each in gone):
+            shown = [*parts, foot] if foot else parts
+            (_button(shown, name) or self.title).setFocus()
+        self.goal = None
+        for each in gone:
+            each.hide()
+        self.area.verticalScrollBar().setValue(place)
+
+    def _order_tabs(self) -> None:
+        """Let Tab go through the page as it is read."""
+        controls = [
+            each
+            for each in self.findChildren(QWidget)
+            if each.focusPolicy() is not Qt.FocusPolicy.NoFocus
+        ]
+        for first, second in pairwise(controls):
+            QWidget.setTabOrder(first, second)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._place_foot()
         super().resizeEvent(event)
 
-    def _set_foot(self, foot: PageFoot | None) -> None:
-        if self._shown_foot is not None:
-            self._shown_foot.hide()
-            self._shown_foot.deleteLater()
+    def _show_foot(self, foot: PageFoot | None) -> None:
         self._shown_foot = foot
         if foot is not None:
-            self._outer.addWidget(foot)
             self._place_foot()
+            foot.raise_()
             foot.show()
 
     def _place_foot(self) -> None:
@@ -151,6 +178,13 @@ class PageBase(QWidget):
             self._shown_foot.show()
             if had and focused is not None:
                 focused.setFocus()
+
+
+def _button(parts: Sequence[QWidget], name: str) -> QAbstractButton | None:
+    """Return the button with a name."""
+    buttons = (b for part in parts for b in part.findChildren(QAbstractButton))
+    same = (b for b in buttons if name and name in (b.accessibleName(), _words(b)))
+    return next(same, None)
 
 
 def _words(widget: QWidget) -> str:

@@ -34,10 +34,9 @@ class PageFoot(QWidget):
         self._parts.addWidget(self._note, 1)
         self._buttons = QBoxLayout(_ROW)
         self._buttons.setSpacing(dp(12))
+        self._all = buttons
         for each in buttons:
             self._buttons.addWidget(each)
-        #: The width of the buttons beside each other.
-        self._wide = sum(each.sizeHint().width() + dp(12) for each in buttons)
         self._parts.addLayout(self._buttons)
         self.set_fixed(True)
 
@@ -58,9 +57,11 @@ class PageFoot(QWidget):
 
     def _arrange(self, width: int) -> None:
         room = width - 2 * self._parts.contentsMargins().left()
-        beside = self._wide + dp(_NOTE + 12) <= room
+        #: The width of the buttons beside each other. Their words may change.
+        wide = sum(each.sizeHint().width() + dp(12) for each in self._all)
+        beside = wide + dp(_NOTE + 12) <= room
         self._parts.setDirection(_ROW if beside else _COLUMN)
-        self._buttons.setDirection(_ROW if self._wide <= room else _COLUMN)
+        self._buttons.setDirection(_ROW if wide <= room else _COLUMN)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         if self._fixed:

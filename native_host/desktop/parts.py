@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The parts that the pages are made of: rows, round signs, a state in a few words."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Hashable, Sequence
+from typing import Literal, TypeVar
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QHBoxLayout,
     QLabel,
-    QLayout,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -25,12 +24,13 @@ from native_host.gui.tokens import Act, Tokens, tokens_for
 
 __all__ = [
     "CardDrawing",
+    "Kept",
     "Kind",
     "Row",
     "RowsPanel",
     "Sign",
     "StateLabel",
-    "clear",
+    "arrange",
     "muted",
 ]
 
@@ -50,12 +50,43 @@ def muted(text: str, scale: float = 14 / 15) -> QLabel:
     return made
 
 
-def clear(layout: QLayout) -> None:
-    """Remove all widgets of a layout."""
-    while (item := layout.takeAt(0)) is not None:
-        if (widget := item.widget()) is not None:
-            widget.hide()
-            widget.deleteLater()
+_Made = TypeVar("_Made")
+
+
+class Kept:
+    """The widgets of a page, by what they show. They live as long as the window.
+
+    A screen reader may ask for a widget at any time. Qt can crash if the widget was
+    destroyed meanwhile, so a page hides what it shows no longer, and shows it again.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, object] = {}
+
+    def __call__(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return the widget or widgets of a key. ``make`` makes them the first time."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]  # type: ignore[return-value] # one kind for each key
+
+
+def arrange(layout: QBoxLayout, parts: Sequence[QWidget]) -> list[QWidget]:
+    """Show these widgets in a layout, in order.
+
+    Returns those that it had before, which are to be hidden.
+    """
+    items = (layout.itemAt(index) for index in range(layout.count()))
+    before = [item.widget() for item in items if item is not None]
+    gone = [each for each in before if each is not None and each not in parts]
+    for widget in gone:
+        layout.removeWidget(widget)
+    for index, part in enumerate(parts):
+        if layout.indexOf(part) != index:
+            layout.removeWidget(part)
+            layout.insertWidget(index, part)
+        part.raise_()  # screen readers read in this order
+        part.show()
+    return gone
 
 
 class Sign(QWidget):
@@ -203,8 +234,13 @@ class RowsPanel(Panel):
 
     def add(self, row: Row) -> None:
         """Add a row below the others."""
-        self.rows.addWidget(row)
-        self._rows.append(row)
+        self.show_rows([*self._rows, row])
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show these rows, and none of those before."""
+        self._rows = [*rows]
+        for row in arrange(self.rows, rows):
+            row.hide()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)

@@ -15,7 +15,7 @@ from native_host.desktop.choice import Beside, Choice, explained, flush
 from native_host.desktop.mark_preview import MarkPreview
 from native_host.desktop.page import Services
 from native_host.desktop.page_painter import PagePainter, PagePicture
-from native_host.desktop.parts import Row, RowsPanel, muted
+from native_host.desktop.parts import Kept, Row, RowsPanel, arrange, muted
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, WrappingLabel, label
 from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
@@ -29,8 +29,11 @@ _PAGES = {"last": "last", "first": "1"}
 class Wishes:
     """The wishes, and their controls. ``changed`` is called to show them anew."""
 
-    def __init__(self, services: Services, changed: Callable[[], object]) -> None:
+    def __init__(
+        self, services: Services, kept: Kept, changed: Callable[[], object]
+    ) -> None:
         self._texts = services.texts
+        self._kept = kept
         self._changed = changed
         self._container = False
         self._marked = False
@@ -38,6 +41,8 @@ class Wishes:
         self._corner: Corner = "bottom-left"
         #: The folder of the signed files; None puts each beside its original.
         self._out: Path | None = None
+        #: Where the person begins to look for a folder.
+        self._start = Path.home()
         self.preview: MarkPreview | None = None
         #: Whether the preview is to be brought in sight.
         self.is_new = False
@@ -70,35 +75,45 @@ class Wishes:
 
     def parts(self, files: Sequence[Path]) -> list[QWidget]:
         """Return the controls of the wishes for files."""
-        self.preview = None
         parts: list[QWidget] = []
         pdfs = [each for each in files if is_pdf(each)]
         if pdfs:
-            parts.append(Heading(self._texts("sign.result"), 17 / 15))
-            parts.append(self._forms(mixed=len(pdfs) < len(files)))
+            parts.append(self._kept("result", self._heading))
+            mixed = len(pdfs) < len(files)
+            parts.append(self._kept(("forms", mixed), partial(self._forms, mixed)))
+            for choice in parts[-1].findChildren(Choice):
+                if (choice.form == "package") == self._container:
+                    choice.setChecked(True)
         if pdfs and not self._container:
-            box = WrappingCheckBox(self._texts("sign.mark"))
-            box.setChecked(self._marked)
-            box.clicked.connect(self._set_marked)
-            parts.append(explained(box, self._texts("sign.mark.more")))
+            parts.append(self._kept("mark", self._box))
             if self._marked:
-                parts.append(self._mark(pdfs[0]))
-        return [*parts, self._where(files)]
+                parts.append(self._kept("places", self._mark))
+                self._picture_mark(pdfs[0])
+        self._start = files[0].parent
+        return [*parts, self._kept(("where", self._out), self._where)]
 
-    def _forms(self, *, mixed: bool) -> QWidget:
+    def _heading(self) -> Heading:
+        return Heading(self._texts("sign.result"), 17 / 15)
+
+    def _forms(self, mixed: bool) -> QWidget:
         choices = []
         for form in ("pdf", "package"):
             more = self._texts(f"sign.result.{form}.more")
             if form == "pdf" and mixed:
                 more = f"{more} {self._texts('sign.result.pdf.mixed')}"
             choice = Choice(self._texts(f"sign.result.{form}"), more, "sign")
-            choice.setChecked((form == "package") == self._container)
+            choice.form = form
             choice.clicked.connect(partial(self._set_form, form))
             choices.append(choice)
         return Beside(choices)
 
-    def _mark(self, pdf: Path) -> QWidget:
-        """Return the controls of the mark beside its preview."""
+    def _box(self) -> QWidget:
+        box = WrappingCheckBox(self._texts("sign.mark"))
+        box.clicked.connect(self._set_marked)
+        return explained(box, self._texts("sign.mark.more"))
+
+    def _mark(self) -> QWidget:
+        """Return the controls of the mark beside the place of its preview."""
         controls = QWidget()
         rows = QVBoxLayout(controls)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -109,22 +124,31 @@ class Wishes:
         rows.addSpacing(8)
         rows.addWidget(places)
         rows.addStretch(1)
-        return Beside([controls, self._pictured_mark(pdf)], least=210)
+        beside = QWidget()
+        self._pictures = QVBoxLayout(beside)
+        self._pictures.setContentsMargins(0, 0, 0, 0)
+        return Beside([controls, beside], least=210)
 
-    def _pictured_mark(self, pdf: Path) -> QWidget:
+    def _picture_mark(self, pdf: Path) -> None:
+        """Show the preview of the mark, or why there is none."""
         if self._pictured != (pdf, self._page):
             self.stop()
             self._pictured, self._picture = (pdf, self._page), None
             self._painter = PagePainter(pdf, self._page)
             self._painter.done.connect(self._show_picture)
-        if self._picture is not None:
+        shown: QWidget
+        if (picture := self._picture) is not None:
             name = self._texts("sign.preview", name=escape_name(pdf.name))
-            self.preview = MarkPreview(self._picture, self._corner, name)
-            return self.preview
-        waits = self._painter is not None
-        return muted(
-            self._texts("sign.preview.making" if waits else "sign.preview.none")
-        )
+            shown = self.preview = self._kept(
+                "preview", lambda: MarkPreview(picture, self._corner, name)
+            )
+            self.preview.show_page(picture, name)
+        else:
+            key = "making" if self._painter is not None else "none"
+            words = self._texts(f"sign.preview.{key}")
+            shown = self._kept(("preview", key), lambda: muted(words))
+        for each in arrange(self._pictures, [shown]):
+            each.hide()
 
     def _show_picture(self, picture: PagePicture | None) -> None:
         self._painter, self._picture, self.is_new = None, picture, True
@@ -170,9 +194,11 @@ class Wishes:
         if self.preview is not None:
             self.preview.set_corner(self._corner)
 
-    def _where(self, files: Sequence[Path]) -> QWidget:
-        choose = partial(self._choose_folder, files)
-        controls: list[tuple[str, Callable[[], object]]] = [("sign.folder", choose)]
+    def _where(self) -> QWidget:
+        """Return where the signed files come, with buttons that change it."""
+        controls: list[tuple[str, Callable[[], object]]] = [
+            ("sign.folder", self._choose_folder)
+        ]
         if self._out is None:
             words: list[QWidget] = [label(self._texts("sign.beside"))]
         else:
@@ -188,8 +214,8 @@ class Wishes:
         panel.add(Row(None, words, buttons))
         return panel
 
-    def _choose_folder(self, files: Sequence[Path]) -> None:
-        start = os.fspath(self._out or files[0].parent)
+    def _choose_folder(self) -> None:
+        start = os.fspath(self._out or self._start)
         title = self._texts("sign.folder")
         if chosen := QFileDialog.getExistingDirectory(None, title, start):
             self.put_into(Path(chosen))

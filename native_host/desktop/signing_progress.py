@@ -4,13 +4,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-)
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
 from native_host.desktop.texts import Texts
@@ -26,10 +20,14 @@ __all__ = ["SigningProgress"]
 class SigningProgress(Panel):
     """First says where PIN2 is typed, then how many files are signed."""
 
-    def __init__(self, texts: Texts, stop: Callable[[], object]) -> None:
+    def __init__(
+        self, texts: Texts, stop: Callable[[], object], say: Callable[..., object]
+    ) -> None:
         super().__init__()
-        self._texts = texts
-        self._label = label(texts("sign.busy"))
+        self._texts, self._announce = texts, say
+        #: What is said. It can have the focus.
+        self.words = label(texts("sign.busy"))
+        self.words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._bar = _Bar()
         self._bar.hide()
         self._stopping = False
@@ -41,8 +39,14 @@ class SigningProgress(Panel):
         row.addWidget(button)
         row.addStretch(1)
         self.rows.setSpacing(dp(8))
-        for each in (self._label, self._bar, line):
+        for each in (self.words, self._bar, line):
             self.rows.addWidget(each)
+
+    def begin(self) -> None:
+        """Say where PIN2 is typed."""
+        self._stopping = False
+        self._bar.hide()
+        self.words.setText(self._texts("sign.busy"))
 
     def show_number(self, number: int, count: int) -> None:
         """Show that file ``number`` of ``count`` is signed now; it counts from 1."""
@@ -59,11 +63,9 @@ class SigningProgress(Panel):
         self._say(self._texts("sign.stopping"))
 
     def _say(self, words: str) -> None:
-        self._label.setText(words)
+        self.words.setText(words)
         self._bar.setAccessibleName(words)
-        event = QAccessibleAnnouncementEvent(self, words)
-        event.setPoliteness(QAccessible.AnnouncementPoliteness.Polite)
-        QAccessible.updateAccessibility(event)
+        self._announce(words, politely=True)
 
 
 class _Bar(QProgressBar):

@@ -23,6 +23,7 @@ from native_host.desktop.pages import PAGES
 from native_host.desktop.sidebar import WIDE, Sidebar
 from native_host.desktop.single_window import Handover
 from native_host.desktop.texts import Texts
+from native_host.gui.announcer import Announcer
 from native_host.gui.focus_ring import FocusRing
 from native_host.gui.sizes import dp
 
@@ -51,8 +52,10 @@ class Window(QWidget):
             show_page=self.show_page,
             speak=self._speak,
             give_files=self.give_files,
+            say=Announcer(self).say,
         )
         self.pages: dict[str, PageBase] = {}
+        self._ring = FocusRing(self)
         self._build()
         for number, entry in enumerate(PAGES, 1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
@@ -112,7 +115,6 @@ class Window(QWidget):
         self._layout.setStretch(1, 1)
         for entry in PAGES:
             self.sidebar.list.add(texts(f"{entry.name}.title"), entry.icon)
-        self._ring = FocusRing(self)
         self.sidebar.list.moved = self._ring.place
         self.sidebar.list.currentRowChanged.connect(self._on_row)
         self.sidebar.list.setCurrentRow(0)
@@ -152,9 +154,10 @@ class Window(QWidget):
         self.services.texts = Texts(language)
         for page in self.pages.values():
             page.leave()
-        for old in (*self.pages.values(), self.sidebar, self._stack, self._ring):
+        # They stay, hidden: see Kept.
+        for old in (self.sidebar, self._stack):
+            self._layout.removeWidget(old)
             old.hide()
-            old.deleteLater()
         self.pages = {}
         self._build()
         self._narrow()

@@ -42,10 +42,9 @@ class Foot(QWidget):
         button.show()
 
     def remove(self, button: QPushButton) -> None:
-        """Remove a button for good."""
+        """Remove a button for good. It stays, hidden: see ``PageScrollArea``."""
         self._buttons.removeWidget(button)
         button.hide()
-        button.deleteLater()
 
     def height_at(self, width: int) -> int:
         """Return the wanted height in pixels at a width."""

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.config import Config
 from native_host.desktop.page import PageBase
 from native_host.desktop.window import Window
-from tests.desktop.conftest import settle, unnamed
+from tests.desktop.conftest import buttons, settle, unnamed
 from tools.desktop_pictures import EACH, STATES, Show, Still
 
 SHOWN = {**EACH, **STATES}
@@ -46,6 +47,42 @@ def test_all_is_named_and_nothing_is_cut(
         assert sheet is not None
         assert sheet.minimumSizeHint().width() <= page.area.viewport().width()
         assert page.minimumSizeHint().width() <= page.width()
+
+
+def test_no_part_is_destroyed_while_the_window_is_open(
+    application: QApplication, window: Window, tmp_path: Path
+) -> None:
+    """A screen reader may ask for any part at any time, and Qt crashes without it."""
+    destroyed: list[str] = []
+    followed: set[QWidget] = set()
+
+    def follow() -> None:
+        settle(application)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        for each in {*window.findChildren(QWidget)} - followed:
+            followed.add(each)
+            name = repr(each)
+            each.destroyed.connect(lambda name=name: destroyed.append(name))
+
+    for show in SHOWN.values():
+        show(window)
+        follow()
+    files = [tmp_path / f"{number}.txt" for number in range(3)]
+    for each in files:
+        each.touch()
+        window.give_files("sign", [each])
+        follow()
+    remove = window.services.texts("sign.remove.this", name="0.txt")
+    buttons(window)[remove].click()
+    follow()
+    files[1].unlink()
+    [sign] = [b for name, b in buttons(window).items() if name.startswith("Allekirj")]
+    sign.click()
+    follow()
+    window.services.speak("sv")
+    follow()
+    assert len(followed) > 300
+    assert destroyed == []
 
 
 def test_all_pages_stay_in_sight_in_a_low_window(

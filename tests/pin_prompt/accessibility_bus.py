@@ -113,8 +113,9 @@ class AccessibilityBus:
         return _body(reply)[0][1]
 
     def parts(self, role: int) -> list[Part]:
-        """Return the parts of programs with a role, in order."""
-        return [part for part, has in self.roles() if has == role]
+        """Return the parts of programs with a role that are shown, in order."""
+        found = [part for part, has in self.roles() if has == role]
+        return [part for part in found if self.has_state(part, _SHOWING)]
 
     def roles(self) -> list[tuple[Part, int]]:
         """Return all parts of programs with their roles, in order."""

@@ -13,6 +13,7 @@ import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
+from native_host.gui.announcer import Announcer
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
@@ -222,7 +223,8 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The announcements to screen readers."""
     heard: list[str] = []
     keep: Callable[[object], None] = lambda event: heard.append(event.message())  # type: ignore[attr-defined] # noqa: E731
+    monkeypatch.setattr(Announcer, "together", 0)
     monkeypatch.setattr(
-        "native_host.pin_prompt.gui.pages.QAccessible.updateAccessibility", keep
+        "native_host.gui.announcer.QAccessible.updateAccessibility", keep
     )
     return heard

@@ -4,10 +4,10 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from native_host.gui.accessibility import List
 from native_host.gui.band import HeadingBand
@@ -143,6 +143,35 @@ def test_that_nobody_waits_any_longer_can_be_read_where_it_stands(
     )
     assert interface(late).role() == QAccessible.Role.StaticText
     assert interface(late).text(NAME) == late.text()
+
+
+def test_the_dialog_and_the_field_say_who_asks_and_whose_card_it_is(
+    stage: Stage,
+) -> None:
+    page = stage.ask(tries_left=2, wrong=True)
+    parties = "https://login.service.example. SPECIMEN-POHJALAINEN Aino."
+    assert interface(stage.window).text(DESCRIPTION) == parties
+    field = interface(page.field)
+    assert field.text(DESCRIPTION).startswith("The PIN was wrong.")
+    QTest.keyClicks(page.field, "1")
+    assert field.text(DESCRIPTION).startswith(parties)
+
+
+def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:
+    """A screen reader may ask for any part at any time, and Qt crashes without it."""
+    destroyed: list[str] = []
+    page = stage.ask()
+    QTest.keyClicks(page.field, "12345")
+    parts = stage.window.findChildren(QWidget)
+    for each in parts:
+        name = repr(each)
+        each.destroyed.connect(lambda name=name: destroyed.append(name))
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
+    stage.handle(AskCodes(2, a_codes_question()))
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert destroyed == []
+    assert not page.field.digits
+    assert not page.field.isVisible()
 
 
 def test_a_complaint_is_announced_and_described(

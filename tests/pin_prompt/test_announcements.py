@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEventLoop
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QApplication
 from shiboken6 import delete
 
@@ -227,6 +229,32 @@ def test_late_and_several_connections_are_announced_in_few_words(
     for request in (Connections(3), CallerTimedOut(), AskPin(2, a_question(**status))):
         stage.handle(request)
         assert len(spoken[-1].split()) <= MOST_WORDS, spoken[-1]
+
+
+def test_what_is_said_within_a_moment_is_one_announcement(
+    stage: Stage, spoken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orca drops a second announcement that comes within 0.1 s."""
+    monkeypatch.undo()
+    heard = QEventLoop()
+    said: list[str] = []
+
+    def update(event: Any) -> None:
+        if isinstance(event, QAccessibleAnnouncementEvent):
+            said.append(event.message())
+            heard.quit()
+
+    monkeypatch.setattr(QAccessible, "updateAccessibility", update)
+    monkeypatch.setattr(QApplication, "exit", lambda: None)
+    stage.open()
+    stage.handle(Show(Step.READING))
+    stage.handle(AskPin(1, a_question()))
+    stage.handle(CallerTimedOut())
+    heard.exec()
+    [words] = said
+    assert words.startswith("https://login.service.example SPECIMEN-POHJALAINEN Aino.")
+    assert stage.window._text("late") in words
+    assert "Reading" not in words
 
 
 @EACH

@@ -92,12 +92,14 @@ def test_the_rules_are_told_after_a_pause_and_once(
     assert "New signature PIN (PIN2): This PIN is easy to guess" in spoken[-1]
 
 
-def test_it_is_told_politely(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_told_politely(
+    stage: Stage, spoken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = ask(stage)
     heard: list[Any] = []
     keep: Callable[[object], None] = heard.append
     monkeypatch.setattr(
-        "native_host.pin_prompt.gui.pages.QAccessible.updateAccessibility",
+        "native_host.gui.announcer.QAccessible.updateAccessibility",
         lambda event: keep(event.politeness()),
     )
     press(stage, "1234567\r1234")

@@ -13,7 +13,7 @@ from native_host.config import LANGUAGES
 from native_host.desktop.choice import flush
 from native_host.desktop.findings_view import Mending
 from native_host.desktop.page import PageBase, Services
-from native_host.desktop.parts import Row, RowsPanel, Sign, muted
+from native_host.desktop.parts import Row, RowsPanel, Sign, arrange, muted
 from native_host.desktop.settings import save_language
 from native_host.errors import ConfigBrokenError, KortillaError
 from native_host.gui.buttons import Button
@@ -40,13 +40,14 @@ class Page(PageBase):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("browsers.title"))
-        self._mending = Mending(services, self._build, self._look)
+        self._mending = Mending(services, self.kept, self._build, self._look)
         self._report: BrowsersReport | None = None
         self._busy = False
         self._message = ""
         #: The change that waits for a yes, since the browser is open.
         self._waiting: tuple[Family, bool] | None = None
-        self.fill([label(self.texts("browsers.looking"))])
+        self._panel = RowsPanel()
+        self.fill([self._note("looking")])
 
     def shown(self) -> None:
         """Look anew: browsers and the command line change the same things."""
@@ -76,11 +77,11 @@ class Page(PageBase):
         report = self._report
         parts: list[QWidget] = []
         if self._busy:
-            parts.append(label(self.texts("browsers.working")))
-        elif self._message:
-            parts.append(Notice(self._message, kind="error"))
+            parts.append(self._note("working"))
+        elif message := self._message:
+            parts.append(self.kept(message, lambda: Notice(message, kind="error")))
         if report is None:
-            self.fill(parts or [label(self.texts("browsers.looking"))])
+            self.fill(parts or [self._note("looking")])
             return
         parts.append(self._browsers(report))
         if report.logins:
@@ -90,22 +91,27 @@ class Page(PageBase):
         parts.append(self._section("browsers.language", self._languages(report)))
         self.fill(parts)
 
+    def _note(self, key: str) -> QWidget:
+        return self.kept(key, lambda: label(self.texts(f"browsers.{key}")))
+
     def _browsers(self, report: BrowsersReport) -> QWidget:
         from native_host.doctor.findings import catalogue
 
         sentences = catalogue(self.texts.language)
-        panel = RowsPanel()
+        rows = []
         for title in report.titles:
             own = [f for f in report.findings if f.details.get("browser") == title]
-            panel.add(self._browser(title, own, sentences))
+            make = partial(self._browser, title, own, sentences)
+            rows.append(self.kept((title, repr(own)), make))
             for each in own:
                 if each.is_fault:
-                    panel.add(self._mending.row(each, report.place, sentences))
+                    rows.append(self._mending.row(each, report.place, sentences))
         known = set(report.titles)
         for each in report.findings:
             if each.is_fault and each.details.get("browser") not in known:
-                panel.add(self._mending.row(each, report.place, sentences))
-        return panel
+                rows.append(self._mending.row(each, report.place, sentences))
+        self._panel.show_rows(rows)
+        return self._panel
 
     def _browser(
         self, title: str, own: list[Finding], sentences: dict[str, str]
@@ -119,24 +125,34 @@ class Page(PageBase):
         return Row(Sign("browser", "identify"), words, ())
 
     def _section(self, key: str, controls: list[QWidget]) -> QWidget:
-        panel = Panel()
-        panel.rows.setSpacing(dp(4))
+        panel, lines = self.kept(key, lambda: self._make_section(key))
+        for each in arrange(lines, controls):
+            each.hide()
+        return panel
+
+    def _make_section(self, key: str) -> tuple[Panel, QVBoxLayout]:
+        panel, lines = Panel(), QVBoxLayout()
+        for each in (panel.rows, lines):
+            each.setSpacing(dp(4))
         panel.rows.addWidget(Heading(self.texts(key), 17 / 15))
         panel.rows.addWidget(muted(self.texts(f"{key}.more")))
-        for each in controls:
-            panel.rows.addWidget(each)
-        return panel
+        panel.rows.addLayout(lines)
+        return panel, lines
 
     def _switch(
         self, key: str, on: bool, change: Callable[[bool], object], **values: str
     ) -> QWidget:
-        box = flush(WrappingCheckBox(self.texts(key, **values)))
+        def make() -> WrappingCheckBox:
+            box = flush(WrappingCheckBox(self.texts(key, **values)))
+
+            def clicked(checked: bool) -> None:  # Qt passes nothing to a partial
+                change(checked)
+
+            box.clicked.connect(clicked)
+            return box
+
+        box = self.kept((key, *values.values()), make)
         box.setChecked(on)
-
-        def clicked(checked: bool) -> None:  # Qt passes nothing to a partial
-            change(checked)
-
-        box.clicked.connect(clicked)
         return box
 
     def _logins(self, report: BrowsersReport) -> list[QWidget]:
@@ -146,16 +162,21 @@ class Page(PageBase):
             key = "browsers.login.switch"
             controls.append(self._switch(key, on, change, browser=title))
             if self._waiting and self._waiting[0] == family:
-                notice = Notice(self.texts("browsers.login.open"))
-                go_on = Button(self.texts("browsers.login.go_on"), height=40)
-                press = partial(self._set_login, *self._waiting, confirmed=True)
-                go_on.clicked.connect(lambda _=False, press=press: press())
-                line = QVBoxLayout()
-                line.setContentsMargins(0, dp(8), 0, dp(2))
-                line.addWidget(go_on)
-                notice.rows.addLayout(line)
-                controls.append(notice)
+                controls.append(self.kept(self._waiting, self._open_browser))
         return controls
+
+    def _open_browser(self) -> Notice:
+        """Return the question whether to change a browser that is open."""
+        assert self._waiting is not None  # noqa: S101 - asked by the caller
+        notice = Notice(self.texts("browsers.login.open"))
+        go_on = Button(self.texts("browsers.login.go_on"), height=40)
+        press = partial(self._set_login, *self._waiting, confirmed=True)
+        go_on.clicked.connect(lambda _=False: press())
+        line = QVBoxLayout()
+        line.setContentsMargins(0, dp(8), 0, dp(2))
+        line.addWidget(go_on)
+        notice.rows.addLayout(line)
+        return notice
 
     def _set_login(self, family: Family, on: bool, confirmed: bool = False) -> None:
         self._waiting = None
@@ -198,15 +219,18 @@ class Page(PageBase):
     def _languages(self, report: BrowsersReport) -> list[QWidget]:
         controls: list[QWidget] = []
         for language in LANGUAGES:
-            button = flush(
-                WrappingRadioButton(self.texts(f"browsers.language.{language}"))
-            )
-            button.setChecked(language == report.language)
-            button.clicked.connect(
-                lambda _=False, language=language: self._speak(language)
-            )
+            make = partial(self._language, language)
+            button = self.kept(("language", language), make)
+            if language == report.language:
+                button.setChecked(True)
             controls.append(button)
         return controls
+
+    def _language(self, language: str) -> WrappingRadioButton:
+        words = self.texts(f"browsers.language.{language}")
+        button = flush(WrappingRadioButton(words))
+        button.clicked.connect(lambda _=False: self._speak(language))
+        return button
 
     def _speak(self, language: str) -> None:
         try:

@@ -71,7 +71,7 @@ class Page(PageBase):
         again.clicked.connect(self._read_again)
         self.title_row.addWidget(again)
         self._message = ""
-        self.fill([label(self.texts("card.reading"))])
+        self.fill([self._reading()])
         # After the window's first picture.
         QTimer.singleShot(_PAUSE, self, self._start_following)
 
@@ -117,25 +117,35 @@ class Page(PageBase):
         parts: list[QWidget] = []
         readers = self._cards.readers
         used = [each for each in readers if each.has_card]
-        if self._message:
-            parts.append(Notice(self._message))
-        if self._cards.problem:
-            parts.append(self._problem(self._cards.problem))
+        if message := self._message:
+            parts.append(self.kept(message, lambda: Notice(message)))
+        if problem := self._cards.problem:
+            parts.append(self.kept(problem, lambda: self._problem(problem)))
         elif not used:
-            parts.append(self._waiting("no_card" if readers else "no_reader", readers))
+            key = "no_card" if readers else "no_reader"
+            names = tuple(each.name for each in readers)
+            parts.append(self.kept(names, lambda: self._waiting(key, names)))
         if any(each.status and each.status["testCard"] for each in used):
-            parts.insert(0, MockCardMark(*self.texts.test_card, low=False))
+            mark = self.kept(
+                "mark", partial(MockCardMark, *self.texts.test_card, low=False)
+            )
+            parts.insert(0, mark)
+        today = datetime.now(UTC).date()
         for each in used:
-            parts += self._reader(each)
+            key = f"{today} {each}"
+            parts += self.kept(key, partial(self._reader, each))
         if sum(1 for each in used if each.status and each.status["card"]) > 1:
-            parts.append(muted(self.texts("card.several")))
+            several = self.texts("card.several")
+            parts.append(self.kept("several", lambda: muted(several)))
         self.fill(parts)
 
-    def _waiting(self, key: str, readers: tuple[ReaderContent, ...]) -> QWidget:
+    def _reading(self) -> QLabel:
+        return self.kept("reading", lambda: label(self.texts("card.reading")))
+
+    def _waiting(self, key: str, readers: tuple[str, ...]) -> QWidget:
         title, more = self.texts(f"card.{key}.title"), self.texts(f"card.{key}.more")
         names = [
-            muted(self.texts("card.reader", reader=printable(each.name)))
-            for each in readers
+            muted(self.texts("card.reader", reader=printable(name))) for name in readers
         ]
         panel = RowsPanel()
         icon = "waiting-for-card" if readers else "waiting-for-reader"
@@ -154,7 +164,7 @@ class Page(PageBase):
     def _reader(self, reader: ReaderContent) -> list[QWidget]:
         status = reader.status
         if status is None:
-            return [label(self.texts("card.reading"))]
+            return [self._reading()]
         if "error" in status:
             kind = status["error"].get("kind")
             detail = CardKind[kind].value if kind in CardKind.__members__ else ""
@@ -250,6 +260,8 @@ class Page(PageBase):
 
     def _start(self, words: tuple[str, ...]) -> None:
         started = self._prompts.start(words, self._prompt_ended)
+        if started:  # an Enter that was meant for the other window presses nothing
+            self.title.setFocus()
         self._say("" if started else self.texts("card.window_open"))
 
     def _prompt_ended(self, code: str) -> None:
@@ -261,6 +273,7 @@ class Page(PageBase):
         if message != self._message:
             self._message = message
             self._build()
+            self.say(message)
 
 
 def _alone(button: Button) -> QHBoxLayout:

@@ -7,6 +7,7 @@ import asyncio
 import importlib
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,11 @@ class Page(FilesPage):
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
         self._message = ""
+        self._ask_box = WrappingCheckBox(self.texts("check.ask"))
+        self._ask_box.clicked.connect(self._ask)
+        place, _ = self.place_to_drop()
+        more = explained(self._ask_box, self.texts("check.ask.more"))
+        self._always = (place, more)
         self._build()
         if not self.missing:
             self._look()
@@ -166,23 +172,21 @@ class Page(FilesPage):
 
     def _build(self) -> None:
         if self.missing:
-            self.fill([self.lacking()])
+            self.fill([self.kept("lacking", self.lacking)])
             return
-        parts: list[QWidget] = [self.place_to_drop()]
-        ask = WrappingCheckBox(self.texts("check.ask"))
-        ask.setChecked(self._asks)
-        ask.clicked.connect(self._ask)
-        parts.append(explained(ask, self.texts("check.ask.more")))
+        self._ask_box.setChecked(self._asks)
+        parts: list[QWidget] = [*self._always]
         if self._fetching:
-            parts.append(label(self.texts("check.fetching")))
+            fetching = self.texts("check.fetching")
+            parts.append(self.kept("fetching", lambda: label(fetching)))
         elif self._has_authority is False:
-            parts.append(self._authority_missing())
-        if self._message:
-            parts.append(Notice(self._message))
+            parts.append(self.kept("authority", self._authority_missing))
+        if message := self._message:
+            parts.append(self.kept(message, lambda: Notice(message)))
         if self._running is not None:
-            parts.append(self._busy())
+            parts.append(self.kept(("busy", len(self._files)), self._busy))
         for each in self._checked:
-            parts += self._file(each)
+            parts += self.kept(repr(each), partial(self._file, each))
         self.fill(parts)
 
     def _authority_missing(self) -> QWidget:

@@ -3,9 +3,11 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -40,6 +42,11 @@ class Page(PageBase):
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("history.title"))
         self._message = ""
+        self._box = flush(WrappingCheckBox(self.texts("history.switch")))
+        self._box.clicked.connect(self._switch)
+        self._panel, self._list = Panel(), RowsPanel()
+        self._panel.rows.addWidget(self._box)
+        self._panel.rows.addWidget(muted(self.texts("history.more")))
         #: What waits for a yes: to delete all, to switch off too, or nothing.
         self._asked = ""
 
@@ -54,24 +61,25 @@ class Page(PageBase):
     def _build(self) -> None:
         is_on = history.is_on()
         found = history.entries()
-        box = flush(WrappingCheckBox(self.texts("history.switch")))
-        box.setChecked(is_on)
-        box.clicked.connect(self._switch)
-        panel = Panel()
-        panel.rows.addWidget(box)
-        panel.rows.addWidget(muted(self.texts("history.more")))
-        parts: list[QWidget] = [panel]
-        if self._message:
-            parts.append(Notice(self._message))
+        self._box.setChecked(is_on)
+        parts: list[QWidget] = [self._panel]
+        if message := self._message:
+            parts.append(self.kept(message, lambda: Notice(message)))
         if self._asked:
-            parts.append(self._question())
+            parts.append(self.kept("question", self._question))
         if is_on and not found:
-            parts.append(muted(self.texts("history.none"), 1.0))
+            none = self.texts("history.none")
+            parts.append(self.kept("none", lambda: muted(none, 1.0)))
         if found:
-            rows = RowsPanel()
+            # The same may have been done twice in a second.
+            shown = Counter[history.Entry]()
+            rows = []
             for entry in found[:_SHOWN]:
-                rows.add(self._row(entry))
-            parts += [rows, self._foot()]
+                shown[entry] += 1
+                key = (entry, shown[entry])
+                rows.append(self.kept(key, partial(self._row, entry)))
+            self._list.show_rows(rows)
+            parts += [self._list, self.kept("foot", self._foot)]
         self.fill(parts)
 
     def _row(self, entry: history.Entry) -> Row:

@@ -32,13 +32,15 @@ class Page(PageBase):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("self_check.title"))
-        self._mending = Mending(services, self._build, self._examine)
+        self._mending = Mending(services, self.kept, self._build, self._examine)
         self._findings: list[Finding] | None = None
         self._place: Place | None = None
         self._running = False
         self._failed = False
         self._time = ""
         self._copied = False
+        self._said = muted("", 1.0)
+        self._faults, self._others = RowsPanel("warning"), RowsPanel()
         self._examine()
 
     def _examine(self) -> None:
@@ -71,11 +73,14 @@ class Page(PageBase):
     def _build(self) -> None:
         parts: list[QWidget] = []
         if self._running:
-            parts.append(label(self.texts("self_check.running")))
+            running = self.texts("self_check.running")
+            parts.append(self.kept("running", lambda: label(running)))
         elif self._failed:
-            parts.append(Notice(self.texts("self_check.failed"), kind="error"))
+            failed = self.texts("self_check.failed")
+            parts.append(self.kept("failed", lambda: Notice(failed, kind="error")))
         if self._findings is None or self._place is None:
-            parts.append(muted(self.texts("self_check.intro"), 1.0))
+            intro = self.texts("self_check.intro")
+            parts.append(self.kept("intro", lambda: muted(intro, 1.0)))
             self.fill(parts, self._foot() if self._failed else None)
             return
         from native_host.doctor.findings import Severity, catalogue
@@ -83,18 +88,20 @@ class Page(PageBase):
         sentences = catalogue(self.texts.language)
         faults = [each for each in self._findings if each.is_fault]
         if not self._running:
-            parts.append(muted(self._summary(len(faults)), 1.0))
-        if faults:
-            panel = RowsPanel("warning")
-            order = [*Severity]
-            for each in sorted(faults, key=lambda each: order.index(each.severity)):
-                panel.add(self._mending.row(each, self._place, sentences))
-            parts.append(panel)
-        panel = RowsPanel()
-        for each in self._findings:
-            if not each.is_fault:
-                panel.add(self._mending.row(each, self._place, sentences))
-        self.fill([*parts, panel], self._foot())
+            self._said.setText(self._summary(len(faults)))
+            parts.append(self._said)
+        order = [*Severity]
+        faults.sort(key=lambda each: order.index(each.severity))
+        for panel, found in (
+            (self._faults, faults),
+            (self._others, [each for each in self._findings if not each.is_fault]),
+        ):
+            panel.show_rows(
+                [self._mending.row(each, self._place, sentences) for each in found]
+            )
+            if found:
+                parts.append(panel)
+        self.fill(parts, self._foot())
 
     def _summary(self, faults: int) -> str:
         key = "self_check.faults" if faults else "self_check.good"
@@ -102,6 +109,10 @@ class Page(PageBase):
         return f"{checked} {self.texts(key, count=faults)}"
 
     def _foot(self) -> PageFoot:
+        key = (self._copied, self._findings is not None)
+        return self.kept(key, self._make_foot)
+
+    def _make_foot(self) -> PageFoot:
         said = "self_check.copied" if self._copied else "self_check.share"
         buttons = []
         if self._findings is not None:

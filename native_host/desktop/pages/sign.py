@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
 from native_host.desktop.file_manager import open_file, show_in_folder
@@ -22,7 +22,7 @@ from native_host.desktop.sign_wishes import Wishes, is_pdf, shown
 from native_host.desktop.signing_progress import SigningProgress
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, WrappingLabel, make_muted
-from native_host.gui.notices import Notice
+from native_host.gui.notices import Kind, Notice
 from native_host.operations.documents import MAX_DOCUMENTS
 from native_host.pin_prompt.escaping import escape_name
 
@@ -46,8 +46,17 @@ class Page(FilesPage):
         super().__init__(services, "sign", "sign")
         self._prompts = Prompts(services)
         self._files: list[Path] = []
-        self.wishes = Wishes(services, self._build)
-        self._progress: SigningProgress | None = None
+        self.wishes = Wishes(services, self.kept, self._build)
+        self._progress = SigningProgress(self.texts, self._stop, self.say)
+        self._place, self.choose_button = self.place_to_drop()
+        self._list, self._made = RowsPanel(), RowsPanel()
+        self._done = Heading(self.texts("sign.done"), 17 / 15)
+        self._error = Notice("", kind="error")
+        for each in (self._done, self._error.label):
+            each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._do = Button(self._words_of_signing(), "sign")
+        self._do.clicked.connect(self._sign)
+        self._foot = PageFoot(self.texts("sign.next"), [self._do])
         self._busy = False
         #: The files that the window asks about, while it is open.
         self._signing: list[Path] = []
@@ -69,8 +78,17 @@ class Page(FilesPage):
         if len(self._files) > MAX_DOCUMENTS:
             del self._files[MAX_DOCUMENTS:]
             self._message = self.texts("sign.many", most=MAX_DOCUMENTS)
-        self.focus_wanted = self._words_of_signing() if self._files else ""
+        if self._files and not self._busy:
+            self.goal = self._do
         self._build()
+        self.say(self._message or self._list_words())
+
+    def _list_words(self) -> str:
+        count = len(self._files)
+        if count == 1:
+            name = escape_name(self._files[0].name)
+            return self.texts("sign.list.one", name=name)
+        return self.texts("sign.list", count=count)
 
     def _sign(self) -> None:
         self._message, self._result = "", {}
@@ -79,20 +97,22 @@ class Page(FilesPage):
             self._message = self._fault(gone[0], "gone")
         elif not self._files:
             self._message = self.texts("sign.none")
-            self.focus_wanted = self.texts("sign.choose")
+            self.goal = self.choose_button
         elif self._prompts.run(self._command(), self._ended, self._progressed):
             self._busy, self._signing = True, [*self._files]
-            self.focus_wanted = self.texts("sign.stop")
+            self._progress.begin()
+            # An Enter that was meant for the window with PIN2 presses nothing there.
+            self.goal = self._progress.words
         self._build()
+        self.say(self._message)
 
     def _progressed(self, progress: dict[str, Any]) -> None:
-        if self._progress is not None:
+        if self._busy:
             self._progress.show_number(progress["done"] + 1, progress["total"])
 
     def _stop(self) -> None:
         self._prompts.cancel()
-        if self._progress is not None:
-            self._progress.show_stopping()
+        self._progress.show_stopping()
 
     def _command(self) -> list[str]:
         wished = self.wishes.options(self._files)
@@ -102,16 +122,18 @@ class Page(FilesPage):
         self._busy, self._result = False, result
         error = result.get("error", {})
         code = error.get("code", "")
-        if made := result.get("files"):
-            first = Path(made[0]["file"])
-            self.focus_wanted = self._named("sign.check", first)
+        if result.get("files"):
             failed = {*result.get("failed", ())}
             done = {e for e in self._signing if os.fspath(e) not in failed}
             self._files = [each for each in self._files if each not in done]
         elif not error.get("files"):
             key = code if code in _CODES else "other"
             self._message = self.texts(f"sign.error.{key}")
+        outcome = self._outcome()
+        first = outcome[0] if outcome else self._error
+        self.goal = first.label if isinstance(first, Notice) else first
         self._build()
+        self.say(" ".join(self._said()))
 
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
@@ -122,23 +144,21 @@ class Page(FilesPage):
 
     def _build(self) -> None:
         if self.missing:
-            self.fill([self.lacking()])
+            self.fill([self.kept("lacking", self.lacking)])
             return
         parts = self._outcome()
         if self._message:
-            parts.append(Notice(self._message, kind="error"))
+            self._error.label.setText(self._message)
+            parts.append(self._error)
         if self._busy:
-            self._progress = SigningProgress(self.texts, self._stop)
             self.fill([*parts, self._progress])
             return
-        self._progress = None
-        parts.append(self.place_to_drop())
+        parts.append(self._place)
         if self._files:
-            rows = RowsPanel()
-            for each in self._files:
-                rows.add(self._file(each))
-            parts += [rows, *self.wishes.parts(self._files)]
-        self.fill(parts, self._signing_foot())
+            self._list.show_rows([self._file(each) for each in self._files])
+            parts += [self._list, *self.wishes.parts(self._files)]
+        self._do.setText(self._words_of_signing())
+        self.fill(parts, self._foot)
         if self.wishes.is_new:
             self.wishes.is_new = False
             QTimer.singleShot(0, self, self._reveal_preview)
@@ -149,11 +169,14 @@ class Page(FilesPage):
             self.area.ensureWidgetVisible(self.wishes.preview)
 
     def _file(self, path: Path) -> Row:
-        name = WrappingLabel(escape_name(path.name), bold=True)
         try:
             size = self.texts.size(path.stat().st_size)
         except OSError:
             size = ""
+        return self.kept(("file", path, size), lambda: self._make_file(path, size))
+
+    def _make_file(self, path: Path, size: str) -> Row:
+        name = WrappingLabel(escape_name(path.name), bold=True)
         kind = "pdf" if is_pdf(path) else "other"
         words = muted(self.texts(f"sign.kind.{kind}", size=size))
         buttons = [
@@ -170,7 +193,9 @@ class Page(FilesPage):
 
     def _remove(self, path: Path) -> None:
         self._files.remove(path)
+        self.title.setFocus()
         self._build()
+        self.say(self._list_words())
 
     def _open(self, path: Path) -> None:
         self._message = ""
@@ -193,11 +218,6 @@ class Page(FilesPage):
             return self.texts("sign.press.one")
         return self.texts("sign.press", count=count) if count else self.texts("sign.do")
 
-    def _signing_foot(self) -> PageFoot:
-        button = Button(self._words_of_signing(), "sign")
-        button.clicked.connect(self._sign)
-        return PageFoot(self.texts("sign.next"), [button])
-
     def leave(self) -> None:
         """End the page. A signing that runs goes on in its own window."""
         super().leave()
@@ -207,31 +227,48 @@ class Page(FilesPage):
         """Return what became of the last signing."""
         parts: list[QWidget] = []
         if made := self._result.get("files"):
-            parts.append(Heading(self.texts("sign.done"), 17 / 15))
-            rows = RowsPanel()
+            rows = []
             for each in made:
-                rows.add(self._made(Path(each["file"])))
-            parts.append(rows)
+                path = Path(each["file"])
+                key = ("made", path)
+                rows.append(self.kept(key, partial(self._make_made, path)))
+            self._made.show_rows(rows)
+            parts += [self._done, self._made]
+        return [*parts, *(self._notice(*each) for each in self._faults())]
+
+    def _faults(self) -> list[tuple[str, Kind]]:
+        """Return what the last signing left out, and what is to be known of a file."""
         error = self._result.get("error", {})
         faults = [(each["file"], each["reason"]) for each in error.get("files", ())]
         ended = "unwritable" if error.get("code") == "FILE_NOT_WRITABLE" else "ended"
         failed = self._result.get("failed", ())
+        said: list[tuple[str, Kind]] = []
         if len(failed) > _MOST_NAMED:
-            left = self.texts("sign.left", count=len(failed))
-            parts.append(Notice(left, kind="error"))
+            said.append((self.texts("sign.left", count=len(failed)), "error"))
         else:
             faults += [(each, ended) for each in failed]
-        parts += [
-            Notice(self._fault(Path(file), reason), kind="error")
-            for file, reason in faults
-        ]
-        parts += [
-            Notice(self.texts("sign.changed", name=escape_name(Path(file).name)))
-            for file in self._result.get("changed", ())
-        ]
-        return parts
+        said += [(self._fault(Path(file), reason), "error") for file, reason in faults]
+        for file in self._result.get("changed", ()):
+            name = escape_name(Path(file).name)
+            said.append((self.texts("sign.changed", name=name), "warning"))
+        return said
 
-    def _made(self, path: Path) -> Row:
+    def _notice(self, words: str, kind: Kind) -> Notice:
+        notice = self.kept((words, kind), lambda: Notice(words, kind=kind))
+        notice.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        return notice
+
+    def _said(self) -> list[str]:
+        """Return what a screen reader says of the last signing."""
+        said = [self._message] if self._message else []
+        if made := [Path(each["file"]) for each in self._result.get("files", ())]:
+            named = ", ".join(escape_name(each.name) for each in made[:_MOST_NAMED])
+            left = len(made) - _MOST_NAMED
+            more = f" (+ {left})" if left > 0 else ""
+            said.append(f"{self.texts('sign.done')}: {named}{more}.")
+        return [*said, *(words for words, _ in self._faults())]
+
+    def _make_made(self, path: Path) -> Row:
         folder = WrappingLabel(shown(path.parent), 14 / 15)
         make_muted(folder)
         words = [

@@ -49,7 +49,6 @@ class Header(QVBoxLayout):
             if old is not None:
                 self.removeWidget(old)
                 old.hide()
-                old.deleteLater()
         style = OPERATION_STYLES[conversation.operation]
         self._band = HeadingBand(style.act, style.icon, text("heading"), low=self._low)
         self.addWidget(self._band)

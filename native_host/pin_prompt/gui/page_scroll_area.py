@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractSlider, QScrollArea
+from PySide6.QtWidgets import QAbstractSlider, QFrame, QScrollArea, QWidget
 
 __all__ = ["SCROLL_ACTIONS", "PageScrollArea"]
 
@@ -17,7 +17,25 @@ SCROLL_ACTIONS: Mapping[int, QAbstractSlider.SliderAction] = {
 
 
 class PageScrollArea(QScrollArea):
-    """Ignores the keys that scroll: the window decides what they scroll."""
+    """Shows one page, and ignores the keys that scroll: the window decides on them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def replace(self, page: QWidget) -> None:
+        """Show a page in place of the one before, which stays, hidden.
+
+        A screen reader may ask for each part of it at any time. Qt can crash on such a
+        request if the part was destroyed.
+        """
+        if (before := self.takeWidget()) is not None:
+            before.setParent(self)
+            before.hide()
+        self.setWidget(page)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in SCROLL_ACTIONS:

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QButtonGroup,
@@ -75,6 +75,8 @@ class Page(QWidget):
     cancelled = Signal()
     #: The person goes back to the question before this one.
     declined = Signal()
+    #: What a screen reader is to say, and whether after what it says already.
+    said = Signal(str, bool)
     #: The page has become higher; the widget that must be visible.
     grown = Signal(QWidget)
     #: Keys of the texts that say that a key was not taken, and that keys are taken now.
@@ -110,6 +112,8 @@ class Page(QWidget):
         self.column.setContentsMargins(dp(24), dp(12), dp(24), dp(16))
         #: Whether the page begins with the holder of the card.
         self.has_holder = False
+        #: The holder's name, where the page has one.
+        self.holder_name = ""
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         # The height depends on the width. Qt's default hint is the height at the
@@ -138,13 +142,20 @@ class Page(QWidget):
         """Begin with the holder of the card."""
         number = f"{self.text('person.satu')}: {printable(satu)}"
         self.holder = HolderPanel(printable(name), number, low=is_low(self))
-        self.has_holder = True
+        self.has_holder, self.holder_name = True, printable(name)
         self.column.insertWidget(0, self.holder)
 
     def announce_holder(self, name: str) -> None:
         """Have the page's announcement name the holder of the card."""
         if name:
             self.announcement.add(f"{printable(name)}.", needed=ALL)
+
+    @property
+    def parties(self) -> str:
+        """Who asks, and whose card it is, for the descriptions of dialog and field."""
+        asking = self.text.asking()
+        who = self.conversation.origin or (asking[1] if asking else "")
+        return ". ".join(filter(None, (who, self.holder_name))) + "."
 
     def follow(self, requester: Requester) -> None:
         """Stand below the requester, whose panel goes on with the holder's."""
@@ -207,10 +218,7 @@ class Page(QWidget):
 
     def announce(self, words: str, *, politely: bool = False) -> None:
         """Have a screen reader speak, at once or after its other announcements."""
-        event = QAccessibleAnnouncementEvent(self, words)
-        how = QAccessible.AnnouncementPoliteness
-        event.setPoliteness(how.Polite if politely else how.Assertive)
-        QAccessible.updateAccessibility(event)
+        self.said.emit(words, politely)
 
     def set_guarded(self, active: bool) -> None:
         """Follow the input guard: while it is active, nothing can be confirmed."""

@@ -62,6 +62,9 @@ class BasePinPage(ConfirmPage):
     def clear_digits(self) -> None:
         """Wipe the typed digits."""
 
+    def end(self) -> None:
+        self.clear_digits()
+
     def set_fitting(self, fits: bool) -> None:
         if self.documents:
             self.documents.expand(not fits)
@@ -190,7 +193,9 @@ class PinPage(BasePinPage):
         return TriesLabel(tries, self.text(key, tries=tries))
 
     def _describe_field(self, words: str) -> None:
-        self.field.setAccessibleDescription(f"{self._length} {words}".strip())
+        # What happened comes first, and the rule that most people know last.
+        said = filter(None, (words, self.parties, self._length))
+        self.field.setAccessibleDescription(" ".join(said))
 
     def _on_edit_pin(self) -> None:
         self.error_notice.setVisible(False)

@@ -18,12 +18,12 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
-    QFrame,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from native_host.gui.announcer import Announcer
 from native_host.gui.focus_ring import FocusRing
 from native_host.gui.foot import Foot
 from native_host.gui.sizes import dp, is_low, keep_in_view
@@ -110,13 +110,11 @@ class PromptWindow(QDialog):
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
-        self._scroll = PageScrollArea(widgetResizable=True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll = PageScrollArea()
         self._ring: FocusRing | None = None
         self._watch = WindowWatch(self)
         self._scroll.verticalScrollBar().valueChanged.connect(self._watch.check_soon)
+        self._announcer = Announcer(self)
 
     def prepare(self) -> None:
         """Load fonts and drawings into memory, while nobody waits for the window."""
@@ -328,7 +326,9 @@ class PromptWindow(QDialog):
             requester = Requester(page.conversation, self._text, low=low)
             page.rows.insertWidget(0, requester)
         page.follow(requester)
-        self._scroll.setWidget(page)  # deletes the old page
+        self._scroll.replace(page)
+        page.said.connect(self._announcer.say)
+        self.setAccessibleDescription(page.parties)
         for button in page.buttons:
             self._foot.add(button)
         page.cancelled.connect(self._cancel)
@@ -355,8 +355,7 @@ class PromptWindow(QDialog):
         if page.wants_attention and self.isVisible() and not self.isActiveWindow():
             self.raise_()
             QApplication.alert(self)
-        if page.announcement:
-            page.announce(str(page.announcement))
+        self._announcer.say_page(str(page.announcement))
 
     def _width(self, conversation: Conversation) -> int:
         """Return the preferred width in pixels, limited by the screen."""

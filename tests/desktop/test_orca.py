@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""What a blind person hears: Orca beside the real windows, its speech recorded."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from native_host.desktop.texts import Texts
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.model import Problem, Step
+from native_host.pin_prompt.spawn import spawn
+from native_host.pin_prompt.window import WindowPrompt
+from tests.desktop.test_screen import names
+from tests.desktop.test_signing_walk import takes_keys
+from tests.kortilla.signing_parts import make_pdf
+from tests.pin_prompt.accessibility_bus import (
+    BUTTON,
+    AccessibilityBus,
+    open_accessibility_bus,
+)
+from tests.pin_prompt.conftest import a_question, open_in_front
+from tests.support import cards
+from tests.support.orca import Orca, open_orca
+from tests.support.screen import Screen, open_screen
+
+COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open", "--card", "mock")
+SITE, NAME = "https://login.service.example", "SPECIMEN-POHJALAINEN Aino"
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    with open_screen(1366, 768) as screen:
+        yield screen
+
+
+@pytest.fixture
+def bus(screen: Screen) -> Iterator[AccessibilityBus]:
+    with open_accessibility_bus(screen.display) as bus:
+        yield bus
+
+
+@pytest.fixture
+def orca(screen: Screen, bus: AccessibilityBus, tmp_path: Path) -> Iterator[Orca]:
+    with open_orca(screen, bus.session, tmp_path) as orca:
+        yield orca
+
+
+@pytest.mark.parametrize("language", texts.languages())
+async def test_who_asks_and_what_happened_is_heard(
+    screen: Screen,
+    bus: AccessibilityBus,
+    orca: Orca,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen.display)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+    text = texts.load(language, "authenticate")
+    ready = partial(takes_keys, bus, text("confirm"))
+    prompt = WindowPrompt(spawn())
+    await open_in_front(prompt, screen, language=language)
+    for status in ({}, {"tries_left": 2, "wrong": True}, {"tries_left": 2}):
+        since = len(orca.said)
+        # A card is read in a moment, so the question comes right after this.
+        prompt.show(Step.READING)
+        question = a_question(**status)
+        asking = asyncio.ensure_future(prompt.ask_pin(question))
+        news = text.pin_status(question)
+        wanted = (*news, SITE, NAME, text("pin.PIN1"), text("title"))
+        await asyncio.to_thread(orca.wait_for, *wanted[:-1], since=since)
+        await asyncio.to_thread(screen.wait_until, ready)
+        # What is announced comes once, whole, and before the person types.
+        said = [each for each in orca.said[since:] if SITE in each and NAME in each]
+        assert said
+        assert all(each in " ".join(said) for each in news)
+        await asyncio.to_thread(screen.type, "1234\r")
+        assert await asking == b"1234"
+        since = len(orca.said)
+        problem = Problem("CARD_REMOVED")
+        prompt.show(Step.WAITING_FOR_CARD, problem)
+        heading, _ = text.problem(problem)
+        await asyncio.to_thread(orca.wait_for, heading, since=since)
+    await prompt.close()
+
+
+def test_what_becomes_of_files_is_heard(
+    home: Path, screen: Screen, bus: AccessibilityBus, orca: Orca, tmp_path: Path
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    text, asking = Texts("fi"), texts.load("fi", "sign-own")
+    original, gone = tmp_path / "a.pdf", tmp_path / "b.pdf"
+    for each in (original, gone):
+        each.write_bytes(make_pdf("Sopimus"))
+    environment = screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session}
+    command = [*COMMAND, "--lang", "fi"]
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+    def shows(button: str) -> None:
+        screen.wait_until(lambda: button in names(bus, BUTTON))
+
+    def sign(keys: str) -> None:
+        """Press Return at the button to sign, and keys in the window with PIN2."""
+        shows(text("sign.press.one"))
+        screen.press("Return")
+        screen.wait_for_focus(screen.find(asking("title")))
+        screen.wait_until(partial(takes_keys, bus, asking("confirm")))
+        screen.press(*keys.split())
+        screen.wait_for_focus(window)
+
+    try:
+        window = screen.find("– Kortilla$")
+        screen.wait_for_focus(window)
+        subprocess.run([*command, "--sign", original], env=environment, check=True)
+        orca.wait_for(text("sign.list.one", name="a.pdf"))
+        sign("Escape")
+        orca.wait_for(text("sign.error.USER_CANCELLED"))
+        # An Enter that comes late presses no button.
+        screen.press("Return", "Tab")
+        orca.wait_for(text("sign.choose"))
+        assert screen.focused() == window
+        subprocess.run([*command, "--sign", original], env=environment, check=True)
+        since = len(orca.said)
+        sign("1 2 3 4 5 6 Return")
+        done = f"{text('sign.done')}: a-allekirjoitettu.pdf."
+        orca.wait_for(done, since=since)
+        screen.press("Return", "Tab")
+        orca.wait_for(text("sign.open.this", name="a-allekirjoitettu.pdf"), since=since)
+        assert screen.focused() == window
+        subprocess.run([*command, "--sign", gone], env=environment, check=True)
+        gone.unlink()
+        shows(text("sign.press.one"))
+        screen.press("Return")
+        orca.wait_for(text("sign.reason.gone", name="b.pdf"))
+    finally:
+        first.kill()
+        first.wait()
