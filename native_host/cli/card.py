@@ -124,12 +124,22 @@ async def _managed(
 
 async def _status(config: Config) -> list[dict[str, Any]]:
     from native_host.environment import open_source
+    from native_host.operations.card_session import SILENT_AFTER
     from native_host.operations.card_status import card_status
 
-    async with open_source(config) as source:
-        return await card_status(source)
+    loop = asyncio.get_running_loop()
+    silent = loop.call_later(SILENT_AFTER, say, _SILENT)
+    try:
+        async with open_source(config) as source:
+            return await card_status(source)
+    finally:
+        silent.cancel()
 
 
+_SILENT = (
+    "The card has not answered yet. Wait a moment longer. If nothing happens, take it "
+    "out of the reader, wipe its chip with a clean, dry cloth and put it in again."
+)
 _ACTIVATION = {
     "active": "The card has been activated.",
     "new": "The card has not been activated yet.",

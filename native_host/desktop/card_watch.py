@@ -19,6 +19,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.desktop.card_report import Cards, ReaderContent
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
+from native_host.operations.card_session import SILENT_AFTER
 from native_host.operations.card_status import reader_status
 
 __all__ = ["CardWatch"]
@@ -98,13 +99,24 @@ class CardWatch:
     async def _read_card(self, reader: Reader) -> None:
         while True:
             await self._wait_until_free(reader)
-            status = await self._status_of(reader)
+            loop = asyncio.get_running_loop()
+            silent = loop.call_later(SILENT_AFTER, self._say_silent, reader)
+            try:
+                status = await self._status_of(reader)
+            finally:
+                silent.cancel()
             if self._reading.get(reader) is not asyncio.current_task():
                 return
             self._status[reader] = status
             self._tell(self._cards())
             if status.get("error", {}).get("code") != CardBusyError.code:
                 return
+
+    def _say_silent(self, reader: Reader) -> None:
+        """Show that a card keeps silent; it may still answer."""
+        error = {"code": "CARD_SILENT"}
+        self._status[reader] = {"testCard": False, "card": None, "error": error}
+        self._tell(self._cards())
 
     async def _status_of(self, reader: Reader) -> dict[str, Any]:
         try:

@@ -7,7 +7,8 @@ with a card and wait for another, notice a removal, and reset the card at the en
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, ParamSpec, Self, TypeVar
@@ -37,6 +38,7 @@ from native_host.pin_prompt.model import (
 from native_host.race import race
 
 __all__ = [
+    "SILENT_AFTER",
     "HeldCard",
     "OtherCardError",
     "SecondChoiceError",
@@ -49,6 +51,9 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: Seconds after which a card that does not answer is named.
+SILENT_AFTER = 5.0
 
 
 class SecondChoiceError(Exception):
@@ -94,11 +99,11 @@ class HeldCard:
         reader: Reader,
         connection: CardConnection,
         card: FineidCard,
-        confirm: "Callable[[HeldCard, CardCertificate], Awaitable[None]]",
+        cards: "UsableCards",
     ) -> None:
         self._source = source
         self._connection = connection
-        self._confirm = confirm
+        self._cards = cards
         self.reader = reader
         self.card = card
         self.failure: CardError | None = None
@@ -122,7 +127,8 @@ class HeldCard:
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a function that uses the card, on the card's thread."""
-        return await self._source.run(function, *args, **kwargs)
+        with self._cards.noticing_silence():
+            return await self._source.run(function, *args, **kwargs)
 
     async def confirm(self, certificate: CardCertificate) -> None:
         """Have the person confirm that another card than before is meant.
@@ -131,7 +137,7 @@ class HeldCard:
         prompt has asked about no other card. Raises ``UserCancelledError`` and
         ``CardError``.
         """
-        await self._confirm(self, certificate)
+        await self._cards.confirm(self, certificate)
 
     def note_offer(self) -> None:
         """Record an offer to activate this card."""
@@ -142,6 +148,7 @@ class HeldCard:
 
         Raises ``CardRemovedError`` as soon as the card is removed.
         """
+        self._cards.reading = False
         return await race(awaitable, self._removal())
 
     async def wait_for_other_card(self, since: tuple[Reader, ...] = ()) -> None:
@@ -207,6 +214,8 @@ class UsableCards:
         self._asked: _Asked | None = None
         self._problem: Problem | None = None
         self._said_busy = False
+        #: Whether the prompt says that the card is read.
+        self.reading = False
 
     def __aiter__(self) -> Self:
         return self
@@ -252,13 +261,33 @@ class UsableCards:
         identify(reader.atr)
         connection = await self._connect(reader)
         try:
-            card = await self._prompt.watch(self._source.run(FineidCard, connection))
+            with self.noticing_silence():
+                card = await self._prompt.watch(
+                    self._source.run(FineidCard, connection)
+                )
         except BaseException:
             await asyncio.shield(self._source.run(connection.close))
             raise
-        return HeldCard(self._source, reader, connection, card, self._confirm)
+        return HeldCard(self._source, reader, connection, card, self)
 
-    async def _confirm(self, held_card: HeldCard, certificate: CardCertificate) -> None:
+    @contextmanager
+    def noticing_silence(self) -> Iterator[None]:
+        """Show that the card keeps silent, if the prompt says for long that it reads.
+
+        A card or its driver may take half a minute for one command.
+        """
+        if not (self.reading and self._prompt.attended):
+            yield
+            return
+        problem = Problem("CARD_SILENT")
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(SILENT_AFTER, self._prompt.show, Step.READING, problem)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def confirm(self, held_card: HeldCard, certificate: CardCertificate) -> None:
         """See ``HeldCard.confirm``."""
         asked, certificates = self._asked, {certificate.der}
         if asked is not None:
@@ -407,12 +436,15 @@ class UsableCards:
         if busy is None or busy.code != CardBusyError.code:
             self._said_busy = False
             self._prompt.show(Step.READING)
-            return await self._prompt.watch(self._source.connect(reader))
+            self.reading = True
+            with self.noticing_silence():
+                return await self._prompt.watch(self._source.connect(reader))
         if not self._said_busy:
             self._prompt.show(Step.WAITING_FOR_CARD, busy)
             self._said_busy = True
         connection = await self._cancellable(self._source.connect(reader), busy.code)
         self._prompt.show(Step.READING)
+        self.reading = True
         self._said_busy = False
         return connection
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla card status`` and ``kortilla mock-card``."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -12,7 +13,9 @@ import pytest
 from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.source import Reader
+from native_host.cli import card
 from native_host.mock_card.source import MockCardSource
+from native_host.operations import card_session
 from tests.cli.conftest import Run
 from tests.support import commands, pcsc
 from tests.support.patience import patience
@@ -111,6 +114,28 @@ def test_card_status_goes_through_all_readers(
     told = run("card", "status", "--card", "mock", json=False).words
     for each in found:
         assert each["reader"] in told
+
+
+def test_card_status_names_a_card_that_keeps_silent(
+    run: Run, mock_card: MockCardState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mock_card.folder.is_dir()
+    monkeypatch.setattr(card_session, "SILENT_AFTER", 0.0)
+    said: list[str] = []
+    real, heard = MockCardSource.readers, asyncio.Event()
+
+    def say(words: str) -> None:
+        said.append(words)
+        heard.set()
+
+    async def readers(source: MockCardSource) -> tuple[Reader, ...]:
+        await heard.wait()
+        return await real(source)
+
+    monkeypatch.setattr(MockCardSource, "readers", readers)
+    monkeypatch.setattr(card, "say", say)
+    assert run("card", "status", "--card", "mock").status == 0
+    assert said[0].startswith("The card has not answered yet.")
 
 
 def test_card_status_changes_nothing_on_the_card(

@@ -5,17 +5,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kortilla.testing.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from native_host.card.source import CardSource
+from native_host.card.source import CardSource, Reader
 from native_host.desktop import card_watch
 from native_host.desktop.card_report import Cards
 from native_host.desktop.card_watch import CardWatch
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.source import MockCardConnection, MockCardSource
+from native_host.operations.card_status import reader_status
 from tests.support import cards
 from tests.support.patience import patience
 from tests.support.pcsc import READER, Room, isolated
@@ -63,8 +65,33 @@ def tries(found: Cards) -> int | None:
     return None
 
 
+def error_of(found: Cards) -> str | None:
+    """Return the code of the error of the first reader."""
+    status = found.readers[0].status if found.readers else None
+    return status["error"]["code"] if status and "error" in status else None
+
+
 def is_empty(found: Cards) -> bool:
     return bool(found.readers) and not any(each.has_card for each in found.readers)
+
+
+async def test_a_card_that_keeps_silent_is_named_until_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card_watch, "SILENT_AFTER", 0.0)
+    card = cards.new_card(tmp_path / "card")
+    answers = asyncio.Event()
+
+    async def slow(source: CardSource, reader: Reader) -> dict[str, Any]:
+        await answers.wait()
+        return await reader_status(source, reader)
+
+    monkeypatch.setattr(card_watch, "reader_status", slow)
+    async with watching(MockCardSource(card.folder)) as found:
+        await found.until(lambda last: error_of(last) == "CARD_SILENT")
+        answers.set()
+        await found.until(tries)
+        assert error_of(found.last) is None
 
 
 async def test_a_card_comes_goes_and_is_read_again(tmp_path: Path) -> None:

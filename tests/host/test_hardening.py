@@ -141,6 +141,26 @@ def test_nothing_that_was_opened_at_the_start_reads_the_memory(
     }
 
 
+def test_the_doctor_knows_which_interpreter_closes_the_memory(
+    closed_python: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import asyncio; from native_host.doctor.findings import Place; "
+        "from native_host.doctor.host import check_host; "
+        "print(*(each.code for each in asyncio.run(check_host(Place()))))"
+    )
+    said = [
+        subprocess.run(
+            [*AS_STRICTLY_ORDINARY, str(python), "-I", "-c", code],
+            env=make_environment(tmp_path / "home", ""),
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout.split()
+        for python in (closed_python, Path(sys.executable))
+    ]
+    assert [b"MEMORY_OPEN_AT_START" in each for each in said] == [False, True]
+
+
 def test_with_an_interpreter_that_can_be_read_it_does(tmp_path: Path) -> None:
     found = attack(Path(sys.executable), PROGRAMS["host"], tmp_path / "home")
     assert found["reads"]

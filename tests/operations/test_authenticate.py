@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from asn1crypto import x509
@@ -28,11 +28,15 @@ from native_host.card.errors import (
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
+from native_host.operations import card_session
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.model import Step
-from tests.operations.person import Person, until
+from native_host.pin_prompt.model import Problem, Step
+from tests.operations.person import Person, Unattended, until
 from tests.operations.tokens import make_token
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 REQUEST = AuthenticateRequest(
@@ -59,6 +63,51 @@ async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
     with pytest.raises(UserCancelledError) as caught:
         await login
     return caught.value.reason
+
+
+class SilentSource(MockCardSource):
+    """A reader whose card gives no answer before ``answers`` is set."""
+
+    answers: asyncio.Event
+
+    async def run(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        await self.answers.wait()
+        return await super().run(function, *args, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [Person, Unattended])
+async def test_a_card_that_keeps_silent_is_named_while_it_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Person]
+) -> None:
+    monkeypatch.setattr(card_session, "SILENT_AFTER", 0.0)
+    async with SilentSource(folder) as source:
+        source.answers = asyncio.Event()
+        person = kind()
+        login = begin(person, source)
+        await until(lambda: person.shown)
+        silent = (Step.READING, Problem("CARD_SILENT"))
+        if person.attended:
+            await until(lambda: person.shown[-1] == silent)
+        source.answers.set()
+        await until(lambda: person.questions)
+        before = len(person.shown)
+        # What comes after the question is no reading any more.
+        person.pins.append("1234")
+        source.remove()
+        if not person.attended:
+            with pytest.raises(CardRemovedError):
+                await login
+            assert silent not in person.shown
+            return
+        await until(lambda: person.problems()[-1] == "CARD_REMOVED")
+        source.insert()
+        await login
+        steps = [step for step, _ in person.shown]
+        assert Step.READING in steps[before:]
+        signing = steps.index(Step.SIGNING)
+        assert silent not in person.shown[signing:]
 
 
 async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(

@@ -31,6 +31,10 @@ resist token "$python -I -m native_host.cli pkcs11"
 resist agent 'kortilla agent'
 as_person 'rm -r .config/kortilla'
 
+as_person 'mkdir -p .config/chromium'
+[[ " $(findings) " == *' HOST_WORKS '* && $(findings) != *MEMORY_OPEN* ]] ||
+  fail "doctor says: $(findings)"
+
 # An update of Debian's Python.
 interpreter() { in_system stat -c '%a %U %s %i' "$python"; }
 before=$(interpreter)
