@@ -16,6 +16,7 @@ __all__ = [
     "missing_words",
     "print_error",
     "print_result",
+    "print_words",
     "say",
 ]
 
@@ -67,9 +68,16 @@ def missing_words(name: str, extra: str = "") -> str:
 def print_result(result: Any, words: Iterable[str] = ()) -> None:
     """Print a result on standard output: its words, a line each, or its JSON."""
     if _json_wanted.get():
-        words = [_one_line(result)]
-    for line in words:
-        click.echo(line)
+        click.echo(_one_line(result))
+    else:
+        print_words(words)
+
+
+def print_words(words: Iterable[str]) -> None:
+    """Print lines for people on standard output, unless scripts get JSON."""
+    if not _json_wanted.get():
+        for line in words:
+            click.echo(line)
 
 
 def print_error(

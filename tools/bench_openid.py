@@ -88,9 +88,9 @@ def measure(logins: int) -> None:
 @contextmanager
 def server(folder: Path) -> Iterator[tuple[int, str]]:
     """Run a provider, and yield its process id and its address."""
-    command = [sys.executable, "-m", "kortilla.cli", "openid", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "kortilla.cli", "openid", "serve", "--json"]
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [*command, "--config", str(folder / "openid.toml")],
+        [*command, "--port", "0", "--config", str(folder / "openid.toml")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

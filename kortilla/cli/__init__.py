@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The ``kortilla-server`` command, for those who run or write an e-service.
 
-Results are JSON on standard output, words for people on standard error; exit status 0
-done, 1 refused or failed (with ``{"error": {"code", "message"}}`` on standard output),
-2 wrong usage.
+Results are words on standard output, or with ``--json`` one line of JSON; errors are
+words on standard error, and with ``--json`` also ``{"error": {"code", "message"}}`` on
+standard output. `token` is for scripts, and needs no ``--json``. The exit status is 0
+for done, 1 for refused or failed, and 2 for wrong usage.
 """
 
 import importlib
@@ -59,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``arguments`` are without the program's name (default: the command line's).
     """
-    choose_output(for_scripts=True)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    makes_token = [*arguments[:1]] == ["token"] and "list" not in arguments
+    choose_output(for_scripts="--json" in arguments or makes_token)
     try:
         status = _kortilla_server.main(
             args=arguments, prog_name="kortilla-server", standalone_mode=False

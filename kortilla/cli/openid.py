@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from kortilla.command_output import CommandError, missing_words, print_result, say
+from kortilla.command_output import (
+    CommandError,
+    json_option,
+    missing_words,
+    print_result,
+)
 
 if TYPE_CHECKING:
     from kortilla.openid.settings import ServerSettings, Settings
@@ -72,6 +77,7 @@ def openid() -> None:
 @_config_option
 @click.option("--issuer", required=True, help="The address, https://login.example.")
 @click.option("--test", is_flag=True, help="Trust test cards, for trials.")
+@json_option
 @_with_extra
 def init(*, file: Path, issuer: str, test: bool) -> None:
     """Write a new configuration and new keys beside it."""
@@ -87,8 +93,10 @@ def init(*, file: Path, issuer: str, test: bool) -> None:
     Settings.parse(content, file)
     _write(file, content)
     keys.write(Keys.create())
-    say(f"Wrote {file} and {keys.path}. Keep the second one secret.")
-    print_result({"config": str(file), "keys": str(keys.path)})
+    print_result(
+        {"config": str(file), "keys": str(keys.path)},
+        [f"Wrote {file} and {keys.path}. Keep the second one secret."],
+    )
 
 
 @openid.command()
@@ -96,6 +104,7 @@ def init(*, file: Path, issuer: str, test: bool) -> None:
 @click.option("--simulator", is_flag=True, help="Offer test persons, without cards.")
 @click.option("--host", help="Listen there, in place of the configuration's.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Likewise; 0 is any.")
+@json_option
 @_with_extra
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
@@ -114,8 +123,10 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
     with _metrics(settings.server, provider.service) as metrics:
 
         def started(url: str) -> None:
-            say(f"Listening on {url} for {settings.issuer}.")
-            print_result({"url": url, "issuer": settings.issuer, **metrics})
+            print_result(
+                {"url": url, "issuer": settings.issuer, **metrics},
+                [f"Listening on {url} for {settings.issuer}."],
+            )
 
         asyncio.run(
             run(
@@ -158,19 +169,24 @@ def _metrics(
 @click.option(
     "--simulator", is_flag=True, help="Check for serve --simulator: no CA is needed."
 )
+@json_option
 @_with_extra
 def check(*, file: Path, public: bool, simulator: bool) -> None:
-    """Check the configuration, its files, Redis and, if asked, the address."""
+    """Check the configuration and what it names.
+
+    That is its files, Redis and, with --public, the address.
+    """
     from kortilla.openid.settings import Settings
 
     settings = Settings.load(file)
     result = asyncio.run(_check(settings, public=public, simulator=simulator))
-    say(f"{file} is in order: {len(settings.clients)} clients.")
-    print_result(result)
+    words = f"{file} is in order: {len(settings.clients)} clients."
+    print_result(result, [words])
 
 
 @openid.command()
 @_config_option
+@json_option
 @_with_extra
 def rotate(*, file: Path) -> None:
     """Sign with the next keys from now on, and publish new next ones."""
@@ -182,8 +198,10 @@ def rotate(*, file: Path) -> None:
     rotated = keys.check().rotated()
     keys.write(rotated)
     current = {name: rotated.current(name).kid for name in ("RS256", "ES256")}
-    say("Running providers take them at their next use. Rotate again after a day.")
-    print_result({"keys": str(keys.path), "current": current})
+    print_result(
+        {"keys": str(keys.path), "current": current},
+        ["Running providers take them at their next use. Rotate again after a day."],
+    )
 
 
 @openid.group()
@@ -210,6 +228,7 @@ def client() -> None:
     metavar="NAMES",
     help="What it gets, as name,given_name,family_name; by default sub alone.",
 )
+@json_option
 @_with_extra
 def add(
     *,
@@ -246,12 +265,12 @@ def add(
     settings = Settings.parse(content, file)
     load_client_keys(settings, len(settings.clients) - 1, settings.clients[-1])
     _write(file, content)
-    say(f"Registered {name}. Restart the provider.")
+    words = [f"Registered {name}. Restart the provider."]
     result = {"client_id": name, "authentication": authentication}
     if secret is not None:
-        say("The secret is shown this once.")
+        words.append(f"The secret, which is shown this once: {secret}")
         result["client_secret"] = secret
-    print_result(result)
+    print_result(result, words)
 
 
 async def _check(

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kortilla.command_output import CommandError, missing_words, print_result, say
+from kortilla.command_output import (
+    CommandError,
+    json_option,
+    missing_words,
+    print_result,
+    say,
+)
 from kortilla.folders import make_folder
 
 if TYPE_CHECKING:
@@ -46,6 +52,7 @@ _CA_FILES = ("issuing.der", "root.der")
     help="Put the certificates of the card's CA into this folder, for test trust; "
     "without --origin and --nonce, do nothing else.",
 )
+@json_option
 def token(
     *,
     origin: str | None,
@@ -75,17 +82,11 @@ def token(
         ) from error
     trusted = card.folder if ca is None else _export(card, ca)
     if origin is None or nonce is None:
-        say(f"The certificates of the card's CA are in {trusted}.")
         print_result({"ca": str(trusted), "card": str(card.folder)})
         return
     from kortilla.testing.tokens import make_token
 
-    made = make_token(card.folder, origin, nonce, broken=broken, version=version)
-    say(
-        f"A service with test trust in {trusted} "
-        + ("has to refuse it." if broken else "accepts it.")
-    )
-    print_result(made)
+    print_result(make_token(card.folder, origin, nonce, broken=broken, version=version))
 
 
 def _card(folder: Path | None) -> "MockCardState":
@@ -109,8 +110,7 @@ def _export(card: "MockCardState", folder: Path) -> Path:
 def _list() -> None:
     from kortilla.testing.broken_tokens import BROKEN_TOKENS
 
-    for each in BROKEN_TOKENS:
-        say(f"{each.name:22} {each.what}: {each.error}")
+    words = [f"{each.name:22} {each.what}: {each.error}" for each in BROKEN_TOKENS]
     rows = [
         {
             "name": each.name,
@@ -120,4 +120,4 @@ def _list() -> None:
         }
         for each in BROKEN_TOKENS
     ]
-    print_result({"broken": rows})
+    print_result({"broken": rows}, words)

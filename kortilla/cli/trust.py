@@ -3,7 +3,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,12 @@ from typing import Any
 import click
 
 from kortilla.clock import utc_now
-from kortilla.command_output import CommandError, print_result, say
+from kortilla.command_output import (
+    CommandError,
+    json_option,
+    print_result,
+    print_words,
+)
 from kortilla.proxies import Proxies
 from kortilla.validation import ca_files
 from kortilla.validation import pinned_cas as pins
@@ -74,6 +79,7 @@ def trust() -> None:
     help="Ask through this HTTP proxy, in place of the environment's (https_proxy, "
     "http_proxy, no_proxy).",
 )
+@json_option
 def update(
     *,
     folder: Path,
@@ -83,7 +89,10 @@ def update(
     source: Path | None,
     proxy: str | None,
 ) -> None:
-    """Get the CA certificates that are missing; only pinned ones are stored."""
+    """Get the CA certificates that are missing.
+
+    Only pinned ones are stored.
+    """
     try:
         proxies = Proxies(proxy, trust_env=True)
     except ValueError as error:
@@ -118,25 +127,14 @@ def update(
 @_test_option
 @_pin_option
 @_warn_option
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print the JSON alone, and no words for people.",
-)
-def show(
-    *, folder: Path, test: bool, more: tuple[str, ...], warn_days: int, as_json: bool
-) -> None:
-    """Show which CA certificates there are, and until when they are valid.
+@json_option
+def show(*, folder: Path, test: bool, more: tuple[str, ...], warn_days: int) -> None:
+    """Show the CA certificates, and how long they are valid.
 
     The exit status is 1 when one is missing, ends soon, has ended or is not wanted.
     """
     wanted = ca_files.wanted(pins.PINS, test=test, more=more)
-    _report(folder, wanted, warn_days, tell=_silent if as_json else say)
-
-
-def _silent(_: str) -> None:
-    """Tell people nothing."""
+    _report(folder, wanted, warn_days)
 
 
 def _report(
@@ -144,7 +142,6 @@ def _report(
     wanted: list[PinnedCertificate],
     warn_days: int,
     *,
-    tell: Callable[[str], None] = say,
     new: set[str] | None = None,
     failures: Mapping[str, str] | None = None,
     passed_over: Mapping[str, str] | None = None,
@@ -160,14 +157,17 @@ def _report(
     # Some URLs have certificates that are not needed, so problems with them matter only
     # while a certificate is missing.
     failures = failures if missing and failures else {}
+    words = []
     for ca in report:
         until = f"until {ca.not_after:%Y-%m-%d}" if ca.not_after else "         "
         marked = f"{ca.name} (test CA)" if ca.origin == "test" else ca.name
-        tell(f"{'!' if ca.problem else ' '} {marked}  {until}  {ca.problem}".rstrip())
-    for address, failure in failures.items():
-        tell(f"! {address}: {failure}")
-    for name, why in (passed_over or {}).items():
-        tell(f"- {name!r} was passed over: {why}")
+        sign = "!" if ca.problem else " "
+        words.append(f"{sign} {marked}  {until}  {ca.problem}".rstrip())
+    words += [f"! {address}: {failure}" for address, failure in failures.items()]
+    words += [
+        f"- {name!r} was passed over: {why}"
+        for name, why in (passed_over or {}).items()
+    ]
     result: dict[str, Any] = {
         "folder": str(folder),
         "certificates": [_as_json(ca, new or set()) for ca in report],
@@ -181,8 +181,9 @@ def _report(
     if missing or (problems and not updating):
         code = "CA_MISSING" if missing else "CA_NEEDS_ATTENTION"
         names = ", ".join(ca.name for ca in problems)
+        print_words(words)
         raise CommandError(code, f"See to these in {folder}: {names}.", **result)
-    print_result(result)
+    print_result(result, words)
 
 
 def _as_json(ca: CAFile, new: set[str]) -> dict[str, Any]:

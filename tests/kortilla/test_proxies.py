@@ -332,7 +332,7 @@ for number, (options, environment) in enumerate(json.loads(ways)):
     own = f"{folder}/{number}"
     written = io.StringIO()
     with patch.dict(os.environ, environment), contextlib.redirect_stdout(written):
-        main(["trust", "update", "--folder", own, *options])
+        main(["trust", "update", "--folder", own, *options, "--json"])
     answers.append(json.loads(written.getvalue()))
 print(json.dumps(answers))
 """

@@ -19,7 +19,7 @@ from kortilla.revocation import By, Revocation
 from kortilla.testing import KortillaCard
 from kortilla.testing.broken_tokens import BROKEN_TOKENS, BrokenToken
 from tests.kortilla.pki import NONCE, ORIGIN
-from tests.kortilla.test_cli import run
+from tests.kortilla.test_cli import run, tell
 from tests.support.patience import patience
 from tools.demo.ca_service import CAService
 
@@ -157,20 +157,20 @@ def test_a_token_for_a_script(
     assert (status, result) == (0, {"ca": str(ca), "card": str(folder)})
     assert sorted(file.name for file in ca.iterdir()) == ["issuing.der", "root.der"]
     Trust.from_folder(ca, test=True)
-    status, token, words = run(capsys, *TOKEN, "--card", folder)
-    assert status == 0
-    assert token["format"] == "web-eid:1.0"
-    assert f"test trust in {folder} accepts it" in words
+    # It is for scripts, and prints the token without --json too.
+    assert main([*TOKEN, "--card", str(folder)]) == 0
+    output, words = capsys.readouterr()
+    assert (json.loads(output)["format"], words) == ("web-eid:1.0", "")
     status, token, words = run(
         capsys, *TOKEN, "--card", folder, "--broken", "unknown-format"
     )
     assert (status, token["format"]) == (0, "web-eid:2.0")
-    assert "has to refuse it" in words
 
 
 def test_the_list_of_broken_tokens(capsys: pytest.CaptureFixture[str]) -> None:
-    status, result, words = run(capsys, "token", "--broken", "list")
+    status, result, _ = run(capsys, "token", "--broken", "list")
     assert status == 0
+    words = tell(capsys, "token", "--broken", "list")
     assert [row["name"] for row in result["broken"]] == NAMES
     assert all(f"{b.name} " in words and b.error in words for b in BROKEN_TOKENS)
     [asking] = [row["name"] for row in result["broken"] if row["asksAboutRevocation"]]

@@ -41,7 +41,7 @@ class Running:
 def running(config: Path, *arguments: str) -> Iterator[Running]:
     """Run a provider on a free port, and check that it ends well."""
     log = config.with_name(f"log-{len(list(config.parent.glob('log-*')))}")
-    command = [sys.executable, "-m", "kortilla.cli", "openid", "serve"]
+    command = [sys.executable, "-m", "kortilla.cli", "openid", "serve", "--json"]
     with log.open("w") as errors:
         process = warm_python.popen(
             [*command, "--config", config, "--port", "0", *arguments],

@@ -26,7 +26,7 @@ class Operator:
     def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         *command, last = arguments[0].split()
         words = ["openid", *command, last, "--config", str(self.config)]
-        status = main([*words, *arguments[1:]])
+        status = main([*words, *arguments[1:], "--json"])
         return status, json.loads(self._capsys.readouterr().out)
 
     def failure(self, *arguments: str) -> tuple[str, str]:
