@@ -112,10 +112,10 @@ class AccessibilityBus:
         )
         return _body(reply)[0][1]
 
-    def parts(self, role: int) -> list[Part]:
-        """Return the parts of programs with a role that are shown, in order."""
+    def parts(self, role: int, *, hidden: bool = False) -> list[Part]:
+        """Return the parts of programs with a role, in order; also ``hidden`` ones."""
         found = [part for part, has in self.roles() if has == role]
-        return [part for part in found if self.has_state(part, _SHOWING)]
+        return [p for p in found if hidden or self.has_state(p, _SHOWING)]
 
     def roles(self) -> list[tuple[Part, int]]:
         """Return all parts of programs with their roles, in order."""

@@ -111,8 +111,8 @@ class Listener:
         self.screen.wait_until(lambda: self.bus.has_state(self.bus.parts(BUTTON)[-1]))
 
     def fields(self) -> list[Part]:
-        """Return the fields on the page."""
-        return self.bus.parts(PASSWORD_TEXT)
+        """Return the fields on the page, also those of later steps."""
+        return self.bus.parts(PASSWORD_TEXT, hidden=True)
 
     def length(self, field: Part) -> int:
         """Return the number of bullets in a field."""
@@ -325,6 +325,9 @@ async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
     await asyncio.to_thread(screen.press, "ctrl+v")
     await asyncio.to_thread(screen.wait_until, lambda: pasted in described())
     assert await asyncio.to_thread(listener.is_empty, field)
+    await asyncio.to_thread(
+        screen.wait_until, lambda: any(pasted in each for each in bus.announcements())
+    )
     await asyncio.to_thread(screen.type, f"{PIN}\r")
     assert await asking == PIN.encode()
     await prompt.close()
