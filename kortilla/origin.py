@@ -24,13 +24,11 @@ def check_origin(origin: str) -> str:
         or (origin.startswith("https:") and origin.endswith(":443"))
         or (origin.startswith("http:") and origin.endswith(":80"))
     ):
-        if origin.startswith("http:"):
-            raise ValueError(
-                f"{origin!r} is http, which is for localhost: write the address that "
-                "browsers show, 'https://service.example', and let a proxy speak https."
-            )
+        remote = bool(re.match(r"http://(?!localhost\b|127\.0\.0\.1\b)", origin))
         raise ValueError(
             f"{origin!r} is not an origin as browsers write it, such as "
             "'https://service.example'."
+            + " A service on http is for localhost: let a proxy speak https."
+            * remote
         )
     return origin

@@ -86,10 +86,11 @@ class Trust:
         """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""
         files = certificate_files(Path(folder))
         if not files:
-            missing = "" if Path(folder).is_dir() else f"There is no folder {folder}. "
+            wanted = "certificate file (.der .crt .cer .pem) in"
+            missing = wanted if Path(folder).is_dir() else "folder"
             raise TrustConfigurationError(
-                f"{missing or f'No certificate (.der .crt .cer .pem) is in {folder}. '}"
-                "`kortilla-server trust update` fetches the authority's."
+                f"There is no {missing} {folder}. `kortilla-server trust update` "
+                "fetches the authority's certificates."
             )
         return cls.from_files(files, test=test, pins=pins, policies=policies)
 

@@ -44,7 +44,7 @@ AT_THE_START: dict[str, tuple[Callable[[Path, Path], object], str]] = {
             origin="http://service.example",
             trust=Trust.from_folder(files / "ca", test=True),
         ),
-        "let a proxy speak https",
+        "is not an origin .*: let a proxy speak https",
     ),
     "no CA folder": (
         lambda folder, _: Trust.from_folder(folder / "ca"),
@@ -52,7 +52,7 @@ AT_THE_START: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     ),
     "an empty CA folder": (
         lambda folder, _: Trust.from_folder(folder),
-        "No certificate .* `kortilla-server trust update` fetches",
+        "There is no certificate file .* `kortilla-server trust update` fetches",
     ),
     "no CA folder of a provider": (_provider, "trust.folder: .*`kortilla-server trust"),
     "a redirect URI": (
