@@ -184,3 +184,26 @@ async def a_container_with_a_name_in_another_alphabet(maker: Maker) -> File:
     begin = signed.index(name.encode()) - 30  # of the header
     changed = signed[: begin + 6] + b"\0\0" + signed[begin + 8 :]
     return altered(changed, {8: b"\0\0"})
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_container_whose_header_has_other_sizes_of_zip64(maker: Maker) -> File:
+    """``bsdtar`` writes seven octets of the file, and ``unzip`` none."""
+    signed = await maker.container({SHOWN: b"Sopimus, joka jatkuu"})
+    begin = signed.index(SHOWN.encode()) - 30  # of the last header but one
+    field = struct.pack("<HHQQ", 1, 16, 7, 7)
+    header = signed[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", 13, 20)
+    forged = signed[:begin] + header + SHOWN.encode() + field + signed[begin + 43 :]
+    return moved(forged, begin, len(field))
+
+
+def moved(container: bytes, after: int, by: int) -> bytes:
+    """Return a container whose directory knows that files have moved."""
+    changed = bytearray(container)
+    at = end = changed.index(b"PK\1\2")
+    while changed[at : at + 4] == b"PK\1\2":
+        [offset] = struct.unpack_from("<L", changed, at + 42)
+        struct.pack_into("<L", changed, at + 42, offset + by * (offset > after))
+        at += 46 + sum(struct.unpack_from("<HHH", changed, at + 28))
+    struct.pack_into("<L", changed, at + 16, end)
+    return bytes(changed)

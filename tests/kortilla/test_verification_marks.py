@@ -44,11 +44,15 @@ async def covered(
     rectangle: tuple[int, int, int, int] | None = WHOLE,
     *,
     second_page: bool = False,
+    collapsed: bool = False,
 ) -> bytes:
     """Return a PDF with a document timestamp that shows something over a page."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     append_signature_field(writer, SigFieldSpec("Aika", box=rectangle))
     fields = writer.root["/AcroForm"]["/Fields"]
+    if collapsed:
+        field = fields[len(fields) - 1]
+        field["/Rect"] = generic.ArrayObject(map(generic.FloatObject, (0, 0, 0, 0)))
     if second_page:
         page = writer.root["/Pages"]["/Kids"][1]
         shown = generic.ArrayObject([fields.raw_get(len(fields) - 1)])
@@ -71,9 +75,10 @@ def said(report: DocumentReport, language: str) -> str:
         ({}, [(1, WHOLE)]),
         ({"rectangle": (300, 90, 72, 10)}, [(1, (72, 10, 300, 90))]),
         ({"second_page": True}, [(1, WHOLE), (2, WHOLE)]),
+        ({"collapsed": True}, [(1, (0, 0, 0, 0))]),
         ({"rectangle": None}, [(None, None)]),
     ],
-    ids=["whole page", "corners the other way", "twice", "invisible"],
+    ids=["whole page", "corners the other way", "twice", "looks", "invisible"],
 )
 async def test_a_later_timestamp_that_is_shown_is_named_and_must_be_trusted(
     maker: Maker, authority: Authority, more: dict[str, Any], places: list[Any]

@@ -52,7 +52,10 @@ def items(holder: Any, key: str) -> list[Any]:
 
 
 def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
-    """Return the rectangle, or None if it has no area and so shows nothing."""
+    """Return the rectangle, or None if it has no area, and no looks that have one.
+
+    Ghostscript draws such looks in their own size.
+    """
     if "/Rect" not in widget:
         return None
     try:
@@ -61,9 +64,23 @@ def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
         return _UNREADABLE
     if not all(map(math.isfinite, found)):
         return _UNREADABLE
-    if x1 == x2 or y1 == y2:
+    if (x1 == x2 or y1 == y2) and not _has_looks(widget):
         return None
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _has_looks(widget: generic.DictionaryObject) -> bool:
+    """Return whether it has an appearance with an area (ISO 32000-2 §12.5.5)."""
+    if "/AP" not in widget:
+        return False
+    try:
+        for kind in widget["/AP"]:
+            left, bottom, right, top = items(widget["/AP"][kind], "/BBox")
+            if left != right and bottom != top:
+                return True
+    except (TypeError, ValueError, KeyError):
+        return True  # one for each state, or an odd one
+    return False
 
 
 def _pages(reader: PdfFileReader) -> Iterator[Any]:
