@@ -20,6 +20,7 @@ from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette
 from tests.browser.playwright_driver import driver
 from tests.browser.tls import Authority
+from tests.support.patience import patience
 from tools.demo.chromium import Chromium
 from tools.demo.demo_home import extension_folder
 from tools.demo.errors import BrowserError
@@ -126,6 +127,7 @@ class ChromiumTab(Tab):
     async def open(cls, context: BrowserContext) -> Self:
         """Open a tab."""
         page: Page = await context.new_page()
+        page.set_default_timeout(patience() * 1000)
         return cls(Chromium(context, page), await context.new_cdp_session(page))
 
     async def goto(self, url: str) -> None:
@@ -154,9 +156,10 @@ class ChromiumTab(Tab):
         await self._driver.click(selector)
 
     async def wait_for(self, selector: str) -> None:
-        await self._driver.wait_for(selector)
+        await self._driver.wait_for(selector, seconds=patience())
 
     async def text(self, selector: str) -> str:
+        await self.wait_for(selector)
         return await self._driver.text(selector)
 
     async def to_front(self) -> None:

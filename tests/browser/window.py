@@ -145,6 +145,11 @@ class Door:
                 window.say("visible")
                 return window
 
+    def forget(self) -> None:
+        """Close the windows that are there, which no test has waited for."""
+        while not self._come.empty():
+            self._come.get_nowait().close()
+
     @property
     def count(self) -> int:
         """How many windows have connected."""
