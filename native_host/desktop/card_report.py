@@ -61,11 +61,23 @@ def card_report(card: dict[str, Any], now: datetime) -> CardReport:
         if card["activation"] == "new":
             return CardReport("card.new", "note", can_activate=True)
         return CardReport("card.partly", "warning", can_activate=True)
-    return _of_tries(card["tries"]) or (
-        CardReport("card.ready", "good")
-        if card["activation"] == "active"
-        else CardReport("card.unknown", "warning")
+    return (
+        _of_tries(card["tries"])
+        or _of_certificates(len(ends), len(card["certificates"]))
+        or (
+            CardReport("card.ready", "good")
+            if card["activation"] == "active"
+            else CardReport("card.unknown", "warning")
+        )
     )
+
+
+def _of_certificates(readable: int, there: int) -> CardReport | None:
+    if not readable:
+        return CardReport("card.no_certificate", "error")
+    if readable < there:
+        return CardReport("card.lacks_certificate", "warning")
+    return None
 
 
 def _of_tries(tries: dict[str, int | None]) -> CardReport | None:

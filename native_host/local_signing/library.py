@@ -16,6 +16,7 @@ from kortilla.corners import Corner
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
+    RevocationCheckFailedError,
     TimestampFailedError,
 )
 from kortilla.revocation import Revocation
@@ -124,13 +125,23 @@ async def finish(
             except RelyingPartyError as error:
                 if not ways:
                     raise
-                shortfall = shortfall or str(error)
+                shortfall = shortfall or _words(error)
                 if isinstance(error, TimestampFailedError) and "archive" not in way:
                     ways = ways[-1:]  # do not wait for that service again
                 continue
             if made.level != extras.wanted:
                 shortfall = shortfall or _shortfall(extras)
             return Finished(made.content, made.level, shortfall)
+
+
+def _words(error: RelyingPartyError) -> str:
+    """Return a sentence for the person: an error of revocation is a service's."""
+    if isinstance(error, RevocationCheckFailedError):
+        return (
+            "Nobody answered whether the certificates are revoked "
+            f"(reason: {error.reason})."
+        )
+    return str(error)
 
 
 def _shortfall(extras: Extras) -> str:
