@@ -169,13 +169,17 @@ class WindowPrompt(Prompt):
             self._send(Close())
             with contextlib.suppress(OSError):
                 self._stdin.close()
-        for end in (self._process.terminate, self._process.kill):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_END_WITHIN):
-                    await self._ended.wait()
-                return
-            end()
-        await self._ended.wait()
+        # asyncio.timeout of Python 3.11.2 raises no TimeoutError in a cancelled task.
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            for end in (self._process.terminate, self._process.kill):
+                done, _ = await asyncio.wait({ended}, timeout=_END_WITHIN)
+                if done:
+                    return
+                end()
+            await ended
+        finally:
+            ended.cancel()
 
     @property
     def _stdin(self) -> BinaryIO:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Nobody else can write to the program's files, or have it follow a link."""
 
-import json
 import os
 import subprocess
 import sys
@@ -136,5 +135,4 @@ def test_commands_narrow_the_umask_for_all_that_they_start(home: Path) -> None:
         command = [sys.executable, "-I", "-m", "native_host.cli", *words]
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 0, (words, done.stderr)
-        assert json.loads(done.stdout)
     check_modes(home)
