@@ -87,7 +87,7 @@ async def a_pdf_with_two_places_of_an_object(maker: Maker) -> File:
 
 
 #: A name of as many letters as the one that a directory has for it.
-SHOWN, LISTED = "sopimus-1.txt", "META-INF/a.js"
+SHOWN, LISTED = "sopimus-1.txt", "META-INF/a.go"
 
 
 async def with_more(maker: Maker) -> bytes:
