@@ -73,6 +73,8 @@ def irregularity(reader: PdfFileReader, content: bytes, end: int) -> str:
             (number, place.obj_stream_id)
             for number, place in data.xrefs_in_objstm.items()
         }
+    if 0 < sum(content.startswith(b"xref", at) for at in sections) < len(sections):
+        return "sections of two kinds"  # poppler shows nothing of such a file
     for found in _ANY_OBJECT.finditer(content):
         if known.get(found.start()) != (int(found[1]), int(found[2])):
             return f"an object at {found.start()} that no section names"
