@@ -7,7 +7,11 @@ import struct
 import zipfile
 import zlib
 
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+
 from tests.kortilla.signed_files import Maker, repacked
+from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.verified_files import CANT_SAY, NOT_VALID, VALID, File, case
 
 VELKA = "BT /F 24 Tf 72 720 Td (VELKA 100000) Tj ET"
@@ -73,6 +77,18 @@ async def a_pdf_with_an_object_that_no_table_names(maker: Maker) -> File:
     """A program that finds the table broken looks for objects by itself."""
     signed = await maker.pdf()
     return revised(signed, RETITLE, unnamed=OTHER_PAGE, trailer="/Info 40 0 R")
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_pdf_with_a_table_after_a_stream_of_references(maker: Maker) -> File:
+    """poppler takes it for broken, and shows nothing of it."""
+    packed = io.BytesIO()
+    plain = PdfFileReader(io.BytesIO(make_pdf()))
+    writer = copy_into_new_writer(plain, {"stream_xrefs": True})
+    writer.write(packed)  # type: ignore[no-untyped-call] # it has no types
+    signed = await maker.pdf(packed.getvalue())
+    assert b"\nxref" not in signed
+    return revised(signed, RETITLE, trailer="/Info 40 0 R")
 
 
 @case(CANT_SAY, "IRREGULAR")
