@@ -80,6 +80,7 @@ async def test_who_asks_and_what_happened_is_heard(
         assert all(each in " ".join(said) for each in news)
         await asyncio.to_thread(screen.type, "1234\r")
         assert await asking == b"1234"
+        assert not {*orca.said[since:]} & {*"1234"}, "digits of the PIN are heard"
         since = len(orca.said)
         problem = Problem("CARD_REMOVED")
         prompt.show(Step.WAITING_FOR_CARD, problem)
@@ -127,7 +128,8 @@ def test_what_becomes_of_files_is_heard(
         since = len(orca.said)
         sign("1 2 3 4 5 6 Return")
         done = f"{text('sign.done')}: a-allekirjoitettu.pdf."
-        orca.wait_for(done, since=since)
+        said = orca.wait_for(done, since=since)
+        assert not {*said} & {*"123456"}, "digits of the PIN are heard"
         screen.press("Return", "Tab")
         orca.wait_for(text("sign.open.this", name="a-allekirjoitettu.pdf"), since=since)
         assert screen.focused() == window

@@ -139,7 +139,7 @@ def test_without_a_screen_the_command_says_so(tmp_path: Path) -> None:
         if name not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host.cli", "open"],
+        [sys.executable, "-I", "-m", "native_host.cli", "open", "--json"],
         env=environment,
         capture_output=True,
         text=True,

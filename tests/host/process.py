@@ -195,7 +195,7 @@ def kortilla(
     or None for any.
     """
     code = "import sys; from native_host.cli import main; sys.exit(main())"
-    ended, printed = _run(code, words, environment)
+    ended, printed = _run(code, [*words, "--json"], environment)
     assert status in (None, ended)
     return printed
 

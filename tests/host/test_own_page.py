@@ -63,7 +63,7 @@ def test_the_cards_status_is_the_one_that_the_command_prints(
         answer = host.ask("card-status", page=page)
         # The port accepts further requests.
         assert host.ask("card-status", page=page) == answer
-    assert answer["result"] == kortilla(window, "card", "status", "--json")
+    assert answer["result"] == kortilla(window, "card", "status")
     [reader] = answer["result"]["readers"]
     assert reader["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
     assert (home / MOCK_FOLDER / "card.json").read_bytes() == before

@@ -47,7 +47,7 @@ def test_a_page_gets_what_the_command_prints(
         assert "result" in host.ask("card-status", page=FIREFOX_PAGE)
     assert script.told() == [], "no window"
     # The configured language wins, as everywhere.
-    command = ("doctor", "--json", "--lang", "en")
+    command = ("doctor", "--lang", "en")
     assert told == kortilla(installed, *command, status=None)
     card = home / ".local/share/kortilla/mock-card/card.json"
     assert card.read_bytes() == before
