@@ -7,7 +7,7 @@ pyhanko-certvalidator validates their paths. Both are slow. A certificate of exa
 usual form is therefore validated by ``usual``, with the same checks. It refuses none:
 each other certificate, and each wrong one, is judged here.
 
-docs/login.md gives the order of the checks, and a test compares the two.
+docs/login-reference.md gives the order of the checks, and a test compares the two.
 Revocation is checked last, so a forged token never triggers a network request.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples of docs/login.md and docs/signing.md work as written."""
+"""The examples of the guides for services work as written."""
 
 import ast
 import base64
@@ -209,7 +209,7 @@ VALIDATING = {
 
 
 @pytest.mark.parametrize(
-    "guide", ["login.md", "signing.md", "operations.md", "testers.md"]
+    "guide", ["login-reference.md", "signing.md", "operations.md", "testers.md"]
 )
 def test_each_example_that_validates_says_by_which_checker(guide: str) -> None:
     text = (ROOT / "docs" / guide).read_text()
@@ -260,7 +260,7 @@ FAULTS: list[tuple[type[RelyingPartyError], dict[str, Any]]] = [
 
 
 def test_each_check_of_the_guide_has_its_fault_here() -> None:
-    guide = (DOCS / "login.md").read_text()
+    guide = (DOCS / "login-reference.md").read_text()
     section = guide.partition("## What is checked at a login")[2].partition("\n## ")[0]
     _, _, *rows = (line for line in section.splitlines() if line.startswith("|"))
     assert len(rows) == len(FAULTS)

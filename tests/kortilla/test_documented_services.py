@@ -29,7 +29,7 @@ BLOCKS = dict(
     zip(
         ("aiohttp", "FastAPI", "Django", "Flask"),
         blocks("login.md", "python"),
-        strict=False,
+        strict=True,
     )
 )
 

@@ -116,7 +116,7 @@ async def test_the_example_of_the_guide_demands_a_recent_login(
     service: LoginService, leaf: Leaf, clock: Clock, tmp_path: Path
 ) -> None:
     example = tmp_path / "example.py"
-    example.write_text(blocks("login.md", "python")[4])
+    example.write_text(blocks("login-reference.md", "python")[0])
     recent = runpy.run_path(str(example))["JustLoggedIn"]
     app = FastAPI()
     kortilla.starlette.setup(app, service)

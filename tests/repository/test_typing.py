@@ -34,11 +34,13 @@ def project(
     (packages / "here.pth").write_text("\n".join(site.getsitepackages()))
     examples = folder / "examples"
     examples.mkdir()
-    for guide in ("login", "signing", "testers", "operations"):
+    for guide in ("login", "login-reference", "signing", "testers", "operations"):
         for number, example in enumerate(blocks(f"{guide}.md", "python")):
             # Django is published without types, and neither checker takes that.
             if "import settings" not in example:
-                name = NAMES.get((guide, number), f"{guide}_{number}.py")
+                name = NAMES.get(
+                    (guide, number), f"{guide.replace('-', '_')}_{number}.py"
+                )
                 (examples / name).write_text(example)
     for file in (root / "examples").glob("*/*.py"):
         name = f"{file.parent.name.replace('-', '_')}_{file.name}"

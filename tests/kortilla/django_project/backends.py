@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The project's authentication backend, as docs/login.md has it."""
+"""The project's authentication backend, as docs/login-reference.md has it."""
 
 from kortilla.django_auth import CardBackend
 
