@@ -93,7 +93,7 @@ def recorded(what: What, who: str, names: Sequence[str] = ()) -> Iterator[None]:
         yield
         result = "done"
     except KortillaError as error:
-        result = getattr(error, "reason", None) or error.code
+        result = error.reason or error.code
         raise
     finally:
         _add(what, who, names, result)
