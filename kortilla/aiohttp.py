@@ -7,7 +7,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from aiohttp import web
 
@@ -21,7 +20,6 @@ from kortilla.web.routes import PROBES, LoginRoutes, route_conflict, with_respon
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
-    "add_files",
     "current_identity",
     "end_session",
     "end_sessions",
@@ -108,20 +106,6 @@ def setup(
     app.on_startup.append(check_reached)
     app.middlewares.append(_handle_store_unavailable)
     app.on_cleanup.append(close)
-
-
-def add_files(app: web.Application, prefix: str, folder: Path) -> None:
-    """Serve the files of a folder, each at its own route.
-
-    Unlike aiohttp's static route it builds no path from a request, so that a name that
-    is too long for the file system is no server error.
-    """
-    for file in folder.rglob("*.*"):
-
-        async def serve(_: web.Request, file: Path = file) -> web.FileResponse:
-            return web.FileResponse(file)
-
-        app.router.add_get(f"{prefix}/{file.relative_to(folder).as_posix()}", serve)
 
 
 async def current_identity(

@@ -23,6 +23,9 @@ class KortillaError(Exception):
 
     code: str = "INTERNAL"
 
+    #: What the error comes from, a stable word, where PROTOCOL.md gives a reason.
+    reason: str | None = None
+
 
 class InvalidArgumentError(KortillaError):
     """A field of a request is unknown, missing or wrong; the message names it."""

@@ -27,7 +27,16 @@ from kortilla.folders import make_folder
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
 
-__all__ = ["Entry", "What", "entries", "is_on", "recorded", "switch_off", "switch_on"]
+__all__ = [
+    "Entry",
+    "What",
+    "clear",
+    "entries",
+    "is_on",
+    "recorded",
+    "switch_off",
+    "switch_on",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +85,12 @@ def switch_off() -> None:
     _path().unlink(missing_ok=True)
 
 
+def clear() -> None:
+    """Delete all entries, and keep those to come. Raises ``OSError``."""
+    with _locked() as file:
+        file.truncate()
+
+
 def entries() -> list[Entry]:
     """Return all entries, the newest first. What can't be read is left out."""
     try:
@@ -93,7 +108,7 @@ def recorded(what: What, who: str, names: Sequence[str] = ()) -> Iterator[None]:
         yield
         result = "done"
     except KortillaError as error:
-        result = getattr(error, "reason", None) or error.code
+        result = error.reason or error.code
         raise
     finally:
         _add(what, who, names, result)
@@ -132,14 +147,8 @@ def _warn(error: OSError) -> None:
 
 
 def _write(entry: Entry) -> None:
-    """Add an entry.
-
-    Raises ``OSError``, and ``BlockingIOError`` while another program writes.
-    """
-    import fcntl
-
-    with _opened() as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Add an entry. Raises ``OSError`` as ``_locked`` does."""
+    with _locked() as file:
         kept = _read(file)[1 - _MOST :]
         if kept and _is_same_login(kept[-1], entry):
             return
@@ -157,6 +166,19 @@ def _is_same_login(last: Entry, entry: Entry) -> bool:
     except (ValueError, TypeError):  # the file is what somebody has written
         return False
     return timedelta(0) <= passed <= _ONE_LOGIN
+
+
+@contextmanager
+def _locked() -> Iterator[IO[str]]:
+    """Open the file to change it.
+
+    Raises ``OSError``, and ``BlockingIOError`` while another program changes it.
+    """
+    import fcntl
+
+    with _opened() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file
 
 
 @contextmanager

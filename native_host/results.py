@@ -83,8 +83,8 @@ def signatures_fields(made: Signatures) -> Reply:
 def error_fields(error: KortillaError) -> Reply:
     """Return an error as in our own protocol and on the command line."""
     fields: Reply = {"code": error.code, "message": str(error)}
-    if (reason := getattr(error, "reason", None)) is not None:
-        fields["reason"] = reason
+    if error.reason is not None:
+        fields["reason"] = error.reason
     if isinstance(error, SigningInterruptedError):
         fields |= {**signatures_fields(error.done), "total": error.total}
     return fields

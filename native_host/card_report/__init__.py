@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A report of a card for developers: what it needs no PIN for, without the person.
+"""A report of a card for developers: its structure, without a value of it.
 
-``reading`` asks the card, ``certificates``, ``directories`` and ``answers`` copy what
-it said, and ``report`` puts the copies together. A value is copied only where
-``facts`` knows that it says nothing about a person. ``stand_ins`` replaces all others.
+``reading`` asks the card what needs no PIN. ``report`` writes down lengths, tags,
+status words and known algorithms. No other value has a way into a report.
 """

@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Reads from a card what needs no PIN, file by file, as the card gives it."""
+"""Reads from the one card in the readers what needs no PIN, file by file.
 
+SELECT, READ BINARY, GET DATA and GET RESPONSE can spend no try. Nothing else is sent.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from threading import Event
+from typing import Any, Literal
 
 from native_host.card.apdu import (
+    INS_GET_DATA,
+    INS_GET_RESPONSE,
     INS_READ_BINARY,
     INS_SELECT,
     SW,
@@ -20,47 +32,58 @@ from native_host.card.errors import (
     CardBusyError,
     CardError,
     CardKind,
+    CardMuteError,
     CardRemovedError,
     PcscUnavailableError,
     UnsupportedCardError,
 )
-from native_host.card.files import MASTER_FILE, size_in
-from native_host.card.fineid import APPLICATION, AUTHORITIES, TOKEN_INFO, FineidCard
-from native_host.card.keys import KNOWN_KEYS, PinRole
+from native_host.card.files import MASTER_FILE, FileReader
+from native_host.card.fineid import AUTHORITIES, TOKEN_INFO, FineidCard
+from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole, PinRole
 from native_host.card.pins import info_command
+from native_host.card.source import CardSource
 from native_host.card.tlv import Tlv, TlvError
-from native_host.card_report.directories import certificate_files, directory_files
-from native_host.card_report.limits import Limits, ReadingOnly
-from native_host.card_report.understood import understood
+from native_host.errors import KortillaError
 
-__all__ = [
-    "CardContent",
-    "FileContent",
-    "FileKind",
-    "PinAnswer",
-    "read_card",
-]
+_READING = frozenset({INS_SELECT, INS_READ_BINARY, INS_GET_DATA, INS_GET_RESPONSE})
 
 #: Where certificates may be, by docs/reference/card.md, "Files".
 _CERTIFICATES = (
     *(key.certificate_path for keys in KNOWN_KEYS.values() for key in keys),
     bytes.fromhex("50164333"),
 )
+_APPLICATION_FOLDER = bytes.fromhex("5015")  # PKCS#15 v1.1 §5.4
 
-_MOST_DIRECTORIES = 16
-_MOST_CERTIFICATES = 16
+_SECONDS = 180
+_MOST_FILES = 16  # directories, and as many certificates
 _LARGEST = 8192  # bytes of a file
-_MOST_READS = 256  # of a file
-_LONGEST_PATH = 8  # bytes
 
-#: How reading past the end is answered.
-_ENDS = frozenset({SW.OK, SW.END_OF_FILE, SW.WRONG_OFFSET})
-
+_OCTET_STRING = 0x04
+_GROUPS = frozenset({0x30, *range(0xA0, 0xA9)})
 _CERTIFICATE_DIRECTORIES = frozenset({0xA4, 0xA5, 0xA6})
+
+#: A path of file ids as in docs/reference/card.md, "Files". None ends with a letter, so
+#: that no text is taken for one.
+_PATH = re.compile(rb"([/?@-_][^A-Za-z]){1,4}", re.DOTALL)
+
+
+Why = Literal[
+    "exists", "no-folder", "unwritable", "no-reader", "no-card", "several-cards"
+]
+
+
+class CardReportError(KortillaError):
+    """No report can be made or written; ``why`` says what is in the way."""
+
+    code = "REPORT_FAILED"
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(f"There is no card report: {why}.")
+        self.why = why
 
 
 class FileKind(StrEnum):
-    """What a file is taken for, which decides how it is copied."""
+    """What a file is taken for."""
 
     DIRECTORY = "directory"
     CARD_INFO = "card-info"
@@ -70,7 +93,7 @@ class FileKind(StrEnum):
 
 @dataclass
 class FileContent:
-    """A file. It is in the master file, or its ``path`` is inside the application.
+    """A file, by its path in the application or for an authority in the master file.
 
     ``pieces`` are how many bytes each READ BINARY brought, ``end`` is the status word
     of the last one. ``whole`` says that it was read to its end.
@@ -78,60 +101,121 @@ class FileContent:
 
     kind: FileKind
     path: bytes
-    in_master_file: bool
-    status: int
+    status: int = 0
     answer: bytes = b""
     content: bytes = b""
     pieces: list[int] = field(default_factory=list)
     end: int | None = None
-    whole: bool = True
-
-
-@dataclass(frozen=True)
-class PinAnswer:
-    """The answer to PIN info."""
-
-    role: PinRole
-    status: int
-    answer: bytes
+    whole: bool = False
 
 
 @dataclass
 class CardContent:
     """All that was read. It is personal, and stays in memory.
 
-    ``stopped`` is the code of the error that ended the reading, where one did.
+    ``pins`` are the answers to PIN info. ``understood`` is what the program makes of
+    the card, and holds nothing personal. ``stopped`` is the code of the error that
+    ended the reading, where one did.
     """
 
     atr: bytes
     protocol: int
     chained: bool = False
     files: list[FileContent] = field(default_factory=list)
-    pins: list[PinAnswer] = field(default_factory=list)
-    understood: dict[str, object] | None = None
+    pins: list[tuple[PinRole, bytes, int]] = field(default_factory=list)
+    understood: dict[str, Any] | None = None
     stopped: str | None = None
 
 
-def read_card(connection: CardConnection, limits: Limits | None = None) -> CardContent:
-    """Read a card. A card that fails in the midst of it gives what it gave until then.
+async def read_the_one_card(source: CardSource) -> CardContent:
+    """Read the card. May be cancelled: no command is sent after that.
+
+    Raises ``CardReportError`` if there is not one card, and what ``read_card`` raises.
+    """
+    readers = await source.readers()
+    there = [each for each in readers if each.atr is not None or each.mute]
+    if not there:
+        raise CardReportError("no-card" if readers else "no-reader")
+    if len(there) > 1:
+        raise CardReportError("several-cards")
+    if there[0].mute:
+        raise CardMuteError("The card does not answer.")
+    cancelled = Event()
+    connection = await source.connect(there[0])
+    connection.only_look = True
+    try:
+        return await source.run(read_card, connection, cancelled)
+    except asyncio.CancelledError:
+        # A command may still run, and hang. The end of the source closes the connection
+        # after it, and does not wait forever.
+        cancelled.set()
+        raise
+    finally:
+        if not cancelled.is_set():
+            await asyncio.shield(source.run(connection.close))
+
+
+class ReadingOnly:
+    """A connection that refuses what could spend a try.
+
+    It refuses everything after three minutes, or once ``cancelled`` is set.
+    """
+
+    def __init__(self, connection: CardConnection, cancelled: Event) -> None:
+        self._connection = connection
+        self._cancelled = cancelled
+        self._end = time.monotonic() + _SECONDS
+        self.atr: bytes | None = connection.atr
+        self.protocol = connection.protocol
+        #: Whether an answer came in pieces, as 61xx.
+        self.chained = False
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        """Pass a command on. Raises ``CardError`` for what it refuses."""
+        if apdu[0] != 0x00 or apdu[1] not in _READING:
+            raise CardError("A report is made by reading only.")
+        if self._cancelled.is_set() or time.monotonic() > self._end:
+            raise CardMuteError("The card has been asked for long enough.")
+        data, status = self._connection.send_and_receive(apdu)
+        self.chained |= status & 0xFF00 == SW.MORE_DATA
+        return data, status
+
+
+class _RecordingChannel(CommandChannel):
+    """Keeps the answers to the commands for one file."""
+
+    file: FileContent | None = None
+
+    def exchange(self, command: Command) -> tuple[bytes, int]:
+        data, status = super().exchange(command)
+        if self.file is not None and command.ins == INS_SELECT:
+            self.file.answer, self.file.status = data, status
+        elif self.file is not None:
+            self.file.content += data
+            self.file.pieces.append(len(data))
+            self.file.end = status
+        return data, status
+
+
+def read_card(
+    connection: CardConnection, cancelled: Event | None = None
+) -> CardContent:
+    """Read a card. One that fails in the midst of it gives what it gave until then.
 
     Raises ``UnsupportedCardError`` for what is no citizen card, and
     ``CardRemovedError``, ``CardBusyError``, ``PcscUnavailableError``. A card of an
     unknown MultiApp generation is read like the others.
     """
-    atr = connection.atr or b""
+    guarded = ReadingOnly(connection, cancelled or Event())
+    found = CardContent(connection.atr or b"", connection.protocol)
     try:
-        identify(atr)
+        identify(found.atr)
     except UnsupportedCardError as error:
         if error.kind != CardKind.UNKNOWN_GENERATION:
             raise
-    guarded = ReadingOnly(connection, limits or Limits())
-    found = CardContent(atr, connection.protocol)
-    reading = _Reading(CommandChannel(guarded), found)
+        guarded.atr = None  # so that FineidCard takes it
     try:
-        reading.read()
-        with suppress(UnsupportedCardError):
-            found.understood = understood(FineidCard(guarded))
+        _read(guarded, found)
     except (CardRemovedError, CardBusyError, PcscUnavailableError):
         raise
     except CardError as error:
@@ -142,97 +226,110 @@ def read_card(connection: CardConnection, limits: Limits | None = None) -> CardC
     return found
 
 
-class _Reading:
-    def __init__(self, channel: CommandChannel, found: CardContent) -> None:
-        self._channel = channel
-        self._found = found
+def _read(guarded: ReadingOnly, found: CardContent) -> None:
+    channel = _RecordingChannel(guarded)
 
-    def read(self) -> None:
-        self._select_application()
-        listed = self._file(FileKind.DIRECTORY, OBJECT_DIRECTORY)
-        self._file(FileKind.CARD_INFO, TOKEN_INFO)
-        directories = list(dict.fromkeys(directory_files(listed)))
-        certificates = list(_CERTIFICATES)
-        for tag, path in directories[:_MOST_DIRECTORIES]:
-            content = self._file(FileKind.DIRECTORY, path)
-            if tag in _CERTIFICATE_DIRECTORIES:
-                certificates += certificate_files(content)
-        for path in list(dict.fromkeys(certificates))[:_MOST_CERTIFICATES]:
-            self._file(FileKind.CERTIFICATE, path)
-        self._select_application()
-        for role in PinRole:
-            self._pin(role)
-        for identifier in AUTHORITIES:
-            self._authority(identifier)
-        self._select_application()
-
-    def _select_application(self) -> None:
-        _, status = self._channel.exchange(Command(INS_SELECT, 0x04, 0x0C, APPLICATION))
-        if status == SW.SECURITY_STATUS:
-            raise UnsupportedCardError(
-                "The card has to be put into the slot of the reader.",
-                kind=CardKind.CONTACTLESS,
-            )
-        if status != SW.OK:
-            raise UnsupportedCardError("This card is not a FINEID citizen card.")
-
-    def _file(self, kind: FileKind, path: bytes) -> bytes:
-        """Read a file of the application once, and return what is in it."""
-        if len(path) > _LONGEST_PATH or path in [f.path for f in self._found.files]:
+    def read(kind: FileKind, path: bytes) -> bytes:
+        """Read a file once, and return what is in it."""
+        if path in [each.path for each in found.files]:
             return b""
-        command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
-        answer, status = self._channel.exchange(command)
-        file = FileContent(kind, path, False, status, answer)
-        self._found.files.append(file)
-        if status == SW.OK:
-            self._read(file, size_in(answer))
+        reader = FileReader(channel)
+        ask = reader.read_object if kind is FileKind.AUTHORITY else reader.read
+        channel.file = file = FileContent(kind, path)
+        found.files.append(file)
+        try:
+            file.whole = len(ask(path, limit=_LARGEST)) < _LARGEST
+        except CONNECTION_ERRORS:
+            raise
+        except CardError:  # the status words say what is wrong
+            pass
+        finally:
+            channel.file = None
         return file.content
 
-    def _authority(self, identifier: bytes) -> None:
-        """Read a file of the master file, as ``FileReader.read_object`` does."""
-        for p1, file_id in ((0x00, MASTER_FILE), (0x02, identifier)):
-            command = Command(INS_SELECT, p1, 0x0C, file_id)
-            _, status = self._channel.exchange(command)
-            if status != SW.OK:
-                break
-        file = FileContent(FileKind.AUTHORITY, identifier, True, status)
-        self._found.files.append(file)
-        if status == SW.OK:
-            self._read(file, None)
-
-    def _read(self, file: FileContent, size: int | None) -> None:
-        """Read the chosen file to its size, or to its end where that is not known.
-
-        One of the master file ends with its first object.
-        """
-        file.whole = False
-        limit = _LARGEST if size is None else min(size, _LARGEST)
-        while len(file.content) < limit and len(file.pieces) < _MOST_READS:
-            if file.in_master_file and _is_whole(file):
-                break
-            offset = len(file.content)
-            command = Command(INS_READ_BINARY, offset >> 8, offset & 0xFF, le=256)
-            try:
-                data, file.end = self._channel.exchange(command)
-            except CONNECTION_ERRORS:
-                raise
-            except CardError:  # an answer without an end
-                return
-            file.content += data
-            file.pieces.append(len(data))
-            if file.end != SW.OK or not data:
-                file.whole = file.end in _ENDS
-                return
-        is_object = file.in_master_file and _is_whole(file)
-        file.whole = is_object or (size is not None and len(file.content) >= size)
-
-    def _pin(self, role: PinRole) -> None:
-        command = info_command(role, self._found.protocol)
-        answer, status = self._channel.exchange(command)
-        self._found.pins.append(PinAnswer(role, status, answer))
+    FineidCard(guarded)  # which selects the application
+    listed = read(FileKind.DIRECTORY, OBJECT_DIRECTORY)
+    read(FileKind.CARD_INFO, TOKEN_INFO)
+    directories = {path: each.tag for each in _objects(listed) for path in _paths(each)}
+    certificates = dict.fromkeys(_CERTIFICATES)
+    for path, tag in [*directories.items()][:_MOST_FILES]:
+        content = read(FileKind.DIRECTORY, path)
+        if tag in _CERTIFICATE_DIRECTORIES:
+            certificates |= {
+                p: None for each in _objects(content) for p in _paths(each)
+            }
+    for path in [*certificates][:_MOST_FILES]:
+        read(FileKind.CERTIFICATE, path)
+    card = FineidCard(guarded)  # again: PIN2 is local to the application
+    for role in PinRole:
+        command = info_command(role, found.protocol)
+        found.pins.append((role, *channel.exchange(command)))
+    found.understood = _understood(card)
+    for path in AUTHORITIES:
+        read(FileKind.AUTHORITY, path)
 
 
-def _is_whole(file: FileContent) -> bool:
+def _objects(content: bytes) -> Iterator[Tlv]:
+    """Yield the objects of a directory, up to what is none."""
     with suppress(TlvError):
-        return bool(Tlv.take(file.content))
-    return False
+        while content := content.lstrip(b"\x00\xff"):
+            tlv, content = Tlv.take(content)
+            yield tlv
+
+
+def _paths(tlv: Tlv, depth: int = 0) -> Iterator[bytes]:
+    """Yield the paths in an object, as they are inside the application."""
+    if tlv.tag == _OCTET_STRING:
+        path = tlv.value.removeprefix(MASTER_FILE)
+        path = path.removeprefix(_APPLICATION_FOLDER) or path
+        if _PATH.fullmatch(path):
+            yield path
+    elif tlv.tag in _GROUPS and depth < 4:
+        for part in _objects(tlv.value):
+            yield from _paths(part, depth + 1)
+
+
+# -- What the program makes of the card ------------------------------------------------
+
+
+def _understood(card: FineidCard) -> dict[str, Any]:
+    """Recognise the card, choose its keys, and read its PIN states."""
+
+    def key(key: CardKey | KeyRole) -> dict[str, Any]:
+        if isinstance(key, KeyRole):
+            key = card.key(key)
+        certificate = card.certificate(key)
+        path = key.certificate_path
+        return {
+            "role": key.role.value,
+            "type": key.key_type.value,
+            "reference": f"{key.reference:02X}",
+            "file": path.hex().upper() if _PATH.fullmatch(path) else None,
+            "algorithm": certificate.algorithm,
+            "keyBits": certificate.public_key.key_size,
+            "test": certificate.test,
+            "forAuthentication": certificate.for_authentication,
+            "forSigning": certificate.for_signing,
+        }
+
+    def pin(role: PinRole) -> dict[str, Any]:
+        info = card.pin_info(role)
+        return {"triesLeft": info.tries_left, "changed": info.changed}
+
+    keys = card.keys()
+    return {
+        "generation": card.generation and card.generation.name,
+        "keys": [_told(partial(key, each)) for each in keys],
+        "chosen": {each.value: _told(partial(key, each)) for each in KeyRole},
+        "pins": {each.name: _told(partial(pin, each)) for each in PinRole},
+    }
+
+
+def _told(ask: Callable[[], Any]) -> Any:
+    """Return an answer, or the code of the error in its place."""
+    try:
+        return ask()
+    except CONNECTION_ERRORS:
+        raise
+    except CardError as error:
+        return {"error": error.code}

@@ -1,42 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""The report as a text that its owner can read: JSON, with bytes in lines.
+"""The report as a text that its owner can read: JSON, with a line for each data object.
 
-A line of bytes is hexadecimal digits, ``|`` and words. All digits of a list of lines,
-one after the other, are the bytes of a file or an answer.
+A line is a tag and a length, and for the object identifier of a known standard its
+numbers. A data object is listed only where it has a known tag, and all beside it in the
+same object are data objects with known tags too: so a text or a number that happens to
+look like a tag is not. Nothing else of what the card said is written.
 """
 
 import json
-from collections.abc import Callable
-from functools import partial
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from asn1crypto.core import ObjectIdentifier
+
 from native_host import VERSION
-from native_host.card_report import facts
-from native_host.card_report.answers import copy_answer
-from native_host.card_report.certificates import copy_certificate
-from native_host.card_report.copying import Copier, Piece
-from native_host.card_report.directories import copy_card_info, copy_directory
+from native_host.card.tlv import Tlv, TlvError
 from native_host.card_report.reading import CardContent, FileContent, FileKind
-from native_host.card_report.stand_ins import StandIns
 
-__all__ = ["COPIES", "FORMAT", "catalogue", "make_report", "write_text"]
-
-FORMAT = 1
-
+_FORMAT = 1
 _FOLDER = Path(__file__).parent / "texts"
 _ABOUT = 6  # sentences
-_WIDTH = 24  # bytes in a line
 _MOCK_CARD = b"KORTILLA MOCK CARD"  # in the label of its EF.TokenInfo
-_ODD_STATUS = 0x6F00
 
-#: How the content of each kind of file is copied.
-COPIES: dict[FileKind, Callable[[bytes, Copier], None]] = {
-    FileKind.DIRECTORY: copy_directory,
-    FileKind.CARD_INFO: copy_card_info,
-    FileKind.CERTIFICATE: copy_certificate,
-    FileKind.AUTHORITY: partial(copy_certificate, of_authority=True),
+_INTEGER, _BIT_STRING, _OCTET_STRING, _OID = 0x02, 0x03, 0x04, 0x06
+_GROUPS = frozenset({0x30, 0x31, *range(0xA0, 0xA9)})
+_IN_FILES = _GROUPS | {
+    *range(0x01, 0x07),
+    *(0x0A, 0x0C, 0x12, 0x13, 0x14, 0x16, 0x17, 0x18, 0x1A, 0x1E),
+    *range(0x80, 0x89),
 }
+#: File control parameters and PIN info (docs/reference/card.md, "Commands").
+_ANSWER_GROUPS = frozenset({0x62, 0x6F, 0xA0, 0xA5, 0xAB})
+_IN_ANSWERS = _ANSWER_GROUPS | {*range(0x80, 0xA0), *range(0xDF20, 0xDF40)}
+_DEEPEST = 16
+_PADDING = b"\x00\xff"
+
+#: The lengths of other objects would tell how long the parts of a name are.
+_LONG_IN_CERTIFICATES = frozenset({_INTEGER, _BIT_STRING})
+
+#: Object identifiers of algorithms, curves, attributes, extensions and policies.
+_KNOWN_OID = re.compile(
+    r"""(2\.5\.(4|29)                 # X.520, X.509
+    |1\.3\.6\.1\.5\.5\.7\.\d{1,2}     # PKIX
+    |0\.4\.0\.(1862|194112|194121)\.1 # ETSI EN 319 412-5, 319 411-2, 319 412-1
+    |1\.2\.246\.517\.(1\.10|99)       # the policies of the authority, and for tests
+    |1\.2\.840\.10045\.\d             # X9.62
+    |1\.2\.840\.113549\.1\.(1|9|15)   # PKCS #1, #9, #15
+    |1\.3\.132\.0                     # SEC
+    |2\.16\.840\.1\.101\.3\.4         # NIST
+    )(\.\d{1,3}){1,2}""",
+    re.VERBOSE | re.ASCII,
+)
+
+#: Extensions whose values have a structure that is no person's.
+_OPENED = re.compile(
+    r"2\.5\.29\.(15|19|31|32|35|37)|1\.3\.6\.1\.5\.5\.7\.1\.[13]", re.ASCII
+)
 
 
 def catalogue(language: str) -> dict[str, str]:
@@ -50,35 +72,26 @@ def make_report(
     content: CardContent, texts: dict[str, str], *, mock_card: bool
 ) -> dict[str, Any]:
     """Return a report as values that JSON knows, without anything personal."""
-    stand_ins = StandIns()
     # The mock card may be in a reader of the system, too.
-    mock_card |= any(
-        each.kind is FileKind.CARD_INFO and _MOCK_CARD in each.content
-        for each in content.files
-    )
-
-    def lines(raw: bytes, copy: Callable[[bytes, Copier], None]) -> list[str]:
-        copier = Copier(stand_ins)
-        copy(raw, copier)
-        return [line for each in copier.pieces for line in _lines(each, texts)]
+    mock_card |= any(_MOCK_CARD in each.content for each in content.files)
 
     def file(each: FileContent) -> dict[str, Any]:
         path = each.path.hex().upper()
         return {
-            "file": f"3F00{path}" if each.in_master_file else path,
+            "file": f"3F00{path}" if each.kind is FileKind.AUTHORITY else path,
             "kind": each.kind.value,
-            "what": texts[f"kind.{each.kind}"],
             "status": _status(each.status),
-            "answer": lines(each.answer, copy_answer),
+            "answer": list_objects(each.answer),
+            "length": len(each.content),
             "pieces": " ".join(map(str, each.pieces)),
             "end": None if each.end is None else _status(each.end),
             "whole": each.whole,
-            "content": lines(each.content, COPIES[each.kind]),
+            "objects": list_objects(each.content, each.kind),
         }
 
     return {
         "about": [texts[f"about.{number}"] for number in range(1, _ABOUT + 1)],
-        "cardReport": FORMAT,
+        "cardReport": _FORMAT,
         "kortilla": VERSION,
         "mockCard": mock_card,
         "complete": content.stopped is None,
@@ -88,18 +101,14 @@ def make_report(
         "chained": content.chained,
         "pins": [
             {
-                "pin": each.role.name,
-                "reference": f"{each.role.value:02X}",
-                "status": _status(each.status),
-                "answer": lines(each.answer, copy_answer),
+                "pin": role.name,
+                "reference": f"{role.value:02X}",
+                "status": _status(status),
+                "answer": list_objects(answer),
             }
-            for each in content.pins
+            for role, answer, status in content.pins
         ],
-        # In an order that does not depend on the reading, as stand-ins depend on it.
-        "files": [
-            file(each)
-            for each in sorted(content.files, key=lambda f: (f.in_master_file, f.path))
-        ],
+        "files": [file(each) for each in content.files],
         "understood": content.understood,
     }
 
@@ -110,18 +119,61 @@ def write_text(report: dict[str, Any]) -> str:
 
 
 def _status(status: int) -> str:
-    return f"{status if facts.is_status(status) else _ODD_STATUS:04X}"
+    """Return a status word of ISO/IEC 7816-4 §5.6, and for others that it is none."""
+    return f"{status:04X}" if status == 0x9000 or 0x61 <= status >> 8 < 0x70 else "?"
 
 
-def _lines(piece: Piece, texts: dict[str, str]) -> list[str]:
-    """Return the lines of a piece, the first one with the words."""
-    words = [piece.words, texts["replaced"] if piece.replaced else ""]
-    said = ", ".join(filter(None, words))
-    value = piece.value
-    digits = [value[i : i + _WIDTH].hex().upper() for i in range(0, len(value), _WIDTH)]
-    first = " ".join(filter(None, (piece.head.hex().upper(), *digits[:1])))
-    indent = "  " * piece.depth
-    return [
-        f"{indent}{first}{f' | {said}' if said else ''}",
-        *(f"{indent}{' ' * 4}{more}" for more in digits[1:]),
-    ]
+def list_objects(content: bytes, kind: FileKind | None = None) -> list[str]:
+    """Return the lines for a file, or without ``kind`` for an answer to a command."""
+    groups, known = _GROUPS, _IN_FILES
+    if kind is None:
+        groups, known = _ANSWER_GROUPS, _IN_ANSWERS
+    certificate = kind in {FileKind.CERTIFICATE, FileKind.AUTHORITY}
+    long = _LONG_IN_CERTIFICATES if certificate else known
+
+    def lines(content: bytes, depth: int) -> Iterator[str]:
+        indent = "  " * depth
+        objects = _parse(content, padded=depth == 0)
+        if (
+            not objects
+            or depth > _DEEPEST
+            or not known.issuperset(o.tag for o in objects)
+        ):
+            yield f"{indent}?"
+            return
+        last_oid = ""
+        for each in objects:
+            length = str(len(each.value)) if each.tag in long or not depth else ""
+            oid = _oid(each)
+            yield indent + " ".join(filter(None, (f"{each.tag:02X}", length, oid)))
+            extension = certificate and each.tag == _OCTET_STRING
+            if each.tag in groups or (extension and _OPENED.fullmatch(last_oid)):
+                yield from lines(each.value, depth + 1) if each.value else ()
+            last_oid = oid or last_oid
+
+    if certificate:  # the first object of its file
+        with suppress(TlvError):
+            content = Tlv.take(content)[0]
+    return [*lines(content, 0)] if content else []
+
+
+def _parse(content: bytes, *, padded: bool) -> list[Tlv]:
+    """Return the data objects, or none for any other bytes."""
+    found = []
+    with suppress(TlvError):
+        while content := content.lstrip(_PADDING if padded else b""):
+            tlv, content = Tlv.take(content)
+            found.append(tlv)
+        return found
+    return []
+
+
+def _oid(tlv: Tlv) -> str:
+    """Return the numbers of a known object identifier."""
+    if tlv.tag != _OID:
+        return ""
+    try:
+        dotted: str = ObjectIdentifier.load(bytes(tlv), strict=True).dotted
+    except ValueError:
+        return "?"
+    return dotted if _KNOWN_OID.fullmatch(dotted) else "?"

@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_result(error_result(InvalidArgumentError.code, error.format_message()))
         return 2
     except KortillaError as error:
-        return _fail(error.code, str(error), getattr(error, "reason", None))
+        return _fail(error.code, str(error), error.reason)
     except (KeyboardInterrupt, click.Abort):
         return _fail(UserCancelledError.code, "Cancelled from the keyboard.")
     except click.ClickException as error:

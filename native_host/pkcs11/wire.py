@@ -246,17 +246,15 @@ def _kinds(signature: str) -> tuple[str, ...]:
 
 # -- Attributes: p11-kit decides the type of each one's value, not PKCS#11 -------------
 
-_ARRAYS = frozenset({0x4000_0211, 0x4000_0212, 0x4000_0213})  # CKA_WRAP_TEMPLATE, …
-_ALLOWED_MECHANISMS = 0x4000_0600
+_ARRAYS = frozenset({CKA.WRAP_TEMPLATE, CKA.UNWRAP_TEMPLATE, CKA.DERIVE_TEMPLATE})
 
 _ULONGS = frozenset(
     {CKA.CLASS, CKA.CERTIFICATE_TYPE, CKA.CERTIFICATE_CATEGORY, CKA.KEY_TYPE}
     | {CKA.MODULUS_BITS, CKA.KEY_GEN_MECHANISM}
-    # CKA_JAVA_MIDP_SECURITY_DOMAIN, …PRIME_BITS, …SUB_PRIME_BITS, …VALUE_BITS,
-    # …VALUE_LEN, …AUTH_PIN_FLAGS, CKA_HW_FEATURE_TYPE, …PIXEL_X to …BITS_PER_PIXEL,
-    # CKA_MECHANISM_TYPE
-    | {0x88, 0x133, 0x134, 0x160, 0x161, 0x201, 0x300, 0x500}
-    | {0x400, 0x401, 0x402, 0x403, 0x404, 0x406}
+    | {CKA.JAVA_MIDP_SECURITY_DOMAIN, CKA.PRIME_BITS, CKA.SUB_PRIME_BITS}
+    | {CKA.VALUE_BITS, CKA.VALUE_LEN, CKA.AUTH_PIN_FLAGS, CKA.HW_FEATURE_TYPE}
+    | {CKA.PIXEL_X, CKA.PIXEL_Y, CKA.RESOLUTION, CKA.CHAR_ROWS, CKA.CHAR_COLUMNS}
+    | {CKA.BITS_PER_PIXEL, CKA.MECHANISM_TYPE}
 )
 
 _BOOLEANS = frozenset(
@@ -264,9 +262,8 @@ _BOOLEANS = frozenset(
     | {CKA.WRAP, CKA.UNWRAP, CKA.SIGN, CKA.SIGN_RECOVER, CKA.VERIFY, CKA.DERIVE}
     | {CKA.VERIFY_RECOVER, CKA.EXTRACTABLE, CKA.LOCAL, CKA.NEVER_EXTRACTABLE}
     | {CKA.ALWAYS_SENSITIVE, CKA.MODIFIABLE, CKA.COPYABLE, CKA.ALWAYS_AUTHENTICATE}
-    | {CKA.WRAP_WITH_TRUSTED}
-    # CKA_SECONDARY_AUTH, CKA_RESET_ON_INIT, CKA_HAS_RESET, CKA_COLOR
-    | {0x200, 0x301, 0x302, 0x405}
+    | {CKA.WRAP_WITH_TRUSTED, CKA.SECONDARY_AUTH, CKA.RESET_ON_INIT, CKA.HAS_RESET}
+    | {CKA.COLOR}
 )
 
 
@@ -286,7 +283,7 @@ def _read_attribute(message: Input, depth: int = 0) -> Attribute:
         value = tuple(
             _read_attribute(message, depth + 1) for _ in range(message.count(5))
         )
-    elif kind == _ALLOWED_MECHANISMS:
+    elif kind == CKA.ALLOWED_MECHANISMS:
         value = tuple(message.number(8) for _ in range(message.count(8)))
     else:
         value = bytes(message.array() or b"")

@@ -89,9 +89,7 @@ class Page(PageBase):
         words: list[QWidget] = [WrappingLabel(title, bold=True)]
         if entry.names:
             words.append(WrappingLabel(printable(", ".join(entry.names)), 14 / 15))
-        key = {"done": "done", "USER_CANCELLED": "cancelled"}.get(
-            entry.result, "failed"
-        )
+        key = _RESULTS.get(entry.result, "failed")
         code, time = printable(entry.result), _time(entry.time)
         words.append(muted(self.texts(f"history.{key}", time=time, code=code)))
         return Row(Sign(*_SIGNS[what]), words, ())
@@ -133,9 +131,10 @@ class Page(PageBase):
         stays = self._asked == "delete"
         self._asked, self._message = "", ""
         try:
-            history.switch_off()
             if stays:
-                history.switch_on()
+                history.clear()
+            else:
+                history.switch_off()
         except OSError:
             self._message = self.texts("history.not_saved")
         self._build()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from kortilla.aiohttp import (
-    add_files,
     current_identity,
     end_session,
     is_same_origin,
@@ -74,8 +73,22 @@ def create_demo(
             app.router.add_get(f"/{language}/sign", demo.no_signing)
     if signing is not None:
         signing.add_to(app)
-    add_files(app, "/static", _STATIC)
+    _add_files(app)
     return app
+
+
+def _add_files(app: web.Application) -> None:
+    """Serve the demo's own files, each at its own route.
+
+    Unlike aiohttp's static route it builds no path from a request, so that a name that
+    is too long for the file system is no server error.
+    """
+    for file in _STATIC.rglob("*.*"):
+
+        async def serve(_: web.Request, file: Path = file) -> web.FileResponse:
+            return web.FileResponse(file)
+
+        app.router.add_get(f"/static/{file.relative_to(_STATIC).as_posix()}", serve)
 
 
 def _signing_desk(

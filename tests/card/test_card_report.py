@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: MIT
+"""A card report is the structure of a card, and holds nothing of the person."""
+
+import base64
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from asn1crypto import x509
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kortilla.testing.authority import make_satu
+from kortilla.testing.ber import octets, sequence, text
+from kortilla.testing.profiles import PROFILES
+from kortilla.testing.state import MockCardState
+from native_host.card.apdu import PIN_INSTRUCTIONS
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardError, CardMuteError, UnsupportedCardError
+from native_host.card.tlv import Tlv
+from native_host.card_report import reading
+from native_host.card_report.reading import CardContent, FileKind, read_card
+from native_host.card_report.report import (
+    catalogue,
+    list_objects,
+    make_report,
+    write_text,
+)
+from native_host.languages import SPOKEN
+from native_host.mock_card.card import Style
+from native_host.mock_card.source import MockCardConnection
+from tests.support import cards
+
+BEGIN = datetime(2024, 3, 17, 4, 5, 6, tzinfo=UTC)
+END = datetime(2029, 3, 15, 21, 59, 58, tzinfo=UTC)
+
+
+def report_of(content: CardContent, language: str = "en") -> dict[str, Any]:
+    return make_report(content, catalogue(language), mock_card=False)
+
+
+def content_of(state: MockCardState, style: Style = Style.DIRECT) -> CardContent:
+    with closing(MockCardConnection(state, style=style)) as connection:
+        return read_card(connection)
+
+
+# -- The person ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=PROFILES)
+def known(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> MockCardState:
+    """A card of each generation, whose holder's name has letters of all kinds."""
+    return MockCardState.create(
+        tmp_path_factory.mktemp("known") / "card",
+        profile=request.param,
+        surname="SPECIMEN-ÄYRÄPÄÄ-VÄLIMAA",
+        given_name="TUULIKKI ÖYSTEIN",
+        satu=make_satu(99_908_765),
+        pin1="83516",
+        pin2="7042895",
+        puk="93847561",
+        not_before=BEGIN,
+        not_after=END,
+    )
+
+
+def forms_of_text(value: str) -> Iterator[bytes]:
+    """Yield a text in the encodings that a card, or a careless program, may have."""
+    for each in (value, value.lower(), value.title(), value[::-1]):
+        for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "utf-7"):
+            raw = each.encode(encoding)
+            yield from (raw, raw.hex().encode(), raw.hex().upper().encode())
+            yield raw.hex(" ").upper().encode()
+            for start in range(3):  # at each place in what is encoded
+                yield base64.b64encode(b"\0" * start + raw)[4:-4] or raw
+    if value.isdecimal() and len(value) % 2 == 0:
+        yield from forms_of_bytes(bytes.fromhex(value))
+
+
+def forms_of_bytes(value: bytes) -> Iterator[bytes]:
+    """Yield bytes as they are, backwards, with swapped halves, and in digits."""
+    swapped = bytes((each & 15) << 4 | each >> 4 for each in value)
+    for each in (value, value[::-1], swapped):
+        yield from (each, each.hex().encode(), each.hex().upper().encode())
+        yield base64.b64encode(each)[:-4]
+
+
+def forms_of_date(value: datetime) -> Iterator[bytes]:
+    """Yield a date as certificates, people and clocks have it."""
+    for form in (
+        "%Y%m%d",
+        "%Y-%m-%d",
+        "%d.%m.%Y",
+        "%-d.%-m.%Y",
+        "%y%m%d%H%M",
+        "%d%m%y",
+    ):
+        yield value.strftime(form).encode()
+    yield from forms_of_bytes(int(value.timestamp()).to_bytes(4))
+    yield from forms_of_bytes(bytes.fromhex(value.strftime("%Y%m%d")))
+
+
+def personal_data(state: MockCardState) -> Iterator[bytes]:
+    """Yield all forms of what a card tells of its holder, and its PINs."""
+    data = state.read()
+    words = ["ÄYRÄPÄÄ", "VÄLIMAA", "TUULIKKI", "ÖYSTEIN", "99908765"]
+    words += [make_satu(99_908_765), "83516", "7042895", "93847561", data.serial]
+    for word in words:
+        yield from forms_of_text(word)
+    for moment in (BEGIN, END):
+        yield from forms_of_date(moment)
+    for key in data.keys:
+        certificate = x509.Certificate.load(key.certificate)
+        spki = certificate.public_key
+        yield str(certificate.serial_number).encode()
+        for value in (
+            certificate.serial_number.to_bytes(20),
+            *(spki.sha1, spki.sha256, certificate.sha256, certificate.key_identifier),
+        ):
+            yield from forms_of_bytes(value)
+
+
+def test_nothing_of_a_known_person_is_in_the_report(known: MockCardState) -> None:
+    content = content_of(known)
+    files = [each.content for each in content.files]
+    raw = b"\n".join(files)
+    there = [each for each in personal_data(known) if each in raw]
+    assert len(there) > 20, "the search finds nothing in the card itself"
+    for language in SPOKEN:
+        written = write_text(report_of(content, language)).encode()
+        assert [each for each in personal_data(known) if each in written] == []
+        # Nor any six bytes in a row of any file.
+        for each in files:
+            windows = {each[at : at + 6].hex() for at in range(len(each) - 5)}
+            assert not [it for it in windows if it.encode() in written.lower()]
+    for file in report_of(content)["files"]:  # nor the length of a part of the name
+        if file["kind"] in {"certificate", "authority"}:
+            with_more = (each.split() for each in file["objects"][1:])
+            assert {tag for tag, *more in with_more if more} <= {"02", "03", "06"}
+
+
+def test_two_people_with_names_of_one_length_have_the_same_report(
+    tmp_path: Path,
+) -> None:
+    """So nothing is in it that follows from who they are, or when it was made."""
+    texts = []
+    for surname, name, satu, days in (
+        ("SPECIMEN-KORHONEN", "AINO", 99_900_111, 1),
+        ("SPECIMEN-LAHTINEN", "EERO", 99_911_222, 900),
+    ):
+        state = MockCardState.create(
+            tmp_path / name,
+            surname=surname,
+            given_name=name,
+            satu=make_satu(satu),
+            not_before=BEGIN - timedelta(days=days),
+            not_after=END + timedelta(days=days),
+        )
+        written = write_text(report_of(content_of(state)))
+        # ECDSA's signatures differ in length, and certificates with them.
+        written = re.sub(r'"(30|  03) \d+"|"(length|pieces)": .*', "", written)
+        assert str(tmp_path) not in written
+        texts.append(written)
+    assert texts[0] == texts[1]
+    assert texts[0].count("\n") > 500
+
+
+SECRET, NUMBER = b"JYVXKWQZ", bytes.fromhex("71386245")
+VALUES = st.sampled_from([SECRET, SECRET.decode().encode("utf-16-le"), NUMBER])
+TAGS = st.sampled_from(
+    [*range(0x01, 0x20), 0x30, 0x31, *range(0x40, 0x60), *range(0x80, 0xB0), 0xDF21]
+)
+TREES = st.recursive(
+    st.builds(Tlv, TAGS, VALUES),
+    lambda below: st.builds(
+        lambda tag, parts: Tlv(tag, b"".join(parts)), TAGS, st.lists(below, max_size=4)
+    ),
+    max_leaves=12,
+)
+TAG = "(0[1-6A]|0C|1[2-8AE]|3[01]|6[2F]|8.|9.|A[0-8B]|DF[23].)"
+LINE = re.compile(rf" *(\?|{TAG}( \d+)?( \?)?|06( \d+)? [012](\.\d+)+)")
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.lists(TREES | VALUES | st.binary(max_size=99), max_size=4).map(b"".join))
+def test_lines_are_tags_and_lengths_whatever_a_card_says(content: bytes) -> None:
+    for kind in (*FileKind, None):
+        lines = list_objects(content, kind)
+        assert bool(lines) is bool(content)
+        assert [each for each in lines if not LINE.fullmatch(each)] == []
+
+
+@pytest.mark.parametrize(
+    ("oid", "told"),
+    [
+        ("2A8648CE3D040303", " 1.2.840.10045.4.3.3"),
+        ("551D" + SECRET.hex(), " ?"),  # a standard's beginning and a text
+        ("551D" + NUMBER.hex(), " ?"),
+        ("2A03" + NUMBER.hex(), " ?"),
+        ("551D8180", " ?"),
+        ("", " ?"),
+    ],
+)
+def test_only_known_object_identifiers_are_told(oid: str, told: str) -> None:
+    content = Tlv(0x06, bytes.fromhex(oid))
+    for kind in (FileKind.DIRECTORY, FileKind.CERTIFICATE):
+        [line] = list_objects(content, kind)
+        assert line == f"06 {len(content.value)}{told}"
+
+
+@pytest.mark.parametrize(
+    ("oid", "opened"), [("551D25", True), ("551D11", False), ("2A0304", False)]
+)
+def test_what_may_name_the_person_is_not_opened(oid: str, opened: bool) -> None:
+    """A subjectAltName, and an extension that nobody knows."""
+    value = octets(sequence(Tlv(0x02, b"\x4d"), text("Citizen")))
+    extension = sequence(Tlv(0x06, bytes.fromhex(oid)), value)
+    lines = list_objects(extension, FileKind.CERTIFICATE)
+    assert lines[2:] == ["  04", *["    30", "      02 1", "      0C"] * opened]
+
+
+class Scripted(CardConnection):
+    """A card that knows all files. Each has 64 KiB, byte by byte, and one content."""
+
+    atr = PROFILES["v5"].atr
+
+    def __init__(self, content: bytes, control: str = "", status: int = 0x9000) -> None:
+        self._content, self._control = content, bytes.fromhex(control)
+        self.status = status
+        self.sent: list[bytes] = []
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        self.sent.append(apdu)
+        if apdu[1] == 0xB0:
+            offset = apdu[2] << 8 | apdu[3]
+            return self._content[offset : offset + 1] or b"\x30", self.status
+        return (self._control if apdu[3] == 0x04 else b""), 0x9000
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_name_in_place_of_a_path_or_a_status_word_is_not_copied() -> None:
+    path = sequence(octets(SECRET))
+    card = Scripted(Tlv(0xA4, path) * 3 + Tlv(0xA4, sequence(octets(b"\x44\x0a"))))
+    card.status = 0x4A59
+    report = report_of(read_card(card))
+    assert {each["end"] for each in report["files"]} == {"?"}
+    card.status = 0x9000
+    report = report_of(read_card(card))
+    assert "440A" in [each["file"] for each in report["files"]]
+    assert not [apdu for apdu in card.sent if SECRET in apdu[:13] and apdu[1] == 0xA4]
+    assert SECRET.hex().upper() not in write_text(report)
+
+
+# -- What a report holds ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_it_has_the_structure_of_the_card(
+    tmp_path: Path, profile: str, style: Style
+) -> None:
+    content = content_of(cards.new_card(tmp_path / "card", profile), style)
+    report = report_of(content)
+    assert report["complete"] is report["mockCard"] is True
+    assert report["chained"] is (style is Style.FETCHED)
+    assert report["atr"] == PROFILES[profile].atr.hex().upper()
+    files = {each["file"]: each for each in report["files"]}
+    chosen = report["understood"]["chosen"]
+    for role, key in chosen.items():
+        file = files[key["file"]]
+        assert key["role"] == role
+        assert (file["status"], file["end"], file["whole"]) == ("9000", "9000", True)
+        assert sum(map(int, file["pieces"].split())) == file["length"]
+        algorithm = "1.1.1" if key["type"] == "RSA" else "10045.2.1"
+        at = next(n for n, it in enumerate(file["objects"]) if it.endswith(algorithm))
+        size = key["keyBits"] // 8
+        size = size + 15 if key["type"] == "RSA" else 2 * size + 2
+        assert f"      03 {size}" in file["objects"][at : at + 3]
+    assert files["5031"]["objects"][:3] == ["A0 6", "  30 4", "    04 2"]
+    assert files["5032"]["answer"][0].startswith("62 ")
+    assert {"4331", "50164332", "50164335", "3F004334", "3F004336"} < {*files}
+    assert [each["answer"][1] for each in report["pins"]] == ["  83 1"] * 3
+    assert [each["reference"] for each in report["pins"]] == ["11", "82", "83"]
+
+
+def test_a_card_of_the_next_generation_is_reported(tmp_path: Path) -> None:
+    connection = MockCardConnection(cards.new_card(tmp_path / "card"))
+    connection.atr = bytes.fromhex("3B7F9600008031B865B085060011122460829000")
+    report = report_of(read_card(connection))
+    assert report["complete"] is True
+    assert report["understood"]["generation"] is None
+    assert "error" not in report["understood"]["chosen"]["signature"]
+
+
+# -- What is sent ----------------------------------------------------------------------
+
+
+def test_a_card_is_only_read_and_loses_no_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    real = MockCardConnection.send_and_receive
+
+    def send_and_receive(self: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        sent.append(apdu)
+        return real(self, apdu)
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", send_and_receive)
+    for state in ("active", "new", "pin1-blocked", "pin2-blocked", "last-try"):
+        card = cards.new_card(tmp_path / state, "v5", state)
+        before = card.read()
+        report = report_of(content_of(card))
+        assert card.read() == before
+        tries = {"PIN1": before.pin1, "PIN2": before.pin2, "PUK": before.puk}
+        for name, pin in tries.items():
+            assert report["understood"]["pins"][name]["triesLeft"] == pin.tries
+    assert {apdu[1] for apdu in sent} == {0xA4, 0xB0, 0xCB}
+    asked = next(at for at, apdu in enumerate(sent) if apdu[1] == 0xCB)
+    # The application is selected again, as PIN2 is local to it.
+    assert sent[asked - 1][1:3] == b"\xa4\x04"
+
+
+@pytest.mark.parametrize("instruction", sorted({*PIN_INSTRUCTIONS, 0x22, 0x2A, 0xD6}))
+def test_no_other_command_gets_through(instruction: int) -> None:
+    card = Scripted(b"")
+    guarded = reading.ReadingOnly(card, Event())
+    for apdu in (bytes([0, instruction, 0, 0x11]), bytes([0x80, 0xA4, 0, 0])):
+        with pytest.raises(CardError, match="reading only"):
+            guarded.send_and_receive(apdu)
+    assert card.sent == []
+
+
+def test_what_is_no_citizen_card_gets_no_command() -> None:
+    card = Scripted(b"")
+    card.atr = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
+    with pytest.raises(UnsupportedCardError):
+        read_card(card)
+    assert card.sent == []
+
+
+# -- Cards that misbehave --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("control", ["62048102FFFF", "6200", ""])
+def test_a_card_without_an_end_is_left(control: str) -> None:
+    od = b"".join(Tlv(0xA4, sequence(octets(bytes([0x44, n])))) for n in range(64))
+    card = Scripted(od, control)
+    report = report_of(read_card(card))
+    assert len(card.sent) < 20_000
+    assert len(report["files"]) <= 40
+    assert False in [each["whole"] for each in report["files"]]
+
+
+def test_nothing_more_is_sent_once_it_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cancelled = Event()
+
+    class Impatient(Scripted):
+        def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+            if len(self.sent) == 8:
+                cancelled.set()
+            return super().send_and_receive(apdu)
+
+    card = Impatient(b"", "62048102FFFF")
+    report = report_of(read_card(card, cancelled))
+    assert (report["complete"], report["stopped"]) == (False, "CARD_MUTE")
+    assert len(card.sent) == 9
+    monkeypatch.setattr(reading, "_SECONDS", -1)  # the time is over
+    with pytest.raises(CardMuteError):
+        read_card(card)
+    assert len(card.sent) == 9
