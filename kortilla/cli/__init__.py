@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     CommandError,
     choose_output,
     missing_words,

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     CommandError,
     json_option,
     missing_words,
     print_result,
     say,
 )
-from kortilla.folders import make_folder
+from kortilla.common.folders import make_folder
 
 if TYPE_CHECKING:
     from kortilla.testing.state import MockCardState

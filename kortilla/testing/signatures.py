@@ -16,7 +16,7 @@ from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from kortilla.origin import check_origin
+from kortilla.common.origin import check_origin
 from kortilla.testing.card_data import CardData, KeyData
 from kortilla.testing.errors import (
     CardUnusableError,

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from kortilla.folders import make_folder
+from kortilla.common.folders import make_folder
 from kortilla.testing.card_data import CardData, PinData
 from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
 from kortilla.testing.faults import CommandName, Fault, dump, load, take

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     choose_output,
     error_result,
     print_error,

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from kortilla.command_output import print_error, print_result, say
+from kortilla.common.command_output import print_error, print_result, say
 from native_host.card.errors import CardError, CardRemovedError
 from native_host.card_report.errors import CardReportError
 from native_host.card_report.making import card_report

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from kortilla.command_output import say
+from kortilla.common.command_output import say
 from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import Revocation
 from kortilla.testing.state import MockCardState
