@@ -24,7 +24,7 @@ from kortilla.common.command_output import (
     print_result,
 )
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
-from kortilla.testing.errors import MockCardError
+from kortilla.mock_card.errors import MockCardError
 
 __all__ = ["main"]
 

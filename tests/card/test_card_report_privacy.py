@@ -13,11 +13,12 @@ from asn1crypto import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kortilla.testing.authority import make_satu
-from kortilla.testing.ber import octets, sequence, text
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.authority import make_satu
+from kortilla.mock_card.ber import octets, sequence, text
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import FineidCard
 from native_host.card.keys import KeyRole
+from native_host.card.mock_source import MockCardConnection
 from native_host.card.tlv import Tlv
 from native_host.card_report.answers import copy_answer
 from native_host.card_report.certificates import copy_certificate
@@ -32,7 +33,6 @@ from native_host.card_report.reading import CardContent, read_card
 from native_host.card_report.report import catalogue, make_report, write_text
 from native_host.card_report.stand_ins import StandIns
 from native_host.languages import SPOKEN
-from native_host.mock_card.source import MockCardConnection
 from tests.support import cards
 from tests.support.replayed import ReplayedCard, bytes_of, load_report
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.ber import encode, octets, sequence
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.apdu import Style
+from kortilla.mock_card.ber import encode, octets, sequence
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from native_host.card.apdu import PIN_INSTRUCTIONS
 from native_host.card.connection import CardConnection
 from native_host.card.errors import (
@@ -20,14 +21,13 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard
+from native_host.card.mock_source import MockCardConnection
 from native_host.card_report.copying import Copier
 from native_host.card_report.limits import Limits, ReadingOnly
 from native_host.card_report.reading import FileContent, read_card
 from native_host.card_report.report import COPIES, catalogue, make_report, write_text
 from native_host.card_report.stand_ins import StandIns
 from native_host.card_report.understood import understood
-from native_host.mock_card.card import Style
-from native_host.mock_card.source import MockCardConnection
 from tests.support import cards
 from tests.support.replayed import ReplayedCard, bytes_of, load_report
 
