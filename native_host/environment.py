@@ -11,8 +11,8 @@ from native_host.config import Config
 from native_host.errors import ConfigBrokenError
 
 if TYPE_CHECKING:
-    from kortilla.testing.card_data import CardData
-    from kortilla.testing.state import MockCardState
+    from kortilla.mock_card.card_data import CardData
+    from kortilla.mock_card.state import MockCardState
     from native_host.card.source import CardSource
     from native_host.pin_prompt.prompt import Prompt
 
@@ -26,7 +26,7 @@ def open_source(config: Config) -> CardSource:
     mock card is created.
     """
     if config.card == "mock":
-        from native_host.mock_card.source import MockCardSource
+        from native_host.card.mock_source import MockCardSource
 
         return MockCardSource(_mock_card().folder)
     from native_host.card.pcsc import PcscSource
@@ -82,8 +82,8 @@ def _codes(card: CardData) -> dict[str, str]:
 
 def _mock_card() -> MockCardState:
     """Open the mock card; create it if a tester has not yet."""
-    from kortilla.testing.state import MockCardState
-    from native_host.mock_card.errors import host_errors
+    from kortilla.mock_card.state import MockCardState
+    from native_host.card.mock_source import host_errors
 
     with host_errors():
         return MockCardState.open_or_create()

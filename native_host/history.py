@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from kortilla.folders import make_folder
+from kortilla.common.folders import make_folder
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kortilla.folders import make_folder
+from kortilla.common.folders import make_folder
 
 __all__ = ["open_private", "private_folder"]
 

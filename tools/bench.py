@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.mock_source import MockCardConnection
 from native_host.card.signature import token_algorithm
-from native_host.mock_card.source import MockCardConnection
 from tests.support.offscreen import OFFSCREEN
 from tools import bench_desktop, bench_login, bench_tls, bench_validation
 from tools.bench_desktop import peak

@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from native_host.agent import presence
-from native_host.mock_card.card import MockCard
 from tests.support.offscreen import OFFSCREEN
 from tests.support.pcsc import Room, open_room
 

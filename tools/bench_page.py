@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from kortilla import Trust
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.browsers.native_messaging.launcher import python_path
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.demo_home import DemoHome
 from tools.demo.site_authority import Authority

@@ -30,10 +30,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from kortilla import Trust, validate
+from kortilla.mock_card.authority import Authority
+from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import Revocation
-from kortilla.testing.authority import Authority
-from kortilla.testing.state import MockCardState
-from kortilla.testing.tokens import make_token
+from kortilla.testing.card import make_token
 from kortilla.validation import usual
 from kortilla.validation.signature import load_public_key, verify_signature
 from tools.demo.ca_service import CAService

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.browsers.native_messaging.hosts import host_names
 from tools.demo.chromium import Chromium
 from tools.demo.demo_home import DemoHome, extension_folder

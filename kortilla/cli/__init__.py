@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     CommandError,
     choose_output,
     missing_words,
@@ -24,7 +24,7 @@ from kortilla.command_output import (
     print_result,
 )
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
-from kortilla.testing.errors import MockCardError
+from kortilla.mock_card.errors import MockCardError
 
 __all__ = ["main"]
 

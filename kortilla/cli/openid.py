@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     CommandError,
     json_option,
     missing_words,

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     CommandError,
     json_option,
     missing_words,
     print_result,
     say,
 )
-from kortilla.folders import make_folder
+from kortilla.common.folders import make_folder
 
 if TYPE_CHECKING:
-    from kortilla.testing.state import MockCardState
+    from kortilla.mock_card.state import MockCardState
 
 __all__ = ["token"]
 
@@ -84,13 +84,13 @@ def token(
     if origin is None or nonce is None:
         print_result({"ca": str(trusted), "card": str(card.folder)})
         return
-    from kortilla.testing.tokens import make_token
+    from kortilla.testing.card import make_token
 
     print_result(make_token(card.folder, origin, nonce, broken=broken, version=version))
 
 
 def _card(folder: Path | None) -> "MockCardState":
-    from kortilla.testing.state import MockCardState, default_folder
+    from kortilla.mock_card.state import MockCardState, default_folder
 
     folder = folder or default_folder()
     if not (folder / "card.json").exists():

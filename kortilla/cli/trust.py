@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kortilla.clock import utc_now
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     CommandError,
     json_option,
     print_result,

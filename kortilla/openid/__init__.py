@@ -8,7 +8,7 @@ three. Authlib decides on the protocol, ``kortilla.openid.protocol`` alone impor
 
 from typing import TYPE_CHECKING
 
-from kortilla.lazy import lazy_names
+from kortilla.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.errors import ConfigurationError

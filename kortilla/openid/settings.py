@@ -24,8 +24,8 @@ from pydantic import (
     model_validator,
 )
 
+from kortilla.common.origin import check_origin
 from kortilla.errors import ConfigurationError
-from kortilla.origin import check_origin
 from kortilla.revocation import By
 
 __all__ = [

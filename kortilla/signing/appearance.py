@@ -14,7 +14,7 @@ from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.stamp import TextStamp, TextStampStyle
 
-from kortilla.corners import CORNERS, Corner
+from kortilla.common.corners import CORNERS, Corner
 
 __all__ = ["Appearance", "stamp_style"]
 

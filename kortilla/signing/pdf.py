@@ -25,7 +25,7 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from kortilla.corners import Corner, corner_box, turned_back
+from kortilla.common.corners import Corner, corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.appearance import stamp_style

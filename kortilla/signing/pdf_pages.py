@@ -8,7 +8,7 @@ from typing import Any
 from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 
-from kortilla.corners import Box
+from kortilla.common.corners import Box
 from kortilla.errors import DocumentNotSignableError
 
 __all__ = ["Page", "page_of"]

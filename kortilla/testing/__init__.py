@@ -8,49 +8,47 @@ its keys and its CA; the citizen's program uses the same folder as a card in a r
 
 from typing import TYPE_CHECKING
 
-from kortilla.lazy import lazy_names
+from kortilla.common.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from kortilla.testing.authority import Authority, Person
-    from kortilla.testing.broken_tokens import BROKEN_TOKENS, BrokenToken
-    from kortilla.testing.card import KortillaCard, MakeKortillaCard
-    from kortilla.testing.errors import (
+    from kortilla.mock_card.authority import Authority, Person
+    from kortilla.mock_card.errors import (
         CardUnusableError,
         InvalidArgumentError,
         MockCardBrokenError,
         MockCardError,
         OriginRefusedError,
     )
-    from kortilla.testing.faults import Fault
-    from kortilla.testing.revoked import revoke, revoked_serials
+    from kortilla.mock_card.faults import Fault
+    from kortilla.mock_card.issue import revoke, revoked_serials
+    from kortilla.mock_card.state import MockCardState
+    from kortilla.testing.broken_tokens import BROKEN_TOKENS, BrokenToken, TokenFault
+    from kortilla.testing.card import KortillaCard, MakeKortillaCard, make_token
     from kortilla.testing.revoked_cards import RevokedCards
-    from kortilla.testing.state import MockCardState
-    from kortilla.testing.token_faults import TokenFault
-    from kortilla.testing.tokens import make_token
     from kortilla.testing.unittest_cards import CardTestCase
 else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "Authority": "kortilla.testing.authority",
+            "Authority": "kortilla.mock_card.authority",
             "BROKEN_TOKENS": "kortilla.testing.broken_tokens",
             "BrokenToken": "kortilla.testing.broken_tokens",
             "CardTestCase": "kortilla.testing.unittest_cards",
-            "CardUnusableError": "kortilla.testing.errors",
-            "Fault": "kortilla.testing.faults",
-            "InvalidArgumentError": "kortilla.testing.errors",
+            "CardUnusableError": "kortilla.mock_card.errors",
+            "Fault": "kortilla.mock_card.faults",
+            "InvalidArgumentError": "kortilla.mock_card.errors",
             "KortillaCard": "kortilla.testing.card",
             "MakeKortillaCard": "kortilla.testing.card",
-            "MockCardBrokenError": "kortilla.testing.errors",
-            "MockCardError": "kortilla.testing.errors",
-            "MockCardState": "kortilla.testing.state",
-            "OriginRefusedError": "kortilla.testing.errors",
-            "Person": "kortilla.testing.authority",
+            "MockCardBrokenError": "kortilla.mock_card.errors",
+            "MockCardError": "kortilla.mock_card.errors",
+            "MockCardState": "kortilla.mock_card.state",
+            "OriginRefusedError": "kortilla.mock_card.errors",
+            "Person": "kortilla.mock_card.authority",
             "RevokedCards": "kortilla.testing.revoked_cards",
-            "TokenFault": "kortilla.testing.token_faults",
-            "make_token": "kortilla.testing.tokens",
-            "revoke": "kortilla.testing.revoked",
-            "revoked_serials": "kortilla.testing.revoked",
+            "TokenFault": "kortilla.testing.broken_tokens",
+            "make_token": "kortilla.testing.card",
+            "revoke": "kortilla.mock_card.issue",
+            "revoked_serials": "kortilla.mock_card.issue",
         },
     )
 

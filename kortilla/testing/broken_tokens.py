@@ -9,29 +9,52 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 from asn1crypto import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from kortilla.testing.authority import Authority, Person
-from kortilla.testing.errors import InvalidArgumentError
-from kortilla.testing.keys import PrivateKey, generate_key, load_private_key
-from kortilla.testing.profiles import PROFILES, KeyType
-from kortilla.testing.revoked import revoke
+from kortilla.mock_card.authority import Authority, Person
+from kortilla.mock_card.errors import InvalidArgumentError
+from kortilla.mock_card.issue import revoke
+from kortilla.mock_card.keys import PrivateKey, generate_key, load_private_key
+from kortilla.mock_card.profiles import PROFILES, KeyType
+from kortilla.mock_card.state import MockCardState
 from kortilla.testing.signatures import find_key, sign_token
-from kortilla.testing.state import MockCardState
-from kortilla.testing.token_faults import TokenFault
 from kortilla.testing.weak_key import weak_key
-
-__all__ = ["BROKEN_TOKENS", "BrokenToken", "break_token"]
 
 Token = dict[str, Any]
 
 _DAY = timedelta(days=1)
 #: In the arc for examples (ITU-T X.660).
 _OTHER_POLICY = "2.999.1"
+
+
+class TokenFault(StrEnum):
+    """One fault of a token; ``BROKEN_TOKENS`` has the error that it must raise."""
+
+    WRONG_ORIGIN = "wrong-origin"
+    WRONG_NONCE = "wrong-nonce"
+    WRONG_SIGNATURE = "wrong-signature"
+    WRONG_KEY = "wrong-key"
+    WRONG_ALGORITHM = "wrong-algorithm"
+    TRUNCATED_SIGNATURE = "truncated-signature"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    REVOKED = "revoked"
+    UNTRUSTED_ISSUER = "untrusted-issuer"
+    SIGNING_CERTIFICATE = "signing-certificate"
+    CA_CERTIFICATE = "ca-certificate"
+    NO_KEY_USAGE = "no-key-usage"
+    DISALLOWED_POLICY = "disallowed-policy"
+    WEAK_KEY = "weak-key"
+    TRUNCATED_CERTIFICATE = "truncated-certificate"
+    UNKNOWN_FORMAT = "unknown-format"
+    MISSING_SIGNATURE = "missing-signature"
+    NOT_BASE64 = "not-base64"
+    OVERSIZED = "oversized"
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""The mock card as the tests of a service use it."""
+"""The mock card as the tests of a service use it: its tokens and its signatures."""
 
+import base64
+import shutil
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from asn1crypto import x509
 
-from kortilla.testing.authority import Person
-from kortilla.testing.revoked import revoke
-from kortilla.testing.signatures import sign_hashes
-from kortilla.testing.state import MockCardState
-from kortilla.testing.token_faults import TokenFault
-from kortilla.testing.tokens import Version, make_token
+from kortilla.mock_card.authority import Person
+from kortilla.mock_card.errors import InvalidArgumentError
+from kortilla.mock_card.issue import revoke
+from kortilla.mock_card.state import MockCardState
+from kortilla.testing.broken_tokens import TokenFault, break_token
+from kortilla.testing.signatures import (
+    check_browser_origin,
+    sign_hashes,
+    sign_token,
+    signing_certificate_fields,
+    usable_key,
+)
 
 if TYPE_CHECKING:
     from kortilla.revocation.path import RevocationChecker
 
-__all__ = ["KortillaCard", "MakeKortillaCard"]
+Version = Literal["1.0", "1.1"]
+
+#: Characters of a challenge that a host takes.
+_NONCE_LENGTHS = range(44, 129)
 
 
 class KortillaCard:
@@ -100,3 +113,62 @@ class MakeKortillaCard(Protocol):
     def __call__(self, *, profile: str = "v5", state: str = "active") -> KortillaCard:
         """Return a fresh card of that profile and state."""
         ...
+
+
+def make_token(
+    folder: Path,
+    origin: str,
+    nonce: str,
+    *,
+    broken: TokenFault | str | None = None,
+    version: Version = "1.0",
+) -> dict[str, Any]:
+    """Identify with the mock card in ``folder``, and return the token.
+
+    The card's key signs at once: no PIN is verified and no try is spent. ``broken`` is
+    a ``TokenFault`` or its value; ``version`` is that of the token's format. Raises
+    ``MockCardError``: ``InvalidArgumentError`` for a challenge that has not 44 to 128
+    characters and an unknown ``broken``, ``OriginRefusedError``, ``CardUnusableError``
+    for a card that would not sign, ``MockCardBrokenError``.
+    """
+    if len(nonce) not in _NONCE_LENGTHS:
+        raise InvalidArgumentError("The challenge has not 44 to 128 characters.")
+    check_browser_origin(origin)
+    state = MockCardState.open(folder)
+    key, certificate = usable_key(state, "authentication")
+    token: dict[str, Any] = {
+        "unverifiedCertificate": base64.b64encode(certificate).decode(),
+        **sign_token(key, origin, nonce),
+        "format": f"web-eid:{version}",
+        "appVersion": "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-"
+        + metadata.version("kortilla"),
+    }
+    if version == "1.1":
+        token["unverifiedSigningCertificates"] = [signing_certificate_fields(state)]
+    if broken is None:
+        return token
+    return break_token(broken, token, folder=folder, origin=origin, nonce=nonce)
+
+
+class CardCopies:
+    """Gives fresh cards, all of them in ``folder``.
+
+    The cards of one kind have the same keys, certificates and CA.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[tuple[str, str], Path] = {}
+
+    def copy(self, profile: str, state: str) -> KortillaCard:
+        """Return a card that nobody else uses. Raises ``InvalidArgumentError``."""
+        if (profile, state) not in self._made:
+            original = self._new_folder()
+            MockCardState.create(original, profile=profile, state=state)
+            self._made[profile, state] = original
+        folder = self._new_folder()
+        shutil.copytree(self._made[profile, state], folder)
+        return KortillaCard(folder)
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="card-", dir=self._folder)) / "card"

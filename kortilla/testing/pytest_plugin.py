@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from kortilla.testing.card import KortillaCard, MakeKortillaCard
-    from kortilla.testing.card_copies import CardCopies
+    from kortilla.testing.card import CardCopies, KortillaCard, MakeKortillaCard
 
 __all__ = ["kortilla_card", "make_kortilla_card"]
 
 
 @pytest.fixture(scope="session")
 def _kortilla_cards(tmp_path_factory: pytest.TempPathFactory) -> CardCopies:
-    from kortilla.testing.card_copies import CardCopies
+    from kortilla.testing.card import CardCopies
 
     return CardCopies(tmp_path_factory.mktemp("kortilla-cards"))
 

@@ -5,10 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from kortilla.errors import RevocationCheckFailedError, UserCertificateRevokedError
+from kortilla.mock_card.issue import revoked_serials
 from kortilla.revocation.path import CertificatePath
-from kortilla.testing.revoked import revoked_serials
-
-__all__ = ["RevokedCards"]
 
 
 class RevokedCards:

@@ -16,26 +16,17 @@ from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from kortilla.origin import check_origin
-from kortilla.testing.card_data import CardData, KeyData
-from kortilla.testing.errors import (
+from kortilla.common.origin import check_origin
+from kortilla.mock_card.card_data import CardData, KeyData
+from kortilla.mock_card.errors import (
     CardUnusableError,
     InvalidArgumentError,
     OriginRefusedError,
 )
-from kortilla.testing.faults import CommandName, FaultName
-from kortilla.testing.keys import PrivateKey, load_private_key, sign_digest
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
-
-__all__ = [
-    "check_browser_origin",
-    "find_key",
-    "sign_hashes",
-    "sign_token",
-    "signing_certificate_fields",
-    "usable_key",
-]
+from kortilla.mock_card.faults import CommandName, FaultName
+from kortilla.mock_card.keys import PrivateKey, load_private_key, sign_digest
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 
 Purpose = Literal["authentication", "signature"]
 

@@ -8,10 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from kortilla.testing.card import KortillaCard
-from kortilla.testing.card_copies import CardCopies
-
-__all__ = ["CardTestCase"]
+from kortilla.testing.card import CardCopies, KortillaCard
 
 
 class CardTestCase(unittest.TestCase):

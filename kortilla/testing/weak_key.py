@@ -10,8 +10,6 @@ import secrets
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-__all__ = ["weak_key"]
-
 _E = 65537
 _BITS = 2048
 #: How many of the first primes M has for a key of 2048 bits (table 1).

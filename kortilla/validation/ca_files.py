@@ -19,8 +19,8 @@ import aiohttp
 from asn1crypto import pem, x509
 from yarl import URL
 
+from kortilla.common.folders import make_folder
 from kortilla.errors import TrustConfigurationError
-from kortilla.folders import make_folder
 from kortilla.proxies import Proxies
 from kortilla.validation.pinned_cas import (
     ADDRESSES,

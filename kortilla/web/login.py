@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kortilla.clock import utc_now
+from kortilla.common.origin import check_origin
 from kortilla.errors import AuthTokenParseError, TrustConfigurationError
 from kortilla.events import EventHook
-from kortilla.origin import check_origin
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust

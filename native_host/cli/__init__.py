@@ -15,12 +15,13 @@ from collections.abc import Sequence
 
 import click
 
-from kortilla.command_output import (
+from kortilla.common.command_output import (
     choose_output,
     error_result,
     print_error,
     print_result,
 )
+from kortilla.mock_card.errors import MockCardError
 from native_host import VERSION
 from native_host.cli.group import CommandGroup
 from native_host.commands import extra_of, is_for_scripts, missing
@@ -107,9 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception, arguments: Sequence[str]) -> int:
-    """Name the extra that a command needs; re-raise any other error."""
+    """Report a mock card's error, name a missing extra, or log any other error."""
     from native_host.log import log_unexpected
 
+    if isinstance(error, MockCardError):
+        return _fail(error.code, str(error))
     if words := missing(error, extra_of(arguments)):
         return _fail("TOOL_MISSING", words)
     log_unexpected(logger, error)

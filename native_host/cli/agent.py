@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kortilla.command_output import json_option, print_result, say
+from kortilla.common.command_output import json_option, print_result, say
 
 __all__ = ["agent", "serve"]
 

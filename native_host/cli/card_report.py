@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kortilla.command_output import print_error, print_result, say
+from kortilla.common.command_output import print_error, print_result, say
 from native_host.card.errors import CardError, CardRemovedError
 from native_host.card_report.reading import CardReportError, read_the_one_card
 from native_host.card_report.report import catalogue, make_report, write_text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kortilla.command_output import json_option, print_result, say
+from kortilla.common.command_output import json_option, print_result, say
 from native_host.cli.options import Card, card_option, configured
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kortilla.command_output import json_option, print_result
+from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import (
     Card,
     PromptKind,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import native_host
-from kortilla.command_output import json_option, print_result
+from kortilla.common.command_output import json_option, print_result
 from native_host.cli.pkcs11 import confirm
 from native_host.cli.pkcs11_words import change_words
 from native_host.config import load_config

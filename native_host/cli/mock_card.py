@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kortilla.command_output import json_option, print_result, say
+from kortilla.common.command_output import json_option, print_result, say
 from native_host.cli.group import CommandGroup
-from native_host.mock_card.errors import host_errors
 
 if TYPE_CHECKING:
-    from kortilla.testing.state import MockCardState
-
-__all__ = ["mock_card"]
+    from kortilla.mock_card.state import MockCardState
 
 
 @click.group(cls=CommandGroup)
@@ -48,10 +45,9 @@ def mock_card() -> None:
 )
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
 @json_option
-@host_errors()
 def new(profile: str, state: str, force: bool) -> None:
     """Make a mock card with keys, a test CA and the testers' PINs."""
-    from kortilla.testing.state import MockCardState
+    from kortilla.mock_card.state import MockCardState
 
     card = MockCardState.create(profile=profile, state=state, replace=force)
     words = f"Made a mock card in {card.folder}: {_codes(card)}."
@@ -78,10 +74,9 @@ def _codes(card: MockCardState) -> str:
 
 @mock_card.command()
 @json_option
-@host_errors()
 def show() -> None:
     """Show the mock card, and the faults to come."""
-    from kortilla.testing.state import MockCardState
+    from kortilla.mock_card.state import MockCardState
 
     described = MockCardState.open().describe()
     print_result(described, _lines(described))
@@ -162,7 +157,6 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 @click.option("--pull", is_flag=True, help="Take the card out, now.")
 @click.option("--insert", is_flag=True, help="Put the card in, and its reader.")
 @json_option
-@host_errors()
 def fault(
     *,
     name: str | None,
@@ -179,8 +173,8 @@ def fault(
     A host or a served card that runs already takes it. Faults are added to those that
     are to come; of several that are due the first one strikes.
     """
-    from kortilla.testing.faults import Fault, dump
-    from kortilla.testing.state import MockCardState
+    from kortilla.mock_card.faults import Fault, dump
+    from kortilla.mock_card.state import MockCardState
 
     if sum((name is not None, show_list, clear, pull, insert)) != 1:
         raise click.UsageError(
@@ -208,13 +202,12 @@ def fault(
     help="Where the virtual reader of vsmartcard listens.",
 )
 @json_option
-@host_errors()
 def serve(port: int) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
-    from kortilla.testing.state import MockCardState
-    from native_host.card.errors import PcscUnavailableError
-    from native_host.mock_card.card import MockCard
-    from native_host.mock_card.vpcd import VirtualReader
+    from kortilla.mock_card.card import MockCard
+    from kortilla.mock_card.errors import NoVirtualReaderError
+    from kortilla.mock_card.state import MockCardState
+    from kortilla.mock_card.vpcd import VirtualReader
 
     card = MockCardState.open()
     reader = VirtualReader(MockCard(card), port=port)
@@ -227,4 +220,4 @@ def serve(port: int) -> None:
     except KeyboardInterrupt:
         say("The mock card was taken out.")
         return
-    raise PcscUnavailableError("The virtual reader went away.")
+    raise NoVirtualReaderError("The virtual reader went away.")

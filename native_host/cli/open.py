@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kortilla.command_output import json_option, print_result
+from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import Card, card_option, configured
 
 __all__ = ["open_"]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import click
 
-from kortilla.command_output import json_option, print_result, say
+from kortilla.common.command_output import json_option, print_result, say
 from native_host.cli.pkcs11_words import change_words, status_words
 from native_host.commands import missing
 from native_host.config import load_config

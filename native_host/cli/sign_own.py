@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from kortilla.command_output import error_result, print_result, say
+from kortilla.common.command_output import error_result, print_result, say
 from native_host.config import Config
 from native_host.errors import KortillaError
 
@@ -168,7 +168,7 @@ def _authorities(folder: Path) -> tuple[bytes, ...]:
 
 def _mark(visible: str) -> Mark:
     """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
-    from kortilla.corners import CORNERS
+    from kortilla.common.corners import CORNERS
     from native_host.local_signing.signing import Mark
 
     match = _VISIBLE.fullmatch(visible)

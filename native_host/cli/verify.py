@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kortilla.command_output import json_option, print_result
+from kortilla.common.command_output import json_option, print_result
 from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 

@@ -5,7 +5,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
-from kortilla.corners import Corner, corner_box
+from kortilla.common.corners import Corner, corner_box
 from native_host.desktop.page_painter import PagePicture
 from native_host.gui.icons import draw_icon
 from native_host.gui.sizes import dp

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from kortilla.folders import make_folder
+from kortilla.common.folders import make_folder
 from native_host.config import config_path, load_config
 from native_host.errors import ConfigBrokenError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from kortilla.corners import CORNERS, Corner
+from kortilla.common.corners import CORNERS, Corner
 from native_host.desktop.choice import Beside, Choice, explained, flush
 from native_host.desktop.mark_preview import MarkPreview
 from native_host.desktop.page import Services

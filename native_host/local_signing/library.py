@@ -12,7 +12,7 @@ from typing import Any
 
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
-from kortilla.corners import Corner
+from kortilla.common.corners import Corner
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,

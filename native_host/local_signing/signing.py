@@ -37,7 +37,7 @@ from native_host.pin_prompt import texts
 from native_host.results import signatures_fields
 
 if TYPE_CHECKING:
-    from kortilla.corners import Corner
+    from kortilla.common.corners import Corner
     from native_host.card.certificate import CardCertificate
     from native_host.local_signing.library import PreparedSignature
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from native_host.agent import agent as agent_module
 from native_host.agent import look as look_module
 from native_host.agent.agent import Agent
@@ -21,7 +22,6 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
-from native_host.mock_card.card import MockCard
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.prompting import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from native_host.agent import presence
-from native_host.mock_card.card import MockCard
 from tests.agent.windows import children, times_run, until, windows
 from tests.support.cards import new_card
 from tests.support.patience import patience

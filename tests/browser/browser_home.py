@@ -10,8 +10,8 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from kortilla.testing.files import locked
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.folder import locked
+from kortilla.mock_card.state import MockCardState
 from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust, validate
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser

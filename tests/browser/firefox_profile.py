@@ -9,7 +9,7 @@ share. It has neither the extension nor certificates.
 import shutil
 from pathlib import Path
 
-from kortilla.testing.files import locked
+from kortilla.mock_card.folder import locked
 from tests.browser.marionette import Marionette
 from tests.support import cards
 from tools.demo.demo_home import DemoHome

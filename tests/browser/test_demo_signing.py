@@ -16,8 +16,8 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from kortilla import Trust
+from kortilla.mock_card.issue import revoke
 from kortilla.revocation import Revocation
-from kortilla.testing.revoked import revoke
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium, only_in_firefox

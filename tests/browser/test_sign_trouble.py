@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from kortilla.testing.faults import Fault
+from kortilla.mock_card.faults import Fault
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
 from tests.browser.in_turn import in_turn, only_in_chromium

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust
-from kortilla.testing.faults import Fault
+from kortilla.mock_card.faults import Fault
 from kortilla.validation.trust import certificate_files
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House

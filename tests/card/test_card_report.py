@@ -15,13 +15,15 @@ from asn1crypto import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kortilla.testing.authority import make_satu
-from kortilla.testing.ber import octets, sequence, text
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.apdu import Style
+from kortilla.mock_card.authority import make_satu
+from kortilla.mock_card.ber import octets, sequence, text
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from native_host.card.apdu import PIN_INSTRUCTIONS
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardError, CardMuteError, UnsupportedCardError
+from native_host.card.mock_source import MockCardConnection
 from native_host.card.tlv import Tlv
 from native_host.card_report import reading
 from native_host.card_report.reading import CardContent, FileKind, read_card
@@ -32,8 +34,6 @@ from native_host.card_report.report import (
     write_text,
 )
 from native_host.languages import SPOKEN
-from native_host.mock_card.card import Style
-from native_host.mock_card.source import MockCardConnection
 from tests.support import cards
 
 BEGIN = datetime(2024, 3, 17, 4, 5, 6, tzinfo=UTC)

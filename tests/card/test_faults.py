@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import HASH_SIZES, supported_algorithms, token_algorithm
-from native_host.mock_card.card import MockCard
 from tests.card.certificates import certificates_of
 from tests.support.cards import new_card
 

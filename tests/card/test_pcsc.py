@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import Fault, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import Fault, Moment
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import (
     CardBusyError,
     CardMuteError,
@@ -27,7 +28,6 @@ from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.signature import HASH_SIZES, KeyType, supported_algorithms
 from native_host.card.source import Reader
-from native_host.mock_card.card import MockCard
 from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
 from tests.support import pcsc
 from tests.support.cards import new_card

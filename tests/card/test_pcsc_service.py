@@ -8,12 +8,12 @@ from unittest import mock
 
 import pytest
 
+from kortilla.mock_card.card import MockCard
 from native_host.card.errors import PcscDeniedError, PcscUnavailableError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import status_change
 from native_host.card.source import Reader
-from native_host.mock_card.card import MockCard
 from tests.card.service_tries import watching_tries
 from tests.card.virtual_reader import has_card, log_in, reader_where
 from tests.support.pcsc import READER, READERS, Room, isolated

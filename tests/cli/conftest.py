@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.cli import main
 from tests.support import cards
 

@@ -5,8 +5,8 @@ import asyncio
 import hashlib
 
 from kortilla import Trust, validate
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.source import MockCardSource
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
 from native_host.operations.sign import sign

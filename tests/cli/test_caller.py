@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN
 from tests.cli.terminal import Terminal
 

@@ -13,8 +13,8 @@ from typing import get_args
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardMuteError
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import Reader

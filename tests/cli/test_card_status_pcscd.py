@@ -4,9 +4,9 @@
 import json
 from typing import Any
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardKind
-from native_host.mock_card.card import MockCard
 from tests.support import commands
 from tests.support.pcsc import READERS, Room, isolated
 from tests.support.refusing import refusing

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate, CertificateError
+from native_host.card.mock_source import MockCardSource
 from native_host.card.source import Reader
 from native_host.cli import card
-from native_host.mock_card.source import MockCardSource
 from native_host.operations import card_session
 from tests.cli.conftest import Run
 from tests.support import commands, pcsc

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardKind
 from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from kortilla.mock_card.card import MockCard
+from native_host.card.mock_source import MockCardConnection
 from native_host.card.pcsc import PcscSource
 from native_host.card_report.reading import read_card
 from native_host.card_report.report import catalogue, make_report
 from native_host.doctor.examination import examine
 from native_host.doctor.findings import Place
-from native_host.mock_card.card import MockCard
-from native_host.mock_card.source import MockCardConnection
 from tests.cli.test_card_status_pcscd import ORGANISATION, Foreign
 from tests.support import commands
 from tests.support.pcsc import Room, isolated

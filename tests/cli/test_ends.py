@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN
 from tests.cli.terminal import KORTILLA, Terminal
 

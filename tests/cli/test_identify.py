@@ -10,7 +10,7 @@ import pytest
 
 from kortilla import Trust, validate
 from kortilla.errors import AuthTokenSignatureValidationError
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN, Run
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.support import commands, pcsc

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NewCard, Outcome
 from tests.cli.managed import tries, work
 from tests.cli.terminal import KORTILLA, Terminal

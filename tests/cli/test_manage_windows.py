@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NewCard
 from tests.cli.managed import Tries, tries, work
 from tests.cli.window import ManageWindow

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from kortilla.testing.life_cycle import CardState
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card_data import CardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN, Run
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard
 from tests.cli.conftest import ORIGIN, Run

@@ -11,7 +11,7 @@ from cryptography import x509
 from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla.errors import TimestampFailedError
-from kortilla.testing.authority import Authority
+from kortilla.mock_card.authority import Authority
 from native_host.local_signing import library
 from native_host.local_signing.library import Extras, Finished
 from tests.kortilla import pki

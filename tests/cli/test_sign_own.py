@@ -18,9 +18,9 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
 from kortilla.signing.verification.document import MAX_BYTES
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
 from native_host.local_signing.sources import MAX_TOTAL_BYTES
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import KORTILLA, Terminal

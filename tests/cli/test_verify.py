@@ -15,8 +15,8 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
+from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
-from kortilla.testing.authority import Authority
 from native_host.signature_check import check, words
 from native_host.signature_check.trust import own_folder
 from tests.cli.conftest import NewCard, Run

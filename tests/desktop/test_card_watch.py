@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource, Reader
 from native_host.desktop import card_watch
 from native_host.desktop.card_report import Cards
 from native_host.desktop.card_watch import CardWatch
-from native_host.mock_card.card import MockCard
-from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations.card_status import reader_status
 from tests.support import cards
 from tests.support.patience import patience

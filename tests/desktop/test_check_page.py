@@ -11,13 +11,13 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QCheckBox
 
+from native_host.card.mock_source import MockCardSource
 from native_host.desktop import file_pages
 from native_host.desktop.pages.check import Page
 from native_host.desktop.window import Window
 from native_host.gui.fold import Fold
 from native_host.gui.mock_card_mark import MockCardMark
 from native_host.local_signing.signing import Wish, sign_own_files
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.prompting import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signature_check import check as signature_check

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QProgressBar
 
+from native_host.card.mock_source import MockCardSource
 from native_host.desktop.prompts import Command
 from native_host.local_signing.signing import Wish, sign_own_files
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.prompting import Context
 from native_host.pin_prompt.model import Progress
 from tests.desktop.conftest import Open, buttons, unnamed, words

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import ORIGIN, HostProcess
 

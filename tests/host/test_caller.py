@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.processes import parent_of, program_in_place_of_browser
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import (

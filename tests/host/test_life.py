@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.files import locked
+from kortilla.mock_card.folder import locked
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import own_arguments, running
 from tests.host.test_own_protocol import Script, tries

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import (
     ORIGIN,

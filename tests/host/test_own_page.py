@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardConnection
 from native_host.messaging.caller import Caller, CallerRefusedError
 from native_host.messaging.commands import own_command
-from native_host.mock_card.source import MockCardConnection
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import (
     ORIGIN,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kortilla import Trust, validate
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host import VERSION, WEB_EID_VERSION
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host import history
 from native_host.agent import presence
 from native_host.card.source import Reader

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import (
     ORIGIN,

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from kortilla import Trust
+from kortilla.mock_card.state import MockCardState
 from kortilla.signing import processes
 from kortilla.testing import KortillaCard
-from kortilla.testing.state import MockCardState
 from tests.kortilla.demo_signer import Signer, issue
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis

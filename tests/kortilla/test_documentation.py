@@ -19,10 +19,10 @@ from aiohttp.test_utils import TestServer
 from asn1crypto import x509
 
 from kortilla import LoginService, RelyingPartyError, Trust, errors, validate
+from kortilla.mock_card.authority import make_satu
+from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import CertificatePath
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import make_satu
-from kortilla.testing.state import MockCardState
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from tests.kortilla.signing_parts import make_pdf

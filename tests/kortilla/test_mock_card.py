@@ -10,8 +10,8 @@ import pytest
 
 from kortilla import Trust, validate
 from kortilla.errors import TrustConfigurationError, UserCertificateWrongPurposeError
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from tests.kortilla.pki import NONCE, ORIGIN
 
 # profile → token algorithm, hash, algorithm byte of MSE, signature length

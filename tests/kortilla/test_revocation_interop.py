@@ -19,11 +19,11 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
+from kortilla.mock_card.authority import Authority, Person
+from kortilla.mock_card.keys import generate_key
+from kortilla.mock_card.profiles import KeyType
 from kortilla.revocation import CertificatePath, Revocation
 from kortilla.revocation.checker import By
-from kortilla.testing.authority import Authority, Person
-from kortilla.testing.keys import generate_key
-from kortilla.testing.profiles import KeyType
 from tests.kortilla.pki import CA, Key
 from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Handler, Scene, Server
 

@@ -16,11 +16,11 @@ from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla import Trust
 from kortilla.errors import SignatureValidationError, TimestampFailedError
+from kortilla.mock_card.authority import Authority
 from kortilla.signing.asice import ValidationData, finish_container, prepare_container
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.verification import TrustedCAs, Verdict, verify_document
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import Authority
 from tests.kortilla.signed_files import SIGNATURES, with_signature
 from tests.kortilla.signing_parts import card_answer, signing_certificate
 from tests.kortilla.test_signing_asice import xmlsec1_accepts

@@ -24,6 +24,7 @@ from kortilla.errors import (
     TimestampFailedError,
     UserCertificateWrongPurposeError,
 )
+from kortilla.mock_card.authority import Authority
 from kortilla.signing.asice import (
     MAX_CONTAINER_BYTES,
     SignedContainer,
@@ -36,7 +37,6 @@ from kortilla.signing.own_card import OWN_CARD
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import Authority
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (

@@ -16,10 +16,10 @@ from kortilla.errors import (
     RevocationCheckFailedError,
     UserCertificateRevokedError,
 )
+from kortilla.mock_card.authority import Authority
 from kortilla.revocation import UNCHECKED
 from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.pades import ValidationData, finish_pdf
-from kortilla.testing.authority import Authority
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.responder import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.corners import CORNERS, Corner, corner_box, turned_back
+from kortilla.common.corners import CORNERS, Corner, corner_box, turned_back
 from kortilla.signing.appearance import Appearance
 from kortilla.signing.pdf import Placeholder
 from kortilla.testing import KortillaCard

@@ -26,9 +26,9 @@ from signxml.algorithms import SignatureConstructionMethod
 from signxml.signer import XMLSigner
 
 from kortilla import Trust
+from kortilla.mock_card.authority import Authority
 from kortilla.signing.asice import ValidationData, finish_container, prepare_container
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import Authority
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import repacked, with_signature
 from tests.kortilla.signing_parts import card_answer, signing_certificate

@@ -25,11 +25,11 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError, TimestampFailedError
+from kortilla.mock_card.authority import Authority
+from kortilla.mock_card.keys import load_private_key
 from kortilla.signing.cades import SignedFile, finish_file, prepare_file
 from kortilla.signing.pades import SignedPdf, ValidationData, finish_pdf, prepare_pdf
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import Authority
-from kortilla.testing.keys import load_private_key
 from tests.kortilla.pki import key
 from tests.kortilla.signing_parts import (
     card_answer,

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla import Trust, validate_client
 from kortilla.errors import RelyingPartyError
+from kortilla.mock_card.authority import Authority, Person
 from kortilla.revocation import der
-from kortilla.testing.authority import Authority, Person
 from kortilla.validation import usual
 from kortilla.validation.usual import Purpose
 from tests.kortilla import pki

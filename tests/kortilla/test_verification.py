@@ -19,6 +19,7 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
+from kortilla.mock_card.authority import Authority
 from kortilla.revocation import CertificatePath
 from kortilla.signing import cms
 from kortilla.signing.processes import PdfProcesses, shared_processes
@@ -33,7 +34,6 @@ from kortilla.signing.verification import (
     verify_path,
 )
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import Authority
 from kortilla.validation.identity import Identity
 from kortilla.validation.leaf import load_leaf
 from tests.kortilla import forged_files  # noqa: F401 - it adds to the table

@@ -13,9 +13,9 @@ from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.signers.pdf_signer import PdfTimeStamper
 from pyhanko.sign.timestamps import TimeStamper
 
+from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import DocumentReport, Verdict, verify_document
 from kortilla.testing import KortillaCard
-from kortilla.testing.authority import Authority
 from native_host.signature_check import words
 from native_host.signature_check.check import CheckedFile
 from tests.kortilla.pki import CA

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing import authority, issue
-from kortilla.testing.keys import PrivateKey, generate_key
-from kortilla.testing.profiles import PROFILES, KeyType
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard, Style
+from kortilla.mock_card import authority, issue
+from kortilla.mock_card.apdu import Style
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.keys import PrivateKey, generate_key
+from kortilla.mock_card.profiles import PROFILES, KeyType
+from kortilla.mock_card.state import MockCardState
 from tests.support import cards
 
 SELECT_APPLICATION = "00A4040C0C A000000063504B43532D3135"

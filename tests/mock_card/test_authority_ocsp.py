@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from kortilla.testing.authority import Authority, Person
-from kortilla.testing.keys import generate_key
-from kortilla.testing.profiles import KeyType
+from kortilla.mock_card.authority import Authority, Person
+from kortilla.mock_card.keys import generate_key
+from kortilla.mock_card.profiles import KeyType
 
 NOW = datetime(2026, 6, 1, 12, 0, 30, 250_000, tzinfo=UTC)
 NONCE = bytes(range(32))

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError
 
-from kortilla.testing.authority import Authority, Person, make_satu
-from kortilla.testing.errors import InvalidArgumentError
-from kortilla.testing.issue import issue_card
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.authority import Authority, Person, make_satu
+from kortilla.mock_card.errors import InvalidArgumentError
+from kortilla.mock_card.issue import issue_card
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 
 BASIC_CONSTRAINTS = bytes.fromhex("300C 0603551D13 0405 3003010100")
 ECDSA_WITH_NULL = bytes.fromhex("300C 06082A8648CE3D040303 0500")

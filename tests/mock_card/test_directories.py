@@ -12,9 +12,9 @@ import pytest
 from asn1crypto import core, x509
 from asn1crypto.parser import parse
 
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, read_file, send
 
 MakeState = Callable[[str], MockCardState]

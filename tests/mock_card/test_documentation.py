@@ -15,10 +15,10 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from kortilla.testing.faults import CommandName, FaultName
-from kortilla.testing.life_cycle import CardState
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card_data import CardState
+from kortilla.mock_card.faults import CommandName, FaultName
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from native_host.cli import main
 from tests.mock_card.test_pytest_plugin import run_tests
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard, Style
-from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.apdu import Style
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 SELECT_FILE = "00A4080402433100"

@@ -6,12 +6,12 @@ import contextlib
 
 import pytest
 
-from kortilla.testing.faults import Fault
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import Fault
 from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import Reader
-from native_host.mock_card.card import MockCard
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support.pcsc import READER, Room, isolated
 

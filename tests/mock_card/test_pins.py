@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 PINS = {"11": "1234", "82": "123456", "83": "12345678"}
@@ -155,8 +155,8 @@ def test_tries_that_processes_spend_at_once_are_all_counted(
     program = """
 import sys
 from pathlib import Path
-from native_host.mock_card.card import MockCard
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 card = MockCard(MockCardState.open(Path(sys.argv[1])))
 card.transmit(bytes.fromhex("00A4040C0CA000000063504B43532D3135"))
 print("ready", flush=True)

@@ -198,7 +198,8 @@ print(*sorted(set(sys.modules) - before))
     )
     assert finished.stdout.split() == [
         "kortilla",
-        "kortilla.lazy",
+        "kortilla.common",
+        "kortilla.common.lazy",
         "kortilla.testing",
         PLUGIN,
     ]

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support import cards
 

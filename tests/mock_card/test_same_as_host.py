@@ -10,7 +10,7 @@ import pytest
 from kortilla import Trust, validate
 from kortilla.testing import KortillaCard, MockCardState
 from kortilla.testing.signatures import signing_certificate_fields
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.prompting import Context
 from native_host.operations.sign import sign

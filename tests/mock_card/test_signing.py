@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, read_file, send
 
 VERIFY = {1: f"002000110C{pin_block('1234')}", 2: f"002000820C{pin_block('123456')}"}

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
+from native_host.card.mock_source import (
+    MockCardBrokenError,
+    MockCardConnection,
+    MockCardSource,
+)
 from native_host.card.source import Reader
-from native_host.mock_card.errors import MockCardBrokenError
-from native_host.mock_card.source import MockCardConnection, MockCardSource
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support import cards
 
@@ -97,8 +100,8 @@ def test_another_process_keeps_the_card_until_it_ends(state: MockCardState) -> N
     program = """
 import sys
 from pathlib import Path
-from native_host.mock_card.source import MockCardConnection
-from kortilla.testing.state import MockCardState
+from native_host.card.mock_source import MockCardConnection
+from kortilla.mock_card.state import MockCardState
 connection = MockCardConnection(MockCardState.open(Path(sys.argv[1])))
 print("held", flush=True)
 sys.stdin.read()
@@ -253,7 +256,7 @@ async def test_a_reader_that_is_pulled_and_put_back_by_another_process(
 ) -> None:
     connection = await connected(source)
     before = await source.readers()
-    change = "from kortilla.testing.state import *; import pathlib, sys; "
+    change = "from kortilla.mock_card.state import *; import pathlib, sys; "
     change += "MockCardState.open(pathlib.Path(sys.argv[1]))."
 
     async def elsewhere(call: str) -> None:

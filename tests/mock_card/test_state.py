@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
-from kortilla.testing.state import MockCardState, default_folder
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.mock_card.state import MockCardState, default_folder
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 Change = Callable[[dict[str, Any]], object]

@@ -12,11 +12,11 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kortilla.testing.errors import InvalidArgumentError
-from kortilla.testing.life_cycle import ACTIVATION_CODE, CardState
-from kortilla.testing.profiles import NEW_SCHEME
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.card_data import ACTIVATION_CODE, CardState
+from kortilla.mock_card.errors import InvalidArgumentError
+from kortilla.mock_card.profiles import NEW_SCHEME
+from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 pytestmark = pytest.mark.usefixtures("known_rsa_keys")

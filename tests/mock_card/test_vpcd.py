@@ -7,12 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
-from native_host.card.errors import PcscUnavailableError
-from native_host.errors import InvalidArgumentError
-from native_host.mock_card.card import MockCard
-from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.errors import InvalidArgumentError, NoVirtualReaderError
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
+from kortilla.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support.patience import patience
 
@@ -228,6 +227,6 @@ def test_a_virtual_reader_can_not_be_pulled_and_that_is_said(
 
 def test_a_reader_that_is_not_there_is_said(driver: Driver, card: MockCard) -> None:
     driver.close()
-    with pytest.raises(PcscUnavailableError, match=str(driver.port)):
+    with pytest.raises(NoVirtualReaderError, match=str(driver.port)):
         VirtualReader(card, port=driver.port)
     assert DEFAULT_PORT == 35963

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from native_host.mock_card.card import MockCard
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.mock_card.test_pcscd import reader
 from tests.support.pcsc import Room, isolated

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.source import MockCardSource
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from tests.operations.managing import GRANTED, NewCard, copy
 from tests.operations.signing import CONTENTS

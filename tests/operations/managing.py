@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kortilla.testing.faults import CommandName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
+from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.activate import activate
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock

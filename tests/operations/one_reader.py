@@ -4,7 +4,7 @@
 import asyncio
 from collections.abc import Callable
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import Reader
 

@@ -8,8 +8,8 @@ from typing import ParamSpec, TypeVar
 
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError
+from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource, Reader
-from native_host.mock_card.source import MockCardSource
 
 P = ParamSpec("P")
 T = TypeVar("T")

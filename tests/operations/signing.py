@@ -9,10 +9,10 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
+from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import Padding
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Context
 from native_host.operations.sign import Signature, Signatures, sign

@@ -5,10 +5,10 @@ import asyncio
 
 import pytest
 
-from kortilla.testing.faults import Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations.activate import activate
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import PinsSet

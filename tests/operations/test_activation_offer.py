@@ -5,10 +5,10 @@ import asyncio
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.card.errors import CardNotActivatedError
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.sign import Signatures
 from tests.operations.faulty_session import log_in, session, signing_of
 from tests.operations.managing import (

@@ -8,10 +8,10 @@ import asyncio
 from itertools import product
 from unittest import mock
 
-from kortilla.testing.faults import Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from native_host.mock_card.card import MockCard
 from native_host.operations.set_pin import PinsSet
 from tests.operations.faulty_session import log_in, session
 from tests.operations.managing import (

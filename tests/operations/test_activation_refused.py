@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import Fault, FaultName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import Fault, FaultName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import KortillaError, UserCancelledError
-from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations.activate import ActivationBlockedError
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import CodesQuestion, Step

@@ -7,11 +7,11 @@ from typing import cast
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import PinInfo
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations import activate as activation
 from native_host.operations.activation_table import (
     TABLE,

@@ -17,17 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.testing.card_data import PinData
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card_data import PinData
+from kortilla.mock_card.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
     CardRemovedError,
     PcscUnavailableError,
 )
+from native_host.card.mock_source import MockCardSource
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations import card_session
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context

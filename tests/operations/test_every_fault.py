@@ -16,10 +16,10 @@ from typing import Literal
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import (
@@ -193,6 +193,7 @@ async def reason_of(
         Step.FAILED,
         Problem("SIGNING_INTERRUPTED", f"{made}/3"),
     )
+    assert result.reason is not None
     return result.reason
 
 

@@ -10,10 +10,10 @@ The same holds for changing and for unblocking a PIN.
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from native_host.operations.set_pin import PinsSet
 from tests.operations.faulty_session import SETTING, Handy, Record, session
 from tests.operations.managing import (

@@ -12,11 +12,11 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from unittest import mock
 
-from kortilla.testing.faults import Fault, FaultName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import Fault, FaultName
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc import PcscSource
-from native_host.mock_card.card import MockCard
-from native_host.mock_card.source import MockCardSource
 from tests.operations.one_reader import OneReader
 from tests.operations.test_every_fault import (
     BEFORE_TYPING,

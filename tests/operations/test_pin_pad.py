@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.faults import CommandName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.connection import CardConnection
+from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
 from native_host.operations.sign import Signatures, SigningInterruptedError, sign

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kortilla.testing.card_data import CardData, PinData
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card_data import CardData, PinData
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import KortillaError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import CodesQuestion
 from tests.operations.conftest import Made

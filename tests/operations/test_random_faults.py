@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import KortillaError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from tests.operations.faulty_session import (
     Handy,

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from kortilla.testing.faults import CommandName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import CommandName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.card import MockCard
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.authority import make_satu
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.authority import make_satu
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
+from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.pin_prompt.model import Progress, Step

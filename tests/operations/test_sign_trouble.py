@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.card_data import PinData
-from kortilla.testing.profiles import PinReference
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card_data import PinData
+from kortilla.mock_card.profiles import PinReference
+from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import KeyType
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Context
 from native_host.operations.sign import SigningInterruptedError, sign

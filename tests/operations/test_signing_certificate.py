@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.faults import Fault
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import Fault
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations import signing_certificate as operation
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from unittest import mock
 
-from kortilla.testing.authority import make_satu
-from kortilla.testing.faults import CommandName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.authority import make_satu
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import CommandName
+from kortilla.mock_card.state import MockCardState
 from native_host.card import pcsc
 from native_host.card.pcsc import PcscSource
-from native_host.mock_card.card import MockCard
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.model import OtherCardQuestion, Problem, Step
 from tests.operations.faulty_session import log_in, signing_of

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import PinBlockedError
 from native_host.card.fineid import PinRole
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import PinsSet

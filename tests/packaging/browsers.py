@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kortilla import Trust
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from tests.browser.browsers import Tab
 from tests.packaging.person import Person, RunningBrowser, open_browser
 from tests.support.screen import open_screen

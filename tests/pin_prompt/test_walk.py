@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust, validate
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.texts import Texts
 from tests.host.conftest import MOCK_FOLDER, furnish

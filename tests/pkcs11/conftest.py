@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
+from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import authentication_key
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.cryptoki import Cryptoki

@@ -19,9 +19,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardError
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from tests.pkcs11.conversation import streams
 from tests.support.patience import patience
 

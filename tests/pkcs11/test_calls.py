@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.mock_card.source import READER_NAME, MockCardSource
+from native_host.card.mock_source import READER_NAME, MockCardSource
 from native_host.pkcs11.calls import CALLS as OFFERED
 from native_host.pkcs11.cryptoki import Cryptoki
 from tests.pkcs11.client import (

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from tests.pkcs11.client import Client, octets, u32, u64
 from tests.pkcs11.conftest import open_house
 from tests.pkcs11.names import CKA, CKF, CKM, CKO

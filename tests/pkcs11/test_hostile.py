@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from tests.pkcs11.client import CkrError, Client, array, octets, take_apart, u32, u64
 from tests.pkcs11.conftest import House, open_house
 from tests.pkcs11.conversation import CONVERSATION, NAMES, message

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardRemovedError, WrongPinError
 from native_host.card.fineid import FineidCard
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import (
     BusyError,
     RequestCancelledError,
     RequestExpiredError,
     UserCancelledError,
 )
-from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import PinPadOnlyError, TlsLogin
 from tests.operations.person import until

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardMuteError, WrongPinError
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import RequestCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.refusals import Refusals
 from native_host.pkcs11.pin_cache import ConfirmationNeededError
 from native_host.pkcs11.tls_login import TlsLogin

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from tests.operations.person import until
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import Client, u32, u64

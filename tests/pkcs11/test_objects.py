@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from native_host.pkcs11.objects import make_objects
 from tests.pkcs11.client import Client, u64, wanted
 from tests.pkcs11.conftest import CopyCard, House, open_house

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from kortilla.testing.faults import Fault
+from kortilla.mock_card.faults import Fault
 from tests.browser.window import Window
 from tests.pkcs11.real import CLIENTS, Finished, Login, Scene
 

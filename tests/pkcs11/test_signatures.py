@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from native_host.mock_card.source import MockCardSource
+from native_host.card.mock_source import MockCardSource
 from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
 from tests.pkcs11.names import CKA, CKF, CKG, CKM, CKO, CKR

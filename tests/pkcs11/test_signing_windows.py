@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.source import MockCardSource
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
 from tests.operations.person import until
 from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, House

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The token on a card in a reader of the real pcscd."""
 
-from kortilla.testing.faults import CommandName
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import CommandName
+from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from native_host.mock_card.card import MockCard
 from tests.operations.person import until
 from tests.pkcs11.client import u32, u64
 from tests.pkcs11.conftest import open_house

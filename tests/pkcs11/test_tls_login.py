@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.faults import CommandName, Fault
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.faults import CommandName, Fault
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import PinBlockedError
+from native_host.card.mock_source import MockCardSource
 from native_host.errors import BusyError, RequestCancelledError, UserCancelledError
-from native_host.mock_card.source import MockCardSource
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
+from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import (
     SignatureAlgorithm,
     SignatureScheme,
     token_algorithm,
 )
 from native_host.errors import RequestExpiredError
-from native_host.mock_card.source import MockCardSource
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin

@@ -1,10 +1,86 @@
 # SPDX-License-Identifier: MIT
 """The Debian package's metadata matches the sources."""
 
+import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
+
+import pytest
 
 from native_host import cli
+
+#: Imports each of our modules below a folder, except those that run at once. Prints
+#: those that lack a module of ours, with its name.
+IMPORT_ALL = """
+import importlib, json, pathlib, sys
+sys.path.insert(0, sys.argv[1])
+lacking = {}
+for package in ("kortilla", "native_host"):
+    for file in pathlib.Path(sys.argv[1], package).rglob("*.py"):
+        name = ".".join(file.relative_to(sys.argv[1]).with_suffix("").parts)
+        if name.endswith("__main__"):
+            continue
+        try:
+            importlib.import_module(name.removesuffix(".__init__"))
+        except ModuleNotFoundError as error:
+            if error.name.startswith(("kortilla.", "native_host.")):
+                lacking[name] = error.name
+        except ImportError:
+            pass  # a library of the system is missing here
+assert sys.modules["kortilla.mock_card"].__file__.startswith(sys.argv[1])
+print(json.dumps(lacking))
+"""
+
+
+@pytest.fixture(scope="module")
+def modules(
+    files: set[str], root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The modules that the package has after two were added to the sources."""
+    sources = tmp_path_factory.mktemp("sources")
+    folders = ("kortilla/", "native_host/", "manifests/", "extension/")
+    alone = {"pyproject.toml", "README.md", "LICENSE", "packaging/debian/modules"}
+    for name in files:
+        if name.startswith(folders) or name in alone:
+            (sources / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, sources / name)
+    for name in ("mock_card/added.py", "mock_card/added_too/__init__.py"):
+        (sources / "kortilla" / name).parent.mkdir(exist_ok=True)
+        (sources / "kortilla" / name).touch()
+    target = tmp_path_factory.mktemp("modules")
+    script = sources / "packaging/debian/modules"
+    subprocess.run([script, sys.executable, target], check=True)
+    return target
+
+
+def test_the_package_has_each_module_of_the_mock_card_and_no_list_of_them(
+    files: set[str], modules: Path
+) -> None:
+    there = {str(each.relative_to(modules)) for each in modules.rglob("*.py")}
+    shared = ("kortilla/mock_card/", "kortilla/common/")
+    assert {each for each in files if each.startswith(shared)} <= there
+    assert {f"{shared[0]}added.py", f"{shared[0]}added_too/__init__.py"} <= there
+    library = {each for each in there if each.startswith("kortilla/")}
+    assert {each for each in library if not each.startswith(shared)} == {
+        "kortilla/__init__.py"
+    }
+
+
+def test_the_program_lacks_only_the_library_in_the_package(modules: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", IMPORT_ALL, modules],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lacking = json.loads(finished.stdout)
+    # Signed files need the library, whose extra the commands then name.
+    of_library = ("native_host.local_signing.", "native_host.signature_check.")
+    assert {each for each in lacking if not each.startswith(of_library)} == set()
 
 
 def test_the_manual_page_names_each_command(texts: dict[str, str]) -> None:

@@ -36,6 +36,7 @@ def test_the_set_up_scripts_can_be_run(texts: dict[str, str]) -> None:
     scripts = {
         *(".ci/run", "tools/command", "tools/lock", "tools/registry"),
         *("tools/system-packages", "packaging/debian/build", "tests/packaging/run"),
+        "packaging/debian/modules",
     }
     for name in scripts:
         assert texts[name].startswith("#!/usr/bin/env bash\n"), name

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The library imports neither the citizen's program nor Qt."""
+"""Which of our packages import which.
+
+The library imports neither the citizen's program nor Qt. The packages that both use
+import nothing else of ours.
+"""
 
 import ast
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import kortilla
 import kortilla.testing
@@ -34,12 +40,28 @@ def test_no_module_of_the_library_imports_the_program(root: Path) -> None:
     assert not importing
 
 
+@pytest.mark.parametrize("package", ["mock_card", "common"])
+def test_what_both_sides_use_imports_nothing_else_of_ours(
+    root: Path, package: str
+) -> None:
+    files = list((root / "kortilla" / package).rglob("*.py"))
+    assert len(files) > 4
+    importing = {
+        (str(file.relative_to(root)), name)
+        for file in files
+        for name in imported(file)
+        if name.partition(".")[0] in {"kortilla", "native_host", "tests", "tools"}
+        and not f"{name}.".startswith(f"kortilla.{package}.")
+    }
+    assert importing == set()
+
+
 def test_what_testers_import_brings_no_program_no_qt_and_no_pcsc() -> None:
     """Each public name is requested, which imports the module that defines it."""
     program = """
 import sys
 import kortilla, kortilla.testing
-assert "kortilla.testing.state" not in sys.modules  # names are imported when used
+assert "kortilla.mock_card.state" not in sys.modules  # names are imported when used
 for package in (kortilla.testing, kortilla):
     for name in package.__all__:
         getattr(package, name)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from kortilla.testing.keys import load_private_key, private_key_der
-from kortilla.testing.life_cycle import CardState, first_pins
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card.card_data import CardState, first_pins
+from kortilla.mock_card.keys import load_private_key, private_key_der
+from kortilla.mock_card.state import MockCardState
 
 __all__ = ["handed_on", "made", "new_card", "rsa_key", "shared_folder"]
 

@@ -27,9 +27,9 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.card import MockCard
-from native_host.mock_card.vpcd import VirtualReader
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
+from kortilla.mock_card.vpcd import VirtualReader
 from tests.support import cards, forked
 from tests.support.patience import patience
 from tests.support.preload import preload

@@ -17,8 +17,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from kortilla.testing.authority import Authority
-from kortilla.testing.revoked import revoked_serials
+from kortilla.mock_card.authority import Authority
+from kortilla.mock_card.issue import revoked_serials
 
 __all__ = ["CAService"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kortilla.command_output import error_result, json_option, print_result, say
+from kortilla.common.command_output import error_result, json_option, print_result, say
 from native_host.browsers.table import Family
 from native_host.cli.options import Card, card_option
 from native_host.errors import KortillaError, UserCancelledError

@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from kortilla.command_output import say
+from kortilla.common.command_output import say
 from kortilla.errors import TrustConfigurationError
+from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import Revocation
-from kortilla.testing.state import MockCardState
 from kortilla.validation.trust import Trust
 from native_host.browsers.table import Family
 from native_host.pin_prompt.messages import AskPin, Open, encode_request

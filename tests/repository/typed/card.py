@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_type
 
 from kortilla import Identity, Trust, validate
+from kortilla.mock_card.faults import Fault
 from kortilla.revocation import RevocationChecker
 from kortilla.testing import (
     CardTestCase,
@@ -14,7 +15,6 @@ from kortilla.testing import (
     RevokedCards,
     TokenFault,
 )
-from kortilla.testing.faults import Fault
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
 

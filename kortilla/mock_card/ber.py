@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Encodes the few ASN.1 types that the mock card needs."""
 
-__all__ = ["bit_string", "encode", "integer", "octets", "sequence", "text"]
-
 _INTEGER, _BIT_STRING, _OCTET_STRING = 0x02, 0x03, 0x04
 _UTF8_STRING, _SEQUENCE = 0x0C, 0x30
 

@@ -12,9 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from kortilla.testing.errors import InvalidArgumentError
-
-__all__ = ["CommandName", "Fault", "FaultName", "Moment", "dump", "load", "take"]
+from kortilla.mock_card.errors import InvalidArgumentError
 
 
 class FaultName(StrEnum):

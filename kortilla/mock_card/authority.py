@@ -20,26 +20,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from kortilla.testing.ber import encode, sequence
-from kortilla.testing.errors import InvalidArgumentError
-from kortilla.testing.files import write_atomically
-from kortilla.testing.keys import (
+from kortilla.mock_card.ber import encode, sequence
+from kortilla.mock_card.errors import InvalidArgumentError
+from kortilla.mock_card.folder import write_atomically
+from kortilla.mock_card.keys import (
     PrivateKey,
     PublicKey,
     generate_key,
     load_private_key,
     private_key_der,
 )
-from kortilla.testing.ocsp_responder import Responder, answer_ocsp
-from kortilla.testing.profiles import KeyType
-
-__all__ = [
-    "DEFAULT_ADDRESS",
-    "TEST_POLICY",
-    "Authority",
-    "Person",
-    "make_satu",
-]
+from kortilla.mock_card.ocsp_responder import Responder, answer_ocsp
+from kortilla.mock_card.profiles import KeyType
 
 #: Under the authority's test arc, which only test trust accepts.
 TEST_POLICY = "1.2.246.517.99.10.1"

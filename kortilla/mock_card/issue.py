@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""Issues a card's keys and certificates.
+"""Issues a card's keys and certificates, and revokes them.
 
 The imports of this module are slow, so it is separate: using a card does not need it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from asn1crypto import x509
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
 
-from kortilla.testing.authority import DEFAULT_ADDRESS, Authority, Person
-from kortilla.testing.card_data import KeyData
-from kortilla.testing.keys import generate_key, private_key_der
-from kortilla.testing.life_cycle import CardState
-from kortilla.testing.profiles import NEW_SCHEME, Profile
+from kortilla.mock_card.authority import DEFAULT_ADDRESS, Authority, Person
+from kortilla.mock_card.card_data import CardState, KeyData
+from kortilla.mock_card.folder import locked, write_atomically
+from kortilla.mock_card.keys import generate_key, private_key_der
+from kortilla.mock_card.profiles import NEW_SCHEME, Profile
 
-__all__ = ["IssuedCard", "describe_certificate", "issue_card"]
+#: The CRL of the CA in a card's folder.
+_REVOCATION_LIST = "revoked.crl"
 
 _DAY = timedelta(days=1)
 _FIVE_YEARS = timedelta(days=5 * 365)
@@ -82,7 +85,7 @@ def issue_card(
     if state is CardState.REVOKED:
         revoked = datetime.now(UTC).replace(microsecond=0)
         revocation_list = authority.revoke(
-            [x509.Certificate.load(key.certificate).serial_number for key in keys],
+            [asn1_x509.Certificate.load(key.certificate).serial_number for key in keys],
             revoked,
         )
     return IssuedCard(
@@ -106,8 +109,29 @@ def _validity(profile: Profile, state: CardState) -> tuple[datetime, datetime]:
 
 def describe_certificate(der: bytes) -> dict[str, str]:
     """Return a certificate's validity, in ISO 8601."""
-    certificate = x509.Certificate.load(der)
+    certificate = asn1_x509.Certificate.load(der)
     return {
         "notBefore": certificate.not_valid_before.isoformat(),
         "notAfter": certificate.not_valid_after.isoformat(),
     }
+
+
+def revoked_serials(folder: Path) -> frozenset[int]:
+    """Return the serial numbers of the revoked leaves.
+
+    Raises ``OSError`` and ``ValueError`` for a file that can't be read.
+    """
+    try:
+        content = (folder / _REVOCATION_LIST).read_bytes()
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(entry.serial_number for entry in x509.load_der_x509_crl(content))
+
+
+def revoke(folder: Path, serial_numbers: Iterable[int]) -> None:
+    """Revoke leaves of the card's CA, in addition to the revoked ones."""
+    with locked(folder / "card.lock"):
+        serials = revoked_serials(folder) | frozenset(serial_numbers)
+        now = datetime.now(UTC).replace(microsecond=0)
+        content = Authority.open(folder).revoke(sorted(serials), now)
+        write_atomically(folder / _REVOCATION_LIST, content)

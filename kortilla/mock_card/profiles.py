@@ -9,21 +9,6 @@ from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-__all__ = [
-    "APPLICATION",
-    "ISSUING_CA_FILE",
-    "MASTER_FILE",
-    "NEW_SCHEME",
-    "OBJECT_DIRECTORY_FILE",
-    "PROFILES",
-    "ROOT_CA_FILE",
-    "TOKEN_INFO_FILE",
-    "KeySlot",
-    "KeyType",
-    "PinReference",
-    "Profile",
-]
-
 #: AID of the PKCS#15 application.
 APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 

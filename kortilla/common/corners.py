@@ -6,8 +6,6 @@ Lengths are in points (1/72 inch).
 
 from typing import Literal, get_args
 
-__all__ = ["CORNERS", "Box", "Corner", "corner_box", "turned_back"]
-
 Corner = Literal["bottom-left", "bottom-right", "top-left", "top-right"]
 CORNERS: tuple[Corner, ...] = get_args(Corner)
 #: Left, bottom, right and top.

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""The mock card as a source of cards: one reader with one card."""
+"""The mock card of ``kortilla.mock_card`` as a source of cards: one reader and card."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from kortilla.testing.errors import MockCardBrokenError as BrokenFolderError
-from kortilla.testing.files import locked
-from kortilla.testing.presence import Presence, Watch
-from kortilla.testing.profiles import PROFILES
-from kortilla.testing.state import MockCardState
+from kortilla.mock_card import errors
+from kortilla.mock_card.apdu import Style
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.folder import Presence, Watch, locked
+from kortilla.mock_card.profiles import PROFILES
+from kortilla.mock_card.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.service_watch import ServiceWatch
 from native_host.card.source import CardSource, Reader
-from native_host.mock_card.card import MockCard, Style
-from native_host.mock_card.errors import MockCardBrokenError, host_errors
-from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-
-__all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
+from native_host.errors import InvalidArgumentError, KortillaError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +34,26 @@ _TAKEN_OUT = "The mock card was taken out of its reader."
 
 _PATIENCE = 3.0  # seconds, as for a real card that another program holds
 _LOOK_AGAIN = 0.02  # seconds; flock has no time-out
+
+
+class MockCardBrokenError(KortillaError):
+    """The mock card's folder can't be used; the message names the file and the key."""
+
+    code = errors.MockCardBrokenError.code
+
+
+@contextmanager
+def host_errors() -> Iterator[None]:
+    """Raise the host's own errors in place of the mock card's, with the same codes.
+
+    Also a decorator of functions that are no coroutines.
+    """
+    try:
+        yield
+    except errors.MockCardBrokenError as error:
+        raise MockCardBrokenError(str(error)) from error
+    except errors.InvalidArgumentError as error:
+        raise InvalidArgumentError(str(error)) from error
 
 
 class MockCardConnection(CardConnection):
@@ -147,7 +165,7 @@ class MockCardSource(CardSource):
         """Return the ATR of the folder's card, and count another card than before."""
         try:
             data = self._state.read()
-        except BrokenFolderError as error:
+        except errors.MockCardBrokenError as error:
             logger.info("The reader is empty: %s", error)
             return None
         if data.serial != self._serial:
@@ -183,7 +201,7 @@ class MockCardSource(CardSource):
         if self._watch and self._watch.is_there:
             return
         self._end_watch()
-        with suppress(BrokenFolderError):
+        with suppress(errors.MockCardBrokenError):
             self._watch = self._state.watch()
             asyncio.get_running_loop().add_reader(
                 self._watch.descriptor, self._take_news

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum, unique
 from typing import Self
 
-__all__ = ["SW", "Command", "StatusWordError", "Style", "more_data", "status"]
-
 
 @unique
 class SW(IntEnum):

@@ -4,8 +4,6 @@
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["make_folder"]
-
 
 def make_folder(path: Path, mode: int = 0o700) -> None:
     """Create a folder, and those above it, where they are missing.

@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Private keys of the mock card and its test CA."""
+"""Private keys of the mock card and its test CA, and how the card signs with them."""
 
 import functools
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from kortilla.testing.profiles import KeyType
-
-__all__ = [
-    "PrivateKey",
-    "PublicKey",
-    "generate_key",
-    "load_private_key",
-    "private_key_der",
-    "sign_digest",
-]
+from kortilla.mock_card.apdu import SW, StatusWordError
+from kortilla.mock_card.profiles import KeyType
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -68,3 +60,41 @@ def sign_digest(
     r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
     size = (key.key_size + 7) // 8
     return r.to_bytes(size) + s.to_bytes(size)
+
+
+# MSE's algorithm byte (docs/reference/card.md, "Algorithms"): the hash in the high
+# nibble, the scheme in the low one.
+_HASHES: dict[int, hashes.HashAlgorithm] = {
+    3: hashes.SHA224(),
+    4: hashes.SHA256(),
+    5: hashes.SHA384(),
+    6: hashes.SHA512(),
+}
+_SHA1 = 1
+_PKCS1, _ECDSA, _PSS = 2, 4, 5
+
+
+def check_algorithm(key: PrivateKey, algorithm: int) -> None:
+    """Raise ``StatusWordError`` unless the key supports the algorithm."""
+    if algorithm >> 4 == _SHA1:
+        raise StatusWordError(SW.NOT_ALLOWED)
+    schemes = {_PKCS1, _PSS} if isinstance(key, rsa.RSAPrivateKey) else {_ECDSA}
+    if algorithm >> 4 not in _HASHES or algorithm & 0x0F not in schemes:
+        raise StatusWordError(SW.WRONG_DATA)
+
+
+def digest_size(algorithm: int) -> int:
+    """Return the length in bytes of the digest that the algorithm signs."""
+    return _HASHES[algorithm >> 4].digest_size
+
+
+def signature_size(key: PrivateKey) -> int:
+    """Return the length in bytes of a signature by ``sign_by_algorithm``."""
+    size = (key.key_size + 7) // 8
+    return size if isinstance(key, rsa.RSAPrivateKey) else 2 * size
+
+
+def sign_by_algorithm(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
+    """Sign a digest as MSE's algorithm byte says."""
+    function = _HASHES[algorithm >> 4]
+    return sign_digest(key, digest, function, pss=algorithm & 0x0F == _PSS)

@@ -3,8 +3,6 @@
 
 import re
 
-__all__ = ["check_origin"]
-
 _ORIGIN = re.compile(
     r"https://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:[1-9][0-9]{0,4})?"
     r"|http://(?:localhost|127\.0\.0\.1)(?::[1-9][0-9]{0,4})?"

@@ -1,22 +1,65 @@
 # SPDX-License-Identifier: MIT
-"""Whether the mock card is in its reader, shared by all processes that use it.
+"""What the processes that use a card's folder share: files, locks, and its presence.
 
-``presence.json`` in the card's folder exists once the card has been pulled. A process
-that waits for changes has a named pipe there, and every change writes to all pipes.
+``presence.json`` exists once the card has been pulled. A process that waits for changes
+has a named pipe in the folder, and every change writes to all pipes.
 """
 
+import fcntl
 import json
 import os
 import secrets
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Presence", "Watch", "notify"]
-
 _PIPES = ".watch-"
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create a folder and those above it, with mode 0700 whatever the umask is."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            with suppress(FileExistsError):
+                each.mkdir(0o700)
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace a file atomically, with mode 0600.
+
+    Without ``durable`` it does not wait for the disk, and the content may be lost in a
+    power failure.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold an exclusive lock on a file, which is created if it is missing.
+
+    It excludes other holders in this process too. Without ``wait``, raises
+    ``BlockingIOError`` if the lock is held.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)

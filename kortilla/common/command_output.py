@@ -8,18 +8,6 @@ from typing import Any
 
 import click
 
-__all__ = [
-    "CommandError",
-    "choose_output",
-    "error_result",
-    "json_option",
-    "missing_words",
-    "print_error",
-    "print_result",
-    "print_words",
-    "say",
-]
-
 _json_wanted = ContextVar("json_wanted", default=False)
 
 #: Accepts ``--json``. ``choose_output`` has read it by then.

@@ -5,12 +5,10 @@ import logging
 import threading
 from collections.abc import Callable
 
-from kortilla.testing.errors import InvalidArgumentError
-from kortilla.testing.faults import CommandName, Fault, FaultName
-from native_host.mock_card.apdu import SW, more_data, status
-from native_host.mock_card.card import MockCard
-
-__all__ = ["CardGoneError", "CardSilentError", "FaultyCard"]
+from kortilla.mock_card.apdu import SW, more_data, status
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.errors import InvalidArgumentError
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
 
 logger = logging.getLogger(__name__)
 

@@ -1,14 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The errors of the mock card. The codes are those of PROTOCOL.md."""
 
-__all__ = [
-    "CardUnusableError",
-    "InvalidArgumentError",
-    "MockCardBrokenError",
-    "MockCardError",
-    "OriginRefusedError",
-]
-
 
 class MockCardError(Exception):
     """An error with a stable ``code``. The message holds no PIN, name or SATU."""
@@ -32,6 +24,12 @@ class MockCardBrokenError(MockCardError):
     """The mock card's folder can't be used; the message names the file and the key."""
 
     code = "MOCK_CARD_BROKEN"
+
+
+class NoVirtualReaderError(MockCardError):
+    """No virtual reader of PC/SC listens for the mock card."""
+
+    code = "PCSC_UNAVAILABLE"
 
 
 class CardUnusableError(MockCardError):

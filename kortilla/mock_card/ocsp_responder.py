@@ -19,10 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from kortilla.testing.ber import encode, sequence
-from kortilla.testing.keys import PrivateKey
-
-__all__ = ["Responder", "answer_ocsp"]
+from kortilla.mock_card.ber import encode, sequence
+from kortilla.mock_card.keys import PrivateKey
 
 _BASIC = core.ObjectIdentifier("1.3.6.1.5.5.7.48.1.1").dump()
 _ECDSA_WITH_SHA256 = bytes.fromhex("300A06082A8648CE3D040302")

@@ -20,19 +20,18 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from kortilla.folders import make_folder
-from kortilla.testing.card_data import CardData, PinData
-from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
-from kortilla.testing.faults import CommandName, Fault, dump, load, take
-from kortilla.testing.files import locked, write_atomically
-from kortilla.testing.life_cycle import CardState, first_pins, judge
-from kortilla.testing.presence import Presence, Watch, notify
-from kortilla.testing.profiles import PROFILES, PinReference, Profile
-
-__all__ = [
-    "MockCardState",
-    "default_folder",
-]
+from kortilla.mock_card.card_data import CardData, CardState, PinData, first_pins, judge
+from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.mock_card.faults import CommandName, Fault, dump, load, take
+from kortilla.mock_card.folder import (
+    Presence,
+    Watch,
+    locked,
+    make_private_folder,
+    notify,
+    write_atomically,
+)
+from kortilla.mock_card.profiles import PROFILES, PinReference, Profile
 
 
 def default_folder() -> Path:
@@ -101,7 +100,7 @@ class MockCardState:
         a card and ``replace`` is not set; ``MockCardBrokenError`` if the folder can't
         be written.
         """
-        from kortilla.testing.issue import issue_card
+        from kortilla.mock_card.issue import issue_card
 
         if profile not in PROFILES:
             raise InvalidArgumentError(f"The profile is none of {', '.join(PROFILES)}.")
@@ -141,7 +140,7 @@ class MockCardState:
         )
         card = cls(folder or default_folder())
         try:
-            make_folder(card.folder)
+            make_private_folder(card.folder)
         except OSError as error:
             raise MockCardBrokenError(
                 f"{card.folder} can't be made: {error.strerror}."
@@ -281,7 +280,7 @@ class MockCardState:
 
     def describe(self) -> dict[str, Any]:
         """Return a description of the card for display, without PINs and keys."""
-        from kortilla.testing.issue import describe_certificate
+        from kortilla.mock_card.issue import describe_certificate
 
         data = self.read()
         profile = PROFILES[data.profile]

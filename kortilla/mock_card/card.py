@@ -10,16 +10,7 @@ import hmac
 import logging
 import re
 
-from kortilla.testing.card_data import MAX_TRIES, PinData
-from kortilla.testing.profiles import (
-    APPLICATION,
-    MASTER_FILE,
-    PROFILES,
-    KeySlot,
-    PinReference,
-)
-from kortilla.testing.state import MockCardState
-from native_host.mock_card.apdu import (
+from kortilla.mock_card.apdu import (
     SW,
     Command,
     StatusWordError,
@@ -27,15 +18,22 @@ from native_host.mock_card.apdu import (
     more_data,
     status,
 )
-from native_host.mock_card.content import APPLICATION_DF, card_files, card_keys
-from native_host.mock_card.signing import (
+from kortilla.mock_card.card_data import MAX_TRIES, PinData
+from kortilla.mock_card.card_files import APPLICATION_DF, card_files, card_keys
+from kortilla.mock_card.keys import (
     check_algorithm,
     digest_size,
-    sign_digest,
+    sign_by_algorithm,
     signature_size,
 )
-
-__all__ = ["MockCard", "Style"]
+from kortilla.mock_card.profiles import (
+    APPLICATION,
+    MASTER_FILE,
+    PROFILES,
+    KeySlot,
+    PinReference,
+)
+from kortilla.mock_card.state import MockCardState
 
 logger = logging.getLogger(__name__)
 
@@ -320,7 +318,7 @@ class MockCard:
             raise StatusWordError(SW.WRONG_ORDER)
         if self._slot.pin not in self._verified:
             raise StatusWordError(SW.PIN_NOT_VERIFIED)
-        signature = sign_digest(
+        signature = sign_by_algorithm(
             self._keys[self._slot.reference][1], self._algorithm, self._digest
         )
         # The card notices a wrong Le after it has made the signature, which has used

@@ -15,13 +15,10 @@ from enum import IntEnum
 from threading import Thread
 from typing import Self
 
-from kortilla.testing.presence import Watch
-from native_host.card.errors import PcscUnavailableError
-from native_host.mock_card.card import MockCard
-from native_host.mock_card.errors import host_errors
-from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-
-__all__ = ["DEFAULT_PORT", "VirtualReader"]
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.errors import NoVirtualReaderError
+from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.folder import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +36,7 @@ class VirtualReader:
     """A card in a virtual reader: connecting is inserting, ``stop`` is removing.
 
     A card that a fault or another process has removed is inserted again when its folder
-    says so. Raises ``PcscUnavailableError`` if no virtual reader listens there. Call
+    says so. Raises ``NoVirtualReaderError`` if no virtual reader listens there. Call
     ``run``, or use the object as a context manager, which runs it in a thread.
     """
 
@@ -58,7 +55,7 @@ class VirtualReader:
         try:
             self._socket = socket.create_connection(self._address, timeout=5)
         except OSError as error:
-            raise PcscUnavailableError(
+            raise NoVirtualReaderError(
                 f"No virtual reader listens on {host}:{port}: {error.strerror}."
             ) from error
         self._socket.settimeout(None)
@@ -80,10 +77,6 @@ class VirtualReader:
         Raises ``MockCardBrokenError`` if the card's folder becomes unusable, and
         ``InvalidArgumentError`` for a fault that a virtual reader can't have.
         """
-        with host_errors():
-            self._run()
-
-    def _run(self) -> None:
         watch = self._inserted.state.watch()
         try:
             while self._serve(watch):
@@ -92,7 +85,7 @@ class VirtualReader:
                 if not self._wait_for_card(watch):
                     return
                 self._insert()
-        except (OSError, PcscUnavailableError) as error:
+        except (OSError, NoVirtualReaderError) as error:
             # The reader disconnected during an exchange.
             logger.debug("The virtual reader's connection ended: %s", error)
         finally:

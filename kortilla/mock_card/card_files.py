@@ -1,24 +1,89 @@
 # SPDX-License-Identifier: MIT
-"""The card's directory files: EF.OD, EF.PrKD, EF.CD, EF.AOD and EF.TokenInfo.
+"""The content of the card: its keys, and its files by path.
 
-The structures are those of PKCS#15 v1.1 §6 (ISO/IEC 7816-15). The contents and file ids
-of real cards are not public (docs/reference/card.md, "Directories"). The mock's ids of
-PrKD, CD and AOD are invented, so that a program must read EF.OD to find them.
+The directory files EF.OD, EF.PrKD, EF.CD, EF.AOD and EF.TokenInfo have the structures
+of PKCS#15 v1.1 §6 (ISO/IEC 7816-15). The contents and file ids of real cards are not
+public (docs/reference/card.md, "Directories"). The mock's ids of PrKD, CD and AOD are
+invented, so that a program must read EF.OD to find them.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
 
-from kortilla.testing.ber import bit_string, encode, integer, octets, sequence, text
-from kortilla.testing.profiles import (
+from cryptography.hazmat.primitives import serialization
+
+from kortilla.mock_card.ber import bit_string, encode, integer, octets, sequence, text
+from kortilla.mock_card.card_data import CardData
+from kortilla.mock_card.errors import MockCardBrokenError
+from kortilla.mock_card.keys import PrivateKey, load_private_key
+from kortilla.mock_card.profiles import (
+    ISSUING_CA_FILE,
     OBJECT_DIRECTORY_FILE,
+    PROFILES,
+    ROOT_CA_FILE,
     TOKEN_INFO_FILE,
     KeySlot,
     PinReference,
     Profile,
 )
+from kortilla.mock_card.state import MockCardState
 
-__all__ = ["TOKEN_LABEL", "directory_files"]
+#: The application in paths; no file id can have this value.
+APPLICATION_DF = -1
+
+_CA_NAMES = {ROOT_CA_FILE: "root.der", ISSUING_CA_FILE: "issuing.der"}
+
+
+def card_keys(
+    state: MockCardState, data: CardData
+) -> dict[int, tuple[KeySlot, PrivateKey]]:
+    """Return the keys by their references. Raises ``MockCardBrokenError``."""
+    return {
+        slot.reference: (slot, _load_key(state, index, data))
+        for index, slot in enumerate(PROFILES[data.profile].keys)
+    }
+
+
+def card_files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], bytes]:
+    """Return the files by their paths from the master file.
+
+    All elements of a path except the last are directories. Raises
+    ``MockCardBrokenError``.
+    """
+    profile = PROFILES[data.profile]
+    files: dict[tuple[int, ...], bytes] = {
+        (file,): state.read_file(_CA_NAMES[file]) for file in profile.ca_files
+    }
+    for file, content in directory_files(profile, data.serial).items():
+        files[(APPLICATION_DF, file)] = content
+    for slot, key in zip(profile.keys, data.keys, strict=True):
+        files[(APPLICATION_DF, *slot.certificate_path)] = key.certificate
+    return files
+
+
+def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
+    """Load a key, and check that it matches its certificate."""
+    where = f"{state.folder / 'card.json'}: keys.{index}"
+    try:
+        key, public = _key_pair(data.keys[index].private_key)
+    except (ValueError, TypeError):
+        raise MockCardBrokenError(f"{where}.private_key is not a key.") from None
+    if public not in data.keys[index].certificate:
+        raise MockCardBrokenError(f"{where}.certificate is not of the private key.")
+    return key
+
+
+@lru_cache(maxsize=8)  # each connection loads the same keys
+def _key_pair(private_key: bytes) -> tuple[PrivateKey, bytes]:
+    """Load a key, and return it with the DER of its public key."""
+    key = load_private_key(private_key)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return key, public
+
+
+# -- The directory files -------------------------------------------------------------
 
 #: EF.TokenInfo's label. It distinguishes the card from real ones.
 TOKEN_LABEL = "KORTILLA MOCK CARD - NOT A REAL CARD"  # noqa: S105 - names a smart card
