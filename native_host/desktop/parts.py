@@ -56,8 +56,8 @@ _Made = TypeVar("_Made")
 class Kept:
     """The widgets of a page, by what they show. They live as long as the window.
 
-    A screen reader may ask for a widget at any time. Qt can crash if the widget was
-    destroyed meanwhile, so a page hides what it shows no longer, and shows it again.
+    A screen reader may ask for a widget at any time, and gets no answer if the widget
+    was destroyed. So a page hides what it shows no longer, and shows it again.
     """
 
     def __init__(self) -> None:

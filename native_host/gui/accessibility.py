@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Roles that Qt's own controls do not have: headings, and lists of other controls."""
+"""Roles that Qt's own controls do not have, and scroll areas that answer any request.
+
+Headings and lists of other controls have such roles. Qt's own interface of a scroll
+area crashes when it is asked for a child that it does not have. A screen reader asks
+for one if the scroll bar has gone since it counted the children.
+"""
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAccessible, QAccessibleInterface
-from PySide6.QtWidgets import QAccessibleWidget, QWidget
+from PySide6.QtWidgets import QAccessibleWidget, QScrollArea, QWidget
 
 from native_host.gui.labels import Heading
 
@@ -22,15 +27,16 @@ _ROLES: dict[type[QWidget], QAccessible.Role] = {
     Heading: QAccessible.Role.Heading,
     List: QAccessible.Role.List,
     ListItem: QAccessible.Role.ListItem,
+    QScrollArea: QAccessible.Role.Client,
 }
 
 
 class _WithRole(QAccessibleWidget):
-    """What Qt tells a screen reader of a widget, with another role."""
+    """What Qt tells a screen reader of any widget, with a role."""
 
 
 def install_roles() -> None:
-    """Give the widgets of this module and headings their roles."""
+    """Give headings, scroll areas and the widgets of this module their roles."""
     QAccessible.installFactory(_interface)
 
 

@@ -52,7 +52,7 @@ def test_all_is_named_and_nothing_is_cut(
 def test_no_part_is_destroyed_while_the_window_is_open(
     application: QApplication, window: Window, tmp_path: Path
 ) -> None:
-    """A screen reader may ask for any part at any time, and Qt crashes without it."""
+    """A screen reader may ask for any part at any time."""
     destroyed: list[str] = []
     followed: set[QWidget] = set()
 

@@ -72,6 +72,8 @@ def test_a_person_opens_it_changes_a_pin_and_closes_it_by_keyboard(
         screen.wait_for_focus(window)
         screen.wait_until_shown(lambda: "Change PIN1" in names(bus, BUTTON))
         screen.wait_until_shown(lambda: unnamed(bus) == [])
+        # Qt's own scroll area crashes at such a request.
+        bus.ask_for_more()
 
         # A second start brings it to the front.
         done = subprocess.run(

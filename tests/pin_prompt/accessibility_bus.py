@@ -122,6 +122,16 @@ class AccessibilityBus:
         parts = self._below(Part(_REGISTRY, "/org/a11y/atspi/accessible/root"))
         return [(part, *self.ask(part, "Accessible", "GetRole")) for part in parts]
 
+    def ask_for_more(self) -> None:
+        """Ask each part for children that it does not have.
+
+        A screen reader counts the children and asks for each. Some may go meanwhile.
+        """
+        for part, _ in self.roles():
+            count = self.property(part, "Accessible", "ChildCount")
+            for beyond in range(count, count + 10):
+                self.ask(part, "Accessible", "GetChildAtIndex", "i", beyond)
+
     def name(self, part: Part) -> str:
         """Return the name of a part."""
         return str(self.property(part, "Accessible", "Name"))

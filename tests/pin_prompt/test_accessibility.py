@@ -158,7 +158,7 @@ def test_the_dialog_and_the_field_say_who_asks_and_whose_card_it_is(
 
 
 def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:
-    """A screen reader may ask for any part at any time, and Qt crashes without it."""
+    """A screen reader may ask for any part at any time."""
     destroyed: list[str] = []
     page = stage.ask()
     QTest.keyClicks(page.field, "12345")

@@ -266,6 +266,24 @@ async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
         await asking
 
 
+async def test_no_request_for_a_part_that_is_gone_ends_the_window(
+    screen: Screen,
+    bus: AccessibilityBus,
+    window: subprocess.Popen[bytes],
+    tmp_path: Path,
+) -> None:
+    prompt = WindowPrompt(window)
+    await open_in_front(prompt, screen, operation="sign")
+    documents = tuple(a_document(tmp_path, name=f"{n}.txt") for n in range(4))
+    question = a_question(role="PIN2", min_length=6, documents=documents)
+    asking = asyncio.ensure_future(prompt.ask_pin(question))
+    await asyncio.to_thread(Listener(screen, bus).wait_for_page)
+    await asyncio.to_thread(bus.ask_for_more)
+    await asyncio.to_thread(screen.type, f"{PIN}\r")
+    assert await asking == PIN.encode()
+    await prompt.close()
+
+
 def differs(screen: Screen, before: list[bytes]) -> bool:
     return screen.rows() != before
 

@@ -29,8 +29,8 @@ class PageScrollArea(QScrollArea):
     def replace(self, page: QWidget) -> None:
         """Show a page in place of the one before, which stays, hidden.
 
-        A screen reader may ask for each part of it at any time. Qt can crash on such a
-        request if the part was destroyed.
+        A screen reader may ask for each part of it at any time, and gets no answer if
+        the part was destroyed.
         """
         if (before := self.takeWidget()) is not None:
             before.setParent(self)
