@@ -245,7 +245,7 @@ def test_a_desktop_that_leaves_the_window_too_small_gets_no_keys_into_it(
 ) -> None:
     page = stage.ask()
     stage.window.resize(stage.window.width(), 300)
-    monkeypatch.setattr(stage.window, "resize", lambda size: None)
+    monkeypatch.setattr(stage.window, "resize", lambda *size: None)
     stage.settle()
     QTest.keyClicks(page.field, "1234\r")
     assert bytes(page.field.digits) == b""
