@@ -46,3 +46,5 @@ in_system cmp "$python" /usr/bin/python3.13 || fail 'the interpreter is outdated
 works "after an update of Python"
 say 'The interpreter is copied anew when python3.13-minimal is installed'
 purge
+# Python's own bytecode was written anew with its files.
+snapshot >"$work/before"
