@@ -64,12 +64,13 @@ async def test_rolling_restarts_lose_no_login(
 
         async def balanced(call: Any, *arguments: Any) -> Any:
             first = next(turns)
-            # The third try is for a process that has come back since the first one.
-            for each in (first, first + 1, first):
+            # A process that ends drops what tries to connect, and the kernel tries again
+            # after a second. By then the other one may be ending, and this one back.
+            for each in range(first, first + 8):
                 url = processes[each % 2].url
                 with contextlib.suppress(aiohttp.ClientConnectorError):
                     return await call(session, url, *arguments)
-            raise AssertionError("both processes refuse")
+            raise AssertionError("both processes refuse, each time")
 
         async def log_in_until(ended: asyncio.Event) -> None:
             nonlocal finished
