@@ -41,8 +41,8 @@ def pytest_configure() -> None:
     their profiles: tests would wait for the disk.
 
     Programs that tests start react to Ctrl-C, even if a shell has started the tests in
-    the background and ignores that signal for them. They speak English, whatever the
-    developer's language is: a test of another language sets it.
+    the background and ignores that signal for them. They speak English, also where the
+    developer does not: a test of another language sets it.
     """
     for name in list(os.environ):
         if name in ("LANG", "LANGUAGE") or name.startswith("LC_"):

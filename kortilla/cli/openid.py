@@ -226,7 +226,7 @@ def client() -> None:
     "--claims",
     default="",
     metavar="NAMES",
-    help="What it gets, as name,given_name,family_name; by default sub alone.",
+    help="What it gets, as name,given_name,family_name; by default only sub.",
 )
 @json_option
 @_with_extra

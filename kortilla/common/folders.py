@@ -8,7 +8,7 @@ from pathlib import Path
 def make_folder(path: Path, mode: int = 0o700) -> None:
     """Create a folder, and those above it, where they are missing.
 
-    ``Path.mkdir`` gives the mode to the last one alone: with a umask of 000, others
+    ``Path.mkdir`` gives the mode only to the last one: with a umask of 000, others
     could replace it. Raises ``OSError``.
     """
     missing = [each for each in (path, *path.parents) if not each.exists()]

@@ -21,7 +21,7 @@ _PIPES = ".watch-"
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder and those above it, with mode 0700 whatever the umask is."""
+    """Create a folder and those above it, with mode 0700 under any umask."""
     for each in (*reversed(folder.parents), folder):
         if not each.is_dir():
             with suppress(FileExistsError):

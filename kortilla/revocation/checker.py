@@ -86,7 +86,7 @@ class Revocation:
       ``allow_private_addresses`` is set.
     - ``require_nonce``: an OCSP answer must repeat the nonce of its request.
     - ``max_age`` and ``skew``: see ``ocsp.Rules``; the skew applies to CRLs too.
-    - ``timeout``: seconds for a whole check, whatever is asked at whichever addresses.
+    - ``timeout``: seconds for a whole check, OCSP and lists at all addresses.
       A CRL's download goes on afterwards, for the next check.
     - ``ocsp_timeout`` and ``crl_timeout``: seconds for one download; ``crl_octets``:
       the longest CRL.

@@ -46,7 +46,7 @@ class RateLimit(Protocol):
         ...
 
 
-#: Characters of an address: an IPv6 address, or whatever a proxy writes in its place.
+#: Characters of an address: an IPv6 address, or a proxy's text in its place.
 _LONGEST = 64
 
 
@@ -60,9 +60,9 @@ class FixedWindowLimit:
     """At most ``limit`` attempts of one client on one route in ``seconds``.
 
     A client is an IPv4 address, or the first 64 bits of an IPv6 address, since a client
-    chooses the rest freely. Whoever rents a server or a tunnel often chooses among the
+    chooses the rest freely. A user of a server or a tunnel often chooses among the
     65,536 such networks below one /48, so each /48 has ten times ``limit``, or
-    ``site_limit``. It counts in this process alone, for at most ``capacity`` clients
+    ``site_limit``. It counts only in this process, for at most ``capacity`` clients
     and routes, and drops the oldest counts beyond that. Attempts without an address
     share one count. ``clock`` returns seconds.
     """

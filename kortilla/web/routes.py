@@ -118,7 +118,7 @@ class LoginRoutes:
     ``sessions`` is the session store; by default it is in memory. Raises
     ``ConfigurationError`` unless the service's challenges are there too. A request
     whose body takes longer than ``body_seconds`` is refused. Without ``keep_identity``
-    our session holds the challenge alone and ends at the login: the application's own
+    our session holds only the challenge and ends at the login: the application's own
     session says who is logged in.
     """
 

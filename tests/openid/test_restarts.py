@@ -64,7 +64,7 @@ async def test_rolling_restarts_lose_no_login(
 
         async def balanced(call: Any, *arguments: Any) -> Any:
             first = next(turns)
-            # A process that ends drops what tries to connect, and the kernel tries again
+            # A process that ends drops new connections, and the kernel tries again
             # after a second. By then the other one may be ending, and this one back.
             for each in range(first, first + 8):
                 url = processes[each % 2].url

@@ -87,7 +87,7 @@ def _der(certificate: bytes) -> bytes:
 
 
 def _is_for_timestamps(certificate: bytes) -> bool:
-    """Return whether a certificate is for time-stamping alone (RFC 3161 §2.3)."""
+    """Return whether a certificate is only for time-stamping (RFC 3161 §2.3)."""
     with suppress(Exception):  # of asn1crypto, any; ``Trust`` says what is wrong
         purposes = _load(certificate).extended_key_usage_value
         return purposes is not None and purposes.native == ["time_stamping"]
