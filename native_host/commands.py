@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from kortilla.common.command_output import missing_words
+from kortilla.common.extras import missing_words
 
 __all__ = ["extra_of", "is_for_scripts", "kortilla", "missing"]
 

@@ -3,7 +3,7 @@
 
 import importlib.util
 
-from kortilla.common.command_output import missing_words
+from kortilla.common.extras import missing_words
 from native_host.errors import KortillaError
 
 __all__ = ["SigningMissingError", "check_library"]

@@ -19,10 +19,10 @@ import click
 from kortilla.common.command_output import (
     CommandError,
     choose_output,
-    missing_words,
     print_error,
     print_result,
 )
+from kortilla.common.extras import missing_words
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
 from kortilla.mock_card.errors import MockCardError
 

@@ -19,9 +19,9 @@ import click
 from kortilla.common.command_output import (
     CommandError,
     json_option,
-    missing_words,
     print_result,
 )
+from kortilla.common.extras import missing_words
 
 if TYPE_CHECKING:
     from kortilla.openid.settings import ServerSettings, Settings

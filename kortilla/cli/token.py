@@ -9,10 +9,10 @@ import click
 from kortilla.common.command_output import (
     CommandError,
     json_option,
-    missing_words,
     print_result,
     say,
 )
+from kortilla.common.extras import missing_words
 from kortilla.common.folders import make_folder
 
 if TYPE_CHECKING:

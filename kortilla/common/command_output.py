@@ -39,20 +39,6 @@ def choose_output(*, for_scripts: bool) -> None:
     _json_wanted.set(for_scripts)
 
 
-def missing_words(name: str, extra: str = "") -> str:
-    """Say that a module is missing, and how the extra that has it is installed.
-
-    Kortilla is on no index of Python packages. Its sources are the way.
-    """
-    # Debian lets pip install programs only into virtual environments.
-    program = "pipx" if extra.startswith("host") else "pip"
-    place = f"'.[{extra}]'" if extra else "."
-    return (
-        f"{name} is missing. In the folder with Kortilla's sources, type: "
-        f"{program} install {place}"
-    )
-
-
 def print_result(result: Any, words: Iterable[str] = ()) -> None:
     """Print a result on standard output: its words, a line each, or its JSON."""
     if _json_wanted.get():

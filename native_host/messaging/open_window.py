@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kortilla.common.command_output import missing_words
+from kortilla.common.extras import missing_words
 from native_host.browsers.errors import ToolMissingError
 from native_host.config import load_config
 from native_host.pin_prompt.prompt import PromptError

@@ -490,7 +490,7 @@ def test_the_host_pays_for_no_toolkit() -> None:
     script = (
         "import sys, native_host.pin_prompt.window, native_host.pin_prompt.spawn; "
         "print([m for m in sys.modules if m.split('.')[0] in "
-        "('PySide6', 'shiboken6', 'pydantic', 'publicsuffixlist')])"
+        "('PySide6', 'shiboken6', 'click', 'pydantic', 'publicsuffixlist')])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", script], capture_output=True, check=True
