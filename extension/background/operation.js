@@ -42,6 +42,9 @@ export class Operation {
   /** Whether the page has its answer, so that another operation may close the window. */
   isReplaceable = false;
 
+  /** Whether the page has cancelled it. Its host has two seconds to answer. */
+  isCancelled = false;
+
   #isAborted = false;
   /** Rejects when the operation is aborted. @type {PromiseWithResolvers<never>} */
   #abortion = Promise.withResolvers();
@@ -67,6 +70,7 @@ export class Operation {
 
   /** Cancel for the page: the host has two seconds to answer with what it has done. */
   cancel() {
+    this.isCancelled = true;
     if (this.#request) this.#request.cancel();
     else this.abort();
   }

@@ -70,6 +70,7 @@ export class OperationQueue {
    */
   async run(request, task, options) {
     const { disconnected, cancelled, chunks, sender } = request;
+    await this.#cancelledOneEnds();
     if (disconnected.aborted || cancelled.aborted) {
       throw new CodedError("REQUEST_CANCELLED");
     }
@@ -161,6 +162,8 @@ export class OperationQueue {
    * @throws {CodedError} BUSY, REQUEST_CANCELLED, or the host's
    */
   async runManagement(task, cancelled, onProgress) {
+    await this.#cancelledOneEnds();
+    if (cancelled.aborted) throw new CodedError("REQUEST_CANCELLED");
     this.#makeRoom();
     const operation = this.#start(task, {
       openHost: connectHost,
@@ -184,6 +187,8 @@ export class OperationQueue {
    * @throws {CodedError} BUSY, REQUEST_CANCELLED, or the host's
    */
   async readCards(task, signal) {
+    await this.#cancelledOneEnds();
+    if (signal.aborted) throw new CodedError("REQUEST_CANCELLED");
     this.#refuseIfBusy();
     this.#reading?.abort();
     const operation = new Operation(task, { openHost: connectHost });
@@ -200,6 +205,7 @@ export class OperationQueue {
    * @throws {CodedError} BUSY, REQUEST_CANCELLED, or an error of the host's start
    */
   async prepare(request) {
+    await this.#cancelledOneEnds();
     this.#refuseIfBusy();
     const { disconnected } = request;
     if (disconnected.aborted) throw new CodedError("REQUEST_CANCELLED");
@@ -245,6 +251,17 @@ export class OperationQueue {
     const { document, at } = this.#certificateGiven;
     this.#certificateGiven = { document: "", at: -Infinity };
     return document === documentOf(request) && Date.now() - at < FOLLOW_UP_MS;
+  }
+
+  /**
+   * Wait for the host of an operation that was cancelled: the page has its answer before
+   * that, and a person who cancels may click again at once.
+   */
+  async #cancelledOneEnds() {
+    const operation = this.#current;
+    if (!operation?.isCancelled) return;
+    await operation.result.catch(() => {});
+    if (!operation.isReplaceable) await operation.finished;
   }
 
   #refuseIfBusy() {

@@ -240,15 +240,15 @@ class FirefoxTab(Tab):
         await self._command("WebDriver:ElementClick", id=next(iter(element.values())))
 
     async def wait_for(self, selector: str) -> None:
-        while True:
+        # The answer is empty, or an error, if the tab navigates to another page
+        # meanwhile, which may have the element.
+        appeared = None
+        while not appeared:
             try:
-                await self.evaluate(_APPEARS % json.dumps(selector))
+                appeared = await self.evaluate(_APPEARS % json.dumps(selector))
             except BrowserError as error:
                 if "unloaded" not in str(error):
                     raise
-                # The tab navigates to another page, which may have the element.
-            else:
-                return
 
     async def text(self, selector: str) -> str:
         await self.wait_for(selector)

@@ -237,6 +237,28 @@ test("the page's cancel reaches the host, whose answer is waited for", async () 
   assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
 });
 
+test("a request right after a cancel waits for the host to end", async () => {
+  fake.onHost = slowHost;
+  const page = new Page();
+  page.ask(authenticate());
+  await settle();
+  page.cancel();
+  const [host] = fake.hosts;
+  const other = new Page({ tab: 2 });
+  const [next, late, gone] = [page, other, page].map((each) => each.ask(authenticate()));
+  gone?.say({ cancel: true });
+  await settle();
+  assert.equal(fake.hosts.length, 1);
+  host?.say({ id: "1", error: { code: "REQUEST_CANCELLED", message: "" } });
+  await settle();
+  assert.equal(fake.hosts.length, 2);
+  assert.equal(codeOf(late?.sent.at(-1)), "BUSY");
+  assert.equal(codeOf(gone?.sent.at(-1)), "REQUEST_CANCELLED");
+  fake.hosts[1]?.say({ id: "1", result: TOKEN });
+  await settle();
+  assert.equal(next?.sent.at(-1).signature, TOKEN.signature);
+});
+
 test("a host that ignores a cancel is closed after two seconds", async () => {
   fake.onHost = slowHost;
   const port = new Page().ask(authenticate());
