@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from native_host import WEB_EID_VERSION
 from native_host.hardening import narrow_umask
 
-__all__ = ["main"]
-
 
 def main(
     arguments: Sequence[str] | None = None,

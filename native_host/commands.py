@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from kortilla.common.extras import missing_words
 
-__all__ = ["extra_of", "is_for_scripts", "kortilla", "missing"]
-
 _OWN = ("native_host", "kortilla")
 #: The extra that a command of ``kortilla`` needs, if it is not ``host``.
 _EXTRAS = {"mock-card": "testing"}

@@ -12,8 +12,6 @@ from typing import Any, Literal, NamedTuple, cast
 from native_host.errors import ConfigBrokenError
 from native_host.paths import user_config_folder
 
-__all__ = ["CARDS", "LANGUAGES", "PROMPTS", "Config", "config_path", "load_config"]
-
 CARDS = ("pcsc", "mock")
 PROMPTS = ("window", "terminal", "automatic")
 LANGUAGES = ("system", "fi", "sv", "en")

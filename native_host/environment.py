@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from native_host.card.source import CardSource
     from native_host.pin_prompt.prompt import Prompt
 
-__all__ = ["open_prompt", "open_source"]
-
 
 def open_source(config: Config) -> CardSource:
     """Return the configured source of cards.

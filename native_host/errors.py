@@ -1,18 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The root of every error that may reach a person, a script or a page."""
 
-__all__ = [
-    "BusyError",
-    "ConfigBrokenError",
-    "InvalidArgumentError",
-    "KortillaError",
-    "OriginRefusedError",
-    "ProgramNotRunningError",
-    "RequestCancelledError",
-    "RequestExpiredError",
-    "UserCancelledError",
-]
-
 
 class KortillaError(Exception):
     """An error with a stable code, listed in PROTOCOL.md.

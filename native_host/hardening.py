@@ -8,17 +8,6 @@ import os
 import signal
 import sys
 
-__all__ = [
-    "allow_inspection",
-    "deny_memory_access",
-    "die_with_parent",
-    "disable_core_dumps",
-    "harden",
-    "is_closed_from_start",
-    "limit_resources",
-    "narrow_umask",
-]
-
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _MOST_FILES = 64  # open at a time, in a process that reads hostile data

@@ -27,17 +27,6 @@ from kortilla.common.folders import make_folder
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
 
-__all__ = [
-    "Entry",
-    "What",
-    "clear",
-    "entries",
-    "is_on",
-    "recorded",
-    "switch_off",
-    "switch_on",
-]
-
 logger = logging.getLogger(__name__)
 
 What = Literal["identify", "sign"]

@@ -5,8 +5,6 @@ import locale
 import os
 import re
 
-__all__ = ["LANGUAGE_TAG", "SPOKEN", "choose_language"]
-
 #: The languages of every text.
 SPOKEN = ("fi", "sv", "en")
 

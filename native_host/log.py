@@ -6,8 +6,6 @@ import os
 import sys
 import traceback
 
-__all__ = ["TRAFFIC", "log_unexpected", "set_up_log"]
-
 #: Below DEBUG: the commands to the card, with PINs and personal data left out.
 TRAFFIC = 5
 

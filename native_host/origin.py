@@ -11,8 +11,6 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from native_host.errors import OriginRefusedError
 
-__all__ = ["MAX_LENGTH", "check_origin"]
-
 #: Longest origin in characters (Web eID's limit).
 MAX_LENGTH = 255
 

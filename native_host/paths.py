@@ -11,16 +11,6 @@ systems. None of these functions creates a folder.
 import os
 from pathlib import Path
 
-__all__ = [
-    "runtime_folder",
-    "session_folder",
-    "user_config_folder",
-    "user_data_folder",
-    "user_state_folder",
-    "xdg_config_home",
-    "xdg_data_home",
-]
-
 _NAME = "kortilla"
 
 

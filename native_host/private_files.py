@@ -13,8 +13,6 @@ from pathlib import Path
 
 from kortilla.common.folders import make_folder
 
-__all__ = ["open_private", "private_folder"]
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

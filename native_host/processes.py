@@ -10,15 +10,6 @@ from pathlib import Path
 
 from native_host.pin_prompt.escaping import program_display_name
 
-__all__ = [
-    "Program",
-    "age_of",
-    "parent_of",
-    "parent_program",
-    "program_in_place_of_browser",
-    "program_of",
-]
-
 logger = logging.getLogger(__name__)
 
 #: Names that people know, by that of the executable.

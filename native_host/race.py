@@ -5,8 +5,6 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-__all__ = ["race"]
-
 T = TypeVar("T")
 
 

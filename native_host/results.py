@@ -14,17 +14,6 @@ from native_host.operations.authenticate import AuthenticationToken
 from native_host.operations.sign import Signature, Signatures, SigningInterruptedError
 from native_host.operations.signing_certificate import SigningCertificate
 
-__all__ = [
-    "Reply",
-    "algorithm_fields",
-    "certificate_fields",
-    "encode_base64",
-    "error_fields",
-    "signature_fields",
-    "signatures_fields",
-    "token_fields",
-]
-
 Reply = dict[str, Any]
 
 #: Web eID requires a URL. This is a URN, since Kortilla has no permanent page.

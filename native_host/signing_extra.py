@@ -6,8 +6,6 @@ import importlib.util
 from kortilla.common.extras import missing_words
 from native_host.errors import KortillaError
 
-__all__ = ["SigningMissingError", "check_library"]
-
 
 class SigningMissingError(KortillaError):
     """The extra ``signing`` is not installed."""

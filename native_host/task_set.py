@@ -5,8 +5,6 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["TaskSet"]
-
 
 class TaskSet:
     """Tasks until they end. An error in one of them does not affect the others.

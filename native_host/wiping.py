@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Overwriting PINs and codes in memory."""
 
-__all__ = ["wipe"]
-
 
 def wipe(buffer: bytearray) -> None:
     """Overwrite a PIN or a code; the buffer keeps its length."""

@@ -18,8 +18,6 @@ import django
 from django.conf import settings
 from pdoc import doc, render
 
-__all__ = ["MODULES", "load", "write"]
-
 #: The public modules.
 MODULES = (
     "kortilla",

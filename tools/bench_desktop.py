@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 from tests.kortilla.signing_parts import make_pdf
 from tests.support.screen import Screen, open_screen
 
-__all__ = ["measure", "measure_batch"]
-
 RUNS = 7
 SETTLED = 5  # seconds until the card is read and the window is still
 IDLE = 20  # seconds

@@ -11,13 +11,11 @@ from pathlib import Path
 
 from kortilla import Trust
 from kortilla.mock_card.state import MockCardState
+from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.browsers.native_messaging.launcher import python_path
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import DemoHome, extension_folder
 from tools.demo.site import DemoServer
-
-__all__ = ["measure"]
 
 #: Records in the page the times of the click and of each message.
 _WATCH = """
@@ -43,23 +41,23 @@ async def measure(runs: int, typist: str) -> dict[str, list[float]]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        demo_home = DemoHome.build(folder, "chromium", card="mock", prompt="window")
-        card = MockCardState.create(demo_home.mock_card_folder)
+        home = TemporaryHome.build(folder, "chromium", card="mock", prompt="window")
+        card = MockCardState.create(home.mock_card_folder)
         trust = Trust.from_folder(card.folder, test=True)
-        _put_host(demo_home, OFFSCREEN)
+        _put_host(home, OFFSCREEN)
         times: dict[str, list[float]] = {"cold": [], "warm": [], "enter": []}
         async with (
             DemoServer(trust) as server,
             Chromium.launch(
-                demo_home.home,
-                environment=demo_home.environment,
+                home.home,
+                environment=home.environment,
                 extension=extension_folder(),
             ) as browser,
         ):
             for kind in ["cold"] * runs + ["warm"] * runs:
                 times[kind].append(await _window(browser, server.origin, kind))
             file = folder / "enter"
-            _put_host(demo_home, [sys.executable, "-I", "-c", typist, str(file)])
+            _put_host(home, [sys.executable, "-I", "-c", typist, str(file)])
             for _ in range(runs):
                 times["enter"].append(await _enter(browser, server.origin, file))
         return times
@@ -94,9 +92,9 @@ async def _between(browser: Chromium, begin: str, end: str) -> float:
     return (float(times[end]) - float(times[begin])) / 1000
 
 
-def _put_host(demo_home: DemoHome, command: list[str]) -> None:
+def _put_host(home: TemporaryHome, command: list[str]) -> None:
     """Install a host that starts a given command as its window."""
-    program = demo_home.home / ".local/share/kortilla/host/kortilla-host"
+    program = home.home / ".local/share/kortilla/host/kortilla-host"
     program.write_text(
         f"#!{python_path()} -I\n"
         "from native_host.__main__ import main\n"

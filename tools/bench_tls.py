@@ -18,12 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from kortilla.mock_card.state import MockCardState
+from native_host.browser_testing.temporary_home import TemporaryHome
 from tests.support.offscreen import OFFSCREEN
-from tools.demo.demo_home import DemoHome
 from tools.demo.site_authority import Authority
 from tools.demo.token import TokenSocket, add_token
-
-__all__ = ["main"]
 
 RUNS = 7
 
@@ -57,12 +55,12 @@ for line in sys.stdin:
 def main() -> None:
     """Measure and print for each version of TLS."""
     with tempfile.TemporaryDirectory() as name:
-        demo_home = DemoHome.build(Path(name), "firefox", card="mock", prompt="window")
-        MockCardState.create(demo_home.mock_card_folder)
-        authority = Authority(demo_home.home, ["localhost"])
-        add_token(demo_home.home / "nssdb", authority)
+        home = TemporaryHome.build(Path(name), "firefox", card="mock", prompt="window")
+        MockCardState.create(home.mock_card_folder)
+        authority = Authority(home.home, ["localhost"])
+        add_token(home.home / "nssdb", authority)
         for version in ("1.2", "1.3"):
-            windows, ends = asyncio.run(_measure(demo_home, authority, version))
+            windows, ends = asyncio.run(_measure(home, authority, version))
             _show(f"TLS {version}: certificate asked for → window", windows)
             _show(f"TLS {version}: Enter → handshake finished", ends)
 
@@ -74,18 +72,16 @@ def _show(what: str, seconds: list[float]) -> None:
 
 
 async def _measure(
-    demo_home: DemoHome, authority: Authority, version: str
+    home: TemporaryHome, authority: Authority, version: str
 ) -> tuple[list[float], list[float]]:
-    noted = demo_home.home / "noted"
+    noted = home.home / "noted"
     windows: list[float] = []
     ends: list[float] = []
     for code, times in ((WATCHED_WINDOW, windows), (TYPIST, ends)):
         command = _serving([sys.executable, "-I", "-c", code, str(noted)])
-        async with TokenSocket(demo_home.environment, command=command) as token:
+        async with TokenSocket(home.environment, command=command) as token:
             for _ in range(RUNS):
-                asked, finished = await _shake_hands(
-                    demo_home, authority, version, token
-                )
+                asked, finished = await _shake_hands(home, authority, version, token)
                 at = float(noted.read_text())
                 times.append(at - asked if code is WATCHED_WINDOW else finished - at)
     return windows, ends
@@ -101,13 +97,13 @@ def _serving(window: Sequence[str]) -> tuple[str, ...]:
 
 
 async def _shake_hands(
-    demo_home: DemoHome, authority: Authority, version: str, token: TokenSocket
+    home: TemporaryHome, authority: Authority, version: str, token: TokenSocket
 ) -> tuple[float, float]:
     """Return the times of the certificate request and of the handshake's end."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = ssl.TLSVersion[f"TLSv{version.replace('.', '_')}"]
     context.load_cert_chain(authority.chain)
-    issuer = demo_home.mock_card_folder / "issuing.der"
+    issuer = home.mock_card_folder / "issuing.der"
     context.load_verify_locations(cadata=issuer.read_bytes())
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -140,12 +136,12 @@ async def _shake_hands(
             said.seek(0)
             process = await asyncio.create_subprocess_exec(
                 *("tstclnt", "-4", "-h", "localhost", "-p", str(port)),
-                *("-d", f"sql:{demo_home.home / 'nssdb'}"),
+                *("-d", f"sql:{home.home / 'nssdb'}"),
                 *("-V", f"tls{version}:tls{version}"),
                 stdin=said,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={**demo_home.environment, "P11_KIT_SERVER_ADDRESS": token.address},
+                env={**home.environment, "P11_KIT_SERVER_ADDRESS": token.address},
             )
         await done.wait()
         await process.wait()

@@ -38,8 +38,6 @@ from kortilla.validation import usual
 from kortilla.validation.signature import load_public_key, verify_signature
 from tools.demo.ca_service import CAService
 
-__all__ = ["main"]
-
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
 ROUNDS = 20

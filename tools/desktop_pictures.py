@@ -43,8 +43,6 @@ from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.signature_check.check import CheckedFile
 from tests.kortilla.signing_parts import make_pdf
 
-__all__ = ["EACH", "STATES", "VARIANTS", "Show", "Still", "draw"]
-
 _READER = "Esimerkkilukija CR-100"
 _FOLDER = Path("/home/aino/Asiakirjat")
 _LEASE, _ANNEX = "Vuokrasopimus – hyresavtal 2026.pdf", "Liite 1.pdf"

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from kortilla.mock_card.state import MockCardState
+from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.browsers.native_messaging.hosts import host_names
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import DemoHome, extension_folder
 
 #: The width of a popup in px. It is as high as its content.
 _WIDTH = 360
@@ -21,7 +21,9 @@ _WIDTH = 360
 async def take(target: Path, language: str) -> None:
     """Write ``popup-LANGUAGE.png`` and ``popup-switch-LANGUAGE.png``."""
     with tempfile.TemporaryDirectory() as folder:
-        home = DemoHome.build(Path(folder), "chromium", card="mock", prompt="window")
+        home = TemporaryHome.build(
+            Path(folder), "chromium", card="mock", prompt="window"
+        )
         MockCardState.create(home.mock_card_folder)
         async with Chromium.launch(
             home.home,

@@ -21,8 +21,6 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import Reader
 from native_host.operations.activation_offers import forget, was_noted
 
-__all__ = ["OTHERS_FIRST", "Agent"]
-
 logger = logging.getLogger(__name__)
 
 _WINDOW = (

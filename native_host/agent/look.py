@@ -17,8 +17,6 @@ from native_host.card.pcsc_calls import (
 from native_host.card.pcsc_connection import PcscConnection
 from native_host.operations.card_status import Activation, activation_of
 
-__all__ = ["look", "wait_until_free"]
-
 # pcscd sends no event when a program exits without releasing a card. So this is also
 # polled, in milliseconds, but only while another program holds a card.
 _FORGOTTEN = 60_000

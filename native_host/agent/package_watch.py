@@ -16,8 +16,6 @@ from asyncinotify import Inotify, Mask
 
 from native_host.browsers.packaged import MARKER
 
-__all__ = ["change"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -22,17 +22,6 @@ from native_host.paths import (
 )
 from native_host.private_files import open_private, private_folder
 
-__all__ = [
-    "UNIT",
-    "forget",
-    "is_enabled",
-    "is_running",
-    "only_one",
-    "set_enabled",
-    "start",
-    "stop",
-]
-
 #: The name of the agent's systemd unit and of its autostart file.
 UNIT = "kortilla-agent"
 

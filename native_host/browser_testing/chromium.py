@@ -12,8 +12,6 @@ from playwright.sync_api import BrowserContext, Playwright
 
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 
-__all__ = ["open_chromium"]
-
 #: Programs of the system that load an unpacked extension; Google Chrome does not.
 _PROGRAMS = ("chromium", "chromium-browser")
 #: Starts quietly: no first-run pages, nothing fetched or sent home.

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from kortilla.testing import KortillaCard
 
-__all__ = ["kortilla_chromium", "kortilla_chromium_options"]
-
 
 @pytest.fixture
 def kortilla_chromium_options() -> dict[str, Any]:

@@ -12,8 +12,6 @@ from native_host.browsers.native_messaging.hosts import host_names, manifest
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
 
-__all__ = ["TemporaryHome", "extension_folder"]
-
 #: Where each browser looks for manifests, below the HOME.
 _PLACES = {
     "chromium": "chromium-profile/NativeMessagingHosts",

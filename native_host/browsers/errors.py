@@ -3,8 +3,6 @@
 
 from native_host.errors import KortillaError
 
-__all__ = ["NONE_FOUND", "BrowserRunningError", "InstallError", "ToolMissingError"]
-
 NONE_FOUND = (
     "None of the known browsers was found: start yours once, or name it with --browser."
 )

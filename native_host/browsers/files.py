@@ -16,16 +16,6 @@ from pathlib import Path
 
 from native_host.browsers.errors import InstallError
 
-__all__ = [
-    "only_root_writes",
-    "read",
-    "read_link",
-    "remove",
-    "remove_empty_folder",
-    "write",
-    "write_link",
-]
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST_LINKS = 40
 _LARGEST = 65536

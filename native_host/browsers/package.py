@@ -24,8 +24,6 @@ from native_host.browsers.pkcs11 import p11_kit, places
 from native_host.browsers.record import launcher_path
 from native_host.browsers.table import browsers
 
-__all__ = ["has_own_set", "install_package", "set_up", "take_down"]
-
 # The private tree, below the prefix.
 _TREE = Path("lib/kortilla")
 

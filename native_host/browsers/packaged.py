@@ -4,8 +4,6 @@
 import sys
 from pathlib import Path
 
-__all__ = ["MARKER", "is_package_there", "is_packaged"]
-
 #: Lies in the virtual environment that a package's program runs in.
 MARKER = "packaged"
 #: That environment, where a distribution's package has it.

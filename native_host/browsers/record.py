@@ -16,13 +16,6 @@ from native_host.browsers.pkcs11.p11_kit import is_ours, module_path
 from native_host.browsers.table import Level
 from native_host.paths import user_data_folder
 
-__all__ = [
-    "launcher_path",
-    "note_folders",
-    "noted_folders",
-    "remove_folders",
-]
-
 _ROOT = Path("/")
 _SYSTEM_FOLDER = "usr/local/lib/kortilla"
 

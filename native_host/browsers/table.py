@@ -13,16 +13,6 @@ from native_host.browsers.errors import InstallError
 from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home
 
-__all__ = [
-    "Browser",
-    "Confined",
-    "Family",
-    "Level",
-    "browser_names",
-    "browsers",
-    "is_any_browser_there",
-]
-
 Family = Literal["chromium", "firefox"]
 Level = Literal["user", "system"]
 

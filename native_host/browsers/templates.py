@@ -4,8 +4,6 @@
 from functools import cache
 from pathlib import Path
 
-__all__ = ["data_folder", "template"]
-
 
 def data_folder() -> Path:
     """Return the folder of the data: in the wheel, or in a checkout."""

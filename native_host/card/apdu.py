@@ -13,24 +13,6 @@ from typing import Protocol
 from native_host.card.errors import CardError
 from native_host.wiping import wipe
 
-__all__ = [
-    "INS_CHANGE_REFERENCE_DATA",
-    "INS_GET_DATA",
-    "INS_GET_RESPONSE",
-    "INS_MANAGE_SECURITY_ENVIRONMENT",
-    "INS_PERFORM_SECURITY_OPERATION",
-    "INS_READ_BINARY",
-    "INS_RESET_RETRY_COUNTER",
-    "INS_SELECT",
-    "INS_VERIFY",
-    "PIN_INSTRUCTIONS",
-    "SW",
-    "Command",
-    "CommandChannel",
-    "Transport",
-    "tries_in",
-]
-
 INS_VERIFY = 0x20
 INS_MANAGE_SECURITY_ENVIRONMENT = 0x22
 INS_CHANGE_REFERENCE_DATA = 0x24

@@ -12,8 +12,6 @@ from enum import Enum
 
 from native_host.card.errors import CardError, CardKind, UnsupportedCardError
 
-__all__ = ["Atr", "AtrError", "Generation", "identify", "parse_atr"]
-
 _MAX_ATR = 33  # TS and at most 32 more (ISO/IEC 7816-3 §8.2.1)
 
 # Historical bytes: category, then card service data and pre-issuing data of Thales

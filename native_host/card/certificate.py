@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.card.errors import CardError
 
-__all__ = ["CardCertificate", "CertificateError", "PublicKey"]
-
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 
 # Algorithm of the token (JWA) by the curve of the key; RSA keys sign with PSS.

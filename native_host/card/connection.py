@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 
 from native_host.card.pin_pad import PinPad
 
-__all__ = ["CardConnection"]
-
 
 class CardConnection(ABC):
     """An exclusive connection to one card, until ``close()``.

@@ -15,15 +15,6 @@ from native_host.card.keys import CardKey, KeyRole
 from native_host.card.signature import KeyType
 from native_host.card.tlv import Tlv, TlvError
 
-__all__ = [
-    "OBJECT_DIRECTORY",
-    "DirectoryError",
-    "DirectoryFiles",
-    "parse_directories",
-    "parse_object_directory",
-    "read_keys",
-]
-
 T = TypeVar("T")
 
 OBJECT_DIRECTORY = bytes.fromhex("5031")

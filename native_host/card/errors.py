@@ -6,29 +6,6 @@ from typing import ClassVar
 
 from native_host.errors import KortillaError
 
-__all__ = [
-    "CONNECTION_ERRORS",
-    "CardBusyError",
-    "CardError",
-    "CardExpiredError",
-    "CardKind",
-    "CardMuteError",
-    "CardNotActivatedError",
-    "CardRemovedError",
-    "KeyMissingError",
-    "NewPinRefusedError",
-    "PcscDeniedError",
-    "PcscUnavailableError",
-    "PinBlockedError",
-    "PinNotEnteredError",
-    "PinTriesUnreadableError",
-    "PukBlockedError",
-    "SignatureInvalidError",
-    "UnsupportedCardError",
-    "WrongPinError",
-    "WrongPukError",
-]
-
 
 class CardError(KortillaError):
     """The card gave a response that the step does not allow."""

@@ -14,8 +14,6 @@ from native_host.card.apdu import (
 from native_host.card.errors import CardError, UnsupportedCardError
 from native_host.card.tlv import Tlv, TlvError
 
-__all__ = ["MASTER_FILE", "FileReader", "size_in"]
-
 logger = logging.getLogger(__name__)
 
 _MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits

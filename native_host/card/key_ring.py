@@ -14,8 +14,6 @@ from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole
 from native_host.card.signature import KeyType, key_type_of
 from native_host.card.tlv import Tlv
 
-__all__ = ["KeyRing"]
-
 logger = logging.getLogger(__name__)
 
 _MAX_DIRECTORY = 4096  # bytes

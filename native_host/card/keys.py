@@ -7,8 +7,6 @@ from enum import Enum
 from native_host.card.atr import Generation
 from native_host.card.signature import KeyType
 
-__all__ = ["KNOWN_KEYS", "CardKey", "KeyRole", "PinRole"]
-
 
 class PinRole(Enum):
     """The card's PINs, by their reference in commands."""

@@ -20,8 +20,6 @@ from native_host.card.pcsc_threads import Worker, call_soon, in_thread
 from native_host.card.service_watch import ServiceWatch, socket_path
 from native_host.card.source import CardSource, Reader
 
-__all__ = ["PcscSource"]
-
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")

@@ -23,16 +23,6 @@ from native_host.card.errors import (
 from native_host.card.service_watch import socket_path
 from native_host.commands import missing
 
-__all__ = [
-    "Code",
-    "ReaderState",
-    "check",
-    "code_of",
-    "establish_context",
-    "scard",
-    "status_change",
-]
-
 logger = logging.getLogger(__name__)
 
 

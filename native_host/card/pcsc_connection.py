@@ -19,8 +19,6 @@ from native_host.card.pcsc_calls import (
 )
 from native_host.card.pin_pad import pin_pad_of
 
-__all__ = ["BUSY_PATIENCE", "PcscConnection"]
-
 logger = logging.getLogger(__name__)
 
 #: Seconds to wait for another program's use of the card.

@@ -18,8 +18,6 @@ from native_host.card.pcsc_calls import (
 )
 from native_host.card.source import Reader
 
-__all__ = ["ReaderMonitor", "Readers"]
-
 logger = logging.getLogger(__name__)
 
 Readers = tuple[Reader, ...]

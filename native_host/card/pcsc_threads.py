@@ -12,8 +12,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
 
-__all__ = ["Worker", "call_soon", "in_thread"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")

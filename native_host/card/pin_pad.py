@@ -13,16 +13,6 @@ from collections.abc import Callable, Mapping
 from native_host.card.errors import CardError, CardMuteError
 from native_host.log import TRAFFIC
 
-__all__ = [
-    "NOT_ENTERED",
-    "PinPad",
-    "ReaderPinPad",
-    "modify_structure",
-    "parse_features",
-    "pin_pad_of",
-    "verify_structure",
-]
-
 logger = logging.getLogger(__name__)
 
 #: The reader's own status words if it sends the card no command (§2.5.5;

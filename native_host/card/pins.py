@@ -37,15 +37,6 @@ from native_host.card.pin_pad import NOT_ENTERED, PinPad
 from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import InvalidArgumentError
 
-__all__ = [
-    "NEW_PIN_DIGITS",
-    "PIN_DIGITS",
-    "PUK_PAD_DIGITS",
-    "PinInfo",
-    "Pins",
-    "info_command",
-]
-
 logger = logging.getLogger(__name__)
 
 #: The number of digits that the card accepts for an existing PIN.

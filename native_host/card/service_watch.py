@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asyncinotify import Event, Inotify
 
-__all__ = ["ServiceWatch", "socket_path"]
-
 logger = logging.getLogger(__name__)
 
 _RETRY = 1.0  # seconds, on systems without events of files

@@ -16,17 +16,6 @@ from native_host.card.certificate import PublicKey
 from native_host.card.errors import SignatureInvalidError
 from native_host.errors import InvalidArgumentError
 
-__all__ = [
-    "HASH_SIZES",
-    "KeyType",
-    "Padding",
-    "SignatureAlgorithm",
-    "SignatureScheme",
-    "key_type_of",
-    "supported_algorithms",
-    "token_algorithm",
-]
-
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA-224": hashes.SHA224(),
     "SHA-256": hashes.SHA256(),

@@ -8,8 +8,6 @@ from typing import ParamSpec, Self, TypeVar
 
 from native_host.card.connection import CardConnection
 
-__all__ = ["CardSource", "Reader"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

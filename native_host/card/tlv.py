@@ -6,8 +6,6 @@ from typing import Self
 
 from native_host.card.errors import CardError
 
-__all__ = ["Tlv", "TlvError"]
-
 _MAX_TAG_BYTES = 3
 _MAX_LENGTH_BYTES = 3
 

@@ -17,8 +17,6 @@ from native_host.card.apdu import (
 )
 from native_host.log import TRAFFIC
 
-__all__ = ["TracingConnection"]
-
 logger = logging.getLogger(__name__)
 
 # Responses without personal data: file control parameters and PIN information. Of all

@@ -12,8 +12,6 @@ import click
 
 from kortilla.common.command_output import json_option, print_result, say
 
-__all__ = ["agent", "serve"]
-
 
 @click.command()
 @click.option(

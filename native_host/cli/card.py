@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
     from native_host.operations.set_pin import PinsSet
 
-__all__ = ["card"]
-
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
 )

@@ -8,8 +8,6 @@ import click
 
 from native_host.browsers.errors import ToolMissingError
 
-__all__ = ["demo"]
-
 _CHECKOUT = Path(__file__).parents[2]
 
 

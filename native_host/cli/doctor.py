@@ -18,8 +18,6 @@ from native_host.cli.options import Card, card_option, configured
 if TYPE_CHECKING:
     from native_host.doctor.findings import Finding, Place
 
-__all__ = ["doctor"]
-
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Offer to run what mends and needs no root.")

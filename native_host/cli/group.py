@@ -5,8 +5,6 @@ from typing import IO, Any
 
 import click
 
-__all__ = ["CommandGroup"]
-
 
 class CommandGroup(click.Group):
     """A group for which a missing command is wrong usage.

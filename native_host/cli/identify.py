@@ -21,8 +21,6 @@ from native_host.config import Config
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
 
-__all__ = ["identify"]
-
 
 @click.command()
 @click.option("--origin", required=True, help="The service: https://host[:port].")

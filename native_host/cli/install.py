@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from native_host.browsers.pkcs11.setup import Report as TokenReport
     from native_host.browsers.table import Level
 
-__all__ = ["install", "uninstall"]
-
 
 def _browser_choice(
     ctx: click.Context, parameter: click.Parameter, value: str

@@ -9,8 +9,6 @@ import click
 from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import Card, card_option, configured
 
-__all__ = ["open_"]
-
 
 @click.command("open")
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))

@@ -7,8 +7,6 @@ import click
 
 from native_host.config import CARDS, PROMPTS, Config, load_config
 
-__all__ = ["Card", "PromptKind", "card_option", "configured", "prompt_option"]
-
 Card = Literal["pcsc", "mock"]
 PromptKind = Literal["window", "terminal", "automatic"]
 

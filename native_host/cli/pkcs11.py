@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from native_host.browsers.table import Family
     from native_host.pkcs11.control import RunningServer
 
-__all__ = ["confirm", "pkcs11"]
-
 logger = logging.getLogger(__name__)
 
 _FAMILIES = ("firefox", "chromium")

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from native_host.browsers.pkcs11.setup import Report
 
-__all__ = ["change_words", "status_words"]
-
 _TITLES = {"firefox": "Firefox", "chromium": "Chromium"}
 
 #: The messages for each kind of change, and those of a dry run.

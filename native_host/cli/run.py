@@ -11,8 +11,6 @@ from native_host.environment import open_prompt
 from native_host.hardening import harden
 from native_host.pin_prompt.prompt import Prompt
 
-__all__ = ["OpenPrompt", "run_with_prompt"]
-
 T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from native_host.operations.sign import Signature, Signatures
     from native_host.operations.sign_request import HashToSign, SignRequest
 
-__all__ = ["sign"]
-
 
 @click.command()
 @click.argument(

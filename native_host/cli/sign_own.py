@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from native_host.local_signing.signing import Mark, Outcome, Wish
     from native_host.pin_prompt.model import Progress
 
-__all__ = ["sign_own"]
-
 #: Points of a millimetre.
 _POINTS = 72 / 25.4
 #: Width and height of a mark in millimetres.

@@ -16,8 +16,6 @@ from native_host.signing_extra import check_library
 if TYPE_CHECKING:
     from native_host.signature_check.check import CheckedFile
 
-__all__ = ["verify"]
-
 
 @click.command()
 @click.argument(

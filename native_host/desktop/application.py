@@ -22,8 +22,6 @@ from native_host.desktop.window import Window
 from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.hardening import allow_inspection, disable_core_dumps
 
-__all__ = ["DESKTOP_FILE", "make_application", "run"]
-
 _ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
 #: The name of the desktop file, by which desktops find the window's icon.
 DESKTOP_FILE = "fi.kortilla.Kortilla"

@@ -14,8 +14,6 @@ from PySide6.QtCore import QObject, Qt, Signal
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 
-__all__ = ["Background"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -19,8 +19,6 @@ from native_host.doctor.mending import run_detached
 from native_host.doctor.token import check_token_files
 from native_host.errors import ConfigBrokenError
 
-__all__ = ["BrowsersReport", "look", "set_agent", "set_login"]
-
 _CHECKS = (
     {"host": check_host},
     {"extension": check_extension},

@@ -5,17 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = [
-    "PINS",
-    "CardReport",
-    "Cards",
-    "ReaderContent",
-    "can_change",
-    "can_unlock",
-    "card_report",
-    "valid_until",
-]
-
 PINS = ("PIN1", "PIN2")
 _Kind = Literal["good", "note", "warning", "error"]
 

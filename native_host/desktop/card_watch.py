@@ -22,8 +22,6 @@ from native_host.log import log_unexpected
 from native_host.operations.card_session import SILENT_AFTER
 from native_host.operations.card_status import reader_status
 
-__all__ = ["CardWatch"]
-
 logger = logging.getLogger(__name__)
 
 #: Seconds between two attempts to read a mock card that another program holds.

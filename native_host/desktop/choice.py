@@ -15,8 +15,6 @@ from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import Act, tokens_for
 from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
 
-__all__ = ["Beside", "Choice", "explained", "flush"]
-
 _Button = TypeVar("_Button", WrappingCheckBox, WrappingRadioButton)
 
 #: Where the words begin, and what is around them, in pixels where body text has 15.

@@ -8,8 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
-__all__ = ["open_file", "show_in_folder"]
-
 #: https://www.freedesktop.org/wiki/Specifications/file-manager-interface/
 _NAME = "org.freedesktop.FileManager1"
 _PATH = "/org/freedesktop/FileManager1"

@@ -32,8 +32,6 @@ from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act, tokens_for
 from native_host.signing_extra import check_library
 
-__all__ = ["FilesPage"]
-
 
 class FilesPage(PageBase):
     """A page that takes files: dropped, chosen, or given by ``kortilla open``.

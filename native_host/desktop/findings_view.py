@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from native_host.doctor.findings import Finding, Place
 
-__all__ = ["Mending"]
-
 #: Findings that say of something that it works.
 _GOOD = {
     *("AGENT_RUNS", "BROWSER", "CARD", "EXTENSION", "EXTENSION_FITS", "HOST_WORKS"),

@@ -11,8 +11,6 @@ from native_host.gui.icons import draw_icon
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import LIGHT, tokens_for
 
-__all__ = ["MarkPreview"]
-
 _HEIGHT = 260  # in pixels where body text has 15
 
 

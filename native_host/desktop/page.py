@@ -25,8 +25,6 @@ from native_host.desktop.texts import Texts
 from native_host.gui.labels import Heading
 from native_host.gui.sizes import dp
 
-__all__ = ["PageBase", "Services", "TakesFiles"]
-
 #: A foot that stays in sight takes at most one part of so many of the page.
 _FOOT_PARTS = 4
 

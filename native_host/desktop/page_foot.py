@@ -11,8 +11,6 @@ from native_host.desktop.parts import muted
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["ButtonLine", "PageFoot"]
-
 #: The least width of the note beside the buttons, in pixels where body text has 15.
 _NOTE = 200
 _ROW, _COLUMN = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom

@@ -14,8 +14,6 @@ from PySide6.QtGui import QImage
 from native_host.desktop.page_picture import HEAD, LONGEST
 from native_host.gui.limited_process import LimitedProcess
 
-__all__ = ["PagePainter", "PagePicture"]
-
 _PROGRAM = [sys.executable, "-I", "-m", "native_host.desktop.page_picture"]
 #: Milliseconds until it is killed. Its own limit counts processor time.
 _WITHIN = 20_000

@@ -21,8 +21,6 @@ from functools import partial
 
 from native_host.hardening import die_with_parent, limit_resources
 
-__all__ = ["HEAD", "LONGEST"]
-
 #: Width and height in pixels, and in points.
 HEAD = struct.Struct(">IIdd")
 #: The longer side of a picture, in pixels.

@@ -22,18 +22,6 @@ from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.theme import mixed
 from native_host.gui.tokens import Act, Tokens, tokens_for
 
-__all__ = [
-    "CardDrawing",
-    "Kept",
-    "Kind",
-    "Row",
-    "RowsPanel",
-    "Sign",
-    "StateLabel",
-    "arrange",
-    "muted",
-]
-
 #: The least width of a row, in pixels where body text has 15.
 _NARROWEST = 200
 #: The width of the column of signs, in such pixels, and the most lines of words beside

@@ -16,9 +16,6 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.page import Services
 from native_host.errors import KortillaError
 
-__all__ = ["Command", "Prompts"]
-
-
 Said = Callable[[dict[str, Any]], object]
 
 

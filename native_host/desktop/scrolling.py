@@ -15,8 +15,6 @@ from PySide6.QtWidgets import (
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["PlainScrollBar", "ScrolledSheet", "Sheet"]
-
 
 class ScrolledSheet(QScrollArea):
     """Scrolls a sheet up and down, never sideways."""

@@ -10,8 +10,6 @@ from kortilla.common.folders import make_folder
 from native_host.config import config_path, load_config
 from native_host.errors import ConfigBrokenError
 
-__all__ = ["save_language"]
-
 _LINE = re.compile(r"^[ \t]*language[ \t]*=.*\n?", re.MULTILINE)
 
 

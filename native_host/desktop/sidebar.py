@@ -31,8 +31,6 @@ from native_host.gui.labels import label, make_muted
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["NARROW", "WIDE", "Sidebar"]
-
 #: The width with words, and with icons alone, in pixels where body text has 15.
 WIDE, NARROW = 228, 68
 #: The height of a row, and its least one, likewise.

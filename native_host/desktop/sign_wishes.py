@@ -21,8 +21,6 @@ from native_host.gui.labels import Heading, WrappingLabel, label
 from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
 from native_host.pin_prompt.escaping import escape_name
 
-__all__ = ["Wishes", "is_pdf", "shown"]
-
 _PAGES = {"last": "last", "first": "1"}
 
 

@@ -14,8 +14,6 @@ from native_host.gui.panels import Panel
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["SigningProgress"]
-
 
 class SigningProgress(Panel):
     """First says where PIN2 is typed, then how many files are signed."""

@@ -25,8 +25,6 @@ from native_host.paths import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, peer_pid
 from native_host.private_files import open_private, private_folder
 
-__all__ = ["MOST_FILES", "PAGES_OF_FILES", "Handover", "SingleWindow"]
-
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
 _TOKEN = re.compile(r"[!-~]{0,256}")

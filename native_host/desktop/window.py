@@ -27,8 +27,6 @@ from native_host.gui.announcer import Announcer
 from native_host.gui.focus_ring import FocusRing
 from native_host.gui.sizes import dp
 
-__all__ = ["Window"]
-
 #: The least width of a page beside a sidebar with words.
 _PAGE = 520
 _SELF_CHECK = "self_check"

@@ -31,8 +31,6 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of
 
-__all__ = ["check_card", "finding_of", "findings_in_readers", "reader_name"]
-
 _ENDS_SOON = timedelta(days=60)
 _ROLES = ("authentication", "signature")
 _PINS = ("PIN1", "PIN2")

@@ -30,8 +30,6 @@ from native_host.doctor.token import check_token, check_token_files
 from native_host.errors import ConfigBrokenError
 from native_host.log import log_unexpected
 
-__all__ = ["PATIENCE", "configured_place", "examine", "examine_files", "report"]
-
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Place], Awaitable[list[Finding]]]

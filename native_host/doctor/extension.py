@@ -18,8 +18,6 @@ from native_host.browsers.table import browsers
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import Finding, Place, info, warning
 
-__all__ = ["check_extension"]
-
 _LARGEST = 32 << 20  # bytes
 _VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){0,3}")
 

@@ -8,21 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "Finding",
-    "Mend",
-    "MendBy",
-    "Place",
-    "Severity",
-    "administrator",
-    "catalogue",
-    "error",
-    "info",
-    "kortilla",
-    "person",
-    "warning",
-]
-
 _FOLDER = Path(__file__).parent / "texts"
 
 

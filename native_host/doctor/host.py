@@ -26,8 +26,6 @@ from native_host.doctor.findings import Finding, Place, error, info, kortilla, w
 from native_host.doctor.programs import started
 from native_host.hardening import is_closed_from_start
 
-__all__ = ["check_host"]
-
 _LONGEST_HELLO = 4096  # bytes
 _HELLO_WITHIN = 10.0  # seconds
 _INSTALL = kortilla("install")

@@ -11,8 +11,6 @@ from native_host.doctor.examination import examine_files
 from native_host.doctor.findings import MendBy, Place
 from native_host.errors import KortillaError
 
-__all__ = ["CommandFailedError", "mend", "run_command", "run_detached"]
-
 _WITHIN = 300  # seconds; the person may be asked something meanwhile
 
 

@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
-__all__ = ["output_of", "started"]
-
 _MOST_OUTPUT = 1 << 20  # bytes
 _GONE_WITHIN = 2.0  # seconds, for a killed process
 

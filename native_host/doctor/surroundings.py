@@ -27,15 +27,6 @@ from native_host.doctor.findings import (
 from native_host.doctor.programs import output_of
 from native_host.paths import session_folder
 
-__all__ = [
-    "check_agent",
-    "check_clock",
-    "check_other_programs",
-    "check_screen",
-    "check_screen_reader",
-    "judge_clock",
-]
-
 #: No computer with this program has lived before, or after the cards of today.
 _YEARS = range(2026, 2057)
 _CONNECTS_WITHIN = 2.0  # seconds

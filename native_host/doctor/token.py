@@ -21,8 +21,6 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of
 
-__all__ = ["check_token", "check_token_files"]
-
 #: The entry of a database is ours, be it of today or of an earlier p11-kit.
 _ENTERED = ("ours", "outdated")
 

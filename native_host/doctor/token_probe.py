@@ -25,8 +25,6 @@ from ctypes import (
     c_void_p,
 )
 
-__all__ = ["main"]
-
 _OK = 0
 _MANUFACTURER = b"Kortilla"
 _BUFFER_TOO_SMALL = 0x150

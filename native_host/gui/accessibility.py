@@ -12,8 +12,6 @@ from PySide6.QtWidgets import QAccessibleWidget, QScrollArea, QWidget
 
 from native_host.gui.labels import Heading
 
-__all__ = ["List", "ListItem", "install_roles"]
-
 
 class List(QWidget):
     """A list whose children are list items."""

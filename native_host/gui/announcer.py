@@ -5,8 +5,6 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QWidget
 
-__all__ = ["Announcer"]
-
 #: Milliseconds in which words are collected. Orca says one announcement of a program
 #: in 0.1 s and drops the others. It says a page's focus first, which would interrupt.
 _TOGETHER = 150

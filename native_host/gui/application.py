@@ -19,8 +19,6 @@ from native_host.gui.tokens import (
     plain_palette,
 )
 
-__all__ = ["QT_ENVIRONMENT", "dress", "follow_colour_scheme"]
-
 #: Environment variables for Qt on Linux. The window does not use the graphics card, and
 #: not looking for one saves time. The portal is Qt's only source for a dark desktop.
 QT_ENVIRONMENT = {

@@ -16,8 +16,6 @@ from native_host.gui.labels import Heading
 from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.tokens import Act, tokens_for
 
-__all__ = ["HeadingBand"]
-
 _NAME = "Kortilla"
 
 

@@ -18,8 +18,6 @@ from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.theme import mixed, readable
 from native_host.gui.tokens import Act, tokens_for
 
-__all__ = ["Button", "HoldButton"]
-
 
 class Button(QPushButton):
     """A push button. With an ``act`` it is the page's primary button.

@@ -18,8 +18,6 @@ from native_host.gui.portal_settings import PortalSettings
 if TYPE_CHECKING:
     from PySide6.QtDBus import QDBusMessage
 
-__all__ = ["DesktopContrast", "gtk_asks_for_high_contrast"]
-
 _PORTAL = "org.freedesktop.portal.Desktop"
 _PORTAL_PATH = "/org/freedesktop/portal/desktop"
 _SETTINGS = "org.freedesktop.portal.Settings"

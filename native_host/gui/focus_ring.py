@@ -9,8 +9,6 @@ from shiboken6 import isValid
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["FocusRing"]
-
 _MOVES = (
     QEvent.Type.Move,
     QEvent.Type.Resize,

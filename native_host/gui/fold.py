@@ -8,8 +8,6 @@ from PySide6.QtWidgets import QPushButton
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import Act, tokens_for
 
-__all__ = ["Fold"]
-
 
 class Fold(QPushButton):
     """A checkable button with an arrow, in the colour of an act."""

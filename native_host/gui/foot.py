@@ -10,8 +10,6 @@ from native_host.gui.labels import label, make_muted
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["Foot"]
-
 
 class Foot(QWidget):
     """A note at the left and buttons at the right. ``low`` leaves little space."""

@@ -15,8 +15,6 @@ from PySide6.QtCore import QByteArray, QRectF
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtSvg import QSvgRenderer
 
-__all__ = ["draw_icon"]
-
 _FOLDER = Path(__file__).parent / "icons"
 _PLACEHOLDER = re.compile("#(?:000000|ffffff|0000ff)")
 

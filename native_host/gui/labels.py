@@ -14,15 +14,6 @@ from PySide6.QtWidgets import QLabel, QSizePolicy
 
 from native_host.gui.sizes import dp, font
 
-__all__ = [
-    "Heading",
-    "WrappingLabel",
-    "label",
-    "make_muted",
-    "wrapped",
-    "wrapping_policy",
-]
-
 
 def wrapping_policy() -> QSizePolicy:
     """Return the size policy of wrapping text: full width, minimal height."""

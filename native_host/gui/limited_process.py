@@ -19,8 +19,6 @@ from PySide6.QtCore import (
     Signal,
 )
 
-__all__ = ["LimitedProcess"]
-
 
 class LimitedProcess(QObject):
     """A process that answers with bytes. Emits ``done`` once, unless it is stopped.

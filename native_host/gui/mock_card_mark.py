@@ -7,8 +7,6 @@ from PySide6.QtWidgets import QLabel
 
 from native_host.gui.sizes import dp, font
 
-__all__ = ["MockCardMark"]
-
 
 class MockCardMark(QLabel):
     """The mark that each page of a mock card's window has."""

@@ -12,8 +12,6 @@ from native_host.gui.labels import label, wrapping_policy
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["Kind", "Notice"]
-
 #: What a notice is about. Each kind has its sign and its colours.
 Kind = Literal["warning", "error", "good"]
 _SIGNS: dict[Kind, str] = {"warning": "warning", "error": "error", "good": "tick"}

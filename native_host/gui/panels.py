@@ -9,8 +9,6 @@ from native_host.gui.labels import wrapping_policy
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["Panel"]
-
 
 class Panel(QFrame):
     """A framed part of the window with rounded corners.

@@ -13,8 +13,6 @@ from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Signal
 
 from native_host.hardening import allow_inspection, die_with_parent
 
-__all__ = ["PortalSettings"]
-
 _PORTAL = "org.freedesktop.portal.Desktop"
 _PATH = "/org/freedesktop/portal/desktop"
 _INTERFACE = "org.freedesktop.portal.Settings"

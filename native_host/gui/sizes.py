@@ -4,8 +4,6 @@
 from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
-__all__ = ["LARGEST", "dp", "font", "is_low", "keep_in_view", "text_width"]
-
 #: The body size in pixels for which the lengths are given.
 _BODY = 15
 #: Scale of a site's name, the largest text in every window.

@@ -10,8 +10,6 @@ from PySide6.QtWidgets import QLabel, QSizePolicy
 from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.tokens import Act, tokens_for
 
-__all__ = ["Stepper"]
-
 
 class Stepper(QLabel):
     """Shows the steps in a row, and reads as one sentence.

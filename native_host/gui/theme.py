@@ -7,8 +7,6 @@ white until it has the contrast that WCAG 2.2 demands (1.4.3 and 1.4.11).
 
 from PySide6.QtGui import QColor
 
-__all__ = ["contrast", "mixed", "readable"]
-
 
 def contrast(a: QColor, b: QColor) -> float:
     """Return the contrast ratio of two opaque colours, 1 to 21 (WCAG 2.2)."""

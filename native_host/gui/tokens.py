@@ -15,19 +15,6 @@ from PySide6.QtGui import QColor, QPalette
 
 from native_host.gui.theme import contrast, readable
 
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "Act",
-    "ActColours",
-    "Tokens",
-    "has_high_contrast",
-    "is_ours",
-    "palette_of",
-    "plain_palette",
-    "tokens_for",
-]
-
 #: What a window is for. Each act has one colour on every surface.
 Act = Literal["identify", "sign", "manage"]
 #: Contrast of text for a person who asks for a high one.

@@ -8,8 +8,6 @@ from PySide6.QtWidgets import QLabel
 from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["TriesLabel"]
-
 #: Tries of a PIN that is not wrong.
 _TRIES = 5
 

@@ -13,8 +13,6 @@ from native_host.gui.labels import wrapped, wrapping_policy
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["WrappingCheckBox", "WrappingRadioButton"]
-
 #: Room for the focus ring before the indicator, where the text begins after it, and the
 #: least height, in pixels where body text has 15.
 _RING, _TEXT_AT, _LEAST = 6, 36, 44

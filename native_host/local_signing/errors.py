@@ -8,13 +8,6 @@ from pathlib import Path
 from native_host.errors import KortillaError
 from native_host.pin_prompt.escaping import escape_name
 
-__all__ = [
-    "FileNotSignableError",
-    "FileNotWritableError",
-    "UnsignableFile",
-    "shown_path",
-]
-
 
 @dataclass(frozen=True)
 class UnsignableFile:

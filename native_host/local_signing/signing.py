@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from native_host.card.certificate import CardCertificate
     from native_host.local_signing.library import PreparedSignature
 
-__all__ = ["FailedFile", "Mark", "Outcome", "SignedFile", "Wish", "sign_own_files"]
-
 logger = logging.getLogger(__name__)
 
 #: Room for a signature with its certificates, a timestamp and a mark, in bytes. It is

@@ -21,8 +21,6 @@ from native_host.operations.documents import (
     DocumentInbox,
 )
 
-__all__ = ["MAX_PDF_BYTES", "MAX_TOTAL_BYTES", "Source", "read_sources"]
-
 #: The most bytes of a PDF. The process that signs it takes five times as much memory.
 MAX_PDF_BYTES = 50_000_000
 #: The most bytes of all files together. This process takes three times as much memory.

@@ -18,8 +18,6 @@ from typing import Self
 
 from native_host.local_signing.errors import FileNotWritableError, shown_path
 
-__all__ = ["Target"]
-
 _MAX_NAME_BYTES = 255
 _PREFIX, _SUFFIX = ".kortilla-", ".part"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

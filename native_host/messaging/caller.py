@@ -16,13 +16,6 @@ from native_host.browsers.native_messaging.hosts import known_extensions, own_ex
 from native_host.config import load_config
 from native_host.errors import KortillaError
 
-__all__ = [
-    "Caller",
-    "CallerRefusedError",
-    "find_caller",
-    "identify_caller",
-]
-
 logger = logging.getLogger(__name__)
 
 _CHROMIUM = re.compile(r"chrome-extension://([a-p]{32})/")

@@ -18,8 +18,6 @@ from native_host.messaging.results import web_eid_error
 from native_host.processes import program_in_place_of_browser
 from native_host.results import Reply
 
-__all__ = ["answer"]
-
 
 def answer(words: Sequence[str]) -> int:
     """Print the reply to one request; return 0, or 1 if it is an error."""

@@ -49,15 +49,6 @@ from native_host.results import (
     token_fields,
 )
 
-__all__ = [
-    "PLAIN_COMMANDS",
-    "Command",
-    "CommandContext",
-    "UnknownCommandError",
-    "own_command",
-    "web_eid_command",
-]
-
 
 class UnknownCommandError(KortillaError):
     """The command is not one of PROTOCOL.md's."""

@@ -31,8 +31,6 @@ from native_host.messaging.results import web_eid_error
 from native_host.processes import program_in_place_of_browser
 from native_host.results import Reply
 
-__all__ = ["Dispatcher", "InvalidMessageError"]
-
 logger = logging.getLogger(__name__)
 
 #: Commands that are about a request under way, and carry its id.

@@ -13,8 +13,6 @@ from typing import Any
 from native_host.browsers.native_messaging.hosts import own_extensions
 from native_host.messaging.caller import Caller, CallerRefusedError
 
-__all__ = ["OWN_PAGE_COMMANDS", "check_own_page"]
-
 logger = logging.getLogger(__name__)
 
 #: The commands that only our own pages may use.

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-__all__ = ["MAX_LENGTH", "WEB_EID_MAX_LENGTH", "Frame", "FrameWriter", "Pump", "parse"]
-
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
 

@@ -19,8 +19,6 @@ from native_host.messaging.framing import (
 )
 from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 
-__all__ = ["serve"]
-
 #: Seconds from the end of input to the end of the process, even while a card works.
 #: Chromium kills it at about 2 s, and a verified card must be reset before.
 _LAST_CALL = 0.9

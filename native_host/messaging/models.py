@@ -33,27 +33,6 @@ from native_host.operations.documents import (
     check_names,
 )
 
-__all__ = [
-    "AuthenticateArguments",
-    "CertificateArguments",
-    "ChunkArguments",
-    "DocumentArgument",
-    "HashArgument",
-    "ManageArguments",
-    "MendArguments",
-    "NoArguments",
-    "OriginArguments",
-    "OwnPageArguments",
-    "PinArguments",
-    "Request",
-    "SignArguments",
-    "SwitchArguments",
-    "WebEidAuthenticateArguments",
-    "WebEidRequest",
-    "WebEidSignArguments",
-    "check",
-]
-
 #: Bytes that a certificate may have; those of real cards have less than 2048.
 _MAX_CERTIFICATE = 8192
 

@@ -18,8 +18,6 @@ from native_host.config import load_config
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import has_screen, window_environment
 
-__all__ = ["open_window"]
-
 _COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open")
 #: The environment variables that the window gets beside those of a PIN window: the
 #: settings, the card service, and the proxies for questions about revocation.

@@ -13,8 +13,6 @@ from native_host.errors import ProgramNotRunningError
 from native_host.pkcs11 import control
 from native_host.processes import parent_of
 
-__all__ = ["prepare_login"]
-
 
 async def prepare_login() -> None:
     """Make the browser's token ask for PIN1.

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 from native_host.messaging.framing import Frame, parse
 
-__all__ = ["PromptPrelaunch"]
-
 _NEEDS_WINDOW = (
     *("authenticate", "get-signing-certificate", "prepare", "sign"),
     *("activate", "change-pin", "unblock"),

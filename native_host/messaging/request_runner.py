@@ -29,8 +29,6 @@ from native_host.pin_prompt.model import Progress, Step
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.results import Reply
 
-__all__ = ["RequestRunner"]
-
 logger = logging.getLogger(__name__)
 
 #: Seconds for which the window says that it is done, unless the browser ends it.

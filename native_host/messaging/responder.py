@@ -10,8 +10,6 @@ from native_host.messaging.results import web_eid_error
 from native_host.pin_prompt.model import Progress
 from native_host.results import Reply, error_fields
 
-__all__ = ["OwnResponder", "Responder", "WebEidResponder"]
-
 
 class Responder(ABC):
     """Receives a request's progress and its one answer."""

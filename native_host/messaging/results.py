@@ -5,8 +5,6 @@ from native_host.errors import KortillaError
 from native_host.operations.sign import Signatures
 from native_host.results import Reply, algorithm_fields, encode_base64
 
-__all__ = ["web_eid_error", "web_eid_signature_fields"]
-
 
 def web_eid_signature_fields(made: Signatures) -> Reply:
     """Return the reply to Web eID's ``sign``, which is about one hash."""

@@ -13,8 +13,6 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.mending import run_detached
 from native_host.processes import parent_program
 
-__all__ = ["switch_token", "token_status"]
-
 
 async def token_status(family: Family) -> dict[str, Any]:
     """Return whether this browser is shown the card (PROTOCOL.md, ``token-status``).

@@ -51,14 +51,6 @@ from native_host.operations.set_pin import (
 )
 from native_host.pin_prompt.model import CodeField
 
-__all__ = [
-    "Activation",
-    "ActivationBlockedError",
-    "ActivationMismatchError",
-    "ActivationOffer",
-    "activate",
-]
-
 logger = logging.getLogger(__name__)
 
 _PINS = (PinRole.PIN1, PinRole.PIN2)

@@ -14,8 +14,6 @@ from native_host.card.source import Reader
 from native_host.paths import runtime_folder
 from native_host.private_files import open_private, private_folder
 
-__all__ = ["forget", "forget_all", "note", "was_noted"]
-
 _PREFIX = "offered-"
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 

@@ -16,18 +16,6 @@ from types import MappingProxyType
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import PinInfo
 
-__all__ = [
-    "TABLE",
-    "Action",
-    "Event",
-    "PinState",
-    "Row",
-    "Scheme",
-    "event_of",
-    "scheme_of",
-    "scheme_on",
-]
-
 #: From this day on cards are granted with a code of seven digits.
 _NEW_SCHEME = datetime(2026, 1, 13, tzinfo=UTC)
 #: So long before and after it the date of a certificate proves nothing.

@@ -19,15 +19,6 @@ from native_host.operations.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.prompting import Context, Request, begin
 
-__all__ = [
-    "AuthenticateRequest",
-    "AuthenticationToken",
-    "authenticate",
-    "authentication_key",
-    "look_for_authentication",
-]
-
-
 #: A challenge as its base64 text (Web eID).
 _CHALLENGE_NONCE = re.compile(r"[A-Za-z0-9+/=_-]{44,128}")
 

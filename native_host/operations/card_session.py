@@ -37,16 +37,6 @@ from native_host.pin_prompt.model import (
 )
 from native_host.race import race
 
-__all__ = [
-    "SILENT_AFTER",
-    "HeldCard",
-    "OtherCardError",
-    "SecondChoiceError",
-    "UsableCards",
-    "check_validity",
-    "same_card",
-]
-
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")

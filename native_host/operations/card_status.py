@@ -20,14 +20,6 @@ from native_host.card.signature import key_type_of
 from native_host.card.source import CardSource, Reader
 from native_host.operations.activation_table import scheme_of
 
-__all__ = [
-    "Activation",
-    "activation_of",
-    "card_status",
-    "reader_status",
-    "wait_for_card",
-]
-
 #: How far a card has been activated; ``partly`` if only one of its PINs is set.
 Activation = Literal["active", "new", "partly", "unknown"]
 

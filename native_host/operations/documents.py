@@ -19,17 +19,6 @@ from pathlib import Path
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.paths import session_folder
 
-__all__ = [
-    "MAX_CHUNK",
-    "MAX_DOCUMENTS",
-    "MAX_NAME",
-    "MAX_TOTAL_SIZE",
-    "DocumentHeader",
-    "DocumentInbox",
-    "check_names",
-    "sweep_leftovers",
-]
-
 logger = logging.getLogger(__name__)
 
 #: The maximum number of documents or hashes in one request.

@@ -24,8 +24,6 @@ from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe
 
-__all__ = ["PinAsker", "PinAttempt", "PinTries", "prefer_usable", "usable_pin"]
-
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
     """Read a PIN's tries left; this costs no try.

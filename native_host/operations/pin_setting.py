@@ -33,16 +33,6 @@ from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Ste
 from native_host.pin_prompt.prompt import DeclinedError, PromptError
 from native_host.wiping import wipe
 
-__all__ = [
-    "CardSnapshot",
-    "PinSetting",
-    "Plan",
-    "SetPinCommand",
-    "new_pin_field",
-    "pin_name",
-    "set_pins",
-]
-
 logger = logging.getLogger(__name__)
 
 #: The tries left of a PIN after a command that sets it (docs/reference/card.md,

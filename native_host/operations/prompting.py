@@ -9,8 +9,6 @@ from native_host.operations.documents import sweep_leftovers
 from native_host.pin_prompt.model import Conversation, Operation, Progress
 from native_host.pin_prompt.prompt import Prompt
 
-__all__ = ["Context", "Report", "Request", "begin", "report_nothing"]
-
 #: Reports the progress of an operation to the page, in PROTOCOL.md's words. They never
 #: say whether there is a reader or a card.
 Report = Callable[[str, Progress | None], None]

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 from native_host.card.certificate import CardCertificate
 
-__all__ = ["Refusals"]
-
 
 @dataclass(repr=False)
 class _Card:

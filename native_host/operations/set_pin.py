@@ -29,15 +29,6 @@ from native_host.pin_prompt.model import CodeField, UnlockQuestion
 from native_host.pin_prompt.prompt import DeclinedError
 from native_host.race import race
 
-__all__ = [
-    "ManageRequest",
-    "Outcome",
-    "PinsSet",
-    "UnlockOffer",
-    "change_pin",
-    "unblock",
-]
-
 #: The outcome for a PIN: set in this operation, set before it, or unchanged.
 Outcome = Literal["set", "was-set", "untouched"]
 

@@ -37,14 +37,6 @@ from native_host.operations.sign_request import (
 from native_host.operations.signature_key import algorithm_of, signature_keys
 from native_host.pin_prompt.model import Document, Problem, Progress, Step
 
-__all__ = [
-    "CertificateMismatchError",
-    "Signature",
-    "Signatures",
-    "SigningInterruptedError",
-    "sign",
-]
-
 logger = logging.getLogger(__name__)
 
 

@@ -13,8 +13,6 @@ from native_host.operations.prompting import Request
 from native_host.operations.signature_key import algorithm_of
 from native_host.pin_prompt.model import Operation
 
-__all__ = ["HashToSign", "OwnFilesRequest", "Prepare", "Result", "SignRequest"]
-
 
 @dataclass(frozen=True)
 class HashToSign:

@@ -21,8 +21,6 @@ from native_host.card.signature import (
 from native_host.errors import InvalidArgumentError
 from native_host.operations.card_session import check_validity
 
-__all__ = ["algorithm_of", "signature_keys"]
-
 logger = logging.getLogger(__name__)
 
 

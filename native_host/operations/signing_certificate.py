@@ -24,8 +24,6 @@ from native_host.operations.prompting import Context, Request, begin
 from native_host.operations.signature_key import signature_keys
 from native_host.pin_prompt.model import ConsentQuestion
 
-__all__ = ["CertificateRequest", "SigningCertificate", "signing_certificate"]
-
 logger = logging.getLogger(__name__)
 
 #: Seconds in which the card of a login must be found. Then the window opens.

@@ -22,9 +22,6 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import Prompt, PromptError
 
-__all__ = ["AutomaticPrompt"]
-
-
 #: The problem code of each step that needs a person.
 _WAITING = {Step.WAITING_FOR_READER: "NO_READER", Step.WAITING_FOR_CARD: "NO_CARD"}
 

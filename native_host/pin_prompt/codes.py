@@ -11,19 +11,6 @@ from itertools import pairwise
 from native_host.pin_prompt.model import CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
-__all__ = [
-    "Digits",
-    "field_label",
-    "instructions",
-    "is_easy_to_guess",
-    "is_new",
-    "length_error",
-    "length_text",
-    "pin_pad_instructions",
-    "status",
-    "warnings",
-]
-
 #: ASCII digits.
 Digits = bytes | bytearray | memoryview
 

@@ -12,8 +12,6 @@ import sys
 
 from native_host.hardening import limit_resources
 
-__all__ = ["HEAD", "MOST_PIXELS"]
-
 #: Width and height in pixels.
 HEAD = struct.Struct(">II")
 #: Most pixels that are written. A larger image is scaled down: an A4 page with 600 dots

@@ -13,16 +13,6 @@ from native_host.pin_prompt.escaping import escape_name, group_digest
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
-__all__ = [
-    "DocumentChangedError",
-    "DocumentKind",
-    "describe",
-    "kind_of_bytes",
-    "kind_of_file",
-    "read_document",
-    "read_with_kind",
-]
-
 #: Bytes from which the kind of a document is determined.
 _HEAD = 65536
 

@@ -4,14 +4,6 @@
 import re
 import unicodedata
 
-__all__ = [
-    "UNPRINTABLE",
-    "escape_name",
-    "escape_text",
-    "group_digest",
-    "program_display_name",
-]
-
 #: Most characters of a program's name that are shown.
 MAX_PROGRAM = 40
 

@@ -66,31 +66,6 @@ from native_host.pin_prompt.model import (
 )
 from native_host.wiping import wipe
 
-__all__ = [
-    "MAX_ANSWER",
-    "MAX_REQUEST",
-    "Answer",
-    "AskCodes",
-    "AskConsent",
-    "AskPin",
-    "AskStarted",
-    "CallerTimedOut",
-    "ChooseCard",
-    "Close",
-    "ConfirmOtherCard",
-    "Connections",
-    "OfferActivation",
-    "OfferUnlock",
-    "Open",
-    "Show",
-    "WindowRequest",
-    "decode_answer",
-    "decode_request",
-    "encode_answer",
-    "encode_request",
-    "split_codes",
-]
-
 #: Longest line to the window, in bytes with its newline: room for twenty documents with
 #: two names of 255 characters each, all of them escaped.
 MAX_REQUEST = 131_072

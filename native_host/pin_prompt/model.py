@@ -9,23 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-__all__ = [
-    "MAX_CODE_DIGITS",
-    "CardChoice",
-    "CodeField",
-    "CodesQuestion",
-    "ConsentQuestion",
-    "Conversation",
-    "Document",
-    "Operation",
-    "OtherCardQuestion",
-    "PinQuestion",
-    "Problem",
-    "Progress",
-    "Step",
-    "UnlockQuestion",
-]
-
 #: No PIN or code has more digits than this (``native_host.card.pins``).
 MAX_CODE_DIGITS = 12
 

@@ -21,8 +21,6 @@ from native_host.pin_prompt.model import (
 )
 from native_host.race import race
 
-__all__ = ["DeclinedError", "Prompt", "PromptError"]
-
 T = TypeVar("T")
 
 

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
-__all__ = ["SiteName"]
-
 
 @dataclass(frozen=True)
 class SiteName:

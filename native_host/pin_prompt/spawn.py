@@ -10,8 +10,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-__all__ = ["COMMAND", "has_screen", "spawn", "window_environment"]
-
 COMMAND = (sys.executable, "-I", "-m", "native_host.pin_prompt")
 
 #: The environment variables that the window's process inherits on Linux. Variables of a

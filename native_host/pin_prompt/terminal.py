@@ -35,8 +35,6 @@ from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
 from native_host.wiping import wipe
 
-__all__ = ["TerminalPrompt"]
-
 #: Longest answer in bytes. A terminal's line has at most 4096.
 _MAX_LINE = 4096
 

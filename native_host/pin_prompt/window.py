@@ -51,8 +51,6 @@ from native_host.pin_prompt.model import (
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.wiping import wipe
 
-__all__ = ["WindowPrompt"]
-
 Ts = TypeVarTuple("Ts")
 
 #: Seconds until the window must be on the screen.

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["CALLS", "Call", "Values", "call"]
-
 #: The values of an answer, as its signature has them.
 Values = Sequence[Any]
 

@@ -19,8 +19,6 @@ from native_host.pkcs11.wire import (
 )
 from native_host.wiping import wipe
 
-__all__ = ["Channel"]
-
 _MOST_WAITING = 1024 * 1024  # bytes of answers for a client that does not read them
 _READS = 8  # before other tasks run
 

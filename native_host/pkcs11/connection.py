@@ -27,8 +27,6 @@ from native_host.pkcs11.wire import (
 from native_host.task_set import TaskSet
 from native_host.wiping import wipe
 
-__all__ = ["serve_client"]
-
 logger = logging.getLogger(__name__)
 
 _MOST_CALLS = 256  # at a time

@@ -28,14 +28,6 @@ from native_host.processes import Program
 from native_host.race import race
 from native_host.task_set import TaskSet
 
-__all__ = [
-    "ControlError",
-    "ControlServer",
-    "RunningServer",
-    "prepare_login",
-    "running_servers",
-]
-
 logger = logging.getLogger(__name__)
 
 _SOCKET_PATTERN = "pkcs11-*.sock"

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from native_host.pkcs11.mechanisms import SignOperation
     from native_host.pkcs11.tls_login import TlsLogin
 
-__all__ = ["Cryptoki"]
-
 logger = logging.getLogger(__name__)
 
 _MOST_ATTRIBUTES = 256  # in one call: more than an object has

@@ -4,8 +4,6 @@
 from native_host.errors import KortillaError
 from native_host.pkcs11.constants import CKR
 
-__all__ = ["CryptokiError", "SocketUnusableError", "return_value_of"]
-
 
 class CryptokiError(Exception):
     """A call fails with a return value."""

@@ -6,8 +6,6 @@ from native_host.pkcs11.calls import Values
 from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF
 from native_host.pkcs11.slots import SLOTS, Slot, Token
 
-__all__ = ["library_info", "slot_info", "token_info"]
-
 _MANUFACTURER = "Kortilla"
 # A program that sees 3.0 may expect calls that are not answered here.
 _CRYPTOKI_VERSION = (2, 40)

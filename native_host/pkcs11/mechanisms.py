@@ -25,8 +25,6 @@ from native_host.pkcs11.wire import Mechanism, PssParameters
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["MechanismInfo", "SignOperation", "mechanisms_of"]
-
 
 @dataclass(frozen=True)
 class _Kind:

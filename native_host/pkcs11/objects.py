@@ -25,8 +25,6 @@ from native_host.pkcs11.constants import (
 )
 from native_host.pkcs11.wire import Attribute, AttributeValue, Wanted
 
-__all__ = ["KEY_ID", "TokenObject", "make_objects"]
-
 logger = logging.getLogger(__name__)
 
 #: CKA_ID of the certificate and its keys, as in the cards' directories.

@@ -24,8 +24,6 @@ from native_host.operations.refusals import Refusals
 from native_host.task_set import TaskSet
 from native_host.wiping import wipe
 
-__all__ = ["ConfirmationNeededError", "KeptPin", "KnownPin", "PinCache"]
-
 T = TypeVar("T")
 
 #: The number of signatures of a kept PIN: Firefox may open two connections for a page.

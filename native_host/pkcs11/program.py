@@ -8,8 +8,6 @@ import struct
 
 from native_host.processes import Program, parent_program, program_of
 
-__all__ = ["ForeignPeerError", "peer_of", "peer_pid", "spawner"]
-
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
     from native_host.pkcs11.tls_login import TlsLogin
 
-__all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
-
 logger = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 64

@@ -13,8 +13,6 @@ from native_host.pkcs11.slots import Token
 if TYPE_CHECKING:  # heavy, and needed only when there is a card
     from native_host.pkcs11.mechanisms import SignOperation
 
-__all__ = ["Session"]
-
 
 @dataclass(eq=False)
 class Session:

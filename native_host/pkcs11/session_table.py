@@ -10,8 +10,6 @@ from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.session import Session
 from native_host.pkcs11.slots import SlotManager, Token
 
-__all__ = ["SessionTable"]
-
 _MOST_SESSIONS = 1024
 _MOST_LOST = 64
 

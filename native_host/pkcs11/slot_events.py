@@ -6,8 +6,6 @@ import asyncio
 from native_host.pkcs11.constants import CKR
 from native_host.pkcs11.errors import CryptokiError
 
-__all__ = ["SlotEvents"]
-
 
 class SlotEvents:
     """The slots whose token has come or gone, until the client has the event."""

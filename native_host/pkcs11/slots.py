@@ -30,8 +30,6 @@ if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.pkcs11.mechanisms import MechanismInfo
     from native_host.pkcs11.objects import TokenObject
 
-__all__ = ["SLOTS", "Slot", "SlotManager", "Token"]
-
 logger = logging.getLogger(__name__)
 
 #: The slots, independent of the readers: programs ask for the list only once.

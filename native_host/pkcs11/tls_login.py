@@ -43,8 +43,6 @@ from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.pin_cache import KeptPin, PinCache
 from native_host.race import race
 
-__all__ = ["PinPadOnlyError", "TlsLogin"]
-
 logger = logging.getLogger(__name__)
 
 #: The number of signatures of one typed PIN: browsers open a few connections at once.

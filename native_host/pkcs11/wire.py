@@ -26,31 +26,6 @@ from typing import Any
 from native_host.pkcs11.constants import CKA, CKM
 from native_host.wiping import wipe
 
-__all__ = [
-    "HANDSHAKE",
-    "HEADER_SIZE",
-    "MAX_BODY",
-    "MAX_OPTIONS",
-    "VERSION",
-    "Attribute",
-    "AttributeValue",
-    "Header",
-    "Input",
-    "Mechanism",
-    "PssParameters",
-    "Size",
-    "Wanted",
-    "WireError",
-    "array_or_size",
-    "decode",
-    "encode",
-    "encode_error",
-    "frame",
-    "parse_header",
-    "read_preamble",
-    "wipe_arguments",
-]
-
 #: The newest version of the protocol that is supported.
 VERSION = 2
 

@@ -17,8 +17,6 @@ from kortilla.signing.verification import (
 from native_host.local_signing.errors import shown_path
 from native_host.signature_check.trust import own_folder
 
-__all__ = ["CheckedFile", "check_files", "worst_verdict"]
-
 #: For the responder, and then for a list of 45 MB.
 _SECONDS = 70.0
 

@@ -9,8 +9,6 @@ from kortilla.clock import utc_now
 from kortilla.validation import ca_files
 from native_host.paths import user_data_folder
 
-__all__ = ["fetch_authority", "has_authority", "own_folder", "trust_folder"]
-
 
 def trust_folder() -> Path:
     """Return the folder that ``KORTILLA_TRUST`` names, or Kortilla's own."""

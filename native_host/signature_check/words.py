@@ -17,14 +17,6 @@ from native_host.pin_prompt.escaping import escape_name
 from native_host.pin_prompt.texts import printable
 from native_host.signature_check.check import CheckedFile
 
-__all__ = [
-    "describe",
-    "describe_problems",
-    "describe_signature",
-    "load",
-    "verdict_words",
-]
-
 _FOLDER = Path(__file__).parent / "texts"
 #: Notes that another sentence about the signature says already.
 _SAID = {"CLAIMED_TIME"}

@@ -15,17 +15,6 @@ from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
 from tests.support.patience import patience
 
-__all__ = [
-    "Windows",
-    "agent_with",
-    "attended",
-    "children",
-    "settled",
-    "times_run",
-    "until",
-    "windows",
-]
-
 _PROGRAM = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as test:

@@ -12,15 +12,13 @@ from pathlib import Path
 
 from kortilla.mock_card.folder import locked
 from kortilla.mock_card.state import MockCardState
+from native_host.browser_testing.temporary_home import TemporaryHome
 from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
 from tests.browser.warm_host import relay_command
 from tests.support import cards
 from tests.support.patience import patience
-from tools.demo.demo_home import DemoHome
-
-__all__ = ["Card", "House", "end_of"]
 
 
 class Card:
@@ -96,7 +94,7 @@ class House:
 
     def __init__(self, folder: Path, family: Family, pristine: Path) -> None:
         self.family = family
-        demo_home = DemoHome.build(folder, family, card="mock", prompt="window")
+        demo_home = TemporaryHome.build(folder, family, card="mock", prompt="window")
         self.home, self.environment = demo_home.home, demo_home.environment
         # The window and the browser use this language unless a test sets another.
         self.environment |= {"LANG": "C.UTF-8", "LANGUAGE": "en", "LC_ALL": "C.UTF-8"}

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
+from native_host.browser_testing.temporary_home import extension_folder
 from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browser_home import House
 from tests.browser.firefox_profile import prepare_profile
@@ -22,11 +23,8 @@ from tests.browser.playwright_driver import driver
 from tests.browser.tls import Authority
 from tests.support.patience import patience
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import extension_folder
 from tools.demo.errors import BrowserError
 from tools.demo.firefox import SHOW_CERTIFICATE
-
-__all__ = ["Browser", "Tab", "open_browser"]
 
 #: Host names that resolve to this computer, for realistic origins.
 SITES = ("service.example", "other.example")

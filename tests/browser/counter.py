@@ -21,8 +21,6 @@ from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
 from tools.demo.token import TokenSocket, add_token, database
 
-__all__ = ["Counter", "open_counter"]
-
 #: The browsers' error codes for a signature that failed.
 ERRORS = {
     "chromium": "net::ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED",

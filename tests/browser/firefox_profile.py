@@ -10,11 +10,9 @@ import shutil
 from pathlib import Path
 
 from kortilla.mock_card.folder import locked
+from native_host.browser_testing.temporary_home import TemporaryHome
 from tests.browser.marionette import Marionette
 from tests.support import cards
-from tools.demo.demo_home import DemoHome
-
-__all__ = ["prepare_profile"]
 
 #: Firefox's locks, the preferences of one browser, and the databases of NSS, to which a
 #: test may have added a token.
@@ -36,7 +34,7 @@ async def _used_profile() -> Path:
     profile = folder / "home" / "firefox-profile"
     with locked(cards.shared_folder() / "firefox.lock"):
         if not (folder / "made").exists():
-            home = DemoHome.build(folder, "firefox", card="mock", prompt="window")
+            home = TemporaryHome.build(folder, "firefox", card="mock", prompt="window")
             async with Marionette.launch(
                 home.home,
                 environment=home.environment,

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-__all__ = ["in_turn", "only_in_chromium", "only_in_firefox"]
-
 _FAMILIES = ("chromium", "firefox")
 
 #: For a test of which the browser is no subject, as long as others go its way in both.

@@ -21,8 +21,6 @@ from tools.demo.errors import BrowserError, BrowserMissingError
 from tools.demo.firefox import QUIET
 from tools.demo.process import background, end_process
 
-__all__ = ["Marionette", "user_preferences"]
-
 #: Leaves out what takes a third of the time of a start: Firefox's own extensions, and
 #: its own page in new tabs, each of which has a process.
 _LIGHT: Mapping[str, bool | int | str] = {

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 
 from playwright.async_api import Playwright, async_playwright
 
-__all__ = ["driver", "shared_driver"]
-
 
 class _Shared:
     """The driver of an event loop. It starts at its first use."""

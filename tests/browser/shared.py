@@ -10,8 +10,6 @@ from contextlib import (
 
 from tests.browser.browsers import Browser
 
-__all__ = ["SharedBrowser"]
-
 
 class SharedBrowser:
     """Starts a browser at its first use, and a new one after it has failed."""

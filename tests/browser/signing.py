@@ -11,19 +11,6 @@ from typing import Any
 from tests.host.signing import digest as hash_of
 from tests.host.signing import verify
 
-__all__ = [
-    "ACTION",
-    "P256",
-    "P384",
-    "PIN2",
-    "THREE",
-    "TITLE",
-    "Document",
-    "Papers",
-    "check",
-    "request",
-]
-
 ACTION = "kortilla:sign"
 PIN2 = "123456"
 #: The window's title in English.

@@ -15,8 +15,6 @@ from aiohttp import web
 import kortilla
 from tests.browser.browsers import Tab
 
-__all__ = ["NONCE", "Page", "Site"]
-
 #: The page client that services publish.
 _CLIENT = Path(kortilla.__file__).with_name("client")
 

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from native_host import VERSION
+from native_host.browser_testing.temporary_home import extension_folder
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import OpenTab, ready
 from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_host_trouble import speak
-from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
+from native_host.browser_testing.temporary_home import extension_folder
 from native_host.browsers.pkcs11 import nss
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
@@ -26,7 +27,6 @@ from tests.browser.test_self_check import CHECK, CheckPage
 from tests.browser.tls import Authority
 from tests.support.patience import patience
 from tests.support.preload import preloading
-from tools.demo.demo_home import extension_folder
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from native_host.browser_testing.temporary_home import extension_folder
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import OpenTab, ready
 from tests.browser.in_turn import only_in_chromium
@@ -17,7 +18,6 @@ from tests.browser.test_demo_signing import demo, hand_certificate_over, tab
 from tests.browser.test_extension_pages import text
 from tests.browser.test_login_switch import OPTIONS
 from tests.browser.window import Door
-from tools.demo.demo_home import extension_folder
 from tools.demo.site import DemoServer
 
 __all__ = ["demo", "tab"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from native_host.browser_testing.temporary_home import extension_folder
 from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browser_home import Card, House, end_of
 from tests.browser.browsers import Browser, ChromiumBrowser
@@ -30,7 +31,6 @@ from tests.browser.test_look import FULL_HEIGHT, HEIGHT
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from native_host import VERSION
+from native_host.browser_testing.temporary_home import extension_folder
 from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browsers import Browser, FirefoxBrowser
 from tests.browser.conftest import ready
@@ -22,7 +23,6 @@ from tests.browser.site import Page, Site, authenticate
 from tests.browser.test_card_management import COMMANDS, POPUP
 from tests.browser.window import Door
 from tests.support.patience import patience
-from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -28,8 +28,6 @@ from native_host.hardening import die_with_parent
 from native_host.processes import parent_of
 from tests.support import warm
 
-__all__ = ["relay_command", "serve", "window_command"]
-
 _QT = "native_host.pin_prompt.gui.application"
 _WINDOW = "from native_host.pin_prompt.__main__ import main; main()"
 

@@ -14,8 +14,6 @@ from typing import Any, Self
 
 from tests.support.patience import patience
 
-__all__ = ["Door", "Window"]
-
 BRIDGE = Path(__file__).with_name("window_bridge.py")
 
 

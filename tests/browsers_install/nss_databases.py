@@ -8,16 +8,6 @@ from pathlib import Path
 from native_host.browsers.pkcs11 import nss
 from tests.support.patience import patience
 
-__all__ = [
-    "LIBRARY",
-    "OTHER",
-    "TRUST",
-    "database_with_a_certificate",
-    "give_system",
-    "make_database",
-    "make_profile",
-]
-
 LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/libp11-kit.so.0"
 
 #: A module that the proxy includes, and one that it does not.

@@ -7,8 +7,6 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard
 
-__all__ = ["certificates_of"]
-
 
 def certificates_of(card: FineidCard) -> dict[CardKey, CardCertificate]:
     """Return the certificates of a card's keys, except for keys that have none."""

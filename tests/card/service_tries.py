@@ -8,8 +8,6 @@ from unittest import mock
 
 from native_host.card.service_watch import ServiceWatch
 
-__all__ = ["watching_tries"]
-
 
 @asynccontextmanager
 async def watching_tries() -> AsyncIterator[Callable[[], Awaitable[None]]]:

@@ -17,8 +17,6 @@ from tests.cli.conftest import NONCE, ORIGIN
 from tests.operations.signing import check
 from tests.operations.tokens import make_token
 
-__all__ = ["Tries", "tries", "work"]
-
 Tries = tuple[int, int, int]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from tests.cli.conftest import Run
-from tools.demo.demo_home import DemoHome, extension_folder
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 
@@ -135,14 +135,14 @@ def test_the_demo_leaves_the_persons_own_things_alone(
     monkeypatch.delenv("XAUTHORITY", raising=False)
     output = tmp_path / "demo"
     for _ in range(2):  # a second demo starts from scratch
-        demo_home = DemoHome.build(output, "firefox", card="mock", prompt="automatic")
-        assert not (demo_home.home / "old").exists()
-        (demo_home.home / "old").touch()
+        demo = TemporaryHome.build(output, "firefox", card="mock", prompt="automatic")
+        assert not (demo.home / "old").exists()
+        (demo.home / "old").touch()
     assert [path.name for path in home.iterdir()] == [".Xauthority"]
-    assert demo_home.environment["DISPLAY"] == ":7"
-    assert demo_home.environment["XAUTHORITY"] == str(home / ".Xauthority")
+    assert demo.environment["DISPLAY"] == ":7"
+    assert demo.environment["XAUTHORITY"] == str(home / ".Xauthority")
     for name in ("HOME", "KORTILLA_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-        assert Path(demo_home.environment[name]).is_relative_to(output)
+        assert Path(demo.environment[name]).is_relative_to(output)
 
 
 def test_the_demo_finds_the_extension() -> None:

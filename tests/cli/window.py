@@ -12,8 +12,6 @@ from tests.support import commands
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 
-__all__ = ["ManageWindow"]
-
 _TITLES = {
     "activate": "Kortilla: activate the card",
     "change-pin": "Kortilla: change a PIN",

@@ -6,8 +6,6 @@ from typing import Any
 
 from native_host.desktop.card_report import Cards, ReaderContent
 
-__all__ = ["NOW", "a_card", "cards_of", "failed", "status_of"]
-
 NOW = datetime.now(UTC)
 READER = "Example Reader CR-100"
 

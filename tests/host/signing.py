@@ -20,21 +20,6 @@ from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import ORIGIN, HostProcess
 
-__all__ = [
-    "announced",
-    "b64",
-    "chunk",
-    "chunks",
-    "digest",
-    "left_behind",
-    "named_hash",
-    "pin2_tries",
-    "sign_documents",
-    "sign_hashes",
-    "signing",
-    "verify",
-]
-
 CHUNK = 32 * 1024
 
 Documents = Mapping[str, bytes]

@@ -26,8 +26,6 @@ from tests.kortilla import pki
 from tests.kortilla.mutations import Mutator
 from tests.kortilla.pki import CA, NOW, Leaf, key
 
-__all__ = ["EXTRA", "agreed", "compare", "quick_ca", "whole"]
-
 KEY_ID = b"k" * 20
 #: ecdsa-with-SHA384 as FINEID has it, the second defect.
 NULL_PARAMETERS = bytes.fromhex("300C06082A8648CE3D0403030500")

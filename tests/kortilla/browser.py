@@ -11,8 +11,6 @@ from yarl import URL
 
 from tests.kortilla.pki import ORIGIN, Leaf
 
-__all__ = ["COOKIE", "Browser", "Site", "code", "log_in"]
-
 COOKIE = "__Host-kortilla-session"
 
 

@@ -17,8 +17,6 @@ from kortilla.revocation import By
 from tests.kortilla.pki import ORIGIN
 from tests.kortilla.service import RECENT, lasting_service, told, with_process
 
-__all__ = ["set_up_django", "wsgi"]
-
 
 def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
     """Configure this process's Django as a service: one view of each kind."""

@@ -12,8 +12,6 @@ from kortilla.revocation import By
 from tests.kortilla.pki import ORIGIN
 from tests.kortilla.service import RECENT, lasting_service, told, with_process
 
-__all__ = ["wsgi"]
-
 
 def make_flask(service: LoginService, options: dict[str, Any]) -> Flask:
     """Return a service on Flask."""

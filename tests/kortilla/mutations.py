@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla.revocation import der
 
-__all__ = ["Mutator"]
-
 _TAGS = bytes.fromhex("0102030405060C1013141617181C1E24303136818286A0A1A2A3")
 _VALUES = [
     bytes.fromhex(each)

@@ -13,8 +13,6 @@ from typing import Any
 
 from redis import Redis
 
-__all__ = ["RedisServer", "running_redis", "tcp"]
-
 
 class RedisServer:
     """Listens on a socket in a folder, and keeps its data only if configured so.

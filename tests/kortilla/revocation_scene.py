@@ -11,8 +11,6 @@ from kortilla.revocation import Reason
 from tests.kortilla.pki import CA, NOW, SATU, SURNAME
 from tests.kortilla.responder import List, OCSPAnswer, Scene, Server, checker_by
 
-__all__ = ["Clock", "listing", "refused", "well"]
-
 Refused = TypeVar("Refused", bound=RevocationCheckFailedError)
 
 

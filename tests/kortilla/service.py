@@ -15,8 +15,6 @@ from kortilla.web.rate_limit import Attempt
 from kortilla.web.refusals import Refusals
 from tests.kortilla.pki import NOW, ORIGIN
 
-__all__ = ["BUSY", "RECENT", "lasting_service", "make_service", "told", "with_process"]
-
 #: A client with this address has exceeded its rate limit.
 BUSY = "127.0.0.2"
 #: The age of a login that is recent.

@@ -27,8 +27,6 @@ from tests.kortilla.django_service import set_up_django
 from tests.kortilla.pki import ORIGIN
 from tests.kortilla.service import RECENT, make_service, told
 
-__all__ = ["ADAPTERS"]
-
 
 def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Application:
     """Return a service on aiohttp."""

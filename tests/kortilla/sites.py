@@ -18,8 +18,6 @@ from tests.kortilla.redis_server import RedisServer
 from tests.support import warm_python
 from tests.support.patience import patience
 
-__all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "gunicorn", "process"]
-
 #: Under gunicorn a service has several processes, so it can't use memory.
 WSGI_NAMES = ["sync-redis", "gthread-redis", "flask-redis"]
 NAMES = [

@@ -42,8 +42,6 @@ from tests.kortilla.signing_parts import (
     raw_signature,
 )
 
-__all__ = ["CANT_SAY", "CASES", "NOT_VALID", "VALID", "File"]
-
 File = bytes | tuple[bytes | None, bytes]
 Made = Callable[[Maker], Awaitable[File]]
 CASES: dict[str, tuple[Made, Verdict, set[str]]] = {}

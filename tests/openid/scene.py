@@ -23,25 +23,6 @@ from kortilla.openid.provider import Provider
 from kortilla.testing import KortillaCard
 from kortilla.web.http import Headers, Request, Response
 
-__all__ = [
-    "CALLBACK",
-    "CLIENT_KEY",
-    "ISSUER",
-    "KEYS",
-    "SECRET",
-    "Answer",
-    "Browser",
-    "Clock",
-    "Scene",
-    "assertion",
-    "basic",
-    "configuration",
-    "key_file",
-    "pkce",
-    "toml",
-    "write_scene",
-]
-
 ISSUER = "https://login.example/openid"
 ORIGIN = "https://login.example"
 CALLBACK = "https://shop.example/callback?from=login"

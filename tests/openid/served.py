@@ -19,8 +19,6 @@ from tests.support import warm_python
 from tests.support.patience import patience
 from tests.support.warm import WarmProcess
 
-__all__ = ["Running", "code", "redeem", "running", "visitor"]
-
 
 @dataclass
 class Running:

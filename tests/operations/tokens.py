@@ -7,8 +7,6 @@ from native_host.operations.authenticate import AuthenticateRequest, authenticat
 from native_host.operations.prompting import Context
 from native_host.results import token_fields
 
-__all__ = ["make_token"]
-
 
 async def make_token(context: Context, request: AuthenticateRequest) -> dict[str, Any]:
     """Log in and return the token's fields."""

@@ -27,8 +27,6 @@ from tests.support.screen import Screen
 from tools.demo.chromium import Chromium
 from tools.demo.process import background, end_process
 
-__all__ = ["Person", "RunningBrowser", "open_browser"]
-
 #: Seconds that a start of a browser may take.
 _SECONDS = 60
 _LISTENING = re.compile(rb"DevTools listening on (ws://\S+)")

@@ -27,8 +27,6 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from tests.support.patience import patience
 
-__all__ = ["AccessibilityBus", "Part", "Seen", "open_accessibility_bus"]
-
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16

@@ -22,8 +22,6 @@ from native_host.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.gui.widgets import SiteLabel
 
-__all__ = ["layout_faults"]
-
 
 def layout_faults(window: PromptWindow) -> list[str]:
     """Return a sentence for each fault in the layout of a window and of its page."""

@@ -7,8 +7,6 @@ import zlib
 from PySide6.QtCore import QBuffer
 from PySide6.QtGui import QImage, QImageWriter, qRgb
 
-__all__ = ["huge_png", "picture", "slow_jpeg", "written"]
-
 
 def picture(form: str, width: int = 40, height: int = 20) -> bytes:
     """Return a picture of one colour, ``PNG`` or ``JPEG``."""

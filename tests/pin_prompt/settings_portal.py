@@ -27,8 +27,6 @@ from jeepney.io.blocking import open_dbus_connection
 
 from tests.host.test_hardening import AS_ORDINARY
 
-__all__ = ["SettingsPortal", "open_settings_portal"]
-
 _NAMESPACE = "org.freedesktop.appearance"
 _SETTINGS = DBusAddress(
     "/org/freedesktop/portal/desktop", interface="org.freedesktop.portal.Settings"

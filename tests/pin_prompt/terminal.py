@@ -14,8 +14,6 @@ from typing import Any
 from tests.support import warm
 from tests.support.patience import patience
 
-__all__ = ["Terminal", "at"]
-
 #: Asks as the host does; prints the PIN or the error's code on standard output.
 PROGRAM = """
 import asyncio, json, signal, sys

@@ -14,8 +14,6 @@ from tests.pkcs11.client import (
 )
 from tests.pkcs11.names import CKA, CKF, CKM, CKO, CKU
 
-__all__ = ["CONVERSATION", "NAMES", "message", "streams"]
-
 _ASKED_OF_A_CERTIFICATE = (
     CKA.CERTIFICATE_TYPE,
     CKA.ID,

@@ -8,22 +8,6 @@ the tests notice a wrong number there.
 
 from enum import IntEnum, IntFlag
 
-__all__ = [
-    "CKA",
-    "CKC",
-    "CKF",
-    "CKG",
-    "CKK",
-    "CKM",
-    "CKO",
-    "CKR",
-    "CKS",
-    "CKU",
-    "CK_CERTIFICATE_CATEGORY_AUTHORITY",
-    "CK_CERTIFICATE_CATEGORY_TOKEN_USER",
-    "CK_UNAVAILABLE_INFORMATION",
-]
-
 CK_UNAVAILABLE_INFORMATION = 0xFFFF_FFFF_FFFF_FFFF
 
 CK_CERTIFICATE_CATEGORY_TOKEN_USER = 1

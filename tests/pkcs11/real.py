@@ -17,27 +17,16 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
+from native_host.browser_testing.temporary_home import TemporaryHome
 from tests.browser.browser_home import Card
 from tests.browser.warm_host import relay_command
 from tests.browser.window import Door, Window
 from tests.support import cards
 from tests.support.patience import patience
-from tools.demo.demo_home import DemoHome
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
 from tools.demo.site_authority import Authority
 from tools.demo.token import TokenSocket, add_token, client_library
-
-__all__ = [
-    "CLIENTS",
-    "Finished",
-    "Login",
-    "Scene",
-    "open_scene",
-    "serving",
-    "tstclnt",
-]
-
 
 _OPENSSL = """openssl_conf = init
 [init]
@@ -199,7 +188,7 @@ CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
 async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
     """Set up a scene in an empty folder with a card of a generation."""
     pristine = cards.new_card(folder / "pristine", profile).folder
-    demo_home = DemoHome.build(folder, "firefox", card="mock", prompt="window")
+    demo_home = TemporaryHome.build(folder, "firefox", card="mock", prompt="window")
     authority = Authority(folder, ["localhost"])
     async with contextlib.AsyncExitStack() as stack:
         door = await stack.enter_async_context(Door())

@@ -18,8 +18,6 @@ from kortilla.mock_card.card_data import CardState, first_pins
 from kortilla.mock_card.keys import load_private_key, private_key_der
 from kortilla.mock_card.state import MockCardState
 
-__all__ = ["handed_on", "made", "new_card", "rsa_key", "shared_folder"]
-
 #: Environment variable with the folder, for processes that a test starts.
 _PLACE = "TESTS_MADE_CARDS"
 #: States of a new card that its PINs determine.

@@ -12,8 +12,6 @@ from tests.browser.warm_host import window_command
 from tests.support import warm
 from tests.support.patience import patience
 
-__all__ = ["KORTILLA", "begin", "end", "run", "running"]
-
 #: Begins a command in a process that is started as usual.
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 _WINDOW = "from native_host.pin_prompt import spawn; spawn.COMMAND = {!r}; "

@@ -27,8 +27,6 @@ from typing import BinaryIO, NoReturn
 from tests.support import cards, warm
 from tests.support.patience import patience
 
-__all__ = ["run", "running"]
-
 _ROOT = Path(__file__).parent.parent.parent
 #: Modules that tasks import at their first use.
 _USED = ("encodings.idna", "smartcard.System")

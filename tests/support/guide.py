@@ -5,8 +5,6 @@ import re
 import textwrap
 from pathlib import Path
 
-__all__ = ["DOCS", "blocks"]
-
 DOCS = Path(__file__).parents[2] / "docs"
 
 

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-__all__ = ["PLACES", "mark", "needs"]
-
 #: Names in the code and the marker that each adds. Strings are programs.
 _MARKERS = {
     "--input-type=module": "programs",  # of Node.js

@@ -6,8 +6,6 @@ The environment comes from the browser and can't request this, so the command do
 
 import sys
 
-__all__ = ["OFFSCREEN"]
-
 _CODE = """
 import os
 os.environ["QT_QPA_PLATFORM"] = "offscreen"

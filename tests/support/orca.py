@@ -15,8 +15,6 @@ from pathlib import Path
 from tests.support.patience import patience
 from tests.support.screen import Screen
 
-__all__ = ["Orca", "open_orca"]
-
 _MARKUP = re.compile(r"<[^>]*>")
 #: What Speech Dispatcher answers to commands that want more than a yes
 #: (https://htmlpreview.github.io/?https://github.com/brailcom/speechd/blob/master/doc/ssip.html).

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tests.support.preload import preloading
 
-__all__ = ["as_ordinary", "program_called"]
-
 
 def as_ordinary(*command: object) -> list[str]:
     """Return the command that runs another command with p11-kit as an ordinary user.

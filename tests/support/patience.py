@@ -7,8 +7,6 @@ the number of programs that share a processor there.
 
 import os
 
-__all__ = ["patience", "slowdown"]
-
 _MOST = 15
 
 

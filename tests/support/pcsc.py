@@ -34,8 +34,6 @@ from tests.support import cards, forked
 from tests.support.patience import patience
 from tests.support.preload import preload
 
-__all__ = ["READER", "READERS", "Room", "beside", "isolated", "open_room"]
-
 Scenario = Callable[["Room"], Awaitable[None]]
 
 #: All possible readers. The virtual reader's driver has two slots, each a PC/SC reader.

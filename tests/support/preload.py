@@ -5,8 +5,6 @@ import os
 import subprocess
 from pathlib import Path
 
-__all__ = ["preload", "preloading"]
-
 _HERE = Path(__file__).parent
 _BUILT = _HERE.parent.parent / "build" / "tests"
 

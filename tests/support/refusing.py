@@ -10,8 +10,6 @@ from native_host.card.pcsc_calls import establish_context
 from tests.support.patience import patience
 from tests.support.pcsc import Room
 
-__all__ = ["refusing"]
-
 
 @contextmanager
 def refusing(room: Room) -> Iterator[None]:

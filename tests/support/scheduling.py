@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-__all__ = ["Scheduling", "arrange", "browser_of"]
-
 _FAMILIES = ("firefox", "chromium")
 #: How the files begin whose tests share what takes long to start: services, with the
 #: process that forks them, and processes that read signed files.

@@ -13,8 +13,6 @@ from tempfile import TemporaryDirectory
 
 from tests.support.patience import patience
 
-__all__ = ["Screen", "open_screen"]
-
 #: Seconds after which programs are asked again though the screen has not changed.
 _AGAIN_AFTER = 0.5
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from native_host.gui.tokens import LIGHT
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 
-__all__ = ["Sight"]
-
 #: The lowest pixels of the window hold only the buttons.
 _FOOTER = 70
 #: Pixels. Only a window is wider than this.

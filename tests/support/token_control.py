@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["TokenControl", "runtime_folder"]
-
 Answer = dict[str, Any]
 
 

@@ -31,17 +31,6 @@ from typing import IO, Any, NoReturn, Self
 import native_host
 from native_host.hardening import die_with_parent
 
-__all__ = [
-    "WarmProcess",
-    "become",
-    "finish",
-    "handed_on",
-    "import_all",
-    "serve",
-    "start",
-    "take_over",
-]
-
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
     "tools.demo",

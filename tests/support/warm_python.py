@@ -30,8 +30,6 @@ from native_host.hardening import die_with_parent
 from tests.support.patience import patience
 from tests.support.warm import WarmProcess, serve
 
-__all__ = ["PDF_PROCESS", "popen", "run", "start_pdf_process"]
-
 #: What services on any framework import, and the servers that run them.
 _LIBRARY = (
     *("django.core.asgi", "django.core.wsgi", "django.test", "fastapi"),

@@ -20,8 +20,6 @@ from yarl import URL
 from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.issue import revoked_serials
 
-__all__ = ["CAService"]
-
 _HOST = "127.0.0.1"
 #: A request about one certificate has less than two hundred octets.
 _MAX_REQUEST = 16 * 1024

@@ -20,8 +20,6 @@ from playwright.async_api import (
 
 from tools.demo.errors import BrowserError, BrowserMissingError
 
-__all__ = ["Chromium"]
-
 #: Chromium takes the last such switch, so ours names again what Playwright's has.
 _DISABLED_FEATURES = (
     # Two pages behind the address bar, which take a third of the time of a start.

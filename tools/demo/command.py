@@ -13,8 +13,6 @@ from native_host.cli.options import Card, card_option
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.pin_prompt.spawn import has_screen
 
-__all__ = ["demo"]
-
 logger = logging.getLogger(__name__)
 
 

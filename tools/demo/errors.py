@@ -3,8 +3,6 @@
 
 from native_host.errors import KortillaError
 
-__all__ = ["BrowserError", "BrowserMissingError", "DemoError"]
-
 
 class DemoError(KortillaError):
     """The demo could not be set up; the message names what is missing."""

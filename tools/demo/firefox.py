@@ -22,8 +22,6 @@ import aiohttp
 from tools.demo.errors import BrowserError, BrowserMissingError
 from tools.demo.process import background, end_process
 
-__all__ = ["QUIET", "SHOW_CERTIFICATE", "Firefox"]
-
 logger = logging.getLogger(__name__)
 
 _LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")

@@ -7,8 +7,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
 
-__all__ = ["background", "cancel_on_signals", "end_process"]
-
 _GRACE_SECONDS = 5
 
 

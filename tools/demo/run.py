@@ -15,13 +15,13 @@ from kortilla.errors import TrustConfigurationError
 from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import Revocation
 from kortilla.validation.trust import Trust
+from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.browsers.table import Family
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen
 from tools.demo.ca_service import CAService
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import DemoHome, extension_folder
 from tools.demo.errors import BrowserError, DemoError
 from tools.demo.firefox import SHOW_CERTIFICATE, Firefox
 from tools.demo.process import cancel_on_signals
@@ -29,8 +29,6 @@ from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import VERSIONS, GateSettings
 from tools.demo.site_authority import Authority
 from tools.demo.token import TokenSocket, add_token, database
-
-__all__ = ["run_demo"]
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ async def run_demo(
         raise DemoError("There is no screen here, and a person needs one.")
     try:
         demo_home = await asyncio.to_thread(
-            DemoHome.build,
+            TemporaryHome.build,
             folder,
             browser,
             card="mock" if trust is None else "pcsc",
@@ -146,7 +144,7 @@ async def _revocation(ca_folder: Path, around: AsyncExitStack) -> Revocation:
 
 
 async def _token(
-    browser: Family, demo_home: DemoHome, around: AsyncExitStack
+    browser: Family, demo_home: TemporaryHome, around: AsyncExitStack
 ) -> GateSettings:
     """Make the card a token of the browser, and make that trust the gates."""
     authority = await asyncio.to_thread(Authority, demo_home.home, [_GATE_HOST])
@@ -157,7 +155,7 @@ async def _token(
 
 
 def _launch(
-    browser: Family, demo_home: DemoHome, *, headless: bool
+    browser: Family, demo_home: TemporaryHome, *, headless: bool
 ) -> AbstractAsyncContextManager[Chromium | Firefox]:
     # Without a screen, nobody can choose the certificate.
     if browser == "chromium":

@@ -20,8 +20,6 @@ from native_host.browsers.table import Family
 from tools.demo.errors import DemoError
 from tools.demo.site_authority import Authority
 
-__all__ = ["COMMAND", "TokenSocket", "add_token", "client_library", "database"]
-
 #: The server for one program.
 COMMAND = (str(python_path()), "-I", "-m", "native_host.cli", "pkcs11")
 

@@ -18,8 +18,6 @@ from shutil import which
 
 from native_host.paths import xdg_config_home
 
-__all__ = ["forget_actions", "offer_actions"]
-
 _CACHE, _CHOICES = "mimeinfo.cache", "mimeapps.list"
 #: Types that other programs open.
 _TYPES = (

@@ -11,16 +11,6 @@ from pathlib import Path
 from native_host.browsers.table import Family
 from native_host.browsers.templates import template
 
-__all__ = [
-    "OWN_HOST",
-    "HostName",
-    "filled_manifest",
-    "host_names",
-    "known_extensions",
-    "manifest",
-    "own_extensions",
-]
-
 #: The name that Kortilla's extension uses.
 OWN_HOST = "fi.kortilla.host"
 

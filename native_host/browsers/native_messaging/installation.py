@@ -32,8 +32,6 @@ from native_host.browsers.native_messaging.starter_files import (
 from native_host.browsers.record import launcher_path
 from native_host.browsers.table import Browser, Level, browsers
 
-__all__ = ["Action", "Change", "Report", "install", "uninstall"]
-
 #: ``kept``: another program's manifest of a shared name, which is left unchanged.
 Action = Literal["written", "unchanged", "removed", "kept"]
 

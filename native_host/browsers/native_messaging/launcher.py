@@ -7,8 +7,6 @@ from pathlib import Path
 
 from native_host.browsers.errors import InstallError
 
-__all__ = ["command_launcher", "launcher", "python_path"]
-
 # Older Linux kernels truncate a script's first line after this many bytes.
 _LONGEST_FIRST_LINE = 127
 

@@ -16,8 +16,6 @@ from native_host.browsers.table import Level
 from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home, xdg_data_home
 
-__all__ = ["ACTIONS", "AGENT", "MENU", "StarterFile", "agent_files", "menu_files"]
-
 #: The name of unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
 #: The name of the menu's file, without its extension.

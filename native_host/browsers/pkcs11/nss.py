@@ -20,19 +20,6 @@ from pathlib import Path
 from native_host.browsers import files
 from native_host.browsers.errors import InstallError, ToolMissingError
 
-__all__ = [
-    "NssModule",
-    "add_module",
-    "create",
-    "delete_module",
-    "demand_tools",
-    "exists",
-    "holds_nothing",
-    "modules",
-    "profiles",
-    "remove",
-]
-
 _PACKAGE = "libnss3-tools"
 _FILES = ("cert9.db", "key4.db", "pkcs11.txt")
 _PATIENCE = 60.0  # seconds for a tool that loads a module

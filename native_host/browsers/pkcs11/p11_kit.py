@@ -26,20 +26,6 @@ from native_host.browsers.pkcs11.table import p11_kit_table
 from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home
 
-__all__ = [
-    "Hidden",
-    "hidden_files",
-    "is_ignored",
-    "is_ours",
-    "is_proxy",
-    "module_content",
-    "module_path",
-    "programs_of",
-    "proxy_library",
-    "system_module_path",
-    "to_hide",
-]
-
 _OURS = b"# Written by `kortilla pkcs11 enable`"
 _NOTE = "Written by `kortilla pkcs11 enable`; `kortilla pkcs11 disable` takes it back."
 _NOTE_OF_PACKAGE = "Comes with Kortilla's package, for everyone on the computer."

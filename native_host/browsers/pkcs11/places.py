@@ -24,29 +24,6 @@ from native_host.browsers.pkcs11.table import (
 )
 from native_host.browsers.table import Browser, Family, browsers
 
-__all__ = [
-    "NAME",
-    "State",
-    "browsers_of",
-    "database_to_make",
-    "databases",
-    "enabled_families",
-    "entry_state",
-    "has_own_proxy",
-    "is_entered",
-    "is_prepared",
-    "is_there",
-    "manifest_content",
-    "manifest_state",
-    "manifests",
-    "module_content",
-    "module_in_use",
-    "module_state",
-    "runs",
-    "system_manifest",
-    "system_module_content",
-]
-
 #: The module's name in NSS. An extension's button gives it the manifest's description:
 #: that is the same, so that either way takes back what the other did.
 NAME = "Kortilla"

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from native_host.processes import age_of
 
-__all__ = ["chromium_runs", "firefox_runs", "is_changed_since_start", "is_open"]
-
 #: struct flock of fcntl(2): kind, whence, start, length and process.
 _FLOCK = "hhqqi"
 

@@ -21,8 +21,6 @@ from native_host.browsers.pkcs11.places import State
 from native_host.browsers.pkcs11.table import FAMILIES, programs, title
 from native_host.browsers.table import Family
 
-__all__ = ["Change", "Plan", "Report", "disable", "enable", "status"]
-
 _ROOT = Path("/")
 
 #: ``entry``: our line in a database's list of modules, by the database's folder.

@@ -10,15 +10,6 @@ from native_host.browsers.table import Family
 from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home, xdg_data_home
 
-__all__ = [
-    "FAMILIES",
-    "p11_kit_table",
-    "profile_folders",
-    "programs",
-    "shared_databases",
-    "title",
-]
-
 FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
 
 

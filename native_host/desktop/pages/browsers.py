@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from native_host.desktop.browsers_report import BrowsersReport
     from native_host.doctor.findings import Finding
 
-__all__ = ["Page"]
-
 #: What the page says of a browser's program, before the findings.
 _PROGRAM = ("MANIFEST_", "LAUNCHER_", "HOST_")
 

@@ -46,8 +46,6 @@ from native_host.pin_prompt.texts import printable
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import CardWatch
 
-__all__ = ["Page"]
-
 #: Milliseconds that the window has for its first picture.
 _PAUSE = 50
 #: The icon of each code, and what the code is for.

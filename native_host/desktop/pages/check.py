@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport
     from native_host.signature_check.check import CheckedFile
 
-__all__ = ["Page"]
-
 _LOOKS: dict[str, tuple[str, Kind]] = {
     "valid": ("tick", "good"),
     "not-valid": ("error", "error"),

@@ -25,8 +25,6 @@ from native_host.gui.tokens import Act
 from native_host.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.texts import printable
 
-__all__ = ["Page"]
-
 #: Entries that the page shows; a file holds all of them.
 _SHOWN = 100
 _RESULTS = {"done": "done", "USER_CANCELLED": "cancelled"}

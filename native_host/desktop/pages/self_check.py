@@ -22,8 +22,6 @@ from native_host.gui.notices import Notice
 if TYPE_CHECKING:
     from native_host.doctor.findings import Finding, Place
 
-__all__ = ["Page"]
-
 NAME = "self_check"
 
 

@@ -26,8 +26,6 @@ from native_host.gui.notices import Kind, Notice
 from native_host.operations.documents import MAX_DOCUMENTS
 from native_host.pin_prompt.escaping import escape_name
 
-__all__ = ["Page"]
-
 #: The most files that were not signed of which each is named.
 _MOST_NAMED = 3
 #: Errors of a file that the page has a sentence for.

@@ -3,8 +3,6 @@
 
 import re
 
-__all__ = ["ALL", "MOST_WORDS", "Announcement"]
-
 #: More words than this are hard to follow, and delay a person who knows the page.
 MOST_WORDS = 40
 #: More sentences than there are in any text: names in it may look like several.

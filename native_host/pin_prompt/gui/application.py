@@ -30,8 +30,6 @@ from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
-__all__ = ["make_application", "run"]
-
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
 #: Milliseconds without a request after which the process waits for a later one.

@@ -16,8 +16,6 @@ from native_host.pin_prompt.gui.widgets import em, label, wrapping_policy
 from native_host.pin_prompt.model import MAX_CODE_DIGITS, CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["CodeEntry", "NewPinEntry"]
-
 
 class CodeEntry(QWidget):
     """A code that is typed once."""

@@ -23,8 +23,6 @@ from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_polic
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["ActivationOfferPage", "BaseCodesPage", "CodesPage", "PinPadCodesPage"]
-
 #: Milliseconds without a key press before a screen reader announces the rules.
 _PAUSE = 900
 

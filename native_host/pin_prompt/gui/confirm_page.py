@@ -11,8 +11,6 @@ from native_host.pin_prompt.gui.widgets import Notice
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["ConfirmPage"]
-
 
 class ConfirmPage(Page):
     """A page with a confirm button, and a check box before the last try.

@@ -36,8 +36,6 @@ from native_host.pin_prompt.escaping import escape_name
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["DocumentList"]
-
 #: Rows that are shown before the list scrolls.
 _ROWS = 3
 #: Least height of a row where body text has 15 pixels.

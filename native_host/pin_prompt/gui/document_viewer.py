@@ -23,8 +23,6 @@ from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_polic
 from native_host.pin_prompt.model import Conversation, Document
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["DocumentPage"]
-
 #: Most bytes of a text that are shown. The layout of more would be slow.
 _MOST_TEXT = 500_000
 #: Long lines are split, at a space if there is one. Qt takes minutes to wrap a line of

@@ -19,8 +19,6 @@ from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["Header", "Requester"]
-
 
 class Header(QVBoxLayout):
     """The window's upper part, in the style of an operation.

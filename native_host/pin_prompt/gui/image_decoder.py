@@ -12,8 +12,6 @@ from PySide6.QtGui import QImage
 from native_host.gui.limited_process import LimitedProcess
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 
-__all__ = ["ImageDecoder"]
-
 #: The decoder. Its arguments are the image's format and the number of this process.
 _PROGRAM = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
 #: Milliseconds until the decoder is killed. The decoder's own limit is less, and counts

@@ -9,8 +9,6 @@ active, painted, and showing what must be read.
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
-__all__ = ["GUARD_MILLISECONDS", "QUIET_MILLISECONDS", "InputGuard"]
-
 #: Milliseconds after its appearance in which a page ignores input.
 GUARD_MILLISECONDS = 500
 #: Milliseconds without a key after which keys are for this window. Somebody who types

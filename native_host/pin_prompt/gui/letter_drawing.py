@@ -12,8 +12,6 @@ from native_host.gui.theme import mixed, readable
 from native_host.pin_prompt.gui.widgets import em, scaled
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["LetterDrawing"]
-
 #: The lines of writing on the letter: start, height and length.
 _WRITING = (
     *((8, 7, 26), (8, 11, 20)),

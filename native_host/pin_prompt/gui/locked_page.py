@@ -22,8 +22,6 @@ from native_host.pin_prompt.gui.pages import YesNoPage
 from native_host.pin_prompt.model import Conversation, UnlockQuestion
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["LockedPage"]
-
 #: What unlocks a PIN, and its drawing.
 _NEEDED = {"unlock.need.letter": "letter", "unlock.need.puk": "key"}
 _TOP = Qt.AlignmentFlag.AlignTop

@@ -14,8 +14,6 @@ from native_host.gui.icons import draw_icon
 from native_host.gui.tokens import LIGHT, Act
 from native_host.pin_prompt.model import Operation
 
-__all__ = ["OPERATION_STYLES", "OperationStyle", "window_icon"]
-
 
 @dataclass(frozen=True)
 class OperationStyle:

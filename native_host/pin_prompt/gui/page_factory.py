@@ -35,8 +35,6 @@ from native_host.pin_prompt.messages import (
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["PageRequest", "create_page"]
-
 PageRequest = (
     Show
     | AskStarted

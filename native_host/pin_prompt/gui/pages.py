@@ -37,17 +37,6 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.texts import Texts, printable
 
-__all__ = [
-    "FINAL_STEPS",
-    "CardChoicePage",
-    "ConsentPage",
-    "OtherCardPage",
-    "Page",
-    "StartedPage",
-    "StepPage",
-    "YesNoPage",
-]
-
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
 #: After these steps, the person can only close the window.

@@ -21,8 +21,6 @@ from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.input_guard import InputGuard
 
-__all__ = ["PinField", "SignatureField"]
-
 #: Qt's text has this character for each digit. On the accessibility bus, Qt reports the
 #: content of each field to every program of the session, also of a password field.
 _BULLET = "•"

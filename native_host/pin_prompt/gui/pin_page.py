@@ -18,8 +18,6 @@ from native_host.pin_prompt.gui.widgets import Notice, label
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["BasePinPage", "PinPadPage", "PinPage"]
-
 
 class BasePinPage(ConfirmPage):
     """Shows what the person agrees to, and the result of the last PIN."""

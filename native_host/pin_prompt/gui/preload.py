@@ -11,8 +11,6 @@ from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.model import Conversation, PinQuestion
 
-__all__ = ["preload"]
-
 
 def preload(guard: InputGuard) -> None:
     """Load fonts and drawings into memory."""

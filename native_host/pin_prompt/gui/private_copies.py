@@ -9,8 +9,6 @@ from tempfile import mkdtemp
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
-__all__ = ["PrivateCopies"]
-
 
 class PrivateCopies:
     """Copies for the system's PDF viewer, which other users cannot read or change.

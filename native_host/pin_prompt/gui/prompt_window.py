@@ -58,8 +58,6 @@ if TYPE_CHECKING:
     from native_host.pin_prompt.gui.document_viewer import DocumentPage
     from native_host.pin_prompt.gui.private_copies import PrivateCopies
 
-__all__ = ["PromptWindow"]
-
 #: Milliseconds until a window counts as visible though nothing was painted. It may be
 #: on another virtual desktop.
 _VISIBLE_AFTER = 1000

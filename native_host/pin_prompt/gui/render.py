@@ -20,8 +20,6 @@ from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
-__all__ = ["offscreen_application", "render"]
-
 
 def render(
     target: Path,

@@ -11,8 +11,6 @@ from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.widgets import em, scaled, wrapping_policy
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["RuleLabel", "RuleState"]
-
 
 class RuleState(Enum):
     """Whether a rule is kept. The value is the key of its text."""

@@ -12,8 +12,6 @@ from native_host.gui.theme import readable
 from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.model import Step
 
-__all__ = ["StepPicture"]
-
 _ICONS: Mapping[Step, str] = {
     Step.WAITING_FOR_READER: "waiting-for-reader",
     Step.WAITING_FOR_CARD: "waiting-for-card",

@@ -18,8 +18,6 @@ from native_host.pin_prompt.gui.widgets import height_at
 if TYPE_CHECKING:
     from native_host.pin_prompt.gui.prompt_window import PromptWindow
 
-__all__ = ["WindowWatch"]
-
 #: How often the window asks for its size while one page is shown.
 _ASK_AT_MOST = 5
 

@@ -3,8 +3,6 @@
 
 from kortilla.django_auth import CardBackend
 
-__all__ = ["PersonBackend"]
-
 
 class PersonBackend(CardBackend):
     """Gives each person a user."""

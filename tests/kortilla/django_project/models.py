@@ -4,8 +4,6 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-__all__ = ["Person"]
-
 
 class Person(AbstractUser):  # type: ignore[misc] # Django has no types
     """A user, found by SATU."""

@@ -11,8 +11,6 @@ from kortilla.django import urls
 from kortilla.django_auth import log_in, login_identity
 from tests.kortilla.pki import NOW, ORIGIN
 
-__all__ = ["BROKEN", "urlpatterns"]
-
 #: A header with which the hook fails.
 BROKEN = "X-Broken"
 

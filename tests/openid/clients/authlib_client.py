@@ -13,8 +13,6 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-__all__ = ["create_service"]
-
 
 class _Service:
     """``/`` leads to the provider, and ``/cb`` shows who came back."""

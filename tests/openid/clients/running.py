@@ -16,8 +16,6 @@ from kortilla.openid.provider import Provider
 from tests.openid.clients.authlib_client import create_service
 from tests.openid.scene import key_file
 
-__all__ = ["NAME", "RealClients", "listen", "real_clients", "serve_on"]
-
 NAME = {"fi": "Esimerkkikauppa", "sv": "Exempelbutiken", "en": "The example shop"}
 _SECRETS = {"node": "N" * 43, "python": "p" * 43}
 _SCRIPT = Path(__file__).with_name("openid_client.mjs")

@@ -8,18 +8,6 @@ from aiohttp import web
 from kortilla.web import texts
 from tools.demo.site import pages
 
-__all__ = [
-    "catalogues",
-    "error_page",
-    "error_pages",
-    "language_of",
-    "languages",
-    "page",
-    "preferred_language",
-    "protected",
-    "refusal",
-]
-
 _TEXTS = "tools.demo.site.texts"
 
 _HEADERS = {

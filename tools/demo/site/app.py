@@ -32,8 +32,6 @@ from tools.demo.site.tls_login import VERSIONS, GateSettings, TlsLogin
 if TYPE_CHECKING:
     from tools.demo.site.signing import SigningDesk
 
-__all__ = ["create_demo"]
-
 _STATIC = Path(str(resources.files("tools.demo.site") / "static"))
 
 

@@ -4,8 +4,6 @@
 import textwrap
 from collections.abc import Mapping
 
-__all__ = ["PARAGRAPHS", "SIGNATURE_BOX", "contract_pdf"]
-
 #: Keys of the paragraphs in the catalogues.
 PARAGRAPHS = ("contract.p1", "contract.p2", "contract.p3", "contract.p4")
 

@@ -9,8 +9,6 @@ from datetime import datetime
 from kortilla.signing.pades import SignedPdf
 from kortilla.signing.state import PreparedSignature
 
-__all__ = ["Desk", "Desks", "Document", "Signed", "clean_name"]
-
 _MAX_NAME = 100
 
 

@@ -13,8 +13,6 @@ from tools.demo.site.contract import PARAGRAPHS
 if TYPE_CHECKING:
     from tools.demo.site.desks import Document, Signed
 
-__all__ = ["error", "session", "sign", "signed", "start"]
-
 Catalogues = Mapping[str, Mapping[str, str]]
 
 _TEMPLATES = Environment(

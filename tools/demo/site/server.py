@@ -12,8 +12,6 @@ from kortilla.validation.trust import Trust
 from tools.demo.site.app import create_demo
 from tools.demo.site.tls_login import GateSettings
 
-__all__ = ["DemoServer"]
-
 
 class DemoServer:
     """The demo, listening on 127.0.0.1 within its context.

@@ -51,8 +51,6 @@ from tools.demo.site.answers import (
 from tools.demo.site.contract import SIGNATURE_BOX, contract_pdf
 from tools.demo.site.desks import Desk, Desks, Document, Signed, clean_name
 
-__all__ = ["MAX_UPLOAD_BYTES", "SigningDesk"]
-
 logger = logging.getLogger(__name__)
 
 #: The longest PDF that the demo takes.

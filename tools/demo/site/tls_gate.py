@@ -30,8 +30,6 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
-__all__ = ["CERTIFICATE_HEADER", "Gate", "Settings"]
-
 logger = logging.getLogger(__name__)
 
 #: The client's certificate in base64 of DER. A client's own header of this name is

@@ -40,8 +40,6 @@ from tools.demo.site import tls_gate
 from tools.demo.site.answers import error_page, language_of, languages
 from tools.demo.site.tls_gate import CERTIFICATE_HEADER, Settings
 
-__all__ = ["VERSIONS", "GateSettings", "TlsLogin"]
-
 #: The signature algorithms that a gate of each version accepts. Suomi.fi's gate accepts
 #: ECDSA with SHA-256, which in TLS 1.2 does not determine the curve; older cards have
 #: RSA keys.
