@@ -17,10 +17,6 @@ from native_host.pin_prompt.texts import Texts
 _HEAD = 65536
 
 
-class DocumentChangedError(Exception):
-    """The private copy differs from the hashed bytes, or is missing."""
-
-
 class DocumentKind(StrEnum):
     """The kind of a document, by its first bytes."""
 
@@ -58,24 +54,17 @@ def kind_of_bytes(data: bytes, *, whole: bool = True) -> DocumentKind:
     return DocumentKind.OTHER if b"\0" in data else DocumentKind.TEXT
 
 
-def read_document(document: Document) -> bytes:
-    """Return the bytes that were hashed. Raises ``DocumentChangedError``."""
+def read_document(document: Document) -> bytes | None:
+    """Return the bytes that were hashed; None if they have changed or are missing."""
     if document.path is None or document.size is None:
-        raise DocumentChangedError
+        return None
     data = _read(document.path, document.size + 1)
-    hashed = hashlib.new(_python_name(document.hash_function), data).hexdigest()
-    if hashed != document.digest.lower():
-        raise DocumentChangedError
-    return data
-
-
-def read_with_kind(document: Document) -> tuple[bytes | None, DocumentKind]:
-    """Return the bytes that were hashed and their kind; None if they have changed."""
-    try:
-        data = read_document(document)
-    except DocumentChangedError:
-        return None, DocumentKind.OTHER
-    return data, kind_of_bytes(data)
+    if data is None:
+        return None
+    # Web eID's name ``SHA3-384`` is ``sha3_384`` in Python.
+    name = document.hash_function.replace("SHA3-", "sha3_").replace("SHA-", "sha")
+    same = hashlib.new(name, data).hexdigest() == document.digest.lower()
+    return data if same else None
 
 
 def describe(document: Document, text: Texts) -> list[str]:
@@ -102,25 +91,17 @@ def describe(document: Document, text: Texts) -> list[str]:
 
 def kind_of_file(document: Document) -> DocumentKind:
     """Return the kind of a document by the beginning of its private copy."""
-    if document.path is None:
-        return DocumentKind.OTHER
-    try:
-        data = _read(document.path, _HEAD)
-    except DocumentChangedError:
+    data = None if document.path is None else _read(document.path, _HEAD)
+    if data is None:
         return DocumentKind.OTHER
     return kind_of_bytes(data, whole=len(data) < _HEAD)
 
 
-def _read(path: str, at_most: int) -> bytes:
+def _read(path: str, at_most: int) -> bytes | None:
     try:
         # Follow no symbolic link, and do not block on a pipe.
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as opened:
             return opened.read(at_most)
     except OSError:
-        raise DocumentChangedError from None
-
-
-def _python_name(hash_function: str) -> str:
-    """Return Python's name of a hash function that Web eID names ``SHA3-384``."""
-    return hash_function.replace("SHA3-", "sha3_").replace("SHA-", "sha")
+        return None

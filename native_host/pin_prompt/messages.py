@@ -77,6 +77,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
+Question = (
+    OtherCardQuestion | ConsentQuestion | PinQuestion | CodesQuestion | UnlockQuestion
+)
+#: The questions by the type of their lines.
+_QUESTIONS: dict[str, type[Question]] = {
+    "confirm-other-card": OtherCardQuestion,
+    "ask-consent": ConsentQuestion,
+    "ask-pin": PinQuestion,
+    "ask-codes": CodesQuestion,
+    "offer-unlock": UnlockQuestion,
+}
+
 
 @dataclass(frozen=True)
 class Open:
@@ -108,35 +120,11 @@ class ChooseCard:
 
 
 @dataclass(frozen=True)
-class ConfirmOtherCard:
-    """Ask whether another card is meant than before."""
+class Ask:
+    """Ask a question of ``model``."""
 
     number: int
-    question: OtherCardQuestion
-
-
-@dataclass(frozen=True)
-class AskConsent:
-    """Ask for consent where no PIN is needed."""
-
-    number: int
-    question: ConsentQuestion
-
-
-@dataclass(frozen=True)
-class AskPin:
-    """Ask for consent and PIN."""
-
-    number: int
-    question: PinQuestion
-
-
-@dataclass(frozen=True)
-class AskCodes:
-    """Ask for the codes that an activation, a change or an unblocking needs."""
-
-    number: int
-    question: CodesQuestion
+    question: Question
 
 
 @dataclass(frozen=True)
@@ -145,14 +133,6 @@ class OfferActivation:
 
     number: int
     partly: bool
-
-
-@dataclass(frozen=True)
-class OfferUnlock:
-    """Offer to unlock a PIN of the card."""
-
-    number: int
-    question: UnlockQuestion
 
 
 @dataclass(frozen=True)
@@ -180,28 +160,19 @@ WindowRequest = (
     | AskStarted
     | Show
     | ChooseCard
-    | ConfirmOtherCard
-    | AskConsent
-    | AskPin
-    | AskCodes
+    | Ask
     | OfferActivation
-    | OfferUnlock
     | CallerTimedOut
     | Connections
     | Close
 )
 
-_TYPES: Mapping[str, type[WindowRequest]] = {
+_TYPES: dict[str, type[WindowRequest]] = {
     "open": Open,
     "ask-started": AskStarted,
     "show": Show,
     "choose-card": ChooseCard,
-    "confirm-other-card": ConfirmOtherCard,
-    "ask-consent": AskConsent,
-    "ask-pin": AskPin,
-    "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
-    "offer-unlock": OfferUnlock,
     "caller-timed-out": CallerTimedOut,
     "connections": Connections,
     "close": Close,
@@ -244,7 +215,9 @@ _CONTENT = {
 
 def encode_request(request: WindowRequest) -> bytes:
     """Return the line for a request. Raises ``ValueError`` when it is too long."""
-    name = next(name for name, kind in _TYPES.items() if isinstance(request, kind))
+    about = request.question if isinstance(request, Ask) else request
+    types = (_QUESTIONS | _TYPES).items()
+    name = next(name for name, kind in types if isinstance(about, kind))
     message = json.dumps({"type": name, **asdict(request)}, ensure_ascii=False)
     # A page may name a document by half a surrogate pair.
     line = message.encode(errors="surrogatepass") + b"\n"
@@ -265,6 +238,10 @@ def decode_request(line: bytes) -> WindowRequest:
     match message:
         case {"type": str(name), **rest} if name in _TYPES:
             return _record(_TYPES[name], rest)
+        case {"type": str(name), "number": number, "question": about, **rest} if (
+            name in _QUESTIONS and type(number) is int and not rest
+        ):
+            return Ask(number, _record(_QUESTIONS[name], about))
     raise ValueError("A request is not an object of a known type.")
 
 

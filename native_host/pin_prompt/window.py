@@ -11,24 +11,20 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
+from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack, cast
 
 from kortilla.common.extras import missing_words
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.messages import (
     MAX_ANSWER,
     Answer,
-    AskCodes,
-    AskConsent,
-    AskPin,
+    Ask,
     AskStarted,
     CallerTimedOut,
     ChooseCard,
     Close,
-    ConfirmOtherCard,
     Connections,
     OfferActivation,
-    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -51,6 +47,7 @@ from native_host.pin_prompt.model import (
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.wiping import wipe
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 #: Seconds until the window must be on the screen.
@@ -111,31 +108,25 @@ class WindowPrompt(Prompt):
             self._send(Connections(count))
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
-        self._number += 1
-        chosen = await self._ask(ChooseCard(self._number, tuple(choices)), "chosen")
-        index = int(chosen)
+        index = int(await self._ask_about(ChooseCard, tuple(choices), "chosen"))
         if index >= len(choices):
             raise PromptError("The PIN window chose a card that there is not.")
         return index
 
     async def confirm_other_card(self, question: OtherCardQuestion) -> None:
-        self._number += 1
-        await self._ask(ConfirmOtherCard(self._number, question), "agreed")
+        await self._ask_about(Ask, question, "agreed")
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
-        self._number += 1
-        await self._ask(AskConsent(self._number, question), "agreed")
+        await self._ask_about(Ask, question, "agreed")
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
-        self._number += 1
         wanted = "agreed" if question.pin_pad else "pin"
-        return await self._ask(AskPin(self._number, question), wanted)
+        return await self._ask_about(Ask, question, wanted)
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
-        self._number += 1
         wanted = "agreed" if question.pin_pad else "codes"
         also = ("declined",) if question.can_decline else ()
-        content = await self._ask(AskCodes(self._number, question), wanted, *also)
+        content = await self._ask_about(Ask, question, wanted, *also)
         values = split_codes(content)
         wipe(content)
         fields = () if question.pin_pad else question.fields
@@ -150,12 +141,10 @@ class WindowPrompt(Prompt):
         return {f.name: value for f, value in zip(fields, values, strict=True)}
 
     async def offer_activation(self, *, partly: bool) -> None:
-        self._number += 1
-        await self._ask(OfferActivation(self._number, partly), "agreed")
+        await self._ask_about(OfferActivation, partly, "agreed")
 
     async def offer_unlock(self, question: UnlockQuestion) -> None:
-        self._number += 1
-        await self._ask(OfferUnlock(self._number, question), "agreed")
+        await self._ask_about(Ask, question, "agreed")
 
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)
@@ -206,6 +195,13 @@ class WindowPrompt(Prompt):
         with contextlib.suppress(OSError):
             while rest:
                 rest = rest[self._stdin.write(rest) :]
+
+    async def _ask_about(
+        self, kind: Callable[[int, T], WindowRequest], about: T, *wanted: str
+    ) -> bytearray:
+        """Ask a question, which has the next number. See ``_ask``."""
+        self._number += 1
+        return await self._ask(kind(self._number, about), *wanted)
 
     async def _ask(self, request: WindowRequest, *wanted: str) -> bytearray:
         """Send a request, and return the content of its answer.

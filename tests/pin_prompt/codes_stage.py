@@ -6,8 +6,8 @@ from typing import Any
 from PySide6.QtTest import QTest
 
 from native_host.pin_prompt.gui.codes_page import CodesPage
-from native_host.pin_prompt.gui.rule_label import RuleLabel, RuleState
-from native_host.pin_prompt.messages import AskCodes
+from native_host.pin_prompt.gui.widgets import RuleLabel, RuleState
+from native_host.pin_prompt.messages import Ask
 from native_host.pin_prompt.model import CodeField
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, SEVEN, Stage, a_codes_question
 
@@ -20,7 +20,7 @@ def ask(stage: Stage, **changes: Any) -> CodesPage:
     """Open an operation's window at its page, after the input guard's time."""
     question = a_codes_question(**changes)
     stage.open(operation=question.operation, origin="")
-    stage.handle(AskCodes(1, question))
+    stage.handle(Ask(1, question))
     stage.window.guard.end()
     page = stage.window.page
     assert isinstance(page, CodesPage)

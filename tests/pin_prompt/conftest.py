@@ -14,12 +14,12 @@ from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from native_host.gui.announcer import Announcer
+from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.gui.render import offscreen_application
-from native_host.pin_prompt.gui.widgets import SiteLabel
-from native_host.pin_prompt.messages import AskPin, Open, WindowRequest
+from native_host.pin_prompt.messages import Ask, Open, WindowRequest
 from native_host.pin_prompt.model import (
     CodeField,
     CodesQuestion,
@@ -133,7 +133,7 @@ class Stage:
     def ask(self, **changes: Any) -> PinPage:
         """Open the window at the page for PIN1, after the input guard's time."""
         self.open()
-        self.handle(AskPin(1, a_question(**changes)))
+        self.handle(Ask(1, a_question(**changes)))
         self.window.guard.end()
         return self.pin_page
 
@@ -141,7 +141,7 @@ class Stage:
         """Open the window at the page for PIN2, after the input guard's time."""
         self.open(operation="sign")
         asked = {"role": "PIN2", "min_length": 6, "documents": documents} | changes
-        self.handle(AskPin(1, a_question(**asked)))
+        self.handle(Ask(1, a_question(**asked)))
         self.window.guard.end()
         return self.pin_page
 

@@ -19,8 +19,8 @@ from native_host.gui.labels import WrappingLabel
 from native_host.gui.sizes import text_width
 from native_host.gui.stepper import Stepper
 from native_host.gui.wrapping_buttons import WrappingRadioButton
+from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
-from native_host.pin_prompt.gui.widgets import SiteLabel
 
 
 def layout_faults(window: PromptWindow) -> list[str]:

@@ -13,13 +13,11 @@ from native_host.gui.accessibility import List
 from native_host.gui.band import HeadingBand
 from native_host.gui.labels import Heading
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.page_scroll_area import PageScrollArea
+from native_host.pin_prompt.gui.page_window import PageScrollArea
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskPin,
+    Ask,
     AskStarted,
     CallerTimedOut,
-    OfferUnlock,
     Show,
 )
 from native_host.pin_prompt.model import Problem, Step, UnlockQuestion
@@ -38,7 +36,7 @@ def test_all_that_can_have_the_focus_has_a_name(stage: Stage) -> None:
     stage.open()
     for request in (
         AskStarted(),
-        AskPin(1, a_question(tries_left=1)),
+        Ask(1, a_question(tries_left=1)),
         Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
     ):
         stage.handle(request)
@@ -116,7 +114,7 @@ def test_a_question_is_announced_with_what_happened_before(
     stage: Stage, spoken: list[str]
 ) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question(tries_left=2, wrong=True)))
+    stage.handle(Ask(1, a_question(tries_left=2, wrong=True)))
     assert spoken[-1].startswith("The PIN was wrong. You have only two tries left.")
     assert "https://login.service.example" in spoken[-1]
 
@@ -125,7 +123,7 @@ def test_the_announced_question_of_a_program_says_where_to_look(
     stage: Stage, spoken: list[str]
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     assert spoken[-1].startswith(
         "SPECIMEN-POHJALAINEN Aino. You identify yourself to the site in the address"
     )
@@ -136,7 +134,7 @@ def test_that_nobody_waits_any_longer_can_be_read_where_it_stands(
     stage: Stage,
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     stage.handle(CallerTimedOut())
     late = next(
         w for w in stage.window.findChildren(QLabel) if "stopped waiting" in w.text()
@@ -167,7 +165,7 @@ def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:
         name = repr(each)
         each.destroyed.connect(lambda name=name: destroyed.append(name))
     stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
-    stage.handle(AskCodes(2, a_codes_question()))
+    stage.handle(Ask(2, a_codes_question()))
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert destroyed == []
     assert not page.field.digits
@@ -188,16 +186,16 @@ def test_a_login_is_announced_in_few_words_that_name_the_holder(
     stage: Stage, spoken: list[str], language: str
 ) -> None:
     stage.open(language=language)
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     for words in ("SPECIMEN-POHJALAINEN Aino", "https://login.service.example", "PIN1"):
         assert words in spoken[-1]
     consent = texts.load(language, "authenticate")("consent")
     assert consent in spoken[-1]
     assert len(spoken[-1].split()) < 40
-    stage.handle(AskPin(2, a_question(tries_left=2, wrong=True)))
+    stage.handle(Ask(2, a_question(tries_left=2, wrong=True)))
     assert "SPECIMEN-POHJALAINEN Aino" in spoken[-1]
     assert len(spoken[-1].split()) < 40
-    stage.handle(AskPin(3, a_question(tries_left=2)))
+    stage.handle(Ask(3, a_question(tries_left=2)))
     assert consent in spoken[-1]
 
 
@@ -212,7 +210,7 @@ def test_documents_are_heard_before_the_pin(
 
 def test_what_unlocks_a_pin_is_a_list_of_two(stage: Stage) -> None:
     stage.open()
-    stage.handle(OfferUnlock(1, UnlockQuestion("PIN1", "SPECIMEN-A", "99902038C")))
+    stage.handle(Ask(1, UnlockQuestion("PIN1", "SPECIMEN-A", "99902038C")))
     (needed,) = (w for w in stage.window.findChildren(List) if w.isVisible())
     items = interface(needed)
     assert items.role() == QAccessible.Role.List
@@ -227,7 +225,7 @@ def test_the_heading_comes_first_when_a_login_becomes_an_activation(
     stage: Stage,
 ) -> None:
     stage.ask()
-    stage.handle(AskCodes(2, a_codes_question()))
+    stage.handle(Ask(2, a_codes_question()))
     window = interface(stage.window)
     parts = [window.child(index).object() for index in range(window.childCount())]
     kinds = [type(p) for p in parts if isinstance(p, QWidget) and p.isVisible()]

@@ -12,22 +12,17 @@ from PySide6.QtWidgets import QApplication
 from shiboken6 import delete
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.announcement import MOST_WORDS, Announcement
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.page_factory import create_page
-from native_host.pin_prompt.gui.pages import Page
-from native_host.pin_prompt.gui.pin_page import PinPadPage, PinPage
+from native_host.pin_prompt.gui.page import MOST_WORDS, Announcement, Page
+from native_host.pin_prompt.gui.pages import StepPage
+from native_host.pin_prompt.gui.prompt_window import create_page
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskConsent,
-    AskPin,
+    Ask,
     AskStarted,
     CallerTimedOut,
     ChooseCard,
-    ConfirmOtherCard,
     Connections,
     OfferActivation,
-    OfferUnlock,
     Show,
     WindowRequest,
 )
@@ -99,13 +94,13 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
     if operation in ("authenticate", "sign", "signing-certificate"):
         yield AskStarted()
     yield ChooseCard(1, CARDS)
-    yield from (ConfirmOtherCard(1, each) for each in OTHER_CARDS)
+    yield from (Ask(1, each) for each in OTHER_CARDS)
     if operation == "signing-certificate":
-        yield AskConsent(1, ConsentQuestion(NAME, "1"))
+        yield Ask(1, ConsentQuestion(NAME, "1"))
     if operation == "activate":
         yield OfferActivation(1, partly=False)
         yield OfferActivation(1, partly=True)
-    yield OfferUnlock(1, UnlockQuestion("PIN2", NAME, "1"))
+    yield Ask(1, UnlockQuestion("PIN2", NAME, "1"))
     for step in Step:
         yield Show(step)
     for code in problems():
@@ -113,18 +108,18 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
     yield Show(Step.FAILED, Problem("SIGNING_INTERRUPTED", "2/3"))
     for status in STATUS:
         if operation in FOR_PIN1:
-            yield AskPin(1, a_question(**status))
+            yield Ask(1, a_question(**status))
         elif operation == "sign":
             pin2 = {"role": "PIN2", "min_length": 6}
             for documents in (
                 (a_document(folder, name="lease.txt"), a_document(folder)),
                 (a_hash(), a_hash()),
             ):
-                yield AskPin(1, a_question(documents=documents, **pin2, **status))
+                yield Ask(1, a_question(documents=documents, **pin2, **status))
         for question in codes_questions(operation, status):
-            yield AskCodes(1, question)
+            yield Ask(1, question)
     if operation in FOR_PIN1:
-        yield AskPin(1, a_question(unlocked=True))
+        yield Ask(1, a_question(unlocked=True))
 
 
 def codes_questions(
@@ -161,11 +156,10 @@ def announced(request: Any, conversation: Conversation, text: texts.Texts) -> st
     """Return what is announced when the page for a request appears."""
     guard = InputGuard(NEVER, 2 * NEVER)
     page: Page
-    if isinstance(request, AskPin):
-        kind = PinPadPage if request.question.pin_pad else PinPage
-        page = kind(conversation, text, request.question, guard)
+    if isinstance(request, Show):
+        page = StepPage(conversation, text, request.step, request.problem)
     else:
-        page = create_page(request, conversation, text, guard, lambda **_: None)
+        page = create_page(request, conversation, text, guard)
     said = str(page.announcement)
     for part in (*page.buttons, page):
         delete(part)  # which its own signals would keep alive
@@ -198,11 +192,11 @@ def test_every_page_is_announced_in_few_words(
     ("operation", "request_"),
     [
         ("authenticate", AskStarted()),
-        ("authenticate", AskPin(1, a_question(tries_left=1))),
-        ("prepare-login", AskPin(1, a_question(tries_left=1, pin_pad=True))),
-        ("signing-certificate", AskConsent(1, ConsentQuestion(NAME, "1"))),
-        ("sign", AskPin(1, a_question(tries_left=1, documents=(a_hash(), a_hash())))),
-        ("activate", AskCodes(1, a_codes_question(tries_left=1, at_risk="PUK"))),
+        ("authenticate", Ask(1, a_question(tries_left=1))),
+        ("prepare-login", Ask(1, a_question(tries_left=1, pin_pad=True))),
+        ("signing-certificate", Ask(1, ConsentQuestion(NAME, "1"))),
+        ("sign", Ask(1, a_question(tries_left=1, documents=(a_hash(), a_hash())))),
+        ("activate", Ask(1, a_codes_question(tries_left=1, at_risk="PUK"))),
     ],
 )
 def test_a_stranger_s_first_question_is_announced_in_few_words(
@@ -225,8 +219,8 @@ def test_late_and_several_connections_are_announced_in_few_words(
     stage: Stage, spoken: list[str], status: dict[str, Any], language: str
 ) -> None:
     stage.open(operation="tls-login", language=language, **PLACES["program"])
-    stage.handle(AskPin(1, a_question()))
-    for request in (Connections(3), CallerTimedOut(), AskPin(2, a_question(**status))):
+    stage.handle(Ask(1, a_question()))
+    for request in (Connections(3), CallerTimedOut(), Ask(2, a_question(**status))):
         stage.handle(request)
         assert len(spoken[-1].split()) <= MOST_WORDS, spoken[-1]
 
@@ -248,7 +242,7 @@ def test_what_is_said_within_a_moment_is_one_announcement(
     monkeypatch.setattr(QApplication, "exit", lambda: None)
     stage.open()
     stage.handle(Show(Step.READING))
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     stage.handle(CallerTimedOut())
     heard.exec()
     [words] = said

@@ -11,10 +11,8 @@ from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.pages import CardChoicePage
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.messages import (
-    AskConsent,
-    AskPin,
+    Ask,
     ChooseCard,
-    ConfirmOtherCard,
     Show,
 )
 from native_host.pin_prompt.model import (
@@ -109,10 +107,10 @@ def test_another_card_is_named_and_confirmed(
     before, reader = "SPECIMEN-A", "SPECIMEN Reader 2"
     question = OtherCardQuestion(before, removed, reader, "SPECIMEN-B", "99902038C")
     stage.open(language=language)
-    stage.handle(AskPin(1, a_question(name=before)))
+    stage.handle(Ask(1, a_question(name=before)))
     stage.window.guard.end()
     QTest.keyClicks(stage.window.focusWidget(), "12")
-    stage.handle(ConfirmOtherCard(2, question))
+    stage.handle(Ask(2, question))
     text = texts.load(language, "authenticate")
     key = "other.removed" if removed else "other.there"
     told = (text(key, before=before), text("choose.reader", reader=reader))
@@ -138,7 +136,7 @@ def test_consent_names_what_is_handed_over_and_asks_for_no_pin(
     stage: Stage, language: str
 ) -> None:
     stage.open(operation="signing-certificate", language=language, test_card=False)
-    stage.handle(AskConsent(2, ConsentQuestion("SPECIMEN-A", "99902038C", True)))
+    stage.handle(Ask(2, ConsentQuestion("SPECIMEN-A", "99902038C", True)))
     text = texts.load(language, "signing-certificate")
     for words in ("SPECIMEN-A", "99902038C", text("consent"), text("mark.test_card")):
         assert words in stage.words
@@ -152,7 +150,7 @@ def test_consent_names_what_is_handed_over_and_asks_for_no_pin(
 
 def test_a_stray_enter_hands_nothing_over(stage: Stage) -> None:
     stage.open(operation="signing-certificate")
-    stage.handle(AskConsent(2, ConsentQuestion("SPECIMEN-A", "99902038C")))
+    stage.handle(Ask(2, ConsentQuestion("SPECIMEN-A", "99902038C")))
     stage.window.guard.end()
     assert stage.window.focusWidget() is stage.button("Cancel")
 
@@ -164,7 +162,7 @@ def test_a_pad_has_no_field_and_says_where_to_type(stage: Stage) -> None:
     stage.open(operation="sign")
     documents = (a_hash(), a_hash())
     question = a_question(role="PIN2", pin_pad=True, documents=documents)
-    stage.handle(AskPin(3, question))
+    stage.handle(Ask(3, question))
     assert stage.window.findChildren(PinField) == []
     assert "The PIN is typed with the card reader's own keys." in stage.words
     assert "The reader asks for the PIN for each of them." in stage.words
@@ -180,7 +178,7 @@ def test_why_the_pad_gave_no_pin_is_said(
     stage: Stage, spoken: list[str], problem: str, said: str
 ) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question(pin_pad=True, pad_problem=problem)))
+    stage.handle(Ask(1, a_question(pin_pad=True, pad_problem=problem)))
     assert said in stage.words
     assert "No try was used." in stage.words
     assert said in spoken[-1]
@@ -189,7 +187,7 @@ def test_why_the_pad_gave_no_pin_is_said(
 def test_the_last_try_on_a_pad_is_confirmed_first(stage: Stage) -> None:
     stage.open(operation="sign")
     question = a_question(role="PIN2", pin_pad=True, tries_left=1)
-    stage.handle(AskPin(3, question))
+    stage.handle(Ask(3, question))
     stage.window.guard.end()
     button = stage.button("Go on to the card reader")
     button.click()

@@ -13,14 +13,10 @@ from PySide6.QtWidgets import QApplication
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.pages import CardChoicePage
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskConsent,
-    AskPin,
+    Ask,
     AskStarted,
     ChooseCard,
-    ConfirmOtherCard,
     OfferActivation,
-    OfferUnlock,
     Show,
     WindowRequest,
 )
@@ -74,9 +70,9 @@ def other_card(*, removed: bool) -> OtherCardQuestion:
     return OtherCardQuestion(NAME, removed, "SPECIMEN Reader " * 5, NAME, SATU)
 
 
-def signing(folder: Path, **changes: Any) -> AskPin:
+def signing(folder: Path, **changes: Any) -> Ask:
     asked = {"role": "PIN2", "min_length": 6, "documents": documents(folder)}
-    return AskPin(1, a_question(**asked | changes))
+    return Ask(1, a_question(**asked | changes))
 
 
 #: The requests by the page's name, with the conversation's operation.
@@ -85,18 +81,18 @@ PAGES: dict[str, tuple[str, Callable[[Path], WindowRequest]]] = {
     "choose": ("authenticate", lambda _: ChooseCard(1, choices())),
     "other-card": (
         "sign",
-        lambda _: ConfirmOtherCard(1, other_card(removed=True)),
+        lambda _: Ask(1, other_card(removed=True)),
     ),
     "other-card-there": (
         "authenticate",
-        lambda _: ConfirmOtherCard(1, other_card(removed=False)),
+        lambda _: Ask(1, other_card(removed=False)),
     ),
     "consent": (
         "signing-certificate",
-        lambda _: AskConsent(1, ConsentQuestion(NAME, SATU)),
+        lambda _: Ask(1, ConsentQuestion(NAME, SATU)),
     ),
-    "pin1": ("authenticate", lambda _: AskPin(1, a_question(**LAST_TRY))),
-    "no-name": ("authenticate", lambda _: AskPin(1, a_question(name=""))),
+    "pin1": ("authenticate", lambda _: Ask(1, a_question(**LAST_TRY))),
+    "no-name": ("authenticate", lambda _: Ask(1, a_question(name=""))),
     "sign": ("sign", lambda folder: signing(folder, **LAST_TRY)),
     "sign-first": ("sign", signing),
     "pin-pad": ("sign", lambda folder: signing(folder, name=NAME, pin_pad=True)),
@@ -108,11 +104,11 @@ PAGES: dict[str, tuple[str, Callable[[Path], WindowRequest]]] = {
     ),
     "activate": (
         "authenticate",
-        lambda _: AskCodes(1, a_codes_question(**LAST_TRY)),
+        lambda _: Ask(1, a_codes_question(**LAST_TRY)),
     ),
     "unblock": (
         "authenticate",
-        lambda _: AskCodes(
+        lambda _: Ask(
             1,
             a_codes_question(
                 operation="unblock",
@@ -125,7 +121,7 @@ PAGES: dict[str, tuple[str, Callable[[Path], WindowRequest]]] = {
     ),
     "change-pin": (
         "change-pin",
-        lambda _: AskCodes(
+        lambda _: Ask(
             1,
             a_codes_question(
                 operation="change-pin",
@@ -139,7 +135,7 @@ PAGES: dict[str, tuple[str, Callable[[Path], WindowRequest]]] = {
     "offer": ("authenticate", lambda _: OfferActivation(1, partly=True)),
     "locked": (
         "authenticate",
-        lambda _: OfferUnlock(1, UnlockQuestion("PIN1", NAME, SATU)),
+        lambda _: Ask(1, UnlockQuestion("PIN1", NAME, SATU)),
     ),
     "problem": (
         "authenticate",
@@ -200,7 +196,7 @@ def test_nothing_overlaps_is_cut_off_or_out_of_reach(
 @pytest.mark.usefixtures("low_screen")
 def test_each_step_of_an_activation_is_whole_too(stage: Stage) -> None:
     stage.open(**BAD)
-    stage.handle(AskCodes(1, a_codes_question(name=NAME)))
+    stage.handle(Ask(1, a_codes_question(name=NAME)))
     page = stage.window.page
     assert isinstance(page, CodesPage)
     for entry in page.entries[1:]:

@@ -4,12 +4,11 @@
 import pytest
 from PySide6.QtWidgets import QLabel
 
+from native_host.gui.notices import Notice
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.widgets import Notice, SiteLabel
+from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskConsent,
-    AskPin,
+    Ask,
     AskStarted,
     OfferActivation,
     Show,
@@ -71,11 +70,11 @@ def test_it_stays_in_view_on_every_page(stage: Stage) -> None:
     for request in (
         AskStarted(),
         Show(Step.READING),
-        AskPin(1, a_question()),
+        Ask(1, a_question()),
         Show(Step.WAITING_FOR_CARD),
         OfferActivation(2, partly=False),
-        AskCodes(3, a_codes_question()),
-        AskPin(4, a_question(wrong=True, tries_left=1)),
+        Ask(3, a_codes_question()),
+        Ask(4, a_question(wrong=True, tries_left=1)),
         Show(Step.DONE),
     ):
         stage.handle(request)
@@ -85,7 +84,7 @@ def test_it_stays_in_view_on_every_page(stage: Stage) -> None:
 
 def test_a_browser_or_the_persons_own_button_is_not_named(stage: Stage) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     assert WARNING not in stage.words
     assert [each.text() for each in names(stage)] == ["https://login.service.example"]
 
@@ -115,22 +114,22 @@ def test_no_name_can_hide_or_pass_for_words_of_ours(
 @pytest.mark.parametrize(
     "request_",
     [
-        AskPin(1, a_question()),
-        AskConsent(1, CONSENT),
-        AskCodes(1, a_codes_question()),
+        Ask(1, a_question()),
+        Ask(1, CONSENT),
+        Ask(1, a_codes_question()),
         AskStarted(),
     ],
     ids=lambda request: type(request).__name__,
 )
 def test_a_screen_reader_hears_of_it_with_the_first_question_and_once(
-    stage: Stage, spoken: list[str], request_: AskPin
+    stage: Stage, spoken: list[str], request_: Ask
 ) -> None:
     stage.open(caller=PROGRAM)
     stage.handle(Show(Step.READING))
     stage.handle(request_)
     assert spoken[-1].startswith(f"The program {PROGRAM} asks, no known browser.")
     assert "Cancel if you did not start it." in spoken[-1]
-    stage.handle(AskPin(2, a_question(wrong=True, tries_left=4)))
+    stage.handle(Ask(2, a_question(wrong=True, tries_left=4)))
     assert spoken[-1].startswith("The PIN was wrong.")
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 
-from native_host.pin_prompt.gui.rule_label import RuleState
+from native_host.pin_prompt.gui.widgets import RuleState
 from tests.pin_prompt.codes_stage import ask, press, rules
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, SEVEN, Stage
 

@@ -12,14 +12,11 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from native_host.gui.band import HeadingBand
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
-from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.rule_label import RuleLabel
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
+from native_host.pin_prompt.gui.widgets import LetterDrawing, RuleLabel
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskPin,
+    Ask,
     OfferActivation,
-    OfferUnlock,
     Show,
 )
 from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
@@ -174,7 +171,7 @@ def test_the_band_names_the_pin(
     stage.open(operation=operation, origin="", language=language)
     asked = {"operation": operation, "pin": pin, "fields": (code, new)}
     at_risk = pin if operation == "change-pin" else "PUK"
-    stage.handle(AskCodes(1, a_codes_question(**asked, at_risk=at_risk)))
+    stage.handle(Ask(1, a_codes_question(**asked, at_risk=at_risk)))
     assert f"({pin})" in bands(stage)[0].heading.text()
     stage.handle(Show(Step.SIGNING))
     stage.handle(Show(Step.DONE))
@@ -188,7 +185,7 @@ def bands(stage: Stage) -> list[HeadingBand]:
 def test_a_test_card_in_a_reader_of_the_system_is_marked(stage: Stage) -> None:
     stage.open(operation="activate", origin="", test_card=False)
     assert "TEST CARD" not in stage.words
-    stage.handle(AskCodes(1, a_codes_question(test_card=True)))
+    stage.handle(Ask(1, a_codes_question(test_card=True)))
     assert "TEST CARD" in stage.words
 
 
@@ -216,7 +213,7 @@ def test_on_a_pin_pad_there_are_rules_and_no_fields(
         pin_pad=True,
         pad_problem=problem,
     )
-    stage.handle(AskCodes(4, question))
+    stage.handle(Ask(4, question))
     page = stage.window.page
     assert isinstance(page, PinPadCodesPage)
     assert said in stage.words
@@ -233,7 +230,7 @@ def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
     question = a_codes_question(
         operation="unblock", at_risk="PUK", tries_left=1, pin_pad=True
     )
-    stage.handle(AskCodes(4, question))
+    stage.handle(Ask(4, question))
     stage.window.guard.end()
     page = stage.window.page
     assert isinstance(page, PinPadCodesPage)
@@ -275,14 +272,14 @@ def test_activating_on_the_way_looks_like_activating_and_then_back(
     heading = band.heading.text()
     stage.handle(OfferActivation(1, partly=False))
     assert bands(stage)[0].heading.text() == "Activate your identity card"
-    stage.handle(AskCodes(2, a_codes_question()))
+    stage.handle(Ask(2, a_codes_question()))
     assert stage.window.windowTitle() == "Kortilla: activate the card"
     stage.handle(Show(Step.SIGNING))
     assert "The card is being activated" in stage.words
     stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
     assert "Put the same card back" in stage.words
     role = "PIN1" if operation == "authenticate" else "PIN2"
-    stage.handle(AskPin(3, a_question(role=role)))
+    stage.handle(Ask(3, a_question(role=role)))
     assert stage.window.windowTitle() == title
     assert bands(stage)[0].heading.text() == heading
     assert stage.site.text() == "https://login.service.example"
@@ -296,16 +293,15 @@ def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
     assert stage.window.windowTitle() == "Kortilla: identify yourself"
 
 
-LOCKED = OfferUnlock(
-    1, UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN Aino", "99902038C")
-)
+UNLOCK = UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN Aino", "99902038C")
+LOCKED = Ask(1, UNLOCK)
 
 
 def unlocking(stage: Stage, **changes: Any) -> None:
     """Show the page for the PUK during the stage's operation."""
     asked = {"pin": "PIN1", "fields": (PUK, NEW_PIN1), "at_risk": "PUK"} | changes
     question = a_codes_question(operation="unblock", can_decline=True, **asked)
-    stage.handle(AskCodes(2, question))
+    stage.handle(Ask(2, question))
     stage.window.guard.end()
 
 
@@ -319,7 +315,7 @@ def test_a_locked_pin_has_a_way_out(
 ) -> None:
     stage.open(operation=operation)
     heading = bands(stage)[0].heading.text()
-    stage.handle(replace(LOCKED, question=replace(LOCKED.question, pin=pin)))
+    stage.handle(Ask(1, replace(UNLOCK, pin=pin)))
     assert f"({pin}) is locked" in stage.words
     assert f"({pin}) is locked" in spoken[-1]
     assert "no tries left" in spoken[-1]
@@ -412,7 +408,7 @@ def test_a_change_that_became_unlocking_ends_without_that_note(stage: Stage) -> 
 def test_after_unlocking_the_pin_page_says_so(stage: Stage) -> None:
     stage.open()
     unlocking(stage)
-    stage.handle(AskPin(3, a_question(unlocked=True)))
+    stage.handle(Ask(3, a_question(unlocked=True)))
     assert "The PIN has been unlocked." in stage.words
     assert stage.window.windowTitle() == "Kortilla: identify yourself"
 
@@ -448,7 +444,7 @@ def test_it_looks_like_neither_identifying_nor_signing(operation: Operation) -> 
 @pytest.mark.parametrize("language", texts.languages())
 def test_an_activation_fits_a_small_screen(stage: Stage, language: str) -> None:
     stage.open(operation="activate", origin="", language=language)
-    stage.handle(AskCodes(1, a_codes_question()))
+    stage.handle(Ask(1, a_codes_question()))
     stage.settle()
     assert bands(stage)
     assert stage.window.height() <= 768 - 40

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 
-from native_host.pin_prompt.gui import document_viewer, private_copies
+from native_host.pin_prompt.gui import document_viewer
 from native_host.pin_prompt.gui.document_viewer import DocumentPage
 from native_host.pin_prompt.messages import Close, Show
 from native_host.pin_prompt.model import Problem, Step
@@ -241,7 +241,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
             paths.append(Path(url.toLocalFile()))  # type: ignore[attr-defined] # QUrl
             return True
 
-    monkeypatch.setattr(private_copies, "QDesktopServices", Services)
+    monkeypatch.setattr(document_viewer, "QDesktopServices", Services)
     return paths
 
 
@@ -310,7 +310,7 @@ def test_a_pdf_that_has_changed_is_not_opened(
 def test_a_pdf_that_nothing_opens_is_said(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(private_copies.PrivateCopies, "open", lambda *_: False)
+    monkeypatch.setattr(document_viewer.PrivateCopies, "open", lambda *_: False)
     stage.sign(a_document(tmp_path, b"%PDF-1.7"))
     press_open(stage)
     assert "The document could not be opened." in stage.words

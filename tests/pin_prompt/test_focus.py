@@ -13,11 +13,9 @@ from native_host.gui.sizes import dp
 from native_host.gui.theme import contrast
 from native_host.gui.tokens import DARK, LIGHT, palette_of
 from native_host.pin_prompt.messages import (
-    AskCodes,
+    Ask,
     AskStarted,
     ChooseCard,
-    ConfirmOtherCard,
-    OfferUnlock,
 )
 from native_host.pin_prompt.model import (
     CardChoice,
@@ -45,7 +43,7 @@ def show(stage: Stage, page: str, folder: Path) -> None:
         stage.sign(a_document(folder), a_document(folder))
     elif page in ("code", "new PIN"):
         stage.open(operation="activate", origin="")
-        stage.handle(AskCodes(1, a_codes_question(tries_left=1)))
+        stage.handle(Ask(1, a_codes_question(tries_left=1)))
         if page == "new PIN":
             stage.window.guard.end()
             box = stage.window.page.last_try_box  # type: ignore[union-attr] # it is open
@@ -56,11 +54,11 @@ def show(stage: Stage, page: str, folder: Path) -> None:
     elif page == "other card":
         stage.open()
         card = OtherCardQuestion("SPECIMEN-A", True, "Reader B", "SPECIMEN-B", "2")
-        stage.handle(ConfirmOtherCard(1, card))
+        stage.handle(Ask(1, card))
     elif page == "locked":
         stage.open()
         holder = ("SPECIMEN-POHJALAINEN Aino", "99902038C")
-        stage.handle(OfferUnlock(1, UnlockQuestion("PIN1", *holder)))
+        stage.handle(Ask(1, UnlockQuestion("PIN1", *holder)))
     else:
         stage.open()
         stage.handle(AskStarted() if page == "started" else ChooseCard(1, CARDS))

@@ -13,7 +13,7 @@ from native_host.pin_prompt.gui.input_guard import (
     InputGuard,
 )
 from native_host.pin_prompt.gui.pin_page import PinPadPage
-from native_host.pin_prompt.messages import AskPin, AskStarted, Show
+from native_host.pin_prompt.messages import Ask, AskStarted, Show
 from native_host.pin_prompt.model import Progress, Step
 from tests.pin_prompt.conftest import NEVER, Stage, a_question
 
@@ -110,7 +110,7 @@ def test_no_time_counts_before_the_window_is_ready(application: QApplication) ->
 
 def test_a_new_page_takes_no_digits_and_no_confirmation(stage: Stage) -> None:
     stage.ask()
-    stage.handle(AskPin(2, a_question()))
+    stage.handle(Ask(2, a_question()))
     page = stage.pin_page
     assert not page.confirm.isEnabled()
     QTest.keyClicks(page.field, "1234\r")
@@ -120,7 +120,7 @@ def test_a_new_page_takes_no_digits_and_no_confirmation(stage: Stage) -> None:
 
 def test_what_was_not_taken_is_said(stage: Stage, spoken: list[str]) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     QTest.keyClicks(stage.pin_page.field, "1")
     assert "The digits were not taken" in stage.words
     assert "The digits were not taken" in spoken[-1]
@@ -133,7 +133,7 @@ def test_what_was_not_taken_is_said(stage: Stage, spoken: list[str]) -> None:
 
 def test_after_the_guard_digits_and_confirmation_are_taken(stage: Stage) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     stage.window.guard.end()
     assert stage.pin_page.confirm.isEnabled()
     QTest.keyClicks(stage.pin_page.field, "1234\r")
@@ -162,7 +162,7 @@ def test_somebody_who_goes_on_typing_is_not_taken_for_somebody_who_begins(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     spy = QSignalSpy(stage.window.guard.changed)
     QTest.keyClicks(stage.pin_page.field, "12\r")
     assert [spy.at(i) for i in range(spy.count())] == [[True]] * 3
@@ -172,11 +172,11 @@ def test_somebody_who_goes_on_typing_is_not_taken_for_somebody_who_begins(
     "asked",
     [
         Show(Step.RECEIVING, progress=Progress(1, 2)),
-        AskPin(1, a_question(role="PIN2", pin_pad=True)),
+        Ask(1, a_question(role="PIN2", pin_pad=True)),
     ],
 )
 def test_a_pin_that_is_typed_where_no_field_is_presses_nothing(
-    stage: Stage, asked: Show | AskPin
+    stage: Stage, asked: Show | Ask
 ) -> None:
     stage.open(operation="sign")
     stage.handle(asked)
@@ -205,7 +205,7 @@ def test_a_space_for_another_window_ticks_and_presses_nothing(stage: Stage) -> N
 
 def test_a_click_counts_from_its_own_press_on(stage: Stage) -> None:
     stage.open(operation="sign")
-    stage.handle(AskPin(1, a_question(role="PIN2", pin_pad=True)))
+    stage.handle(Ask(1, a_question(role="PIN2", pin_pad=True)))
     guard, page = stage.window.guard, stage.window.page
     assert isinstance(page, PinPadPage)
     confirm = page.confirm

@@ -17,8 +17,8 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
-from native_host.pin_prompt.gui import image_decoder
-from native_host.pin_prompt.gui.image_decoder import ImageDecoder
+from native_host.pin_prompt.gui import document_viewer
+from native_host.pin_prompt.gui.document_viewer import ImageDecoder
 from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg
 from tests.support.patience import patience
 
@@ -72,7 +72,9 @@ def opened(application: QApplication) -> Iterator[Callable[[bytes, str], Opened]
 
 def lying(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """A function that replaces the decoder by a Python script."""
-    monkeypatch.setattr(image_decoder, "_PROGRAM", [sys.executable, "-I", "-c", script])
+    monkeypatch.setattr(
+        document_viewer, "_PROGRAM", [sys.executable, "-I", "-c", script]
+    )
 
 
 Open = Callable[[bytes, str], Opened]
@@ -157,7 +159,7 @@ def test_a_decoder_that_starts_after_the_end_of_its_window_ends() -> None:
 def test_a_picture_is_given_up_by_the_clock_too(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_decoder, "_WITHIN", 1)
+    monkeypatch.setattr(document_viewer, "_WITHIN", 1)
     lying(monkeypatch, "import time; time.sleep(3600)")
     assert opened(b"", "png").wait() is None
 
@@ -220,7 +222,7 @@ def test_a_decoder_that_fails_after_its_answer_gives_no_picture(
 def test_a_decoder_that_never_stops_answering_is_ended(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_decoder, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(document_viewer, "_MOST_BYTES", 1 << 20)
     lying(monkeypatch, "import os\nwhile True: os.write(1, bytes(65536))")
     assert opened(picture("PNG"), "png").wait() is None
 
@@ -228,7 +230,7 @@ def test_a_decoder_that_never_stops_answering_is_ended(
 def test_a_decoder_that_is_not_there_gives_no_picture(
     opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(image_decoder, "_PROGRAM", [str(tmp_path / "missing")])
+    monkeypatch.setattr(document_viewer, "_PROGRAM", [str(tmp_path / "missing")])
     assert opened(picture("PNG"), "png").wait() is None
 
 

@@ -11,16 +11,13 @@ from hypothesis import strategies as st
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS
 from native_host.pin_prompt.messages import (
     MAX_REQUEST,
-    AskCodes,
-    AskConsent,
-    AskPin,
+    Ask,
     AskStarted,
     CallerTimedOut,
     ChooseCard,
     Close,
     Connections,
     OfferActivation,
-    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -62,16 +59,16 @@ TWENTY = tuple(
         Show(Step.WAITING_FOR_CARD, Problem("UNSUPPORTED_CARD", "kortti ääni")),
         Show(Step.RECEIVING, progress=Progress(1, 2)),
         ChooseCard(1, (CardChoice("Reader A", "Åsa", "9"), CardChoice("B", "Bo", "8"))),
-        AskConsent(2, ConsentQuestion("Åsa", "9", test_card=True)),
-        AskPin(3, a_question(name="Åsa", wrong=True, tries_left=1)),
-        AskPin(4, a_question(pin_pad=True, pad_problem="timed-out", test_card=True)),
-        AskPin(5, a_question(documents=(a_hash(name="half \ud800 \u202e"),))),
-        AskPin(6, a_question(documents=TWENTY)),
-        AskCodes(7, a_codes_question(name="Åsa", done=("PIN1",), wrong=True)),
-        AskCodes(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
-        AskCodes(9, a_codes_question(pin_pad=True, pad_problem="different")),
+        Ask(2, ConsentQuestion("Åsa", "9", test_card=True)),
+        Ask(3, a_question(name="Åsa", wrong=True, tries_left=1)),
+        Ask(4, a_question(pin_pad=True, pad_problem="timed-out", test_card=True)),
+        Ask(5, a_question(documents=(a_hash(name="half \ud800 \u202e"),))),
+        Ask(6, a_question(documents=TWENTY)),
+        Ask(7, a_codes_question(name="Åsa", done=("PIN1",), wrong=True)),
+        Ask(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
+        Ask(9, a_codes_question(pin_pad=True, pad_problem="different")),
         OfferActivation(10, partly=True),
-        OfferUnlock(11, UnlockQuestion("PIN2", "Åsa", "9", test_card=True)),
+        Ask(11, UnlockQuestion("PIN2", "Åsa", "9", test_card=True)),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
         CallerTimedOut(),
         Connections(3),
@@ -152,7 +149,7 @@ def test_an_error_never_repeats_what_was_sent() -> None:
 
 def test_a_request_that_is_too_long_is_not_sent() -> None:
     with pytest.raises(ValueError, match="too long"):
-        encode_request(AskPin(1, a_question(name="A" * MAX_REQUEST)))
+        encode_request(Ask(1, a_question(name="A" * MAX_REQUEST)))
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ from native_host.gui import icons
 from native_host.gui.application import follow_colour_scheme
 from native_host.gui.theme import contrast, readable
 from native_host.gui.tokens import DARK, LIGHT, palette_of, tokens_for
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskPin,
+    Ask,
     CallerTimedOut,
     Show,
     WindowRequest,
@@ -50,8 +49,8 @@ def test_all_words_stand_out_from_what_they_stand_on(
     application.setPalette(palettes()[name])
     stage.open()
     requests: tuple[WindowRequest, ...] = (
-        AskPin(1, a_question(tries_left=1, wrong=True)),
-        AskCodes(2, a_codes_question(tries_left=1, wrong=True)),
+        Ask(1, a_question(tries_left=1, wrong=True)),
+        Ask(2, a_codes_question(tries_left=1, wrong=True)),
         Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
         CallerTimedOut(),
     )

@@ -11,11 +11,10 @@ from native_host.gui.band import HeadingBand
 from native_host.gui.notices import Notice
 from native_host.gui.sizes import dp, text_width
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.step_picture import StepPicture
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
+from native_host.pin_prompt.gui.widgets import StepPicture
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskPin,
+    Ask,
     AskStarted,
     Close,
     Show,
@@ -95,7 +94,7 @@ def test_the_mark_of_the_test_card_is_on_every_page(
     assert mark in stage.words
     requests: list[WindowRequest] = [
         AskStarted(),
-        AskPin(1, a_question()),
+        Ask(1, a_question()),
         *(Show(step) for step in Step),
     ]
     for request in requests:
@@ -149,7 +148,7 @@ def test_no_picture_invites_to_put_in_a_card_that_must_be_mended_elsewhere(
 
 def test_names_from_the_card_cannot_garble_what_is_shown(stage: Stage) -> None:
     stage.open()
-    stage.handle(AskPin(1, a_question(name="SPECIMEN\u202eNIMI\x1b[2J <b>x</b>")))
+    stage.handle(Ask(1, a_question(name="SPECIMEN\u202eNIMI\x1b[2J <b>x</b>")))
     assert "SPECIMEN\ufffdNIMI\ufffd[2J <b>x</b>" in stage.words
 
 
@@ -178,7 +177,7 @@ def test_no_notice_tells_of_tries_when_all_are_left(stage: Stage) -> None:
 def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
     stage.ask(tries_left=4, wrong=True)
     assert "The PIN was wrong." in stage.words
-    stage.handle(AskPin(2, a_question(tries_left=4, wrong=True, repeated=True)))
+    stage.handle(Ask(2, a_question(tries_left=4, wrong=True, repeated=True)))
     assert "You typed the same wrong PIN again." in stage.words
     assert "No try was used." in stage.words
     assert "The PIN was wrong." not in stage.words
@@ -225,7 +224,7 @@ def test_everything_fits_a_small_screen(
     QApplication.setFont(larger)
     try:
         stage.open(language=language)
-        stage.handle(AskPin(1, a_question(tries_left=1, wrong=True)))
+        stage.handle(Ask(1, a_question(tries_left=1, wrong=True)))
         room = stage.window.screen().availableSize()
         assert stage.window.width() <= room.width()
         assert stage.window.height() <= room.height()
@@ -262,11 +261,11 @@ def test_band_site_and_buttons_are_in_view_and_whole(
         stage.open(
             operation=operation, language=language, origin=origin, program=program
         )
-        question: WindowRequest = AskPin(1, a_question(tries_left=2, wrong=True))
+        question: WindowRequest = Ask(1, a_question(tries_left=2, wrong=True))
         if managing:
             at_risk = "PUK" if operation == "unblock" else "PIN1"
             asked = a_codes_question(operation=operation, pin="PIN1", at_risk=at_risk)
-            question = AskCodes(1, asked)
+            question = Ask(1, asked)
         stage.handle(question)
         stage.settle()
         [band] = [
@@ -395,7 +394,7 @@ def test_a_window_that_grows_stays_on_the_screen(stage: Stage) -> None:
     stage.open()
     screen = stage.window.screen().availableGeometry()
     stage.window.move(40, screen.bottom() - 100)
-    stage.handle(AskPin(1, a_question()))
+    stage.handle(Ask(1, a_question()))
     stage.settle()
     assert stage.window.frameGeometry().bottom() <= screen.bottom()
     assert stage.window.frameGeometry().x() == 40

@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.pin_prompt.messages import (
-    AskPin,
+    Ask,
     AskStarted,
 )
 from tests.pin_prompt.conftest import Stage, a_question
@@ -46,7 +46,7 @@ def test_the_button_answers_too_and_only_once(stage: Stage) -> None:
 
 def test_the_answer_carries_the_number_of_its_question(stage: Stage) -> None:
     stage.ask()
-    stage.handle(AskPin(7, a_question()))
+    stage.handle(Ask(7, a_question()))
     stage.window.guard.end()
     QTest.keyClicks(stage.pin_page.field, "1234\r")
     assert stage.answers == [pin("1234", number=7)]
@@ -135,12 +135,12 @@ def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
 
 def test_the_field_has_the_focus_unless_it_is_the_last_try(stage: Stage) -> None:
     assert stage.ask().field is stage.window.focusWidget()
-    stage.handle(AskPin(2, a_question(tries_left=1)))
+    stage.handle(Ask(2, a_question(tries_left=1)))
     assert stage.pin_page.last_try_box is stage.window.focusWidget()
 
 
-@pytest.mark.parametrize("request_", [AskStarted(), AskPin(1, a_question())])
-def test_escape_cancels_everywhere(stage: Stage, request_: AskStarted | AskPin) -> None:
+@pytest.mark.parametrize("request_", [AskStarted(), Ask(1, a_question())])
+def test_escape_cancels_everywhere(stage: Stage, request_: AskStarted | Ask) -> None:
     stage.open()
     stage.handle(request_)
     press(stage.window.focusWidget(), ESCAPE)

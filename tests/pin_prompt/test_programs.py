@@ -11,19 +11,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
 from native_host.gui.band import HeadingBand
+from native_host.gui.notices import Notice
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.pin_page import PinPage
-from native_host.pin_prompt.gui.widgets import Notice
 from native_host.pin_prompt.messages import (
-    AskCodes,
-    AskPin,
+    Ask,
     AskStarted,
     CallerTimedOut,
     ChooseCard,
     Connections,
     OfferActivation,
-    OfferUnlock,
     Show,
     WindowRequest,
 )
@@ -60,7 +58,7 @@ def opened(stage: Stage, operation: Operation = "tls-login", **changes: str) -> 
 
 def asked(stage: Stage, operation: Operation = "tls-login", **changes: int) -> PinPage:
     """A function that opens the page for PIN1, after the input guard's time."""
-    opened(stage, operation).handle(AskPin(1, a_question(**changes)))
+    opened(stage, operation).handle(Ask(1, a_question(**changes)))
     stage.window.guard.end()
     return stage.pin_page
 
@@ -173,7 +171,7 @@ def test_a_name_is_plain_text_on_one_line_and_whole(stage: Stage) -> None:
 def test_what_happened_before_is_told(
     stage: Stage, operation: Operation, changes: dict[str, int], said: str
 ) -> None:
-    opened(stage, operation).handle(AskPin(1, a_question(**changes)))
+    opened(stage, operation).handle(Ask(1, a_question(**changes)))
     assert said in stage.words.replace("\n", " ")
 
 
@@ -192,7 +190,7 @@ def test_the_last_try_is_confirmed_first(stage: Stage, operation: Operation) -> 
 @EACH
 def test_a_locked_pin_says_how_to_unlock_it(stage: Stage, operation: Operation) -> None:
     opened(stage, operation)
-    stage.handle(OfferUnlock(1, UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN", "1")))
+    stage.handle(Ask(1, UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN", "1")))
     assert "The basic PIN (PIN1) is locked" in stage.words
     assert "After that you go on identifying yourself." in stage.words
 
@@ -249,7 +247,7 @@ def test_a_tick_and_a_focus_elsewhere_stay_when_it_is_late(stage: Stage) -> None
 
 
 def test_late_does_not_let_keys_through_that_the_guard_keeps_out(stage: Stage) -> None:
-    opened(stage).handle(AskPin(1, a_question()))
+    opened(stage).handle(Ask(1, a_question()))
     stage.handle(CallerTimedOut())
     QTest.keyClicks(stage.pin_page.field, "1234\r")
     assert bytes(stage.pin_page.field.digits) == b""
@@ -276,9 +274,9 @@ CHOICES = (CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"
         ChooseCard(2, CHOICES),
         AskStarted(),
         OfferActivation(2, partly=False),
-        AskCodes(2, a_codes_question()),
-        AskPin(2, a_question(wrong=True, tries_left=4)),
-        AskPin(2, a_question(pin_pad=True)),
+        Ask(2, a_codes_question()),
+        Ask(2, a_question(wrong=True, tries_left=4)),
+        Ask(2, a_question(pin_pad=True)),
     ],
 )
 def test_it_stands_on_later_pages_and_on_the_one_that_is_there(
@@ -303,7 +301,7 @@ def test_who_has_nothing_left_to_type_is_not_told_to(
     stage.handle(CallerTimedOut())
     assert not notices(stage)
     assert LATE not in " ".join(spoken)
-    stage.handle(AskPin(1, a_question(wrong=True, tries_left=4)))
+    stage.handle(Ask(1, a_question(wrong=True, tries_left=4)))
     assert len(notices(stage)) == 1
 
 
@@ -321,7 +319,7 @@ def test_who_has_nothing_left_to_type_is_not_told_to(
 def test_the_number_of_connections_is_said_and_nothing_else_changes(
     stage: Stage, spoken: list[str], language: str, said: str
 ) -> None:
-    opened(stage, language=language).handle(AskPin(1, a_question()))
+    opened(stage, language=language).handle(Ask(1, a_question()))
     stage.window.guard.end()
     page = stage.pin_page
     stage.handle(Connections(1))
@@ -342,8 +340,8 @@ def test_the_number_of_connections_is_said_and_nothing_else_changes(
 @pytest.mark.parametrize(
     "later",
     [
-        AskPin(2, a_question(wrong=True, tries_left=4)),
-        AskPin(2, a_question(pin_pad=True)),
+        Ask(2, a_question(wrong=True, tries_left=4)),
+        Ask(2, a_question(pin_pad=True)),
         Show(Step.SIGNING),
         Show(Step.PIN_PAD),
     ],
@@ -374,7 +372,7 @@ def test_nothing_is_late_before_the_window_is_open(stage: Stage) -> None:
 def test_field_and_notice_are_in_view_with_large_text_too(
     stage: Stage, language: str, news: WindowRequest
 ) -> None:
-    opened(stage, language=language).handle(AskPin(1, a_question()))
+    opened(stage, language=language).handle(Ask(1, a_question()))
     stage.handle(news)
     stage.settle()
     assert can_be_seen(stage, stage.pin_page.field)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QImage
 
-from native_host.pin_prompt.messages import AskCodes, AskPin, Open, encode_request
+from native_host.pin_prompt.messages import Ask, Open, encode_request
 from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
 
-LINES = encode_request(Open(a_conversation())) + encode_request(AskPin(1, a_question()))
+LINES = encode_request(Open(a_conversation())) + encode_request(Ask(1, a_question()))
 
 
 CODES = encode_request(Open(a_conversation(operation="activate", origin="")))
-CODES += encode_request(AskCodes(1, a_codes_question()))
+CODES += encode_request(Ask(1, a_codes_question()))
 
 
 def render(

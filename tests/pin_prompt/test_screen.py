@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 
 from native_host.errors import UserCancelledError
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.model import (
     Operation,
     Step,

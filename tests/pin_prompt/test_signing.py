@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.messages import AskPin
+from native_host.pin_prompt.messages import Ask
 from tests.pin_prompt.conftest import Stage, a_document, a_hash, a_question
 
 TAB = Qt.Key.Key_Tab
@@ -67,7 +67,7 @@ def test_own_files_are_signed_on_this_computer(
     ]
     stage.open(operation="sign-own", origin="", language=language)
     asked = {"role": "PIN2", "min_length": 6, "documents": tuple(documents)}
-    stage.handle(AskPin(1, a_question(**asked)))
+    stage.handle(Ask(1, a_question(**asked)))
     assert stage.site.text() == text("here")
     for shown in (
         text("asks"),
@@ -116,7 +116,7 @@ def test_fields_of_pin1_and_pin2_never_look_or_sound_alike(
 ) -> None:
     documents = (a_document(tmp_path),) if role == "PIN2" else ()
     stage.open(language=language, operation="sign" if documents else "authenticate")
-    stage.handle(AskPin(1, a_question(role=role, documents=documents)))
+    stage.handle(Ask(1, a_question(role=role, documents=documents)))
     field = stage.pin_page.field
     assert type(field) is (SignatureField if role == "PIN2" else PinField)
     assert role in accessible_name(field)
@@ -142,7 +142,7 @@ def test_the_mark_of_a_test_card_comes_with_the_question(
     documents = (a_document(tmp_path),)
     for number in (1, 2):
         question = a_question(role="PIN2", documents=documents, test_card=number == 1)
-        stage.handle(AskPin(number, question))
+        stage.handle(Ask(number, question))
         assert stage.words.count("TEST CARD") == 1
 
 

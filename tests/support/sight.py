@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from native_host.gui.tokens import LIGHT
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
 
 #: The lowest pixels of the window hold only the buttons.
 _FOOTER = 70

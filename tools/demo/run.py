@@ -17,7 +17,7 @@ from kortilla.revocation import Revocation
 from kortilla.validation.trust import Trust
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.browsers.table import Family
-from native_host.pin_prompt.messages import AskPin, Open, encode_request
+from native_host.pin_prompt.messages import Ask, Open, encode_request
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen
 from tools.demo.ca_service import CAService
@@ -238,7 +238,7 @@ async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    lines = encode_request(Open(conversation)) + encode_request(AskPin(1, question))
+    lines = encode_request(Open(conversation)) + encode_request(Ask(1, question))
     _, errors = await process.communicate(lines)
     if process.returncode != 0:
         raise DemoError(f"The PIN window could not be drawn: {errors.decode()}")

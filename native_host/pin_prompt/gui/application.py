@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The window's process: reads requests from stdin, writes answers to stdout."""
+"""The window's process: its start, its end, and which keys Qt may report."""
 
 import gc
 import os
 import sys
-import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import NoReturn
 
@@ -16,7 +14,6 @@ from PySide6.QtCore import (
     Qt,
     QTimer,
     QtMsgType,
-    Signal,
     qInstallMessageHandler,
 )
 from PySide6.QtGui import QGuiApplication, QKeyEvent
@@ -27,8 +24,7 @@ from native_host.gui.portal_settings import PortalSettings
 from native_host.hardening import harden
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.prompt_window import PromptWindow
-from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
+from native_host.pin_prompt.gui.prompt_window import PromptWindow, refuse
 
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
@@ -75,11 +71,7 @@ def run() -> NoReturn:
         os._exit(0)  # nothing to save, and Qt's destructors take time
 
     window = PromptWindow(send, InputGuard())
-    inbox = _Inbox(end)
-    inbox.received.connect(
-        lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
-    )
-    inbox.start()
+    window.read_requests(end)
     QTimer.singleShot(_IDLE, window.prepare)
     application.exec()
     end()
@@ -127,39 +119,6 @@ class _Application(QApplication):
         return edits and isinstance(self.focusWidget(), PinField)
 
 
-class _Inbox(QObject):
-    """Reads the host's lines on a thread."""
-
-    received = Signal(bytes)
-
-    def __init__(self, end: Callable[[], NoReturn]) -> None:
-        super().__init__()
-        self._end = end
-
-    def start(self) -> None:
-        threading.Thread(target=self._read, name="inbox", daemon=True).start()
-
-    def _read(self) -> None:
-        while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
-            if len(line) > MAX_REQUEST:
-                _refuse("A request is too long.")
-            self.received.emit(line)
-        # The host has ended. Do not use the event loop, which may be busy.
-        self._end()
-
-
-def _handle(window: PromptWindow, line: bytes) -> None:
-    try:
-        window.handle(decode_request(line))
-    except ValueError as error:
-        _refuse(str(error))
-
-
-def _refuse(why: str) -> NoReturn:
-    print(f"PIN window: {why}", file=sys.stderr, flush=True)
-    os._exit(2)
-
-
 def _report_exception(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
@@ -168,7 +127,7 @@ def _report_exception(
         trace = trace.tb_next
     where = trace.tb_frame.f_code.co_qualname if trace else "?"
     line = trace.tb_lineno if trace else 0
-    _refuse(f"{kind.__name__} in {where}, line {line}.")
+    refuse(f"{kind.__name__} in {where}, line {line}.")
 
 
 def _log(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:

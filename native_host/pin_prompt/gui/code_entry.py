@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.labels import make_muted
+from native_host.gui.labels import label, make_muted, wrapping_policy
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.rule_label import RuleLabel, RuleState
-from native_host.pin_prompt.gui.widgets import em, label, wrapping_policy
+from native_host.pin_prompt.gui.widgets import RuleLabel, RuleState, em
 from native_host.pin_prompt.model import MAX_CODE_DIGITS, CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 

@@ -4,45 +4,24 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from native_host.gui.labels import Heading
-from native_host.gui.notices import Kind
+from native_host.gui.labels import Heading, label, wrapping_policy
+from native_host.gui.notices import Kind, Notice
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
-from native_host.pin_prompt.gui.confirm_page import ConfirmPage
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, InputGuard
-from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.pages import YesNoPage
+from native_host.pin_prompt.gui.page import ConfirmPage
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy
+from native_host.pin_prompt.gui.widgets import LetterDrawing, em
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts
 
 #: Milliseconds without a key press before a screen reader announces the rules.
 _PAUSE = 900
-
-
-class ActivationOfferPage(YesNoPage):
-    """Offers to activate the card in this window."""
-
-    def __init__(
-        self, conversation: Conversation, text: Texts, *, partly: bool
-    ) -> None:
-        super().__init__(conversation, text)
-        self.wants_attention = True
-        offer = "offer.partly" if partly else "offer"
-        heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
-        self.add_heading(heading)
-        self.column.addWidget(label(body))
-        self.column.addWidget(Notice(text("unproven")))
-        self.add_answers(text("cancel"), text("offer.yes"))
-        self.announcement.add(f"{heading}.", needed=1)
-        self.announcement.add(f"{body} {text('unproven')}")
 
 
 class BaseCodesPage(ConfirmPage):
@@ -79,7 +58,7 @@ class BaseCodesPage(ConfirmPage):
         who = self.conversation.origin or self.text("own")
         self.announcement.add(f"{self.text('heading')}.")
         self.announce_status(self._status, self.question.tries_left)
-        self.announce_holder(self.question.name)
+        self.announce_holder()
         self.announcement.add(f"{who} {' '.join(said)}")
         #: The instructions, and the field of the code that they name.
         self.needed = QVBoxLayout()
@@ -94,13 +73,13 @@ class BaseCodesPage(ConfirmPage):
         row.addLayout(self.needed, 1)
         for field in self.question.fields:
             if field.name == "activation":
-                colour = OPERATION_STYLES[self.question.operation].colour
-                row.addLayout(self._drawing(max(field.lengths), colour))
+                row.addLayout(self._drawing(max(field.lengths)))
         self.column.addWidget(about)
         self.about.append(about)
 
-    def _drawing(self, digits: int, colour: QColor) -> QVBoxLayout:
+    def _drawing(self, digits: int) -> QVBoxLayout:
         """Return the drawing of the letter with its caption."""
+        colour = OPERATION_STYLES[self.question.operation].colour
         letter = LetterDrawing(digits, colour, self.text)
         caption = label(self.text("letter.caption"), 13 / 15)
         caption.setFixedWidth(letter.sizeHint().width())
@@ -151,8 +130,8 @@ class CodesPage(BaseCodesPage):
         #: What each step shows besides the holder's name.
         self._parts: list[list[QWidget]] = [self.about]
         if in_steps:
-            heading = self._step_heading(self.question.fields[0].name)
-            self.needed.insertWidget(0, heading)
+            first = self.question.fields[0].name
+            self.needed.insertWidget(0, Heading(self.text(f"steps.{first}.heading")))
         for field in self.question.fields:
             kind = NewPinEntry if codes.is_new(field) else CodeEntry
             entry = kind(field, self.question, self.text, self._guard)
@@ -160,14 +139,15 @@ class CodesPage(BaseCodesPage):
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
             if in_steps and self.entries:
+                heading = Heading(self.text(f"steps.{field.name}.heading"))
                 body = label(self.text(f"steps.{field.name}.body"))
-                self._parts.append([self._step_heading(field.name), body])
+                self._parts.append([heading, body])
                 for words in self._parts[-1]:
                     self.column.addWidget(words)
             self.entries.append(entry)
             self._parts[-1].append(entry)
-            room = self.column if codes.is_new(field) else self.needed
-            room.addWidget(entry)
+            rows = self.column if codes.is_new(field) else self.needed
+            rows.addWidget(entry)
         self.needed.addStretch()
         self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
         #: The last announcement about each new PIN.
@@ -198,9 +178,6 @@ class CodesPage(BaseCodesPage):
         self.column.insertWidget(1, stepper)
         return stepper
 
-    def _step_heading(self, name: str) -> QLabel:
-        return Heading(self.text(f"steps.{name}.heading"))
-
     def _add_leave_question(self) -> None:
         """Add the question before typed digits are thrown away."""
         #: How the person wants to leave the page, while this is asked.
@@ -217,9 +194,10 @@ class CodesPage(BaseCodesPage):
         self._cancel, _ = self.buttons
         last = self.buttons.pop()
         self._leave = self.add_button(self.text("leave.yes"), self._leave_now)
-        self._stay = self.add_confirm_button(self.text("leave.no"), self._stay_here)
+        stay, forth = self.text("leave.no"), self.text("next")
+        self._stay = self.add_button(stay, self._stay_here, confirms=True)
         self._back = self.add_button(self.text("back"), self._go_back)
-        self._next = self.add_confirm_button(self.text("next"), self._go_on)
+        self._next = self.add_button(forth, self._go_on, confirms=True)
         self.buttons.append(last)
 
     # -- Steps ------------------------------------------------------------------------
@@ -384,10 +362,10 @@ class CodesPage(BaseCodesPage):
     ) -> None:
         entry = self._entry_of(field)
         entry.describe(field, words)
-        for room in (self.column, self.needed):
-            room.removeWidget(self.error_notice)
-            if (index := room.indexOf(entry)) >= 0:
-                room.insertWidget(index + 1, self.error_notice)
+        for rows in (self.column, self.needed):
+            rows.removeWidget(self.error_notice)
+            if (index := rows.indexOf(entry)) >= 0:
+                rows.insertWidget(index + 1, self.error_notice)
         self.show_error(words, kind=kind)
 
     def _refuse(self, field: PinField, key: str) -> None:
@@ -429,8 +407,8 @@ class CodesPage(BaseCodesPage):
         if not (ready and any(self._rejects(field) for field in self.fields)):
             super().submit()
 
-    def answer(self) -> None:
+    def send(self) -> None:
         values = [entry.fields[0].take() for entry in self.entries]
         self.clear_digits()
         self.pause.stop()
-        self.send(values)
+        self.answer("codes", values=values)

@@ -8,7 +8,6 @@ from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QFont,
-    QPainter,
     QPaintEvent,
     QPen,
     QResizeEvent,
@@ -16,7 +15,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -27,12 +25,18 @@ from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button
 from native_host.gui.fold import Fold
 from native_host.gui.icons import draw_icon
-from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
+from native_host.gui.labels import (
+    WrappingLabel,
+    label,
+    make_muted,
+    wrapping_policy,
+)
 from native_host.gui.sizes import dp, font
 from native_host.gui.theme import readable
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
 from native_host.pin_prompt.escaping import escape_name
+from native_host.pin_prompt.gui.widgets import smooth_painter
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
@@ -135,8 +139,7 @@ class _Inside(List):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.setPen(QPen(tokens.divider, max(dp(1), 1)))
         painter.setBrush(tokens.window)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -177,7 +180,13 @@ class _Row(ListItem):
             named = text("document.open_this", name=escape_name(document.name))
             self.button.setAccessibleName(named)
             row.addWidget(self.button)
-        self.digest = _Digest(digest)
+        #: The hash in groups, which the person can select and copy with the mouse.
+        self.digest = label(digest, 0.9)
+        make_muted(self.digest)
+        self.digest.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+        )
+        self.digest.setVisible(False)
         rows.addWidget(self.digest)
         rows.addStretch()
         self.setMinimumHeight(dp(_ROW))
@@ -188,8 +197,7 @@ class _Row(ListItem):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         if self.number > 1:
             line = max(dp(1), 1)
             painter.fillRect(dp(66), 0, self.width() - dp(66), line, tokens.divider)
@@ -219,20 +227,6 @@ class _Open(Button):
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         super().focusInEvent(event)
         self._focused(self)
-
-
-class _Digest(QLabel):
-    """A hash in groups, which the person can select and copy with the mouse."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        self.setFont(font(0.9))
-        make_muted(self)
-        self.setSizePolicy(wrapping_policy())
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setVisible(False)
 
 
 def _muted(words: str) -> WrappingLabel:

@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Shows a document before it is signed: exactly the bytes that were hashed."""
+"""Shows a document before it is signed: exactly the bytes that were hashed.
 
+No code here parses an image format. ``native_host.pin_prompt.decode`` does so in
+another process than the one in which the PIN is typed, and returns pixels, whose number
+is checked. The system's viewer gets a PDF as a private copy.
+"""
+
+import os
 import re
+import shutil
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtCore import QRect, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
+    QDesktopServices,
     QImage,
     QPainter,
     QPaintEvent,
 )
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from native_host.gui.labels import WrappingLabel
-from native_host.gui.notices import Kind
+from native_host.gui.labels import WrappingLabel, label, wrapping_policy
+from native_host.gui.limited_process import LimitedProcess
+from native_host.gui.notices import Kind, Notice
+from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 from native_host.pin_prompt.documents import DocumentKind
 from native_host.pin_prompt.escaping import escape_name, escape_text
-from native_host.pin_prompt.gui.image_decoder import ImageDecoder
-from native_host.pin_prompt.gui.pages import Page
-from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy
+from native_host.pin_prompt.gui.page import Page
+from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.model import Conversation, Document
 from native_host.pin_prompt.texts import Texts
 
@@ -31,6 +43,12 @@ _LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
 #: The pattern behind transparent parts of an image, on white.
 _CHECKS = QColor("#8a8a8a")
 _IMAGES = (DocumentKind.PNG, DocumentKind.JPEG)
+#: The decoder. Its arguments are the image's format and the number of this process.
+_PROGRAM = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
+#: Milliseconds until the decoder is killed. The decoder's own limit is less, and counts
+#: processor time.
+_WITHIN = 30_000
+_MOST_BYTES = HEAD.size + 4 * MOST_PIXELS
 
 
 class DocumentPage(Page):
@@ -163,3 +181,68 @@ class _ImageView(QWidget):
 
     def _width(self, room: int) -> int:
         return max(min(room, self._picture.width()), 1)
+
+
+class ImageDecoder(LimitedProcess):
+    """Decodes one image. ``done`` has the image, or None.
+
+    It is None if the image is faulty or too large, or took too long.
+    """
+
+    def __init__(self, data: bytes, form: str) -> None:
+        super().__init__(
+            [*_PROGRAM, form],
+            data,
+            _picture,
+            most_bytes=_MOST_BYTES,
+            milliseconds=_WITHIN,
+        )
+
+
+def _picture(answer: bytes) -> QImage | None:
+    """Return the image in a decoder's output, or None if the output is malformed."""
+    if len(answer) < HEAD.size:
+        return None
+    width, height = HEAD.unpack_from(answer)
+    if width * height == 0 or len(answer) != HEAD.size + 4 * width * height:
+        return None
+    pixels = memoryview(answer)[HEAD.size :]
+    form = QImage.Format.Format_RGBA8888
+    picture = QImage(pixels, width, height, 4 * width, form).copy()
+    return None if picture.isNull() else picture
+
+
+class PrivateCopies:
+    """Copies for the system's PDF viewer, which other users cannot read or change.
+
+    They are in the folder of the host's own copies. The host deletes that folder, also
+    when this process crashes.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def open(self, data: bytes, number: int, near: str) -> bool:
+        """Open a PDF in the system's viewer; return whether there is one.
+
+        ``number`` counts the documents from 1, ``near`` is the host's copy.
+        """
+        try:
+            if self._folder is None:
+                self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
+            path = self._folder / f"document-{number}.pdf"
+            # A new copy each time: a full disk may have truncated the last one, and a
+            # viewer may have overwritten it.
+            path.unlink(missing_ok=True)
+            path.touch(0o600, exist_ok=False)
+            path.write_bytes(data)
+            path.chmod(0o400)
+        except OSError:
+            return False
+        return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
+
+    def delete(self) -> None:
+        """Delete the copies. May be called twice."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None

@@ -1,31 +1,41 @@
 # SPDX-License-Identifier: MIT
-"""The pages of the window, except those on which the person types."""
+"""The pages on which the person types nothing: steps, and questions with buttons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPaintEvent, QPalette
 from PySide6.QtWidgets import (
-    QAbstractScrollArea,
     QButtonGroup,
     QHBoxLayout,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, make_muted
-from native_host.gui.notices import Kind
+from native_host.gui.accessibility import List, ListItem
+from native_host.gui.icons import draw_icon
+from native_host.gui.labels import (
+    Heading,
+    WrappingLabel,
+    label,
+    make_muted,
+    wrapping_policy,
+)
+from native_host.gui.notices import Notice
+from native_host.gui.panels import Panel
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
+from native_host.gui.tries import TriesLabel
 from native_host.gui.wrapping_buttons import WrappingRadioButton
-from native_host.pin_prompt.gui.announcement import ALL, Announcement
-from native_host.pin_prompt.gui.header import Requester
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.step_picture import StepPicture
-from native_host.pin_prompt.gui.widgets import HolderPanel, Notice, em, label
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
+from native_host.pin_prompt.gui.page import Page, QuestionPage, YesNoPage
+from native_host.pin_prompt.gui.widgets import (
+    StepPicture,
+    draw_round_icon,
+    em,
+    smooth_painter,
+)
 from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
@@ -34,13 +44,16 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.pin_prompt.texts import Texts, printable
 
-_MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+_TOP = Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
 #: After these steps, the person can only close the window.
 FINAL_STEPS = (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
+#: In these steps, nothing is to be done with the card.
+_NO_PICTURE = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
 #: Problems that inserting the card again does not solve. Their page has no picture.
 _ELSEWHERE = (
     "PIN_BLOCKED",
@@ -55,203 +68,8 @@ _ELSEWHERE = (
 )
 #: Problems with which this card can't be used any more.
 _ONLY_A_NEW_CARD = ("PUK_BLOCKED", "CARD_EXPIRED")
-
-
-class Page(QWidget):
-    """One page of the window, with buttons for the window's footer."""
-
-    #: The person cancels.
-    cancelled = Signal()
-    #: The person goes back to the question before this one.
-    declined = Signal()
-    #: What a screen reader is to say, and whether after what it says already.
-    said = Signal(str, bool)
-    #: The page has become higher; the widget that must be visible.
-    grown = Signal(QWidget)
-    #: Keys of the texts that say that a key was not taken, and that keys are taken now.
-    too_early, now = "too_early", ""
-
-    def __init__(self, conversation: Conversation, text: Texts) -> None:
-        super().__init__()
-        self.text = text
-        self.conversation = conversation
-        self.buttons: list[QPushButton] = []
-        self.initial_focus: QWidget | None = None
-        #: Whether the desktop is to draw attention to the page.
-        self.wants_attention = False
-        #: The notice about what happened, to be visible together with the focus.
-        self.status_notice: QWidget | None = None
-        #: What a screen reader announces when the page appears.
-        self.announcement = Announcement()
-        #: Whether the program waits for the person.
-        self.awaits_person = True
-        #: Whether the page asks for a signature, or shows that it is being made.
-        self.concerns_signature = False
-        #: The row for notices about the calling program.
-        self._late_at = 0
-        self._connections: Notice | None = None
-        self._hint: Notice | None = None
-        #: What the keys scroll if the page itself fits.
-        self.scrolled: QAbstractScrollArea | None = None
-        self.rows = QVBoxLayout(self)
-        self.rows.setContentsMargins(0, 0, 0, 0)
-        self.column = QVBoxLayout()
-        self.rows.addLayout(self.column, 1)
-        self.column.setSpacing(dp(8 if is_low(self) else 16))
-        self.column.setContentsMargins(dp(24), dp(12), dp(24), dp(16))
-        #: Whether the page begins with the holder of the card.
-        self.has_holder = False
-        #: The holder's name, where the page has one.
-        self.holder_name = ""
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        # The height depends on the width. Qt's default hint is the height at the
-        # smallest width, with which a page scrolls though there is room.
-        return QSize(em(self, 12), 0)
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        return True
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        if self.rows.count() > 1:
-            # The page names the requester. Qt would take from its height what the
-            # rest of the page has less than it wants.
-            return self.rows.totalHeightForWidth(width)
-        # An inner scroll area shrinks before the whole page scrolls.
-        return self.rows.totalMinimumHeightForWidth(width)
-
-    def wanted_height(self, width: int) -> int:
-        """Return the height in pixels at which everything is visible."""
-        return self.rows.totalHeightForWidth(width)
-
-    def set_fitting(self, fits: bool) -> None:
-        """Follow whether the whole page fits on the screen, or scrolls."""
-
-    def add_person(self, name: str, satu: str) -> None:
-        """Begin with the holder of the card."""
-        number = f"{self.text('person.satu')}: {printable(satu)}"
-        self.holder = HolderPanel(printable(name), number, low=is_low(self))
-        self.has_holder, self.holder_name = True, printable(name)
-        self.column.insertWidget(0, self.holder)
-
-    def announce_holder(self, name: str) -> None:
-        """Have the page's announcement name the holder of the card."""
-        if name:
-            self.announcement.add(f"{printable(name)}.", needed=ALL)
-
-    @property
-    def parties(self) -> str:
-        """Who asks, and whose card it is, for the descriptions of dialog and field."""
-        asking = self.text.asking()
-        who = self.conversation.origin or (asking[1] if asking else "")
-        return ". ".join(filter(None, (who, self.holder_name))) + "."
-
-    def follow(self, requester: Requester) -> None:
-        """Stand below the requester, whose panel goes on with the holder's."""
-        requester.join(self.has_holder and requester.has_panel)
-        if self.has_holder:
-            self.holder.joined_above = requester.has_panel
-            if requester.has_panel:
-                margins = self.column.contentsMargins()
-                margins.setTop(0)
-                self.column.setContentsMargins(margins)
-
-    def add_heading(self, words: str) -> Heading:
-        """Add the page's heading."""
-        heading = Heading(words)
-        self.column.addWidget(heading)
-        return heading
-
-    def add_button(self, words: str, pressed: Callable[[], None]) -> QPushButton:
-        """Add a button to the foot."""
-        return self._add(Button(words), pressed)
-
-    def add_confirm_button(
-        self, words: str, pressed: Callable[[], None]
-    ) -> QPushButton:
-        """Add the confirm button, in the operation's colour."""
-        act = OPERATION_STYLES[self.conversation.operation].act
-        return self._add(Button(words, act), pressed)
-
-    def _add(self, button: QPushButton, pressed: Callable[[], None]) -> QPushButton:
-        button.clicked.connect(lambda _checked: pressed())
-        self.buttons.append(button)
-        return button
-
-    def show_caller_timeout(self, words: str) -> None:
-        """Show that the calling program has stopped waiting."""
-        late = Notice(words)
-        self.column.insertWidget(self._late_at, late)
-        self.status_notice = self.status_notice or late
-
-    def show_connections(self, words: str) -> None:
-        """Show for how many connections the PIN is. No ``words`` hide the notice."""
-        if self._connections is None:
-            self._connections = Notice(words)
-            self.column.insertWidget(self._late_at, self._connections)
-            self.status_notice = self.status_notice or self._connections
-        self._connections.label.setText(words)
-        self._connections.setVisible(bool(words))
-
-    def show_hint(self, words: str, *, kind: Kind = "warning") -> None:
-        """Show and announce why keys were not taken. No ``words`` hide the hint."""
-        if self._hint is None:
-            self._hint = Notice(words)
-            self.column.insertWidget(self._late_at, self._hint)
-        self._hint.kind = kind
-        self._hint.label.setText(words)
-        self._hint.setVisible(bool(words))
-        if words:
-            self.announce(words)
-            self.grown.emit(self._hint)
-
-    def announce(self, words: str, *, politely: bool = False) -> None:
-        """Have a screen reader speak, at once or after its other announcements."""
-        self.said.emit(words, politely)
-
-    def set_guarded(self, active: bool) -> None:
-        """Follow the input guard: while it is active, nothing can be confirmed."""
-
-    def leave(self, leaving: Callable[[], None]) -> None:
-        """Call ``leaving``, perhaps after asking the person."""
-        leaving()
-
-    def dismiss(self) -> None:
-        """Handle Escape."""
-        self.leave(self.cancelled.emit)
-
-    def end(self) -> None:
-        """Clean up: another page replaces this one."""
-
-
-class YesNoPage(Page):
-    """A page with two buttons. The safe one has the focus."""
-
-    #: The person confirms.
-    answered = Signal()
-
-    def add_answers(self, no: str, yes: str) -> None:
-        """Add the end of the page, with the words on the two buttons."""
-        self.column.addStretch()
-        # A stray Enter must do no harm.
-        self.initial_focus = self.add_button(no, self.cancelled.emit)
-        self.confirm = self.add_confirm_button(yes, self.answered.emit)
-
-    def set_guarded(self, active: bool) -> None:
-        self.confirm.setEnabled(not active)
-
-
-class StartedPage(YesNoPage):
-    """Asks "Did you start this?", before anything is read from the card."""
-
-    def __init__(self, conversation: Conversation, text: Texts) -> None:
-        super().__init__(conversation, text)
-        heading, body = text("started.heading"), text("started.body")
-        self.add_heading(heading)
-        self.column.addWidget(label(body))
-        self.add_answers(text("started.no"), text("started.yes"))
-        self.announcement.add(f"{heading} {conversation.origin}", needed=2)
-        self.announcement.add(body)
+#: What unlocks a PIN, and its drawing.
+_NEEDED = {"unlock.need.letter": "letter", "unlock.need.puk": "key"}
 
 
 class StepPage(Page):
@@ -269,12 +87,12 @@ class StepPage(Page):
         self.shown = (step, problem)
         self.awaits_person = step not in (*FINAL_STEPS, Step.SIGNING)
         self.concerns_signature = step in (Step.SIGNING, Step.PIN_PAD)
-        self.heading_text, body = text.problem(problem) if problem else text.step(step)
-        self.add_heading(self.heading_text)
-        self._add_body(step, body, problem)
+        heading, body = text.problem(problem) if problem else text.step(step)
+        self.add_heading(heading)
+        self._add_body(body)
         self._bar: QProgressBar | None = None
         if step in _AT_WORK or progress:
-            self._add_bar()
+            self._add_bar(heading)
         if progress:
             self.set_progress(progress)
         if problem:
@@ -285,7 +103,7 @@ class StepPage(Page):
         ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
         words = text("close") if ends else text("cancel")
         self.initial_focus = self.add_button(words, self.cancelled.emit)
-        self.announcement.add(f"{self.heading_text}.", needed=1)
+        self.announcement.add(f"{heading}.", needed=1)
         self.announcement.add(body)
 
     def add_note(self, words: str) -> None:
@@ -295,33 +113,30 @@ class StepPage(Page):
 
     def set_progress(self, progress: Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
-        if self._bar is None:
-            return
-        step, _ = self.shown
-        self._bar.setVisible(True)
-        self._bar.setRange(0, progress.total)
-        self._bar.setValue(progress.done)
-        self._how_far.setText(self.text.progress(step, progress))
-        self._how_far.setVisible(True)
+        if self._bar is not None:
+            self._bar.setVisible(True)
+            self._bar.setRange(0, progress.total)
+            self._bar.setValue(progress.done)
+            self._how_far.setText(self.text.progress(self.shown[0], progress))
+            self._how_far.setVisible(True)
 
-    def _add_body(self, step: Step, body: str, problem: Problem | None) -> None:
+    def _add_body(self, body: str) -> None:
+        step, problem = self.shown
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
-        style = OPERATION_STYLES[self.conversation.operation]
-        # In these steps, nothing is to be done with the card.
-        without = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
-        if step not in without and not elsewhere:
-            row.addWidget(StepPicture(step, style.colour), 0, _MORE)
+        if step not in _NO_PICTURE and not elsewhere:
+            colour = OPERATION_STYLES[self.conversation.operation].colour
+            row.addWidget(StepPicture(step, colour), 0, _TOP)
         row.addWidget(Notice(body) if problem else label(body), 1)
         self.column.addLayout(row)
 
-    def _add_bar(self) -> None:
+    def _add_bar(self, name: str) -> None:
         # Without a known progress there is only text: a busy bar would move, also for
         # people whose system asks for less motion.
         self._bar = QProgressBar()
         self._bar.setVisible(False)
-        self._bar.setAccessibleName(self.heading_text)
+        self._bar.setAccessibleName(name)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(em(self, 0.5))
         palette = self._bar.palette()
@@ -333,6 +148,19 @@ class StepPage(Page):
         self._how_far.setVisible(False)
         self.column.addWidget(self._bar)
         self.column.addWidget(self._how_far)
+
+
+class StartedPage(YesNoPage):
+    """Asks "Did you start this?", before anything is read from the card."""
+
+    def __init__(self, conversation: Conversation, text: Texts) -> None:
+        super().__init__(conversation, text)
+        heading, body = text("started.heading"), text("started.body")
+        self.add_heading(heading)
+        self.column.addWidget(label(body))
+        self.add_answers(text("started.no"), text("started.yes"), "started")
+        self.announcement.add(f"{heading} {conversation.origin}", needed=2)
+        self.announcement.add(body)
 
 
 class ConsentPage(YesNoPage):
@@ -347,7 +175,7 @@ class ConsentPage(YesNoPage):
         self.column.addWidget(label(consent))
         self.add_answers(text("cancel"), text("confirm"))
         self.announcement.add(conversation.origin, needed=1)
-        self.announce_holder(question.name)
+        self.announce_holder()
         self.announcement.add(consent)
 
 
@@ -368,15 +196,12 @@ class OtherCardPage(YesNoPage):
         self.add_answers(text("cancel"), text("choose.confirm"))
         self.announcement.add(f"{heading}.", needed=1)
         self.announcement.add(body, needed=1)
-        self.announce_holder(question.name)
+        self.announce_holder()
         self.announcement.add(reader)
 
 
-class CardChoicePage(Page):
+class CardChoicePage(QuestionPage):
     """Asks which of several cards to use. No card is preselected."""
-
-    #: The index of the chosen card.
-    answered = Signal(int)
 
     def __init__(
         self, conversation: Conversation, text: Texts, choices: Sequence[CardChoice]
@@ -400,19 +225,133 @@ class CardChoicePage(Page):
         self.column.addStretch()
         self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(text("choose.confirm"), self._answer)
+        words = text("choose.confirm")
+        self.confirm = self.add_button(words, self._choose, confirms=True)
         self.announcement.add(f"{heading}. {body}", needed=1)
 
-    def set_guarded(self, active: bool) -> None:
-        self.confirm.setEnabled(not active)
-
-    def _answer(self) -> None:
+    def _choose(self) -> None:
         if self.group.checkedId() < 0:
             self._missing.show()
             self.group.button(0).setFocus()
             self.announce(self._missing.label.text())
             self.grown.emit(self._missing)
             return
-        self.setEnabled(False)  # a second click must not answer again
         self.confirm.setEnabled(False)
-        self.answered.emit(self.group.checkedId())
+        self.answer("chosen", index=self.group.checkedId())
+
+
+class ActivationOfferPage(YesNoPage):
+    """Offers to activate the card in this window."""
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, *, partly: bool
+    ) -> None:
+        super().__init__(conversation, text)
+        self.wants_attention = True
+        offer = "offer.partly" if partly else "offer"
+        heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
+        self.add_heading(heading)
+        self.column.addWidget(label(body))
+        self.column.addWidget(Notice(text("unproven")))
+        self.add_answers(text("cancel"), text("offer.yes"))
+        self.announcement.add(f"{heading}.", needed=1)
+        self.announcement.add(f"{body} {text('unproven')}")
+
+
+class LockedPage(YesNoPage):
+    """Says that a PIN is locked, and offers to unlock it in this window.
+
+    The button that goes on has the focus: the next page sends nothing without codes.
+    """
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, question: UnlockQuestion
+    ) -> None:
+        super().__init__(conversation, text)
+        #: Whether the button gets the focus when it is enabled.
+        self._focus_later = True
+        self.wants_attention = True
+        self.add_person(question.name, question.satu)
+        heading, tries = text(f"unlock.{question.pin}"), text("unlock.tries")
+        said = [text("unlock.body"), text("unlock.need")]
+        row, lines = QHBoxLayout(), QVBoxLayout()
+        if not is_low(self):
+            row.setSpacing(dp(16))
+            row.addWidget(_Lock(), 0, _TOP)
+        lines.setSpacing(dp(8))
+        for part in (Heading(heading), TriesLabel(0, tries), label(said[0])):
+            lines.addWidget(part)
+        row.addLayout(lines, 1)
+        self.column.addLayout(row)
+        self.column.addWidget(label(said[1], bold=True))
+        panel, needed = Panel(), List()
+        panel.rows.setContentsMargins(0, 0, 0, 0)
+        panel.rows.addWidget(needed)
+        needed.setAccessibleName(said[1])
+        items = QVBoxLayout(needed)
+        items.setContentsMargins(0, 0, 0, 0)
+        items.setSpacing(0)
+        for key, icon in _NEEDED.items():
+            items.addWidget(_Needed(text(key), icon, first=items.count() == 0))
+            said.append(text(key))
+        self.column.addWidget(panel)
+        self.add_answers(text("cancel"), text("unlock.yes"))
+        self.announcement.add(f"{heading}.", needed=1)
+        self.announcement.add(tries, needed=1)
+        self.announce_holder()
+        self.announcement.add(" ".join(said))
+
+    def set_guarded(self, active: bool) -> None:
+        """See ``Page``. A disabled button has no focus, and gets it back later."""
+        self._focus_later |= self.confirm.hasFocus()
+        super().set_guarded(active)
+        if self._focus_later and not active:
+            self.confirm.setFocus()
+            self._focus_later = False
+
+
+class _Lock(QWidget):
+    """The drawing of a lock in a circle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(dp(76), dp(48))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens, circle = tokens_for(self.palette()), QRectF(dp(22), 0, dp(48), dp(48))
+        draw_round_icon(
+            smooth_painter(self),
+            "lock",
+            circle,
+            dp(22),
+            ink=tokens.error,
+            ground=tokens.error_ground,
+        )
+
+
+class _Needed(ListItem):
+    """A code that unlocks the PIN: what it is, and where the person gets it."""
+
+    def __init__(self, words: str, icon: str, *, first: bool) -> None:
+        super().__init__()
+        self._icon, self._first = icon, first
+        self.setAccessibleName(words)
+        self.setSizePolicy(wrapping_policy())
+        rows = QVBoxLayout(self)
+        gap = dp(6 if is_low(self) else 12)
+        rows.setContentsMargins(dp(92), gap, dp(16), gap)
+        rows.setSpacing(dp(2))
+        what, _, where = words.partition(". ")
+        rows.addWidget(WrappingLabel(what, bold=True))
+        more = WrappingLabel(where, 14 / 15)
+        make_muted(more)
+        rows.addWidget(more)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens, painter = tokens_for(self.palette()), smooth_painter(self)
+        if not self._first:
+            line = max(dp(1), 1)
+            painter.fillRect(dp(92), 0, self.width() - dp(92), line, tokens.divider)
+        side = dp(24)
+        place = QRectF(dp(34), (self.height() - side) / 2, side, side)
+        draw_icon(painter, self._icon, place, ink=tokens.muted, paper=tokens.window)

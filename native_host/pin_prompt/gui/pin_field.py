@@ -20,6 +20,7 @@ from native_host.gui.icons import draw_icon
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.widgets import smooth_painter, square_in
 
 #: Qt's text has this character for each digit. On the accessibility bus, Qt reports the
 #: content of each field to every program of the session, also of a password field.
@@ -224,8 +225,7 @@ class PinField(QLineEdit):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         line = dp(1.5)
         half = line / 2
         box = QRectF(self.rect()).adjusted(half, half, -half, -half)
@@ -258,7 +258,7 @@ class PinField(QLineEdit):
         side = dp(9)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(tokens_for(self.palette()).ink)
-        painter.drawEllipse(_centred(place, side))
+        painter.drawEllipse(square_in(place, side))
 
     def _draw_selection(self, painter: QPainter) -> None:
         if self.hasSelectedText():
@@ -297,15 +297,9 @@ class SignatureField(PinField):
         painter.fillPath(whole & square, colours.tint)
         painter.fillPath(whole & foot, colours.sign)
         room = QRectF(0, 0, self.indent, self.height() - dp(5))
-        pen = _centred(room, dp(20))
+        pen = square_in(room, dp(20))
         draw_icon(painter, "pen", pen, ink=colours.sign, paper=colours.tint)
 
     def draw_dot(self, painter: QPainter, place: QRectF) -> None:
         ink = tokens_for(self.palette()).ink
-        painter.fillRect(_centred(place, dp(9)), ink)
-
-
-def _centred(room: QRectF, side: float) -> QRectF:
-    square = QRectF(0, 0, side, side)
-    square.moveCenter(room.center())
-    return square
+        painter.fillRect(square_in(place, dp(9)), ink)

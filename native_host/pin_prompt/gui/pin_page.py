@@ -5,16 +5,14 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
-from native_host.gui.labels import make_muted
-from native_host.gui.notices import Kind
-from native_host.gui.sizes import dp, is_low
+from native_host.gui.labels import label, make_muted
+from native_host.gui.notices import Kind, Notice
+from native_host.gui.sizes import dp
 from native_host.gui.tries import TriesLabel
-from native_host.pin_prompt.gui.announcement import ALL
-from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.page import ALL, ConfirmPage
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.gui.widgets import Notice, label
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
 
@@ -34,19 +32,17 @@ class BasePinPage(ConfirmPage):
     ) -> None:
         super().__init__(conversation, text, guard, "pin.confirm_first")
         self.concerns_signature = True
-        self._question = question
+        self.question = question
         self.documents: DocumentList | None = None
         status = text.pin_status(question)
         self._news = " ".join(status)
         self.announce_status(status, question.tries_left)
         where = conversation.origin or (text("here") if "here" in text else "")
         self.announcement.add(where, needed=1)
-        self.announce_holder(question.name)
-        if question.documents or is_low(self):
-            # This page has more content than others.
-            self.column.setSpacing(dp(8))
         self.add_person(question.name, question.satu)
+        self.announce_holder()
         if question.documents:
+            self.column.setSpacing(dp(8))  # this page has more content than others
             self._add_documents()
         self._add_consent()
         self._late_at = self.column.count()
@@ -69,7 +65,7 @@ class BasePinPage(ConfirmPage):
 
     def _add_documents(self) -> None:
         """Add the list of the documents to sign."""
-        documents, text = self._question.documents, self.text
+        documents, text = self.question.documents, self.text
         what = text.what_is_signed(documents)
         self.announcement.add(what, needed=ALL)
         row = QHBoxLayout()
@@ -89,7 +85,7 @@ class BasePinPage(ConfirmPage):
         QWidget.setTabOrder(self.documents.fold, self.documents)
 
     def _add_consent(self) -> None:
-        question, consent = self._question, self.text("consent")
+        question, consent = self.question, self.text("consent")
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
         if not (question.wrong or question.repeated or question.pad_problem):
@@ -102,7 +98,7 @@ class BasePinPage(ConfirmPage):
 
     def _add_news(self) -> None:
         """Add the result of the last PIN and the number of tries."""
-        question = self._question
+        question = self.question
         if self._news:
             # The first sentence is the title.
             title, _, body = self._news.partition(". ")
@@ -115,10 +111,6 @@ class BasePinPage(ConfirmPage):
             if question.tries_left == 1:
                 self.add_last_try_box(self.text("last_try.confirm"), notice)
 
-    def _finish(self, words: str) -> None:
-        """Add the end of the page, with ``words`` on the confirm button."""
-        self.add_end(words, stretch=self.documents is None)
-
 
 class PinPadPage(BasePinPage):
     """A page without a field: the person types the PIN on the reader."""
@@ -127,7 +119,7 @@ class PinPadPage(BasePinPage):
         hint = self.text("pin_pad.hint")
         self.announcement.add(hint, needed=0 if self.last_try_box else 1)
         self.column.addWidget(label(hint, bold=True))
-        self._finish(self.text("pin_pad.confirm"))
+        self.add_end(self.text("pin_pad.confirm"), stretch=self.documents is None)
 
 
 class PinPage(BasePinPage):
@@ -146,7 +138,7 @@ class PinPage(BasePinPage):
         self.field.clear()
 
     def _add_input(self) -> None:
-        question = self._question
+        question = self.question
         name = self.text(f"pin.{question.role}")
         # On the last try, the box to tick comes before the field.
         self.announcement.add(name, needed=0 if self.last_try_box else ALL)
@@ -175,7 +167,9 @@ class PinPage(BasePinPage):
         self.eye.held.connect(self.field.reveal)
         row.addWidget(self.eye)
         row.addSpacing(dp(10))
-        row.addWidget(self._tries())
+        tries = question.tries_left
+        left = self.text("pin.left.one" if tries == 1 else "pin.left", tries=tries)
+        row.addWidget(TriesLabel(tries, left))
         row.addStretch()
         rows = QVBoxLayout()
         rows.setSpacing(dp(8))
@@ -183,12 +177,7 @@ class PinPage(BasePinPage):
         rows.addLayout(row)
         self.column.addLayout(rows)
         self.initial_focus = self.field
-        self._finish(self.text("confirm"))
-
-    def _tries(self) -> TriesLabel:
-        tries = self._question.tries_left
-        key = "pin.left.one" if tries == 1 else "pin.left"
-        return TriesLabel(tries, self.text(key, tries=tries))
+        self.add_end(self.text("confirm"), stretch=self.documents is None)
 
     def _describe_field(self, words: str) -> None:
         # What happened comes first, and the rule that most people know last.
@@ -200,15 +189,15 @@ class PinPage(BasePinPage):
         self._describe_field("")
 
     def _refuse(self, key: str) -> None:
-        self.show_error(self.text(key, max=self._question.max_length))
+        self.show_error(self.text(key, max=self.question.max_length))
 
     def submit(self) -> None:
-        short = len(self.field.digits) < self._question.min_length
+        short = len(self.field.digits) < self.question.min_length
         if short and self.last_try_confirmed and not self._guard.active:
             self.field.setFocus()
-            self.show_error(self.text("pin.too_short", min=self._question.min_length))
+            self.show_error(self.text("pin.too_short", min=self.question.min_length))
         else:
             super().submit()
 
-    def answer(self) -> None:
-        self.send(self.field.take())
+    def send(self) -> None:
+        self.answer("pin", digits=self.field.take())

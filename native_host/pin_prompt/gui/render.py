@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Renders the window to an image file without a screen, for documentation."""
 
+import argparse
 import json
 import os
 import sys
@@ -21,23 +22,22 @@ from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 
-def render(
-    target: Path,
-    *,
-    text_scale: float,
-    dark: bool,
-    digits: int,
-    document: int | None = None,
-    codes: tuple[str, ...] = (),
-) -> None:
+def main() -> None:
     """Handle the requests on standard input, and save an image of the window.
 
-    ``digits`` is the number of dots in a PIN field, ``codes`` fill the fields of a
-    codes page, and ``document`` is the number of one to view, from 1. Raises
-    ``ValueError`` for an invalid request, ``OSError`` when the image is not written.
+    Raises ``ValueError`` for an invalid request, ``OSError`` when the image is not
+    written.
     """
-    application = offscreen_application(text_scale)
-    if dark:
+    parser = argparse.ArgumentParser(prog="python -m native_host.pin_prompt")
+    parser.add_argument("--render", required=True, type=Path, metavar="PNG")
+    parser.add_argument("--text-scale", default=1.0, type=float)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--digits", default=0, type=int, help="dots in the PIN field")
+    parser.add_argument("--codes", default="", help="1234567,2580,… in the fields")
+    parser.add_argument("--open", type=int, metavar="N", help="show document N, from 1")
+    wanted = parser.parse_args()
+    application = offscreen_application(wanted.text_scale)
+    if wanted.dark:
         application.setPalette(palette_of(DARK))
     window = PromptWindow(lambda line: None, InputGuard())
     while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
@@ -46,24 +46,26 @@ def render(
     _settle(application)
     window.guard.end()
     if isinstance(window.page, PinPage):
-        window.page.field.enter("0" * digits)
+        window.page.field.enter("0" * wanted.digits)
     if isinstance(window.page, CodesPage):
-        for field, code in zip(window.page.fields, codes, strict=False):
+        for field, code in zip(
+            window.page.fields, wanted.codes.split(","), strict=False
+        ):
             field.enter(code)
         filled = [each for each in window.page.entries if each.digits]
         if filled:
             window.page.show_step_of(filled[-1])
             filled[-1].fields[-1].setFocus()
-    if isinstance(window.page, PinPage) and document:
-        window.page.opened.emit(document - 1)
+    if isinstance(window.page, PinPage) and wanted.open:
+        window.page.opened.emit(wanted.open - 1)
         _settle(application)
         while isinstance(window.page, DocumentPage) and window.page.opening:
             application.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         window.guard.end()
     _settle(application)
     picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    if not picture.save(os.fspath(target), quality=0):  # the smallest file
-        raise OSError(f"The picture {target} can't be written.")
+    if not picture.save(os.fspath(wanted.render), quality=0):  # the smallest file
+        raise OSError(f"The picture {wanted.render} can't be written.")
 
 
 def offscreen_application(text_scale: float = 1.0) -> QApplication:

@@ -1,40 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""The widgets that the pages are made of."""
+"""What only the PIN window paints: the card's holder, a step, the letter, a rule."""
 
-import re
+from collections.abc import Mapping
+from enum import Enum
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import (
-    QFont,
-    QFontMetrics,
-    QPainter,
-    QPaintEvent,
-    QTextCharFormat,
-    QTextLayout,
-    QTextOption,
-)
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from native_host.gui.icons import draw_icon
-from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
-from native_host.gui.notices import Notice
+from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.panels import Panel
-from native_host.gui.sizes import LARGEST, dp, font
-from native_host.gui.theme import mixed
+from native_host.gui.sizes import dp
+from native_host.gui.theme import mixed, readable
 from native_host.gui.tokens import tokens_for
-from native_host.pin_prompt.site_name import SiteName
+from native_host.pin_prompt.model import Step
+from native_host.pin_prompt.texts import Texts
 
-__all__ = [
-    "HolderPanel",
-    "Notice",
-    "SiteLabel",
-    "SitePanel",
-    "em",
-    "height_at",
-    "label",
-    "scaled",
-    "wrapping_policy",
-]
+#: The drawing of each step that has a picture.
+_STEPS: Mapping[Step, str] = {
+    Step.WAITING_FOR_READER: "waiting-for-reader",
+    Step.WAITING_FOR_CARD: "waiting-for-card",
+    Step.READING: "card-in-reader",
+    Step.SIGNING: "card-in-reader",
+    Step.READY: "card-in-reader",
+    Step.PIN_PAD: "pin-pad",
+    Step.DONE: "done",
+}
+#: The lines of writing on the letter: start, height and length.
+_WRITING = (
+    *((8, 7, 26), (8, 11, 20)),
+    *((8, 19, 76), (8, 23, 84), (8, 27, 62)),
+    *((8, 59, 84), (8, 64, 70), (8, 69, 78), (8, 74, 34)),
+)
 
 
 def em(widget: QWidget, count: float = 1.0) -> int:
@@ -57,124 +55,34 @@ def height_at(widget: QWidget, width: int) -> int:
     return max(widget.sizeHint().height(), widget.minimumHeight())
 
 
-class SiteLabel(QLabel):
-    """A whole origin, with the registrable domain emphasised.
-
-    ``QLabel`` wraps only between words, which an origin has not. This label wraps after
-    dots, and anywhere in a part that is too long for a line.
-    """
-
-    def __init__(self, site: SiteName) -> None:
-        super().__init__(site.origin)
-        self._site = site
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        self.setFont(font(LARGEST))
-        self.setSizePolicy(wrapping_policy())
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 6), em(self))
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        return round(self._lay_out(width).boundingRect().height()) + 2
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        self._lay_out(self.width()).draw(QPainter(self), QPointF(0, 0))
-
-    def _lay_out(self, width: int) -> QTextLayout:
-        lines, site = self._lines(width), self._site
-        layout = QTextLayout(_LINE_END.join(lines), self.font())
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAnywhere)
-        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
-        layout.setTextOption(option)
-        plain, strong = QTextCharFormat(), QTextCharFormat()
-        tokens = tokens_for(self.palette())
-        plain.setForeground(tokens.muted)
-        strong.setForeground(tokens.ink)
-        strong.setFontWeight(QFont.Weight.Bold)
-        start, end = _shifted(site.start, lines), _shifted(site.end, lines)
-        layout.setFormats(
-            [
-                _range(0, len(layout.text()), plain),
-                _range(start, end - start, strong),
-            ]
-        )
-        layout.beginLayout()
-        top = 0.0
-        while (line := layout.createLine()).isValid():
-            line.setLineWidth(width)
-            line.setPosition(QPointF(0, top))
-            top += line.height()
-        layout.endLayout()
-        return layout
-
-    def _lines(self, width: int) -> list[str]:
-        """Return the lines, broken after dots. They are measured in bold."""
-        metrics = QFontMetrics(font(LARGEST, QFont.Weight.Bold))
-        lines = [""]
-        for part in re.split(r"(?<=\.)", self.text()):
-            if lines[-1] and metrics.horizontalAdvance(lines[-1] + part) > width:
-                lines.append("")
-            lines[-1] += part
-        return lines
+def smooth_painter(widget: QWidget) -> QPainter:
+    """Return a painter of a widget that smooths edges."""
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    return painter
 
 
-_LINE_END = "\N{LINE SEPARATOR}"
+def square_in(area: QRectF, side: float) -> QRectF:
+    """Return a square in the middle of an area."""
+    square = QRectF(0, 0, side, side)
+    square.moveCenter(area.center())
+    return square
 
 
-def _shifted(position: int, lines: list[str]) -> int:
-    """Return the position in the wrapped text of a position in the origin."""
-    passed = 0
-    for index, line in enumerate(lines):
-        passed += len(line)
-        if position <= passed:
-            return position + index
-    return position + len(lines) - 1
-
-
-def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.FormatRange:
-    made = QTextLayout.FormatRange()
-    made.start, made.length, made.format = start, length, form
-    return made
-
-
-class SitePanel(Panel):
-    """Who asks: a site, with the icon of a globe, or another requester.
-
-    The icon is left out if room is short (``low``).
-
-    There is no padlock: the program does not vouch for the site.
-    """
-
-    def __init__(self, *, low: bool, icon: str = "globe") -> None:
-        super().__init__(tinted=True, plain=low)
-        self._icon = "" if low else icon
-        if not low:
-            self.rows.setContentsMargins(dp(92), dp(16), dp(16), dp(16))
-
-    def add(self, part: QWidget) -> None:
-        """Add a part below the others."""
-        self.rows.addWidget(part)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        super().paintEvent(event)
-        if not self._icon:
-            return
-        tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side, sign = dp(42), dp(20)
-        circle = QRectF(dp(25), (self.height() - side) / 2, side, side)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(tokens.window)
-        painter.drawEllipse(circle)
-        inset = (side - sign) / 2
-        place = circle.adjusted(inset, inset, -inset, -inset)
-        draw_icon(painter, self._icon, place, ink=tokens.muted, paper=tokens.window)
+def draw_round_icon(
+    painter: QPainter,
+    icon: str,
+    circle: QRectF,
+    side: float,
+    *,
+    ink: QColor,
+    ground: QColor,
+) -> None:
+    """Paint an icon in the middle of a filled circle."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ground)
+    painter.drawEllipse(circle)
+    draw_icon(painter, icon, square_in(circle, side), ink=ink, paper=ground)
 
 
 class HolderPanel(Panel):
@@ -197,11 +105,140 @@ class HolderPanel(Panel):
         if not self._low:
             super().paintEvent(event)
         tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         top = (self.height() - self._card.height()) / 2
         left = 0 if self._low else dp(16)
         place = QRectF(left, top, self._card.width(), self._card.height())
         face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
         ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
-        draw_icon(painter, "holders-card", place, ink=ink, paper=face)
+        draw_icon(smooth_painter(self), "holders-card", place, ink=ink, paper=face)
+
+
+class StepPicture(QWidget):
+    """What to do with the card, for people who look before they read.
+
+    A screen reader skips it: the text says the same. Raises ``KeyError`` for a step
+    that has no picture.
+    """
+
+    def __init__(self, step: Step, colour: QColor) -> None:
+        super().__init__()
+        self._icon, self._colour = _STEPS[step], colour
+        self.setFixedSize(em(self, 6), em(self, 5))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        palette = self.palette()
+        window, ink = palette.window().color(), palette.windowText().color()
+        accent = readable(self._colour, window, 3.0)
+        # The tick is on the accent's ground, everything else on the window's.
+        done = self._icon == _STEPS[Step.DONE]
+        paper = readable(QColor("white"), accent) if done else window
+        area = QRectF(self.rect())
+        draw_icon(
+            smooth_painter(self), self._icon, area, ink=ink, paper=paper, accent=accent
+        )
+
+
+class LetterDrawing(QLabel):
+    """A schematic letter that shows where the activation code is.
+
+    The layout of the authority's letter is not published, so nothing is copied. It is
+    painted and no SVG file, since it shows as many dots as the code has digits.
+    """
+
+    def __init__(self, digits: int, colour: QColor, text: Texts) -> None:
+        super().__init__()
+        self._digits, self._colour = digits, colour
+        self._name = text("letter.code")
+        self.setAccessibleName(text("letter.drawing"))
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 9.5), em(self, 7.8))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = smooth_painter(self)
+        painter.save()
+        unit = self.width() / 100
+        painter.scale(unit, unit)
+        paper, ink = QColor("#fdfdf8"), QColor("#5a5f66")
+        outside = self.palette().window().color()
+        painter.setPen(QPen(readable(ink, outside, 3.0), 1.2))
+        painter.setBrush(paper)
+        painter.drawRect(QRectF(1, 1, 98, 80))
+        painter.setPen(QPen(mixed(paper, ink, 0.45), 1.3))
+        for start, top, long in _WRITING:
+            painter.drawLine(QPointF(start, top), QPointF(start + long, top))
+        colour = readable(self._colour, paper, 4.5)
+        painter.setPen(QPen(colour, 1.6))
+        painter.setBrush(mixed(paper, colour, 0.1))
+        box = QRectF(8, 34, 84, 18)
+        painter.drawRoundedRect(box, 3, 3)
+        side, gap = 4.6, 7.5
+        left = box.center().x() - gap * (self._digits - 1) / 2 - side / 2
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        for digit in range(self._digits):
+            painter.drawEllipse(QRectF(left + gap * digit, 44.5, side, side))
+        painter.restore()
+        painter.setPen(colour)
+        painter.setFont(scaled(self, 0.66, bold=True))
+        where = QRectF(0, 35.5 * unit, self.width(), 8 * unit)
+        painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)
+
+
+class RuleState(Enum):
+    """Whether a rule is kept. The value is the key of its text."""
+
+    OPEN = "open"  # too few digits to say
+    KEPT = "kept"
+    BROKEN = "broken"
+
+
+class RuleLabel(QLabel):
+    """A rule for a new PIN, with a sign that shows whether it is kept.
+
+    The sign's meaning is in the accessible name.
+    """
+
+    def __init__(self, words: str, text: Texts) -> None:
+        super().__init__(words)
+        self._text = text
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setFont(scaled(self, 0.9))
+        self.setSizePolicy(wrapping_policy())
+        self.setContentsMargins(em(self, 1.5), 0, 0, 0)
+        self.set_state(RuleState.OPEN)
+
+    def set_state(self, state: RuleState) -> None:
+        """Show whether the rule is kept."""
+        self.state = state
+        words = self._text(f"codes.rule.{state.value}")
+        self.setAccessibleName(f"{self.text()}: {words}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        painter, tokens = smooth_painter(self), tokens_for(self.palette())
+        side = em(self, 0.85)
+        box = QRectF(em(self, 0.2), (em(self, 1.05) - side) / 2 + 1, side, side)
+        if self.state is RuleState.OPEN:
+            painter.setPen(QPen(tokens.edge, 1.2))
+            painter.drawEllipse(box.adjusted(1, 1, -1, -1))
+            return
+        kept = self.state is RuleState.KEPT
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(tokens.good if kept else tokens.warning)
+        painter.drawEllipse(box)
+        if kept:
+            painter.setPen(QPen(tokens.window, side / 8))
+            tick = ((0.27, 0.53), (0.44, 0.7), (0.74, 0.33))
+            corner = box.topLeft()
+            painter.drawPolyline([corner + QPointF(x, y) * side for x, y in tick])
+        else:
+            painter.setPen(tokens.window)
+            painter.setFont(scaled(self, 0.8, bold=True))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "!")

@@ -55,23 +55,23 @@ class Texts:
         #: The display name of the calling program.
         self.program = program_display_name(program) or catalogue["program.unknown"]
         #: Prefixes of a text's key, in the order in which they are tried.
-        self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
+        self._prefixes = [f"{operation}.{pin}.", f"{operation}.", ""]
         if operation in _MANAGING:
-            self._rooms.insert(2, "manage.")
+            self._prefixes.insert(2, "manage.")
         elif operation == "sign-own":
-            self._rooms.insert(2, "sign.")
+            self._prefixes.insert(2, "sign.")
         elif operation in _FOR_PROGRAMS:
-            self._rooms[2:2] = "program.", "authenticate."
+            self._prefixes[2:2] = "program.", "authenticate."
 
     def __contains__(self, key: str) -> bool:
-        return any(f"{room}{key}" in self._catalogue for room in self._rooms)
+        return any(f"{prefix}{key}" in self._catalogue for prefix in self._prefixes)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled. Raises ``KeyError``.
 
         The operation's own text takes precedence over the common one.
         """
-        found = (f"{room}{key}" for room in self._rooms)
+        found = (f"{prefix}{key}" for prefix in self._prefixes)
         return self._catalogue[
             next((name for name in found if name in self._catalogue), key)
         ].format(program=self.program, **values)
