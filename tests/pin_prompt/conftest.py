@@ -5,15 +5,20 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtGui import QAccessible, QAccessibleInterface, QFont
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from native_host.gui.announcer import Announcer
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
@@ -40,6 +45,9 @@ PUK = CodeField("PUK", tuple(range(8, 13)))
 OLD_PIN = CodeField("old", tuple(range(4, 13)))
 NEW_PIN1 = CodeField("new-PIN1", tuple(range(4, 9)))
 NEW_PIN2 = CodeField("new-PIN2", tuple(range(6, 9)))
+
+EACH_LANGUAGE = pytest.mark.parametrize("language", texts.languages())
+NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
 
 
 def a_conversation(**changes: Any) -> Conversation:
@@ -112,6 +120,13 @@ async def open_in_front(prompt: WindowPrompt, screen: Screen, **changes: Any) ->
     return shown
 
 
+def interface(widget: QWidget) -> QAccessibleInterface:
+    """Return what a screen reader gets of a widget."""
+    found = QAccessible.queryAccessibleInterface(widget)
+    assert found is not None
+    return found
+
+
 @dataclass
 class Stage:
     """A window that takes messages as from the host, and keeps its answers."""
@@ -145,6 +160,28 @@ class Stage:
         self.window.guard.end()
         return self.pin_page
 
+    def ask_codes(self, **changes: Any) -> CodesPage:
+        """Open an operation's window at its page, after the input guard's time."""
+        question = a_codes_question(**changes)
+        self.open(operation=question.operation, origin="")
+        self.handle(Ask(1, question))
+        self.window.guard.end()
+        page = self.codes_page
+        page.pause.setInterval(10**9)  # a test ends the pause when it wants
+        page.hold.setInterval(0)  # it ends with the events that a key press causes
+        return page
+
+    def press(self, keys: str) -> None:
+        """Press keys, each in the widget that has the focus."""
+        for key in keys:
+            QTest.keyClicks(self.window.focusWidget(), key)
+            self.settle()
+
+    def press_button(self, words: str) -> None:
+        """Press the visible button with this text."""
+        self.button(words).click()
+        self.settle()
+
     def handle(self, request: WindowRequest) -> None:
         """Handle a message as from the host."""
         self.window.handle(request)
@@ -158,6 +195,12 @@ class Stage:
     def pin_page(self) -> PinPage:
         """The page that asks for the PIN."""
         assert isinstance(self.window.page, PinPage)
+        return self.window.page
+
+    @property
+    def codes_page(self) -> CodesPage:
+        """The page that asks for codes."""
+        assert isinstance(self.window.page, CodesPage)
         return self.window.page
 
     @property
@@ -188,6 +231,35 @@ def application() -> QApplication:
     """The process's single QApplication, without a screen."""
     there = QApplication.instance()
     return there if isinstance(there, QApplication) else offscreen_application()
+
+
+@contextmanager
+def text_size(factor: float) -> Iterator[None]:
+    """Set the desktop's text to a multiple of its size."""
+    before = QApplication.font()
+    larger = QFont(before)
+    larger.setPointSizeF(before.pointSizeF() * factor)
+    QApplication.setFont(larger)
+    try:
+        yield
+    finally:
+        QApplication.setFont(before)
+
+
+@pytest.fixture
+def large_text(application: QApplication) -> Iterator[None]:
+    """The desktop's text at double size."""
+    with text_size(2):
+        yield
+
+
+@pytest.fixture(params=[1, 2])
+def each_text_size(
+    application: QApplication, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """The desktop's text at normal and at double size."""
+    with text_size(request.param):
+        yield
 
 
 @pytest.fixture

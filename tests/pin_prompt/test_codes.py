@@ -5,9 +5,15 @@ import pytest
 
 from native_host.pin_prompt import codes, texts
 from native_host.pin_prompt.model import CodeField
-from tests.pin_prompt.conftest import NEW_PIN1, OLD_PIN, PUK, SEVEN, a_codes_question
+from tests.pin_prompt.conftest import (
+    EACH_LANGUAGE,
+    NEW_PIN1,
+    OLD_PIN,
+    PUK,
+    SEVEN,
+    a_codes_question,
+)
 
-EACH = pytest.mark.parametrize("language", texts.languages())
 EIGHT = CodeField("activation", (8,))
 EITHER = CodeField("activation", (7, 8))
 
@@ -33,7 +39,7 @@ def test_any_other_pin_is_not(pin: str) -> None:
     assert not codes.is_easy_to_guess(pin.encode())
 
 
-@EACH
+@EACH_LANGUAGE
 @pytest.mark.parametrize(
     ("field", "typed"), [(SEVEN, 8), (EIGHT, 7), (SEVEN, 6), (EIGHT, 9)]
 )
@@ -53,7 +59,7 @@ NOTHING_SENT = {
 }
 
 
-@EACH
+@EACH_LANGUAGE
 @pytest.mark.parametrize("field", [EITHER, PUK, OLD_PIN, NEW_PIN1])
 @pytest.mark.parametrize("typed", [0, 3, 13])
 def test_a_code_that_is_too_short_or_too_long_is_explained(
@@ -84,7 +90,7 @@ def test_the_number_of_digits_is_said(field: CodeField, words: str) -> None:
     assert codes.length_text(field, texts.load("en")) == words
 
 
-@EACH
+@EACH_LANGUAGE
 @pytest.mark.parametrize(
     ("operation", "pin", "at_risk"),
     [
@@ -114,7 +120,7 @@ def test_tries_and_their_cost_are_always_said(
         assert at_risk == "PUK" or f"({at_risk})" in said
 
 
-@EACH
+@EACH_LANGUAGE
 @pytest.mark.parametrize("change", ["wrong", "repeated", "in_doubt"])
 def test_what_became_of_the_last_code_comes_first(language: str, change: str) -> None:
     text = texts.load(language, "unblock", "PIN1")
@@ -122,7 +128,7 @@ def test_what_became_of_the_last_code_comes_first(language: str, change: str) ->
     assert codes.status(question, text)[0] == text(change)
 
 
-@EACH
+@EACH_LANGUAGE
 def test_what_is_set_already_is_said(language: str) -> None:
     text = texts.load(language, "activate")
     said = codes.instructions(a_codes_question(done=("PIN1",)), text, by_itself=True)
@@ -130,7 +136,7 @@ def test_what_is_set_already_is_said(language: str) -> None:
     assert text("done.PIN2") not in said
 
 
-@EACH
+@EACH_LANGUAGE
 def test_activation_is_said_to_be_proven_on_a_test_card_only(language: str) -> None:
     text = texts.load(language, "activate")
     question = a_codes_question()

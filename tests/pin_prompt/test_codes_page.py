@@ -1,38 +1,54 @@
 # SPDX-License-Identifier: MIT
 """Keyboard input on the pages for activating, changing and unblocking."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from native_host.pin_prompt.gui.codes_page import CodesPage
+from native_host.pin_prompt.gui.widgets import RuleLabel, RuleState
 from native_host.pin_prompt.messages import Show
 from native_host.pin_prompt.model import CodeField, Operation, Step
-from tests.pin_prompt.codes_stage import BOTH, EIGHT, ask, press
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, PUK, SEVEN, Stage
+
+EIGHT = CodeField("activation", (8,))
+BOTH = (SEVEN, NEW_PIN1, NEW_PIN2)
+OTHER = "Different from the card's other PIN"
+
+
+def rules(page: CodesPage) -> dict[str, list[RuleState]]:
+    """Return the state of each rule, for each PIN in order."""
+    found: dict[str, list[RuleState]] = {}
+    for rule in page.findChildren(RuleLabel):
+        if rule.isVisible():
+            found.setdefault(rule.text(), []).append(rule.state)
+    return found
+
 
 # -- Answers --------------------------------------------------------------------------
 
 
 def test_enter_goes_from_field_to_field_and_agrees_in_the_last(stage: Stage) -> None:
-    ask(stage)
-    press(stage, "1234567\r2580\r2580\r739146\r739146")
+    stage.ask_codes()
+    stage.press("1234567\r2580\r2580\r739146\r739146")
     assert stage.answers == []
-    press(stage, "\r")
+    stage.press("\r")
     assert stage.answers == [
         {"type": "codes", "number": 1, "values": ["1234567", "2580", "739146"]}
     ]
 
 
 def test_the_button_agrees_too(stage: Stage) -> None:
-    ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
-    press(stage, "1234567")
+    stage.ask_codes(fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
+    stage.press("1234567")
     QTest.mouseClick(stage.button("Next"), Qt.MouseButton.LeftButton)
     stage.settle()
-    press(stage, "739146\t739146")
+    stage.press("739146\t739146")
     QTest.mouseClick(stage.button("Activate the card"), Qt.MouseButton.LeftButton)
     assert stage.answers[0]["values"] == ["1234567", "739146"]
 
@@ -60,14 +76,14 @@ def test_the_button_agrees_too(stage: Stage) -> None:
 def test_a_pin_is_changed_and_unlocked_alike(
     stage: Stage, changes: dict[str, Any], keys: str, values: list[str]
 ) -> None:
-    ask(stage, **changes)
-    press(stage, keys)
+    stage.ask_codes(**changes)
+    stage.press(keys)
     assert stage.answers[0]["values"] == values
 
 
 def test_what_was_typed_is_gone_after_the_answer_and_given_once(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r2580\r739146\r739146\r")
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r2580\r739146\r739146\r")
     assert all(bytes(field.digits) == b"" for field in page.fields)
     QTest.keyClick(page.fields[-1], Qt.Key.Key_Return)
     stage.button("Activate the card").click()
@@ -75,7 +91,7 @@ def test_what_was_typed_is_gone_after_the_answer_and_given_once(stage: Stage) ->
 
 
 def test_escape_cancels_where_nothing_is_typed(stage: Stage) -> None:
-    ask(stage)
+    stage.ask_codes()
     QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Escape)
     assert stage.answers == [{"type": "cancel"}]
 
@@ -94,8 +110,8 @@ def escape(stage: Stage) -> None:
 def test_one_is_asked_once_before_typed_codes_are_thrown_away(
     stage: Stage, spoken: list[str], way: str
 ) -> None:
-    page = ask(stage)
-    press(stage, "123")
+    page = stage.ask_codes()
+    stage.press("123")
 
     def leave() -> None:
         if way == "button" and not page.hold.isActive():
@@ -120,24 +136,24 @@ def test_one_is_asked_once_before_typed_codes_are_thrown_away(
 
 
 def test_the_question_ends_when_one_goes_on(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "123")
+    page = stage.ask_codes()
+    stage.press("123")
     escape(stage)
     stage.button("Keep typing").click()
     assert QUESTION not in stage.words
     assert stage.window.focusWidget() is page.fields[0]
     escape(stage)
     page.fields[0].setFocus()
-    press(stage, "4")
+    stage.press("4")
     assert QUESTION not in stage.words
-    press(stage, "567\r2580\r2580\r739146\r739146\r")
+    stage.press("567\r2580\r2580\r739146\r739146\r")
     assert stage.answers[0]["values"] == ["1234567", "2580", "739146"]
 
 
 def test_a_second_press_in_haste_does_not_answer_the_question(stage: Stage) -> None:
-    page = ask(stage)
+    page = stage.ask_codes()
     page.hold.setInterval(10**9)
-    press(stage, "123")
+    stage.press("123")
     escape(stage)
     escape(stage)
     QTest.mouseClick(stage.button("Stop"), Qt.MouseButton.LeftButton)
@@ -148,8 +164,8 @@ def test_a_second_press_in_haste_does_not_answer_the_question(stage: Stage) -> N
 
 
 def test_a_held_escape_does_not_answer_the_question(stage: Stage) -> None:
-    ask(stage)
-    press(stage, "123")
+    stage.ask_codes()
+    stage.press("123")
     escape(stage)
     focus = stage.window.focusWidget()
     QApplication.sendEvent(focus, held(Qt.Key.Key_Escape))
@@ -165,8 +181,8 @@ def held(key: Qt.Key) -> QKeyEvent:
 def test_what_was_typed_is_wiped_when_the_page_goes_no_matter_how(
     stage: Stage,
 ) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580")
+    page = stage.ask_codes()
+    stage.press("1234567\r2580")
     buffers = [field._buffer for field in page.fields]
     assert any(any(buffer) for buffer in buffers)
     stage.handle(Show(Step.EXPIRED))
@@ -177,13 +193,13 @@ def test_what_was_typed_is_wiped_when_the_page_goes_no_matter_how(
 
 
 def test_each_step_asks_for_one_code(stage: Stage, spoken: list[str]) -> None:
-    page = ask(stage)
+    page = stage.ask_codes()
     for keys, visible, said in (
         ("", page.fields[:1], "Step 1/3: Letter"),
         ("1234567\r", page.fields[1:3], "Step 2/3: PIN1: identifying"),
         ("2580\r2580\r", page.fields[3:], "Step 3/3: PIN2: signing"),
     ):
-        press(stage, keys)
+        stage.press(keys)
         assert [f for f in page.fields if f.isVisible()] == visible
         assert stage.window.focusWidget() is visible[0]
         assert said in stage.words
@@ -192,26 +208,23 @@ def test_each_step_asks_for_one_code(stage: Stage, spoken: list[str]) -> None:
 
 
 def test_one_goes_back_and_forth_and_nothing_is_lost(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r2580\r7391")
-    stage.button("Back").click()
-    stage.settle()
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r2580\r7391")
+    stage.press_button("Back")
     assert stage.window.focusWidget() is page.fields[1]
-    stage.button("Back").click()
-    stage.settle()
+    stage.press_button("Back")
     assert "Step 1/3" in stage.words
     assert [b.text() for b in page.buttons if b.isVisible()] == ["Cancel", "Next"]
-    press(stage, "\b8")  # the letter says something else
+    stage.press("\b8")  # the letter says something else
     for _ in range(2):
-        stage.button("Next").click()
-        stage.settle()
-    press(stage, "46\r739146\r")
+        stage.press_button("Next")
+    stage.press("46\r739146\r")
     assert stage.answers[0]["values"] == ["1234568", "2580", "739146"]
 
 
 def test_the_next_step_comes_only_after_a_step_without_errors(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r")
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r")
     stage.button("Next").click()
     assert "Step 2/3" in stage.words
     assert stage.window.focusWidget() is page.fields[1]
@@ -221,10 +234,9 @@ def test_the_next_step_comes_only_after_a_step_without_errors(stage: Stage) -> N
 def test_a_double_click_does_not_press_the_button_of_the_step_after(
     stage: Stage,
 ) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r2580\r739146\r739146")
-    stage.button("Back").click()
-    stage.settle()
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r2580\r739146\r739146")
+    stage.press_button("Back")
     page.hold.setInterval(10**9)
     stage.button("Next").click()
     stage.button("Activate the card").click()
@@ -235,10 +247,9 @@ def test_a_double_click_does_not_press_the_button_of_the_step_after(
 
 
 def test_a_held_enter_does_not_run_through_filled_fields(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r2580\r739146\r739146")
-    stage.button("Back").click()
-    stage.settle()
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r2580\r739146\r739146")
+    stage.press_button("Back")
     for _ in range(9):
         focus = stage.window.focusWidget()
         QApplication.sendEvent(focus, held(Qt.Key.Key_Return))
@@ -248,9 +259,9 @@ def test_a_held_enter_does_not_run_through_filled_fields(stage: Stage) -> None:
 
 
 def test_a_partly_activated_card_has_no_step_for_what_is_set(stage: Stage) -> None:
-    ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
+    stage.ask_codes(fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
     assert "Step 1/2: Letter" in stage.words
-    press(stage, "1234567\r")
+    stage.press("1234567\r")
     assert "Step 2/2: PIN2: signing" in stage.words
 
 
@@ -258,7 +269,7 @@ def test_a_partly_activated_card_has_no_step_for_what_is_set(stage: Stage) -> No
 def test_a_single_pin_has_one_page(stage: Stage, operation: Operation) -> None:
     code, risk = (OLD_PIN, "PIN1") if operation == "change-pin" else (PUK, "PUK")
     fields = (code, NEW_PIN1)
-    page = ask(stage, operation=operation, pin="PIN1", fields=fields, at_risk=risk)
+    page = stage.ask_codes(operation=operation, pin="PIN1", fields=fields, at_risk=risk)
     assert all(field.isVisible() for field in page.fields)
     assert "Step" not in stage.words
 
@@ -282,8 +293,10 @@ def test_a_code_of_a_wrong_length_is_explained_and_typed_again(
 ) -> None:
     operation = {"PUK": "unblock", "old": "change-pin"}.get(fields[0].name, "activate")
     at_risk = "PUK" if operation == "unblock" else "PIN1"
-    page = ask(stage, fields=fields, pin="PIN1", operation=operation, at_risk=at_risk)
-    press(stage, f"{typed}\r")
+    page = stage.ask_codes(
+        fields=fields, pin="PIN1", operation=operation, at_risk=at_risk
+    )
+    stage.press(f"{typed}\r")
     assert said in stage.words
     assert "Nothing was sent to the card." in stage.words
     assert stage.window.focusWidget() is page.fields[0]
@@ -292,67 +305,147 @@ def test_a_code_of_a_wrong_length_is_explained_and_typed_again(
 
 
 def test_half_a_code_never_becomes_whole_with_what_is_typed_next(stage: Stage) -> None:
-    ask(stage)
-    press(stage, "567\r")
-    press(stage, "1234\r")
+    stage.ask_codes()
+    stage.press("567\r")
+    stage.press("1234\r")
     assert "(typed: 4)" in stage.words
     assert stage.answers == []
 
 
 def test_two_entries_that_differ_are_both_typed_again(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r2581\r")
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r2581\r")
     assert "The new PIN was not typed the same way twice." in stage.words
     assert [bytes(field.digits) for field in page.fields[:3]] == [b"1234567", b"", b""]
     assert stage.window.focusWidget() is page.fields[1]
-    press(stage, "2580\r2580\r739146\r739146\r")
+    stage.press("2580\r2580\r739146\r739146\r")
     assert stage.answers[0]["values"][1] == "2580"
 
 
 def test_the_button_finds_what_was_left_out(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r2580\r2580\r")
+    page = stage.ask_codes()
+    stage.press("1234567\r2580\r2580\r")
     stage.button("Activate the card").click()
     assert stage.answers == []
     assert stage.window.focusWidget() is page.fields[3]
     assert "Type this code first." in stage.words
 
 
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [("a", "Type digits only."), (" ", "Type digits only."), ("-", "Type digits only")],
-)
-def test_letters_and_spaces_are_not_taken(stage: Stage, key: str, said: str) -> None:
-    page = ask(stage)
-    press(stage, f"12{key}")
+def test_letters_and_spaces_are_not_taken(stage: Stage) -> None:
+    page = stage.ask_codes()
+    stage.press("12a -")
     assert bytes(page.fields[0].digits) == b"12"
-    assert said in stage.words
+    assert "Type digits only." in stage.words
 
 
 def test_more_digits_than_a_new_pin_may_have_are_not_taken(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r258036914")
+    page = stage.ask_codes()
+    stage.press("1234567\r258036914")
     assert bytes(page.fields[1].digits) == b"25803691"
     assert "There is room for 8 digits at most." in stage.words
 
 
-def test_nothing_is_pasted_or_copied(stage: Stage) -> None:
-    page = ask(stage)
-    QApplication.clipboard().setText("1234567")
-    for field in page.fields:
-        field.setFocus()
-        QTest.keyClick(field, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-        QTest.keyClick(field, Qt.Key.Key_Insert, Qt.KeyboardModifier.ShiftModifier)
-        QTest.mouseRelease(field, Qt.MouseButton.MiddleButton)
-        assert bytes(field.digits) == b""
-        assert "It can't be pasted" in stage.words
-
-
 def test_what_is_typed_too_early_is_not_taken(stage: Stage) -> None:
-    page = ask(stage)
+    page = stage.ask_codes()
     stage.window.guard.restart()
-    press(stage, "1234567\r")
+    stage.press("1234567\r")
     assert bytes(page.fields[0].digits) == b""
     assert not page.confirm.isEnabled()
     assert stage.window.focusWidget() is page.fields[0]
     assert "The digits were not taken" in stage.words
+
+
+# -- The rules for a new PIN -----------------------------------------------------------
+
+
+def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
+    page = stage.ask_codes()
+    length, same = "4–8 digits", "The same in both fields"
+    easy = "Hard to guess"
+    stage.press("1234567\r258")
+    assert rules(page)[length] == [RuleState.OPEN]
+    assert rules(page)[easy] == [RuleState.OPEN]
+    assert OTHER not in rules(page)
+    stage.press("0")
+    assert rules(page)[length] == [RuleState.KEPT]
+    assert rules(page)[easy] == [RuleState.KEPT]
+    stage.press("\r25")
+    assert rules(page)[same] == [RuleState.OPEN]
+    stage.press("1")
+    assert rules(page)[same] == [RuleState.BROKEN]
+    QTest.keyClick(page.fields[2], Qt.Key.Key_Backspace)
+    stage.press("80")
+    assert rules(page)[same] == [RuleState.KEPT]
+    stage.press("\r739146")
+    assert rules(page)[OTHER] == [RuleState.KEPT]
+
+
+@pytest.mark.parametrize("pin", ["1234", "1111", "123456", "240584", "24051984"])
+def test_a_trivial_pin_is_warned_of_and_taken(stage: Stage, pin: str) -> None:
+    stage.ask_codes(operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
+    stage.press(f"2580\r{pin}")
+    assert "This PIN is easy to guess" in stage.words
+    stage.press(f"\r{pin}\r")
+    assert stage.answers[0]["values"] == ["2580", pin]
+
+
+def test_the_same_pin_twice_is_warned_of_and_taken(stage: Stage) -> None:
+    page = stage.ask_codes()
+    stage.press("1234567\r739146\r739146\r739146")
+    assert "Both PINs are the same." in stage.words
+    assert rules(page)[OTHER] == [RuleState.BROKEN]
+    stage.press("\r739146\r")
+    assert stage.answers[0]["values"] == ["1234567", "739146", "739146"]
+
+
+def test_the_letters_code_for_a_pin_is_warned_of(stage: Stage) -> None:
+    stage.ask_codes()
+    stage.press("1850274\r1850274")
+    assert "This is the code in the letter, or the PUK code." in stage.words
+    stage.press("\b\b\b")
+    assert "This is the code in the letter" not in stage.words
+
+
+def test_a_new_pin_that_is_the_old_one_is_warned_of(stage: Stage) -> None:
+    stage.ask_codes(operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
+    stage.press("2580\r2580")
+    assert "The card already has this PIN." in stage.words
+
+
+def test_there_is_no_other_pin_where_one_is_set(stage: Stage) -> None:
+    page = stage.ask_codes(fields=(SEVEN, NEW_PIN2), done=("PIN1",))
+    assert OTHER not in rules(page)
+
+
+def test_the_rules_are_told_after_a_pause_and_once(
+    stage: Stage, spoken: list[str]
+) -> None:
+    page = stage.ask_codes()
+    before = len(spoken)
+    stage.press("1234567\r2580\r25")
+    assert page.pause.isActive()
+    assert len(spoken) == before + 1  # the step
+    stage.press("80")
+    page.pause.timeout.emit()
+    page.pause.timeout.emit()
+    assert spoken[before + 1 :] == ["New basic PIN (PIN1): The new PIN is in order."]
+    stage.press("\r123456")
+    page.pause.timeout.emit()
+    assert len(spoken) == before + 4
+    assert "New signature PIN (PIN2): This PIN is easy to guess" in spoken[-1]
+
+
+def test_it_is_told_politely(
+    stage: Stage, spoken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stage.ask_codes()
+    heard: list[Any] = []
+    keep: Callable[[object], None] = heard.append
+    monkeypatch.setattr(
+        "native_host.gui.announcer.QAccessible.updateAccessibility",
+        lambda event: keep(event.politeness()),
+    )
+    stage.press("1234567\r1234")
+    heard.clear()
+    page.pause.timeout.emit()
+    assert heard == [QAccessible.AnnouncementPoliteness.Polite]

@@ -21,13 +21,17 @@ from tests.pin_prompt.test_signing import accessible_name
 ESCAPE = Qt.Key.Key_Escape
 
 
-def open_document(stage: Stage, index: int = 0) -> DocumentPage:
+def press_open(stage: Stage, index: int = 0) -> None:
     documents = stage.pin_page.documents
     assert documents is not None
     button = documents.cards[index].button
     assert button is not None
     button.click()
     stage.settle()
+
+
+def open_document(stage: Stage, index: int = 0) -> DocumentPage:
+    press_open(stage, index)
     page = stage.window.page
     assert isinstance(page, DocumentPage)
     while page.opening:
@@ -146,15 +150,9 @@ def test_a_slow_picture_may_be_left_again_and_again(
 ) -> None:
     stage.sign(a_document(tmp_path, slow_jpeg()))
     for _ in range(5):
-        documents = stage.pin_page.documents
-        assert documents is not None
-        button = documents.cards[0].button
-        assert button is not None
-        button.click()
-        stage.settle()
+        press_open(stage)
         assert "The picture is being opened." in stage.words
-        stage.button("Back to signing").click()
-        stage.settle()
+        stage.press_button("Back to signing")
     stage.window.guard.end()
     QTest.keyClicks(stage.pin_page.field, "123456\r")
     assert stage.answers == [{"type": "pin", "number": 1, "digits": "123456"}]
@@ -243,14 +241,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(document_viewer, "QDesktopServices", Services)
     return paths
-
-
-def press_open(stage: Stage) -> None:
-    documents = stage.pin_page.documents
-    assert documents is not None
-    assert documents.cards[0].button is not None
-    documents.cards[0].button.click()
-    stage.settle()
 
 
 def test_a_pdf_is_opened_by_the_system_on_a_private_copy(

@@ -3,9 +3,8 @@
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
+from PySide6.QtWidgets import QLabel, QProgressBar, QScrollArea, QWidget
 
 from native_host.gui.band import HeadingBand
 from native_host.gui.notices import Notice
@@ -21,7 +20,13 @@ from native_host.pin_prompt.messages import (
     WindowRequest,
 )
 from native_host.pin_prompt.model import Operation, Problem, Progress, Step
-from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
+from tests.pin_prompt.conftest import (
+    EACH_LANGUAGE,
+    Stage,
+    a_codes_question,
+    a_question,
+    text_size,
+)
 
 # Content
 
@@ -38,21 +43,25 @@ def test_the_page_for_the_pin_shows_whom_what_and_to_whom(stage: Stage) -> None:
         assert shown in stage.words
 
 
-@pytest.mark.parametrize("scale", [1, 2])
-def test_the_origin_is_the_largest_text(stage: Stage, scale: int) -> None:
-    font = QApplication.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * scale)
-    QApplication.setFont(larger)
-    try:
-        page = stage.ask()
-        labels = [w for w in stage.window.findChildren(QLabel) if w.isVisible()]
-        others = [w.font().pointSizeF() for w in labels if w is not stage.site]
-        buttons = [b.font().pointSizeF() for b in page.buttons]
-        size = stage.site.font().pointSizeF()
-        assert size > max([*others, *buttons, page.field.font().pointSizeF()])
-    finally:
-        QApplication.setFont(font)
+@pytest.mark.usefixtures("each_text_size")
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {},
+        {"operation": "tls-login", "origin": "", "program": "Firefox"},
+        {"operation": "prepare-login", "origin": "", "program": "Firefox"},
+    ],
+)
+def test_who_asks_is_the_largest_text(stage: Stage, asking: dict[str, str]) -> None:
+    stage.open(**asking)
+    stage.handle(Ask(1, a_question()))
+    page = stage.pin_page
+    assert stage.site.text() == asking.get("program", "https://login.service.example")
+    labels = [w for w in stage.window.findChildren(QLabel) if w.isVisible()]
+    others = [w.font().pointSizeF() for w in labels if w is not stage.site]
+    buttons = [b.font().pointSizeF() for b in page.buttons]
+    size = stage.site.font().pointSizeF()
+    assert size > max([*others, *buttons, page.field.font().pointSizeF()])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,7 @@ def test_a_real_card_has_no_mark(stage: Stage) -> None:
     assert "TEST" not in stage.words
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 def test_the_title_names_the_program_and_the_operation(
     stage: Stage, language: str
 ) -> None:
@@ -196,101 +205,75 @@ def test_that_a_pin_was_unlocked_looks_good_and_is_no_warning(stage: Stage) -> N
         assert notice.kind == kind
 
 
+@pytest.mark.usefixtures("large_text")
 def test_site_news_and_field_are_in_view_together_on_a_small_screen(
     stage: Stage,
 ) -> None:
-    font = QApplication.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * 2)
-    QApplication.setFont(larger)
-    try:
-        page = stage.ask(tries_left=2, wrong=True)
-        stage.settle()
-        assert page.status_notice is not None
-        for part in (stage.site, page.status_notice, page.field):
-            assert part.visibleRegion().boundingRect() == part.rect()
-    finally:
-        QApplication.setFont(font)
+    page = stage.ask(tries_left=2, wrong=True)
+    stage.settle()
+    assert page.status_notice is not None
+    for part in (stage.site, page.status_notice, page.field):
+        assert part.visibleRegion().boundingRect() == part.rect()
 
 
-@pytest.mark.parametrize("language", texts.languages())
-@pytest.mark.parametrize("scale", [1, 2])
-def test_everything_fits_a_small_screen(
-    stage: Stage, language: str, scale: int
-) -> None:
-    font = QApplication.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * scale)
-    QApplication.setFont(larger)
-    try:
-        stage.open(language=language)
-        stage.handle(Ask(1, a_question(tries_left=1, wrong=True)))
-        room = stage.window.screen().availableSize()
-        assert stage.window.width() <= room.width()
-        assert stage.window.height() <= room.height()
-        page = stage.pin_page
-        for part in page.findChildren(QWidget):
-            if not part.isVisible():
-                continue
-            assert part.mapTo(page, QPoint(part.width(), 0)).x() <= page.width()
-        for button in page.buttons:
-            right = button.mapTo(stage.window, QPoint(button.width(), button.height()))
-            assert stage.window.rect().contains(right - QPoint(1, 1))
-    finally:
-        QApplication.setFont(font)
+@EACH_LANGUAGE
+@pytest.mark.usefixtures("each_text_size")
+def test_everything_fits_a_small_screen(stage: Stage, language: str) -> None:
+    stage.open(language=language)
+    stage.handle(Ask(1, a_question(tries_left=1, wrong=True)))
+    room = stage.window.screen().availableSize()
+    assert stage.window.width() <= room.width()
+    assert stage.window.height() <= room.height()
+    page = stage.pin_page
+    for part in page.findChildren(QWidget):
+        if not part.isVisible():
+            continue
+        assert part.mapTo(page, QPoint(part.width(), 0)).x() <= page.width()
+    for button in page.buttons:
+        right = button.mapTo(stage.window, QPoint(button.width(), button.height()))
+        assert stage.window.rect().contains(right - QPoint(1, 1))
 
 
 OPERATIONS: list[Operation] = [*OPERATION_STYLES]
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.usefixtures("each_text_size")
 def test_band_site_and_buttons_are_in_view_and_whole(
-    stage: Stage, operation: Operation, language: str, scale: int
+    stage: Stage, operation: Operation, language: str
 ) -> None:
-    font = QApplication.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * scale)
-    QApplication.setFont(larger)
-    try:
-        for_program = operation in ("tls-login", "prepare-login")
-        managing = OPERATION_STYLES[operation].act == "manage"
-        origin = "" if for_program or managing else "https://login.service.example"
-        program = "Firefox" if for_program else ""
-        stage.open(
-            operation=operation, language=language, origin=origin, program=program
+    for_program = operation in ("tls-login", "prepare-login")
+    managing = OPERATION_STYLES[operation].act == "manage"
+    origin = "" if for_program or managing else "https://login.service.example"
+    program = "Firefox" if for_program else ""
+    stage.open(operation=operation, language=language, origin=origin, program=program)
+    question: WindowRequest = Ask(1, a_question(tries_left=2, wrong=True))
+    if managing:
+        at_risk = "PUK" if operation == "unblock" else "PIN1"
+        asked = a_codes_question(operation=operation, pin="PIN1", at_risk=at_risk)
+        question = Ask(1, asked)
+    stage.handle(question)
+    stage.settle()
+    [band] = [
+        band for band in stage.window.findChildren(HeadingBand) if band.isVisible()
+    ]
+    page = stage.window.page
+    assert page is not None
+    buttons = [button for button in page.buttons if button.isVisible()]
+    parts: list[QWidget] = [band, band.heading, *buttons]
+    if not managing:
+        parts.append(stage.site)
+    for part in parts:
+        assert part.visibleRegion().boundingRect() == part.rect()
+        assert stage.window.rect().contains(
+            QRect(part.mapTo(stage.window, QPoint(0, 0)), part.size())
         )
-        question: WindowRequest = Ask(1, a_question(tries_left=2, wrong=True))
-        if managing:
-            at_risk = "PUK" if operation == "unblock" else "PIN1"
-            asked = a_codes_question(operation=operation, pin="PIN1", at_risk=at_risk)
-            question = Ask(1, asked)
-        stage.handle(question)
-        stage.settle()
-        [band] = [
-            band for band in stage.window.findChildren(HeadingBand) if band.isVisible()
-        ]
-        page = stage.window.page
-        assert page is not None
-        buttons = [button for button in page.buttons if button.isVisible()]
-        parts: list[QWidget] = [band, band.heading, *buttons]
-        if not managing:
-            parts.append(stage.site)
-        for part in parts:
-            assert part.visibleRegion().boundingRect() == part.rect()
-            assert stage.window.rect().contains(
-                QRect(part.mapTo(stage.window, QPoint(0, 0)), part.size())
-            )
-        assert band.heading.heightForWidth(band.heading.width()) <= (
-            band.heading.height()
-        )
-        for button in buttons:
-            words = text_width(button.text(), button.font())
-            assert words + dp(16) <= button.width()
-            assert button.height() >= dp(44)
-    finally:
-        QApplication.setFont(font)
+    assert band.heading.heightForWidth(band.heading.width()) <= (band.heading.height())
+    for button in buttons:
+        words = text_width(button.text(), button.font())
+        assert words + dp(16) <= button.width()
+        assert button.height() >= dp(44)
 
 
 # The question about a request without a click
@@ -368,11 +351,7 @@ def test_nothing_moves_while_the_progress_is_unknown(stage: Stage) -> None:
 
 
 def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:
-    font = QApplication.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * 3)
-    QApplication.setFont(larger)
-    try:
+    with text_size(3):
         stage.open()
         stage.handle(Show(Step.WAITING_FOR_CARD, Problem("PIN_BLOCKED")))
         stage.settle()
@@ -386,8 +365,6 @@ def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:
         assert bar.value() > before
         QTest.keyClick(page.buttons[0], Qt.Key.Key_PageUp)
         assert bar.value() == before
-    finally:
-        QApplication.setFont(font)
 
 
 def test_a_window_that_grows_stays_on_the_screen(stage: Stage) -> None:

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Requests of programs on the computer: the window names them; they may give up."""
-
-from collections.abc import Iterator
-from typing import Any
+"""The window names the programs that ask for a PIN, and unknown ones before a site."""
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QWidget
 
 from native_host.gui.band import HeadingBand
 from native_host.gui.notices import Notice
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.header import OPERATION_STYLES
+from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.messages import (
     Ask,
@@ -27,27 +23,18 @@ from native_host.pin_prompt.messages import (
 )
 from native_host.pin_prompt.model import (
     CardChoice,
+    ConsentQuestion,
     Operation,
     Problem,
     Step,
     UnlockQuestion,
 )
-from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
+from tests.pin_prompt.conftest import EACH_LANGUAGE, Stage, a_codes_question, a_question
+from tests.pin_prompt.terminal import Terminal
 
 FOR_PROGRAMS: list[Operation] = ["tls-login", "prepare-login"]
 EACH = pytest.mark.parametrize("operation", FOR_PROGRAMS)
 LATE = "Firefox has stopped waiting."
-
-
-@pytest.fixture(params=[1, 2])
-def text_scale(application: QApplication, request: Any) -> Iterator[None]:
-    """The desktop's text at normal and at double size."""
-    font = application.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * request.param)
-    application.setFont(larger)
-    yield
-    application.setFont(font)
 
 
 def opened(stage: Stage, operation: Operation = "tls-login", **changes: str) -> Stage:
@@ -108,19 +95,7 @@ def test_preparing_says_what_becomes_of_the_pin(stage: Stage) -> None:
 
 
 @EACH
-@pytest.mark.usefixtures("text_scale")
-def test_the_program_is_the_largest_text(stage: Stage, operation: Operation) -> None:
-    page = asked(stage, operation)
-    program = stage.site
-    assert program.text() == "Firefox"
-    labels = [w for w in stage.window.findChildren(QLabel) if w.isVisible()]
-    others = [w.font().pointSizeF() for w in labels if w is not program]
-    size = program.font().pointSizeF()
-    assert size > max([*others, page.field.font().pointSizeF()])
-
-
-@EACH
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 def test_title_and_heading_name_neither_program_nor_site(
     stage: Stage, operation: Operation, language: str
 ) -> None:
@@ -130,15 +105,6 @@ def test_title_and_heading_name_neither_program_nor_site(
     assert heading == texts.load(language)(f"{operation}.heading")
     assert "suomi.fi" not in heading + stage.window.windowTitle()
     assert stage.site.text() == program
-
-
-@EACH
-def test_it_identifies_with_an_icon_of_its_own(operation: Operation) -> None:
-    identifying = OPERATION_STYLES["authenticate"]
-    assert OPERATION_STYLES[operation].colour == identifying.colour
-    for other in OPERATION_STYLES.keys() - {*FOR_PROGRAMS}:
-        assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
-    assert OPERATION_STYLES["tls-login"].icon != OPERATION_STYLES["prepare-login"].icon
 
 
 @pytest.mark.parametrize("program", ["", " \u200b\n", "\u2800"])
@@ -155,36 +121,6 @@ def test_a_name_is_plain_text_on_one_line_and_whole(stage: Stage) -> None:
     assert drawn.boundingRect().height() <= name.height()
     for index in range(drawn.lineCount()):
         assert drawn.lineAt(index).naturalTextWidth() <= name.width()
-
-
-@EACH
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"wrong": True, "tries_left": 4}, "The PIN was wrong. You have 4 tries left."),
-        ({"repeated": True, "tries_left": 4}, "No try was used. Type another PIN."),
-        ({"tries_left": 2}, "You have only two tries left."),
-        ({"pin_pad": True}, "The PIN is typed with the card reader's own keys."),
-        ({"pin_pad": True, "pad_problem": "timed-out"}, "not typed on the reader"),
-    ],
-)
-def test_what_happened_before_is_told(
-    stage: Stage, operation: Operation, changes: dict[str, int], said: str
-) -> None:
-    opened(stage, operation).handle(Ask(1, a_question(**changes)))
-    assert said in stage.words.replace("\n", " ")
-
-
-@EACH
-def test_the_last_try_is_confirmed_first(stage: Stage, operation: Operation) -> None:
-    page = asked(stage, operation, tries_left=1)
-    assert "the basic PIN (PIN1) is locked" in stage.words
-    QTest.keyClicks(page.field, "1234\r")
-    assert stage.answers == []
-    assert page.last_try_box is not None
-    page.last_try_box.click()
-    QTest.keyClicks(page.field, "\r")
-    assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
 
 
 @EACH
@@ -366,8 +302,8 @@ def test_nothing_is_late_before_the_window_is_open(stage: Stage) -> None:
         stage.handle(CallerTimedOut())
 
 
-@pytest.mark.usefixtures("text_scale")
-@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.usefixtures("each_text_size")
+@EACH_LANGUAGE
 @pytest.mark.parametrize("news", [CallerTimedOut(), Connections(8)])
 def test_field_and_notice_are_in_view_with_large_text_too(
     stage: Stage, language: str, news: WindowRequest
@@ -378,3 +314,131 @@ def test_field_and_notice_are_in_view_with_large_text_too(
     assert can_be_seen(stage, stage.pin_page.field)
     shown = [n for n in stage.window.findChildren(Notice) if n.isVisible()]
     assert [can_be_seen(stage, notice) for notice in shown] == [True]
+
+
+# -- Callers that are no known browser -------------------------------------------------
+
+PROGRAM = "python3.13"
+WARNING = (
+    "This request does not come from a web browser that the Kortilla program knows."
+)
+FOR_SITES: list[Operation] = ["authenticate", "sign", "signing-certificate"]
+MANAGING: list[Operation] = ["activate", "change-pin", "unblock"]
+CONSENT = ConsentQuestion("SPECIMEN-POHJALAINEN Aino", "99902038C")
+
+
+def names(stage: Stage) -> list[SiteLabel]:
+    """The visible names of programs and sites, from the top."""
+    found = [each for each in stage.window.findChildren(SiteLabel) if each.isVisible()]
+    return sorted(found, key=lambda each: each.mapTo(stage.window, each.pos()).y())
+
+
+@pytest.mark.parametrize("operation", FOR_SITES)
+@EACH_LANGUAGE
+def test_it_is_named_above_the_site_as_large_and_with_a_sign(
+    stage: Stage, operation: Operation, language: str
+) -> None:
+    stage.open(operation=operation, language=language, caller=PROGRAM)
+    program, site = names(stage)
+    assert (program.text(), site.text()) == (PROGRAM, "https://login.service.example")
+    assert program.font().pointSizeF() == site.font().pointSizeF()
+    labels = [each for each in stage.window.findChildren(QLabel) if each.isVisible()]
+    assert program.font().pointSizeF() == max(
+        each.font().pointSizeF() for each in labels
+    )
+    text = texts.load(language, operation)
+    assert text("caller.asks") in [
+        notice.label.text()
+        for notice in stage.window.findChildren(Notice)
+        if notice.isVisible()
+    ]
+    assert text("caller.check") in stage.words
+
+
+@pytest.mark.parametrize("operation", MANAGING)
+def test_it_is_named_where_no_site_asks_too(stage: Stage, operation: Operation) -> None:
+    stage.open(operation=operation, origin="", caller=PROGRAM)
+    [program] = names(stage)
+    assert program.text() == PROGRAM
+    assert WARNING in stage.words
+    assert "Go on only if you started this program yourself." in stage.words
+    assert "service" not in stage.words
+    assert "No web page sees your codes." in stage.words
+
+
+def test_it_stays_in_view_on_every_page(stage: Stage) -> None:
+    stage.open(caller=PROGRAM)
+    for request in (
+        AskStarted(),
+        Show(Step.READING),
+        Ask(1, a_question()),
+        Show(Step.WAITING_FOR_CARD),
+        OfferActivation(2, partly=False),
+        Ask(3, a_codes_question()),
+        Ask(4, a_question(wrong=True, tries_left=1)),
+        Show(Step.DONE),
+    ):
+        stage.handle(request)
+        assert names(stage)[0].text() == PROGRAM, request
+        assert WARNING in stage.words
+
+
+def test_a_browser_or_the_persons_own_button_is_not_named(stage: Stage) -> None:
+    stage.open()
+    stage.handle(Ask(1, a_question()))
+    assert WARNING not in stage.words
+    assert [each.text() for each in names(stage)] == ["https://login.service.example"]
+
+
+def test_what_a_browser_logs_in_with_is_no_such_program(stage: Stage) -> None:
+    stage.open(operation="tls-login", origin="", program="Firefox")
+    stage.handle(OfferActivation(1, partly=False))
+    assert WARNING not in stage.words
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\u202eb\nc", "a\ufffdb\ufffdc"),
+        ("x" * 500, "x" * 40),
+        ("\u2800", "(unknown program)"),
+        ("<b>Firefox</b>", "<b>Firefox</b>"),
+    ],
+)
+def test_no_name_can_hide_or_pass_for_words_of_ours(
+    stage: Stage, name: str, shown: str
+) -> None:
+    stage.open(caller=name)
+    assert names(stage)[0].text() == shown
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Ask(1, a_question()),
+        Ask(1, CONSENT),
+        Ask(1, a_codes_question()),
+        AskStarted(),
+    ],
+    ids=lambda request: type(request).__name__,
+)
+def test_a_screen_reader_hears_of_it_with_the_first_question_and_once(
+    stage: Stage, spoken: list[str], request_: Ask
+) -> None:
+    stage.open(caller=PROGRAM)
+    stage.handle(Show(Step.READING))
+    stage.handle(request_)
+    assert spoken[-1].startswith(f"The program {PROGRAM} asks, no known browser.")
+    assert "Cancel if you did not start it." in spoken[-1]
+    stage.handle(Ask(2, a_question(wrong=True, tries_left=4)))
+    assert spoken[-1].startswith("The PIN was wrong.")
+
+
+@EACH_LANGUAGE
+def test_a_terminal_says_it_first(terminals: list[Terminal], language: str) -> None:
+    terminal = Terminal(language=language, caller=PROGRAM)
+    terminals.append(terminal)
+    text = texts.load(language, "authenticate")
+    terminal.expect(f"*** {text('caller.asks')} {PROGRAM}. {text('caller.check')}")
+    terminal.expect("https://login.service.example")
+    terminal.expect("PIN1")

@@ -121,39 +121,6 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     await prompt.close()
 
 
-async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
-    screen: Screen, window: subprocess.Popen[bytes]
-) -> None:
-    prompt = WindowPrompt(window)
-    await open_in_front(prompt, screen, operation="activate", origin="")
-    for code, question in (
-        ("7654321", a_codes_question()),
-        ("1234567", a_codes_question(tries_left=4, wrong=True)),
-    ):
-        asking = asyncio.ensure_future(prompt.ask_codes(question))
-        await asyncio.sleep(0)
-        while not asking.done():
-            # The picture may still be that of the page before.
-            await asyncio.to_thread(wait_for_keys, screen, "activate")
-            # From the first field on. Keys that the guarded field ignored are not in
-            # it.
-            keys = "\r".join((code, "2580", "2580", "739146", "739146", ""))
-            await asyncio.to_thread(screen.type, keys)
-            await asyncio.wait({asking}, timeout=0.6)
-        assert await asking == {
-            "activation": code.encode(),
-            "new-PIN1": b"2580",
-            "new-PIN2": b"739146",
-        }
-        prompt.show(Step.SIGNING)
-    prompt.show(Step.DONE)
-    closed = asyncio.ensure_future(prompt.wait_for_cancel())
-    while not closed.done():
-        await asyncio.to_thread(screen.press, "Escape")
-        await asyncio.wait({closed}, timeout=0.6)
-    await prompt.close()
-
-
 async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QFont
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
 from native_host.pin_prompt.messages import Ask
-from tests.pin_prompt.conftest import Stage, a_document, a_hash, a_question
+from tests.pin_prompt.conftest import (
+    EACH_LANGUAGE,
+    Stage,
+    a_document,
+    a_hash,
+    a_question,
+)
 
 TAB = Qt.Key.Key_Tab
 NAME = QAccessible.Text.Name
@@ -54,7 +60,7 @@ def test_site_signer_and_each_document_are_on_one_page(
     assert contract.digest in stage.words.replace(" ", "")
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 def test_own_files_are_signed_on_this_computer(
     stage: Stage, tmp_path: Path, language: str
 ) -> None:
@@ -109,7 +115,7 @@ def test_hostile_names_are_shown_escaped_and_whole(
         assert lines.lineAt(index).naturalTextWidth() <= label.width()
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 @pytest.mark.parametrize("role", ["PIN1", "PIN2"])
 def test_fields_of_pin1_and_pin2_never_look_or_sound_alike(
     stage: Stage, tmp_path: Path, language: str, role: str
@@ -161,27 +167,21 @@ def test_field_and_buttons_are_in_view_however_much_is_signed(
     assert (documents.verticalScrollBar().maximum() > 0) is (count > 2)
 
 
+@pytest.mark.usefixtures("large_text")
 def test_with_large_text_what_is_signed_is_seen_before_the_field(
     stage: Stage, tmp_path: Path
 ) -> None:
-    font = QApplication.font()
-    larger = QFont(font)
-    larger.setPointSizeF(font.pointSizeF() * 2)
-    QApplication.setFont(larger)
-    try:
-        page = stage.sign(*(a_document(tmp_path) for _ in range(8)))
-        for _ in range(5):
-            stage.settle()
-        assert page.documents is not None
-        assert page.documents is stage.window.focusWidget()
-        assert not page.documents.cards[0].visibleRegion().isEmpty()
-        # The page scrolls, so the list does not.
-        assert page.documents.verticalScrollBar().maximum() == 0
-        # A person who presses the button sees what is missing.
-        page.confirm.click()
-        assert page.field is stage.window.focusWidget()
-    finally:
-        QApplication.setFont(font)
+    page = stage.sign(*(a_document(tmp_path) for _ in range(8)))
+    for _ in range(5):
+        stage.settle()
+    assert page.documents is not None
+    assert page.documents is stage.window.focusWidget()
+    assert not page.documents.cards[0].visibleRegion().isEmpty()
+    # The page scrolls, so the list does not.
+    assert page.documents.verticalScrollBar().maximum() == 0
+    # A person who presses the button sees what is missing.
+    page.confirm.click()
+    assert page.field is stage.window.focusWidget()
 
 
 # The keyboard

@@ -18,11 +18,77 @@ from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Progress, Step
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.terminal import TerminalPrompt
-from tests.pin_prompt.conftest import a_conversation, a_document, a_hash
+from tests.pin_prompt.conftest import EACH_LANGUAGE, a_conversation, a_document, a_hash
 from tests.pin_prompt.terminal import ASKED, PROGRAM, Terminal, at
 from tests.support.patience import patience
 
 CANCELLED = "USER_CANCELLED"
+
+
+#: What is asked, the last words of the question, and what stands before them.
+QUESTIONS: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "certificate": (
+        {"operation": "signing-certificate"},
+        "Type yes",
+        ["Nothing is signed yet"],
+    ),
+    "cards": (
+        {
+            "cards": [
+                ["Reader A", "SPECIMEN-A", "1"],
+                ["Reader\x1b B", "SPECIMEN-B", "2"],
+            ]
+        },
+        "Type the number of the card",
+        ["1. SPECIMEN-A, 1", "Card reader: Reader\ufffd B"],
+    ),
+    "pad": (
+        {"pin_pad": True, "pad_problem": "timed-out"},
+        "Type yes",
+        ["The PIN is typed with the card reader's own keys.", "reader in time"],
+    ),
+    "last try": ({"tries_left": 1}, "Type yes", ["This is the last try."]),
+    "started": ({"started": True}, "Type yes", ["Did you start this yourself?"]),
+    "offer": (
+        {"offer": "wholly"},
+        "Type yes",
+        ["not been activated yet", "tried with a test card only"],
+    ),
+    "second offer": (
+        {"offer": "partly"},
+        "Type yes",
+        ["was not finished", "tried with a test card only"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "result"),
+    [
+        ("certificate", "yes", "agreed"),
+        ("certificate", "no", CANCELLED),
+        ("cards", "2", "1"),
+        ("cards", " 1 ", "0"),
+        *(("cards", answer, CANCELLED) for answer in ("3", "0", "")),
+        ("pad", "yes", ""),
+        *(("last try", answer, CANCELLED) for answer in ("", "no", "1234", "y")),
+        ("started", "no", CANCELLED),
+        ("offer", "yes", "agreed"),
+        ("offer", "", CANCELLED),
+        ("second offer", "yes", "agreed"),
+        ("second offer", "", CANCELLED),
+    ],
+)
+def test_a_question_is_answered_in_words(
+    terminals: list[Terminal], question: str, answer: str, result: str
+) -> None:
+    asked, wanted, shown = QUESTIONS[question]
+    terminal = at(terminals, **asked)
+    terminal.expect(wanted)
+    assert all(words in terminal.seen for words in shown), terminal.seen
+    terminal.send(f"{answer}\n")
+    assert terminal.result() == result
+    assert "PIN1): " not in terminal.seen
 
 
 def test_a_program_waits_for_pin1_and_sends_the_digits(
@@ -40,7 +106,7 @@ def test_a_program_waits_for_pin1_and_sends_the_digits(
 # Signing
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 @pytest.mark.parametrize("tries", [1, 5])
 def test_a_program_waits_for_pin2_and_a_colon(
     terminals: list[Terminal], language: str, tries: int
@@ -105,33 +171,6 @@ def test_a_bare_hash_is_the_services_claim(terminals: list[Terminal]) -> None:
     assert terminal.result() == "USER_CANCELLED"
 
 
-@pytest.mark.parametrize(("answer", "result"), [("yes", "agreed"), ("no", CANCELLED)])
-def test_the_certificate_is_handed_over_after_a_yes(
-    terminals: list[Terminal], answer: str, result: str
-) -> None:
-    terminal = at(terminals, operation="signing-certificate")
-    terminal.expect("Type yes")
-    assert "Nothing is signed yet" in terminal.seen
-    terminal.send(f"{answer}\n")
-    assert terminal.result() == result
-
-
-@pytest.mark.parametrize(
-    ("answer", "result"),
-    [("2", "1"), (" 1 ", "0"), ("3", CANCELLED), ("0", CANCELLED), ("", CANCELLED)],
-)
-def test_a_card_is_chosen_by_its_number(
-    terminals: list[Terminal], answer: str, result: str
-) -> None:
-    cards = [["Reader A", "SPECIMEN-A", "1"], ["Reader\x1b B", "SPECIMEN-B", "2"]]
-    terminal = at(terminals, cards=cards)
-    terminal.expect("Type the number of the card")
-    assert "1. SPECIMEN-A, 1" in terminal.seen
-    assert "Card reader: Reader\ufffd B" in terminal.seen
-    terminal.send(f"{answer}\n")
-    assert terminal.result() == result
-
-
 @pytest.mark.parametrize(("answer", "result"), [("yes", "1234"), ("no", CANCELLED)])
 def test_another_card_than_before_needs_a_yes(
     terminals: list[Terminal], answer: str, result: str
@@ -146,18 +185,6 @@ def test_another_card_than_before_needs_a_yes(
         terminal.expect("PIN1")
         terminal.send("1234\n")
     assert terminal.result() == result
-
-
-def test_a_pad_is_agreed_to_by_a_yes_and_no_pin_is_asked_for(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals, pin_pad=True, pad_problem="timed-out")
-    terminal.expect("Type yes")
-    assert "The PIN is typed with the card reader's own keys." in terminal.seen
-    assert "not typed on the reader in time" in terminal.seen
-    terminal.send("yes\n")
-    assert terminal.result() == ""
-    assert "PIN1): " not in terminal.seen
 
 
 def test_each_typing_on_the_pad_is_asked_for_anew(
@@ -347,24 +374,6 @@ def test_the_last_try_is_confirmed_first(
     terminal.expect("PIN1")
     terminal.send("1234\n")
     assert terminal.result() == "1234"
-
-
-@pytest.mark.parametrize("answer", ["", "no", "1234", "y"])
-def test_the_last_try_is_not_spent_without_a_yes(
-    terminals: list[Terminal], answer: str
-) -> None:
-    terminal = at(terminals, tries_left=1)
-    terminal.expect("Type yes")
-    terminal.send(f"{answer}\n")
-    assert terminal.result() == "USER_CANCELLED"
-
-
-def test_who_did_not_start_this_says_so(terminals: list[Terminal]) -> None:
-    terminal = at(terminals, started=True)
-    terminal.expect("Type yes")
-    assert "Did you start this yourself?" in terminal.seen
-    terminal.send("no\n")
-    assert terminal.result() == "USER_CANCELLED"
 
 
 def test_the_question_is_on_the_terminal_and_among_the_errors(

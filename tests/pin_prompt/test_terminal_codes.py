@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from native_host.pin_prompt import texts
+from tests.pin_prompt.conftest import EACH_LANGUAGE
 from tests.pin_prompt.terminal import Terminal, at
 
 CANCELLED = "USER_CANCELLED"
@@ -115,7 +116,7 @@ def test_a_new_pin_that_is_the_letters_code_is_warned_of(
     assert "Both PINs are the same." not in terminal.seen
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 @pytest.mark.parametrize("agrees", [True, False])
 def test_the_last_try_is_confirmed_first(
     terminals: list[Terminal], language: str, agrees: bool
@@ -172,17 +173,3 @@ def test_on_a_pin_pad_it_is_a_yes(terminals: list[Terminal]) -> None:
     terminal.send("yes\n")
     assert terminal.result() == ""
     assert "The signature PIN (PIN2) has been unlocked" in terminal.seen
-
-
-@pytest.mark.parametrize(("typed", "result"), [("yes", "agreed"), ("", CANCELLED)])
-@pytest.mark.parametrize("offer", ["wholly", "partly"])
-def test_activation_is_offered(
-    terminals: list[Terminal], typed: str, result: str, offer: str
-) -> None:
-    terminal = at(terminals, offer=offer)
-    terminal.expect("Type yes")
-    offered = "was not finished" if offer == "partly" else "not been activated yet"
-    assert offered in terminal.seen
-    assert "tried with a test card only" in terminal.seen
-    terminal.send(f"{typed}\n")
-    assert terminal.result() == result

@@ -2,17 +2,16 @@
 """The host's side of the window, with a scripted process and with the real one."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from native_host.errors import UserCancelledError
-from native_host.pin_prompt.messages import MAX_REQUEST, AskStarted, encode_request
+from native_host.pin_prompt.messages import MAX_REQUEST
 from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
@@ -26,8 +25,6 @@ from native_host.pin_prompt.prompt import DeclinedError, PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
-from tests.support.offscreen import OFFSCREEN
-from tests.support.patience import patience
 
 #: The start of each script: ``hear`` reads a request, ``say`` answers.
 HEAD = """
@@ -53,10 +50,17 @@ async def scripted(
         assert process.returncode is not None
 
 
+@asynccontextmanager
+async def opened(script: str = "") -> AsyncIterator[WindowPrompt]:
+    """A prompt that is open, with a script as the window."""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        yield prompt
+
+
 async def test_a_pin_comes_in_a_buffer_that_can_be_wiped() -> None:
     answer = "say(type='pin', number=hear()['number'], digits='1234')\n"
-    async with scripted(VISIBLE + answer + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(answer) as prompt:
         pin = await prompt.ask_pin(a_question())
         assert type(pin) is bytearray
         assert pin == b"1234"
@@ -114,8 +118,7 @@ def codes(*values: str) -> str:
 
 async def test_codes_come_each_in_a_buffer_by_its_name() -> None:
     answer = codes("1234567", "2580", "739146")
-    async with scripted(VISIBLE + answer + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(answer) as prompt:
         typed = await prompt.ask_codes(a_codes_question())
         assert typed == {
             "activation": b"1234567",
@@ -135,8 +138,7 @@ async def test_codes_come_each_in_a_buffer_by_its_name() -> None:
     ],
 )
 async def test_codes_that_do_not_fit_are_refused(values: tuple[str, ...]) -> None:
-    async with scripted(VISIBLE + codes(*values) + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(codes(*values)) as prompt:
         with pytest.raises(PromptError, match="don't fit"):
             await prompt.ask_codes(a_codes_question())
 
@@ -148,8 +150,7 @@ assert asked['question']['pin_pad']
 say(type='codes', number=asked['number'], values=['1234567'])
 say(type='agreed', number=asked['number'])
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         assert await prompt.ask_codes(a_codes_question(pin_pad=True)) == {}
 
 
@@ -159,8 +160,7 @@ asked = hear()
 assert asked == {'type': 'offer-activation', 'number': 1, 'partly': True}
 say(type='agreed', number=asked['number'])
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         await prompt.offer_activation(partly=True)
 
 
@@ -173,8 +173,7 @@ asked = hear()
 say(type='declined', number=asked['number'])
 """
     question = UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN Aino", "99902038C")
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         await prompt.offer_unlock(question)
         with pytest.raises(DeclinedError):
             await prompt.ask_codes(a_codes_question(can_decline=True))
@@ -186,16 +185,14 @@ asked = hear()
 say(type='declined', number=asked['number'])
 say(type='agreed', number=asked['number'])
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         assert await prompt.ask_codes(a_codes_question(pin_pad=True)) == {}
 
 
 @pytest.mark.parametrize("ask", ["started", "pin", "codes", "offer", "watch", "wait"])
 async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
     cancel = "hear(); say(type='cancel')\n"
-    async with scripted(VISIBLE + cancel + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(cancel) as prompt:
         prompt.show(Step.READING)
         if ask == "wait":
             await prompt.wait_for_cancel()
@@ -214,8 +211,7 @@ async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
 
 
 async def test_cancelling_counts_though_the_pin_has_come() -> None:
-    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened() as prompt:
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
         prompt._receive(bytearray(b'{"type": "pin", "number": 1, "digits": "1234"}'))
@@ -225,8 +221,7 @@ async def test_cancelling_counts_though_the_pin_has_come() -> None:
 
 
 async def test_work_that_is_done_counts_though_the_person_cancels() -> None:
-    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened() as prompt:
         assert await prompt.watch(asyncio.sleep(0, "done")) == "done"
 
 
@@ -244,8 +239,7 @@ asked = hear()
 assert asked['question']['pin_pad'] is True
 say(type='agreed', number=asked['number'])
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         assert await prompt.choose_card(CARDS) == 1
         other = OtherCardQuestion("SPECIMEN-A", True, "B", "SPECIMEN-B", "1")
         await prompt.confirm_other_card(other)
@@ -261,8 +255,7 @@ CARDS = [
 
 async def test_a_card_that_there_is_not_is_not_chosen() -> None:
     script = "say(type='chosen', number=hear()['number'], index=2)\n"
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         with pytest.raises(PromptError):
             await prompt.choose_card(CARDS)
 
@@ -276,8 +269,7 @@ number = hear()['number']
 say(type='agreed', number=number)
 say(type='pin', number=number, digits='2222')
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         assert await prompt.ask_pin(a_question(pin_pad=True)) == b""
         assert await prompt.ask_pin(a_question()) == b"2222"
 
@@ -290,8 +282,7 @@ while (message := hear())['type'] == 'show':
 assert len(heard) < 110 and heard[0] == 0 and heard[-1] == 10_000, heard
 say(type='started')
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         for done in range(10_001):
             prompt.show(Step.RECEIVING, progress=Progress(done, 10_000))
         await prompt.ask_started()
@@ -304,8 +295,7 @@ for done in (0, 1, 2):
 assert hear()['problem']['code'] == 'CARD_REMOVED'
 say(type='started')
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         for done in (0, 1, 2):
             prompt.show(Step.SIGNING, progress=Progress(done, 2))
         prompt.show(Step.SIGNING, Problem("CARD_REMOVED"), Progress(2, 2))
@@ -318,8 +308,7 @@ first, second = hear(), hear()
 say(type='pin', number=first['number'], digits='1111')
 say(type='pin', number=second['number'], digits='2222')
 """
-    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened(script) as prompt:
         given_up = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
         given_up.cancel()
@@ -367,15 +356,13 @@ async def test_a_window_that_never_appears_fails() -> None:
 
 
 async def test_what_is_too_long_to_be_shown_fails() -> None:
-    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened() as prompt:
         with pytest.raises(PromptError, match="too much"):
             await prompt.ask_pin(a_question(name="A" * MAX_REQUEST))
 
 
 async def test_closing_ends_whoever_still_waits() -> None:
-    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
-        await prompt.open(a_conversation())
+    async with opened() as prompt:
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
         await prompt.close()
@@ -398,101 +385,15 @@ async def test_a_window_that_was_never_opened_is_put_away() -> None:
     assert process.returncode is not None
 
 
-# The real window, without a screen
-
-
-async def test_the_real_window_appears_and_goes() -> None:
-    process = spawn(OFFSCREEN)
-    prompt = WindowPrompt(process)
-    await prompt.open(a_conversation(language="fi"))
-    for step in Step:
-        prompt.show(step)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
-    done, _ = await asyncio.wait({asking}, timeout=0.05)
-    assert not done
-    await prompt.close()
-    assert process.returncode == 0
-    with pytest.raises(PromptError):
-        await asking
-
-
-async def test_the_real_window_ends_with_the_host() -> None:
-    process = spawn(OFFSCREEN)
-    prompt = WindowPrompt(process)
-    await prompt.open(a_conversation())
-    assert process.stdin is not None
-    process.stdin.close()
-    assert await asyncio.to_thread(process.wait) == 0
-    await prompt.close()
-
-
-@pytest.fixture
-def host() -> Iterator[subprocess.Popen[bytes]]:
-    """A host with a window; it prints the window's process id."""
-    script = (
-        "import time; from native_host.pin_prompt.spawn import spawn; "
-        f"print(spawn({OFFSCREEN!r}).pid, flush=True); time.sleep(600)"
-    )
-    host = subprocess.Popen(
-        [sys.executable, "-I", "-c", script], stdout=subprocess.PIPE
-    )
-    yield host
-    host.kill()
-    host.communicate()
-
-
-async def test_the_real_window_ends_when_the_host_is_killed(
-    host: subprocess.Popen[bytes],
-) -> None:
-    assert host.stdout is not None
-    window = os.pidfd_open(int(host.stdout.readline()))
-    loop, gone = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(window, gone.set)
-    try:
-        host.kill()
-        async with asyncio.timeout(10):
-            await gone.wait()
-    finally:
-        loop.remove_reader(window)
-        os.close(window)
-
-
-async def test_the_real_window_without_a_screen_fails(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("DISPLAY", ":no-such")
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    prompt = WindowPrompt(spawn())
-    with pytest.raises(PromptError, match="ended by itself"):
+async def test_a_program_that_is_to_end_cancels_in_the_persons_place() -> None:
+    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
+        assert not prompt.cancel()  # it has not begun
         await prompt.open(a_conversation())
-    await prompt.close()
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"type": "pin", "digits": "4711"}\n',
-        b"4711\n",
-        b"4711" * MAX_REQUEST,
-        encode_request(AskStarted()),
-    ],
-)
-def test_the_real_window_ends_at_nonsense_without_repeating_it(line: bytes) -> None:
-    done = subprocess.run(
-        OFFSCREEN, input=line, capture_output=True, timeout=patience(), check=False
-    )
-    # The end of input ends the window too, and may arrive first.
-    assert done.returncode in (0, 2)
-    assert b"4711" not in done.stderr + done.stdout
-
-
-def test_the_host_pays_for_no_toolkit() -> None:
-    script = (
-        "import sys, native_host.pin_prompt.window, native_host.pin_prompt.spawn; "
-        "print([m for m in sys.modules if m.split('.')[0] in "
-        "('PySide6', 'shiboken6', 'click', 'pydantic', 'publicsuffixlist')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", script], capture_output=True, check=True
-    )
-    assert done.stdout == b"[]\n"
+        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        await asyncio.sleep(0)
+        assert prompt.cancel()
+        with pytest.raises(UserCancelledError):
+            await asking
+        with pytest.raises(UserCancelledError):
+            await prompt.check_cancelled()
+        assert not prompt.cancel()

@@ -96,7 +96,6 @@ PLACES = {
     "operations/test_random_faults.py": "slow",
     "pin_prompt/test_document_viewer.py": "slow",
     "pin_prompt/test_image_decoder.py": "slow",
-    "pin_prompt/test_render.py": "slow",
     "pkcs11/test_hostile.py": "slow",
     "pkcs11/test_real_tls.py": "programs",
     "repository/test_api_reference.py": "slow",

@@ -323,7 +323,7 @@ class _Lock(QWidget):
             smooth_painter(self),
             "lock",
             circle,
-            dp(22),
+            circle.width() - 2 * dp(13),
             ink=tokens.error,
             ground=tokens.error_ground,
         )

@@ -17,13 +17,21 @@ from native_host.pin_prompt.messages import (
 )
 from native_host.pin_prompt.model import (
     CardChoice,
+    CodesQuestion,
     ConsentQuestion,
     OtherCardQuestion,
+    PinQuestion,
     Problem,
     Progress,
     Step,
 )
-from tests.pin_prompt.conftest import Stage, a_hash, a_question
+from tests.pin_prompt.conftest import (
+    EACH_LANGUAGE,
+    Stage,
+    a_codes_question,
+    a_hash,
+    a_question,
+)
 
 CARDS = (
     CardChoice("Reader A & Co", "SPECIMEN-POHJALAINEN Aino", "99902038C"),
@@ -99,7 +107,7 @@ def test_the_guard_stands_before_a_choice(stage: Stage) -> None:
 # Another card than before
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 @pytest.mark.parametrize("removed", [True, False])
 def test_another_card_is_named_and_confirmed(
     stage: Stage, language: str, removed: bool
@@ -131,7 +139,7 @@ def test_another_card_is_named_and_confirmed(
 # Consent without a PIN
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 def test_consent_names_what_is_handed_over_and_asks_for_no_pin(
     stage: Stage, language: str
 ) -> None:
@@ -184,9 +192,19 @@ def test_why_the_pad_gave_no_pin_is_said(
     assert said in spoken[-1]
 
 
-def test_the_last_try_on_a_pad_is_confirmed_first(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "question",
+    [
+        a_question(role="PIN2", pin_pad=True, tries_left=1),
+        a_codes_question(
+            operation="unblock", at_risk="PUK", pin_pad=True, tries_left=1
+        ),
+    ],
+)
+def test_the_last_try_on_a_pad_is_confirmed_first(
+    stage: Stage, question: PinQuestion | CodesQuestion
+) -> None:
     stage.open(operation="sign")
-    question = a_question(role="PIN2", pin_pad=True, tries_left=1)
     stage.handle(Ask(3, question))
     stage.window.guard.end()
     button = stage.button("Go on to the card reader")

@@ -7,12 +7,10 @@ from typing import Any, Literal
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
 from native_host.gui.band import HeadingBand
-from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
-from native_host.pin_prompt.gui.header import OPERATION_STYLES
+from native_host.pin_prompt.gui.codes_page import PinPadCodesPage
 from native_host.pin_prompt.gui.widgets import LetterDrawing, RuleLabel
 from native_host.pin_prompt.messages import (
     Ask,
@@ -20,8 +18,10 @@ from native_host.pin_prompt.messages import (
     Show,
 )
 from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
-from tests.pin_prompt.codes_stage import ask, press
 from tests.pin_prompt.conftest import (
+    DESCRIPTION,
+    EACH_LANGUAGE,
+    NAME,
     NEW_PIN1,
     NEW_PIN2,
     OLD_PIN,
@@ -30,8 +30,8 @@ from tests.pin_prompt.conftest import (
     Stage,
     a_codes_question,
     a_question,
+    interface,
 )
-from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
 
 # -- The last try ---------------------------------------------------------------------
 
@@ -44,27 +44,26 @@ from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
     ],
 )
 def test_the_last_try_is_confirmed_first(stage: Stage, at_risk: str, said: str) -> None:
-    page = ask(stage, tries_left=1, wrong=True, at_risk=at_risk)
+    page = stage.ask_codes(tries_left=1, wrong=True, at_risk=at_risk)
     assert said in stage.words
     assert page.last_try_box is not None
     assert stage.window.focusWidget() is page.last_try_box
     page.fields[0].setFocus()
-    press(stage, "1234567\r")
+    stage.press("1234567\r")
     assert "First tick the box" in stage.words
     assert stage.window.focusWidget() is page.last_try_box
-    press(stage, " ")
+    stage.press(" ")
     page.fields[0].setFocus()
-    press(stage, "\r2580\r2580\r739146\r739146")
+    stage.press("\r2580\r2580\r739146\r739146")
     for _ in range(2):
-        stage.button("Back").click()
-        stage.settle()
+        stage.press_button("Back")
     page.last_try_box.click()
     page.submit()
     assert stage.answers == []
     assert stage.window.focusWidget() is page.last_try_box
-    press(stage, " ")
+    stage.press(" ")
     page.fields[0].setFocus()
-    press(stage, "\r\r\r\r\r")
+    stage.press("\r\r\r\r\r")
     assert len(stage.answers) == 1
 
 
@@ -72,7 +71,7 @@ def test_the_last_try_is_confirmed_first(stage: Stage, at_risk: str, said: str) 
 def test_before_the_last_try_there_is_nothing_to_confirm(
     stage: Stage, tries: int
 ) -> None:
-    page = ask(stage, tries_left=tries)
+    page = stage.ask_codes(tries_left=tries)
     assert page.last_try_box is None
     assert "unlocked only with a PUK code" in stage.words
 
@@ -81,14 +80,14 @@ def test_before_the_last_try_there_is_nothing_to_confirm(
 
 
 def test_it_says_that_no_page_asked(stage: Stage) -> None:
-    ask(stage)
+    stage.ask_codes()
     assert "No web page sees your codes" in stage.words
     assert "https://" not in stage.words
     assert stage.window.windowTitle() == "Kortilla: activate the card"
 
 
 def test_the_letter_is_drawn_and_said_to_be_a_drawing(stage: Stage) -> None:
-    page = ask(stage)
+    page = stage.ask_codes()
     (letter,) = page.findChildren(LetterDrawing)
     assert letter.isVisible()
     assert "Drawing of a letter" in interface(letter).text(NAME)
@@ -96,12 +95,14 @@ def test_the_letter_is_drawn_and_said_to_be_a_drawing(stage: Stage) -> None:
 
 
 def test_no_letter_is_drawn_where_none_is_needed(stage: Stage) -> None:
-    page = ask(stage, operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
+    page = stage.ask_codes(
+        operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1)
+    )
     assert page.findChildren(LetterDrawing) == []
 
 
 def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
-    page = ask(stage)
+    page = stage.ask_codes()
     assert [interface(field).text(NAME) for field in page.fields] == [
         "Activation code from the letter",
         "New basic PIN (PIN1)",
@@ -115,7 +116,7 @@ def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
 
 
 def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
-    page = ask(stage, tries_left=1)
+    page = stage.ask_codes(tries_left=1)
     seen: list[QWidget] = [stage.window.focusWidget()]
     while True:
         QTest.keyClick(seen[-1], Qt.Key.Key_Tab)
@@ -127,8 +128,8 @@ def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
 
 
 def test_a_rule_says_how_it_stands(stage: Stage) -> None:
-    page = ask(stage)
-    press(stage, "1234567\r1234")
+    page = stage.ask_codes()
+    stage.press("1234567\r1234")
     names = {interface(rule).text(NAME) for rule in page.findChildren(RuleLabel)}
     assert "4–8 digits: in order" in names
     assert "Hard to guess: to be changed" in names
@@ -138,17 +139,17 @@ def test_a_rule_says_how_it_stands(stage: Stage) -> None:
 def test_a_fault_is_announced_and_stands_at_its_field(
     stage: Stage, spoken: list[str]
 ) -> None:
-    page = ask(stage)
-    press(stage, "12345678\r")
+    page = stage.ask_codes()
+    stage.press("12345678\r")
     assert "The code must have 7 digits" in spoken[-1]
     assert spoken[-1] in interface(page.fields[0]).text(DESCRIPTION)
-    press(stage, "1")
+    stage.press("1")
     assert "7 digits, since" not in interface(page.fields[0]).text(DESCRIPTION)
     assert not page.error_notice.isVisible()
 
 
 def test_the_page_is_announced_with_news_first(stage: Stage, spoken: list[str]) -> None:
-    ask(stage, wrong=True, tries_left=2)
+    stage.ask_codes(wrong=True, tries_left=2)
     # A page of another test may still have a pending announcement.
     [said] = [words for words in spoken if words.startswith("Activate your identity")]
     assert "The activation code was wrong." in said[:80]
@@ -156,11 +157,11 @@ def test_the_page_is_announced_with_news_first(stage: Stage, spoken: list[str]) 
 
 
 def test_what_is_set_already_is_said(stage: Stage) -> None:
-    ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
+    stage.ask_codes(fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
     assert "The basic PIN (PIN1) has already been set" in stage.words
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 @pytest.mark.parametrize("pin", ["PIN1", "PIN2"])
 @pytest.mark.parametrize("operation", ["change-pin", "unblock"])
 def test_the_band_names_the_pin(
@@ -222,23 +223,6 @@ def test_on_a_pin_pad_there_are_rules_and_no_fields(
     assert stage.answers == []
     stage.window.guard.end()
     stage.button("Go on to the card reader").click()
-    assert stage.answers == [{"type": "agreed", "number": 4}]
-
-
-def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
-    stage.open(operation="unblock", origin="")
-    question = a_codes_question(
-        operation="unblock", at_risk="PUK", tries_left=1, pin_pad=True
-    )
-    stage.handle(Ask(4, question))
-    stage.window.guard.end()
-    page = stage.window.page
-    assert isinstance(page, PinPadCodesPage)
-    assert page.last_try_box is not None
-    page.confirm.click()
-    assert stage.answers == []
-    page.last_try_box.click()
-    page.confirm.click()
     assert stage.answers == [{"type": "agreed", "number": 4}]
 
 
@@ -355,20 +339,15 @@ def test_going_back_with_typed_codes_is_asked_about_and_closing_cancels(
 ) -> None:
     stage.open()
     unlocking(stage)
-    page = stage.window.page
-    assert isinstance(page, CodesPage)
-    page.hold.setInterval(0)
-    press(stage, "123")
-    stage.button("Back").click()
-    stage.settle()
+    stage.codes_page.hold.setInterval(0)
+    stage.press("123")
+    stage.press_button("Back")
     assert stage.answers == []
     stage.button("Stop").click()
     assert stage.answers == [{"type": "declined", "number": 2}]
     unlocking(stage)
-    page = stage.window.page
-    assert isinstance(page, CodesPage)
-    page.hold.setInterval(0)
-    press(stage, "123")
+    stage.codes_page.hold.setInterval(0)
+    stage.press("123")
     for _ in range(2):
         stage.window.close()
         stage.settle()
@@ -434,42 +413,28 @@ def test_where_only_a_new_card_helps_the_button_closes(
 # -- Appearance -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("operation", ["activate", "change-pin", "unblock"])
-def test_it_looks_like_neither_identifying_nor_signing(operation: Operation) -> None:
-    for other in ("authenticate", "sign"):
-        assert OPERATION_STYLES[operation].colour != OPERATION_STYLES[other].colour
-        assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
-
-
-@pytest.mark.parametrize("language", texts.languages())
+@EACH_LANGUAGE
 def test_an_activation_fits_a_small_screen(stage: Stage, language: str) -> None:
     stage.open(operation="activate", origin="", language=language)
     stage.handle(Ask(1, a_codes_question()))
     stage.settle()
     assert bands(stage)
     assert stage.window.height() <= 768 - 40
-    page = stage.window.page
-    assert isinstance(page, CodesPage)
+    page = stage.codes_page
     for part in (*page.findChildren(QLabel), *page.fields):
         if part.isVisible():
             assert part.visibleRegion().boundingRect() == part.rect(), part
 
 
+@pytest.mark.usefixtures("large_text")
 def test_all_can_be_read_where_the_text_is_twice_as_large(stage: Stage) -> None:
-    font = QApplication.font()
-    larger = QApplication.font()
-    larger.setPointSizeF(font.pointSizeF() * 2)
-    QApplication.setFont(larger)
-    try:
-        page = ask(stage)
-        for field in page.fields:
-            assert stage.window.focusWidget() is field
-            stage.settle()
-            assert field.visibleRegion().boundingRect() == field.rect()
-            press(stage, "1234567\r" if field is page.fields[0] else "739146\r")
-        button = stage.window.findChild(QPushButton)
-        assert button is not None
-        assert button.isVisible()
-        assert stage.window.width() <= 1024
-    finally:
-        QApplication.setFont(font)
+    page = stage.ask_codes()
+    for field in page.fields:
+        assert stage.window.focusWidget() is field
+        stage.settle()
+        assert field.visibleRegion().boundingRect() == field.rect()
+        stage.press("1234567\r" if field is page.fields[0] else "739146\r")
+    button = stage.window.findChild(QPushButton)
+    assert button is not None
+    assert button.isVisible()
+    assert stage.window.width() <= 1024
