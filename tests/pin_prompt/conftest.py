@@ -34,7 +34,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.terminal import Terminal
-from tests.support.screen import Screen
+from tests.support.screen import Screen, open_screen
 
 #: A day: no input guard ends on its own during a test.
 NEVER = 24 * 3600 * 1000
@@ -279,6 +279,13 @@ def stage(
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     application.setPalette(palette)
     stage.settle()
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    """A screen with a window manager."""
+    with open_screen() as screen:
+        yield screen
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from asyncio import ensure_future, to_thread
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,7 @@ from tests.pin_prompt.conftest import (
     open_in_front,
 )
 from tests.pin_prompt.settings_portal import open_settings_portal
-from tests.support.screen import Screen, open_screen
+from tests.support.screen import Screen
 
 QUESTIONS: dict[str, PinQuestion | CodesQuestion] = {
     "PIN1": a_question(),
@@ -70,13 +71,6 @@ CARDS = (
     CardChoice("Reader A", "SPECIMEN-A", "99902038C"),
     CardChoice("Reader B", "SPECIMEN-B", "99902039D"),
 )
-
-
-@pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
-    """A screen with a window manager."""
-    with open_screen() as screen:
-        yield screen
 
 
 @pytest.fixture
@@ -185,7 +179,7 @@ async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
     asking: asyncio.Future[Any]
     if isinstance(question, CodesQuestion):
         await open_in_front(prompt, screen, operation=question.operation, origin="")
-        asking = asyncio.ensure_future(prompt.ask_codes(question))
+        asking = ensure_future(prompt.ask_codes(question))
         typed = [
             CODES[field.name]
             for field in question.fields
@@ -193,24 +187,24 @@ async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
         ]
     else:
         await open_in_front(prompt, screen, operation=operation)
-        asking = asyncio.ensure_future(prompt.ask_pin(question))
+        asking = ensure_future(prompt.ask_pin(question))
         typed = [PIN]
     listener = Listener(screen, bus)
-    await asyncio.to_thread(listener.wait_for_page)
-    fields = await asyncio.to_thread(listener.fields)
+    await to_thread(listener.wait_for_page)
+    fields = await to_thread(listener.fields)
     assert len(fields) == len(typed)
     for field, digits in zip(fields, typed, strict=True):
-        name = await asyncio.to_thread(bus.property, field, "Accessible", "Name")
+        name = await to_thread(bus.property, field, "Accessible", "Name")
         assert name
-        await asyncio.to_thread(listener.type, field, digits)
-        await asyncio.to_thread(screen.press, "Return")
+        await to_thread(listener.type, field, digits)
+        await to_thread(screen.press, "Return")
     if isinstance(question, CodesQuestion):
         codes = {f.name: CODES[f.name].encode() for f in question.fields}
         assert await asking == codes
     else:
         assert await asking == PIN.encode()
     last = len(typed[-1])
-    await asyncio.to_thread(bus.wait_for, lambda m: took_out(m, last))
+    await to_thread(bus.wait_for, lambda m: took_out(m, last))
     await prompt.close()
     assert [m for m in bus.heard if tells(m, typed)] == []
 
@@ -220,13 +214,13 @@ async def test_keys_keep_their_order_while_a_listener_hangs(
 ) -> None:
     prompt = WindowPrompt(window)
     await open_in_front(prompt, screen)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
-    await asyncio.to_thread(Listener(screen, bus).wait_for_page)
+    asking = ensure_future(prompt.ask_pin(a_question()))
+    await to_thread(Listener(screen, bus).wait_for_page)
     registry = bus.registry_process()
     os.kill(registry, signal.SIGSTOP)
     try:
         keys = [*"129", "BackSpace", *"43", "Left", "Left", "Delete", "End", *"56"]
-        await asyncio.to_thread(screen.press, *keys, "Home", *"78", "Return")
+        await to_thread(screen.press, *keys, "Home", *"78", "Return")
         assert await asking == b"7812356"
     finally:
         os.kill(registry, signal.SIGCONT)
@@ -246,9 +240,9 @@ async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
     await prompt.open(a_conversation(operation="sign", language="sv"))
     documents = (a_document(tmp_path, name="lease.txt"), a_document(tmp_path))
     question = a_question(role="PIN2", min_length=6, documents=documents)
-    asking = asyncio.ensure_future(prompt.ask_pin(question))
-    await asyncio.to_thread(Listener(screen, bus).wait_for_page)
-    roles = await asyncio.to_thread(bus.roles)
+    asking = ensure_future(prompt.ask_pin(question))
+    await to_thread(Listener(screen, bus).wait_for_page)
+    roles = await to_thread(bus.roles)
 
     def names(role: int) -> list[str]:
         return [bus.name(part) for part, has in roles if has == role]
@@ -276,10 +270,10 @@ async def test_no_request_for_a_part_that_is_gone_ends_the_window(
     await open_in_front(prompt, screen, operation="sign")
     documents = tuple(a_document(tmp_path, name=f"{n}.txt") for n in range(4))
     question = a_question(role="PIN2", min_length=6, documents=documents)
-    asking = asyncio.ensure_future(prompt.ask_pin(question))
-    await asyncio.to_thread(Listener(screen, bus).wait_for_page)
-    await asyncio.to_thread(bus.ask_for_more)
-    await asyncio.to_thread(screen.type, f"{PIN}\r")
+    asking = ensure_future(prompt.ask_pin(question))
+    await to_thread(Listener(screen, bus).wait_for_page)
+    await to_thread(bus.ask_for_more)
+    await to_thread(screen.type, f"{PIN}\r")
     assert await asking == PIN.encode()
     await prompt.close()
 
@@ -293,18 +287,18 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
 ) -> None:
     prompt = WindowPrompt(window)
     await open_in_front(prompt, screen)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    asking = ensure_future(prompt.ask_pin(a_question()))
     listener = Listener(screen, bus)
-    await asyncio.to_thread(listener.wait_for_page)
-    (field,) = await asyncio.to_thread(listener.fields)
-    await asyncio.to_thread(listener.type, field, PIN)
+    await to_thread(listener.wait_for_page)
+    (field,) = await to_thread(listener.fields)
+    await to_thread(listener.type, field, PIN)
     for act, key in ((screen.press, "Tab"), (screen.hold, "space")):
         before = screen.rows()
-        await asyncio.to_thread(act, key)
-        await asyncio.to_thread(screen.wait_until, partial(differs, screen, before))
-    await asyncio.to_thread(listener.ask_all, field, len(PIN))
-    await asyncio.to_thread(screen.release, "space")
-    await asyncio.to_thread(screen.press, "shift+Tab", "Return")
+        await to_thread(act, key)
+        await to_thread(screen.wait_until, partial(differs, screen, before))
+    await to_thread(listener.ask_all, field, len(PIN))
+    await to_thread(screen.release, "space")
+    await to_thread(screen.press, "shift+Tab", "Return")
     assert await asking == PIN.encode()
     await prompt.close()
     assert [m for m in bus.heard if tells(m, [PIN])] == []
@@ -315,38 +309,36 @@ async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
 ) -> None:
     prompt = WindowPrompt(window)
     await open_in_front(prompt, screen)
-    choosing = asyncio.ensure_future(prompt.choose_card(CARDS))
+    choosing = ensure_future(prompt.choose_card(CARDS))
 
     def chosen() -> list[bool]:
         return [bus.has_state(card, CHECKED) for card in bus.parts(RADIO_BUTTON)]
 
     # No card is chosen before the person chooses one.
-    await asyncio.to_thread(screen.wait_until, lambda: chosen() == [False, False])
-    await asyncio.to_thread(
-        screen.wait_until, lambda: bus.has_state(bus.parts(BUTTON)[-1])
-    )
-    await asyncio.to_thread(screen.press, "Down")
-    await asyncio.to_thread(screen.wait_until, lambda: chosen() == [False, True])
-    await asyncio.to_thread(screen.press, "Up")
-    await asyncio.to_thread(screen.wait_until, lambda: chosen() == [True, False])
-    await asyncio.to_thread(screen.press, "Down", "Tab", "Tab", "Return")
+    await to_thread(screen.wait_until, lambda: chosen() == [False, False])
+    await to_thread(screen.wait_until, lambda: bus.has_state(bus.parts(BUTTON)[-1]))
+    await to_thread(screen.press, "Down")
+    await to_thread(screen.wait_until, lambda: chosen() == [False, True])
+    await to_thread(screen.press, "Up")
+    await to_thread(screen.wait_until, lambda: chosen() == [True, False])
+    await to_thread(screen.press, "Down", "Tab", "Tab", "Return")
     assert await choosing == 1
 
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question(tries_left=3, wrong=True)))
+    asking = ensure_future(prompt.ask_pin(a_question(tries_left=3, wrong=True)))
     listener = Listener(screen, bus)
-    await asyncio.to_thread(listener.wait_for_page)
-    (field,) = await asyncio.to_thread(listener.fields)
+    await to_thread(listener.wait_for_page)
+    (field,) = await to_thread(listener.fields)
     text = texts.load("en", "authenticate")
     wrong, pasted = "The PIN was wrong.", text("pin.no_paste")
     described = partial(bus.property, field, "Accessible", "Description")
-    assert wrong in await asyncio.to_thread(described)
-    await asyncio.to_thread(screen.press, "ctrl+v")
-    await asyncio.to_thread(screen.wait_until, lambda: pasted in described())
-    assert await asyncio.to_thread(listener.is_empty, field)
-    await asyncio.to_thread(
+    assert wrong in await to_thread(described)
+    await to_thread(screen.press, "ctrl+v")
+    await to_thread(screen.wait_until, lambda: pasted in described())
+    assert await to_thread(listener.is_empty, field)
+    await to_thread(
         screen.wait_until, lambda: any(pasted in each for each in bus.announcements())
     )
-    await asyncio.to_thread(screen.type, f"{PIN}\r")
+    await to_thread(screen.type, f"{PIN}\r")
     assert await asking == PIN.encode()
     await prompt.close()
     said = bus.announcements()
@@ -367,7 +359,7 @@ async def test_the_window_follows_the_desktops_preference_for_a_high_contrast(
             has = partial(has_ground, screen, shown)
 
             async def wait(condition: Callable[[], bool]) -> None:
-                await asyncio.to_thread(screen.wait_until, condition)
+                await to_thread(screen.wait_until, condition)
 
             await wait(lambda: has(dark))
             portal.change("contrast", 1)
@@ -397,7 +389,7 @@ async def test_of_gtks_themes_only_one_of_high_contrast_is_used(
     settings.write_text(f"[Settings]\ngtk-theme-name={theme}\n")
     async with open_window(screen) as shown:
         has = partial(has_ground, screen, shown)
-        await asyncio.to_thread(screen.wait_until, lambda: has(QColor(there)))
+        await to_thread(screen.wait_until, lambda: has(QColor(there)))
         assert not has(QColor(missing))
 
 
@@ -408,8 +400,8 @@ async def open_window(
     """Open the window at a question for PIN1, and give its id."""
     prompt = WindowPrompt(spawn(command))
     await prompt.open(a_conversation())
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
-    yield await asyncio.to_thread(screen.find, "Kortilla")
+    asking = ensure_future(prompt.ask_pin(a_question()))
+    yield await to_thread(screen.find, "Kortilla")
     await prompt.close()
     with pytest.raises(PromptError):
         await asking

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from asyncio import ensure_future, to_thread
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,20 +33,13 @@ from tests.pin_prompt.conftest import (
 )
 from tests.pin_prompt.pictures import slow_jpeg
 from tests.support.patience import patience
-from tests.support.screen import Screen, open_screen
+from tests.support.screen import Screen
 
 TITLE = "Kortilla: identify yourself"
 #: Keys that empty a field.
 CLEAR = ("BackSpace", "Home", "shift+End")
 #: Keys that type a PIN into the next field.
 NEW_PIN = ("Tab", "2", "5", "8", "0")
-
-
-@pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
-    """A screen with a window manager."""
-    with open_screen() as screen:
-        yield screen
 
 
 @pytest.fixture
@@ -69,10 +63,10 @@ async def type_pin(
 ) -> None:
     """Type a PIN when the window takes keys, and again if its page has changed."""
     while not asking.done():
-        await asyncio.to_thread(wait_for_keys, screen, operation)
+        await to_thread(wait_for_keys, screen, operation)
         # Escape would cancel. Keys that the guarded field ignored are not in it.
-        await asyncio.to_thread(screen.press, *CLEAR)
-        await asyncio.to_thread(screen.type, f"{pin}\r")
+        await to_thread(screen.press, *CLEAR)
+        await to_thread(screen.type, f"{pin}\r")
         await asyncio.wait({asking}, timeout=0.6)
 
 
@@ -85,14 +79,14 @@ async def test_a_wrong_pin_and_then_the_right_one(
         ("9999", a_question()),
         ("1234", a_question(tries_left=4, wrong=True)),
     ):
-        asking = asyncio.ensure_future(prompt.ask_pin(question))
+        asking = ensure_future(prompt.ask_pin(question))
         await asyncio.sleep(0)
         await type_pin(screen, asking, digits)
         assert await asking == digits.encode()
         prompt.show(Step.SIGNING)
     await prompt.close()
     assert window.returncode == 0
-    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+    await to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
 
 
 async def test_digits_stay_when_the_browser_waits_no_longer(
@@ -102,21 +96,19 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     shown = await open_in_front(
         prompt, screen, operation="tls-login", origin="", program="Firefox"
     )
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    asking = ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(wait_for_keys, screen, "tls-login")
+    await to_thread(wait_for_keys, screen, "tls-login")
     before = height(screen, shown)
-    await asyncio.to_thread(screen.type, "12")
+    await to_thread(screen.type, "12")
     prompt.show_caller_timeout()
-    await asyncio.to_thread(
-        screen.wait_until, lambda: height(screen, shown) > before + 20
-    )
-    await asyncio.to_thread(screen.type, "34\r")
+    await to_thread(screen.wait_until, lambda: height(screen, shown) > before + 20)
+    await to_thread(screen.type, "34\r")
     assert await asking == b"1234"
     prompt.show(Step.READY)
-    closed = asyncio.ensure_future(prompt.wait_for_cancel())
+    closed = ensure_future(prompt.wait_for_cancel())
     while not closed.done():
-        await asyncio.to_thread(screen.press, "Escape")
+        await to_thread(screen.press, "Escape")
         await asyncio.wait({closed}, timeout=0.6)
     await prompt.close()
 
@@ -126,9 +118,9 @@ async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
 ) -> None:
     prompt = WindowPrompt(window)
     await open_in_front(prompt, screen, operation="activate", origin="")
-    asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
+    asking = ensure_future(prompt.ask_codes(a_codes_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(wait_for_keys, screen, "activate")
+    await to_thread(wait_for_keys, screen, "activate")
     for text, keys in (
         # Into the third step, and back to the letter over the buttons.
         ("1234566\r2580\r2580\r73", ["Tab", "Tab", "Tab", "Return"]),
@@ -139,9 +131,9 @@ async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
         ("9146\r739146\r", []),
     ):
         assert not asking.done()
-        await asyncio.to_thread(screen.type, text)
+        await to_thread(screen.type, text)
         if keys:
-            await asyncio.to_thread(screen.press, *keys)
+            await to_thread(screen.press, *keys)
     assert await asking == {
         "activation": b"1234567",
         "new-PIN1": b"2580",
@@ -155,17 +147,17 @@ async def test_typed_codes_are_thrown_away_only_after_the_question(
 ) -> None:
     prompt = WindowPrompt(window)
     await open_in_front(prompt, screen, operation="activate", origin="")
-    asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
+    asking = ensure_future(prompt.ask_codes(a_codes_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(wait_for_keys, screen, "activate")
-    await asyncio.to_thread(screen.type, "123")
+    await to_thread(wait_for_keys, screen, "activate")
+    await to_thread(screen.type, "123")
     before = screen.rows()
-    await asyncio.to_thread(screen.press, "alt+F4")
-    await asyncio.to_thread(screen.wait_until, lambda: screen.rows() != before)
+    await to_thread(screen.press, "alt+F4")
+    await to_thread(screen.wait_until, lambda: screen.rows() != before)
     assert screen.ids("Kortilla: activate the card")
     # The window may still ignore the answer as one in haste.
     while not asking.done():
-        await asyncio.to_thread(screen.press, "Escape")
+        await to_thread(screen.press, "Escape")
         await asyncio.wait({asking}, timeout=0.6)
     with pytest.raises(UserCancelledError):
         await asking
@@ -224,22 +216,20 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     shown = await open_in_front(prompt, screen, operation="sign")
     before = height(screen, shown)
     question = a_question(role="PIN2", min_length=6, documents=documents)
-    asking = asyncio.ensure_future(prompt.ask_pin(question))
+    asking = ensure_future(prompt.ask_pin(question))
     await asyncio.sleep(0)
-    await asyncio.to_thread(
-        screen.wait_until, lambda: height(screen, shown) > before + 50
-    )
-    await asyncio.to_thread(wait_for_keys, screen, "sign")
+    await to_thread(screen.wait_until, lambda: height(screen, shown) > before + 50)
+    await to_thread(wait_for_keys, screen, "sign")
     # The text in the window and back; then the PDF in the system's viewer.
     back = ["shift+Tab"]
     first = screen.rows()
-    await asyncio.to_thread(screen.press, *back * 2, "space")
-    await asyncio.to_thread(screen.wait_until, partial(turned, screen, first))
-    await asyncio.to_thread(screen.press, "Escape")
-    await asyncio.to_thread(wait_for_keys, screen, "sign")
-    await asyncio.to_thread(screen.press, *back, "space")
-    await asyncio.to_thread(screen.wait_until, viewer.exists)
-    path, mode, theme = (await asyncio.to_thread(viewer.read_text)).split()
+    await to_thread(screen.press, *back * 2, "space")
+    await to_thread(screen.wait_until, partial(turned, screen, first))
+    await to_thread(screen.press, "Escape")
+    await to_thread(wait_for_keys, screen, "sign")
+    await to_thread(screen.press, *back, "space")
+    await to_thread(screen.wait_until, viewer.exists)
+    path, mode, theme = (await to_thread(viewer.read_text)).split()
     assert (Path(path).name, mode, theme) == ("document-2.pdf", "400", "[]")
     assert Path(path).parent.parent == copies
     await type_pin(screen, asking, "123456", "sign")
@@ -278,15 +268,13 @@ async def open_slow_picture(
     before = height(screen, shown)
     document = a_document(folder, slow_jpeg(), name="plan")
     question = a_question(role="PIN2", min_length=6, documents=(document,))
-    asking = asyncio.ensure_future(prompt.ask_pin(question))
+    asking = ensure_future(prompt.ask_pin(question))
     await asyncio.sleep(0)
-    await asyncio.to_thread(
-        screen.wait_until, lambda: height(screen, shown) > before + 50
-    )
-    await asyncio.to_thread(wait_for_keys, screen, "sign")
+    await to_thread(screen.wait_until, lambda: height(screen, shown) > before + 50)
+    await to_thread(wait_for_keys, screen, "sign")
     assert children(window) == []
-    await asyncio.to_thread(screen.press, "shift+Tab", "space")
-    await asyncio.to_thread(screen.wait_until, lambda: bool(children(window)))
+    await to_thread(screen.press, "shift+Tab", "space")
+    await to_thread(screen.wait_until, lambda: bool(children(window)))
     return asking, children(window)
 
 
@@ -295,8 +283,8 @@ async def test_a_slow_picture_does_not_stop_the_window(
 ) -> None:
     prompt = WindowPrompt(window)
     asking, _ = await open_slow_picture(screen, window, tmp_path, prompt)
-    await asyncio.to_thread(screen.press, "Escape")
-    await asyncio.to_thread(screen.wait_until, lambda: not children(window))
+    await to_thread(screen.press, "Escape")
+    await to_thread(screen.wait_until, lambda: not children(window))
     await type_pin(screen, asking, "123456", "sign")
     assert await asking == b"123456"
     await prompt.close()
@@ -310,7 +298,7 @@ async def test_a_picture_is_not_decoded_any_longer_than_there_is_a_window(
     window.kill()
     with pytest.raises(PromptError):
         await asking
-    await asyncio.to_thread(
+    await to_thread(
         screen.wait_until, lambda: not any(runs(decoder) for decoder in decoders)
     )
     await prompt.close()
@@ -322,12 +310,12 @@ async def test_escape_and_closing_cancel(
 ) -> None:
     prompt = WindowPrompt(window)
     await open_in_front(prompt, screen)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    asking = ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(screen.press, keys)
+    await to_thread(screen.press, keys)
     with pytest.raises(UserCancelledError):
         await asking
-    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+    await to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
     await prompt.close()
 
 
@@ -349,20 +337,20 @@ async def test_a_window_nobody_asked_for_takes_no_keys(
     screen: Screen, window: subprocess.Popen[bytes], editor: subprocess.Popen[str]
 ) -> None:
     prompt = WindowPrompt(window)
-    other = await asyncio.to_thread(screen.find, "Another program")
-    await asyncio.to_thread(screen.activate, other)
+    other = await to_thread(screen.find, "Another program")
+    await to_thread(screen.activate, other)
     await prompt.open(a_conversation(started_by_person=False))
-    asking = asyncio.ensure_future(prompt.ask_started())
-    shown = await asyncio.to_thread(screen.find, TITLE)
-    await asyncio.to_thread(screen.type, "1234\r")
+    asking = ensure_future(prompt.ask_started())
+    shown = await to_thread(screen.find, TITLE)
+    await to_thread(screen.type, "1234\r")
     assert editor.stdout is not None
-    assert await asyncio.to_thread(editor.stdout.readline) == "1234\n"
+    assert await to_thread(editor.stdout.readline) == "1234\n"
     assert screen.focused() == other
     assert not asking.done()
     # It accepts an answer only after the person has activated it.
-    await asyncio.to_thread(screen.activate, shown)
-    await asyncio.to_thread(wait_for_keys, screen, "authenticate")
-    await asyncio.to_thread(screen.press, "Tab", "Return")
+    await to_thread(screen.activate, shown)
+    await to_thread(wait_for_keys, screen, "authenticate")
+    await to_thread(screen.press, "Tab", "Return")
     await asking
     await prompt.close()
 
@@ -376,17 +364,17 @@ async def test_digits_for_another_window_are_no_pin_at_any_rhythm(
     milliseconds: int,
 ) -> None:
     operation: Operation = "authenticate" if role == "PIN1" else "sign"
-    other = await asyncio.to_thread(screen.find, "Another program")
-    await asyncio.to_thread(screen.activate, other)
+    other = await to_thread(screen.find, "Another program")
+    await to_thread(screen.activate, other)
     before = screen.rows()
     rhythm = str(2 * milliseconds)  # xdotool waits for half of it at each key
     typing = asyncio.create_task(
-        asyncio.to_thread(screen.run, "xdotool", "type", "--delay", rhythm, "9999999\r")
+        to_thread(screen.run, "xdotool", "type", "--delay", rhythm, "9999999\r")
     )
-    await asyncio.to_thread(screen.wait_until, lambda: screen.rows() != before)
+    await to_thread(screen.wait_until, lambda: screen.rows() != before)
     prompt = WindowPrompt(window)
     await prompt.open(a_conversation(operation=operation))
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question(role=role, min_length=4)))
+    asking = ensure_future(prompt.ask_pin(a_question(role=role, min_length=4)))
     await typing
     assert not asking.done()
     await type_pin(screen, asking, "123456", operation)
@@ -399,17 +387,13 @@ async def test_a_window_that_the_desktop_makes_smaller_grows_again(
 ) -> None:
     prompt = WindowPrompt(window)
     shown = await open_in_front(prompt, screen)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question(tries_left=2, wrong=True)))
+    asking = ensure_future(prompt.ask_pin(a_question(tries_left=2, wrong=True)))
     await asyncio.sleep(0)
-    await asyncio.to_thread(wait_for_keys, screen, "authenticate")
+    await to_thread(wait_for_keys, screen, "authenticate")
     _, _, width, before = screen.geometry(shown)
     for low in ("301", "320"):
-        await asyncio.to_thread(
-            screen.run, "xdotool", "windowsize", shown, str(width), low
-        )
-        await asyncio.to_thread(
-            screen.wait_until, lambda: height(screen, shown) >= before
-        )
+        await to_thread(screen.run, "xdotool", "windowsize", shown, str(width), low)
+        await to_thread(screen.wait_until, lambda: height(screen, shown) >= before)
     await type_pin(screen, asking, "1234")
     assert await asking == b"1234"
     await prompt.close()
