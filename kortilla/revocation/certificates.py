@@ -12,9 +12,7 @@ from typing import Self
 from asn1crypto import x509
 
 from kortilla.revocation import der
-from kortilla.revocation.reasons import NoAnswerError, Reason
-
-__all__ = ["Subject", "crl_addresses", "ocsp_address", "same_name"]
+from kortilla.revocation.interface import NoAnswerError, Reason
 
 _MOST_NAME_OCTETS = 1024
 

@@ -14,10 +14,8 @@ from asn1crypto import crl, x509
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.reasons import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason
 from kortilla.revocation.signatures import verify
-
-__all__ = ["RevocationList", "load"]
 
 # Object identifiers below 2.5.29, as they are encoded.
 _ID_CE = bytes.fromhex("551D")

@@ -10,29 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-__all__ = [
-    "BIT_STRING",
-    "BOOLEAN",
-    "INTEGER",
-    "OCTET_STRING",
-    "OID",
-    "SEQUENCE",
-    "SET",
-    "TIMES",
-    "Element",
-    "MalformedError",
-    "SignedPart",
-    "bit_string",
-    "children",
-    "encode",
-    "header",
-    "integer",
-    "is_shortest",
-    "only",
-    "outline",
-    "read",
-]
-
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x01, 0x02, 0x03, 0x04, 0x06
 SEQUENCE, SET = 0x30, 0x31
 TIMES = (0x17, 0x18)  # UTCTime, GeneralizedTime

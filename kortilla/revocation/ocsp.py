@@ -16,10 +16,8 @@ from asn1crypto import ocsp, x509
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.reasons import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason
 from kortilla.revocation.signatures import verify
-
-__all__ = ["NONCE_OCTETS", "Response", "Rules", "build_request", "judge"]
 
 #: RFC 9654 §2.1: clients send 32 octets.
 NONCE_OCTETS = 32

@@ -12,9 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.revocation import der
-from kortilla.revocation.reasons import NoAnswerError, Reason
-
-__all__ = ["verify"]
+from kortilla.revocation.interface import NoAnswerError, Reason
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),

@@ -10,7 +10,7 @@ from asn1crypto import x509
 
 from kortilla.errors import UserCertificateParseError
 from kortilla.revocation import CertificatePath
-from kortilla.revocation.path import Certificate
+from kortilla.revocation.interface import Certificate
 
 __all__ = ["Assurance", "Identity", "common_name", "is_satu"]
 

@@ -20,7 +20,7 @@ from kortilla.errors import (
 from kortilla.revocation import crl as lists
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject
-from kortilla.revocation.reasons import NoAnswerError
+from kortilla.revocation.interface import NoAnswerError
 from tests.kortilla.pki import CA, NOW, SURNAME, key
 from tests.kortilla.responder import (
     LEAF_SERIAL,

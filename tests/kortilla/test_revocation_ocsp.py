@@ -16,8 +16,8 @@ from kortilla.errors import (
 )
 from kortilla.revocation import UNCHECKED
 from kortilla.revocation.certificates import Subject
+from kortilla.revocation.interface import NoAnswerError
 from kortilla.revocation.ocsp import Rules, build_request, judge
-from kortilla.revocation.reasons import NoAnswerError
 from tests.kortilla.pki import CA, NOW, SERVER_AUTH, SURNAME, key
 from tests.kortilla.responder import (
     OTHER_SERIAL,
