@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Parses untrusted JSON objects into pydantic models."""
+"""Parses untrusted JSON strictly, and its objects into pydantic models.
+
+Input that parsers read differently is refused.
+"""
 
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from kortilla.errors import RelyingPartyError
-from kortilla.validation import strict_json
-
-__all__ = ["Base64Text", "WireModel", "decode_base64", "read_object"]
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -78,7 +78,7 @@ def read_object(
     if size > limit:
         raise error(f"The {what} is longer than {limit} characters.")
     try:
-        content = given if isinstance(given, Mapping) else strict_json.loads(given)
+        content = given if isinstance(given, Mapping) else load_json(given)
         if not isinstance(content, Mapping):
             raise error(f"The {what} is not a JSON object.")
         return model_of(content).model_validate(dict(content))
@@ -95,3 +95,41 @@ def _describe(problem: ValidationError, what: str) -> str:
     # The location holds field names of our models and list positions, no input.
     place = ".".join(str(part) for part in first[0]["loc"]) or what
     return f"The {what}'s field {place} is not right ({first[0]['type']})."
+
+
+def load_json(text: str | bytes) -> Any:
+    """Parse JSON. Raises ``ValueError`` with a message that quotes no input.
+
+    Besides invalid syntax it refuses bytes that are not UTF-8, duplicate names in an
+    object, ``NaN`` and ``Infinity``, integers that are too long to convert, and nesting
+    beyond the interpreter's limit.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8")
+        return _DECODER.decode(text)
+    except _RefusedError:
+        raise
+    except RecursionError:
+        raise ValueError("The JSON is nested too deeply.") from None
+    except ValueError:
+        raise ValueError("This is not JSON in UTF-8.") from None
+
+
+class _RefusedError(ValueError):
+    """A message of this module, which quotes no input."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _RefusedError("A name occurs twice in a JSON object.")
+    return result
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _RefusedError("NaN and Infinity are not JSON.")
+
+
+#: ``json.loads`` would make one for each call.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
