@@ -174,12 +174,10 @@ def _extensions(optional: list[der.Element]) -> dict[bytes, bytes]:
 
 @functools.lru_cache(maxsize=256)
 def _open_extension(encoded: bytes) -> tuple[bytes, bytes]:
-    oid, *critical, value = der.children(der.only(encoded))
-    if oid.tag != der.OID or value.tag != der.OCTET_STRING or len(critical) > 1:
-        raise der.MalformedError("not an extension")
-    if oid.whole in _READ_HERE:
-        der.only(value.value)
-    return oid.whole, value.value
+    oid, _, value = der.extension(der.only(encoded))
+    if oid in _READ_HERE:
+        der.only(value)
+    return oid, value
 
 
 @contextmanager

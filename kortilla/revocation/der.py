@@ -164,6 +164,16 @@ def bit_string(element: Element) -> bytes:
     return value[1:]
 
 
+def extension(element: Element) -> tuple[bytes, bool, bytes]:
+    """Return OID (in DER), criticality and value of an Extension."""
+    oid, *critical, value = children(element)
+    if oid.tag != OID or value.tag != OCTET_STRING or len(critical) > 1:
+        raise MalformedError("not an extension")
+    # Anything except an explicit FALSE counts as critical.
+    is_critical = bool(critical) and critical[0].value != b"\0"
+    return oid.whole, is_critical, value.value
+
+
 @dataclass(frozen=True)
 class SignedPart:
     """The common structure of certificates, CRLs and OCSP answers (RFC 5280 §4.1.1).

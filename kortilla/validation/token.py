@@ -18,8 +18,6 @@ from kortilla.validation.untrusted import (
     read_object,
 )
 
-__all__ = ["MAX_TOKEN_LENGTH", "Algorithm", "AuthToken", "parse_token"]
-
 #: Characters of a whole token as JSON, the limit of the Web eID validators.
 MAX_TOKEN_LENGTH = 10_000
 

@@ -42,7 +42,7 @@ def scene(server: Server, root: CA) -> Scene:
 
 
 checker = partial(checker_by, by="crl")
-refusal = partial(refused, kind=UserCertificateCRLCheckFailedError, by="crl")
+refusal = partial(refused, by="crl")
 
 
 # --- keeping lists
@@ -174,7 +174,7 @@ async def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     occupied = tmp_path / "file"
     occupied.touch()
-    error = await refusal(scene, cache_folder=occupied)
+    error = await refusal(scene.path, cache_folder=occupied)
     assert error.reason == "storage"
     assert str(occupied) in str(error)
 
