@@ -151,11 +151,13 @@ def _read_subject(encoded: bytes) -> dict[str, str]:
             inner, start, after = der.header(encoded, start, position)
             if tag != der.SET or inner != der.SEQUENCE or after != position:
                 raise der.MalformedError("not one attribute")
-            _, _, value = der.header(encoded, start, after)
+            value = start + 5
             oid = encoded[start:value]
             kind = _ATTRIBUTES.get(oid)
-            if kind is None and oid != _COMMON_NAME and der.outline(oid) != "06":
-                raise der.MalformedError("not an attribute")
+            if kind is None and oid != _COMMON_NAME:
+                _, _, value = der.header(encoded, start, after)
+                if der.outline(encoded[start:value]) != "06":
+                    raise der.MalformedError("not an attribute")
             tag, start, after = der.header(encoded, value, after)
             if after != position:
                 raise der.MalformedError("more than a value")
