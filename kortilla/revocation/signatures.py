@@ -67,7 +67,7 @@ def verify(
     ``algorithm`` is the DER of an AlgorithmIdentifier. Raises ``NoAnswerError``.
     """
     scheme = _SCHEMES.get(algorithm) or _read_pss(algorithm)
-    data: bytes | memoryview = signed
+    data: Any = signed  # cryptography takes any buffer, and says that it takes bytes
     function: hashes.HashAlgorithm | Prehashed = scheme.hash
     if len(signed) > _CHUNK:
         digest = hashlib.new(scheme.hash.name)

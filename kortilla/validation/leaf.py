@@ -175,9 +175,8 @@ def _oid(text: str) -> bytes:
 
 
 _SUBJECT_KEY, _KEY_USAGE, _ALTERNATIVE_NAME = _oid("0E"), _oid("0F"), _oid("11")
-_BASIC_CONSTRAINTS, _LISTS, _POLICIES = _oid("13"), _oid("1F"), _oid("20")
+_BASIC_CONSTRAINTS, _POLICIES = _oid("13"), _oid("20")
 _AUTHORITY_KEY, _EXTENDED_USAGE = _oid("23"), _oid("25")
-_ACCESS = bytes.fromhex("06082B06010505070101")
 #: Name constraints, policy mappings and constraints, inhibitAnyPolicy: a CA's alone.
 _OF_A_CA = {_oid("1E"), _oid("21"), _oid("24"), _oid("36")}
 #: The critical extensions that this package processes (RFC 5280 §4.2).
@@ -248,7 +247,8 @@ def _read_extension(encoded: bytes) -> tuple[bytes, Any]:
     content = _open(encoded, 0, len(encoded), der.SEQUENCE)
     _, _, after_oid = der.header(encoded, content, len(encoded))
     oid = encoded[content:after_oid]
-    if oid not in _READERS and der.outline(oid) != "06":
+    reader = _READERS.get(oid)
+    if reader is None and der.outline(oid) != "06":
         raise der.MalformedError("no OID")
     critical = encoded.startswith(_CRITICAL, after_oid)
     if critical:
@@ -256,8 +256,13 @@ def _read_extension(encoded: bytes) -> tuple[bytes, Any]:
     value = encoded[_open(encoded, after_oid, len(encoded), der.OCTET_STRING) :]
     if (critical and oid not in _PROCESSED) or oid in _OF_A_CA:
         raise UserCertificateParseError(_CRITICAL_UNKNOWN)
-    reader = _READERS.get(oid)
-    return oid, None if reader is None else reader(value)
+    if reader is not None:
+        return oid, reader(value)
+    # What asn1crypto knows it has to be able to read: revocation checkers use it.
+    kind = x509.Extension._oid_specs.get(x509.ExtensionId.load(oid).native)
+    if kind is not None:
+        _parse(kind, value)
+    return oid, None
 
 
 _remembered = functools.lru_cache(maxsize=256)(_read_extension)
@@ -345,9 +350,6 @@ _READERS: dict[bytes, Any] = {
     _BASIC_CONSTRAINTS: _read_basic_constraints,
     _EXTENDED_USAGE: _read_purposes,
     _POLICIES: _read_policies,
-    # A revocation checker reads their addresses.
-    _LISTS: functools.partial(_parse, x509.CRLDistributionPoints),
-    _ACCESS: functools.partial(_parse, x509.AuthorityInfoAccessSyntax),
 }
 
 
