@@ -137,16 +137,14 @@ async def refer(encoded: bytes, use: Use, trust: Trust) -> Identity:
     ]
     count = Counter(name for name, _ in attributes)
     holder = dict(attributes)
-    wanted = [holder[name] for name in ("surname", "given_name", "serial_number")]
-    assert all(each and each.isprintable() for each in wanted)
-    assert all(
-        count[name] == 1
-        for name in ("surname", "given_name", "serial_number", "country_name")
-    )
+    for name in ("surname", "given_name", "serial_number", "country_name"):
+        assert count[name] == 1 and holder[name] and holder[name].isprintable()
     assert holder["country_name"] == "FI" and is_satu(holder["serial_number"])
     assert policy is not None
     return Identity(
-        *wanted,
+        surname=holder["surname"],
+        given_names=holder["given_name"],
+        satu=holder["serial_number"],
         country="FI",
         issuer=issuer.certificate.subject.native["common_name"],
         serial=str(leaf.serial_number),

@@ -14,6 +14,7 @@ from aiohttp.abc import ResolveResult
 from asn1crypto import x509
 
 from kortilla.errors import (
+    RevocationCheckFailedError,
     UserCertificateCRLCheckFailedError,
     UserCertificateOCSPCheckFailedError,
 )
@@ -47,12 +48,18 @@ LIMITS: dict[str, Any] = {
     "crl_timeout": 10,
     "crl_octets": 100_000,
 }
-checker, refusal = partial(checker_by, **LIMITS), partial(refused, **LIMITS)
+checker = partial(checker_by, **LIMITS)
+
+
+async def refusal(
+    path: CertificatePath, by: str, **options: Any
+) -> RevocationCheckFailedError:
+    return await refused(path, by=by, **LIMITS | options)
 
 
 async def refused_outside(path: CertificatePath, by: str, **options: Any) -> str | None:
     """Expect a check to fail without a private address; return the reason."""
-    error = await refusal(path, by=by, allow_private_addresses=False, **options)
+    error = await refusal(path, by, allow_private_addresses=False, **options)
     return error.reason
 
 
