@@ -84,7 +84,7 @@ def read_object(
     if size > limit:
         raise error(f"The {what} is longer than {limit} characters.")
     try:
-        if content is None:
+        if isinstance(given, str | bytes):
             content = load_json(given)
         if not isinstance(content, dict):
             raise error(f"The {what} is not a JSON object.")
