@@ -19,7 +19,7 @@ from kortilla.errors import (
     StoreUnavailableError,
 )
 from kortilla.revocation import Reason, Revocation, SourceStatus
-from kortilla.validation.issuing_ca import IssuingCA
+from kortilla.validation.trust import IssuingCA
 from kortilla.web.login import LoginService
 from kortilla.web.prepared import PreparedStore
 from kortilla.web.sessions import SessionStore

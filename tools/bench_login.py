@@ -31,7 +31,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
-from kortilla.validation import usual
 from tests.kortilla.pki import CA, NOW, ORIGIN, Leaf, key
 
 CONCURRENT = 50
@@ -46,12 +45,9 @@ def main() -> None:
     """Measure and print the figures, or run the server."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--serve", metavar="FOLDER", type=Path)
-    arguments.add_argument("--slow", action="store_true")
     arguments.add_argument("--logins", type=int, default=LOGINS)
     chosen = arguments.parse_args()
     if chosen.serve:
-        if chosen.slow:
-            usual.accept = lambda *_: None
         asyncio.run(serve(chosen.serve))
     else:
         measure(chosen.logins)
@@ -71,13 +67,10 @@ async def serve(folder: Path) -> None:
 
 
 @contextmanager
-def server(folder: Path, *, slow: bool = False) -> Iterator[tuple[int, int]]:
-    """Run a server, and yield its process id and its port.
-
-    ``slow`` has it validate all certificates in the slow way.
-    """
+def server(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run a server, and yield its process id and its port."""
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, __file__, "--serve", str(folder), *["--slow"] * slow],
+        [sys.executable, __file__, "--serve", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -98,21 +91,19 @@ def measure(logins: int) -> None:
     leaf = authority.issue(key("P-384"))
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "ca.der").write_bytes(authority.der)
-        with server(Path(name)) as (pid, port), server(Path(name), slow=True) as other:
-            for each in (port, other[1]):  # warms up
-                asyncio.run(log_in(each, leaf, LATENCIES // 10, CONCURRENT))
+        with server(Path(name)) as (pid, port):
+            asyncio.run(log_in(port, leaf, LATENCIES // 10, CONCURRENT))  # warms up
             alone = asyncio.run(log_in(port, leaf, LATENCIES // 10, 1))
             begun = time.monotonic()
             times = asyncio.run(log_in(port, leaf, LATENCIES, CONCURRENT))
             rate = len(times) / (time.monotonic() - begun)
-            work = processor_times((pid, port), other, leaf)
+            work = processor_times(pid, port, leaf)
         show("login, one at a time", alone)
         show(f"login, {CONCURRENT} concurrent", times)
         print(f"{'logins per second, server on one core':44} {rate:7.0f}")
         for label, milliseconds, goal in (
             ("processor time of a login in the server", work[0], "goal 1.2 ms"),
-            ("  in the slow way of validation", work[1], ""),
-            ("  two bare P-384 verifications", work[2], ""),
+            ("  two bare P-384 verifications", work[1], ""),
         ):
             print(f"{label:44} {milliseconds:7.2f} ms    {goal}")
         with server(Path(name)) as (pid, port):
@@ -171,23 +162,18 @@ async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
     return took + time.monotonic() - begun
 
 
-def processor_times(
-    fast: tuple[int, int], slow: tuple[int, int], leaf: Leaf
-) -> tuple[float, float, float]:
-    """Return milliseconds of a login at both servers, and of two bare verifications.
+def processor_times(pid: int, port: int, leaf: Leaf) -> tuple[float, float]:
+    """Return milliseconds of a login at the server, and of two bare verifications.
 
-    A server is given by its process id and port. The three are measured in turns, and
-    the medians returned.
+    They are measured in turns, and the medians returned.
     """
-    found: tuple[list[float], ...] = ([], [], [])
+    logins, bare = [], []
     for _ in range(TURNS):
-        for (pid, port), times in zip((fast, slow), found[:2], strict=True):
-            used = processor_time(pid)
-            asyncio.run(log_in(port, leaf, TURN, 1))
-            times.append((processor_time(pid) - used) / TURN)
-        found[2].append(bare_verifications())
-    one, other, bare = (statistics.median(times) * 1000 for times in found)
-    return one, other, bare
+        used = processor_time(pid)
+        asyncio.run(log_in(port, leaf, TURN, 1))
+        logins.append((processor_time(pid) - used) / TURN)
+        bare.append(bare_verifications())
+    return statistics.median(logins) * 1000, statistics.median(bare) * 1000
 
 
 def bare_verifications() -> float:

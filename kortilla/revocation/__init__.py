@@ -7,14 +7,16 @@ carries a ``Reason``.
 """
 
 from kortilla.revocation.checker import By, Revocation
-from kortilla.revocation.path import (
+from kortilla.revocation.interface import (
     UNCHECKED,
     Certificate,
     CertificatePath,
+    CRLStatus,
+    Reason,
     RevocationChecker,
+    RevocationStatus,
+    SourceStatus,
 )
-from kortilla.revocation.reasons import Reason
-from kortilla.revocation.status import CRLStatus, RevocationStatus, SourceStatus
 
 __all__ = [
     "UNCHECKED",

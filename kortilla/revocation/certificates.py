@@ -12,9 +12,7 @@ from typing import Self
 from asn1crypto import x509
 
 from kortilla.revocation import der
-from kortilla.revocation.reasons import NoAnswerError, Reason
-
-__all__ = ["Subject", "crl_addresses", "ocsp_address", "same_name"]
+from kortilla.revocation.interface import NoAnswerError, Reason
 
 _MOST_NAME_OCTETS = 1024
 
@@ -176,12 +174,10 @@ def _extensions(optional: list[der.Element]) -> dict[bytes, bytes]:
 
 @functools.lru_cache(maxsize=256)
 def _open_extension(encoded: bytes) -> tuple[bytes, bytes]:
-    oid, *critical, value = der.children(der.only(encoded))
-    if oid.tag != der.OID or value.tag != der.OCTET_STRING or len(critical) > 1:
-        raise der.MalformedError("not an extension")
-    if oid.whole in _READ_HERE:
-        der.only(value.value)
-    return oid.whole, value.value
+    oid, _, value = der.extension(der.only(encoded))
+    if oid in _READ_HERE:
+        der.only(value)
+    return oid, value
 
 
 @contextmanager

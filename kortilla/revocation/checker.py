@@ -30,14 +30,17 @@ from kortilla.revocation.certificates import (
     same_name,
 )
 from kortilla.revocation.crl import RevocationList
-from kortilla.revocation.crl_cache import RevocationLists
+from kortilla.revocation.crl_cache import RevocationLists, SingleFlight
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
-from kortilla.revocation.path import Certificate, CertificatePath
-from kortilla.revocation.reasons import NoAnswerError, Reason, named
-from kortilla.revocation.single_flight import SingleFlight
-from kortilla.revocation.status import RevocationStatus, Tally
-
-__all__ = ["By", "Revocation"]
+from kortilla.revocation.interface import (
+    Certificate,
+    CertificatePath,
+    NoAnswerError,
+    Reason,
+    RevocationStatus,
+    Tally,
+    named,
+)
 
 logger = logging.getLogger(__name__)
 

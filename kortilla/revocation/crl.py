@@ -14,13 +14,11 @@ from asn1crypto import crl, x509
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.reasons import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason
 from kortilla.revocation.signatures import verify
 
-__all__ = ["RevocationList", "load"]
-
-# Object identifiers below 2.5.29, as they are encoded.
-_ID_CE = bytes.fromhex("551D")
+# Object identifiers below 2.5.29, in DER.
+_ID_CE = bytes.fromhex("0603551D")
 _REASON_CODE, _HOLD_INSTRUCTION, _INVALIDITY_DATE = (
     _ID_CE + bytes((n,)) for n in (21, 23, 24)
 )
@@ -179,7 +177,7 @@ def _time(element: der.Element) -> datetime:
 def _check_extensions(extensions: der.Element) -> bytes | None:
     """Return the value of the issuing distribution point, if there is one."""
     scope, seen = None, set()
-    for oid, critical, value in _extensions(extensions):
+    for oid, critical, value in map(der.extension, der.children(extensions)):
         if oid in seen:
             raise der.MalformedError("an extension twice")
         seen.add(oid)
@@ -192,20 +190,6 @@ def _check_extensions(extensions: der.Element) -> bytes | None:
         elif critical:
             raise _unknown_extension()
     return scope
-
-
-def _extensions(parent: der.Element) -> list[tuple[bytes, bool, bytes]]:
-    """Return the identifier, criticality and value of each."""
-    found = []
-    for extension in der.children(parent):
-        oid, *critical, value = der.children(extension)
-        if oid.tag != der.OID or value.tag != der.OCTET_STRING or len(critical) > 1:
-            raise der.MalformedError("not an extension")
-        # Anything except an explicit FALSE counts as critical.
-        found.append(
-            (oid.value, bool(critical) and critical[0].value != b"\0", value.value)
-        )
-    return found
 
 
 def _read_scope(value: bytes | None) -> tuple[bool, bool, tuple[str, ...]]:
@@ -293,7 +277,7 @@ def _index_entries(entries: der.Element | None) -> tuple[int, dict[int, bytearra
 
 
 def _check_entry(encoded: bytes) -> None:
-    for oid, critical, _ in _extensions(der.only(encoded)):
+    for oid, critical, _ in map(der.extension, der.children(der.only(encoded))):
         if oid == _CERTIFICATE_ISSUER:
             raise _indirect()
         if critical and oid not in {_REASON_CODE, _HOLD_INSTRUCTION, _INVALIDITY_DATE}:

@@ -10,26 +10,24 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from kortilla.common.folders import make_folder
 from kortilla.revocation import crl
 from kortilla.revocation.certificates import Subject, crl_addresses
 from kortilla.revocation.crl import RevocationList
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
-from kortilla.revocation.reasons import NoAnswerError, Reason
-from kortilla.revocation.single_flight import SingleFlight
-from kortilla.revocation.status import CRLStatus
+from kortilla.revocation.interface import CRLStatus, NoAnswerError, Reason
 from kortilla.threads import in_thread
 
-__all__ = ["RevocationLists"]
-
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Octets buffered before a thread writes them.
 _WRITE = 1 << 20
@@ -39,6 +37,43 @@ _RETRY = timedelta(minutes=1)
 _MOST_LISTS = 16
 #: When temporary files of killed processes are removed.
 _ABANDONED = timedelta(hours=1)
+
+
+class SingleFlight(Generic[T]):
+    """Runs at most one coroutine for each key. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._running: dict[Hashable, asyncio.Task[T]] = {}
+
+    async def run(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Await the key's running coroutine, or start one.
+
+        It continues if a caller is cancelled: others may be waiting.
+        """
+        return await asyncio.shield(self.start(key, make))
+
+    def start(
+        self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> "asyncio.Task[T]":
+        """Start the coroutine unless one is running, without waiting for it."""
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(make())
+            self._running[key] = task
+            task.add_done_callback(lambda done: self._end(key, done))
+        return task
+
+    async def close(self) -> None:
+        """Cancel all running coroutines."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _end(self, key: Hashable, task: "asyncio.Task[T]") -> None:
+        del self._running[key]
+        if not task.cancelled():
+            task.exception()  # with no caller left, an exception is no error
 
 
 @dataclass

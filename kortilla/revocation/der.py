@@ -10,29 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-__all__ = [
-    "BIT_STRING",
-    "BOOLEAN",
-    "INTEGER",
-    "OCTET_STRING",
-    "OID",
-    "SEQUENCE",
-    "SET",
-    "TIMES",
-    "Element",
-    "MalformedError",
-    "SignedPart",
-    "bit_string",
-    "children",
-    "encode",
-    "header",
-    "integer",
-    "is_shortest",
-    "only",
-    "outline",
-    "read",
-]
-
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x01, 0x02, 0x03, 0x04, 0x06
 SEQUENCE, SET = 0x30, 0x31
 TIMES = (0x17, 0x18)  # UTCTime, GeneralizedTime
@@ -185,6 +162,16 @@ def bit_string(element: Element) -> bytes:
     if element.tag != BIT_STRING or value[:1] != b"\0":
         raise MalformedError("not a bit string of whole octets")
     return value[1:]
+
+
+def extension(element: Element) -> tuple[bytes, bool, bytes]:
+    """Return OID (in DER), criticality and value of an Extension."""
+    oid, *critical, value = children(element)
+    if oid.tag != OID or value.tag != OCTET_STRING or len(critical) > 1:
+        raise MalformedError("not an extension")
+    # Anything except an explicit FALSE counts as critical.
+    is_critical = bool(critical) and critical[0].value != b"\0"
+    return oid.whole, is_critical, value.value
 
 
 @dataclass(frozen=True)

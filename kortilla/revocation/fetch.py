@@ -25,9 +25,7 @@ from yarl import URL
 
 from kortilla.addresses import embedded_ipv4
 from kortilla.proxies import Proxies
-from kortilla.revocation.reasons import NoAnswerError, Reason
-
-__all__ = ["Fetcher", "Limits", "host_of", "is_public"]
+from kortilla.revocation.interface import NoAnswerError, Reason
 
 _CONNECT_SECONDS = 5.0
 _CHUNK = 64 * 1024

@@ -12,23 +12,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from asn1crypto import ocsp, x509
+from asn1crypto import x509
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.x509.ocsp import (
+    OCSPCertStatus,
+    OCSPSingleResponse,
+    load_der_ocsp_response,
+)
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.reasons import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason
 from kortilla.revocation.signatures import verify
-
-__all__ = ["NONCE_OCTETS", "Response", "Rules", "build_request", "judge"]
 
 #: RFC 9654 §2.1: clients send 32 octets.
 NONCE_OCTETS = 32
-_NONCE = "1.3.6.1.5.5.7.48.1.2"
-_NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
 _MOST_CERTIFICATES, _MOST_CERTIFICATE_OCTETS = 8, 8 * 1024
 
 _SHA1 = bytes.fromhex("300906052B0E03021A0500")
 _NONCE_OID = bytes.fromhex("06092B0601050507300102")
+_NO_CHECK = bytes.fromhex("06092B0601050507300105")
+_BASIC_RESPONSE = bytes.fromhex("06092B0601050507300101")
+#: ecdsa-with-SHA256, and an empty signature.
+_ANY_SIGNATURE = bytes.fromhex("300A06082A8648CE3D040302 030100")
+_SUCCESSFUL, _VERSION_1 = bytes.fromhex("0A0100"), bytes.fromhex("A003020100")
+_FAILURES = {
+    1: "malformed request",
+    2: "internal error",
+    3: "try later",
+    5: "sign required",
+    6: "unauthorized",
+}
 
 
 @dataclass(frozen=True)
@@ -68,33 +82,23 @@ class _Envelope:
 
 
 @dataclass(frozen=True)
-class _Single:
-    """The status of one certificate."""
-
-    cert_id: tuple[str, bytes, bytes, int]
-    status: str
-    this_update: datetime
-    next_update: datetime | None
-
-
-@dataclass(frozen=True)
 class _Content:
-    """The signed data."""
+    """The signed data: a status for each certificate, and what else counts."""
 
     produced_at: datetime
-    singles: tuple[_Single, ...]
+    singles: tuple[OCSPSingleResponse, ...]
     nonce: bytes | None
     unknown_critical: bool
 
 
-def _cert_id(subject: Subject, issuer: Subject) -> tuple[str, bytes, bytes, int]:
+def _cert_id(subject: Subject, issuer: Subject) -> tuple[bytes, bytes, int]:
     name_hash = hashlib.sha1(subject.issuer, usedforsecurity=False).digest()
-    return "sha1", name_hash, issuer.key_hash, subject.serial
+    return name_hash, issuer.key_hash, subject.serial
 
 
 def build_request(subject: Subject, issuer: Subject, nonce: bytes) -> bytes:
     """Return the DER of a request for one certificate, faster than asn1crypto."""
-    _, name_hash, key_hash, serial = _cert_id(subject, issuer)
+    name_hash, key_hash, serial = _cert_id(subject, issuer)
     cert_id = _sequence(
         _SHA1,
         der.encode(der.OCTET_STRING, name_hash),
@@ -132,24 +136,24 @@ def judge(
     responder = _find_responder(envelope, issuer, at)
     with _parsing():
         response = _read(envelope.part.signed)
+        matching = _about(response, _cert_id(subject, issuer))
     if response.unknown_critical:
         raise NoAnswerError(
             Reason.CRITICAL_EXTENSION, "the answer has an extension that must be known."
         )
     _check_nonce(response, nonce, rules)
-    wanted = _cert_id(subject, issuer)
-    matching = [each for each in response.singles if each.cert_id == wanted]
     if len(matching) != 1:
         raise NoAnswerError(
             Reason.WRONG_CERTIFICATE, "the answer is not about what was asked."
         )
     [single] = matching
     _check_times(response.produced_at, single, at, rules)
-    if single.status == "unknown":
+    if single.certificate_status is OCSPCertStatus.UNKNOWN:
         raise NoAnswerError(
             Reason.UNKNOWN, "the responder does not know the certificate."
         )
-    return Response(single.status != "good", single.next_update, responder)
+    revoked = single.certificate_status is not OCSPCertStatus.GOOD
+    return Response(revoked, single.next_update_utc, responder)
 
 
 @contextmanager
@@ -159,7 +163,7 @@ def _parsing() -> Iterator[None]:
     except NoAnswerError:
         raise
     except Exception as error:
-        # asn1crypto raises undocumented exceptions on odd input.
+        # The libraries raise undocumented exceptions on odd input.
         raise NoAnswerError(
             Reason.NOT_OCSP, "what came is not an OCSP answer; is it a portal's page?"
         ) from error
@@ -167,17 +171,13 @@ def _parsing() -> Iterator[None]:
 
 def _open(answer: bytes) -> _Envelope:
     status, *rest = der.children(der.only(answer))
-    words = ocsp.OCSPResponseStatus.load(status.whole, strict=True).native
-    if words != "successful":
-        raise NoAnswerError(
-            Reason.UNSUCCESSFUL, f"the responder says {words.replace('_', ' ')}."
-        )
+    if status.whole != _SUCCESSFUL:
+        words = _FAILURES[status.value[0]]
+        raise NoAnswerError(Reason.UNSUCCESSFUL, f"the responder says {words}.")
     [tagged] = rest
     kind, octets = der.children(_tagged(tagged))
-    if ocsp.ResponseType.load(kind.whole, strict=True).native != "basic_ocsp_response":
-        raise ValueError("another kind of answer")
-    if octets.tag != der.OCTET_STRING:
-        raise ValueError("not octets")
+    if kind.whole != _BASIC_RESPONSE or octets.tag != der.OCTET_STRING:
+        raise der.MalformedError("another kind of answer")
     part = der.SignedPart.parse(octets.value)
     certificates: list[bytes] = []
     if part.rest:
@@ -200,63 +200,64 @@ def _tagged(tagged: der.Element) -> der.Element:
 
 
 def _read_responder_id(signed: der.Element) -> tuple[bytes | None, bytes | None]:
-    fields = [f for f in der.children(signed) if f.tag != 0xA0]  # without version
-    [inner] = der.children(fields[0])
-    if fields[0].tag == 0xA1:
+    responder = _fields(signed)[0]
+    [inner] = der.children(responder)
+    if responder.tag == 0xA1:
         return inner.whole, None
-    if fields[0].tag == 0xA2 and inner.tag == der.OCTET_STRING:
+    if responder.tag == 0xA2 and inner.tag == der.OCTET_STRING:
         return None, inner.value
-    raise ValueError("no responder")
+    raise der.MalformedError("no responder")
+
+
+def _fields(signed: der.Element) -> list[der.Element]:
+    """Return the fields of ResponseData without the version, which is 1."""
+    fields = list(der.children(signed))
+    return fields[1:] if fields[0].whole == _VERSION_1 else fields
 
 
 def _read(signed: der.Element) -> _Content:
-    data = ocsp.ResponseData.load(signed.whole, strict=True)
-    if data["version"].native != "v1":
-        raise ValueError("version")
-    nonce, unknown = _read_extensions(data["response_extensions"])
-    singles = []
-    for each in data["responses"]:
-        _, more_unknown = _read_extensions(each["single_extensions"])
-        unknown = unknown or more_unknown
-        singles.append(_read_single(each))
-    return _Content(_time(data["produced_at"].native), tuple(singles), nonce, unknown)
+    """Read the signed part, by ``cryptography``.
+
+    That reads whole answers alone, and refuses the defects of FINEID's certificates. So
+    it gets one with another signature, and without certificates and extensions.
+    """
+    responder, produced_at, singles, *optional = _fields(signed)
+    part = _sequence(responder.whole, produced_at.whole, singles.whole)
+    octets = der.encode(der.OCTET_STRING, _sequence(part, _ANY_SIGNATURE))
+    answer = der.encode(0xA0, _sequence(_BASIC_RESPONSE, octets))
+    response = load_der_ocsp_response(_sequence(_SUCCESSFUL, answer))
+    nonce, unknown = _read_extensions(optional)
+    for single in der.children(singles):
+        _, _, _, *optional = der.children(single)
+        unknown = _read_extensions(optional)[1] or unknown
+    return _Content(response.produced_at_utc, tuple(response.responses), nonce, unknown)
 
 
-def _read_single(single: ocsp.SingleResponse) -> _Single:
-    cert_id = single["cert_id"]
-    following = single["next_update"].native
-    return _Single(
-        (
-            cert_id["hash_algorithm"]["algorithm"].native,
-            cert_id["issuer_name_hash"].native,
-            cert_id["issuer_key_hash"].native,
-            cert_id["serial_number"].native,
-        ),
-        single["cert_status"].name,
-        _time(single["this_update"].native),
-        None if following is None else _time(following),
-    )
-
-
-def _read_extensions(extensions: object) -> tuple[bytes | None, bool]:
+def _read_extensions(optional: list[der.Element]) -> tuple[bytes | None, bool]:
     """Return the encoded nonce, and whether there is an unknown critical extension."""
-    nonce, unknown, seen = None, False, set()
-    for each in extensions or ():  # type: ignore[attr-defined] # asn1crypto has no types
-        oid = each["extn_id"].dotted
-        if oid in seen:
-            raise ValueError("an extension twice")
-        seen.add(oid)
-        if oid == _NONCE:
-            nonce = each["extn_value"].contents
-        elif each["critical"].native:
-            unknown = True
-    return nonce, unknown
+    found = [
+        extension
+        for tagged in optional
+        if tagged.tag == 0xA1
+        for parent in der.children(tagged)
+        for extension in map(der.extension, der.children(parent))
+    ]
+    values = {oid: value for oid, _, value in found}
+    if len(values) != len(found):
+        raise der.MalformedError("an extension twice")
+    unknown = any(critical and oid != _NONCE_OID for oid, critical, _ in found)
+    return values.get(_NONCE_OID), unknown
 
 
-def _time(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return value
+def _about(
+    content: _Content, wanted: tuple[bytes, bytes, int]
+) -> list[OCSPSingleResponse]:
+    return [
+        each
+        for each in content.singles
+        if isinstance(each.hash_algorithm, SHA1)
+        and wanted == (each.issuer_name_hash, each.issuer_key_hash, each.serial_number)
+    ]
 
 
 def _check_nonce(response: _Content, nonce: bytes, rules: Rules) -> None:
@@ -275,27 +276,27 @@ def _check_nonce(response: _Content, nonce: bytes, rules: Rules) -> None:
 
 
 def _check_times(
-    produced_at: datetime, single: _Single, at: datetime, rules: Rules
+    produced_at: datetime, single: OCSPSingleResponse, at: datetime, rules: Rules
 ) -> None:
     latest = at + rules.skew
-    if single.this_update > latest or produced_at > latest:
+    if single.this_update_utc > latest or produced_at > latest:
         raise NoAnswerError(
             Reason.FROM_THE_FUTURE,
             "the answer is from the future; are both clocks right?",
         )
-    if single.this_update < at - rules.max_age:
+    if single.this_update_utc < at - rules.max_age:
         raise NoAnswerError(
             Reason.TOO_OLD,
             f"the answer is more than {rules.max_age.total_seconds():g} seconds old; "
             "are both clocks right?",
         )
-    if produced_at < single.this_update - rules.skew:
+    if produced_at < single.this_update_utc - rules.skew:
         raise NoAnswerError(
             Reason.NOT_OCSP, "the answer is older than what it tells of."
         )
-    following = single.next_update
+    following = single.next_update_utc
     if following is not None and (
-        following < at - rules.skew or following < single.this_update
+        following < at - rules.skew or following < single.this_update_utc
     ):
         raise NoAnswerError(Reason.EXPIRED, "the answer has expired.")
 
@@ -331,8 +332,7 @@ def _find_responder(
             continue
         if authorised:
             _verify(envelope, responder)
-            exempt = _NO_CHECK in _extension_oids(certificate)
-            return None if exempt else certificate
+            return None if _NO_CHECK in responder.extensions else certificate
     raise fault
 
 
@@ -373,8 +373,3 @@ def _is_issued_by(encoded: bytes, issuer_spki: bytes) -> bool:
     except NoAnswerError:
         return False
     return True
-
-
-def _extension_oids(certificate: x509.Certificate) -> set[str]:
-    extensions = certificate["tbs_certificate"]["extensions"]
-    return {each["extn_id"].dotted for each in extensions}

@@ -3,6 +3,7 @@
 
 import functools
 import hashlib
+from typing import Any, Literal, NamedTuple
 
 from asn1crypto import algos
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -12,9 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.revocation import der
-from kortilla.revocation.reasons import NoAnswerError, Reason
-
-__all__ = ["verify"]
+from kortilla.revocation.interface import NoAnswerError, Reason
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
@@ -27,32 +26,67 @@ _RSA_BITS = 2048
 _MOST_OCTETS = 256  # of an AlgorithmIdentifier
 
 
-def verify(spki: bytes, algorithm: bytes, signature: bytes, signed: memoryview) -> None:
+class _Scheme(NamedTuple):
+    """How a signature was made; ``salt`` is in octets, and of PSS alone."""
+
+    kind: Literal["ecdsa", "pkcs1", "pss"]
+    hash: hashes.HashAlgorithm
+    salt: int = 0
+
+
+def _schemes(
+    kind: Literal["ecdsa", "pkcs1"], arc: str, first: int
+) -> dict[bytes, _Scheme]:
+    """Return the schemes of three OIDs below an arc, by AlgorithmIdentifier in DER.
+
+    Some have no parameters and some have NULL: RFC 4055 §5 demands to accept both for
+    RSA, and FINEID has both for ECDSA.
+    """
+    return {
+        der.encode(
+            der.SEQUENCE,
+            der.encode(der.OID, bytes.fromhex(arc) + bytes((number,))),
+            parameters,
+        ): _Scheme(kind, hash_algorithm)
+        for number, hash_algorithm in enumerate(_HASHES.values(), first)
+        for parameters in (b"", b"\x05\x00")
+    }
+
+
+_SCHEMES = {
+    **_schemes("ecdsa", "2A8648CE3D0403", 2),  # RFC 5758 §3.2
+    **_schemes("pkcs1", "2A864886F70D0101", 11),  # RFC 4055 §5
+}
+
+
+def verify(
+    spki: bytes, algorithm: bytes, signature: bytes, signed: bytes | memoryview
+) -> None:
     """Verify a signature over bytes with a key (DER of a SubjectPublicKeyInfo).
 
     ``algorithm`` is the DER of an AlgorithmIdentifier. Raises ``NoAnswerError``.
     """
-    kind, hash_name, salt = _read(algorithm)
-    digest = hashlib.new(hash_name)
-    for start in range(0, len(signed), _CHUNK):
-        digest.update(signed[start : start + _CHUNK])
-    function = _HASHES[hash_name]
-    prehashed = Prehashed(function)
+    scheme = _SCHEMES.get(algorithm) or _read_pss(algorithm)
+    data: Any = signed  # cryptography takes any buffer, and says that it takes bytes
+    function: hashes.HashAlgorithm | Prehashed = scheme.hash
+    if len(signed) > _CHUNK:
+        digest = hashlib.new(scheme.hash.name)
+        for start in range(0, len(signed), _CHUNK):
+            digest.update(signed[start : start + _CHUNK])
+        data, function = digest.digest(), Prehashed(scheme.hash)
     try:
         key = _load_key(spki)
-        if isinstance(key, ec.EllipticCurvePublicKey) and kind == "ecdsa":
-            key.verify(signature, digest.digest(), ec.ECDSA(prehashed))
-        elif isinstance(key, rsa.RSAPublicKey) and kind != "ecdsa":
+        if isinstance(key, ec.EllipticCurvePublicKey) and scheme.kind == "ecdsa":
+            key.verify(signature, data, ec.ECDSA(function))
+        elif isinstance(key, rsa.RSAPublicKey) and scheme.kind != "ecdsa":
             if key.key_size < _RSA_BITS:
                 raise NoAnswerError(
                     Reason.SIGNATURE_ALGORITHM, "the key that signed is too short."
                 )
-            scheme = (
-                padding.PKCS1v15()
-                if kind == "pkcs1"
-                else padding.PSS(padding.MGF1(function), salt)
-            )
-            key.verify(signature, digest.digest(), scheme, prehashed)
+            filling: padding.AsymmetricPadding = padding.PKCS1v15()
+            if scheme.kind == "pss":
+                filling = padding.PSS(padding.MGF1(scheme.hash), scheme.salt)
+            key.verify(signature, data, filling, function)
         else:
             raise InvalidSignature
     except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
@@ -66,43 +100,27 @@ def _load_key(spki: bytes) -> object:
     return load_der_public_key(spki)
 
 
-def _read(algorithm: bytes) -> tuple[str, str, int]:
-    """Return the kind of signature, its hash, and the salt's length in octets."""
+def _read_pss(algorithm: bytes) -> _Scheme:
     try:
         if len(algorithm) > _MOST_OCTETS:
             raise ValueError("an algorithm that long")
-        _, *parameters = der.children(der.only(algorithm))
         parsed = algos.SignedDigestAlgorithm.load(algorithm, strict=True)
-        name = parsed["algorithm"].native
-        if name == "rsassa_pss":
-            return ("pss", *_read_pss(parsed["parameters"]))
-        kind = {"rsassa_pkcs1v15": "pkcs1", "ecdsa": "ecdsa"}[parsed.signature_algo]
-        # FINEID's NULL parameters of ECDSA are accepted as absent ones.
-        if [each.whole for each in parameters] not in ([], [b"\x05\x00"]):
-            raise ValueError("parameters")
-        hash_name = parsed.hash_algo
-        if hash_name not in _HASHES:
-            raise ValueError(hash_name)
+        if parsed["algorithm"].native != "rsassa_pss":
+            raise ValueError("an algorithm that is not known")
+        parameters: Any = parsed["parameters"]
+        name = parameters["hash_algorithm"]["algorithm"].native
+        mask, salt = parameters["mask_gen_algorithm"], parameters["salt_length"].native
+        if (
+            mask["algorithm"].native != "mgf1"
+            or mask["parameters"]["algorithm"].native != name
+            or parameters["trailer_field"].native != "trailer_field_bc"
+            or not 0 <= salt <= 64
+        ):
+            raise ValueError("parameters of PSS")
+        return _Scheme("pss", _HASHES[name], salt)
     except (ValueError, TypeError, KeyError) as error:
         raise NoAnswerError(
             Reason.SIGNATURE_ALGORITHM,
             "it is signed with an algorithm that is not accepted (SHA-256, SHA-384 and "
             "SHA-512 with ECDSA or RSA are).",
         ) from error
-    return kind, hash_name, 0
-
-
-def _read_pss(parameters: algos.RSASSAPSSParams) -> tuple[str, int]:
-    name = parameters["hash_algorithm"]["algorithm"].native
-    mask = parameters["mask_gen_algorithm"]
-    if (
-        name not in _HASHES
-        or mask["algorithm"].native != "mgf1"
-        or mask["parameters"]["algorithm"].native != name
-        or parameters["trailer_field"].native != "trailer_field_bc"
-    ):
-        raise ValueError("parameters of PSS")
-    salt = parameters["salt_length"].native
-    if not 0 <= salt <= 64:
-        raise ValueError("length of the salt")
-    return name, salt

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, get_args
 
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.answer import MAX_NAME_LENGTH
-from kortilla.validation import strict_json
+from kortilla.validation.untrusted import load_json
 
 __all__ = ["PreparedSignature", "check_name"]
 
@@ -72,7 +72,7 @@ class PreparedSignature:
         """Restore the state from ``to_bytes``. Raises ``ValueError``."""
         head, _, document = data.partition(b"\n")
         try:
-            fields: Any = strict_json.loads(head)
+            fields: Any = load_json(head)
             if fields["format"] != _FORMAT or fields["kind"] not in get_args(Kind):
                 raise ValueError("another format")
             begin, end = (int(each) for each in fields["gap"])

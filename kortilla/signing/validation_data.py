@@ -9,7 +9,7 @@ from asn1crypto import cms, crl, ocsp, x509
 
 from kortilla.errors import RevocationCheckFailedError
 from kortilla.revocation import Revocation
-from kortilla.revocation.reasons import Reason
+from kortilla.revocation.interface import Reason
 from kortilla.validation.leaf import AsReceived, ExactCertificate
 
 __all__ = [

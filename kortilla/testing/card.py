@@ -26,7 +26,7 @@ from kortilla.testing.signatures import (
 )
 
 if TYPE_CHECKING:
-    from kortilla.revocation.path import RevocationChecker
+    from kortilla.revocation.interface import RevocationChecker
 
 Version = Literal["1.0", "1.1"]
 

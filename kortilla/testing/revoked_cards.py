@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kortilla.errors import RevocationCheckFailedError, UserCertificateRevokedError
 from kortilla.mock_card.issue import revoked_serials
-from kortilla.revocation.path import CertificatePath
+from kortilla.revocation.interface import CertificatePath
 
 
 class RevokedCards:

@@ -31,8 +31,6 @@ from kortilla.validation.pinned_cas import (
 )
 from kortilla.validation.trust import MAX_FILE_BYTES, certificate_files
 
-__all__ = ["CAFile", "fetch", "inventory", "take", "wanted"]
-
 #: Seconds for one URL, and how many redirects on the same host it may give.
 _PATIENCE = 10.0
 _MAX_REDIRECTS = 3

@@ -9,10 +9,8 @@ from typing import Any, Literal, Self
 from asn1crypto import x509
 
 from kortilla.errors import UserCertificateParseError
-from kortilla.revocation import CertificatePath
-from kortilla.revocation.path import Certificate
-
-__all__ = ["Assurance", "Identity", "common_name", "is_satu"]
+from kortilla.revocation import der
+from kortilla.validation.leaf import Leaf
 
 #: The assurance of an identity: by the authority, by a test CA, or not recorded.
 Assurance = Literal["citizen-certificate", "test", "unknown"]
@@ -61,43 +59,27 @@ class Identity:
     authenticated_at: datetime | None = None
 
     @classmethod
-    def from_path(
-        cls, path: CertificatePath, *, assurance: Assurance, policy: str
-    ) -> Self:
-        """Read the leaf of a validated path. The common name is not used.
+    def of(cls, leaf: Leaf, *, issuer: str, assurance: Assurance, policy: str) -> Self:
+        """Read a leaf's holder. The common name is not used.
 
-        Raises ``UserCertificateParseError`` if an attribute is missing, occurs twice or
-        is malformed.
+        ``issuer`` is the name of its CA. Raises ``UserCertificateParseError`` if an
+        attribute is missing, occurs twice or is malformed.
         """
-        return cls.from_certificate(
-            path.leaf, path.issuer.subject, assurance=assurance, policy=policy
-        )
-
-    @classmethod
-    def from_certificate(
-        cls,
-        leaf: Certificate,
-        issuer: x509.Name,
-        *,
-        assurance: Assurance,
-        policy: str,
-    ) -> Self:
-        """Read a leaf, whose issuer may be unchecked. Raises as ``from_path``."""
-        subject = _attributes(leaf.subject)
-        country, satu = _only(subject, "country_name"), _only(subject, "serial_number")
+        subject = _read_subject(leaf.subject)
+        country, satu = subject["country name"], subject["serial number"]
         if country != "FI" or not is_satu(satu):
             raise UserCertificateParseError(
                 "The certificate's subject is not a person with a SATU of Finland."
             )
         return cls(
-            surname=_only(subject, "surname"),
-            given_names=_only(subject, "given_name"),
+            surname=subject["surname"],
+            given_names=subject["given name"],
             satu=satu,
             country=country,
-            issuer=common_name(issuer),
-            serial=str(leaf.serial_number),
-            not_before=leaf.not_valid_before,
-            not_after=leaf.not_valid_after,
+            issuer=issuer,
+            serial=str(leaf.serial),
+            not_before=leaf.not_before,
+            not_after=leaf.not_after,
             assurance=assurance,
             policy=policy,
         )
@@ -147,33 +129,94 @@ def _time(text: str) -> datetime:
     return time
 
 
-def common_name(name: x509.Name) -> str:
-    """Return the one common name in a name. Raises ``UserCertificateParseError``."""
-    return _only(_attributes(name), "common_name")
+#: The attributes of a person, by their OID in DER (FINEID S2).
+_ATTRIBUTES = {
+    bytes.fromhex("0603550406"): "country name",
+    bytes.fromhex("0603550405"): "serial number",
+    bytes.fromhex("060355042A"): "given name",
+    bytes.fromhex("0603550404"): "surname",
+}
+_COMMON_NAME = bytes.fromhex("0603550403")
+_UTF8_STRING, _PRINTABLE_STRING = 0x0C, 0x13
+_PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,./:=?-]*")
 
 
-def _attributes(name: x509.Name) -> list[tuple[str, Any]]:
+def _read_subject(encoded: bytes) -> dict[str, str]:
+    """Return the four attributes, each of which occurs once, from a name in DER."""
+    found: dict[str, str] = {}
+    _, position, end = der.header(encoded, 0, len(encoded))
     try:
-        return [
-            (attribute["type"].native, attribute["value"].native)
-            for rdn in name.chosen
+        while position < end:
+            tag, start, position = der.header(encoded, position, end)
+            inner, start, after = der.header(encoded, start, position)
+            if tag != der.SET or inner != der.SEQUENCE or after != position:
+                raise der.MalformedError("not one attribute")
+            value = start + 5
+            oid = encoded[start:value]
+            kind = _ATTRIBUTES.get(oid)
+            if kind is None and oid != _COMMON_NAME:
+                _, _, value = der.header(encoded, start, after)
+                if der.outline(encoded[start:value]) != "06":
+                    raise der.MalformedError("not an attribute")
+            tag, start, after = der.header(encoded, value, after)
+            if after != position:
+                raise der.MalformedError("more than a value")
+            text = _read_text(tag, encoded[start:after])
+            if kind is not None:
+                if kind in found:
+                    raise _not_once(kind)
+                found[kind] = text
+    except ValueError as error:
+        raise UserCertificateParseError(
+            "The names in the certificate can't be read."
+        ) from error
+    for kind in _ATTRIBUTES.values():
+        _check(kind, found.get(kind))
+    return found
+
+
+def _read_text(tag: int, content: bytes) -> str:
+    if tag != _UTF8_STRING and (
+        tag != _PRINTABLE_STRING or not _PRINTABLE.fullmatch(content)
+    ):
+        raise der.MalformedError("not a text")
+    return content.decode("utf-8")
+
+
+def common_name(name: bytes) -> str:
+    """Return the one common name in a CA's name in DER.
+
+    asn1crypto reads it, since it may have any type of string. Raises
+    ``UserCertificateParseError``.
+    """
+    try:
+        found = [
+            attribute["value"].native
+            for rdn in x509.Name.load(name).chosen
             for attribute in rdn
+            if attribute["type"].native == "common_name"
         ]
     except Exception as error:  # asn1crypto raises any exception on odd input
         raise UserCertificateParseError(
             "The names in the certificate can't be read."
         ) from error
+    if len(found) != 1:
+        raise _not_once("common name")
+    return _check("common name", found[0])
 
 
-def _only(attributes: list[tuple[str, Any]], kind: str) -> str:
-    values = [value for each, value in attributes if each == kind]
-    if len(values) != 1 or not isinstance(values[0], str) or not values[0]:
-        raise UserCertificateParseError(
-            f"The certificate does not have exactly one {kind.replace('_', ' ')}."
-        )
-    if not values[0].isprintable():
+def _check(kind: str, text: object) -> str:
+    if not isinstance(text, str) or not text:
+        raise _not_once(kind)
+    if not text.isprintable():
         # Services show it on pages and write it into files.
         raise UserCertificateParseError(
-            f"The certificate's {kind.replace('_', ' ')} has characters of no name."
+            f"The certificate's {kind} has characters of no name."
         )
-    return values[0]
+    return text
+
+
+def _not_once(kind: str) -> UserCertificateParseError:
+    return UserCertificateParseError(
+        f"The certificate does not have exactly one {kind}."
+    )

@@ -14,6 +14,7 @@ from kortilla.errors import TrustConfigurationError
 
 __all__ = ["ADDRESSES", "PINS", "Origin", "PinnedCertificate", "configured_pins"]
 
+
 #: Who says that a CA may be trusted: this package, for real or for test cards, or the
 #: service's configuration.
 Origin = Literal["authority", "test", "configured"]

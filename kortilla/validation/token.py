@@ -13,12 +13,10 @@ from pydantic import Field, model_validator
 
 from kortilla.errors import AuthTokenParseError
 from kortilla.validation.untrusted import (
-    Base64Text,
+    CanonicalBase64,
     WireModel,
     read_object,
 )
-
-__all__ = ["MAX_TOKEN_LENGTH", "Algorithm", "AuthToken", "parse_token"]
 
 #: Characters of a whole token as JSON, the limit of the Web eID validators.
 MAX_TOKEN_LENGTH = 10_000
@@ -35,7 +33,7 @@ Algorithm = Literal[
     "RS512",
 ]
 
-_Base64 = Annotated[Base64Text, Field(max_length=8000)]
+_Base64 = Annotated[str, Field(min_length=4, max_length=8000), CanonicalBase64]
 
 
 class SignatureAlgorithm(WireModel):
@@ -64,7 +62,7 @@ class AuthToken(WireModel):
 
     unverified_certificate: _Base64
     algorithm: Algorithm
-    signature: Annotated[_Base64, Field(max_length=1400)]
+    signature: Annotated[str, Field(min_length=4, max_length=1400), CanonicalBase64]
     format: Annotated[str, Field(pattern=r"^web-eid:1(\.[0-9]{1,3})?$")]
     app_version: Annotated[str, Field(min_length=1, max_length=255)]
     unverified_signing_certificates: Annotated[

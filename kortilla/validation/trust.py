@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -21,21 +22,12 @@ from cryptography import x509 as cryptography_x509
 from cryptography.exceptions import InvalidSignature
 
 from kortilla.errors import TrustConfigurationError
-from kortilla.validation.issuing_ca import IssuingCA
-from kortilla.validation.leaf import ExactCertificate
-from kortilla.validation.pinned_cas import PINS, PinnedCertificate, configured_pins
-
-__all__ = [
-    "MAX_FILE_BYTES",
-    "PINS",
-    "PRODUCTION_POLICIES",
-    "TEST_POLICIES",
-    "IssuingCA",
-    "PinnedCertificate",
-    "Trust",
-    "certificate_files",
-    "has_test_policy",
-]
+from kortilla.revocation import der
+from kortilla.revocation.certificates import same_name
+from kortilla.revocation.signatures import verify
+from kortilla.validation.identity import common_name
+from kortilla.validation.leaf import ExactCertificate, Leaf
+from kortilla.validation.pinned_cas import PINS, configured_pins
 
 #: Certificate policies of Citizen Certificates, and of test cards (with all below).
 PRODUCTION_POLICIES = (
@@ -52,6 +44,68 @@ MAX_FILE_BYTES = 64 * 1024
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*)){3,}")
 
 _PINNED = {pin.sha256: pin for pin in PINS}
+
+
+@dataclass(frozen=True)
+class IssuingCA:
+    """An issuing CA, and the root that signed it if that was given."""
+
+    certificate: x509.Certificate
+    root: x509.Certificate | None
+
+    def __repr__(self) -> str:
+        root = "" if self.root is None else f", root={_name(self.root)!r}"
+        return f"IssuingCA({_name(self.certificate)!r}{root})"
+
+    @cached_property
+    def name(self) -> bytes:
+        """The CA's name in DER."""
+        encoded: bytes = self.certificate.subject.dump()
+        return encoded
+
+    @cached_property
+    def common_name(self) -> str:
+        """The name in identities. Raises ``UserCertificateParseError``."""
+        return common_name(self.name)
+
+    @cached_property
+    def validity(self) -> tuple[datetime, datetime]:
+        """When both CA and root are valid: the later start and the earlier end."""
+        known = [each for each in (self.certificate, self.root) if each is not None]
+        return (
+            max(each.not_valid_before for each in known),
+            min(each.not_valid_after for each in known),
+        )
+
+    def has_key(self, identifier: bytes | None) -> bool:
+        """Return whether a leaf that names a key by its identifier can mean this CA's.
+
+        A leaf may name none (None), and a CA may state none.
+        """
+        own = self._key_identifier
+        return own is None or identifier is None or own == identifier
+
+    def has_signed(self, leaf: Leaf) -> bool:
+        """Return whether this CA's key signed a leaf."""
+        try:
+            verify(self._key, leaf.algorithm, leaf.signature, leaf.signed)
+        except Exception:  # also if nobody can read the key of a test CA
+            return False
+        return True
+
+    @cached_property
+    def _key(self) -> bytes:
+        encoded: bytes = self.certificate.public_key.dump()
+        return encoded
+
+    @cached_property
+    def _key_identifier(self) -> bytes | None:
+        identifier: bytes | None = self.certificate.key_identifier
+        return identifier
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return str(certificate.subject.human_friendly)
 
 
 @dataclass(frozen=True)
@@ -180,9 +234,33 @@ class Trust:
             return None
         return next((policy for policy in policies if _below(policy, allowed)), None)
 
-    def named(self, name: bytes) -> tuple[IssuingCA, ...]:
-        """Return the CAs whose name has this encoding, in DER."""
-        return self._by_name.get(name, ())
+    def issuer_of(self, leaf: Leaf) -> IssuingCA | None:
+        """Return the CA that a leaf names and whose key signed it, or None."""
+        for issuer in self._named(leaf.issuer):
+            if issuer.has_signed(leaf):
+                return issuer
+        return None
+
+    def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
+        """Return the CAs that a certificate names, by name and key identifier.
+
+        There are several only if one name has several keys. Only verifying the
+        signature tells which of them issued it.
+        """
+        key = certificate.authority_key_identifier
+        named = self._named(certificate.issuer.dump())
+        return [issuer for issuer in named if issuer.has_key(key)]
+
+    def _named(self, name: bytes) -> tuple[IssuingCA, ...]:
+        """Return the CAs with this name (in DER)."""
+        found = self._by_name.get(name)
+        if found is None:  # or in another encoding, which takes long to compare
+            try:
+                der.outline(name)
+                found = tuple(ca for ca in self.issuers if same_name(ca.name, name))
+            except Exception:  # asn1crypto raises any exception on odd input
+                return ()
+        return found
 
     @cached_property
     def _by_name(self) -> dict[bytes, tuple[IssuingCA, ...]]:
@@ -190,19 +268,6 @@ class Trust:
         for issuer in self.issuers:
             found[issuer.name] = (*found.get(issuer.name, ()), issuer)
         return found
-
-    def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
-        """Return the CAs that may have issued a leaf, by name and key identifier.
-
-        There are several only if one name has several keys. Only verifying the
-        signature tells which of them issued it.
-        """
-        # Fast path: nearly always the encodings are equal.
-        encoded = certificate.issuer.contents
-        named = [
-            ca for ca in self.issuers if ca.certificate.subject.contents == encoded
-        ]
-        return [ca for ca in named or self.issuers if ca.may_have_issued(certificate)]
 
 
 def has_test_policy(policies: Iterable[str]) -> bool:

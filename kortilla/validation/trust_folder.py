@@ -11,10 +11,7 @@ from pathlib import Path
 
 from kortilla.clock import utc_now
 from kortilla.errors import TrustConfigurationError
-from kortilla.validation.issuing_ca import IssuingCA
-from kortilla.validation.trust import Trust, certificate_files
-
-__all__ = ["TrustFolder"]
+from kortilla.validation.trust import IssuingCA, Trust, certificate_files
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kortilla.validation import strict_json
+from kortilla.validation.untrusted import load_json
 
 __all__ = [
     "BrokenBodyError",
@@ -193,7 +193,7 @@ async def read_json(
         raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
     body = await read_body(request.body, max_bytes=max_bytes, seconds=seconds)
     try:
-        content = strict_json.loads(body)
+        content = load_json(body)
     except ValueError:
         raise RequestRefusedError(400, "INVALID_REQUEST") from None
     if not isinstance(content, dict) or not content.keys() <= allowed:

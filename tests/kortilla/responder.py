@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from kortilla.revocation import CertificatePath, Revocation
+from kortilla.validation.leaf import ExactCertificate
 from tests.kortilla.pki import CA, CA_TRUE, CERTIFICATE_SIGN, NOW, Key, Leaf, key
 
 OCSP_SIGNING = bytes.fromhex("300A06082B06010505070309")
@@ -151,7 +152,7 @@ class Scene:
     def path(self) -> CertificatePath:
         """The path as validation returns it."""
         return CertificatePath(
-            x509.Certificate.load(self.leaf.der),
+            ExactCertificate.load(self.leaf.der),
             self.ca.certificate,
             self.root.certificate,
         )
@@ -189,7 +190,7 @@ def make_ca(root: CA, *, name: str = "SPECIMEN Issuing CA", extra: Any = ()) -> 
         null_parameter=False,
         extra=extra,
     )
-    return CA(x509.Certificate.load(certificate.der), own)
+    return CA(ExactCertificate.load(certificate.der), own)
 
 
 @dataclass(frozen=True)

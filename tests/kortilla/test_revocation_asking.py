@@ -26,7 +26,7 @@ from tests.kortilla.responder import (
     distribution_points,
     make_ca,
 )
-from tests.kortilla.revocation_scene import well
+from tests.kortilla.revocation_scene import KINDS, accepted, refused, well
 
 MINUTE = timedelta(minutes=1)
 
@@ -74,8 +74,7 @@ async def test_the_issuing_ca_is_asked_about_again_after_its_answer_has_expired(
 async def test_without_its_root_the_issuing_ca_is_not_asked_about(
     scene: Scene, server: Server
 ) -> None:
-    async with checker() as revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+    await accepted(scene.path_without_root, by="ocsp")
     assert server.asked == ["ocsp/issuing"]
 
 
@@ -108,12 +107,10 @@ async def test_an_issuing_ca_that_names_no_responder_is_looked_up_in_its_roots_l
         "crl/issuing.crl": List(ca),
         "crl/root.crl": List(root),
     }
-    async with checker(by=by) as revocation:
-        await revocation.check(scene.path, at=NOW)
+    await accepted(scene.path, by=by)
     server.handlers["crl/root.crl"] = List(root, serials=[CA_SERIAL])
-    async with checker(by=by) as revocation:
-        with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-            await revocation.check(scene.path, at=NOW)
+    with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
+        await accepted(scene.path, by=by)
 
 
 # --- addresses
@@ -123,14 +120,9 @@ async def test_a_certificate_without_an_address_is_refused(
     root: CA, server: Server
 ) -> None:
     scene = Scene.create(server.address, root, extra=())
-    async with checker() as revocation:
-        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
-    assert caught.value.reason == "no-address"
-    async with checker(by="ocsp-or-crl") as revocation:
-        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
-    assert caught.value.reason == "no-address"
+    for by in ("ocsp", "ocsp-or-crl"):
+        error = await refused(scene.path_without_root, by=by, kind=KINDS["ocsp"])
+        assert error.reason == "no-address"
 
 
 async def test_logs_name_no_person(
@@ -139,8 +131,7 @@ async def test_logs_name_no_person(
     caplog.set_level(logging.DEBUG)
     server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=None)
     server.handlers["crl/issuing.crl"] = List(scene.ca)
-    async with checker(by="ocsp-or-crl") as revocation:
-        await revocation.check(scene.path, at=NOW)
+    await accepted(scene.path, by="ocsp-or-crl")
     assert "nonce" in caplog.text
     assert SURNAME not in caplog.text and SATU not in caplog.text
 

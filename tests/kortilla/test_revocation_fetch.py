@@ -5,6 +5,7 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from kortilla.errors import (
     UserCertificateCRLCheckFailedError,
     UserCertificateOCSPCheckFailedError,
 )
-from kortilla.revocation import CertificatePath, Revocation
+from kortilla.revocation import CertificatePath
 from kortilla.revocation.fetch import is_public
 from tests.kortilla.pki import CA, NOW
 from tests.kortilla.responder import (
@@ -28,7 +29,9 @@ from tests.kortilla.responder import (
     Scene,
     Server,
     addresses,
+    checker_by,
 )
+from tests.kortilla.revocation_scene import KINDS, accepted, refused
 
 TIMEOUT = 0.3
 BOMB = gzip.compress(bytes(10_000_000))  # of 10 KB
@@ -39,16 +42,25 @@ def scene(server: Server, root: CA) -> Scene:
     return Scene.create(server.address, root)
 
 
-def checker(by: Any, **options: Any) -> Revocation:
-    usual: dict[str, Any] = {
-        "clock": lambda: NOW,
-        "allow_private_addresses": True,
-        "timeout": 120,  # a busy computer must not fail the test
-        "ocsp_timeout": 10,
-        "crl_timeout": 10,
-        "crl_octets": 100_000,
-    }
-    return Revocation(by=by, **usual | options)
+#: Limits that end what never ends by itself.
+LIMITS: dict[str, Any] = {
+    "ocsp_timeout": 10,
+    "crl_timeout": 10,
+    "crl_octets": 100_000,
+}
+checker = partial(checker_by, **LIMITS)
+
+
+async def refusal(
+    path: CertificatePath, by: str, **options: Any
+) -> RevocationCheckFailedError:
+    return await refused(path, by=by, **LIMITS | options)
+
+
+async def refused_outside(path: CertificatePath, by: str, **options: Any) -> str | None:
+    """Expect a check to fail without a private address; return the reason."""
+    error = await refusal(path, by, allow_private_addresses=False, **options)
+    return error.reason
 
 
 # --- HTTP
@@ -132,14 +144,11 @@ TRANSPORT: dict[str, tuple[Handler, str]] = {
     "302": (redirect(302), "redirected"),
     "307": (redirect(307), "redirected"),
 }
-KINDS: dict[str, type[RevocationCheckFailedError]] = {
-    "ocsp": UserCertificateOCSPCheckFailedError,
-    "crl": UserCertificateCRLCheckFailedError,
-}
+either_way = pytest.mark.parametrize("by", KINDS)
 
 
-@pytest.mark.parametrize("by", list(KINDS))
-@pytest.mark.parametrize("what", list(TRANSPORT))
+@either_way
+@pytest.mark.parametrize("what", TRANSPORT)
 async def test_who_misbehaves_is_cut_off_and_named(
     scene: Scene, server: Server, what: str, by: str
 ) -> None:
@@ -147,31 +156,30 @@ async def test_who_misbehaves_is_cut_off_and_named(
     where = {"ocsp": "ocsp/issuing", "crl": "crl/issuing.crl"}[by]
     server.handlers[where] = handler
     patience = TIMEOUT if reason == "timeout" else 60
-    async with checker(by, ocsp_timeout=patience, crl_timeout=patience) as revocation:
-        with pytest.raises(KINDS[by]) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
-    assert caught.value.reason == reason
-    assert "127.0.0.1" in str(caught.value)
+    limits = {"ocsp_timeout": patience, "crl_timeout": patience}
+    error = await refusal(scene.path_without_root, by=by, **limits)
+    assert error.reason == reason
+    assert "127.0.0.1" in str(error)
     assert set(server.asked) == {where}
 
 
 async def test_nobody_there_is_said(root: CA) -> None:
     async with Server() as gone:
         pass
-    scene = Scene.create(gone.address, root)
-    async with checker("ocsp-or-crl") as revocation:
-        with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
-    assert caught.value.reason == "unreachable"
-    assert "OCSP" in str(caught.value)  # the first error is reported too
+    error = await refusal(
+        Scene.create(gone.address, root).path_without_root,
+        by="ocsp-or-crl",
+        kind=UserCertificateCRLCheckFailedError,
+    )
+    assert error.reason == "unreachable"
+    assert "OCSP" in str(error)  # the first error is reported too
 
 
 async def test_a_slow_responder_leaves_time_for_the_list(
     scene: Scene, server: Server
 ) -> None:
     server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": List(scene.ca)}
-    async with checker("ocsp-or-crl", ocsp_timeout=TIMEOUT) as revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+    await accepted(scene.path_without_root, by="ocsp-or-crl", ocsp_timeout=TIMEOUT)
 
 
 async def test_all_that_is_asked_has_one_limit_and_a_download_goes_on(
@@ -185,7 +193,7 @@ async def test_all_that_is_asked_has_one_limit_and_a_download_goes_on(
 
     server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": late}
     limits = {"timeout": 5 * TIMEOUT, "ocsp_timeout": TIMEOUT, "crl_timeout": 60}
-    async with checker("ocsp-or-crl", **limits) as revocation:
+    async with checker_by(by="ocsp-or-crl", **limits) as revocation:
         with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
             await revocation.check(scene.path_without_root, at=NOW)
         assert caught.value.reason == "timeout"
@@ -211,7 +219,7 @@ async def test_cookies_and_proxies_are_not_used(
         return response
 
     server.handlers["ocsp/issuing"] = set_cookie
-    async with checker("ocsp") as revocation:
+    async with checker(by="ocsp") as revocation:
         for _ in range(2):
             await revocation.check(scene.path_without_root, at=NOW)
     assert all("Cookie" not in request.headers for request in server.requests)
@@ -221,7 +229,7 @@ async def test_connections_are_used_again_and_closed(
     scene: Scene, server: Server
 ) -> None:
     server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
-    async with checker("ocsp") as revocation:
+    async with checker(by="ocsp") as revocation:
         for _ in range(5):
             await revocation.check(scene.path_without_root, at=NOW)
         sockets = {id(request.protocol) for request in server.requests}
@@ -234,41 +242,16 @@ async def test_connections_are_used_again_and_closed(
 # --- addresses
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "127.8.8.8",
-        "0.0.0.0",  # noqa: S104 - nothing is bound to it
-        "10.0.0.1",
-        "100.64.0.1",
-        "169.254.169.254",
-        "172.16.0.1",
-        "192.168.1.1",
-        "192.0.2.1",
-        "198.18.0.1",
-        "224.0.0.1",
-        "240.0.0.1",
-        "255.255.255.255",
-        "::",
-        "::1",
-        "::127.0.0.1",
-        "::ffff:127.0.0.1",
-        "::ffff:10.0.0.1",
-        "64:ff9b::7f00:1",
-        "64:ff9b:1::1",
-        "2002:7f00:1::",
-        "2001:0:7f00:1::",
-        "2001:db8::1",
-        "fc00::1",
-        "fe80::1",
-        "fe80::1%lo",
-        "fec0::1",
-        "ff02::1",
-        "localhost",
-        "",
-    ],
-)
+INSIDE = """
+    127.0.0.1 127.8.8.8 0.0.0.0 10.0.0.1 100.64.0.1 169.254.169.254 172.16.0.1
+    192.168.1.1 192.0.2.1 198.18.0.1 224.0.0.1 240.0.0.1 255.255.255.255
+    :: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 64:ff9b:1::1
+    2002:7f00:1:: 2001:0:7f00:1:: 2001:db8::1 fc00::1 fe80::1 fe80::1%lo fec0::1 ff02::1
+    localhost
+"""
+
+
+@pytest.mark.parametrize("address", ["", *INSIDE.split()])
 def test_inside_is_not_public(address: str) -> None:
     assert not is_public(address)
 
@@ -281,6 +264,10 @@ def test_outside_is_public(address: str) -> None:
     assert is_public(address)
 
 
+def port(server: Server) -> str:
+    return server.address.rsplit(":", 1)[1]
+
+
 HOSTS = {
     "an address": lambda port: f"http://127.0.0.1:{port}",
     "an address of IPv6": lambda port: f"http://[::1]:{port}",
@@ -290,97 +277,60 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize("by", list(KINDS))
-@pytest.mark.parametrize("what", list(HOSTS))
+@either_way
+@pytest.mark.parametrize("what", HOSTS)
 async def test_what_leads_inside_is_refused_before_anything_is_sent(
     server: Server, root: CA, what: str, by: str
 ) -> None:
-    scene = Scene.create(HOSTS[what](server.address.rsplit(":", 1)[1]), root)
-    async with checker(
-        by, allow_private_addresses=False, resolver=Names()
-    ) as revocation:
-        with pytest.raises(KINDS[by]) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
-    assert caught.value.reason == "private-address"
-    assert "allow_private_addresses" in str(caught.value)
+    path = Scene.create(HOSTS[what](port(server)), root).path_without_root
+    assert await refused_outside(path, by, resolver=Names()) == "private-address"
     assert server.asked == []
 
 
 async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(
     server: Server, root: CA
 ) -> None:
-    scene = Scene.create(HOSTS["a name"](server.address.rsplit(":", 1)[1]), root)
+    scene = Scene.create(HOSTS["a name"](port(server)), root)
     server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
     names = Names()
-    async with checker("ocsp", resolver=names) as revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+    await accepted(scene.path_without_root, by="ocsp", resolver=names)
     # Resolved once: the checked address is the one that is used.
     assert names.asked == ["revocation.example"]
 
 
 # Systems read these as an IPv4 address, and aiohttp before 3.14.1 calls no resolver.
-NUMERIC = [
-    "0",
-    "0x0",
-    "127.1",
-    "127.0.1",
-    "127.0.0.1.",
-    "127.0.0.1..",
-    "127.000.000.001",
-    "0127.0.0.1",
-    "0177.0.0.1",
-    "0177.1",
-    "017700000001",
-    "2130706433",
-    "2130706433.",
-    "0x7f.1",
-    "0X7F.0X1",
-    "0x7f.0x0.0x0.0x1",
-    "0x7f000001",
-    "0x",
-    "127.0.0.0x1",
-    "256.256.256.256",
-    "%31%32%37.1",
-    "127%2e1",
-    "127.0.0.1%2e",
-    "%EF%BC%91%EF%BC%92%EF%BC%97.%EF%BC%91",  # １２７.１
-    "%E2%91%A0%E2%91%A1%E2%91%A6.1",  # ①②⑦.1
-    "127%E3%80%821",  # 127。1
-]
+# The last three are １２７.１, ①②⑦.1 and 127。1 in UTF-8.
+NUMERIC = """
+    0 0x0 0x 127.1 127.0.1 127.0.0.1. 127.0.0.1.. 127.000.000.001 0127.0.0.1 0177.0.0.1
+    0177.1 017700000001 2130706433 2130706433. 0x7f.1 0X7F.0X1 0x7f.0x0.0x0.0x1
+    0x7f000001 127.0.0.0x1 256.256.256.256 %31%32%37.1 127%2e1 127.0.0.1%2e
+    %EF%BC%91%EF%BC%92%EF%BC%97.%EF%BC%91 %E2%91%A0%E2%91%A1%E2%91%A6.1 127%E3%80%821
+"""
 
 
 @pytest.mark.parametrize("own_resolver", [False, True])
-@pytest.mark.parametrize("by", list(KINDS))
+@either_way
 async def test_a_number_is_no_name(
     server: Server, root: CA, by: str, own_resolver: bool
 ) -> None:
-    port = server.address.rsplit(":", 1)[1]
     names = Names("8.8.8.8")
-    async with checker(
-        by, allow_private_addresses=False, resolver=names if own_resolver else None
-    ) as revocation:
-        for host in NUMERIC:
-            odd = addresses(f"http://{host}:{port}", "issuing")
-            scene = Scene.create(server.address, root, extra=odd)
-            with pytest.raises(KINDS[by]) as caught:
-                await revocation.check(scene.path_without_root, at=NOW)
-            assert caught.value.reason == "bad-address", host
+    resolver = names if own_resolver else None
+    for host in NUMERIC.split():
+        odd = addresses(f"http://{host}:{port(server)}", "issuing")
+        path = Scene.create(server.address, root, extra=odd).path_without_root
+        assert await refused_outside(path, by, resolver=resolver) == "bad-address", host
     assert server.asked == []
     assert names.asked == []
 
 
-@pytest.mark.parametrize("by", list(KINDS))
+@either_way
 @pytest.mark.parametrize("host", ["localhost", "localhost.", "a.localhost"])
 async def test_what_the_system_resolves_to_this_computer_is_refused(
     server: Server, root: CA, host: str, by: str
 ) -> None:
-    port = server.address.rsplit(":", 1)[1]
-    scene = Scene.create(f"http://{host}:{port}", root)
-    async with checker(by, allow_private_addresses=False) as revocation:
-        with pytest.raises(KINDS[by]) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
+    path = Scene.create(f"http://{host}:{port(server)}", root).path_without_root
     # Not every system knows each of these names.
-    assert caught.value.reason in {"private-address", "unreachable"}
+    assert await refused_outside(path, by) in {"private-address", "unreachable"}
     assert server.asked == []
 
 
@@ -403,18 +353,14 @@ class Rebinding(Names):
         return [Rebound(each) for each in await super().resolve(*arguments)]  # type: ignore[misc] # as it is one
 
 
-@pytest.mark.parametrize("by", list(KINDS))
+@either_way
 async def test_where_a_connection_has_ended_decides(
     server: Server, root: CA, by: str
 ) -> None:
-    port = server.address.rsplit(":", 1)[1]
-    scene = Scene.create(f"http://revocation.example:{port}", root)
+    path = Scene.create(HOSTS["a name"](port(server)), root).path_without_root
     names = Rebinding()
-    async with checker(by, allow_private_addresses=False, resolver=names) as revocation:
-        with pytest.raises(KINDS[by]) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
+    assert await refused_outside(path, by, resolver=names) == "private-address"
     assert names.asked == ["revocation.example"]
-    assert caught.value.reason == "private-address"
     assert server.asked == []
 
 
@@ -431,21 +377,20 @@ ODD: dict[str, Callable[[int], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", list(ODD))
-@pytest.mark.parametrize("by", list(KINDS))
+@pytest.mark.parametrize("what", ODD)
+@either_way
 async def test_an_odd_address_is_refused_and_not_told_with_its_password(
     server: Server, root: CA, what: str, by: str
 ) -> None:
-    odd = ODD[what](int(server.address.rsplit(":", 1)[1]))
-    scene = Scene.create(server.address, root, extra=addresses(odd, "issuing"))
-    async with checker(
-        by, allow_private_addresses=False, resolver=Names()
-    ) as revocation:
-        with pytest.raises(KINDS[by]) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
-    assert caught.value.reason in {"bad-address", "private-address", "unreachable"}
-    assert "secret" not in str(caught.value)
-    assert str(caught.value).isprintable()
+    odd = addresses(ODD[what](int(port(server))), "issuing")
+    error = await refusal(
+        Scene.create(server.address, root, extra=odd).path_without_root,
+        by=by,
+        allow_private_addresses=False,
+        resolver=Names(),
+    )
+    assert error.reason in {"bad-address", "private-address", "unreachable"}
+    assert "secret" not in str(error)
     assert server.asked == []
 
 
@@ -453,11 +398,9 @@ async def test_an_odd_address_is_refused_and_not_told_with_its_password(
 async def test_only_http_counts(server: Server, root: CA, scheme: str) -> None:
     odd = server.address.replace("http", scheme)
     scene = Scene.create(server.address, root, extra=addresses(odd, "issuing"))
-    for by, kind in KINDS.items():
-        async with checker(by) as revocation:
-            with pytest.raises(kind) as caught:
-                await revocation.check(scene.path_without_root, at=NOW)
-        assert caught.value.reason == "no-address"
+    for by in KINDS:
+        error = await refusal(scene.path_without_root, by=by)
+        assert error.reason == "no-address"
 
 
 async def test_extensions_that_cannot_be_read_are_a_refusal(
@@ -470,8 +413,5 @@ async def test_extensions_that_cannot_be_read_are_a_refusal(
     path = CertificatePath(
         x509.Certificate.load(bytes(broken)), scene.ca.certificate, None
     )
-    for by, kind in KINDS.items():
-        async with checker(by) as revocation:
-            with pytest.raises(kind) as caught:
-                await revocation.check(path, at=NOW)
-        assert caught.value.reason == "bad-address"
+    for by in KINDS:
+        assert (await refusal(path, by=by)).reason == "bad-address"

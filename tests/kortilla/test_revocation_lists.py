@@ -20,7 +20,7 @@ from kortilla.errors import (
 from kortilla.revocation import crl as lists
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject
-from kortilla.revocation.reasons import NoAnswerError
+from kortilla.revocation.interface import NoAnswerError
 from tests.kortilla.pki import CA, NOW, SURNAME, key
 from tests.kortilla.responder import (
     LEAF_SERIAL,
@@ -30,7 +30,7 @@ from tests.kortilla.responder import (
     big_list,
     checker_by,
 )
-from tests.kortilla.revocation_scene import Clock, listing, refused, well
+from tests.kortilla.revocation_scene import Clock, accepted, listing, refused, well
 
 HOUR = timedelta(hours=1)
 
@@ -42,7 +42,7 @@ def scene(server: Server, root: CA) -> Scene:
 
 
 checker = partial(checker_by, by="crl")
-refusal = partial(refused, kind=UserCertificateCRLCheckFailedError, by="crl")
+refusal = partial(refused, by="crl")
 
 
 # --- keeping lists
@@ -85,8 +85,7 @@ async def test_a_folder_keeps_lists_across_restarts(
 ) -> None:
     folder = tmp_path / "made" / "when needed"
     for _ in range(2):
-        async with checker(cache_folder=folder) as revocation:
-            await revocation.check(scene.path, at=NOW)
+        await accepted(scene.path, by="crl", cache_folder=folder)
     assert len(server.asked) == 2
     assert folder.stat().st_mode & 0o077 == 0
     files = listing(folder)
@@ -125,47 +124,52 @@ async def test_a_checker_that_is_closed_at_any_moment_leaves_nothing(
     assert listing(tmp_path) == []
 
 
-def poison_cut(file: Path, scene: Scene) -> None:
-    file.write_bytes(file.read_bytes()[:-1])
-
-
-def poison_bit(file: Path, scene: Scene) -> None:
+def flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[100] ^= 1
     file.write_bytes(content)
 
 
-def poison_forged(file: Path, scene: Scene) -> None:
-    file.write_bytes(List(scene.ca, serials=(), signing_key=key("P-384")).encode())
-
-
-def poison_huge(file: Path, scene: Scene) -> None:
+def lengthen(file: Path) -> None:
     with file.open("r+b") as opened:
         opened.truncate(10_000_000)
 
 
-def poison_folder(file: Path, scene: Scene) -> None:
+def lead_to_folder(file: Path) -> None:
     file.unlink()
     file.symlink_to(file.parent)
 
 
-@pytest.mark.parametrize(
-    "poison", [poison_cut, poison_bit, poison_forged, poison_huge, poison_folder]
-)
+POISONS: dict[str, Callable[[Path, Scene], object]] = {
+    "cut off": lambda file, _: file.write_bytes(file.read_bytes()[:-1]),
+    "a bit": lambda file, _: flip(file),
+    "forged": lambda file, scene: file.write_bytes(
+        List(scene.ca, serials=(), signing_key=key("P-384")).encode()
+    ),
+    "huge": lambda file, _: lengthen(file),
+    "a folder": lambda file, _: lead_to_folder(file),
+}
+
+
+@pytest.mark.parametrize("poison", POISONS)
 async def test_a_poisoned_file_is_not_believed_and_replaced(
     scene: Scene,
     server: Server,
     tmp_path: Path,
-    poison: Callable[[Path, Scene], None],
+    poison: str,
 ) -> None:
     server.handlers["crl/issuing.crl"] = List(scene.ca, serials=[LEAF_SERIAL])
     for round_ in range(3):
-        async with checker(cache_folder=tmp_path, crl_octets=100_000) as revocation:
-            with pytest.raises(UserCertificateRevokedError):
-                await revocation.check(scene.path_without_root, at=NOW)
+        with pytest.raises(UserCertificateRevokedError):
+            await accepted(
+                scene.path_without_root,
+                by="crl",
+                cache_folder=tmp_path,
+                crl_octets=100_000,
+            )
         [file] = listing(tmp_path)
         if round_ == 0:
-            poison(file, scene)
+            POISONS[poison](file, scene)
     assert len(server.asked) == 2  # by the last round the file is whole again
 
 
@@ -174,7 +178,7 @@ async def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     occupied = tmp_path / "file"
     occupied.touch()
-    error = await refusal(scene, cache_folder=occupied)
+    error = await refusal(scene.path, cache_folder=occupied)
     assert error.reason == "storage"
     assert str(occupied) in str(error)
 

@@ -8,7 +8,7 @@ import secrets
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from kortilla.validation.roca import has_roca_fingerprint
+from kortilla.validation.signature import has_roca_fingerprint
 from tests.kortilla.pki import key
 
 #: The number of primes in M, by the modulus' length (the paper's table 1).

@@ -13,7 +13,7 @@ from kortilla import LoginService, Trust
 from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import CertificatePath
 from kortilla.validation.identity import is_satu
-from kortilla.validation.trust import PINS
+from kortilla.validation.pinned_cas import PINS
 from tests.kortilla.pki import CA, CA_TRUE, Leaf
 
 

@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,82 +94,42 @@ async def test_a_running_service_gets_a_new_ca(
         await log_in(leaf)
 
 
-def empty(place: Path) -> None:
-    (place / "ca.der").unlink()
-
-
-def gone(place: Path) -> None:
+def replaced(place: Path) -> Path:
+    """Remove a folder; return its path."""
     shutil.rmtree(place)
+    return place
 
 
-def half(place: Path) -> None:
-    content = (place / "ca.der").read_bytes()
-    (place / "ca.der").write_bytes(content[: len(content) // 2])
+def halved(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
 
 
-def garbage(place: Path) -> None:
-    (place / "next.pem").write_bytes(b"\xff" * 100)
+#: What is done to the folder with ``ca.der``.
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "empty": lambda place: (place / "ca.der").unlink(),
+    "gone": replaced,
+    "half a file": lambda place: halved(place / "ca.der"),
+    "garbage": lambda place: (place / "next.pem").write_bytes(b"\xff" * 100),
+    "a long file": lambda place: (place / "next.der").write_bytes(bytes(10_000_000)),
+    "a pipe": lambda place: os.mkfifo(place / "next.der"),
+    "a device": lambda place: (place / "next.der").symlink_to("/dev/zero"),
+    "a dangling link": lambda place: (place / "next.der").symlink_to(place / "none"),
+    "a link in a circle": lambda place: (place / "next.der").symlink_to("next.der"),
+    "a folder as a file": lambda place: (place / "next.der").mkdir(),
+    "a file in its place": lambda place: replaced(place).write_bytes(b""),
+    "a link in its place": lambda place: replaced(place).symlink_to("nowhere"),
+}
 
 
-def long(place: Path) -> None:
-    (place / "next.der").write_bytes(bytes(10_000_000))
-
-
-def pipe(place: Path) -> None:
-    os.mkfifo(place / "next.der")
-
-
-def device(place: Path) -> None:
-    (place / "next.der").symlink_to("/dev/zero")
-
-
-def dangling(place: Path) -> None:
-    (place / "next.der").symlink_to(place / "nowhere")
-
-
-def looping(place: Path) -> None:
-    (place / "next.der").symlink_to("next.der")
-
-
-def folder_as_file(place: Path) -> None:
-    (place / "next.der").mkdir()
-
-
-def a_file(place: Path) -> None:
-    shutil.rmtree(place)
-    place.write_bytes(b"")
-
-
-def a_link_to_nothing(place: Path) -> None:
-    shutil.rmtree(place)
-    place.symlink_to("nowhere")
-
-
-BROKEN = [
-    empty,
-    gone,
-    half,
-    garbage,
-    long,
-    pipe,
-    device,
-    dangling,
-    looping,
-    folder_as_file,
-    a_file,
-    a_link_to_nothing,
-]
-
-
-@pytest.mark.parametrize("break_it", BROKEN)
+@pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_folder_keeps_the_trust_that_was_there(
-    break_it: object, place: Path, caplog: pytest.LogCaptureFixture
+    how: str, place: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = TrustFolder(place, test=True)
     service = LoginService(origin=ORIGIN, trust=folder)
     before, loaded_at = folder.current, folder.loaded_at
-    assert callable(break_it)
-    break_it(place)
+    BROKEN[how](place)
     for _ in range(2):
         with pytest.raises(TrustConfigurationError, match="stay in use"):
             folder.reload()
@@ -183,7 +144,7 @@ def test_a_broken_folder_keeps_the_trust_that_was_there(
 
 def test_a_problem_ends_with_a_good_folder(place: Path) -> None:
     folder = TrustFolder(place, test=True)
-    garbage(place)
+    BROKEN["garbage"](place)
     with pytest.raises(TrustConfigurationError):
         folder.reload()
     (place / "next.pem").unlink()

@@ -19,8 +19,8 @@ from kortilla.errors import (
     RelyingPartyError,
     UserCertificateParseError,
 )
-from tests.kortilla.both_ways import quick_ca
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, Leaf, key
+from tests.kortilla.reference_validator import quick_ca
 
 Token = dict[str, Any]
 
@@ -40,6 +40,13 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+#: A signing certificate of 1.1, in form.
+SIGNING = {
+    "certificate": b64(b"x" * 32),
+    "supportedSignatureAlgorithms": [
+        {"cryptoAlgorithm": "ECC", "hashFunction": "SHA-384", "paddingScheme": "NONE"}
+    ],
+}
 #: A sample with each bit position of an octet, and the full set.
 every_bit = pytest.mark.parametrize(
     "step", [61, pytest.param(1, marks=pytest.mark.slow)]
@@ -97,19 +104,9 @@ async def test_a_token_may_be_given_as_text(leaf: Leaf, trust: Trust) -> None:
 async def test_a_1_1_token_with_its_signing_certificates(
     leaf: Leaf, trust: Trust
 ) -> None:
-    signing = {
-        "certificate": b64(leaf.der),
-        "supportedSignatureAlgorithms": [
-            {
-                "cryptoAlgorithm": "ECC",
-                "hashFunction": "SHA-384",
-                "paddingScheme": "NONE",
-            }
-        ],
-    }
     token = leaf.token() | {
         "format": "web-eid:1.1",
-        "unverifiedSigningCertificates": [signing],
+        "unverifiedSigningCertificates": [SIGNING | {"certificate": b64(leaf.der)}],
     }
     assert await check(token, trust)
 
@@ -191,6 +188,10 @@ TAMPERED: dict[str, tuple[Callable[[Token], Any], type[RelyingPartyError]]] = {
     "1.1 without its certificates": (with_(format="web-eid:1.1"), PARSE),
     "1.1 with none of them": (
         with_(format="web-eid:1.1", unverifiedSigningCertificates=[]),
+        PARSE,
+    ),
+    "1.1 with more than eight": (
+        with_(format="web-eid:1.1", unverifiedSigningCertificates=[SIGNING] * 9),
         PARSE,
     ),
     "1.1 with a broken one": (

@@ -34,8 +34,8 @@ from kortilla.signing.verification import (
     verify_path,
 )
 from kortilla.testing import KortillaCard
-from kortilla.validation.identity import Identity
-from kortilla.validation.leaf import load_leaf
+from kortilla.validation.identity import Identity, common_name
+from kortilla.validation.leaf import read_leaf
 from tests.kortilla import forged_files  # noqa: F401 - it adds to the table
 from tests.kortilla.pki import AUTHENTICATION, CA, key
 from tests.kortilla.signed_files import (
@@ -62,8 +62,9 @@ def maker(ca: CA) -> Maker:
 
 async def unchecked(certificate: bytes, **_: Any) -> Identity:
     """Take a signer whose certificate no program would sign with."""
-    leaf = load_leaf(certificate)
-    return Identity.from_certificate(leaf, leaf.issuer, assurance="unknown", policy="")
+    leaf = read_leaf(certificate)
+    issuer = common_name(leaf.issuer)
+    return Identity.of(leaf, issuer=issuer, assurance="unknown", policy="")
 
 
 def codes(report: DocumentReport) -> set[str]:

@@ -101,8 +101,7 @@ def test_each_requirement_of_the_program_is_debians_or_comes_along(
     project = tomllib.loads(texts["pyproject.toml"])["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["host"]]
     names = {re.split(r"[\[<>=!; ]", each)[0].lower() for each in wanted}
-    # These are for services.
-    names -= {"aiohttp", "pyhanko-certvalidator"}
+    names -= {"aiohttp"}  # for services
     there = {
         re.sub(r"^python3-", "", each.split()[0].split(".")[0])
         for each in depends.split(", ")

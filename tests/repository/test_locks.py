@@ -58,7 +58,7 @@ def test_the_program_brings_all_that_it_needs_and_nothing_for_services(
     texts: dict[str, str],
 ) -> None:
     project = tomllib.loads(texts["pyproject.toml"])["project"]
-    services = {"aiohttp", "pyhanko-certvalidator"}
+    services = {"aiohttp"}
     asked = [*project["dependencies"], *project["optional-dependencies"]["host"]]
     program = releases(texts["tools/requirements/program.txt"]).keys()
     assert {_name(each) for each in asked} - program == services

@@ -11,7 +11,8 @@ from typing import Self
 from asn1crypto import pem, x509
 
 from kortilla.errors import TrustConfigurationError
-from kortilla.validation.trust import MAX_FILE_BYTES, PINS, Trust, certificate_files
+from kortilla.validation.pinned_cas import PINS
+from kortilla.validation.trust import MAX_FILE_BYTES, Trust, certificate_files
 
 __all__ = ["TrustedCAs"]
 

@@ -29,10 +29,9 @@ from kortilla.errors import (
 from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.signing.answer import MAX_ANSWER_LENGTH
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
-from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
-from kortilla.validation.untrusted import decode_base64
+from kortilla.validation.untrusted import decode_base64, load_json
 from kortilla.validation.validator import validate_signer
 from kortilla.web import http
 from kortilla.web.http import BrokenBodyError, RequestRefusedError
@@ -276,7 +275,7 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
         _body(request), max_bytes=MAX_ANSWER_LENGTH, seconds=_JSON_SECONDS
     )
     try:
-        content = strict_json.loads(body)
+        content = load_json(body)
     except ValueError:
         raise RequestRefusedError(400, "INVALID_REQUEST") from None
     if not isinstance(content, dict):

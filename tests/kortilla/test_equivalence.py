@@ -1,29 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""The fast way of validation accepts nothing that the slow way refuses."""
+"""Kortilla's validator accepts nothing that pyhanko-certvalidator refuses."""
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
+from asn1crypto import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_der_x509_certificate
 
-from kortilla import Trust, validate_client
-from kortilla.errors import RelyingPartyError
+from kortilla import Trust
+from kortilla.errors import (
+    CertificateNotTrustedError,
+    RelyingPartyError,
+    UserCertificateParseError,
+)
 from kortilla.mock_card.authority import Authority, Person
 from kortilla.revocation import der
-from kortilla.validation import usual
-from kortilla.validation.usual import Purpose
+from kortilla.validation import trust as trust_module
 from tests.kortilla import pki
-from tests.kortilla.both_ways import EXTRA, agreed, compare, quick_ca, whole
 from tests.kortilla.mutations import Mutator
 from tests.kortilla.pki import CA, NOW, key
+from tests.kortilla.reference_validator import (
+    EXTRA,
+    LOGIN,
+    SIGNING,
+    Use,
+    agreed,
+    compare,
+    identify,
+    quick_ca,
+    whole,
+)
 
-PURPOSES: dict[Literal["authentication", "signature"], Purpose] = {
-    "authentication": usual.LOGIN,
-    "signature": usual.SIGNING,
+PURPOSES: dict[Literal["authentication", "signature"], Use] = {
+    "authentication": LOGIN,
+    "signature": SIGNING,
 }
 
 
@@ -38,13 +52,13 @@ def quick_trust(quick: CA, root: CA) -> Trust:
 
 
 @pytest.mark.parametrize("kind", ["ECC", "RSA"])
-async def test_a_cards_certificates_are_usual(kind: Literal["ECC", "RSA"]) -> None:
+async def test_a_cards_certificates_are_accepted(kind: Literal["ECC", "RSA"]) -> None:
     authority = Authority.create(kind)
     trust = Trust.from_certificates(
         [authority.issuing_der, authority.root_der], test=True
     )
     for own in ("P-256", "P-384", "P-521", "RSA-2048", "RSA-3072"):
-        for purpose, wanted in PURPOSES.items():
+        for purpose, use in PURPOSES.items():
             for null_parameters in (True, False):
                 leaf = authority.issue(
                     key(own).public_key(),
@@ -53,19 +67,19 @@ async def test_a_cards_certificates_are_usual(kind: Literal["ECC", "RSA"]) -> No
                     not_before=NOW - timedelta(days=1),
                     null_parameters=null_parameters,
                 )
-                assert await agreed(leaf, wanted, trust)
+                assert await agreed(leaf, use, trust)
 
 
-async def test_a_leaf_with_every_extension_of_a_card_is_usual(
+async def test_a_leaf_with_every_extension_of_a_card_is_accepted(
     quick: CA, quick_trust: Trust
 ) -> None:
-    assert await agreed(whole(quick).der, usual.LOGIN, quick_trust)
+    assert await agreed(whole(quick).der, LOGIN, quick_trust)
     fewer = whole(quick, extra=EXTRA[:3], policies=(pki.TEST_POLICY,))
-    assert await agreed(fewer.der, usual.LOGIN, quick_trust)
+    assert await agreed(fewer.der, LOGIN, quick_trust)
     for_signing = whole(quick, key_usage=pki.SIGNATURE)
-    assert await agreed(for_signing.der, usual.SIGNING, quick_trust)
-    assert not await agreed(for_signing.der, usual.LOGIN, quick_trust)
-    assert not await agreed(whole(quick).der, usual.SIGNING, quick_trust)
+    assert await agreed(for_signing.der, SIGNING, quick_trust)
+    assert not await agreed(for_signing.der, LOGIN, quick_trust)
+    assert not await agreed(whole(quick).der, SIGNING, quick_trust)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +87,7 @@ async def test_a_leaf_with_every_extension_of_a_card_is_usual(
     # A comparison takes four seeds.
     [(3_000, 0), pytest.param(17_000, 4, marks=pytest.mark.slow)],
 )
-async def test_both_ways_agree_on_mutated_certificates(
+async def test_nothing_is_accepted_that_certvalidator_refuses(
     quick: CA, quick_trust: Trust, count: int, seed: int
 ) -> None:
     accepted = await compare(quick, quick_trust, count, seed=seed)
@@ -81,23 +95,18 @@ async def test_both_ways_agree_on_mutated_certificates(
     assert count // 30 < accepted < count // 2
 
 
-async def outcome(leaf: bytes, trust: Trust) -> object:
-    try:
-        return await validate_client(leaf, trust=trust, at=NOW)
-    except RelyingPartyError as error:
-        return error.code, str(error)
-
-
-async def test_errors_are_the_same_with_and_without_the_fast_way(
-    quick: CA, quick_trust: Trust, monkeypatch: pytest.MonkeyPatch
+async def test_a_mutated_certificate_is_refused_for_what_is_wrong_with_it(
+    quick: CA, quick_trust: Trust
 ) -> None:
     assert isinstance(quick.key, ec.EllipticCurvePrivateKey)
     mutator = Mutator(whole(quick).der, quick.key, seed=99)
-    leaves = [mutator.next() for _ in range(400)]
-    with_it = [await outcome(leaf, quick_trust) for leaf in leaves]
-    monkeypatch.setattr(usual, "accept", lambda *_: None)
-    assert with_it == [await outcome(leaf, quick_trust) for leaf in leaves]
-    codes = {each[0] for each in with_it if isinstance(each, tuple)}
+    codes = set()
+    for _ in range(400):
+        try:
+            await identify(mutator.next(), LOGIN, quick_trust)
+        except RelyingPartyError as error:
+            codes.add(error.code)
+            assert "SPECIMEN" not in str(error)
     assert len(codes) >= 4, codes
 
 
@@ -106,34 +115,26 @@ async def test_a_changed_bit_is_never_accepted(quick: CA, quick_trust: Trust) ->
     for position in chance.sample(range(len(leaf) * 8), 1_000):
         changed = bytearray(leaf)
         changed[position // 8] ^= 1 << position % 8
-        assert usual.accept(bytes(changed), usual.LOGIN, quick_trust, NOW) is None
+        with pytest.raises(RelyingPartyError):
+            await identify(bytes(changed), LOGIN, quick_trust)
     for length in range(len(leaf)):
-        assert usual.accept(leaf[:length], usual.LOGIN, quick_trust, NOW) is None
+        with pytest.raises(UserCertificateParseError):
+            await identify(leaf[:length], LOGIN, quick_trust)
 
 
 def extra_with(name: str, value: bytes) -> list[tuple[str, bytes]]:
     return [(each, value if each == name else old) for each, old in EXTRA]
 
 
-#: Leaves that are not quite usual. What the slow way says of each is tested elsewhere.
-UNUSUAL: dict[str, dict[str, Any]] = {
+#: Forms that are not DER, or that no profile has; other faults: test_certificates.
+REFUSED: dict[str, dict[str, Any]] = {
     "keyUsage with a bit too many": {"key_usage": bytes.fromhex("03020288")},
     "keyUsage with unused bits set": {"key_usage": bytes.fromhex("03020389")},
-    "keyUsage of two octets": {"key_usage": bytes.fromhex("030307 8080")},
     "keyUsage with a long length": {"key_usage": bytes.fromhex("0381020388")},
-    "basicConstraints of a CA": {"basic_constraints": pki.CA_TRUE},
     "basicConstraints with a path length": {
         "basic_constraints": bytes.fromhex("3003020100")
     },
-    "an extended key usage": {"extended_key_usage": pki.CLIENT_AUTH},
-    "an unknown extension": {"extra": [*EXTRA, ("1.3.6.1.4.1.99999.1", b"\5\0")]},
-    "an extension twice": {"extra": [*EXTRA, EXTRA[0]]},
     "critical where it is not": {"extra_critical": True},
-    "another CA's key identifier": {
-        "extra": extra_with(
-            "authority_key_identifier", der.encode(0x30, der.encode(0x80, b"x" * 20))
-        )
-    },
     "an issuer's name and serial number": {
         "extra": extra_with(
             "authority_key_identifier", der.encode(0x30, der.encode(0x82, b"\1"))
@@ -144,6 +145,29 @@ UNUSUAL: dict[str, dict[str, Any]] = {
             "subject_alt_name", der.encode(0x30, der.encode(0x81, b"a@xn--zzzz.fi"))
         )
     },
+    "a policy twice": {
+        "extra": EXTRA[:3],
+        "policies": (pki.TEST_POLICY, pki.TEST_POLICY),
+    },
+    "as many policies as nobody has": {
+        "extra": EXTRA[:3],
+        "policies": (pki.TEST_POLICY, *(f"1.2.3.{n}" for n in range(64))),
+    },
+    "a list's address that is not DER": {
+        "extra": extra_with(
+            "crl_distribution_points", bytes.fromhex("308106 3004A002A000")
+        )
+    },
+    "policy constraints": {
+        "extra": [*EXTRA, ("2.5.29.36", bytes.fromhex("3003800100"))]
+    },
+}
+
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "keyUsage of two octets": {"key_usage": bytes.fromhex("030307 8080")},
+    "an extended key usage": {"extended_key_usage": pki.CLIENT_AUTH},
+    "an unknown extension": {"extra": [*EXTRA, ("1.3.6.1.4.1.99999.1", b"\5\0")]},
     "another name than an address": {
         "extra": extra_with(
             "subject_alt_name", der.encode(0x30, der.encode(0x82, b"a.fi"))
@@ -154,71 +178,67 @@ UNUSUAL: dict[str, dict[str, Any]] = {
             "subject_alt_name", der.encode(0x30, der.encode(0x81, b"a@b.fi") * 2)
         )
     },
-    "any policy": {
+    "any policy beside": {
         "extra": EXTRA[:3],
         "policies": (pki.TEST_POLICY, "2.5.29.32.0"),
     },
-    "a policy twice": {
-        "extra": EXTRA[:3],
-        "policies": (pki.TEST_POLICY, pki.TEST_POLICY),
-    },
-    "no policy": {"extra": EXTRA[:3]},
-    "as many policies as nobody has": {
-        "extra": EXTRA[:3],
-        "policies": (pki.TEST_POLICY, *(f"1.2.3.{n}" for n in range(64))),
-    },
-    "no keyUsage": {"key_usage": None},
-    "a list's address that is not DER": {
-        "extra": extra_with(
-            "crl_distribution_points", bytes.fromhex("308106 3004A002A000")
+    "another attribute": {
+        "subject_name": x509.Name.build(
+            {**pki.subject().native, "organization_name": "SPECIMEN Oy"}
         )
     },
-    "a serial number of 0": {"serial_number": 0},
-    "a negative serial number": {"serial_number": -5},
-    "a serial number of 21 octets": {"serial_number": 1 << 159},
-    "SHA-3": {"signature_algorithm": "sha3_384_ecdsa"},
-    "another country": {"subject_name": pki.subject(country="EE")},
-    "a wrong SATU": {"subject_name": pki.subject(satu="99902038D")},
-    "a surname with a control character": {
-        "subject_name": pki.subject(surname="SPECIMEN-\x07")
-    },
-    "not valid any more": {"not_after": NOW - timedelta(seconds=1)},
-    "not valid yet": {"not_before": NOW + timedelta(seconds=1)},
 }
 
 
-@pytest.mark.parametrize("what", UNUSUAL)
-def test_what_is_unusual_is_left_to_the_slow_way(
+@pytest.mark.parametrize("what", REFUSED)
+async def test_a_leaf_of_another_form_is_refused(
     quick: CA, quick_trust: Trust, what: str
 ) -> None:
-    leaf = whole(quick, **UNUSUAL[what])
-    assert usual.accept(leaf.der, usual.LOGIN, quick_trust, NOW) is None
+    leaf = whole(quick, **REFUSED[what])
+    with pytest.raises(UserCertificateParseError):
+        await identify(leaf.der, LOGIN, quick_trust)
+
+
+@pytest.mark.parametrize("what", ACCEPTED)
+async def test_a_leaf_that_a_later_profile_may_have_is_accepted(
+    quick: CA, quick_trust: Trust, what: str
+) -> None:
+    assert await agreed(whole(quick, **ACCEPTED[what]).der, LOGIN, quick_trust)
+
+
+async def test_a_leaf_that_names_another_key_of_its_issuer_is_refused(
+    quick: CA, quick_trust: Trust
+) -> None:
+    other = extra_with(
+        "authority_key_identifier", der.encode(0x30, der.encode(0x80, b"x" * 20))
+    )
+    with pytest.raises(CertificateNotTrustedError):
+        await identify(whole(quick, extra=other).der, LOGIN, quick_trust)
+
+
+def test_cryptography_reads_what_has_no_defect(quick: CA, quick_trust: Trust) -> None:
+    """Otherwise it would compare nothing."""
+    leaf = whole(quick, basic_constraints=bytes.fromhex("3000"), null_parameter=False)
+    assert load_der_x509_certificate(leaf.der).extensions
 
 
 @pytest.mark.parametrize("what", [None, "text", 1, bytearray(b"0"), memoryview(b"0")])
-async def test_what_is_no_certificate_at_all_is_left_to_the_slow_way(
+async def test_what_is_no_certificate_at_all_is_refused(
     quick_trust: Trust, what: Any
 ) -> None:
-    assert usual.accept(what, usual.LOGIN, quick_trust, NOW) is None
+    with pytest.raises(UserCertificateParseError):
+        await identify(what, LOGIN, quick_trust)
 
 
-async def test_a_ca_whose_key_nobody_can_read_does_not_stand_in_the_way(
+async def test_a_ca_whose_key_nobody_can_read_has_signed_nothing(
     quick: CA, root: CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(*_: object) -> bool:
+    def unreadable(*_: object) -> None:
         raise UnsupportedAlgorithm("Curve 1.3.132.0.32 is not supported")
 
-    trust = quick.trust(root.der)
-    leaf = whole(quick).der
-    monkeypatch.setattr(type(trust.issuers[0]), "has_signed", unreadable)
-    assert usual.accept(leaf, usual.LOGIN, trust, NOW) is None
-
-
-async def test_production_trust_refuses_a_test_policy(
-    quick: CA, quick_trust: Trust
-) -> None:
-    production = replace(quick_trust, test=False)
-    assert usual.accept(whole(quick).der, usual.LOGIN, production, NOW) is None
+    monkeypatch.setattr(trust_module, "verify", unreadable)
+    with pytest.raises(CertificateNotTrustedError):
+        await identify(whole(quick).der, LOGIN, quick.trust(root.der))
 
 
 async def test_lengths_that_look_indefinite_to_a_parser() -> None:
@@ -232,7 +252,7 @@ async def test_lengths_that_look_indefinite_to_a_parser() -> None:
         leaf = authority.issue(public, holder, "authentication", not_before=start)
         if 0x80 in (leaf[3], leaf[7]):
             awkward += 1
-            assert await agreed(leaf, usual.LOGIN, trust)
+            assert await agreed(leaf, LOGIN, trust)
     assert awkward
 
 

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""A second validator, of asn1crypto and pyhanko-certvalidator, to compare with.
+
+Kortilla's own may accept nothing that this one refuses, and has to read the same holder
+and key. ``python -m tests.kortilla.reference_validator 100000`` compares them on that
+many mutated certificates; the tests take fewer.
+"""
+
+import asyncio
+import sys
+import time
+import warnings
+from collections import Counter
+from typing import Any, Literal
+
+from asn1crypto import core, x509
+from cryptography import x509 as cryptography_x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.path import ValidationPath
+from pyhanko_certvalidator.policy_decl import PKIXValidationParams
+from pyhanko_certvalidator.validate import async_validate_path
+
+from kortilla import Identity, Trust, validate_client, validate_signer
+from kortilla.errors import RelyingPartyError
+from kortilla.revocation import der
+from kortilla.validation.identity import is_satu
+from kortilla.validation.leaf import load_leaf, read_leaf
+from kortilla.validation.signature import load_public_key, read_public_key
+from kortilla.validation.trust import IssuingCA
+from tests.kortilla import pki
+from tests.kortilla.mutations import Mutator
+from tests.kortilla.pki import CA, NOW, Leaf, key
+
+Use = Literal["digital_signature", "non_repudiation"]
+LOGIN: Use = "digital_signature"
+SIGNING: Use = "non_repudiation"
+
+KEY_ID = b"k" * 20
+#: ecdsa-with-SHA384 as FINEID has it, the second defect.
+NULL_PARAMETERS = bytes.fromhex("300C06082A8648CE3D0403030500")
+#: The extensions of a card's certificate that the plain leaves of ``pki`` lack, with a
+#: CPS and a user notice in the policy.
+EXTRA: list[tuple[str, bytes]] = [
+    ("authority_key_identifier", der.encode(0x30, der.encode(0x80, KEY_ID))),
+    ("key_identifier", core.OctetString(b"s" * 20).dump()),
+    ("subject_alt_name", der.encode(0x30, der.encode(0x81, b"S1.Maija@testi.fi"))),
+    (
+        "certificate_policies",
+        x509.CertificatePolicies(
+            [
+                {
+                    "policy_identifier": pki.TEST_POLICY,
+                    "policy_qualifiers": [
+                        {
+                            "policy_qualifier_id": "certification_practice_statement",
+                            "qualifier": core.IA5String("http://cps.example/"),
+                        },
+                        {
+                            "policy_qualifier_id": "user_notice",
+                            "qualifier": x509.UserNotice(
+                                {
+                                    "explicit_text": x509.DisplayText(
+                                        name="utf8_string", value="Varmennepolitiikka"
+                                    )
+                                }
+                            ),
+                        },
+                    ],
+                }
+            ]
+        ).dump(),
+    ),
+    (
+        "crl_distribution_points",
+        bytes.fromhex("3016 3014 A012 A010 860E") + b"http://a.fi/cr",
+    ),
+    (
+        "authority_information_access",
+        bytes.fromhex("301A 3018 0608 2B06010505073001 860C") + b"http://a.fi/",
+    ),
+    ("1.3.6.1.5.5.7.1.3", bytes.fromhex("300A3008060604008E460101")),
+]
+
+
+def quick_ca(root: CA) -> CA:
+    """Return a CA that signs and verifies fast, with a key of P-256."""
+    name = x509.Name.build({"country_name": "FI", "common_name": "SPECIMEN Quick CA"})
+    certificate = root.issue(
+        key("P-256"),
+        subject_name=name,
+        key_usage=pki.CERTIFICATE_SIGN,
+        basic_constraints=pki.CA_TRUE,
+        policies=(),
+        null_parameter=False,
+        extra=[("key_identifier", core.OctetString(KEY_ID).dump())],
+    )
+    return CA(x509.Certificate.load(certificate.der), key("P-256"))
+
+
+def whole(quick: CA, **changes: Any) -> Leaf:
+    """Issue a leaf with all extensions of a card's."""
+    return quick.issue(key("P-256"), **({"policies": (), "extra": EXTRA, **changes}))
+
+
+async def identify(encoded: bytes, use: Use, trust: Trust) -> Identity:
+    """Validate a certificate as Kortilla does."""
+    validate = validate_client if use == LOGIN else validate_signer
+    return await validate(encoded, trust=trust, at=NOW)
+
+
+async def refer(encoded: bytes, use: Use, trust: Trust) -> Identity:
+    """Validate a certificate by asn1crypto and certvalidator, and return its holder.
+
+    Raises any exception for one that is not valid.
+    """
+    leaf = load_leaf(encoded)
+    usages = leaf.key_usage_value.native
+    other = {LOGIN: SIGNING, SIGNING: LOGIN}[use]
+    assert use in usages and other not in usages and not leaf.ca
+    if use == LOGIN and leaf.extended_key_usage_value is not None:
+        assert "client_auth" in leaf.extended_key_usage_value.native
+    policy = trust.allowed_policy(
+        each["policy_identifier"].dotted for each in leaf.certificate_policies_value
+    )
+    issuer = await _issuer(leaf, trust)
+    for valid in (leaf, issuer.certificate, issuer.root):
+        assert valid is None or valid.not_valid_before <= NOW <= valid.not_valid_after
+    load_public_key(leaf)
+    attributes = [
+        (each["type"].native, each["value"].native)
+        for names in leaf.subject.chosen
+        for each in names
+    ]
+    count = Counter(name for name, _ in attributes)
+    holder = dict(attributes)
+    for name in ("surname", "given_name", "serial_number", "country_name"):
+        assert count[name] == 1 and holder[name] and holder[name].isprintable()
+    assert holder["country_name"] == "FI" and is_satu(holder["serial_number"])
+    assert policy is not None
+    return Identity(
+        surname=holder["surname"],
+        given_names=holder["given_name"],
+        satu=holder["serial_number"],
+        country="FI",
+        issuer=issuer.certificate.subject.native["common_name"],
+        serial=str(leaf.serial_number),
+        not_before=leaf.not_valid_before,
+        not_after=leaf.not_valid_after,
+        assurance="test" if trust.test else "citizen-certificate",
+        policy=policy,
+    )
+
+
+async def _issuer(leaf: x509.Certificate, trust: Trust) -> IssuingCA:
+    for issuer in trust.issuers:
+        anchor = CertTrustAnchor(issuer.certificate)
+        if not anchor.authority.is_potential_issuer_of(leaf):
+            continue
+        context = ValidationContext(
+            trust_roots=[], moment=NOW, allow_fetching=False, revocation_mode="none"
+        )
+        path = ValidationPath(anchor, [], leaf)
+        await async_validate_path(context, path, PKIXValidationParams())
+        return issuer
+    raise LookupError("no issuer")
+
+
+async def agreed(encoded: bytes, use: Use, trust: Trust) -> bool:
+    """Return whether Kortilla accepts, after comparing it with the reference."""
+    try:
+        identity = await identify(encoded, use, trust)
+    except RelyingPartyError:
+        return False
+    try:
+        assert identity == await refer(encoded, use, trust)
+    except Exception as error:
+        raise AssertionError(encoded.hex()) from error
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    own_key = read_public_key(read_leaf(encoded).key)
+    others_key = load_public_key(load_leaf(encoded))
+    assert own_key.public_bytes(*form) == others_key.public_bytes(*form), encoded.hex()
+    compare_with_cryptography(encoded, use, identity)
+    return True
+
+
+def compare_with_cryptography(encoded: bytes, use: Use, identity: Identity) -> bool:
+    """Compare with a third parser; return whether it reads the certificate.
+
+    It refuses FINEID's defects, and odd values of extensions that nobody uses here.
+    """
+    try:
+        read = cryptography_x509.load_der_x509_certificate(encoded)
+        same_key = read.public_key() == read_public_key(read_leaf(encoded).key)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a name is longer than X.520 has it
+            named = {each.oid: each.value for each in read.subject}
+        extensions = read.extensions
+    except ValueError:
+        return False
+    assert same_key, encoded.hex()
+    assert (
+        identity.serial,
+        identity.not_before,
+        identity.not_after,
+        identity.country,
+        identity.satu,
+        identity.given_names,
+        identity.surname,
+    ) == (
+        str(read.serial_number),
+        read.not_valid_before_utc,
+        read.not_valid_after_utc,
+        named[NameOID.COUNTRY_NAME],
+        named[NameOID.SERIAL_NUMBER],
+        named[NameOID.GIVEN_NAME],
+        named[NameOID.SURNAME],
+    ), encoded.hex()
+    usage = extensions.get_extension_for_class(cryptography_x509.KeyUsage).value
+    assert usage.digital_signature == (use == LOGIN), encoded.hex()
+    assert usage.content_commitment == (use == SIGNING), encoded.hex()
+    policies = extensions.get_extension_for_class(cryptography_x509.CertificatePolicies)
+    assert identity.policy in {
+        each.policy_identifier.dotted_string for each in policies.value
+    }, encoded.hex()
+    return True
+
+
+async def compare(ca: CA, trust: Trust, count: int, *, seed: int = 0) -> int:
+    """Compare on mutated certificates; return how many Kortilla accepts."""
+    leaves = [
+        (whole(ca).der, LOGIN),
+        (whole(ca, key_usage=pki.SIGNATURE).der, SIGNING),
+        (ca.issue(key("RSA-2048")).der, LOGIN),
+        # Without FINEID's defects, so that cryptography reads all of it.
+        (
+            whole(
+                ca, basic_constraints=bytes.fromhex("3000"), null_parameter=False
+            ).der,
+            LOGIN,
+        ),
+    ]
+    assert isinstance(ca.key, ec.EllipticCurvePrivateKey)
+    accepted = 0
+    for number, (leaf, use) in enumerate(leaves, start=seed):
+        mutator = Mutator(leaf, ca.key, seed=number)
+        for _ in range(count // len(leaves)):
+            accepted += await agreed(mutator.next(), use, trust)
+    return accepted
+
+
+async def main(count: int, seed: int) -> None:
+    """Compare, and print what was compared."""
+    root = CA.create("SPECIMEN Root CA")
+    ca = quick_ca(root)
+    begun = time.process_time()
+    accepted = await compare(ca, ca.trust(root.der), count, seed=seed)
+    seconds = time.process_time() - begun
+    print(
+        f"{count:,} mutated certificates in {seconds:.0f} s of processor time: "
+        f"Kortilla accepts {accepted:,}, and the reference all of these alike."
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int((sys.argv[2:] or ["0"])[0])))
