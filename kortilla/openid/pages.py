@@ -6,22 +6,23 @@ They load scripts and styles of their own origin alone, and nothing inline.
 
 import html
 from collections.abc import Mapping
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
+from kortilla.common.texts import catalogue, choose_language
 from kortilla.openid.records import RefusedError
 from kortilla.openid.settings import ClientSettings, Language, Texts
-from kortilla.web import texts as server_texts
 from kortilla.web.http import Request, Response
-from kortilla.web.texts import catalogue, choose_language
+from kortilla.web.refusals import TEXTS as REFUSALS
 
 if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
 __all__ = ["Pages", "redirect"]
 
-_PACKAGE = "kortilla.openid.texts"
+_TEXTS = Path(__file__).parent / "texts"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _NAMES = {"fi": "Suomi", "sv": "Svenska", "en": "English"}
 #: The claims that tell a client the SATU, and those that tell it the name.
@@ -98,7 +99,7 @@ class Pages:
         ``problem`` is the code of an error that the simulator played.
         """
         language = _language(request, ui_locales)
-        text = catalogue(language, _PACKAGE)
+        text = catalogue(_TEXTS, language)
         base = f"{self.prefix}/login/{login_id}"
         name = client.name.of(language)
         content = _paragraph("lead", text["asks"], name=name)
@@ -157,7 +158,7 @@ class Pages:
     def confirm_logout(self, request: Request) -> Response:
         """Return the page that asks whether a session is to end."""
         language = _language(request, "")
-        button = html.escape(catalogue(language, _PACKAGE)["confirm.button"])
+        button = html.escape(catalogue(_TEXTS, language)["confirm.button"])
         form = (
             f'<form method="post" action="{self.prefix}/logout">'
             f'<button class="start" id="logout">{button}</button></form>\n'
@@ -174,7 +175,7 @@ class Pages:
         more: str = "",
     ) -> Response:
         language = _language(request, "")
-        text = catalogue(language, _PACKAGE)
+        text = catalogue(_TEXTS, language)
         content = _paragraph("lead", text[f"{kind}.text"]) + more
         if code:
             content += _paragraph("code", "{code}", code=code)
@@ -198,7 +199,7 @@ class Pages:
         forms: list[str] | None = None,
         status: int = 200,
     ) -> Response:
-        text = catalogue(language, _PACKAGE)
+        text = catalogue(_TEXTS, language)
         top = _language_links(language, languages, text) if languages else ""
         if self._mark:
             mark = html.escape(text[self._mark])
@@ -267,7 +268,7 @@ def _choices(
 ) -> str:
     found = ""
     if problem:
-        message = server_texts.catalogue(language)[problem]
+        message = catalogue(REFUSALS, language)[problem]
         found = (
             f'<div class="problem" role="alert"><p>{html.escape(message)}</p>'
             f'<p class="code">{html.escape(problem)}</p></div>\n'

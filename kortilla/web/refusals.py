@@ -6,12 +6,16 @@ A service can replace the page, and any of the texts.
 
 import html
 from collections.abc import Mapping
+from pathlib import Path
 from string import Template
 
+from kortilla.common.texts import catalogue, choose_language, languages
 from kortilla.web.http import Headers, Response, json_response
-from kortilla.web.texts import catalogue, choose_language, languages
 
 __all__ = ["Refusals"]
+
+#: The catalogues of refusals.
+TEXTS = Path(__file__).parent / "texts"
 
 _PAGE = """<!doctype html>
 <html lang="$language">
@@ -63,7 +67,7 @@ class Refusals:
         if "message" not in names:
             raise ValueError("The page lacks $message, which tells what to do.")
         self._texts: dict[str, Mapping[str, str]] = {
-            language: catalogue(language) for language in languages()
+            language: catalogue(TEXTS, language) for language in languages(TEXTS)
         }
         for language, own in (texts or {}).items():
             self._texts[language] = _checked(language, own)
@@ -93,13 +97,13 @@ class Refusals:
 
 def _checked(language: str, own: Mapping[str, str]) -> Mapping[str, str]:
     """Return all texts of a language, with a service's own in place of ours."""
-    keys = set(catalogue(languages()[0]))
+    keys = set(catalogue(TEXTS, "en"))
     if unknown := set(own) - keys:
         raise ValueError(f"No text is called {', '.join(sorted(unknown))}.")
     if blank := {key for key, text in own.items() if not text.strip()}:
         raise ValueError(f"The text of {', '.join(sorted(blank))} is blank.")
-    if language in languages():
-        return {**catalogue(language), **own}
+    if language in languages(TEXTS):
+        return {**catalogue(TEXTS, language), **own}
     if missing := keys - set(own):
         raise ValueError(
             f"Kortilla has no {language!r}, so these are needed too: "

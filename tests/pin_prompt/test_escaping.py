@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.pin_prompt.escaping import (
+from kortilla.common.escaping import (
     escape_name,
     escape_text,
     group_digest,

@@ -13,10 +13,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
+from kortilla.common.escaping import escape_name, escape_text
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.notices import Kind
 from native_host.pin_prompt.documents import DocumentKind
-from native_host.pin_prompt.escaping import escape_name, escape_text
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy

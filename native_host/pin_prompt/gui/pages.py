@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kortilla.common.escaping import printable
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, make_muted
 from native_host.gui.notices import Kind
@@ -35,7 +36,7 @@ from native_host.pin_prompt.model import (
     Progress,
     Step,
 )
-from native_host.pin_prompt.texts import Texts, printable
+from native_host.pin_prompt.texts import Texts
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
