@@ -13,9 +13,9 @@ from aiohttp import web
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, Response
 from kortilla.web.login import LoginService
+from kortilla.web.refusals import error_response
 from kortilla.web.routes import PROBES, LoginRoutes, route_conflict, with_response
 from kortilla.web.sessions import SessionStore
 

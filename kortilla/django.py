@@ -35,18 +35,21 @@ from kortilla import background
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.asgi import (
+from kortilla.web.http import (
     ASGIApp,
+    BrokenBodyError,
+    Headers,
     Receive,
+    RequestRefusedError,
+    Response,
     Scope,
     Send,
     read_request,
     refuse_websocket,
     send,
 )
-from kortilla.web.error_responses import error_response
-from kortilla.web.http import BrokenBodyError, Headers, RequestRefusedError, Response
 from kortilla.web.login import LoginService
+from kortilla.web.refusals import error_response
 from kortilla.web.routes import (
     MAX_BODY_BYTES,
     PROBES,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from kortilla.openid.provider import Provider
-from kortilla.web import asgi, http
+from kortilla.web import http
 from kortilla.web.http import BrokenBodyError, Headers
 
 __all__ = ["OpenIDApp", "sub_application"]
@@ -54,19 +54,19 @@ class OpenIDApp:
         self.provider = provider
 
     async def __call__(
-        self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
+        self, scope: http.Scope, receive: http.Receive, send: http.Send
     ) -> None:
         """Handle one request, or the lifespan; a WebSocket is refused."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] != "http":
-            await asgi.refuse_websocket(receive, send)
+            await http.refuse_websocket(receive, send)
         else:
             query = scope.get("query_string", b"").decode("latin-1")
-            request = asgi.read_request(scope, receive)
-            await asgi.send(send, await self.provider.handle(request, query))
+            request = http.read_request(scope, receive)
+            await http.send(send, await self.provider.handle(request, query))
 
-    async def _live(self, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def _live(self, receive: http.Receive, send: http.Send) -> None:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":

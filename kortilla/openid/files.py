@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from kortilla.web.static_files import File, packaged_files
+from kortilla.web.http import File, packaged_files
 
 __all__ = ["static_files"]
 

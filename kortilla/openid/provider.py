@@ -29,7 +29,7 @@ from kortilla.openid.person import subject_of
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import CodeRecord, RefusedError, TokenRecord
 from kortilla.openid.store import Store
-from kortilla.web.error_responses import error_response
+from kortilla.web.refusals import error_response
 from kortilla.web.http import (
     Request,
     RequestRefusedError,

@@ -148,7 +148,7 @@ def _stores(
         from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
             RedisChallengeStore,
         )
-        from kortilla.redis.connecting import connect  # noqa: PLC0415 - likewise
+        from kortilla.redis.connection import connect  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("redis", "redis")) from None
     client = connect(settings.redis.url)

@@ -259,7 +259,7 @@ class RedisStore(Store):
 
     Of the logins that anybody can begin, and of the requests that anybody can push, it
     keeps ``most_bytes`` each, and drops the oldest beyond that. ``client`` is one
-    as ``kortilla.redis.connecting`` makes it; ``close`` closes it.
+    as ``kortilla.redis.connection`` makes it; ``close`` closes it.
     """
 
     #: Bytes of an entry beside its content: its name three times, and what it gains
@@ -274,7 +274,7 @@ class RedisStore(Store):
         seconds: float = 2,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        from kortilla.redis.asking import (  # noqa: PLC0415 - redis is an extra
+        from kortilla.redis.connection import (  # noqa: PLC0415 - redis is an extra
             asking,
         )
 

@@ -5,14 +5,25 @@ A service can replace the page, and any of the texts.
 """
 
 import html
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
 from kortilla.common.texts import catalogue, choose_language, languages
-from kortilla.web.http import Headers, Response, json_response
+from kortilla.errors import (
+    AuthTokenParseError,
+    RateLimitedError,
+    RelyingPartyError,
+    SigningUnavailableError,
+    StoreUnavailableError,
+    UserCertificateParseError,
+)
+from kortilla.web.http import Headers, RequestRefusedError, Response, json_response
 
 __all__ = ["Refusals"]
+
+logger = logging.getLogger(__name__)
 
 #: The catalogues of refusals.
 TEXTS = Path(__file__).parent / "texts"
@@ -31,6 +42,8 @@ _PAGE = """<!doctype html>
 """
 _PLACES = {"language", "title", "message", "code", "home"}
 _FALLBACK = "LOGIN_REFUSED"
+#: Seconds of Retry-After while a store is unavailable or all processes are busy.
+_RETRY = 5
 
 
 class Refusals:
@@ -110,3 +123,32 @@ def _checked(language: str, own: Mapping[str, str]) -> Mapping[str, str]:
             f"{', '.join(sorted(missing))}."
         )
     return dict(own)
+
+
+def error_response(
+    error: RelyingPartyError | RequestRefusedError,
+    headers: Headers,
+    refusals: Refusals | None = None,
+) -> Response:
+    """Return the response for an error, to a request with these headers.
+
+    ``refusals`` are the service's; without them the page and the texts are Kortilla's.
+    """
+    refusals = refusals or Refusals()
+    if isinstance(error, RequestRefusedError):
+        response = refusals.response(error.status, error.code, headers)
+        return response.with_headers(("Allow", error.allow or None))
+    retry_after = None
+    match error:
+        case StoreUnavailableError() | SigningUnavailableError():
+            logger.error("A request was refused: %s", error)
+            status, retry_after = 503, str(_RETRY)
+        case RateLimitedError():
+            status, retry_after = 429, str(error.retry_after)
+        case AuthTokenParseError() | UserCertificateParseError():
+            status = 400
+        case _:
+            status = 403
+    return refusals.response(status, error.code, headers).with_headers(
+        ("Retry-After", retry_after)
+    )

@@ -30,7 +30,6 @@ from kortilla.errors import (
 from kortilla.events import Action, RequestContext
 from kortilla.validation.identity import Identity
 from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
-from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
     Headers,
     Request,
@@ -38,18 +37,19 @@ from kortilla.web.http import (
     Response,
     check_origin_header,
     json_response,
+    packaged_files,
     read_body,
     read_json,
 )
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import Attempt
+from kortilla.web.refusals import error_response
 from kortilla.web.sessions import (
     BrowserSessions,
     MemorySessionStore,
     Session,
     SessionStore,
 )
-from kortilla.web.static_files import packaged_files
 from kortilla.web.workers import WorkerCheck
 
 __all__ = [

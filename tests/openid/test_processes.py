@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from kortilla.openid.store import RedisStore
-from kortilla.redis.connecting import connect
+from kortilla.redis.connection import connect
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.openid.scene import (
