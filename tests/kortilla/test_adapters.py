@@ -66,6 +66,7 @@ async def test_of_thirty_simultaneous_uses_one_wins(
     body = {"authToken": leaf.token(nonce=nonce)}
     answers = await asyncio.gather(*(browser.post("login", body) for _ in range(30)))
     assert sorted(status for status, _ in answers) == [200] + [403] * 29
+    assert {code(a)[1] for a in answers if a[0] == 403} == {"CHALLENGE_NONCE_NOT_FOUND"}
 
 
 async def test_a_token_for_another_origin(browser: Browser, leaf: Leaf) -> None:
@@ -137,9 +138,15 @@ async def test_a_request_from_another_site(browser: Browser) -> None:
     for headers in (
         {"Origin": "https://other.example"},
         {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": f"{ORIGIN}:8443"},
         {"Origin": None},
         {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": ORIGIN, "Sec-Fetch-Site": "same-site"},
         {"Origin": None, "Sec-Fetch-Site": "same-site"},
+        {"Origin": None, "Sec-Fetch-Site": "none"},
+        # The client chooses the Host header, so it is ignored.
+        {"Origin": "https://other.example", "Host": "other.example"},
     ):
         for path in ROUTES:
             answer = await browser.post(path, headers=headers)
@@ -148,12 +155,13 @@ async def test_a_request_from_another_site(browser: Browser) -> None:
 
 
 async def test_an_error_is_told_to_programs_and_people(browser: Browser) -> None:
-    for language, begins in (
-        ("fi", "Tämä tunnist"),
-        ("sv", "Den här ident"),
-        ("en", "This identification"),
+    for accepted, language, begins in (
+        ("fi-FI,fi;q=0.9,en;q=0.5", "fi", "Tämä tunnist"),
+        ("de, en;q=0.3, sv;q=0.7", "sv", "Den här ident"),
+        ("de", "en", "This identification"),
+        (";;q=,,fi;q=x,fi;q=9", "en", "This identification"),
     ):
-        headers = {"Accept-Language": f"de,{language};q=0.8"}
+        headers = {"Accept-Language": accepted}
         _, answer = await browser.post("login", {"authToken": {}}, headers=headers)
         assert answer["error"]["message"].startswith(begins)
         async with browser.request(
@@ -316,6 +324,7 @@ async def test_paths_that_are_not_there(browser: Browser) -> None:
         url = browser.server.make_url("").with_path(path, encoded=True)
         async with browser.http.get(url, headers={"Accept": "text/html"}) as answer:
             assert answer.status == 404, path
+            assert "<h1>" in await answer.text()
 
 
 async def test_the_page_client_and_the_description_are_served(browser: Browser) -> None:
