@@ -2,15 +2,12 @@
 """Browsers: the cookies that bind logins to one, and the session where it is wanted."""
 
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from kortilla.openid.person import Login
+from kortilla.openid.records import Login
 from kortilla.openid.store import Store
 from kortilla.web.http import Headers
 from kortilla.web.sessions import new_session_id
-
-__all__ = ["BrowserSession", "Browsers"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -29,8 +26,7 @@ class Browsers:
     One is stable and binds each login to the browser that began it, in all its tabs.
     One is made when the card has signed, for this login alone: only the browser that
     sent the signature ends it. One is a session's, new at each login. Without
-    ``session_seconds`` there are no sessions, and each login takes the card. ``clock``
-    returns seconds since 1970.
+    ``session_seconds`` there are no sessions, and each login takes the card.
     """
 
     def __init__(
@@ -39,12 +35,10 @@ class Browsers:
         origin: str,
         *,
         session_seconds: int,
-        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self.origin = origin
         self._session_seconds = session_seconds
-        self._clock = clock
         secure = origin.startswith("https:")
         # Browsers bind a __Host- cookie to this very host, https and the path /.
         host = "__Host-" if secure else ""

@@ -9,6 +9,7 @@ the first alone does not get the code.
 """
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,13 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from kortilla.errors import RelyingPartyError
 from kortilla.events import Action, RequestContext
-from kortilla.openid.authlib_server import Client
+from kortilla.openid.authorization import (
+    AuthorizationRequest,
+    RefusedError,
+    ReturnAddress,
+    parse,
+    redirect,
+)
 from kortilla.openid.browsers import Browsers
-from kortilla.openid.pages import LANGUAGES, Pages, redirect
-from kortilla.openid.parameters import parse
-from kortilla.openid.person import Login
+from kortilla.openid.pages import LANGUAGES, Pages
 from kortilla.openid.protocol import Protocol
-from kortilla.openid.records import RefusedError
+from kortilla.openid.records import Login
 from kortilla.openid.store import Store
 from kortilla.validation.identity import Identity
 from kortilla.web.http import (
@@ -43,7 +48,7 @@ from kortilla.web.sessions import new_session_id
 if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
-__all__ = ["CODE_SECONDS", "LOGIN_SECONDS", "LoginPage"]
+logger = logging.getLogger(__name__)
 
 #: How long the page works; each challenge in it has five minutes.
 LOGIN_SECONDS = 30 * 60
@@ -51,6 +56,7 @@ CODE_SECONDS = 60
 
 _PATH = re.compile(r"/login/([A-Za-z0-9_-]{43})(/[a-z]*)?")
 _MAX_BODY_BYTES = 16 * 1024
+_CANCELLED = RefusedError("access_denied", "The user has denied the request")
 Data = dict[str, Any]
 
 
@@ -88,18 +94,16 @@ class LoginPage:
         if simulator is not None:
             self._actions["/simulate"] = ("POST", self._simulate)
 
-    async def begin(
-        self, request: Request, client: Client, parameters: dict[str, str]
-    ) -> Response:
+    async def begin(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Begin a login: send the browser to its page."""
-        hint = parameters.get("login_hint", "")
+        hint = asked.login_hint
         if self._simulator is not None and self._simulator.knows(hint):
-            return await self._simulated(request, parameters, hint)
+            return await self._simulated(request, asked, self._simulator)
         await self.admit(request, "authorize")
         browser, cookie = self._browsers.recognise(request.headers)
         login_id = new_session_id()
         data = {
-            "parameters": parameters,
+            "request": asked.to_json(),
             "browser": _digest(browser),
             "challenges": {},
             "login": None,
@@ -109,13 +113,17 @@ class LoginPage:
         await self._store.put("login", login_id, data, seconds=LOGIN_SECONDS)
         return redirect(f"{self._pages.prefix}/login/{login_id}").with_headers(cookie)
 
-    async def finish(self, parameters: dict[str, str], login: Login) -> Response:
+    async def finish(self, asked: AuthorizationRequest, login: Login) -> Response:
         """Send the browser back to the client with a code."""
-        location, saved = self._protocol.authorize(parameters, login)
-        assert saved is not None  # noqa: S101 - with a login there is a code
-        code, record = saved
+        code, record = self._protocol.code(asked, login)
         await self._store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
-        return redirect(location)
+        return asked.answer(self._protocol.issuer, {"code": code})
+
+    def refuse(self, back: ReturnAddress, error: RefusedError) -> Response:
+        """Send the browser back to the client with an error (RFC 6749 §4.1.2.1)."""
+        logger.info("%s was refused: %s", back.client_id, error)
+        content = {"error": error.error, "error_description": error.description}
+        return back.answer(self._protocol.issuer, content)
 
     async def admit(self, request: Request, route: str) -> None:
         """Count an attempt. Raises ``RateLimitedError``."""
@@ -139,7 +147,10 @@ class LoginPage:
             raise _gone()
         if data["until"] <= self._protocol.clock():
             raise _gone()
-        if data["parameters"]["client_id"] not in self._protocol.clients:
+        # The configuration may have changed since.
+        asked = _request_of(data)
+        client = self._protocol.clients.get(asked.client_id)
+        if client is None or asked.redirect_uri not in client.settings.redirect_uris:
             raise _gone()
         wished = parse(query).get("lang")
         if wished in LANGUAGES and wished != data["wished"]:
@@ -150,13 +161,12 @@ class LoginPage:
     async def _page(
         self, request: Request, login_id: str, data: Data, problem: str = ""
     ) -> Response:
-        client = self._protocol.clients[data["parameters"]["client_id"]]
+        asked = _request_of(data)
         return self._pages.login(
             request,
-            client.settings,
+            self._protocol.clients[asked.client_id].settings,
             login_id,
-            ui_locales=f"{data['wished']} {data['parameters'].get('ui_locales', '')}",
-            simulator=self._simulator,
+            ui_locales=f"{data['wished']} {asked.ui_locales}",
             problem=problem,
         )
 
@@ -221,19 +231,17 @@ class LoginPage:
         # Another browser may have signed between the two.
         if taken["signer"] != data["signer"]:
             raise _gone()
-        login = Login(**taken["login"])
-        answer = await self._end(request, taken["parameters"], login)
+        answer = await self._end(request, _request_of(taken), Login(**taken["login"]))
         return answer.with_headers(self._browsers.forget_signer(login_id))
 
     async def _end(
-        self, request: Request, parameters: dict[str, str], login: Login
+        self, request: Request, asked: AuthorizationRequest, login: Login
     ) -> Response:
-        answer = await self.finish(parameters, login)
+        answer = await self.finish(asked, login)
         return answer.with_headers(await self._browsers.begin(request.headers, login))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:
-        taken = await self._take(login_id)
-        return redirect(self._protocol.authorize(taken["parameters"], None)[0])
+        return self.refuse(_request_of(await self._take(login_id)), _CANCELLED)
 
     # -- The simulator ----------------------------------------------------------------
 
@@ -251,22 +259,19 @@ class LoginPage:
             login = await self._play(request, self._simulator, choice)
         except RelyingPartyError as error:
             return await self._page(request, login_id, data, problem=error.code)
-        taken = await self._take(login_id)
-        return await self._end(request, taken["parameters"], login)
+        return await self._end(request, _request_of(await self._take(login_id)), login)
 
     async def _simulated(
-        self, request: Request, parameters: dict[str, str], hint: str
+        self, request: Request, asked: AuthorizationRequest, simulator: "Simulator"
     ) -> Response:
         """Do at once what ``login_hint`` names, without a page."""
-        assert self._simulator is not None  # noqa: S101 - the caller has looked
-        if self._simulator.cancels(hint):
-            return redirect(self._protocol.authorize(parameters, None)[0])
+        if simulator.cancels(asked.login_hint):
+            return self.refuse(asked, _CANCELLED)
         try:
-            login = await self._play(request, self._simulator, hint)
+            login = await self._play(request, simulator, asked.login_hint)
         except RelyingPartyError as error:
-            refusal = RefusedError("access_denied", error.code)
-            return redirect(self._protocol.error_redirect(parameters, refusal))
-        return await self._end(request, parameters, login)
+            return self.refuse(asked, RefusedError("access_denied", error.code))
+        return await self._end(request, asked, login)
 
     async def _play(
         self, request: Request, simulator: "Simulator", choice: str
@@ -311,6 +316,10 @@ class LoginPage:
             max_bytes=_MAX_BODY_BYTES,
             seconds=self._body_seconds,
         )
+
+
+def _request_of(data: Data) -> AuthorizationRequest:
+    return AuthorizationRequest.from_json(data["request"])
 
 
 def _gone() -> RefusedError:

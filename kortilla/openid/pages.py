@@ -6,23 +6,23 @@ They load scripts and styles of their own origin alone, and nothing inline.
 
 import html
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
 from kortilla.common.texts import catalogue, choose_language
-from kortilla.openid.records import RefusedError
-from kortilla.openid.settings import ClientSettings, Language, Texts
-from kortilla.web.http import Request, Response
+from kortilla.openid.authorization import RefusedError
+from kortilla.openid.settings import ClientSettings, Language, Settings
+from kortilla.web.http import File, Request, Response, packaged_files
 from kortilla.web.refusals import TEXTS as REFUSALS
 
 if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
-__all__ = ["Pages", "redirect"]
-
 _TEXTS = Path(__file__).parent / "texts"
+_STATIC = Path(__file__).parent / "static"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _NAMES = {"fi": "Suomi", "sv": "Svenska", "en": "English"}
 #: The claims that tell a client the SATU, and those that tell it the name.
@@ -53,36 +53,28 @@ $content</main>
 """)
 
 
-def redirect(url: str) -> Response:
-    """Send the browser to a URL; no cache may store that, and no page is its origin."""
-    headers = (
-        ("Location", url),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-    )
-    return Response(303, b"", headers)
+@cache
+def static_files() -> dict[str, File]:
+    """Return the page client's files and the pages' own, by path below the issuer's."""
+    client = {
+        path: file
+        for path, file in packaged_files().items()
+        if path.startswith("/static/")
+    }
+    own = {f"/static/openid/{path.name}": File.read(path) for path in _STATIC.iterdir()}
+    return client | own
 
 
 class Pages:
-    """The pages of one provider, whose paths begin with ``prefix``.
+    """The pages of one provider. A simulator, or test trust, marks each page."""
 
-    ``notice`` is the operator's text for people. ``simulator`` and ``test``, which is
-    test trust, mark each page.
-    """
-
-    def __init__(
-        self,
-        *,
-        origin: str,
-        prefix: str,
-        notice: Texts | None,
-        simulator: bool,
-        test: bool,
-    ) -> None:
-        self.prefix = prefix
-        self._origin = origin
-        self._notice = notice
-        self._mark = "simulator" if simulator else "test.trust" if test else ""
+    def __init__(self, settings: Settings, simulator: "Simulator | None") -> None:
+        self.prefix = settings.prefix
+        self._origin = settings.origin
+        self._notice = settings.notice
+        self._simulator = simulator
+        test = "test.trust" if settings.trust.test else ""
+        self._mark = test if simulator is None else "simulator"
 
     def login(
         self,
@@ -91,7 +83,6 @@ class Pages:
         login_id: str,
         *,
         ui_locales: str,
-        simulator: "Simulator | None",
         problem: str = "",
     ) -> Response:
         """Return the page where a person logs in for a client.
@@ -104,17 +95,17 @@ class Pages:
         name = client.name.of(language)
         content = _paragraph("lead", text["asks"], name=name)
         content += f'<p class="hosts">{html.escape(", ".join(client.hosts))}</p>\n'
-        if simulator is None:
+        if self._simulator is None:
             content += self._card_part(text, base, name, client)
         else:
-            content += _choices(text, language, base, simulator, problem)
+            content += _choices(text, language, base, self._simulator, problem)
         content += (
             f'<form method="post" action="{base}/cancel">'
             f'<button class="quiet" id="cancel">{html.escape(text["cancel"])}</button>'
             "</form>\n"
         )
         head = ""
-        if simulator is None:
+        if self._simulator is None:
             script = f"{self.prefix}/static/button.js"
             head = f'<script type="module" src="{script}"></script>\n'
         return self._page(
