@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import unquote
 
 import aiohttp
@@ -45,6 +45,12 @@ class Browser:
                 force_close=not keep_alive,
             ),
         )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.close()
 
     @contextlib.asynccontextmanager
     async def request(

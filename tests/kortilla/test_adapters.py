@@ -4,6 +4,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -20,16 +21,20 @@ ROUTES = ["challenge", "login", "logout"]
 
 @pytest.fixture
 async def browser(site: RunningSite) -> AsyncIterator[Browser]:
-    browser = Browser(site)
-    yield browser
-    await browser.http.close()
+    async with Browser(site) as browser:
+        yield browser
 
 
 @pytest.fixture
 async def other(site: RunningSite) -> AsyncIterator[Browser]:
-    browser = Browser(site)
-    yield browser
-    await browser.http.close()
+    async with Browser(site) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def third(site: RunningSite) -> AsyncIterator[Browser]:
+    async with Browser(site) as browser:
+        yield browser
 
 
 async def test_login_and_logout_with_a_mock_card(
@@ -98,6 +103,45 @@ async def test_the_session_has_a_new_id_after_login_and_none_after_logout(
     assert await other.who() is None
 
 
+async def told(browser: Browser) -> dict[str, Any]:
+    """Return what the service knows of the browser's session."""
+    async with browser.request("GET", "/who", headers={}) as answer:
+        content: dict[str, Any] = await answer.json()
+        return content
+
+
+async def test_the_sessions_of_a_person_have_names_and_end_together(
+    browser: Browser, other: Browser, third: Browser, leaf: Leaf, card: KortillaCard
+) -> None:
+    one, stranger = browser, third
+    assert await told(one) == {"satu": None, "recent": False, "session": None}
+    await one.challenge()
+    before = await told(one)
+    assert before["session"]
+    assert (await log_in(one, leaf))[0] == (await log_in(other, leaf))[0] == 200
+    token = card.token(ORIGIN, await stranger.challenge())
+    assert (await stranger.post("login", {"authToken": token}))[0] == 200
+
+    here, there = await told(one), await told(other)
+    assert here["satu"] == there["satu"] == SATU
+    assert here["recent"] is there["recent"] is True
+    assert len({before["session"], here["session"], there["session"]}) == 3
+    assert one.cookie
+    assert one.cookie not in here["session"]
+    assert await told(one) == here
+    # The name gives no access.
+    cookie, one.cookie = one.cookie, here["session"]
+    assert (await told(one))["satu"] is None
+    one.cookie = cookie
+
+    async with stranger.request(
+        "POST", f"/leave?satu={SATU}", headers={"Origin": ORIGIN}
+    ) as answer:
+        assert answer.status == 200
+    assert (await told(one))["satu"] is (await told(other))["satu"] is None
+    assert (await told(stranger))["satu"] == card.person.satu
+
+
 async def test_the_services_own_route_ends_a_session(
     browser: Browser, leaf: Leaf
 ) -> None:
@@ -145,8 +189,6 @@ async def test_a_request_from_another_site(browser: Browser) -> None:
         {"Origin": ORIGIN, "Sec-Fetch-Site": "same-site"},
         {"Origin": None, "Sec-Fetch-Site": "same-site"},
         {"Origin": None, "Sec-Fetch-Site": "none"},
-        # The client chooses the Host header, so it is ignored.
-        {"Origin": "https://other.example", "Host": "other.example"},
     ):
         for path in ROUTES:
             answer = await browser.post(path, headers=headers)
@@ -379,18 +421,19 @@ async def test_headers_that_are_odd(browser: Browser, leaf: Leaf) -> None:
 
 
 async def test_who_comes_too_often(site: RunningSite, leaf: Leaf) -> None:
-    busy = Browser(site, address=BUSY)
-    for path in ROUTES:
-        headers = {"Origin": ORIGIN, "Accept-Language": "fi"}
-        async with busy.request("POST", f"/auth/{path}", headers=headers) as answer:
-            assert answer.status == 429
-            assert answer.headers["Retry-After"] == "7"
-            assert (await answer.json())["error"]["code"] == "RATE_LIMITED"
-    # Files are not limited, and neither are other pages.
-    async with busy.request("GET", "/auth/static/kortilla.js", headers={}) as answer:
-        assert answer.status == 200
-    assert busy.cookie is None
-    await busy.http.close()
+    async with Browser(site, address=BUSY) as busy:
+        for path in ROUTES:
+            headers = {"Origin": ORIGIN, "Accept-Language": "fi"}
+            async with busy.request("POST", f"/auth/{path}", headers=headers) as answer:
+                assert answer.status == 429
+                assert answer.headers["Retry-After"] == "7"
+                assert (await answer.json())["error"]["code"] == "RATE_LIMITED"
+        # Files are not limited, and neither are other pages.
+        async with busy.request(
+            "GET", "/auth/static/kortilla.js", headers={}
+        ) as answer:
+            assert answer.status == 200
+        assert busy.cookie is None
 
 
 @pytest.mark.parametrize("site", [n for n in NAMES if "redis" in n], indirect=True)

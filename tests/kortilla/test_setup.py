@@ -153,12 +153,12 @@ async def who(request: web.Request) -> web.Response:
 async def test_aiohttp_without_setup(caplog: pytest.LogCaptureFixture) -> None:
     app = web.Application()
     app.router.add_get("/who", who)
-    server = TestServer(app)
-    async with server:
-        browser = Browser(server)
-        async with browser.request("GET", "/who", headers={}) as answer:
-            assert answer.status == 500
-        await browser.http.close()
+    async with (
+        TestServer(app) as server,
+        Browser(server) as browser,
+        browser.request("GET", "/who", headers={}) as answer,
+    ):
+        assert answer.status == 500
     assert "Card login is not set up: call setup(app, service)" in caplog.text
 
 
@@ -170,14 +170,11 @@ async def test_on_aiohttp_a_mounted_application_has_the_login_around_it(
     for each in (app, mounted):
         each.router.add_get("/who", who)
     app.add_subapp("/mounted", mounted)
-    server = TestServer(app)
-    async with server:
-        browser = Browser(server)
+    async with TestServer(app) as server, Browser(server) as browser:
         assert (await log_in(browser, leaf))[0] == 200
         for path in ("/who", "/mounted/who"):
             async with browser.request("GET", path, headers={}) as answer:
                 assert await answer.json() == {"satu": SATU}
-        await browser.http.close()
 
 
 def mounting(mounted: Starlette) -> Starlette:
@@ -273,15 +270,12 @@ async def test_aiohttp_prefers_card_login_to_a_route_for_everything(
         app.router.add_route("*", "/{tail:.*}", everything)
         kortilla.aiohttp.setup(app, service)
     outer.add_subapp("/inner", inner)
-    server = TestServer(outer)
-    async with server:
-        browser = Browser(server)
+    async with TestServer(outer) as server, Browser(server) as browser:
         await browser.challenge()
         async with browser.request(
             "GET", "/inner/auth/static/kortilla.js", headers={}
         ) as answer:
             assert answer.status == 200
-        await browser.http.close()
 
 
 async def anything(_: Request) -> JSONResponse:

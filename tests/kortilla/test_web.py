@@ -13,10 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import current_identity, setup
-from kortilla.web.sessions import MemorySessionStore
 from tests.kortilla.browser import Browser, code, log_in
-from tests.kortilla.pki import CA, ORIGIN, Leaf, key
-from tests.kortilla.test_challenge import Clock
+from tests.kortilla.pki import CA, ORIGIN, Clock, Leaf, key
 
 
 async def who(request: web.Request) -> web.Response:
@@ -25,40 +23,24 @@ async def who(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def storage() -> MemorySessionStore:
-    return MemorySessionStore()
-
-
-@pytest.fixture
-async def server(
-    trust: Trust, clock: Clock, storage: MemorySessionStore
-) -> AsyncIterator[TestServer]:
+async def server(trust: Trust, clock: Clock) -> AsyncIterator[TestServer]:
     app = web.Application()
-    service = LoginService(origin=ORIGIN, trust=trust, clock=clock)
-    setup(app, service, sessions=storage)
+    setup(app, LoginService(origin=ORIGIN, trust=trust, clock=clock))
     app.router.add_get("/who", who)
-    running = TestServer(app)
-    async with running:
+    async with TestServer(app) as running:
         yield running
 
 
 @pytest.fixture
 async def browser(server: TestServer) -> AsyncIterator[Browser]:
-    browser = Browser(server)
-    yield browser
-    await browser.http.close()
+    async with Browser(server) as browser:
+        yield browser
 
 
 @pytest.fixture
 async def other(server: TestServer) -> AsyncIterator[Browser]:
-    browser = Browser(server)
-    yield browser
-    await browser.http.close()
+    async with Browser(server) as browser:
+        yield browser
 
 
 async def test_a_session_id_that_the_server_did_not_give_is_not_taken_over(
@@ -150,6 +132,15 @@ async def test_a_page_of_another_origin_gets_no_permission_by_cors(
             names = [name.lower() for name in response.headers]
             assert not [name for name in names if name.startswith("access-control")]
             assert "set-cookie" not in names
+
+
+@pytest.mark.parametrize("route", ["challenge", "login", "logout"])
+async def test_the_host_header_which_a_client_chooses_is_ignored(
+    browser: Browser, route: str
+) -> None:
+    headers = {"Origin": "https://other.example", "Host": "other.example"}
+    answer = await browser.post(route, headers=headers)
+    assert code(answer) == (403, "ORIGIN_REFUSED")
 
 
 async def test_a_browser_that_only_sends_sec_fetch_site(browser: Browser) -> None:
