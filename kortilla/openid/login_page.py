@@ -185,41 +185,31 @@ class LoginPage:
 
     async def _challenge(self, request: Request, login_id: str, data: Data) -> Response:
         async with self._reporting(request, "challenge") as (context, _):
-            answer = await self._issue(request, login_id, data)
+            await self.admit(request, "challenge")
+            await self._json(request, allowed=set())
+            nonce = await self.service.challenge(data["challenges"])
+            await self._save(login_id, data)
             self.service.events.challenge_issued(context)
-        return answer
-
-    async def _issue(self, request: Request, login_id: str, data: Data) -> Response:
-        await self.admit(request, "challenge")
-        await self._json(request, allowed=set())
-        nonce = await self.service.challenge(data["challenges"])
-        await self._save(login_id, data)
         return json_response({"nonce": nonce})
 
     async def _login(self, request: Request, login_id: str, data: Data) -> Response:
         async with self._reporting(request, "login") as (context, since):
-            answer, identity = await self._redeem(request, login_id, data)
+            await self.admit(request, "login")
+            body = await self._json(request, allowed={"authToken", "nonce"})
+            nonce = body.get("nonce")
+            if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
+                raise RequestRefusedError(400, "INVALID_REQUEST")
+            identity = await self.service.login(
+                data["challenges"], body["authToken"], nonce=nonce
+            )
+            signer, cookie = self._browsers.signed(login_id, seconds=LOGIN_SECONDS)
+            data["login"] = asdict(self._login_of(identity))
+            data["signer"] = _digest(signer)
+            await self._save(login_id, data)
             self.service.events.logged_in(context, identity, time.monotonic() - since)
-        return answer
-
-    async def _redeem(
-        self, request: Request, login_id: str, data: Data
-    ) -> tuple[Response, Identity]:
-        await self.admit(request, "login")
-        body = await self._json(request, allowed={"authToken", "nonce"})
-        nonce = body.get("nonce")
-        if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
-            raise RequestRefusedError(400, "INVALID_REQUEST")
-        identity = await self.service.login(
-            data["challenges"], body["authToken"], nonce=nonce
-        )
-        signer, cookie = self._browsers.signed(login_id, seconds=LOGIN_SECONDS)
-        data["login"] = asdict(self._login_of(identity))
-        data["signer"] = _digest(signer)
-        await self._save(login_id, data)
         name = f"{identity.given_names} {identity.surname}"
         answer = json_response({"name": name, "satu": identity.satu})
-        return answer.with_headers(cookie), identity
+        return answer.with_headers(cookie)
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:
