@@ -44,6 +44,7 @@ from kortilla.web.http import (
     Response,
     Scope,
     Send,
+    live,
     read_request,
     refuse_websocket,
     send,
@@ -147,7 +148,7 @@ def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
 
     async def run(scope: Scope, receive: Receive, sending: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, sending)
+            await live(receive, sending, _close)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path.startswith(f"{prefix}/"):
@@ -323,12 +324,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _lifespan(receive: Receive, sending: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.shutdown":
-            for routes, _ in _configured:
-                await routes.service.close()
-        await sending({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+async def _close() -> None:
+    for routes, _ in _configured:
+        await routes.service.close()

@@ -26,8 +26,6 @@ from kortilla.common.extras import missing_words
 if TYPE_CHECKING:
     from kortilla.openid.settings import Settings
 
-__all__ = ["openid"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -36,6 +36,7 @@ from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
+    check_method,
     check_origin_header,
     json_response,
     read_body,
@@ -75,11 +76,11 @@ class LoginPage:
         behind_proxy: bool = False,
         body_seconds: float = 10,
     ) -> None:
-        self._protocol = protocol
-        self._store = store
-        self._browsers = browsers
+        self.protocol = protocol
+        self.store = store
+        self.browsers = browsers
         self.service = service
-        self._pages = pages
+        self.pages = pages
         self._simulator = simulator
         self._behind_proxy = behind_proxy
         self._body_seconds = body_seconds
@@ -100,7 +101,7 @@ class LoginPage:
         if self._simulator is not None and self._simulator.knows(hint):
             return await self._simulated(request, asked, self._simulator)
         await self.admit(request, "authorize")
-        browser, cookie = self._browsers.recognise(request.headers)
+        browser, cookie = self.browsers.recognise(request.headers)
         login_id = new_session_id()
         data = {
             "request": asked.to_json(),
@@ -108,22 +109,22 @@ class LoginPage:
             "challenges": {},
             "login": None,
             "wished": "",
-            "until": int(self._protocol.clock()) + LOGIN_SECONDS,
+            "until": int(self.protocol.clock()) + LOGIN_SECONDS,
         }
-        await self._store.put("login", login_id, data, seconds=LOGIN_SECONDS)
-        return redirect(f"{self._pages.prefix}/login/{login_id}").with_headers(cookie)
+        await self.store.put("login", login_id, data, seconds=LOGIN_SECONDS)
+        return redirect(f"{self.pages.prefix}/login/{login_id}").with_headers(cookie)
 
     async def finish(self, asked: AuthorizationRequest, login: Login) -> Response:
         """Send the browser back to the client with a code."""
-        code, record = self._protocol.code(asked, login)
-        await self._store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
-        return asked.answer(self._protocol.issuer, {"code": code})
+        code, record = self.protocol.code(asked, login)
+        await self.store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
+        return asked.answer(self.protocol.issuer, {"code": code})
 
     def refuse(self, back: ReturnAddress, error: RefusedError) -> Response:
         """Send the browser back to the client with an error (RFC 6749 §4.1.2.1)."""
         logger.info("%s was refused: %s", back.client_id, error)
         content = {"error": error.error, "error_description": error.description}
-        return back.answer(self._protocol.issuer, content)
+        return back.answer(self.protocol.issuer, content)
 
     async def admit(self, request: Request, route: str) -> None:
         """Count an attempt. Raises ``RateLimitedError``."""
@@ -137,19 +138,18 @@ class LoginPage:
         if found is None or not (action is None or action in self._actions):
             raise RequestRefusedError(404, "NOT_FOUND")
         methods, handler = self._actions[action] if action else ("GET", self._page)
-        if request.method not in methods.split(", "):
-            raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=methods)
+        check_method(request, methods)
         if request.method == "POST":
-            check_origin_header(request.headers, self._browsers.origin)
-        browser = self._browsers.browser(request.headers)
-        data = await self._store.get("login", found[1])
+            check_origin_header(request.headers, self.browsers.origin)
+        browser = self.browsers.browser(request.headers)
+        data = await self.store.get("login", found[1])
         if data is None or browser is None or data["browser"] != _digest(browser):
             raise _gone()
-        if data["until"] <= self._protocol.clock():
+        if data["until"] <= self.protocol.clock():
             raise _gone()
         # The configuration may have changed since.
         asked = _request_of(data)
-        client = self._protocol.clients.get(asked.client_id)
+        client = self.protocol.clients.get(asked.client_id)
         if client is None or asked.redirect_uri not in client.settings.redirect_uris:
             raise _gone()
         wished = parse(query).get("lang")
@@ -162,9 +162,9 @@ class LoginPage:
         self, request: Request, login_id: str, data: Data, problem: str = ""
     ) -> Response:
         asked = _request_of(data)
-        return self._pages.login(
+        return self.pages.login(
             request,
-            self._protocol.clients[asked.client_id].settings,
+            self.protocol.clients[asked.client_id].settings,
             login_id,
             ui_locales=f"{data['wished']} {asked.ui_locales}",
             problem=problem,
@@ -202,7 +202,7 @@ class LoginPage:
             identity = await self.service.login(
                 data["challenges"], body["authToken"], nonce=nonce
             )
-            signer, cookie = self._browsers.signed(login_id, seconds=LOGIN_SECONDS)
+            signer, cookie = self.browsers.signed(login_id, seconds=LOGIN_SECONDS)
             data["login"] = asdict(self._login_of(identity))
             data["signer"] = _digest(signer)
             await self._save(login_id, data)
@@ -213,8 +213,8 @@ class LoginPage:
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:
-            return redirect(f"{self._pages.prefix}/login/{login_id}")
-        signer = self._browsers.signer(request.headers, login_id)
+            return redirect(f"{self.pages.prefix}/login/{login_id}")
+        signer = self.browsers.signer(request.headers, login_id)
         if signer is None or data["signer"] != _digest(signer):
             raise _gone()
         taken = await self._take(login_id)
@@ -222,13 +222,13 @@ class LoginPage:
         if taken["signer"] != data["signer"]:
             raise _gone()
         answer = await self._end(request, _request_of(taken), Login(**taken["login"]))
-        return answer.with_headers(self._browsers.forget_signer(login_id))
+        return answer.with_headers(self.browsers.forget_signer(login_id))
 
     async def _end(
         self, request: Request, asked: AuthorizationRequest, login: Login
     ) -> Response:
         answer = await self.finish(asked, login)
-        return answer.with_headers(await self._browsers.begin(request.headers, login))
+        return answer.with_headers(await self.browsers.begin(request.headers, login))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:
         return self.refuse(_request_of(await self._take(login_id)), _CANCELLED)
@@ -277,16 +277,16 @@ class LoginPage:
     # -- Parts ------------------------------------------------------------------------
 
     def _login_of(self, identity: Identity) -> Login:
-        return Login.of(identity, int(self._protocol.clock()))
+        return Login.of(identity, int(self.protocol.clock()))
 
     async def _save(self, login_id: str, data: Data) -> None:
         """Store a login again, if it has not ended meanwhile."""
-        seconds = max(1, data["until"] - int(self._protocol.clock()))
-        if not await self._store.replace("login", login_id, data, seconds=seconds):
+        seconds = max(1, data["until"] - int(self.protocol.clock()))
+        if not await self.store.replace("login", login_id, data, seconds=seconds):
             raise _gone()
 
     async def _take(self, login_id: str) -> Data:
-        data = await self._store.take("login", login_id)
+        data = await self.store.take("login", login_id)
         if data is None:
             raise _gone()
         return data

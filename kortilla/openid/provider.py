@@ -26,22 +26,20 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.browsers import Browsers
 from kortilla.openid.login_page import LoginPage
-from kortilla.openid.pages import Pages, static_files
+from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import (
     ASSERTION_SECONDS,
     TOKEN_SECONDS,
     Client,
-    Protocol,
     check_token,
 )
 from kortilla.openid.records import CodeRecord, TokenRecord
-from kortilla.openid.store import Store
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
+    check_method,
     is_same_origin,
     json_response,
     read_body,
@@ -73,22 +71,18 @@ class Provider:
 
     def __init__(
         self,
-        *,
-        protocol: Protocol,
-        store: Store,
-        browsers: Browsers,
         login_page: LoginPage,
-        pages: Pages,
-        closing: tuple[Callable[[], Awaitable[None]], ...] = (),
+        *,
+        closing: tuple[Callable[[], Awaitable[None]], ...],
         body_seconds: float = 10,
     ) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
-        self.protocol = protocol
-        self.store = store
-        self._browsers = browsers
+        self.protocol = login_page.protocol
+        self.store = login_page.store
+        self._browsers = login_page.browsers
+        self._pages = login_page.pages
         self._login_page = login_page
-        self._pages = pages
         self._closing = closing
         self._body_seconds = body_seconds
         self._endpoints: dict[
@@ -141,10 +135,10 @@ class Provider:
     async def _dispatch(self, request: Request, query: str) -> Response:
         if request.path in self._endpoints:
             methods, endpoint = self._endpoints[request.path]
-            _check_method(request, methods)
+            check_method(request, methods)
             return await endpoint(request, query)
         if file := static_files().get(request.path):
-            _check_method(request, "GET, HEAD")
+            check_method(request, "GET, HEAD")
             return file.response(request.headers)
         if request.path.startswith("/login/"):
             return await self._login_page.handle(request, query)
@@ -369,11 +363,7 @@ class Provider:
         return answer.with_headers(self._browsers.forget(session))
 
     async def _form(self, request: Request, query: str) -> str:
-        kinds = [
-            value.partition(";")[0].strip().lower()
-            for value in request.headers.all("Content-Type")
-        ]
-        if query or kinds != [_FORM] or request.headers.all("Content-Encoding"):
+        if query or not request.headers.announce(_FORM):
             raise RefusedError("invalid_request", f"The request is not {_FORM}")
         body = await read_body(
             request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
@@ -389,11 +379,6 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
-
-
-def _check_method(request: Request, allow: str) -> None:
-    if request.method not in allow.split(", "):
-        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)
 
 
 def _oauth_error(error: str, description: str, status: int) -> Response:

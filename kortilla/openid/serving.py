@@ -11,16 +11,16 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from kortilla.aiohttp import read_request, to_response
 from kortilla.common.extras import missing_words
 from kortilla.errors import ConfigurationError
 from kortilla.openid.provider import Provider
 from kortilla.web import http
-from kortilla.web.http import BrokenBodyError, Headers
 from kortilla.web.login import LoginService
 
 #: Endpoints as the access log names them, below the issuer's path.
@@ -31,7 +31,6 @@ _ENDPOINT = re.compile(
 _LOGIN = re.compile(
     r"login/[A-Za-z0-9_-]{43}(/challenge|/login|/done|/cancel|/simulate)?"
 )
-
 
 #: Seconds in which the request of a new connection arrives. One without is idle.
 _ON_THE_WAY = 3.0
@@ -49,19 +48,8 @@ def sub_application(provider: Provider) -> web.Application:
     app = web.Application()
 
     async def answer(request: web.Request) -> web.Response:
-        response = await provider.handle(
-            http.Request(
-                method=request.method,
-                path=f"/{request.match_info['path']}",
-                headers=Headers(request.headers.items()),
-                body=_body(request),
-                client=request.remote,
-            ),
-            request.rel_url.raw_query_string,
-        )
-        return web.Response(
-            status=response.status, body=response.body, headers=response.headers
-        )
+        query = request.rel_url.raw_query_string
+        return to_response(await provider.handle(read_request(request), query))
 
     async def close(_: web.Application) -> None:
         await provider.close()
@@ -86,31 +74,13 @@ class OpenIDApp:
     ) -> None:
         """Handle one request, or the lifespan; a WebSocket is refused."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await http.live(receive, send, self.provider.close)
         elif scope["type"] != "http":
             await http.refuse_websocket(receive, send)
         else:
             query = scope.get("query_string", b"").decode("latin-1")
             request = http.read_request(scope, receive)
             await http.send(send, await self.provider.handle(request, query))
-
-    async def _live(self, receive: http.Receive, send: http.Send) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "lifespan.startup":
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self.provider.close()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
-
-
-async def _body(request: web.Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.content.iter_any():
-            yield chunk
-    except (web.RequestPayloadError, ConnectionError):
-        raise BrokenBodyError from None
 
 
 class _NoRequest(logging.Filter):

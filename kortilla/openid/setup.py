@@ -90,25 +90,18 @@ def create_provider(
     browsers = Browsers(
         store, settings.origin, session_seconds=settings.sso_minutes * 60
     )
-    pages = Pages(settings, played)
     if settings.trust.test:
         logger.warning("trust.test is set: test cards log people in.")
-    return Provider(
+    login_page = LoginPage(
         protocol=protocol,
         store=store,
         browsers=browsers,
-        login_page=LoginPage(
-            protocol=protocol,
-            store=store,
-            browsers=browsers,
-            service=service,
-            pages=pages,
-            simulator=played,
-            behind_proxy=settings.server.behind_proxy,
-        ),
-        pages=pages,
-        closing=closing,
+        service=service,
+        pages=Pages(settings, played),
+        simulator=played,
+        behind_proxy=settings.server.behind_proxy,
     )
+    return Provider(login_page, closing=closing)
 
 
 def _stores(

@@ -87,6 +87,14 @@ class Headers:
         """Return all values of a header, in order."""
         return [value for known, value in self._headers if known == name.lower()]
 
+    def announce(self, kind: str) -> bool:
+        """Return whether the body is of a media type, and not compressed."""
+        kinds = [
+            value.partition(";")[0].strip().lower()
+            for value in self.all("Content-Type")
+        ]
+        return kinds == [kind] and not self.all("Content-Encoding")
+
     def joined(self, name: str) -> str:
         """Return the values of a list header, joined (RFC 9110 §5.3)."""
         return ", ".join(self.all(name))
@@ -164,6 +172,12 @@ def is_same_origin(headers: Headers, origin: str) -> bool:
     return site == ["same-origin"]
 
 
+def check_method(request: Request, allow: str) -> None:
+    """Raise ``RequestRefusedError`` unless the method is one of ``GET, HEAD``, say."""
+    if request.method not in allow.split(", "):
+        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)
+
+
 def check_origin_header(headers: Headers, origin: str) -> None:
     """Raise ``RequestRefusedError`` unless ``is_same_origin``; the log has both."""
     if not is_same_origin(headers, origin):
@@ -210,11 +224,7 @@ async def read_json(
 
     Raises ``RequestRefusedError``: 415 before it reads, or 400, 408 or 413.
     """
-    kinds = [
-        value.partition(";")[0].strip().lower()
-        for value in request.headers.all("Content-Type")
-    ]
-    if kinds != ["application/json"] or request.headers.all("Content-Encoding"):
+    if not request.headers.announce("application/json"):
         raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
     body = await read_body(request.body, max_bytes=max_bytes, seconds=seconds)
     try:
@@ -316,3 +326,15 @@ async def _asgi_body(receive: Receive) -> AsyncIterator[bytes]:
         yield message.get("body", b"")
         if not message.get("more_body"):
             return
+
+
+async def live(
+    receive: Receive, sending: Send, close: Callable[[], Awaitable[None]]
+) -> None:
+    """Answer to a lifespan of ASGI, and call ``close`` at its end."""
+    kind = ""
+    while kind != "lifespan.shutdown":
+        kind = (await receive())["type"]
+        if kind == "lifespan.shutdown":
+            await close()
+        await sending({"type": f"{kind}.complete"})

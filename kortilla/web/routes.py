@@ -35,6 +35,7 @@ from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
+    check_method,
     check_origin_header,
     json_response,
     packaged_files,
@@ -204,10 +205,10 @@ class LoginRoutes:
         self.workers.check()
         try:
             if found := self._actions.get(request.path):
-                _check_method(request, "POST")
+                check_method(request, "POST")
                 return await self._report(request, *found)
             if file := packaged_files().get(request.path):
-                _check_method(request, "GET, HEAD")
+                check_method(request, "GET, HEAD")
                 return file.response(request.headers)
             raise RequestRefusedError(404, "NOT_FOUND")
         except (RelyingPartyError, RequestRefusedError) as error:
@@ -394,8 +395,3 @@ def route_conflict(path: str, by: str) -> RuntimeError:
         f"Card login can't be reached: {by} takes {path} before it does. Add that "
         "after card login, or choose another prefix."
     )
-
-
-def _check_method(request: Request, allow: str) -> None:
-    if request.method not in allow.split(", "):
-        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)

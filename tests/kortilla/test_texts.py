@@ -45,6 +45,12 @@ def test_each_language_has_each_text(folder: str) -> None:
     assert keys[0] == keys[1] == keys[2]
 
 
+def test_a_language_without_a_catalogue_gets_english() -> None:
+    folder = ROOT / "kortilla/web/texts"
+    for language in ("de", "", "../../openid/texts/fi"):
+        assert texts.catalogue(folder, language) is texts.catalogue(folder, "en")
+
+
 def test_each_language_has_each_text_of_the_page_client() -> None:
     keys = [set(page_client_texts(language)) for language in ("en", "fi", "sv")]
     assert keys[0] == keys[1] == keys[2]

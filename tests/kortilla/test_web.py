@@ -27,7 +27,8 @@ async def server(trust: Trust, clock: Clock) -> AsyncIterator[TestServer]:
     app = web.Application()
     setup(app, LoginService(origin=ORIGIN, trust=trust, clock=clock))
     app.router.add_get("/who", who)
-    async with TestServer(app) as running:
+    running = TestServer(app)
+    async with running:
         yield running
 
 
