@@ -3,8 +3,6 @@
 
 import ipaddress
 
-__all__ = ["IPAddress", "embedded_ipv4"]
-
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052 §2.1

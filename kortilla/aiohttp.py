@@ -13,9 +13,9 @@ from aiohttp import web
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, Response
 from kortilla.web.login import LoginService
+from kortilla.web.refusals import error_response
 from kortilla.web.routes import PROBES, LoginRoutes, route_conflict, with_response
 from kortilla.web.sessions import SessionStore
 
@@ -71,16 +71,9 @@ def setup(
     app[_ROUTES] = routes
 
     async def answer(request: web.Request) -> web.Response:
-        asked = http.Request(
-            method=request.method,
-            path=f"/{request.match_info['path']}",
-            headers=Headers(request.headers.items()),
-            body=_body(request),
-            client=request.remote,
-        )
         return await routes.finish(
-            await routes.begin(asked),
-            _response,
+            await routes.begin(read_request(request)),
+            to_response,
             on_login=on_login and partial(with_response(on_login), request),
             on_logout=on_logout and partial(with_response(on_logout), request),
         )
@@ -106,6 +99,22 @@ def setup(
     app.on_startup.append(check_reached)
     app.middlewares.append(_handle_store_unavailable)
     app.on_cleanup.append(close)
+
+
+def read_request(request: web.Request) -> http.Request:
+    """Convert a request: its path is the route's ``path``, its body is read later."""
+    return http.Request(
+        method=request.method,
+        path=f"/{request.match_info['path']}",
+        headers=Headers(request.headers.items()),
+        body=_body(request),
+        client=request.remote,
+    )
+
+
+def to_response(answer: Response) -> web.Response:
+    """Convert a response."""
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 async def current_identity(
@@ -178,7 +187,7 @@ async def _handle_store_unavailable(
     except StoreUnavailableError as error:
         headers = Headers(request.headers.items())
         refusals = _routes(request).service.refusals
-        return _response(error_response(error, headers, refusals))
+        return to_response(error_response(error, headers, refusals))
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:
@@ -187,7 +196,3 @@ async def _body(request: web.Request) -> AsyncIterator[bytes]:
             yield chunk
     except (web.RequestPayloadError, ConnectionError):
         raise BrokenBodyError from None
-
-
-def _response(answer: Response) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)

@@ -3,8 +3,6 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["utc_now"]
-
 
 def utc_now() -> datetime:
     """Return the current time in UTC, with its time zone."""

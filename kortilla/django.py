@@ -35,18 +35,22 @@ from kortilla import background
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.asgi import (
+from kortilla.web.http import (
     ASGIApp,
+    BrokenBodyError,
+    Headers,
     Receive,
+    RequestRefusedError,
+    Response,
     Scope,
     Send,
+    live,
     read_request,
     refuse_websocket,
     send,
 )
-from kortilla.web.error_responses import error_response
-from kortilla.web.http import BrokenBodyError, Headers, RequestRefusedError, Response
 from kortilla.web.login import LoginService
+from kortilla.web.refusals import error_response
 from kortilla.web.routes import (
     MAX_BODY_BYTES,
     PROBES,
@@ -144,7 +148,7 @@ def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
 
     async def run(scope: Scope, receive: Receive, sending: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, sending)
+            await live(receive, sending, _close)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path.startswith(f"{prefix}/"):
@@ -320,12 +324,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _lifespan(receive: Receive, sending: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.shutdown":
-            for routes, _ in _configured:
-                await routes.service.close()
-        await sending({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+async def _close() -> None:
+    for routes, _ in _configured:
+        await routes.service.close()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The errors of login and signing, named as in the Web eID validators.
 
-Messages may be logged, so they hold no person's name or SATU. ``kortilla.web.texts``
+Messages may be logged, so they hold no person's name or SATU. ``kortilla/web/texts/``
 has a text for people for each code.
 """
 

@@ -18,9 +18,9 @@ from kortilla import background
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers
 from kortilla.web.login import LoginService
+from kortilla.web.refusals import error_response
 from kortilla.web.routes import (
     MAX_BODY_BYTES,
     PROBES,

@@ -9,8 +9,6 @@ from typing import Any
 
 from yarl import URL
 
-__all__ = ["Proxies"]
-
 
 @dataclass(frozen=True)
 class _Proxy:

@@ -19,10 +19,16 @@ from starlette.routing import Match, Route
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.asgi import Receive, Scope, Send, read_request, refuse_websocket
-from kortilla.web.error_responses import error_response
-from kortilla.web.http import Headers
+from kortilla.web.http import (
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    read_request,
+    refuse_websocket,
+)
 from kortilla.web.login import LoginService
+from kortilla.web.refusals import error_response
 from kortilla.web.routes import PROBES, LoginRoutes, route_conflict, with_response
 from kortilla.web.sessions import SessionStore
 

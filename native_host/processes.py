@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from native_host.pin_prompt.escaping import program_display_name
+from kortilla.common.escaping import program_display_name
 
 logger = logging.getLogger(__name__)
 

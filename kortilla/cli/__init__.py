@@ -26,8 +26,6 @@ from kortilla.common.extras import missing_words
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
 from kortilla.mock_card.errors import MockCardError
 
-__all__ = ["main"]
-
 logger = logging.getLogger(__name__)
 
 #: Each command's module, imported when the command is asked for.

@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -24,10 +24,7 @@ from kortilla.common.command_output import (
 from kortilla.common.extras import missing_words
 
 if TYPE_CHECKING:
-    from kortilla.openid.settings import ServerSettings, Settings
-    from kortilla.web.login import LoginService
-
-__all__ = ["openid"]
+    from kortilla.openid.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,6 +105,7 @@ def init(*, file: Path, issuer: str, test: bool) -> None:
 @_with_extra
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
+    from kortilla.openid.serving import metrics_served
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
@@ -120,7 +118,14 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
     )
 
     provider = create_provider(settings, simulator=simulator)
-    with _metrics(settings.server, provider.service) as metrics:
+    chosen, metrics = settings.server, {}
+    with contextlib.ExitStack() as stack:
+        if chosen.metrics_port is not None:
+            metrics["metrics"] = stack.enter_context(
+                metrics_served(
+                    provider.service, chosen.metrics_host, chosen.metrics_port
+                )
+            )
 
         def started(url: str) -> None:
             print_result(
@@ -131,32 +136,12 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
         asyncio.run(
             run(
                 provider,
-                host=settings.server.host if host is None else host,
-                port=settings.server.port if port is None else port,
+                host=chosen.host if host is None else host,
+                port=chosen.port if port is None else port,
                 started=started,
-                drain_seconds=settings.server.drain_seconds,
+                drain_seconds=chosen.drain_seconds,
             )
         )
-
-
-@contextlib.contextmanager
-def _metrics(
-    server: "ServerSettings", service: "LoginService"
-) -> Iterator[dict[str, str]]:
-    """Serve metrics during the context if the configuration has a port for them."""
-    if server.metrics_port is None:
-        yield {}
-        return
-    from kortilla.errors import ConfigurationError
-
-    try:
-        from kortilla.openid.metrics import metrics_served
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            f"server.metrics_port: {missing_words('prometheus_client', 'prometheus')}"
-        ) from None
-    with metrics_served(service, server.metrics_host, server.metrics_port) as url:
-        yield {"metrics": url}
 
 
 @openid.command()

@@ -18,8 +18,6 @@ from kortilla.common.folders import make_folder
 if TYPE_CHECKING:
     from kortilla.mock_card.state import MockCardState
 
-__all__ = ["token"]
-
 _CA_FILES = ("issuing.der", "root.der")
 
 

@@ -23,8 +23,6 @@ from kortilla.validation import pinned_cas as pins
 from kortilla.validation.ca_files import CAFile
 from kortilla.validation.pinned_cas import PinnedCertificate
 
-__all__ = ["trust"]
-
 _folder_option = click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),

@@ -3,7 +3,7 @@
 
 ``Settings.load`` reads the configuration, ``create_provider`` makes the provider, and
 ``sub_application`` or ``OpenIDApp`` serves it. ``kortilla-server openid`` does all
-three. Authlib decides on the protocol, ``kortilla.openid.protocol`` alone imports it.
+three. ``kortilla.openid.protocol`` alone imports Authlib.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from kortilla.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.errors import ConfigurationError
-    from kortilla.openid.apps import OpenIDApp, sub_application
+    from kortilla.openid.serving import OpenIDApp, sub_application
     from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
 else:
@@ -20,10 +20,10 @@ else:
         __name__,
         {
             "ConfigurationError": "kortilla.errors",
-            "OpenIDApp": "kortilla.openid.apps",
+            "OpenIDApp": "kortilla.openid.serving",
             "Settings": "kortilla.openid.settings",
             "create_provider": "kortilla.openid.setup",
-            "sub_application": "kortilla.openid.apps",
+            "sub_application": "kortilla.openid.serving",
         },
     )
 

@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Browsers: the cookies that bind logins to one, and the session where it is wanted."""
 
-import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from kortilla.openid.person import Login
+from kortilla.openid.records import Login
 from kortilla.openid.store import Store
 from kortilla.web.http import Headers
-from kortilla.web.sessions import new_session_id
-
-__all__ = ["BrowserSession", "Browsers"]
-
-_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+from kortilla.web.sessions import cookie_id, new_session_id
 
 
 @dataclass(frozen=True)
@@ -29,8 +23,7 @@ class Browsers:
     One is stable and binds each login to the browser that began it, in all its tabs.
     One is made when the card has signed, for this login alone: only the browser that
     sent the signature ends it. One is a session's, new at each login. Without
-    ``session_seconds`` there are no sessions, and each login takes the card. ``clock``
-    returns seconds since 1970.
+    ``session_seconds`` there are no sessions, and each login takes the card.
     """
 
     def __init__(
@@ -39,12 +32,10 @@ class Browsers:
         origin: str,
         *,
         session_seconds: int,
-        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self.origin = origin
         self._session_seconds = session_seconds
-        self._clock = clock
         secure = origin.startswith("https:")
         # Browsers bind a __Host- cookie to this very host, https and the path /.
         host = "__Host-" if secure else ""
@@ -54,7 +45,7 @@ class Browsers:
 
     def browser(self, headers: Headers) -> str | None:
         """Return the id of the browser that sent a request."""
-        return _cookie(headers, self.browser_cookie)
+        return cookie_id(headers.all("Cookie"), self.browser_cookie)
 
     def recognise(self, headers: Headers) -> tuple[str, tuple[str, str | None]]:
         """Return the browser's id and the header for a new one, whose value may be
@@ -74,7 +65,7 @@ class Browsers:
 
     def signer(self, headers: Headers, login_id: str) -> str | None:
         """Return the id that ``signed`` made, if the browser has it."""
-        return _cookie(headers, self._login_cookie(login_id))
+        return cookie_id(headers.all("Cookie"), self._login_cookie(login_id))
 
     def forget_signer(self, login_id: str) -> tuple[str, str]:
         """Return the header that deletes the cookie of ``signed``."""
@@ -87,7 +78,7 @@ class Browsers:
 
     async def session(self, headers: Headers) -> BrowserSession | None:
         """Return the session of a request, if there is one."""
-        session_id = _cookie(headers, self.session_cookie)
+        session_id = cookie_id(headers.all("Cookie"), self.session_cookie)
         if not self._session_seconds or session_id is None:
             return None
         data = await self._store.get("session", session_id)
@@ -99,7 +90,7 @@ class Browsers:
         """Begin a session in place of another. Returns the header for its cookie."""
         if not self._session_seconds:
             return "Set-Cookie", None
-        old = _cookie(headers, self.session_cookie)
+        old = cookie_id(headers.all("Cookie"), self.session_cookie)
         if old is not None:
             await self._store.delete("session", old)
         new = new_session_id()
@@ -117,14 +108,3 @@ class Browsers:
         if session is None:
             return "Set-Cookie", None
         return "Set-Cookie", f'{self.session_cookie}=""; Max-Age=0; {self._attributes}'
-
-
-def _cookie(headers: Headers, wanted: str) -> str | None:
-    """Return a cookie's value; None if it is malformed, or there are two."""
-    values = [
-        value.strip()
-        for header in headers.all("Cookie")
-        for name, _, value in (part.partition("=") for part in header.split(";"))
-        if name.strip() == wanted
-    ]
-    return values[0] if len(values) == 1 and _ID.fullmatch(values[0]) else None

@@ -22,8 +22,6 @@ from joserfc.jwk import ECKey, KeyParameters, KeySet, RSAKey, import_key
 
 from kortilla.errors import ConfigurationError
 
-__all__ = ["KeyFile", "Keys", "SigningKey"]
-
 _ALGORITHMS = ("RS256", "ES256")
 _AGES = ("previous", "current", "next")
 Age = Literal["previous", "current", "next"]

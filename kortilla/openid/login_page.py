@@ -9,6 +9,7 @@ the first alone does not get the code.
 """
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,19 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 from kortilla.errors import RelyingPartyError
 from kortilla.events import Action, RequestContext
-from kortilla.openid.authlib_server import Client
+from kortilla.openid.authorization import (
+    AuthorizationRequest,
+    RefusedError,
+    ReturnAddress,
+    parse,
+    redirect,
+)
 from kortilla.openid.browsers import Browsers
-from kortilla.openid.pages import LANGUAGES, Pages, redirect
-from kortilla.openid.parameters import parse
-from kortilla.openid.person import Login
+from kortilla.openid.pages import LANGUAGES, Pages
 from kortilla.openid.protocol import Protocol
-from kortilla.openid.records import RefusedError
+from kortilla.openid.records import Login
 from kortilla.openid.store import Store
 from kortilla.validation.identity import Identity
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
+    check_method,
     check_origin_header,
     json_response,
     read_body,
@@ -43,7 +49,7 @@ from kortilla.web.sessions import new_session_id
 if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
-__all__ = ["CODE_SECONDS", "LOGIN_SECONDS", "LoginPage"]
+logger = logging.getLogger(__name__)
 
 #: How long the page works; each challenge in it has five minutes.
 LOGIN_SECONDS = 30 * 60
@@ -51,6 +57,7 @@ CODE_SECONDS = 60
 
 _PATH = re.compile(r"/login/([A-Za-z0-9_-]{43})(/[a-z]*)?")
 _MAX_BODY_BYTES = 16 * 1024
+_CANCELLED = RefusedError("access_denied", "The user has denied the request")
 Data = dict[str, Any]
 
 
@@ -69,11 +76,11 @@ class LoginPage:
         behind_proxy: bool = False,
         body_seconds: float = 10,
     ) -> None:
-        self._protocol = protocol
-        self._store = store
-        self._browsers = browsers
+        self.protocol = protocol
+        self.store = store
+        self.browsers = browsers
         self.service = service
-        self._pages = pages
+        self.pages = pages
         self._simulator = simulator
         self._behind_proxy = behind_proxy
         self._body_seconds = body_seconds
@@ -88,34 +95,36 @@ class LoginPage:
         if simulator is not None:
             self._actions["/simulate"] = ("POST", self._simulate)
 
-    async def begin(
-        self, request: Request, client: Client, parameters: dict[str, str]
-    ) -> Response:
+    async def begin(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Begin a login: send the browser to its page."""
-        hint = parameters.get("login_hint", "")
+        hint = asked.login_hint
         if self._simulator is not None and self._simulator.knows(hint):
-            return await self._simulated(request, parameters, hint)
+            return await self._simulated(request, asked, self._simulator)
         await self.admit(request, "authorize")
-        browser, cookie = self._browsers.recognise(request.headers)
+        browser, cookie = self.browsers.recognise(request.headers)
         login_id = new_session_id()
         data = {
-            "parameters": parameters,
+            "request": asked.to_json(),
             "browser": _digest(browser),
             "challenges": {},
             "login": None,
             "wished": "",
-            "until": int(self._protocol.clock()) + LOGIN_SECONDS,
+            "until": int(self.protocol.clock()) + LOGIN_SECONDS,
         }
-        await self._store.put("login", login_id, data, seconds=LOGIN_SECONDS)
-        return redirect(f"{self._pages.prefix}/login/{login_id}").with_headers(cookie)
+        await self.store.put("login", login_id, data, seconds=LOGIN_SECONDS)
+        return redirect(f"{self.pages.prefix}/login/{login_id}").with_headers(cookie)
 
-    async def finish(self, parameters: dict[str, str], login: Login) -> Response:
+    async def finish(self, asked: AuthorizationRequest, login: Login) -> Response:
         """Send the browser back to the client with a code."""
-        location, saved = self._protocol.authorize(parameters, login)
-        assert saved is not None  # noqa: S101 - with a login there is a code
-        code, record = saved
-        await self._store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
-        return redirect(location)
+        code, record = self.protocol.code(asked, login)
+        await self.store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
+        return asked.answer(self.protocol.issuer, {"code": code})
+
+    def refuse(self, back: ReturnAddress, error: RefusedError) -> Response:
+        """Send the browser back to the client with an error (RFC 6749 §4.1.2.1)."""
+        logger.info("%s was refused: %s", back.client_id, error)
+        content = {"error": error.error, "error_description": error.description}
+        return back.answer(self.protocol.issuer, content)
 
     async def admit(self, request: Request, route: str) -> None:
         """Count an attempt. Raises ``RateLimitedError``."""
@@ -129,17 +138,19 @@ class LoginPage:
         if found is None or not (action is None or action in self._actions):
             raise RequestRefusedError(404, "NOT_FOUND")
         methods, handler = self._actions[action] if action else ("GET", self._page)
-        if request.method not in methods.split(", "):
-            raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=methods)
+        check_method(request, methods)
         if request.method == "POST":
-            check_origin_header(request.headers, self._browsers.origin)
-        browser = self._browsers.browser(request.headers)
-        data = await self._store.get("login", found[1])
+            check_origin_header(request.headers, self.browsers.origin)
+        browser = self.browsers.browser(request.headers)
+        data = await self.store.get("login", found[1])
         if data is None or browser is None or data["browser"] != _digest(browser):
             raise _gone()
-        if data["until"] <= self._protocol.clock():
+        if data["until"] <= self.protocol.clock():
             raise _gone()
-        if data["parameters"]["client_id"] not in self._protocol.clients:
+        # The configuration may have changed since.
+        asked = _request_of(data)
+        client = self.protocol.clients.get(asked.client_id)
+        if client is None or asked.redirect_uri not in client.settings.redirect_uris:
             raise _gone()
         wished = parse(query).get("lang")
         if wished in LANGUAGES and wished != data["wished"]:
@@ -150,13 +161,12 @@ class LoginPage:
     async def _page(
         self, request: Request, login_id: str, data: Data, problem: str = ""
     ) -> Response:
-        client = self._protocol.clients[data["parameters"]["client_id"]]
-        return self._pages.login(
+        asked = _request_of(data)
+        return self.pages.login(
             request,
-            client.settings,
+            self.protocol.clients[asked.client_id].settings,
             login_id,
-            ui_locales=f"{data['wished']} {data['parameters'].get('ui_locales', '')}",
-            simulator=self._simulator,
+            ui_locales=f"{data['wished']} {asked.ui_locales}",
             problem=problem,
         )
 
@@ -175,65 +185,53 @@ class LoginPage:
 
     async def _challenge(self, request: Request, login_id: str, data: Data) -> Response:
         async with self._reporting(request, "challenge") as (context, _):
-            answer = await self._issue(request, login_id, data)
+            await self.admit(request, "challenge")
+            await self._json(request, allowed=set())
+            nonce = await self.service.challenge(data["challenges"])
+            await self._save(login_id, data)
             self.service.events.challenge_issued(context)
-        return answer
-
-    async def _issue(self, request: Request, login_id: str, data: Data) -> Response:
-        await self.admit(request, "challenge")
-        await self._json(request, allowed=set())
-        nonce = await self.service.challenge(data["challenges"])
-        await self._save(login_id, data)
         return json_response({"nonce": nonce})
 
     async def _login(self, request: Request, login_id: str, data: Data) -> Response:
         async with self._reporting(request, "login") as (context, since):
-            answer, identity = await self._redeem(request, login_id, data)
+            await self.admit(request, "login")
+            body = await self._json(request, allowed={"authToken", "nonce"})
+            nonce = body.get("nonce")
+            if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
+                raise RequestRefusedError(400, "INVALID_REQUEST")
+            identity = await self.service.login(
+                data["challenges"], body["authToken"], nonce=nonce
+            )
+            signer, cookie = self.browsers.signed(login_id, seconds=LOGIN_SECONDS)
+            data["login"] = asdict(self._login_of(identity))
+            data["signer"] = _digest(signer)
+            await self._save(login_id, data)
             self.service.events.logged_in(context, identity, time.monotonic() - since)
-        return answer
-
-    async def _redeem(
-        self, request: Request, login_id: str, data: Data
-    ) -> tuple[Response, Identity]:
-        await self.admit(request, "login")
-        body = await self._json(request, allowed={"authToken", "nonce"})
-        nonce = body.get("nonce")
-        if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
-            raise RequestRefusedError(400, "INVALID_REQUEST")
-        identity = await self.service.login(
-            data["challenges"], body["authToken"], nonce=nonce
-        )
-        signer, cookie = self._browsers.signed(login_id, seconds=LOGIN_SECONDS)
-        data["login"] = asdict(self._login_of(identity))
-        data["signer"] = _digest(signer)
-        await self._save(login_id, data)
         name = f"{identity.given_names} {identity.surname}"
         answer = json_response({"name": name, "satu": identity.satu})
-        return answer.with_headers(cookie), identity
+        return answer.with_headers(cookie)
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:
-            return redirect(f"{self._pages.prefix}/login/{login_id}")
-        signer = self._browsers.signer(request.headers, login_id)
+            return redirect(f"{self.pages.prefix}/login/{login_id}")
+        signer = self.browsers.signer(request.headers, login_id)
         if signer is None or data["signer"] != _digest(signer):
             raise _gone()
         taken = await self._take(login_id)
         # Another browser may have signed between the two.
         if taken["signer"] != data["signer"]:
             raise _gone()
-        login = Login(**taken["login"])
-        answer = await self._end(request, taken["parameters"], login)
-        return answer.with_headers(self._browsers.forget_signer(login_id))
+        answer = await self._end(request, _request_of(taken), Login(**taken["login"]))
+        return answer.with_headers(self.browsers.forget_signer(login_id))
 
     async def _end(
-        self, request: Request, parameters: dict[str, str], login: Login
+        self, request: Request, asked: AuthorizationRequest, login: Login
     ) -> Response:
-        answer = await self.finish(parameters, login)
-        return answer.with_headers(await self._browsers.begin(request.headers, login))
+        answer = await self.finish(asked, login)
+        return answer.with_headers(await self.browsers.begin(request.headers, login))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:
-        taken = await self._take(login_id)
-        return redirect(self._protocol.authorize(taken["parameters"], None)[0])
+        return self.refuse(_request_of(await self._take(login_id)), _CANCELLED)
 
     # -- The simulator ----------------------------------------------------------------
 
@@ -251,22 +249,19 @@ class LoginPage:
             login = await self._play(request, self._simulator, choice)
         except RelyingPartyError as error:
             return await self._page(request, login_id, data, problem=error.code)
-        taken = await self._take(login_id)
-        return await self._end(request, taken["parameters"], login)
+        return await self._end(request, _request_of(await self._take(login_id)), login)
 
     async def _simulated(
-        self, request: Request, parameters: dict[str, str], hint: str
+        self, request: Request, asked: AuthorizationRequest, simulator: "Simulator"
     ) -> Response:
         """Do at once what ``login_hint`` names, without a page."""
-        assert self._simulator is not None  # noqa: S101 - the caller has looked
-        if self._simulator.cancels(hint):
-            return redirect(self._protocol.authorize(parameters, None)[0])
+        if simulator.cancels(asked.login_hint):
+            return self.refuse(asked, _CANCELLED)
         try:
-            login = await self._play(request, self._simulator, hint)
+            login = await self._play(request, simulator, asked.login_hint)
         except RelyingPartyError as error:
-            refusal = RefusedError("access_denied", error.code)
-            return redirect(self._protocol.error_redirect(parameters, refusal))
-        return await self._end(request, parameters, login)
+            return self.refuse(asked, RefusedError("access_denied", error.code))
+        return await self._end(request, asked, login)
 
     async def _play(
         self, request: Request, simulator: "Simulator", choice: str
@@ -282,16 +277,16 @@ class LoginPage:
     # -- Parts ------------------------------------------------------------------------
 
     def _login_of(self, identity: Identity) -> Login:
-        return Login.of(identity, int(self._protocol.clock()))
+        return Login.of(identity, int(self.protocol.clock()))
 
     async def _save(self, login_id: str, data: Data) -> None:
         """Store a login again, if it has not ended meanwhile."""
-        seconds = max(1, data["until"] - int(self._protocol.clock()))
-        if not await self._store.replace("login", login_id, data, seconds=seconds):
+        seconds = max(1, data["until"] - int(self.protocol.clock()))
+        if not await self.store.replace("login", login_id, data, seconds=seconds):
             raise _gone()
 
     async def _take(self, login_id: str) -> Data:
-        data = await self._store.take("login", login_id)
+        data = await self.store.take("login", login_id)
         if data is None:
             raise _gone()
         return data
@@ -311,6 +306,10 @@ class LoginPage:
             max_bytes=_MAX_BODY_BYTES,
             seconds=self._body_seconds,
         )
+
+
+def _request_of(data: Data) -> AuthorizationRequest:
+    return AuthorizationRequest.from_json(data["request"])
 
 
 def _gone() -> RefusedError:

@@ -6,22 +6,23 @@ They load scripts and styles of their own origin alone, and nothing inline.
 
 import html
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
-from kortilla.openid.records import RefusedError
-from kortilla.openid.settings import ClientSettings, Language, Texts
-from kortilla.web import texts as server_texts
-from kortilla.web.http import Request, Response
-from kortilla.web.texts import catalogue, choose_language
+from kortilla.common.texts import catalogue, choose_language
+from kortilla.openid.authorization import RefusedError
+from kortilla.openid.settings import ClientSettings, Language, Settings
+from kortilla.web.http import File, Request, Response, packaged_files
+from kortilla.web.refusals import TEXTS as REFUSALS
 
 if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
-__all__ = ["Pages", "redirect"]
-
-_PACKAGE = "kortilla.openid.texts"
+_TEXTS = Path(__file__).parent / "texts"
+_STATIC = Path(__file__).parent / "static"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _NAMES = {"fi": "Suomi", "sv": "Svenska", "en": "English"}
 #: The claims that tell a client the SATU, and those that tell it the name.
@@ -52,36 +53,28 @@ $content</main>
 """)
 
 
-def redirect(url: str) -> Response:
-    """Send the browser to a URL; no cache may store that, and no page is its origin."""
-    headers = (
-        ("Location", url),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-    )
-    return Response(303, b"", headers)
+@cache
+def static_files() -> dict[str, File]:
+    """Return the page client's files and the pages' own, by path below the issuer's."""
+    client = {
+        path: file
+        for path, file in packaged_files().items()
+        if path.startswith("/static/")
+    }
+    own = {f"/static/openid/{path.name}": File.read(path) for path in _STATIC.iterdir()}
+    return client | own
 
 
 class Pages:
-    """The pages of one provider, whose paths begin with ``prefix``.
+    """The pages of one provider. A simulator, or test trust, marks each page."""
 
-    ``notice`` is the operator's text for people. ``simulator`` and ``test``, which is
-    test trust, mark each page.
-    """
-
-    def __init__(
-        self,
-        *,
-        origin: str,
-        prefix: str,
-        notice: Texts | None,
-        simulator: bool,
-        test: bool,
-    ) -> None:
-        self.prefix = prefix
-        self._origin = origin
-        self._notice = notice
-        self._mark = "simulator" if simulator else "test.trust" if test else ""
+    def __init__(self, settings: Settings, simulator: "Simulator | None") -> None:
+        self.prefix = settings.prefix
+        self._origin = settings.origin
+        self._notice = settings.notice
+        self._simulator = simulator
+        test = "test.trust" if settings.trust.test else ""
+        self._mark = test if simulator is None else "simulator"
 
     def login(
         self,
@@ -90,7 +83,6 @@ class Pages:
         login_id: str,
         *,
         ui_locales: str,
-        simulator: "Simulator | None",
         problem: str = "",
     ) -> Response:
         """Return the page where a person logs in for a client.
@@ -98,22 +90,22 @@ class Pages:
         ``problem`` is the code of an error that the simulator played.
         """
         language = _language(request, ui_locales)
-        text = catalogue(language, _PACKAGE)
+        text = catalogue(_TEXTS, language)
         base = f"{self.prefix}/login/{login_id}"
         name = client.name.of(language)
         content = _paragraph("lead", text["asks"], name=name)
         content += f'<p class="hosts">{html.escape(", ".join(client.hosts))}</p>\n'
-        if simulator is None:
+        if self._simulator is None:
             content += self._card_part(text, base, name, client)
         else:
-            content += _choices(text, language, base, simulator, problem)
+            content += _choices(text, language, base, self._simulator, problem)
         content += (
             f'<form method="post" action="{base}/cancel">'
             f'<button class="quiet" id="cancel">{html.escape(text["cancel"])}</button>'
             "</form>\n"
         )
         head = ""
-        if simulator is None:
+        if self._simulator is None:
             script = f"{self.prefix}/static/button.js"
             head = f'<script type="module" src="{script}"></script>\n'
         return self._page(
@@ -157,7 +149,7 @@ class Pages:
     def confirm_logout(self, request: Request) -> Response:
         """Return the page that asks whether a session is to end."""
         language = _language(request, "")
-        button = html.escape(catalogue(language, _PACKAGE)["confirm.button"])
+        button = html.escape(catalogue(_TEXTS, language)["confirm.button"])
         form = (
             f'<form method="post" action="{self.prefix}/logout">'
             f'<button class="start" id="logout">{button}</button></form>\n'
@@ -174,7 +166,7 @@ class Pages:
         more: str = "",
     ) -> Response:
         language = _language(request, "")
-        text = catalogue(language, _PACKAGE)
+        text = catalogue(_TEXTS, language)
         content = _paragraph("lead", text[f"{kind}.text"]) + more
         if code:
             content += _paragraph("code", "{code}", code=code)
@@ -198,7 +190,7 @@ class Pages:
         forms: list[str] | None = None,
         status: int = 200,
     ) -> Response:
-        text = catalogue(language, _PACKAGE)
+        text = catalogue(_TEXTS, language)
         top = _language_links(language, languages, text) if languages else ""
         if self._mark:
             mark = html.escape(text[self._mark])
@@ -267,7 +259,7 @@ def _choices(
 ) -> str:
     found = ""
     if problem:
-        message = server_texts.catalogue(language)[problem]
+        message = catalogue(REFUSALS, language)[problem]
         found = (
             f'<div class="problem" role="alert"><p>{html.escape(message)}</p>'
             f'<p class="code">{html.escape(problem)}</p></div>\n'

@@ -1,49 +1,262 @@
 # SPDX-License-Identifier: MIT
-"""OpenID Connect by the classes of ``kortilla.openid.authlib_server``, with types.
+"""OpenID Connect by Authlib's classes: clients, tokens, userinfo and logout.
 
-Nothing here waits: the caller reads what a request needs from the store, calls one
-method, writes what that returns, and only then answers.
+Authlib has no types; ``Protocol`` has. Nothing here waits: the caller reads what a
+request needs from the store, calls one method, writes what that returns, and only then
+answers.
 """
 
+import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import ResourceProtector
-from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from authlib.oauth2.rfc6749 import (
+    AuthorizationServer,
+    ClientMixin,
+    InvalidClientError,
+    OAuth2Request,
+    ResourceProtector,
+)
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6750 import BearerTokenGenerator, BearerTokenValidator
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
+from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc import rpinitiated
+from authlib.oidc.core import OpenIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
-from kortilla.openid.authlib_server import (
-    ASSERTION_ALGORITHMS,
-    MALFORMED,
-    METHODS,
-    SCOPES,
-    TOKEN_SECONDS,
-    Answer,
-    Assertion,
-    Bearer,
-    Client,
-    CodeGrant,
-    EndSession,
-    IdToken,
-    Issuer,
-    Pkce,
-    Request,
-    Server,
-)
-from kortilla.openid.keys import KeyFile
-from kortilla.openid.person import Login, claims_of, subject_of
-from kortilla.openid.records import CodeRecord, RefusedError, TokenRecord
-from kortilla.openid.settings import CLAIMS
+from kortilla.openid.authorization import SCOPES, AuthorizationRequest, RefusedError
+from kortilla.openid.keys import KeyFile, SigningKey
+from kortilla.openid.records import CodeRecord, Login, TokenRecord
+from kortilla.openid.settings import CLAIMS, ClientSettings, Settings, hash_secret
 
-__all__ = ["Logout", "Protocol"]
+#: The life of an access token and of an ID token.
+TOKEN_SECONDS = 300
+#: How far ahead an assertion may expire, which is how long its jti is kept.
+ASSERTION_SECONDS = 3660
+
+_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+_ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+#: What Authlib and joserfc raise for text from a request: a JOSE header of other types
+#: is a ``TypeError``, and JSON of great depth a ``RecursionError``.
+_MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
 
 Parameters = Mapping[str, str]
+
+
+class Client(ClientMixin):
+    """A registered client. ``keys`` are those of ``private_key_jwt``."""
+
+    def __init__(self, settings: ClientSettings, keys: KeySet | None) -> None:
+        self.settings = settings
+        self.keys = keys
+        self.id_token_signed_response_alg = settings.algorithm
+        self.client_metadata = {
+            "post_logout_redirect_uris": settings.post_logout_redirect_uris
+        }
+
+    def get_client_id(self) -> str:
+        return self.settings.id
+
+    def get_allowed_scope(self, scope: str) -> str:
+        return scope  # of an ``AuthorizationRequest``, which has the known ones alone
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        digest = hash_secret(client_secret)
+        found = [hmac.compare_digest(digest, each) for each in self.settings.secrets]
+        return any(found)
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return method == self.settings.authentication
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type == "authorization_code"
+
+
+class _Request(OAuth2Request):
+    """A request that was parsed before, and the code's record from the store."""
+
+    def __init__(
+        self, parameters: Parameters, *, uri: str, authorization: str = ""
+    ) -> None:
+        headers = {"Authorization": authorization} if authorization else {}
+        super().__init__("POST", uri, headers=headers)
+        self.payload = BasicOAuth2Payload(dict(parameters))
+        self.record: CodeRecord | None = None
+
+    @property
+    def args(self) -> dict[str, str]:
+        return {}
+
+    @property
+    def form(self) -> dict[str, str]:
+        form: dict[str, str] = self.payload.data
+        return form
+
+
+class _Server(AuthorizationServer):
+    def __init__(self, clients: Mapping[str, Client]) -> None:
+        super().__init__()
+        self._clients = clients
+
+    def query_client(self, client_id: str) -> Client | None:
+        return self._clients.get(client_id)
+
+    def save_token(self, token: dict[str, Any], request: _Request) -> None:
+        """The caller stores what ``Protocol.token`` returns."""
+
+    def create_oauth2_request(self, request: _Request) -> _Request:
+        return request
+
+    def handle_response(
+        self, status: int, body: Any, headers: list[tuple[str, str]]
+    ) -> Any:
+        return body
+
+    def handle_error_response(self, request: _Request, error: OAuth2Error) -> None:
+        raise error
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Nobody listens."""
+
+
+class _CodeGrant(AuthorizationCodeGrant):
+    def authenticate_token_endpoint_client(self) -> Client:
+        """Return the client, which ``Protocol.authenticate`` has authenticated."""
+        client: Client = self.request.client
+        return client
+
+    def query_authorization_code(self, code: str, client: Client) -> CodeRecord | None:
+        record: CodeRecord | None = self.request.record
+        return record if record and record.client_id == client.settings.id else None
+
+    def delete_authorization_code(self, authorization_code: CodeRecord) -> None:
+        """It was taken from the store before."""
+
+    def authenticate_user(self, authorization_code: CodeRecord) -> Login:
+        return authorization_code.login
+
+
+class _Assertion(JWTBearerClientAssertion):
+    CLIENT_AUTH_METHOD = "private_key_jwt"
+
+    def __init__(self, audiences: list[str], clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._audiences = audiences
+        self._clock = clock
+        #: The jti of the assertion that was verified last.
+        self.jti = ""
+
+    def __call__(self, query_client: Any, request: _Request) -> Client | None:
+        client: Client | None = super().__call__(query_client, request)
+        named = request.form.get("client_id")
+        if client is not None and named not in (None, client.settings.id):
+            raise InvalidClientError(description="client_id is not the assertion's sub")
+        return client
+
+    def get_audiences(self) -> list[str]:
+        return self._audiences
+
+    def resolve_client_public_key(self, client: Client) -> KeySet:
+        if client.keys is None:
+            raise InvalidClientError(description="The client has no keys")
+        return client.keys
+
+    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
+        try:
+            token = jwt.decode(assertion, resolve_key, algorithms=_ASSERTION_ALGORITHMS)
+        except _MALFORMED:
+            raise InvalidClientError(
+                description="client_assertion can't be verified"
+            ) from None
+        self.verify_claims(token.claims)
+        return token.claims
+
+    def verify_claims(self, claims: dict[str, Any]) -> None:
+        audience = claims.get("aud")
+        if isinstance(audience, list) and len(audience) == 1:
+            [audience] = audience  # as several clients send it
+        if not isinstance(audience, str):
+            raise InvalidClientError(description="aud is not exactly one text")
+        expiry, jti, now = claims.get("exp"), claims.get("jti"), self._clock()
+        if not isinstance(expiry, int) or expiry > now + ASSERTION_SECONDS:
+            raise InvalidClientError(
+                description=f"exp is not within {ASSERTION_SECONDS} seconds"
+            )
+        begins = [claims.get(name) for name in ("nbf", "iat")]
+        late = any(isinstance(at, int) and at > now + self.leeway for at in begins)
+        if late or expiry < now - self.leeway:  # by another clock, perhaps
+            raise InvalidClientError(
+                description="The assertion has expired or begins later: compare the "
+                f"clocks; here it is {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+            )
+        if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
+            raise InvalidClientError(description="jti is not a text of 1 to 256")
+        super().verify_claims(claims)
+
+    def validate_jti(self, claims: dict[str, Any], jti: str) -> bool:
+        """Keep the jti: the caller stores it, and refuses a second use."""
+        self.jti = jti
+        return True
+
+
+class _IdToken(OpenIDToken):
+    DEFAULT_EXPIRES_IN = TOKEN_SECONDS
+
+    def __init__(self, issuer: str, keys: KeyFile) -> None:
+        self._issuer = issuer
+        self._keys = keys
+
+    def encode_id_token(self, token: dict[str, Any], request: _Request) -> str:
+        # Read once: a rotation between two reads would give another key's kid.
+        self._key = self._keys.read().current(request.client.settings.algorithm)
+        encoded: str = super().encode_id_token(token, request)
+        return encoded
+
+    def resolve_client_private_key(self, client: Client) -> SigningKey:
+        return self._key
+
+    def get_encode_header(self, client: Client) -> dict[str, str]:
+        return {"alg": client.settings.algorithm, "kid": str(self._key.kid)}
+
+    def get_client_claims(self, client: Client) -> dict[str, Any]:
+        return {"iss": self._issuer, "aud": client.settings.id}
+
+    def generate_user_info(self, user: Login, scope: str) -> dict[str, str]:
+        """Return ``sub`` alone: clients put ID tokens into URLs."""
+        return {"sub": user.subject}
+
+
+class _Bearer(BearerTokenValidator):
+    def __init__(self, record: TokenRecord | None) -> None:
+        super().__init__()
+        self._record = record
+
+    def authenticate_token(self, token_string: str) -> TokenRecord | None:
+        return self._record
+
+
+class _EndSession(rpinitiated.EndSessionEndpoint):
+    def __init__(self, server: _Server, keys: KeyFile) -> None:
+        super().__init__(server)
+        self._keys = keys
+
+    def get_server_jwks(self) -> KeySet:
+        return self._keys.read().verifying()
+
+    def get_algorithms(self) -> list[str]:
+        return ["RS256", "ES256"]
 
 
 @dataclass(frozen=True)
@@ -55,34 +268,43 @@ class Logout:
     redirect_uri: str | None
 
 
-@dataclass
 class Protocol:
-    """The protocol of one provider. ``clock`` returns seconds since 1970."""
+    """The protocol of one provider. ``clock`` returns seconds since 1970.
 
-    issuer: str
-    keys: KeyFile
-    clients: Mapping[str, Client]
-    clock: Callable[[], float]
-    simulator: bool = False
-    default_acr: str = ""
-    _server: Server = field(init=False)
+    Raises ``ValueError`` for an issuer that no metadata can have.
+    """
 
-    def __post_init__(self) -> None:
-        self._server = Server(self.clients)
+    def __init__(
+        self,
+        settings: Settings,
+        keys: KeyFile,
+        clients: Mapping[str, Client],
+        clock: Callable[[], float],
+        *,
+        simulator: bool,
+    ) -> None:
+        self.issuer = settings.issuer
+        self.keys = keys
+        self.clients = clients
+        self.clock = clock
+        self._simulator = simulator
+        kind = "test" if settings.trust.test else "citizen-certificate"
+        self._acr = f"urn:kortilla:acr:{'simulator' if simulator else kind}"
+        self._server = _Server(clients)
         self._server.register_grant(
-            CodeGrant, [Pkce(required=True), IdToken(self.issuer, self.keys)]
+            _CodeGrant, [CodeChallenge(), _IdToken(self.issuer, self.keys)]
         )
         self._server.register_token_generator(
             "default",
-            BearerTokenGenerator(_access_token, None, lambda *_: TOKEN_SECONDS),
+            BearerTokenGenerator(
+                lambda **_: secrets.token_urlsafe(32), expires_generator=TOKEN_SECONDS
+            ),
         )
         audiences = [self.issuer, f"{self.issuer}/token", f"{self.issuer}/par"]
-        self._server.register_client_auth_method(
-            "private_key_jwt", Assertion(audiences, self.clock)
-        )
-        self._server.register_extension(Issuer(self.issuer))
-        self._end_session = EndSession(self._server, self.keys)
-        self.metadata()  # raises ValueError
+        self._assertion = _Assertion(audiences, self.clock)
+        self._server.register_client_auth_method("private_key_jwt", self._assertion)
+        self._end_session = _EndSession(self._server, self.keys)
+        self.metadata()
 
     def metadata(self) -> dict[str, Any]:
         """Return the discovery document, which was checked."""
@@ -101,11 +323,16 @@ class Protocol:
             "grant_types_supported": ["authorization_code"],
             "subject_types_supported": ["pairwise", "public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
-            "token_endpoint_auth_methods_supported": list(METHODS),
-            "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+            "token_endpoint_auth_methods_supported": _METHODS,
+            "token_endpoint_auth_signing_alg_values_supported": _ASSERTION_ALGORITHMS,
             "code_challenge_methods_supported": ["S256"],
-            "claims_supported": ["sub", "acr", "amr", "auth_time", "nonce", *_claims()],
-            "acr_values_supported": self._levels(),
+            "claims_supported": [
+                *("sub", "acr", "amr", "auth_time", "nonce"),
+                *(*CLAIMS, "email", "email_verified"),
+            ],
+            "acr_values_supported": sorted(
+                {self._acr, *map(self.acr, self.clients.values())}
+            ),
             "ui_locales_supported": ["fi", "sv", "en"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "claims_parameter_supported": False,
@@ -114,78 +341,33 @@ class Protocol:
             "require_request_uri_registration": False,
             "authorization_response_iss_parameter_supported": True,
         }
-        if self.simulator:
+        if self._simulator:
             content["kortilla_simulator"] = True
         OpenIDProviderMetadata(content).validate(
             metadata_classes=[rpinitiated.OpenIDProviderMetadata]
         )
         return content
 
-    def _levels(self) -> list[str]:
-        own = {self.acr(client) for client in self.clients.values()}
-        return sorted(own | {self.default_acr})
-
     def acr(self, client: Client) -> str:
         """Return the authentication context that a client gets to know."""
-        if self.simulator:
-            return self.default_acr
-        return client.settings.acr or self.default_acr
+        own = None if self._simulator else client.settings.acr
+        return own or self._acr
 
     # -- Authorization ----------------------------------------------------------------
 
-    def check_authorization(
-        self, parameters: Parameters, login: Login | None = None
-    ) -> bool:
-        """Check a request of a known client and redirect URI.
-
-        Returns whether the person has to log in; ``login`` is the session's. Raises
-        ``RefusedError``, for a redirect.
-        """
-        request = self._request("authorize", parameters)
-        grant = _refusing(lambda: self._server.get_consent_grant(request, login))
-        return grant.prompt is not None
-
-    def authorize(
-        self, parameters: Parameters, login: Login | None
-    ) -> tuple[str, tuple[str, CodeRecord] | None]:
-        """Return where to send the browser, and the code to store before.
-
-        Without ``login`` the person has cancelled, and there is no code.
-        """
-        request = self._request("authorize", parameters)
-        client = self.clients[parameters["client_id"]]
-        request.acr = self.acr(client)
-        if login is not None:
-            request.login = login.seen_by(subject_of(login, client.settings, self.keys))
-
-        def respond() -> Answer:
-            grant = self._server.get_authorization_grant(request)
-            grant.validate_consent_request()
-            answer: Answer = self._server.create_authorization_response(
-                request, grant_user=request.login, grant=grant
-            )
-            return answer
-
-        # The prompt was followed before.
-        for name in ("prompt", "max_age"):
-            request.payload.data.pop(name, None)
-        answer = _refusing(respond)
-        if answer.location is None:
-            raise RefusedError(*_error_of(answer.body))
-        return answer.location, request.saved
-
-    def error_redirect(self, parameters: Parameters, error: RefusedError) -> str:
-        """Return where to send the browser with an error (RFC 6749 §4.1.2.1)."""
-        refusal = OAuth2Error(
-            error=error.error,
-            description=error.description,
-            redirect_uri=parameters["redirect_uri"],
-            state=parameters.get("state"),
+    def code(self, asked: AuthorizationRequest, login: Login) -> tuple[str, CodeRecord]:
+        """Return a new code for a login, and what it stands for."""
+        client = self.clients[asked.client_id]
+        record = CodeRecord(
+            client_id=asked.client_id,
+            redirect_uri=asked.redirect_uri,
+            scope=asked.scope,
+            nonce=asked.nonce,
+            code_challenge=asked.code_challenge,
+            acr=self.acr(client),
+            login=login.seen_by(client.settings, self.keys),
         )
-        answer = self._server.handle_error_response(None, refusal)
-        Issuer(self.issuer).add_issuer_parameter(self._server, answer)
-        location: str = answer.location
-        return location
+        return secrets.token_urlsafe(32), record
 
     # -- Token ------------------------------------------------------------------------
 
@@ -202,25 +384,24 @@ class Protocol:
         request = self._request(endpoint, form, authorization=authorization)
         try:
             client: Client = _refusing(
-                lambda: self._server.authenticate_client(request, METHODS),
+                lambda: self._server.authenticate_client(request, _METHODS),
                 error="invalid_client",
             )
         except RefusedError:
             if "client_assertion" in form and not authorization:
                 raise
-            raise _not_authenticated() from None
+            # With its usual causes, which Authlib does not name.
+            raise RefusedError(
+                "invalid_client",
+                "The client is unknown, its secret is wrong, or it is registered with "
+                "another method of authentication",
+                status=401,
+                headers=[("WWW-Authenticate", 'Basic realm="clients"')],
+            ) from None
         if form.get("client_id") not in (None, client.settings.id):
             raise RefusedError("invalid_request", "client_id is another client's")
-        jti = None
-        if request.auth_method == "private_key_jwt":
-            # Verified above; read again because Authlib does not hand it out.
-            assertion = form["client_assertion"]
-            keys = client.keys
-            assert keys is not None  # noqa: S101 - it was verified with them
-            jti = jwt.decode(assertion, keys, algorithms=ASSERTION_ALGORITHMS).claims[
-                "jti"
-            ]
-        return client, jti
+        by_key = request.auth_method == "private_key_jwt"
+        return client, self._assertion.jti if by_key else None
 
     def token(
         self, client: Client, form: Parameters, record: CodeRecord | None
@@ -231,22 +412,18 @@ class Protocol:
         """
         request = self._request("token", form)
         request.client = client
-        request.auth_method = client.settings.authentication
         request.record = record
-        answer = _refusing(lambda: self._server.create_token_response(request))
-        if answer.status != 200:
-            raise RefusedError(
-                *_error_of(answer.body), status=answer.status, headers=answer.headers
-            )
-        body: dict[str, Any] = answer.body
-        return body
+        answer: dict[str, Any] = _refusing(
+            lambda: self._server.create_token_response(request)
+        )
+        return answer
 
     def userinfo(
         self, authorization: str, record: TokenRecord | None
     ) -> dict[str, Any]:
         """Return what a client may know of a person. Raises ``RefusedError``."""
         protector = ResourceProtector()
-        protector.register_token_validator(Bearer(record))
+        protector.register_token_validator(_Bearer(record))
         request = self._request("userinfo", {}, authorization=authorization)
         token: TokenRecord = _refusing(
             lambda: protector.validate_request(["openid"], request),
@@ -255,19 +432,19 @@ class Protocol:
         client = self.clients.get(token.client_id)
         if client is None:
             raise RefusedError("invalid_token", "The client is gone", status=401)
-        return claims_of(token.login, client.settings, token.scope.split())
+        return token.login.claims(client.settings, token.scope.split())
 
     # -- Logout -----------------------------------------------------------------------
 
-    def hinted_subject(self, parameters: Parameters) -> str | None:
+    def hinted_subject(self, asked: AuthorizationRequest) -> str | None:
         """Return the subject of the ``id_token_hint`` of a request to log in.
 
         Raises ``RefusedError`` for a hint that is not this client's ID token.
         """
-        names = ("client_id", "id_token_hint")
-        hint = {name: parameters[name] for name in names if name in parameters}
-        claims = self.logout(hint).claims
-        return None if claims is None else str(claims.get("sub", ""))
+        if not asked.id_token_hint:
+            return None
+        hint = {"client_id": asked.client_id, "id_token_hint": asked.id_token_hint}
+        return str((self.logout(hint).claims or {}).get("sub", ""))
 
     def logout(self, parameters: Parameters) -> Logout:
         """Check a request to end a session. Raises ``RefusedError``."""
@@ -280,54 +457,44 @@ class Protocol:
 
     def _request(
         self, endpoint: str, parameters: Parameters, *, authorization: str = ""
-    ) -> Request:
+    ) -> _Request:
         # Of the configured issuer, never of the Host header.
         uri = f"{self.issuer}/{endpoint}"
-        return Request(uri, parameters, authorization=authorization)
+        return _Request(parameters, uri=uri, authorization=authorization)
 
 
-def _not_authenticated() -> RefusedError:
-    """Return the refusal with its usual causes, which Authlib does not name."""
-    return RefusedError(
-        "invalid_client",
-        "The client is unknown, its secret is wrong, or it is registered with another "
-        "method of authentication",
-        status=401,
-        headers=[("WWW-Authenticate", 'Basic realm="clients"')],
-    )
+def check_token(form: Parameters) -> None:
+    """Check the form of a token request more strictly than Authlib does."""
+    if "grant_type" not in form:
+        raise RefusedError("invalid_request", "grant_type is missing")
+    if form["grant_type"] != "authorization_code":
+        raise RefusedError("unsupported_grant_type", "grant_type is not supported")
+    if "code_verifier" not in form:
+        raise RefusedError(
+            "invalid_request",
+            "code_verifier is missing: the client has to use PKCE (RFC 7636)",
+        )
+    for name in ("code", "redirect_uri"):
+        if name not in form:
+            raise RefusedError("invalid_request", f"{name} is missing")
+    if not _VERIFIER.fullmatch(form["code_verifier"]):
+        raise RefusedError("invalid_request", "code_verifier is malformed")
 
 
 def _refusing(call: Callable[[], Any], *, error: str = "invalid_request") -> Any:
-    """Call Authlib, which also raises ``MALFORMED`` for text from the request."""
+    """Call Authlib, which also raises ``_MALFORMED`` for text from the request."""
     try:
         return call()
     except OAuth2Error as refusal:
         raise RefusedError(
             refusal.error,
-            _printable(refusal.get_error_description() or ""),
+            # As RFC 6749 §5.2 allows it.
+            re.sub(r"[^ !#-\[\]-~]", "'", refusal.get_error_description() or ""),
             status=refusal.status_code,
             headers=refusal.get_headers(),
         ) from None
-    except MALFORMED:
+    except _MALFORMED:
         status = 401 if error != "invalid_request" else 400
         raise RefusedError(
             error, "A parameter can't be understood", status=status
         ) from None
-
-
-def _access_token(**_: Any) -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _claims() -> list[str]:
-    return [*CLAIMS, "email", "email_verified"]
-
-
-def _error_of(body: Any) -> tuple[str, str]:
-    content = dict(body)
-    return content["error"], _printable(content.get("error_description", ""))
-
-
-def _printable(text: str) -> str:
-    """Return the text as RFC 6749 §5.2 allows it in an error's description."""
-    return re.sub(r"[^ !#-\[\]-~]", "'", text)

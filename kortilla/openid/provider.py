@@ -19,29 +19,34 @@ from urllib.parse import urlencode
 
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
-from kortilla.openid import parameters as checks
-from kortilla.openid.authlib_server import ASSERTION_SECONDS, TOKEN_SECONDS, Client
-from kortilla.openid.browsers import Browsers
-from kortilla.openid.files import static_files
+from kortilla.openid.authorization import (
+    AuthorizationRequest,
+    RefusedError,
+    ReturnAddress,
+    parse,
+    redirect,
+)
 from kortilla.openid.login_page import LoginPage
-from kortilla.openid.pages import Pages, redirect
-from kortilla.openid.person import subject_of
-from kortilla.openid.protocol import Protocol
-from kortilla.openid.records import CodeRecord, RefusedError, TokenRecord
-from kortilla.openid.store import Store
-from kortilla.web.error_responses import error_response
+from kortilla.openid.pages import static_files
+from kortilla.openid.protocol import (
+    ASSERTION_SECONDS,
+    TOKEN_SECONDS,
+    Client,
+    check_token,
+)
+from kortilla.openid.records import CodeRecord, TokenRecord
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
     Response,
+    check_method,
     is_same_origin,
     json_response,
     read_body,
     shown,
 )
 from kortilla.web.login import LoginService
-
-__all__ = ["MAX_BODY_BYTES", "PAR_SECONDS", "Provider"]
+from kortilla.web.refusals import error_response
 
 logger = logging.getLogger(__name__)
 
@@ -66,22 +71,18 @@ class Provider:
 
     def __init__(
         self,
-        *,
-        protocol: Protocol,
-        store: Store,
-        browsers: Browsers,
         login_page: LoginPage,
-        pages: Pages,
-        closing: tuple[Callable[[], Awaitable[None]], ...] = (),
+        *,
+        closing: tuple[Callable[[], Awaitable[None]], ...],
         body_seconds: float = 10,
     ) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
-        self.protocol = protocol
-        self.store = store
-        self._browsers = browsers
+        self.protocol = login_page.protocol
+        self.store = login_page.store
+        self._browsers = login_page.browsers
+        self._pages = login_page.pages
         self._login_page = login_page
-        self._pages = pages
         self._closing = closing
         self._body_seconds = body_seconds
         self._endpoints: dict[
@@ -134,10 +135,10 @@ class Provider:
     async def _dispatch(self, request: Request, query: str) -> Response:
         if request.path in self._endpoints:
             methods, endpoint = self._endpoints[request.path]
-            _check_method(request, methods)
+            check_method(request, methods)
             return await endpoint(request, query)
         if file := static_files().get(request.path):
-            _check_method(request, "GET, HEAD")
+            check_method(request, "GET, HEAD")
             return file.response(request.headers)
         if request.path.startswith("/login/"):
             return await self._login_page.handle(request, query)
@@ -183,67 +184,71 @@ class Provider:
     # -- Authorization ----------------------------------------------------------------
 
     async def _authorize(self, request: Request, query: str) -> Response:
-        if request.method == "POST":
-            # Browsers send no cookie of ours with another site's POST, and would lose
-            # the other tabs. They do with the GET that follows.
-            form = checks.parse(await self._form(request, query))
-            if not form.get("request_uri", "").startswith(_PAR):
-                form = checks.known(form)
-                self._client_of(form)
-                checks.check_storable(form)
-                await self._login_page.admit(request, "push")
-                form["request_uri"] = await self._push(form)
-            names = ("client_id", "request_uri")
-            short = {name: form[name] for name in names if name in form}
-            return redirect(f"{self.protocol.issuer}/authorize?{urlencode(short)}")
-        parameters = checks.known(await self._resolve(checks.parse(query)))
-        client = self._client_of(parameters)
+        by_form = request.method == "POST"
+        form = parse(await self._form(request, query) if by_form else query)
+        uri = form.get("request_uri", "")
+        if by_form and uri.startswith(_PAR):
+            return self._by_link(form.get("client_id", ""), uri)
+        if uri.startswith(_PAR):
+            asked = await self._take_pushed(uri, form.get("client_id", ""))
+        else:
+            back = self._return_address(form)
+            try:
+                asked = AuthorizationRequest.check(form)
+            except RefusedError as error:
+                return self._login_page.refuse(back, error)
+        if by_form:
+            await self._login_page.admit(request, "push")
+            return self._by_link(asked.client_id, await self._push(asked))
         try:
-            checks.check_authorization(parameters)
-            return await self._log_in(request, client, parameters)
+            return await self._log_in(request, asked)
         except RefusedError as error:
-            logger.info("%s was refused: %s", client.settings.id, error)
-            return redirect(self.protocol.error_redirect(parameters, error))
+            return self._login_page.refuse(asked, error)
 
-    async def _log_in(
-        self, request: Request, client: Client, parameters: Parameters
-    ) -> Response:
+    def _by_link(self, client_id: str, uri: str) -> Response:
+        """Send a browser that came with a form back here by a link.
+
+        Browsers send no cookie of ours with another site's POST, and would lose the
+        other tabs. They do with the GET that follows.
+        """
+        short = {"client_id": client_id, "request_uri": uri}
+        return redirect(f"{self.protocol.issuer}/authorize?{urlencode(short)}")
+
+    async def _log_in(self, request: Request, asked: AuthorizationRequest) -> Response:
+        """Answer by the session's login if the client takes it, or begin a new one."""
+        client = self.protocol.clients[asked.client_id]
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
-        subject = self.protocol.hinted_subject(parameters)
-        if login and subject is not None:
-            own = subject_of(login, client.settings, self.protocol.keys)
-            login = login if own == subject else None
-        if login and checks.wants_fresh_login(
-            parameters, auth_time=login.auth_time, now=self.protocol.clock()
-        ):
-            login = None
-        if self.protocol.check_authorization(parameters, login) or login is None:
-            return await self._login_page.begin(request, client, parameters)
-        return await self._login_page.finish(parameters, login)
+        subject = self.protocol.hinted_subject(asked)
+        if login is not None:
+            own = login.subject_for(client.settings, self.protocol.keys)
+            now = self.protocol.clock()
+            if subject in (None, own) and asked.accepts(login.auth_time, now=now):
+                return await self._login_page.finish(asked, login)
+        if asked.is_silent:
+            raise RefusedError("login_required", "The user has to log in")
+        return await self._login_page.begin(request, asked)
 
-    async def _resolve(self, parameters: Parameters) -> Parameters:
-        """Return the parameters that were pushed, if the request names any."""
-        uri = parameters.get("request_uri", "")
-        if not uri.startswith(_PAR):
-            return parameters
+    async def _push(self, asked: AuthorizationRequest) -> str:
+        """Store a request and return the ``request_uri`` that stands for it."""
+        uri = _PAR + secrets.token_urlsafe(32)
+        await self.store.put("par", uri, asked.to_json(), seconds=PAR_SECONDS)
+        return uri
+
+    async def _take_pushed(self, uri: str, client_id: str) -> AuthorizationRequest:
+        """Return the request that was pushed. Raises ``RefusedError``."""
         pushed = await self.store.take("par", uri)
         if pushed is None:
             raise RefusedError("invalid_request", "request_uri is unknown or used")
-        if pushed.get("client_id") != parameters.get("client_id"):
+        if pushed["client_id"] != client_id:
             raise RefusedError("invalid_request", "request_uri is another client's")
-        return pushed
+        self._return_address(pushed)  # of a process with another configuration, perhaps
+        return AuthorizationRequest.from_json(pushed)
 
-    async def _push(self, parameters: Parameters) -> str:
-        """Store parameters and return the ``request_uri`` that stands for them."""
-        uri = _PAR + secrets.token_urlsafe(32)
-        await self.store.put("par", uri, parameters, seconds=PAR_SECONDS)
-        return uri
+    def _return_address(self, parameters: Parameters) -> ReturnAddress:
+        """Return where the answer goes: to a client and a redirect URI that are known.
 
-    def _client_of(self, parameters: Parameters) -> Client:
-        """Return the client, whose redirect URI is known. Raises ``RefusedError``.
-
-        Until then an error ends on our own page.
+        Raises ``RefusedError``, for our own page.
         """
         client = self.protocol.clients.get(parameters.get("client_id", ""))
         if client is None:
@@ -261,28 +266,28 @@ class Provider:
             raise RefusedError(
                 "invalid_request", "redirect_uri is missing or not registered"
             )
-        return client
+        return ReturnAddress(
+            client_id=client.settings.id,
+            redirect_uri=uri,
+            state=parameters.get("state", ""),
+        )
 
     # -- The clients' requests --------------------------------------------------------
 
     async def _par(self, request: Request, query: str) -> Response:
-        form = checks.parse(await self._form(request, query))
+        form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
-        parameters = checks.known(form)
-        parameters["client_id"] = client.settings.id
-        self._client_of(parameters)
-        checks.check_authorization(parameters)
-        self.protocol.check_authorization({**parameters, "prompt": "login"})
-        answer = {
-            "request_uri": await self._push(parameters),
-            "expires_in": PAR_SECONDS,
-        }
-        return json_response(answer, status=201)
+        form["client_id"] = client.settings.id
+        self._return_address(form)
+        uri = await self._push(AuthorizationRequest.check(form))
+        return json_response(
+            {"request_uri": uri, "expires_in": PAR_SECONDS}, status=201
+        )
 
     async def _token(self, request: Request, query: str) -> Response:
-        form = checks.parse(await self._form(request, query))
+        form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
-        checks.check_token(form)
+        check_token(form)
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
         data = await self.store.take("code", code)
@@ -292,7 +297,7 @@ class Provider:
         record = None if data is None else CodeRecord.from_json(data)
         answer = self.protocol.token(client, form, record)
         assert record is not None  # noqa: S101 - Authlib refuses the request without
-        token = TokenRecord(client.settings.id, answer["scope"], record.login, digest)
+        token = TokenRecord(client.settings.id, record.scope, record.login, digest)
         await self.store.put(
             "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
         )
@@ -325,7 +330,7 @@ class Provider:
 
     async def _logout(self, request: Request, query: str) -> Response:
         text = await self._form(request, query) if request.method == "POST" else query
-        parameters = checks.parse(text)
+        parameters = parse(text)
         own_form = request.method == "POST" and is_same_origin(
             request.headers, self._browsers.origin
         )
@@ -340,8 +345,8 @@ class Provider:
             if not known and not own_form:
                 return self._pages.confirm_logout(request)
             if logout.claims is not None and logout.client is not None:
-                subject = subject_of(
-                    session.login, logout.client.settings, self.protocol.keys
+                subject = session.login.subject_for(
+                    logout.client.settings, self.protocol.keys
                 )
                 if subject != logout.claims.get("sub"):
                     raise RefusedError(
@@ -358,11 +363,7 @@ class Provider:
         return answer.with_headers(self._browsers.forget(session))
 
     async def _form(self, request: Request, query: str) -> str:
-        kinds = [
-            value.partition(";")[0].strip().lower()
-            for value in request.headers.all("Content-Type")
-        ]
-        if query or kinds != [_FORM] or request.headers.all("Content-Encoding"):
+        if query or not request.headers.announce(_FORM):
             raise RefusedError("invalid_request", f"The request is not {_FORM}")
         body = await read_body(
             request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
@@ -378,11 +379,6 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
-
-
-def _check_method(request: Request, allow: str) -> None:
-    if request.method not in allow.split(", "):
-        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)
 
 
 def _oauth_error(error: str, description: str, status: int) -> Response:

@@ -1,56 +1,102 @@
 # SPDX-License-Identifier: MIT
-"""What codes and access tokens stand for, and the refusal of a request."""
+"""Who has logged in, and what codes and access tokens stand for."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
-from kortilla.openid.person import Login
-
-__all__ = ["CodeRecord", "RefusedError", "TokenRecord"]
+from kortilla.openid.keys import KeyFile
+from kortilla.openid.settings import CLAIMS, ClientSettings
+from kortilla.validation.identity import Identity
 
 #: RFC 8176: a smart card, and its PIN.
 _AMR = ["sc", "pin"]
 
 
-class RefusedError(Exception):
-    """A request that is refused; ``error`` and the rest are those of RFC 6749 §5.2."""
+@dataclass(frozen=True)
+class Login:
+    """A person, and when the card signed (seconds since 1970).
 
-    def __init__(
-        self,
-        error: str,
-        description: str,
-        *,
-        status: int = 400,
-        headers: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        super().__init__(f"{error}: {description}")
-        self.error = error
-        self.description = description
-        self.status = status
-        self.headers = tuple(headers)
+    ``subject`` is the person's for one client; it is empty in a session.
+    """
+
+    satu: str
+    surname: str
+    given_names: str
+    auth_time: int
+    subject: str = ""
+
+    @classmethod
+    def of(cls, identity: Identity, auth_time: int) -> Self:
+        """Return the login of a validated identity."""
+        return cls(identity.satu, identity.surname, identity.given_names, auth_time)
+
+    def subject_for(self, client: ClientSettings, keys: KeyFile) -> str:
+        """Return the ``sub`` of the person for a client."""
+        if client.subject == "public":
+            return self.satu
+        return keys.read().pairwise(client.sector_identifier, self.satu)
+
+    def seen_by(self, client: ClientSettings, keys: KeyFile) -> "Login":
+        """Return this login with its subject for a client."""
+        return replace(self, subject=self.subject_for(client, keys))
+
+    def claims(self, client: ClientSettings, scopes: list[str]) -> dict[str, Any]:
+        """Return what userinfo answers: what the operator allows and scopes ask for."""
+        values = {
+            "name": f"{self.given_names} {self.surname}",
+            "given_name": self.given_names,
+            "family_name": self.surname,
+            "preferred_username": self.subject,
+            "urn:oid:1.2.246.22": self.satu,
+            "urn:oid:2.5.4.4": self.surname,
+            "urn:oid:1.2.246.575.1.14": self.given_names,
+        }
+        claims: dict[str, Any] = {"sub": self.subject}
+        for name in client.claims:
+            if CLAIMS[name] in scopes:
+                claims[name] = values[name]
+        if client.email is not None and "email" in scopes:
+            claims["email"] = client.email.replace("{sub}", self.subject)
+            claims["email_verified"] = False
+        return claims
+
+    def __repr__(self) -> str:
+        return "Login()"  # no name in a log
 
 
 @dataclass(frozen=True)
-class CodeRecord:
+class _Record:
+    client_id: str
+    scope: str
+    login: Login
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary for the store."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what ``to_json`` made."""
+        return cls(**{**data, "login": Login(**data["login"])})
+
+
+@dataclass(frozen=True)
+class CodeRecord(_Record):
     """What a code stands for. It has the methods that Authlib asks for."""
 
-    client_id: str
     redirect_uri: str
-    scope: str
-    nonce: str | None
+    nonce: str
     code_challenge: str
     acr: str
-    login: Login
     code_challenge_method: ClassVar[str] = "S256"
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri
 
-    def get_scope(self) -> str:
-        return self.scope
-
-    def get_nonce(self) -> str | None:
+    def get_nonce(self) -> str:
         return self.nonce
 
     def get_auth_time(self) -> int:
@@ -62,39 +108,15 @@ class CodeRecord:
     def get_amr(self) -> list[str]:
         return _AMR
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a dictionary for the store."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read what ``to_json`` made."""
-        return cls(**{**data, "login": Login(**data["login"])})
-
 
 @dataclass(frozen=True)
-class TokenRecord:
+class TokenRecord(_Record):
     """What an access token opens, and the digest of the code that it came from."""
 
-    client_id: str
-    scope: str
-    login: Login
     code_digest: str
-
-    def get_scope(self) -> str:
-        return self.scope
 
     def is_expired(self) -> bool:
         return False  # the store drops it
 
     def is_revoked(self) -> bool:
         return False  # the caller has looked
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a dictionary for the store."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read what ``to_json`` made."""
-        return cls(**{**data, "login": Login(**data["login"])})

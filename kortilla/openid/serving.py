@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The provider as a server of its own, by aiohttp."""
+"""Serves a provider: in applications of aiohttp and ASGI, and as a server."""
 
 import array
 import asyncio
@@ -11,15 +11,17 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from kortilla.openid.apps import sub_application
+from kortilla.aiohttp import read_request, to_response
+from kortilla.common.extras import missing_words
+from kortilla.errors import ConfigurationError
 from kortilla.openid.provider import Provider
-
-__all__ = ["AccessLogger", "serve"]
+from kortilla.web import http
+from kortilla.web.login import LoginService
 
 #: Endpoints as the access log names them, below the issuer's path.
 _ENDPOINT = re.compile(
@@ -30,14 +32,55 @@ _LOGIN = re.compile(
     r"login/[A-Za-z0-9_-]{43}(/challenge|/login|/done|/cancel|/simulate)?"
 )
 
-
 #: Seconds in which the request of a new connection arrives. One without is idle.
 _ON_THE_WAY = 3.0
-
-
 #: Seconds in which a connection that has begun is made.
 _HANDSHAKE = 0.2
 _SO_ATTACH_FILTER = 26
+
+
+def sub_application(provider: Provider) -> web.Application:
+    """Return an application for ``add_subapp(PATH, …)``, with the issuer's path.
+
+    An issuer without a path is a whole application: run it as it is. The provider is
+    closed when the application is cleaned up.
+    """
+    app = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        query = request.rel_url.raw_query_string
+        return to_response(await provider.handle(read_request(request), query))
+
+    async def close(_: web.Application) -> None:
+        await provider.close()
+
+    app.router.add_route("*", "/{path:(?s:.*)}", answer)
+    app.on_cleanup.append(close)
+    return app
+
+
+class OpenIDApp:
+    """The provider as an ASGI application, for ``Mount`` of Starlette and FastAPI.
+
+    A server's lifespan closes the provider. A mounted application gets none: call
+    ``provider.close`` at the end of the outer one.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+
+    async def __call__(
+        self, scope: http.Scope, receive: http.Receive, send: http.Send
+    ) -> None:
+        """Handle one request, or the lifespan; a WebSocket is refused."""
+        if scope["type"] == "lifespan":
+            await http.live(receive, send, self.provider.close)
+        elif scope["type"] != "http":
+            await http.refuse_websocket(receive, send)
+        else:
+            query = scope.get("query_string", b"").decode("latin-1")
+            request = http.read_request(scope, receive)
+            await http.send(send, await self.provider.handle(request, query))
 
 
 class _NoRequest(logging.Filter):
@@ -206,3 +249,37 @@ async def _close(listener: asyncio.Server, server: web.Server) -> None:
     await asyncio.sleep(0.05)  # the event loop has accepted some that nobody counts yet
     while server.connections and loop.time() < until:  # noqa: ASYNC110 - no event
         await asyncio.sleep(0.05)
+
+
+@contextlib.contextmanager
+def metrics_served(service: LoginService, host: str, port: int) -> Iterator[str]:
+    """Serve ``/metrics`` in a thread during the context; gives its address.
+
+    The port is not the logins', so that no proxy shows the figures to everybody.
+    ``port`` 0 is any. Raises ``ConfigurationError`` if it can't.
+    """
+    try:
+        from prometheus_client import (  # noqa: PLC0415 - an extra
+            CollectorRegistry,
+            start_http_server,
+        )
+
+        from kortilla.prometheus import Metrics  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            f"server.metrics_port: {missing_words('prometheus_client', 'prometheus')}"
+        ) from None
+    registry = CollectorRegistry()
+    Metrics(service, registry=registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise ConfigurationError(
+            f"server.metrics_port: {host}:{port}: {error.strerror}."
+        ) from None
+    try:
+        yield f"http://{host}:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

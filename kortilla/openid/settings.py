@@ -28,15 +28,6 @@ from kortilla.common.origin import check_origin
 from kortilla.errors import ConfigurationError
 from kortilla.revocation import By
 
-__all__ = [
-    "CLAIMS",
-    "LONGEST_URI",
-    "ClientSettings",
-    "Language",
-    "Settings",
-    "hash_secret",
-]
-
 logger = logging.getLogger(__name__)
 
 Language = Literal["fi", "sv", "en"]
@@ -54,15 +45,6 @@ CLAIMS = {
     "urn:oid:2.5.4.4": "openid",  # the surname, as Finnish brokers name it
     "urn:oid:1.2.246.575.1.14": "openid",  # the given names
 }
-ClaimName = Literal[
-    "name",
-    "given_name",
-    "family_name",
-    "preferred_username",
-    "urn:oid:1.2.246.22",
-    "urn:oid:2.5.4.4",
-    "urn:oid:1.2.246.575.1.14",
-]
 
 #: Characters of an address, which each request names and each login keeps.
 LONGEST_URI = 1024
@@ -139,6 +121,12 @@ def _secret(text: str) -> str:
     return hash_secret(text)
 
 
+def _claim(text: str) -> str:
+    if text not in CLAIMS:
+        raise ValueError(f"is none of {', '.join(CLAIMS)}")
+    return text
+
+
 Url = Annotated[str, AfterValidator(_url)]
 RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 Secret = Annotated[str, AfterValidator(_secret)]
@@ -178,7 +166,7 @@ class ClientSettings(_Model):
     algorithm: Literal["RS256", "ES256"] = "RS256"
     subject: Literal["pairwise", "public"] = "pairwise"
     sector: str = Field(default="", max_length=253)
-    claims: list[ClaimName] = []
+    claims: list[Annotated[str, AfterValidator(_claim)]] = []
     email: str | None = None
     acr: str | None = Field(default=None, pattern=r"^[!-~]{1,255}$")
 

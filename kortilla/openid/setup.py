@@ -17,12 +17,11 @@ from kortilla.audit import AuditLog
 from kortilla.common.extras import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
-from kortilla.openid.authlib_server import Client
 from kortilla.openid.browsers import Browsers
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
 from kortilla.openid.pages import Pages
-from kortilla.openid.protocol import Protocol
+from kortilla.openid.protocol import Client, Protocol
 from kortilla.openid.provider import Provider
 from kortilla.openid.settings import (
     ClientSettings,
@@ -40,18 +39,12 @@ from kortilla.web.rate_limit import FixedWindowLimit
 if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
-__all__ = ["create_provider", "load_client_keys"]
-
 logger = logging.getLogger(__name__)
 
 Close = Callable[[], Awaitable[None]]
 
 #: Bits (RFC 7518 §3.3).
 _SHORTEST_RSA = 2048
-
-_CITIZEN = "urn:kortilla:acr:citizen-certificate"
-_TEST = "urn:kortilla:acr:test"
-_SIMULATOR = "urn:kortilla:acr:simulator"
 
 
 def create_provider(
@@ -80,63 +73,35 @@ def create_provider(
         for number, each in enumerate(settings.clients)
     }
     try:
-        protocol = Protocol(
-            issuer=settings.issuer,
-            keys=keys,
-            clients=clients,
-            clock=clock,
-            simulator=simulator,
-            default_acr=_acr(settings, simulator=simulator),
-        )
+        protocol = Protocol(settings, keys, clients, clock, simulator=simulator)
     except ValueError as error:
         raise ConfigurationError(f"issuer: {error}.") from None
     store, challenges = _stores(settings, clock, simulator=simulator)
-    played = _simulator() if simulator else None
+    played = None
+    if simulator:
+        from kortilla.openid.simulator import (  # noqa: PLC0415 - real cards need none
+            Simulator,
+        )
+
+        played = Simulator()
     service, closing = _service(
         settings, played, challenges, keys, on_event=on_event, clock=clock
     )
     browsers = Browsers(
-        store, settings.origin, session_seconds=settings.sso_minutes * 60, clock=clock
-    )
-    pages = Pages(
-        origin=settings.origin,
-        prefix=settings.prefix,
-        notice=settings.notice,
-        simulator=simulator,
-        test=settings.trust.test,
+        store, settings.origin, session_seconds=settings.sso_minutes * 60
     )
     if settings.trust.test:
         logger.warning("trust.test is set: test cards log people in.")
-    return Provider(
+    login_page = LoginPage(
         protocol=protocol,
         store=store,
         browsers=browsers,
-        login_page=LoginPage(
-            protocol=protocol,
-            store=store,
-            browsers=browsers,
-            service=service,
-            pages=pages,
-            simulator=played,
-            behind_proxy=settings.server.behind_proxy,
-        ),
-        pages=pages,
-        closing=closing,
+        service=service,
+        pages=Pages(settings, played),
+        simulator=played,
+        behind_proxy=settings.server.behind_proxy,
     )
-
-
-def _simulator() -> "Simulator":
-    from kortilla.openid.simulator import (  # noqa: PLC0415 - real cards need none
-        Simulator,
-    )
-
-    return Simulator()
-
-
-def _acr(settings: Settings, *, simulator: bool) -> str:
-    if simulator:
-        return _SIMULATOR
-    return _TEST if settings.trust.test else _CITIZEN
+    return Provider(login_page, closing=closing)
 
 
 def _stores(
@@ -148,7 +113,7 @@ def _stores(
         from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
             RedisChallengeStore,
         )
-        from kortilla.redis.connecting import connect  # noqa: PLC0415 - likewise
+        from kortilla.redis.connection import connect  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("redis", "redis")) from None
     client = connect(settings.redis.url)

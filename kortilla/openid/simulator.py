@@ -16,8 +16,6 @@ from kortilla.revocation import CertificatePath
 from kortilla.testing import MockCardState, make_token, revoked_serials
 from kortilla.validation.trust import Trust
 
-__all__ = ["CHOICES", "Choice", "Simulator"]
-
 
 @dataclass(frozen=True)
 class Choice:

@@ -14,8 +14,6 @@ from typing import Any
 
 from kortilla.errors import StoreUnavailableError
 
-__all__ = ["MOST_BYTES", "MemoryStore", "RedisStore", "Store"]
-
 Data = dict[str, Any]
 
 #: What anybody can have stored. It is bounded by itself, and the oldest goes first.
@@ -213,40 +211,33 @@ class MemoryStore(Store):
         return len(self._begun) + len(self._kept)
 
     async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
-        """Store an entry, and now and then drop the expired ones."""
         self._of(kind).put(_name(kind, key), data, seconds)
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
-        """Store an entry if one is there."""
         if await self.get(kind, key) is None:
             return False
         await self.put(kind, key, data, seconds=seconds)
         return True
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
-        """Store that a key was seen, unless it is there."""
         if await self.get(kind, key) is not None:
             return False
         await self.put(kind, key, {}, seconds=seconds)
         return True
 
     async def get(self, kind: str, key: str) -> Data | None:
-        """Return an entry that has not expired."""
         return self._of(kind).get(_name(kind, key))
 
     async def take(self, kind: str, key: str) -> Data | None:
-        """Remove an entry and return it, in one step."""
         return self._of(kind).take(_name(kind, key))
 
     async def delete(self, kind: str, key: str) -> None:
-        """Remove an entry."""
         self._of(kind).take(_name(kind, key))
 
     async def ping(self) -> None:
         """Return: memory is always there."""
 
     async def close(self) -> None:
-        """Forget all."""
         self._begun.clear()
         self._kept.clear()
 
@@ -258,8 +249,9 @@ class RedisStore(Store):
     """The store that several processes share. An operation takes ``seconds`` at most.
 
     Of the logins that anybody can begin, and of the requests that anybody can push, it
-    keeps ``most_bytes`` each, and drops the oldest beyond that. ``client`` is one
-    as ``kortilla.redis.connecting`` makes it; ``close`` closes it.
+    keeps ``most_bytes`` each, and drops the oldest beyond that. ``take`` is one GETDEL,
+    ``add`` SET NX and ``replace`` SET XX. ``client`` is one as
+    ``kortilla.redis.connection`` makes it; ``close`` closes it.
     """
 
     #: Bytes of an entry beside its content: its name three times, and what it gains
@@ -274,7 +266,7 @@ class RedisStore(Store):
         seconds: float = 2,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        from kortilla.redis.asking import (  # noqa: PLC0415 - redis is an extra
+        from kortilla.redis.connection import (  # noqa: PLC0415 - redis is an extra
             asking,
         )
 
@@ -285,7 +277,6 @@ class RedisStore(Store):
         self._seconds = seconds
 
     async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
-        """Store an entry with an expiry."""
         async with self._asking(self._seconds):
             content = _written(data)
             if kind in _BEGUN:
@@ -295,43 +286,36 @@ class RedisStore(Store):
                 await self._client.set(self._key(kind, key), content, ex=seconds)
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
-        """Store an entry if one is there, by SET XX."""
         async with self._asking(self._seconds):
             name = self._key(kind, key)
             there = await self._client.set(name, _written(data), ex=seconds, xx=True)
         return bool(there)
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
-        """Store that a key was seen, by SET NX."""
         async with self._asking(self._seconds):
             name = self._key(kind, key)
             new = await self._client.set(name, "{}", ex=seconds, nx=True)
         return bool(new)
 
     async def get(self, kind: str, key: str) -> Data | None:
-        """Return an entry."""
         async with self._asking(self._seconds):
             return _load(await self._client.get(self._key(kind, key)))
 
     async def take(self, kind: str, key: str) -> Data | None:
-        """Remove an entry and return it, by GETDEL."""
         async with self._asking(self._seconds):
             if kind in _BEGUN:
                 return _load(await self._client.eval(_TAKE, 3, *self._begun(kind, key)))
             return _load(await self._client.getdel(self._key(kind, key)))
 
     async def delete(self, kind: str, key: str) -> None:
-        """Remove an entry."""
         async with self._asking(self._seconds):
             await self._client.delete(self._key(kind, key))
 
     async def ping(self) -> None:
-        """Ask Redis whether it works."""
         async with self._asking(self._seconds):
             await self._client.ping()
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._client.aclose()
 
     def _key(self, kind: str, key: str) -> str:

@@ -29,7 +29,7 @@ from redis.asyncio import Redis
 
 from kortilla.clock import utc_now
 from kortilla.redis.challenges import RedisChallengeStore
-from kortilla.redis.connecting import connect
+from kortilla.redis.connection import connect
 from kortilla.redis.prepared import RedisPreparedStore
 from kortilla.redis.sessions import RedisSessionStore
 from kortilla.web.prepared import LIFETIME

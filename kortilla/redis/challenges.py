@@ -8,10 +8,8 @@ from redis.asyncio import Redis
 
 from kortilla.clock import utc_now
 from kortilla.errors import ChallengeNonceNotFoundError
-from kortilla.redis.asking import RUN_ID, asking, check_run, probe, text
+from kortilla.redis.connection import RUN_ID, asking, check_run, probe, text
 from kortilla.web.challenge import ChallengeStore
-
-__all__ = ["RedisChallengeStore"]
 
 #: How long an expired nonce is kept, to report it as expired.
 _REMEMBERED = timedelta(minutes=5)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.client import NEVER_DECODE
 
 from kortilla.errors import PreparedSignatureNotFoundError
-from kortilla.redis.asking import RUN_ID, asking, check_run, probe, text
+from kortilla.redis.connection import RUN_ID, asking, check_run, probe, text
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.prepared import (
     LIFETIME,
@@ -20,8 +20,6 @@ from kortilla.web.prepared import (
     check_size,
     new_key,
 )
-
-__all__ = ["RedisPreparedStore"]
 
 #: Stores one with the run id, and drops the session's oldest beyond its number. The
 #: first command is one that a full Redis refuses, since it refuses no later one.

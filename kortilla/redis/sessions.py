@@ -10,10 +10,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from kortilla.redis.asking import asking, probe
+from kortilla.redis.connection import asking, probe
 from kortilla.web.sessions import SessionStore, new_session_id
-
-__all__ = ["RedisSessionStore"]
 
 #: Digits of a session's start, in milliseconds since 1970, before its content.
 _BORN = 13

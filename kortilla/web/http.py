@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""HTTP requests and responses, independent of the web framework."""
+"""HTTP requests and responses, independent of the web framework, and those of ASGI."""
 
 import asyncio
+import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable
+import mimetypes
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    MutableMapping,
+)
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from kortilla.validation.untrusted import load_json
@@ -38,6 +48,21 @@ _HARDENED = (
 )
 
 
+# Systems disagree on these, and a browser runs no script of another type.
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+}
+#: The files of the client's folder that pages load; the others are for npm.
+_SERVED = {".js", ".css", ".html"}
+_PACKAGE = Path(__file__).parents[1]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
 class BrokenBodyError(Exception):
     """Reading the body failed: the client disconnected or sent invalid HTTP."""
 
@@ -61,6 +86,14 @@ class Headers:
     def all(self, name: str) -> list[str]:
         """Return all values of a header, in order."""
         return [value for known, value in self._headers if known == name.lower()]
+
+    def announce(self, kind: str) -> bool:
+        """Return whether the body is of a media type, and not compressed."""
+        kinds = [
+            value.partition(";")[0].strip().lower()
+            for value in self.all("Content-Type")
+        ]
+        return kinds == [kind] and not self.all("Content-Encoding")
 
     def joined(self, name: str) -> str:
         """Return the values of a list header, joined (RFC 9110 §5.3)."""
@@ -139,6 +172,12 @@ def is_same_origin(headers: Headers, origin: str) -> bool:
     return site == ["same-origin"]
 
 
+def check_method(request: Request, allow: str) -> None:
+    """Raise ``RequestRefusedError`` unless the method is one of ``GET, HEAD``, say."""
+    if request.method not in allow.split(", "):
+        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)
+
+
 def check_origin_header(headers: Headers, origin: str) -> None:
     """Raise ``RequestRefusedError`` unless ``is_same_origin``; the log has both."""
     if not is_same_origin(headers, origin):
@@ -185,11 +224,7 @@ async def read_json(
 
     Raises ``RequestRefusedError``: 415 before it reads, or 400, 408 or 413.
     """
-    kinds = [
-        value.partition(";")[0].strip().lower()
-        for value in request.headers.all("Content-Type")
-    ]
-    if kinds != ["application/json"] or request.headers.all("Content-Encoding"):
+    if not request.headers.announce("application/json"):
         raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
     body = await read_body(request.body, max_bytes=max_bytes, seconds=seconds)
     try:
@@ -199,3 +234,107 @@ async def read_json(
     if not isinstance(content, dict) or not content.keys() <= allowed:
         raise RequestRefusedError(400, "INVALID_REQUEST")
     return content
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in memory, so that no path is ever built from a request."""
+
+    content: bytes
+    content_type: str
+    tag: str
+
+    @classmethod
+    def read(cls, path: Path) -> "File":
+        """Read a file of this package."""
+        content = path.read_bytes()
+        kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return cls(content, kind or "application/octet-stream", tag)
+
+    def response(self, headers: Headers) -> Response:
+        """Return the file, or 304 if the client has it (RFC 9110 §13.1.2)."""
+        mine = (("ETag", self.tag), ("Cache-Control", "no-cache"))
+        known = {tag.strip() for tag in headers.joined("If-None-Match").split(",")}
+        if known & {self.tag, f"W/{self.tag}"}:
+            return Response(304, b"", mine)
+        return Response.create(self.content, self.content_type, headers=mine)
+
+
+@cache
+def packaged_files() -> dict[str, File]:
+    """Return the files that are served, by path below the prefix."""
+    folder = _PACKAGE / "client"
+    files = {
+        f"/static/{path.relative_to(folder).as_posix()}": File.read(path)
+        for path in folder.rglob("*.*")
+        if path.suffix in _SERVED
+    }
+    return files | {"/openapi.json": File.read(_PACKAGE / "web" / "openapi.json")}
+
+
+async def refuse_websocket(receive: Receive, sending: Send) -> None:
+    """Respond to the handshake of a WebSocket with 403."""
+    await receive()
+    await sending({"type": "websocket.close"})
+
+
+def read_request(scope: Scope, receive: Receive) -> Request:
+    """Convert a request of ASGI; its body is read later.
+
+    The path below the prefix is Starlette's path parameter ``path``, or the rest of the
+    path after ``root_path``.
+    """
+    path = scope.get("path_params", {}).get("path")
+    if path is None:
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix("/")
+    return Request(
+        method=scope["method"],
+        path=f"/{path}",
+        headers=Headers(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in scope["headers"]
+        ),
+        body=_asgi_body(receive),
+        client=(scope.get("client") or (None,))[0],
+    )
+
+
+async def send(sending: Send, response: Response) -> None:
+    """Send a response by ASGI."""
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
+    ]
+    if response.status != 304:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await sending(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": headers,
+        }
+    )
+    await sending({"type": "http.response.body", "body": response.body})
+
+
+async def _asgi_body(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BrokenBodyError
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
+
+
+async def live(
+    receive: Receive, sending: Send, close: Callable[[], Awaitable[None]]
+) -> None:
+    """Answer to a lifespan of ASGI, and call ``close`` at its end."""
+    kind = ""
+    while kind != "lifespan.shutdown":
+        kind = (await receive())["type"]
+        if kind == "lifespan.shutdown":
+            await close()
+        await sending({"type": f"{kind}.complete"})

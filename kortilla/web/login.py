@@ -30,8 +30,6 @@ from kortilla.web.rate_limit import Attempt, RateLimit
 from kortilla.web.refusals import Refusals
 from kortilla.web.service_events import ServiceEvents
 
-__all__ = ["LoginService"]
-
 logger = logging.getLogger(__name__)
 
 _IDENTITY_KEY = "kortilla.identity"

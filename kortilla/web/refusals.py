@@ -5,13 +5,28 @@ A service can replace the page, and any of the texts.
 """
 
 import html
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from string import Template
 
-from kortilla.web.http import Headers, Response, json_response
-from kortilla.web.texts import catalogue, choose_language, languages
+from kortilla.common.texts import catalogue, choose_language, languages
+from kortilla.errors import (
+    AuthTokenParseError,
+    RateLimitedError,
+    RelyingPartyError,
+    SigningUnavailableError,
+    StoreUnavailableError,
+    UserCertificateParseError,
+)
+from kortilla.web.http import Headers, RequestRefusedError, Response, json_response
 
 __all__ = ["Refusals"]
+
+logger = logging.getLogger(__name__)
+
+#: The catalogues of refusals.
+TEXTS = Path(__file__).parent / "texts"
 
 _PAGE = """<!doctype html>
 <html lang="$language">
@@ -27,6 +42,8 @@ _PAGE = """<!doctype html>
 """
 _PLACES = {"language", "title", "message", "code", "home"}
 _FALLBACK = "LOGIN_REFUSED"
+#: Seconds of Retry-After while a store is unavailable or all processes are busy.
+_RETRY = 5
 
 
 class Refusals:
@@ -63,7 +80,7 @@ class Refusals:
         if "message" not in names:
             raise ValueError("The page lacks $message, which tells what to do.")
         self._texts: dict[str, Mapping[str, str]] = {
-            language: catalogue(language) for language in languages()
+            language: catalogue(TEXTS, language) for language in languages(TEXTS)
         }
         for language, own in (texts or {}).items():
             self._texts[language] = _checked(language, own)
@@ -93,16 +110,45 @@ class Refusals:
 
 def _checked(language: str, own: Mapping[str, str]) -> Mapping[str, str]:
     """Return all texts of a language, with a service's own in place of ours."""
-    keys = set(catalogue(languages()[0]))
+    keys = set(catalogue(TEXTS, "en"))
     if unknown := set(own) - keys:
         raise ValueError(f"No text is called {', '.join(sorted(unknown))}.")
     if blank := {key for key, text in own.items() if not text.strip()}:
         raise ValueError(f"The text of {', '.join(sorted(blank))} is blank.")
-    if language in languages():
-        return {**catalogue(language), **own}
+    if language in languages(TEXTS):
+        return {**catalogue(TEXTS, language), **own}
     if missing := keys - set(own):
         raise ValueError(
             f"Kortilla has no {language!r}, so these are needed too: "
             f"{', '.join(sorted(missing))}."
         )
     return dict(own)
+
+
+def error_response(
+    error: RelyingPartyError | RequestRefusedError,
+    headers: Headers,
+    refusals: Refusals | None = None,
+) -> Response:
+    """Return the response for an error, to a request with these headers.
+
+    ``refusals`` are the service's; without them the page and the texts are Kortilla's.
+    """
+    refusals = refusals or Refusals()
+    if isinstance(error, RequestRefusedError):
+        response = refusals.response(error.status, error.code, headers)
+        return response.with_headers(("Allow", error.allow or None))
+    retry_after = None
+    match error:
+        case StoreUnavailableError() | SigningUnavailableError():
+            logger.error("A request was refused: %s", error)
+            status, retry_after = 503, str(_RETRY)
+        case RateLimitedError():
+            status, retry_after = 429, str(error.retry_after)
+        case AuthTokenParseError() | UserCertificateParseError():
+            status = 400
+        case _:
+            status = 403
+    return refusals.response(status, error.code, headers).with_headers(
+        ("Retry-After", retry_after)
+    )

@@ -30,26 +30,27 @@ from kortilla.errors import (
 from kortilla.events import Action, RequestContext
 from kortilla.validation.identity import Identity
 from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
-from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
     Headers,
     Request,
     RequestRefusedError,
     Response,
+    check_method,
     check_origin_header,
     json_response,
+    packaged_files,
     read_body,
     read_json,
 )
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import Attempt
+from kortilla.web.refusals import error_response
 from kortilla.web.sessions import (
     BrowserSessions,
     MemorySessionStore,
     Session,
     SessionStore,
 )
-from kortilla.web.static_files import packaged_files
 from kortilla.web.workers import WorkerCheck
 
 __all__ = [
@@ -204,10 +205,10 @@ class LoginRoutes:
         self.workers.check()
         try:
             if found := self._actions.get(request.path):
-                _check_method(request, "POST")
+                check_method(request, "POST")
                 return await self._report(request, *found)
             if file := packaged_files().get(request.path):
-                _check_method(request, "GET, HEAD")
+                check_method(request, "GET, HEAD")
                 return file.response(request.headers)
             raise RequestRefusedError(404, "NOT_FOUND")
         except (RelyingPartyError, RequestRefusedError) as error:
@@ -394,8 +395,3 @@ def route_conflict(path: str, by: str) -> RuntimeError:
         f"Card login can't be reached: {by} takes {path} before it does. Add that "
         "after card login, or choose another prefix."
     )
-
-
-def _check_method(request: Request, allow: str) -> None:
-    if request.method not in allow.split(", "):
-        raise RequestRefusedError(405, "METHOD_NOT_ALLOWED", allow=allow)

@@ -33,6 +33,20 @@ def new_session_id() -> str:
     return secrets.token_urlsafe(32)
 
 
+def cookie_id(cookies: Iterable[str], name: str) -> str | None:
+    """Return the id in a cookie of a request's ``Cookie`` headers, unverified.
+
+    None if there is none of the right form, or more than one: no browser sends two.
+    """
+    ids = [
+        value.strip()
+        for header in cookies
+        for known, _, value in (part.partition("=") for part in header.split(";"))
+        if known.strip() == name
+    ]
+    return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
+
+
 @dataclass
 class Session:
     """One browser's session: what is in it, and its id once the store has it."""
@@ -180,17 +194,8 @@ class BrowserSessions:
         self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
 
     def id_of(self, cookies: Iterable[str]) -> str | None:
-        """Return the session id in a request's ``Cookie`` headers, unverified.
-
-        None if there is none of the right form, or more than one: no browser sends two.
-        """
-        ids = [
-            value.strip()
-            for header in cookies
-            for name, _, value in (part.partition("=") for part in header.split(";"))
-            if name.strip() == self.cookie_name
-        ]
-        return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
+        """Return the session id in a request's ``Cookie`` headers, unverified."""
+        return cookie_id(cookies, self.cookie_name)
 
     async def load(self, cookies: Iterable[str]) -> Session:
         """Return the session of a request's cookies, or a new one.

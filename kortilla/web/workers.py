@@ -21,8 +21,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
-__all__ = ["WorkerCheck", "configured_workers", "siblings"]
-
 logger = logging.getLogger(__name__)
 
 _SERVERS = {"daphne", "fastapi", "granian", "gunicorn", "hypercorn", "uvicorn"}

@@ -16,6 +16,7 @@ from typing import Any
 
 from asn1crypto.core import ObjectIdentifier
 
+from kortilla.common import texts
 from native_host import VERSION
 from native_host.card.tlv import Tlv, TlvError
 from native_host.card_report.reading import CardContent, FileContent, FileKind
@@ -63,9 +64,7 @@ _OPENED = re.compile(
 
 def catalogue(language: str) -> dict[str, str]:
     """Return the words of a language."""
-    text = (_FOLDER / f"{language}.json").read_text(encoding="utf-8")
-    texts: dict[str, str] = json.loads(text)
-    return texts
+    return dict(texts.catalogue(_FOLDER, language))
 
 
 def make_report(

@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from kortilla.common.corners import CORNERS, Corner
+from kortilla.common.escaping import escape_name
 from native_host.desktop.choice import Beside, Choice, explained, flush
 from native_host.desktop.mark_preview import MarkPreview
 from native_host.desktop.page import Services
@@ -19,7 +20,6 @@ from native_host.desktop.parts import Kept, Row, RowsPanel, arrange, muted
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, WrappingLabel, label
 from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
-from native_host.pin_prompt.escaping import escape_name
 
 _PAGES = {"last": "last", "first": "1"}
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What a check finds, and the sentence for it in each language."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from kortilla.common import texts
 
 _FOLDER = Path(__file__).parent / "texts"
 
@@ -94,9 +95,7 @@ class Place:
 
 def catalogue(language: str) -> dict[str, str]:
     """Return the sentences of a language, by code."""
-    text = (_FOLDER / f"{language}.json").read_text(encoding="utf-8")
-    texts: dict[str, str] = json.loads(text)
-    return texts
+    return dict(texts.catalogue(_FOLDER, language))
 
 
 def error(code: str, /, mend: Mend | None = None, **details: str) -> Finding:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kortilla.common.escaping import escape_name
 from native_host.errors import KortillaError
-from native_host.pin_prompt.escaping import escape_name
 
 
 @dataclass(frozen=True)

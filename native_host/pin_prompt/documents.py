@@ -9,7 +9,7 @@ import hashlib
 import os
 from enum import StrEnum
 
-from native_host.pin_prompt.escaping import escape_name, group_digest
+from kortilla.common.escaping import escape_name, group_digest
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The report on a signed file in plain words, the verdict first."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from kortilla.common.escaping import escape_name, printable
+from kortilla.common.texts import catalogue
 from kortilla.signing.verification import (
     Change,
     DocumentReport,
@@ -13,8 +14,6 @@ from kortilla.signing.verification import (
     SignatureReport,
     Verdict,
 )
-from native_host.pin_prompt.escaping import escape_name
-from native_host.pin_prompt.texts import printable
 from native_host.signature_check.check import CheckedFile
 
 _FOLDER = Path(__file__).parent / "texts"
@@ -24,9 +23,7 @@ _SAID = {"CLAIMED_TIME"}
 
 def load(language: str) -> Mapping[str, str]:
     """Return the sentences of a language: fi, sv or en."""
-    path = _FOLDER / f"{language}.json"
-    texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return texts
+    return catalogue(_FOLDER, language)
 
 
 def verdict_words(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:

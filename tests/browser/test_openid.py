@@ -14,7 +14,7 @@ from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_look import faults, resize
 from tests.browser.window import Door
 from tests.openid.clients.running import NAME, RealClients, real_clients
-from tests.openid.scene import write_scene
+from tests.openid.provider import write_files
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,7 +26,7 @@ _BEYOND = """Math.max(0, ...[...document.querySelectorAll("*")]
 @pytest.fixture(scope="session")
 def openid_files(tmp_path_factory: pytest.TempPathFactory, pristine: Path) -> Path:
     folder = tmp_path_factory.mktemp("openid")
-    write_scene(folder, KortillaCard(pristine))
+    write_files(folder, KortillaCard(pristine))
     return folder
 
 

@@ -3,8 +3,10 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, Self
+from urllib.parse import unquote
 
 import aiohttp
 from yarl import URL
@@ -43,6 +45,12 @@ class Browser:
                 force_close=not keep_alive,
             ),
         )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.close()
 
     @contextlib.asynccontextmanager
     async def request(
@@ -96,3 +104,41 @@ async def log_in(browser: Browser, leaf: Leaf) -> tuple[int, Any]:
     """Request a challenge and respond to it."""
     nonce = await browser.challenge()
     return await browser.post("login", {"authToken": leaf.token(nonce=nonce)})
+
+
+async def ask_asgi(
+    app: Any,
+    method: str,
+    url: str,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] = MappingProxyType({}),
+    root_path: str = "",
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Send a request as an ASGI server does. Returns status, headers and body."""
+    path, _, query = url.partition("?")
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(path),
+        "root_path": root_path,
+        "query_string": query.encode(),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "client": ("192.0.2.1", 1),
+    }
+    # Starlette answers an error, and passes it on to the server.
+    try:
+        await app(scope, receive, send)
+    except ZeroDivisionError:
+        assert sent
+    start, *rest = sent
+    found = [(k.decode(), v.decode()) for k, v in start["headers"]]
+    return start["status"], found, b"".join(each.get("body", b"") for each in rest)

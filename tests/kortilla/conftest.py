@@ -13,7 +13,7 @@ from kortilla.mock_card.state import MockCardState
 from kortilla.signing import processes
 from kortilla.testing import KortillaCard
 from tests.kortilla.demo_signer import Signer, issue
-from tests.kortilla.pki import CA, Leaf, key
+from tests.kortilla.pki import CA, Clock, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.responder import Server
 from tests.kortilla.sites import NAMES, RunningSite, Sites
@@ -31,6 +31,11 @@ def fork_pdf_processes() -> Iterator[None]:
         patch.setattr(processes, "subprocess", forking)
         yield
         processes.shared_processes().close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(scope="session")

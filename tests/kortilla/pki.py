@@ -40,6 +40,19 @@ SURNAME, GIVEN_NAME, SATU = "SPECIMEN-MEIKÄLÄINEN", "MAIJA", "99902038C"
 _HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 
 
+class Clock:
+    """The time at which leaves are valid, which a test can change."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
 @functools.cache
 def key(kind: str) -> Key:
     """Return a cached key of a kind (P-256, P-384, P-521, RSA-2048, RSA-3072)."""

@@ -4,6 +4,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -20,16 +21,20 @@ ROUTES = ["challenge", "login", "logout"]
 
 @pytest.fixture
 async def browser(site: RunningSite) -> AsyncIterator[Browser]:
-    browser = Browser(site)
-    yield browser
-    await browser.http.close()
+    async with Browser(site) as browser:
+        yield browser
 
 
 @pytest.fixture
 async def other(site: RunningSite) -> AsyncIterator[Browser]:
-    browser = Browser(site)
-    yield browser
-    await browser.http.close()
+    async with Browser(site) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def third(site: RunningSite) -> AsyncIterator[Browser]:
+    async with Browser(site) as browser:
+        yield browser
 
 
 async def test_login_and_logout_with_a_mock_card(
@@ -66,6 +71,7 @@ async def test_of_thirty_simultaneous_uses_one_wins(
     body = {"authToken": leaf.token(nonce=nonce)}
     answers = await asyncio.gather(*(browser.post("login", body) for _ in range(30)))
     assert sorted(status for status, _ in answers) == [200] + [403] * 29
+    assert {code(a)[1] for a in answers if a[0] == 403} == {"CHALLENGE_NONCE_NOT_FOUND"}
 
 
 async def test_a_token_for_another_origin(browser: Browser, leaf: Leaf) -> None:
@@ -95,6 +101,45 @@ async def test_the_session_has_a_new_id_after_login_and_none_after_logout(
     assert browser.cookie is None
     other.cookie = during
     assert await other.who() is None
+
+
+async def told(browser: Browser) -> dict[str, Any]:
+    """Return what the service knows of the browser's session."""
+    async with browser.request("GET", "/who", headers={}) as answer:
+        content: dict[str, Any] = await answer.json()
+        return content
+
+
+async def test_the_sessions_of_a_person_have_names_and_end_together(
+    browser: Browser, other: Browser, third: Browser, leaf: Leaf, card: KortillaCard
+) -> None:
+    one, stranger = browser, third
+    assert await told(one) == {"satu": None, "recent": False, "session": None}
+    await one.challenge()
+    before = await told(one)
+    assert before["session"]
+    assert (await log_in(one, leaf))[0] == (await log_in(other, leaf))[0] == 200
+    token = card.token(ORIGIN, await stranger.challenge())
+    assert (await stranger.post("login", {"authToken": token}))[0] == 200
+
+    here, there = await told(one), await told(other)
+    assert here["satu"] == there["satu"] == SATU
+    assert here["recent"] is there["recent"] is True
+    assert len({before["session"], here["session"], there["session"]}) == 3
+    assert one.cookie
+    assert one.cookie not in here["session"]
+    assert await told(one) == here
+    # The name gives no access.
+    cookie, one.cookie = one.cookie, here["session"]
+    assert (await told(one))["satu"] is None
+    one.cookie = cookie
+
+    async with stranger.request(
+        "POST", f"/leave?satu={SATU}", headers={"Origin": ORIGIN}
+    ) as answer:
+        assert answer.status == 200
+    assert (await told(one))["satu"] is (await told(other))["satu"] is None
+    assert (await told(stranger))["satu"] == card.person.satu
 
 
 async def test_the_services_own_route_ends_a_session(
@@ -137,9 +182,13 @@ async def test_a_request_from_another_site(browser: Browser) -> None:
     for headers in (
         {"Origin": "https://other.example"},
         {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": f"{ORIGIN}:8443"},
         {"Origin": None},
         {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": ORIGIN, "Sec-Fetch-Site": "same-site"},
         {"Origin": None, "Sec-Fetch-Site": "same-site"},
+        {"Origin": None, "Sec-Fetch-Site": "none"},
     ):
         for path in ROUTES:
             answer = await browser.post(path, headers=headers)
@@ -148,12 +197,13 @@ async def test_a_request_from_another_site(browser: Browser) -> None:
 
 
 async def test_an_error_is_told_to_programs_and_people(browser: Browser) -> None:
-    for language, begins in (
-        ("fi", "Tämä tunnist"),
-        ("sv", "Den här ident"),
-        ("en", "This identification"),
+    for accepted, language, begins in (
+        ("fi-FI,fi;q=0.9,en;q=0.5", "fi", "Tämä tunnist"),
+        ("de, en;q=0.3, sv;q=0.7", "sv", "Den här ident"),
+        ("de", "en", "This identification"),
+        (";;q=,,fi;q=x,fi;q=9", "en", "This identification"),
     ):
-        headers = {"Accept-Language": f"de,{language};q=0.8"}
+        headers = {"Accept-Language": accepted}
         _, answer = await browser.post("login", {"authToken": {}}, headers=headers)
         assert answer["error"]["message"].startswith(begins)
         async with browser.request(
@@ -316,6 +366,7 @@ async def test_paths_that_are_not_there(browser: Browser) -> None:
         url = browser.server.make_url("").with_path(path, encoded=True)
         async with browser.http.get(url, headers={"Accept": "text/html"}) as answer:
             assert answer.status == 404, path
+            assert "<h1>" in await answer.text()
 
 
 async def test_the_page_client_and_the_description_are_served(browser: Browser) -> None:
@@ -370,18 +421,19 @@ async def test_headers_that_are_odd(browser: Browser, leaf: Leaf) -> None:
 
 
 async def test_who_comes_too_often(site: RunningSite, leaf: Leaf) -> None:
-    busy = Browser(site, address=BUSY)
-    for path in ROUTES:
-        headers = {"Origin": ORIGIN, "Accept-Language": "fi"}
-        async with busy.request("POST", f"/auth/{path}", headers=headers) as answer:
-            assert answer.status == 429
-            assert answer.headers["Retry-After"] == "7"
-            assert (await answer.json())["error"]["code"] == "RATE_LIMITED"
-    # Files are not limited, and neither are other pages.
-    async with busy.request("GET", "/auth/static/kortilla.js", headers={}) as answer:
-        assert answer.status == 200
-    assert busy.cookie is None
-    await busy.http.close()
+    async with Browser(site, address=BUSY) as busy:
+        for path in ROUTES:
+            headers = {"Origin": ORIGIN, "Accept-Language": "fi"}
+            async with busy.request("POST", f"/auth/{path}", headers=headers) as answer:
+                assert answer.status == 429
+                assert answer.headers["Retry-After"] == "7"
+                assert (await answer.json())["error"]["code"] == "RATE_LIMITED"
+        # Files are not limited, and neither are other pages.
+        async with busy.request(
+            "GET", "/auth/static/kortilla.js", headers={}
+        ) as answer:
+            assert answer.status == 200
+        assert busy.cookie is None
 
 
 @pytest.mark.parametrize("site", [n for n in NAMES if "redis" in n], indirect=True)

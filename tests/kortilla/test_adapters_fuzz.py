@@ -27,51 +27,22 @@ _JSON = st.recursive(
     ),
     max_leaves=8,
 )
+_NAMES = [
+    "Accept", "Accept-Language", "Authorization", "Content-Encoding", "Content-Type",
+    "Cookie", "Expect", "Forwarded", "Host", "If-None-Match", "Origin", "Range",
+    "Sec-Fetch-Site", "X-Forwarded-For", "X-HTTP-Method-Override",
+]  # fmt: skip
+_VALUES = [
+    "gzip", "text/html", "same-origin", "100-continue", "bytes=5-1",
+    f"{COOKIE}={'x' * 43}", f'{COOKIE}="\\',
+]  # fmt: skip
 _HEADERS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                "Accept",
-                "Accept-Language",
-                "Authorization",
-                "Content-Encoding",
-                "Content-Type",
-                "Cookie",
-                "Expect",
-                "Forwarded",
-                "Host",
-                "If-None-Match",
-                "Origin",
-                "Range",
-                "Sec-Fetch-Site",
-                "X-Forwarded-For",
-                "X-HTTP-Method-Override",
-            ]
-        ),
-        _TEXT
-        | st.sampled_from(
-            [
-                "gzip",
-                "text/html",
-                "same-origin",
-                "100-continue",
-                "bytes=5-1",
-                f"{COOKIE}={'x' * 43}",
-                f'{COOKIE}="\\',
-            ]
-        ),
-    ),
-    max_size=3,
+    st.tuples(st.sampled_from(_NAMES), _TEXT | st.sampled_from(_VALUES)), max_size=3
 )
 _PATHS = st.sampled_from(
     [
-        "/auth/challenge",
-        "/auth/login",
-        "/auth/logout",
-        "/auth/static/kortilla.js",
-        "/auth/openapi.json",
-        "/who",
-        "/leave",
+        *(f"/auth/{route}" for route in ("challenge", "login", "logout")),
+        *("/auth/static/kortilla.js", "/auth/openapi.json", "/who", "/leave"),
     ]
 )
 

@@ -14,23 +14,7 @@ from kortilla.errors import (
     StoreUnavailableError,
 )
 from kortilla.web.challenge import Challenges, MemoryChallengeStore, ReplayCache
-from tests.kortilla.pki import NOW
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.kortilla.pki import NOW, Clock
 
 
 @pytest.fixture

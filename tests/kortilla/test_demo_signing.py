@@ -12,9 +12,9 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla import Trust
+from kortilla.common.texts import catalogue
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation import CertificatePath
-from kortilla.web.texts import catalogue
 from tests.kortilla import pki
 from tests.kortilla.demo_signer import (
     OTHER_SATU,
@@ -28,6 +28,7 @@ from tests.kortilla.pki import CA, Leaf
 from tests.kortilla.signing_parts import b64, make_pdf
 from tests.kortilla.test_demo import LANGUAGES
 from tools.demo.site import DemoServer
+from tools.demo.site.answers import TEXTS
 from tools.demo.site.contract import contract_pdf
 
 
@@ -36,7 +37,7 @@ async def test_the_example_is_signed_in_the_language_of_the_page(
     signer: Signer, signing_leaf: Leaf, ca: CA, root: CA, language: str
 ) -> None:
     original = (await signer.get(f"/{language}/document.pdf"))[1]
-    text = catalogue(language, "tools.demo.site.texts")
+    text = catalogue(TEXTS, language)
     assert original == contract_pdf(text, language=language)
     signed = await signer.sign(signing_leaf, language)
     assert signed.startswith(original)
@@ -53,7 +54,7 @@ async def test_the_example_is_signed_in_the_language_of_the_page(
 
 def test_the_contract_reads_as_it_should(tmp_path: Path) -> None:
     for language in LANGUAGES:
-        text = catalogue(language, "tools.demo.site.texts")
+        text = catalogue(TEXTS, language)
         file = tmp_path / "contract.pdf"
         file.write_bytes(contract_pdf(text, language=language))
         run = subprocess.run(

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from kortilla.common.texts import catalogue
 from kortilla.errors import RelyingPartyError
 from kortilla.signing import processes
-from kortilla.web.texts import catalogue
+from kortilla.web.refusals import TEXTS as REFUSALS
 from tests.kortilla.demo_signer import Signer, code
 from tests.kortilla.pki import Leaf
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_demo import LANGUAGES, Outline
 from tests.support.patience import patience
+from tools.demo.site.answers import TEXTS
 from tools.demo.site.desks import Desks, clean_name
 
 NOT_PDF = (400, "DOCUMENT_NOT_SIGNABLE")
@@ -224,8 +226,8 @@ asyncio.run(main())
 
 def test_each_refusal_of_signing_has_words_of_its_own() -> None:
     """The texts for a login would be wrong for a signature."""
-    own = catalogue("en", "tools.demo.site.texts")
-    general = catalogue("en")
+    own = catalogue(TEXTS, "en")
+    general = catalogue(REFUSALS, "en")
     for error in RelyingPartyError.__subclasses__():
         text = own.get(f"refused.{error.code}", general[error.code])
         if error.code.startswith(("USER_CERTIFICATE", "SIGN", "DOCUMENT")):

@@ -33,9 +33,9 @@ from kortilla.events import (
     SignatureRefused,
     pseudonym,
 )
-from kortilla.web.hooks import HookThread
 from kortilla.web.http import Headers, Request, Response
 from kortilla.web.routes import LoginRoutes
+from kortilla.web.service_events import HookThread
 from kortilla.web.sessions import MemorySessionStore
 from tests.kortilla.pki import GIVEN_NAME, NOW, ORIGIN, SATU, SURNAME, Leaf
 from tests.support.guide import blocks

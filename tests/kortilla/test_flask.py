@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Flask: set-ups that can't work, and Flask's own settings."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,8 +9,7 @@ from flask.testing import FlaskClient
 
 import kortilla.flask
 from kortilla import LoginService, Trust
-from kortilla.web.routes import MAX_BODY_BYTES
-from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
+from tests.kortilla.pki import NOW, ORIGIN
 
 HEADERS = {"Origin": ORIGIN}
 
@@ -36,21 +34,6 @@ def app() -> Flask:
 
 def post(client: FlaskClient, path: str, content: Any) -> Any:
     return client.post(path, json=content, headers=HEADERS, base_url=ORIGIN)
-
-
-def test_a_login(app: Flask, service: LoginService, leaf: Leaf) -> None:
-    kortilla.flask.setup(app, service)
-    client = app.test_client()
-    nonce = post(client, "/auth/challenge", {}).json["nonce"]
-    token = leaf.token(nonce=nonce)
-    assert post(client, "/auth/login", {"authToken": token}).status_code == 200
-    assert client.get("/who", base_url=ORIGIN).json == {"satu": SATU}
-
-
-def test_a_second_setup_is_refused(app: Flask, service: LoginService) -> None:
-    kortilla.flask.setup(app, service)
-    with pytest.raises(RuntimeError, match="was called on this application before"):
-        kortilla.flask.setup(app, service, prefix="/other")
 
 
 def test_without_setup(app: Flask) -> None:
@@ -97,20 +80,3 @@ def test_the_applications_own_limit_of_a_body(
     kortilla.flask.setup(app, service)
     answer = post(app.test_client(), "/auth/challenge", {"x": "y" * 100})
     assert (answer.status_code, answer.json["error"]["code"]) == (413, "BODY_TOO_LARGE")
-
-
-@pytest.mark.parametrize("path", ["//challenge", "/challenge/", "/\n", "/%2e%2e/who"])
-def test_an_odd_path_is_answered_by_card_login(
-    app: Flask, service: LoginService, path: str
-) -> None:
-    kortilla.flask.setup(app, service)
-    answer = post(app.test_client(), f"/auth{path}", {})
-    assert (answer.status_code, answer.json["error"]["code"]) == (404, "NOT_FOUND")
-
-
-def test_a_long_body_is_read_no_further(app: Flask, service: LoginService) -> None:
-    kortilla.flask.setup(app, service)
-    body = json.dumps({"authToken": "x" * MAX_BODY_BYTES})
-    headers = {**HEADERS, "Content-Type": "application/json"}
-    answer = app.test_client().post("/auth/login", data=body, headers=headers)
-    assert answer.status_code == 413

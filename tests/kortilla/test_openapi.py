@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from kortilla.web.static_files import packaged_files
+from kortilla.web.http import packaged_files
 from tests.kortilla.browser import Browser, log_in
 from tests.kortilla.pki import ORIGIN, Leaf
 from tests.kortilla.sites import Sites

@@ -7,7 +7,7 @@ Django has its own tests, with its users.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -28,7 +28,7 @@ import kortilla.flask
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust
 from kortilla.errors import LoginNotAllowedError
-from tests.kortilla.browser import COOKIE
+from tests.kortilla.browser import COOKIE, ask_asgi
 from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
 
 #: Sends one request: method, path, content and cookies; returns status, content and
@@ -104,29 +104,15 @@ async def on_starlette(service: LoginService, hooks: Hooks) -> AsyncIterator[Ask
     async def ask(
         method: str, path: str, content: Any, cookies: str
     ) -> tuple[int, Any, list[str]]:
-        headers = {**HEADERS, "Cookie": cookies}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": b"",
-            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        }
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": json.dumps(content).encode()}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        # Starlette answers an error, and passes it on to the server.
-        with suppress(ZeroDivisionError):
-            await app(scope, receive, send)
-        start, *bodies = sent
-        body = b"".join(message.get("body", b"") for message in bodies)
-        found = [v.decode() for k, v in start["headers"] if k == b"set-cookie"]
-        return start["status"], json.loads(body) if body[:1] == b"{" else None, found
+        status, headers, body = await ask_asgi(
+            app,
+            method,
+            path,
+            body=json.dumps(content).encode(),
+            headers={**HEADERS, "Cookie": cookies},
+        )
+        found = [value for name, value in headers if name == "set-cookie"]
+        return status, json.loads(body) if body[:1] == b"{" else None, found
 
     yield ask
 

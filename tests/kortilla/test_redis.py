@@ -26,10 +26,9 @@ from kortilla.web.challenge import Challenges
 from kortilla.web.http import Headers, Request
 from kortilla.web.routes import LoginRoutes
 from tests.kortilla.browser import COOKIE, Browser, code
-from tests.kortilla.pki import ORIGIN, SATU, Leaf
+from tests.kortilla.pki import ORIGIN, SATU, Clock, Leaf
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.sites import process
-from tests.kortilla.test_challenge import Clock
 from tests.support.guide import DOCS
 
 #: A prepared signature, as small as can be.
@@ -37,11 +36,6 @@ PREPARED = PreparedSignature("file", "a", Digest(bytes(48), "SHA-384"), b"", (),
 #: Seconds: longer than any response takes, and the time limit for a Redis that never
 #: responds.
 SECONDS, SHORT = 20.0, 2.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from kortilla import LoginService, Trust
+from kortilla.common.texts import catalogue
 from kortilla.web.http import Headers, Request
-from kortilla.web.refusals import Refusals
+from kortilla.web.refusals import TEXTS, Refusals
 from kortilla.web.routes import LoginRoutes
-from kortilla.web.texts import catalogue
 from tests.kortilla.pki import ORIGIN
 
 PAGE = """<!doctype html><html lang="$language"><title>$title</title>
@@ -42,7 +42,7 @@ async def test_the_routes_answer_with_the_services_page(trust: Trust) -> None:
     text = response.body.decode()
     assert '<html lang="sv">' in text
     assert "<h1>Palvelu Oy, 5 $</h1>" in text
-    assert catalogue("sv")["METHOD_NOT_ALLOWED"] in text
+    assert catalogue(TEXTS, "sv")["METHOD_NOT_ALLOWED"] in text
     policy = dict(response.headers)["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; style-src 'self';")
 
@@ -53,7 +53,7 @@ def test_own_texts_replace_some_and_ours_stay() -> None:
     text = page(refusals, "fi")
     assert "<h1>Ei onnistunut</h1>" in text
     assert "<p>Odota hetki.</p>" in text
-    assert catalogue("fi")["home"] in text
+    assert catalogue(TEXTS, "fi")["home"] in text
     # A script gets them too, and other languages are as they were.
     answer = refusals.response(429, "RATE_LIMITED", headers("fi", "application/json"))
     assert json.loads(answer.body)["error"]["message"] == "Odota hetki."
@@ -70,7 +70,7 @@ def test_no_text_becomes_markup_in_content_or_in_an_attribute() -> None:
 
 
 def test_a_language_that_kortilla_lacks_is_chosen_if_it_is_complete() -> None:
-    whole = {key: f"{text} (et)" for key, text in catalogue("en").items()}
+    whole = {key: f"{text} (et)" for key, text in catalogue(TEXTS, "en").items()}
     refusals = Refusals(texts={"et": whole})
     text = page(refusals, "et-EE, fi;q=0.5")
     assert '<html lang="et">' in text

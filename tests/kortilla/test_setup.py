@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fastapi import Depends, FastAPI
+from flask import Flask
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -19,10 +21,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import kortilla.aiohttp
+import kortilla.flask
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust
 from kortilla.web.sessions import MemorySessionStore
-from tests.kortilla.browser import COOKIE, Browser, log_in
+from tests.kortilla.browser import COOKIE, Browser, ask_asgi, log_in
 from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
 from tests.support import warm_python
 
@@ -47,8 +50,9 @@ def told(*words: str) -> Iterator[None]:
 class Client:
     """Calls an ASGI application and raises its errors."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, root_path: str = "") -> None:
         self._app = app
+        self._root_path = root_path
         self._cookie = ""
 
     async def get(self, path: str) -> Any:
@@ -60,31 +64,24 @@ class Client:
         return await self._ask("POST", path, json.dumps(content).encode())
 
     async def _ask(self, method: str, path: str, body: bytes) -> Any:
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path.partition("?")[0],
-            "query_string": path.partition("?")[2].encode(),
-            "headers": [
-                (b"origin", ORIGIN.encode()),
-                (b"content-type", b"application/json"),
-                (b"cookie", self._cookie.encode()),
-            ],
+        headers = {
+            "Origin": ORIGIN,
+            "Content-Type": "application/json",
+            "Cookie": self._cookie,
         }
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        await self._app(scope, receive, send)
-        assert sent[0]["status"] == 200
-        for name, value in sent[0]["headers"]:
-            if name == b"set-cookie" and COOKIE in value.decode():
-                self._cookie = value.decode().partition(";")[0]
-        return json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
+        status, found, content = await ask_asgi(
+            self._app,
+            method,
+            path,
+            body=body,
+            headers=headers,
+            root_path=self._root_path,
+        )
+        assert status == 200
+        for name, value in found:
+            if name == "set-cookie" and COOKIE in value:
+                self._cookie = value.partition(";")[0]
+        return json.loads(content)
 
 
 # --- a second login
@@ -95,6 +92,7 @@ class Client:
     [
         (web.Application, kortilla.aiohttp.setup),
         *((make, kortilla.starlette.setup) for make in STARLETTES),
+        (partial(Flask, "service"), kortilla.flask.setup),
     ],
 )
 def test_a_second_setup_is_refused(
@@ -105,6 +103,42 @@ def test_a_second_setup_is_refused(
     with told("setup() was called", "application of its own"):
         setup(app, service, prefix="/other")
     setup(make(), service)
+
+
+@pytest.mark.parametrize("make", [web.Application, *STARLETTES])
+async def test_the_service_is_closed_with_the_application(
+    make: Callable[[], Any], service: LoginService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+
+    async def note() -> None:
+        closed.append(True)
+
+    monkeypatch.setattr(service, "close", note)
+    app = make()
+    if isinstance(app, web.Application):
+        kortilla.aiohttp.setup(app, service)
+        running: Any = TestServer(app)
+    else:
+        kortilla.starlette.setup(app, service)
+        running = app.router.lifespan_context(app)
+    async with running:
+        assert not closed
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("make", STARLETTES)
+async def test_the_prefix_of_a_proxy_may_be_there_or_stripped(
+    make: Callable[[], Starlette], service: LoginService
+) -> None:
+    app = make()
+    kortilla.starlette.setup(app, service, prefix="/in")
+    for path, root_path in (
+        ("/in/challenge", ""),
+        ("/in/challenge", "/shop"),
+        ("/shop/in/challenge", "/shop"),
+    ):
+        assert await Client(app, root_path).post(path, {})
 
 
 # --- no login
@@ -119,12 +153,12 @@ async def who(request: web.Request) -> web.Response:
 async def test_aiohttp_without_setup(caplog: pytest.LogCaptureFixture) -> None:
     app = web.Application()
     app.router.add_get("/who", who)
-    server = TestServer(app)
-    async with server:
-        browser = Browser(server)
-        async with browser.request("GET", "/who", headers={}) as answer:
-            assert answer.status == 500
-        await browser.http.close()
+    async with (
+        TestServer(app) as server,
+        Browser(server) as browser,
+        browser.request("GET", "/who", headers={}) as answer,
+    ):
+        assert answer.status == 500
     assert "Card login is not set up: call setup(app, service)" in caplog.text
 
 
@@ -136,14 +170,11 @@ async def test_on_aiohttp_a_mounted_application_has_the_login_around_it(
     for each in (app, mounted):
         each.router.add_get("/who", who)
     app.add_subapp("/mounted", mounted)
-    server = TestServer(app)
-    async with server:
-        browser = Browser(server)
+    async with TestServer(app) as server, Browser(server) as browser:
         assert (await log_in(browser, leaf))[0] == 200
         for path in ("/who", "/mounted/who"):
             async with browser.request("GET", path, headers={}) as answer:
                 assert await answer.json() == {"satu": SATU}
-        await browser.http.close()
 
 
 def mounting(mounted: Starlette) -> Starlette:
@@ -239,15 +270,12 @@ async def test_aiohttp_prefers_card_login_to_a_route_for_everything(
         app.router.add_route("*", "/{tail:.*}", everything)
         kortilla.aiohttp.setup(app, service)
     outer.add_subapp("/inner", inner)
-    server = TestServer(outer)
-    async with server:
-        browser = Browser(server)
+    async with TestServer(outer) as server, Browser(server) as browser:
         await browser.challenge()
         async with browser.request(
             "GET", "/inner/auth/static/kortilla.js", headers={}
         ) as answer:
             assert answer.status == 200
-        await browser.http.close()
 
 
 async def anything(_: Request) -> JSONResponse:

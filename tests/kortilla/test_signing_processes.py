@@ -26,8 +26,8 @@ from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.processes import PdfProcesses
 from kortilla.signing.worker import write_message
-from kortilla.web.error_responses import error_response
 from kortilla.web.http import Headers
+from kortilla.web.refusals import error_response
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (

@@ -15,17 +15,11 @@ from kortilla.errors import ChallengeNonceExpiredError, ConfigurationError
 from kortilla.web.http import Headers
 from kortilla.web.routes import LoginRoutes
 from kortilla.web.sessions import MemorySessionStore
-from tests.kortilla.pki import ORIGIN, SATU, Leaf
-from tests.kortilla.test_challenge import Clock
+from tests.kortilla.pki import ORIGIN, SATU, Clock, Leaf
 from tests.kortilla.test_setup import Client
 from tests.support.guide import blocks
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

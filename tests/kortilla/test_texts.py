@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kortilla import errors
-from kortilla.web import texts
+from kortilla.common import texts
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["kortilla.openid.texts", "kortilla.web.texts", "tools.demo.site.texts"]
+FOLDERS = ["kortilla/openid/texts", "kortilla/web/texts", "tools/demo/site/texts"]
 STATIC = ROOT / "kortilla" / "client" / "texts"
 
 
@@ -31,17 +31,24 @@ def page_client_texts(language: str) -> dict[str, str]:
 
 def all_catalogues(language: str) -> dict[str, str]:
     return {
-        f"{package}:{key}": text
-        for package in PACKAGES
-        for key, text in texts.catalogue(language, package).items()
+        f"{folder}:{key}": text
+        for folder in FOLDERS
+        for key, text in texts.catalogue(ROOT / folder, language).items()
     } | page_client_texts(language)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_each_language_has_each_text(package: str) -> None:
-    assert texts.languages(package) == ("en", "fi", "sv")
-    keys = [set(texts.catalogue(lang, package)) for lang in texts.languages(package)]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_language_has_each_text(folder: str) -> None:
+    path = ROOT / folder
+    assert texts.languages(path) == ("en", "fi", "sv")
+    keys = [set(texts.catalogue(path, lang)) for lang in texts.languages(path)]
     assert keys[0] == keys[1] == keys[2]
+
+
+def test_a_language_without_a_catalogue_gets_english() -> None:
+    folder = ROOT / "kortilla/web/texts"
+    for language in ("de", "", "../../openid/texts/fi"):
+        assert texts.catalogue(folder, language) is texts.catalogue(folder, "en")
 
 
 def test_each_language_has_each_text_of_the_page_client() -> None:
@@ -66,7 +73,7 @@ def test_each_error_of_the_validator_has_a_text() -> None:
         for _, error in inspect.getmembers(errors, inspect.isclass)
         if issubclass(error, errors.RelyingPartyError)
     }
-    assert codes <= set(texts.catalogue("en"))
+    assert codes <= set(texts.catalogue(ROOT / "kortilla/web/texts", "en"))
 
 
 def test_the_page_client_has_a_text_for_each_code_of_the_protocol() -> None:

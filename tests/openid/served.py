@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from tests.openid.scene import CALLBACK, basic, pkce
+from tests.openid.provider import CALLBACK, asked, basic
 from tests.support import warm_python
 from tests.support.patience import patience
 from tests.support.warm import WarmProcess
@@ -74,19 +74,9 @@ async def code(
     session: aiohttp.ClientSession, url: str, hint: str = "SPECIMEN-VIRTANEN"
 ) -> tuple[str, dict[str, str]]:
     """Log in at a simulator. Returns the code, and the form that redeems it."""
-    verifier, challenge = pkce()
-    asked = {
-        "client_id": "shop",
-        "redirect_uri": CALLBACK,
-        "response_type": "code",
-        "scope": "openid profile",
-        "state": "STATE-OF-A-LOGIN",
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-        "login_hint": hint,
-    }
+    verifier, query = asked(state="STATE-OF-A-LOGIN", login_hint=hint)
     where = f"{url}/authorize"
-    async with session.get(where, params=asked, allow_redirects=False) as answer:
+    async with session.get(where, params=query, allow_redirects=False) as answer:
         assert answer.status == 303, await answer.text()
         [found] = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
     form = {

@@ -4,7 +4,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -14,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from kortilla.openid import OpenIDApp, sub_application
-from tests.openid.conftest import MakeScene
-from tests.openid.scene import ISSUER, Scene
+from tests.kortilla.browser import ask_asgi
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import ISSUER, LocalOP
 
 #: What is the same in each adapter: method, path, and the expected status.
 REQUESTS = [
@@ -35,15 +35,15 @@ REQUESTS = [
 
 
 @contextlib.asynccontextmanager
-async def aiohttp_site(scene: Scene) -> AsyncIterator[str]:
+async def aiohttp_site(op: LocalOP) -> AsyncIterator[str]:
     app = web.Application()
-    app.add_subapp("/openid", sub_application(scene.provider))
+    app.add_subapp("/openid", sub_application(op.provider))
     async with TestServer(app) as server:
         yield str(server.make_url("/")).rstrip("/")
 
 
-async def test_aiohttp_serves_a_sub_application(scene: Scene) -> None:
-    async with aiohttp_site(scene) as url, aiohttp.ClientSession() as session:
+async def test_aiohttp_serves_a_sub_application(op: LocalOP) -> None:
+    async with aiohttp_site(op) as url, aiohttp.ClientSession() as session:
         for method, path, status in REQUESTS:
             async with session.request(method, url + path) as answer:
                 assert (path, answer.status) == (path, status)
@@ -53,12 +53,12 @@ async def test_aiohttp_serves_a_sub_application(scene: Scene) -> None:
             assert (await answer.json())["issuer"] == ISSUER
 
 
-async def test_a_body_that_ends_early_is_refused(scene: Scene) -> None:
+async def test_a_body_that_ends_early_is_refused(op: LocalOP) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"grant_type="
         raise RuntimeError("the client is gone")
 
-    async with aiohttp_site(scene) as url, aiohttp.ClientSession() as session:
+    async with aiohttp_site(op) as url, aiohttp.ClientSession() as session:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         with pytest.raises((aiohttp.ClientError, RuntimeError)):
             await session.post(f"{url}/openid/token", data=broken(), headers=kind)
@@ -66,41 +66,17 @@ async def test_a_body_that_ends_early_is_refused(scene: Scene) -> None:
             assert answer.status == 200
 
 
-async def call(app: Starlette, method: str, url: str) -> int:
-    """Send a request as an ASGI server does, and return the status."""
-    path, _, query = url.partition("?")
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": unquote(path),
-        "root_path": "",
-        "query_string": query.encode(),
-        "headers": [],
-        "client": ("192.0.2.1", 1),
-    }
-    await app(scope, receive, send)
-    status: int = sent[0]["status"]
-    return status
-
-
-async def test_starlette_mounts_the_application(scene: Scene) -> None:
-    app = Starlette(routes=[Mount("/openid", OpenIDApp(scene.provider))])
+async def test_starlette_mounts_the_application(op: LocalOP) -> None:
+    app = Starlette(routes=[Mount("/openid", OpenIDApp(op.provider))])
     for method, path, status in REQUESTS:
-        assert (path, await call(app, method, path)) == (path, status)
+        answered, _, _ = await ask_asgi(app, method, path)
+        assert (path, answered) == (path, status)
 
 
 async def test_an_asgi_server_s_lifespan_closes_the_provider(
-    make_scene: MakeScene,
+    make_op: MakeOP,
 ) -> None:
-    scene = make_scene(simulator=True)
+    op = make_op(simulator=True)
     events = iter(["lifespan.startup", "lifespan.shutdown"])
     sent: list[str] = []
 
@@ -110,5 +86,5 @@ async def test_an_asgi_server_s_lifespan_closes_the_provider(
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    await OpenIDApp(scene.provider)({"type": "lifespan"}, receive, send)
+    await OpenIDApp(op.provider)({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -1,26 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Logins are bound to one browser, and other sites can do nothing with them."""
+"""Logins are bound to one browser, end once, and are out of reach of other sites."""
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from html import unescape
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.openid.conftest import MakeScene
-from tests.openid.scene import CALLBACK, ISSUER, ORIGIN, Browser, Scene
+from kortilla.web.http import Headers, Request
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import CALLBACK, ISSUER, ORIGIN, Answer, Browser, LocalOP
 
 COOKIE = "__Host-kortilla-openid"
 FORM = "application/x-www-form-urlencoded"
 
 
 async def test_another_browser_s_login_is_not_continued(
-    scene: Scene, browser: Browser
+    op: LocalOP, browser: Browser
 ) -> None:
-    _, answer = await browser.authorize()
-    page = answer.location
-    for other in (Browser(scene), Browser(scene, {COOKIE: "x" * 43})):
+    page = await browser.page()
+    for other in (Browser(op), Browser(op, {COOKIE: "x" * 43})):
         for method, path in (
             ("GET", page),
             ("POST", f"{page}/challenge"),
@@ -31,21 +33,21 @@ async def test_another_browser_s_login_is_not_continued(
             refused = await other.send(method, path, body=b"{}")
             assert refused.status == 404
             assert "has ended" in refused.text
-    assert (await browser.log_in(answer)).location.startswith(CALLBACK)
+    assert (await browser.log_in(page)).location.startswith(CALLBACK)
 
 
 async def test_a_login_that_an_attacker_began_logs_nobody_in(
-    scene: Scene, browser: Browser
+    op: LocalOP, browser: Browser
 ) -> None:
     """Session fixation: the victim is sent to the attacker's page."""
-    _, answer = await browser.authorize()
-    victim = Browser(scene)
-    assert (await victim.send("GET", answer.location)).status == 404
+    page = await browser.page()
+    victim = Browser(op)
+    assert (await victim.send("GET", page)).status == 404
     assert COOKIE not in victim.cookies
 
 
 async def test_a_token_of_another_login_is_refused(
-    scene: Scene, browser: Browser
+    op: LocalOP, browser: Browser
 ) -> None:
     _, first = await browser.authorize()
     _, second = await browser.authorize()
@@ -55,17 +57,15 @@ async def test_a_token_of_another_login_is_refused(
     assert "CHALLENGE_NONCE_NOT_FOUND" in refused.text
 
 
-async def test_two_tabs_log_in_beside_each_other(
-    scene: Scene, browser: Browser
-) -> None:
+async def test_two_tabs_log_in_beside_each_other(op: LocalOP, browser: Browser) -> None:
     verifier, first = await browser.authorize(state="1")
     other_verifier, second = await browser.authorize(state="2")
-    later = await browser.log_in(second)
-    earlier = await browser.log_in(first)
+    later = await browser.log_in(second.location)
+    earlier = await browser.log_in(first.location)
     states = (earlier.parameters["state"], later.parameters["state"])
     assert states == ("1", "2")
     for answer, own in ((earlier, verifier), (later, other_verifier)):
-        assert (await scene.token(answer.parameters["code"], own)).status == 200
+        assert (await op.token(answer.parameters["code"], own)).status == 200
 
 
 async def test_the_cookie_is_stable_and_safe(browser: Browser) -> None:
@@ -83,17 +83,15 @@ async def test_the_cookie_is_stable_and_safe(browser: Browser) -> None:
 async def test_another_site_s_post_is_refused(
     browser: Browser, origin: str | None, action: str
 ) -> None:
-    _, answer = await browser.authorize()
-    page = answer.location
+    page = await browser.page()
     refused = await browser.send("POST", f"{page}/{action}", body=b"{}", origin=origin)
     assert (refused.status, "ORIGIN_REFUSED" in refused.text) == (403, True)
-    assert (await browser.log_in(answer)).location.startswith(CALLBACK)
+    assert (await browser.log_in(page)).location.startswith(CALLBACK)
 
 
 async def test_no_page_can_be_framed_or_run_foreign_scripts(browser: Browser) -> None:
-    _, answer = await browser.authorize()
     pages = [
-        await browser.send("GET", answer.location),
+        await browser.send("GET", await browser.page()),
         await browser.send("GET", "/authorize"),
         await browser.send("GET", "/logout"),
     ]
@@ -109,8 +107,7 @@ async def test_no_page_can_be_framed_or_run_foreign_scripts(browser: Browser) ->
 
 
 async def test_cancelling_goes_back_to_the_client(browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    page = answer.location
+    page = await browser.page()
     back = await browser.send("POST", f"{page}/cancel", kind=FORM)
     assert (
         back.parameters.items()
@@ -124,21 +121,15 @@ async def test_cancelling_goes_back_to_the_client(browser: Browser) -> None:
 
 
 async def test_done_without_a_login_leads_to_the_page(browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    done = await browser.send("GET", f"{answer.location}/done")
-    assert done.location == answer.location
+    page = await browser.page()
+    done = await browser.send("GET", f"{page}/done")
+    assert done.location == page
 
 
-async def test_a_login_ends_once(browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    await browser.log_in(answer)
-    assert (await browser.send("GET", f"{answer.location}/done")).status == 404
-
-
-async def test_a_login_has_half_an_hour(scene: Scene, browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    scene.clock.ahead += 30 * 60
-    assert (await browser.send("GET", answer.location)).status == 404
+async def test_a_login_has_half_an_hour(op: LocalOP, browser: Browser) -> None:
+    page = await browser.page()
+    op.clock.ahead += 30 * 60
+    assert (await browser.send("GET", page)).status == 404
 
 
 @pytest.mark.parametrize(
@@ -151,14 +142,13 @@ async def test_a_login_has_half_an_hour(scene: Scene, browser: Browser) -> None:
 async def test_a_card_that_is_refused_logs_nobody_in(
     browser: Browser, broken: str, code: str
 ) -> None:
-    _, answer = await browser.authorize()
-    page = answer.location
+    page = await browser.page()
     _, body = await browser.token_for(page, broken=broken)
     refused = await browser.send("POST", f"{page}/login", body=body)
     assert (refused.status, code in refused.text) == (403, True)
     assert (await browser.send("GET", f"{page}/done")).location == page
     # The person may try again on the same page.
-    assert (await browser.log_in(answer)).location.startswith(CALLBACK)
+    assert (await browser.log_in(page)).location.startswith(CALLBACK)
 
 
 @pytest.mark.parametrize(
@@ -178,26 +168,25 @@ async def test_a_card_that_is_refused_logs_nobody_in(
 async def test_what_a_page_may_not_send(
     browser: Browser, path: str, body: bytes, status: int
 ) -> None:
-    _, answer = await browser.authorize()
-    refused = await browser.send("POST", f"{answer.location}/{path}", body=body)
+    page = await browser.page()
+    refused = await browser.send("POST", f"{page}/{path}", body=body)
     assert refused.status == status
 
 
-async def test_attempts_of_one_client_are_limited(make_scene: MakeScene) -> None:
-    browser = Browser(make_scene(server={"logins_per_minute": 2}))
-    _, answer = await browser.authorize()
-    path = f"{answer.location}/challenge"
+async def test_attempts_of_one_client_are_limited(make_op: MakeOP) -> None:
+    browser = Browser(make_op(server={"logins_per_minute": 2}))
+    page = await browser.page()
+    path = f"{page}/challenge"
     statuses = [(await browser.send("POST", path, body=b"{}")).status for _ in range(3)]
     assert statuses == [200, 200, 429]
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
 async def test_the_page_names_the_service_its_host_and_what_it_gets(
-    scene: Scene, language: str
+    op: LocalOP, language: str
 ) -> None:
-    browser = Browser(scene, language=language)
-    _, answer = await browser.authorize()
-    page = unescape((await browser.send("GET", answer.location)).text)
+    browser = Browser(op, language=language)
+    page = unescape((await browser.send("GET", await browser.page())).text)
     assert f'<html lang="{language}">' in page
     name = {"fi": "Kauppa & Kumpp.", "sv": "Butiken", "en": "The shop"}[language]
     assert name in page
@@ -216,61 +205,119 @@ async def test_the_page_names_the_service_its_host_and_what_it_gets(
     [("fi", "hyväksyy testikortit"), ("sv", "testkort"), ("en", "accepts test cards")],
 )
 async def test_test_trust_is_seen_on_the_page_and_in_the_log(
-    make_scene: MakeScene, caplog: pytest.LogCaptureFixture, language: str, mark: str
+    make_op: MakeOP, caplog: pytest.LogCaptureFixture, language: str, mark: str
 ) -> None:
-    browser = Browser(make_scene(), language=language)
-    _, answer = await browser.authorize()
-    page = (await browser.send("GET", answer.location)).text
+    browser = Browser(make_op(), language=language)
+    page = (await browser.send("GET", await browser.page())).text
     assert re.search(rf'<aside class="simulator">[^<]*{mark}', page)
     assert "trust.test is set" in caplog.text
 
 
 async def test_the_client_and_the_person_choose_the_language(browser: Browser) -> None:
-    _, answer = await browser.authorize(ui_locales="de sv-FI fi")
-    page = answer.location
+    page = await browser.page(ui_locales="de sv-FI fi")
     assert '<html lang="sv">' in (await browser.send("GET", page)).text
     assert '<html lang="fi">' in (await browser.send("GET", f"{page}?lang=fi")).text
     assert '<html lang="fi">' in (await browser.send("GET", page)).text
 
 
-async def test_a_notice_is_text_for_people(make_scene: MakeScene) -> None:
+async def test_a_notice_is_text_for_people(make_op: MakeOP) -> None:
     notice = {"fi": "Huolto <b>", "sv": "Underhåll", "en": "Maintenance"}
-    browser = Browser(make_scene(notice=notice), language="fi")
-    _, answer = await browser.authorize()
-    page = (await browser.send("GET", answer.location)).text
+    browser = Browser(make_op(notice=notice), language="fi")
+    page = (await browser.send("GET", await browser.page())).text
     assert '<aside class="notice">Huolto &lt;b&gt;</aside>' in page
 
 
 async def test_the_button_s_requests_are_answered_in_json(browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    challenge, body = await browser.token_for(answer.location)
+    page = await browser.page()
+    challenge, body = await browser.token_for(page)
     assert len(challenge.json["nonce"]) == 44
-    logged_in = await browser.send("POST", f"{answer.location}/login", body=body)
+    logged_in = await browser.send("POST", f"{page}/login", body=body)
     assert json.loads(logged_in.body).keys() == {"name", "satu"}
 
 
 async def test_the_redirect_leaks_no_address(browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    back = await browser.log_in(answer)
+    back = await browser.log_in(await browser.page())
     assert back.headers.all("Referrer-Policy") == ["no-referrer"]
     assert back.headers.all("Cache-Control") == ["no-store"]
     assert ORIGIN not in back.parameters.values()
 
 
 async def test_a_form_may_lead_to_the_client_alone(browser: Browser) -> None:
-    _, answer = await browser.authorize()
-    page = await browser.send("GET", answer.location)
+    page = await browser.send("GET", await browser.page())
     [policy] = page.headers.all("Content-Security-Policy")
     assert policy.endswith("form-action 'self' https://shop.example")
 
 
 async def test_a_client_that_is_gone_ends_its_logins(
-    scene: Scene, browser: Browser
+    op: LocalOP, browser: Browser
 ) -> None:
-    _, answer = await browser.authorize()
-    clients = dict(scene.provider.protocol.clients)
+    page = await browser.page()
+    clients = dict(op.provider.protocol.clients)
     del clients["shop"]
-    scene.provider.protocol.clients = clients
-    assert (await browser.send("GET", answer.location)).status == 404
+    op.provider.protocol.clients = clients
+    assert (await browser.send("GET", page)).status == 404
     query = urlencode({"client_id": "shop", "redirect_uri": CALLBACK})
     assert (await browser.send("GET", f"/authorize?{query}")).status == 400
+
+
+# --- a login ends once, and in time
+
+
+async def test_who_knows_the_browser_s_cookie_gets_no_login_of_it(
+    op: LocalOP,
+) -> None:
+    """The attacker begins, and the victim logs in on the attacker's page."""
+    attacker = Browser(op)
+    page = await attacker.page()
+    victim = Browser(op, cookies=dict(attacker.cookies))
+    _, body = await victim.token_for(page)
+    logged_in = await victim.send("POST", f"{page}/login", body=body)
+    assert logged_in.status == 200
+    [cookie] = logged_in.headers.all("Set-Cookie")
+    assert cookie.startswith("__Host-kortilla-openid-login-")
+    assert "; HttpOnly; Path=/; SameSite=Lax; Secure" in cookie
+    stolen = await attacker.send("GET", f"{page}/done")
+    assert (stolen.status, stolen.headers.all("Location")) == (404, [])
+    done = await victim.send("GET", f"{page}/done")
+    assert "code" in done.parameters
+    assert [name for name in victim.cookies if "-login-" in name] == []
+
+
+async def test_a_login_that_has_ended_stays_ended(op: LocalOP) -> None:
+    """A challenge that was asked for before brings nothing back."""
+    browser = Browser(op)
+    page = await browser.page()
+    _, body = await browser.token_for(page)
+    await browser.send("POST", f"{page}/login", body=body)
+    asking, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        asking.set()
+        await ended.wait()
+        yield b"{}"
+
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    headers = [
+        ("Cookie", cookie),
+        ("Content-Type", "application/json"),
+        ("Origin", ORIGIN),
+    ]
+    path = page.removeprefix("/openid") + "/challenge"
+    request = Request("POST", path, Headers(headers), slow(), "192.0.2.1")
+    late = asyncio.create_task(op.provider.handle(request, ""))
+    await asyncio.wait_for(asking.wait(), 60)
+    assert "code" in (await browser.send("GET", f"{page}/done")).parameters
+    assert (await browser.send("GET", f"{page}/done")).status == 404
+    ended.set()
+    assert (await late).status == 404
+    assert await op.provider.store.get("login", page.rpartition("/")[2]) is None
+
+
+async def test_changing_the_language_makes_no_login_longer(op: LocalOP) -> None:
+    browser = Browser(op)
+    page = await browser.page()
+    op.clock.ahead = 1799.5
+    await browser.send("GET", f"{page}?lang=fi")
+    op.clock.ahead = 1800.3
+    late: Answer = await browser.send("GET", f"{page}?lang=fi")
+    assert late.status == 404

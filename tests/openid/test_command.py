@@ -10,7 +10,7 @@ import pytest
 
 from kortilla.cli import main
 from kortilla.testing import KortillaCard
-from tests.openid.scene import CLIENT_KEY, KEYS, configuration, toml, write_scene
+from tests.openid.provider import CLIENT_KEY, KEYS, configuration, toml, write_files
 
 NAMES = ("--name-fi", "Kauppa", "--name-sv", 'Butik"en', "--name-en", "The shop")
 
@@ -43,7 +43,7 @@ def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Operator:
 @pytest.fixture
 def settled(operator: Operator, card: KortillaCard) -> Operator:
     """An operator with a configuration and all files."""
-    write_scene(operator.folder, card)
+    write_files(operator.folder, card)
     operator.config.write_text(toml(configuration()))
     return operator
 

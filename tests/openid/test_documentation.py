@@ -14,7 +14,7 @@ from kortilla.openid import Settings, create_provider, sub_application
 from kortilla.openid.settings import CLAIMS, ClientSettings
 from kortilla.openid.simulator import CHOICES
 from tests.openid.clients.running import listen, serve_on
-from tests.openid.scene import SECRET, configuration, key_file
+from tests.openid.provider import SECRET, configuration, key_file
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "openid.md").read_text()

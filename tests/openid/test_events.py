@@ -10,8 +10,8 @@ import pytest
 from kortilla.errors import ConfigurationError
 from kortilla.events import Event, pseudonym
 from kortilla.openid import Settings, create_provider
-from tests.openid.conftest import MakeScene
-from tests.openid.scene import KEYS, Browser, configuration, key_file
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import KEYS, Browser, configuration, key_file
 
 
 def lines(log: Path) -> list[dict[str, object]]:
@@ -20,30 +20,30 @@ def lines(log: Path) -> list[dict[str, object]]:
 
 
 async def test_logins_refusals_and_logouts_are_in_the_audit_log(
-    make_scene: MakeScene, tmp_path: Path
+    make_op: MakeOP, tmp_path: Path
 ) -> None:
     log = tmp_path / "audit.jsonl"
-    scene = make_scene(audit_log=str(log), sso_minutes=5)
-    browser = Browser(scene)
+    op = make_op(audit_log=str(log), sso_minutes=5)
+    browser = Browser(op)
     verifier, answer = await browser.authorize()
     _, body = await browser.token_for(answer.location, broken="expired")
     await browser.send("POST", f"{answer.location}/login", body=body)
-    back = await browser.log_in(answer)
-    token = await scene.token(back.parameters["code"], verifier)
+    back = await browser.log_in(answer.location)
+    token = await op.token(back.parameters["code"], verifier)
     hint = urlencode({"id_token_hint": token.json["id_token"]})
     await browser.send("GET", f"/logout?{hint}")
-    await scene.provider.close()
+    await op.provider.close()
     events = lines(log)
     kinds = ["challenge", "refusal", "challenge", "login", "logout"]
     assert [each["event"] for each in events] == kinds
     assert events[1]["code"] == "CERTIFICATE_EXPIRED"
-    person = pseudonym(KEYS.pseudonym_key, scene.card.person.satu)
+    person = pseudonym(KEYS.pseudonym_key, op.card.person.satu)
     assert [each["person"] for each in events] == [None, None, None, person, person]
     assert {each["client"] for each in events} == {None}
     text = json.dumps(events, ensure_ascii=False)
     secrets = [
-        scene.card.person.satu,
-        scene.card.person.surname,
+        op.card.person.satu,
+        op.card.person.surname,
         *back.parameters.values(),
         *map(str, token.json.values()),
     ]
@@ -51,13 +51,13 @@ async def test_logins_refusals_and_logouts_are_in_the_audit_log(
 
 
 async def test_what_the_simulator_plays_is_an_event(
-    make_scene: MakeScene, tmp_path: Path
+    make_op: MakeOP, tmp_path: Path
 ) -> None:
     log = tmp_path / "audit.jsonl"
-    scene = make_scene(audit_log=str(log), simulator=True)
+    op = make_op(audit_log=str(log), simulator=True)
     for hint in ("SPECIMEN-KORHONEN", "revoked-card", "cancelled"):
-        await Browser(scene).authorize(login_hint=hint)
-    await scene.provider.close()
+        await Browser(op).authorize(login_hint=hint)
+    await op.provider.close()
     events = lines(log)
     assert [(each["event"], each.get("code")) for each in events] == [
         ("login", None),
@@ -66,12 +66,12 @@ async def test_what_the_simulator_plays_is_an_event(
 
 
 async def test_a_hook_sees_the_events_of_an_application_s_provider(
-    make_scene: MakeScene,
+    make_op: MakeOP,
 ) -> None:
     found: list[Event] = []
-    scene = make_scene(simulator=True, on_event=[found.append])
-    await Browser(scene).authorize(login_hint="SPECIMEN-KORHONEN")
-    await scene.provider.close()
+    op = make_op(simulator=True, on_event=[found.append])
+    await Browser(op).authorize(login_hint="SPECIMEN-KORHONEN")
+    await op.provider.close()
     assert [event.kind for event in found] == ["login"]
 
 

@@ -2,19 +2,24 @@
 """Nothing that a browser or a client sends is a server error."""
 
 import base64
+import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jws
 
-from tests.openid.scene import (
+from tests.openid.provider import (
     CALLBACK,
+    CLIENT_KEY,
+    ISSUER,
     SECRET,
-    Scene,
+    LocalOP,
+    asked,
     assertion,
     basic,
-    pkce,
 )
 
 PATHS = [
@@ -29,13 +34,7 @@ NAMES = [
     "grant_type", "code", "code_verifier", "client_secret", "client_assertion",
     "client_assertion_type", "id_token_hint", "post_logout_redirect_uri", "claims",
 ]  # fmt: skip
-GOOD = {
-    "client_id": "shop",
-    "redirect_uri": CALLBACK,
-    "response_type": "code",
-    "scope": "openid",
-    "code_challenge": pkce()[1],
-    "code_challenge_method": "S256",
+GOOD = asked()[1] | {
     "grant_type": "authorization_code",
     "code": "c" * 48,
     "code_verifier": "v" * 43,
@@ -112,7 +111,7 @@ HEADERS = st.lists(
     raw=st.one_of(st.none(), st.binary(max_size=80)),
 )
 async def test_no_request_is_a_server_error(
-    scene: Scene,
+    op: LocalOP,
     path: str,
     method: str,
     good: set[str],
@@ -125,10 +124,10 @@ async def test_no_request_is_a_server_error(
     body = raw if raw is not None else text.encode()
     kind = ("Content-Type", "application/x-www-form-urlencoded")
     if method == "POST":
-        answer = await scene.send(method, path, body=body, headers=[kind, *headers])
+        answer = await op.send(method, path, body=body, headers=[kind, *headers])
     else:
         query = text if raw is None else quote(raw, safe="&=+")
-        answer = await scene.send(method, path, query=query, headers=headers)
+        answer = await op.send(method, path, query=query, headers=headers)
     assert answer.status < 500
     for location in answer.headers.all("Location"):
         assert location.startswith((CALLBACK + "&", "/openid/login/", "https://login."))
@@ -152,10 +151,10 @@ async def test_no_request_is_a_server_error(
     )
 )
 async def test_no_assertion_is_a_server_error(
-    scene: Scene, claims: dict[str, Any]
+    op: LocalOP, claims: dict[str, Any]
 ) -> None:
     bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    answer = await scene.token(
+    answer = await op.token(
         "c" * 48,
         "v" * 43,
         authorization="",
@@ -170,10 +169,60 @@ async def test_no_assertion_is_a_server_error(
     path=st.sampled_from(["/token", "/par"]), text=st.one_of(_ODD, _JWT.filter(bool))
 )
 async def test_no_text_in_an_assertion_s_place_is_a_server_error(
-    scene: Scene, path: str, text: str
+    op: LocalOP, path: str, text: str
 ) -> None:
     bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     form = {"client_assertion_type": bearer, "client_assertion": text}
-    assert (await scene.post(path, form)).status in {400, 401}
+    assert (await op.post(path, form)).status in {400, 401}
     query = urlencode({"id_token_hint": text})
-    assert (await scene.send("GET", "/logout", query=query)).status == 400
+    assert (await op.send("GET", "/logout", query=query)).status == 400
+
+
+BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+DEEP = b"[" * 5000
+
+
+def compact(header: bytes, payload: bytes) -> str:
+    """Return a JWS of any bytes, with a signature that verifies nothing."""
+    parts = (header, payload, b"x" * 64)
+    return ".".join(base64.urlsafe_b64encode(p).decode().rstrip("=") for p in parts)
+
+
+MALFORMED = [
+    compact(b'{"alg":"ES256"}', DEEP),
+    compact(b'{"alg":' + DEEP, b"{}"),
+    *(
+        compact(b'{"alg":"ES256",' + more + b"}", b'{"sub":"office","iss":"office"}')
+        for more in (
+            b'"crit":5',
+            b'"crit":null',
+            b'"crit":true',
+            b'"crit":[["a"]]',
+            b'"zip":"x"',
+            b'"kid":["x"]',
+            b'"{0}":1',
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("text", MALFORMED, ids=range(len(MALFORMED)))
+async def test_a_malformed_token_is_the_client_s_mistake(
+    op: LocalOP, text: str
+) -> None:
+    form = {"client_assertion_type": BEARER, "client_assertion": text}
+    for path in ("/token", "/par"):
+        assert (await op.post(path, form)).status in {400, 401}
+    query = urlencode({"id_token_hint": text})
+    assert (await op.send("GET", "/logout", query=query)).status == 400
+
+
+async def test_bytes_that_are_no_text_are_the_client_s_mistake(op: LocalOP) -> None:
+    assert (await op.userinfo("\udcff")).status == 401
+    claims = {"iss": "office", "sub": "office", "aud": ISSUER}
+    expiry = int(op.clock()) + 60
+    text = json.dumps({**claims, "exp": expiry, "jti": "\ud800"})
+    header = {"alg": "ES256", "kid": "client-1"}
+    used = jws.serialize_compact(header, text.encode(), CLIENT_KEY)
+    form = {"client_assertion_type": BEARER, "client_assertion": used}
+    assert (await op.post("/par", form)).status == 400

@@ -11,7 +11,7 @@ import pytest
 
 from kortilla.openid.provider import Provider
 from kortilla.openid.serving import serve
-from tests.openid.scene import Scene
+from tests.openid.provider import LocalOP
 
 
 @contextlib.asynccontextmanager
@@ -43,10 +43,10 @@ async def raw(address: tuple[str, int], request: bytes) -> bytes:
 
 
 async def test_a_malformed_request_leaves_no_code_in_the_log(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    op: LocalOP, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with served(scene.provider) as address:
+    async with served(op.provider) as address:
         for request in (
             b"GET /openid/authorize?code=SECRET\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /openid/authorize?code=SECRET HTTP/9.x\r\n\r\n",
@@ -61,10 +61,10 @@ async def test_a_malformed_request_leaves_no_code_in_the_log(
 
 
 async def test_the_log_has_no_path_that_a_client_chose(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    op: LocalOP, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with served(scene.provider) as address:
+    async with served(op.provider) as address:
         for path in (
             "/99955512B/token",
             "/openid/99955512B/token",

@@ -12,7 +12,14 @@ import pytest
 from kortilla import LoginService, Trust
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.openid import Settings, create_provider
-from tests.openid.scene import Answer, Browser, Scene, assertion, configuration, toml
+from tests.openid.provider import (
+    Answer,
+    Browser,
+    LocalOP,
+    assertion,
+    configuration,
+    toml,
+)
 
 MISTAKES = (ValueError, ConfigurationError, TrustConfigurationError)
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -80,26 +87,25 @@ def test_a_mistake_at_the_start_is_named(
     assert "'short'" not in str(raised.value)
 
 
-async def _foreign_origin(scene: Scene) -> Answer:
-    browser = Browser(scene)
-    _, answer = await browser.authorize()
-    page = f"{answer.location}/challenge"
+async def _foreign_origin(op: LocalOP) -> Answer:
+    browser = Browser(op)
+    page = f"{await browser.page()}/challenge"
     return await browser.send(
         "POST", page, body=b"{}", origin=f"https://a.example{LINE}"
     )
 
 
-async def _redirect_uri(scene: Scene) -> Answer:
+async def _redirect_uri(op: LocalOP) -> Answer:
     uri = f"https://shop.example/callbac{LINE}?code=SECRET"
-    return (await Browser(scene).authorize(redirect_uri=uri))[1]
+    return (await Browser(op).authorize(redirect_uri=uri))[1]
 
 
-async def _late(scene: Scene) -> Answer:
+async def _late(op: LocalOP) -> Answer:
     form = {
         "client_assertion_type": BEARER,
         "client_assertion": assertion(exp=int(time.time()) - 3600),
     }
-    return await scene.token("c" * 48, "v" * 43, authorization="", **form)
+    return await op.token("c" * 48, "v" * 43, authorization="", **form)
 
 
 #: What a client sends, and what the log says.
@@ -115,27 +121,25 @@ IN_THE_LOG: dict[str, tuple[Any, str]] = {
         r"with a query: add it",
     ),
     "no PKCE": (
-        lambda scene: _authorize(
-            scene, code_challenge=None, code_challenge_method=None
-        ),
+        lambda op: _authorize(op, code_challenge=None, code_challenge_method=None),
         r"shop was refused: .* the client has to use PKCE \(RFC 7636\)",
     ),
-    "no verifier": (lambda scene: scene.token("c", ""), "code_verifier is .* use PKCE"),
+    "no verifier": (lambda op: op.token("c", ""), "code_verifier is .* use PKCE"),
     "another clock": (_late, "compare the clocks; here it is ..:..:.. UTC"),
 }
 
 
-async def _authorize(scene: Scene, **changes: str | None) -> Answer:
-    return (await Browser(scene).authorize(**changes))[1]
+async def _authorize(op: LocalOP, **changes: str | None) -> Answer:
+    return (await Browser(op).authorize(**changes))[1]
 
 
 @pytest.mark.parametrize("mistake", IN_THE_LOG)
 async def test_a_mistake_of_a_client_is_named_in_one_line_of_the_log(
-    scene: Scene, caplog: pytest.LogCaptureFixture, mistake: str
+    op: LocalOP, caplog: pytest.LogCaptureFixture, mistake: str
 ) -> None:
     send, message = IN_THE_LOG[mistake]
     with caplog.at_level("INFO"):
-        answer = await send(scene)
+        answer = await send(op)
     assert answer.status in {303, 400, 401, 403}
     lines = [record.getMessage() for record in caplog.records]
     assert [each for each in lines if re.search(message, each)], lines

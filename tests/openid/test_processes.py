@@ -11,28 +11,22 @@ import aiohttp
 import pytest
 
 from kortilla.openid.store import RedisStore
-from kortilla.redis.connecting import connect
+from kortilla.redis.connection import connect
 from kortilla.testing import KortillaCard
-from tests.kortilla.redis_server import RedisServer, running_redis
-from tests.openid.scene import (
-    CALLBACK,
+from tests.kortilla.redis_server import RedisServer
+from tests.openid.provider import (
     ISSUER,
     SECRET,
     Browser,
-    Scene,
+    LocalOP,
+    asked,
     basic,
     configuration,
     key_file,
     toml,
-    write_scene,
+    write_files,
 )
 from tests.openid.served import Running, code, redeem, running, visitor
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +35,7 @@ def pair(
 ) -> Iterator[tuple[Running, Running]]:
     """Two simulators that share a Redis."""
     folder = tmp_path_factory.mktemp("pair")
-    write_scene(folder, card)
+    write_files(folder, card)
     config = folder / "openid.toml"
     server = {"metrics_port": 0}
     config.write_text(toml(configuration(redis={"url": redis.url}, server=server)))
@@ -74,9 +68,8 @@ async def test_every_key_in_the_store_has_a_lifetime(
         await redeem(session, pair[1].url, form)
         await redeem(session, pair[1].url, form)
         await code(session, pair[0].url)
-        asked = {"client_id": "shop", "redirect_uri": CALLBACK}
-        where = f"{pair[0].url}/authorize"
-        async with session.post(where, data=asked, allow_redirects=False) as answer:
+        where, form = f"{pair[0].url}/authorize", asked()[1]
+        async with session.post(where, data=form, allow_redirects=False) as answer:
             assert answer.status == 303
     keys = redis.client.keys("*")
     assert all(key.startswith(b"kortilla:") for key in keys)
@@ -134,21 +127,21 @@ async def test_a_process_is_alive_and_ready(pair: tuple[Running, Running]) -> No
 
 
 @pytest.fixture
-async def scene(
+async def op(
     files: Path, card: KortillaCard, redis: RedisServer
-) -> AsyncIterator[Scene]:
-    scene = Scene.create(files, card, redis={"url": redis.url})
-    yield scene
-    await scene.provider.close()
+) -> AsyncIterator[LocalOP]:
+    op = LocalOP.create(files, card, redis={"url": redis.url})
+    yield op
+    await op.provider.close()
 
 
-async def test_a_login_goes_through_redis(scene: Scene) -> None:
-    found, verifier = await scene.code()
-    assert (await scene.token(found, verifier)).status == 200
+async def test_a_login_goes_through_redis(op: LocalOP) -> None:
+    found, verifier = await op.code()
+    assert (await op.token(found, verifier)).status == 200
 
 
-async def test_redis_replaces_an_entry_while_it_is_there(scene: Scene) -> None:
-    store = scene.provider.store
+async def test_redis_replaces_an_entry_while_it_is_there(op: LocalOP) -> None:
+    store = op.provider.store
     assert not await store.replace("login", "x", {"a": 1}, seconds=60)
     await store.put("login", "x", {"a": 1}, seconds=60)
     assert await store.replace("login", "x", {"a": 2}, seconds=60)
@@ -193,42 +186,41 @@ async def test_a_session_counts_at_its_own_provider_alone(
     files: Path, card: KortillaCard, redis: RedisServer, simulator: bool, issuer: str
 ) -> None:
     shared: dict[str, Any] = {"redis": {"url": redis.url}, "sso_minutes": 60}
-    first = Scene.create(files, card, simulator=True, **shared)
-    second = Scene.create(files, card, simulator=simulator, issuer=issuer, **shared)
+    first = LocalOP.create(files, card, simulator=True, **shared)
+    second = LocalOP.create(files, card, simulator=simulator, issuer=issuer, **shared)
     browser = Browser(first)
     await browser.authorize(login_hint="SPECIMEN-VIRTANEN")
     _, own = await browser.authorize(prompt="none")
     assert "code" in own.parameters
     _, there = await Browser(second, dict(browser.cookies)).authorize(prompt="none")
     assert there.parameters["error"] == "login_required"
-    for scene in (first, second):
-        await scene.provider.close()
+    for op in (first, second):
+        await op.provider.close()
 
 
 async def test_while_the_store_is_away_the_answer_is_503(
-    scene: Scene, redis: RedisServer
+    op: LocalOP, redis: RedisServer
 ) -> None:
-    browser = Browser(scene)
-    _, answer = await browser.authorize()
-    page = answer.location
-    found, verifier = await scene.code()
+    browser = Browser(op)
+    page = await browser.page()
+    found, verifier = await op.code()
     with redis.away():
-        _, refused = await Browser(scene).authorize()
+        _, refused = await Browser(op).authorize()
         statuses = [
             refused.status,
             (await browser.send("GET", page)).status,
             (await browser.send("POST", f"{page}/challenge", body=b"{}")).status,
-            (await scene.token(found, verifier)).status,
-            (await scene.userinfo("t")).status,
-            (await scene.send("GET", "/readyz")).status,
+            (await op.token(found, verifier)).status,
+            (await op.userinfo("t")).status,
+            (await op.send("GET", "/readyz")).status,
         ]
         assert statuses == [503] * 6
-        answer = await scene.token(found, verifier)
+        answer = await op.token(found, verifier)
         assert answer.json == {"error": "temporarily_unavailable"}
-        assert (await scene.send("GET", "/healthz")).status == 200
+        assert (await op.send("GET", "/healthz")).status == 200
     # All goes on as before.
-    assert (await scene.send("GET", "/readyz")).status == 200
-    assert (await scene.token(found, verifier)).status == 200
+    assert (await op.send("GET", "/readyz")).status == 200
+    assert (await op.token(found, verifier)).status == 200
     assert (await browser.send("GET", page)).status == 200
 
 
@@ -236,7 +228,7 @@ async def test_a_process_that_is_asked_to_end_ends_well(
     files: Path, tmp_path: Path, card: KortillaCard
 ) -> None:
     assert key_file(files).check()
-    write_scene(tmp_path, card)
+    write_files(tmp_path, card)
     config = tmp_path / "openid.toml"
     config.write_text(toml(configuration(issuer="https://login.example")))
     with running(config) as started:

@@ -6,33 +6,26 @@ import contextlib
 import itertools
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import pytest
 
 from kortilla.openid.settings import ServerSettings
 from kortilla.testing import KortillaCard
-from tests.kortilla.redis_server import RedisServer, running_redis
-from tests.openid.scene import configuration, toml, write_scene
+from tests.kortilla.redis_server import RedisServer
+from tests.openid.provider import configuration, toml, write_files
 from tests.openid.served import Running, code, redeem, running, visitor
 from tests.support.guide import DOCS
 
 PACKAGING = DOCS.parent / "packaging" / "openid"
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
-
-
 def config(folder: Path, card: KortillaCard, redis: RedisServer, **server: Any) -> Path:
     """Write a configuration, with a limit that the test's own logins don't reach."""
-    write_scene(folder, card)
+    write_files(folder, card)
     file = folder / "openid.toml"
     server = {"logins_per_minute": 100_000, **server}
     file.write_text(toml(configuration(redis={"url": redis.url}, server=server)))

@@ -8,15 +8,15 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.openid.conftest import MakeScene
-from tests.openid.scene import (
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import (
     CALLBACK,
     ISSUER,
     KEYS,
     OTHER_SECRET,
     Answer,
     Browser,
-    Scene,
+    LocalOP,
 )
 
 SESSION = "__Host-kortilla-openid-session"
@@ -24,22 +24,22 @@ BYE = "https://shop.example/bye"
 
 
 @pytest.fixture
-def shared(make_scene: MakeScene) -> Scene:
+def shared(make_op: MakeOP) -> LocalOP:
     """A provider with single sign-on."""
-    return make_scene(sso_minutes=60)
+    return make_op(sso_minutes=60)
 
 
-async def logged_in(scene: Scene) -> tuple[Browser, str]:
+async def logged_in(op: LocalOP) -> tuple[Browser, str]:
     """Return a browser with a session, and its ID token."""
-    browser = Browser(scene)
+    browser = Browser(op)
     verifier, answer = await browser.authorize()
-    back = await browser.log_in(answer)
-    token = await scene.token(back.parameters["code"], verifier)
+    back = await browser.log_in(answer.location)
+    token = await op.token(back.parameters["code"], verifier)
     return browser, token.json["id_token"]
 
 
-async def test_without_single_sign_on_each_login_takes_the_card(scene: Scene) -> None:
-    browser, _ = await logged_in(scene)
+async def test_without_single_sign_on_each_login_takes_the_card(op: LocalOP) -> None:
+    browser, _ = await logged_in(op)
     assert SESSION not in browser.cookies
     _, again = await browser.authorize()
     assert "/login/" in again.location
@@ -47,7 +47,7 @@ async def test_without_single_sign_on_each_login_takes_the_card(scene: Scene) ->
     assert silent.parameters["error"] == "login_required"
 
 
-async def test_a_session_logs_in_without_the_card(shared: Scene) -> None:
+async def test_a_session_logs_in_without_the_card(shared: LocalOP) -> None:
     browser, first = await logged_in(shared)
     verifier, again = await browser.authorize(prompt="none")
     token = await shared.token(again.parameters["code"], verifier)
@@ -56,7 +56,7 @@ async def test_a_session_logs_in_without_the_card(shared: Scene) -> None:
     assert (claims["sub"], claims["auth_time"]) == (before["sub"], before["auth_time"])
 
 
-async def test_a_session_is_of_one_browser_and_ends(shared: Scene) -> None:
+async def test_a_session_is_of_one_browser_and_ends(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
     _, stranger = await Browser(shared).authorize(prompt="none")
     assert stranger.parameters["error"] == "login_required"
@@ -65,10 +65,10 @@ async def test_a_session_is_of_one_browser_and_ends(shared: Scene) -> None:
     assert late.parameters["error"] == "login_required"
 
 
-async def test_a_login_has_a_new_session_id(shared: Scene) -> None:
+async def test_a_login_has_a_new_session_id(shared: LocalOP) -> None:
     browser = Browser(shared, {SESSION: "x" * 43})
-    _, answer = await browser.authorize()
-    await browser.log_in(answer)
+    page = await browser.page()
+    await browser.log_in(page)
     assert browser.cookies[SESSION] != "x" * 43
 
 
@@ -83,14 +83,14 @@ async def test_a_login_has_a_new_session_id(shared: Scene) -> None:
     ],
 )
 async def test_a_client_can_ask_for_the_card(
-    shared: Scene, changes: dict[str, Any]
+    shared: LocalOP, changes: dict[str, Any]
 ) -> None:
     browser, _ = await logged_in(shared)
-    _, answer = await browser.authorize(**changes)
-    assert "/login/" in answer.location
+    page = await browser.page(**changes)
+    assert "/login/" in page
 
 
-async def test_max_age_is_honoured(shared: Scene) -> None:
+async def test_max_age_is_honoured(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
     shared.clock.ahead += 600
     _, young = await browser.authorize(max_age="900")
@@ -101,7 +101,7 @@ async def test_max_age_is_honoured(shared: Scene) -> None:
     assert silent.parameters["error"] == "login_required"
 
 
-async def second_person(simulator: Scene) -> str:
+async def second_person(simulator: LocalOP) -> str:
     """Return another person's ID token, which the same keys sign."""
     verifier, answer = await Browser(simulator).authorize(
         login_hint="SPECIMEN-KORHONEN"
@@ -112,10 +112,10 @@ async def second_person(simulator: Scene) -> str:
 
 
 async def test_a_client_s_hint_of_another_person_takes_the_card(
-    shared: Scene, make_scene: MakeScene
+    shared: LocalOP, make_op: MakeOP
 ) -> None:
     browser, own = await logged_in(shared)
-    other = await second_person(make_scene(simulator=True))
+    other = await second_person(make_op(simulator=True))
     _, same = await browser.authorize(prompt="none", id_token_hint=own)
     assert "code" in same.parameters
     _, silent = await browser.authorize(prompt="none", id_token_hint=other)
@@ -139,7 +139,7 @@ def compact_of(client: str) -> str:
 
 
 async def test_the_hint_of_a_client_that_is_gone_needs_the_person_s_word(
-    shared: Scene,
+    shared: LocalOP,
 ) -> None:
     browser, _ = await logged_in(shared)
     answer = await logout(browser, id_token_hint=compact_of("gone"))
@@ -151,7 +151,7 @@ async def logout(browser: Browser, **parameters: str) -> Answer:
     return await browser.send("GET", f"/logout?{urlencode(parameters)}")
 
 
-async def test_a_logout_ends_the_session_and_goes_back(shared: Scene) -> None:
+async def test_a_logout_ends_the_session_and_goes_back(shared: LocalOP) -> None:
     browser, token = await logged_in(shared)
     answer = await logout(
         browser, id_token_hint=token, post_logout_redirect_uri=BYE, state="s ä"
@@ -164,7 +164,7 @@ async def test_a_logout_ends_the_session_and_goes_back(shared: Scene) -> None:
 
 
 async def test_a_service_s_form_ends_the_session_by_the_link_that_follows(
-    shared: Scene,
+    shared: LocalOP,
 ) -> None:
     browser, token = await logged_in(shared)
     form = {"id_token_hint": token, "post_logout_redirect_uri": BYE, "state": "ä"}
@@ -179,7 +179,7 @@ async def test_a_service_s_form_ends_the_session_by_the_link_that_follows(
     assert SESSION not in browser.cookies
 
 
-async def test_an_id_token_that_has_expired_is_still_a_hint(shared: Scene) -> None:
+async def test_an_id_token_that_has_expired_is_still_a_hint(shared: LocalOP) -> None:
     browser, token = await logged_in(shared)
     shared.clock.ahead += 900
     answer = await logout(browser, id_token_hint=token, post_logout_redirect_uri=BYE)
@@ -190,7 +190,7 @@ async def test_an_id_token_that_has_expired_is_still_a_hint(shared: Scene) -> No
     "uri", ["https://evil.example/", BYE + "/", BYE + "?a=b", CALLBACK, "javascript:1"]
 )
 async def test_an_unregistered_address_ends_on_our_own_page(
-    shared: Scene, uri: str
+    shared: LocalOP, uri: str
 ) -> None:
     browser, token = await logged_in(shared)
     answer = await logout(browser, id_token_hint=token, post_logout_redirect_uri=uri)
@@ -198,7 +198,7 @@ async def test_an_unregistered_address_ends_on_our_own_page(
     assert "You have logged out" in answer.text
 
 
-async def test_without_a_hint_the_person_confirms(shared: Scene) -> None:
+async def test_without_a_hint_the_person_confirms(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
     answer = await logout(browser, client_id="shop", post_logout_redirect_uri=BYE)
     assert (answer.status, "Do you want to log out?" in answer.text) == (200, True)
@@ -221,7 +221,7 @@ def forged() -> str:
     return jwt.encode({"alg": "RS256", "kid": str(kid)}, claims, key)
 
 
-async def test_a_forged_hint_is_refused(shared: Scene) -> None:
+async def test_a_forged_hint_is_refused(shared: LocalOP) -> None:
     browser, token = await logged_in(shared)
     unsigned = "eyJhbGciOiJub25lIn0." + token.split(".")[1] + "."
     for hint in (forged(), unsigned, token[:-4] + "AAAA", "a", "a.b.c", "ä"):
@@ -230,7 +230,7 @@ async def test_a_forged_hint_is_refused(shared: Scene) -> None:
     assert SESSION in browser.cookies
 
 
-async def test_another_client_s_hint_is_refused(shared: Scene) -> None:
+async def test_another_client_s_hint_is_refused(shared: LocalOP) -> None:
     browser, token = await logged_in(shared)
     answer = await logout(browser, id_token_hint=token, client_id="post")
     assert answer.status == 400
@@ -244,28 +244,28 @@ async def test_another_client_s_hint_is_refused(shared: Scene) -> None:
 
 
 async def test_another_person_s_hint_is_refused(
-    shared: Scene, make_scene: MakeScene
+    shared: LocalOP, make_op: MakeOP
 ) -> None:
     browser, _ = await logged_in(shared)
-    other = await second_person(make_scene(simulator=True))
+    other = await second_person(make_op(simulator=True))
     answer = await logout(browser, id_token_hint=other)
     assert (answer.status, "another person" in answer.text) == (400, True)
     assert SESSION in browser.cookies
 
 
-async def test_a_logout_without_a_session_is_no_error(scene: Scene) -> None:
-    browser, token = await logged_in(scene)
+async def test_a_logout_without_a_session_is_no_error(op: LocalOP) -> None:
+    browser, token = await logged_in(op)
     assert "You have logged out" in (await logout(browser)).text
     answer = await logout(browser, id_token_hint=token, post_logout_redirect_uri=BYE)
     assert answer.location == BYE
 
 
-async def test_subjects_differ_between_clients(scene: Scene) -> None:
-    browser, token = await logged_in(scene)
+async def test_subjects_differ_between_clients(op: LocalOP) -> None:
+    browser, token = await logged_in(op)
     uri = "https://post.example/cb"
     verifier, answer = await browser.authorize(client_id="post", redirect_uri=uri)
-    back = await browser.log_in(answer)
-    other = await scene.token(
+    back = await browser.log_in(answer.location)
+    other = await op.token(
         back.parameters["code"],
         verifier,
         authorization="",
@@ -274,6 +274,6 @@ async def test_subjects_differ_between_clients(scene: Scene) -> None:
         client_secret=OTHER_SECRET,
     )
     subjects = {
-        (await scene.claims(each))["sub"] for each in (token, other.json["id_token"])
+        (await op.claims(each))["sub"] for each in (token, other.json["id_token"])
     }
     assert len(subjects) == 2

@@ -2,10 +2,8 @@
 """A configuration that is wrong does not start, and the error names the key."""
 
 import contextlib
-import copy
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,207 +14,127 @@ from kortilla.openid import ConfigurationError, Settings, create_provider
 from kortilla.openid.keys import KeyFile, Keys
 from kortilla.openid.settings import hash_secret
 from kortilla.testing import KortillaCard
-from tests.openid.scene import (
+from tests.openid.provider import (
     CLIENT_KEY,
     KEYS,
     SECRET,
     configuration,
     toml,
-    write_scene,
+    write_files,
 )
 
-Change = Callable[[dict[str, Any]], object]
+#: What is wrong, by its place: the place, and what is said of each value there.
+WRONG: list[tuple[str, dict[Any, str]]] = [
+    (
+        "issuer",
+        {
+            None: "this key is missing",
+            "http://login.example": "is not https",
+            "https://a.example/": ".*slash",
+            "https://a.example?b": ".*query",
+            "https://a.example#b": "has a fragment",
+            "https://Login.example": ".*is not an origin",
+            "https://a:b@c.example": "",
+            "https://a.example/b c": "has characters",
+        },
+    ),
+    ("isuer", {"x": "there is no such key"}),
+    ("folder", {"x": "there is no such key"}),
+    ("sso_minutes", {"5": "", 1440: ""}),
+    ("redis.url", {"http://x": ""}),
+    ("server.port", {70000: ""}),
+    ("revocation.by", {"hope": ""}),
+    ("clients[0].redirect_uri", {"x": "there is no such key"}),
+    (
+        "clients[0].secrets[0]",
+        {
+            "s" * 31: "is shorter than 32 characters",
+            # Clients encode it in several ways.
+            "s" * 32 + "+": "has other characters",
+            "sha256:" + "A" * 64: "is not sha256:",
+        },
+    ),
+    ("clients[0].secrets", {(SECRET, SECRET, SECRET): ""}),
+    ("clients[0].authentication", {"none": ""}),
+    (
+        "clients[0].redirect_uris[0]",
+        {
+            "http://shop.example/cb": "is not https",
+            "http://10.0.0.1/cb": "is not https",
+            "https://shop.example/cb#": "has a fragment",
+            "app:/cb": "",
+            "https://shop.example/ä": "has characters",
+            "https://*.example/": "",
+            # It would end the page's policy.
+            "https://a.example;script-src/": "is not a URL with a host alone",
+            "https://shop.example\\.evil.example/cb": "has characters",
+            'https://shop.example/"<x>': "has characters",
+            "https://[v1.a]/x": "",
+            "https://shop.example:/cb": "is not a URL with a host alone",
+            "https://a.example:x/": "",
+            "https://shop.example/cb?a=b%20c": ".*in another form",
+            "https://shop.example/cb?code=1": "has one of code, error",
+            "https://shop.example/cb?state=1": "has one of code, error",
+            "https://shop.example/cb?iss=1": "has one of code, error",
+            "https://shop.example/cb?error=1": "has one of code, error",
+        },
+    ),
+    ("clients[0].redirect_uris", {(): ""}),
+    (
+        "clients[0].post_logout_redirect_uris[0]",
+        {"http://shop.example/": "is not https"},
+    ),
+    ("clients[0].id", {"a b": ""}),
+    ("clients[0].name.sv", {None: "this key is missing"}),
+    ("clients[0].name.fi", {"": ""}),
+    ("clients[0].claims[0]", {"urn:oid:1.2.246.21": ""}),
+    ("clients[0].email", {"all@example.invalid": "is not like"}),
+]
 
-
-def _set(path: str, value: Any) -> Change:
-    """Return a change of one key of the configuration."""
-
-    def change(content: dict[str, Any]) -> None:
-        *way, last = [int(each) if each.isdigit() else each for each in path.split(".")]
-        place: Any = content
-        for each in way:
-            place = place[each]
-        if value is None:
-            del place[last]
-        else:
-            place[last] = value
-
-    return change
-
-
-def _twice(content: dict[str, Any]) -> None:
-    content["clients"].append(content["clients"][0])
-
-
-WRONG: dict[str, tuple[Change, str]] = {
-    "no issuer": (_set("issuer", None), "issuer: this key is missing"),
-    "an http issuer": (_set("issuer", "http://login.example"), "issuer: is not https"),
-    "an issuer with a slash": (_set("issuer", "https://a.example/"), "issuer: .*slash"),
-    "an issuer with a query": (
-        _set("issuer", "https://a.example?b"),
-        "issuer: .*query",
-    ),
-    "an issuer with a fragment": (
-        _set("issuer", "https://a.example#b"),
-        "issuer: has a fragment",
-    ),
-    "an issuer in capitals": (
-        _set("issuer", "https://Login.example"),
-        "issuer: .*is not an origin",
-    ),
-    "an issuer with a password": (_set("issuer", "https://a:b@c.example"), "issuer: "),
-    "an issuer with odd characters": (
-        _set("issuer", "https://a.example/b c"),
-        "issuer: has characters",
-    ),
-    "an unknown key": (_set("isuer", "x"), "isuer: there is no such key"),
-    "the folder as a key": (_set("folder", "x"), "folder: there is no such key"),
-    "an unknown key of a client": (
-        _set("clients.0.redirect_uri", "x"),
-        r"clients\[0\]\.redirect_uri: there is no such key",
-    ),
-    "another type": (_set("sso_minutes", "5"), "sso_minutes: "),
-    "a day of single sign-on": (_set("sso_minutes", 1440), "sso_minutes: "),
-    "a short secret": (
-        _set("clients.0.secrets", ["s" * 31]),
-        r"clients\[0\]\.secrets\[0\]: is shorter than 32 characters",
-    ),
-    "a secret that clients encode in several ways": (
-        _set("clients.0.secrets", ["s" * 32 + "+"]),
-        r"clients\[0\]\.secrets\[0\]: has other characters",
-    ),
-    "a broken digest": (
-        _set("clients.0.secrets", ["sha256:" + "A" * 64]),
-        r"clients\[0\]\.secrets\[0\]: is not sha256:",
-    ),
-    "three secrets": (
-        _set("clients.0.secrets", [SECRET] * 3),
-        r"clients\[0\]\.secrets",
-    ),
-    "no secret": (_set("clients.0.secrets", []), r"clients\[0\]: .*needs secrets"),
-    "a secret beside keys": (
-        _set("clients.1.secrets", [SECRET]),
-        r"clients\[1\]: private_key_jwt needs",
-    ),
-    "no keys": (_set("clients.1.jwks_file", None), r"clients\[1\]: private_key_jwt"),
-    "a public client": (
-        _set("clients.0.authentication", "none"),
-        r"clients\[0\]\.authentication: ",
-    ),
-    "an http redirect URI": (
-        _set("clients.0.redirect_uris", ["http://shop.example/cb"]),
-        r"clients\[0\]\.redirect_uris\[0\]: is not https",
-    ),
-    "an address of this network": (
-        _set("clients.0.redirect_uris", ["http://10.0.0.1/cb"]),
-        r"clients\[0\]\.redirect_uris\[0\]: is not https",
-    ),
-    "a redirect URI with a fragment": (
-        _set("clients.0.redirect_uris", ["https://shop.example/cb#"]),
-        r"clients\[0\]\.redirect_uris\[0\]: has a fragment",
-    ),
-    "a redirect URI of another scheme": (
-        _set("clients.0.redirect_uris", ["app:/cb"]),
-        r"clients\[0\]\.redirect_uris\[0\]: ",
-    ),
-    "a redirect URI with ä": (
-        _set("clients.0.redirect_uris", ["https://shop.example/ä"]),
-        r"clients\[0\]\.redirect_uris\[0\]: has characters",
-    ),
-    "a wildcard": (
-        _set("clients.0.redirect_uris", ["https://*.example/"]),
-        r"clients\[0\]\.redirect_uris\[0\]: ",
-    ),
-    "a host that would end the page's policy": (
-        _set("clients.0.redirect_uris", ["https://a.example;script-src/"]),
-        r"clients\[0\]\.redirect_uris\[0\]: is not a URL with a host alone",
-    ),
-    "a backslash in a redirect URI": (
-        _set("clients.0.redirect_uris", ["https://shop.example\\.evil.example/cb"]),
-        r"clients\[0\]\.redirect_uris\[0\]: has characters",
-    ),
-    "a quotation mark in a redirect URI": (
-        _set("clients.0.redirect_uris", ['https://shop.example/"<x>']),
-        r"clients\[0\]\.redirect_uris\[0\]: has characters",
-    ),
-    "an IP address of no kind": (
-        _set("clients.0.redirect_uris", ["https://[v1.a]/x"]),
-        r"clients\[0\]\.redirect_uris\[0\]: ",
-    ),
-    "a port that is empty": (
-        _set("clients.0.redirect_uris", ["https://shop.example:/cb"]),
-        r"clients\[0\]\.redirect_uris\[0\]: is not a URL with a host alone",
-    ),
-    **{
-        f"{name} in a redirect URI's query": (
-            _set("clients.0.redirect_uris", [f"https://shop.example/cb?{name}=1"]),
-            r"clients\[0\]\.redirect_uris\[0\]: has one of code, error",
-        )
-        for name in ("code", "state", "iss", "error")
-    },
-    "a redirect URI's query that would change": (
-        _set("clients.0.redirect_uris", ["https://shop.example/cb?a=b%20c"]),
-        r"clients\[0\]\.redirect_uris\[0\]: .*in another form",
-    ),
-    "an impossible port of a redirect URI": (
-        _set("clients.0.redirect_uris", ["https://a.example:x/"]),
-        r"clients\[0\]\.redirect_uris\[0\]: ",
-    ),
-    "no redirect URI": (
-        _set("clients.0.redirect_uris", []),
-        r"clients\[0\]\.redirect_uris: ",
-    ),
-    "an http address for after the logout": (
-        _set("clients.0.post_logout_redirect_uris", ["http://shop.example/"]),
-        r"clients\[0\]\.post_logout_redirect_uris\[0\]: is not https",
-    ),
-    "a client twice": (_twice, "clients: have the id shop twice"),
-    "an odd client id": (_set("clients.0.id", "a b"), r"clients\[0\]\.id: "),
-    "a name in two languages": (
-        _set("clients.0.name.sv", None),
-        r"clients\[0\]\.name\.sv: this key is missing",
-    ),
-    "an empty name": (_set("clients.0.name.fi", ""), r"clients\[0\]\.name\.fi: "),
-    "several hosts without a sector": (
-        _set("clients.0.redirect_uris", ["https://a.example/", "https://b.example/"]),
+#: What does not go together: the place, its value, and what is said of what.
+OPPOSED: list[tuple[str, Any, str]] = [
+    ("clients[0].secrets", [], r"clients\[0\]: .*needs secrets"),
+    ("clients[1].secrets", [SECRET], r"clients\[1\]: private_key_jwt needs"),
+    ("clients[1].jwks_file", None, r"clients\[1\]: private_key_jwt"),
+    ("clients[1].id", "shop", "clients: have the id shop twice"),
+    (
+        "clients[0].redirect_uris",
+        ["https://a.example/", "https://b.example/"],
         r"clients\[0\]: .*sector is needed",
     ),
-    "an unknown claim": (
-        _set("clients.0.claims", ["urn:oid:1.2.246.21"]),
-        r"clients\[0\]\.claims\[0\]: ",
+    *(
+        ("clients[0].acr", level, "clients: shop: acr is a level of real cards")
+        for level in (
+            "http://ftn.ficora.fi/2017/loa3",
+            "urn:kortilla:acr:citizen-certificate",
+            "http://eidas.europa.eu/LoA/high",
+            "https://ftn.ficora.fi/2017/loa3/",
+        )
     ),
-    "an e-mail address that is one for all": (
-        _set("clients.0.email", "all@example.invalid"),
-        r"clients\[0\]\.email: is not like",
-    ),
-    "a level of real cards with test trust": (
-        _set("clients.0.acr", "http://ftn.ficora.fi/2017/loa3"),
-        "clients: shop: acr is a level of real cards",
-    ),
-    "a level of the provider's own with test trust": (
-        _set("clients.0.acr", "urn:kortilla:acr:citizen-certificate"),
-        "clients: shop: acr is a level of real cards",
-    ),
-    "a level of eIDAS with test trust": (
-        _set("clients.0.acr", "http://eidas.europa.eu/LoA/high"),
-        "clients: shop: acr is a level of real cards",
-    ),
-    "a level that looks like one of real cards": (
-        _set("clients.0.acr", "https://ftn.ficora.fi/2017/loa3/"),
-        "clients: shop: acr is a level of real cards",
-    ),
-    "another store": (_set("redis", {"url": "http://x"}), r"redis\.url: "),
-    "an impossible port": (_set("server", {"port": 70000}), r"server\.port: "),
-    "another way of revocation": (
-        _set("revocation", {"by": "hope"}),
-        r"revocation\.by",
-    ),
-}
+]
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return the configuration with another value in one place; None is none."""
+    content = configuration()
+    *way, last = [
+        int(each) if each.isdigit() else each for each in re.findall(r"\w+", path)
+    ]
+    place: Any = content
+    for each in way:
+        place = place.setdefault(each, {}) if isinstance(place, dict) else place[each]
+    if value is None:
+        del place[last]
+    elif isinstance(last, int):
+        place[last:] = [value]
+    else:
+        place[last] = list(value) if isinstance(value, tuple) else value
+    return content
 
 
 @pytest.fixture
 def file(tmp_path: Path, card: KortillaCard) -> Path:
-    write_scene(tmp_path, card)
+    write_files(tmp_path, card)
     return tmp_path / "openid.toml"
 
 
@@ -227,15 +145,22 @@ def test_the_tests_configuration_is_sound(file: Path) -> None:
     assert settings.path("ca") == file.parent / "ca"
 
 
-@pytest.mark.parametrize("fault", WRONG)
-def test_what_is_wrong_is_named(file: Path, fault: str) -> None:
-    change, message = WRONG[fault]
-    content = copy.deepcopy(configuration())
-    change(content)
-    file.write_text(toml(content))
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (path, value, f"{re.escape(path)}: {message}")
+        for path, values in WRONG
+        for value, message in values.items()
+    ]
+    + OPPOSED,
+)
+def test_what_is_wrong_is_named(
+    file: Path, path: str, value: Any, message: str
+) -> None:
+    file.write_text(toml(changed(path, value)))
     with pytest.raises(ConfigurationError) as raised:
         Settings.load(file)
-    assert re.search(rf"{re.escape(str(file))}: {message}", str(raised.value))
+    assert re.search(f"{re.escape(str(file))}: {message}", str(raised.value))
     assert SECRET not in str(raised.value)
 
 

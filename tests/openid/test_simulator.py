@@ -6,19 +6,18 @@ from urllib.parse import urlencode
 
 import pytest
 
-from kortilla.openid import ConfigurationError
-from tests.openid.conftest import MakeScene
-from tests.openid.scene import CALLBACK, Browser, Scene
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import CALLBACK, Browser, LocalOP
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def simulator(make_scene: MakeScene) -> Scene:
-    return make_scene(simulator=True)
+def simulator(make_op: MakeOP) -> LocalOP:
+    return make_op(simulator=True)
 
 
-async def test_a_person_logs_in_by_a_hint_without_a_page(simulator: Scene) -> None:
+async def test_a_person_logs_in_by_a_hint_without_a_page(simulator: LocalOP) -> None:
     browser = Browser(simulator)
     verifier, answer = await browser.authorize(login_hint="SPECIMEN-ÅKERSTRÖM")
     token = await simulator.token(answer.parameters["code"], verifier)
@@ -39,7 +38,7 @@ async def test_a_person_logs_in_by_a_hint_without_a_page(simulator: Scene) -> No
     ],
 )
 async def test_an_outcome_goes_back_to_the_client_by_a_hint(
-    simulator: Scene, hint: str, description: str
+    simulator: LocalOP, hint: str, description: str
 ) -> None:
     _, answer = await Browser(simulator).authorize(login_hint=hint)
     parameters = answer.parameters
@@ -47,7 +46,7 @@ async def test_an_outcome_goes_back_to_the_client_by_a_hint(
     assert description in parameters["error_description"]
 
 
-async def test_all_can_be_chosen_on_the_page(simulator: Scene) -> None:
+async def test_all_can_be_chosen_on_the_page(simulator: LocalOP) -> None:
     browser = Browser(simulator)
     verifier, answer = await browser.authorize()
     page = answer.location
@@ -70,11 +69,11 @@ async def test_all_can_be_chosen_on_the_page(simulator: Scene) -> None:
 
 
 async def test_a_choice_is_one_of_the_list_and_of_our_own_page(
-    simulator: Scene,
+    simulator: LocalOP,
 ) -> None:
     browser = Browser(simulator)
-    _, answer = await browser.authorize(login_hint="SPECIMEN-UNKNOWN")
-    path = f"{answer.location}/simulate"
+    page = await browser.page(login_hint="SPECIMEN-UNKNOWN")
+    path = f"{page}/simulate"
     for body in (b"", b"choice=x", b"choice=a&choice=b", b"\xff"):
         assert (await browser.send("POST", path, body=body, kind=FORM)).status == 400
     body = b"choice=SPECIMEN-KORHONEN"
@@ -84,37 +83,35 @@ async def test_a_choice_is_one_of_the_list_and_of_our_own_page(
     assert foreign.status == 403
 
 
-async def test_cancelling_on_the_page(simulator: Scene) -> None:
+async def test_cancelling_on_the_page(simulator: LocalOP) -> None:
     browser = Browser(simulator)
-    _, answer = await browser.authorize()
+    page = await browser.page()
     back = await browser.send(
-        "POST", f"{answer.location}/simulate", body=b"choice=cancelled", kind=FORM
+        "POST", f"{page}/simulate", body=b"choice=cancelled", kind=FORM
     )
     assert back.location.startswith(CALLBACK)
     assert back.parameters["error"] == "access_denied"
 
 
-async def test_the_metadata_says_that_it_is_a_simulator(simulator: Scene) -> None:
+async def test_the_metadata_says_that_it_is_a_simulator(simulator: LocalOP) -> None:
     answer = await simulator.send("GET", "/.well-known/openid-configuration")
     assert answer.json["kortilla_simulator"] is True
     assert answer.json["acr_values_supported"] == ["urn:kortilla:acr:simulator"]
 
 
 async def test_a_person_has_the_same_subject_at_each_start(
-    make_scene: MakeScene,
+    make_op: MakeOP,
 ) -> None:
     subjects = set()
     for _ in range(2):
-        scene = make_scene(simulator=True)
-        verifier, answer = await Browser(scene).authorize(
-            login_hint="SPECIMEN-VIRTANEN"
-        )
-        token = await scene.token(answer.parameters["code"], verifier)
-        subjects.add((await scene.claims(token.json["id_token"]))["sub"])
+        op = make_op(simulator=True)
+        verifier, answer = await Browser(op).authorize(login_hint="SPECIMEN-VIRTANEN")
+        token = await op.token(answer.parameters["code"], verifier)
+        subjects.add((await op.claims(token.json["id_token"]))["sub"])
     assert len(subjects) == 1
 
 
-async def test_a_client_s_own_level_is_never_told(make_scene: MakeScene) -> None:
+async def test_a_client_s_own_level_is_never_told(make_op: MakeOP) -> None:
     clients = [
         {
             "id": "shop",
@@ -124,18 +121,13 @@ async def test_a_client_s_own_level_is_never_told(make_scene: MakeScene) -> None
             "acr": "http://ftn.ficora.fi/2017/loatest3",
         }
     ]
-    scene = make_scene(simulator=True, clients=clients)
-    verifier, answer = await Browser(scene).authorize(login_hint="SPECIMEN-VIRTANEN")
-    token = await scene.token(answer.parameters["code"], verifier)
-    claims = await scene.claims(token.json["id_token"])
+    op = make_op(simulator=True, clients=clients)
+    verifier, answer = await Browser(op).authorize(login_hint="SPECIMEN-VIRTANEN")
+    token = await op.token(answer.parameters["code"], verifier)
+    claims = await op.claims(token.json["id_token"])
     assert claims["acr"] == "urn:kortilla:acr:simulator"
 
 
-def test_production_trust_is_refused(make_scene: MakeScene) -> None:
-    with pytest.raises(ConfigurationError, match=r"trust\.test"):
-        make_scene(simulator=True, trust={"folder": "ca", "test": False})
-
-
 async def test_without_the_simulator_a_hint_is_mere_data(browser: Browser) -> None:
-    _, answer = await browser.authorize(login_hint="SPECIMEN-VIRTANEN")
-    assert "/login/" in answer.location
+    page = await browser.page(login_hint="SPECIMEN-VIRTANEN")
+    assert "/login/" in page

@@ -12,15 +12,15 @@ import pytest
 from joserfc.jwk import ECKey
 
 from kortilla.openid.keys import KeyFile
-from tests.openid.conftest import MakeScene
-from tests.openid.scene import (
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import (
     CLIENT_KEY,
     ISSUER,
     KEYS,
     OTHER_SECRET,
     Answer,
     Browser,
-    Scene,
+    LocalOP,
     assertion,
     basic,
     pkce,
@@ -38,24 +38,24 @@ def error(answer: Answer) -> str:
     return found
 
 
-async def test_a_code_works_once_and_its_replay_revokes_the_token(scene: Scene) -> None:
-    code, verifier = await scene.code()
-    first = await scene.token(code, verifier)
+async def test_a_code_works_once_and_its_replay_revokes_the_token(op: LocalOP) -> None:
+    code, verifier = await op.code()
+    first = await op.token(code, verifier)
     access = first.json["access_token"]
-    assert (await scene.userinfo(access)).status == 200
-    assert error(await scene.token(code, verifier)) == "invalid_grant"
-    assert (await scene.userinfo(access)).status == 401
+    assert (await op.userinfo(access)).status == 200
+    assert error(await op.token(code, verifier)) == "invalid_grant"
+    assert (await op.userinfo(access)).status == 401
 
 
-async def test_a_code_expires(scene: Scene) -> None:
-    code, verifier = await scene.code()
-    scene.clock.ahead += 60
-    assert error(await scene.token(code, verifier)) == "invalid_grant"
+async def test_a_code_expires(op: LocalOP) -> None:
+    code, verifier = await op.code()
+    op.clock.ahead += 60
+    assert error(await op.token(code, verifier)) == "invalid_grant"
 
 
-async def test_a_code_is_of_one_client(scene: Scene) -> None:
-    code, verifier = await scene.code()
-    answer = await scene.token(
+async def test_a_code_is_of_one_client(op: LocalOP) -> None:
+    code, verifier = await op.code()
+    answer = await op.token(
         code,
         verifier,
         authorization="",
@@ -87,20 +87,20 @@ async def test_a_code_is_of_one_client(scene: Scene) -> None:
     ],
 )
 async def test_a_token_request_that_is_wrong_in_one_way(
-    scene: Scene, changes: dict[str, str], expected: str
+    op: LocalOP, changes: dict[str, str], expected: str
 ) -> None:
-    code, verifier = await scene.code()
+    code, verifier = await op.code()
     form = {"code": code, "code_verifier": verifier, **changes}
     code, verifier = form.pop("code"), form.pop("code_verifier")
-    assert error(await scene.token(code, verifier, **form)) == expected
+    assert error(await op.token(code, verifier, **form)) == expected
 
 
-async def test_the_challenge_itself_is_no_verifier(scene: Scene) -> None:
-    browser = Browser(scene)
+async def test_the_challenge_itself_is_no_verifier(op: LocalOP) -> None:
+    browser = Browser(op)
     _, challenge = pkce()
     _, answer = await browser.authorize(code_challenge=challenge)
-    back = await browser.log_in(answer)
-    answer = await scene.token(back.parameters["code"], challenge)
+    back = await browser.log_in(answer.location)
+    answer = await op.token(back.parameters["code"], challenge)
     assert error(answer) == "invalid_grant"
 
 
@@ -121,31 +121,31 @@ async def test_the_challenge_itself_is_no_verifier(scene: Scene) -> None:
     ],
 )
 async def test_a_client_that_does_not_authenticate_gets_nothing(
-    scene: Scene, authorization: str
+    op: LocalOP, authorization: str
 ) -> None:
-    code, verifier = await scene.code()
-    answer = await scene.token(code, verifier, authorization=authorization)
+    code, verifier = await op.code()
+    answer = await op.token(code, verifier, authorization=authorization)
     assert (answer.status, error(answer)) == (401, "invalid_client")
     # It has not used up the code.
-    assert (await scene.token(code, verifier)).status == 200
+    assert (await op.token(code, verifier)).status == 200
 
 
-async def test_a_client_may_not_authenticate_twice(scene: Scene) -> None:
-    answer = await scene.token("c", "v" * 43, client_secret=OTHER_SECRET)
+async def test_a_client_may_not_authenticate_twice(op: LocalOP) -> None:
+    answer = await op.token("c", "v" * 43, client_secret=OTHER_SECRET)
     assert error(answer) == "invalid_request"
 
 
 @pytest.mark.parametrize("secret", [OTHER_SECRET, "n" * 43])
 async def test_a_client_has_two_secrets_while_it_exchanges_one(
-    scene: Scene, secret: str
+    op: LocalOP, secret: str
 ) -> None:
     form = {"client_id": "post", "client_secret": secret}
-    answer = await scene.token("c" * 48, "v" * 43, authorization="", **form)
+    answer = await op.token("c" * 48, "v" * 43, authorization="", **form)
     assert error(answer) == "invalid_grant"  # it is authenticated
 
 
-async def test_a_repeated_parameter_is_refused(scene: Scene) -> None:
-    answer = await scene.post(
+async def test_a_repeated_parameter_is_refused(op: LocalOP) -> None:
+    answer = await op.post(
         "/token", "grant_type=authorization_code&code=a&code=b", authorization=basic()
     )
     assert answer.json["error_description"] == "code is repeated"
@@ -159,48 +159,46 @@ async def test_a_repeated_parameter_is_refused(scene: Scene) -> None:
         [("Content-Encoding", "gzip"), ("Content-Type", "x")],
     ],
 )
-async def test_only_a_form_is_read(
-    scene: Scene, headers: list[tuple[str, str]]
-) -> None:
-    answer = await scene.send("POST", "/token", body=b"{}", headers=headers)
+async def test_only_a_form_is_read(op: LocalOP, headers: list[tuple[str, str]]) -> None:
+    answer = await op.send("POST", "/token", body=b"{}", headers=headers)
     assert error(answer) == "invalid_request"
 
 
-async def test_a_code_in_the_query_is_refused(scene: Scene) -> None:
+async def test_a_code_in_the_query_is_refused(op: LocalOP) -> None:
     kind = ("Content-Type", "application/x-www-form-urlencoded")
-    answer = await scene.send("POST", "/token", query="code=c", headers=[kind])
+    answer = await op.send("POST", "/token", query="code=c", headers=[kind])
     assert error(answer) == "invalid_request"
 
 
-async def test_a_long_body_is_refused(scene: Scene) -> None:
-    assert (await scene.post("/token", "a=" + "b" * 40_000)).status == 413
+async def test_a_long_body_is_refused(op: LocalOP) -> None:
+    assert (await op.post("/token", "a=" + "b" * 40_000)).status == 413
 
 
 # --- private_key_jwt
 
 
-async def office(scene: Scene, token: str, **more: str) -> Answer:
+async def office(op: LocalOP, token: str, **more: str) -> Answer:
     """Authenticate the office with an unknown code."""
     form = {"client_assertion_type": BEARER, "client_assertion": token, **more}
-    return await scene.token("c" * 48, "v" * 43, authorization="", **form)
+    return await op.token("c" * 48, "v" * 43, authorization="", **form)
 
 
 @pytest.mark.parametrize(
     "audience", [ISSUER, f"{ISSUER}/token", [ISSUER], [f"{ISSUER}/token"]]
 )
 async def test_an_assertion_authenticates_a_client(
-    scene: Scene, audience: str | list[str]
+    op: LocalOP, audience: str | list[str]
 ) -> None:
-    answer = await office(scene, assertion(aud=audience), client_id="office")
+    answer = await office(op, assertion(aud=audience), client_id="office")
     assert error(answer) == "invalid_grant"  # the code alone is wrong
 
 
-async def test_a_client_with_keys_logs_people_in(scene: Scene) -> None:
-    browser = Browser(scene)
+async def test_a_client_with_keys_logs_people_in(op: LocalOP) -> None:
+    browser = Browser(op)
     uri = "https://office.example/cb"
     verifier, answer = await browser.authorize(client_id="office", redirect_uri=uri)
-    back = await browser.log_in(answer)
-    answer = await scene.token(
+    back = await browser.log_in(answer.location)
+    answer = await op.token(
         back.parameters["code"],
         verifier,
         authorization="",
@@ -208,17 +206,17 @@ async def test_a_client_with_keys_logs_people_in(scene: Scene) -> None:
         client_assertion_type=BEARER,
         client_assertion=assertion(),
     )
-    claims = await scene.claims(answer.json["id_token"])
-    assert (claims["aud"], claims["sub"]) == ("office", scene.card.person.satu)
+    claims = await op.claims(answer.json["id_token"])
+    assert (claims["aud"], claims["sub"]) == ("office", op.card.person.satu)
     # The operator allows no name.
-    told = (await scene.userinfo(answer.json["access_token"])).json
-    assert told == {"sub": scene.card.person.satu}
+    told = (await op.userinfo(answer.json["access_token"])).json
+    assert told == {"sub": op.card.person.satu}
 
 
-async def test_an_assertion_works_once(scene: Scene) -> None:
+async def test_an_assertion_works_once(op: LocalOP) -> None:
     token = assertion()
-    assert error(await office(scene, token)) == "invalid_grant"
-    answer = await office(scene, token)
+    assert error(await office(op, token)) == "invalid_grant"
+    answer = await office(op, token)
     assert (answer.status, error(answer)) == (401, "invalid_client")
     assert "jti" in answer.json["error_description"]
 
@@ -253,18 +251,18 @@ async def test_an_assertion_works_once(scene: Scene) -> None:
     ],
 )
 async def test_an_assertion_that_is_wrong_in_one_way_is_refused(
-    scene: Scene, changes: dict[str, Any]
+    op: LocalOP, changes: dict[str, Any]
 ) -> None:
-    assert error(await office(scene, assertion(**changes))) == "invalid_client"
+    assert error(await office(op, assertion(**changes))) == "invalid_client"
 
 
-async def test_an_assertion_without_a_signature_is_refused(scene: Scene) -> None:
+async def test_an_assertion_without_a_signature_is_refused(op: LocalOP) -> None:
     none = "eyJhbGciOiJub25lIn0." + assertion().split(".")[1] + "."
-    assert error(await office(scene, none)) == "invalid_client"
+    assert error(await office(op, none)) == "invalid_client"
 
 
 async def test_an_assertion_with_the_public_key_as_secret_is_refused(
-    scene: Scene,
+    op: LocalOP,
 ) -> None:
     # By hand, since libraries refuse to sign with it.
     claims = assertion().split(".")[1]
@@ -276,42 +274,40 @@ async def test_an_assertion_with_the_public_key_as_secret_is_refused(
     ):
         digest = hmac.digest(secret, signed.encode(), "sha256")
         mac = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        assert error(await office(scene, f"{signed}.{mac}")) == "invalid_client"
+        assert error(await office(op, f"{signed}.{mac}")) == "invalid_client"
 
 
-async def test_an_assertion_with_another_key_is_refused(scene: Scene) -> None:
+async def test_an_assertion_with_another_key_is_refused(op: LocalOP) -> None:
     foreign = ECKey.generate_key("P-256")
     for header in ({"alg": "ES256"}, {"alg": "ES256", "kid": "client-1"}):
-        answer = await office(scene, assertion(foreign, header))
+        answer = await office(op, assertion(foreign, header))
         assert error(answer) == "invalid_client"
     unknown = assertion(header={"alg": "ES256", "kid": "another"})
-    assert error(await office(scene, unknown)) == "invalid_client"
+    assert error(await office(op, unknown)) == "invalid_client"
 
 
 @pytest.mark.parametrize("token", ["a", "a.b", "a.b.c", "ä.b.c", '"', "e30.e30.e30"])
-async def test_an_assertion_that_is_none_is_refused(scene: Scene, token: str) -> None:
-    assert error(await office(scene, token)) == "invalid_client"
+async def test_an_assertion_that_is_none_is_refused(op: LocalOP, token: str) -> None:
+    assert error(await office(op, token)) == "invalid_client"
 
 
-async def test_an_assertion_with_another_client_id_is_refused(scene: Scene) -> None:
-    answer = await office(scene, assertion(), client_id="shop")
+async def test_an_assertion_with_another_client_id_is_refused(op: LocalOP) -> None:
+    answer = await office(op, assertion(), client_id="shop")
     assert error(answer) == "invalid_client"
 
 
 async def test_rotated_keys_sign_and_the_old_ones_stay_published(
-    make_scene: MakeScene,
+    make_op: MakeOP,
 ) -> None:
-    scene = make_scene()
-    code, verifier = await scene.code()
-    before = (await scene.token(code, verifier)).json["id_token"]
-    published = (await scene.send("GET", "/jwks")).json
-    file = scene.provider.protocol.keys
+    op = make_op()
+    before = (await op.tokens())["id_token"]
+    published = (await op.send("GET", "/jwks")).json
+    file = op.provider.protocol.keys
     kept = file.check()
     try:
         file.write(kept.rotated())
-        code, verifier = await scene.code()
-        after = (await scene.token(code, verifier)).json["id_token"]
-        assert (await scene.claims(before))["sub"] == (await scene.claims(after))["sub"]
+        after = (await op.tokens())["id_token"]
+        assert (await op.claims(before))["sub"] == (await op.claims(after))["sub"]
         # A client that has not asked since knows the new key already.
         known = [key["kid"] for key in published["keys"]]
         assert file.check().current("RS256").kid in known
@@ -319,24 +315,81 @@ async def test_rotated_keys_sign_and_the_old_ones_stay_published(
         file.write(kept)
 
 
-async def test_a_used_code_is_kept_as_a_digest(scene: Scene) -> None:
-    code, verifier = await scene.code()
-    token = (await scene.token(code, verifier)).json["access_token"]
-    record = await scene.provider.store.get("token", token)
+async def test_a_used_code_is_kept_as_a_digest(op: LocalOP) -> None:
+    code, verifier = await op.code()
+    token = (await op.token(code, verifier)).json["access_token"]
+    record = await op.provider.store.get("token", token)
     assert record
     assert code not in json.dumps(record)
-    await scene.token(code, verifier)
-    assert (await scene.userinfo(token)).status == 401
+    await op.token(code, verifier)
+    assert (await op.userinfo(token)).status == 401
 
 
 async def test_an_id_token_names_the_key_that_signed_it(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    op: LocalOP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if the keys are rotated while it is made."""
-    found, verifier = await scene.code()
+    found, verifier = await op.code()
     keys = itertools.cycle([KEYS, KEYS.rotated()])
     with monkeypatch.context() as patch:
         patch.setattr(KeyFile, "read", lambda _: next(keys))
-        answer = await scene.token(found, verifier)
-    claims = await scene.claims(answer.json["id_token"])
+        answer = await op.token(found, verifier)
+    claims = await op.claims(answer.json["id_token"])
     assert claims["aud"] == "shop"
+
+
+# --- what a client gets to know
+
+
+async def test_a_client_gets_the_name_and_a_subject_of_its_own(op: LocalOP) -> None:
+    code, verifier = await op.code()
+    answer = await op.token(code, verifier)
+    content = answer.json
+    assert content.keys() == {
+        "access_token",
+        "token_type",
+        "expires_in",
+        "scope",
+        "id_token",
+    }
+    assert (content["token_type"], content["expires_in"]) == ("Bearer", 300)
+    assert answer.headers.all("Cache-Control") == ["no-store"]
+    first = content["id_token"].partition(".")[0]
+    header = json.loads(base64.urlsafe_b64decode(f"{first}=="))
+    keys = (await op.send("GET", "/jwks")).json["keys"]
+    assert header["alg"] == "RS256"
+    assert header["kid"] in [key["kid"] for key in keys if key["alg"] == "RS256"]
+    claims = await op.claims(content["id_token"])
+    assert claims.keys() == {
+        "iss",
+        "aud",
+        "sub",
+        "iat",
+        "exp",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "at_hash",
+    }
+    assert (claims["iss"], claims["aud"], claims["nonce"]) == (
+        ISSUER,
+        "shop",
+        "a nonce",
+    )
+    assert claims["exp"] - claims["iat"] == 300
+    assert abs(claims["auth_time"] - time.time()) < 60
+    assert claims["amr"] == ["sc", "pin"]
+    assert claims["acr"] == "urn:kortilla:acr:test"
+    told = (await op.userinfo(content["access_token"])).json
+    person = op.card.person
+    assert told == {
+        "sub": claims["sub"],
+        "name": f"{person.given_name} {person.surname}",
+        "given_name": person.given_name,
+        "family_name": person.surname,
+        "urn:oid:1.2.246.22": person.satu,
+        "email": f"{claims['sub']}@example.invalid",
+        "email_verified": False,
+    }
+    assert person.satu not in claims["sub"]

@@ -11,6 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kortilla.common.escaping import (
+    escape_name,
+    escape_text,
+    group_digest,
+    program_display_name,
+)
 from native_host.card.signature import HASH_SIZES
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (
@@ -18,12 +24,6 @@ from native_host.pin_prompt.documents import (
     describe,
     kind_of_bytes,
     read_document,
-)
-from native_host.pin_prompt.escaping import (
-    escape_name,
-    escape_text,
-    group_digest,
-    program_display_name,
 )
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.site_name import SiteName

@@ -36,7 +36,7 @@ _LIBRARY = (
     # Not gunicorn.config: it looks where it is, once.
     *("gunicorn.workers.gthread", "gunicorn.workers.sync"),
     *("kortilla.aiohttp", "kortilla.cli.openid", "kortilla.django", "kortilla.flask"),
-    *("kortilla.openid.metrics", "kortilla.openid.serving", "kortilla.openid.setup"),
+    *("kortilla.openid.serving", "kortilla.openid.setup", "kortilla.prometheus"),
     *("kortilla.openid.simulator", "kortilla.revocation"),
     *("kortilla.starlette", "redis.asyncio", "tests.kortilla.django_service"),
     *("tests.kortilla.flask_service", "uvicorn.lifespan.on", "uvicorn.loops.auto"),

@@ -12,6 +12,7 @@ from PySide6.QtCore import QDate, QLocale, QSize, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from kortilla.common.escaping import printable
 from native_host.card.errors import CardKind
 from native_host.desktop.card_report import (
     PINS,
@@ -41,7 +42,6 @@ from native_host.gui.panels import Panel
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act
 from native_host.gui.tries import TriesLabel
-from native_host.pin_prompt.texts import printable
 
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import CardWatch

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from kortilla.common.escaping import escape_name, group_digest, printable
 from native_host.desktop.choice import explained
 from native_host.desktop.file_pages import FilesPage
 from native_host.desktop.page import Services
@@ -26,8 +27,6 @@ from native_host.gui.mock_card_mark import MockCardMark
 from native_host.gui.notices import Notice
 from native_host.gui.sizes import dp
 from native_host.gui.wrapping_buttons import WrappingCheckBox
-from native_host.pin_prompt.escaping import escape_name, group_digest
-from native_host.pin_prompt.texts import printable
 
 if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport

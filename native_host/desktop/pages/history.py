@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from kortilla.common.escaping import printable
 from native_host import history
 from native_host.desktop.choice import flush
 from native_host.desktop.page import PageBase, Services
@@ -23,7 +24,6 @@ from native_host.gui.notices import Notice
 from native_host.gui.panels import Panel
 from native_host.gui.tokens import Act
 from native_host.gui.wrapping_buttons import WrappingCheckBox
-from native_host.pin_prompt.texts import printable
 
 #: Entries that the page shows; a file holds all of them.
 _SHOWN = 100

@@ -12,6 +12,7 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
+from kortilla.common.escaping import escape_name
 from native_host.desktop.file_manager import open_file, show_in_folder
 from native_host.desktop.file_pages import FilesPage
 from native_host.desktop.page import Services
@@ -24,7 +25,6 @@ from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, WrappingLabel, make_muted
 from native_host.gui.notices import Kind, Notice
 from native_host.operations.documents import MAX_DOCUMENTS
-from native_host.pin_prompt.escaping import escape_name
 
 #: The most files that were not signed of which each is named.
 _MOST_NAMED = 3

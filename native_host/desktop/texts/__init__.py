@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The texts of the window: a catalogue ``texts/<language>.json`` per language."""
 
-import json
 from pathlib import Path
 
+from kortilla.common.texts import catalogue
 from native_host.pin_prompt.model import Problem
 from native_host.pin_prompt.texts import load
 
@@ -17,8 +17,7 @@ class Texts:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        path = _FOLDER / f"{language}.json"
-        self._catalogue: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        self._catalogue = catalogue(_FOLDER, language)
         # What the PIN window says of a card's problem holds here too.
         self._prompt = load(language, "change-pin")
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kortilla.common.escaping import escape_name
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button
 from native_host.gui.fold import Fold
@@ -35,7 +36,6 @@ from native_host.gui.sizes import dp, font
 from native_host.gui.theme import readable
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
-from native_host.pin_prompt.escaping import escape_name
 from native_host.pin_prompt.gui.widgets import smooth_painter
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts

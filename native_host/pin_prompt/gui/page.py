@@ -11,6 +11,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QAbstractScrollArea, QPushButton, QVBoxLayout, QWidget
 
+from kortilla.common.escaping import printable
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading
 from native_host.gui.notices import Kind, Notice
@@ -20,7 +21,7 @@ from native_host.pin_prompt.gui.header import OPERATION_STYLES, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.widgets import HolderPanel, em
 from native_host.pin_prompt.model import Conversation
-from native_host.pin_prompt.texts import Texts, printable
+from native_host.pin_prompt.texts import Texts
 
 #: More words than this are hard to follow, and delay a person who knows the page.
 MOST_WORDS = 40

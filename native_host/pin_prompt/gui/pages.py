@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kortilla.common.escaping import printable
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import (
@@ -46,7 +47,7 @@ from native_host.pin_prompt.model import (
     Step,
     UnlockQuestion,
 )
-from native_host.pin_prompt.texts import Texts, printable
+from native_host.pin_prompt.texts import Texts
 
 _TOP = Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)

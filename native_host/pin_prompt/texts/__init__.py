@@ -9,14 +9,12 @@ The operations of programs share texts under ``program``. The texts of ``sign-ow
 the person's own files, replace those of ``sign``.
 """
 
-import json
 import re
-import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
-from native_host.pin_prompt.escaping import UNPRINTABLE, program_display_name
+from kortilla.common import texts
+from kortilla.common.escaping import printable, program_display_name
 from native_host.pin_prompt.model import (
     Conversation,
     Document,
@@ -30,7 +28,6 @@ from native_host.pin_prompt.model import (
 __all__ = ["Texts", "languages", "load", "printable"]
 
 _FOLDER = Path(__file__).parent
-_OTHERWISE = "en"
 #: The operations that manage PINs, in which no page takes part.
 _MANAGING = ("activate", "change-pin", "unblock")
 #: The operations of programs on the computer. They fall back to the texts of
@@ -193,28 +190,9 @@ class Texts:
 
 def languages() -> tuple[str, ...]:
     """Return the codes of the languages that have a catalogue."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
+    return texts.languages(_FOLDER)
 
 
 def load(language: str, operation: str = "", pin: str = "", program: str = "") -> Texts:
     """Return the texts of a language, or the English ones if it has none."""
-    return Texts(_catalogue(language), operation, pin, program)
-
-
-@lru_cache(maxsize=4)  # each operation and each PIN load it again
-def _catalogue(language: str) -> Mapping[str, str]:
-    chosen = language if language in languages() else _OTHERWISE
-    path = _FOLDER / f"{chosen}.json"
-    catalogue: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return catalogue
-
-
-def printable(text: str) -> str:
-    """Return a text from a card without characters that could garble or reorder it.
-
-    Control and format characters, including bidirectional ones, become U+FFFD.
-    """
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in UNPRINTABLE else c
-        for c in text
-    )
+    return Texts(texts.catalogue(_FOLDER, language), operation, pin, program)

@@ -14,7 +14,7 @@ from aiohttp import web
 from kortilla.openid import Settings, create_provider, sub_application
 from kortilla.openid.provider import Provider
 from tests.openid.clients.authlib_client import create_service
-from tests.openid.scene import key_file
+from tests.openid.provider import key_file
 
 NAME = {"fi": "Esimerkkikauppa", "sv": "Exempelbutiken", "en": "The example shop"}
 _SECRETS = {"node": "N" * 43, "python": "p" * 43}

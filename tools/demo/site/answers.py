@@ -2,13 +2,15 @@
 """The demo's responses: pages, and errors for its scripts, in the person's language."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 from aiohttp import web
 
-from kortilla.web import texts
+from kortilla.common import texts
+from kortilla.web.refusals import TEXTS as REFUSALS
 from tools.demo.site import pages
 
-_TEXTS = "tools.demo.site.texts"
+TEXTS = Path(__file__).parent / "texts"
 
 _HEADERS = {
     # All resources are same-origin files; pages have no inline code.
@@ -45,7 +47,7 @@ def protected(response: web.Response) -> web.Response:
 def error_page(request: web.Request, status: int, code: str) -> web.Response:
     """Return an error page."""
     language = language_of(request)
-    own, general = catalogues()[language], texts.catalogue(language)
+    own, general = catalogues()[language], texts.catalogue(REFUSALS, language)
     message = own.get(f"error.{code}") or general.get(code) or own["error.OTHER"]
     content = pages.error(language, catalogues(), code, message)
     return page(content, status=status)
@@ -54,7 +56,7 @@ def error_page(request: web.Request, status: int, code: str) -> web.Response:
 def refusal(request: web.Request, status: int, code: str) -> web.Response:
     """Return ``{"error": {"code", "message"}}`` for a script, as the login does."""
     language = preferred_language(request)
-    own, general = catalogues()[language], texts.catalogue(language)
+    own, general = catalogues()[language], texts.catalogue(REFUSALS, language)
     message = own.get(f"refused.{code}") or general.get(code) or own["error.OTHER"]
     return protected(
         web.json_response({"error": {"code": code, "message": message}}, status=status)
@@ -73,12 +75,12 @@ async def error_pages(request: web.Request, handler: _Handler) -> web.StreamResp
 
 def languages() -> tuple[str, ...]:
     """Return the languages of the demo."""
-    return texts.languages(_TEXTS)
+    return texts.languages(TEXTS)
 
 
 def catalogues() -> dict[str, Mapping[str, str]]:
     """Return the demo's texts by language."""
-    return {language: texts.catalogue(language, _TEXTS) for language in languages()}
+    return {language: texts.catalogue(TEXTS, language) for language in languages()}
 
 
 def language_of(request: web.Request) -> str:

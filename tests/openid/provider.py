@@ -81,7 +81,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
     }
 
 
-def write_scene(folder: Path, card: KortillaCard) -> None:
+def write_files(folder: Path, card: KortillaCard) -> None:
     """Write the files that a configuration names."""
     (folder / "ca").mkdir()
     for file in (card.issuing_ca, card.root_ca):
@@ -121,6 +121,23 @@ def pkce() -> tuple[str, str]:
     verifier = secrets.token_urlsafe(32)
     digest = hashlib.sha256(verifier.encode()).digest()
     return verifier, base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def asked(**changes: str | None) -> tuple[str, dict[str, str]]:
+    """Return a verifier, and the shop's request to log in; None leaves one out."""
+    verifier, challenge = pkce()
+    form = {
+        "client_id": "shop",
+        "redirect_uri": CALLBACK,
+        "response_type": "code",
+        "scope": "openid profile email",
+        "state": "a state",
+        "nonce": "a nonce",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    return verifier, {name: text for name, text in form.items() if text is not None}
 
 
 def basic(client: str = "shop", secret: str = SECRET) -> str:
@@ -177,7 +194,7 @@ class Answer:
 
 
 @dataclass
-class Scene:
+class LocalOP:
     """A provider, and what its clients do."""
 
     provider: Provider
@@ -194,7 +211,7 @@ class Scene:
         simulator: bool = False,
         on_event: Iterable[EventHook] = (),
         **changes: Any,
-    ) -> "Scene":
+    ) -> "LocalOP":
         """Make a provider in this process, whose files are in a folder."""
         clock = Clock()
         settings = Settings.model_validate(
@@ -274,15 +291,22 @@ class Scene:
         """Log in with the card for the shop. Returns the code and the verifier."""
         browser = Browser(self)
         verifier, answer = await browser.authorize(**more)
-        back = await browser.log_in(answer)
+        back = await browser.log_in(answer.location)
         return back.parameters["code"], verifier
+
+    async def tokens(self, **more: str) -> dict[str, Any]:
+        """Log in with the card for the shop. Returns what the code is exchanged for."""
+        answer = await self.token(*await self.code(**more))
+        assert answer.status == 200, answer.text
+        content: dict[str, Any] = answer.json
+        return content
 
 
 @dataclass
 class Browser:
     """A browser: its cookies."""
 
-    scene: Scene
+    op: LocalOP
     cookies: dict[str, str] = field(default_factory=dict)
     language: str = "en"
 
@@ -297,7 +321,7 @@ class Browser:
     ) -> Answer:
         """Send a request to a URL of the provider, or a path below the issuer's."""
         parts = urlsplit(url)
-        path = parts.path.removeprefix(urlsplit(self.scene.provider.prefix).path)
+        path = parts.path.removeprefix(urlsplit(self.op.provider.prefix).path)
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         headers = [
             ("Cookie", cookie),
@@ -307,7 +331,7 @@ class Browser:
         if method == "POST":
             headers.append(("Content-Type", kind))
             headers += [("Origin", origin)] if origin is not None else []
-        answer = await self.scene.send(
+        answer = await self.op.send(
             method, path, query=parts.query, body=body, headers=headers
         )
         for header in answer.headers.all("Set-Cookie"):
@@ -320,31 +344,22 @@ class Browser:
 
     async def authorize(self, **changes: str | None) -> tuple[str, Answer]:
         """Follow the shop's link to log in. Returns the verifier, and the answer."""
-        verifier, challenge = pkce()
-        asked = {
-            "client_id": "shop",
-            "redirect_uri": CALLBACK,
-            "response_type": "code",
-            "scope": "openid profile email",
-            "state": "a state",
-            "nonce": "a nonce",
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-            **changes,
-        }
-        query = urlencode({k: v for k, v in asked.items() if v is not None})
-        return verifier, await self.send("GET", f"/authorize?{query}")
+        verifier, form = asked(**changes)
+        return verifier, await self.send("GET", f"/authorize?{urlencode(form)}")
+
+    async def page(self, **changes: str | None) -> str:
+        """Follow the shop's link to log in. Returns the address of the login's page."""
+        return (await self.authorize(**changes))[1].location
 
     async def token_for(self, page: str, **more: Any) -> tuple[Answer, bytes]:
         """Ask for a challenge, as the button does, and let the card answer it."""
         challenge = await self.send("POST", f"{page}/challenge", body=b"{}")
         nonce = challenge.json["nonce"]
-        token = self.scene.card.token(ORIGIN, nonce, **more)
+        token = self.op.card.token(ORIGIN, nonce, **more)
         return challenge, json.dumps({"authToken": token, "nonce": nonce}).encode()
 
-    async def log_in(self, answer: Answer) -> Answer:
-        """Log in with the card on the page that an answer leads to."""
-        page = answer.location
+    async def log_in(self, page: str) -> Answer:
+        """Log in with the card on a login's page."""
         _, body = await self.token_for(page)
         logged_in = await self.send("POST", f"{page}/login", body=body)
         assert logged_in.status == 200, logged_in.text

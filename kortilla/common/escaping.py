@@ -9,7 +9,7 @@ MAX_PROGRAM = 40
 
 #: Categories of characters that are never shown: control, format (bidirectional ones
 #: too), surrogate, private and unassigned characters, line and paragraph separators.
-UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Marks and letters without a width, or that look like a space.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
@@ -19,6 +19,17 @@ _BLANK = frozenset(
 _SEPARATORS = frozenset(
     "/\\\u2044\u2215\u2216\u2571\u2572\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c"
 )
+
+
+def printable(text: str) -> str:
+    """Return a text from a card without characters that could garble or reorder it.
+
+    Control and format characters, including bidirectional ones, become U+FFFD.
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _UNPRINTABLE else c
+        for c in text
+    )
 
 
 def escape_name(name: str) -> str:
@@ -70,7 +81,7 @@ def group_digest(digest: str) -> str:
 
 def _garbles(character: str) -> bool:
     code = ord(character)
-    if unicodedata.category(character) in UNPRINTABLE or character in _BLANK:
+    if unicodedata.category(character) in _UNPRINTABLE or character in _BLANK:
         return True
     if unicodedata.category(character) == "Zs":
         return character != " "

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""A request to log in: its parameters, each checked once, and the answer's way back.
+
+RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from kortilla.openid.settings import LONGEST_URI
+from kortilla.web.http import Response
+
+SCOPES = ("openid", "profile", "email")
+
+_NAME = re.compile(r"[a-z_]{1,64}")
+#: A SHA-256 digest in base64url.
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_PROMPTS = {"none", "login", "consent", "select_account"}
+#: Parameters for what this provider does not do (OpenID Connect Core §3.1.2.6).
+_UNSUPPORTED = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
+#: Parameters of a request to log in that change anything, and how many bytes each may
+#: have. Others are dropped.
+_KNOWN = {
+    "client_id": 64,
+    "redirect_uri": LONGEST_URI,
+    "response_type": 32,
+    "response_mode": 32,
+    "scope": 1024,
+    "state": 2048,
+    "nonce": 512,
+    "code_challenge": 128,
+    "code_challenge_method": 16,
+    "prompt": 64,
+    "max_age": 16,
+    "ui_locales": 128,
+    "login_hint": 256,
+    "id_token_hint": 2048,
+}
+#: The bytes of them all, as JSON.
+_MOST = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class RefusedError(Exception):
+    """A request that is refused; ``error`` and the rest are those of RFC 6749 §5.2."""
+
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        *,
+        status: int = 400,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+        self.status = status
+        self.headers = tuple(headers)
+
+
+def parse(text: str) -> dict[str, str]:
+    """Parse a query or a form. Raises ``RefusedError``, which names the parameter.
+
+    No parameter may be repeated (RFC 6749 §3.1, §3.2); empty ones count as left out.
+    """
+    try:
+        text.encode()  # a lone surrogate is no text
+        pairs = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except ValueError:
+        raise RefusedError("invalid_request", "The request is not a form") from None
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            shown = name if _NAME.fullmatch(name) else "a parameter"
+            raise RefusedError("invalid_request", f"{shown} is repeated")
+        found[name] = value
+    return {name: value for name, value in found.items() if value}
+
+
+def redirect(url: str) -> Response:
+    """Send the browser to a URL; no cache may store that, and no page is its origin."""
+    headers = (
+        ("Location", url),
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "no-referrer"),
+    )
+    return Response(303, b"", headers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnAddress:
+    """Where the answer to a request goes: a redirect URI that the client has."""
+
+    client_id: str
+    redirect_uri: str
+    state: str = ""
+
+    def answer(self, issuer: str, content: Mapping[str, str]) -> Response:
+        """Send the browser back with a code or an error (RFC 6749 §4.1.2, RFC 9207)."""
+        state = {"state": self.state} if self.state else {}
+        parts = urlsplit(self.redirect_uri)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        query += {**content, **state, "iss": issuer}.items()
+        return redirect(parts._replace(query=urlencode(query)).geturl())
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationRequest(ReturnAddress):
+    """A request that was checked. ``scope`` has the known scopes alone."""
+
+    scope: str
+    code_challenge: str
+    nonce: str = ""
+    prompt: str = ""
+    max_age: int | None = None
+    ui_locales: str = ""
+    login_hint: str = ""
+    id_token_hint: str = ""
+
+    @classmethod
+    def check(cls, parameters: Mapping[str, str]) -> Self:
+        """Check a request of a known client and redirect URI.
+
+        Raises ``RefusedError``, which the client may get.
+        """
+        given = {name: text for name, text in parameters.items() if name in _KNOWN}
+        _check_size(given)
+        for name, error in _UNSUPPORTED.items():
+            if name in parameters:
+                raise RefusedError(error, f"{name} is not supported")
+        if given.pop("response_type", "") != "code":
+            raise RefusedError("unsupported_response_type", "response_type is not code")
+        if given.pop("response_mode", "query") != "query":
+            raise RefusedError("invalid_request", "response_mode is not query")
+        scopes = given.pop("scope", "").split(" ")
+        if "openid" not in scopes:
+            raise RefusedError("invalid_scope", "scope has no openid")
+        if given.pop("code_challenge_method", "") != "S256":
+            raise RefusedError(
+                "invalid_request",
+                "code_challenge_method is not S256: the client has to use PKCE "
+                "(RFC 7636)",
+            )
+        if not _CHALLENGE.fullmatch(given.get("code_challenge", "")):
+            raise RefusedError(
+                "invalid_request",
+                "code_challenge is missing or malformed: the client has to use PKCE",
+            )
+        max_age = given.pop("max_age", None)
+        if max_age is not None and not _SECONDS.fullmatch(max_age):
+            raise RefusedError("invalid_request", "max_age is not a number of seconds")
+        prompts = given.get("prompt", "").split()
+        if not _PROMPTS.issuperset(prompts) or ("none" in prompts and len(prompts) > 1):
+            raise RefusedError(
+                "invalid_request", "prompt has unknown or opposed values"
+            )
+        return cls(
+            **given,
+            scope=" ".join(each for each in SCOPES if each in scopes),
+            max_age=None if max_age is None else int(max_age),
+        )
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the client wants an answer without a page."""
+        return self.prompt.split() == ["none"]
+
+    def accepts(self, auth_time: int, *, now: float) -> bool:
+        """Return whether a session's login may answer, or is unwanted or too old."""
+        if self.prompt.split() and not self.is_silent:
+            return False
+        return self.max_age is None or now - auth_time < self.max_age
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary for the store, without what is empty."""
+        return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what ``to_json`` made."""
+        return cls(**data)
+
+
+def _check_size(given: Mapping[str, str]) -> None:
+    """Check that the known parameters are short, and text."""
+    for name, text in given.items():
+        if len(text.encode()) > _KNOWN[name]:
+            raise RefusedError("invalid_request", f"{name} is too long")
+        if _CONTROL.search(text):  # RFC 6749, appendix A
+            raise RefusedError("invalid_request", f"{name} has control characters")
+    if len(json.dumps(dict(given), ensure_ascii=False).encode()) > _MOST:
+        raise RefusedError("invalid_request", "The parameters are too long together")

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: MIT
-"""The texts on the demo's pages: one JSON file per language."""
