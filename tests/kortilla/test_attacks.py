@@ -60,6 +60,7 @@ def named(**attributes: str) -> x509.Name:
         "serial_number": pki.SATU,
         "given_name": "MAIJA",
         "surname": "SPECIMEN-X",
+        "common_name": "SPECIMEN-X MAIJA",
     }
     return x509.Name.build({k: v for k, v in (sound | attributes).items() if v})
 
@@ -103,6 +104,10 @@ ATTACKS: dict[str, Row] = {
     "no algorithm": (sent(algorithm="none"), AuthTokenParseError),
     "a weaker algorithm": (
         sent(algorithm="ES256"),
+        AuthTokenSignatureValidationError,
+    ),
+    "the algorithm of another curve": (
+        lambda ca: ca.issue(P384).token("ES256"),
         AuthTokenSignatureValidationError,
     ),
     "a later version": (sent(format="web-eid:2.0"), AuthTokenParseError),
