@@ -25,7 +25,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 # Targets share apt, .venv and node_modules: with -j, too, one is installed at a time.
 .NOTPARALLEL:
 .PHONY: help program deb setup demo extension test test-debian test-fast test-packaging
-.PHONY: check docs bench lock clean
+.PHONY: check docs bench mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging bytecode
 
@@ -80,6 +80,9 @@ extension: | packages-python ## Pack the extension for the browsers' stores, int
 
 bench: $(VENV)/dev.stamp bytecode ## Measure the figures that Kortilla aims at.
 	@$(BIN)/python -m tools.bench
+
+mutations: $(VENV)/dev.stamp node_modules/stamp ## Try a list of faults: a test has to notice each. [ONLY=WORD] [JOBS=N]
+	@$(BIN)/python -m tools.mutations $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS))
 
 lock: $(VENV)/dev.stamp ## Write the locks anew, with the newest releases allowed.
 	tools/lock

@@ -333,17 +333,43 @@ def _ca_certificate(
     address: str | None,
 ) -> x509.Certificate:
     """Make a CA certificate. With an address it is the issuing CA's."""
-    builder = (
+    builder = ca_builder(
+        name,
+        key,
+        issuer_name,
+        issuer_key,
+        not_before=_CA_START,
+        not_after=_CA_END,
+        path_length=0 if address else None,
+    )
+    if address:
+        builder = builder.add_extension(_crl(address, "root"), critical=False)
+        builder = builder.add_extension(_access(address, "root"), critical=False)
+    digest = hashes.SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) else None
+    return builder.sign(issuer_key, digest or hashes.SHA256())
+
+
+def ca_builder(
+    name: x509.Name,
+    key: PrivateKey,
+    issuer_name: x509.Name,
+    issuer_key: PrivateKey,
+    *,
+    not_before: datetime,
+    not_after: datetime,
+    path_length: int | None,
+) -> x509.CertificateBuilder:
+    """Return a certificate of a CA, which ``sign`` completes with the issuer's key."""
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(issuer_name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(_CA_START)
-        .not_valid_after(_CA_END)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
         .add_extension(
-            x509.BasicConstraints(ca=True, path_length=0 if address else None),
-            critical=True,
+            x509.BasicConstraints(ca=True, path_length=path_length), critical=True
         )
         .add_extension(
             x509.KeyUsage(
@@ -367,11 +393,6 @@ def _ca_certificate(
             critical=False,
         )
     )
-    if address:
-        builder = builder.add_extension(_crl(address, "root"), critical=False)
-        builder = builder.add_extension(_access(address, "root"), critical=False)
-    digest = hashes.SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) else None
-    return builder.sign(issuer_key, digest or hashes.SHA256())
 
 
 def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:

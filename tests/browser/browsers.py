@@ -20,11 +20,11 @@ from tests.browser.browser_home import House
 from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette
 from tests.browser.playwright_driver import driver
-from tests.browser.tls import Authority
 from tests.support.patience import patience
 from tools.demo.chromium import Chromium
 from tools.demo.errors import BrowserError
 from tools.demo.firefox import SHOW_CERTIFICATE
+from tools.demo.site_authority import Authority
 
 #: Host names that resolve to this computer, for realistic origins.
 SITES = ("service.example", "other.example")

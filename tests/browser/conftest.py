@@ -21,10 +21,10 @@ from tests.browser.playwright_driver import shared_driver
 from tests.browser.shared import SharedBrowser
 from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.support import cards
 from tests.support.screen import Screen, open_screen
+from tools.demo.site_authority import Authority
 
 Visit = Callable[..., Awaitable[Page]]
 #: The name and the SATU of a person.

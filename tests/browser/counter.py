@@ -14,11 +14,11 @@ from kortilla import Trust
 from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tools.demo.errors import BrowserError
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
+from tools.demo.site_authority import Authority
 from tools.demo.token import TokenSocket, add_token, database
 
 #: The browsers' error codes for a signature that failed.

@@ -134,11 +134,10 @@ async function clientSign(options) {
   }
   postMessage(told, "*");
 }
-function askNext() {
+document.getElementById("ask").addEventListener("click", () => {
   if (typeof next === "function") next();
   else ask(next);
-}
-document.getElementById("ask").addEventListener("click", askNext);
+});
 const atOnce = new URLSearchParams(location.search).get("ask");
 if (atOnce) ask(JSON.parse(atOnce));
 const forward = new URLSearchParams(location.search).get("forward");
@@ -225,13 +224,10 @@ class Page:
         await self.tab.evaluate(f"setNext({json.dumps(message)})")
         await self.tab.click("#ask")
 
-    async def ask_script(self, script: str, *, click: bool = True) -> None:
-        """Make the page send a message, or call a function; optionally by a click."""
+    async def ask_script(self, script: str) -> None:
+        """Click the button that sends a message, or calls a function."""
         await self.tab.evaluate(f"setNextScript({json.dumps(script)})")
-        if click:
-            await self.tab.click("#ask")
-        else:
-            await self.tab.evaluate("askNext()")
+        await self.tab.click("#ask")
 
     async def answer_progress(self, word: str, message: object) -> None:
         """Make the page send a message at the first progress message of a name."""

@@ -8,9 +8,7 @@ import pytest
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.site import Page, Site, authenticate
-from tests.browser.tls import Authority
+from tests.browser.site import Site, authenticate
 from tests.browser.window import Door
 
 pytestmark = [
@@ -66,45 +64,3 @@ async def test_one_site_asks_by_itself_once_a_minute(
     await again.failure("kortilla:authenticate", "3")
     await visit(site.fresh("other.example"), asking=authenticate("4"))
     await (await door.opened()).hear("ask-started")
-
-
-@only_in_chromium
-async def test_many_names_and_ports_of_one_site_are_one_site(
-    browser: Browser, visit: Visit, door: Door, site: Site, authority: Authority
-) -> None:
-    async with Site(authority.server_context) as on_another_port:
-        places = (site, on_another_port)
-        origins = [place.fresh() for place in places * 3]
-        origins += [place.origin("service.example") for place in places]
-        page = await visit(origins[0], asking=authenticate())
-        (await door.opened()).say("cancel")
-        await page.failure("kortilla:authenticate", "1")
-        for origin in origins[1:]:
-            # The same tab: a page may navigate itself.
-            page = await Page.open(page.tab, origin, asking=authenticate())
-            failure = await page.failure("kortilla:authenticate", "1")
-            assert failure["code"] == "RATE_LIMITED"
-        await page.tab.goto("about:blank")
-    assert door.count == len(browser.house.launches()) == 1
-
-
-@only_in_chromium
-async def test_all_sites_together_open_three_windows_a_minute(
-    browser: Browser, visit: Visit, door: Door, site: Site
-) -> None:
-    browser.house.configure(localhost=True)
-    origins = [
-        site.fresh(),
-        site.fresh("other.example"),
-        site.origin("localhost", "http"),
-        site.origin("127.0.0.1", "http"),
-    ]
-    codes = []
-    for number, origin in enumerate(origins):
-        page = await visit(origin, asking=authenticate())
-        if number < 3:
-            (await door.opened()).say("cancel")
-        failure = await page.failure("kortilla:authenticate", "1")
-        codes.append(failure["code"])
-    assert codes == [*["USER_CANCELLED"] * 3, "RATE_LIMITED"]
-    assert door.count == len(browser.house.launches()) == 3

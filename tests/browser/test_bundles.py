@@ -21,7 +21,7 @@ from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_button import POLICY, TEXTS
-from tests.browser.tls import Authority
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

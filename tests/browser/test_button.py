@@ -18,9 +18,9 @@ from kortilla.aiohttp import current_identity, setup
 from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import in_turn, only_in_chromium
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tools.demo.errors import BrowserError
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

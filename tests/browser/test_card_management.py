@@ -269,30 +269,6 @@ async def test_a_person_who_stops_is_told_and_sees_the_card(
     assert browser.house.card.tries == 5
 
 
-@only_in_chromium
-async def test_popup_and_pages_wait_for_each_other(
-    browser: Browser, popup: Any, door: Door, visit: Visit
-) -> None:
-    shown = await popup()
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    await shown.tab.click("#again")
-    await shown.shows("busy")
-    await window.type_pin("1234")
-    await page.heard("kortilla:authenticate-success", "1")
-
-    await shown.tab.click("#again")
-    await shown.shows("cardReady")
-    await shown.press("changePin2")
-    window = await door.opened()
-    await page.ask(authenticate("2"))
-    assert (await page.failure("kortilla:authenticate", "2"))["code"] == "BUSY"
-    await window.hear("ask-codes")
-    window.say("cancel")
-    await shown.shows("stopped")
-
-
 async def test_a_page_that_asks_is_refused(browser: Browser, visit: Visit) -> None:
     page = await visit()
     for command in COMMANDS:

@@ -22,11 +22,11 @@ from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.signing import PIN2
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.kortilla.signing_parts import make_pdf
 from tools.demo.ca_service import CAService
 from tools.demo.site import DemoServer
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

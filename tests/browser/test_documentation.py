@@ -12,8 +12,8 @@ from kortilla import LoginService, Trust
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium
-from tests.browser.tls import Authority
 from tests.support.guide import blocks
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -24,11 +24,11 @@ from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.test_login_switch import MODULE, OPTIONS, is_checked, log_in, shows
 from tests.browser.test_self_check import CHECK, CheckPage
-from tests.browser.tls import Authority
 from tests.support.patience import patience
 from tests.support.preload import preloading
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

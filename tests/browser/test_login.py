@@ -11,11 +11,11 @@ import pytest_asyncio
 from kortilla import Trust
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
-from tests.browser.in_turn import only_in_chromium, only_in_firefox
-from tests.browser.tls import Authority
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.window import Door
 from tests.support.screen import Screen
 from tools.demo.site import DemoServer
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,23 +58,6 @@ async def test_the_button_leads_to_the_page_of_the_session(
     await tab.wait_for("#identify")
 
 
-@only_in_firefox
-async def test_the_demo_may_run_on_http_on_this_computer(
-    browser: Browser,
-    open_tab: OpenTab,
-    trust: Trust,
-    holder: Holder,
-) -> None:
-    browser.house.configure(prompt="automatic", localhost=True)
-    async with DemoServer(trust) as demo:
-        assert demo.origin.startswith("http://localhost:")
-        tab = await open_tab()
-        await tab.goto(demo.origin)
-        await tab.click("#identify")
-        await tab.wait_for("#logout")
-        assert (await tab.text("#name"), await tab.text("#satu")) == holder
-
-
 async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     browser: Browser, tab: Tab, screen: Screen, holder: Holder
 ) -> None:
@@ -89,20 +72,6 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     await tab.wait_for("#logout")
     assert (await tab.text("#name"), await tab.text("#satu")) == holder
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
-
-
-@only_in_chromium
-async def test_a_person_closes_the_window_with_a_key(
-    browser: Browser, tab: Tab, screen: Screen
-) -> None:
-    browser.house.serve(environment=on(screen))
-    await tab.click("#identify")
-    window = await asyncio.to_thread(screen.find, TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, window)
-    await asyncio.to_thread(screen.press, "Escape")
-    assert "cancelled" in await tab.text(CANCELLED)
-    assert not await asyncio.to_thread(screen.ids, TITLE)
-    assert browser.house.card.tries == 5
 
 
 @only_in_chromium
@@ -121,33 +90,6 @@ async def test_cancelling_in_the_window_is_said_on_the_page(
     await (await door.opened()).type_pin("1234")
     await tab.wait_for("#logout")
     assert await tab.text("#name") == holder[0]
-
-
-@only_in_firefox
-async def test_cancelling_on_the_page_takes_the_window_away(
-    browser: Browser, tab: Tab, door: Door
-) -> None:
-    await tab.click("#identify")
-    window = await door.opened()
-    await window.hear("ask-pin")
-    await tab.click("#cancel")
-    assert "cancelled" in await tab.text(CANCELLED)
-    await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
-
-
-@only_in_chromium
-async def test_the_window_speaks_the_language_of_the_page(
-    tab: Tab, demo: DemoServer, door: Door
-) -> None:
-    for language in ("fi", "sv", "en"):
-        await tab.goto(f"{demo.origin}/{language}/")
-        await tab.click("#identify")
-        window = await door.opened()
-        assert window.told[0]["conversation"]["language"] == language
-        window.say("cancel")
-        await tab.text(CANCELLED)
 
 
 def on(screen: Screen) -> dict[str, str]:

@@ -16,12 +16,12 @@ from tests.browser.conftest import OpenTab, ready
 from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
-from tests.browser.tls import Authority
 from tests.support.patience import patience
 from tests.support.preload import preloading
 from tests.support.token_control import runtime_folder
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

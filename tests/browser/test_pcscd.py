@@ -8,10 +8,10 @@ from kortilla.mock_card.card import MockCard
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, open_browser
-from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.support.pcsc import Room, isolated
 from tools.demo.site import DemoServer
+from tools.demo.site_authority import Authority
 
 
 @isolated

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A page requests signatures of documents and hashes, and each one is valid."""
+"""A page has documents signed, each with a valid signature, whatever the size.
+
+``tests/extension`` and ``tests/host`` have the requests and errors one by one.
+"""
 
 import asyncio
-import base64
 import hashlib
 import json
 
 import pytest
-from asn1crypto import x509
 
+from kortilla.mock_card.faults import Fault
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
-from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
+from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.signing import (
     ACTION,
-    P384,
     PIN2,
     THREE,
     TITLE,
@@ -26,7 +27,6 @@ from tests.browser.signing import (
 from tests.browser.site import Page, Site
 from tests.browser.test_login import on, type_pin
 from tests.browser.window import Door
-from tests.host.signing import verify
 from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -71,22 +71,6 @@ async def test_three_documents_are_signed_with_one_pin(
     assert not papers.are_there
 
 
-@only_in_chromium
-async def test_nothing_but_progress_reaches_the_page_before_the_pin_is_typed(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask_script(request(THREE))
-    window = await door.opened()
-    question = (await window.hear("ask-pin"))["question"]
-    assert question["name"] and question["satu"], "the window shows the signer's name"
-    await page.send({"action": "kortilla:status", "id": "2"})
-    await page.heard("kortilla:status-success", "2")
-    told = [each for each in await page.received() if each["id"] == "1"]
-    assert {each["action"] for each in told} == {f"{ACTION}-ack", f"{ACTION}-progress"}
-    assert {each.get("progress") for each in told} == {None, "window-open", "receiving"}
-
-
 async def test_a_document_of_megabytes_is_signed_and_tells_how_far_it_is(
     visit: Visit, door: Door
 ) -> None:
@@ -103,98 +87,6 @@ async def test_a_document_of_megabytes_is_signed_and_tells_how_far_it_is(
     assert done == sorted(done)
     assert len(done) == -(-total // 32768)
     assert done[-1] == total
-
-
-@only_in_chromium
-async def test_hashes_are_signed_as_they_are(visit: Visit, door: Door) -> None:
-    page = await visit()
-    digests = [hashlib.sha512(text).digest() for text in (b"one", b"two")]
-    await page.ask(
-        {
-            "action": ACTION,
-            "id": "1",
-            "hashes": [
-                {
-                    "name": f"{place}.txt",
-                    "hash": base64.b64encode(digest).decode(),
-                    "hashFunction": "SHA-512",
-                }
-                for place, digest in enumerate(digests)
-            ],
-        }
-    )
-    question = await (await door.opened()).type_pin(PIN2)
-    assert [each["size"] for each in question["documents"]] == [None, None]
-    answer = await page.heard(f"{ACTION}-success", "1")
-    for each, digest in zip(answer["signatures"], digests, strict=True):
-        verify(answer["certificate"], each, digest)
-
-
-@only_in_chromium
-async def test_a_page_may_ask_who_would_sign_and_have_that_one_sign(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    action = "kortilla:get-signing-certificate"
-    await page.ask({"action": action, "id": "1", "options": {"lang": "fi"}})
-    window = await door.opened()
-    assert window.told[0]["conversation"]["operation"] == "signing-certificate"
-    question = await window.agree()
-    answer = await page.heard(f"{action}-success", "1")
-    assert P384 in answer["supportedSignatureAlgorithms"]
-    certificate = x509.Certificate.load(base64.b64decode(answer["certificate"]))
-    assert certificate.subject.native["serial_number"] == question["satu"]
-    await page.ask_script(request(THREE, certificate=answer["certificate"]))
-    await (await door.opened()).type_pin(PIN2)
-    signed = await page.heard(f"{ACTION}-success", "1")
-    assert signed["certificate"] == answer["certificate"]
-    check(signed, THREE)
-
-
-@only_in_chromium
-async def test_the_certificate_stays_where_it_is_without_consent(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    action = "kortilla:get-signing-certificate"
-    await page.ask({"action": action, "id": "1"})
-    window = await door.opened()
-    await window.hear("ask-consent")
-    window.say("cancel")
-    assert (await page.failure(action, "1"))["code"] == "USER_CANCELLED"
-
-
-@only_in_chromium
-async def test_another_certificate_than_the_card_has_is_for_the_person_to_mend(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask_script(request(THREE, certificate="MIIBAAAA"))
-    window = await door.opened()
-    told = await window.hear_step("waiting-for-card")
-    assert told["problem"]["code"] == "CERTIFICATE_MISMATCH"
-    window.say("cancel")
-    failure = await page.failure(ACTION, "1")
-    assert (failure["code"], failure["reason"]) == (
-        "USER_CANCELLED",
-        "CERTIFICATE_MISMATCH",
-    )
-
-
-@only_in_chromium
-async def test_a_person_who_cancels_signs_nothing(
-    browser: Browser, visit: Visit, door: Door, papers: Papers
-) -> None:
-    page = await visit()
-    await page.ask_script(request(THREE))
-    window = await door.opened()
-    await window.hear("ask-pin")
-    assert papers.are_there
-    window.say("cancel")
-    assert (await page.failure(ACTION, "1"))["code"] == "USER_CANCELLED"
-    await window.gone()
-    await browser.house.host_gone()
-    assert not papers.are_there
 
 
 @only_in_chromium
@@ -263,48 +155,6 @@ async def test_what_is_no_blob_starts_nothing(browser: Browser, visit: Visit) ->
     assert browser.house.launches() == []
 
 
-@in_turn(
-    "documents",
-    [
-        [Document(f"{number}.txt", "x") for number in range(21)],
-        [Document("huge", "x" * 1000, 20_000), Document("more", "x")],
-    ],
-    ids=["too many", "too large"],
-)
-async def test_what_is_too_much_starts_nothing(
-    browser: Browser, visit: Visit, documents: list[Document]
-) -> None:
-    page = await visit()
-    await page.ask_script(request(documents))
-    answer = await page.heard(f"{ACTION}-failure", "1")
-    assert answer["error"]["code"] == "INVALID_ARGUMENT"
-    assert browser.house.launches() == []
-
-
-@only_in_chromium
-async def test_two_documents_of_one_name_are_refused_before_any_window(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask_script(request([THREE[0], THREE[0]]))
-    assert (await page.failure(ACTION, "1"))["code"] == "INVALID_ARGUMENT"
-
-
-@only_in_chromium
-@pytest.mark.usefixtures("new_minute")
-async def test_a_request_without_a_click_asks_the_person_first(
-    visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask_script(request(THREE), click=False)
-    window = await door.opened()
-    assert window.told[0]["conversation"]["started_by_person"] is False
-    await window.hear("ask-started")
-    window.say("started")
-    await window.type_pin(PIN2)
-    check(await page.heard(f"{ACTION}-success", "1"), THREE)
-
-
 @only_in_chromium
 async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
     page = await visit()
@@ -343,10 +193,34 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 
 
 @only_in_chromium
-async def test_with_the_prompt_that_answers_by_itself(
-    browser: Browser, open_tab: OpenTab, site: Site
+async def test_a_batch_that_is_interrupted_gives_what_was_signed(
+    browser: Browser, visit: Visit, door: Door, papers: Papers
 ) -> None:
-    browser.house.configure(prompt="automatic")
-    page = await Page.open(await open_tab(), site.fresh())
+    card = browser.house.card
+    card.state.set_faults(Fault("card-pulled", on="verify", skip=1))
+    page = await visit()
     await page.ask_script(request(THREE))
+    window = await door.opened()
+    await window.type_pin(PIN2)
+    failure = await page.failure(ACTION, "1")
+    assert (failure["code"], failure["reason"], failure["total"]) == (
+        "SIGNING_INTERRUPTED",
+        "CARD_REMOVED",
+        3,
+    )
+    check(failure, THREE[:1])
+    told = await window.hear_step("failed")
+    assert told["problem"] == {"code": "SIGNING_INTERRUPTED", "detail": "1/3"}
+    assert card.is_free and card.signature_tries == 5
+    assert not papers.are_there
+    # The window stays until the person closes it. Then all can be signed anew.
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success", "2")
+    assert window.is_there
+    window.say("cancel")
+    await window.gone()
+    await browser.house.host_gone()
+    card.state.insert()
+    await page.ask_script(request(THREE))
+    await (await door.opened()).type_pin(PIN2)
     check(await page.heard(f"{ACTION}-success", "1"), THREE)

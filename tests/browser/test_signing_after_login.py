@@ -17,7 +17,6 @@ from tests.browser.test_login import TITLE as LOGIN_TITLE
 from tests.browser.test_login import on, type_pin
 from tests.browser.window import Door
 from tests.host.signing import verify
-from tests.support import cards
 from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -106,15 +105,3 @@ async def test_the_login_counts_until_the_tab_leaves_the_site(
     await page.tab.goto(site.fresh())
     page = await Page.open(page.tab, page.origin)
     await asked_certificate(page, door)
-
-
-@only_in_chromium
-async def test_another_card_is_asked_about(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await identify(page, door)
-    browser.house.card.exchange(cards.made("v4.2"))
-    certificate = browser.house.card.state.read().keys[0].certificate
-    question = await asked_certificate(page, door)
-    assert question["satu"].encode() in certificate

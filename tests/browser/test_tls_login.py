@@ -21,12 +21,12 @@ from tests.browser.counter import Counter, open_counter
 from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
 from tests.browser.site import Site
 from tests.browser.test_card_management import POPUP, Popup
-from tests.browser.tls import Authority
 from tests.browser.window import Window
 from tests.support import cards
 from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 from tools.demo.errors import BrowserError
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,24 +7,50 @@ See docs/reference/web-eid.md, "Page and extension".
 import base64
 import hashlib
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from kortilla import Trust
 from native_host import WEB_EID_VERSION
+from tests.browser.browser_home import end_of
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.signing import PIN2
+from tests.browser.signing import P384, PIN2
 from tests.browser.site import NONCE, Page
-from tests.browser.test_web_eid_sign import CERTIFICATE, SIGN, web_eid_certificate
-from tests.browser.window import Door, Window
+from tests.browser.window import Door
 from tests.host.signing import verify
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ACTION = "web-eid:authenticate"
+CERTIFICATE = "web-eid:get-signing-certificate"
+SIGN = "web-eid:sign"
+LOGINS = 2
+DIGEST = hashlib.sha384(b"A document of the service's.").digest()
+HASH: dict[str, object] = {
+    "hash": base64.b64encode(DIGEST).decode(),
+    "hashFunction": "SHA-384",
+}
+
+#: Sends each request in the same turn as the previous response, as code does that
+#: awaits a client's promises.
+CHAIN = """async () => {
+  const ask = (message) => new Promise((resolve) => {
+    const hear = ({ data, source }) => {
+      if (source !== window || !data?.action?.startsWith(`${message.action}-`)) return;
+      if (!/-(success|failure)$/.test(data.action)) return;
+      removeEventListener("message", hear);
+      resolve(data.error?.code ?? "ok");
+    };
+    addEventListener("message", hear);
+    postMessage(message, "*");
+  });
+  const told = [];
+  for (const message of %s) told.push(await ask(message));
+  postMessage({ action: "chain:all-success", told }, "*");
+}"""
 
 
 def request(**changes: object) -> dict[str, Any]:
@@ -39,17 +65,21 @@ def request(**changes: object) -> dict[str, Any]:
     return {name: value for name, value in message.items() if value is not None}
 
 
-#: Changes of a good request, and the error that names what is wrong.
-WRONG: list[tuple[dict[str, object], str]] = [
-    ({"challengeNonce": None}, "MISSING_PARAMETER"),
-    ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
-    ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
-    ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
-    ({"libraryVersion": None}, "VERSION_INVALID"),
-    ({"libraryVersion": "two"}, "VERSION_INVALID"),
-    ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
-    ({"padding": "A" * 32768}, "NATIVE_INVALID_ARGUMENT"),
-]
+def to_sign(certificate: str, **changes: object) -> dict[str, Any]:
+    """Return the library's message for a signature."""
+    fields = {"challengeNonce": None, "certificate": certificate, **HASH, **changes}
+    return request(action=SIGN, **fields)
+
+
+async def web_eid_certificate(page: Page, door: Door) -> str:
+    """Run the first step."""
+    await page.ask(request(action=CERTIFICATE, challengeNonce=None))
+    await page.heard(f"{CERTIFICATE}-ack")
+    await (await door.opened()).agree()
+    answer = await page.heard(f"{CERTIFICATE}-success")
+    assert set(answer) == {"certificate", "supportedSignatureAlgorithms", "after"}
+    assert P384 in answer["supportedSignatureAlgorithms"]
+    return str(answer["certificate"])
 
 
 async def test_versions_and_errors_are_told_without_a_host(
@@ -73,13 +103,11 @@ async def test_versions_and_errors_are_told_without_a_host(
     assert error["nativeApp"] == WEB_EID_VERSION
     assert error["requiresUpdate"] == {"extension": True, "nativeApp": True}
 
-    for changes, code in WRONG:
-        await page.ask(request(**changes))
-        await page.heard(f"{ACTION}-ack")
-        answer = await page.heard(f"{ACTION}-failure")
-        assert set(answer) == {"error", "after"}, changes
-        assert answer["error"]["code"] == f"ERR_WEBEID_{code}", changes
-        assert answer["error"]["message"], changes
+    await page.ask(request(challengeNonce=None))
+    await page.heard(f"{ACTION}-ack")
+    answer = await page.heard(f"{ACTION}-failure")
+    assert set(answer) == {"error", "after"}
+    assert answer["error"]["code"] == "ERR_WEBEID_MISSING_PARAMETER"
     assert browser.house.launches() == []
 
 
@@ -119,36 +147,15 @@ async def test_authenticate_gives_the_token_once_at_a_time_and_can_be_cancelled(
     await page.heard(f"{ACTION}-success")
 
 
-@only_in_chromium
-async def test_two_pages_at_once(visit: Visit, door: Door) -> None:
-    first, second = await visit(), await visit()
-    await first.ask(request())
-    window = await door.opened()
-    await second.ask(request())
-    assert (await second.failure(ACTION))["code"] == "ERR_WEBEID_ACTION_PENDING"
-    window.say("cancel")
-    await first.failure(ACTION)
-    await second.ask(request())
-    await (await door.opened()).type_pin("1234")
-    await second.heard(f"{ACTION}-success")
-
-
 async def test_three_actions_called_together_come_one_after_another(
     visit: Visit, door: Door
 ) -> None:
     page, other = await visit(), await visit()
     certificate = await web_eid_certificate(page, door)
-    digest = hashlib.sha384(b"A document of the service's.").digest()
     calls = [
         request(),
         request(action=CERTIFICATE, challengeNonce=None),
-        request(
-            action=SIGN,
-            challengeNonce=None,
-            certificate=certificate,
-            hash=base64.b64encode(digest).decode(),
-            hashFunction="SHA-384",
-        ),
+        to_sign(certificate),
     ]
     together = f"() => {json.dumps(calls)}.forEach((each) => postMessage(each, '*'))"
     await page.ask_script(together)
@@ -163,58 +170,13 @@ async def test_three_actions_called_together_come_one_after_another(
     assert window.told[0]["conversation"]["operation"] == "sign"
     assert window.told[0]["conversation"]["started_by_person"] is True
     await window.type_pin(PIN2)
-    verify(certificate, await page.heard(f"{SIGN}-success"), digest)
-
-    # What waits goes with its page, and opens no window.
-    opened = door.count
-    await page.ask_script(together)
-    window = await door.opened()
-    await page.tab.close()
-    await window.gone()
-    await other.ask(request())
-    window = await door.opened()
-    assert window.told[0]["conversation"]["origin"] == other.origin
-    assert door.count == opened + 2
-    window.say("cancel")
-    await other.failure(ACTION)
+    verify(certificate, await page.heard(f"{SIGN}-success"), DIGEST)
 
 
-async def test_the_window_of_an_expired_request_stays_until_it_is_closed_or_replaced(
+async def test_the_window_of_an_expired_request_stays_until_it_is_closed(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
     page = await visit()
-    window = await _expired(page, door)
-    assert browser.house.card.is_free
-    # The window stays after a whole round trip, until the person closes it.
-    await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
-    await page.heard("web-eid:status-success")
-    assert window.is_there
-    window.say("cancel")
-    await window.gone()
-    await browser.house.host_gone()
-
-    # A new request takes its place.
-    earlier = len(await page.received())
-    old = await _expired(page, door)
-    await page.ask(request())
-    window = await door.opened()
-    await old.gone()
-    await window.type_pin("1234")
-    await page.heard(f"{ACTION}-success")
-    # Each request has one response: the first port's end adds no second one.
-    received = (await page.received())[earlier:]
-    kinds = [each["action"].removeprefix(ACTION) for each in received]
-    assert kinds[2:] == ["-ack", "-failure", "-ack", "-success"]
-    await window.gone()
-
-    # It goes with its page.
-    window = await _expired(page, door)
-    await page.tab.close()
-    await window.gone()
-    await browser.house.host_gone()
-
-
-async def _expired(page: Page, door: Door) -> Window:
     # This starts the host first: the window must open within the page's time limit.
     await page.ask({"action": "kortilla:prepare", "id": "1"})
     await page.heard("kortilla:prepare-success", "1")
@@ -224,4 +186,95 @@ async def _expired(page: Page, door: Door) -> Window:
     assert error["error"]["code"] == "ERR_WEBEID_USER_TIMEOUT"
     assert error["after"] > 1400
     await window.hear_step("expired")
-    return window
+    assert browser.house.card.is_free
+    # The window stays after a whole round trip, until the person closes it.
+    await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
+    await page.heard("web-eid:status-success")
+    assert window.is_there
+    window.say("cancel")
+    await window.gone()
+    await browser.house.host_gone()
+
+
+async def test_a_hash_is_signed_in_two_steps(visit: Visit, door: Door) -> None:
+    page = await visit()
+    certificate = await web_eid_certificate(page, door)
+    await page.ask(to_sign(certificate, options={"lang": "fi"}))
+    await page.heard(f"{SIGN}-ack")
+    window = await door.opened()
+    assert window.told[0]["conversation"]["language"] == "fi"
+    question = await window.type_pin(PIN2)
+    [shown] = question["documents"]
+    assert bytes.fromhex(shown["digest"]) == DIGEST
+    assert page.origin == f"https://{shown['name']}"
+    answer = await page.heard(f"{SIGN}-success")
+    assert set(answer) == {"signature", "signatureAlgorithm", "after"}
+    assert answer["signatureAlgorithm"] == P384
+    verify(certificate, answer, DIGEST)
+    # This protocol has no progress messages.
+    assert [each["action"] for each in await page.received()] == [
+        f"{CERTIFICATE}-ack",
+        f"{CERTIFICATE}-success",
+        f"{SIGN}-ack",
+        f"{SIGN}-success",
+    ]
+
+
+async def run_chain(
+    page: Page, door: Door, messages: list[dict[str, Any]], windows: int
+) -> list[str]:
+    """Send all requests from a page, answer their windows, return the responses."""
+    await page.ask_script(CHAIN % json.dumps(messages))
+    await page.tab.evaluate("setNextScript('() => {}')")
+    for _ in range(windows):
+        window = await door.opened()
+        # A click authorises requests for five seconds.
+        await page.tab.click("#ask")
+        operation = window.told[0]["conversation"]["operation"]
+        await window.type_pin("1234" if operation == "authenticate" else PIN2)
+    told: list[str] = (await page.heard("chain:all-success"))["told"]
+    return told
+
+
+async def nothing_left(browser: Browser, door: Door, page: Page, windows: int) -> None:
+    """Wait until all hosts have exited and the page has received all messages."""
+    assert door.count == windows
+    assert len(browser.house.launches()) == windows
+    for process in browser.house.launches():
+        await end_of(process)
+    await page.send({"action": "kortilla:status", "id": "last"})
+    await page.heard("kortilla:status-success", "last")
+
+
+async def answers(page: Page) -> Counter[str]:
+    """Count the page's responses so far by name."""
+    return Counter(each["action"] for each in await page.received())
+
+
+async def test_logins_in_a_row_in_web_eids_messages(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    """Pages may send the same request again as soon as they have a response.
+
+    A port stays open after its response for as long as a window may still show. Its end
+    must not affect the next request.
+    """
+    page = await visit()
+    certificate = await web_eid_certificate(page, door)
+    status = request(action="web-eid:status", challengeNonce=None)
+    login = [status, request(), to_sign(certificate)]
+    before = await answers(page)
+    told = await run_chain(page, door, login * LOGINS, 2 * LOGINS)
+    assert told == ["ok"] * 3 * LOGINS
+    await nothing_left(browser, door, page, 2 * LOGINS + 1)
+    after = await answers(page) - before
+    assert after == {
+        **{
+            f"web-eid:{action}-{kind}": LOGINS
+            for action in ("status", "authenticate", "sign")
+            for kind in ("ack", "success")
+        },
+        "kortilla:status-ack": 1,
+        "kortilla:status-success": 1,
+        "chain:all-success": 1,
+    }

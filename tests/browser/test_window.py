@@ -21,7 +21,9 @@ async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_i
     page = await visit()
     await page.ask(authenticate())
     window = await door.opened()
-    assert window.told[0]["conversation"]["origin"] == page.origin
+    conversation = window.told[0]["conversation"]
+    assert conversation["origin"] == page.origin
+    assert conversation["caller"] == "", "the host recognises real browsers"
     asked = await window.hear("ask-pin")
     question = asked["question"]
     assert question["name"] and question["satu"], "the window shows the person's name"
@@ -44,22 +46,6 @@ async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_i
     await window.gone()
     await browser.house.host_gone()
     assert browser.house.card.is_free
-
-
-@only_in_chromium
-async def test_a_wrong_pin_is_told_to_the_person_and_not_to_the_page(
-    browser: Browser, visit: Visit, door: Door
-) -> None:
-    page = await visit()
-    await page.ask(authenticate())
-    window = await door.opened()
-    await window.type_pin("9999")
-    question = await window.type_pin("1234")
-    assert (question["wrong"], question["tries_left"]) == (True, 4)
-    await page.heard("kortilla:authenticate-success", "1")
-    progress = [each.get("progress") for each in await page.received()]
-    assert progress == [None, "window-open", "signing", "signing", None]
-    assert browser.house.card.tries == 5
 
 
 async def test_a_request_that_ends_early_takes_window_host_and_card_along(
@@ -105,23 +91,6 @@ async def test_a_request_that_ends_early_takes_window_host_and_card_along(
     await all_gone(window)
 
 
-async def test_a_second_tab_hears_that_it_is_busy_and_can_ask_afterwards(
-    visit: Visit, door: Door
-) -> None:
-    first, second = await visit(), await visit()
-    await first.ask(authenticate())
-    window = await door.opened()
-    await second.ask(authenticate())
-    assert (await second.failure("kortilla:authenticate", "1"))["code"] == "BUSY"
-    await window.type_pin("1234")
-    await first.heard("kortilla:authenticate-success", "1")
-    await second.ask(authenticate("2"))
-    again = await door.opened()
-    assert again.told[0]["conversation"]["origin"] == second.origin
-    await again.type_pin("1234")
-    await second.heard("kortilla:authenticate-success", "2")
-
-
 async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
@@ -145,6 +114,26 @@ async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
     assert len(browser.house.launches()) == 2
     await page.tab.close()
     await browser.house.host_gone()
+
+
+@only_in_chromium
+async def test_a_program_between_browser_and_host_is_named(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    host = (
+        f"from native_host.__main__ import main; main(prompt_command={door.command!r})"
+    )
+    browser.house.put_host(
+        "import subprocess, sys; "
+        f"subprocess.run([sys.executable, '-I', '-c', {host!r}, *sys.argv[1:]])"
+    )
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    assert window.told[0]["conversation"]["caller"].startswith("python3")
+    window.say("cancel")
+    await page.failure("kortilla:authenticate", "1")
+    await window.gone()
 
 
 async def test_a_browser_that_ends_takes_window_host_and_card_along(

@@ -2,7 +2,7 @@
 // Extension pages read the card and run management tasks. No other sender does.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
   FakePort,
@@ -17,35 +17,9 @@ import {
   settle,
   slowHost,
 } from "./fake_browser.mjs";
-import { Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
+import { Page, authenticate, useFreshBrowser, openView } from "./pages.mjs";
 
-/** @type {FakePort[]} */
-let popups = [];
-
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
-});
-
-afterEach(async () => {
-  for (const host of fake.hosts) if (!host.disconnected) host.leave();
-  for (const popup of popups) if (!popup.disconnected) popup.leave();
-  popups = [];
-  await settle();
-  // This page consumes the last outcome, so that the next test does not get it.
-  const last = openPopup();
-  last.leave();
-  popups = [];
-  await closeBrowser();
-});
-
-/** @param {object} [sender] */
-function openPopup(sender = POPUP) {
-  const port = new FakePort(sender, "card");
-  popups.push(port);
-  fake.onConnect.emit(port);
-  return port;
-}
+useFreshBrowser();
 
 /**
  * Send the command of a button.
@@ -72,7 +46,7 @@ function patientHost(port) {
 }
 
 test("no host is started before an extension page asks", async () => {
-  const popup = openPopup();
+  const popup = openView();
   await settle();
   assert.equal(fake.hosts.length, 0);
   assert.equal(popup.sent.length, 1);
@@ -80,7 +54,7 @@ test("no host is started before an extension page asks", async () => {
 });
 
 test("reading the cards asks the host once, for the extension page, and closes it", async () => {
-  const state = await press(openPopup(), READ_CARDS);
+  const state = await press(openView(), READ_CARDS);
   const [host, ...more] = fake.hosts;
   assert.deepEqual(more, []);
   assert.deepEqual(host?.sent, [
@@ -122,7 +96,7 @@ async function waiting(popup) {
 }
 
 test("a card that is put in while a page is open is read", async () => {
-  const popup = openPopup();
+  const popup = openView();
   const host = await waiting(popup);
   assert.equal(popup.sent.at(-1).isReading, false);
   fake.onHost = goodHost;
@@ -137,7 +111,7 @@ test("a card that is put in while a page is open is read", async () => {
 });
 
 test("nobody waits for a card when no page is open, or when it is read again", async () => {
-  const popup = openPopup();
+  const popup = openView();
   const first = await waiting(popup);
   const second = await waiting(popup);
   assert.ok(first.disconnected && !second.disconnected);
@@ -154,7 +128,7 @@ test("other fields of the host do not make the card unreadable", async () => {
     };
     queueMicrotask(() => port.say(HELLO));
   };
-  const state = await press(openPopup(), READ_CARDS);
+  const state = await press(openView(), READ_CARDS);
   assert.equal(state.readers[0].card.pins.PIN1.tries, null, "five are all there are");
 });
 
@@ -177,22 +151,22 @@ for (const result of [
       port.onSent = ({ id }) => port.say({ id, result });
       queueMicrotask(() => port.say(HELLO));
     };
-    const state = await press(openPopup(), READ_CARDS);
+    const state = await press(openView(), READ_CARDS);
     assert.deepEqual([state.readers, state.problem], [null, "HOST_CRASHED"]);
     fake.onHost = goodHost;
-    assert.equal((await press(openPopup(), READ_CARDS)).problem, null);
+    assert.equal((await press(openView(), READ_CARDS)).problem, null);
   });
 }
 
 test("a missing host is a problem, with its state", async () => {
   fake.onHost = missingHost;
-  const state = await press(openPopup(), READ_CARDS);
+  const state = await press(openView(), READ_CARDS);
   assert.equal(state.problem, "HOST_MISSING");
   assert.equal(state.host.problem, "HOST_MISSING");
 });
 
 test("each management task is sent to the host as requested", async () => {
-  const popup = openPopup();
+  const popup = openView();
   const page = HOME.slice(0, -1);
   for (const [wanted, args] of [
     [{ command: "activate" }, { page, lang: "fi" }],
@@ -235,7 +209,7 @@ for (const wanted of [
   null,
 ]) {
   test(`an extension page can't send ${JSON.stringify(wanted)}`, async () => {
-    const popup = openPopup();
+    const popup = openView();
     popup.say(wanted);
     await settle();
     assert.equal(fake.hosts.length, 0);
@@ -244,7 +218,7 @@ for (const wanted of [
 
 test("a change continues when the popup closes, and the next popup gets its outcome", async () => {
   fake.onHost = patientHost;
-  const popup = openPopup();
+  const popup = openView();
   const state = await press(popup, { command: "activate" });
   assert.deepEqual(state.activeTask, {
     command: "activate",
@@ -256,7 +230,7 @@ test("a change continues when the popup closes, and the next popup gets its outc
   const [host] = fake.hosts;
   assert.ok(!host?.disconnected, "the window is still there");
 
-  const second = openPopup();
+  const second = openView();
   assert.deepEqual(second.sent[0].activeTask, state.activeTask);
   await press(second, READ_CARDS);
   await press(second, { command: "unblock", pin: "PIN1" });
@@ -267,8 +241,8 @@ test("a change continues when the popup closes, and the next popup gets its outc
   await settle();
   assert.equal(fake.hosts.length, 1, "without a popup nothing is read");
   const told = { command: "activate", pin: null, code: null, reason: null };
-  assert.deepEqual(openPopup().sent[0].outcome, told);
-  assert.equal(openPopup().sent[0].outcome, null, "told once");
+  assert.deepEqual(openView().sent[0].outcome, told);
+  assert.equal(openView().sent[0].outcome, null, "told once");
 });
 
 test("the outcome of a failed change has its code", async () => {
@@ -279,7 +253,7 @@ test("the outcome of a failed change has its code", async () => {
     };
     queueMicrotask(() => port.say(HELLO));
   };
-  const popup = openPopup();
+  const popup = openView();
   await press(popup, { command: "unblock", pin: "PIN1" });
   const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
   assert.equal(code, "PUK_BLOCKED");
@@ -291,26 +265,26 @@ test("the outcome of a prepared login is sent as long as the PIN is kept", async
     [121_000, false],
   ])) {
     fake.onHost = slowHost;
-    const popup = openPopup();
+    const popup = openView();
     await press(popup, { command: "prepare-login" });
     popup.leave();
     fake.hosts.at(-1)?.say({ id: "1", result: {} });
     await settle();
     mock.timers.tick(ms);
-    assert.equal(openPopup().sent[0].outcome?.command === "prepare-login", isTold);
+    assert.equal(openView().sent[0].outcome?.command === "prepare-login", isTold);
   }
 });
 
 test("the outcome of a login that was not prepared does not expire", async () => {
   fake.onHost = slowHost;
-  const popup = openPopup();
+  const popup = openView();
   await press(popup, { command: "prepare-login" });
   popup.leave();
   const error = { code: "PROGRAM_NOT_RUNNING", message: "It is not." };
   fake.hosts.at(-1)?.say({ id: "1", error });
   await settle();
   mock.timers.tick(600_000);
-  assert.equal(openPopup().sent[0].outcome.code, "PROGRAM_NOT_RUNNING");
+  assert.equal(openView().sent[0].outcome.code, "PROGRAM_NOT_RUNNING");
 });
 
 for (const wanted of [
@@ -320,7 +294,7 @@ for (const wanted of [
 ]) {
   test(`a host that opens no window for ${wanted.command} is closed`, async () => {
     fake.onHost = slowHost;
-    const popup = openPopup();
+    const popup = openView();
     await press(popup, wanted);
     popup.leave();
     mock.timers.tick(59_000);
@@ -330,7 +304,7 @@ for (const wanted of [
     mock.timers.tick(2_000);
     await settle();
     assert.ok(host?.disconnected);
-    assert.equal(openPopup().sent[0].outcome.code, "HOST_CRASHED");
+    assert.equal(openView().sent[0].outcome.code, "HOST_CRASHED");
     fake.onHost = goodHost;
     const { signature } = await new Page().get(authenticate());
     assert.equal(signature, TOKEN.signature, "others are not busy any more");
@@ -339,7 +313,7 @@ for (const wanted of [
 
 test("a window that is open has no time limit", async () => {
   fake.onHost = patientHost;
-  const popup = openPopup();
+  const popup = openView();
   await press(popup, { command: "activate" });
   mock.timers.tick(3_600_000);
   await settle();
@@ -349,7 +323,7 @@ test("a window that is open has no time limit", async () => {
 
 test("the window of a prepared login, which reports nothing, has no time limit", async () => {
   fake.onHost = slowHost;
-  const popup = openPopup();
+  const popup = openView();
   await press(popup, { command: "prepare-login" });
   mock.timers.tick(3_600_000);
   await settle();
@@ -359,10 +333,10 @@ test("the window of a prepared login, which reports nothing, has no time limit",
 for (const command of ["activate", "prepare-login"]) {
   test(`a person can cancel ${command}, also when the host hangs`, async () => {
     fake.onHost = command === "activate" ? patientHost : slowHost;
-    openPopup().say({ command });
+    openView().say({ command });
     await settle();
     const [host] = fake.hosts;
-    const popup = openPopup();
+    const popup = openView();
     await press(popup, { command: "cancel" });
     assert.deepEqual(host?.sent.at(-1), { id: "1", command: "cancel" });
     assert.ok(!host?.disconnected, "it may report what it has done");
@@ -378,7 +352,7 @@ for (const command of ["activate", "prepare-login"]) {
 
 test("while a change runs, pages are busy", async () => {
   fake.onHost = patientHost;
-  await press(openPopup(), { command: "change-pin", pin: "PIN2" });
+  await press(openView(), { command: "change-pin", pin: "PIN2" });
   const { error } = await new Page().get(authenticate());
   assert.equal(error.code, "BUSY");
 });
@@ -388,7 +362,7 @@ test("while a page's operation runs, extension pages are busy", async () => {
   const page = new Page();
   page.ask(authenticate());
   await settle();
-  const popup = openPopup();
+  const popup = openView();
   assert.equal((await press(popup, READ_CARDS)).problem, "BUSY");
   await press(popup, { command: "activate" });
   const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
@@ -398,7 +372,7 @@ test("while a page's operation runs, extension pages are busy", async () => {
 
 test("a page's request aborts the reading", async () => {
   fake.onHost = slowHost;
-  const popup = openPopup();
+  const popup = openView();
   popup.say(READ_CARDS);
   await settle();
   fake.onHost = goodHost;
@@ -410,17 +384,17 @@ test("a page's request aborts the reading", async () => {
 
 test("the reading ends with the popup, and its result is dropped", async () => {
   fake.onHost = slowHost;
-  const popup = openPopup();
+  const popup = openView();
   popup.say(READ_CARDS);
   await settle();
   popup.leave();
   await settle();
   assert.ok(fake.hosts[0]?.disconnected);
   fake.onHost = goodHost;
-  const second = openPopup();
+  const second = openView();
   assert.equal((await press(second, READ_CARDS)).readers.length, 1);
   second.leave();
-  assert.equal(openPopup().sent[0].readers, null);
+  assert.equal(openView().sent[0].readers, null);
 });
 
 const FORGERIES = {
@@ -454,7 +428,7 @@ const FORGERIES = {
 for (const [name, sender] of Object.entries(FORGERIES)) {
   test(`${name} that forges the popup's port is refused`, async (context) => {
     const warn = context.mock.method(console, "warn", () => {});
-    const port = openPopup(sender);
+    const port = openView(sender);
     assert.deepEqual(port.sent, [{ error: { code: "UNKNOWN_COMMAND" } }]);
     assert.ok(port.disconnected);
     assert.equal(warn.mock.callCount(), 1);

@@ -2,13 +2,12 @@
 // Extension pages have the host check itself. It gives way to what pages ask for.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
   FakePort,
   HELLO,
   HOME,
-  POPUP,
   READER,
   REPORT,
   TOKEN,
@@ -18,31 +17,9 @@ import {
   settle,
   slowHost,
 } from "./fake_browser.mjs";
-import { Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
+import { Page, authenticate, useFreshBrowser, openView } from "./pages.mjs";
 
-/** @type {FakePort[]} */
-let views = [];
-
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
-});
-
-afterEach(async () => {
-  for (const host of fake.hosts) if (!host.disconnected) host.leave();
-  for (const view of views) if (!view.disconnected) view.leave();
-  views = [];
-  await settle();
-  await closeBrowser();
-});
-
-/** Open an extension page. */
-function openView() {
-  const port = new FakePort(POPUP, "card");
-  views.push(port);
-  fake.onConnect.emit(port);
-  return port;
-}
+useFreshBrowser();
 
 /**
  * @param {FakePort} view

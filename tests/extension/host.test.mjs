@@ -3,7 +3,7 @@
 // request.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
   FakePort,
@@ -14,14 +14,9 @@ import {
   settle,
   slowHost,
 } from "./fake_browser.mjs";
-import { Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
+import { Page, authenticate, useFreshBrowser } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 /**
  * @param {string} name

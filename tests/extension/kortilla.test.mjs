@@ -2,17 +2,12 @@
 // The background and the page protocol `kortilla:` (PROTOCOL.md §1).
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import { TOKEN, fake, missingHost, settle, slowHost } from "./fake_browser.mjs";
-import { NONCE, Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
+import { NONCE, Page, authenticate, useFreshBrowser } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 const status = { action: "kortilla:status", id: "s1" };
 const prepare = { action: "kortilla:prepare", id: "p1" };

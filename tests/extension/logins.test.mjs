@@ -3,25 +3,19 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import { FakePort, TOKEN, fake, goodHost, settle, slowHost } from "./fake_browser.mjs";
 import {
   Page,
   authenticate,
-  closeBrowser,
-  freshBrowser,
   sign,
   webEidAuthenticate,
   webEidSign,
+  useFreshBrowser,
 } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 const certificate = { action: "kortilla:get-signing-certificate", id: "c1" };
 const webEidCertificate = {

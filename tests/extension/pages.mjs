@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Pages that send requests to the background, in the fake browser. */
 
-import { mock } from "node:test";
+import { afterEach, beforeEach, mock } from "node:test";
 
-import { FakePort, fake, goodHost, settle } from "./fake_browser.mjs";
+import { FakePort, POPUP, fake, goodHost, settle } from "./fake_browser.mjs";
 
 await import("../../extension/background/main.js");
 
@@ -146,13 +146,46 @@ export const webEidSign = (more = {}) => ({
   ...more,
 });
 
-/** Close all pages after each test, while the mock clock still runs. */
-export async function closeBrowser() {
-  for (const page of Page.all) await page.leave();
-  mock.timers.reset();
+/** The extension pages that are open. @type {FakePort[]} */
+let views = [];
+
+/**
+ * Open an extension page, or what pretends to be one.
+ *
+ * @param {object} [sender]
+ * @returns {FakePort}
+ */
+export function openView(sender = POPUP) {
+  const port = new FakePort(sender, "card");
+  views.push(port);
+  fake.onConnect.emit(port);
+  return port;
 }
 
-/** Before each test: the browser has started with a good host. */
+/**
+ * For each test of a file: a browser that has started with a good host, on a mock clock.
+ * All pages and hosts are closed after it, while that clock still runs.
+ *
+ * @param {() => unknown} [prepare] what else comes before each test
+ */
+export function useFreshBrowser(prepare = () => {}) {
+  beforeEach(async () => {
+    mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+    await freshBrowser();
+    prepare();
+  });
+  afterEach(async () => {
+    for (const page of Page.all) await page.leave();
+    for (const host of fake.hosts) if (!host.disconnected) host.leave();
+    for (const view of views) if (!view.disconnected) view.leave();
+    await settle();
+    openView().leave(); // it gets the last outcome, so that the next test does not
+    views = [];
+    mock.timers.reset();
+  });
+}
+
+/** The browser has started with a good host. */
 export async function freshBrowser() {
   fake.onHost = goodHost;
   fake.topFrames.clear();

@@ -3,24 +3,18 @@
 // (docs/reference/security.md, "Origin" and "Frames").
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import { FakePort, TOKEN, fake, settle } from "./fake_browser.mjs";
 import {
   NONCE,
   Page,
   authenticate,
-  closeBrowser,
-  freshBrowser,
   webEidAuthenticate,
+  useFreshBrowser,
 } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 const SITE = "https://service.example";
 

@@ -2,7 +2,7 @@
 // The background and requests to sign (PROTOCOL.md §1).
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
   HELLO,
@@ -17,19 +17,13 @@ import {
   HASHES,
   Page,
   authenticate,
-  closeBrowser,
-  freshBrowser,
   sign,
   webEidSign,
+  useFreshBrowser,
 } from "./pages.mjs";
 import { asked, certificate, codeOf, host } from "./signing.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 const webEidCertificate = {
   action: "web-eid:get-signing-certificate",

@@ -2,7 +2,7 @@
 // What the host answers to a request to sign: results that are none, and interruptions.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
   SIGNING_CERTIFICATE,
@@ -15,18 +15,12 @@ import {
   DOCUMENTS,
   Page,
   authenticate,
-  closeBrowser,
-  freshBrowser,
   webEidAuthenticate,
+  useFreshBrowser,
 } from "./pages.mjs";
 import { asked, certificate, codeOf, host } from "./signing.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 // Invalid results of a host
 

@@ -2,18 +2,14 @@
 // An update of the extension waits for what is under way, and for nothing else.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import { FakePort, POPUP, TOKEN, fake, settle, slowHost } from "./fake_browser.mjs";
-import { Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
+import { Page, authenticate, useFreshBrowser } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
+useFreshBrowser(() => {
   fake.reloads = 0;
 });
-
-afterEach(closeBrowser);
 
 /** @returns {Promise<number>} how often the extension has reloaded itself */
 async function reloads() {

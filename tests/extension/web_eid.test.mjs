@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
 import {
   HELLO,
@@ -19,18 +19,13 @@ import {
 import {
   Page,
   authenticate,
-  closeBrowser,
   freshBrowser,
   webEidAuthenticate,
   webEidSign,
+  useFreshBrowser,
 } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
-});
-
-afterEach(closeBrowser);
+useFreshBrowser();
 
 const status = { action: "web-eid:status", libraryVersion: "2.0.2" };
 const webEidCertificate = {

@@ -2,18 +2,14 @@
 // The welcome page opens when a person has installed the extension, and never again.
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { test } from "node:test";
 
 import { HOME, fake, settle } from "./fake_browser.mjs";
-import { closeBrowser, freshBrowser } from "./pages.mjs";
+import { useFreshBrowser } from "./pages.mjs";
 
-beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  await freshBrowser();
+useFreshBrowser(() => {
   fake.opened = [];
 });
-
-afterEach(closeBrowser);
 
 for (const [reason, installType, versionName, isOpened] of /** @type {const} */ ([
   ["install", "normal", undefined, true],

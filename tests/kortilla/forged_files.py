@@ -80,6 +80,21 @@ async def a_pdf_with_an_object_that_no_table_names(maker: Maker) -> File:
 
 
 @case(CANT_SAY, "IRREGULAR")
+async def a_pdf_with_a_packed_object_that_no_table_names(maker: Maker) -> File:
+    """A program that looks for objects by itself unpacks those too."""
+    content = "3 0 null"
+    described = f"<</Type/ObjStm/N 1/First 4/Length {len(content)}>>"
+    packed = f"39 0 obj\n{described}stream\n{content}\nendstream\nendobj\n"
+    return revised(await maker.pdf(), RETITLE + packed, trailer="/Info 40 0 R")
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def a_pdf_with_data_between_an_object_and_the_table(maker: Maker) -> File:
+    signed = await maker.pdf()
+    return revised(signed, RETITLE, unnamed="VELKA\n", trailer="/Info 40 0 R")
+
+
+@case(CANT_SAY, "IRREGULAR")
 async def a_pdf_with_a_table_after_a_stream_of_references(maker: Maker) -> File:
     """poppler takes it for broken, and shows nothing of it."""
     packed = io.BytesIO()

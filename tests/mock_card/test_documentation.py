@@ -26,6 +26,7 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "testers.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
+    """Return all blocks, also those that no other test runs."""
     return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 

@@ -120,7 +120,6 @@ def test_run_returns_when_the_reader_goes_away(driver: Driver, card: MockCard) -
     reader.run()
 
 
-INFORMATION = "00CB00FF05A003830111"
 STATUS = "00200011"
 
 
@@ -191,26 +190,6 @@ def test_a_card_that_keeps_one_waiting_can_be_stopped(
         while state.faults():  # it is used up: the wait begins
             pass
         reader.stop()
-
-
-def test_altered_answers_come_through(
-    driver: Driver, card: MockCard, state: MockCardState
-) -> None:
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
-        right = driver.transmit(INFORMATION)
-        state.set_faults(
-            Fault("6F00"),
-            Fault("6Cxx"),
-            Fault("too-short", when="after", times=2),
-            Fault("too-long", when="after"),
-        )
-        assert driver.transmit(INFORMATION) == "6F00"
-        assert driver.transmit(INFORMATION) == "6C25"
-        assert driver.transmit(INFORMATION) == right[:36] + "9000"
-        assert driver.transmit(STATUS) == "63"
-        assert driver.transmit(STATUS) == "00" * 8 + "63C5"
-        assert driver.transmit(INFORMATION) == right
 
 
 def test_a_virtual_reader_can_not_be_pulled_and_that_is_said(

@@ -12,10 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
-from native_host.card.pcsc import PcscSource
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
-from tests.mock_card.test_pcscd import reader
-from tests.support.pcsc import Room, isolated
 
 Transmit = Callable[[bytes], tuple[bytes, int]]
 
@@ -107,13 +104,3 @@ def test_both_keys_of_each_generation_sign(
         return answer[:-2], int.from_bytes(answer[-2:])
 
     use(transmit, profile)
-
-
-@isolated
-async def test_both_keys_sign_through_a_reader_of_the_system(room: Room) -> None:
-    for profile in KEYS:
-        room.insert(MockCard(room.new_card(profile)))
-        async with PcscSource() as source:
-            connection = await source.connect(await reader(source, with_card=True))
-            await source.run(use, connection.send_and_receive, profile)
-            await source.run(connection.close)

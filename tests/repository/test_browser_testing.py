@@ -9,7 +9,6 @@ import pytest
 
 from tests.repository.test_extras import install
 from tests.support.guide import blocks
-from tests.support.patience import patience
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +19,28 @@ def environment(wheel_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+#: Playwright gives up after half a minute, and its assertions after five seconds.
+WITHOUT_LIMITS = """
+import pytest
+from playwright.sync_api import expect
+
+expect.set_options(timeout=0)
+
+@pytest.fixture
+def kortilla_chromium_options():
+    return {"timeout": 0}
+
+@pytest.fixture(autouse=True)
+def without_limits(kortilla_chromium):
+    kortilla_chromium.set_default_timeout(0)
+"""
+
+
+@pytest.mark.timeout(0)  # its verdict is not one by elapsed time
 def test_the_example_of_a_browser_test_passes_with_the_wheel(environment: Path) -> None:
     *_, example, _ = blocks("testers.md", "python")
     (environment / "test_service.py").write_text(example)
+    (environment / "conftest.py").write_text(WITHOUT_LIMITS)
     python = environment / "venv/bin/python"
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
@@ -35,7 +53,6 @@ def test_the_example_of_a_browser_test_passes_with_the_wheel(environment: Path) 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=patience(),
         check=False,
     )
     assert "2 passed" in done.stdout, done.stdout

@@ -7,6 +7,7 @@ What takes longest begins first, so that no worker is left with it at the end.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -64,7 +65,11 @@ def _place(item: pytest.Item) -> int:
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """Hands out the tests of a browser, or of files, as one piece, in their order."""
+    """Hands out the tests of a browser, or of files, as one piece, in their order.
+
+    A run goes on where a worker dies, and ends with a failure. pytest-xdist would give
+    the test that killed it to the next worker, and hang in the end.
+    """
 
     def __init__(self, config: pytest.Config, log: object = None) -> None:
         config.option.loadscopereorder = False
@@ -74,3 +79,31 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
         file = nodeid.partition("::")[0]
         shared = (name for begin, name in _TOGETHER.items() if file.startswith(begin))
         return browser_of(nodeid) or next(shared, file)
+
+    def remove_node(self, node: Any) -> str | None:
+        """Forget a worker. Return the test that it ran, if it has died."""
+        workload: dict[str, dict[str, bool]] = self.assigned_work.pop(node)
+        pending = [
+            (tests, nodeid)
+            for tests in workload.values()
+            for nodeid, completed in tests.items()
+            if not completed
+        ]
+        if not pending:
+            return None
+        tests, crashed = pending[0]
+        tests[crashed] = True
+        # The worker in its place gets the others once it has collected them.
+        rest = {
+            scope: each for scope, each in workload.items() if not all(each.values())
+        }
+        self.workqueue.update(rest)
+        return crashed
+
+    def _reschedule(self, node: Any) -> None:
+        if node not in self.registered_collections:
+            return
+        super()._reschedule(node)
+        # A worker runs its last test only when it knows that none follows.
+        if not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)

@@ -52,6 +52,7 @@ _BESIDE = (
     "smartcard.scard",
     "uuid",
 )
+_ROOT = Path(__file__).parents[2]
 _MESSAGE = 1 << 17  # bytes of a request
 _FILES = 16  # of a request, at most
 _one_at_a_time = threading.Lock()
@@ -193,9 +194,20 @@ def _control() -> socket.socket:
     """Return the socket of the process that forks, which ends with this one."""
     if _taken_over:
         return _taken_over[0]
+    return start_forking("-I", "-m", "tests.support.warm")
+
+
+def start_forking(*options: str, modules: Sequence[str] = ()) -> socket.socket:
+    """Start a Python that forks, and return its socket; it ends with this process.
+
+    Its arguments are the number of its socket, and ``modules``.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-I", "-m", "tests.support.warm", str(theirs.fileno())]
-    process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    process = subprocess.Popen(
+        [sys.executable, *options, str(theirs.fileno()), *modules],
+        pass_fds=[theirs.fileno()],
+        cwd=_ROOT,
+    )
     theirs.close()
 
     def end() -> None:

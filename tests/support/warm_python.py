@@ -28,7 +28,7 @@ from typing import IO, Any, NoReturn
 
 from native_host.hardening import die_with_parent
 from tests.support.patience import patience
-from tests.support.warm import WarmProcess, serve
+from tests.support.warm import WarmProcess, finish, serve, start_forking
 
 #: What services on any framework import, and the servers that run them.
 _LIBRARY = (
@@ -47,7 +47,6 @@ _LIBRARY = (
 #: memory is limited.
 PDF_PROCESS = ("kortilla.signing.worker", "kortilla.signing.verification.examine")
 
-_ROOT = Path(__file__).parents[2]
 #: Above all file numbers that a child is to have.
 _ABOVE = 900
 
@@ -129,20 +128,7 @@ def start_pdf_process(command: Sequence[str | bytes], **options: Any) -> Any:
 @functools.cache
 def _control(imports: tuple[str, ...]) -> socket.socket:
     """Return the socket of the process that forks, which ends with this one."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    process = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(theirs.fileno()), *imports],
-        pass_fds=[theirs.fileno()],
-        cwd=_ROOT,
-    )
-    theirs.close()
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
+    return start_forking("-m", __name__, modules=imports)
 
 
 def _become(parent: int, asked: Any, received: Sequence[int]) -> NoReturn:
@@ -169,16 +155,11 @@ def _become(parent: int, asked: Any, received: Sequence[int]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        # As Python ends. There is no public way to do that and no more, so the types
-        # do not know it.
+        # As Python ends. There is no public way, so the types do not know it.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        # Python would now take each imported module apart, which takes a while.
         # It is a number, which the type of ``SystemExit.code`` does not say.
-        os._exit(int(status))  # type: ignore[call-overload]
+        finish(int(status))  # type: ignore[call-overload]
 
 
 def _run(arguments: list[str], folder: str) -> None:

@@ -15,19 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kortilla.mock_card.authority import ca_builder
 from tools.demo.errors import DemoError
-
-_SIGNS_CERTIFICATES = x509.KeyUsage(
-    digital_signature=False,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=False,
-    encipher_only=False,
-    decipher_only=False,
-)
 
 
 class Authority:
@@ -40,22 +29,25 @@ class Authority:
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
         key, site_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         name = _name("Kortilla test authority")
+        start = datetime.now(UTC) - timedelta(days=1)
+        end = start + timedelta(days=31)
+        own = ca_builder(
+            name, key, name, key, not_before=start, not_after=end, path_length=0
+        ).sign(key, hashes.SHA256())
+        sites = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-        # Python 3.13 accepts no path without these two.
-        own_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        # Python 3.13 accepts no path without it.
         issuing_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(
             key.public_key()
         )
-        sites = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
-        own = (
-            _certificate(name, name, key)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_SIGNS_CERTIFICATES, critical=True)
-            .add_extension(own_key, critical=False)
-            .sign(key, hashes.SHA256())
-        )
         site = (
-            _certificate(_name("Test site"), name, site_key)
+            x509.CertificateBuilder()
+            .subject_name(_name("Test site"))
+            .issuer_name(name)
+            .public_key(site_key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(end)
             .add_extension(sites, critical=False)
             .add_extension(usage, critical=False)
             .add_extension(issuing_key, critical=False)
@@ -102,18 +94,3 @@ def _run(command: list[str]) -> None:
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-    )

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Tests are marked with their requirements, however indirect these are."""
+"""Tests are marked with their requirements, and a worker that dies is a failure."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -94,3 +95,39 @@ def test_a_test_beside_a_pcscd_is_marked_so() -> None:
 
 def test_each_marked_place_is_there(root: Path) -> None:
     assert all((root / "tests" / place).exists() for place in PLACES)
+
+
+#: Each of two files has a test that kills its worker: in the middle, and at the end.
+DEADLY = """
+import os, signal, pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_it(number):
+    if number == LAST:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+SCHEDULED = """
+from tests.support.scheduling import Scheduling
+
+def pytest_xdist_make_scheduler(config, log):
+    return Scheduling(config, log)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_a_failure_where_workers_die(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(SCHEDULED)
+    for name, last in (("middle", 1), ("end", 2), ("sound", 3)):
+        text = DEADLY.replace("LAST", str(last))
+        (tmp_path / f"test_{name}.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "2 failed, 7 passed" in done.stdout, done.stdout
+    for test in ("test_middle.py::test_it[1]", "test_end.py::test_it[2]"):
+        assert f"crashed while running '{test}'" in done.stdout
