@@ -6,15 +6,15 @@ Both functions block and need a separate thread.
 
 from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard, PinRole
-from native_host.card.pcsc_calls import (
+from native_host.card.pcsc_connection import (
     Code,
+    PcscConnection,
     ReaderState,
     check,
     establish_context,
     scard,
     status_change,
 )
-from native_host.card.pcsc_connection import PcscConnection
 from native_host.operations.card_status import Activation, activation_of
 
 # pcscd sends no event when a program exits without releasing a card. So this is also

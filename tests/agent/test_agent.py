@@ -23,7 +23,7 @@ from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows
 from tests.operations.person import Person
 from tests.support.cards import new_card

@@ -9,16 +9,14 @@ from typing import Any, Literal
 from kortilla.mock_card.card_data import CardData
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemovedError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc_connection import PcscConnection
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
-from native_host.operations.sign import Signatures, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.model import (
     CodesQuestion,
     PinQuestion,

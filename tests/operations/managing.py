@@ -12,7 +12,7 @@ from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
 from native_host.operations.activate import activate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Prompt

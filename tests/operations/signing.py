@@ -14,9 +14,14 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import Padding
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.prompting import Context
-from native_host.operations.sign import Signature, Signatures, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import (
+    HashToSign,
+    Signature,
+    Signatures,
+    SignRequest,
+    sign,
+)
 from native_host.pin_prompt.model import Progress
 from tests.operations.person import Person
 

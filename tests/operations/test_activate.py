@@ -10,7 +10,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import CodesQuestion, Progress, Step
 from tests.operations.faulty_session import SETTING, session

@@ -19,18 +19,17 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.card_data import PinData
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
     CardRemovedError,
     PcscUnavailableError,
 )
 from native_host.card.mock_source import MockCardSource
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations import card_session
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.person import Person, Unattended, until
 from tests.operations.tokens import make_token

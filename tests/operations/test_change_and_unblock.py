@@ -9,12 +9,11 @@ import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
 from native_host.card.pins import Pins
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures

@@ -11,15 +11,19 @@ import pytest
 
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
-from native_host.operations.sign import Signatures, SigningInterruptedError, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import (
+    HashToSign,
+    Signatures,
+    SigningInterruptedError,
+    SignRequest,
+    sign,
+)
 from native_host.pin_prompt.model import Progress, Step
 from tests.operations.person import Person
 from tests.operations.tokens import make_token

@@ -19,10 +19,9 @@ from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
-from native_host.operations.sign import Signatures, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,

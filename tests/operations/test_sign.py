@@ -9,7 +9,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.sign import HashToSign, SignRequest
 from native_host.pin_prompt.model import Progress, Step
 from tests.operations.person import Person, until
 from tests.operations.signing import (

@@ -17,9 +17,8 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import KeyType
 from native_host.errors import UserCancelledError
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.prompting import Context
-from native_host.operations.sign import SigningInterruptedError, sign
-from native_host.operations.sign_request import SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import SigningInterruptedError, SignRequest, sign
 from native_host.pin_prompt.model import Problem, Progress, Step
 from tests.operations.person import Person, until
 from tests.operations.signing import (

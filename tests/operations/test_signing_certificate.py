@@ -17,7 +17,7 @@ from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.operations import signing_certificate as operation
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     SigningCertificate,

@@ -14,7 +14,7 @@ from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Step

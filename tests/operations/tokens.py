@@ -4,7 +4,7 @@
 from typing import Any
 
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.results import token_fields
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.pkcs11.program import ForeignPeerError, peer_of
-from native_host.processes import program_of
+from native_host.processes import ForeignPeerError, peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 
@@ -97,7 +96,7 @@ def test_another_user_is_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _SPAWNED = """
 import sys
-from native_host.pkcs11.program import spawner
+from native_host.processes import spawner
 print(spawner(0).pid, file=sys.stderr)
 """
 

@@ -15,8 +15,7 @@ import pytest
 
 from native_host.config import Config
 from native_host.pkcs11.control import prepare_login, running_servers
-from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.service import serve_socket
+from native_host.pkcs11.service import SocketUnusableError, serve_socket
 from tests.browser.warm_host import relay_command
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message

@@ -11,10 +11,9 @@ import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, PcscUnavailableError
 from native_host.card.mock_source import MockCardSource
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.pkcs11.slots import SlotManager
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import Client, u32, u64
