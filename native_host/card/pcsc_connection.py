@@ -182,6 +182,10 @@ BUSY_PATIENCE = 3.0
 _BUSY_RETRY = 0.1
 _REMOVAL_PATIENCE = 0.8  # seconds until a reader has noticed a removal
 
+# pcscd sends no event when a program exits without releasing a card. So this is also
+# polled, in milliseconds, but only while another program holds a card.
+_FORGOTTEN = 60_000
+
 _GET_FEATURE_REQUEST = 3400  # PC/SC part 10 §2.2; its number depends on the system
 
 
@@ -311,3 +315,25 @@ class PcscConnection(CardConnection):
             if not state & ReaderState.PRESENT:
                 raise CardRemovedError(f"The card was taken away. ({step}: {code:08X})")
         raise CardMuteError(f"The card does not answer. ({step}: {code:08X})")
+
+
+def wait_until_free(reader: str) -> None:
+    """Wait by events until no program has the card in a reader open.
+
+    It blocks, and sends nothing to the card or its reader. Raises ``CardRemovedError``
+    if the card is removed, and ``PcscUnavailableError``.
+    """
+    context = establish_context()
+    try:
+        state = 0
+        while True:
+            code, found = status_change(context, _FORGOTTEN, [(reader, state)])
+            if code != Code.TIMEOUT:
+                check(code, "SCardGetStatusChange")
+            state = found[0][1] & ~ReaderState.CHANGED
+            if not state & ReaderState.PRESENT:
+                raise CardRemovedError("The card was taken out of the reader.")
+            if not state & (ReaderState.EXCLUSIVE | ReaderState.IN_USE):
+                return
+    finally:
+        scard().SCardReleaseContext(context)

@@ -14,12 +14,11 @@ import pytest
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import agent as agent_module
-from native_host.agent import look as look_module
-from native_host.agent.agent import Agent
-from native_host.agent.look import look, wait_until_free
+from native_host.agent.agent import Agent, look
+from native_host.card import pcsc_connection
 from native_host.card.errors import CardRemovedError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
-from native_host.card.pcsc_connection import PcscConnection
+from native_host.card.pcsc_connection import PcscConnection, wait_until_free
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
@@ -249,7 +248,7 @@ async def test_a_transaction_of_another_program_is_not_got_between(room: Room) -
 async def test_a_program_that_is_killed_holds_the_agent_up_for_a_while_only(
     room: Room,
 ) -> None:
-    look_module._FORGOTTEN = 500  # milliseconds
+    pcsc_connection._FORGOTTEN = 500  # milliseconds
     room.insert(MockCard(make(room)))
     room.settle()
     program = (

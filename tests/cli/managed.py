@@ -12,8 +12,8 @@ from native_host.operations.request import Context, check_origin
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.cli.conftest import NONCE, ORIGIN
+from tests.operations.faulty_session import make_token
 from tests.operations.signing import check
-from tests.operations.tokens import make_token
 
 Tries = tuple[int, int, int]
 

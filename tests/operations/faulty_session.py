@@ -2,7 +2,7 @@
 """An operation on the mock card with one fault, and a record of all commands."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.model import (
@@ -26,10 +26,13 @@ from native_host.pin_prompt.model import (
     UnlockQuestion,
 )
 from native_host.pin_prompt.prompt import Prompt
+from native_host.results import token_fields
 from tests.operations.one_reader import OneReader
 from tests.operations.person import Person
 from tests.operations.signing import ORIGIN
-from tests.operations.tokens import make_token
+
+NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+LOGIN = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
 
 # Without a previous SELECT, which would itself reset the verification state.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
@@ -43,14 +46,19 @@ SETTING = (0x24, 0x2C)
 Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 
 
+async def make_token(context: Context, request: AuthenticateRequest) -> dict[str, Any]:
+    """Log in and return the token's fields."""
+    return token_fields(await authenticate(context, request))
+
+
 async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
-    """Log in at a service."""
-    nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
-    return await make_token(Context(source, prompt), request)
+    """Log in at a service, and return the token's fields."""
+    return await make_token(Context(source, prompt), LOGIN)
 
 
-def signing_of(names: str) -> Operation:
+def signing_of(
+    names: str,
+) -> Callable[[CardSource, Prompt], Coroutine[Any, Any, Signatures]]:
     """Return the operation that signs a hash for each letter."""
 
     async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:

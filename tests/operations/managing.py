@@ -154,9 +154,14 @@ def check_codes(person: Person, record: Record) -> None:
     assert not any(any(code) for code in person.typed)
 
 
-async def check_card_works(source: MockCardSource, state: MockCardState) -> None:
-    """Log in and sign with the new PINs."""
-    _, _, token = await session(source, state, log_in, NEW_PIN1)
+async def check_card_works(
+    source: MockCardSource,
+    state: MockCardState,
+    pin1: str = NEW_PIN1,
+    pin2: str = NEW_PIN2,
+) -> None:
+    """Log in and sign with the PINs."""
+    _, _, token = await session(source, state, log_in, pin1)
     assert isinstance(token, dict)
-    _, _, signed = await session(source, state, signing_of("a"), NEW_PIN2)
+    _, _, signed = await session(source, state, signing_of("a"), pin2)
     assert isinstance(signed, Signatures)

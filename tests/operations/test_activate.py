@@ -139,56 +139,6 @@ async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_wo
     ]
 
 
-@pytest.mark.parametrize("moment", Moment)
-@pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_a_card_pulled_in_the_middle_goes_on_with_what_is_missing(
-    scheme: str, number: int, moment: Moment, new_card: NewCard
-) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment, skip=number)
-    )
-    done = number + (moment is Moment.AFTER)  # PINs that are set by now
-    missing = (1, 2)[done:]
-    again = [typing(digits, *missing)] if missing else []
-    async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
-            source, state, activating, codes=[typing(digits), *again]
-        )
-        await check_card_works(source, state)
-    check_codes(person, record)
-    assert result == PinsSet("set", "set")
-    assert person.problems() == ["CARD_REMOVED"]
-    assert tries(state) == (5, 5, 5)
-    first, *others = person.codes_questions
-    assert first.done == ()
-    assert [(q.done, len(q.fields), q.wrong, q.in_doubt) for q in others] == [
-        (("PIN1",)[:done], 1 + len(missing), False, False) for _ in again
-    ]
-    assert len(codes_sent(record.commands())) == 2 + (moment is Moment.BEFORE)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
-    scheme: str, new_card: NewCard
-) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=Moment.AFTER)
-    )
-    wrong = typing(digits, code=WRONG[scheme])
-    async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
-            source, state, activating, codes=[wrong, wrong, typing(digits)]
-        )
-    check_codes(person, record)
-    assert result == PinsSet("set", "set")
-    assert [q.wrong for q in person.codes_questions] == [False, True, True]
-    assert [q.repeated for q in person.codes_questions] == [False, False, True]
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
-
-
 @pytest.mark.parametrize("executed", [False, True])
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_another_card_is_noticed_and_never_written(

@@ -34,7 +34,7 @@ from tests.operations.managing import (
     tries,
     typing,
 )
-from tests.operations.person import Person, Unattended, until
+from tests.operations.person import Person, Unattended
 
 
 @pytest.mark.parametrize(
@@ -134,19 +134,6 @@ async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
     assert [each.name for each in question.fields] == ["activation", "new-PIN2"]
     assert pins(state) == ("8642", NEW_PIN2)
     assert tries(state) == (3, 5, 5)
-
-
-async def test_the_code_of_eight_digits_also_unlocks(folder: Path) -> None:
-    state = MockCardState.open(folder)
-    with state.update() as card:
-        card.pin1.tries = 0
-    async with MockCardSource(folder) as source:
-        person, record, result = await session(
-            source, state, activating, codes=[typing(8, 1)]
-        )
-    check_codes(person, record)
-    assert result == PinsSet("set", "was-set")
-    assert pins(state) == (NEW_PIN1, "123456")
 
 
 async def test_a_card_in_use_is_left_alone(source: MockCardSource) -> None:
@@ -259,22 +246,6 @@ async def test_whoever_cancels_between_the_pins_keeps_the_first(
             await activating(source, person)
     assert pins(state) == (NEW_PIN1, "")
     assert not any(any(code) for code in person.typed)
-
-
-async def test_a_card_pulled_while_the_person_types_is_waited_for(
-    new_card: NewCard,
-) -> None:
-    state = new_card("seven")
-    person = Person()
-    async with MockCardSource(state.folder) as source:
-        work = asyncio.create_task(activating(source, person))
-        await until(lambda: person.codes_questions)
-        source.remove()
-        await until(lambda: "CARD_REMOVED" in person.problems())
-        person.codes.append(typing(7))
-        source.insert()
-        async with asyncio.timeout(60):
-            assert await work == PinsSet("set", "set")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.mock_card.card_data import PinData
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import (
     CardBusyError,
@@ -28,19 +28,14 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations import card_session
-from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.authenticate import authenticate
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
+from tests.operations.faulty_session import LOGIN, NONCE, log_in
 from tests.operations.person import Person, Unattended, until
-from tests.operations.tokens import make_token
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-REQUEST = AuthenticateRequest(
-    origin="https://service.example", challenge_nonce=NONCE, language="fi"
-)
 
 BANK_CARD = bytes.fromhex("3B6500002063CB6800")
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
@@ -51,10 +46,8 @@ def tries(folder: Path) -> int:
     return MockCardState.open(folder).read().pin1.tries
 
 
-def begin(
-    person: Person, source: MockCardSource, request: AuthenticateRequest = REQUEST
-) -> "asyncio.Task[dict[str, Any]]":
-    return asyncio.create_task(make_token(Context(source, person), request))
+def begin(person: Person, source: MockCardSource) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(log_in(source, person))
 
 
 async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
@@ -120,7 +113,7 @@ async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
     assert isinstance(key, ec.EllipticCurvePublicKey)
     raw = base64.b64decode(token["signature"])
     signature = encode_dss_signature(int.from_bytes(raw[:48]), int.from_bytes(raw[48:]))
-    parts = (REQUEST.origin.encode(), NONCE.encode())
+    parts = (LOGIN.origin.encode(), NONCE.encode())
     message = b"".join(hashlib.sha384(part).digest() for part in parts)
     key.verify(signature, message, ec.ECDSA(hashes.SHA384()))
     assert (token["algorithm"], token["format"]) == ("ES384", "web-eid:1.0")
@@ -280,30 +273,6 @@ async def test_whoever_gives_up_on_a_card_that_is_held_says_so(
     assert await cancelled(login) == "CARD_BUSY"
 
 
-def spoilt(folder: Path, change: Callable[[PinData], None]) -> None:
-    with MockCardState.open(folder).update() as card:
-        change(card.pin1)
-
-
-async def test_a_locked_pin_is_said_and_no_pin_is_asked_for(
-    source: MockCardSource, folder: Path
-) -> None:
-    spoilt(folder, lambda pin: setattr(pin, "tries", 0))
-    person = Person(unlocks=[False])
-    assert await cancelled(begin(person, source)) == "PIN_BLOCKED"
-    assert not person.questions
-    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
-
-
-async def test_a_card_that_is_not_activated_is_not_asked_for_its_pin(
-    source: MockCardSource, folder: Path
-) -> None:
-    spoilt(folder, lambda pin: setattr(pin, "changed", False))
-    person = Person(agrees=False)
-    assert await cancelled(begin(person, source)) == "CARD_NOT_ACTIVATED"
-    assert not person.questions
-
-
 @pytest.mark.parametrize("days", [(-10, -1), (1, 10)])
 async def test_a_card_that_is_not_valid_today_is_said(
     tmp_path: Path, days: tuple[int, int]
@@ -319,56 +288,6 @@ async def test_a_card_that_is_not_valid_today_is_said(
         person.cancel()
         assert await cancelled(login) == "CARD_EXPIRED"
     assert not person.questions
-
-
-@pytest.mark.parametrize("step", range(24))
-@pytest.mark.parametrize("executed", [False, True])
-async def test_a_card_pulled_at_any_command_is_waited_for_and_costs_no_try(
-    source: MockCardSource,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: int,
-    executed: bool,
-) -> None:
-    connect = source.connect
-    pulled = False
-
-    async def connect_once_badly(reader: Reader) -> CardConnection:
-        nonlocal pulled
-        connection = await connect(reader)
-        if pulled:
-            return connection
-        pulled = True
-        return Pulled(connection, step, executed=executed)
-
-    monkeypatch.setattr(source, "connect", connect_once_badly)
-    person = Person(["1234", "1234"])
-    login = begin(person, source)
-    await until(lambda: login.done() or "CARD_REMOVED" in person.problems())
-    if not login.done():
-        source.remove()
-        source.insert()
-    assert "signature" in await login
-    assert tries(folder) == 5
-
-
-class Pulled(CardConnection):
-    """A connection whose card is removed before or after it executes a command."""
-
-    def __init__(self, inner: CardConnection, step: int, *, executed: bool) -> None:
-        self._inner, self._step, self._executed = inner, step, executed
-
-    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        self._step -= 1
-        if self._step >= 0:
-            return self._inner.send_and_receive(apdu)
-        if self._executed:
-            self._inner.send_and_receive(apdu)
-            self._executed = False
-        raise CardRemovedError("pulled")
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 async def test_a_login_called_off_while_the_pin_is_on_its_way_sends_it_whole(
@@ -391,27 +310,7 @@ async def test_nothing_is_read_from_the_card_before_the_person_says_it_was_them(
         raise AssertionError("the card is read")
 
     monkeypatch.setattr(source, "connect", never)
-    request = AuthenticateRequest(
-        origin=REQUEST.origin,
-        challenge_nonce=NONCE,
-        language="fi",
-        started_by_person=False,
-    )
-    assert await cancelled(begin(Person(started=False), source, request)) is None
-
-
-async def test_no_verified_pin_stays_on_the_card(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connections: list[CardConnection] = []
-    connect = source.connect
-
-    async def kept(reader: Reader) -> CardConnection:
-        connections.append(await connect(reader))
-        return connections[-1]
-
-    monkeypatch.setattr(source, "connect", kept)
-    await begin(Person(["1234"]), source)
-    [connection] = connections
-    # Without a previous SELECT, which would itself reset the verification state.
-    assert connection.send_and_receive(bytes.fromhex("00200011"))[1] != 0x9000
+    request = replace(LOGIN, started_by_person=False)
+    with pytest.raises(UserCancelledError) as caught:
+        await authenticate(Context(source, Person(started=False)), request)
+    assert caught.value.reason is None

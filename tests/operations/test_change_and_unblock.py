@@ -2,7 +2,6 @@
 """Changing and unblocking a PIN, on the computer's keyboard and on the reader."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,18 @@ from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
-from native_host.card.pin_pad import PinPad
 from native_host.card.pins import Pins
-from native_host.card.source import CardConnection, Reader
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.set_pin import PinsSet
-from native_host.operations.sign import Signatures
 from native_host.pin_prompt.model import Step
-from tests.operations.faulty_session import log_in, session, signing_of
+from tests.operations.conftest import Typing
+from tests.operations.faulty_session import session
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
     NewCard,
     changing,
+    check_card_works,
     check_codes,
     codes_sent,
     pins,
@@ -47,15 +45,6 @@ def state(folder: Path) -> MockCardState:
 def page(role: PinRole, **code: str) -> dict[str, str]:
     """Return the person's input: a code by its field, and the new PIN."""
     return {**code, f"new-{role.name}": NEW[role]}
-
-
-async def check_card_works(
-    source: MockCardSource, state: MockCardState, pin1: str, pin2: str
-) -> None:
-    _, _, token = await session(source, state, log_in, pin1)
-    assert isinstance(token, dict)
-    _, _, signed = await session(source, state, signing_of("a"), pin2)
-    assert isinstance(signed, Signatures)
 
 
 def expected_pins(role: PinRole) -> tuple[str, str]:
@@ -346,52 +335,10 @@ async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
 TIMED_OUT, CANCELLED, DIFFERENT, LENGTH = 0x6400, 0x6401, 0x6402, 0x6403
 
 
-class Pad(PinPad):
-    """A reader with a PIN pad, where the person acts as the test says."""
-
-    can_modify = True
-
-    def __init__(
-        self, typings: Iterator[tuple[str, str] | int], card: CardConnection
-    ) -> None:
-        self._typings = typings
-        self._card = card
-
-    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        raise AssertionError
-
-    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        typed = next(self._typings)
-        if isinstance(typed, int):
-            return typed
-        assert template[4] == 24
-        if any(not min_digits <= len(each) <= max_digits for each in typed):
-            return LENGTH
-        code, new = (each.encode().ljust(12, b"\0") for each in typed)
-        return self._card.send_and_receive(template[:5] + code + new)[1]
-
-
-@pytest.fixture
-def typings(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[str, str] | int]:
-    """Give the reader a PIN pad; return the list of entries on it."""
-    typings: list[tuple[str, str] | int] = []
-    connect, typed = source.connect, iter(typings)
-
-    async def with_pad(reader: Reader) -> CardConnection:
-        connection = await connect(reader)
-        connection.pin_pad = Pad(typed, connection)
-        return connection
-
-    monkeypatch.setattr(source, "connect", with_pad)
-    return typings
-
-
 async def test_a_pin_is_changed_on_the_reader(
     source: MockCardSource,
     state: MockCardState,
-    typings: list[tuple[str, str] | int],
+    typings: list[Typing],
 ) -> None:
     typings += [
         TIMED_OUT,
@@ -416,7 +363,7 @@ async def test_a_pin_is_changed_on_the_reader(
 async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
     source: MockCardSource,
     state: MockCardState,
-    typings: list[tuple[str, str] | int],
+    typings: list[Typing],
 ) -> None:
     """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
@@ -431,7 +378,7 @@ async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
 async def test_cancelled_on_the_reader_is_cancelled(
     source: MockCardSource,
     state: MockCardState,
-    typings: list[tuple[str, str] | int],
+    typings: list[Typing],
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelledError):

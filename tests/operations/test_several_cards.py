@@ -18,7 +18,6 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
-from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
@@ -29,7 +28,7 @@ from native_host.operations.signing_certificate import (
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.tls_login import TlsLogin
-from tests.operations.faulty_session import signing_of
+from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
@@ -42,10 +41,8 @@ from tests.operations.managing import (
 )
 from tests.operations.person import Person, until
 from tests.operations.readers import SeveralReaders
-from tests.operations.tokens import make_token
+from tests.operations.signing import ORIGIN
 
-ORIGIN = "https://service.example"
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
 PIN1, PIN2 = "1234", "123456"
 AINO, VILLE = "AINO SPECIMEN-VIRTANEN", "Ville SPECIMEN-VIRTANEN"
@@ -75,9 +72,10 @@ def readers(source: MockCardSource, other: MockCardSource) -> SeveralReaders:
     return SeveralReaders({"A": source, "B": other})
 
 
-def log_in(person: Person, source: SeveralReaders) -> "asyncio.Task[dict[str, Any]]":
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
-    return asyncio.create_task(make_token(Context(source, person), request))
+def begin_login(
+    person: Person, source: SeveralReaders
+) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(log_in(source, person))
 
 
 def begin_sign(
@@ -96,7 +94,7 @@ def signing_certificate_of(folder: Path) -> bytes:
 
 async def test_the_person_chooses_by_reader_and_holder(readers: SeveralReaders) -> None:
     person = Person([PIN1], choice=1)
-    await log_in(person, readers)
+    await begin_login(person, readers)
     [choices] = person.choices
     assert [choice.reader for choice in choices] == ["A", "B"]
     assert choices[1].name == "Ville SPECIMEN-VIRTANEN"
@@ -144,7 +142,7 @@ async def test_a_card_that_is_in_alone_is_used_without_asking(
 ) -> None:
     readers.sources["A"].remove()
     person = Person([PIN1])
-    await log_in(person, readers)
+    await begin_login(person, readers)
     assert not person.choices
     assert readers.connected == ["B"]
 
@@ -154,7 +152,7 @@ async def test_cards_that_can_not_be_used_are_no_choice(
 ) -> None:
     readers.sources["A"].insert(ORGANISATION_CARD)
     person = Person([PIN1])
-    await log_in(person, readers)
+    await begin_login(person, readers)
     assert not person.choices
 
 
@@ -164,7 +162,7 @@ async def test_a_card_whose_pin_is_blocked_is_no_choice(
     with MockCardState.open(folder).update() as card:
         card.pin1.tries = 0
     person = Person([PIN1])
-    await log_in(person, readers)
+    await begin_login(person, readers)
     assert not person.choices
     # This does not affect its other PIN.
     signer = Person([PIN2], choice=0)
@@ -179,7 +177,7 @@ async def test_a_locked_card_is_unlocked_when_no_other_can_be_used(
     with MockCardState.open(other_folder).update() as card:
         card.pin1.tries = 0
     person = Person([PIN1])
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: person.unlock_offers)
     assert person.unlock_offers[0].name == VILLE
     person.cancel()
@@ -194,7 +192,7 @@ async def test_when_none_can_be_used_the_last_reason_is_said(
     for source in readers.sources.values():
         source.insert(ORGANISATION_CARD)
     person = Person([PIN1])
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(person.problems)
     assert set(person.problems()) == {"UNSUPPORTED_CARD"}
     person.cancel()
@@ -208,7 +206,7 @@ async def test_a_card_that_is_held_does_not_hide_the_next(
 ) -> None:
     readers.busy.add("A")
     person = Person([PIN1])
-    await log_in(person, readers)
+    await begin_login(person, readers)
     assert not person.choices
     assert not person.problems()
     assert readers.connected == ["A", "B", "B"]
@@ -219,7 +217,7 @@ async def test_when_all_are_held_that_is_said_and_waited_for(
 ) -> None:
     readers.busy |= {"A", "B"}
     person = Person([PIN1], choice=0)
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(person.problems)
     assert person.shown[-1][0] is Step.WAITING_FOR_CARD
     readers.busy.clear()
@@ -231,7 +229,7 @@ async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
     readers: SeveralReaders,
 ) -> None:
     person = Person([PIN1])
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: len(person.choices) == 1)
     readers.sources["B"].remove()
     await until(lambda: person.questions)
@@ -240,7 +238,7 @@ async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
 
     person = Person()
     readers.sources["B"].insert()
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: len(person.choices) == 1)
     readers.connected.clear()
     person.choice, person.pins = 0, [PIN1]
@@ -254,7 +252,7 @@ async def test_whoever_cancels_the_choice_has_cancelled(
     readers: SeveralReaders,
 ) -> None:
     person = Person()
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: person.choices)
     person.cancel()
     with pytest.raises(UserCancelledError):
@@ -265,7 +263,7 @@ async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
     readers: SeveralReaders,
 ) -> None:
     person = Person(choice=0)
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: person.questions)
     readers.sources["A"].remove()
     await until(person.problems)
@@ -281,7 +279,7 @@ async def test_the_other_card_is_taken_when_it_is_put_in_anew_and_confirmed(
     readers: SeveralReaders,
 ) -> None:
     person = Person(choice=0)
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: person.questions)
     readers.sources["A"].remove()
     await until(person.problems)
@@ -298,7 +296,7 @@ async def test_another_card_in_the_same_reader_is_confirmed_too(
 ) -> None:
     first, other = readers.sources["A"], readers.sources.pop("B")
     person = Person(confirms=False)
-    login = log_in(person, readers)
+    login = begin_login(person, readers)
     await until(lambda: person.questions)
     first.remove()
     await until(person.problems)
@@ -312,11 +310,6 @@ async def test_another_card_in_the_same_reader_is_confirmed_too(
 
 Start = Callable[[CardSource, Prompt], Awaitable[object]]
 Asked = Callable[[Person], Sequence[object]]
-
-
-def logging_in(source: CardSource, prompt: Prompt) -> Awaitable[object]:
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
-    return make_token(Context(source, prompt), request)
 
 
 def consenting(source: CardSource, prompt: Prompt) -> Awaitable[object]:
@@ -341,15 +334,15 @@ async def preparing(source: CardSource, prompt: Prompt) -> None:
 
 #: Each operation, the state of both cards, and the questions about their holders.
 OPERATIONS: dict[str, tuple[Start, str, Asked]] = {
-    "authenticate": (logging_in, "active", lambda person: person.questions),
+    "authenticate": (log_in, "active", lambda person: person.questions),
     "prepare-login": (preparing, "active", lambda person: person.questions),
     "sign": (signing_of("a"), "active", lambda person: person.questions),
     "certificate": (consenting, "active", lambda person: person.consents),
     "change": (changing(PinRole.PIN1), "active", lambda p: p.codes_questions),
     "unblock": (unlocking(PinRole.PIN2), "active", lambda p: p.codes_questions),
     "activate": (activating, "new", lambda person: person.codes_questions),
-    "activation offer": (logging_in, "new", lambda person: person.offers),
-    "unlock offer": (logging_in, "locked", lambda person: person.unlock_offers),
+    "activation offer": (log_in, "new", lambda person: person.offers),
+    "unlock offer": (log_in, "locked", lambda person: person.unlock_offers),
 }
 
 
@@ -396,7 +389,7 @@ async def test_no_other_holder_appears_without_a_question(
 
 
 @pytest.mark.parametrize("expired", ["A", "B"])
-@pytest.mark.parametrize("start", [logging_in, signing_of("a"), activating])
+@pytest.mark.parametrize("start", [log_in, signing_of("a"), activating])
 async def test_a_new_card_beside_an_expired_one_is_offered(
     readers: SeveralReaders,
     new_card: NewCard,

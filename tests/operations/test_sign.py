@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from native_host.card.mock_source import MockCardSource
-from native_host.card.signature import HASH_SIZES, KeyType, Padding
+from native_host.card.signature import KeyType, Padding
 from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import HashToSign, SignRequest
@@ -76,20 +76,6 @@ async def test_three_documents_are_shown_and_signed_with_one_pin(
     ]
     assert person.bars[-3:] == [Progress(0, 3), Progress(1, 3), Progress(2, 3)]
     assert tries(folder) == (5, 5)
-
-
-@pytest.mark.parametrize("hash_function", HASH_SIZES)
-async def test_every_hash_function_is_signed_with_an_ec_key(
-    source: MockCardSource, hash_function: str
-) -> None:
-    person = Person([PIN2])
-    asked = request(hash_of(b"text", "contract", hash_function))
-    made = await begin(person, source, asked)
-    check(made.signatures[0], made.certificate, b"text")
-    [shown] = person.questions[0].documents
-    assert (shown.name, shown.hash_function) == ("contract", hash_function)
-    assert (shown.size, shown.media_type, shown.path) == (None, "", None)
-    assert not person.bars
 
 
 async def test_documents_are_hashed_with_the_function_that_was_asked_for(

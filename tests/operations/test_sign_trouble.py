@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Signing with unusual keys and PINs, and with people who make errors."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from kortilla.mock_card.card_data import PinData
-from kortilla.mock_card.profiles import PinReference
 from kortilla.mock_card.state import MockCardState
-from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import KeyType
 from native_host.errors import UserCancelledError
@@ -116,64 +113,6 @@ async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alon
 # -- The PIN --------------------------------------------------------------------------
 
 
-async def test_a_pin2_that_is_blocked_is_said_and_not_asked_for(
-    source: MockCardSource, folder: Path
-) -> None:
-    with MockCardState.open(folder).update() as card:
-        pin2(card.pin).tries = 0
-    person = Person([PIN2])
-    signing = begin(person, source)
-    await until(lambda: person.unlock_offers)
-    person.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await signing
-    assert caught.value.reason == "PIN_BLOCKED"
-    assert person.unlock_offers[0].pin == "PIN2"
-    assert not person.questions
-
-
-def pin2(pin: Callable[[PinReference], PinData]) -> PinData:
-    return pin(PinReference.PIN2)
-
-
-async def test_a_wrong_pin2_costs_one_try_and_is_not_sent_again(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person(["999999", "999999", PIN2])
-    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    made = await begin(person, source, asked)
-    assert len(made.signatures) == 2
-    assert [q.tries_left for q in person.questions] == [5, 4, 4]
-    assert [q.repeated for q in person.questions] == [False, False, True]
-    assert [q.wrong for q in person.questions] == [False, True, True]
-    assert len({q.documents for q in person.questions}) == 1
-    assert tries(folder) == (5, 5)
-
-
-async def test_the_last_wrong_try_is_said_and_nothing_is_signed(
-    source: MockCardSource, folder: Path
-) -> None:
-    with MockCardState.open(folder).update() as card:
-        card.pin2.tries = 1
-    person = Person(["999999"])
-    signing = begin(person, source)
-    await until(lambda: person.unlock_offers)
-    person.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await signing
-    assert caught.value.reason == "PIN_BLOCKED"
-    assert person.unlock_offers[0].pin == "PIN2"
-    assert person.questions[0].tries_left == 1
-    assert tries(folder) == (5, 0)
-
-
-async def test_pins_are_wiped_whatever_happens(source: MockCardSource) -> None:
-    person = Person(["999999", "999999", PIN2])
-    await begin(person, source)
-    assert len(person.typed) == 3
-    assert not any(any(pin) for pin in person.typed)
-
-
 async def test_no_copy_of_a_pin_is_made_to_know_it_again(
     source: MockCardSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,20 +127,6 @@ async def test_no_copy_of_a_pin_is_made_to_know_it_again(
     await begin(Person(["999999", PIN2]), source)
     assert given
     assert not any(pin in data for data in given for pin in (b"999999", PIN2.encode()))
-
-
-@pytest.mark.parametrize("moment", ["typed", "bars"])
-async def test_pins_are_wiped_when_the_page_is_left_in_the_middle(
-    source: MockCardSource, folder: Path, moment: str
-) -> None:
-    person = Person([PIN2])
-    signing = begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
-    await until(lambda: getattr(person, moment))
-    signing.cancel()
-    await asyncio.wait({signing})
-    assert person.typed
-    assert not any(any(pin) for pin in person.typed)
-    assert tries(folder) == (5, 5)
 
 
 # -- Interruptions --------------------------------------------------------------------
@@ -257,39 +182,6 @@ async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
     signed = 1
     with pytest.raises(ValueError, match="foresaw"):
         await begin(Person([PIN2]), source)
-
-
-async def test_nothing_is_sent_for_whoever_cancels_between_two_signatures(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    person = Person([PIN2])
-    loop, verify, verified = asyncio.get_running_loop(), FineidCard.verify_pin, 0
-
-    def cancel_meanwhile(card: FineidCard, role: PinRole, pin: bytearray) -> None:
-        nonlocal verified
-        verified += 1
-        verify(card, role, pin)
-        loop.call_soon_threadsafe(person.cancel)
-
-    monkeypatch.setattr(FineidCard, "verify_pin", cancel_meanwhile)
-    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    with pytest.raises((UserCancelledError, SigningInterruptedError)):
-        await begin(person, source, asked)
-    assert verified == 1
-
-
-async def test_whoever_cancels_before_the_first_signature_has_cancelled(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person([PIN2])
-
-    def cancel(word: str, _: Progress | None) -> None:
-        if word == "signing":
-            person.cancel()
-
-    with pytest.raises(UserCancelledError):
-        await sign(Context(source, person, cancel), request())
-    assert tries(folder) == (5, 5)
 
 
 async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(

@@ -16,7 +16,6 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.operations import signing_certificate as operation
-from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.request import Context
 from native_host.operations.signing_certificate import (
     CertificateRequest,
@@ -24,10 +23,9 @@ from native_host.operations.signing_certificate import (
     signing_certificate,
 )
 from native_host.pin_prompt.model import Progress, Step
+from tests.operations.faulty_session import log_in
 from tests.operations.person import Person, until
-from tests.operations.tokens import make_token
 
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 REQUEST = CertificateRequest(origin="https://service.example", language="fi")
 
 
@@ -145,10 +143,7 @@ async def test_after_a_login_with_the_card_the_person_is_not_asked(
 async def test_the_older_cards_login_is_known_too(
     old_source: MockCardSource, old_folder: Path
 ) -> None:
-    login = AuthenticateRequest(
-        origin=REQUEST.origin, challenge_nonce=NONCE, language="fi"
-    )
-    token = await make_token(Context(old_source, Person(["1234"])), login)
+    token = await log_in(old_source, Person(["1234"]))
     certificate = base64.b64decode(token["unverifiedCertificate"])
     request = replace(REQUEST, identified_by=hashlib.sha256(certificate).digest())
     person = Person()

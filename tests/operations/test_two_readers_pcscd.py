@@ -15,7 +15,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card import pcsc
 from native_host.card.pcsc import PcscSource
 from native_host.operations.sign import Signatures
-from native_host.pin_prompt.model import OtherCardQuestion, Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.person import Person, until
 from tests.support.pcsc import READERS, Room, isolated
@@ -136,55 +136,6 @@ async def test_the_chosen_card_pulled_at_the_pin_is_waited_for(room: Room) -> No
     assert len(person.choices) == 1
     assert len({question.satu for question in person.questions}) == 1
     cards[0].check_only_read()
-
-
-@isolated
-async def test_the_other_holder_is_asked_about_only_after_a_confirmation(
-    room: Room,
-) -> None:
-    first, second = put_in_both(room)
-    room.pull(SECOND)
-    async with PcscSource() as source:
-        person = Person(confirms=None)
-        work = asyncio.ensure_future(log_in(source, person))
-        await until(person.questions.__len__)
-        room.insert(second, SECOND)
-        room.pull(FIRST)
-        await until(person.other_cards.__len__)
-        [question] = person.other_cards
-        assert question == OtherCardQuestion(
-            before="AINO SPECIMEN-VIRTANEN",
-            removed=True,
-            reader=SECOND,
-            name="VILLE SPECIMEN-VIRTANEN",
-            satu=make_satu(99900111),
-            test_card=True,
-        )
-        assert len(person.questions) == 1
-        person.pins.append(PIN1)
-        room.insert(first, FIRST)
-        await work
-    assert {each.name for each in person.questions} == {"AINO SPECIMEN-VIRTANEN"}
-    assert "sign" in first.log
-    second.check_only_read()
-
-
-@isolated
-async def test_a_card_pulled_while_one_is_chosen_is_no_choice_any_more(
-    room: Room,
-) -> None:
-    cards = put_in_both(room)
-    async with both_seen() as source:
-        person = Person([PIN2])
-        work = asyncio.ensure_future(signing_of("a")(source, person))
-        await until(person.choices.__len__)
-        room.pull(SECOND)
-        made = await work
-    assert isinstance(made, Signatures)
-    assert made.certificate.der == cards[0].signing_certificate
-    assert len(person.choices) == 1
-    assert not person.problems()
-    cards[1].check_only_read()
 
 
 @isolated

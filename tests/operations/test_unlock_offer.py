@@ -13,12 +13,13 @@ from native_host.card.errors import PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.authenticate import authenticate
 from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Step
 from tests.operations.faulty_session import (
+    LOGIN,
     log_in,
     session,
     signing_of,
@@ -34,8 +35,6 @@ from tests.operations.managing import (
 )
 from tests.operations.person import Person, Unattended, until
 from tests.operations.readers import SeveralReaders
-from tests.operations.signing import ORIGIN
-from tests.operations.tokens import make_token
 
 PUK = "12345678"
 FOR_PIN1 = {"PUK": PUK, "new-PIN1": NEW_PIN1}
@@ -255,9 +254,7 @@ async def test_the_page_does_not_hear_of_it(
     heard: list[str] = []
     person = Person([NEW_PIN1], unlocks=[True], codes=[FOR_PIN1])
     context = Context(source, person, lambda word, _: heard.append(word))
-    nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
-    await make_token(context, request)
+    await authenticate(context, LOGIN)
     assert heard == ["window-open", "signing"]
 
 

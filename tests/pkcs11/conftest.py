@@ -54,7 +54,7 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
 
 
 @dataclass(repr=False)
-class House:
+class Server:
     """A server with one token, and all its clients.
 
     ``pins`` are typed into the windows in order, one list per window. A window without
@@ -139,25 +139,25 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(source: CardSource) -> AsyncIterator[House]:
+async def open_server(source: CardSource) -> AsyncIterator[Server]:
     """A server over a source of cards, which must be closed after it."""
-    house = House(source, SlotManager(source))
+    server = Server(source, SlotManager(source))
     try:
-        yield house
+        yield server
     finally:
-        await house.close()
+        await server.close()
 
 
 @pytest.fixture
-async def house(source: MockCardSource) -> AsyncIterator[House]:
-    async with open_house(source) as house:
-        yield house
+async def server(source: MockCardSource) -> AsyncIterator[Server]:
+    async with open_server(source) as server:
+        yield server
 
 
 @pytest.fixture
-async def client(house: House) -> Client:
+async def client(server: Server) -> Client:
     """A client that has called C_Initialize."""
-    return await house.client()
+    return await server.client()
 
 
 @pytest.fixture

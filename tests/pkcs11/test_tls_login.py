@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import PinBlockedError
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import BusyError, RequestCancelledError, UserCancelledError
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
 from tests.pkcs11.conftest import CopyCard
-from tests.pkcs11.tls_logins import DIGEST, Windows, algorithm, log_in, sign, tries
+from tests.pkcs11.tls_logins import DIGEST, Windows, algorithm, sign
 
 
 async def test_the_window_names_the_program_and_no_site(
@@ -32,17 +30,6 @@ async def test_the_window_names_the_program_and_no_site(
     assert Step.READY not in [step for step, _ in person.shown]
 
 
-async def test_a_wrong_pin_is_said_in_the_window(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate, folder: Path
-) -> None:
-    windows.type("9999", "9999", "1234")
-    await sign(login, certificate)
-    [person] = windows.persons
-    assert [q.wrong for q in person.questions] == [False, True, True]
-    assert [q.tries_left for q in person.questions] == [5, 4, 4]
-    assert tries(folder) == 5
-
-
 async def test_all_who_ask_meanwhile_share_one_window(
     login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
@@ -50,17 +37,6 @@ async def test_all_who_ask_meanwhile_share_one_window(
     await asyncio.gather(*(sign(login, certificate) for _ in range(3)))
     [person] = windows.persons
     assert len(person.questions) == 1
-
-
-async def test_cancel_is_for_all_who_wait(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate
-) -> None:
-    asked = [asyncio.create_task(sign(login, certificate)) for _ in range(3)]
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    windows.persons[0].cancel()
-    results = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(each, UserCancelledError) for each in results)
-    assert len(windows.persons) == 1
 
 
 async def test_too_many_at_once_are_refused(
@@ -162,22 +138,6 @@ async def test_whoever_gives_up_at_once_leaves_no_window(
     await until(lambda: windows.closed == windows.persons)
 
 
-async def test_a_card_pulled_while_a_pin_is_asked_for_may_be_put_back(
-    login: TlsLogin,
-    windows: Windows,
-    certificate: CardCertificate,
-    source: MockCardSource,
-) -> None:
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    person = windows.persons[0]
-    source.remove()
-    await until(lambda: "CARD_REMOVED" in person.problems())
-    person.pins.append("1234")
-    source.insert()
-    await asked
-
-
 async def test_another_card_does_not_sign(
     login: TlsLogin,
     windows: Windows,
@@ -202,26 +162,6 @@ async def test_another_card_does_not_sign(
             await asked
 
 
-async def test_a_blocked_pin_is_said_in_the_window(
-    login: TlsLogin,
-    windows: Windows,
-    certificate: CardCertificate,
-    source: MockCardSource,
-    folder: Path,
-) -> None:
-    state = MockCardState.open(folder)
-    with state.update() as card:
-        card.pin1.tries = 0
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].unlock_offers)
-    windows.persons[0].cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await asked
-    assert caught.value.reason == PinBlockedError.code
-    with pytest.raises(PinBlockedError):
-        await log_in(login, certificate, source, bytearray(b"1234"))
-
-
 async def test_a_blocked_pin_is_unblocked_in_the_window_and_the_login_goes_on(
     login: TlsLogin,
     windows: Windows,
@@ -237,17 +177,3 @@ async def test_a_blocked_pin_is_unblocked_in_the_window_and_the_login_goes_on(
     (question,) = windows.persons[0].questions
     assert question.unlocked
     assert state.read().pin1.tries == 5
-
-
-async def test_a_signature_that_does_not_verify_does_not_leave(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate, folder: Path
-) -> None:
-    state = MockCardState.open(folder)
-    state.set_faults(Fault("garbled", on=CommandName.SIGN, when="after"))
-    windows.type("1234", "1234")
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].problems())
-    assert windows.persons[0].problems() == ["SIGNATURE_INVALID"]
-    windows.persons[0].cancel()
-    with pytest.raises(UserCancelledError):
-        await asked
