@@ -24,7 +24,7 @@ from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows
-from tests.operations.person import Person
+from tests.operations.user import User
 from tests.support.cards import new_card
 from tests.support.pcsc import READER, READERS, Room, isolated
 
@@ -364,18 +364,18 @@ async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
     request = AuthenticateRequest(
         origin="https://service.example", challenge_nonce="A" * 44, language="fi"
     )
-    person = Person(agrees=False)
+    user = User(agrees=False)
     async with (
         windows() as opening,
         agent_with(opening, others_first=0.3) as agent,
         PcscSource() as source,
     ):
-        login = asyncio.create_task(authenticate(Context(source, person), request))
-        await until(lambda: person.shown)
+        login = asyncio.create_task(authenticate(Context(source, user), request))
+        await until(lambda: user.shown)
         room.insert(MockCard(card))
         with pytest.raises(UserCancelledError):
             await login
-        assert person.offers == [False]
+        assert user.offers == [False]
         await settled(agent)
         await opening.none_opens()
         room.pull()

@@ -23,7 +23,7 @@ from native_host.operations.sign import (
     sign,
 )
 from native_host.pin_prompt.model import Progress
-from tests.operations.person import Person
+from tests.operations.user import User
 
 ORIGIN = "https://service.example"
 PIN1, PIN2 = "1234", "123456"
@@ -58,7 +58,7 @@ def request(*items: HashToSign, **fields: Any) -> SignRequest:
 
 
 def begin(
-    person: Person,
+    user: User,
     source: MockCardSource,
     asked: SignRequest | None = None,
     heard: list[tuple[str, Progress | None]] | None = None,
@@ -67,7 +67,7 @@ def begin(
         if heard is not None:
             heard.append((word, progress))
 
-    return asyncio.create_task(sign(Context(source, person, hear), asked or request()))
+    return asyncio.create_task(sign(Context(source, user, hear), asked or request()))
 
 
 def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:

@@ -17,7 +17,6 @@ from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import Context
 from native_host.operations.sign import SigningInterruptedError, SignRequest, sign
 from native_host.pin_prompt.model import Problem, Progress, Step
-from tests.operations.person import Person, until
 from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
@@ -30,6 +29,7 @@ from tests.operations.signing import (
     request,
     tries,
 )
+from tests.operations.user import User, until
 
 # -- Which key ------------------------------------------------------------------------
 
@@ -46,34 +46,34 @@ from tests.operations.signing import (
 async def test_a_certificate_that_is_not_the_cards_is_said(
     source: MockCardSource, folder: Path, chosen: Callable[[bytes], bytes]
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     asked = request(certificate=chosen(certificate_of(folder, 2)))
-    signing = begin(person, source, asked)
-    await until(person.problems)
-    assert person.shown[-1] == (
+    signing = begin(user, source, asked)
+    await until(user.problems)
+    assert user.shown[-1] == (
         Step.WAITING_FOR_CARD,
         Problem("CERTIFICATE_MISMATCH"),
     )
-    person.cancel()
+    user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "CERTIFICATE_MISMATCH"
-    assert not person.questions
+    assert not user.questions
     assert tries(folder) == (5, 5)
 
 
 async def test_nothing_is_signed_with_the_authentication_key(
     source: MockCardSource, folder: Path
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     asked = request(certificate=certificate_of(folder, 1))
-    signing = begin(person, source, asked)
-    await until(person.problems)
-    assert person.problems() == ["CERTIFICATE_MISMATCH"]
-    person.cancel()
+    signing = begin(user, source, asked)
+    await until(user.problems)
+    assert user.problems() == ["CERTIFICATE_MISMATCH"]
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing
-    assert not person.questions
+    assert not user.questions
 
 
 async def test_a_key_that_is_not_certified_for_signing_is_not_used(
@@ -87,27 +87,27 @@ async def test_a_key_that_is_not_certified_for_signing_is_not_used(
             other.model_copy(update={"reference": card.keys[1].reference}),
         )
     for certificate in (None, certificate_of(folder, 2)):
-        person = Person([PIN2])
-        signing = begin(person, source, request(certificate=certificate))
-        await until(lambda: signing.done() or person.problems())  # noqa: B023
-        person.cancel()
+        user = User([PIN2])
+        signing = begin(user, source, request(certificate=certificate))
+        await until(lambda: signing.done() or user.problems())  # noqa: B023
+        user.cancel()
         with pytest.raises(UserCancelledError) as caught:
             await signing
         assert caught.value.reason == "UNSUPPORTED_CARD"
-        assert not person.questions
+        assert not user.questions
 
 
 async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alone(
     source: MockCardSource,
 ) -> None:
-    person = Person([PIN2])
-    signing = begin(person, source, request(key_type=KeyType.RSA))
-    await until(person.problems)
-    assert person.problems() == ["KEY_MISSING"]
-    person.cancel()
+    user = User([PIN2])
+    signing = begin(user, source, request(key_type=KeyType.RSA))
+    await until(user.problems)
+    assert user.problems() == ["KEY_MISSING"]
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing
-    assert not person.questions
+    assert not user.questions
 
 
 # -- The PIN --------------------------------------------------------------------------
@@ -124,7 +124,7 @@ async def test_no_copy_of_a_pin_is_made_to_know_it_again(
         return sha256(data, **options)
 
     monkeypatch.setattr("hashlib.sha256", spy)
-    await begin(Person(["999999", PIN2]), source)
+    await begin(User(["999999", PIN2]), source)
     assert given
     assert not any(pin in data for data in given for pin in (b"999999", PIN2.encode()))
 
@@ -137,21 +137,21 @@ async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
     source: MockCardSource, inbox: DocumentInbox, done: int
 ) -> None:
     fill(inbox)
-    person = Person([PIN2])
+    user = User([PIN2])
 
     def cancel_at(word: str, progress: Progress | None) -> None:
         if word == "signing" and progress == Progress(done, 3):
-            person.cancel()
+            user.cancel()
 
     asked = SignRequest(origin=ORIGIN, language="fi", documents=inbox)
     with pytest.raises(SigningInterruptedError) as caught:
-        await sign(Context(source, person, cancel_at), asked)
+        await sign(Context(source, user, cancel_at), asked)
     error = caught.value
     assert (error.reason, error.total) == ("USER_CANCELLED", 3)
     assert [each.name for each in error.done.signatures] == list(CONTENTS)[:done]
     for each, content in zip(error.done.signatures, CONTENTS.values(), strict=False):
         check(each, error.done.certificate, content)
-    assert person.shown[-1] == (
+    assert user.shown[-1] == (
         Step.FAILED,
         Problem("SIGNING_INTERRUPTED", f"{done}/3"),
     )
@@ -172,16 +172,16 @@ async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
         return sign_once(card, *arguments)
 
     monkeypatch.setattr(FineidCard, "sign", break_down)
-    person = Person([PIN2])
+    user = User([PIN2])
     with pytest.raises(SigningInterruptedError) as caught:
-        await begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
+        await begin(user, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
     assert (caught.value.reason, caught.value.total) == ("INTERNAL", 2)
     [made] = caught.value.done.signatures
     check(made, caught.value.done.certificate, b"x")
     assert "unexpected ValueError" in caplog.text
     signed = 1
     with pytest.raises(ValueError, match="foresaw"):
-        await begin(Person([PIN2]), source)
+        await begin(User([PIN2]), source)
 
 
 async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
@@ -190,20 +190,20 @@ async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
     asked = SignRequest(
         origin=ORIGIN, language="fi", documents=inbox, started_by_person=False
     )
-    person = Person(started=False)
+    user = User(started=False)
     with pytest.raises(UserCancelledError):
-        await begin(person, source, asked)
-    assert not person.shown
+        await begin(user, source, asked)
+    assert not user.shown
 
 
 async def test_cancelled_while_documents_come(
     source: MockCardSource, inbox: DocumentInbox
 ) -> None:
-    person = Person()
+    user = User()
     signing = begin(
-        person, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
+        user, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
     )
-    await until(lambda: person.shown)
-    person.cancel()
+    await until(lambda: user.shown)
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing

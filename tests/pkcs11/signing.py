@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.client import CkrError, Client
 from tests.pkcs11.conftest import Server
 from tests.pkcs11.names import CKA, CKM, CKO, CKR
@@ -44,7 +44,7 @@ async def refused(client: Client, value: CKR, name: str, *arguments: bytes) -> N
 
 
 async def begin(server: Server, client: Client) -> tuple[int, asyncio.Task[bytes]]:
-    """Start a signature that asks a person, and return at the question."""
+    """Start a signature that asks a user, and return at the question."""
     session, key = await key_of(client)
     await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))

@@ -282,7 +282,7 @@ async def test_a_search_is_called_off(client: Client) -> None:
         (
             {CKA.CLASS: CKO.CERTIFICATE},
             3,
-        ),  # the person's, the issuing CA's and the root's
+        ),  # the user's, the issuing CA's and the root's
         (
             {
                 CKA.CLASS: CKO.CERTIFICATE,

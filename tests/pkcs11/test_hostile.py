@@ -208,7 +208,7 @@ async def test_every_message_of_an_odd_conversation_has_one_answer(
 ) -> None:
     client = await fuzzed.client(version=version, initialize=False)
     answers = [client.send(body) for body in mutated(seed)]
-    # C_Finalize ends the calls that wait for a person or for a card.
+    # C_Finalize ends the calls that wait for a user or for a card.
     end = client.send(message("Finalize"))
     async with asyncio.timeout(60):
         await asyncio.gather(end, *answers)

@@ -14,7 +14,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.errors import RequestCancelledError
 from native_host.operations.refusals import Refusals
 from native_host.pkcs11.tls_login import TlsLogin
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.tls_logins import (
     Windows,
     a_login,
@@ -55,7 +55,7 @@ async def test_what_is_refused_is_known_to_all_who_share_it(
     async with a_login(source, windows, refusals=shared) as login:
         windows.type("9999", "1234")
         await sign(login, certificate)
-    assert [each.repeated for each in windows.persons[0].questions] == [False, True]
+    assert [each.repeated for each in windows.users[0].questions] == [False, True]
     assert tries(folder) == 5
 
 

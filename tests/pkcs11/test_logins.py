@@ -8,8 +8,8 @@ import pytest
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
-from tests.operations.person import until
 from tests.operations.readers import SeveralReaders
+from tests.operations.user import until
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, Server, open_server
 from tests.pkcs11.names import CKA, CKF, CKM, CKO, CKR, CKS, CKU

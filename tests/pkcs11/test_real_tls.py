@@ -93,7 +93,7 @@ async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
     await window.gone()
     assert scene.card.is_free
     assert scene.card.tries == tries
-    # The person repairs the card and tries again.
+    # The user repairs the card and tries again.
     scene.card.renew()
     login = await scene.begin(version)
     running = start(scene, login, version)

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, Server
 from tests.pkcs11.names import CKA, CKF, CKK, CKM, CKR
 from tests.pkcs11.signing import begin, key_of, public_key_of, refusal, refused
 
-# -- While a person types -------------------------------------------------------------
+# -- While a user types -------------------------------------------------------------
 
 
 async def test_all_else_is_answered_while_a_person_types(

@@ -5,7 +5,7 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.client import u32, u64
 from tests.pkcs11.conftest import open_server
 from tests.pkcs11.names import CKA, CKM, CKO, CKR
