@@ -22,7 +22,7 @@ class InvalidArgumentError(KortillaError):
 
 
 class OriginRefusedError(KortillaError):
-    """The origin may not send requests (see ``native_host.origin``)."""
+    """The origin may not send requests (see ``native_host.operations.request``)."""
 
     code = "ORIGIN_REFUSED"
 

@@ -13,13 +13,22 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from native_host.agent.look import look, wait_until_free
 from native_host.card.atr import identify
-from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
+from native_host.card.errors import (
+    CardBusyError,
+    CardError,
+    PcscUnavailableError,
+)
+from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
+from native_host.card.pcsc_connection import (
+    PcscConnection,
+    wait_until_free,
+)
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import Reader
 from native_host.operations.activation_offers import forget, was_noted
+from native_host.operations.card_status import Activation, activation_of
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +36,8 @@ _WINDOW = (
     *(sys.executable, "-I", "-m", "native_host.cli"),
     *("card", "activate", "--prompt", "window", "--card", "pcsc"),
 )
+
+_PATIENCE = 0.5  # seconds, if a program takes the card at the same moment
 
 #: Seconds in which other programs that wait for a card go first, such as a login that
 #: has asked for one: they will offer the activation in their own window.
@@ -141,3 +152,17 @@ def _run(command: list[str]) -> bool:
         logger.warning("The window can't be started: %s", error.strerror)
         return False
     return ended.returncode == 0
+
+
+def look(reader: str) -> Activation:
+    """Read how far the card in a reader has been activated; this costs no try.
+
+    It blocks. The card is held for these few commands and released without a reset.
+    Raises ``CardError``: ``CardBusyError`` if another program was faster.
+    """
+    connection = PcscConnection(reader, patience=_PATIENCE, only_look=True)
+    try:
+        card = FineidCard(connection)
+        return activation_of(card.pin_info(PinRole.PIN1), card.pin_info(PinRole.PIN2))
+    finally:
+        connection.close()

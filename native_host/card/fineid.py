@@ -15,6 +15,7 @@ from native_host.card.apdu import (
     SW,
     Command,
     CommandChannel,
+    TracingConnection,
     Transport,
 )
 from native_host.card.atr import identify
@@ -26,12 +27,10 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.files import FileReader
-from native_host.card.key_ring import KeyRing
-from native_host.card.keys import CardKey, KeyRole, PinRole
+from native_host.card.keys import CardKey, KeyRing, KeyRole, PinRole
 from native_host.card.pins import PinInfo, Pins
 from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureScheme
 from native_host.card.tlv import Tlv, TlvError
-from native_host.card.trace import TracingConnection
 
 __all__ = [
     "APPLICATION",

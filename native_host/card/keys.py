@@ -1,11 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""The card's PINs and keys, and the known keys of each generation."""
+"""The keys of a card, from its directories or from the table of its generation.
 
-from dataclasses import dataclass
+EF.OD names the files of the directories, PrKD the private keys, CD the certificates and
+AOD the PINs (PKCS#15 v1.1, ISO/IEC 7816-15). The directories of real cards are not
+published, so nothing here relies on them: any inconsistency is a ``DirectoryError``,
+and the table takes their place.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
+from typing import TypeVar
 
 from native_host.card.atr import Generation
-from native_host.card.signature import KeyType
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCardError
+from native_host.card.files import FileReader
+from native_host.card.signature import KeyType, key_type_of
+from native_host.card.tlv import Tlv, TlvError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MAX_DIRECTORY = 4096  # bytes
 
 
 class PinRole(Enum):
@@ -57,3 +77,362 @@ KNOWN_KEYS = {
         CardKey(KeyRole.SIGNATURE, KeyType.RSA, 0x02, bytes.fromhex("50164332")),
     ),
 }
+
+
+class KeyRing:
+    """Keys and certificates, each read once.
+
+    The card's directories list the keys. Where a certificate contradicts them, the
+    table of the card's generation is used instead. The certificate decides the type of
+    its key.
+    """
+
+    def __init__(self, files: FileReader, generation: Generation | None) -> None:
+        self._files = files
+        self._known = KNOWN_KEYS[generation or Generation.MULTIAPP_V5]
+        self._listed: tuple[CardKey, ...] | None = None
+        self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
+
+    def keys(self) -> tuple[CardKey, ...]:
+        """Return the keys, the preferred one of each role first.
+
+        The table provides the key of a role that the directories lack.
+        """
+        if self._listed is None:
+            listed = self._read_directories()
+            for role in KeyRole:
+                if not any(key.role is role for key in listed):
+                    listed += self._known_for(role)
+            self._listed = listed
+        return self._listed
+
+    def key(self, role: KeyRole, key_type: KeyType | None) -> CardKey:
+        """Return the preferred key of a role, optionally of a type.
+
+        Raises ``UnsupportedCardError`` if there is none.
+        """
+        listed = [key for key in self.keys() if key.role is role]
+        obstacle: CardError | None = None
+        if key_type:
+            listed.sort(key=lambda key: key.key_type is not key_type)
+        # The table is the last resort if no listed key fits.
+        for candidate in dict.fromkeys((*listed, *self._known_for(role))):
+            try:
+                key, _ = self.settle(candidate)
+            except CONNECTION_ERRORS:
+                raise
+            except CardError as error:
+                logger.info("A key for %s is not used: %s", role.value, error)
+                obstacle = error
+            else:
+                if key_type in {None, key.key_type}:
+                    return key
+        if key_type is None and obstacle is not None:
+            raise obstacle
+        raise UnsupportedCardError(f"The card has no such key for {role.value}.")
+
+    def settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
+        """Return a key with its true type, and its certificate.
+
+        Raises ``UnsupportedCardError`` if it has none that fits, ``CertificateError``
+        if it can't be read.
+        """
+        if key not in self._settled:
+            settled = self._with_certificate(key)
+            self._settled[key] = self._settled[settled[0]] = settled
+        return self._settled[key]
+
+    def other_reference(self, key: CardKey) -> int | None:
+        """Return the table's reference of a key if the directories' one differs."""
+        for known in self._known_for(key.role):
+            same = known.certificate_path == key.certificate_path
+            if same and known.reference != key.reference:
+                return known.reference
+        return None
+
+    def _known_for(self, role: KeyRole) -> tuple[CardKey, ...]:
+        return tuple(key for key in self._known if key.role is role)
+
+    def _read_directories(self) -> tuple[CardKey, ...]:
+        try:
+            return read_keys(partial(self._files.read, limit=_MAX_DIRECTORY))
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            logger.info("The card's directories are not used: %s", error)
+            return ()
+
+    def _with_certificate(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
+        try:
+            certificate = self._read_certificate(key)
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            if any(key.certificate_path == k.certificate_path for k in self._known):
+                raise
+            # The file that the directories name holds no certificate for this key.
+            logger.info("The directories are wrong about a key: %s", error)
+            known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
+            if not known:
+                raise UnsupportedCardError(
+                    f"The card has no certificate for a key for {key.role.value}."
+                ) from error
+            key, certificate = known[0], self._read_certificate(known[0])
+        return replace(key, key_type=key_type_of(certificate.public_key)), certificate
+
+    def _read_certificate(self, key: CardKey) -> CardCertificate:
+        content = self._files.read(key.certificate_path)
+        # Files may have padding: the certificate is their first object.
+        certificate = CardCertificate.from_der(bytes(Tlv.take(content)[0]))
+        authenticates = key.role is KeyRole.AUTHENTICATION
+        fits = (
+            certificate.for_authentication if authenticates else certificate.for_signing
+        )
+        if not fits:
+            raise UnsupportedCardError(
+                f"The certificate of a key for {key.role.value} is not made for that."
+            )
+        return certificate
+
+
+# -- The directories -------------------------------------------------------------------
+
+OBJECT_DIRECTORY = bytes.fromhex("5031")
+_MASTER_FILE = bytes.fromhex("3F00")
+_APPLICATION = bytes.fromhex("5015")  # PKCS#15 v1.1 §5.4: the usual id of its folder
+_MAX_PATH = 8  # bytes inside the application, two for each file
+_MAX_FILES = 8
+
+_SEQUENCE = 0x30
+_BOOLEAN = 0x01
+_INTEGER = 0x02
+_BIT_STRING = 0x03
+_OCTET_STRING = 0x04
+_TYPE_ATTRIBUTES = 0xA1  # PKCS15Object.typeAttributes, PKCS#15 v1.1 §6.1.2
+_PIN_REFERENCE = 0x80  # PinAttributes.pinReference, §6.8.2
+
+# PKCS15Objects, §6.2.
+_PRIVATE_KEYS = 0xA0
+_CERTIFICATES = 0xA4
+_AUTHENTICATION_OBJECTS = 0xA8
+
+# PKCS15PrivateKey is a choice by tag, §6.3.1. FINEID cards use no other kinds.
+_KEY_TYPES = {_SEQUENCE: KeyType.RSA, 0xA0: KeyType.ECC}
+
+# PKCS15KeyUsageFlags, §6.3.2: bit numbers, the first bit is 0.
+_USAGE_SIGN = 2
+_USAGE_NON_REPUDIATION = 9
+
+_PREFERENCE = (KeyType.ECC, KeyType.RSA)
+
+
+class DirectoryError(CardError):
+    """The card's directories can't be parsed, are contradictory or incomplete.
+
+    The message contains nothing of their content.
+    """
+
+
+@dataclass(frozen=True)
+class DirectoryFiles:
+    """The files that EF.OD names, as paths inside the application."""
+
+    private_keys: tuple[bytes, ...]
+    certificates: tuple[bytes, ...]
+    authentication_objects: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class _PrivateKey:
+    identifier: bytes
+    key_type: KeyType
+    reference: int
+    authentication: bytes
+    usage: bytes
+
+    @property
+    def role(self) -> KeyRole | None:
+        """The key's purpose, or None for one that does not sign."""
+        if _bit(self.usage, _USAGE_NON_REPUDIATION):
+            return KeyRole.SIGNATURE
+        return KeyRole.AUTHENTICATION if _bit(self.usage, _USAGE_SIGN) else None
+
+
+def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
+    """Read the directories and return their keys (see ``parse_directories``).
+
+    ``read`` reads a file by its path inside the application; its errors propagate.
+    """
+    files = parse_object_directory(read(OBJECT_DIRECTORY))
+    return parse_directories(
+        [read(path) for path in files.private_keys],
+        [read(path) for path in files.certificates],
+        [read(path) for path in files.authentication_objects],
+    )
+
+
+def parse_object_directory(content: bytes) -> DirectoryFiles:
+    """Return the files that EF.OD names. Raises ``DirectoryError``."""
+    found: dict[int, list[bytes]] = {
+        _PRIVATE_KEYS: [],
+        _CERTIFICATES: [],
+        _AUTHENTICATION_OBJECTS: [],
+    }
+    try:
+        for entry in _objects(content):
+            if entry.tag in found:
+                found[entry.tag] += map(_path, Tlv.parse_all(entry.value))
+    except TlvError as error:
+        raise DirectoryError(f"EF.OD is odd: {error}") from error
+    if not all(found.values()):
+        raise DirectoryError("EF.OD does not name every directory.")
+    if sum(map(len, found.values())) > _MAX_FILES:
+        raise DirectoryError("EF.OD names too many directories.")
+    return DirectoryFiles(*(tuple(paths) for paths in found.values()))
+
+
+def parse_directories(
+    private_keys: Iterable[bytes],
+    certificates: Iterable[bytes],
+    authentication_objects: Iterable[bytes],
+) -> tuple[CardKey, ...]:
+    """Return the keys that sign, with the files of their certificates, ECC before RSA.
+
+    The arguments are the contents of the PrKD, CD and AOD files. A key without a
+    certificate is left out. Raises ``DirectoryError``, also if a key's PIN is not the
+    one that its role requires, or if no key is for authentication.
+    """
+    try:
+        paths = _unique(_certificates(certificates), "certificates")
+        pins = _unique(_pins(authentication_objects), "PINs")
+        listed = _unique(((k.identifier, k) for k in _keys(private_keys)), "keys")
+    except TlvError as error:
+        raise DirectoryError(f"A directory is odd: {error}") from error
+    keys = []
+    for identifier, key in listed.items():
+        if key.role is None or identifier not in paths:
+            continue
+        found = CardKey(key.role, key.key_type, key.reference, paths[identifier])
+        if pins.get(key.authentication) != found.pin.value:
+            raise DirectoryError(f"A key for {key.role.value} has an unfit PIN.")
+        keys.append(found)
+    if not any(key.role is KeyRole.AUTHENTICATION for key in keys):
+        raise DirectoryError("The directories list no key for authentication.")
+    return tuple(sorted(keys, key=lambda key: _PREFERENCE.index(key.key_type)))
+
+
+def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
+    for entry in _entries(files):
+        key_type = _KEY_TYPES.get(entry.tag)
+        if key_type is None:
+            continue
+        common, attributes = _attributes(entry)
+        reference = _reference(_first(attributes, _INTEGER))
+        if reference == 0:
+            raise DirectoryError("A key has the reference 0.")
+        yield _PrivateKey(
+            identifier=_first(attributes, _OCTET_STRING),
+            key_type=key_type,
+            reference=reference,
+            authentication=_first(common, _OCTET_STRING),
+            usage=_first(attributes, _BIT_STRING),
+        )
+
+
+def _certificates(files: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the id and the file of each certificate except those of CAs."""
+    for entry in _entries(files):
+        if entry.tag != _SEQUENCE:
+            continue  # not X.509
+        _, attributes = _attributes(entry)
+        if any(child.tag == _BOOLEAN and any(child.value) for child in attributes):
+            continue
+        value = next(Tlv.parse_all(entry.value_at(_TYPE_ATTRIBUTES, _SEQUENCE)), None)
+        if value is not None and value.tag == _SEQUENCE:  # else a URL, or itself
+            yield _first(attributes, _OCTET_STRING), _path(value)
+
+
+def _pins(files: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield the id and the reference of each PIN."""
+    for entry in _entries(files):
+        if entry.tag != _SEQUENCE:
+            continue  # not a PIN
+        _, attributes = _attributes(entry)
+        reference = entry.value_at(_TYPE_ATTRIBUTES, _SEQUENCE, _PIN_REFERENCE)
+        yield _first(attributes, _OCTET_STRING), _reference(reference)
+
+
+def _entries(files: Iterable[bytes]) -> Iterator[Tlv]:
+    for content in files:
+        yield from _objects(content)
+
+
+def _objects(content: bytes) -> Iterator[Tlv]:
+    """Parse the data objects of a file, which may have padding of 00 or FF anywhere."""
+    while content := content.lstrip(b"\x00\xff"):
+        entry, content = Tlv.take(content)
+        yield entry
+
+
+def _attributes(entry: Tlv) -> tuple[list[Tlv], list[Tlv]]:
+    """Return the common attributes of an object, and those of its class (§6.1.2)."""
+    both = list(Tlv.parse_all(entry.value))[:2]
+    if [child.tag for child in both] != [_SEQUENCE, _SEQUENCE]:
+        raise DirectoryError("An object of a directory lacks its attributes.")
+    common, attributes = (list(Tlv.parse_all(child.value)) for child in both)
+    return common, attributes
+
+
+def _path(path: Tlv) -> bytes:
+    """Return the file that a ``Path`` names, inside the application (§6.1.6).
+
+    It may be absolute, relative to the application, or just a file's id.
+    """
+    parts = list(Tlv.parse_all(path.value))
+    if path.tag != _SEQUENCE or not parts or parts[0].tag != _OCTET_STRING:
+        raise DirectoryError("A path of a directory is none.")
+    if any(part.tag == _INTEGER and any(part.value) for part in parts):
+        raise DirectoryError("An object does not stand at the beginning of its file.")
+    inside = parts[0].value.removeprefix(_MASTER_FILE)
+    if len(inside) > len(_APPLICATION):
+        inside = inside.removeprefix(_APPLICATION)
+    if not inside or len(inside) % 2 or len(inside) > _MAX_PATH:
+        raise DirectoryError("A path of a directory has an odd length.")
+    return inside
+
+
+def _reference(value: bytes) -> int:
+    """Return a reference, a byte that has two forms as an INTEGER above 7F.
+
+    DER encodes 82 as 00 82. A card may encode 82 alone, which is a negative number.
+    """
+    if len(value) == 2 and value[0] in {0x00, 0xFF}:
+        value = value[1:]
+    if len(value) != 1:
+        raise DirectoryError("A reference of a directory is not a byte.")
+    return value[0]
+
+
+def _first(children: Iterable[Tlv], tag: int) -> bytes:
+    for child in children:
+        if child.tag == tag:
+            return child.value
+    raise DirectoryError(f"An object of a directory lacks its {tag:02X}.")
+
+
+def _unique(pairs: Iterable[tuple[bytes, T]], what: str) -> dict[bytes, T]:
+    """Create a dictionary from pairs. A repeated key must have the same value."""
+    found: dict[bytes, T] = {}
+    for identifier, value in pairs:
+        if found.setdefault(identifier, value) != value:
+            raise DirectoryError(f"Two {what} of the directories have one id.")
+    return found
+
+
+def _bit(bits: bytes, number: int) -> bool:
+    """Whether a bit is set in a BIT STRING, whose first byte counts the unused bits.
+
+    Omitted bits are zero.
+    """
+    byte = 1 + number // 8
+    return len(bits) > byte and bool(bits[byte] & 0x80 >> number % 8)

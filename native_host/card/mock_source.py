@@ -17,10 +17,9 @@ from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
 from kortilla.mock_card.folder import Presence, Watch, locked
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.service_watch import ServiceWatch
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import InvalidArgumentError, KortillaError
 
 P = ParamSpec("P")

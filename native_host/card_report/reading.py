@@ -25,8 +25,6 @@ from native_host.card.apdu import (
     CommandChannel,
 )
 from native_host.card.atr import identify
-from native_host.card.connection import CardConnection
-from native_host.card.directory import OBJECT_DIRECTORY
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardBusyError,
@@ -39,9 +37,15 @@ from native_host.card.errors import (
 )
 from native_host.card.files import MASTER_FILE, FileReader
 from native_host.card.fineid import AUTHORITIES, TOKEN_INFO, FineidCard
-from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole, PinRole
+from native_host.card.keys import (
+    KNOWN_KEYS,
+    OBJECT_DIRECTORY,
+    CardKey,
+    KeyRole,
+    PinRole,
+)
 from native_host.card.pins import info_command
-from native_host.card.source import CardSource
+from native_host.card.source import CardConnection, CardSource
 from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import KortillaError
 

@@ -105,7 +105,7 @@ async def _managed(
 ) -> dict[str, Any]:
     from native_host.environment import open_source
     from native_host.languages import choose_language
-    from native_host.operations.prompting import Context
+    from native_host.operations.request import Context
     from native_host.operations.set_pin import ManageRequest
     from native_host.pin_prompt.prompt import PromptError
 

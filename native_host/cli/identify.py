@@ -51,8 +51,7 @@ async def _identify(
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
-    from native_host.operations.prompting import Context
-    from native_host.origin import check_origin
+    from native_host.operations.request import Context, check_origin
     from native_host.processes import program_in_place_of_browser
     from native_host.results import token_fields
 

@@ -33,8 +33,12 @@ from native_host.signing_extra import check_library
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
     from native_host.operations.documents import DocumentInbox
-    from native_host.operations.sign import Signature, Signatures
-    from native_host.operations.sign_request import HashToSign, SignRequest
+    from native_host.operations.sign import (
+        HashToSign,
+        Signature,
+        Signatures,
+        SignRequest,
+    )
 
 
 @click.command()
@@ -164,8 +168,8 @@ def sign(
     from native_host.card.signature import KeyType, Padding
     from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
-    from native_host.operations.sign_request import SignRequest
-    from native_host.origin import check_origin
+    from native_host.operations.request import check_origin
+    from native_host.operations.sign import SignRequest
     from native_host.processes import program_in_place_of_browser
 
     request = SignRequest(
@@ -189,7 +193,7 @@ async def _sign(
 ) -> int:
     from native_host.environment import open_source
     from native_host.operations.documents import DocumentHeader, DocumentInbox
-    from native_host.operations.prompting import Context
+    from native_host.operations.request import Context
     from native_host.operations.sign import SigningInterruptedError
     from native_host.operations.sign import sign as sign_with_card
     from native_host.results import error_fields
@@ -229,7 +233,7 @@ async def _sign(
 def _hashes(
     hashes: Sequence[str], names: Sequence[str], hash_function: str | None
 ) -> tuple[HashToSign, ...]:
-    from native_host.operations.sign_request import HashToSign
+    from native_host.operations.sign import HashToSign
 
     return tuple(
         HashToSign(name, _decoded(text), hash_function or "")

@@ -82,7 +82,7 @@ async def _sign(
 ) -> Outcome:
     from native_host.environment import open_source
     from native_host.local_signing.signing import sign_own_files
-    from native_host.operations.prompting import Context, report_nothing
+    from native_host.operations.request import Context, report_nothing
 
     # The window opens after the files have been read, so that it never shows one that
     # can't be signed.

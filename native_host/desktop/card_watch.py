@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from native_host.agent.agent import OTHERS_FIRST
-from native_host.agent.look import wait_until_free
 from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
+from native_host.card.pcsc_connection import wait_until_free
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import CardSource, Reader
 from native_host.desktop.card_report import Cards, ReaderContent

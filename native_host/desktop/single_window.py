@@ -22,8 +22,8 @@ from typing import IO, Self
 
 from native_host.errors import KortillaError
 from native_host.paths import runtime_folder
-from native_host.pkcs11.program import ForeignPeerError, peer_pid
 from native_host.private_files import open_private, private_folder
+from native_host.processes import ForeignPeerError, peer_pid
 
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")

@@ -30,9 +30,15 @@ from native_host.local_signing.sources import (
 from native_host.local_signing.targets import Target
 from native_host.log import log_unexpected
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.prompting import Context
-from native_host.operations.sign import Signatures, SigningInterruptedError, sign
-from native_host.operations.sign_request import HashToSign, OwnFilesRequest, Result
+from native_host.operations.request import Context
+from native_host.operations.sign import (
+    HashToSign,
+    OwnFilesRequest,
+    Result,
+    Signatures,
+    SigningInterruptedError,
+    sign,
+)
 from native_host.pin_prompt import texts
 from native_host.results import signatures_fields
 

@@ -8,13 +8,10 @@ from collections.abc import Sequence
 
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.log import set_up_log
-from native_host.messaging.commands import web_eid_command
-from native_host.messaging.framing import Frame, parse
-from native_host.messaging.models import NoArguments, check
-from native_host.messaging.prompt_prelaunch import PromptPrelaunch
-from native_host.messaging.request_runner import RequestRunner
-from native_host.messaging.responder import WebEidResponder
-from native_host.messaging.results import web_eid_error
+from native_host.messaging.answers import WebEidResponder, web_eid_error
+from native_host.messaging.commands import NoArguments, check, web_eid_command
+from native_host.messaging.host import Frame, PromptPrelaunch, parse
+from native_host.messaging.requests import RequestRunner
 from native_host.processes import program_in_place_of_browser
 from native_host.results import Reply
 

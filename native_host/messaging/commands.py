@@ -1,43 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""The commands of requests: their arguments, and the operations that they run.
+"""The commands of web pages: what they may send, and the operations that they run.
+
+PROTOCOL.md defines the messages. Unknown fields are refused, and types are not
+converted. On the wire the names of the fields are written in camel case.
 
 ``own_command`` and ``web_eid_command`` check a request. ``Command.run`` builds the
 operation's request from it, and turns the result into the fields of the answer.
+``own_page_commands`` has the commands of our own pages.
 """
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel
-
-from native_host.card.keys import PinRole
-from native_host.errors import KortillaError
-from native_host.messaging.caller import Caller
-from native_host.messaging.extension_page_guard import OWN_PAGE_COMMANDS, check_own_page
-from native_host.messaging.models import (
-    AuthenticateArguments,
-    CertificateArguments,
-    ManageArguments,
-    MendArguments,
-    OriginArguments,
-    OwnPageArguments,
-    PinArguments,
-    SignArguments,
-    SwitchArguments,
-    WebEidAuthenticateArguments,
-    WebEidSignArguments,
-    check,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
 )
-from native_host.messaging.results import web_eid_signature_fields
-from native_host.operations.activate import activate
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from native_host.card.signature import HASH_SIZES, KeyType, Padding
+from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.languages import LANGUAGE_TAG
+from native_host.messaging.answers import web_eid_signature_fields
+from native_host.messaging.caller import Caller, check_own_page
+from native_host.messaging.host import WINDOW_COMMANDS
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.card_status import card_status, wait_for_card
-from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.prompting import Context
-from native_host.operations.set_pin import ManageRequest, change_pin, unblock
-from native_host.operations.sign import sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.documents import (
+    MAX_CHUNK,
+    MAX_DOCUMENTS,
+    MAX_NAME,
+    MAX_TOTAL_SIZE,
+    DocumentHeader,
+    DocumentInbox,
+    check_names,
+)
+from native_host.operations.request import Context
+from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
@@ -48,6 +54,222 @@ from native_host.results import (
     signatures_fields,
     token_fields,
 )
+
+#: Bytes that a certificate may have; those of real cards have less than 2048.
+_MAX_CERTIFICATE = 8192
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("wrong", "{message}", {"message": message})
+
+
+def _decode(text: object) -> bytes:
+    """Take base64 in its one spelling, so that no two texts mean the same bytes."""
+    try:
+        if isinstance(text, str):
+            data = base64.b64decode(text, validate=True)
+            if base64.b64encode(data).decode() == text:
+                return data
+    except ValueError:
+        pass
+    raise _wrong("It is not base64")
+
+
+def _known_hash_function(name: str) -> str:
+    if name not in HASH_SIZES:
+        raise _wrong(f"It is not one of {', '.join(HASH_SIZES)}")
+    return name
+
+
+#: A challenge as its base64 text (Web eID: 44 to 128 characters).
+ChallengeNonce = Annotated[
+    str, Field(min_length=44, max_length=128, pattern=r"^[A-Za-z0-9+/=_-]+$")
+]
+#: Web eID's language may be anything. What names none is as if it were not there.
+AnyLanguage = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value if isinstance(value, str) else None),
+]
+#: A language tag; what is not spoken falls back (see ``native_host.languages``).
+Language = Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)]
+#: ``check_origin`` checks the origin; here it only has to be a text.
+OriginText = Annotated[str, Field(max_length=4096)]
+Base64 = Annotated[bytes, BeforeValidator(_decode)]
+Certificate = Annotated[Base64, Field(min_length=1, max_length=_MAX_CERTIFICATE)]
+HashFunction = Annotated[str, AfterValidator(_known_hash_function)]
+#: Any characters but those that are none; they are shown escaped where they could lie.
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+MediaType = Annotated[
+    str, Field(max_length=127, pattern=r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+$")
+]
+Index = Annotated[int, Field(ge=0)]
+
+
+class Model(BaseModel):
+    """The form of all messages: exact types, no unknown fields."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, frozen=True
+    )
+
+
+class Request(Model):
+    """Our own request: it carries an id, which every answer repeats."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    command: Annotated[str, Field(max_length=64)]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class WebEidRequest(Model):
+    """A request of Web eID's: no id, one reply."""
+
+    command: Annotated[str, Field(max_length=64)]
+    arguments: dict[str, Any]
+
+
+class NoArguments(Model):
+    """The arguments of a command that takes none."""
+
+
+class OriginArguments(Model):
+    """Who asks, and in which language: the arguments of every operation.
+
+    These alone are the arguments of Web eID's ``get-signing-certificate``.
+    """
+
+    origin: OriginText
+    lang: AnyLanguage = None
+
+    @property
+    def started_by_person(self) -> bool:
+        """Whether a click in the page preceded it. Web eID's requests do not tell."""
+        return True
+
+
+class _OwnArguments(Model):
+    """The arguments that our own protocol adds to those of all operations.
+
+    ``user_activation`` says that a click or key press in the page preceded it.
+    """
+
+    lang: Language | None = None
+    user_activation: bool
+
+    @property
+    def started_by_person(self) -> bool:
+        """Whether a click in the page preceded it, as the extension says."""
+        return self.user_activation
+
+
+class WebEidAuthenticateArguments(OriginArguments):
+    """The arguments of Web eID's ``authenticate``."""
+
+    challenge_nonce: ChallengeNonce
+
+
+class AuthenticateArguments(_OwnArguments, WebEidAuthenticateArguments):
+    """The arguments of our ``authenticate``."""
+
+
+class CertificateArguments(_OwnArguments, OriginArguments):
+    """The arguments of our ``get-signing-certificate``.
+
+    ``identified_by`` is the SHA-256 of the authentication certificate that the page
+    got by a login before.
+    """
+
+    identified_by: Annotated[Base64, Field(min_length=32, max_length=32)] | None = None
+
+
+class _Hash(Model):
+    hash: Base64
+    hash_function: HashFunction
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        size = HASH_SIZES[self.hash_function]
+        if len(self.hash) != size:
+            raise _wrong(f"A hash of {self.hash_function} has {size} bytes")
+        return self
+
+
+class WebEidSignArguments(OriginArguments, _Hash):
+    """The arguments of Web eID's ``sign``."""
+
+    certificate: Certificate
+
+
+class HashArgument(_Hash):
+    """A hash that the page computed, and its name for it."""
+
+    name: Name
+
+
+class DocumentArgument(Model):
+    """A document whose bytes follow in chunks; ``size`` is in bytes."""
+
+    name: Name
+    media_type: MediaType
+    size: Annotated[int, Field(ge=0, le=MAX_TOTAL_SIZE)]
+
+
+class SignArguments(_OwnArguments, OriginArguments):
+    """The arguments of our ``sign``: documents, or else hashes.
+
+    ``hash_function`` is for documents; a hash has its own.
+    """
+
+    documents: Annotated[
+        list[DocumentArgument] | None, Field(min_length=1, max_length=MAX_DOCUMENTS)
+    ] = None
+    hashes: Annotated[
+        list[HashArgument] | None, Field(min_length=1, max_length=MAX_DOCUMENTS)
+    ] = None
+    hash_function: HashFunction | None = None
+    certificate: Certificate | None = None
+    crypto_algorithm: Annotated[KeyType | None, Field(strict=False)] = None
+    padding_scheme: Annotated[Padding | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if (self.documents is None) == (self.hashes is None):
+            raise _wrong("There must be either documents or hashes")
+        if self.hashes is not None and self.hash_function is not None:
+            raise _wrong("hashFunction is for documents; each of the hashes has its")
+        if self.padding_scheme is not None and (
+            self.padding_scheme is Padding.NONE or self.crypto_algorithm is KeyType.ECC
+        ):
+            raise _wrong("paddingScheme is PKCS1.5 or PSS, and for RSA alone")
+        if sum(each.size for each in self.documents or ()) > MAX_TOTAL_SIZE:
+            raise _wrong(f"The documents have more than {MAX_TOTAL_SIZE} bytes")
+        check_names([each.name for each in self.documents or self.hashes or ()])
+        return self
+
+
+class ChunkArguments(Model):
+    """A piece of a document: the ``number``-th of the ``document``-th, from 0."""
+
+    document: Index
+    number: Index
+    data: Annotated[Base64, Field(min_length=1, max_length=MAX_CHUNK)]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def check(model: type[M], values: Mapping[str, Any]) -> M:
+    """Return ``values`` as a model, else raise ``InvalidArgumentError``.
+
+    The message names the first field that is wrong and never repeats its value.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])[:80]
+        prefix = f"{field}: " if field else ""
+        raise InvalidArgumentError(f"{prefix}{first['msg']}.") from None
 
 
 class UnknownCommandError(KortillaError):
@@ -71,7 +293,7 @@ class CommandContext(Context):
 
 
 #: Runs a command with its checked arguments and its context.
-_Run = Callable[[Any, Any], Awaitable[Reply]]
+Run = Callable[[Any, Any], Awaitable[Reply]]
 
 #: Commands about this computer. They need neither the card nor a window here, and all
 #: but ``open-window`` work where the configuration can't be read.
@@ -89,7 +311,7 @@ class Command:
     """
 
     arguments: BaseModel
-    _run: _Run
+    _run: Run
     opens_prompt: bool
     is_plain: bool
 
@@ -100,7 +322,9 @@ class Command:
     @property
     def origin(self) -> str | None:
         """The web page's origin; None where a page of our own extension asks."""
-        return getattr(self.arguments, "origin", None)
+        if isinstance(self.arguments, OriginArguments):
+            return self.arguments.origin
+        return None
 
     @property
     def language(self) -> str | None:
@@ -124,9 +348,12 @@ def own_command(name: str, values: Mapping[str, Any], caller: Caller) -> Command
     Raises ``InvalidArgumentError`` and ``UnknownCommandError``, and
     ``CallerRefusedError`` where only our own pages may ask, and ``caller`` may not.
     """
-    if name in OWN_PAGE_COMMANDS:
+    from native_host.messaging import own_page_commands  # which imports this module
+
+    if name in own_page_commands.COMMANDS:
         check_own_page(caller, name, values)
-    return _find(_OWN_COMMANDS, name, values)
+        return _find(own_page_commands.COMMANDS, name, values)
+    return _find(_SITE_COMMANDS, name, values)
 
 
 def web_eid_command(name: str, values: Mapping[str, Any]) -> Command:
@@ -138,15 +365,16 @@ def web_eid_command(name: str, values: Mapping[str, Any]) -> Command:
 
 
 def _find(
-    table: Mapping[str, tuple[type[BaseModel], _Run]],
+    table: Mapping[str, tuple[type[BaseModel], Run]],
     name: str,
     values: Mapping[str, Any],
 ) -> Command:
     if name not in table:
         raise UnknownCommandError("The command is not known.")
     model, run = table[name]
-    opens_prompt = run not in (_card_status, _prepare_login, _wait_for_card)
-    return Command(check(model, values), run, opens_prompt, name in PLAIN_COMMANDS)
+    return Command(
+        check(model, values), run, name in WINDOW_COMMANDS, name in PLAIN_COMMANDS
+    )
 
 
 def _common_fields(
@@ -173,9 +401,11 @@ async def _authenticate(
 async def _signing_certificate(
     arguments: OriginArguments, context: CommandContext
 ) -> Reply:
+    identified_by: bytes | None = None
+    if isinstance(arguments, CertificateArguments):
+        identified_by = arguments.identified_by
     request = CertificateRequest(
-        identified_by=getattr(arguments, "identified_by", None),
-        **_common_fields(arguments, context),
+        identified_by=identified_by, **_common_fields(arguments, context)
     )
     return certificate_fields(await signing_certificate(context, request))
 
@@ -209,96 +439,13 @@ async def _web_eid_sign(
     return web_eid_signature_fields(await sign(context, request))
 
 
-async def _card_status(_: OwnPageArguments, context: CommandContext) -> Reply:
-    return {"readers": await card_status(context.source)}
-
-
-async def _wait_for_card(_: OwnPageArguments, context: CommandContext) -> Reply:
-    await wait_for_card(context.source)
-    return {}
-
-
-async def _prepare_login(_: OwnPageArguments, context: CommandContext) -> Reply:
-    # Few hosts need it, and a person waits while each of them starts.
-    from native_host.messaging.prepare_login import prepare_login
-
-    await prepare_login()
-    return {}
-
-
-async def _self_check(arguments: ManageArguments, _context: None) -> Reply:
-    from native_host.doctor.examination import configured_place, examine, report
-    from native_host.languages import choose_language
-
-    place, config = configured_place()
-    language = choose_language(config.language, arguments.lang)
-    return report(await examine(place), language)
-
-
-async def _mend(arguments: MendArguments, _context: None) -> Reply:
-    from native_host.doctor.examination import configured_place
-    from native_host.doctor.mending import mend
-
-    place, _ = configured_place()
-    await mend(place, arguments.code, confirmed=arguments.confirmed)
-    return {}
-
-
-async def _token_status(arguments: OwnPageArguments, _context: None) -> Reply:
-    from native_host.messaging.token_switch import token_status
-
-    return await token_status(arguments.family)
-
-
-async def _token_switch(arguments: SwitchArguments, _context: None) -> Reply:
-    from native_host.messaging.token_switch import switch_token
-
-    return await switch_token(arguments.family, on=arguments.on)
-
-
-async def _open_window(_: OwnPageArguments, _context: None) -> Reply:
-    from native_host.messaging.open_window import open_window
-
-    open_window()
-    return {}
-
-
-async def _activate(_: ManageArguments, context: CommandContext) -> Reply:
-    return (await activate(context, _manage(context))).fields()
-
-
-async def _change_pin(arguments: PinArguments, context: CommandContext) -> Reply:
-    role = PinRole[arguments.pin]
-    return (await change_pin(context, _manage(context), role)).fields()
-
-
-async def _unblock(arguments: PinArguments, context: CommandContext) -> Reply:
-    role = PinRole[arguments.pin]
-    return (await unblock(context, _manage(context), role)).fields()
-
-
-def _manage(context: CommandContext) -> ManageRequest:
-    return ManageRequest(language=context.language, caller=context.caller)
-
-
-_OWN_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
+_SITE_COMMANDS: Mapping[str, tuple[type[BaseModel], Run]] = {
     "authenticate": (AuthenticateArguments, _authenticate),
     "get-signing-certificate": (CertificateArguments, _signing_certificate),
     "sign": (SignArguments, _sign),
-    "card-status": (OwnPageArguments, _card_status),
-    "wait-for-card": (OwnPageArguments, _wait_for_card),
-    "prepare-login": (OwnPageArguments, _prepare_login),
-    "activate": (ManageArguments, _activate),
-    "change-pin": (PinArguments, _change_pin),
-    "unblock": (PinArguments, _unblock),
-    "self-check": (ManageArguments, _self_check),
-    "mend": (MendArguments, _mend),
-    "open-window": (OwnPageArguments, _open_window),
-    "token-status": (OwnPageArguments, _token_status),
-    "token-switch": (SwitchArguments, _token_switch),
 }
 
-_WEB_EID_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
+_WEB_EID_COMMANDS: Mapping[str, tuple[type[BaseModel], Run]] = {
     "authenticate": (WebEidAuthenticateArguments, _authenticate),
     "get-signing-certificate": (OriginArguments, _signing_certificate),
     "sign": (WebEidSignArguments, _web_eid_sign),

@@ -42,7 +42,7 @@ from native_host.operations.pin_setting import (
     pin_name,
     set_pins,
 )
-from native_host.operations.prompting import Context, report_nothing
+from native_host.operations.request import Context, report_nothing
 from native_host.operations.set_pin import (
     ManageRequest,
     Outcome,

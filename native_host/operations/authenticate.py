@@ -17,7 +17,7 @@ from native_host.errors import InvalidArgumentError
 from native_host.history import recorded
 from native_host.operations.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, prefer_usable
-from native_host.operations.prompting import Context, Request, begin
+from native_host.operations.request import Context, Request, begin
 
 #: A challenge as its base64 text (Web eID).
 _CHALLENGE_NONCE = re.compile(r"[A-Za-z0-9+/=_-]{44,128}")

@@ -15,7 +15,6 @@ from typing import NoReturn, ParamSpec, Self, TypeVar
 
 from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
-from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
     CardError,
@@ -25,17 +24,17 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_offers import note
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.pin_prompt.model import (
     CardChoice,
     OtherCardQuestion,
     Problem,
     Step,
 )
-from native_host.race import race
+from native_host.tasks import race
 
 logger = logging.getLogger(__name__)
 

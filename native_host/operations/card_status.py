@@ -5,7 +5,6 @@ import asyncio
 from typing import Any, Literal
 
 from native_host.card.atr import identify
-from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
@@ -17,7 +16,7 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard, PinInfo, PinRole
 from native_host.card.keys import KeyRole
 from native_host.card.signature import key_type_of
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.operations.activation_table import scheme_of
 
 #: How far a card has been activated; ``partly`` if only one of its PINs is set.

@@ -18,8 +18,8 @@ from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard, SecondChoiceError
-from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
+from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe

@@ -24,10 +24,10 @@ from native_host.operations.pin_setting import (
     pin_name,
     set_pins,
 )
-from native_host.operations.prompting import Context, Request, report_nothing
+from native_host.operations.request import Context, Request, report_nothing
 from native_host.pin_prompt.model import CodeField, UnlockQuestion
 from native_host.pin_prompt.prompt import DeclinedError
-from native_host.race import race
+from native_host.tasks import race
 
 #: The outcome for a PIN: set in this operation, set before it, or unchanged.
 Outcome = Literal["set", "was-set", "untouched"]

@@ -19,7 +19,7 @@ from native_host.pin_prompt.model import (
     Step,
     UnlockQuestion,
 )
-from native_host.race import race
+from native_host.tasks import race
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ class SiteName:
 
     @classmethod
     def of(cls, origin: str) -> "SiteName":
-        """Parse an origin that ``native_host.origin.check_origin`` has accepted."""
+        """Parse an origin that ``check_origin`` has accepted."""
         host = urlsplit(origin).hostname or ""
         domain = _registrable_domain(host)
         end = origin.rindex(host) + len(host)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""States at each method of ``Cryptoki`` which call of PKCS#11 it answers."""
+"""The calls of PKCS#11 that are answered, and the return values of those that fail."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from native_host.errors import KortillaError
+from native_host.pkcs11.constants import CKR
 
 #: The values of an answer, as its signature has them.
 Values = Sequence[Any]
@@ -52,3 +55,34 @@ def call(
         return method
 
     return register
+
+
+class CryptokiError(Exception):
+    """A call fails with a return value."""
+
+    def __init__(self, value: CKR) -> None:
+        super().__init__(value.name)
+        self.value = value
+
+
+#: By the code of an error. Every other error is CKR_FUNCTION_FAILED.
+_VALUES = {
+    "USER_CANCELLED": CKR.FUNCTION_CANCELED,
+    "CARD_REMOVED": CKR.DEVICE_REMOVED,
+    "PIN_BLOCKED": CKR.PIN_LOCKED,
+    "WRONG_PIN": CKR.PIN_INCORRECT,
+    "CARD_NOT_ACTIVATED": CKR.USER_PIN_NOT_INITIALIZED,
+    "CONFIRMATION_NEEDED": CKR.FUNCTION_REJECTED,
+    "INVALID_ARGUMENT": CKR.PIN_INVALID,
+    "CARD_BUSY": CKR.DEVICE_ERROR,
+    "CARD_ERROR": CKR.DEVICE_ERROR,
+    "CARD_MUTE": CKR.DEVICE_ERROR,
+    "PCSC_DENIED": CKR.DEVICE_ERROR,
+    "PCSC_UNAVAILABLE": CKR.DEVICE_ERROR,
+    "SIGNATURE_INVALID": CKR.DEVICE_ERROR,
+}
+
+
+def return_value_of(error: KortillaError) -> CKR:
+    """Return the most specific return value for an error."""
+    return _VALUES.get(error.code, CKR.FUNCTION_FAILED)

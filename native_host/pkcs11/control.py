@@ -22,11 +22,9 @@ from typing import Any, NoReturn, Self
 from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.paths import runtime_folder
-from native_host.pkcs11.program import ForeignPeerError, peer_pid
 from native_host.private_files import private_folder
-from native_host.processes import Program
-from native_host.race import race
-from native_host.task_set import TaskSet
+from native_host.processes import ForeignPeerError, Program, peer_pid
+from native_host.tasks import TaskSet, race
 
 logger = logging.getLogger(__name__)
 

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 from native_host.card.source import Reader
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-from native_host.pkcs11.calls import Values, call
+from native_host.pkcs11.calls import CryptokiError, Values, call
 from native_host.pkcs11.constants import CKF, CKO, CKR, CKU
-from native_host.pkcs11.errors import CryptokiError
-from native_host.pkcs11.info import library_info, slot_info, token_info
-from native_host.pkcs11.session import Session
-from native_host.pkcs11.session_table import SessionTable
-from native_host.pkcs11.slot_events import SlotEvents
-from native_host.pkcs11.slots import SLOTS, SlotManager, Token
+from native_host.pkcs11.sessions import Session, SessionTable
+from native_host.pkcs11.slots import (
+    SLOTS,
+    SlotEvents,
+    SlotManager,
+    Token,
+    library_info,
+    slot_info,
+    token_info,
+)
 from native_host.pkcs11.wire import (
     HANDSHAKE,
     Attribute,

@@ -18,8 +18,8 @@ from native_host.card.signature import (
     SignatureAlgorithm,
     key_type_of,
 )
+from native_host.pkcs11.calls import CryptokiError
 from native_host.pkcs11.constants import CKF, CKM, CKR, MGF_HASHES
-from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.wire import Mechanism, PssParameters
 
 if TYPE_CHECKING:

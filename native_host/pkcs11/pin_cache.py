@@ -21,7 +21,7 @@ from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
 from native_host.operations.pin import usable_pin
 from native_host.operations.refusals import Refusals
-from native_host.task_set import TaskSet
+from native_host.tasks import TaskSet
 from native_host.wiping import wipe
 
 T = TypeVar("T")

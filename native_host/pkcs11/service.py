@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from native_host.config import Config
+from native_host.errors import KortillaError
 from native_host.hardening import harden
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
-from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.program import ForeignPeerError, peer_of, spawner
 from native_host.pkcs11.slots import SlotManager
 from native_host.private_files import private_folder
-from native_host.processes import Program
-from native_host.task_set import TaskSet
+from native_host.processes import ForeignPeerError, Program, peer_of, spawner
+from native_host.tasks import TaskSet
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
@@ -38,6 +37,12 @@ BROWSERS_PATIENCE = 28.0
 #: signature that the pull ended. Browsers try again without asking: without a token
 #: Firefox hangs, and with another token NSS ends the login.
 _LINGERING = 10.0
+
+
+class SocketUnusableError(KortillaError):
+    """The program can't listen on the socket; the message names it and the reason."""
+
+    code = "SOCKET_UNUSABLE"
 
 
 def serve_stdio(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The slots, and the tokens on the cards in them: shared by all clients of a process.
+"""The slots, the tokens on the cards in them, and what a client hears of them.
 
 The readers' events drive everything. A card is read once for each insertion, and is
 released as soon as it has been read. Calls that wait for a card await ``settled``.
+All clients of a process share the slots. Sections are those of PKCS#11 3.0.
 """
 
 import asyncio
@@ -12,18 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from native_host import VERSION
 from native_host.card.atr import identify
-from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
     CardError,
     CardRemovedError,
     PcscUnavailableError,
 )
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.log import log_unexpected
-from native_host.pkcs11.constants import CKR
-from native_host.pkcs11.errors import CryptokiError
+from native_host.pkcs11.calls import CryptokiError, Values
+from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
 
 if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.card.certificate import CardCertificate
@@ -241,3 +242,94 @@ def _read_token(connection: CardConnection) -> Token:
 
 def _is_plain(character: int) -> bool:
     return 0x20 < character < 0x7F
+
+
+_MANUFACTURER = "Kortilla"
+# A program that sees 3.0 may expect calls that are not answered here.
+_CRYPTOKI_VERSION = (2, 40)
+_NO_VERSION = (0, 0)
+
+
+def library_info() -> Values:
+    """Return CK_INFO."""
+    major, minor = map(int, VERSION.split(".")[:2])
+    name = _padded(_MANUFACTURER, 32)
+    return (_CRYPTOKI_VERSION, name, 0, name, (major, minor))
+
+
+def slot_info(slot: Slot, token: Token | None) -> Values:
+    """Return CK_SLOT_INFO of a slot, in which the client sees a token or none."""
+    flags = CKF.REMOVABLE_DEVICE | CKF.HW_SLOT
+    if token:
+        flags |= CKF.TOKEN_PRESENT
+    name = slot.reader.name if slot.reader else f"{_MANUFACTURER} {slot.number}"
+    manufacturer = _padded(_MANUFACTURER, 32)
+    return (_padded(name, 64), manufacturer, int(flags), _NO_VERSION, _NO_VERSION)
+
+
+def token_info(slot: Slot, token: Token, sessions: int) -> Values:
+    """Return CK_TOKEN_INFO. ``sessions`` is the number of the client's sessions."""
+    # Heavy, and loaded already: a card has been read.
+    from native_host.card.keys import PinRole
+    from native_host.card.pins import PIN_DIGITS
+
+    pin_digits = PIN_DIGITS[PinRole.PIN1]
+    unknown = CK_UNAVAILABLE_INFORMATION
+    flags = CKF.WRITE_PROTECTED | CKF.USER_PIN_INITIALIZED | CKF.TOKEN_INITIALIZED
+    # NSS tells tokens apart by their labels.
+    first = slot.number == SLOTS[0]
+    label = _MANUFACTURER if first else f"{_MANUFACTURER} ({slot.number})"
+    model = "FINEID test card" if token.certificate.test else "FINEID"
+    return (
+        *(_padded(label, 32), _padded(_MANUFACTURER, 32), _padded(model, 16)),
+        *(_padded(token.serial, 16), int(flags)),
+        *(0, sessions, unknown, 0),  # of sessions 0 is the highest number: no limit
+        *(pin_digits[-1], pin_digits[0]),
+        *(unknown, unknown, unknown, unknown),  # memory
+        *(_NO_VERSION, _NO_VERSION, _padded("", 16)),
+    )
+
+
+def _padded(text: str, size: int) -> bytes:
+    """Return a text as so many bytes of UTF-8; a text that is too long is cut."""
+    cut = text.encode()[:size].decode(errors="ignore").encode()
+    return cut.ljust(size)
+
+
+class SlotEvents:
+    """The slots whose token has come or gone, until the client has the event."""
+
+    def __init__(self) -> None:
+        self._slots: set[int] = set()
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def add(self, slot: int) -> None:
+        """Record an event, and wake all who wait for one."""
+        self._slots.add(slot)
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def take(self, *, block: bool) -> int:
+        """Return a slot with an event, once for each event.
+
+        Without one it waits if ``block`` is true, and raises ``CryptokiError`` if not.
+        ``clear`` ends a wait with that error.
+        """
+        while not self._slots:
+            if not block:
+                raise CryptokiError(CKR.NO_EVENT)
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting.discard(waiting)
+        return self._slots.pop()
+
+    def clear(self) -> None:
+        """Delete all events, and end all waits: the client has called C_Finalize."""
+        self._slots.clear()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED))

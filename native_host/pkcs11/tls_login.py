@@ -36,12 +36,12 @@ from native_host.operations.authenticate import (
 )
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.pin import PinAsker, PinAttempt
-from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
+from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation, Step
 from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.pin_cache import KeptPin, PinCache
-from native_host.race import race
+from native_host.tasks import race
 
 logger = logging.getLogger(__name__)
 

@@ -14,18 +14,17 @@ import pytest
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import agent as agent_module
-from native_host.agent import look as look_module
-from native_host.agent.agent import Agent
-from native_host.agent.look import look, wait_until_free
+from native_host.agent.agent import Agent, look
+from native_host.card import pcsc_connection
 from native_host.card.errors import CardRemovedError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
-from native_host.card.pcsc_connection import PcscConnection
+from native_host.card.pcsc_connection import PcscConnection, wait_until_free
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows
-from tests.operations.person import Person
+from tests.operations.user import User
 from tests.support.cards import new_card
 from tests.support.pcsc import READER, READERS, Room, isolated
 
@@ -249,7 +248,7 @@ async def test_a_transaction_of_another_program_is_not_got_between(room: Room) -
 async def test_a_program_that_is_killed_holds_the_agent_up_for_a_while_only(
     room: Room,
 ) -> None:
-    look_module._FORGOTTEN = 500  # milliseconds
+    pcsc_connection._FORGOTTEN = 500  # milliseconds
     room.insert(MockCard(make(room)))
     room.settle()
     program = (
@@ -365,18 +364,18 @@ async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
     request = AuthenticateRequest(
         origin="https://service.example", challenge_nonce="A" * 44, language="fi"
     )
-    person = Person(agrees=False)
+    user = User(agrees=False)
     async with (
         windows() as opening,
         agent_with(opening, others_first=0.3) as agent,
         PcscSource() as source,
     ):
-        login = asyncio.create_task(authenticate(Context(source, person), request))
-        await until(lambda: person.shown)
+        login = asyncio.create_task(authenticate(Context(source, user), request))
+        await until(lambda: user.shown)
         room.insert(MockCard(card))
         with pytest.raises(UserCancelledError):
             await login
-        assert person.offers == [False]
+        assert user.offers == [False]
         await settled(agent)
         await opening.none_opens()
         room.pull()

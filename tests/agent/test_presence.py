@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla agent``: one per person, switched off with one command."""
+"""``kortilla agent``: one per user, switched off with one command."""
 
 import json
 import os

@@ -9,18 +9,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.card.directory import (
-    DirectoryError,
-    DirectoryFiles,
-    parse_directories,
-    parse_object_directory,
-)
 from native_host.card.errors import (
     CardMuteError,
     CardRemovedError,
     UnsupportedCardError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
+from native_host.card.keys import (
+    DirectoryError,
+    DirectoryFiles,
+    parse_directories,
+    parse_object_directory,
+)
 from native_host.card.signature import KeyType
 from tests.card import directories
 from tests.card.certificates import certificates_of

@@ -268,16 +268,6 @@ def test_the_longest_pin_fills_its_field() -> None:
     script.assert_done()
 
 
-def test_pin2_goes_by_its_own_reference() -> None:
-    script = Script(
-        (SELECT, "9000"),
-        ("00CB00FF05A003830182", pin_information(ref="82")),
-        ("002000820C313233343536000000000000", "9000"),
-    )
-    FineidCard(script).verify_pin(PinRole.PIN2, bytearray(b"123456"))
-    script.assert_done()
-
-
 @pytest.mark.parametrize(
     "unreadable",
     [
@@ -365,30 +355,6 @@ def test_a_signature_that_does_not_verify_never_leaves(
             card.sign(AUTHENTICATION, DIGEST_384, ES384)
 
 
-def test_an_rsa_signature_that_does_not_verify_never_leaves(
-    v4_2_certificate: bytes,
-) -> None:
-    script = Script(
-        (SELECT, "9000"),
-        *certificate_exchanges(v4_2_certificate),
-        ("002241B606800145840101", "9000"),
-        ("002A90A0229020" + DIGEST_256.hex().upper(), "9000"),
-        ("002A9E9A00", "5A" * 384 + "9000"),
-    )
-    with pytest.raises(SignatureInvalidError):
-        FineidCard(script).sign(AUTHENTICATION_RSA, DIGEST_256, PS256)
-
-
-@pytest.mark.parametrize("size", [0, 20, 47, 49, 65])
-def test_a_digest_that_no_hash_gives_is_not_signed(
-    v5_certificate: bytes, size: int
-) -> None:
-    script = Script((SELECT, "9000"), *certificate_exchanges(v5_certificate))
-    with pytest.raises(InvalidArgumentError):
-        FineidCard(script).sign(AUTHENTICATION, bytes(size), ES384)
-    script.assert_done()
-
-
 PAYMENT_SYSTEM = "00A404000E315041592E5359532E444446303100"
 
 
@@ -415,14 +381,6 @@ def test_a_card_on_the_contactless_side_is_named() -> None:
     with pytest.raises(UnsupportedCardError, match="slot") as caught:
         FineidCard(script)
     assert "contactless" in caught.value.kind
-
-
-def test_an_unsupported_answer_to_reset_is_refused_before_the_application() -> None:
-    script = Script()
-    script.atr = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
-    with pytest.raises(UnsupportedCardError, match="S4-2"):
-        FineidCard(script)
-    script.assert_done()
 
 
 def test_a_card_that_fails_is_not_called_unsupported() -> None:

@@ -155,16 +155,6 @@ def test_both_generations_log_in_whatever_the_reader_handles(
     card.sign(key, digest, token_algorithm(certificate.public_key))
 
 
-@pytest.mark.parametrize("use", [LOGIN, BATCH], ids=["login", "batch"])
-def test_four_commands_make_a_signature_once_the_pin_is_there(
-    state: MockCardState, use: Use
-) -> None:
-    connection = FaultyCard(state, mute, step=1000, lasting=False)
-    use.of(connection)
-    after_enter = [apdu[1] for apdu in connection.sent[-4 * use.signatures :]]
-    assert after_enter == [VERIFY, 0x22, SIGN, SIGN] * use.signatures
-
-
 @pytest.mark.parametrize("style", ["direct", "fetched"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_directories_of_each_profile_name_its_keys(

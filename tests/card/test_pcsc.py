@@ -22,7 +22,6 @@ from native_host.card.errors import (
     CardMuteError,
     CardRemovedError,
     PcscUnavailableError,
-    WrongPinError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
@@ -114,21 +113,6 @@ async def test_every_signature_key_signs_a_batch(room: Room) -> None:
             assert [len(signature) for signature in signatures] == [size, size]
             room.pull()
             await reader_where(source, is_empty)
-
-
-@isolated
-async def test_a_wrong_pin_costs_one_try_and_the_right_one_restores(room: Room) -> None:
-    state = room.new_card()
-    room.insert(MockCard(state))
-    async with PcscSource() as source:
-        with pytest.raises(WrongPinError) as caught:
-            await log_in(source, pin=b"4321")
-        assert caught.value.tries_left == 4
-        assert state.read().pin1.tries == 4
-        connection = await source.connect(await reader_where(source, has_card))
-        card = await source.run(FineidCard, connection)
-        await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
-        assert state.read().pin1.tries == 5
 
 
 @isolated

@@ -12,7 +12,7 @@ from kortilla.mock_card.card import MockCard
 from native_host.card.errors import PcscDeniedError, PcscUnavailableError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
-from native_host.card.pcsc_calls import status_change
+from native_host.card.pcsc_connection import status_change
 from native_host.card.source import Reader
 from tests.card.service_tries import watching_tries
 from tests.card.virtual_reader import has_card, log_in, reader_where
@@ -118,7 +118,7 @@ async def test_nothing_is_asked_of_the_service_while_nothing_happens(
     for drivers in (1, 2, 3):
         room.stop_service()
         room.start_service(drivers=drivers)
-        ask = "native_host.card.pcsc_monitor.status_change"
+        ask = "native_host.card.pcsc.status_change"
         with mock.patch(ask, side_effect=status_change) as asks:
             async with PcscSource() as source:
                 readers = await source.readers()

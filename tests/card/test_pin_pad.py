@@ -192,16 +192,6 @@ def test_a_puk_typed_on_the_reader_has_its_eight_digits() -> None:
     script.assert_done()
 
 
-def test_new_pins_that_differ_are_said_and_cost_nothing() -> None:
-    structure = MODIFY_STRUCTURE_PIN1 + CHANGE_PIN1
-    reader = ScriptedReader((MODIFY, structure, "6402"))
-    card, script = card_with(reader)
-    with pytest.raises(PinNotEnteredError) as caught:
-        card.change_pin(PinRole.PIN1, None, None)
-    assert caught.value.why == "different"
-    script.assert_done()
-
-
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -262,13 +252,6 @@ def test_a_pin_that_the_card_refused_is_said_and_the_reader_asked_once(
     assert type(caught.value) is error
     assert not reader.exchanges
     script.assert_done()
-
-
-def test_a_pin_without_tries_is_not_asked_for_on_the_reader() -> None:
-    reader = ScriptedReader()
-    card, _ = card_with(reader, tries=0)
-    with pytest.raises(PinBlockedError):
-        card.verify_pin(PinRole.PIN1, None)
 
 
 def test_without_a_pin_pad_there_is_nothing_to_type_on() -> None:

@@ -19,7 +19,7 @@ from native_host.card.errors import (
     PcscUnavailableError,
 )
 from native_host.card.pcsc import PcscSource
-from native_host.card.pcsc_calls import Code, scard
+from native_host.card.pcsc_connection import Code, scard
 from native_host.card.source import Reader
 from tests.card.service_tries import watching_tries
 from tests.support.patience import patience

@@ -10,10 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from native_host.card.errors import (
     CardError,
-    PinBlockedError,
     SignatureInvalidError,
     UnsupportedCardError,
-    WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
@@ -313,39 +311,6 @@ def test_in_a_batch_pin2_is_verified_before_each_signature_and_nothing_else_is_s
         script.add(*signing(p384, "800154840102", digest, signature))
         card.verify_pin(PinRole.PIN2, pin2())
         assert card.sign(SIGNATURE, digest, ES384) == signature
-    script.assert_done()
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        ("63C4", WrongPinError),
-        ("6300", WrongPinError),
-        ("63C0", PinBlockedError),
-        ("6983", PinBlockedError),
-        ("6984", CardError),
-        ("6982", CardError),
-        ("6F00", CardError),
-        ("6C0C", CardError),
-    ],
-)
-@pytest.mark.parametrize("before", [0, 1])
-def test_nothing_is_sent_after_a_refused_pin2(
-    p384: ec.EllipticCurvePrivateKey,
-    v5_signature_certificate: bytes,
-    answer: str,
-    error: type[CardError],
-    before: int,
-) -> None:
-    card, script = ready(v5_signature_certificate)
-    for digest in DIGESTS[:before]:
-        signature = card_signature(p384, digest, hashes.SHA384())
-        script.add(*signing(p384, "800154840102", digest, signature))
-        card.verify_pin(PinRole.PIN2, pin2())
-        card.sign(SIGNATURE, digest, ES384)
-    script.add((VERIFY_123456, answer))
-    with pytest.raises(error):
-        card.verify_pin(PinRole.PIN2, pin2())
     script.assert_done()
 
 

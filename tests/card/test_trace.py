@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.card.apdu import PIN_INSTRUCTIONS
+from native_host.card.apdu import PIN_INSTRUCTIONS, TracingConnection
 from native_host.card.errors import WrongPinError
 from native_host.card.fineid import FineidCard, PinRole
-from native_host.card.trace import TracingConnection
 from native_host.log import TRAFFIC
 from tests.card.scripted import (
     AUTHENTICATION,

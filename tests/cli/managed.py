@@ -8,14 +8,12 @@ from kortilla import Trust, validate
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
-from native_host.operations.sign import sign
-from native_host.operations.sign_request import HashToSign, SignRequest
-from native_host.origin import check_origin
+from native_host.operations.request import Context, check_origin
+from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.cli.conftest import NONCE, ORIGIN
+from tests.operations.faulty_session import make_token
 from tests.operations.signing import check
-from tests.operations.tokens import make_token
 
 Tries = tuple[int, int, int]
 

@@ -18,7 +18,7 @@ from native_host.desktop.window import Window
 from native_host.gui.fold import Fold
 from native_host.gui.mock_card_mark import MockCardMark
 from native_host.local_signing.signing import Wish, sign_own_files
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signature_check import check as signature_check
 from native_host.signature_check import trust

@@ -24,8 +24,7 @@ from native_host.desktop.pages.history import Page
 from native_host.errors import UserCancelledError
 from native_host.history import Entry
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context
-from native_host.origin import check_origin
+from native_host.operations.request import Context, check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.support import cards

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QProgressBar
 from native_host.card.mock_source import MockCardSource
 from native_host.desktop.prompts import Command
 from native_host.local_signing.signing import Wish, sign_own_files
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.desktop.test_self_check import until

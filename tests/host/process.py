@@ -97,6 +97,10 @@ class HostProcess:
         self.send({"id": "1", "command": command, "arguments": arguments})
         return self.answer()
 
+    def begin_login(self, request_id: str = "1") -> None:
+        """Send Kortilla's ``authenticate``, and read nothing."""
+        self.send(login_request(request_id))
+
     def authenticate(self, **changes: object) -> dict[str, Any]:
         """Send Kortilla's ``authenticate`` with the given changes.
 
@@ -219,6 +223,15 @@ def own_arguments(**changes: object) -> dict[str, object]:
         **changes,
     }
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def login_request(request_id: str = "1") -> dict[str, object]:
+    """Return a request of our ``authenticate``."""
+    return {
+        "id": request_id,
+        "command": "authenticate",
+        "arguments": own_arguments(),
+    }
 
 
 def make_environment(home: Path, config: str) -> dict[str, str]:

@@ -3,9 +3,7 @@
 
 import base64
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.state import MockCardState
-from native_host.processes import parent_of, program_in_place_of_browser
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import (
     NONCE,
@@ -23,7 +20,6 @@ from tests.host.process import (
     HostProcess,
 )
 from tests.host.test_own_protocol import Script
-from tests.support.patience import patience
 
 #: The name of the program that runs this test.
 PYTHON = Path(sys.executable).resolve().name
@@ -85,49 +81,6 @@ def test_a_script_that_gives_an_extensions_id_is_named(
 ) -> None:
     anew = arguments == OWN_CALLER
     assert named(home, window, [], arguments, anew=anew) == PYTHON
-
-
-@pytest.mark.parametrize(
-    ("path", "beside", "shown"),
-    [
-        ("firefox", (), ""),
-        ("usr/lib/firefox-esr/firefox-esr", ("libxul.so",), ""),
-        ("opt/zen/zen-bin", ("libxul.so",), ""),
-        ("usr/lib/chromium/chromium", (), ""),
-        ("opt/google/chrome/chrome", (), ""),
-        ("opt/microsoft/msedge/msedge", (), ""),
-        ("usr/libexec/xdg-desktop-portal", (), ""),
-        ("discord", (), "discord"),
-        ("firefox.sh", (), "firefox.sh"),
-        ("Firefox", (), "Firefox"),
-        ("a\u202eb\nc", (), "a\ufffdb\ufffdc"),
-        ("x" * 200, (), "x" * 40),
-    ],
-    ids=lambda value: ascii(value)[:24],
-)
-@pytest.mark.parametrize("shell", [False, True], ids=["directly", "by-a-shell"])
-def test_browsers_are_known_and_other_programs_named(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    path: str,
-    beside: tuple[str, ...],
-    shown: str,
-    *,
-    shell: bool,
-) -> None:
-    """Without the host, whose start takes most of such a test."""
-    under = started_by(tmp_path / "programs" / path, *beside)
-    say_pid = ["sh", "-c", "echo $$; read line"]
-    with subprocess.Popen(
-        [*under, *(WRAPPER if shell else []), *say_pid],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdout
-        started = int(process.stdout.readline())
-        monkeypatch.setattr(os, "getppid", lambda: parent_of(started))
-        assert program_in_place_of_browser() == shown
-        process.communicate(b"\n", patience())
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.host.process import make_environment, own_arguments, running
+from tests.host.process import make_environment, running
 from tests.host.signing import (
     announced,
-    b64,
     chunk,
     chunks,
     left_behind,
@@ -18,7 +17,7 @@ from tests.host.signing import (
     sign_documents,
     signing,
 )
-from tests.host.test_own_protocol import AUTOMATIC, Script
+from tests.host.test_own_protocol import Script
 
 TWO = {"a": b"abc", "b": bytes(40_000)}
 FIRST, SECOND, THIRD = chunks(TWO)
@@ -28,24 +27,12 @@ def changed(message: dict[str, Any], **changes: object) -> dict[str, Any]:
     return {**message, "arguments": {**message["arguments"], **changes}}
 
 
+# Each other one is in operations/test_documents.py or in test_models.py.
 WRONG: dict[str, list[dict[str, Any]]] = {
     "the second document first": [SECOND],
-    "a number left out": [FIRST, THIRD],
-    "the same twice": [FIRST, FIRST],
-    "numbers that go on": [FIRST, changed(SECOND, number=1)],
-    "a document that is not there": [FIRST, SECOND, THIRD, chunk(2, 0, b"x")],
-    "more than announced": [chunk(0, 0, b"abcd")],
-    "more after the end": [FIRST, chunk(0, 1, b"d")],
     "more after all": [FIRST, SECOND, THIRD, chunk(1, 2, b"d")],
     "base64 with a line end": [changed(FIRST, data="YWJj\n")],
-    "base64 of the other alphabet": [changed(FIRST, data="YW_-")],
-    "base64 without its padding": [changed(chunk(0, 0, b"a"), data="YQ")],
-    "nothing": [changed(FIRST, data="")],
-    "too much": [FIRST, changed(SECOND, data=b64(bytes(32769)))],
-    "no text": [changed(FIRST, data=[97, 98, 99])],
-    "a negative number": [changed(FIRST, number=-1)],
     "a number of bits": [changed(FIRST, document=2**70)],
-    "a field too many": [changed(FIRST, last=True)],
     "a field too few": [{**FIRST, "arguments": {"document": 0, "number": 0}}],
 }
 
@@ -104,7 +91,7 @@ def test_chunks_of_a_sign_that_was_refused_are_ignored(home: Path) -> None:
 def test_a_login_takes_no_documents(home: Path, window: dict[str, str]) -> None:
     script = Script(home, "wait")
     with running(window, prompt_command=script.command) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login()
         host.send(FIRST)
         assert host.answer()["error"]["code"] == "INVALID_ARGUMENT"
 
@@ -122,12 +109,6 @@ def test_chunks_may_come_before_the_window_and_in_any_size(
             if message["progress"] == "receiving":
                 received.append((message["done"], message["total"]))
         assert received == [(count, 1000) for count in range(1, 1001)]
-
-
-def test_documents_without_bytes_need_no_chunk(automatic: dict[str, str]) -> None:
-    with running(automatic) as host:
-        host.send(signing(documents=announced({"a": b"", "b": b""})))
-        assert len(host.answer()["result"]["signatures"]) == 2
 
 
 BAD: list[tuple[dict[str, object], str]] = [
@@ -155,15 +136,6 @@ def test_what_can_not_be_signed_shows_no_window_and_keeps_nothing(
         assert host.answer()["error"]["code"] == "ORIGIN_REFUSED"
         assert left_behind(window) == []
     assert script.told() in ([], [{"type": "gone"}])
-
-
-def test_an_rsa_key_signs_no_sha3(old_home: Path) -> None:
-    with running(make_environment(old_home, AUTOMATIC)) as host:
-        answer = sign_documents(
-            host, TWO, hashFunction="SHA3-256", cryptoAlgorithm="RSA"
-        )
-    assert answer["error"]["code"] == "INVALID_ARGUMENT"
-    assert pin2_tries(old_home) == 5
 
 
 def test_twenty_megabytes_are_not_kept_in_memory(automatic: dict[str, str]) -> None:

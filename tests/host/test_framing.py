@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.messaging.framing import MAX_LENGTH, Frame, FrameWriter, Pump, parse
+from native_host.messaging.host import MAX_LENGTH, Frame, FrameWriter, Pump, parse
 from tests.support.patience import patience
 
 JSON = st.recursive(

@@ -11,8 +11,6 @@ from tests.host.process import ORIGIN, make_environment, own_arguments, running
 from tests.host.signing import announced, left_behind, signing
 from tests.host.test_own_protocol import Script, off
 
-AUTHENTICATE = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
-
 #: A window that survives the end of its input and SIGTERM, and whose child holds its
 #: pipe too.
 DEAF = """#!/bin/sh
@@ -82,12 +80,12 @@ def test_an_expired_request_can_still_be_called_off_at_once(
 ) -> None:
     script = Script(home, "wait", "wait")
     with running(window, prompt_command=script.command) as host:
-        host.send(AUTHENTICATE)
+        host.begin_login()
         host.until(script.questions)
         for command in commands:
             host.send(off(command))
         assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
-        host.send({**AUTHENTICATE, "id": "2"})
+        host.begin_login("2")
         assert host.receive() == {"id": "2", "progress": "window-open"}
 
 
@@ -101,7 +99,7 @@ def test_a_window_that_clings_is_gone_however_often_it_is_called_off(
     deaf.write_text(DEAF)
     deaf.chmod(0o700)
     with running(window, prompt_command=[str(deaf)]) as host:
-        host.send(AUTHENTICATE)
+        host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         for command in commands:
             host.send(off(command))

@@ -8,7 +8,7 @@ import pytest
 
 from kortilla.mock_card.folder import locked
 from tests.host.conftest import MOCK_FOLDER
-from tests.host.process import own_arguments, running
+from tests.host.process import running
 from tests.host.test_own_protocol import Script, tries
 from tests.support.patience import patience
 
@@ -34,7 +34,7 @@ def test_the_end_of_input_closes_the_window_and_ends_the_host(
     script = Script(home, "wait")
     anew = when == "window open"
     with running(window, prompt_command=script.command, anew=anew) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         if when == "asked for a PIN":
             host.until(script.questions)
@@ -47,7 +47,7 @@ def test_the_end_of_input_closes_the_window_and_ends_the_host(
 def test_sigterm_is_the_same_end(home: Path, window: dict[str, str]) -> None:
     script = Script(home, "wait")
     with running(window, prompt_command=script.command, anew=True) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         host.process.send_signal(signal.SIGTERM)
         assert host.wait() == 0
@@ -65,27 +65,12 @@ def test_a_card_that_another_program_holds_does_not_keep_the_host(
             window, prompt_command=script.command, anew=end == "end of input"
         ) as host,
     ):
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login()
         host.until(lambda: script.told()[-1:] and script.told()[-1]["type"] == "show")
         if end == "SIGTERM":
             host.process.send_signal(signal.SIGTERM)
         else:
             host.end_input()
-        assert host.wait(patience(KILLED_AFTER)) == 0
-
-
-def test_a_window_that_clings_does_not_keep_the_host(
-    home: Path, window: dict[str, str]
-) -> None:
-    deaf = home / "deaf"
-    deaf.write_text(
-        "#!/bin/sh\ntrap '' TERM\nread line\n"
-        'echo \'{"type": "visible"}\'\nwhile :; do sleep 1; done\n'
-    )
-    with running(window, prompt_command=["/bin/sh", str(deaf)]) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
-        assert host.receive() == {"id": "1", "progress": "window-open"}
-        host.end_input()
         assert host.wait(patience(KILLED_AFTER)) == 0
 
 

@@ -10,10 +10,7 @@ from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import (
-    ORIGIN,
-    OWN_CALLER,
     make_environment,
-    own_arguments,
     running,
 )
 from tests.host.test_own_protocol import Script
@@ -78,8 +75,7 @@ def test_the_window_with_the_result_stays_until_it_is_closed(
         host.send({"id": "1", "command": "activate", "arguments": {"page": PAGE}})
         host.until(lambda: any(told.get("step") == "done" for told in script.told()))
         # No other command can replace it.
-        login = {"id": "2", "command": "authenticate", "arguments": own_arguments()}
-        host.send(login)
+        host.begin_login("2")
         busy = host.answer()
         assert (busy["id"], busy["error"]["code"]) == ("2", "BUSY")
         # A PIN that is set counts, even if the request is cancelled meanwhile.
@@ -140,20 +136,3 @@ def test_the_browsers_end_lets_go_of_the_card(
         host.end_input()
         assert host.wait() == 0
     assert card.read() == before
-
-
-@pytest.mark.parametrize("card", ["v5-2026"], indirect=True)
-def test_a_login_that_meets_a_new_card_offers_the_activation_and_goes_on(
-    card: MockCardState, tmp_path: Path
-) -> None:
-    script = Script(tmp_path, "agree", "1234567,2468,135790", "2468")
-    environment_ = environment(card)
-    with running(environment_, OWN_CALLER, prompt_command=script.command) as host:
-        answer = host.authenticate()
-    assert "result" in answer
-    told = script.told()
-    assert [t["type"] for t in told if t["type"].startswith(("ask", "offer"))] == [
-        *("offer-activation", "ask-codes", "ask-pin")
-    ]
-    assert told[0]["conversation"]["origin"] == ORIGIN
-    assert pins(card) == ("2468", "135790")

@@ -7,7 +7,7 @@ import pytest
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
-from native_host.messaging.models import (
+from native_host.messaging.commands import (
     ChunkArguments,
     SignArguments,
     WebEidSignArguments,

@@ -35,9 +35,9 @@ class Started:
         self._told = home / "told.json"
         command = [sys.executable, "-I", "-c", _PROGRAM, str(self._told)]
         self.prelude = (
-            "from native_host.messaging import open_window\n"
-            "words = open_window._COMMAND[4:]\n"
-            f"open_window.open_window.__defaults__ = ([*{command!r}, *words],)"
+            "from native_host.messaging import own_page_commands as commands\n"
+            "words = commands._WINDOW[4:]\n"
+            f"commands.open_window.__defaults__ = ([*{command!r}, *words],)"
         )
 
     def exists(self) -> bool:

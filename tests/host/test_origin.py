@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.errors import OriginRefusedError
-from native_host.origin import check_origin
+from native_host.operations.request import check_origin
 
 
 @pytest.mark.parametrize(

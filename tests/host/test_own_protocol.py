@@ -17,8 +17,8 @@ from tests.host.process import (
     ORIGIN,
     OWN_CALLER,
     HostProcess,
+    login_request,
     make_environment,
-    own_arguments,
     running,
 )
 
@@ -69,9 +69,7 @@ async def test_each_profiles_token_is_accepted_by_the_validator(
 ) -> None:
     home = furnish(tmp_path / "home", each_card)
     with running(make_environment(home, AUTOMATIC)) as host:
-        host.send(
-            {"id": "a-1", "command": "authenticate", "arguments": own_arguments()}
-        )
+        host.begin_login("a-1")
         assert host.receive() == {"id": "a-1", "progress": "window-open"}
         assert host.receive() == {"id": "a-1", "progress": "signing"}
         answer = host.receive()
@@ -90,37 +88,6 @@ def test_several_requests_follow_on_one_port(automatic: dict[str, str]) -> None:
     assert first["result"]["signature"] != second["result"]["signature"]
 
 
-def test_a_wrong_pin_then_the_right_one(home: Path, window: dict[str, str]) -> None:
-    script = Script(home, "9999", "1234")
-    with running(window, prompt_command=script.command) as host:
-        assert "result" in host.authenticate()
-    first, second = script.questions()
-    assert (first["tries_left"], first["wrong"]) == (5, False)
-    assert (second["tries_left"], second["wrong"]) == (4, True)
-    assert tries(home) == 5
-
-
-def test_a_refused_pin_is_not_sent_again(home: Path, window: dict[str, str]) -> None:
-    script = Script(home, "9999", "9999", "9999", "cancel")
-    with running(window, prompt_command=script.command) as host:
-        assert host.authenticate()["error"]["code"] == "USER_CANCELLED"
-    assert [q["repeated"] for q in script.questions()] == [False, False, True, True]
-    assert tries(home) == 4
-
-
-def test_tries_run_down_to_the_lock_are_said_each_time(
-    home: Path, window: dict[str, str]
-) -> None:
-    script = Script(home, "9991", "9992", "9993", "9994", "9995")
-    with running(window, prompt_command=script.command) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
-        host.until(script.offers)
-        host.send({"id": "1", "command": "cancel"})
-        assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
-    assert [q["tries_left"] for q in script.questions()] == [5, 4, 3, 2, 1]
-    assert tries(home) == 0
-
-
 def test_a_cancellation_is_answered_and_spends_no_try(
     home: Path, window: dict[str, str]
 ) -> None:
@@ -136,7 +103,7 @@ def test_a_cancellation_is_answered_and_spends_no_try(
 def test_the_page_can_call_its_request_off(home: Path, window: dict[str, str]) -> None:
     script = Script(home, "wait")
     with running(window, prompt_command=script.command) as host:
-        host.send({"id": "7", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login("7")
         assert host.receive() == {"id": "7", "progress": "window-open"}
         host.send({"id": "other", "command": "cancel"})
         host.send({"id": "7", "command": "cancel"})
@@ -150,8 +117,8 @@ def test_a_second_request_meanwhile_is_told_busy(
 ) -> None:
     script = Script(home, "wait")
     with running(window, prompt_command=script.command) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
-        host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login()
+        host.begin_login("2")
         answer = host.answer()
         assert (answer["id"], answer["error"]["code"]) == ("2", "BUSY")
         host.send({"id": "1", "command": "cancel"})
@@ -162,7 +129,7 @@ def test_an_id_that_is_in_use_is_refused_under_no_id(
     home: Path, window: dict[str, str]
 ) -> None:
     script = Script(home, "wait")
-    request = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
+    request = login_request()
     with running(window, prompt_command=script.command) as host:
         host.send(request)
         host.send(request)
@@ -180,13 +147,13 @@ def test_a_request_that_is_called_off_in_the_same_breath_is_answered(
     home: Path, window: dict[str, str], command: str, code: str
 ) -> None:
     script = Script(home, "wait")
-    request = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
+    request = login_request()
     bodies = [json.dumps(each).encode() for each in (request, off(command))]
     with running(window, prompt_command=script.command) as host:
         # In a single write, so that the host finds both at its first read.
         host.send_raw(b"".join(len(b).to_bytes(4, sys.byteorder) + b for b in bodies))
         assert host.answer()["error"]["code"] == code
-        host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login("2")
         assert host.receive() == {"id": "2", "progress": "window-open"}
 
 
@@ -199,7 +166,7 @@ def test_an_expired_request_keeps_its_window_until_it_is_closed(
 ) -> None:
     script = Script(home, "wait")
     with running(window, prompt_command=script.command) as host:
-        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         host.send({"id": "1", "command": "expire"})
         host.until(lambda: script.told()[-1].get("step") == "expired")
@@ -219,14 +186,6 @@ def test_without_a_click_the_window_asks_first_and_reads_no_card(
     assert told[0]["conversation"]["started_by_person"] is False
     assert [each["type"] for each in told[:2]] == ["open", "ask-started"]
     assert not any(each.get("step") == "reading" for each in told)
-
-
-def test_without_a_click_the_login_goes_on_when_the_person_says_so(
-    home: Path, window: dict[str, str]
-) -> None:
-    script = Script(home, "started", "1234")
-    with running(window, prompt_command=script.command) as host:
-        assert "result" in host.authenticate(userActivation=False)
 
 
 def test_a_window_that_dies_is_an_error_and_not_the_end(

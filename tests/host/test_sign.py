@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Documents and hashes are signed; the test hashes and verifies on its own."""
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,19 +9,16 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from native_host.card.signature import HASH_SIZES
 from tests.host.conftest import furnish
-from tests.host.process import ORIGIN, make_environment, own_arguments, running
+from tests.host.process import ORIGIN, make_environment, running
 from tests.host.signing import (
     announced,
     b64,
     chunks,
     digest,
     left_behind,
-    named_hash,
     pin2_tries,
     sign_documents,
-    sign_hashes,
     signing,
     verify,
 )
@@ -90,15 +86,6 @@ def test_three_documents_are_signed_with_one_pin2(
     assert pin2_tries(home) == 5
 
 
-@pytest.mark.parametrize("hash_function", HASH_SIZES)
-def test_documents_are_hashed_as_the_page_wishes(
-    automatic: dict[str, str], hash_function: str
-) -> None:
-    with running(automatic) as host:
-        answer = sign_documents(host, THREE, hashFunction=hash_function)
-    check_signatures(answer["result"], THREE, hash_function)
-
-
 def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> None:
     page = Path(__file__).parents[2] / "PROTOCOL.md"
     section = page.read_text(encoding="utf-8").split("seen from the extension:")[1]
@@ -118,48 +105,6 @@ def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> 
     # Chunks are acknowledged as they arrive, no matter when the window opens.
     assert sorted(heard, key=str) == sorted(told, key=str)
     assert heard[-1] == told[-1]
-
-
-def test_hashes_of_every_function_are_signed_in_one_go(
-    home: Path, window: dict[str, str]
-) -> None:
-    script = Script(home, "123456")
-    with running(window, prompt_command=script.command) as host:
-        hashes = [named_hash(b"abc", name, name) for name in HASH_SIZES]
-        result = sign_hashes(host, *hashes)["result"]
-    for asked, signed in zip(hashes, result["signatures"], strict=True):
-        assert {name: signed[name] for name in asked} == asked
-        verify(result["certificate"], signed, base64.b64decode(asked["hash"]))
-    [question] = script.questions()
-    assert [each["name"] for each in question["documents"]] == list(HASH_SIZES)
-    assert all(each["path"] is None for each in question["documents"])
-
-
-@pytest.mark.parametrize(
-    ("wishes", "expected"),
-    [
-        ({}, ("ECC", "NONE")),
-        ({"cryptoAlgorithm": "ECC"}, ("ECC", "NONE")),
-        ({"cryptoAlgorithm": "RSA"}, ("RSA", "PKCS1.5")),
-        ({"cryptoAlgorithm": "RSA", "paddingScheme": "PSS"}, ("RSA", "PSS")),
-        ({"paddingScheme": "PSS"}, ("RSA", "PSS")),
-    ],
-)
-def test_a_page_may_choose_among_the_keys_and_paddings(
-    old_home: Path, wishes: dict[str, str], expected: tuple[str, str]
-) -> None:
-    with running(make_environment(old_home, AUTOMATIC)) as host:
-        result = sign_hashes(host, named_hash(b"a", "SHA-256"), **wishes)["result"]
-        chosen = sign_hashes(
-            host,
-            named_hash(b"a", "SHA-256"),
-            certificate=result["certificate"],
-        )["result"]
-    [signed] = result["signatures"]
-    how = signed["signatureAlgorithm"]
-    assert (how["cryptoAlgorithm"], how["paddingScheme"]) == expected
-    verify(result["certificate"], signed, digest(b"a", "SHA-256"))
-    assert chosen["certificate"] == result["certificate"]
 
 
 def test_twenty_signatures_are_announced_one_by_one(automatic: dict[str, str]) -> None:
@@ -196,21 +141,6 @@ def test_the_signing_certificate_is_handed_over_after_consent(
     assert opened["operation"] == "signing-certificate"
 
 
-@pytest.mark.parametrize("answers", [["cancel"], ["started", "cancel"]])
-def test_without_consent_no_certificate_leaves(
-    home: Path, window: dict[str, str], answers: list[str]
-) -> None:
-    script = Script(home, *answers)
-    with running(window, prompt_command=script.command) as host:
-        answer = host.ask(
-            "get-signing-certificate",
-            origin=ORIGIN,
-            userActivation=len(answers) == 1,
-        )
-    assert answer["error"]["code"] == "USER_CANCELLED"
-    assert "certificate" not in str(answer)
-
-
 @pytest.mark.parametrize("login", ["", "AAAA", b64(bytes(33)), 5, "x" * 44])
 def test_a_login_that_is_no_hash_is_refused(
     home: Path, window: dict[str, str], login: object
@@ -220,36 +150,6 @@ def test_a_login_that_is_no_hash_is_refused(
         answer = host.ask("get-signing-certificate", **WHO, identifiedBy=login)
         other = host.authenticate(identifiedBy=b64(bytes(32)))
     assert answer["error"]["code"] == other["error"]["code"] == "INVALID_ARGUMENT"
-
-
-def test_an_authentication_certificate_signs_nothing_a_page_chose(
-    automatic: dict[str, str],
-) -> None:
-    with running(automatic) as host:
-        token = host.authenticate()["result"]
-        answer = sign_hashes(
-            host,
-            named_hash(b"a", "SHA-384"),
-            certificate=token["unverifiedCertificate"],
-        )
-    assert answer["error"]["code"] == "CERTIFICATE_MISMATCH"
-
-
-def test_another_certificate_is_for_the_person_to_mend(
-    home: Path, window: dict[str, str]
-) -> None:
-    script = Script(home, "cancel")
-    arguments = signing(hashes=[named_hash(b"a", "SHA-384")], certificate=b64(b"0\x00"))
-    with running(window, prompt_command=script.command) as host:
-        host.send(arguments)
-        error = host.answer()["error"]
-    # Before consent, the page learns only that the person cancelled, and why.
-    assert (error["code"], error["reason"]) == (
-        "USER_CANCELLED",
-        "CERTIFICATE_MISMATCH",
-    )
-    assert script.questions() == []
-    assert pin2_tries(home) == 5
 
 
 # An error that the window goes on to explain.
@@ -270,9 +170,7 @@ def test_an_explaining_window_is_ended_by_what_follows(
         assert sign_documents(host, THREE)["error"]["shown"] is True
         host.until(lambda: is_explained(script))
         if end == "next":
-            host.send(
-                {"id": "2", "command": "authenticate", "arguments": own_arguments()}
-            )
+            host.begin_login("2")
             assert host.receive() == {"id": "2", "progress": "window-open"}
         elif end == "cancel":
             host.send({"id": "1", "command": "cancel"})

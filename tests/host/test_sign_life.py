@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.process import HostProcess, make_environment, own_arguments, running
+from tests.host.process import HostProcess, make_environment, running
 from tests.host.signing import (
     announced,
     chunks,
@@ -105,7 +105,7 @@ def test_a_cancelled_signing_leaves_nothing(
         assert at.script.told()[-1]["type"] in {"close", "gone"}
         assert left_behind(window) == []
         # The card is free for the next request.
-        host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
+        host.begin_login("2")
         host.until(
             lambda: any(each["role"] == "PIN1" for each in at.script.questions())
         )

@@ -19,7 +19,6 @@ from tests.host.process import (
     make_environment,
     running,
 )
-from tests.host.signing import b64, digest
 from tests.host.test_own_protocol import AUTOMATIC, Script, tries
 from tests.support.patience import patience
 
@@ -148,31 +147,6 @@ def test_any_language_is_taken_and_what_is_none_is_the_systems(
     assert answer is not None
     assert answer["error"]["code"] == "ERR_WEBEID_USER_CANCELLED"
     assert script.told()[0]["conversation"]["language"] == spoken
-
-
-@pytest.mark.parametrize("lang", ["fi_FI.UTF-8", "toolongvalue", "fi", 5, None])
-def test_no_language_is_fatal_to_any_command(
-    automatic: dict[str, str], lang: object
-) -> None:
-    request = {
-        "command": "get-signing-certificate",
-        "arguments": {"origin": ORIGIN, "lang": lang},
-    }
-    with running(automatic, WEB_EID_CALLER) as host:
-        host.send(request)
-        first = host.receive()
-    assert first is not None and "certificate" in first
-    offered = first["supportedSignatureAlgorithms"][0]["hashFunction"]
-    arguments = {
-        "hash": b64(digest(b"contract", offered)),
-        "hashFunction": offered,
-        "certificate": first["certificate"],
-        **request["arguments"],  # type: ignore[dict-item]
-    }
-    with running(automatic, WEB_EID_CALLER) as host:
-        host.send({"command": "sign", "arguments": arguments})
-        second = host.receive()
-    assert second is not None and "signature" in second
 
 
 def test_what_follows_the_one_request_is_not_read(

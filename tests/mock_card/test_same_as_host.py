@@ -12,9 +12,8 @@ from kortilla.testing import KortillaCard, MockCardState
 from kortilla.testing.signatures import signing_certificate_fields
 from native_host.card.mock_source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context
-from native_host.operations.sign import sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,

@@ -14,14 +14,13 @@ import pytest
 
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.mock_source import (
     MockCardBrokenError,
     MockCardConnection,
     MockCardSource,
 )
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support import cards
 

@@ -11,12 +11,18 @@ import pytest
 
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
+from native_host.card.pin_pad import PinPad
+from native_host.card.source import CardConnection, Reader
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from tests.operations.managing import GRANTED, NewCard, copy
 from tests.operations.signing import CONTENTS
 from tests.support import cards
 
 Made = Callable[[str], Path]
+
+#: What happens at the PIN pad: a PIN is typed, or a code and a new PIN; the reader
+#: gives its own response; or a function runs before a PIN is typed.
+Typing = str | tuple[str, str] | int | Callable[[], str]
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +99,47 @@ def inbox(place: Path) -> Iterator[DocumentInbox]:
     ]
     with closing(DocumentInbox(headers)) as inbox:
         yield inbox
+
+
+class Pad(PinPad):
+    """A reader with a PIN pad, where the user acts as the test says."""
+
+    can_modify = True
+
+    def __init__(self, typings: Iterator[Typing], card: CardConnection) -> None:
+        self._typings = typings
+        self._card = card
+
+    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        return self._send(template, min_digits, max_digits)
+
+    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        return self._send(template, min_digits, max_digits)
+
+    def _send(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        typed = next(self._typings)
+        if callable(typed):
+            typed = typed()
+        if isinstance(typed, int):
+            return typed
+        codes = (typed,) if isinstance(typed, str) else typed
+        assert template[4] == 12 * len(codes)
+        if any(not min_digits <= len(each) <= max_digits for each in codes):
+            return 0x6403
+        padded = (each.encode().ljust(12, b"\0") for each in codes)
+        return self._card.send_and_receive(template[:5] + b"".join(padded))[1]
+
+
+@pytest.fixture
+def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[Typing]:
+    """Give the reader a PIN pad; return the list of entries on it."""
+    typings: list[Typing] = []
+    connect, typed = source.connect, iter(typings)
+
+    async def with_pad(reader: Reader) -> CardConnection:
+        connection = await connect(reader)
+        connection.pin_pad = Pad(typed, connection)
+        return connection
+
+    monkeypatch.setattr(source, "connect", with_pad)
+    return typings

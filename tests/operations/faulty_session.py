@@ -2,23 +2,21 @@
 """An operation on the mock card with one fault, and a record of all commands."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kortilla.mock_card.card_data import CardData
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemovedError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc_connection import PcscConnection
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
-from native_host.operations.sign import Signatures, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.request import Context
+from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.model import (
     CodesQuestion,
     PinQuestion,
@@ -28,15 +26,18 @@ from native_host.pin_prompt.model import (
     UnlockQuestion,
 )
 from native_host.pin_prompt.prompt import Prompt
+from native_host.results import token_fields
 from tests.operations.one_reader import OneReader
-from tests.operations.person import Person
 from tests.operations.signing import ORIGIN
-from tests.operations.tokens import make_token
+from tests.operations.user import User
+
+NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+LOGIN = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
 
 # Without a previous SELECT, which would itself reset the verification state.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
 
-ASKED = "asked"  # marks in the record where the person was asked for PINs or codes
+ASKED = "asked"  # marks in the record where the user was asked for PINs or codes
 
 # CHANGE REFERENCE DATA and RESET RETRY COUNTER
 SETTING = (0x24, 0x2C)
@@ -45,14 +46,19 @@ SETTING = (0x24, 0x2C)
 Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 
 
+async def make_token(context: Context, request: AuthenticateRequest) -> dict[str, Any]:
+    """Log in and return the token's fields."""
+    return token_fields(await authenticate(context, request))
+
+
 async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
-    """Log in at a service."""
-    nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
-    return await make_token(Context(source, prompt), request)
+    """Log in at a service, and return the token's fields."""
+    return await make_token(Context(source, prompt), LOGIN)
 
 
-def signing_of(names: str) -> Operation:
+def signing_of(
+    names: str,
+) -> Callable[[CardSource, Prompt], Coroutine[Any, Any, Signatures]]:
     """Return the operation that signs a hash for each letter."""
 
     async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:
@@ -122,10 +128,10 @@ class Recorded(CardConnection):
             return
 
 
-class Handy(Person):
-    """A person who takes the card out and puts it back at every message.
+class Handy(User):
+    """A user who takes the card out and puts it back at every message.
 
-    The person gives up after a limit of removals and entries.
+    The user gives up after a limit of removals and entries.
     """
 
     def __init__(
@@ -187,18 +193,18 @@ async def session(
     operation: Operation,
     *pins: str,
     codes: Iterable[dict[str, str]] = (),
-    called_off: tuple[Literal["person", "page"], int] | None = None,
+    called_off: tuple[Literal["user", "page"], int] | None = None,
 ) -> tuple[Handy, Record, object]:
-    """Run an operation; return the person, the record, and the result or its error.
+    """Run an operation; return the user, the record, and the result or its error.
 
     The faults of ``state`` are cleared when the first connection closes. With
-    ``called_off`` the person or the page cancels when that command is being sent.
+    ``called_off`` the user or the page cancels when that command is being sent.
     """
     source.insert()  # an interrupted batch leaves the card where it is
     if isinstance(source, OneReader):  # pcscd notices this a little later
         await source.settled()
     record = Record()
-    person = Handy(source, record, pins, codes)
+    user = Handy(source, record, pins, codes)
     loop = asyncio.get_running_loop()
     connect: Callable[..., Awaitable[CardConnection]] = type(source).connect
 
@@ -214,11 +220,11 @@ async def session(
         return Recorded(connection, record, state, then)
 
     source.connect = recorded  # type: ignore[method-assign] # for this session
-    work = asyncio.ensure_future(operation(source, person))
+    work = asyncio.ensure_future(operation(source, user))
 
     def call_off(number: int) -> None:
         if called_off and number == called_off[1]:
-            end = person.cancel if called_off[0] == "person" else work.cancel
+            end = user.cancel if called_off[0] == "user" else work.cancel
             loop.call_soon_threadsafe(end)
 
     record.on_command = call_off
@@ -228,10 +234,10 @@ async def session(
             result = await work
     except (KortillaError, asyncio.CancelledError) as error:
         result = error
-    return person, record, result
+    return user, record, result
 
 
-def check_promises(person: Person, record: Record) -> None:
+def check_promises(user: User, record: Record) -> None:
     """Check what holds for every fault.
 
     A command with a PIN goes out once per entry, or once per signature that the card
@@ -254,4 +260,4 @@ def check_promises(person: Person, record: Record) -> None:
         if name is CommandName.SIGN:
             allowed = 1
     assert not record.verified_afterwards
-    assert not any(any(pin) for pin in person.typed)
+    assert not any(any(pin) for pin in user.typed)

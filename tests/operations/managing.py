@@ -12,12 +12,12 @@ from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
 from native_host.operations.activate import activate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Prompt
 from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
-from tests.operations.person import Person
+from tests.operations.user import User
 
 REQUEST = ManageRequest(language="fi")
 NEW_PIN1, NEW_PIN2 = "2580", "147258"
@@ -48,7 +48,7 @@ Manage = Callable[[CardSource, Prompt], Awaitable[PinsSet]]
 
 
 def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
-    """Return the person's input on the page of an activation."""
+    """Return the user's input on the page of an activation."""
     new = {1: NEW_PIN1, 2: NEW_PIN2}
     return {
         "activation": code or CODES[digits],
@@ -109,7 +109,7 @@ def codes_sent(commands: Iterable[bytes]) -> list[tuple[int, int, str]]:
     ]
 
 
-def check_codes(person: Person, record: Record) -> None:
+def check_codes(user: User, record: Record) -> None:
     """Check what holds for every fault and input.
 
     For one entry, each PIN gets at most one command, and after a rejected one no
@@ -143,7 +143,7 @@ def check_codes(person: Person, record: Record) -> None:
         code, new = (part.rstrip(b"\0") for part in (apdu[5:17], apdu[17:]))
         assert len(apdu) == 29
         assert len(new) in ((4, 5, 6, 7, 8) if reference == 0x11 else (6, 7, 8))
-        if person.conversation and person.conversation.operation == "activate":
+        if user.conversation and user.conversation.operation == "activate":
             assert len(code) == (8 if unlocks else 7)
             pin = card.pin1 if reference == 0x11 else card.pin2
             assert not pin.changed or (unlocks and pin.tries == 0)
@@ -151,12 +151,17 @@ def check_codes(person: Person, record: Record) -> None:
                 raise AssertionError("PIN2 before PIN1")
         open_ = status == 0x9000
     assert not record.verified_afterwards
-    assert not any(any(code) for code in person.typed)
+    assert not any(any(code) for code in user.typed)
 
 
-async def check_card_works(source: MockCardSource, state: MockCardState) -> None:
-    """Log in and sign with the new PINs."""
-    _, _, token = await session(source, state, log_in, NEW_PIN1)
+async def check_card_works(
+    source: MockCardSource,
+    state: MockCardState,
+    pin1: str = NEW_PIN1,
+    pin2: str = NEW_PIN2,
+) -> None:
+    """Log in and sign with the PINs."""
+    _, _, token = await session(source, state, log_in, pin1)
     assert isinstance(token, dict)
-    _, _, signed = await session(source, state, signing_of("a"), NEW_PIN2)
+    _, _, signed = await session(source, state, signing_of("a"), pin2)
     assert isinstance(signed, Signatures)

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
-from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 
 P = ParamSpec("P")
 T = TypeVar("T")

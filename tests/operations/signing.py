@@ -14,11 +14,16 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import Padding
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.prompting import Context
-from native_host.operations.sign import Signature, Signatures, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import (
+    HashToSign,
+    Signature,
+    Signatures,
+    SignRequest,
+    sign,
+)
 from native_host.pin_prompt.model import Progress
-from tests.operations.person import Person
+from tests.operations.user import User
 
 ORIGIN = "https://service.example"
 PIN1, PIN2 = "1234", "123456"
@@ -53,7 +58,7 @@ def request(*items: HashToSign, **fields: Any) -> SignRequest:
 
 
 def begin(
-    person: Person,
+    user: User,
     source: MockCardSource,
     asked: SignRequest | None = None,
     heard: list[tuple[str, Progress | None]] | None = None,
@@ -62,7 +67,7 @@ def begin(
         if heard is not None:
             heard.append((word, progress))
 
-    return asyncio.create_task(sign(Context(source, person, hear), asked or request()))
+    return asyncio.create_task(sign(Context(source, user, hear), asked or request()))
 
 
 def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:

@@ -10,7 +10,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import CodesQuestion, Progress, Step
 from tests.operations.faulty_session import SETTING, session
@@ -36,7 +36,7 @@ from tests.operations.managing import (
     tries,
     typing,
 )
-from tests.operations.person import Person, until
+from tests.operations.user import User, until
 
 
 @pytest.mark.parametrize("granted", GRANTED)
@@ -45,18 +45,18 @@ async def test_the_code_and_two_new_pins_activate_a_card(
 ) -> None:
     state, digits = new_card(granted), DIGITS[granted]
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
+        user, record, result = await session(
             source, state, activating, codes=[typing(digits)]
         )
-        check_codes(person, record)
+        check_codes(user, record)
         assert result == PinsSet("set", "set")
         assert tries(state) == (5, 5, 5)
         assert pins(state) == (NEW_PIN1, NEW_PIN2)
         await check_card_works(source, state)
-    assert person.conversation
-    assert person.conversation.operation == "activate"
-    assert person.conversation.origin == ""
-    [question] = person.codes_questions
+    assert user.conversation
+    assert user.conversation.operation == "activate"
+    assert user.conversation.origin == ""
+    [question] = user.codes_questions
     assert [(each.name, each.lengths) for each in question.fields] == [
         ("activation", (7, 8) if "unclear" in granted else (digits,)),
         ("new-PIN1", PAGE_1),
@@ -65,7 +65,7 @@ async def test_the_code_and_two_new_pins_activate_a_card(
     assert question.at_risk == ("PIN1" if digits == 7 else "PUK")
     assert (question.tries_left, question.done, question.wrong) == (5, (), False)
     assert "SPECIMEN" in question.name
-    assert person.shown[-1] == (Step.DONE, None)
+    assert user.shown[-1] == (Step.DONE, None)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -102,7 +102,7 @@ async def test_progress_is_told_by_pins(scheme: str, new_card: NewCard) -> None:
         await activate(
             Context(
                 source,
-                Person(codes=[typing(DIGITS[scheme])]),
+                User(codes=[typing(DIGITS[scheme])]),
                 lambda word, progress: heard.append((word, progress)),
             ),
             REQUEST,
@@ -121,15 +121,15 @@ async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_wo
     state, digits = new_card(scheme), DIGITS[scheme]
     wrong = typing(digits, code=WRONG[scheme])
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
+        user, record, result = await session(
             source, state, activating, codes=[wrong, wrong, typing(digits)]
         )
         await check_card_works(source, state)
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == PinsSet("set", "set")
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
-    assert [q.wrong for q in person.codes_questions] == [False, True, True]
-    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
+    assert [q.wrong for q in user.codes_questions] == [False, True, True]
+    assert [q.repeated for q in user.codes_questions] == [False, False, True]
     assert tries(state) == (5, 5, 5)
     ins = INS[scheme]
     assert codes_sent(record.commands()) == [
@@ -137,56 +137,6 @@ async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_wo
         (ins, 0x11, CODES[digits]),
         (ins, 0x82, CODES[digits]),
     ]
-
-
-@pytest.mark.parametrize("moment", Moment)
-@pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_a_card_pulled_in_the_middle_goes_on_with_what_is_missing(
-    scheme: str, number: int, moment: Moment, new_card: NewCard
-) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment, skip=number)
-    )
-    done = number + (moment is Moment.AFTER)  # PINs that are set by now
-    missing = (1, 2)[done:]
-    again = [typing(digits, *missing)] if missing else []
-    async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
-            source, state, activating, codes=[typing(digits), *again]
-        )
-        await check_card_works(source, state)
-    check_codes(person, record)
-    assert result == PinsSet("set", "set")
-    assert person.problems() == ["CARD_REMOVED"]
-    assert tries(state) == (5, 5, 5)
-    first, *others = person.codes_questions
-    assert first.done == ()
-    assert [(q.done, len(q.fields), q.wrong, q.in_doubt) for q in others] == [
-        (("PIN1",)[:done], 1 + len(missing), False, False) for _ in again
-    ]
-    assert len(codes_sent(record.commands())) == 2 + (moment is Moment.BEFORE)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
-    scheme: str, new_card: NewCard
-) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=Moment.AFTER)
-    )
-    wrong = typing(digits, code=WRONG[scheme])
-    async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
-            source, state, activating, codes=[wrong, wrong, typing(digits)]
-        )
-    check_codes(person, record)
-    assert result == PinsSet("set", "set")
-    assert [q.wrong for q in person.codes_questions] == [False, True, True]
-    assert [q.repeated for q in person.codes_questions] == [False, False, True]
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
 
 
 @pytest.mark.parametrize("executed", [False, True])
@@ -197,29 +147,29 @@ async def test_another_card_is_noticed_and_never_written(
     state, digits = new_card(scheme), DIGITS[scheme]
     moment = Moment.AFTER if executed else Moment.BEFORE
     state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment))
-    person = Person(codes=[typing(digits)])
+    user = User(codes=[typing(digits)])
     async with MockCardSource(state.folder) as source:
-        work = asyncio.create_task(activating(source, person))
-        await until(lambda: "CARD_REMOVED" in person.problems())
+        work = asyncio.create_task(activating(source, user))
+        await until(lambda: "CARD_REMOVED" in user.problems())
         mine = state.read()
         with state.update() as card:
             card.serial = "FI9999999"
             card.pin1.changed = False
         other = state.read()
         source.insert()
-        await until(lambda: "OTHER_CARD" in person.problems())
-        assert person.shown[-1][0] is Step.WAITING_FOR_CARD
+        await until(lambda: "OTHER_CARD" in user.problems())
+        assert user.shown[-1][0] is Step.WAITING_FOR_CARD
         assert state.read() == other
         source.remove()
         with state.update() as card:
             card.serial = mine.serial
             card.pin1, card.pin2 = mine.pin1, mine.pin2
-        person.codes.append(typing(digits, *((2,) if executed else (1, 2))))
+        user.codes.append(typing(digits, *((2,) if executed else (1, 2))))
         source.insert()
         async with asyncio.timeout(60):
             assert await work == PinsSet("set", "set")
         await check_card_works(source, state)
-    assert len(person.codes_questions) == 2
+    assert len(user.codes_questions) == 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -241,11 +191,11 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
         return data, status
 
     monkeypatch.setattr(MockCardConnection, "send_and_receive", send_and_swap)
-    person = Person(codes=[typing(digits), typing(digits, 2)])
+    user = User(codes=[typing(digits), typing(digits, 2)])
     async with MockCardSource(state.folder) as source:
-        work = asyncio.create_task(activating(source, person))
-        await until(lambda: "OTHER_CARD" in person.problems())
-        person.cancel()
+        work = asyncio.create_task(activating(source, user))
+        await until(lambda: "OTHER_CARD" in user.problems())
+        user.cancel()
         with pytest.raises(UserCancelledError) as caught:
             await work
     assert caught.value.reason == "OTHER_CARD"
@@ -253,8 +203,8 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
     assert tries(state) == (5, 0 if scheme == "eight" else 5, 5)
 
 
-class Meanwhile(Person):
-    """A person whose PIN1 is set by other means while the code is typed."""
+class Meanwhile(User):
+    """A user whose PIN1 is set by other means while the code is typed."""
 
     state: MockCardState
 
@@ -269,17 +219,17 @@ async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
     scheme: str, new_card: NewCard
 ) -> None:
     state, digits = new_card(scheme), DIGITS[scheme]
-    person = Meanwhile(codes=[typing(digits), typing(digits, 2)])
-    person.state = state
+    user = Meanwhile(codes=[typing(digits), typing(digits, 2)])
+    user.state = state
     async with MockCardSource(state.folder) as source:
-        assert await activating(source, person) == PinsSet("was-set", "set")
-    assert [q.done for q in person.codes_questions] == [(), ("PIN1",)]
+        assert await activating(source, user) == PinsSet("was-set", "set")
+    assert [q.done for q in user.codes_questions] == [(), ("PIN1",)]
     assert pins(state) == ("8642", NEW_PIN2)
     assert tries(state) == (5, 5, 5)
 
 
-class Fewer(Person):
-    """A person whose card loses tries by other means during the entry."""
+class Fewer(User):
+    """A user whose card loses tries by other means during the entry."""
 
     state: MockCardState
 
@@ -296,26 +246,26 @@ async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
     scheme: str, new_card: NewCard
 ) -> None:
     state, digits = new_card(scheme), DIGITS[scheme]
-    person = Fewer(codes=[typing(digits, code=WRONG[scheme]), typing(digits)])
-    person.state = state
+    user = Fewer(codes=[typing(digits, code=WRONG[scheme]), typing(digits)])
+    user.state = state
     async with MockCardSource(state.folder) as source:
-        assert await activating(source, person) == PinsSet("set", "set")
-    assert [q.tries_left for q in person.codes_questions] == [5, 1]
-    assert not any(q.wrong for q in person.codes_questions)
+        assert await activating(source, user) == PinsSet("set", "set")
+    assert [q.tries_left for q in user.codes_questions] == [5, 1]
+    assert not any(q.wrong for q in user.codes_questions)
 
 
 async def test_the_puk_runs_down_to_its_last_try_and_stops(new_card: NewCard) -> None:
     state = new_card("eight")
     wrong = [typing(8, code=f"9999999{n}") for n in range(5)]
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(source, state, activating, codes=wrong)
-    check_codes(person, record)
+        user, record, result = await session(source, state, activating, codes=wrong)
+    check_codes(user, record)
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
-    # With one try left the person has confirmed: prompts guarantee that.
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
-    assert {q.at_risk for q in person.codes_questions} == {"PUK"}
-    assert set(person.problems()) == {"PUK_BLOCKED"}
+    # With one try left the user has confirmed: prompts guarantee that.
+    assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
+    assert {q.at_risk for q in user.codes_questions} == {"PUK"}
+    assert set(user.problems()) == {"PUK_BLOCKED"}
     assert tries(state) == (0, 0, 0)
 
 
@@ -325,11 +275,11 @@ async def test_a_new_pin_runs_down_and_then_only_a_puk_helps(
     state = new_card("seven")
     wrong = [typing(7, code=f"999999{n}") for n in range(5)]
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(source, state, activating, codes=wrong)
-    check_codes(person, record)
+        user, record, result = await session(source, state, activating, codes=wrong)
+    check_codes(user, record)
     assert isinstance(result, UserCancelledError)
     assert result.reason == "ACTIVATION_BLOCKED"
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
+    assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
     assert tries(state) == (0, 5, 5)
 
 
@@ -338,10 +288,10 @@ async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new_card: NewCard) ->
     with state.update() as card:
         card.pin2.tries = 1
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
+        user, record, result = await session(
             source, state, activating, codes=[typing(7)]
         )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == PinsSet("set", "set")
-    [question] = person.codes_questions
+    [question] = user.codes_questions
     assert (question.at_risk, question.tries_left) == ("PIN2", 1)

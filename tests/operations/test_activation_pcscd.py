@@ -43,14 +43,14 @@ async def activate_in(
     state.set_faults(fault)
     sheets = [typing(DIGITS[scheme])] * 2
     async with OneReader(reader, state, all_readers) as source:
-        person, record, result = await session(source, state, activating, codes=sheets)
-        check_codes(person, record)
+        user, record, result = await session(source, state, activating, codes=sheets)
+        check_codes(user, record)
         assert result == PinsSet("set", "set")
-        assert set(person.problems()) == {"CARD_REMOVED"}
+        assert set(user.problems()) == {"CARD_REMOVED"}
         assert tries(state) == (5, 5, 5)
         assert pins(state) == (NEW_PIN1, NEW_PIN2)
         whole = done == 1 and moment is Moment.AFTER
-        assert len(person.codes_questions) == (1 if whole else 2)
+        assert len(user.codes_questions) == (1 if whole else 2)
         _, _, token = await session(source, state, log_in, NEW_PIN1)
         assert isinstance(token, dict)
 

@@ -34,7 +34,7 @@ from tests.operations.managing import (
     tries,
     typing,
 )
-from tests.operations.person import Person, Unattended, until
+from tests.operations.user import Unattended, User
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
     with state.update() as card:
         getattr(card, pin).tries = value
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(source, state, activating)
+        user, record, result = await session(source, state, activating)
     assert isinstance(result, UserCancelledError)
     assert result.reason == problem
     assert not codes_sent(record.commands())
-    assert not person.codes_questions
+    assert not user.codes_questions
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sen
     state = new_card(granted)
     before = tries(state)
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
+        user, record, result = await session(
             source, state, activating, codes=[typing(digits), typing(DIGITS[granted])]
         )
-    check_codes(person, record)
-    assert person.problems() == ["ACTIVATION_MISMATCH"]
+    check_codes(user, record)
+    assert user.problems() == ["ACTIVATION_MISMATCH"]
     assert result == PinsSet("set", "set")
     assert before[2] == 5
     assert {c for _, _, c in codes_sent(record.commands())} == {CODES[DIGITS[granted]]}
 
 
-class Broken(Person):
+class Broken(User):
     """A prompt that does not validate the input."""
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
@@ -106,14 +106,14 @@ async def test_codes_that_do_not_fit_their_fields_are_not_sent(
     scheme: str, typed: dict[str, str], new_card: NewCard
 ) -> None:
     state = new_card(scheme)
-    person = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
+    user = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
     before = tries(state)
     async with MockCardSource(state.folder) as source:
         with pytest.raises(PromptError):
-            await activating(source, person)
+            await activating(source, user)
     assert tries(state) == before
     assert pins(state) == ("", "")
-    assert not any(any(code) for code in person.typed)
+    assert not any(any(code) for code in user.typed)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -124,36 +124,23 @@ async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
     with state.update() as card:
         card.pin1.value, card.pin1.changed, card.pin1.tries = "8642", True, 3
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
+        user, record, result = await session(
             source, state, activating, codes=[typing(digits, 2)]
         )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == PinsSet("was-set", "set")
-    [question] = person.codes_questions
+    [question] = user.codes_questions
     assert question.done == ("PIN1",)
     assert [each.name for each in question.fields] == ["activation", "new-PIN2"]
     assert pins(state) == ("8642", NEW_PIN2)
     assert tries(state) == (3, 5, 5)
 
 
-async def test_the_code_of_eight_digits_also_unlocks(folder: Path) -> None:
-    state = MockCardState.open(folder)
-    with state.update() as card:
-        card.pin1.tries = 0
-    async with MockCardSource(folder) as source:
-        person, record, result = await session(
-            source, state, activating, codes=[typing(8, 1)]
-        )
-    check_codes(person, record)
-    assert result == PinsSet("set", "was-set")
-    assert pins(state) == (NEW_PIN1, "123456")
-
-
 async def test_a_card_in_use_is_left_alone(source: MockCardSource) -> None:
-    person = Person()
-    assert await activating(source, person) == PinsSet("was-set", "was-set")
-    assert not person.codes_questions
-    assert person.shown[-1] == (Step.DONE, None)
+    user = User()
+    assert await activating(source, user) == PinsSet("was-set", "was-set")
+    assert not user.codes_questions
+    assert user.shown[-1] == (Step.DONE, None)
 
 
 @pytest.mark.parametrize("granted", ["seven", "unclear-seven"])
@@ -165,19 +152,19 @@ async def test_a_new_pin_without_tries_is_unlocked_and_the_letter_sets_the_other
         card.pin1.tries = 0
         puk = card.puk.value
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(
+        user, record, result = await session(
             source,
             state,
             activating,
             codes=[{"PUK": puk, "new-PIN1": NEW_PIN1}, typing(7, 2)],
         )
     assert result == PinsSet("set", "set")
-    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
-    assert [q.operation for q in person.codes_questions] == ["unblock", "activate"]
-    assert person.codes_questions[-1].done == ("PIN1",)
-    assert not person.problems()
+    assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
+    assert [q.operation for q in user.codes_questions] == ["unblock", "activate"]
+    assert user.codes_questions[-1].done == ("PIN1",)
+    assert not user.problems()
     assert not record.verified_afterwards
-    assert not any(any(code) for code in person.typed)
+    assert not any(any(code) for code in user.typed)
     assert pins(state) == (NEW_PIN1, NEW_PIN2)
 
 
@@ -195,10 +182,10 @@ async def test_a_pin_in_use_that_is_locked_is_unlocked(
     new = {1: NEW_PIN1, 2: NEW_PIN2}
     codes = [{"PUK": puk, f"new-PIN{n}": new[n]} for n in locked]
     async with MockCardSource(state.folder) as source:
-        person, _, result = await session(source, state, activating, codes=codes)
+        user, _, result = await session(source, state, activating, codes=codes)
     assert isinstance(result, PinsSet)
-    assert [offer.pin for offer in person.unlock_offers] == [f"PIN{n}" for n in locked]
-    assert not person.problems()
+    assert [offer.pin for offer in user.unlock_offers] == [f"PIN{n}" for n in locked]
+    assert not user.problems()
     assert 0 not in tries(state)
 
 
@@ -207,10 +194,10 @@ async def test_a_locked_puk_is_said_and_no_pin_is_offered(new_card: NewCard) -> 
     with state.update() as card:
         card.pin1.tries = card.puk.tries = 0
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(source, state, activating)
+        user, record, result = await session(source, state, activating)
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
-    assert not person.unlock_offers
+    assert not user.unlock_offers
     assert not codes_sent(record.commands())
 
 
@@ -220,11 +207,11 @@ async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(
     state = new_card("seven")
     with state.update() as card:
         card.pin1.tries = 0
-    person = Unattended()
+    user = Unattended()
     async with MockCardSource(state.folder) as source:
         with pytest.raises(ActivationBlockedError):
-            await activating(source, person)
-    assert not person.unlock_offers
+            await activating(source, user)
+    assert not user.unlock_offers
 
 
 async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
@@ -233,10 +220,10 @@ async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
         tmp_path / "card", state="new", not_before=GRANTED["eight"], not_after=yesterday
     )
     async with MockCardSource(state.folder) as source:
-        person, _, result = await session(source, state, activating, codes=[typing(8)])
+        user, _, result = await session(source, state, activating, codes=[typing(8)])
     assert isinstance(result, UserCancelledError)
     assert result.reason == "CARD_EXPIRED"
-    assert not person.codes_questions
+    assert not user.codes_questions
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -244,37 +231,21 @@ async def test_whoever_cancels_between_the_pins_keeps_the_first(
     scheme: str, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state, digits = new_card(scheme), DIGITS[scheme]
-    person = Person(codes=[typing(digits)])
+    user = User(codes=[typing(digits)])
     loop = asyncio.get_running_loop()
     send = MockCardConnection.send_and_receive
 
     def cancel_at_the_write(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
         if apdu[1] in SETTING:
-            loop.call_soon_threadsafe(person.cancel)
+            loop.call_soon_threadsafe(user.cancel)
         return send(card, apdu)
 
     monkeypatch.setattr(MockCardConnection, "send_and_receive", cancel_at_the_write)
     async with MockCardSource(state.folder) as source:
         with pytest.raises(UserCancelledError):
-            await activating(source, person)
+            await activating(source, user)
     assert pins(state) == (NEW_PIN1, "")
-    assert not any(any(code) for code in person.typed)
-
-
-async def test_a_card_pulled_while_the_person_types_is_waited_for(
-    new_card: NewCard,
-) -> None:
-    state = new_card("seven")
-    person = Person()
-    async with MockCardSource(state.folder) as source:
-        work = asyncio.create_task(activating(source, person))
-        await until(lambda: person.codes_questions)
-        source.remove()
-        await until(lambda: "CARD_REMOVED" in person.problems())
-        person.codes.append(typing(7))
-        source.insert()
-        async with asyncio.timeout(60):
-            assert await work == PinsSet("set", "set")
+    assert not any(any(code) for code in user.typed)
 
 
 @pytest.mark.parametrize(
@@ -284,11 +255,11 @@ async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
     scheme: str, error: type[KortillaError], new_card: NewCard
 ) -> None:
     state = new_card(scheme)
-    person = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
+    user = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
     async with MockCardSource(state.folder) as source:
         with pytest.raises(error):
-            await activating(source, person)
-    assert len(person.codes_questions) == 1
+            await activating(source, user)
+    assert len(user.codes_questions) == 1
     state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme]))
     async with MockCardSource(state.folder) as source:
         with pytest.raises(CardRemovedError):

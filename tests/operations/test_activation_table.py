@@ -56,7 +56,7 @@ def test_the_table_keeps_the_rules(state: PinState, event: Event) -> None:
         assert not (in_doubt and state is PinState.NEVER_SET)
     if event is Event.MISFIT or state in {PinState.IN_USE, PinState.UNKNOWN}:
         assert row.action not in COMMANDS
-    # A person with the right code of a card that can be activated must succeed.
+    # A user with the right code of a card that can be activated must succeed.
     if state is PinState.NEVER_SET and event in {Event.SEVEN, Event.EIGHT}:
         assert row.action in COMMANDS
     assert row.then is (PinState.IN_USE if row.action in COMMANDS else state)
@@ -108,25 +108,25 @@ async def test_the_card_gets_what_the_table_says(
     async with MockCardSource(card.folder) as source:
         if state is PinState.UNKNOWN:
             hide_whether_set(monkeypatch)
-        person, record, result = await session(source, card, activating, codes=codes)
-    check_codes(person, record)
+        user, record, result = await session(source, card, activating, codes=codes)
+    check_codes(user, record)
     sent = codes_sent(record.commands())
     if row.action in COMMANDS:
         code = "1234567" if digits == 7 else "12345678"
         ins = COMMANDS[row.action]
         assert sent == [(ins, 0x11, code), (ins, 0x82, code)]
-        assert not person.problems()
+        assert not user.problems()
         assert result == PinsSet("set", "set")
     else:
         assert not sent
         if state is PinState.IN_USE:
             assert result == PinsSet("was-set", "was-set")
-            assert not person.codes_questions
-        elif event is Event.MISFIT and person.codes_questions:
+            assert not user.codes_questions
+        elif event is Event.MISFIT and user.codes_questions:
             assert isinstance(result, PromptError)  # the prompt should have rejected it
         else:
-            assert bool(person.unlock_offers) is locked
-            assert set(person.problems()) == (set() if locked else {SAID[row.action]})
+            assert bool(user.unlock_offers) is locked
+            assert set(user.problems()) == (set() if locked else {SAID[row.action]})
             assert isinstance(result, UserCancelledError)
             assert not locked or result.reason == SAID[row.action]
     for pin in (card.read().pin1, card.read().pin2):

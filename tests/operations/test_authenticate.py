@@ -5,6 +5,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,31 +18,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.mock_card.card_data import PinData
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
     CardRemovedError,
     PcscUnavailableError,
 )
 from native_host.card.mock_source import MockCardSource
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations import card_session
-from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.authenticate import authenticate
+from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
-from tests.operations.person import Person, Unattended, until
-from tests.operations.tokens import make_token
+from tests.operations.faulty_session import LOGIN, NONCE, log_in
+from tests.operations.user import Unattended, User, until
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-REQUEST = AuthenticateRequest(
-    origin="https://service.example", challenge_nonce=NONCE, language="fi"
-)
 
 BANK_CARD = bytes.fromhex("3B6500002063CB6800")
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
@@ -52,10 +46,8 @@ def tries(folder: Path) -> int:
     return MockCardState.open(folder).read().pin1.tries
 
 
-def begin(
-    person: Person, source: MockCardSource, request: AuthenticateRequest = REQUEST
-) -> "asyncio.Task[dict[str, Any]]":
-    return asyncio.create_task(make_token(Context(source, person), request))
+def begin(user: User, source: MockCardSource) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(log_in(source, user))
 
 
 async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
@@ -77,43 +69,43 @@ class SilentSource(MockCardSource):
         return await super().run(function, *args, **kwargs)
 
 
-@pytest.mark.parametrize("kind", [Person, Unattended])
+@pytest.mark.parametrize("kind", [User, Unattended])
 async def test_a_card_that_keeps_silent_is_named_while_it_is_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Person]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[User]
 ) -> None:
     monkeypatch.setattr(card_session, "SILENT_AFTER", 0.0)
     async with SilentSource(folder) as source:
         source.answers = asyncio.Event()
-        person = kind()
-        login = begin(person, source)
-        await until(lambda: person.shown)
+        user = kind()
+        login = begin(user, source)
+        await until(lambda: user.shown)
         silent = (Step.READING, Problem("CARD_SILENT"))
-        if person.attended:
-            await until(lambda: person.shown[-1] == silent)
+        if user.attended:
+            await until(lambda: user.shown[-1] == silent)
         source.answers.set()
-        await until(lambda: person.questions)
-        before = len(person.shown)
+        await until(lambda: user.questions)
+        before = len(user.shown)
         # What comes after the question is no reading any more.
-        person.pins.append("1234")
+        user.pins.append("1234")
         source.remove()
-        if not person.attended:
+        if not user.attended:
             with pytest.raises(CardRemovedError):
                 await login
-            assert silent not in person.shown
+            assert silent not in user.shown
             return
-        await until(lambda: person.problems()[-1] == "CARD_REMOVED")
+        await until(lambda: user.problems()[-1] == "CARD_REMOVED")
         source.insert()
         await login
-        steps = [step for step, _ in person.shown]
+        steps = [step for step, _ in user.shown]
         assert Step.READING in steps[before:]
         signing = steps.index(Step.SIGNING)
-        assert silent not in person.shown[signing:]
+        assert silent not in user.shown[signing:]
 
 
 async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
     source: MockCardSource,
 ) -> None:
-    token = await begin(Person(["1234"]), source)
+    token = await begin(User(["1234"]), source)
     certificate = x509.Certificate.load(
         base64.b64decode(token["unverifiedCertificate"])
     )
@@ -121,7 +113,7 @@ async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
     assert isinstance(key, ec.EllipticCurvePublicKey)
     raw = base64.b64decode(token["signature"])
     signature = encode_dss_signature(int.from_bytes(raw[:48]), int.from_bytes(raw[48:]))
-    parts = (REQUEST.origin.encode(), NONCE.encode())
+    parts = (LOGIN.origin.encode(), NONCE.encode())
     message = b"".join(hashlib.sha384(part).digest() for part in parts)
     key.verify(signature, message, ec.ECDSA(hashes.SHA384()))
     assert (token["algorithm"], token["format"]) == ("ES384", "web-eid:1.0")
@@ -130,13 +122,13 @@ async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
 async def test_a_card_pulled_while_the_person_types_is_waited_for(
     source: MockCardSource, folder: Path
 ) -> None:
-    person = Person()
-    login = begin(person, source)
-    await until(lambda: person.questions)
+    user = User()
+    login = begin(user, source)
+    await until(lambda: user.questions)
     source.remove()
-    await until(lambda: "CARD_REMOVED" in person.problems())
-    assert person.shown[-1][0] is Step.WAITING_FOR_CARD
-    person.pins.append("1234")
+    await until(lambda: "CARD_REMOVED" in user.problems())
+    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
+    user.pins.append("1234")
     source.insert()
     assert (await login)["algorithm"] == "ES384"
     assert tries(folder) == 5
@@ -145,16 +137,16 @@ async def test_a_card_pulled_while_the_person_types_is_waited_for(
 async def test_a_pin_that_the_card_refused_is_remembered_across_a_removal(
     source: MockCardSource, folder: Path
 ) -> None:
-    person = Person(["9999"])
-    login = begin(person, source)
-    await until(lambda: len(person.questions) == 2)
+    user = User(["9999"])
+    login = begin(user, source)
+    await until(lambda: len(user.questions) == 2)
     source.remove()
-    await until(lambda: "CARD_REMOVED" in person.problems())
-    person.pins += ["9999", "1234"]
+    await until(lambda: "CARD_REMOVED" in user.problems())
+    user.pins += ["9999", "1234"]
     source.insert()
     await login
-    assert [q.tries_left for q in person.questions] == [5, 4, 4, 4]
-    assert [q.repeated for q in person.questions] == [False, False, False, True]
+    assert [q.tries_left for q in user.questions] == [5, 4, 4, 4]
+    assert [q.repeated for q in user.questions] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -174,12 +166,12 @@ async def test_a_card_of_another_kind_is_named_and_gets_no_command(
 
     monkeypatch.setattr(source, "connect", never)
     source.insert(atr)
-    person = Person()
-    login = begin(person, source)
-    await until(person.problems)
-    person.cancel()
-    assert await cancelled(login) == person.problems()[-1]
-    problem = person.shown[-1][1]
+    user = User()
+    login = begin(user, source)
+    await until(user.problems)
+    user.cancel()
+    assert await cancelled(login) == user.problems()[-1]
+    problem = user.shown[-1][1]
     assert problem is not None
     assert kind in problem.detail.lower()
 
@@ -188,9 +180,9 @@ async def test_after_a_card_that_will_not_do_another_one_is_taken(
     source: MockCardSource,
 ) -> None:
     source.insert(ORGANISATION_CARD)
-    person = Person(["1234"])
-    login = begin(person, source)
-    await until(person.problems)
+    user = User(["1234"])
+    login = begin(user, source)
+    await until(user.problems)
     source.insert()
     assert "signature" in await login
 
@@ -219,12 +211,12 @@ async def test_what_stood_in_the_way_is_the_reason_of_the_cancellation(
 
     monkeypatch.setattr(source, "readers", as_given)
     monkeypatch.setattr(source, "wait_for_change", for_ever)
-    person = Person()
-    login = begin(person, source)
-    await until(lambda: person.shown)
-    person.cancel()
+    user = User()
+    login = begin(user, source)
+    await until(lambda: user.shown)
+    user.cancel()
     assert await cancelled(login) == reason
-    assert person.shown[-1][0] is step
+    assert user.shown[-1][0] is step
 
 
 async def test_a_service_that_does_not_run_is_said_and_waited_for(
@@ -240,10 +232,10 @@ async def test_a_service_that_does_not_run_is_said_and_waited_for(
 
     monkeypatch.setattr(source, "readers", unless_stopped)
     monkeypatch.setattr(source, "wait_for_service", there.wait)
-    person = Person(["1234"])
-    login = begin(person, source)
-    await until(person.problems)
-    assert person.shown[-1][0] is Step.WAITING_FOR_READER
+    user = User(["1234"])
+    login = begin(user, source)
+    await until(user.problems)
+    assert user.shown[-1][0] is Step.WAITING_FOR_READER
     there.set()
     assert "signature" in await login
 
@@ -259,50 +251,26 @@ async def test_a_card_that_another_program_holds_is_said_and_tried_again(
         return await connect(reader)
 
     monkeypatch.setattr(source, "connect", when_free)
-    person = Person(["1234"])
-    assert "signature" in await begin(person, source)
-    assert person.problems() == ["CARD_BUSY"]
+    user = User(["1234"])
+    assert "signature" in await begin(user, source)
+    assert user.problems() == ["CARD_BUSY"]
 
 
 async def test_whoever_gives_up_on_a_card_that_is_held_says_so(
     source: MockCardSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person = Person()
+    user = User()
 
     async def never_free(_: Reader) -> CardConnection:
-        if person.problems():
+        if user.problems():
             await asyncio.Event().wait()  # patience, this time without an end
         raise CardBusyError("held")
 
     monkeypatch.setattr(source, "connect", never_free)
-    login = begin(person, source)
-    await until(person.problems)
-    person.cancel()
+    login = begin(user, source)
+    await until(user.problems)
+    user.cancel()
     assert await cancelled(login) == "CARD_BUSY"
-
-
-def spoilt(folder: Path, change: Callable[[PinData], None]) -> None:
-    with MockCardState.open(folder).update() as card:
-        change(card.pin1)
-
-
-async def test_a_locked_pin_is_said_and_no_pin_is_asked_for(
-    source: MockCardSource, folder: Path
-) -> None:
-    spoilt(folder, lambda pin: setattr(pin, "tries", 0))
-    person = Person(unlocks=[False])
-    assert await cancelled(begin(person, source)) == "PIN_BLOCKED"
-    assert not person.questions
-    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
-
-
-async def test_a_card_that_is_not_activated_is_not_asked_for_its_pin(
-    source: MockCardSource, folder: Path
-) -> None:
-    spoilt(folder, lambda pin: setattr(pin, "changed", False))
-    person = Person(agrees=False)
-    assert await cancelled(begin(person, source)) == "CARD_NOT_ACTIVATED"
-    assert not person.questions
 
 
 @pytest.mark.parametrize("days", [(-10, -1), (1, 10)])
@@ -313,63 +281,13 @@ async def test_a_card_that_is_not_valid_today_is_said(
     start, end = (now + timedelta(days=each) for each in days)
     folder = tmp_path / "card"
     MockCardState.create(folder, not_before=start, not_after=end)
-    person = Person()
+    user = User()
     async with MockCardSource(folder) as source:
-        login = begin(person, source)
-        await until(person.problems)
-        person.cancel()
+        login = begin(user, source)
+        await until(user.problems)
+        user.cancel()
         assert await cancelled(login) == "CARD_EXPIRED"
-    assert not person.questions
-
-
-@pytest.mark.parametrize("step", range(24))
-@pytest.mark.parametrize("executed", [False, True])
-async def test_a_card_pulled_at_any_command_is_waited_for_and_costs_no_try(
-    source: MockCardSource,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: int,
-    executed: bool,
-) -> None:
-    connect = source.connect
-    pulled = False
-
-    async def connect_once_badly(reader: Reader) -> CardConnection:
-        nonlocal pulled
-        connection = await connect(reader)
-        if pulled:
-            return connection
-        pulled = True
-        return Pulled(connection, step, executed=executed)
-
-    monkeypatch.setattr(source, "connect", connect_once_badly)
-    person = Person(["1234", "1234"])
-    login = begin(person, source)
-    await until(lambda: login.done() or "CARD_REMOVED" in person.problems())
-    if not login.done():
-        source.remove()
-        source.insert()
-    assert "signature" in await login
-    assert tries(folder) == 5
-
-
-class Pulled(CardConnection):
-    """A connection whose card is removed before or after it executes a command."""
-
-    def __init__(self, inner: CardConnection, step: int, *, executed: bool) -> None:
-        self._inner, self._step, self._executed = inner, step, executed
-
-    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        self._step -= 1
-        if self._step >= 0:
-            return self._inner.send_and_receive(apdu)
-        if self._executed:
-            self._inner.send_and_receive(apdu)
-            self._executed = False
-        raise CardRemovedError("pulled")
-
-    def close(self) -> None:
-        self._inner.close()
+    assert not user.questions
 
 
 async def test_a_login_called_off_while_the_pin_is_on_its_way_sends_it_whole(
@@ -377,9 +295,9 @@ async def test_a_login_called_off_while_the_pin_is_on_its_way_sends_it_whole(
 ) -> None:
     """A PIN wiped too early would be sent as zeros, and cost a try."""
     for _ in range(6):
-        person = Person(["1234"])
-        login = begin(person, source)
-        await until(partial(person.shown.count, (Step.SIGNING, None)))
+        user = User(["1234"])
+        login = begin(user, source)
+        await until(partial(user.shown.count, (Step.SIGNING, None)))
         login.cancel()
         await asyncio.wait({login})
         assert tries(folder) == 5
@@ -392,27 +310,7 @@ async def test_nothing_is_read_from_the_card_before_the_person_says_it_was_them(
         raise AssertionError("the card is read")
 
     monkeypatch.setattr(source, "connect", never)
-    request = AuthenticateRequest(
-        origin=REQUEST.origin,
-        challenge_nonce=NONCE,
-        language="fi",
-        started_by_person=False,
-    )
-    assert await cancelled(begin(Person(started=False), source, request)) is None
-
-
-async def test_no_verified_pin_stays_on_the_card(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connections: list[CardConnection] = []
-    connect = source.connect
-
-    async def kept(reader: Reader) -> CardConnection:
-        connections.append(await connect(reader))
-        return connections[-1]
-
-    monkeypatch.setattr(source, "connect", kept)
-    await begin(Person(["1234"]), source)
-    [connection] = connections
-    # Without a previous SELECT, which would itself reset the verification state.
-    assert connection.send_and_receive(bytes.fromhex("00200011"))[1] != 0x9000
+    request = replace(LOGIN, started_by_person=False)
+    with pytest.raises(UserCancelledError) as caught:
+        await authenticate(Context(source, User(started=False)), request)
+    assert caught.value.reason is None

@@ -2,36 +2,33 @@
 """Changing and unblocking a PIN, on the computer's keyboard and on the reader."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
-from native_host.card.pin_pad import PinPad
 from native_host.card.pins import Pins
-from native_host.card.source import Reader
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.set_pin import PinsSet
-from native_host.operations.sign import Signatures
 from native_host.pin_prompt.model import Step
-from tests.operations.faulty_session import log_in, session, signing_of
+from tests.operations.conftest import Typing
+from tests.operations.faulty_session import session
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
     NewCard,
     changing,
+    check_card_works,
     check_codes,
     codes_sent,
     pins,
     tries,
     unlocking,
 )
-from tests.operations.person import Person, until
+from tests.operations.user import User, until
 
 ROLES = [PinRole.PIN1, PinRole.PIN2]
 OLD = {PinRole.PIN1: "1234", PinRole.PIN2: "123456"}
@@ -46,17 +43,8 @@ def state(folder: Path) -> MockCardState:
 
 
 def page(role: PinRole, **code: str) -> dict[str, str]:
-    """Return the person's input: a code by its field, and the new PIN."""
+    """Return the user's input: a code by its field, and the new PIN."""
     return {**code, f"new-{role.name}": NEW[role]}
-
-
-async def check_card_works(
-    source: MockCardSource, state: MockCardState, pin1: str, pin2: str
-) -> None:
-    _, _, token = await session(source, state, log_in, pin1)
-    assert isinstance(token, dict)
-    _, _, signed = await session(source, state, signing_of("a"), pin2)
-    assert isinstance(signed, Signatures)
 
 
 def expected_pins(role: PinRole) -> tuple[str, str]:
@@ -71,16 +59,16 @@ def expected_pins(role: PinRole) -> tuple[str, str]:
 async def test_a_pin_is_changed_by_the_old_one(
     role: PinRole, source: MockCardSource, state: MockCardState
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, changing(role), codes=[page(role, old=OLD[role])]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == SET[role]
     assert result.fields() == {role.name.lower(): "set"}
     assert tries(state) == (5, 5, 5)
     assert pins(state) == expected_pins(role)
     await check_card_works(source, state, *expected_pins(role))
-    [question] = person.codes_questions
+    [question] = user.codes_questions
     assert question.operation == "change-pin"
     assert (question.pin, question.at_risk) == (role.name, role.name)
     old, new = question.fields
@@ -90,9 +78,9 @@ async def test_a_pin_is_changed_by_the_old_one(
         f"new-{role.name}",
         tuple(range(shortest, 9)),
     )
-    assert person.conversation
-    assert person.conversation.operation == "change-pin"
-    assert person.shown[-1] == (Step.DONE, None)
+    assert user.conversation
+    assert user.conversation.operation == "change-pin"
+    assert user.shown[-1] == (Step.DONE, None)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -100,14 +88,14 @@ async def test_a_wrong_old_pin_costs_a_try_and_is_not_sent_again(
     role: PinRole, source: MockCardSource, state: MockCardState
 ) -> None:
     wrong, right = page(role, old="999999"), page(role, old=OLD[role])
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, changing(role), codes=[wrong, wrong, right]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == SET[role]
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
-    assert [q.wrong for q in person.codes_questions] == [False, True, True]
-    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
+    assert [q.wrong for q in user.codes_questions] == [False, True, True]
+    assert [q.repeated for q in user.codes_questions] == [False, False, True]
     assert len(codes_sent(record.commands())) == 2
     assert tries(state) == (5, 5, 5)
 
@@ -116,13 +104,13 @@ async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
     source: MockCardSource, state: MockCardState
 ) -> None:
     wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(5)]
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, changing(PinRole.PIN1), codes=wrong
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PIN_BLOCKED"
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
+    assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
     assert tries(state) == (0, 5, 5)
 
 
@@ -143,11 +131,11 @@ async def test_an_old_pin_of_twelve_digits_can_be_changed(
 async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) -> None:
     state = new_card("seven")
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(source, state, changing(PinRole.PIN1))
+        user, record, result = await session(source, state, changing(PinRole.PIN1))
     assert isinstance(result, UserCancelledError)
     assert result.reason == "CARD_NOT_ACTIVATED"
     assert not codes_sent(record.commands())
-    assert not person.codes_questions
+    assert not user.codes_questions
 
 
 @pytest.mark.parametrize(
@@ -175,12 +163,12 @@ async def test_a_change_that_got_no_answer(
         card.pin1.tries = before
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again) if old]
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, changing(PinRole.PIN1), codes=codes
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == SET[PinRole.PIN1]
-    assert [q.in_doubt for q in person.codes_questions] == [False, *doubts]
+    assert [q.in_doubt for q in user.codes_questions] == [False, *doubts]
     assert pins(state)[0] == NEW_PIN1
     assert tries(state) == (5, 5, 5)
 
@@ -196,7 +184,7 @@ async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
     monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
     again = NEW_PIN1 if moment is Moment.AFTER else "1234"
-    person, record, result = await session(
+    user, record, result = await session(
         source,
         state,
         changing(PinRole.PIN1),
@@ -204,7 +192,7 @@ async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
     )
     assert len(codes_sent(record.commands())) == 2
     assert result == SET[PinRole.PIN1]
-    assert [q.in_doubt for q in person.codes_questions] == [False, True]
+    assert [q.in_doubt for q in user.codes_questions] == [False, True]
     assert tries(state) == (5, 5, 5)
 
 
@@ -218,14 +206,14 @@ async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
 ) -> None:
     with state.update() as card:
         (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, unlocking(role), codes=[page(role, PUK=PUK)]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == SET[role]
     assert tries(state) == (5, 5, 5)
     await check_card_works(source, state, *expected_pins(role))
-    [question] = person.codes_questions
+    [question] = user.codes_questions
     assert question.operation == "unblock"
     assert (question.pin, question.at_risk) == (role.name, "PUK")
     puk, new = question.fields
@@ -237,13 +225,13 @@ async def test_a_wrong_puk_costs_one_of_its_tries_and_is_not_sent_again(
     source: MockCardSource, state: MockCardState
 ) -> None:
     wrong, right = (page(PinRole.PIN2, PUK=puk) for puk in ("99999999", PUK))
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, unlocking(PinRole.PIN2), codes=[wrong, wrong, right]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == SET[PinRole.PIN2]
-    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
-    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
+    assert [q.repeated for q in user.codes_questions] == [False, False, True]
 
 
 @pytest.mark.parametrize("moment", Moment)
@@ -254,13 +242,13 @@ async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
         Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment, skip=2)
     )
     wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, unlocking(PinRole.PIN1), codes=wrong
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
-    asked = [q.tries_left for q in person.codes_questions]
+    asked = [q.tries_left for q in user.codes_questions]
     assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
     assert tries(state) == (5, 5, 0)
 
@@ -270,11 +258,11 @@ async def test_a_dead_puk_is_said_and_not_asked_for(
 ) -> None:
     with state.update() as card:
         card.puk.tries = card.pin1.tries = 0
-    person, record, result = await session(source, state, unlocking(PinRole.PIN1))
+    user, record, result = await session(source, state, unlocking(PinRole.PIN1))
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
     assert not codes_sent(record.commands())
-    assert not person.codes_questions
+    assert not user.codes_questions
 
 
 async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(
@@ -299,10 +287,10 @@ async def test_a_new_pin_with_tries_is_not_unlocked_but_activated(
 ) -> None:
     state = new_card("seven")
     async with MockCardSource(state.folder) as source:
-        person, _, result = await session(source, state, unlocking(PinRole.PIN1))
+        user, _, result = await session(source, state, unlocking(PinRole.PIN1))
     assert isinstance(result, UserCancelledError)
     assert result.reason == "CARD_NOT_ACTIVATED"
-    assert not person.codes_questions
+    assert not user.codes_questions
 
 
 @pytest.mark.parametrize("operation", [changing, unlocking])
@@ -310,7 +298,7 @@ async def test_the_puk_itself_is_not_set(
     operation: type, source: MockCardSource
 ) -> None:
     with pytest.raises(InvalidArgumentError):
-        await operation(PinRole.PUK)(source, Person())
+        await operation(PinRole.PUK)(source, User())
 
 
 @pytest.mark.parametrize(
@@ -324,16 +312,16 @@ async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
 ) -> None:
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE))
     state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
-    person = Person(codes=[page(PinRole.PIN1, **code)] * 2)
-    work = asyncio.create_task(operation(PinRole.PIN1)(source, person))
-    await until(lambda: "CARD_REMOVED" in person.problems())
+    user = User(codes=[page(PinRole.PIN1, **code)] * 2)
+    work = asyncio.create_task(operation(PinRole.PIN1)(source, user))
+    await until(lambda: "CARD_REMOVED" in user.problems())
     with state.update() as card:
         serial, card.serial = card.serial, "FI9999999"
     before = state.read()
     source.insert()
-    await until(lambda: "OTHER_CARD" in person.problems())
+    await until(lambda: "OTHER_CARD" in user.problems())
     assert state.read() == before
-    assert len(person.codes) == 1
+    assert len(user.codes) == 1
     with state.update() as card:
         card.serial = serial
     source.remove()
@@ -347,52 +335,10 @@ async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
 TIMED_OUT, CANCELLED, DIFFERENT, LENGTH = 0x6400, 0x6401, 0x6402, 0x6403
 
 
-class Pad(PinPad):
-    """A reader with a PIN pad, where the person acts as the test says."""
-
-    can_modify = True
-
-    def __init__(
-        self, typings: Iterator[tuple[str, str] | int], card: CardConnection
-    ) -> None:
-        self._typings = typings
-        self._card = card
-
-    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        raise AssertionError
-
-    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        typed = next(self._typings)
-        if isinstance(typed, int):
-            return typed
-        assert template[4] == 24
-        if any(not min_digits <= len(each) <= max_digits for each in typed):
-            return LENGTH
-        code, new = (each.encode().ljust(12, b"\0") for each in typed)
-        return self._card.send_and_receive(template[:5] + code + new)[1]
-
-
-@pytest.fixture
-def typings(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[str, str] | int]:
-    """Give the reader a PIN pad; return the list of entries on it."""
-    typings: list[tuple[str, str] | int] = []
-    connect, typed = source.connect, iter(typings)
-
-    async def with_pad(reader: Reader) -> CardConnection:
-        connection = await connect(reader)
-        connection.pin_pad = Pad(typed, connection)
-        return connection
-
-    monkeypatch.setattr(source, "connect", with_pad)
-    return typings
-
-
 async def test_a_pin_is_changed_on_the_reader(
     source: MockCardSource,
     state: MockCardState,
-    typings: list[tuple[str, str] | int],
+    typings: list[Typing],
 ) -> None:
     typings += [
         TIMED_OUT,
@@ -401,30 +347,30 @@ async def test_a_pin_is_changed_on_the_reader(
         ("9999", NEW_PIN1),
         ("1234", NEW_PIN1),
     ]
-    person = Person(codes=[{}] * 5)
-    assert await changing(PinRole.PIN1)(source, person) == SET[PinRole.PIN1]
-    questions = person.codes_questions
+    user = User(codes=[{}] * 5)
+    assert await changing(PinRole.PIN1)(source, user) == SET[PinRole.PIN1]
+    questions = user.codes_questions
     assert all(q.pin_pad for q in questions)
     assert [each.lengths for each in questions[0].fields] == [(4, 5, 6, 7, 8)] * 2
     problems = ["", "timed-out", "different", "length", ""]
     assert [q.pad_problem for q in questions] == problems
     assert [q.tries_left for q in questions] == [5, 5, 5, 5, 4]
     assert [q.wrong for q in questions] == [False, False, False, False, True]
-    assert Step.PIN_PAD in [step for step, _ in person.shown]
+    assert Step.PIN_PAD in [step for step, _ in user.shown]
     assert pins(state) == (NEW_PIN1, "123456")
 
 
 async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
     source: MockCardSource,
     state: MockCardState,
-    typings: list[tuple[str, str] | int],
+    typings: list[Typing],
 ) -> None:
     """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
-    person = Person(codes=[{}] * 3)
-    assert await unlocking(PinRole.PIN1)(source, person) == SET[PinRole.PIN1]
-    assert [each.lengths for each in person.codes_questions[0].fields] == [(8,)] * 2
-    assert [q.pad_problem for q in person.codes_questions] == ["", "length", "length"]
+    user = User(codes=[{}] * 3)
+    assert await unlocking(PinRole.PIN1)(source, user) == SET[PinRole.PIN1]
+    assert [each.lengths for each in user.codes_questions[0].fields] == [(8,)] * 2
+    assert [q.pad_problem for q in user.codes_questions] == ["", "length", "length"]
     assert pins(state) == ("25801470", "123456")
     assert tries(state) == (5, 5, 5)
 
@@ -432,10 +378,10 @@ async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
 async def test_cancelled_on_the_reader_is_cancelled(
     source: MockCardSource,
     state: MockCardState,
-    typings: list[tuple[str, str] | int],
+    typings: list[Typing],
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelledError):
-        await changing(PinRole.PIN2)(source, Person(codes=[{}]))
+        await changing(PinRole.PIN2)(source, User(codes=[{}]))
     assert tries(state) == (5, 5, 5)
     assert pins(state) == ("1234", "123456")

@@ -2,7 +2,7 @@
 """Every step of a login and of a batch of three × every fault × before and after.
 
 In every case, no try is lost, no command with a PIN goes out twice, no verified PIN
-remains on the card, and no typed PIN in memory (``check_promises``). A person who takes
+remains on the card, and no typed PIN in memory (``check_promises``). A user who takes
 the card out and puts it back at each message, and types the PIN again at each question,
 succeeds. If one of three signatures exists already, the operation ends as interrupted
 and the page receives the existing signatures.
@@ -31,7 +31,7 @@ from tests.operations.faulty_session import (
 )
 from tests.operations.one_reader import OneReader
 
-# The message to the person when a fault occurs at a step before or after the card
+# The message to the user when a fault occurs at a step before or after the card
 # executes it. In the middle of a batch, also the reason of the interruption. "." means
 # that the fault goes unnoticed. The same holds for a login and each signature of a
 # batch.
@@ -152,12 +152,12 @@ async def said_of(
     """
     function, pin = OPERATIONS[operation]
     state.set_faults(fault)
-    person, record, result = await session(source, state, function, *[pin] * typings)
-    check_promises(person, record)
+    user, record, result = await session(source, state, function, *[pin] * typings)
+    check_promises(user, record)
     assert not isinstance(result, Exception), (fault, result)
     card = state.read()
     assert (card.pin1.tries, card.pin2.tries) == (5, 5)
-    return ",".join(sorted(set(person.problems()))), len(person.typed)
+    return ",".join(sorted(set(user.problems()))), len(user.typed)
 
 
 async def reason_of(
@@ -176,11 +176,11 @@ async def reason_of(
     """
     function, pin = OPERATIONS["sign"]
     state.set_faults(fault)
-    person, record, result = await session(source, state, function, *[pin] * typings)
-    check_promises(person, record)
+    user, record, result = await session(source, state, function, *[pin] * typings)
+    check_promises(user, record)
     card = state.read()
     assert (card.pin1.tries, card.pin2.tries) == (5, 5)
-    assert 1 <= len(person.typed) <= typings
+    assert 1 <= len(user.typed) <= typings
     if isinstance(result, Signatures):
         assert len(result.signatures) == 3
         return ""
@@ -189,7 +189,7 @@ async def reason_of(
     made = len(result.done.signatures)
     assert made == done or (typings > 1 and 1 <= made < done)
     assert [each.name for each in result.done.signatures] == ["a", "b"][:made]
-    assert person.shown[-1] == (
+    assert user.shown[-1] == (
         Step.FAILED,
         Problem("SIGNING_INTERRUPTED", f"{made}/3"),
     )
@@ -237,10 +237,10 @@ async def test_nothing_is_sent_between_a_refusal_and_the_next_typing(
     state = MockCardState.open(folder)
     function, pin = OPERATIONS[operation]
     wrong = ["999999", "999999", "888888"]
-    person, record, result = await session(source, state, function, *wrong, pin)
-    check_promises(person, record)
+    user, record, result = await session(source, state, function, *wrong, pin)
+    check_promises(user, record)
     assert not isinstance(result, Exception)
-    assert [q.tries_left for q in person.questions] == [5, 4, 4, 3]
+    assert [q.tries_left for q in user.questions] == [5, 4, 4, 3]
 
 
 @pytest.mark.parametrize("fault", [FaultName.CARD_PULLED, FaultName.GARBLED])
@@ -251,14 +251,14 @@ async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
     state = MockCardState.open(folder)
     function, pin = OPERATIONS[operation]
     state.set_faults(Fault(fault, on=CommandName.VERIFY, when=Moment.AFTER))
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, function, "999999", "999999", pin
     )
-    check_promises(person, record)
+    check_promises(user, record)
     assert not isinstance(result, Exception)
-    assert [q.tries_left for q in person.questions] == [5, 4, 4]
-    assert [q.wrong for q in person.questions] == [False, True, True]
-    assert [q.repeated for q in person.questions] == [False, False, True]
+    assert [q.tries_left for q in user.questions] == [5, 4, 4]
+    assert [q.wrong for q in user.questions] == [False, True, True]
+    assert [q.repeated for q in user.questions] == [False, False, True]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -278,11 +278,11 @@ async def test_four_commands_go_to_the_card_for_a_signature(
     assert sent == four * (1 if operation == "login" else 3)
 
 
-@pytest.mark.parametrize("who", ["person", "page"])
+@pytest.mark.parametrize("who", ["user", "page"])
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_it_can_be_called_off_at_every_command(
     operation: str,
-    who: Literal["person", "page"],
+    who: Literal["user", "page"],
     source: MockCardSource,
     folder: Path,
 ) -> None:
@@ -290,10 +290,10 @@ async def test_it_can_be_called_off_at_every_command(
     function, pin = OPERATIONS[operation]
     _, whole, _ = await session(source, state, function, pin)
     for number in range(len(whole.commands())):
-        person, record, result = await session(
+        user, record, result = await session(
             source, state, function, pin, called_off=(who, number)
         )
-        check_promises(person, record)
+        check_promises(user, record)
         card = state.read()
         assert (card.pin1.tries, card.pin2.tries) == (5, 5)
         if who == "page":

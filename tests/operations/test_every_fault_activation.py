@@ -3,7 +3,7 @@
 
 In every case, a right code costs no try, no code goes out twice for one entry or to
 a PIN that is already set, and no typed code remains in memory (``check_codes``). A
-person who takes the card out and puts it back at each message, and types the codes
+user who takes the card out and puts it back at each message, and types the codes
 again at each question, ends with a working card and all tries of all three codes.
 The same holds for changing and for unblocking a PIN.
 """
@@ -31,7 +31,7 @@ from tests.operations.managing import (
     unlocking,
 )
 
-# The message to the person when a fault occurs at a step before or after the card
+# The message to the user when a fault occurs at a step before or after the card
 # executes it; "." means that the fault goes unnoticed. Several codes mean that the
 # message depends on the command of the step. The steps are the selection of the
 # application and the reads: directory, certificate, serial number, and the tries
@@ -41,7 +41,7 @@ from tests.operations.managing import (
 # The directory is optional. Tries that can't be read in one way are read in the
 # other, which does not show whether a PIN was ever set, and which the PUK lacks: then
 # they are unreadable, unless the scheme does not need the PUK. If that happens after
-# the entry, the person is asked again. A read that returns too little is continued.
+# the entry, the user is asked again. A read that returns too little is continued.
 TABLE = """
                       application directory certificate serial  tries        again              PIN1    PIN2
 card-pulled   before  removed     removed   removed     removed removed      removed            removed removed
@@ -131,17 +131,17 @@ async def broken(
     """Run an operation with a fault, and check all promises."""
     state.set_faults(*fault)
     async with MockCardSource(state.folder) as source:
-        person, record, result = await session(source, state, operation, codes=sheets)
-    check_codes(person, record)
+        user, record, result = await session(source, state, operation, codes=sheets)
+    check_codes(user, record)
     assert isinstance(result, PinsSet), (fault, result)
-    assert not any(q.wrong or q.repeated for q in person.codes_questions)
+    assert not any(q.wrong or q.repeated for q in user.codes_questions)
     assert tries(state) == (5, 5, 5)
-    return person, record, result
+    return user, record, result
 
 
-def said_to(person: Handy) -> str:
+def said_to(user: Handy) -> str:
     """Return the messages, which all have the same reason."""
-    [said] = set(person.problems()) or {""}
+    [said] = set(user.problems()) or {""}
     return said
 
 
@@ -160,10 +160,10 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
         for command in commands:
             state = new_card(scheme)
             fault = fault_of(row, command)
-            person, record, result = await broken(state, activating, sheets, fault)
+            user, record, result = await broken(state, activating, sheets, fault)
             assert pins(state) == (NEW_PIN1, NEW_PIN2)
             assert result == PinsSet("set", "set")
-            said, pages = said_to(person), len(person.codes_questions)
+            said, pages = said_to(user), len(user.codes_questions)
             assert said in expected, (step, fault)
             if step in {"PIN1", "PIN2"}:
                 # The last PIN need not be asked for again if it turns out to be set.
@@ -203,9 +203,9 @@ async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
             sheets = [sheet, sheet]
             if changes and step == "PIN2" and fault.executed:
                 sheets[1] = sheet | {"old": NEW_PIN2}  # as the message says
-            person, _, result = await broken(state, operation, sheets, fault)
-            assert said_to(person) in expected, (step, fault)
+            user, _, result = await broken(state, operation, sheets, fault)
+            assert said_to(user) in expected, (step, fault)
             assert result == PinsSet(pin2="set")
             assert pins(state)[1] == NEW_PIN2
-            doubts = [q.in_doubt for q in person.codes_questions[1:]]
+            doubts = [q.in_doubt for q in user.codes_questions[1:]]
             assert doubts in ([], [changes and step == "PIN2"])

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from native_host.race import race
+from native_host.tasks import race
 
 
 async def test_the_result_of_the_first_is_returned_and_the_others_are_cancelled() -> (

@@ -113,11 +113,11 @@ async def broken_session(
     ask = Handy.ask_codes
 
     async def ask_and_swap(
-        person: Handy, question: CodesQuestion
+        user: Handy, question: CodesQuestion
     ) -> dict[str, bytearray]:
         nonlocal asked
         asked += 1
-        given = await ask(person, question)
+        given = await ask(user, question)
         if asked == swapped_at:
             with state.update() as card:
                 card.serial = "FI9999999"
@@ -168,10 +168,10 @@ def test_no_card_is_ruined(
         prepare(card, kind)
     before = state.read()
     sheets = [sheet(operation, granted, code) for code in codes]
-    person, record, result = asyncio.run(
+    user, record, result = asyncio.run(
         broken_session(state, operation, faults, sheets, swapped_at)
     )
-    check_codes(person, record)
+    check_codes(user, record)
     after = state.read()
     sent = codes_sent(record.commands())
     for reference, old in _pins(before).items():

@@ -83,10 +83,8 @@ def test_no_try_is_spent_that_nobody_typed(
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
     typed = [RIGHT[operation] if pin == "right" else pin for pin in pins]
-    person, record, result = asyncio.run(
-        broken_session(state, operation, faults, typed)
-    )
-    check_promises(person, record)
+    user, record, result = asyncio.run(broken_session(state, operation, faults, typed))
+    check_promises(user, record)
     card = state.read()
     mine, other = card.pin1.tries, card.pin2.tries
     if operation == "sign":

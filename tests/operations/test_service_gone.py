@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""pcscd stops, is killed or restarts while a person logs in or signs."""
+"""pcscd stops, is killed or restarts while a user logs in or signs."""
 
 import asyncio
 import signal
@@ -16,8 +16,8 @@ from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
 from tests.operations.faulty_session import PIN_STATUS
-from tests.operations.person import Person, until
 from tests.operations.test_every_fault import OPERATIONS
+from tests.operations.user import User, until
 from tests.support.pcsc import Room, isolated
 from tests.support.refusing import refusing
 
@@ -81,18 +81,18 @@ async def check_card(state: MockCardState) -> None:
             assert answer != 0x9000
 
 
-async def until_said(person: Person) -> None:
+async def until_said(user: User) -> None:
     """Wait until the prompt shows the problem and the missing reader.
 
     The thread of the commands may notice before the one that waits for readers.
     """
-    await until(lambda: (Step.WAITING_FOR_READER, Problem(GONE)) in person.shown)
-    assert person.shown[-1] == (Step.WAITING_FOR_READER, Problem(GONE))
-    assert set(person.problems()) == {GONE}
+    await until(lambda: (Step.WAITING_FOR_READER, Problem(GONE)) in user.shown)
+    assert user.shown[-1] == (Step.WAITING_FOR_READER, Problem(GONE))
+    assert set(user.problems()) == {GONE}
 
 
 async def while_a_pin_is_asked_for(
-    room: Room, away: Callable[[Person], Awaitable[None]]
+    room: Room, away: Callable[[User], Awaitable[None]]
 ) -> None:
     """Stop and restart the service, and type the PIN when the prompt asks again.
 
@@ -102,17 +102,17 @@ async def while_a_pin_is_asked_for(
     for operation, pin in OPERATIONS.values():
         for ending in ENDINGS:
             start_anew(room, MockCard(state))
-            person, card = Person(), Watched(state)
+            user, card = User(), Watched(state)
             async with PcscSource() as source:
-                work = asyncio.ensure_future(operation(source, person))
-                await until(person.questions.__len__)
+                work = asyncio.ensure_future(operation(source, user))
+                await until(user.questions.__len__)
                 room.stop_service(ending)
-                person.pins.append(pin)
-                await away(person)
+                user.pins.append(pin)
+                await away(user)
                 start_anew(room, card)
                 made = await work
-            assert set(person.problems()) <= {GONE}
-            assert (len(person.questions), len(person.typed)) == (2, 1)
+            assert set(user.problems()) <= {GONE}
+            assert (len(user.questions), len(user.typed)) == (2, 1)
             signatures = len(made.signatures) if isinstance(made, Signatures) else 1
             assert card.names.count(CommandName.VERIFY) == signatures
             await check_card(state)
@@ -129,7 +129,7 @@ async def test_a_service_that_goes_while_a_pin_is_asked_for_is_said_and_waited_f
 async def test_a_service_that_is_started_anew_meanwhile_is_found_again(
     room: Room,
 ) -> None:
-    async def away(_: Person) -> None:
+    async def away(_: User) -> None:
         """It is back before the host has noticed."""
 
     await while_a_pin_is_asked_for(room, away)
@@ -142,15 +142,15 @@ async def test_a_service_that_goes_in_the_first_signature_is_said_and_waited_for
     state = room.new_card()
     for operation, pin in OPERATIONS.values():
         for command in FOUR:
-            person = Person([pin, pin])
+            user = User([pin, pin])
             start_anew(room, Watched(state, killing(room, command, 1)))
             async with PcscSource() as source:
-                work = asyncio.ensure_future(operation(source, person))
-                await until_said(person)
+                work = asyncio.ensure_future(operation(source, user))
+                await until_said(user)
                 start_anew(room, MockCard(state))
                 made = await work
             assert not isinstance(made, Signatures) or len(made.signatures) == 3
-            assert len(person.typed) == 2
+            assert len(user.typed) == 2
             await check_card(state)
 
 
@@ -161,17 +161,17 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
     state = room.new_card()
     operation, pin = OPERATIONS["sign"]
     for command in FOUR:
-        person = Person([pin, pin])
+        user = User([pin, pin])
         card = Watched(state, killing(room, command, 2))
         start_anew(room, card)
         async with PcscSource() as source:
             with pytest.raises(SigningInterruptedError) as caught:
-                await operation(source, person)
+                await operation(source, user)
         assert (caught.value.reason, caught.value.total) == (GONE, 3)
         assert [each.name for each in caught.value.done.signatures] == ["a"]
         said = Problem("SIGNING_INTERRUPTED", "1/3")
-        assert person.shown[-1] == (Step.FAILED, said)
-        assert len(person.typed) == 1
+        assert user.shown[-1] == (Step.FAILED, said)
+        assert len(user.typed) == 1
         assert card.names.count(CommandName.VERIFY) == 2
         start_anew(room, MockCard(state))
         await check_card(state)
@@ -180,13 +180,13 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
 @isolated
 async def test_a_service_that_refuses_is_said_in_the_window(room: Room) -> None:
     for operation, _ in OPERATIONS.values():
-        person = Person()
+        user = User()
         with refusing(room):
             async with PcscSource() as source:
-                asked = asyncio.ensure_future(operation(source, person))
-                await until(person.problems)
-                assert set(person.problems()) == {"PCSC_DENIED"}
-                person.cancel()
+                asked = asyncio.ensure_future(operation(source, user))
+                await until(user.problems)
+                assert set(user.problems()) == {"PCSC_DENIED"}
+                user.cancel()
                 with pytest.raises(UserCancelledError) as caught:
                     await asked
                 assert caught.value.reason == "PCSC_DENIED"

@@ -18,11 +18,9 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
-from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
-from native_host.operations.sign import Signatures, sign
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
@@ -30,7 +28,7 @@ from native_host.operations.signing_certificate import (
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.tls_login import TlsLogin
-from tests.operations.faulty_session import signing_of
+from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
@@ -41,12 +39,10 @@ from tests.operations.managing import (
     typing,
     unlocking,
 )
-from tests.operations.person import Person, until
 from tests.operations.readers import SeveralReaders
-from tests.operations.tokens import make_token
+from tests.operations.signing import ORIGIN
+from tests.operations.user import User, until
 
-ORIGIN = "https://service.example"
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
 PIN1, PIN2 = "1234", "123456"
 AINO, VILLE = "AINO SPECIMEN-VIRTANEN", "Ville SPECIMEN-VIRTANEN"
@@ -72,23 +68,22 @@ async def other(other_folder: Path) -> AsyncIterator[MockCardSource]:
 
 @pytest.fixture
 def readers(source: MockCardSource, other: MockCardSource) -> SeveralReaders:
-    """Reader A with one person's card, reader B with another's."""
+    """Reader A with one user's card, reader B with another's."""
     return SeveralReaders({"A": source, "B": other})
 
 
-def log_in(person: Person, source: SeveralReaders) -> "asyncio.Task[dict[str, Any]]":
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
-    return asyncio.create_task(make_token(Context(source, person), request))
+def begin_login(user: User, source: SeveralReaders) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(log_in(source, user))
 
 
 def begin_sign(
-    person: Person, source: SeveralReaders, certificate: bytes | None = None
+    user: User, source: SeveralReaders, certificate: bytes | None = None
 ) -> "asyncio.Task[Signatures]":
     hashes = (HashToSign("a", bytes(48), "SHA-384"),)
     request = SignRequest(
         origin=ORIGIN, language="fi", hashes=hashes, certificate=certificate
     )
-    return asyncio.create_task(sign(Context(source, person), request))
+    return asyncio.create_task(sign(Context(source, user), request))
 
 
 def signing_certificate_of(folder: Path) -> bytes:
@@ -96,23 +91,23 @@ def signing_certificate_of(folder: Path) -> bytes:
 
 
 async def test_the_person_chooses_by_reader_and_holder(readers: SeveralReaders) -> None:
-    person = Person([PIN1], choice=1)
-    await log_in(person, readers)
-    [choices] = person.choices
+    user = User([PIN1], choice=1)
+    await begin_login(user, readers)
+    [choices] = user.choices
     assert [choice.reader for choice in choices] == ["A", "B"]
     assert choices[1].name == "Ville SPECIMEN-VIRTANEN"
     assert choices[0].satu != choices[1].satu
-    assert person.questions[0].satu == choices[1].satu
+    assert user.questions[0].satu == choices[1].satu
     assert readers.connected == ["A", "B", "B"]
 
 
 async def test_the_same_holds_for_signing_and_for_the_certificate(
     readers: SeveralReaders, other_folder: Path
 ) -> None:
-    made = await begin_sign(Person([PIN2], choice=1), readers)
+    made = await begin_sign(User([PIN2], choice=1), readers)
     assert made.certificate.der == signing_certificate_of(other_folder)
     found = await signing_certificate(
-        Context(readers, Person(choice=1)),
+        Context(readers, User(choice=1)),
         CertificateRequest(origin=ORIGIN, language="fi"),
     )
     assert found.certificate.der == signing_certificate_of(other_folder)
@@ -127,26 +122,26 @@ async def test_after_a_login_its_card_is_found_in_any_reader(
         language="fi",
         identified_by=hashlib.sha256(certificate).digest(),
     )
-    person = Person(choice=0)
-    found = await signing_certificate(Context(readers, person), request)
+    user = User(choice=0)
+    found = await signing_certificate(Context(readers, user), request)
     assert found.certificate.der == signing_certificate_of(other_folder)
-    assert person.conversation is None
-    # Without it, and while another program holds it, the person is asked.
+    assert user.conversation is None
+    # Without it, and while another program holds it, the user is asked.
     readers.busy = {"B"}
-    await signing_certificate(Context(readers, person), request)
-    assert person.conversation is not None
+    await signing_certificate(Context(readers, user), request)
+    assert user.conversation is not None
     readers.sources["B"].remove()
-    await signing_certificate(Context(readers, person), request)
-    assert len(person.consents) == 2
+    await signing_certificate(Context(readers, user), request)
+    assert len(user.consents) == 2
 
 
 async def test_a_card_that_is_in_alone_is_used_without_asking(
     readers: SeveralReaders,
 ) -> None:
     readers.sources["A"].remove()
-    person = Person([PIN1])
-    await log_in(person, readers)
-    assert not person.choices
+    user = User([PIN1])
+    await begin_login(user, readers)
+    assert not user.choices
     assert readers.connected == ["B"]
 
 
@@ -154,9 +149,9 @@ async def test_cards_that_can_not_be_used_are_no_choice(
     readers: SeveralReaders,
 ) -> None:
     readers.sources["A"].insert(ORGANISATION_CARD)
-    person = Person([PIN1])
-    await log_in(person, readers)
-    assert not person.choices
+    user = User([PIN1])
+    await begin_login(user, readers)
+    assert not user.choices
 
 
 async def test_a_card_whose_pin_is_blocked_is_no_choice(
@@ -164,11 +159,11 @@ async def test_a_card_whose_pin_is_blocked_is_no_choice(
 ) -> None:
     with MockCardState.open(folder).update() as card:
         card.pin1.tries = 0
-    person = Person([PIN1])
-    await log_in(person, readers)
-    assert not person.choices
+    user = User([PIN1])
+    await begin_login(user, readers)
+    assert not user.choices
     # This does not affect its other PIN.
-    signer = Person([PIN2], choice=0)
+    signer = User([PIN2], choice=0)
     await begin_sign(signer, readers)
     assert len(signer.choices[0]) == 2
 
@@ -179,11 +174,11 @@ async def test_a_locked_card_is_unlocked_when_no_other_can_be_used(
     readers.sources["A"].insert(ORGANISATION_CARD)
     with MockCardState.open(other_folder).update() as card:
         card.pin1.tries = 0
-    person = Person([PIN1])
-    login = log_in(person, readers)
-    await until(lambda: person.unlock_offers)
-    assert person.unlock_offers[0].name == VILLE
-    person.cancel()
+    user = User([PIN1])
+    login = begin_login(user, readers)
+    await until(lambda: user.unlock_offers)
+    assert user.unlock_offers[0].name == VILLE
+    user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await login
     assert caught.value.reason == "PIN_BLOCKED"
@@ -194,11 +189,11 @@ async def test_when_none_can_be_used_the_last_reason_is_said(
 ) -> None:
     for source in readers.sources.values():
         source.insert(ORGANISATION_CARD)
-    person = Person([PIN1])
-    login = log_in(person, readers)
-    await until(person.problems)
-    assert set(person.problems()) == {"UNSUPPORTED_CARD"}
-    person.cancel()
+    user = User([PIN1])
+    login = begin_login(user, readers)
+    await until(user.problems)
+    assert set(user.problems()) == {"UNSUPPORTED_CARD"}
+    user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await login
     assert caught.value.reason == "UNSUPPORTED_CARD"
@@ -208,10 +203,10 @@ async def test_a_card_that_is_held_does_not_hide_the_next(
     readers: SeveralReaders,
 ) -> None:
     readers.busy.add("A")
-    person = Person([PIN1])
-    await log_in(person, readers)
-    assert not person.choices
-    assert not person.problems()
+    user = User([PIN1])
+    await begin_login(user, readers)
+    assert not user.choices
+    assert not user.problems()
     assert readers.connected == ["A", "B", "B"]
 
 
@@ -219,45 +214,45 @@ async def test_when_all_are_held_that_is_said_and_waited_for(
     readers: SeveralReaders,
 ) -> None:
     readers.busy |= {"A", "B"}
-    person = Person([PIN1], choice=0)
-    login = log_in(person, readers)
-    await until(person.problems)
-    assert person.shown[-1][0] is Step.WAITING_FOR_CARD
+    user = User([PIN1], choice=0)
+    login = begin_login(user, readers)
+    await until(user.problems)
+    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
     readers.busy.clear()
     await login
-    assert set(person.problems()) == {"CARD_BUSY"}
+    assert set(user.problems()) == {"CARD_BUSY"}
 
 
 async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
     readers: SeveralReaders,
 ) -> None:
-    person = Person([PIN1])
-    login = log_in(person, readers)
-    await until(lambda: len(person.choices) == 1)
+    user = User([PIN1])
+    login = begin_login(user, readers)
+    await until(lambda: len(user.choices) == 1)
     readers.sources["B"].remove()
-    await until(lambda: person.questions)
+    await until(lambda: user.questions)
     login.cancel()
     await asyncio.wait({login})
 
-    person = Person()
+    user = User()
     readers.sources["B"].insert()
-    login = log_in(person, readers)
-    await until(lambda: len(person.choices) == 1)
+    login = begin_login(user, readers)
+    await until(lambda: len(user.choices) == 1)
     readers.connected.clear()
-    person.choice, person.pins = 0, [PIN1]
+    user.choice, user.pins = 0, [PIN1]
     readers.sources["A"].insert()
     await login
-    assert len(person.choices) == 2
+    assert len(user.choices) == 2
     assert readers.connected == ["A", "A"]  # the other card has been read
 
 
 async def test_whoever_cancels_the_choice_has_cancelled(
     readers: SeveralReaders,
 ) -> None:
-    person = Person()
-    login = log_in(person, readers)
-    await until(lambda: person.choices)
-    person.cancel()
+    user = User()
+    login = begin_login(user, readers)
+    await until(lambda: user.choices)
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await login
 
@@ -265,32 +260,32 @@ async def test_whoever_cancels_the_choice_has_cancelled(
 async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
     readers: SeveralReaders,
 ) -> None:
-    person = Person(choice=0)
-    login = log_in(person, readers)
-    await until(lambda: person.questions)
+    user = User(choice=0)
+    login = begin_login(user, readers)
+    await until(lambda: user.questions)
     readers.sources["A"].remove()
-    await until(person.problems)
-    assert person.shown[-1][0] is Step.WAITING_FOR_CARD
-    person.pins.append(PIN1)
+    await until(user.problems)
+    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
+    user.pins.append(PIN1)
     readers.sources["A"].insert()
     await login
-    assert len(person.choices) == 1
-    assert len({question.satu for question in person.questions}) == 1
+    assert len(user.choices) == 1
+    assert len({question.satu for question in user.questions}) == 1
 
 
 async def test_the_other_card_is_taken_when_it_is_put_in_anew_and_confirmed(
     readers: SeveralReaders,
 ) -> None:
-    person = Person(choice=0)
-    login = log_in(person, readers)
-    await until(lambda: person.questions)
+    user = User(choice=0)
+    login = begin_login(user, readers)
+    await until(lambda: user.questions)
     readers.sources["A"].remove()
-    await until(person.problems)
-    person.pins.append(PIN1)
+    await until(user.problems)
+    user.pins.append(PIN1)
     readers.sources["B"].insert()
     await login
-    assert [q.name for q in person.questions] == [AINO, VILLE]
-    [question] = person.other_cards
+    assert [q.name for q in user.questions] == [AINO, VILLE]
+    [question] = user.other_cards
     assert (question.before, question.name, question.removed) == (AINO, VILLE, True)
 
 
@@ -298,26 +293,21 @@ async def test_another_card_in_the_same_reader_is_confirmed_too(
     readers: SeveralReaders,
 ) -> None:
     first, other = readers.sources["A"], readers.sources.pop("B")
-    person = Person(confirms=False)
-    login = log_in(person, readers)
-    await until(lambda: person.questions)
+    user = User(confirms=False)
+    login = begin_login(user, readers)
+    await until(lambda: user.questions)
     first.remove()
-    await until(person.problems)
+    await until(user.problems)
     readers.sources["A"] = other
     first.insert()  # the readers are looked at again
     with pytest.raises(UserCancelledError):
         await login
-    assert [(q.before, q.name) for q in person.other_cards] == [(AINO, VILLE)]
-    assert len(person.questions) == 1
+    assert [(q.before, q.name) for q in user.other_cards] == [(AINO, VILLE)]
+    assert len(user.questions) == 1
 
 
 Start = Callable[[CardSource, Prompt], Awaitable[object]]
-Asked = Callable[[Person], Sequence[object]]
-
-
-def logging_in(source: CardSource, prompt: Prompt) -> Awaitable[object]:
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
-    return make_token(Context(source, prompt), request)
+Asked = Callable[[User], Sequence[object]]
 
 
 def consenting(source: CardSource, prompt: Prompt) -> Awaitable[object]:
@@ -342,15 +332,15 @@ async def preparing(source: CardSource, prompt: Prompt) -> None:
 
 #: Each operation, the state of both cards, and the questions about their holders.
 OPERATIONS: dict[str, tuple[Start, str, Asked]] = {
-    "authenticate": (logging_in, "active", lambda person: person.questions),
-    "prepare-login": (preparing, "active", lambda person: person.questions),
-    "sign": (signing_of("a"), "active", lambda person: person.questions),
-    "certificate": (consenting, "active", lambda person: person.consents),
+    "authenticate": (log_in, "active", lambda user: user.questions),
+    "prepare-login": (preparing, "active", lambda user: user.questions),
+    "sign": (signing_of("a"), "active", lambda user: user.questions),
+    "certificate": (consenting, "active", lambda user: user.consents),
     "change": (changing(PinRole.PIN1), "active", lambda p: p.codes_questions),
     "unblock": (unlocking(PinRole.PIN2), "active", lambda p: p.codes_questions),
-    "activate": (activating, "new", lambda person: person.codes_questions),
-    "activation offer": (logging_in, "new", lambda person: person.offers),
-    "unlock offer": (logging_in, "locked", lambda person: person.unlock_offers),
+    "activate": (activating, "new", lambda user: user.codes_questions),
+    "activation offer": (log_in, "new", lambda user: user.offers),
+    "unlock offer": (log_in, "locked", lambda user: user.unlock_offers),
 }
 
 
@@ -367,37 +357,37 @@ async def test_no_other_holder_appears_without_a_question(
                 pin.changed = state != "new"
     first, second = readers.sources["A"], readers.sources["B"]
     second.remove()
-    person = Person(agrees=None, confirms=None)
-    work = asyncio.ensure_future(start(readers, person))
-    await until(lambda: asked(person))
+    user = User(agrees=None, confirms=None)
+    work = asyncio.ensure_future(start(readers, user))
+    await until(lambda: asked(user))
     if state != "locked":  # a locked card makes room for another one by itself
         second.insert()
     first.remove()
     if state == "locked":
         second.insert()
-    await until(lambda: person.other_cards)
-    [question] = person.other_cards
+    await until(lambda: user.other_cards)
+    [question] = user.other_cards
     assert (question.before, question.name) == (AINO, VILLE)
     assert (question.removed, question.reader) == (True, "B")
-    assert len(asked(person)) == 1
+    assert len(asked(user)) == 1
     # The first card, put back, goes on. Then the second one takes its place no more.
     first.insert()
-    await until(lambda: len(asked(person)) == 2)
+    await until(lambda: len(asked(user)) == 2)
     first.remove()
-    await until(lambda: person.shown[-1][0] is Step.WAITING_FOR_CARD)
-    assert person.problems()[-1] == "CARD_REMOVED"
+    await until(lambda: user.shown[-1][0] is Step.WAITING_FOR_CARD)
+    assert user.problems()[-1] == "CARD_REMOVED"
     second.remove()
     second.insert()
-    await until(lambda: len(person.other_cards) == 2)
-    assert len(asked(person)) == 2
-    person.cancel()
+    await until(lambda: len(user.other_cards) == 2)
+    assert len(asked(user)) == 2
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await work
-    assert not person.typed
+    assert not user.typed
 
 
 @pytest.mark.parametrize("expired", ["A", "B"])
-@pytest.mark.parametrize("start", [logging_in, signing_of("a"), activating])
+@pytest.mark.parametrize("start", [log_in, signing_of("a"), activating])
 async def test_a_new_card_beside_an_expired_one_is_offered(
     readers: SeveralReaders,
     new_card: NewCard,
@@ -413,24 +403,24 @@ async def test_a_new_card_beside_an_expired_one_is_offered(
         MockCardSource(new_card("seven").folder) as new,
     ):
         there = {expired: beyond, "AB".replace(expired, ""): new}
-        person = Person(agrees=None)
-        work = asyncio.ensure_future(start(SeveralReaders(there), person))
-        await until(lambda: person.offers or person.codes_questions)
-        person.cancel()
+        user = User(agrees=None)
+        work = asyncio.ensure_future(start(SeveralReaders(there), user))
+        await until(lambda: user.offers or user.codes_questions)
+        user.cancel()
         with pytest.raises(UserCancelledError):
             await work
-    assert not person.choices
-    assert Step.WAITING_FOR_CARD not in [step for step, _ in person.shown]
+    assert not user.choices
+    assert Step.WAITING_FOR_CARD not in [step for step, _ in user.shown]
 
 
 async def test_the_card_with_the_certificate_asked_for_needs_no_choice(
     readers: SeveralReaders, other_folder: Path
 ) -> None:
     chosen = signing_certificate_of(other_folder)
-    person = Person([PIN2])
-    made = await begin_sign(person, readers, chosen)
+    user = User([PIN2])
+    made = await begin_sign(user, readers, chosen)
     assert made.certificate.der == chosen
-    assert not person.choices
+    assert not user.choices
 
 
 async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
@@ -438,10 +428,10 @@ async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
 ) -> None:
     with MockCardState.open(other_folder).update() as card:
         card.pin2.tries = 0
-    person = Person([PIN2])
-    signing = begin_sign(person, readers, signing_certificate_of(other_folder))
-    await until(lambda: person.unlock_offers)
-    person.cancel()
+    user = User([PIN2])
+    signing = begin_sign(user, readers, signing_certificate_of(other_folder))
+    await until(lambda: user.unlock_offers)
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing
 
@@ -449,16 +439,16 @@ async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
 async def test_a_certificate_that_is_on_neither_card_is_said(
     readers: SeveralReaders,
 ) -> None:
-    person = Person([PIN2])
-    signing = begin_sign(person, readers, b"another")
-    await until(lambda: person.shown and person.shown[-1][0] is Step.WAITING_FOR_CARD)
-    assert person.problems()[-1] == "CERTIFICATE_MISMATCH"
-    person.cancel()
+    user = User([PIN2])
+    signing = begin_sign(user, readers, b"another")
+    await until(lambda: user.shown and user.shown[-1][0] is Step.WAITING_FOR_CARD)
+    assert user.problems()[-1] == "CERTIFICATE_MISMATCH"
+    user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "CERTIFICATE_MISMATCH"
-    assert not person.choices
-    assert not person.questions
+    assert not user.choices
+    assert not user.questions
 
 
 async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
@@ -467,19 +457,19 @@ async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
     state = new_card("seven")
     async with MockCardSource(state.folder) as source:
         readers.sources["B"] = source
-        person = Person(codes=[typing(7)])
-        result = await activate(Context(readers, person), ManageRequest(language="fi"))
+        user = User(codes=[typing(7)])
+        result = await activate(Context(readers, user), ManageRequest(language="fi"))
     assert result == PinsSet("set", "set")
-    assert not person.choices
+    assert not user.choices
     assert pins(state) == (NEW_PIN1, NEW_PIN2)
 
 
 async def test_of_two_active_cards_the_person_says_which_is_meant(
     readers: SeveralReaders,
 ) -> None:
-    person = Person(choice=1)
-    result = await activate(Context(readers, person), ManageRequest(language="fi"))
+    user = User(choice=1)
+    result = await activate(Context(readers, user), ManageRequest(language="fi"))
     assert result == PinsSet("was-set", "was-set")
-    [choices] = person.choices
+    [choices] = user.choices
     assert [choice.reader for choice in choices] == ["A", "B"]
-    assert not person.codes_questions
+    assert not user.codes_questions

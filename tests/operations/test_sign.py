@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from native_host.card.mock_source import MockCardSource
-from native_host.card.signature import HASH_SIZES, KeyType, Padding
+from native_host.card.signature import KeyType, Padding
 from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.sign import HashToSign, SignRequest
 from native_host.pin_prompt.model import Progress, Step
-from tests.operations.person import Person, until
 from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
@@ -26,6 +25,7 @@ from tests.operations.signing import (
     request,
     tries,
 )
+from tests.operations.user import User, until
 
 # -- Signatures -----------------------------------------------------------------------
 
@@ -33,16 +33,16 @@ from tests.operations.signing import (
 async def test_three_documents_are_shown_and_signed_with_one_pin(
     source: MockCardSource, folder: Path, inbox: DocumentInbox
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     heard: list[tuple[str, Progress | None]] = []
     signing = begin(
-        person,
+        user,
         source,
         SignRequest(origin=ORIGIN, language="sv", documents=inbox),
         heard,
     )
-    await until(lambda: (Step.RECEIVING, None) in person.shown)
-    assert not person.questions
+    await until(lambda: (Step.RECEIVING, None) in user.shown)
+    assert not user.questions
     fill(inbox)
     made = await signing
     assert made.certificate.der == certificate_of(folder, 2)
@@ -51,7 +51,7 @@ async def test_three_documents_are_shown_and_signed_with_one_pin(
         check(each, made.certificate, content)
     assert {each.algorithm.name for each in made.signatures} == {"ES384"}
 
-    [question] = person.questions
+    [question] = user.questions
     assert (question.role, question.min_length, question.max_length) == ("PIN2", 6, 12)
     for shown, (name, content) in zip(
         question.documents, CONTENTS.items(), strict=True
@@ -64,8 +64,8 @@ async def test_three_documents_are_shown_and_signed_with_one_pin(
         assert shown.digest == digest(content, "SHA-384").hex()
         assert shown.hash_function == "SHA-384"
         assert shown.path is not None
-    assert person.conversation is not None
-    assert person.conversation.operation == "sign"
+    assert user.conversation is not None
+    assert user.conversation.operation == "sign"
     assert heard == [
         ("window-open", None),
         ("receiving", Progress(0, 8)),
@@ -74,22 +74,8 @@ async def test_three_documents_are_shown_and_signed_with_one_pin(
         ("signing", Progress(1, 3)),
         ("signing", Progress(2, 3)),
     ]
-    assert person.bars[-3:] == [Progress(0, 3), Progress(1, 3), Progress(2, 3)]
+    assert user.bars[-3:] == [Progress(0, 3), Progress(1, 3), Progress(2, 3)]
     assert tries(folder) == (5, 5)
-
-
-@pytest.mark.parametrize("hash_function", HASH_SIZES)
-async def test_every_hash_function_is_signed_with_an_ec_key(
-    source: MockCardSource, hash_function: str
-) -> None:
-    person = Person([PIN2])
-    asked = request(hash_of(b"text", "contract", hash_function))
-    made = await begin(person, source, asked)
-    check(made.signatures[0], made.certificate, b"text")
-    [shown] = person.questions[0].documents
-    assert (shown.name, shown.hash_function) == ("contract", hash_function)
-    assert (shown.size, shown.media_type, shown.path) == (None, "", None)
-    assert not person.bars
 
 
 async def test_documents_are_hashed_with_the_function_that_was_asked_for(
@@ -99,7 +85,7 @@ async def test_documents_are_hashed_with_the_function_that_was_asked_for(
     asked = SignRequest(
         origin=ORIGIN, language="fi", documents=inbox, hash_function="SHA3-256"
     )
-    made = await begin(Person([PIN2]), source, asked)
+    made = await begin(User([PIN2]), source, asked)
     for each, content in zip(made.signatures, CONTENTS.values(), strict=True):
         assert each.algorithm.hash_function == "SHA3-256"
         check(each, made.certificate, content)
@@ -121,7 +107,7 @@ async def test_the_older_card_signs_with_the_key_that_is_asked_for(
     old_source: MockCardSource, fields: dict[str, object], name: str
 ) -> None:
     asked = request(hash_of(b"text", hash_function="SHA-256"), **fields)
-    made = await begin(Person([PIN2]), old_source, asked)
+    made = await begin(User([PIN2]), old_source, asked)
     assert made.signatures[0].algorithm.name == name
     check(made.signatures[0], made.certificate, b"text")
 
@@ -132,7 +118,7 @@ async def test_the_key_is_the_one_whose_certificate_the_service_chose(
 ) -> None:
     chosen = certificate_of(old_folder, reference)
     asked = request(hash_of(b"text", hash_function="SHA-256"), certificate=chosen)
-    made = await begin(Person([PIN2]), old_source, asked)
+    made = await begin(User([PIN2]), old_source, asked)
     assert made.certificate.der == chosen
     assert made.signatures[0].algorithm.name == name
     check(made.signatures[0], made.certificate, b"text")
@@ -142,7 +128,7 @@ async def test_the_same_hash_may_be_signed_under_two_names(
     source: MockCardSource,
 ) -> None:
     asked = request(hash_of(b"x", "a"), hash_of(b"x", "b"))
-    made = await begin(Person([PIN2]), source, asked)
+    made = await begin(User([PIN2]), source, asked)
     assert [each.name for each in made.signatures] == ["a", "b"]
 
 
@@ -152,25 +138,25 @@ async def test_the_same_hash_may_be_signed_under_two_names(
 async def test_a_hostile_name_is_handed_on_as_it_is(
     source: MockCardSource, name: str
 ) -> None:
-    person = Person([PIN2])
-    made = await begin(person, source, request(hash_of(b"x", name)))
+    user = User([PIN2])
+    made = await begin(user, source, request(hash_of(b"x", name)))
     assert made.signatures[0].name == name
-    assert person.questions[0].documents[0].name == name
+    assert user.questions[0].documents[0].name == name
 
 
 async def test_the_window_says_that_it_is_a_test_card(source: MockCardSource) -> None:
-    person = Person([PIN2])
-    await begin(person, source)
-    assert person.questions[0].test_card
-    assert person.conversation is not None
-    assert person.conversation.test_card
+    user = User([PIN2])
+    await begin(user, source)
+    assert user.questions[0].test_card
+    assert user.conversation is not None
+    assert user.conversation.test_card
 
 
 async def test_documents_that_a_killed_process_left_are_deleted(
     source: MockCardSource, place: Path
 ) -> None:
     (place / "kortilla-documents-left").mkdir()
-    await begin(Person([PIN2]), source)
+    await begin(User([PIN2]), source)
     assert not inside(place)
 
 
@@ -205,10 +191,10 @@ WRONG_REQUESTS = {
 async def test_a_wrong_request_is_refused_before_a_window_opens(
     source: MockCardSource, wrong: str
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     with pytest.raises(InvalidArgumentError):
-        await begin(person, source, WRONG_REQUESTS[wrong])
-    assert person.conversation is None
+        await begin(user, source, WRONG_REQUESTS[wrong])
+    assert user.conversation is None
 
 
 async def test_documents_with_a_function_that_is_not_known_are_refused(
@@ -221,7 +207,7 @@ async def test_documents_with_a_function_that_is_not_known_are_refused(
         ),
     ):
         with pytest.raises(InvalidArgumentError):
-            await begin(Person(), source, asked)
+            await begin(User(), source, asked)
 
 
 @pytest.mark.parametrize(
@@ -240,23 +226,23 @@ async def test_a_certificate_whose_key_can_not_sign_that_is_refused_at_once(
         certificate=certificate_of(old_folder, reference),
         key_type=key_type,
     )
-    person = Person([PIN2])
+    user = User([PIN2])
     with pytest.raises(InvalidArgumentError):
-        await begin(person, old_source, asked)
-    assert person.conversation is None
+        await begin(user, old_source, asked)
+    assert user.conversation is None
 
 
 async def test_a_wrong_chunk_ends_it_before_a_card_is_looked_for(
     source: MockCardSource, inbox: DocumentInbox, place: Path
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     signing = begin(
-        person, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
+        user, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
     )
-    await until(lambda: person.shown)
+    await until(lambda: user.shown)
     with pytest.raises(InvalidArgumentError):
         inbox.put(0, 1, b"x")
     with pytest.raises(InvalidArgumentError):
         await signing
-    assert person.shown == [(Step.RECEIVING, None)]
+    assert user.shown == [(Step.RECEIVING, None)]
     assert not inside(place)

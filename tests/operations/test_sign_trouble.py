@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Signing with unusual keys and PINs, and with people who make errors."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,19 +8,15 @@ from typing import Any
 
 import pytest
 
-from kortilla.mock_card.card_data import PinData
-from kortilla.mock_card.profiles import PinReference
 from kortilla.mock_card.state import MockCardState
-from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import KeyType
 from native_host.errors import UserCancelledError
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.prompting import Context
-from native_host.operations.sign import SigningInterruptedError, sign
-from native_host.operations.sign_request import SignRequest
+from native_host.operations.request import Context
+from native_host.operations.sign import SigningInterruptedError, SignRequest, sign
 from native_host.pin_prompt.model import Problem, Progress, Step
-from tests.operations.person import Person, until
 from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
@@ -34,6 +29,7 @@ from tests.operations.signing import (
     request,
     tries,
 )
+from tests.operations.user import User, until
 
 # -- Which key ------------------------------------------------------------------------
 
@@ -50,34 +46,34 @@ from tests.operations.signing import (
 async def test_a_certificate_that_is_not_the_cards_is_said(
     source: MockCardSource, folder: Path, chosen: Callable[[bytes], bytes]
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     asked = request(certificate=chosen(certificate_of(folder, 2)))
-    signing = begin(person, source, asked)
-    await until(person.problems)
-    assert person.shown[-1] == (
+    signing = begin(user, source, asked)
+    await until(user.problems)
+    assert user.shown[-1] == (
         Step.WAITING_FOR_CARD,
         Problem("CERTIFICATE_MISMATCH"),
     )
-    person.cancel()
+    user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "CERTIFICATE_MISMATCH"
-    assert not person.questions
+    assert not user.questions
     assert tries(folder) == (5, 5)
 
 
 async def test_nothing_is_signed_with_the_authentication_key(
     source: MockCardSource, folder: Path
 ) -> None:
-    person = Person([PIN2])
+    user = User([PIN2])
     asked = request(certificate=certificate_of(folder, 1))
-    signing = begin(person, source, asked)
-    await until(person.problems)
-    assert person.problems() == ["CERTIFICATE_MISMATCH"]
-    person.cancel()
+    signing = begin(user, source, asked)
+    await until(user.problems)
+    assert user.problems() == ["CERTIFICATE_MISMATCH"]
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing
-    assert not person.questions
+    assert not user.questions
 
 
 async def test_a_key_that_is_not_certified_for_signing_is_not_used(
@@ -91,88 +87,30 @@ async def test_a_key_that_is_not_certified_for_signing_is_not_used(
             other.model_copy(update={"reference": card.keys[1].reference}),
         )
     for certificate in (None, certificate_of(folder, 2)):
-        person = Person([PIN2])
-        signing = begin(person, source, request(certificate=certificate))
-        await until(lambda: signing.done() or person.problems())  # noqa: B023
-        person.cancel()
+        user = User([PIN2])
+        signing = begin(user, source, request(certificate=certificate))
+        await until(lambda: signing.done() or user.problems())  # noqa: B023
+        user.cancel()
         with pytest.raises(UserCancelledError) as caught:
             await signing
         assert caught.value.reason == "UNSUPPORTED_CARD"
-        assert not person.questions
+        assert not user.questions
 
 
 async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alone(
     source: MockCardSource,
 ) -> None:
-    person = Person([PIN2])
-    signing = begin(person, source, request(key_type=KeyType.RSA))
-    await until(person.problems)
-    assert person.problems() == ["KEY_MISSING"]
-    person.cancel()
+    user = User([PIN2])
+    signing = begin(user, source, request(key_type=KeyType.RSA))
+    await until(user.problems)
+    assert user.problems() == ["KEY_MISSING"]
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing
-    assert not person.questions
+    assert not user.questions
 
 
 # -- The PIN --------------------------------------------------------------------------
-
-
-async def test_a_pin2_that_is_blocked_is_said_and_not_asked_for(
-    source: MockCardSource, folder: Path
-) -> None:
-    with MockCardState.open(folder).update() as card:
-        pin2(card.pin).tries = 0
-    person = Person([PIN2])
-    signing = begin(person, source)
-    await until(lambda: person.unlock_offers)
-    person.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await signing
-    assert caught.value.reason == "PIN_BLOCKED"
-    assert person.unlock_offers[0].pin == "PIN2"
-    assert not person.questions
-
-
-def pin2(pin: Callable[[PinReference], PinData]) -> PinData:
-    return pin(PinReference.PIN2)
-
-
-async def test_a_wrong_pin2_costs_one_try_and_is_not_sent_again(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person(["999999", "999999", PIN2])
-    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    made = await begin(person, source, asked)
-    assert len(made.signatures) == 2
-    assert [q.tries_left for q in person.questions] == [5, 4, 4]
-    assert [q.repeated for q in person.questions] == [False, False, True]
-    assert [q.wrong for q in person.questions] == [False, True, True]
-    assert len({q.documents for q in person.questions}) == 1
-    assert tries(folder) == (5, 5)
-
-
-async def test_the_last_wrong_try_is_said_and_nothing_is_signed(
-    source: MockCardSource, folder: Path
-) -> None:
-    with MockCardState.open(folder).update() as card:
-        card.pin2.tries = 1
-    person = Person(["999999"])
-    signing = begin(person, source)
-    await until(lambda: person.unlock_offers)
-    person.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await signing
-    assert caught.value.reason == "PIN_BLOCKED"
-    assert person.unlock_offers[0].pin == "PIN2"
-    assert person.questions[0].tries_left == 1
-    assert tries(folder) == (5, 0)
-
-
-async def test_pins_are_wiped_whatever_happens(source: MockCardSource) -> None:
-    person = Person(["999999", "999999", PIN2])
-    await begin(person, source)
-    assert len(person.typed) == 3
-    assert not any(any(pin) for pin in person.typed)
 
 
 async def test_no_copy_of_a_pin_is_made_to_know_it_again(
@@ -186,23 +124,9 @@ async def test_no_copy_of_a_pin_is_made_to_know_it_again(
         return sha256(data, **options)
 
     monkeypatch.setattr("hashlib.sha256", spy)
-    await begin(Person(["999999", PIN2]), source)
+    await begin(User(["999999", PIN2]), source)
     assert given
     assert not any(pin in data for data in given for pin in (b"999999", PIN2.encode()))
-
-
-@pytest.mark.parametrize("moment", ["typed", "bars"])
-async def test_pins_are_wiped_when_the_page_is_left_in_the_middle(
-    source: MockCardSource, folder: Path, moment: str
-) -> None:
-    person = Person([PIN2])
-    signing = begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
-    await until(lambda: getattr(person, moment))
-    signing.cancel()
-    await asyncio.wait({signing})
-    assert person.typed
-    assert not any(any(pin) for pin in person.typed)
-    assert tries(folder) == (5, 5)
 
 
 # -- Interruptions --------------------------------------------------------------------
@@ -213,21 +137,21 @@ async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
     source: MockCardSource, inbox: DocumentInbox, done: int
 ) -> None:
     fill(inbox)
-    person = Person([PIN2])
+    user = User([PIN2])
 
     def cancel_at(word: str, progress: Progress | None) -> None:
         if word == "signing" and progress == Progress(done, 3):
-            person.cancel()
+            user.cancel()
 
     asked = SignRequest(origin=ORIGIN, language="fi", documents=inbox)
     with pytest.raises(SigningInterruptedError) as caught:
-        await sign(Context(source, person, cancel_at), asked)
+        await sign(Context(source, user, cancel_at), asked)
     error = caught.value
     assert (error.reason, error.total) == ("USER_CANCELLED", 3)
     assert [each.name for each in error.done.signatures] == list(CONTENTS)[:done]
     for each, content in zip(error.done.signatures, CONTENTS.values(), strict=False):
         check(each, error.done.certificate, content)
-    assert person.shown[-1] == (
+    assert user.shown[-1] == (
         Step.FAILED,
         Problem("SIGNING_INTERRUPTED", f"{done}/3"),
     )
@@ -248,49 +172,16 @@ async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
         return sign_once(card, *arguments)
 
     monkeypatch.setattr(FineidCard, "sign", break_down)
-    person = Person([PIN2])
+    user = User([PIN2])
     with pytest.raises(SigningInterruptedError) as caught:
-        await begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
+        await begin(user, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
     assert (caught.value.reason, caught.value.total) == ("INTERNAL", 2)
     [made] = caught.value.done.signatures
     check(made, caught.value.done.certificate, b"x")
     assert "unexpected ValueError" in caplog.text
     signed = 1
     with pytest.raises(ValueError, match="foresaw"):
-        await begin(Person([PIN2]), source)
-
-
-async def test_nothing_is_sent_for_whoever_cancels_between_two_signatures(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    person = Person([PIN2])
-    loop, verify, verified = asyncio.get_running_loop(), FineidCard.verify_pin, 0
-
-    def cancel_meanwhile(card: FineidCard, role: PinRole, pin: bytearray) -> None:
-        nonlocal verified
-        verified += 1
-        verify(card, role, pin)
-        loop.call_soon_threadsafe(person.cancel)
-
-    monkeypatch.setattr(FineidCard, "verify_pin", cancel_meanwhile)
-    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    with pytest.raises((UserCancelledError, SigningInterruptedError)):
-        await begin(person, source, asked)
-    assert verified == 1
-
-
-async def test_whoever_cancels_before_the_first_signature_has_cancelled(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person([PIN2])
-
-    def cancel(word: str, _: Progress | None) -> None:
-        if word == "signing":
-            person.cancel()
-
-    with pytest.raises(UserCancelledError):
-        await sign(Context(source, person, cancel), request())
-    assert tries(folder) == (5, 5)
+        await begin(User([PIN2]), source)
 
 
 async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
@@ -299,20 +190,20 @@ async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
     asked = SignRequest(
         origin=ORIGIN, language="fi", documents=inbox, started_by_person=False
     )
-    person = Person(started=False)
+    user = User(started=False)
     with pytest.raises(UserCancelledError):
-        await begin(person, source, asked)
-    assert not person.shown
+        await begin(user, source, asked)
+    assert not user.shown
 
 
 async def test_cancelled_while_documents_come(
     source: MockCardSource, inbox: DocumentInbox
 ) -> None:
-    person = Person()
+    user = User()
     signing = begin(
-        person, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
+        user, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
     )
-    await until(lambda: person.shown)
-    person.cancel()
+    await until(lambda: user.shown)
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await signing

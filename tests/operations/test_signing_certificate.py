@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The signing certificate leaves the host only after the person's consent."""
+"""The signing certificate leaves the host only after the user's consent."""
 
 import asyncio
 import base64
@@ -16,18 +16,16 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.operations import signing_certificate as operation
-from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.request import Context
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     SigningCertificate,
     signing_certificate,
 )
 from native_host.pin_prompt.model import Progress, Step
-from tests.operations.person import Person, until
-from tests.operations.tokens import make_token
+from tests.operations.faulty_session import log_in
+from tests.operations.user import User, until
 
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 REQUEST = CertificateRequest(origin="https://service.example", language="fi")
 
 
@@ -38,37 +36,37 @@ def after_login(folder: Path) -> CertificateRequest:
 
 
 def begin(
-    person: Person, source: MockCardSource, request: CertificateRequest = REQUEST
+    user: User, source: MockCardSource, request: CertificateRequest = REQUEST
 ) -> "asyncio.Task[SigningCertificate]":
-    return asyncio.create_task(signing_certificate(Context(source, person), request))
+    return asyncio.create_task(signing_certificate(Context(source, user), request))
 
 
 async def test_certificate_and_algorithms_are_those_of_the_preferred_key(
     source: MockCardSource, folder: Path
 ) -> None:
-    person = Person()
-    found = await begin(person, source)
+    user = User()
+    found = await begin(user, source)
     assert (
         found.certificate.der == MockCardState.open(folder).read().keys[1].certificate
     )
     assert {each.hash_function for each in found.algorithms} == set(HASH_SIZES)
     assert {each.key_type for each in found.algorithms} == {KeyType.ECC}
     assert {each.padding for each in found.algorithms} == {Padding.NONE}
-    [consent] = person.consents
+    [consent] = user.consents
     assert (consent.name, consent.satu) == (
         found.certificate.name,
         found.certificate.satu,
     )
     assert consent.test_card
-    assert person.conversation is not None
-    assert person.conversation.operation == "signing-certificate"
-    assert not person.questions
+    assert user.conversation is not None
+    assert user.conversation.operation == "signing-certificate"
+    assert not user.questions
 
 
 async def test_the_older_card_gives_its_ec_key(
     old_source: MockCardSource, old_folder: Path
 ) -> None:
-    found = await begin(Person(), old_source)
+    found = await begin(User(), old_source)
     keys = MockCardState.open(old_folder).read().keys
     [certificate] = [key.certificate for key in keys if key.reference == 3]
     assert found.certificate.der == certificate
@@ -79,22 +77,22 @@ async def test_whoever_does_not_agree_gives_nothing_away(
     source: MockCardSource,
 ) -> None:
     with pytest.raises(UserCancelledError) as caught:
-        await begin(Person(agrees=False), source)
+        await begin(User(agrees=False), source)
     assert caught.value.reason is None
 
 
 async def test_a_card_pulled_during_the_question_is_asked_about_again(
     source: MockCardSource,
 ) -> None:
-    person = Person(agrees=None)
-    asking = begin(person, source)
-    await until(lambda: person.consents)
+    user = User(agrees=None)
+    asking = begin(user, source)
+    await until(lambda: user.consents)
     source.remove()
-    await until(lambda: "CARD_REMOVED" in person.problems())
-    person.agrees = True
+    await until(lambda: "CARD_REMOVED" in user.problems())
+    user.agrees = True
     source.insert()
-    assert (await asking).certificate.satu == person.consents[0].satu
-    assert len(person.consents) == 2
+    assert (await asking).certificate.satu == user.consents[0].satu
+    assert len(user.consents) == 2
 
 
 async def test_a_locked_pin2_is_no_hindrance(
@@ -102,7 +100,7 @@ async def test_a_locked_pin2_is_no_hindrance(
 ) -> None:
     with MockCardState.open(folder).update() as card:
         card.pin2.tries = 0
-    assert (await begin(Person(), source)).certificate
+    assert (await begin(User(), source)).certificate
 
 
 async def test_the_page_hears_of_nothing_but_the_window(
@@ -110,7 +108,7 @@ async def test_the_page_hears_of_nothing_but_the_window(
 ) -> None:
     heard: list[tuple[str, Progress | None]] = []
     await signing_certificate(
-        Context(source, Person(), lambda word, bar: heard.append((word, bar))), REQUEST
+        Context(source, User(), lambda word, bar: heard.append((word, bar))), REQUEST
     )
     assert heard == [("window-open", None)]
 
@@ -119,25 +117,25 @@ async def test_nothing_is_read_before_the_person_says_it_was_them(
     source: MockCardSource,
 ) -> None:
     request = replace(REQUEST, started_by_person=False)
-    person = Person(started=False)
+    user = User(started=False)
     with pytest.raises(UserCancelledError):
-        await begin(person, source, request)
-    assert not person.shown
+        await begin(user, source, request)
+    assert not user.shown
 
 
 async def test_after_a_login_with_the_card_the_person_is_not_asked(
     source: MockCardSource, folder: Path
 ) -> None:
-    person = Person()
+    user = User()
     heard: list[str] = []
     found = await signing_certificate(
-        Context(source, person, lambda word, _: heard.append(word)), after_login(folder)
+        Context(source, user, lambda word, _: heard.append(word)), after_login(folder)
     )
     state = MockCardState.open(folder).read()
     assert found.certificate.der == state.keys[1].certificate
-    assert person.conversation is None
-    assert not person.shown
-    assert not person.consents
+    assert user.conversation is None
+    assert not user.shown
+    assert not user.consents
     assert not heard
     assert (state.pin1.tries, state.pin2.tries) == (5, 5)
 
@@ -145,16 +143,13 @@ async def test_after_a_login_with_the_card_the_person_is_not_asked(
 async def test_the_older_cards_login_is_known_too(
     old_source: MockCardSource, old_folder: Path
 ) -> None:
-    login = AuthenticateRequest(
-        origin=REQUEST.origin, challenge_nonce=NONCE, language="fi"
-    )
-    token = await make_token(Context(old_source, Person(["1234"])), login)
+    token = await log_in(old_source, User(["1234"]))
     certificate = base64.b64decode(token["unverifiedCertificate"])
     request = replace(REQUEST, identified_by=hashlib.sha256(certificate).digest())
-    person = Person()
-    found = await begin(person, old_source, request)
+    user = User()
+    found = await begin(user, old_source, request)
     assert found.algorithms[0].name == "ES256"
-    assert person.conversation is None
+    assert user.conversation is None
 
 
 @pytest.mark.parametrize(
@@ -170,11 +165,11 @@ async def test_the_older_cards_login_is_known_too(
 async def test_without_such_a_login_the_person_is_asked(
     source: MockCardSource, folder: Path, changes: dict[str, Any]
 ) -> None:
-    person = Person(agrees=False)
+    user = User(agrees=False)
     with pytest.raises(UserCancelledError):
-        await begin(person, source, replace(after_login(folder), **changes))
-    assert person.conversation is not None
-    assert len(person.consents) == 1
+        await begin(user, source, replace(after_login(folder), **changes))
+    assert user.conversation is not None
+    assert len(user.consents) == 1
 
 
 async def test_the_certificate_of_signing_is_no_login(
@@ -182,9 +177,9 @@ async def test_the_certificate_of_signing_is_no_login(
 ) -> None:
     certificate = MockCardState.open(folder).read().keys[1].certificate
     digest = hashlib.sha256(certificate).digest()
-    person = Person()
-    await begin(person, source, replace(REQUEST, identified_by=digest))
-    assert len(person.consents) == 1
+    user = User()
+    await begin(user, source, replace(REQUEST, identified_by=digest))
+    assert len(user.consents) == 1
 
 
 async def test_after_a_login_a_card_that_is_out_is_asked_for(
@@ -192,12 +187,12 @@ async def test_after_a_login_a_card_that_is_out_is_asked_for(
 ) -> None:
     request = after_login(folder)
     source.remove()
-    person = Person()
-    asking = begin(person, source, request)
-    await until(lambda: (Step.WAITING_FOR_CARD, None) in person.shown)
+    user = User()
+    asking = begin(user, source, request)
+    await until(lambda: (Step.WAITING_FOR_CARD, None) in user.shown)
     source.insert()
     await asking
-    assert len(person.consents) == 1
+    assert len(user.consents) == 1
 
 
 @pytest.mark.parametrize("name", ["garbled", "mute", "card-pulled", "6F00"])
@@ -206,10 +201,10 @@ async def test_after_a_login_a_card_that_fails_is_asked_about_in_the_window(
 ) -> None:
     request = after_login(folder)
     MockCardState.open(folder).set_faults(Fault(name, "read", times=None))
-    person = Person()
-    asking = begin(person, source, request)
-    await until(lambda: person.conversation)
-    person.cancel()
+    user = User()
+    asking = begin(user, source, request)
+    await until(lambda: user.conversation)
+    user.cancel()
     with pytest.raises(UserCancelledError):
         await asking
 
@@ -218,6 +213,6 @@ async def test_a_card_that_answers_too_late_opens_the_window(
     source: MockCardSource, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operation, "_FOUND_WITHIN", 0)
-    person = Person()
-    await begin(person, source, after_login(folder))
-    assert len(person.consents) == 1
+    user = User()
+    await begin(user, source, after_login(folder))
+    assert len(user.consents) == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two readers of the real pcscd, each with a card, and a person who chooses."""
+"""Two readers of the real pcscd, each with a card, and a user who chooses."""
 
 import asyncio
 import subprocess
@@ -15,9 +15,9 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card import pcsc
 from native_host.card.pcsc import PcscSource
 from native_host.operations.sign import Signatures
-from native_host.pin_prompt.model import OtherCardQuestion, Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import log_in, signing_of
-from tests.operations.person import Person, until
+from tests.operations.user import User, until
 from tests.support.pcsc import READERS, Room, isolated
 
 FIRST, SECOND = READERS[:2]
@@ -64,7 +64,7 @@ class Logged(MockCard):
 
 
 def put_in_both(room: Room) -> tuple[Logged, Logged]:
-    """Put the cards of two persons into the readers."""
+    """Put the cards of two users into the readers."""
     folder, satu = room.folder / "other", make_satu(99900111)
     first = Logged(room.new_card())
     second = Logged(MockCardState.create(folder, given_name="VILLE", satu=satu))
@@ -103,14 +103,14 @@ async def test_the_card_that_is_chosen_signs_and_the_other_is_only_read(
 ) -> None:
     cards = put_in_both(room)
     async with both_seen() as source:
-        person = Person([PIN2], choice=1)
-        made = await signing_of("ab")(source, person)
-    [choices] = person.choices
+        user = User([PIN2], choice=1)
+        made = await signing_of("ab")(source, user)
+    [choices] = user.choices
     assert [(each.reader, each.name) for each in choices] == [
         (FIRST, "AINO SPECIMEN-VIRTANEN"),
         (SECOND, "VILLE SPECIMEN-VIRTANEN"),
     ]
-    assert person.questions[0].satu == choices[1].satu
+    assert user.questions[0].satu == choices[1].satu
     assert isinstance(made, Signatures)
     assert made.certificate.der == cards[1].signing_certificate
     assert cards[1].log.count("sign") == 2
@@ -122,69 +122,20 @@ async def test_the_card_that_is_chosen_signs_and_the_other_is_only_read(
 async def test_the_chosen_card_pulled_at_the_pin_is_waited_for(room: Room) -> None:
     cards = put_in_both(room)
     async with both_seen() as source:
-        person = Person(choice=1)
-        work = asyncio.ensure_future(signing_of("a")(source, person))
-        await until(person.questions.__len__)
+        user = User(choice=1)
+        work = asyncio.ensure_future(signing_of("a")(source, user))
+        await until(user.questions.__len__)
         room.pull(SECOND)
-        await until(person.problems)
-        assert person.shown[-1] == (Step.WAITING_FOR_CARD, Problem("CARD_REMOVED"))
-        person.pins.append(PIN2)
+        await until(user.problems)
+        assert user.shown[-1] == (Step.WAITING_FOR_CARD, Problem("CARD_REMOVED"))
+        user.pins.append(PIN2)
         room.insert(cards[1], SECOND)
         made = await work
     assert isinstance(made, Signatures)
     assert made.certificate.der == cards[1].signing_certificate
-    assert len(person.choices) == 1
-    assert len({question.satu for question in person.questions}) == 1
+    assert len(user.choices) == 1
+    assert len({question.satu for question in user.questions}) == 1
     cards[0].check_only_read()
-
-
-@isolated
-async def test_the_other_holder_is_asked_about_only_after_a_confirmation(
-    room: Room,
-) -> None:
-    first, second = put_in_both(room)
-    room.pull(SECOND)
-    async with PcscSource() as source:
-        person = Person(confirms=None)
-        work = asyncio.ensure_future(log_in(source, person))
-        await until(person.questions.__len__)
-        room.insert(second, SECOND)
-        room.pull(FIRST)
-        await until(person.other_cards.__len__)
-        [question] = person.other_cards
-        assert question == OtherCardQuestion(
-            before="AINO SPECIMEN-VIRTANEN",
-            removed=True,
-            reader=SECOND,
-            name="VILLE SPECIMEN-VIRTANEN",
-            satu=make_satu(99900111),
-            test_card=True,
-        )
-        assert len(person.questions) == 1
-        person.pins.append(PIN1)
-        room.insert(first, FIRST)
-        await work
-    assert {each.name for each in person.questions} == {"AINO SPECIMEN-VIRTANEN"}
-    assert "sign" in first.log
-    second.check_only_read()
-
-
-@isolated
-async def test_a_card_pulled_while_one_is_chosen_is_no_choice_any_more(
-    room: Room,
-) -> None:
-    cards = put_in_both(room)
-    async with both_seen() as source:
-        person = Person([PIN2])
-        work = asyncio.ensure_future(signing_of("a")(source, person))
-        await until(person.choices.__len__)
-        room.pull(SECOND)
-        made = await work
-    assert isinstance(made, Signatures)
-    assert made.certificate.der == cards[0].signing_certificate
-    assert len(person.choices) == 1
-    assert not person.problems()
-    cards[1].check_only_read()
 
 
 @isolated
@@ -193,12 +144,12 @@ async def test_a_card_that_another_process_holds_does_not_hide_the_next(
 ) -> None:
     cards = put_in_both(room)
     async with both_seen() as source:
-        # Seconds of waiting for another program when no person waits.
+        # Seconds of waiting for another program when no user waits.
         with mock.patch.object(pcsc, "BUSY_PATIENCE", 0.5), held_by_another(FIRST):
             before = len(cards[0].log)
-            person = Person([PIN1])
-            await log_in(source, person)
-            assert not person.choices
-            assert not person.problems()
+            user = User([PIN1])
+            await log_in(source, user)
+            assert not user.choices
+            assert not user.problems()
             assert len(cards[0].log) == before
     assert "sign" in cards[1].log

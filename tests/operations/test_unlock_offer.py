@@ -13,12 +13,13 @@ from native_host.card.errors import PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.authenticate import authenticate
+from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Step
 from tests.operations.faulty_session import (
+    LOGIN,
     log_in,
     session,
     signing_of,
@@ -32,10 +33,8 @@ from tests.operations.managing import (
     pins,
     tries,
 )
-from tests.operations.person import Person, Unattended, until
 from tests.operations.readers import SeveralReaders
-from tests.operations.signing import ORIGIN
-from tests.operations.tokens import make_token
+from tests.operations.user import Unattended, User, until
 
 PUK = "12345678"
 FOR_PIN1 = {"PUK": PUK, "new-PIN1": NEW_PIN1}
@@ -56,29 +55,29 @@ def state(folder: Path) -> MockCardState:
 async def test_a_login_offers_to_unblock_and_goes_on(
     source: MockCardSource, state: MockCardState
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, log_in, NEW_PIN1, codes=[FOR_PIN1]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, dict)
-    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
-    assert [q.operation for q in person.codes_questions] == ["unblock"]
-    assert [(q.tries_left, q.unlocked, q.wrong) for q in person.questions] == [
+    assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
+    assert [q.operation for q in user.codes_questions] == ["unblock"]
+    assert [(q.tries_left, q.unlocked, q.wrong) for q in user.questions] == [
         (5, True, False)
     ]
-    assert not person.problems()
+    assert not user.problems()
     assert tries(state) == (5, 0, 5)
 
 
 async def test_a_signature_offers_to_unblock_pin2_and_goes_on(
     source: MockCardSource, state: MockCardState
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, signing_of("ab"), NEW_PIN2, codes=[FOR_PIN2]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, Signatures)
-    assert [offer.pin for offer in person.unlock_offers] == ["PIN2"]
+    assert [offer.pin for offer in user.unlock_offers] == ["PIN2"]
     assert tries(state) == (0, 5, 5)
 
 
@@ -87,7 +86,7 @@ async def test_wrong_pins_block_it_and_a_refused_one_may_be_the_new_one(
 ) -> None:
     state = MockCardState.open(folder)
     wrong = [f"999{n}" for n in range(5)]
-    person, record, result = await session(
+    user, record, result = await session(
         source,
         state,
         log_in,
@@ -95,11 +94,11 @@ async def test_wrong_pins_block_it_and_a_refused_one_may_be_the_new_one(
         "9990",
         codes=[{"PUK": PUK, "new-PIN1": "9990"}],
     )
-    assert not any(any(typed) for typed in person.typed)
+    assert not any(any(typed) for typed in user.typed)
     assert not record.verified_afterwards
     assert isinstance(result, dict)
-    assert [q.tries_left for q in person.questions] == [5, 4, 3, 2, 1, 5]
-    assert not any(q.repeated for q in person.questions)
+    assert [q.tries_left for q in user.questions] == [5, 4, 3, 2, 1, 5]
+    assert not any(q.repeated for q in user.questions)
     assert tries(state) == (5, 5, 5)
 
 
@@ -108,11 +107,11 @@ async def test_a_pin_that_is_blocked_once_more_is_unblocked_once_more(
 ) -> None:
     wrong = [f"999{n}" for n in range(5)]
     other = {**FOR_PIN1, "new-PIN1": "8520"}
-    person, _, result = await session(
+    user, _, result = await session(
         source, state, log_in, *wrong, NEW_PIN1, codes=[other, FOR_PIN1]
     )
     assert isinstance(result, dict)
-    assert len(person.unlock_offers) == 2
+    assert len(user.unlock_offers) == 2
     assert tries(state) == (5, 0, 5)
 
 
@@ -120,12 +119,12 @@ async def test_a_pin_that_is_blocked_once_more_is_unblocked_once_more(
 async def test_no_costs_nothing_no_matter_how_often_one_went_back(
     source: MockCardSource, state: MockCardState, declined: int
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, log_in, codes=[DECLINED] * declined
     )
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PIN_BLOCKED"
-    assert len(person.unlock_offers) == declined + 1
+    assert len(user.unlock_offers) == declined + 1
     assert codes_sent(record.commands()) == []
     assert tries(state) == (0, 0, 5)
 
@@ -133,16 +132,16 @@ async def test_no_costs_nothing_no_matter_how_often_one_went_back(
 async def test_a_refused_puk_is_not_sent_again_even_after_going_back(
     source: MockCardSource, state: MockCardState
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source,
         state,
         log_in,
         NEW_PIN1,
         codes=[WRONG, WRONG, DECLINED, WRONG, FOR_PIN1],
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, dict)
-    assert [q.repeated for q in person.codes_questions] == [0, 0, 1, 0, 1]
+    assert [q.repeated for q in user.codes_questions] == [0, 0, 1, 0, 1]
     assert len(codes_sent(record.commands())) == 2
     assert tries(state) == (5, 0, 5)
 
@@ -152,13 +151,13 @@ async def test_after_the_last_try_of_the_puk_only_a_new_card_helps(
 ) -> None:
     with state.update() as card:
         card.puk.tries = 1
-    person, _, result = await session(source, state, log_in, codes=[WRONG, FOR_PIN1])
+    user, _, result = await session(source, state, log_in, codes=[WRONG, FOR_PIN1])
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
-    assert person.codes_questions[0].tries_left == 1
-    assert set(person.problems()) == {"PUK_BLOCKED"}
+    assert user.codes_questions[0].tries_left == 1
+    assert set(user.problems()) == {"PUK_BLOCKED"}
     # It is not offered again.
-    assert len(person.unlock_offers) == len(person.codes_questions) == 1
+    assert len(user.unlock_offers) == len(user.codes_questions) == 1
     assert tries(state) == (0, 0, 0)
 
 
@@ -167,14 +166,14 @@ async def test_a_card_that_is_pulled_meanwhile_is_unblocked_after_it_is_back(
     source: MockCardSource, state: MockCardState, moment: Moment
 ) -> None:
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment))
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, log_in, NEW_PIN1, codes=[FOR_PIN1, FOR_PIN1]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, dict)
-    assert person.problems() == ["CARD_REMOVED"]
+    assert user.problems() == ["CARD_REMOVED"]
     sent = 2 if moment is Moment.BEFORE else 1
-    assert len(person.unlock_offers) == len(person.codes_questions) == sent
+    assert len(user.unlock_offers) == len(user.codes_questions) == sent
     assert pins(state)[0] == NEW_PIN1
 
 
@@ -184,30 +183,30 @@ async def test_a_wrong_puk_without_an_answer_is_not_sent_again(
     state.set_faults(
         Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=Moment.AFTER)
     )
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, log_in, NEW_PIN1, codes=[WRONG, WRONG, FOR_PIN1]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, dict)
-    assert [q.wrong for q in person.codes_questions] == [False, True, True]
-    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert [q.wrong for q in user.codes_questions] == [False, True, True]
+    assert [q.repeated for q in user.codes_questions] == [False, False, True]
     assert len(codes_sent(record.commands())) == 2
 
 
 async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
     source: MockCardSource, state: MockCardState, tmp_path: Path
 ) -> None:
-    person = Person(["1234"], unlocks=[True])
-    login = asyncio.create_task(log_in(source, person))
-    await until(lambda: person.codes_questions)
+    user = User(["1234"], unlocks=[True])
+    login = asyncio.create_task(log_in(source, user))
+    await until(lambda: user.codes_questions)
     source.remove()
-    await until(person.problems)
+    await until(user.problems)
     other = MockCardState.create(tmp_path / "other")
     (state.folder / "card.json").write_bytes((other.folder / "card.json").read_bytes())
     source.insert()
     assert isinstance(await login, dict)
-    assert len(person.codes_questions) == len(person.questions) == 1
-    assert not person.questions[0].unlocked
+    assert len(user.codes_questions) == len(user.questions) == 1
+    assert not user.questions[0].unlocked
     assert tries(other) == (5, 5, 5)
 
 
@@ -218,12 +217,12 @@ async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
     async with MockCardSource(other.folder) as second:
         second.remove()
         readers = SeveralReaders({"1": source, "2": second})
-        person = Person(["1234"])
-        login = asyncio.create_task(log_in(readers, person))
-        await until(lambda: person.unlock_offers)
+        user = User(["1234"])
+        login = asyncio.create_task(log_in(readers, user))
+        await until(lambda: user.unlock_offers)
         second.insert()
         assert isinstance(await login, dict)
-    assert len(person.unlock_offers) == 1
+    assert len(user.unlock_offers) == 1
     assert tries(state) == (0, 0, 5)
 
 
@@ -231,7 +230,7 @@ async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
 async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
     source: MockCardSource, state: MockCardState, number: int
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source,
         state,
         log_in,
@@ -239,12 +238,12 @@ async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
         codes=[FOR_PIN1],
         called_off=("page", number),
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert isinstance(result, asyncio.CancelledError | dict)
     assert len(codes_sent(record.commands())) <= 1
     assert tries(state)[0] in {0, 5}
     assert tries(state)[2] == 5
-    # The page asks again, and the person goes on from there.
+    # The page asks again, and the user goes on from there.
     _, _, result = await session(source, state, log_in, NEW_PIN1, codes=[FOR_PIN1])
     assert isinstance(result, dict)
 
@@ -253,11 +252,9 @@ async def test_the_page_does_not_hear_of_it(
     source: MockCardSource, state: MockCardState
 ) -> None:
     heard: list[str] = []
-    person = Person([NEW_PIN1], unlocks=[True], codes=[FOR_PIN1])
-    context = Context(source, person, lambda word, _: heard.append(word))
-    nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
-    await make_token(context, request)
+    user = User([NEW_PIN1], unlocks=[True], codes=[FOR_PIN1])
+    context = Context(source, user, lambda word, _: heard.append(word))
+    await authenticate(context, LOGIN)
     assert heard == ["window-open", "signing"]
 
 
@@ -265,11 +262,11 @@ async def test_the_page_does_not_hear_of_it(
 async def test_it_is_offered_only_to_a_person_with_a_window(
     source: MockCardSource, state: MockCardState, kind: str
 ) -> None:
-    person = Unattended() if kind == "unattended" else Person()
-    person.patient = kind == "unattended"
+    user = Unattended() if kind == "unattended" else User()
+    user.patient = kind == "unattended"
     with pytest.raises(PinBlockedError):
-        await log_in(source, person)
-    assert not person.unlock_offers
+        await log_in(source, user)
+    assert not user.unlock_offers
 
 
 async def test_a_pin_blocked_among_signatures_ends_the_batch(
@@ -281,28 +278,28 @@ async def test_a_pin_blocked_among_signatures_ends_the_batch(
         with state.update() as card:
             card.pin2.tries = 0
 
-    person = Person(["123456"], unlocks=[True])
-    blocking = person.show
+    user = User(["123456"], unlocks=[True])
+    blocking = user.show
 
     def show(step: Step, *more: Any, **named: Any) -> None:
         blocking(step, *more, **named)
-        if person.bars and person.bars[-1].done == 1:
+        if user.bars and user.bars[-1].done == 1:
             block()
 
-    person.show = show  # type: ignore[method-assign]
+    user.show = show  # type: ignore[method-assign]
     with pytest.raises(SigningInterruptedError) as caught:
-        await signing_of("ab")(source, person)
+        await signing_of("ab")(source, user)
     assert caught.value.reason == "PIN_BLOCKED"
-    assert not person.unlock_offers
+    assert not user.unlock_offers
 
 
 async def test_a_blocked_pin_is_unblocked_where_it_was_to_be_changed(
     source: MockCardSource, state: MockCardState
 ) -> None:
-    person, record, result = await session(
+    user, record, result = await session(
         source, state, changing(PinRole.PIN1), codes=[FOR_PIN1]
     )
-    check_codes(person, record)
+    check_codes(user, record)
     assert result == PinsSet(pin1="set")
-    assert [q.operation for q in person.codes_questions] == ["unblock"]
+    assert [q.operation for q in user.codes_questions] == ["unblock"]
     assert pins(state)[0] == NEW_PIN1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures for a token on a mock card, a person at the windows, and clients."""
+"""Fixtures for a token on a mock card, a user at the windows, and clients."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.slots import SlotManager
 from native_host.pkcs11.tls_login import TlsLogin
-from tests.operations.person import Person
+from tests.operations.user import User
 from tests.pkcs11.client import Client
 from tests.pkcs11.real import Scene, open_scene
 from tests.pkcs11.tls_logins import NONE, Windows, a_login
@@ -54,7 +54,7 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
 
 
 @dataclass(repr=False)
-class House:
+class Server:
     """A server with one token, and all its clients.
 
     ``pins`` are typed into the windows in order, one list per window. A window without
@@ -64,8 +64,8 @@ class House:
     source: CardSource
     tokens: SlotManager
     pins: list[list[str]] = field(default_factory=list)
-    windows: list[Person] = field(default_factory=list)
-    closed: list[Person] = field(default_factory=list)
+    windows: list[User] = field(default_factory=list)
+    closed: list[User] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
     served: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -116,10 +116,10 @@ class House:
             patience=patience,
         )
 
-    def _open_window(self) -> Person:
+    def _open_window(self) -> User:
         closed = self.closed
 
-        class Window(Person):
+        class Window(User):
             async def close(self) -> None:
                 closed.append(self)
 
@@ -139,25 +139,25 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(source: CardSource) -> AsyncIterator[House]:
+async def open_server(source: CardSource) -> AsyncIterator[Server]:
     """A server over a source of cards, which must be closed after it."""
-    house = House(source, SlotManager(source))
+    server = Server(source, SlotManager(source))
     try:
-        yield house
+        yield server
     finally:
-        await house.close()
+        await server.close()
 
 
 @pytest.fixture
-async def house(source: MockCardSource) -> AsyncIterator[House]:
-    async with open_house(source) as house:
-        yield house
+async def server(source: MockCardSource) -> AsyncIterator[Server]:
+    async with open_server(source) as server:
+        yield server
 
 
 @pytest.fixture
-async def client(house: House) -> Client:
+async def client(server: Server) -> Client:
     """A client that has called C_Initialize."""
-    return await house.client()
+    return await server.client()
 
 
 @pytest.fixture

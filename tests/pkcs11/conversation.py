@@ -30,7 +30,7 @@ def message(name: str, *arguments: bytes) -> bytes:
     return u32(number) + array(signature.encode()) + b"".join(arguments)
 
 
-#: The bodies of the messages, and a few more that succeed without a person.
+#: The bodies of the messages, and a few more that succeed without a user.
 CONVERSATION = [
     message("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0")),
     message("GetInfo"),

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.client import CkrError, Client
-from tests.pkcs11.conftest import House
+from tests.pkcs11.conftest import Server
 from tests.pkcs11.names import CKA, CKM, CKO, CKR
 
 
@@ -43,10 +43,10 @@ async def refused(client: Client, value: CKR, name: str, *arguments: bytes) -> N
         await client.call(name, *arguments)
 
 
-async def begin(house: House, client: Client) -> tuple[int, asyncio.Task[bytes]]:
-    """Start a signature that asks a person, and return at the question."""
+async def begin(server: Server, client: Client) -> tuple[int, asyncio.Task[bytes]]:
+    """Start a signature that asks a user, and return at the question."""
     session, key = await key_of(client)
     await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))
-    await until(lambda: house.windows and house.windows[-1].questions)
+    await until(lambda: server.windows and server.windows[-1].questions)
     return session, signing

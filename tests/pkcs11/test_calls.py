@@ -22,7 +22,7 @@ from tests.pkcs11.client import (
     u64,
     wanted,
 )
-from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.conftest import CopyCard, Server, open_server
 from tests.pkcs11.names import CKA, CKC, CKF, CKM, CKO, CKR, CKS, CKU
 from tests.pkcs11.signing import refusal, refused
 
@@ -59,8 +59,8 @@ def test_the_tables_of_the_reference_are_those_of_the_calls() -> None:
 # -- Initialisation -------------------------------------------------------------------
 
 
-async def test_nothing_is_answered_before_the_beginning(house: House) -> None:
-    client = await house.client(initialize=False)
+async def test_nothing_is_answered_before_the_beginning(server: Server) -> None:
+    client = await server.client(initialize=False)
     for name, arguments in (
         ("GetInfo", b""),
         ("GetSlotList", b"\0" + u32(0)),
@@ -82,17 +82,19 @@ async def test_it_begins_once_ends_and_begins_again(client: Client) -> None:
 
 @pytest.mark.parametrize("handshake", [b"", None, HANDSHAKE[:-1], HANDSHAKE + b"2"])
 async def test_another_protocol_is_refused(
-    house: House, handshake: bytes | None
+    server: Server, handshake: bytes | None
 ) -> None:
-    client = await house.client(initialize=False)
+    client = await server.client(initialize=False)
     arguments = octets(handshake), b"\0", octets(b"\0")
     await refused(client, CKR.GENERAL_ERROR, "Initialize", *arguments)
 
 
 @pytest.mark.parametrize("version", [0, 1, 2, 3, 255])
-async def test_clients_of_every_version_are_served(house: House, version: int) -> None:
-    house.pins = [["1234"]]
-    client = await house.client(version=version)
+async def test_clients_of_every_version_are_served(
+    server: Server, version: int
+) -> None:
+    server.pins = [["1234"]]
+    client = await server.client(version=version)
     session = await client.open_session()
     [key] = await client.find(session, PRIVATE_KEY)
     assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
@@ -171,8 +173,11 @@ async def test_the_mechanisms_are_those_of_the_key(client: Client) -> None:
 
 
 async def test_the_mechanisms_of_an_rsa_card(copy_card: CopyCard) -> None:
-    async with MockCardSource(copy_card("v4.2")) as source, open_house(source) as house:
-        client = await house.client()
+    async with (
+        MockCardSource(copy_card("v4.2")) as source,
+        open_server(source) as server,
+    ):
+        client = await server.client()
         [found] = await client.call("GetMechanismList", u64(1), u32(99))
         assert {CKM.RSA_PKCS, CKM.RSA_PKCS_PSS} <= set(found)
         assert not {CKM.ECDSA, CKM.ECDSA_SHA384} & set(found)
@@ -236,9 +241,9 @@ async def test_a_session_must_be_serial_and_there_are_not_too_many(
     )
 
 
-async def test_sessions_are_the_clients_own(house: House, client: Client) -> None:
+async def test_sessions_are_the_clients_own(server: Server, client: Client) -> None:
     session = await client.open_session()
-    other = await house.client()
+    other = await server.client()
     await refused(other, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session))
 
 
@@ -277,7 +282,7 @@ async def test_a_search_is_called_off(client: Client) -> None:
         (
             {CKA.CLASS: CKO.CERTIFICATE},
             3,
-        ),  # the person's, the issuing CA's and the root's
+        ),  # the user's, the issuing CA's and the root's
         (
             {
                 CKA.CLASS: CKO.CERTIFICATE,

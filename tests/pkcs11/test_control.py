@@ -21,7 +21,7 @@ from native_host.pkcs11.control import (
     running_servers,
 )
 from native_host.processes import Program
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.support.token_control import runtime_folder
 
 FIREFOX = Program(4711, "Firefox")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from native_host.card.mock_source import MockCardSource
 from tests.pkcs11.client import CkrError, Client, array, octets, take_apart, u32, u64
-from tests.pkcs11.conftest import House, open_house
+from tests.pkcs11.conftest import Server, open_server
 from tests.pkcs11.conversation import CONVERSATION, NAMES, message
 from tests.pkcs11.names import CKA, CKF, CKR
 
@@ -35,28 +35,28 @@ async def ended(connection: socket.socket) -> bytes:
     [(1025, 0), (0, 1024 * 1024 + 1), (0xFFFFFFFF, 0xFFFFFFFF), (0, 0x80000000)],
 )
 async def test_frames_that_are_too_long_end_the_connection(
-    house: House, options: int, body: int
+    server: Server, options: int, body: int
 ) -> None:
-    connection = house.connect()
+    connection = server.connect()
     connection.sendall(b"\1" + u32(16) + u32(options) + u32(body) + bytes(100))
     assert await ended(connection) == b"\1"
-    await house.client()  # the server accepts other clients
+    await server.client()  # the server accepts other clients
 
 
-async def test_what_is_no_rpc_ends_the_connection(house: House) -> None:
+async def test_what_is_no_rpc_ends_the_connection(server: Server) -> None:
     for rubbish in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\xff" * 200):
-        connection = house.connect()
+        connection = server.connect()
         connection.sendall(rubbish)
         assert len(await ended(connection)) == 1
 
 
 @pytest.mark.parametrize("said", [b"", b"\1", b"\1" + bytes(5), b"\1" + u32(16)])
-async def test_who_goes_in_the_middle_is_let_go(house: House, said: bytes) -> None:
-    connection = house.connect()
+async def test_who_goes_in_the_middle_is_let_go(server: Server, said: bytes) -> None:
+    connection = server.connect()
     connection.sendall(said)
     connection.shutdown(socket.SHUT_WR)
     assert await ended(connection) == said[:1]
-    await house.served[0]
+    await server.served[0]
 
 
 async def test_messages_that_are_odd_are_answered_and_the_next_one_is_served(
@@ -88,8 +88,8 @@ async def test_the_largest_message_is_read(client: Client) -> None:
     assert body == u32(0) + u32(1) + b"u" + u64(CKR.OPERATION_NOT_INITIALIZED)
 
 
-async def test_messages_in_pieces_and_many_at_once_are_answered(house: House) -> None:
-    connection = house.connect()
+async def test_messages_in_pieces_and_many_at_once_are_answered(server: Server) -> None:
+    connection = server.connect()
     loop = asyncio.get_running_loop()
     connection.setblocking(False)
     await loop.sock_sendall(connection, b"\1")
@@ -111,8 +111,10 @@ async def test_messages_in_pieces_and_many_at_once_are_answered(house: House) ->
     assert at == len(received)
 
 
-async def test_a_client_that_does_not_read_its_answers_is_let_go(house: House) -> None:
-    connection = house.connect()
+async def test_a_client_that_does_not_read_its_answers_is_let_go(
+    server: Server,
+) -> None:
+    connection = server.connect()
     connection.setblocking(False)
     loop = asyncio.get_running_loop()
     body = message("GetInfo")
@@ -127,7 +129,7 @@ async def test_a_client_that_does_not_read_its_answers_is_let_go(house: House) -
     async with asyncio.timeout(60):
         with pytest.raises(ConnectionError):
             await flood()
-        await house.served[0]
+        await server.served[0]
     connection.close()
 
 
@@ -147,8 +149,8 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
 # -- Fuzzing, from a recorded session -------------------------------------------------
 
 
-async def test_the_conversation_as_it_is_goes_through(house: House) -> None:
-    client = await house.client(initialize=False)
+async def test_the_conversation_as_it_is_goes_through(server: Server) -> None:
+    client = await server.client(initialize=False)
     errors = []
     for body in CONVERSATION:
         name = NAMES[int.from_bytes(body[:4])]
@@ -194,19 +196,19 @@ def mutated(seed: int) -> list[bytes]:
 
 
 @pytest.fixture
-async def fuzzed(source: MockCardSource) -> AsyncIterator[House]:
-    async with open_house(source) as house:
-        yield house
+async def fuzzed(source: MockCardSource) -> AsyncIterator[Server]:
+    async with open_server(source) as server:
+        yield server
 
 
 @settings(max_examples=200)
 @given(seed=st.integers(0, 2**32), version=st.integers(0, 3))
 async def test_every_message_of_an_odd_conversation_has_one_answer(
-    fuzzed: House, seed: int, version: int
+    fuzzed: Server, seed: int, version: int
 ) -> None:
     client = await fuzzed.client(version=version, initialize=False)
     answers = [client.send(body) for body in mutated(seed)]
-    # C_Finalize ends the calls that wait for a person or for a card.
+    # C_Finalize ends the calls that wait for a user or for a card.
     end = client.send(message("Finalize"))
     async with asyncio.timeout(60):
         await asyncio.gather(end, *answers)

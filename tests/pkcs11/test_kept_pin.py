@@ -20,7 +20,7 @@ from native_host.errors import (
 )
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import PinPadOnlyError, TlsLogin
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.tls_logins import (
     LONG,
     NONE,
@@ -42,7 +42,7 @@ async def test_a_pin_that_is_typed_in_time_is_kept_for_nothing(
     await sign(login, certificate)
     windows.type("1234")
     await sign(login, certificate)
-    assert len(windows.persons) == 2
+    assert len(windows.users) == 2
     assert windows.late == []
 
 
@@ -51,21 +51,21 @@ async def test_a_pin_that_is_typed_late_is_kept_for_one_login_more(
 ) -> None:
     windows.type("1234")
     await sign_late(late_login, certificate)
-    [person] = windows.persons
-    await ready(person)
+    [user] = windows.users
+    await ready(user)
     assert windows.closed == []
     await sign(late_login, certificate)
-    await until(lambda: windows.closed == [person])
+    await until(lambda: windows.closed == [user])
     await sign_late(late_login, certificate)
-    assert len(windows.persons) == 2
+    assert len(windows.users) == 2
 
 
 async def test_a_window_stays_when_the_program_waits_no_longer_and_says_so(
     late_login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     await sign_late(late_login, certificate)
-    await until(lambda: windows.persons[0].questions)
-    assert windows.late == windows.persons
+    await until(lambda: windows.users[0].questions)
+    assert windows.late == windows.users
     assert windows.closed == []
 
 
@@ -76,24 +76,24 @@ async def test_the_programs_next_try_is_for_the_window_that_is_still_open(
     source: MockCardSource,
 ) -> None:
     await sign_late(late_login, certificate)
-    await until(lambda: windows.persons[0].questions)
+    await until(lambda: windows.users[0].questions)
     late_login._patience = LONG
     again = asyncio.create_task(sign(late_login, certificate))
     await asyncio.sleep(0)
-    assert len(windows.persons) == 1
-    windows.persons[0].pins.append("1234")
+    assert len(windows.users) == 1
+    windows.users[0].pins.append("1234")
     source.remove()  # the window asks again
-    await until(lambda: "CARD_REMOVED" in windows.persons[0].problems())
+    await until(lambda: "CARD_REMOVED" in windows.users[0].problems())
     source.insert()
     await again
-    assert len(windows.persons) == 1
+    assert len(windows.users) == 1
 
 
 async def test_a_next_try_that_is_called_off_leaves_the_window_to_the_person(
     late_login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     await sign_late(late_login, certificate)
-    await until(lambda: windows.persons[0].questions)
+    await until(lambda: windows.users[0].questions)
     late_login._patience = LONG
     again = asyncio.create_task(sign(late_login, certificate))
     await asyncio.sleep(0)
@@ -110,7 +110,7 @@ async def test_whoever_waits_as_long_as_it_takes_is_never_late(
     async with a_login(source, windows, patience=None) as login:
         windows.type("1234")
         await sign(login, certificate)
-        await until(lambda: windows.closed == windows.persons)
+        await until(lambda: windows.closed == windows.users)
         assert windows.late == []
 
 
@@ -119,13 +119,13 @@ async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(
 ) -> None:
     windows.type("1234")
     await sign_late(late_login, certificate)
-    await ready(windows.persons[0])
+    await ready(windows.users[0])
     results = await asyncio.gather(
         *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
     )
     assert results[:2] == [None, None]
     assert isinstance(results[2], RequestExpiredError)
-    assert len(windows.persons) == 2
+    assert len(windows.users) == 2
 
 
 async def test_a_pin_that_is_typed_while_another_is_kept_takes_its_place(
@@ -133,15 +133,15 @@ async def test_a_pin_that_is_typed_while_another_is_kept_takes_its_place(
 ) -> None:
     windows.type("1234")
     await sign_late(late_login, certificate)
-    await ready(windows.persons[0])
+    await ready(windows.users[0])
     windows.type("1234")
     await asyncio.gather(
         *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
     )
-    await ready(windows.persons[1])
-    await until(lambda: windows.closed == windows.persons[:1])
+    await ready(windows.users[1])
+    await until(lambda: windows.closed == windows.users[:1])
     await sign(late_login, certificate)
-    assert len(windows.persons) == 2
+    assert len(windows.users) == 2
 
 
 async def test_time_ends_the_keeping(
@@ -150,9 +150,9 @@ async def test_time_ends_the_keeping(
     async with a_login(source, windows, patience=NONE, kept_for=NONE) as login:
         windows.type("1234")
         await sign_late(login, certificate)
-        await until(lambda: windows.closed == windows.persons)
+        await until(lambda: windows.closed == windows.users)
         await sign_late(login, certificate)
-        assert len(windows.persons) == 2
+        assert len(windows.users) == 2
 
 
 async def test_a_card_that_was_moved_ends_the_keeping(
@@ -163,20 +163,20 @@ async def test_a_card_that_was_moved_ends_the_keeping(
 ) -> None:
     windows.type("1234")
     await sign_late(late_login, certificate)
-    await ready(windows.persons[0])
+    await ready(windows.users[0])
     source.remove()
     source.insert()
     with pytest.raises(CardRemovedError):
         await sign(late_login, certificate)
-    await until(lambda: windows.closed == windows.persons)
+    await until(lambda: windows.closed == windows.users)
     windows.type("1234")
     await sign_late(late_login, certificate)
-    await ready(windows.persons[1])
+    await ready(windows.users[1])
     source.remove()
-    await until(lambda: windows.closed == windows.persons)
+    await until(lambda: windows.closed == windows.users)
     source.insert()
     await sign_late(late_login, certificate)
-    assert len(windows.persons) == 3
+    assert len(windows.users) == 3
 
 
 async def test_a_login_can_be_prepared(
@@ -184,15 +184,15 @@ async def test_a_login_can_be_prepared(
 ) -> None:
     windows.type("9999", "1234")
     await login.prepare()
-    [person] = windows.persons
-    assert person.conversation is not None
-    assert person.conversation.operation == "prepare-login"
-    assert [q.wrong for q in person.questions] == [False, True]
-    await until(lambda: person.shown[-1][0] is Step.READY)
+    [user] = windows.users
+    assert user.conversation is not None
+    assert user.conversation.operation == "prepare-login"
+    assert [q.wrong for q in user.questions] == [False, True]
+    await until(lambda: user.shown[-1][0] is Step.READY)
     assert tries(folder) == 5
     await sign(login, certificate)
-    assert windows.persons == [person]
-    await until(lambda: windows.closed == [person])
+    assert windows.users == [user]
+    await until(lambda: windows.closed == [user])
 
 
 async def test_closing_the_window_of_a_prepared_login_leaves_it_prepared(
@@ -200,24 +200,24 @@ async def test_closing_the_window_of_a_prepared_login_leaves_it_prepared(
 ) -> None:
     windows.type("1234")
     await login.prepare()
-    windows.persons[0].cancel()
-    await until(lambda: windows.closed == windows.persons)
+    windows.users[0].cancel()
+    await until(lambda: windows.closed == windows.users)
     await sign(login, certificate)
-    assert len(windows.persons) == 1
+    assert len(windows.users) == 1
 
 
 async def test_preparing_can_be_cancelled_and_called_off(
     login: TlsLogin, windows: Windows
 ) -> None:
     preparing = asyncio.create_task(login.prepare())
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    windows.persons[0].cancel()
+    await until(lambda: windows.users and windows.users[0].questions)
+    windows.users[0].cancel()
     with pytest.raises(UserCancelledError):
         await preparing
     preparing = asyncio.create_task(login.prepare())
-    await until(lambda: len(windows.persons) == 2)
+    await until(lambda: len(windows.users) == 2)
     preparing.cancel()
-    await until(lambda: windows.closed == windows.persons)
+    await until(lambda: windows.closed == windows.users)
 
 
 async def test_a_pin_pad_cant_prepare(
@@ -239,7 +239,7 @@ async def test_a_kept_pin_that_is_wrong_by_now_is_sent_once(
 ) -> None:
     windows.type("1234")
     await sign_late(late_login, certificate)
-    await ready(windows.persons[0])
+    await ready(windows.users[0])
     state = MockCardState.open(folder)
     with state.update() as card:
         card.pin1.value = "4321"
@@ -247,7 +247,7 @@ async def test_a_kept_pin_that_is_wrong_by_now_is_sent_once(
         await sign(late_login, certificate)
     windows.type("4321")
     await sign_late(late_login, certificate)
-    await ready(windows.persons[1])
+    await ready(windows.users[1])
     await sign(late_login, certificate)
     assert tries(folder) == 5
 
@@ -294,10 +294,10 @@ async def test_a_preparing_that_is_called_off_at_its_very_end_keeps_nothing(
     preparing.cancel()
     await asyncio.gather(preparing, return_exceptions=True)
     goes_on.set()
-    await until(lambda: windows.closed == windows.persons)
+    await until(lambda: windows.closed == windows.users)
     windows.type("1234")
     await sign(login, certificate)
-    assert len(windows.persons) == 2
+    assert len(windows.users) == 2
 
 
 async def test_cancel_at_the_very_end_of_the_preparing_counts(
@@ -307,13 +307,13 @@ async def test_cancel_at_the_very_end_of_the_preparing_counts(
     ending: tuple[asyncio.Task[None], threading.Event],
 ) -> None:
     preparing, goes_on = ending
-    windows.persons[0].cancel()
+    windows.users[0].cancel()
     goes_on.set()
     with pytest.raises(UserCancelledError):
         await preparing
     with pytest.raises(UserCancelledError):  # right after that no window opens
         await sign(login, certificate)
-    assert len(windows.persons) == 1
+    assert len(windows.users) == 1
 
 
 async def test_two_preparings_while_a_pin_is_kept_show_one_window(
@@ -325,4 +325,4 @@ async def test_two_preparings_while_a_pin_is_kept_show_one_window(
     both = [login.prepare() for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
     assert [type(each) for each in ended if each] == [BusyError]
-    assert len(windows.persons) == 2
+    assert len(windows.users) == 2

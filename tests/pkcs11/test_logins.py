@@ -8,17 +8,17 @@ import pytest
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
-from tests.operations.person import until
 from tests.operations.readers import SeveralReaders
+from tests.operations.user import until
 from tests.pkcs11.client import Client, u32, u64
-from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.conftest import CopyCard, Server, open_server
 from tests.pkcs11.names import CKA, CKF, CKM, CKO, CKR, CKS, CKU
 from tests.pkcs11.signing import key_of, refusal, refused
 from tests.pkcs11.tls_logins import change_pin, tries
 
 
 async def test_after_a_login_no_window_is_shown_until_the_logout(
-    house: House, client: Client
+    server: Server, client: Client
 ) -> None:
     session, key = await key_of(client)
     await refused(client, CKR.USER_NOT_LOGGED_IN, "Logout", u64(session))
@@ -30,13 +30,13 @@ async def test_after_a_login_no_window_is_shown_until_the_logout(
         await client.log_in(other)
     for _ in range(2):
         assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
-    assert house.windows == []
+    assert server.windows == []
     await client.call("Logout", u64(session))
     assert await client.session_state(session) == CKS.RO_PUBLIC_SESSION
     await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))
-    await until(lambda: house.windows and house.windows[0].questions)
-    house.windows[0].cancel()
+    await until(lambda: server.windows and server.windows[0].questions)
+    server.windows[0].cancel()
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
 
@@ -45,7 +45,7 @@ async def test_after_a_login_no_window_is_shown_until_the_logout(
     "how", ["CloseSession", "CloseAllSessions", "Finalize", "card"]
 )
 async def test_a_login_ends_with_what_it_was_for(
-    house: House, client: Client, source: MockCardSource, how: str
+    server: Server, client: Client, source: MockCardSource, how: str
 ) -> None:
     session, _ = await key_of(client)
     await client.log_in(session)
@@ -64,8 +64,8 @@ async def test_a_login_ends_with_what_it_was_for(
     assert await client.session_state(session) == CKS.RO_PUBLIC_SESSION
     await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))
-    await until(lambda: house.windows and house.windows[0].questions)
-    house.windows[0].cancel()
+    await until(lambda: server.windows and server.windows[0].questions)
+    server.windows[0].cancel()
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
 
@@ -126,7 +126,7 @@ async def test_a_card_that_another_program_holds_is_a_device_error(
 
 
 async def test_a_login_ends_where_its_pin_is_not_the_right_one_any_more(
-    house: House, client: Client, folder: Path
+    server: Server, client: Client, folder: Path
 ) -> None:
     session, key = await key_of(client)
     await client.log_in(session)
@@ -136,16 +136,16 @@ async def test_a_login_ends_where_its_pin_is_not_the_right_one_any_more(
     assert await client.session_state(session) == CKS.RO_PUBLIC_SESSION
     await client.log_in(session, b"4321")
     assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
-    assert house.windows == []
+    assert server.windows == []
 
 
 async def test_each_token_has_a_login_of_its_own(copy_card: CopyCard) -> None:
     async with (
         MockCardSource(copy_card("v4.2")) as first,
         MockCardSource(copy_card("v5")) as second,
-        open_house(two := SeveralReaders({"A": first, "B": second})) as house,
+        open_server(two := SeveralReaders({"A": first, "B": second})) as server,
     ):
-        client = await house.client()
+        client = await server.client()
         await client.call("GetSlotList", b"\1", u32(9))
         one, other = await client.open_session(1), await client.open_session(2)
         # Another program's use of a card in another reader does not matter.
@@ -161,4 +161,4 @@ async def test_each_token_has_a_login_of_its_own(copy_card: CopyCard) -> None:
         [key] = await client.find(other, {CKA.CLASS: CKO.PRIVATE_KEY})
         assert len(await client.sign(other, key, CKM.ECDSA, bytes(48))) == 96
         await client.call("Logout", u64(other))
-        assert house.windows == []
+        assert server.windows == []

@@ -20,7 +20,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
 from native_host.pkcs11.objects import make_objects
 from tests.pkcs11.client import Client, u64, wanted
-from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.conftest import CopyCard, Server, open_server
 from tests.pkcs11.names import (
     CK_CERTIFICATE_CATEGORY_AUTHORITY,
     CK_CERTIFICATE_CATEGORY_TOKEN_USER,
@@ -39,25 +39,27 @@ def card_folder(request: pytest.FixtureRequest, copy_card: CopyCard) -> Path:
 
 
 @pytest.fixture
-async def any_house(card_folder: Path) -> AsyncIterator[House]:
-    async with MockCardSource(card_folder) as source, open_house(source) as house:
-        yield house
+async def any_server(card_folder: Path) -> AsyncIterator[Server]:
+    async with MockCardSource(card_folder) as source, open_server(source) as server:
+        yield server
 
 
 async def look(
-    house: House, template: dict[CKA, Any], *kinds: int
+    server: Server, template: dict[CKA, Any], *kinds: int
 ) -> list[dict[int, Any]]:
     """Return attributes of all objects that match a template."""
-    client = await house.client()
+    client = await server.client()
     session = await client.open_session()
     found = await client.find(session, template)
     return [await client.values(session, handle, *kinds) for handle in found]
 
 
-async def test_the_certificate_and_both_keys_belong_together(any_house: House) -> None:
+async def test_the_certificate_and_both_keys_belong_together(
+    any_server: Server,
+) -> None:
     template = {CKA.CLASS: CKO.CERTIFICATE, CKA.ID: b"\x45"}
     asked = [CKA.VALUE, CKA.SUBJECT, CKA.ISSUER, CKA.SERIAL_NUMBER]
-    [leaf] = await look(any_house, template, *asked)
+    [leaf] = await look(any_server, template, *asked)
     certificate = x509.Certificate.load(leaf[CKA.VALUE])
     assert leaf[CKA.SUBJECT] == certificate.subject.dump()
     assert leaf[CKA.ISSUER] == certificate.issuer.dump()
@@ -68,7 +70,7 @@ async def test_the_certificate_and_both_keys_belong_together(any_house: House) -
         template = {CKA.CLASS: kind}
         if isinstance(key, rsa.RSAPublicKey):
             asked = [CKA.MODULUS, CKA.PUBLIC_EXPONENT, CKA.MODULUS_BITS]
-            [found] = await look(any_house, template, CKA.ID, CKA.KEY_TYPE, *asked)
+            [found] = await look(any_server, template, CKA.ID, CKA.KEY_TYPE, *asked)
             assert int.from_bytes(found[CKA.MODULUS]) == key.public_numbers().n
             assert int.from_bytes(found[CKA.PUBLIC_EXPONENT]) == key.public_numbers().e
             assert found[CKA.MODULUS_BITS] == key.key_size
@@ -76,7 +78,7 @@ async def test_the_certificate_and_both_keys_belong_together(any_house: House) -
         else:
             assert isinstance(key, ec.EllipticCurvePublicKey)
             asked = [CKA.EC_PARAMS, CKA.EC_POINT]
-            [found] = await look(any_house, template, CKA.ID, CKA.KEY_TYPE, *asked)
+            [found] = await look(any_server, template, CKA.ID, CKA.KEY_TYPE, *asked)
             point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
             assert core.OctetString.load(found[CKA.EC_POINT]).native == point
             curve = core.ObjectIdentifier.load(found[CKA.EC_PARAMS]).native
@@ -86,36 +88,36 @@ async def test_the_certificate_and_both_keys_belong_together(any_house: House) -
 
 
 async def test_the_signature_key_is_never_there(
-    any_house: House, card_folder: Path
+    any_server: Server, card_folder: Path
 ) -> None:
     template = {
         CKA.CLASS: CKO.CERTIFICATE,
         CKA.CERTIFICATE_CATEGORY: CK_CERTIFICATE_CATEGORY_TOKEN_USER,
     }
-    [own] = await look(any_house, template, CKA.VALUE)
+    [own] = await look(any_server, template, CKA.VALUE)
     assert CardCertificate.from_der(own[CKA.VALUE]).for_authentication
-    assert len(await look(any_house, {CKA.CLASS: CKO.PRIVATE_KEY}, CKA.ID)) == 1
-    assert len(await look(any_house, {CKA.CLASS: CKO.PUBLIC_KEY}, CKA.ID)) == 1
+    assert len(await look(any_server, {CKA.CLASS: CKO.PRIVATE_KEY}, CKA.ID)) == 1
+    assert len(await look(any_server, {CKA.CLASS: CKO.PUBLIC_KEY}, CKA.ID)) == 1
     data = MockCardState.open(card_folder).read()
     signing = {
         each.certificate
         for each in data.keys
         if CardCertificate.from_der(each.certificate).for_signing
     }
-    found = await look(any_house, {CKA.CLASS: CKO.CERTIFICATE}, CKA.VALUE)
+    found = await look(any_server, {CKA.CLASS: CKO.CERTIFICATE}, CKA.VALUE)
     assert signing
     assert not signing & {each[CKA.VALUE] for each in found}
 
 
 async def test_the_cas_on_the_card_are_there(
-    any_house: House, card_folder: Path
+    any_server: Server, card_folder: Path
 ) -> None:
     template = {
         CKA.CLASS: CKO.CERTIFICATE,
         CKA.CERTIFICATE_CATEGORY: CK_CERTIFICATE_CATEGORY_AUTHORITY,
     }
     asked = CKA.VALUE, CKA.LABEL, CKA.ID, CKA.TRUSTED
-    found = await look(any_house, template, *asked)
+    found = await look(any_server, template, *asked)
     names = ["issuing.der", "root.der"]
     if "2026" in card_folder.name:
         names.remove("issuing.der")

@@ -53,11 +53,6 @@ async def cancel(scene: Scene, window: Window) -> None:
     window.say("cancel")
 
 
-async def err_and_cancel(scene: Scene, window: Window) -> None:
-    await window.type_pin("9999")
-    await cancel(scene, window)
-
-
 async def pull_the_card(scene: Scene, window: Window) -> None:
     scene.card.state.set_faults(Fault("card-pulled", on="sign"))
     await window.type_pin("1234")
@@ -78,7 +73,7 @@ async def find_it_blocked(scene: Scene, window: Window) -> None:
     [
         *((cancel, 5, "1.2"), (cancel, 5, "1.3")),
         *((pull_the_card, 5, "1.2"), (pull_the_card, 5, "1.3")),
-        *((err_and_cancel, 4, "1.2"), (find_it_blocked, 0, "1.3")),
+        (find_it_blocked, 0, "1.3"),
     ],
 )
 async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
@@ -98,7 +93,7 @@ async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
     await window.gone()
     assert scene.card.is_free
     assert scene.card.tries == tries
-    # The person repairs the card and tries again.
+    # The user repairs the card and tries again.
     scene.card.renew()
     login = await scene.begin(version)
     running = start(scene, login, version)

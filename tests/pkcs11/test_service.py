@@ -15,8 +15,7 @@ import pytest
 
 from native_host.config import Config
 from native_host.pkcs11.control import prepare_login, running_servers
-from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.service import serve_socket
+from native_host.pkcs11.service import SocketUnusableError, serve_socket
 from tests.browser.warm_host import relay_command
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message
@@ -67,7 +66,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def own_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person's mock card, of the current profile."""
+    """The user's mock card, of the current profile."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     cards.new_card(tmp_path / "data" / "kortilla" / "mock-card")
 
@@ -76,7 +75,7 @@ def own_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def start() -> Iterator[Start]:
     """A function that starts a server with a kind of card and a place to listen.
 
-    With ``anew`` the process is a new Python, as for a person. Without, it is a relay,
+    With ``anew`` the process is a new Python, as for a user. Without, it is a relay,
     and the server has all imports done: see ``warm_host``.
     """
     started: list[subprocess.Popen[bytes]] = []

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from native_host.card.mock_source import MockCardSource
 from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
-from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.conftest import CopyCard, Server, open_server
 from tests.pkcs11.names import CKA, CKF, CKG, CKM, CKO, CKR
 from tests.pkcs11.signing import key_of, public_key_of, refusal, refused
 
@@ -35,19 +35,22 @@ DIGEST_INFO = {
 
 
 @pytest.fixture
-async def rsa_house(copy_card: CopyCard) -> AsyncIterator[House]:
+async def rsa_server(copy_card: CopyCard) -> AsyncIterator[Server]:
     """A server with a card of the older generation."""
-    async with MockCardSource(copy_card("v4.2")) as source, open_house(source) as house:
-        yield house
+    async with (
+        MockCardSource(copy_card("v4.2")) as source,
+        open_server(source) as server,
+    ):
+        yield server
 
 
 # -- Mechanisms -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", HASHES)
-async def test_ecdsa_with_every_length_of_digest(house: House, name: str) -> None:
-    house.pins = [["1234"]]
-    client = await house.client()
+async def test_ecdsa_with_every_length_of_digest(server: Server, name: str) -> None:
+    server.pins = [["1234"]]
+    client = await server.client()
     session, key = await key_of(client)
     digest = hashlib.new(name, b"handshake").digest()
     signature = await client.sign(session, key, CKM.ECDSA, digest)
@@ -60,8 +63,10 @@ async def test_ecdsa_with_every_length_of_digest(house: House, name: str) -> Non
 
 
 @pytest.mark.parametrize("version", [1, 2])
-async def test_rsa_with_every_padding_and_hash(rsa_house: House, version: int) -> None:
-    client = await rsa_house.client(version=version)
+async def test_rsa_with_every_padding_and_hash(
+    rsa_server: Server, version: int
+) -> None:
+    client = await rsa_server.client(version=version)
     session, key = await key_of(client)
     await client.log_in(session)
     public = await public_key_of(client, session)
@@ -81,11 +86,11 @@ async def test_rsa_with_every_padding_and_hash(rsa_house: House, version: int) -
             signature = await client.sign(session, key, kind, content, given)
             padded = pss if scheme == "pss" else padding.PKCS1v15()
             public.verify(signature, data, padded, algorithm)
-    assert rsa_house.windows == []
+    assert rsa_server.windows == []
 
 
-async def test_data_may_come_in_parts(rsa_house: House) -> None:
-    client = await rsa_house.client()
+async def test_data_may_come_in_parts(rsa_server: Server) -> None:
+    client = await rsa_server.client()
     session, key = await key_of(client)
     await client.log_in(session)
     await client.sign_init(session, key, CKM.SHA256_RSA_PKCS)
@@ -104,9 +109,9 @@ async def test_data_may_come_in_parts(rsa_house: House) -> None:
 
 
 async def test_what_the_card_can_not_sign_is_refused_before_a_window(
-    rsa_house: House,
+    rsa_server: Server,
 ) -> None:
-    client = await rsa_house.client()
+    client = await rsa_server.client()
     session, key = await key_of(client)
     for kind in (CKM.ECDSA, CKM.RSA_X_509):
         message = mechanism(kind, 1)
@@ -142,7 +147,7 @@ async def test_what_the_card_can_not_sign_is_refused_before_a_window(
         arguments = u64(session), octets(data), u32(512)
         await refused(client, value, "Sign", *arguments)
         await refused(client, CKR.OPERATION_NOT_INITIALIZED, "Sign", *arguments)
-    assert rsa_house.windows == []
+    assert rsa_server.windows == []
 
 
 async def test_ecdsa_of_no_digest_is_refused(client: Client) -> None:
@@ -158,10 +163,10 @@ async def test_ecdsa_of_no_digest_is_refused(client: Client) -> None:
 
 @pytest.mark.parametrize("version", [0, 1, 2])
 async def test_nss_tries_another_mechanism_first_and_falls_back(
-    house: House, version: int
+    server: Server, version: int
 ) -> None:
-    house.pins = [["1234"]]
-    client = await house.client(version=version)
+    server.pins = [["1234"]]
+    client = await server.client(version=version)
     session, key = await key_of(client)
     first = mechanism(CKM.ECDSA_SHA384, version)
     await refused(
@@ -204,15 +209,15 @@ async def test_a_signature_that_was_begun_is_called_off(
     await client.sign_init(session, key, CKM.ECDSA)
 
 
-async def test_too_little_room_leaves_the_signature_begun(house: House) -> None:
-    house.pins = [["1234"]]
-    client = await house.client()
+async def test_too_little_room_leaves_the_signature_begun(server: Server) -> None:
+    server.pins = [["1234"]]
+    client = await server.client()
     session, key = await key_of(client)
     await client.sign_init(session, key, CKM.ECDSA)
     for room in (u32(0), u32(1), u32(95), b"\xff" * 4):
         answer = await client.call("Sign", u64(session), octets(bytes(48)), room)
         assert answer == [TooSmall(96)]
-    assert house.windows == []
+    assert server.windows == []
     assert len(await client.sign_begun(session, bytes(48))) == 96
     with refusal(CKR.OPERATION_NOT_INITIALIZED):
         await client.sign_begun(session, bytes(48))

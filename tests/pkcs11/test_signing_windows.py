@@ -17,19 +17,19 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
-from tests.pkcs11.conftest import CopyCard, House
+from tests.pkcs11.conftest import CopyCard, Server
 from tests.pkcs11.names import CKA, CKF, CKK, CKM, CKR
 from tests.pkcs11.signing import begin, key_of, public_key_of, refusal, refused
 
-# -- While a person types -------------------------------------------------------------
+# -- While a user types -------------------------------------------------------------
 
 
 async def test_all_else_is_answered_while_a_person_types(
-    house: House, client: Client
+    server: Server, client: Client
 ) -> None:
-    session, signing = await begin(house, client)
+    session, signing = await begin(server, client)
     await client.call("GetInfo")
     assert (await client.call("GetSlotInfo", u64(1)))[2] & CKF.TOKEN_PRESENT
     other, key = await key_of(client)
@@ -43,49 +43,49 @@ async def test_all_else_is_answered_while_a_person_types(
         u64(key),
     )
     assert not signing.done()
-    house.windows[0].cancel()
+    server.windows[0].cancel()
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
 
 
-async def test_two_signatures_at_a_time_show_one_window(house: House) -> None:
-    client = await house.client()
-    _, first = await begin(house, client)
+async def test_two_signatures_at_a_time_show_one_window(server: Server) -> None:
+    client = await server.client()
+    _, first = await begin(server, client)
     session, key = await key_of(client)
     await client.sign_init(session, key, CKM.ECDSA)
     second = client.sign_begun(session, bytes(range(48)))
     await client.call("GetInfo")
-    [window] = house.windows
+    [window] = server.windows
     assert window.conversation is not None
     assert window.conversation.program == "Firefox"
     window.cancel()
     for signing in (first, second):
         with refusal(CKR.FUNCTION_CANCELED):
             await signing
-    assert len(house.windows) == 1
+    assert len(server.windows) == 1
 
 
 @pytest.mark.parametrize("how", ["CloseSession", "CloseAllSessions", "Finalize"])
 async def test_the_window_closes_with_the_session(
-    house: House, client: Client, how: str
+    server: Server, client: Client, how: str
 ) -> None:
-    session, signing = await begin(house, client)
+    session, signing = await begin(server, client)
     arguments = {"CloseSession": u64(session), "CloseAllSessions": u64(1)}
     await client.call(how, arguments.get(how, b""))
     with refusal(CKR.SESSION_CLOSED):
         await signing
-    await until(lambda: house.closed == house.windows)
+    await until(lambda: server.closed == server.windows)
 
 
 async def test_the_window_closes_when_the_client_vanishes(
-    house: House, source: MockCardSource
+    server: Server, source: MockCardSource
 ) -> None:
-    client = await house.client()
-    _, signing = await begin(house, client)
+    client = await server.client()
+    _, signing = await begin(server, client)
     await client.close()
     async with asyncio.timeout(60):
-        await house.served[0]
-    assert house.closed == house.windows
+        await server.served[0]
+    assert server.closed == server.windows
     [reader] = await source.readers()  # the card is free
     connection = await source.connect(reader)
     await source.run(connection.close)
@@ -93,26 +93,15 @@ async def test_the_window_closes_when_the_client_vanishes(
     await asyncio.gather(signing, return_exceptions=True)
 
 
-async def test_half_a_message_is_not_waited_for_when_the_client_vanishes(
-    house: House,
-) -> None:
-    client = await house.client()
-    client.writer.write(u32(16) + u32(0) + u32(100) + b"\0\0")
-    await client.writer.drain()
-    await client.close()
-    async with asyncio.timeout(60):
-        await house.served[0]
-
-
 async def test_a_card_that_is_pulled_ends_signature_and_session(
-    house: House, client: Client, source: MockCardSource
+    server: Server, client: Client, source: MockCardSource
 ) -> None:
-    session, signing = await begin(house, client)
+    session, signing = await begin(server, client)
     source.remove()
-    await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
+    await until(lambda: "CARD_REMOVED" in server.windows[0].problems())
     await refused(client, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session))
     assert not (await client.call("GetSlotInfo", u64(1)))[2] & CKF.TOKEN_PRESENT
-    house.windows[0].cancel()
+    server.windows[0].cancel()
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
 
@@ -121,23 +110,23 @@ async def test_a_card_that_is_pulled_ends_signature_and_session(
 
 
 async def test_a_new_try_works_after_the_person_cancelled(
-    house: House, client: Client
+    server: Server, client: Client
 ) -> None:
-    _, signing = await begin(house, client)
-    house.windows[0].cancel()
+    _, signing = await begin(server, client)
+    server.windows[0].cancel()
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
-    house.pins = [["1234"]]
+    server.pins = [["1234"]]
     session, key = await key_of(client)
     assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
 
 
 async def test_firefox_is_given_a_signature_that_is_none_instead_of_an_error(
-    house: House,
+    server: Server,
 ) -> None:
-    client = await house.client(gecko=True)
-    session, signing = await begin(house, client)
-    house.windows[0].cancel()
+    client = await server.client(gecko=True)
+    session, signing = await begin(server, client)
+    server.windows[0].cancel()
     made = await signing
     assert len(made) == 96
     public = await public_key_of(client, session)
@@ -153,8 +142,8 @@ async def test_firefox_is_given_a_signature_that_is_none_instead_of_an_error(
     assert len(found | {made}) == 3
 
 
-async def test_firefox_hears_all_other_errors(house: House) -> None:
-    client = await house.client(gecko=True)
+async def test_firefox_hears_all_other_errors(server: Server) -> None:
+    client = await server.client(gecko=True)
     session, key = await key_of(client)
     with refusal(CKR.OPERATION_NOT_INITIALIZED):
         await client.sign_begun(session, bytes(48))
@@ -164,9 +153,9 @@ async def test_firefox_hears_all_other_errors(house: House) -> None:
 
 
 async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
-    house: House, source: MockCardSource
+    server: Server, source: MockCardSource
 ) -> None:
-    firefox, other = await house.client(gecko=True), await house.client()
+    firefox, other = await server.client(gecko=True), await server.client()
     await firefox.call("WaitForSlotEvent", u64(0))
     found = [(client, *await key_of(client)) for client in (firefox, other)]
     gone = firefox.begin("WaitForSlotEvent", u64(0))
@@ -181,17 +170,17 @@ async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
         else:
             arguments = u64(session), mechanism(CKM.ECDSA, 1), u64(key)
             await refused(client, CKR.SESSION_HANDLE_INVALID, "SignInit", *arguments)
-    assert house.windows == []
+    assert server.windows == []
     await firefox.call("CloseAllSessions", u64(1))
     arguments = u64(found[0][1]), mechanism(CKM.ECDSA, 1), u64(found[0][2])
     await refused(firefox, CKR.SESSION_HANDLE_INVALID, "SignInit", *arguments)
 
 
 async def test_a_browser_sees_a_card_that_has_gone_while_it_may_try_again_by_itself(
-    house: House, source: MockCardSource
+    server: Server, source: MockCardSource
 ) -> None:
-    browser = await house.client(gecko=True, lingering=3600)
-    other = await house.client()
+    browser = await server.client(gecko=True, lingering=3600)
+    other = await server.client()
     for client in (browser, other):
         await client.call("WaitForSlotEvent", u64(0))
     old, _ = await key_of(browser)
@@ -204,24 +193,24 @@ async def test_a_browser_sees_a_card_that_has_gone_while_it_may_try_again_by_its
     made = await browser.sign(session, key, CKM.ECDSA, bytes(48))
     assert len(made) == 96
     assert made != await browser.sign(session, key, CKM.ECDSA, bytes(48))
-    assert house.windows == []
+    assert server.windows == []
     with refusal(CKR.DEVICE_REMOVED):
         await browser.log_in(session)
     # The card is put back, and all goes on.
     source.insert()
     await other.call("WaitForSlotEvent", u64(0))
     for each in (old, session):
-        house.pins.append(["1234"])
+        server.pins.append(["1234"])
         await browser.call("GetSessionInfo", u64(each))
         assert len(await browser.sign(each, key, CKM.ECDSA, bytes(48))) == 96
-    assert len(house.windows) == 2
+    assert len(server.windows) == 2
     await refused(browser, CKR.NO_EVENT, "WaitForSlotEvent", u64(CKF.DONT_BLOCK))
 
 
 async def test_another_card_ends_that_a_browser_sees_the_one_before(
-    house: House, source: MockCardSource, folder: Path, copy_card: CopyCard
+    server: Server, source: MockCardSource, folder: Path, copy_card: CopyCard
 ) -> None:
-    browser = await house.client(gecko=True, lingering=3600)
+    browser = await server.client(gecko=True, lingering=3600)
     await browser.call("WaitForSlotEvent", u64(0))
     session = await browser.open_session()
     source.remove()
@@ -234,28 +223,28 @@ async def test_another_card_ends_that_a_browser_sees_the_one_before(
 
 
 async def test_a_browser_sees_a_card_that_has_gone_as_long_as_a_signature_is_awaited(
-    house: House, source: MockCardSource
+    server: Server, source: MockCardSource
 ) -> None:
-    browser = await house.client(gecko=True, lingering=0.001)
+    browser = await server.client(gecko=True, lingering=0.001)
     await browser.call("WaitForSlotEvent", u64(0))
-    session, signing = await begin(house, browser)
+    session, signing = await begin(server, browser)
     source.remove()
-    await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
+    await until(lambda: "CARD_REMOVED" in server.windows[0].problems())
     await browser.call("GetSessionInfo", u64(session))
     await refused(browser, CKR.NO_EVENT, "WaitForSlotEvent", u64(CKF.DONT_BLOCK))
-    house.windows[0].cancel()
+    server.windows[0].cancel()
     assert len(await signing) == 96
     await browser.call("WaitForSlotEvent", u64(0))
     await refused(browser, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session))
 
 
 async def test_a_card_that_is_put_back_while_the_pin_is_typed_signs_for_a_browser(
-    house: House, source: MockCardSource
+    server: Server, source: MockCardSource
 ) -> None:
-    browser = await house.client(lingering=3600)
+    browser = await server.client(lingering=3600)
     await browser.call("WaitForSlotEvent", u64(0))
-    session, signing = await begin(house, browser)
-    [window] = house.windows
+    session, signing = await begin(server, browser)
+    [window] = server.windows
     source.remove()
     await until(lambda: "CARD_REMOVED" in window.problems())
     window.pins.append("1234")
@@ -266,19 +255,19 @@ async def test_a_card_that_is_put_back_while_the_pin_is_typed_signs_for_a_browse
 
 @pytest.mark.parametrize("how", ["SessionCancel", "SignInit"])
 async def test_a_signature_that_is_called_off_takes_its_window_along(
-    house: House, client: Client, how: str
+    server: Server, client: Client, how: str
 ) -> None:
-    session, signing = await begin(house, client)
+    session, signing = await begin(server, client)
     nothing = b"\xff\xff\xff\xff" + u64(0)  # no mechanism
     rest = {"SessionCancel": u64(CKF.SIGN), "SignInit": nothing}
     await client.call(how, u64(session), rest[how])
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
-    await until(lambda: house.closed == house.windows)
+    await until(lambda: server.closed == server.windows)
     # A signature that starts right then opens another window.
-    _, again = await begin(house, client)
-    await until(lambda: len(house.windows) == 2 and house.windows[1].questions)
-    house.windows[1].cancel()
+    _, again = await begin(server, client)
+    await until(lambda: len(server.windows) == 2 and server.windows[1].questions)
+    server.windows[1].cancel()
     with refusal(CKR.FUNCTION_CANCELED):
         await again
 
@@ -295,18 +284,6 @@ async def test_sessions_of_cards_that_have_gone_do_not_pile_up(
         source.insert()
         await client.call("WaitForSlotEvent", u64(0))
     assert await client.open_session() == 1501
-
-
-async def test_the_window_of_a_card_that_has_gone_closes_with_the_session(
-    house: House, client: Client, source: MockCardSource
-) -> None:
-    _, signing = await begin(house, client)
-    source.remove()
-    await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
-    await client.call("Finalize")
-    with refusal(CKR.SESSION_CLOSED):
-        await signing
-    await until(lambda: house.closed == house.windows)
 
 
 async def test_a_card_that_fails_while_signing_is_a_device_error(

@@ -3,7 +3,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -11,14 +11,13 @@ import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusyError, PcscUnavailableError
+from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.pkcs11.slots import SlotManager
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import Client, u32, u64
-from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.conftest import CopyCard, Server, open_server
 from tests.pkcs11.names import CKF, CKR
 from tests.pkcs11.signing import refusal
 from tests.support import cards
@@ -88,11 +87,11 @@ async def test_a_card_that_was_put_back_between_two_calls_has_no_old_sessions(
 
 
 async def test_the_first_call_waits_until_the_card_is_read(
-    house: House, folder: Path
+    server: Server, folder: Path
 ) -> None:
     slow = Fault(FaultName.DELAY, CommandName.READ, seconds=0.1)
     MockCardState.open(folder).set_faults(slow)
-    client = await house.client()
+    client = await server.client()
     assert await slots(client) == [1]
 
 
@@ -104,10 +103,10 @@ async def test_no_call_waits_for_ever_for_a_card(source: MockCardSource) -> None
 
     async with Slow(source._state.folder) as slow:
         tokens = SlotManager(slow, patience=0.01)
-        house = House(slow, tokens)
-        client = await house.client()
+        server = Server(slow, tokens)
+        client = await server.client()
         assert await slots(client) == []
-        await house.close()
+        await server.close()
 
 
 async def test_a_card_that_another_program_holds_is_tried_again_by_a_later_call(
@@ -123,8 +122,8 @@ async def test_a_card_that_another_program_holds_is_tried_again_by_a_later_call(
                 raise CardBusyError("held")
             return await super().connect(reader)
 
-    async with Held(folder) as held, open_house(held) as house:
-        client = await house.client()
+    async with Held(folder) as held, open_server(held) as server:
+        client = await server.client()
         assert await slots(client) == []
         before = held.tried
         assert await slots(client) == []
@@ -136,8 +135,8 @@ async def test_a_card_that_another_program_holds_is_tried_again_by_a_later_call(
 
 
 async def test_cards_of_others_are_no_tokens(folder: Path) -> None:
-    async with MockCardSource(folder) as source, open_house(source) as house:
-        client = await house.client()
+    async with MockCardSource(folder) as source, open_server(source) as server:
+        client = await server.client()
         await event(client)
         source.remove()
         await event(client)
@@ -159,8 +158,11 @@ async def test_what_is_wrong_with_a_card_is_said_in_the_window_and_not_here(
     tmp_path: Path, state: str
 ) -> None:
     MockCardState.create(tmp_path / "card", state=state)
-    async with MockCardSource(tmp_path / "card") as source, open_house(source) as house:
-        client = await house.client()
+    async with (
+        MockCardSource(tmp_path / "card") as source,
+        open_server(source) as server,
+    ):
+        client = await server.client()
         assert await slots(client) == [1]
 
 
@@ -170,10 +172,10 @@ async def test_what_is_wrong_with_a_card_is_said_in_the_window_and_not_here(
 )
 @pytest.mark.parametrize("skip", [0, 3, 9, 20])
 async def test_a_card_that_fails_while_it_is_read_breaks_nothing(
-    house: House, folder: Path, fault: str, skip: int
+    server: Server, folder: Path, fault: str, skip: int
 ) -> None:
     MockCardState.open(folder).set_faults(Fault(fault, skip=skip, times=None))
-    client = await house.client()
+    client = await server.client()
     assert await slots(client) in ([], [1])
     assert (await client.call("GetSlotInfo", u64(2)))[2] == (
         CKF.REMOVABLE_DEVICE | CKF.HW_SLOT
@@ -182,11 +184,11 @@ async def test_a_card_that_fails_while_it_is_read_breaks_nothing(
 
 @pytest.mark.parametrize("skip", range(0, 30, 3))
 async def test_a_card_that_is_pulled_while_it_is_read_is_read_when_it_comes_back(
-    house: House, folder: Path, source: MockCardSource, skip: int
+    server: Server, folder: Path, source: MockCardSource, skip: int
 ) -> None:
     fault = Fault(FaultName.CARD_PULLED, skip=skip)
     MockCardState.open(folder).set_faults(fault)
-    client = await house.client()
+    client = await server.client()
     found = await slots(client)
     source.insert()
     while await slots(client) != [1]:
@@ -207,8 +209,8 @@ async def two(copy_card: CopyCard) -> AsyncIterator[SeveralReaders]:
 async def test_two_cards_are_two_tokens_and_each_stays_in_its_slot(
     two: SeveralReaders,
 ) -> None:
-    async with open_house(two) as house:
-        client = await house.client()
+    async with open_server(two) as server:
+        client = await server.client()
         assert await slots(client) == [1, 2]
         labels = [
             (await client.call("GetTokenInfo", u64(slot)))[0].strip() for slot in (1, 2)
@@ -240,8 +242,8 @@ async def test_a_third_card_has_no_slot_until_one_is_free(copy_card: CopyCard) -
         name: MockCardSource(each) for name, each in zip("ABC", folders, strict=True)
     }
     three = SeveralReaders(sources)
-    async with open_house(three) as house:
-        client = await house.client()
+    async with open_server(three) as server:
+        client = await server.client()
         assert await slots(client) == [1, 2]
         assert {await event(client), await event(client)} == {1, 2}
         sources["A"].remove()
@@ -252,69 +254,9 @@ async def test_a_third_card_has_no_slot_until_one_is_free(copy_card: CopyCard) -
         await source.close()
 
 
-class NoService(CardSource):
-    """Readers whose service appears when the test says so."""
-
-    def __init__(self, then: CardSource) -> None:
-        self.there = asyncio.Event()
-        self.gone = asyncio.Event()
-        self._then = then
-
-    async def readers(self) -> tuple[Reader, ...]:
-        if not self.there.is_set():
-            raise PcscUnavailableError("It does not run.")
-        return await self._then.readers()
-
-    async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        gone = asyncio.create_task(self.gone.wait())
-        change = asyncio.create_task(self._then.wait_for_change(known))
-        try:
-            await asyncio.wait({gone, change}, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                self.there.clear()
-                self.gone.clear()
-                raise PcscUnavailableError("It went.")
-            return change.result()
-        finally:
-            for task in (gone, change):
-                task.cancel()
-            await asyncio.gather(gone, change, return_exceptions=True)
-
-    async def wait_for_service(self) -> None:
-        await self.there.wait()
-
-    async def connect(self, reader: Reader) -> CardConnection:
-        return await self._then.connect(reader)
-
-    async def run(
-        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return await self._then.run(function, *args, **kwargs)
-
-    async def close(self) -> None:
-        """There is nothing to close."""
-
-
-async def test_without_a_card_service_there_is_no_token_and_no_error(
-    source: MockCardSource,
-) -> None:
-    service = NoService(source)
-    async with open_house(service) as house:
-        client = await house.client()
-        assert await slots(client) == []
-        service.there.set()
-        assert await event(client) == 1
-        assert await slots(client) == [1]
-        service.gone.set()
-        assert await event(client) == 1
-        assert await slots(client) == []
-        service.there.set()
-        assert await event(client) == 1
-
-
 async def test_each_card_is_read_once_however_many_ask(two: SeveralReaders) -> None:
-    async with open_house(two) as house:
-        clients = [await house.client() for _ in range(3)]
+    async with open_server(two) as server:
+        clients = [await server.client() for _ in range(3)]
         for client in clients:
             assert await slots(client) == [1, 2]
             await client.find(await client.open_session(), {})

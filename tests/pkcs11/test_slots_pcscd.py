@@ -5,9 +5,9 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.client import u32, u64
-from tests.pkcs11.conftest import open_house
+from tests.pkcs11.conftest import open_server
 from tests.pkcs11.names import CKA, CKM, CKO, CKR
 from tests.pkcs11.signing import refused
 from tests.support.pcsc import READER, Room, isolated
@@ -34,8 +34,8 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
     room: Room,
 ) -> None:
     card = Logged(room.new_card())
-    async with PcscSource() as source, open_house(source) as house:
-        client = await house.client()
+    async with PcscSource() as source, open_server(source) as server:
+        client = await server.client()
         assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
         card.log.clear()
         room.insert(card)
@@ -45,9 +45,9 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
         assert {*card.log[powered_up:]} == {"select", "read"}  # others use it
         session = await client.open_session()
         [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
-        house.pins = [["1234"]]
+        server.pins = [["1234"]]
         assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
-        await until(lambda: house.closed == house.windows)
+        await until(lambda: server.closed == server.windows)
         assert card.log[-1] == "reset"  # no verified PIN remains
         gone = client.begin("WaitForSlotEvent", u64(0))
         room.pull()
@@ -56,14 +56,14 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
         await refused(
             client, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session)
         )
-        assert house.windows[0].problems() == []
+        assert server.windows[0].problems() == []
 
 
 @isolated
 async def test_a_service_that_starts_later_and_goes_is_noticed(room: Room) -> None:
     room.stop_service()
-    async with PcscSource() as source, open_house(source) as house:
-        client = await house.client()
+    async with PcscSource() as source, open_server(source) as server:
+        client = await server.client()
         assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
         room.start_service()
         room.insert(MockCard(room.new_card()))

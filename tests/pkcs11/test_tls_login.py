@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import PinBlockedError
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import BusyError, RequestCancelledError, UserCancelledError
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin
-from tests.operations.person import until
+from tests.operations.user import until
 from tests.pkcs11.conftest import CopyCard
-from tests.pkcs11.tls_logins import DIGEST, Windows, algorithm, log_in, sign, tries
+from tests.pkcs11.tls_logins import DIGEST, Windows, algorithm, sign
 
 
 async def test_the_window_names_the_program_and_no_site(
@@ -24,23 +22,12 @@ async def test_the_window_names_the_program_and_no_site(
 ) -> None:
     windows.type("1234")
     await sign(login, certificate)
-    [person] = windows.persons
-    assert person.conversation is not None
-    assert person.conversation.operation == "tls-login"
-    assert (person.conversation.program, person.conversation.origin) == ("Firefox", "")
-    await until(lambda: windows.closed == [person])
-    assert Step.READY not in [step for step, _ in person.shown]
-
-
-async def test_a_wrong_pin_is_said_in_the_window(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate, folder: Path
-) -> None:
-    windows.type("9999", "9999", "1234")
-    await sign(login, certificate)
-    [person] = windows.persons
-    assert [q.wrong for q in person.questions] == [False, True, True]
-    assert [q.tries_left for q in person.questions] == [5, 4, 4]
-    assert tries(folder) == 5
+    [user] = windows.users
+    assert user.conversation is not None
+    assert user.conversation.operation == "tls-login"
+    assert (user.conversation.program, user.conversation.origin) == ("Firefox", "")
+    await until(lambda: windows.closed == [user])
+    assert Step.READY not in [step for step, _ in user.shown]
 
 
 async def test_all_who_ask_meanwhile_share_one_window(
@@ -48,26 +35,15 @@ async def test_all_who_ask_meanwhile_share_one_window(
 ) -> None:
     windows.type("1234")
     await asyncio.gather(*(sign(login, certificate) for _ in range(3)))
-    [person] = windows.persons
-    assert len(person.questions) == 1
-
-
-async def test_cancel_is_for_all_who_wait(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate
-) -> None:
-    asked = [asyncio.create_task(sign(login, certificate)) for _ in range(3)]
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    windows.persons[0].cancel()
-    results = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(each, UserCancelledError) for each in results)
-    assert len(windows.persons) == 1
+    [user] = windows.users
+    assert len(user.questions) == 1
 
 
 async def test_too_many_at_once_are_refused(
     login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     asked = [asyncio.create_task(sign(login, certificate)) for _ in range(8)]
-    await until(lambda: windows.persons)
+    await until(lambda: windows.users)
     with pytest.raises(BusyError):
         await sign(login, certificate)
     with pytest.raises(BusyError):
@@ -91,9 +67,9 @@ async def test_who_asks_after_the_first_signature_gets_a_window_of_its_own(
 
     asked = [insist() for _ in range(4)]
     ended = asyncio.gather(*asked, return_exceptions=True)
-    await until(lambda: len(windows.persons) == 2 and windows.persons[1].questions)
+    await until(lambda: len(windows.users) == 2 and windows.users[1].questions)
     assert made == 4
-    await until(lambda: windows.persons[1].connections[-1:] == [4])
+    await until(lambda: windows.users[1].connections[-1:] == [4])
     await login.close()
     await ended
 
@@ -105,32 +81,32 @@ async def test_the_person_is_told_how_many_connections_the_pin_is_for(
     source: MockCardSource,
 ) -> None:
     first = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    [person] = windows.persons
-    assert person.connections == [1]
+    await until(lambda: windows.users and windows.users[0].questions)
+    [user] = windows.users
+    assert user.connections == [1]
     others = [asyncio.create_task(sign(login, certificate)) for _ in range(2)]
-    await until(lambda: person.connections == [1, 2, 3])
+    await until(lambda: user.connections == [1, 2, 3])
     others[1].cancel()
-    await until(lambda: person.connections == [1, 2, 3, 2])
+    await until(lambda: user.connections == [1, 2, 3, 2])
     source.remove()  # so that the window asks for the PIN once more
-    person.pins.append("1234")
+    user.pins.append("1234")
     source.insert()
     await asyncio.gather(first, others[0])
-    assert person.connections == [1, 2, 3, 2]
-    assert len(windows.persons) == 1
+    assert user.connections == [1, 2, 3, 2]
+    assert len(windows.users) == 1
 
 
 async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel(
     login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    windows.persons[0].cancel()
+    await until(lambda: windows.users and windows.users[0].questions)
+    windows.users[0].cancel()
     with pytest.raises(UserCancelledError):
         await asked
     with pytest.raises(UserCancelledError):
         await sign(login, certificate)
-    assert len(windows.persons) == 1
+    assert len(windows.users) == 1
 
 
 async def test_nobody_waits_any_more_and_the_window_closes(
@@ -140,12 +116,12 @@ async def test_nobody_waits_any_more_and_the_window_closes(
     source: MockCardSource,
 ) -> None:
     asked = [asyncio.create_task(sign(login, certificate)) for _ in range(2)]
-    await until(lambda: windows.persons and windows.persons[0].questions)
+    await until(lambda: windows.users and windows.users[0].questions)
     asked[0].cancel()
     await asyncio.sleep(0)
     assert windows.closed == []
     asked[1].cancel()
-    await until(lambda: windows.closed == windows.persons)
+    await until(lambda: windows.closed == windows.users)
     windows.type("1234")
     await sign(login, certificate)
 
@@ -159,23 +135,7 @@ async def test_whoever_gives_up_at_once_leaves_no_window(
         await asyncio.sleep(0)
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    await until(lambda: windows.closed == windows.persons)
-
-
-async def test_a_card_pulled_while_a_pin_is_asked_for_may_be_put_back(
-    login: TlsLogin,
-    windows: Windows,
-    certificate: CardCertificate,
-    source: MockCardSource,
-) -> None:
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].questions)
-    person = windows.persons[0]
-    source.remove()
-    await until(lambda: "CARD_REMOVED" in person.problems())
-    person.pins.append("1234")
-    source.insert()
-    await asked
+    await until(lambda: windows.closed == windows.users)
 
 
 async def test_another_card_does_not_sign(
@@ -194,32 +154,12 @@ async def test_another_card_does_not_sign(
             strange.sign(certificate, DIGEST, algorithm(certificate))
         )
         await until(
-            lambda: windows.persons and "OTHER_CARD" in windows.persons[0].problems()
+            lambda: windows.users and "OTHER_CARD" in windows.users[0].problems()
         )
-        assert not windows.persons[0].questions
+        assert not windows.users[0].questions
         await strange.close()
         with pytest.raises((UserCancelledError, RequestCancelledError)):
             await asked
-
-
-async def test_a_blocked_pin_is_said_in_the_window(
-    login: TlsLogin,
-    windows: Windows,
-    certificate: CardCertificate,
-    source: MockCardSource,
-    folder: Path,
-) -> None:
-    state = MockCardState.open(folder)
-    with state.update() as card:
-        card.pin1.tries = 0
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].unlock_offers)
-    windows.persons[0].cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await asked
-    assert caught.value.reason == PinBlockedError.code
-    with pytest.raises(PinBlockedError):
-        await log_in(login, certificate, source, bytearray(b"1234"))
 
 
 async def test_a_blocked_pin_is_unblocked_in_the_window_and_the_login_goes_on(
@@ -234,20 +174,6 @@ async def test_a_blocked_pin_is_unblocked_in_the_window_and_the_login_goes_on(
     windows.type("2580")
     windows.unlocking = [{"PUK": "12345678", "new-PIN1": "2580"}]
     await sign(login, certificate)
-    (question,) = windows.persons[0].questions
+    (question,) = windows.users[0].questions
     assert question.unlocked
     assert state.read().pin1.tries == 5
-
-
-async def test_a_signature_that_does_not_verify_does_not_leave(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate, folder: Path
-) -> None:
-    state = MockCardState.open(folder)
-    state.set_faults(Fault("garbled", on=CommandName.SIGN, when="after"))
-    windows.type("1234", "1234")
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].problems())
-    assert windows.persons[0].problems() == ["SIGNATURE_INVALID"]
-    windows.persons[0].cancel()
-    with pytest.raises(UserCancelledError):
-        await asked

@@ -19,7 +19,7 @@ from native_host.errors import RequestExpiredError
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin
-from tests.operations.person import Person, until
+from tests.operations.user import User, until
 
 DIGEST = bytes(range(48))
 
@@ -28,31 +28,31 @@ LONG, NONE = 1000.0, 0.0
 
 
 class Windows:
-    """The windows of one login, each with a person who types the given PINs."""
+    """The windows of one login, each with a user who types the given PINs."""
 
     def __init__(self) -> None:
-        self.persons: list[Person] = []
-        self.closed: list[Person] = []
-        self.late: list[Person] = []
+        self.users: list[User] = []
+        self.closed: list[User] = []
+        self.late: list[User] = []
         self.pins: list[list[str]] = []
-        #: The codes with which the next person unlocks a blocked PIN.
+        #: The codes with which the next user unlocks a blocked PIN.
         self.unlocking: list[dict[str, str]] = []
 
-    def open(self) -> Person:
+    def open(self) -> User:
         windows = self
 
-        class Watched(Person):
+        class Watched(User):
             async def close(self) -> None:
                 windows.closed.append(self)
 
             def show_caller_timeout(self) -> None:
                 windows.late.append(self)
 
-        person = Watched(self.pins.pop(0) if self.pins else [])
-        person.codes, self.unlocking = self.unlocking, []
-        person.unlocks = [True for _ in person.codes]
-        self.persons.append(person)
-        return person
+        user = Watched(self.pins.pop(0) if self.pins else [])
+        user.codes, self.unlocking = self.unlocking, []
+        user.unlocks = [True for _ in user.codes]
+        self.users.append(user)
+        return user
 
     def type(self, *pins: str) -> None:
         """Answer the next window with these PINs."""
@@ -82,8 +82,8 @@ async def a_login(
         yield login
     finally:
         await login.close()
-    assert sorted(map(id, windows.closed)) == sorted(map(id, windows.persons))
-    assert not any(any(pin) for each in windows.persons for pin in each.typed)
+    assert sorted(map(id, windows.closed)) == sorted(map(id, windows.users))
+    assert not any(any(pin) for each in windows.users for pin in each.typed)
 
 
 def algorithm(certificate: CardCertificate) -> SignatureAlgorithm:
@@ -114,9 +114,9 @@ async def sign_late(login: TlsLogin, certificate: CardCertificate) -> None:
         await sign(login, certificate)
 
 
-async def ready(person: Person) -> None:
+async def ready(user: User) -> None:
     """Wait until a window shows that the PIN is kept."""
-    await until(lambda: person.shown and person.shown[-1][0] is Step.READY)
+    await until(lambda: user.shown and user.shown[-1][0] is Step.READY)
 
 
 def change_pin(folder: Path, digits: str) -> None:

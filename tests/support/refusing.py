@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from native_host.card.errors import PcscDeniedError, PcscUnavailableError
-from native_host.card.pcsc_calls import establish_context
+from native_host.card.pcsc_connection import establish_context
 from tests.support.patience import patience
 from tests.support.pcsc import Room
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Answers one request in its protocol."""
+"""The answers to one request, in our own protocol and in Web eID's."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
 
 from native_host.errors import KortillaError
-from native_host.messaging.results import web_eid_error
+from native_host.operations.sign import Signatures
 from native_host.pin_prompt.model import Progress
-from native_host.results import Reply, error_fields
+from native_host.results import Reply, algorithm_fields, encode_base64, error_fields
 
 
 class Responder(ABC):
@@ -80,3 +80,19 @@ class WebEidResponder(Responder):
 
     def _send_error(self, error: KortillaError, *, shown: bool) -> None:
         self._write(web_eid_error(error))
+
+
+def web_eid_signature_fields(made: Signatures) -> Reply:
+    """Return the reply to Web eID's ``sign``, which is about one hash."""
+    [signature] = made.signatures
+    return {
+        "signature": encode_base64(signature.value),
+        "signatureAlgorithm": algorithm_fields(signature.algorithm),
+    }
+
+
+def web_eid_error(error: KortillaError) -> Reply:
+    """Return an error in Web eID's protocol: cancelled, or fatal."""
+    cancelled = error.code in {"USER_CANCELLED", "REQUEST_CANCELLED"}
+    code = "ERR_WEBEID_USER_CANCELLED" if cancelled else "ERR_WEBEID_NATIVE_FATAL"
+    return {"error": {"code": code, "message": str(error)}}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The window names the program that uses the token."""
+"""The names of programs, whether they are browsers, and who is behind a socket."""
 
 import os
 import shutil
@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from native_host.pkcs11.program import ForeignPeerError, peer_of
-from native_host.processes import program_of
+from native_host.processes import (
+    ForeignPeerError,
+    peer_of,
+    program_in_place_of_browser,
+    program_of,
+)
 
 Run = Callable[..., subprocess.Popen[bytes]]
 
@@ -22,11 +26,11 @@ def run(tmp_path: Path) -> Iterator[Run]:
     """A function that runs a program under another name until the end of the test."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(path: str, *beside: str) -> subprocess.Popen[bytes]:
+    def start(path: str, *files: str) -> subprocess.Popen[bytes]:
         executable = tmp_path / path
         executable.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/bin/cat", executable)
-        for name in beside:
+        for name in files:
             (executable.parent / name).touch()
         process = subprocess.Popen(
             [executable], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -45,29 +49,40 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"),
+    ("path", "files", "name", "kind"),
     [
-        ("firefox", "Firefox"),
-        ("usr/lib/firefox-esr/firefox-esr", "Firefox"),
-        ("chromium", "Chromium"),
-        ("chrome-linux/chrome", "Chromium"),
-        ("opt/google/chrome/chrome", "Google Chrome"),
-        ("p11tool", "p11tool"),
-        ("a\u202eb\nc\x1b[1m", "a\ufffdb\ufffdc\ufffd[1m"),
-        ("x" * 200, "x" * 40),
+        ("firefox", (), "Firefox", "browser"),
+        ("usr/lib/firefox-esr/firefox-esr", ("libxul.so",), "Firefox", "gecko"),
+        ("opt/zen/zen-bin", ("libxul.so",), "zen-bin", "gecko"),
+        ("chromium", (), "Chromium", "browser"),
+        ("chrome-linux/chrome", (), "Chromium", "browser"),
+        ("opt/google/chrome/chrome", (), "Google Chrome", "browser"),
+        ("opt/microsoft/msedge/msedge", (), "Microsoft Edge", "browser"),
+        ("usr/libexec/xdg-desktop-portal", (), "xdg-desktop-portal", "portal"),
+        ("p11tool", (), "p11tool", ""),
+        ("firefox.sh", (), "firefox.sh", ""),
+        ("Firefox", (), "Firefox", ""),
+        ("a\u202eb\nc\x1b[1m", (), "a\ufffdb\ufffdc\ufffd[1m", ""),
+        ("x" * 200, (), "x" * 40, ""),
     ],
+    ids=lambda value: ascii(value)[:24],
 )
-def test_programs_have_the_names_that_people_know(
-    run: Run, path: str, name: str
+def test_programs_have_the_names_that_people_know_and_browsers_are_told_apart(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    files: tuple[str, ...],
+    name: str,
+    kind: str,
 ) -> None:
-    process = run(path)
+    process = run(path, *files)
     program = program_of(process.pid)
-    assert (program.pid, program.name, program.gecko) == (process.pid, name, False)
-
-
-def test_a_program_of_the_family_of_firefox_is_told_by_its_library(run: Run) -> None:
-    assert program_of(run("firefox", "libxul.so").pid).gecko
-    assert program_of(run("other/browser", "libxul.so").pid).gecko
+    assert (program.pid, program.name) == (process.pid, name)
+    assert program.gecko is (kind == "gecko")
+    assert program.browser is (kind in {"browser", "gecko"})
+    # The window names what started the host, unless that is a browser or its portal.
+    monkeypatch.setattr(os, "getppid", lambda: process.pid)
+    assert program_in_place_of_browser() == ("" if kind else name)
 
 
 def test_a_program_that_was_updated_meanwhile_keeps_its_name(
@@ -97,7 +112,7 @@ def test_another_user_is_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _SPAWNED = """
 import sys
-from native_host.pkcs11.program import spawner
+from native_host.processes import spawner
 print(spawner(0).pid, file=sys.stderr)
 """
 

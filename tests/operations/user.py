@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A scripted person at a prompt."""
+"""A scripted user at a prompt."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ from native_host.pin_prompt.prompt import DeclinedError, Prompt
 
 
 @dataclass
-class Person(Prompt):
+class User(Prompt):
     """Answers as the test says.
 
     ``shown`` and the lists after it record all messages and questions. ``pins`` answer
     at once, in order; without any left, the question stays open. An empty one confirms
     entry on the reader. ``choice`` is the index of the chosen card, ``agrees`` whether
-    the person consents, ``confirms`` whether another card is meant; None leaves the
+    the user consents, ``confirms`` whether another card is meant; None leaves the
     question open.
     """
 
@@ -151,8 +151,8 @@ class Person(Prompt):
         return [problem.code for _, problem in self.shown if problem]
 
 
-class Unattended(Person):
-    """Answers with fixed values, without a person."""
+class Unattended(User):
+    """Answers with fixed values, without a user."""
 
     attended = False
 

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Shows the card to the browser that started this host, or takes it back.
+"""The PKCS#11 token of the browser that started this host.
 
-Firefox's extension adds the module to the running browser itself, so only the files are
-written for it. Other browsers read their database when they start.
+Each browser that has the card as its token has a separate process for it
+(``native_host.pkcs11``). That process asks for the PIN in its own window and keeps it
+in its own memory, so no PIN passes here.
 """
 
+import os
+from collections.abc import Iterator
 from typing import Any
 
 from native_host.browsers.pkcs11 import places, running, setup
 from native_host.browsers.table import Family
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.mending import run_detached
-from native_host.processes import parent_program
+from native_host.errors import ProgramNotRunningError
+from native_host.pkcs11 import control
+from native_host.processes import parent_of, parent_program
 
 
 async def token_status(family: Family) -> dict[str, Any]:
@@ -52,3 +57,30 @@ def _needs_restart(family: Family) -> bool:
         running.is_changed_since_start(each, browser)
         for each in places.databases(family)
     )
+
+
+async def prepare_login() -> None:
+    """Make the browser's token ask for PIN1.
+
+    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` if the
+    browser has no such token, and ``ControlError`` with the error of the token.
+    """
+    servers = {server.program_pid: server for server in await control.running_servers()}
+    for pid in _ancestors():
+        if pid in servers:
+            await control.prepare_login(servers[pid])
+            return
+    raise ProgramNotRunningError(
+        "The browser that asks does not have the card as a token."
+    )
+
+
+def _ancestors() -> Iterator[int]:
+    """Yield the ancestors of this process, the nearest first."""
+    pid = os.getppid()
+    while pid > 1:
+        yield pid
+        try:
+            pid = parent_of(pid)
+        except (OSError, ValueError):
+            return

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A set of concurrent tasks that end together."""
+"""Helpers for asyncio: the first result of several awaitables, and a set of tasks."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 
 class TaskSet:
@@ -36,3 +36,25 @@ class TaskSet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+T = TypeVar("T")
+
+
+async def race(*awaitables: Awaitable[T]) -> T:
+    """Return the result, or raise the error, of the first awaitable that ends.
+
+    If several have ended, the leftmost of them counts. The others are cancelled, and
+    have ended when this returns.
+    """
+    futures: list[asyncio.Future[Any]] = [
+        asyncio.ensure_future(each) for each in awaitables
+    ]
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        result: T = next(each for each in futures if each.done()).result()
+        return result
+    finally:
+        for future in futures:
+            future.cancel()
+        await asyncio.gather(*futures, return_exceptions=True)
