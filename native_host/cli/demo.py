@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from native_host.browsers.errors import ToolMissingError
+from native_host.errors import ToolMissingError
 
 _CHECKOUT = Path(__file__).parents[2]
 

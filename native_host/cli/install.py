@@ -17,15 +17,15 @@ from native_host.cli.pkcs11_words import change_words
 from native_host.config import load_config
 
 if TYPE_CHECKING:
-    from native_host.browsers.native_messaging.installation import Report
-    from native_host.browsers.pkcs11.setup import Report as TokenReport
-    from native_host.browsers.table import Level
+    from native_host.install.host import Report
+    from native_host.install.tables import Level
+    from native_host.install.token import Report as TokenReport
 
 
 def _browser_choice(
     ctx: click.Context, parameter: click.Parameter, value: str
 ) -> list[str] | None:
-    from native_host.browsers.table import browser_names
+    from native_host.install.tables import browser_names
 
     if value == "all":
         return None
@@ -77,10 +77,9 @@ def install(
     The agent, which notices a new card, then starts with each login.
     """
     from native_host.agent import presence
-    from native_host.browsers import package
-    from native_host.browsers.errors import InstallError
-    from native_host.browsers.native_messaging import installation
-    from native_host.browsers.packaged import is_package_there, is_packaged
+    from native_host.errors import InstallError
+    from native_host.install import host
+    from native_host.install.tables import is_package_there, is_packaged
 
     if destdir is not None:
         prefix = prefix or Path("/usr")
@@ -89,29 +88,29 @@ def install(
                 "--destdir goes with --system and an absolute --prefix, for all "
                 "browsers."
             )
-        _show(package.install_package(destdir, prefix, dry_run=dry_run))
+        _show(host.install_package(destdir, prefix, dry_run=dry_run))
         return
     if prefix is not None:
         raise click.UsageError("--prefix goes with --destdir.")
     if is_packaged():
         if system:
-            _show(package.set_up(dry_run=dry_run))
+            _show(host.set_up_package(dry_run=dry_run))
             return
         words = ["Kortilla is already installed for everyone on this computer."]
-        if package.has_own_set():
+        if host.has_own_set():
             words.append(
                 "Files of an older installation come first: `kortilla uninstall`."
             )
         if not dry_run:
             presence.start()
-        print_result(installation.Report("system", dry_run, ()).as_json(), words)
+        print_result(host.Report("system", dry_run).as_json(), words)
         return
     beside_package = is_package_there()
     if system and beside_package:
         raise InstallError(
             "A package has installed Kortilla for everyone on this computer already."
         )
-    report = installation.install(
+    report = host.install(
         browser,
         level=_level(system),
         dry_run=dry_run,
@@ -140,21 +139,20 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     """
     from native_host import history
     from native_host.agent import presence
-    from native_host.browsers import package
-    from native_host.browsers.native_messaging import installation
-    from native_host.browsers.packaged import is_packaged
-    from native_host.browsers.pkcs11 import setup as pkcs11
-    from native_host.browsers.record import launcher_path
+    from native_host.install import host
+    from native_host.install import token as pkcs11
+    from native_host.install.changes import launcher_path
+    from native_host.install.tables import is_packaged
 
     if system and is_packaged():
-        _show(package.take_down(dry_run=dry_run))
+        _show(host.take_down_package(dry_run=dry_run))
         return
     token = None if browser or system else pkcs11.disable()
     if token and not dry_run:
         confirm(token)
         token.carry_out()
     launcher = str(launcher_path("user"))
-    report = installation.uninstall(browser, level=_level(system), dry_run=dry_run)
+    report = host.uninstall(browser, level=_level(system), dry_run=dry_run)
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()

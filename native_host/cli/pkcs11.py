@@ -27,8 +27,8 @@ from native_host.errors import (
 from native_host.log import log_unexpected
 
 if TYPE_CHECKING:
-    from native_host.browsers.pkcs11.setup import Plan
-    from native_host.browsers.table import Family
+    from native_host.install.tables import Family
+    from native_host.install.token import TokenPlan
     from native_host.pkcs11.control import RunningServer
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ _dry_run_option = click.option(
 @json_option
 def enable(browser: str, yes: bool, dry_run: bool) -> None:
     """Show the card to browsers, for login with a client certificate."""
-    from native_host.browsers.pkcs11 import setup as token
+    from native_host.install import token
 
     _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -91,7 +91,7 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 @json_option
 def disable(browser: str, yes: bool, dry_run: bool) -> None:
     """Take back what enable wrote, and nothing else."""
-    from native_host.browsers.pkcs11 import setup as token
+    from native_host.install import token
 
     _carry_out(token.disable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -101,9 +101,9 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 @json_option
 def status(browser: str) -> None:
     """Say which browsers see the card."""
-    from native_host.browsers.pkcs11 import setup as token
+    from native_host.install.token_state import status as token_status
 
-    result = token.status()
+    result = token_status()
     families = _families(browser) or _FAMILIES
     result["browsers"] = [
         each for each in result["browsers"] if each["browser"] in families
@@ -124,7 +124,7 @@ def prepare(browser: Family | None) -> None:
 
 
 async def _prepare(family: Family | None) -> dict[str, Any]:
-    from native_host.browsers.table import browsers
+    from native_host.install.tables import browsers
     from native_host.pkcs11 import control
 
     servers = await control.running_servers()
@@ -196,12 +196,12 @@ def _listen() -> int:
     return status
 
 
-def confirm(plan: Plan) -> None:
+def confirm(plan: TokenPlan) -> None:
     """Ask whether to go on while a browser is open that uses the files to change.
 
     Raises ``BrowserRunningError`` without a terminal, or when the answer is no.
     """
-    from native_host.browsers.errors import BrowserRunningError
+    from native_host.errors import BrowserRunningError
 
     if not plan.report.running:
         return
@@ -215,7 +215,7 @@ def confirm(plan: Plan) -> None:
     )
 
 
-def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
+def _carry_out(plan: TokenPlan, *, yes: bool, dry_run: bool) -> None:
     if not (yes or dry_run):
         confirm(plan)
     if not dry_run:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from native_host.browsers.pkcs11.setup import Report
+    from native_host.install.token import Report
 
 _TITLES = {"firefox": "Firefox", "chromium": "Chromium"}
 

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from native_host import VERSION
-from native_host.browsers.native_messaging.hosts import own_extensions
-from native_host.browsers.pkcs11.table import profile_folders, title
-from native_host.browsers.table import browsers
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import Finding, Place, info, warning
+from native_host.install.tables import browsers, own_extensions, profile_folders, title
 
 _LARGEST = 32 << 20  # bytes
 _VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){0,3}")

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from native_host import WEB_EID_VERSION
-from native_host.browsers import files
-from native_host.browsers.errors import InstallError
-from native_host.browsers.native_messaging.hosts import (
-    OWN_HOST,
-    HostName,
-    host_names,
-    manifest,
-)
-from native_host.browsers.record import launcher_path
-from native_host.browsers.table import Browser, browsers, is_any_browser_there
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import Finding, Place, error, info, kortilla, warning
 from native_host.doctor.programs import started
+from native_host.errors import InstallError
 from native_host.hardening import is_closed_from_start
+from native_host.install import files
+from native_host.install.changes import launcher_path
+from native_host.install.contents import manifest
+from native_host.install.tables import (
+    OWN_HOST,
+    Browser,
+    HostName,
+    browsers,
+    host_names,
+    is_any_browser_there,
+)
 
 _LONGEST_HELLO = 4096  # bytes
 _HELLO_WITHIN = 10.0  # seconds

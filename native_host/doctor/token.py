@@ -6,10 +6,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from native_host.browsers.pkcs11 import places
-from native_host.browsers.pkcs11.setup import status
-from native_host.browsers.pkcs11.table import FAMILIES, p11_kit_table, programs, title
-from native_host.browsers.table import Family
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
     Finding,
@@ -20,6 +16,8 @@ from native_host.doctor.findings import (
     warning,
 )
 from native_host.doctor.programs import output_of
+from native_host.install import token_state
+from native_host.install.tables import FAMILIES, Family, p11_kit_table, programs, title
 
 #: The entry of a database is ours, be it of today or of an earlier p11-kit.
 _ENTERED = ("ours", "outdated")
@@ -46,7 +44,12 @@ async def check_token(place: Place) -> list[Finding]:
 
 async def _read_files(place: Place) -> tuple[dict[str, Any], frozenset[Family]]:
     """Return the status, and the families that the module's file names."""
-    return await in_thread(lambda: (status(root=place.root), places.enabled_families()))
+    return await in_thread(
+        lambda: (
+            token_state.status(root=place.root),
+            token_state.enabled_families(),
+        )
+    )
 
 
 def _judge(found: dict[str, Any], shown: frozenset[Family]) -> Iterator[Finding]:
@@ -66,7 +69,7 @@ def _judge(found: dict[str, Any], shown: frozenset[Family]) -> Iterator[Finding]
     elif state == "outdated":
         yield warning("PKCS11_OUTDATED", kortilla("pkcs11", "enable"))
     elif not (shown or entered or any(each["enabled"] for each in found["browsers"])):
-        can_enable = any(places.is_there(family) for family in FAMILIES)
+        can_enable = any(token_state.is_there(family) for family in FAMILIES)
         mend = kortilla("pkcs11", "enable") if can_enable else None
         yield info("PKCS11_OFF", mend)
     else:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from native_host.browsers.native_messaging.hosts import own_extensions
+from native_host.install.tables import own_extensions
 from native_host.messaging.caller import Caller, CallerRefusedError
 
 logger = logging.getLogger(__name__)

@@ -21,9 +21,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from native_host.browsers.table import Family
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
+from native_host.install.tables import Family
 from native_host.languages import LANGUAGE_TAG
 from native_host.operations.documents import (
     MAX_CHUNK,

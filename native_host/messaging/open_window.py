@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kortilla.common.extras import missing_words
-from native_host.browsers.errors import ToolMissingError
 from native_host.config import load_config
+from native_host.errors import ToolMissingError
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import has_screen, window_environment
 

@@ -16,9 +16,9 @@ from native_host.cli import main
 from native_host.doctor import card, examination
 from native_host.doctor.examination import Check
 from native_host.doctor.findings import Finding, Place
-from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Outcome
 from tests.cli.terminal import KORTILLA
+from tests.install.nss_databases import make_profile
 from tests.support import cards, commands
 from tests.support.patience import patience
 

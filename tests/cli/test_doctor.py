@@ -22,7 +22,6 @@ from native_host.doctor import examination
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
 from native_host.languages import SPOKEN
-from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Run
 from tests.cli.doctor import (
     CHROMIUM,
@@ -47,6 +46,7 @@ from tests.cli.doctor import (
     without_entry,
 )
 from tests.cli.terminal import Terminal
+from tests.install.nss_databases import make_profile
 from tests.support import cards, commands
 from tests.support.ordinary import as_ordinary
 from tests.support.patience import patience

@@ -7,14 +7,14 @@ import json
 import re
 from pathlib import Path
 
-from native_host.browsers.native_messaging.hosts import (
+from native_host.install.contents import manifest
+from native_host.install.tables import (
     OWN_HOST,
+    browsers,
+    data_folder,
     host_names,
     known_extensions,
-    manifest,
 )
-from native_host.browsers.table import browsers
-from native_host.browsers.templates import data_folder
 
 REPOSITORY = Path(__file__).parents[2]
 LAUNCHER = Path("/opt/kortilla/kortilla-host")
@@ -103,7 +103,7 @@ def test_every_browser_of_the_table_has_its_places(home: Path, root: Path) -> No
 
 def test_the_wheel_holds_the_data_where_the_program_looks() -> None:
     project = (REPOSITORY / "pyproject.toml").read_text()
-    assert '"manifests" = "native_host/browsers/data"' in project
+    assert '"manifests" = "native_host/install/data"' in project
     assert {"browsers.toml", "hosts.json", "chromium.json", "firefox.json"} <= {
         path.name for path in data_folder().iterdir()
     }

@@ -4,25 +4,22 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from native_host.browsers import files
-from native_host.browsers.errors import ToolMissingError
-from native_host.browsers.native_messaging.hosts import (
-    OWN_HOST,
-    filled_manifest,
-    host_names,
-)
-from native_host.browsers.native_messaging.launcher import python_path
-from native_host.browsers.packaged import is_packaged
-from native_host.browsers.pkcs11 import nss, p11_kit, running
-from native_host.browsers.pkcs11.table import (
+from native_host.errors import ToolMissingError
+from native_host.install import files, nss, p11_kit
+from native_host.install.contents import python_path, token_manifest
+from native_host.install.tables import (
     FAMILIES,
+    ROOT,
+    Family,
+    browsers,
+    browsers_of,
+    is_packaged,
     profile_folders,
     programs,
     shared_databases,
 )
-from native_host.browsers.table import Browser, Family, browsers
 
 #: The module's name in NSS. An extension's button gives it the manifest's description:
 #: that is the same, so that either way takes back what the other did.
@@ -36,9 +33,12 @@ _MANIFEST = "kortilla"
 State = Literal["absent", "ours", "outdated", "other", "proxy"]
 
 
-def browsers_of(family: Family) -> tuple[Browser, ...]:
-    """Return the browsers of a family, for one person."""
-    return tuple(each for each in browsers("user") if each.family == family)
+def proxy(root: Path = ROOT) -> str | None:
+    """Return the path of p11-kit's proxy, or None where it is missing."""
+    try:
+        return str(p11_kit.proxy_library(root))
+    except ToolMissingError:
+        return None
 
 
 def is_there(family: Family) -> bool:
@@ -89,12 +89,12 @@ def system_manifest(root: Path) -> Path:
 def runs(family: Family, database: Path) -> bool:
     """Say whether a browser runs that uses a database."""
     if family == "firefox":
-        locked = running.firefox_runs(database)
+        locked = nss.firefox_runs(database)
     else:
         locked = any(
-            running.chromium_runs(each.place.parent) for each in browsers_of(family)
+            nss.chromium_runs(each.place.parent) for each in browsers_of(family)
         )
-    return locked or running.is_open(database / "cert9.db")
+    return locked or nss.is_open(database / "cert9.db")
 
 
 def entry_state(database: Path, library: str | None) -> State:
@@ -121,10 +121,7 @@ def has_own_proxy(database: Path) -> bool:
 
 def manifest_content(library: str) -> bytes:
     """Return the native manifest that lets our extension install the module."""
-    [own] = (host for host in host_names() if host.name == OWN_HOST)
-    return filled_manifest(
-        "pkcs11", own.firefox, name=_MANIFEST, description=NAME, path=library
-    )
+    return token_manifest(_MANIFEST, NAME, library)
 
 
 def manifest_state(path: Path, library: str | None) -> State:
@@ -163,7 +160,7 @@ def _programs(families: Iterable[Family]) -> list[str]:
     return [name for each in FAMILIES if each in families for name in programs(each)]
 
 
-def module_in_use(root: Path = Path("/")) -> tuple[Path, State]:
+def module_in_use(root: Path = ROOT) -> tuple[Path, State]:
     """Return the module file that p11-kit goes by, and what it is.
 
     A package's is there for everyone, and a person's own comes before it.
@@ -213,14 +210,12 @@ def is_entered(family: Family) -> bool:
     )
 
 
-def is_prepared(family: Family, root: Path = Path("/")) -> bool:
+def is_prepared(family: Family, root: Path = ROOT) -> bool:
     """Say whether the files are there with which an extension adds our entry.
 
     Raises ``InstallError``.
     """
-    try:
-        library = str(p11_kit.proxy_library(root))
-    except ToolMissingError:
+    if (library := proxy(root)) is None:
         return False
     _, module = module_in_use(root)
     written = [*manifests(family), system_manifest(root)]
@@ -229,3 +224,52 @@ def is_prepared(family: Family, root: Path = Path("/")) -> bool:
         and (is_packaged() or family in enabled_families())
         and any(manifest_state(each, library) == "ours" for each in written)
     )
+
+
+def status(*, root: Path = ROOT) -> dict[str, Any]:
+    """Return what is there, for each family of browsers. Raises ``InstallError``."""
+    library = proxy(root)
+    module, state = module_in_use(root)
+    return {
+        "root": p11_kit.is_ignored(),
+        "library": library,
+        "module": {"path": str(module), "state": state},
+        "hidden": [path.stem for path in p11_kit.hidden_files()],
+        "browsers": [_status(family, library, state, root) for family in FAMILIES],
+    }
+
+
+def _status(
+    family: Family, library: str | None, module: State, root: Path
+) -> dict[str, Any]:
+    found = [
+        {
+            "path": str(each),
+            "state": entry_state(each, library),
+            "running": runs(family, each),
+        }
+        for each in databases(family)
+    ]
+    works = any(each["state"] in ("ours", "proxy") for each in found)
+    return {
+        "browser": family,
+        "enabled": works
+        and module == "ours"
+        # A package's module file names the programs of all families.
+        and (is_packaged() or family in enabled_families()),
+        "manifests": [
+            {"path": str(each), "state": manifest_state(each, library)}
+            for each in _all_manifests(family, root)
+        ],
+        "databases": found,
+    }
+
+
+def _all_manifests(family: Family, root: Path) -> tuple[Path, ...]:
+    """Return where a family's manifests are, a package's among them."""
+    own = manifests(family)
+    if family != "firefox" or not is_packaged():
+        return own
+    # A person's own is needed no more, and is told of where it is there.
+    left = (each for each in own if files.read(each) is not None)
+    return (*left, system_manifest(root))

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""The card becomes a PKCS#11 token of browsers, and is removed without a trace."""
+"""The card becomes a PKCS#11 token of browsers, and is removed without a trace.
 
+Running browsers are noticed before their databases are changed.
+"""
+
+import contextlib
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from native_host.browsers.errors import InstallError, ToolMissingError
-from native_host.browsers.native_messaging.installation import install, uninstall
-from native_host.browsers.pkcs11 import nss, p11_kit
-from native_host.browsers.pkcs11.setup import Plan, disable, enable, status
-from native_host.browsers.pkcs11.table import FAMILIES
-from native_host.browsers.table import Family
-from tests.browsers_install.nss_databases import (
+from native_host.errors import InstallError, ToolMissingError
+from native_host.install import nss, p11_kit
+from native_host.install.host import install, uninstall
+from native_host.install.tables import FAMILIES, Family
+from native_host.install.token import TokenPlan, disable, enable
+from native_host.install.token_state import status
+from tests.install.nss_databases import (
     LIBRARY,
     database_with_a_certificate,
     make_database,
     make_profile,
 )
-from tests.browsers_install.test_install import tree
+from tests.install.test_install import tree
 from tests.support.patience import patience
 
 MODULES = Path(".config/pkcs11/modules")
@@ -29,7 +35,7 @@ HIDDEN = MODULES / "other.module"
 MANIFEST = Path(".mozilla/pkcs11-modules/kortilla.json")
 
 
-def done(plan: Plan) -> dict[tuple[str, str], str]:
+def done(plan: TokenPlan) -> dict[tuple[str, str], str]:
     plan.carry_out()
     return {
         (change.what, Path(change.path).name): change.action
@@ -347,3 +353,73 @@ def test_folders_are_remembered_while_the_token_is_all_that_is_left(
     assert (home / MANIFEST).is_file()
     done(disable(root=system))
     assert tree(home) == {}
+
+
+@contextlib.contextmanager
+def process(script: str, *arguments: object) -> Iterator[int]:
+    """Run a script until the context ends; it has printed a line by then."""
+    command = [sys.executable, "-I", "-c", f"{script}\nprint(flush=True)\ninput()"]
+    with subprocess.Popen(
+        [*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdin and running.stdout
+        running.stdout.readline()
+        yield running.pid
+        running.communicate(b"\n", timeout=patience())
+
+
+LOCK = "import fcntl, sys\nfile = open(sys.argv[1], 'w')\nfcntl.lockf(file, 2 | 4)"
+OPEN = "import sys\nfile = open(sys.argv[1])"
+
+
+def test_a_firefox_that_runs_is_noticed_by_its_lock(home: Path, system: Path) -> None:
+    profile = make_profile(home / ".mozilla/firefox")
+    (profile / "lock").symlink_to(f"127.0.0.1:+{os.getpid()}")  # left by a crash
+    (profile / ".parentlock").touch()
+    assert enable(["firefox"], root=system).report.running == ()
+    with process(LOCK, profile / ".parentlock"):
+        assert enable(["firefox"], root=system).report.running == ("Firefox",)
+        assert enable(["chromium"], root=system).report.running == ()
+        assert status(root=system)["browsers"][0]["databases"][0]["running"]
+    (profile / "lock").unlink()
+    (profile / "lock").symlink_to(f"127.0.0.1:{os.getpid()}")  # without a network
+    assert enable(["firefox"], root=system).report.running == ("Firefox",)
+
+
+def test_a_chromium_that_runs_is_noticed_by_its_lock(home: Path, system: Path) -> None:
+    lock = home / ".config/google-chrome/SingletonLock"
+    lock.parent.mkdir(parents=True)
+    host = os.uname().nodename
+    with process("") as pid:
+        lock.symlink_to(f"{host}-{pid}")
+        assert enable(["chromium"], root=system).report.running == ("Chromium",)
+        assert enable(["firefox"], root=system).report.running == ()
+    assert enable(["chromium"], root=system).report.running == ()
+    lock.unlink()
+    lock.symlink_to(f"another-host-{os.getpid()}")
+    assert enable(["chromium"], root=system).report.running == ("Chromium",)
+
+
+def test_whoever_has_the_database_open_is_noticed(home: Path, system: Path) -> None:
+    done(enable(["chromium"], root=system))
+    with process(OPEN, home / ".pki/nssdb/cert9.db"):
+        # There is nothing to write.
+        assert enable(["chromium"], root=system).report.running == ()
+        plan = disable(root=system)
+        assert plan.report.running == ("Chromium",)
+        # The open database must not be changed.
+        assert ("database", "nssdb") not in done(plan)
+    assert done(disable(root=system)) == {}
+    assert nss.exists(home / ".pki/nssdb")
+
+
+def test_links_that_say_nothing_true_are_no_browser(home: Path, system: Path) -> None:
+    profile = make_profile(home / ".mozilla/firefox")
+    lock = home / ".config/chromium/SingletonLock"
+    lock.parent.mkdir(parents=True)
+    host = os.uname().nodename
+    for said in ("", "-", f"{host}-", f"{host}-x", f"{host}-0", f"{host}-{2**80}"):
+        for path, text in ((lock, said), (profile / "lock", said.replace("-", ":"))):
+            path.unlink(missing_ok=True)
+            path.symlink_to(text or "nothing")
+        assert enable(root=system).report.running == (), said

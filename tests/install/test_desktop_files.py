@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""``install`` and ``uninstall`` write and remove what starts agent and window."""
+"""``install`` and ``uninstall`` write and remove what starts agent and window.
+
+File managers find the actions by the desktop's own tools, and no default changes.
+"""
 
 import configparser
-import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +15,10 @@ from pathlib import Path
 import pytest
 
 from native_host.agent.presence import UNIT
-from native_host.browsers import files
-from native_host.browsers.native_messaging import starter_files
-from native_host.browsers.native_messaging.installation import install, uninstall
-from native_host.cli import main
 from native_host.desktop.application import DESKTOP_FILE
-from tests.browsers_install.test_install import STARTERS, actions, tree
+from native_host.install.host import ACTIONS, AGENT, install, uninstall
+from tests.install.conftest import WHICH
+from tests.install.test_install import STARTERS, actions, tree
 from tests.support.patience import patience
 
 CHECKOUT = Path(__file__).parents[2]
@@ -26,6 +27,8 @@ SERVICE = UNITS / "kortilla-agent.service"
 LINK = UNITS / "graphical-session.target.wants/kortilla-agent.service"
 MENU = Path(".local/share/applications/fi.kortilla.Kortilla.desktop")
 AUTOSTART = Path(".config/autostart/kortilla-agent.desktop")
+PDF, CONTAINER = "application/pdf", "application/vnd.etsi.asic-e+zip"
+VIEWER = "viewer.desktop"
 
 
 def parse(path: Path) -> configparser.RawConfigParser:
@@ -46,8 +49,8 @@ def test_the_unit_and_the_autostart_file_start_the_agent(home: Path) -> None:
     assert entry["Desktop Entry"]["X-systemd-skip"] == "true"
     assert (home / LINK).is_symlink()
     assert (home / LINK).resolve() == home / SERVICE
-    assert f"{starter_files.AGENT}.service" == SERVICE.name
-    assert starter_files.AGENT == UNIT
+    assert f"{AGENT}.service" == SERVICE.name
+    assert AGENT == UNIT
 
 
 def test_the_menu_starts_the_window_and_shows_the_programs_icon(
@@ -110,19 +113,6 @@ def test_a_python_with_odd_characters_in_its_path_is_quoted(
     assert command == f'"{in_entry}" -I -m native_host.cli agent'
 
 
-def test_a_dry_run_shows_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["install", "--browser", "firefox", "--dry-run"]
-    assert main([*command, "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
-    shown = [change["path"] for change in result["changes"]]
-    assert main(command) == 0
-    words = capsys.readouterr().out
-    for path in (SERVICE, LINK, AUTOSTART):
-        assert str(home / path) in shown
-        assert f"Would write {home / path}" in words
-    assert tree(home) == {}
-
-
 def test_uninstall_takes_them_away_with_the_launcher(home: Path) -> None:
     install(["firefox", "chromium"])
     assert not set(STARTERS) & set(actions(uninstall(["chromium"])))
@@ -153,32 +143,78 @@ def test_a_file_of_somebody_elses_making_is_not_removed(home: Path) -> None:
     assert (home / AUTOSTART).exists() and (home / LINK).is_symlink()
 
 
-def test_they_are_found_in_another_configuration_folder(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "settings"))
-    install(["firefox"])
-    assert (home / "settings/systemd/user/kortilla-agent.service").is_file()
-    uninstall()
-    assert tree(home) == {}
-
-
-def test_for_everyone_they_lie_in_etc(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(files, "only_root_writes", lambda path: path is not None)
-    install(["chromium"], level="system", root=root)
-    link = root / "etc/systemd/user/graphical-session.target.wants" / SERVICE.name
-    assert link.resolve() == root / "etc/systemd/user" / SERVICE.name
-    assert (root / "etc/xdg/autostart/kortilla-agent.desktop").is_file()
-    uninstall(level="system", root=root)
-    assert tree(root) == {}
-
-
 def test_a_system_without_such_gets_none(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     (home / "Library/Application Support/Mozilla").mkdir(parents=True)
     assert not set(STARTERS) & set(actions(install()))
+
+
+@pytest.fixture
+def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The applications of a system: a viewer of PDFs, which nobody has chosen."""
+    monkeypatch.setattr(WHICH, shutil.which)
+    applications = tmp_path / "share/applications"
+    applications.mkdir(parents=True)
+    (applications / VIEWER).write_text(
+        "[Desktop Entry]\nType=Application\nName=Viewer\nExec=true %f\n"
+        f"MimeType={PDF};\n"
+    )
+    run("update-desktop-database", applications)
+    for name in list(os.environ):
+        if name.startswith("XDG_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def programs(kind: str) -> list[str]:
+    """Return the programs for a type, the default one first."""
+    words = run("gio", "mime", kind).split()
+    return [each for each in words if each.endswith(".desktop")]
+
+
+@pytest.mark.usefixtures("desktop")
+def test_file_managers_offer_both_actions_and_the_default_stays(home: Path) -> None:
+    assert programs(PDF)[0] == VIEWER
+    install(["firefox"])
+    applications = home / ".local/share/applications"
+    for each in applications.glob("*.desktop"):
+        run("desktop-file-validate", each)
+    assert programs(PDF)[0] == VIEWER
+    assert {*ACTIONS} <= {*programs(PDF)}
+    assert programs(CONTAINER)[0] == "fi.kortilla.Check.desktop"
+    install(["firefox"])
+    uninstall()
+    assert programs(PDF) == [VIEWER] * len(programs(PDF))
+    assert tree(home) == {}
+
+
+@pytest.mark.usefixtures("desktop")
+def test_a_choice_that_the_person_has_changed_stays(home: Path) -> None:
+    install(["firefox"])
+    choices = home / ".config/mimeapps.list"
+    changed = choices.read_text() + "# mine\n"
+    choices.write_text(changed)
+    uninstall()
+    assert choices.read_text() == changed
+
+
+@pytest.mark.usefixtures("desktop")
+def test_a_persons_own_programs_stay_in_the_cache(home: Path) -> None:
+    applications = home / ".local/share/applications"
+    applications.mkdir(parents=True)
+    own = applications / "own.desktop"
+    own.write_text(
+        f"[Desktop Entry]\nType=Application\nName=Own\nExec=true %f\nMimeType={PDF};\n"
+    )
+    install(["firefox"])
+    assert programs(PDF)[0] in (VIEWER, own.name)
+    uninstall()
+    assert own.name in programs(PDF)
+    assert (applications / "mimeinfo.cache").is_file()

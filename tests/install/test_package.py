@@ -15,20 +15,23 @@ from pathlib import Path
 import pytest
 
 from native_host import VERSION
-from native_host.browsers import package
-from native_host.browsers import packaged as packaged_program
-from native_host.browsers.native_messaging.hosts import host_names
-from native_host.browsers.native_messaging.installation import install
-from native_host.browsers.packaged import MARKER, is_packaged
-from native_host.browsers.pkcs11 import nss, p11_kit, places
-from native_host.browsers.pkcs11.nss import NssModule
-from native_host.browsers.pkcs11.setup import disable, enable, status
 from native_host.cli import main
 from native_host.doctor.findings import Finding, Place
 from native_host.doctor.token import check_token_files
-from tests.browsers_install.nss_databases import LIBRARY, make_database, make_profile
-from tests.browsers_install.test_install import tree
-from tests.browsers_install.test_pkcs11 import done, listed
+from native_host.install import nss, p11_kit, tables, token_state
+from native_host.install.host import (
+    install,
+    install_package,
+    set_up_package,
+    take_down_package,
+)
+from native_host.install.nss import NssModule
+from native_host.install.tables import MARKER, host_names, is_packaged
+from native_host.install.token import disable, enable
+from native_host.install.token_state import status
+from tests.install.nss_databases import LIBRARY, make_database, make_profile
+from tests.install.test_install import tree
+from tests.install.test_token import done, listed
 
 PYTHON = "/usr/lib/kortilla/bin/python3"
 FILES = {
@@ -50,7 +53,7 @@ MODULE = Path(".config/pkcs11/modules/kortilla.module")
 def packaged(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program from a package, on a system that has the package's files."""
     monkeypatch.setattr(sys, "executable", PYTHON)
-    package.install_package(system, Path("/usr"))
+    install_package(system, Path("/usr"))
     monkeypatch.setattr(sys, "prefix", str(system / "usr/lib/kortilla"))
     return system
 
@@ -96,7 +99,7 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
 
 
 def test_the_files_name_the_private_trees_programs(tmp_path: Path) -> None:
-    package.install_package(tmp_path, Path("/opt/specimen"))
+    install_package(tmp_path, Path("/opt/specimen"))
     program = "/opt/specimen/lib/kortilla"
     for folder in ("etc/chromium", "usr/lib/mozilla"):
         place = tmp_path / folder / "native-messaging-hosts/fi.kortilla.host.json"
@@ -116,7 +119,7 @@ def test_the_files_name_the_private_trees_programs(tmp_path: Path) -> None:
 def test_the_programs_of_a_package_run(tmp_path: Path) -> None:
     tree_of_package = tmp_path / "tree"
     prefix = tmp_path / "place"
-    package.install_package(tree_of_package, prefix)
+    install_package(tree_of_package, prefix)
     shutil.copytree(tree_of_package / prefix.relative_to("/"), prefix)
     python = prefix / "lib/kortilla/bin/python3"
     python.parent.mkdir()
@@ -161,7 +164,7 @@ def test_a_manifest_that_web_eid_has_too_is_not_in_a_package() -> None:
 
 
 def test_a_dry_run_writes_no_package(tmp_path: Path) -> None:
-    report = package.install_package(tmp_path / "tree", Path("/usr"), dry_run=True)
+    report = install_package(tmp_path / "tree", Path("/usr"), dry_run=True)
     assert len(report.changes) == len(FILES)
     assert not (tmp_path / "tree").exists()
 
@@ -192,7 +195,7 @@ def test_a_checkouts_set_is_named_and_uninstall_takes_it_back(
     (home / ".config/chromium").mkdir(parents=True)
     before = tree(home)
     install()
-    package.install_package(system, Path("/usr"))
+    install_package(system, Path("/usr"))
     monkeypatch.setattr(sys, "prefix", str(system / "usr/lib/kortilla"))
     assert main(["install"]) == 0
     assert "kortilla uninstall" in capsys.readouterr().out
@@ -209,8 +212,8 @@ def test_an_installation_beside_a_package_says_which_one_browsers_start(
     (home / ".config/chromium").mkdir(parents=True)
     assert main(["install"]) == 0
     assert "package" not in capsys.readouterr().out
-    package.install_package(system, Path("/usr"))
-    monkeypatch.setattr(packaged_program, "_PLACE", system / "usr/lib/kortilla")
+    install_package(system, Path("/usr"))
+    monkeypatch.setattr(tables, "_PACKAGE_PLACE", system / "usr/lib/kortilla")
     assert main(["install"]) == 0
     said = capsys.readouterr().out
     assert "for everyone on this computer too" in said
@@ -232,26 +235,26 @@ def test_firefoxs_manifest_of_the_token_comes_when_the_package_is_set_up(
 ) -> None:
     before = tree(packaged)
     place = packaged / "usr/lib/mozilla/pkcs11-modules/kortilla.json"
-    assert [c.action for c in package.set_up(root=packaged).changes] == ["written"]
+    assert [c.action for c in set_up_package(root=packaged).changes] == ["written"]
     assert json.loads(place.read_bytes())["path"] == f"{packaged}{LIBRARY}"
-    assert [c.action for c in package.set_up(root=packaged).changes] == ["unchanged"]
-    package.take_down(root=packaged)
+    assert [c.action for c in set_up_package(root=packaged).changes] == ["unchanged"]
+    take_down_package(root=packaged)
     assert tree(packaged) == before
-    assert package.take_down(root=packaged).changes == ()
+    assert take_down_package(root=packaged).changes == ()
 
 
 def test_taking_down_leaves_what_is_somebody_elses(packaged: Path) -> None:
     place = packaged / "usr/lib/mozilla/pkcs11-modules/kortilla.json"
     place.parent.mkdir()
     place.write_text("{}")
-    assert package.take_down(root=packaged).changes == ()
+    assert take_down_package(root=packaged).changes == ()
     assert place.read_text() == "{}"
 
 
 def test_a_packages_token_is_enabled_without_a_second_module_file(
     packaged: Path, home: Path
 ) -> None:
-    package.set_up(root=packaged)
+    set_up_package(root=packaged)
     profile = make_profile(home / ".mozilla/firefox")
     make_database(home / ".pki/nssdb")
     before = tree(home)
@@ -303,18 +306,18 @@ def token_findings(root: Path) -> list[Finding]:
 def test_an_extension_switches_a_packages_token_on_and_off(
     packaged: Path, home: Path
 ) -> None:
-    package.set_up(root=packaged)
+    set_up_package(root=packaged)
     profile = make_profile(home / ".mozilla/firefox")
     before = tree(home).keys()
     assert done(enable(["firefox"], root=packaged, entries=False)) == {
         ("hidden", "other.module"): "written",
     }
-    assert places.is_prepared("firefox", packaged)
+    assert token_state.is_prepared("firefox", packaged)
     assert listed(profile) == {}
     disable(["firefox"], root=packaged, entries=False).carry_out()
     assert tree(home).keys() == before
-    package.take_down(root=packaged)
-    assert not places.is_prepared("firefox", packaged)
+    take_down_package(root=packaged)
+    assert not token_state.is_prepared("firefox", packaged)
 
 
 def test_a_module_file_of_a_checkout_goes_when_the_package_has_its_own(
@@ -324,7 +327,7 @@ def test_a_module_file_of_a_checkout_goes_when_the_package_has_its_own(
     done(enable(root=system))
     assert (home / MODULE).exists()
     monkeypatch.setattr(sys, "executable", PYTHON)
-    package.install_package(system, Path("/usr"))
+    install_package(system, Path("/usr"))
     monkeypatch.setattr(sys, "prefix", str(system / "usr/lib/kortilla"))
     assert status(root=system)["module"] == {
         "path": str(home / MODULE),

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from native_host.browsers import files
-from native_host.browsers.errors import InstallError
-from native_host.browsers.native_messaging import installation, launcher
-from native_host.browsers.native_messaging.hosts import host_names, manifest
-from native_host.browsers.native_messaging.installation import install, uninstall
-from native_host.browsers.record import launcher_path
+from native_host.errors import InstallError
+from native_host.install import files
+from native_host.install.changes import launcher_path
+from native_host.install.contents import manifest, python_path
+from native_host.install.host import Report, install, uninstall
+from native_host.install.tables import host_names
 from tests.support.patience import patience
 
 CHROMIUM = ".config/chromium/NativeMessagingHosts"
 FIREFOX = ".mozilla/native-messaging-hosts"
+WANTED = "graphical-session.target.wants"
 OTHERS_MANIFEST = json.dumps(
     {"name": "eu.webeid", "path": "/usr/bin/web-eid", "type": "stdio"}
 )
@@ -34,7 +35,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def actions(report: installation.Report) -> dict[str, str]:
+def actions(report: Report) -> dict[str, str]:
     return {
         f"{c.browser}/{c.host}" if c.host else own_file(Path(c.path)): c.action
         for c in report.changes
@@ -110,8 +111,13 @@ def test_the_configuration_folder_may_be_elsewhere(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "settings"))
     install(["chromium"])
-    place = home / "settings/chromium/NativeMessagingHosts"
-    assert (place / "fi.kortilla.host.json").is_file()
+    for name in (
+        "chromium/NativeMessagingHosts/fi.kortilla.host.json",
+        "systemd/user/kortilla-agent.service",
+    ):
+        assert (home / "settings" / name).is_file()
+    uninstall()
+    assert tree(home) == {}
 
 
 def test_without_any_browser_nothing_is_written(home: Path) -> None:
@@ -336,10 +342,10 @@ def test_the_launchers_python_is_absolute_and_its_link_is_kept(
     link = tmp_path / "python"
     link.symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(link))
-    assert launcher.python_path() == link
+    assert python_path() == link
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(InstallError):
-        launcher.python_path()
+        python_path()
 
 
 def assert_says_hello(program: Path, tmp_path: Path) -> None:
@@ -383,6 +389,9 @@ class TestForEveryone:
         )
         assert stat.S_IMODE(place.parent.stat().st_mode) == 0o755
         assert actions(report)["chromium/fi.kortilla.host"] == "written"
+        unit = root / "etc/systemd/user/kortilla-agent.service"
+        assert (unit.parent / WANTED / unit.name).resolve() == unit
+        assert (root / "etc/xdg/autostart/kortilla-agent.desktop").is_file()
         uninstall(level="system", root=root)
         assert tree(root) == before
 

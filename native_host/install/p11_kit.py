@@ -17,14 +17,11 @@ import os
 import re
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from native_host.browsers import files
-from native_host.browsers.errors import InstallError, ToolMissingError
-from native_host.browsers.pkcs11.table import p11_kit_table
-from native_host.browsers.templates import template
-from native_host.paths import xdg_config_home
+from native_host.errors import InstallError, ToolMissingError
+from native_host.install import files
+from native_host.install.tables import ROOT, p11_kit_table, place, template
 
 _OURS = b"# Written by `kortilla pkcs11 enable`"
 _NOTE = "Written by `kortilla pkcs11 enable`; `kortilla pkcs11 disable` takes it back."
@@ -34,14 +31,6 @@ _MODULE = "kortilla.module"
 _PROXY = "p11-kit-proxy"  # its name in module files
 
 
-@dataclass(frozen=True)
-class Hidden:
-    """A file that hides a module of the system, and its required content."""
-
-    path: Path
-    content: bytes
-
-
 def is_ignored() -> bool:
     """Whether p11-kit ignores a person's own files, as it does for root."""
     return os.getuid() == 0
@@ -49,7 +38,7 @@ def is_ignored() -> bool:
 
 def module_path() -> Path:
     """Return the path of our module file."""
-    return _folder() / _MODULE
+    return _own_folder() / _MODULE
 
 
 def is_ours(path: Path) -> bool:
@@ -57,10 +46,9 @@ def is_ours(path: Path) -> bool:
     return _OURS in (files.read(path) or b"")
 
 
-def system_module_path(root: Path = Path("/")) -> Path:
+def system_module_path(root: Path = ROOT) -> Path:
     """Return the path of a package's module file, for all users of the computer."""
-    folder: str = p11_kit_table()["modules"][-1]
-    return root / folder.lstrip("/") / _MODULE
+    return place(p11_kit_table()["modules"][-1], root) / _MODULE
 
 
 def module_content(
@@ -83,7 +71,7 @@ def programs_of(path: Path) -> frozenset[str]:
     return frozenset(_listed(named))
 
 
-def proxy_library(root: Path = Path("/")) -> Path:
+def proxy_library(root: Path = ROOT) -> Path:
     """Return the proxy's absolute path. Raises ``ToolMissingError``."""
     multiarch = sysconfig.get_config_var("MULTIARCH")
     folders = ["usr/lib64", "usr/lib"]
@@ -103,8 +91,8 @@ def is_proxy(library: str) -> bool:
     return Path(library).name in p11_kit_table()["libraries"]
 
 
-def to_hide(programs: Sequence[str], root: Path = Path("/")) -> Iterator[Hidden]:
-    """Return files that hide the proxy's modules from these programs.
+def to_hide(programs: Sequence[str], root: Path = ROOT) -> Iterator[tuple[Path, bytes]]:
+    """Return files, with their content, that hide the proxy's modules from programs.
 
     Modules that are enabled for some programs alone (``enable-in``) are left unchanged.
     """
@@ -113,24 +101,24 @@ def to_hide(programs: Sequence[str], root: Path = Path("/")) -> Iterator[Hidden]
         if "enable-in" in options or _PROXY in elsewhere:
             continue
         listed = ", ".join(dict.fromkeys([*elsewhere, *programs]))
-        yield Hidden(_folder() / name, _filled("hidden.module", programs=listed))
+        yield _own_folder() / name, _filled("hidden.module", programs=listed)
 
 
 def hidden_files() -> Iterator[Path]:
     """Return our existing files that hide modules."""
-    for path in sorted(_files_in(_folder())):
+    for path in sorted(_files_in(_own_folder())):
         if path != module_path() and is_ours(path):
             yield path
 
 
-def _folder() -> Path:
-    return xdg_config_home() / "pkcs11/modules"
+def _own_folder() -> Path:
+    return place("{config}/pkcs11/modules")
 
 
 def _of_the_system(root: Path) -> dict[str, dict[str, str]]:
     modules: dict[str, dict[str, str]] = {}
     for folder in p11_kit_table()["modules"]:
-        for path in _files_in(root / folder.lstrip("/")):
+        for path in _files_in(place(folder, root)):
             modules[path.name] = {**_options(path), **modules.get(path.name, {})}
     return modules
 

@@ -5,7 +5,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from native_host.browsers.pkcs11 import nss
+from native_host.install import nss
 from tests.support.patience import patience
 
 LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/libp11-kit.so.0"

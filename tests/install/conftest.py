@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
+from tests.install.nss_databases import OTHER, TRUST, give_system
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 #: Where an installation looks for the desktop's tools.
-WHICH = "native_host.browsers.native_messaging.desktop_database.which"
+WHICH = "native_host.install.desktop_database.which"
 
 
 @pytest.fixture(autouse=True)
