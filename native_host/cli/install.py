@@ -12,8 +12,8 @@ import click
 
 import native_host
 from kortilla.common.command_output import json_option, print_result
-from native_host.cli.pkcs11 import confirm
-from native_host.cli.pkcs11_words import change_words
+from native_host.cli.options import dry_run_option
+from native_host.cli.pkcs11 import change_words, confirm
 from native_host.config import load_config
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _browser_choice(
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+        dry_run_option,
         click.option(
             "--system", is_flag=True, help="For everyone on the computer; as root."
         ),
