@@ -109,8 +109,8 @@ def _mend(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
 ) -> list[dict[str, Any]]:
     """Run the commands that mend faults, each once and after asking."""
+    from native_host.doctor.examination import run_command
     from native_host.doctor.findings import MendBy
-    from native_host.doctor.mending import run_command
 
     commands = {
         each.mend.words: each.mend.command

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import load_config
-from native_host.doctor.examination import configured_place, examine
-from native_host.doctor.extension import check_extension
+from native_host.doctor.browsers import check_extension, check_host, check_token_files
+from native_host.doctor.examination import configured_place, examine, run_detached
 from native_host.doctor.findings import Finding, Place
-from native_host.doctor.host import check_host
-from native_host.doctor.mending import run_detached
-from native_host.doctor.token import check_token_files
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import FAMILIES, Family, browsers, title

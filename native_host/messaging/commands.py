@@ -236,8 +236,7 @@ async def _self_check(arguments: ManageArguments, _context: None) -> Reply:
 
 
 async def _mend(arguments: MendArguments, _context: None) -> Reply:
-    from native_host.doctor.examination import configured_place
-    from native_host.doctor.mending import mend
+    from native_host.doctor.examination import configured_place, mend
 
     place, _ = configured_place()
     await mend(place, arguments.code, confirmed=arguments.confirmed)

@@ -8,7 +8,7 @@ written for it. Other browsers read their database when they start.
 from typing import Any
 
 from native_host.card.pcsc_threads import in_thread
-from native_host.doctor.mending import run_detached
+from native_host.doctor.examination import run_detached
 from native_host.install import nss, token, token_state
 from native_host.install.tables import Family
 from native_host.processes import parent_program

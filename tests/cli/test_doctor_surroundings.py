@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import native_host
-from native_host.doctor.extension import check_extension
+from native_host.doctor.browsers import check_extension
 from native_host.doctor.surroundings import (
     check_screen,
     check_screen_reader,

@@ -13,8 +13,8 @@ from native_host.desktop import browsers_report
 from native_host.desktop.browsers_report import BrowsersReport
 from native_host.desktop.pages.browsers import Page
 from native_host.desktop.window import Window
+from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import Place, error, info, kortilla
-from native_host.doctor.mending import CommandFailedError
 from native_host.install.tables import Family
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.desktop.test_self_check import until

@@ -150,7 +150,7 @@ def test_the_doctor_knows_which_interpreter_closes_the_memory(
 ) -> None:
     code = (
         "import asyncio; from native_host.doctor.findings import Place; "
-        "from native_host.doctor.host import check_host; "
+        "from native_host.doctor.browsers import check_host; "
         "print(*(each.code for each in asyncio.run(check_host(Place()))))"
     )
     said = [

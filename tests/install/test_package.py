@@ -16,8 +16,8 @@ import pytest
 
 from native_host import VERSION
 from native_host.cli import main
+from native_host.doctor.browsers import check_token_files
 from native_host.doctor.findings import Finding, Place
-from native_host.doctor.token import check_token_files
 from native_host.install import nss, p11_kit, tables, token_state
 from native_host.install.host import (
     install,
