@@ -13,7 +13,7 @@ import click
 import native_host
 from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import dry_run_option
-from native_host.cli.pkcs11 import change_words, confirm
+from native_host.cli.pkcs11 import change_lines, change_words, confirm
 from native_host.config import load_config
 
 if TYPE_CHECKING:
@@ -165,16 +165,6 @@ def _level(system: bool) -> Level:
     return "system" if system else "user"
 
 
-_WORDS = {
-    "written": ("Wrote {path}", "Would write {path}"),
-    "unchanged": ("Already there: {path}", "Already there: {path}"),
-    "removed": ("Removed {path}", "Would remove {path}"),
-    "kept": (
-        "Left alone: {path}, since another program answers to {host}",
-        "Would leave alone: {path}, since another program answers to {host}",
-    ),
-}
-
 _CONFINED = {
     True: (
         "{browser} is a {kind}; whether it may start the host is up to the system's "
@@ -207,8 +197,7 @@ def _show(
     if token and token.changes:
         result["pkcs11"] = token.as_json()
         words += change_words(token, dry_run=report.dry_run)
-    for change in result["changes"]:
-        words.append(_WORDS[change["action"]][report.dry_run].format(**change))
+    words += change_lines(report.changes, dry_run=report.dry_run)
     words += [_CONFINED[each["written"]].format(**each) for each in report.confined]
     if not words:
         words.append("There is nothing to do.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -28,6 +28,7 @@ from native_host.errors import (
 from native_host.log import log_unexpected
 
 if TYPE_CHECKING:
+    from native_host.install.changes import Change
     from native_host.install.tables import Family
     from native_host.install.token import Report, TokenPlan
     from native_host.pkcs11.control import RunningServer
@@ -42,6 +43,10 @@ _CHANGES = {
     ("file", "removed"): ("Removed {path}", "Would remove {path}"),
     ("file", "unchanged"): ("Already there: {path}",) * 2,
     ("file", "kept"): ("Left alone: {path}, which is not Kortilla's",) * 2,
+    ("host", "kept"): (
+        "Left alone: {path}, since another program answers to {host}",
+        "Would leave alone: {path}, since another program answers to {host}",
+    ),
     ("entry", "written"): (
         "Told the database {path} of the card",
         "Would tell the database {path} of the card",
@@ -279,11 +284,19 @@ def _families(browser: str) -> list[Family] | None:
     return None if browser == "all" else [each for each in FAMILIES if each == browser]
 
 
+def change_lines(changes: Iterable[Change], *, dry_run: bool) -> Iterator[str]:
+    """Return a line for each change, made or predicted."""
+    for change in changes:
+        what: str = change.what if change.what in ("entry", "database") else "file"
+        if change.host is not None and change.action == "kept":
+            what = "host"
+        words = _CHANGES[what, change.action][dry_run]
+        yield words.format(path=change.path, host=change.host)
+
+
 def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
     """Return messages about the changes, made or predicted, and their consequences."""
-    for change in report.changes:
-        what = change.what if change.what in ("entry", "database") else "file"
-        yield _CHANGES[what, change.action][dry_run].format(path=change.path)
+    yield from change_lines(report.changes, dry_run=dry_run)
     actions = {change.action for change in report.changes}
     if not actions:
         yield "There is nothing to do."

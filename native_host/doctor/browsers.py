@@ -31,7 +31,7 @@ from native_host.errors import InstallError
 from native_host.hardening import is_closed_from_start
 from native_host.install import files, token_state
 from native_host.install.changes import launcher_path
-from native_host.install.contents import manifest
+from native_host.install.contents import fields_of, manifest
 from native_host.install.tables import (
     FAMILIES,
     Browser,
@@ -121,7 +121,7 @@ def _judge_manifest(
     content = next(_contents(browser, folder, host, root), None)
     if content is None:
         return fault("MANIFEST_MISSING")
-    fields = _fields(content)
+    fields = fields_of(content)
     path = fields.get("path")
     if fields.get("name") != host.name or not isinstance(path, str):
         return fault("MANIFEST_BROKEN")
@@ -166,7 +166,7 @@ def _taken(browser: Browser, shared: list[HostName], root: Path) -> Iterator[Fin
     for host in shared:
         content = next(_contents(browser, browser.place, host, root), None)
         if content is not None:
-            path = _fields(content).get("path")
+            path = fields_of(content).get("path")
             if not (isinstance(path, str) and _is_ours(Path(path), root)):
                 yield info("WEB_EID_OTHER_PROGRAM", browser=browser.title)
 
@@ -174,14 +174,6 @@ def _taken(browser: Browser, shared: list[HostName], root: Path) -> Iterator[Fin
 def _is_ours(launcher: Path, root: Path) -> bool:
     ours = {launcher_path("user"), launcher_path("system", root=root)}
     return launcher in ours or _OURS in (files.read(launcher) or b"")
-
-
-def _fields(content: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 async def _hello(launcher: Path) -> str | None:
@@ -284,10 +276,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             return {}
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return fields_of(path.read_bytes())
+    except OSError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _at(found: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import native_host
 from native_host.errors import InstallError
@@ -106,6 +107,18 @@ def manifest(
         description=host.description,
         path=str(launcher),
     )
+
+
+def fields_of(content: bytes | None) -> dict[str, Any]:
+    """Return the fields of a JSON file, which another program may have written.
+
+    There are none in what is no JSON object.
+    """
+    try:
+        fields = json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def token_manifest(name: str, description: str, library: str) -> bytes:

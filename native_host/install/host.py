@@ -10,7 +10,6 @@ prefix.
 """
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +30,7 @@ from native_host.install.changes import (
 )
 from native_host.install.contents import (
     LAUNCHER,
+    fields_of,
     manifest,
     own_content,
     python_path,
@@ -316,15 +316,9 @@ def _is_taken(
 
 
 def _points_to(path: Path, launchers: set[Path]) -> bool:
-    content = files.read(path)
-    try:
-        fields = json.loads(content or b"")
-    except (ValueError, RecursionError):
-        return False
+    named = fields_of(files.read(path)).get("path")
     # Another program's manifest may hold anything in place of the path.
-    return isinstance(fields, dict) and fields.get("path") in [
-        str(each) for each in launchers
-    ]
+    return named in [str(each) for each in launchers]
 
 
 def _refuse_unsafe_program(python: Path) -> None:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Where browsers learn of the card as a PKCS#11 token, and what is there now."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from native_host.errors import ToolMissingError
 from native_host.install import files, nss, p11_kit
-from native_host.install.contents import python_path, token_manifest
+from native_host.install.contents import fields_of, python_path, token_manifest
 from native_host.install.tables import (
     FAMILIES,
     ROOT,
@@ -131,12 +130,10 @@ def manifest_state(path: Path, library: str | None) -> State:
         return "absent"
     if library is not None and content == manifest_content(library):
         return "ours"
-    try:
-        fields = json.loads(content)
-        ours = fields["type"] == "pkcs11" and p11_kit.is_proxy(fields["path"])
-    except (ValueError, RecursionError, TypeError, KeyError):
-        ours = False
-    return "outdated" if ours else "other"
+    fields = fields_of(content)
+    named = fields.get("path")
+    is_ours = isinstance(named, str) and p11_kit.is_proxy(named)
+    return "outdated" if is_ours and fields.get("type") == "pkcs11" else "other"
 
 
 def module_content(families: Iterable[Family]) -> bytes:
