@@ -98,7 +98,7 @@ deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
 # Python and libraries as Debian 13 has them, with what it lacks and what tests with.
 DEBIAN := build/debian-python
 # All but those of the demo and of signed files, which no package has.
-DEBIAN_TESTS := $(addprefix tests/,agent browsers_install card cli desktop host mock_card $\
+DEBIAN_TESTS := $(addprefix tests/,agent card cli desktop host install mock_card $\
   operations pin_prompt pkcs11)
 
 test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and libraries of Debian 13.

@@ -71,3 +71,21 @@ class ConfigBrokenError(KortillaError):
     """A configuration file can't be used; the message names the file and the key."""
 
     code = "CONFIG_BROKEN"
+
+
+class InstallError(KortillaError):
+    """A file can't be read or written, or no browser was found; see the message."""
+
+    code = "INSTALL_FAILED"
+
+
+class ToolMissingError(KortillaError):
+    """A program or library of the system is missing; the message names the package."""
+
+    code = "TOOL_MISSING"
+
+
+class BrowserRunningError(KortillaError):
+    """A browser has the file open that is to be changed; the message names it."""
+
+    code = "BROWSER_RUNNING"

@@ -23,7 +23,7 @@ _TESTS = Path(__file__).parent
 #: Folders and files with tests that import Qt.
 _QT_TESTS = (
     "browser/test_open_program.py",
-    "browsers_install/test_starter_files.py",
+    "install/test_desktop_files.py",
     "cli/test_manage_windows.py",
     "desktop",
     "gui",

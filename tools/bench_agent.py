@@ -50,7 +50,7 @@ async def measure(room: Room) -> dict[str, object]:
     pipe = folder / "visible"
     os.mkfifo(pipe)
     window = [sys.executable, "-I", "-c", WINDOW, str(pipe)]
-    code = f"from native_host.cli.agent import serve; serve({window!r})"
+    code = f"from native_host.cli.session import serve; serve({window!r})"
     agent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-c", code),
         stderr=asyncio.subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from pathlib import Path
 from kortilla import Trust
 from kortilla.mock_card.state import MockCardState
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
-from native_host.browsers.native_messaging.launcher import python_path
+from native_host.install.contents import python_path
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium
 from tools.demo.site import DemoServer

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kortilla.mock_card.state import MockCardState
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
-from native_host.browsers.native_messaging.hosts import host_names
+from native_host.install.tables import host_names
 from tools.demo.chromium import Chromium
 
 #: The width of a popup in px. It is as high as its content.

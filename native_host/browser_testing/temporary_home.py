@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from native_host.browsers.native_messaging.hosts import host_names, manifest
-from native_host.browsers.native_messaging.launcher import launcher, python_path
-from native_host.browsers.table import Family
+from native_host.install.contents import launcher, manifest, python_path
+from native_host.install.tables import Family, host_names
 
 #: Where each browser looks for manifests, below the HOME.
 _PLACES = {

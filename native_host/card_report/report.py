@@ -8,9 +8,10 @@ look like a tag is not. Nothing else of what the card said is written.
 """
 
 import json
+import os
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,17 @@ from asn1crypto.core import ObjectIdentifier
 from kortilla.common import texts
 from native_host import VERSION
 from native_host.card.tlv import Tlv, TlvError
-from native_host.card_report.reading import CardContent, FileContent, FileKind
+from native_host.card_report.reading import (
+    CardContent,
+    CardReportError,
+    FileContent,
+    FileKind,
+)
 
 _FORMAT = 1
 _FOLDER = Path(__file__).parent / "texts"
 _ABOUT = 6  # sentences
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOCK_CARD = b"KORTILLA MOCK CARD"  # in the label of its EF.TokenInfo
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _OID = 0x02, 0x03, 0x04, 0x06
@@ -176,3 +183,36 @@ def _oid(tlv: Tlv) -> str:
     except ValueError:
         return "?"
     return dotted if _KNOWN_OID.fullmatch(dotted) else "?"
+
+
+def write_new_file(path: Path, make: Callable[[], str]) -> None:
+    """Create a file that only its owner can read, and write into it what ``make`` does.
+
+    It is deleted if that fails. Raises ``CardReportError``, also if anything has that
+    name, such as a broken link.
+    """
+    with _explained():
+        descriptor = os.open(path, _NEW, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            text = make()
+            with _explained():
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise CardReportError("exists") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise CardReportError("no-folder") from None
+    except (OSError, ValueError) as error:
+        raise CardReportError("unwritable") from error

@@ -23,7 +23,7 @@ from kortilla.common.command_output import (
 )
 from kortilla.mock_card.errors import MockCardError
 from native_host import VERSION
-from native_host.cli.group import CommandGroup
+from native_host.cli.options import CommandGroup
 from native_host.commands import extra_of, is_for_scripts, missing
 from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
 
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 #: Each command's module, imported when the command is called.
 _COMMANDS = {
-    "agent": "agent",
+    "agent": "session",
     "card": "card",
-    "demo": "demo",
+    "demo": "mock_card",
     "doctor": "doctor",
-    "identify": "identify",
+    "identify": "service",
     "install": "install",
     "mock-card": "mock_card",
-    "open": "open",
+    "open": "session",
     "pkcs11": "pkcs11",
     "sign": "sign",
     "uninstall": "install",

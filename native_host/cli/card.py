@@ -12,29 +12,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
-from native_host.cli.group import CommandGroup
 from native_host.cli.options import (
     Card,
+    CommandGroup,
     PromptKind,
     card_option,
     configured,
-    prompt_option,
+    prompt_options,
+    run_with_prompt,
 )
 from native_host.config import Config
 
 if TYPE_CHECKING:
-    from native_host.cli.run import OpenPrompt
+    from native_host.cli.options import OpenPrompt
     from native_host.operations.set_pin import PinsSet
 
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
 )
-
-
-def _prompt_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for ``_manage``."""
-    lang = click.option("--lang", help="The language to speak: fi, sv or en.")
-    return json_option(lang(prompt_option(card_option(command))))
 
 
 @click.group(cls=CommandGroup)
@@ -52,7 +47,7 @@ def status(card: Card | None) -> None:
 
 
 @card.command()
-@_prompt_options
+@prompt_options
 def activate(**options: Any) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
     from native_host.operations.activate import activate as operation
@@ -62,7 +57,7 @@ def activate(**options: Any) -> None:
 
 @card.command()
 @_pin_argument
-@_prompt_options
+@prompt_options
 def change_pin(pin: str, **options: Any) -> None:
     """Change PIN1 or PIN2."""
     from native_host.card.keys import PinRole
@@ -73,7 +68,7 @@ def change_pin(pin: str, **options: Any) -> None:
 
 @card.command()
 @_pin_argument
-@_prompt_options
+@prompt_options
 def unblock(pin: str, **options: Any) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
     from native_host.card.keys import PinRole
@@ -89,8 +84,6 @@ def _manage(
     prompt: PromptKind | None,
     card: Card | None,
 ) -> None:
-    from native_host.cli.run import run_with_prompt
-
     config = configured(card=card, prompt=prompt)
     done = run_with_prompt(config, partial(_managed, operation, config, lang))
     words = {"set": "is set", "was-set": "had been set before"}

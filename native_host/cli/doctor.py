@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kortilla.common.command_output import json_option, print_result, say
-from native_host.cli.options import Card, card_option, configured
+from kortilla.common.command_output import (
+    json_option,
+    print_error,
+    print_result,
+    say,
+)
+from native_host.cli.options import (
+    PATH,
+    Card,
+    card_option,
+    configured,
+    lang_option,
+    run_until_signal,
+)
 
 if TYPE_CHECKING:
+    from native_host.card.errors import CardError
+    from native_host.card_report.reading import CardReportError
+    from native_host.config import Config
     from native_host.doctor.findings import Finding, Place
 
 
@@ -26,10 +39,10 @@ if TYPE_CHECKING:
 @click.option(
     "--card-report",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Only write a report of the card for developers, without what is personal.",
 )
-@click.option("--lang", help="The language to speak: fi, sv or en.")
+@lang_option
 @card_option
 def doctor(
     *,
@@ -53,10 +66,7 @@ def doctor(
     if card_report is not None:
         if fix:
             raise click.UsageError("--card-report goes without --fix.")
-        from native_host.cli.card_report import write_card_report
-
-        config = configured(card=card)
-        return write_card_report(card_report, config, lang)
+        return _report_card(card_report, configured(card=card), lang)
     place, config = configured_place(card)
     language = choose_language(config.language, lang)
     texts = catalogue(language)
@@ -80,17 +90,7 @@ def _examine(place: Place) -> list[Finding]:
     """Run the checks; a signal ends them, and with them the programs they started."""
     from native_host.doctor.examination import examine
 
-    async def main() -> list[Finding]:
-        run = asyncio.ensure_future(examine(place))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, run.cancel)
-        return await run
-
-    try:
-        return asyncio.run(main())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+    return run_until_signal(lambda: examine(place))
 
 
 def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
@@ -109,8 +109,8 @@ def _mend(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
 ) -> list[dict[str, Any]]:
     """Run the commands that mend faults, each once and after asking."""
+    from native_host.doctor.examination import run_command
     from native_host.doctor.findings import MendBy
-    from native_host.doctor.mending import run_command
 
     commands = {
         each.mend.words: each.mend.command
@@ -129,3 +129,66 @@ def _mend(
     if not commands and any(each.is_fault for each in findings):
         say(texts["nothing-to-run"])
     return mended
+
+
+def _report_card(path: Path, config: Config, lang: str | None) -> int:
+    """Write a report of the card, and print what it is. Return 0 if it is complete."""
+    from native_host.card.errors import CardError
+    from native_host.card_report.reading import CardReportError
+    from native_host.card_report.report import catalogue, write_new_file, write_text
+    from native_host.hardening import harden
+    from native_host.languages import choose_language
+
+    harden()
+    language = choose_language(config.language, lang)
+    texts = catalogue(language)
+    report: dict[str, Any] = {}
+
+    def make() -> str:
+        report.update(_read_card(config, texts))
+        return write_text(report)
+
+    try:
+        write_new_file(path, make)
+    except (CardReportError, CardError) as error:
+        print_error(_why_not(error, texts, language), error.code)
+        return 1
+    told = ("complete", "stopped", "mockCard")
+    print_result(
+        {"cardReport": {name: report[name] for name in told}},
+        [
+            texts["written" if report["complete"] else "written-partly"],
+            texts["read-it"].format(file=path),
+        ],
+    )
+    return 0 if report["complete"] else 1
+
+
+def _read_card(config: Config, texts: dict[str, str]) -> dict[str, Any]:
+    """Make the report. A signal ends it. Raises ``KeyboardInterrupt``."""
+    from native_host.card_report.reading import read_the_one_card
+    from native_host.card_report.report import make_report
+    from native_host.environment import open_source
+
+    async def make() -> dict[str, Any]:
+        say(texts["reading"])
+        async with open_source(config) as source:
+            content = await read_the_one_card(source)
+            return make_report(content, texts, mock_card=source.test_card)
+
+    return run_until_signal(make)
+
+
+def _why_not(
+    error: CardReportError | CardError, texts: dict[str, str], language: str
+) -> str:
+    from native_host.card.errors import CardRemovedError
+    from native_host.card_report.reading import CardReportError
+    from native_host.doctor.card import finding_of
+    from native_host.doctor.findings import catalogue
+
+    if isinstance(error, CardReportError):
+        return texts[f"failed.{error.why}"]
+    if isinstance(error, CardRemovedError):
+        return texts["failed.removed"]
+    return finding_of(error).sentence(catalogue(language))

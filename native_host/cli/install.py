@@ -12,20 +12,20 @@ import click
 
 import native_host
 from kortilla.common.command_output import json_option, print_result
-from native_host.cli.pkcs11 import confirm
-from native_host.cli.pkcs11_words import change_words
+from native_host.cli.options import dry_run_option
+from native_host.cli.pkcs11 import change_lines, change_words, confirm
 from native_host.config import load_config
 
 if TYPE_CHECKING:
-    from native_host.browsers.native_messaging.installation import Report
-    from native_host.browsers.pkcs11.setup import Report as TokenReport
-    from native_host.browsers.table import Level
+    from native_host.install.host import Report
+    from native_host.install.tables import Level
+    from native_host.install.token import Report as TokenReport
 
 
 def _browser_choice(
     ctx: click.Context, parameter: click.Parameter, value: str
 ) -> list[str] | None:
-    from native_host.browsers.table import browser_names
+    from native_host.install.tables import browser_names
 
     if value == "all":
         return None
@@ -37,7 +37,7 @@ def _browser_choice(
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+        dry_run_option,
         click.option(
             "--system", is_flag=True, help="For everyone on the computer; as root."
         ),
@@ -77,10 +77,9 @@ def install(
     The agent, which notices a new card, then starts with each login.
     """
     from native_host.agent import presence
-    from native_host.browsers import package
-    from native_host.browsers.errors import InstallError
-    from native_host.browsers.native_messaging import installation
-    from native_host.browsers.packaged import is_package_there, is_packaged
+    from native_host.errors import InstallError
+    from native_host.install import host
+    from native_host.install.tables import is_package_there, is_packaged
 
     if destdir is not None:
         prefix = prefix or Path("/usr")
@@ -89,29 +88,29 @@ def install(
                 "--destdir goes with --system and an absolute --prefix, for all "
                 "browsers."
             )
-        _show(package.install_package(destdir, prefix, dry_run=dry_run))
+        _show(host.install_package(destdir, prefix, dry_run=dry_run))
         return
     if prefix is not None:
         raise click.UsageError("--prefix goes with --destdir.")
     if is_packaged():
         if system:
-            _show(package.set_up(dry_run=dry_run))
+            _show(host.set_up_package(dry_run=dry_run))
             return
         words = ["Kortilla is already installed for everyone on this computer."]
-        if package.has_own_set():
+        if host.has_own_set():
             words.append(
                 "Files of an older installation come first: `kortilla uninstall`."
             )
         if not dry_run:
             presence.start()
-        print_result(installation.Report("system", dry_run, ()).as_json(), words)
+        print_result(host.Report("system", dry_run).as_json(), words)
         return
     beside_package = is_package_there()
     if system and beside_package:
         raise InstallError(
             "A package has installed Kortilla for everyone on this computer already."
         )
-    report = installation.install(
+    report = host.install(
         browser,
         level=_level(system),
         dry_run=dry_run,
@@ -140,21 +139,20 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     """
     from native_host import history
     from native_host.agent import presence
-    from native_host.browsers import package
-    from native_host.browsers.native_messaging import installation
-    from native_host.browsers.packaged import is_packaged
-    from native_host.browsers.pkcs11 import setup as pkcs11
-    from native_host.browsers.record import launcher_path
+    from native_host.install import host
+    from native_host.install import token as pkcs11
+    from native_host.install.changes import launcher_path
+    from native_host.install.tables import is_packaged
 
     if system and is_packaged():
-        _show(package.take_down(dry_run=dry_run))
+        _show(host.take_down_package(dry_run=dry_run))
         return
     token = None if browser or system else pkcs11.disable()
     if token and not dry_run:
         confirm(token)
         token.carry_out()
     launcher = str(launcher_path("user"))
-    report = installation.uninstall(browser, level=_level(system), dry_run=dry_run)
+    report = host.uninstall(browser, level=_level(system), dry_run=dry_run)
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
@@ -166,16 +164,6 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
 def _level(system: bool) -> Level:
     return "system" if system else "user"
 
-
-_WORDS = {
-    "written": ("Wrote {path}", "Would write {path}"),
-    "unchanged": ("Already there: {path}", "Already there: {path}"),
-    "removed": ("Removed {path}", "Would remove {path}"),
-    "kept": (
-        "Left alone: {path}, since another program answers to {host}",
-        "Would leave alone: {path}, since another program answers to {host}",
-    ),
-}
 
 _CONFINED = {
     True: (
@@ -209,8 +197,7 @@ def _show(
     if token and token.changes:
         result["pkcs11"] = token.as_json()
         words += change_words(token, dry_run=report.dry_run)
-    for change in result["changes"]:
-        words.append(_WORDS[change["action"]][report.dry_run].format(**change))
+    words += change_lines(report.changes, dry_run=report.dry_run)
     words += [_CONFINED[each["written"]].format(**each) for each in report.confined]
     if not words:
         words.append("There is nothing to do.")

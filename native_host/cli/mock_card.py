@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla mock-card``: the testers' card."""
+"""``kortilla mock-card`` and ``kortilla demo``: what testers use."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
-from native_host.cli.group import CommandGroup
+from native_host.cli.options import CommandGroup
+from native_host.errors import ToolMissingError
 
 if TYPE_CHECKING:
     from kortilla.mock_card.state import MockCardState
+
+_CHECKOUT = Path(__file__).parents[2]
 
 
 @click.group(cls=CommandGroup)
@@ -221,3 +226,27 @@ def serve(port: int) -> None:
         say("The mock card was taken out.")
         return
     raise NoVirtualReaderError("The virtual reader went away.")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _elsewhere(words: tuple[str, ...]) -> None:
+    """Log in and sign at a demo service; runs in a checkout of Kortilla's repository.
+
+    This is an installed package: clone the repository and run `make demo` there.
+    """
+    raise ToolMissingError(
+        "The demo is not installed: run it in a checkout of Kortilla's repository, "
+        "by `make demo`."
+    )
+
+
+def _demo() -> click.Command:
+    # Another package may be named tools, so the file decides.
+    if not (_CHECKOUT / "tools" / "demo" / "command.py").is_file():
+        return _elsewhere
+    command: click.Command = importlib.import_module("tools.demo.command").demo
+    return command
+
+
+demo = _demo()

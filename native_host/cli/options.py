@@ -1,26 +1,54 @@
 # SPDX-License-Identifier: MIT
-"""Options that several commands share, and the resulting configuration."""
+"""What commands share: options, groups, and prompts that a signal can end."""
 
-from typing import Literal
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
 
+if TYPE_CHECKING:
+    from native_host.pin_prompt.prompt import Prompt
+
+    #: Opens the configured prompt, once.
+    OpenPrompt = Callable[[], Prompt]
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
 Card = Literal["pcsc", "mock"]
 PromptKind = Literal["window", "terminal", "automatic"]
+
+#: The type of arguments and options that name a file.
+PATH = click.Path(path_type=Path)
+#: The same for a file that is there.
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 card_option = click.option(
     "--card",
     type=click.Choice(CARDS),
     help="A card in a reader, or the testers' mock card.",
 )
-
-prompt_option = click.option(
+lang_option = click.option("--lang", help="The language to speak: fi, sv or en.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Only say what would be done."
+)
+_prompt_option = click.option(
     "--prompt",
     type=click.Choice(PROMPTS),
     help="Where the PIN is typed; automatic is for the mock card.",
 )
+
+
+def prompt_options(command: Command) -> Command:
+    """Add the options of a command that asks for a PIN: language, prompt and card."""
+    return lang_option(_prompt_option(json_option(card_option(command))))
 
 
 def configured(*, card: Card | None = None, prompt: PromptKind | None = None) -> Config:
@@ -31,3 +59,79 @@ def configured(*, card: Card | None = None, prompt: PromptKind | None = None) ->
     if prompt is not None:
         config = config._replace(prompt=prompt)
     return config
+
+
+class CommandGroup(click.Group):
+    """A group for which a missing command is wrong usage.
+
+    click 8.2 raises its own error for that; earlier releases exit with 0.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raise ``click.UsageError``, which shows the help, if a command is missing."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            raise _CommandMissingError("A command is missing.", ctx)
+        return super().parse_args(ctx, args)
+
+
+class _CommandMissingError(click.UsageError):
+    def show(self, file: IO[Any] | None = None) -> None:
+        if self.ctx is not None:
+            click.echo(self.ctx.get_help(), file=file)
+
+
+def run_until_signal(
+    work: Callable[[], Awaitable[T]],
+    *,
+    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGHUP),
+    end: Callable[[], bool] = lambda: False,
+) -> T:
+    """Run ``work`` until a signal cancels it. Raises ``KeyboardInterrupt`` then.
+
+    ``end`` may end it more gently, and says whether it does.
+    """
+
+    async def main() -> T:
+        task = asyncio.current_task()
+
+        def cancel() -> None:
+            if not end() and task is not None:
+                task.cancel()
+
+        for number in signals:
+            asyncio.get_running_loop().add_signal_handler(number, cancel)
+        return await work()
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) -> T:
+    """Run ``work``, which opens the prompt; it is closed at the end.
+
+    A signal cancels as the user would, so that the obstacle and the signatures so far
+    are reported. A second signal ends it at once. Raises ``KeyboardInterrupt``.
+    """
+    from native_host.environment import open_prompt
+    from native_host.hardening import harden
+
+    harden()
+    opened: list[Prompt] = []
+
+    def open_it() -> Prompt:
+        opened.append(open_prompt(config))
+        return opened[-1]
+
+    async def main() -> T:
+        try:
+            return await work(open_it)
+        finally:
+            for each in opened:
+                await each.close()
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return run_until_signal(
+        main, signals=signals, end=lambda: any(each.cancel() for each in opened)
+    )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
-from native_host.cli.pkcs11_words import change_words, status_words
+from native_host.cli.options import dry_run_option
 from native_host.commands import missing
 from native_host.config import load_config
 from native_host.errors import (
@@ -27,13 +28,66 @@ from native_host.errors import (
 from native_host.log import log_unexpected
 
 if TYPE_CHECKING:
-    from native_host.browsers.pkcs11.setup import Plan
-    from native_host.browsers.table import Family
+    from native_host.install.changes import Change
+    from native_host.install.tables import Family
+    from native_host.install.token import Report, TokenPlan
     from native_host.pkcs11.control import RunningServer
 
 logger = logging.getLogger(__name__)
 
-_FAMILIES = ("firefox", "chromium")
+_TITLES = {"firefox": "Firefox", "chromium": "Chromium"}
+
+#: The messages for each kind of change, and those of a dry run.
+_CHANGES = {
+    ("file", "written"): ("Wrote {path}", "Would write {path}"),
+    ("file", "removed"): ("Removed {path}", "Would remove {path}"),
+    ("file", "unchanged"): ("Already there: {path}",) * 2,
+    ("file", "kept"): ("Left alone: {path}, which is not Kortilla's",) * 2,
+    ("host", "kept"): (
+        "Left alone: {path}, since another program answers to {host}",
+        "Would leave alone: {path}, since another program answers to {host}",
+    ),
+    ("entry", "written"): (
+        "Told the database {path} of the card",
+        "Would tell the database {path} of the card",
+    ),
+    ("entry", "removed"): (
+        "The database {path} does not know of the card any more",
+        "Would have the database {path} forget the card",
+    ),
+    ("entry", "unchanged"): ("The database {path} knows of the card already",) * 2,
+    ("entry", "kept"): (
+        "Left alone: another module in the database {path} is called Kortilla",
+    )
+    * 2,
+    ("database", "written"): (
+        "Made the database {path}",
+        "Would make the database {path}",
+    ),
+    ("database", "removed"): (
+        "Removed the database {path}, in which nothing was left",
+        "Would remove the database {path}, in which nothing would be left",
+    ),
+}
+
+_ROOT = (
+    "You are root, for whom p11-kit ignores all this: browsers that root runs do not "
+    "see the card. Kortilla needs no root; do this as the person who uses the browser."
+)
+_NO_PROFILE = (
+    "Firefox has no profile yet. Start it once and then do this again, or press the "
+    "button in the options of Kortilla's extension."
+)
+_ANEW = "Close the browser and start it again: that is when it takes notice."
+_TOLD = ("ours", "outdated")
+
+_DATABASES = {
+    "absent": "does not know of the card",
+    "ours": "knows of the card",
+    "outdated": "knows of the card at a place where p11-kit is no more",
+    "other": "has another module that is called Kortilla",
+    "proxy": "knows of all that p11-kit has",
+}
 
 
 @click.group(invoke_without_command=True)
@@ -59,7 +113,7 @@ def pkcs11(ctx: click.Context, listen: bool) -> int | None:
 
 _browsers_option = click.option(
     "--browser",
-    type=click.Choice([*_FAMILIES, "all"]),
+    type=click.Choice([*_TITLES, "all"]),
     default="all",
     show_default=True,
     help="All are those that are there.",
@@ -67,19 +121,16 @@ _browsers_option = click.option(
 _yes_option = click.option(
     "--yes", is_flag=True, help="Go on while the browser runs, without asking."
 )
-_dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Only say what would be done."
-)
 
 
 @pkcs11.command()
 @_browsers_option
 @_yes_option
-@_dry_run_option
+@dry_run_option
 @json_option
 def enable(browser: str, yes: bool, dry_run: bool) -> None:
     """Show the card to browsers, for login with a client certificate."""
-    from native_host.browsers.pkcs11 import setup as token
+    from native_host.install import token
 
     _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -87,11 +138,11 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 @pkcs11.command()
 @_browsers_option
 @_yes_option
-@_dry_run_option
+@dry_run_option
 @json_option
 def disable(browser: str, yes: bool, dry_run: bool) -> None:
     """Take back what enable wrote, and nothing else."""
-    from native_host.browsers.pkcs11 import setup as token
+    from native_host.install import token
 
     _carry_out(token.disable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -101,18 +152,19 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 @json_option
 def status(browser: str) -> None:
     """Say which browsers see the card."""
-    from native_host.browsers.pkcs11 import setup as token
+    from native_host.install import token_state
 
-    result = token.status()
-    families = _families(browser) or _FAMILIES
+    result = token_state.status()
     result["browsers"] = [
-        each for each in result["browsers"] if each["browser"] in families
+        each for each in result["browsers"] if browser in ("all", each["browser"])
     ]
-    print_result(result, status_words(result))
+    print_result(result, _status_words(result))
 
 
 @pkcs11.command()
-@click.option("--browser", type=click.Choice(_FAMILIES), help="The one to log in with.")
+@click.option(
+    "--browser", type=click.Choice([*_TITLES]), help="The one to log in with."
+)
 @json_option
 def prepare(browser: Family | None) -> None:
     """Type PIN1 beforehand, for a login within two minutes.
@@ -124,7 +176,7 @@ def prepare(browser: Family | None) -> None:
 
 
 async def _prepare(family: Family | None) -> dict[str, Any]:
-    from native_host.browsers.table import browsers
+    from native_host.install.tables import browsers
     from native_host.pkcs11 import control
 
     servers = await control.running_servers()
@@ -196,12 +248,12 @@ def _listen() -> int:
     return status
 
 
-def confirm(plan: Plan) -> None:
+def confirm(plan: TokenPlan) -> None:
     """Ask whether to go on while a browser is open that uses the files to change.
 
     Raises ``BrowserRunningError`` without a terminal, or when the answer is no.
     """
-    from native_host.browsers.errors import BrowserRunningError
+    from native_host.errors import BrowserRunningError
 
     if not plan.report.running:
         return
@@ -215,7 +267,7 @@ def confirm(plan: Plan) -> None:
     )
 
 
-def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
+def _carry_out(plan: TokenPlan, *, yes: bool, dry_run: bool) -> None:
     if not (yes or dry_run):
         confirm(plan)
     if not dry_run:
@@ -226,9 +278,67 @@ def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
     )
 
 
-def _families(browser: str) -> tuple[Family, ...] | None:
-    named: dict[str, tuple[Family, ...]] = {
-        "firefox": ("firefox",),
-        "chromium": ("chromium",),
-    }
-    return named.get(browser)
+def _families(browser: str) -> list[Family] | None:
+    from native_host.install.tables import FAMILIES
+
+    return None if browser == "all" else [each for each in FAMILIES if each == browser]
+
+
+def change_lines(changes: Iterable[Change], *, dry_run: bool) -> Iterator[str]:
+    """Return a line for each change, made or predicted."""
+    for change in changes:
+        what: str = change.what if change.what in ("entry", "database") else "file"
+        if change.host is not None and change.action == "kept":
+            what = "host"
+        words = _CHANGES[what, change.action][dry_run]
+        yield words.format(path=change.path, host=change.host)
+
+
+def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
+    """Return messages about the changes, made or predicted, and their consequences."""
+    yield from change_lines(report.changes, dry_run=dry_run)
+    actions = {change.action for change in report.changes}
+    if not actions:
+        yield "There is nothing to do."
+    for each in report.confined:
+        yield (
+            f"{each['browser']} is a {each['kind']}, which can't load the module: use "
+            "the system's own package of the browser."
+        )
+    if not actions <= {"kept"}:
+        if "firefox" in _without_entry(report) and "removed" not in actions:
+            yield _NO_PROFILE
+        if report.root:
+            yield _ROOT
+        if not dry_run and actions & {"written", "removed"}:
+            yield _ANEW
+
+
+def _status_words(status: dict[str, Any]) -> Iterator[str]:
+    state = status["module"]["state"]
+    for each in status["browsers"]:
+        title = _TITLES[each["browser"]]
+        if each["enabled"]:
+            yield f"{title}: sees the card."
+        elif any(found["state"] in _TOLD for found in each["databases"]):
+            yield f"{title}: does not see the card as it should. Enable it again."
+        elif any(found["state"] == "ours" for found in each["manifests"]):
+            yield f"{title}: sees the card when told so in the extension's options."
+        else:
+            yield f"{title}: does not see the card."
+        for found in each["databases"]:
+            yield f"  {found['path']}: {_DATABASES[found['state']]}"
+    if state == "other":
+        yield f"{status['module']['path']} is not Kortilla's."
+    if status["library"] is None:
+        yield "p11-kit is missing."
+    if status["hidden"]:
+        yield f"Hidden from these browsers: {', '.join(status['hidden'])}."
+    if status["root"]:
+        yield _ROOT
+
+
+def _without_entry(report: Report) -> set[str]:
+    """Return the browsers without an entry in any database."""
+    told = {change.browser for change in report.changes if change.what == "entry"}
+    return {each for each in report.browsers if each not in told}

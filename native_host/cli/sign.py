@@ -1,57 +1,58 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla sign``: signed files, or signatures of a service's files or hashes."""
+"""``kortilla sign``: signed files of the user's own files, or as a service asks."""
 
 from __future__ import annotations
 
-import base64
-import mimetypes
-import os
 import re
-import ssl
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
-from kortilla.common.command_output import json_option, print_result, say
+from kortilla.common.command_output import error_result, print_result, say
 from native_host.cli.options import (
+    FILE,
+    PATH,
     Card,
     PromptKind,
-    card_option,
     configured,
-    prompt_option,
+    prompt_options,
+    run_with_prompt,
 )
-from native_host.cli.sign_own import sign_own
 from native_host.config import Config
-from native_host.errors import InvalidArgumentError
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
-    from native_host.cli.run import OpenPrompt
-    from native_host.operations.documents import DocumentInbox
-    from native_host.operations.sign import (
-        HashToSign,
-        Signature,
-        Signatures,
-        SignRequest,
-    )
+    from native_host.cli.options import OpenPrompt
+    from native_host.local_signing.signing import Mark, Outcome, Wish
+    from native_host.pin_prompt.model import Progress
+
+#: Options that go only with --origin, and those that go only without.
+_OF_SERVICES = ("hashes", "names", "hash_function", "key", "padding", "certificate")
+_OF_FILES = ("out", "container", "visible", "tsa", "level", "progress")
+
+#: Points of a millimetre.
+_POINTS = 72 / 25.4
+#: Width and height of a mark in millimetres.
+_MARK = (70, 20)
+#: The longest side of a page, in millimetres: 200 inches.
+_LONGEST = 5080
+_VISIBLE = re.compile(
+    r"(?P<page>last|[1-9][0-9]{0,4}):"
+    r"(?:(?P<corner>(?:bottom|top)-(?:left|right))"
+    r"|(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?))"
+)
 
 
 @click.command()
-@click.argument(
-    "files",
-    metavar="[FILE]...",
-    nargs=-1,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=FILE)
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The folder for the signed files, or the path of the only one.",
 )
 @click.option(
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 @click.option(
     "--trust",
     envvar="KORTILLA_TRUST",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The folder with the CA certificates that lt and lta need.",
 )
 @click.option(
@@ -80,7 +81,6 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --json: print a line before each signature too.",
 )
-@json_option
 @click.option(
     "--origin",
     help="For testers: sign for this service, https://host[:port], and print the "
@@ -98,16 +98,68 @@ if TYPE_CHECKING:
     "--padding", type=click.Choice(["PKCS1.5", "PSS"]), help="How an RSA key signs."
 )
 @click.option(
-    "--certificate",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The certificate (DER or PEM) that must sign.",
+    "--certificate", type=FILE, help="The certificate (DER or PEM) that must sign."
 )
-@click.option("--lang", help="The language to speak: fi, sv or en.")
-@prompt_option
-@card_option
+@prompt_options
 def sign(
     *,
     files: tuple[Path, ...],
+    trust: Path | None,
+    origin: str | None,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
+    **options: Any,
+) -> int:
+    """Show your own files, and sign them with PIN2.
+
+    A PDF becomes a signed PDF. Other files, or all with --container, become one ASiC-E
+    container. No file is overwritten.
+    """
+    of_services = {name: options[name] for name in _OF_SERVICES}
+    of_files = {name: options[name] for name in _OF_FILES}
+    if origin is None:
+        if any(of_services.values()):
+            raise click.UsageError("This option needs --origin.")
+        of_files["trust"] = _check_own(files, options["level"], options["tsa"], trust)
+        check_library()
+        of_files["lang"] = _language_tag(lang)
+        return _sign_own(configured(card=card, prompt=prompt), files, **of_files)
+    if any(of_files.values()):
+        raise click.UsageError("This option is without --origin.")
+    if bool(files) == bool(options["hashes"]):
+        raise click.UsageError("Give either files or --hash.")
+    if options["hashes"] and options["hash_function"] is None:
+        raise click.UsageError("--hash needs --hash-function.")
+    if options["names"] and len(options["names"]) != len(options["hashes"]):
+        raise click.UsageError("Give one --name for each --hash, or none.")
+    from native_host.cli.service import sign_for_service
+
+    config = configured(card=card, prompt=prompt)
+    tag = _language_tag(lang)
+    return sign_for_service(config, files, origin=origin, lang=tag, **of_services)
+
+
+def _check_own(
+    files: tuple[Path, ...], level: str | None, tsa: str | None, trust: Path | None
+) -> Path | None:
+    """Check the options for own files, and return the folder of CAs that is needed."""
+    long_term = level in {"lt", "lta"}
+    if not files:
+        raise click.UsageError("Give a file to sign.")
+    if level not in {None, "b"} and tsa is None:
+        raise click.UsageError(f"--level {level} needs --tsa.")
+    if long_term and trust is None:
+        raise click.UsageError(f"--level {level} needs --trust.")
+    if level == "b" and tsa is not None:
+        raise click.UsageError("--tsa makes the level t.")
+    return trust if long_term else None
+
+
+def _sign_own(
+    config: Config,
+    files: tuple[Path, ...],
+    *,
     out: Path | None,
     container: bool,
     visible: str | None,
@@ -115,204 +167,165 @@ def sign(
     level: str | None,
     trust: Path | None,
     progress: bool,
-    origin: str | None,
-    hashes: tuple[str, ...],
-    names: tuple[str, ...],
-    hash_function: str | None,
-    key: str | None,
-    padding: str | None,
-    certificate: Path | None,
     lang: str | None,
-    prompt: PromptKind | None,
-    card: Card | None,
 ) -> int:
-    """Show your own files, and sign them with PIN2.
+    """Sign the user's own files, print the result and return the exit status.
 
-    A PDF becomes a signed PDF. Other files, or all with --container, become one ASiC-E
-    container. No file is overwritten.
+    With ``progress``, a line of JSON before each signature says how many are made.
     """
-    if origin is None:
-        for_services = [hashes, names, hash_function, key, padding, certificate]
-        if any(for_services):
-            raise click.UsageError("This option needs --origin.")
-        if not files:
-            raise click.UsageError("Give a file to sign.")
-        if level not in {None, "b"} and tsa is None:
-            raise click.UsageError(f"--level {level} needs --tsa.")
-        if level in {"lt", "lta"} and trust is None:
-            raise click.UsageError(f"--level {level} needs --trust.")
-        if level == "b" and tsa is not None:
-            raise click.UsageError("--tsa makes the level t.")
-        check_library()
-        return sign_own(
-            configured(card=card, prompt=prompt),
-            files=files,
-            out=out,
-            container=container,
-            visible=visible,
-            tsa=tsa,
-            level=level or ("b" if tsa is None else "t"),
-            trust=trust if level in {"lt", "lta"} else None,
-            progress=progress,
-            lang=lang and _language_tag(lang),
-        )
-    if out or container or visible or tsa or level or progress:
-        raise click.UsageError("This option is without --origin.")
-    if bool(files) == bool(hashes):
-        raise click.UsageError("Give either files or --hash.")
-    if hashes and hash_function is None:
-        raise click.UsageError("--hash needs --hash-function.")
-    if names and len(names) != len(hashes):
-        raise click.UsageError("Give one --name for each --hash, or none.")
-    config = configured(card=card, prompt=prompt)
-    from native_host.card.signature import KeyType, Padding
-    from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
-    from native_host.operations.request import check_origin
-    from native_host.operations.sign import SignRequest
-    from native_host.processes import program_in_place_of_browser
-
-    request = SignRequest(
-        origin=check_origin(origin, allow_localhost=config.allow_localhost),
-        language=choose_language(config.language, lang and _language_tag(lang)),
-        hashes=_hashes(hashes, names, hash_function),
-        hash_function=None if hashes else hash_function,
-        certificate=None if certificate is None else _der(certificate),
-        key_type=None if key is None else KeyType(key),
-        padding=None if padding is None else Padding(padding),
-        caller=program_in_place_of_browser(),
+    from native_host.local_signing.errors import (
+        FileNotSignableError,
+        FileNotWritableError,
     )
-    return run_with_prompt(config, partial(_sign, config, request, files))
+    from native_host.local_signing.signing import Wish
+
+    level = level or ("b" if tsa is None else "t")
+    wish = Wish(
+        files=files,
+        language=choose_language(config.language, lang),
+        out=out,
+        container=container,
+        mark=None if visible is None else _mark(visible),
+        level=f"B-{level.upper()}",
+        tsa=None if tsa is None else _address(tsa),
+        authorities=() if trust is None else _authorities(trust),
+    )
+    try:
+        outcome = run_with_prompt(config, partial(_sign, config, wish, progress))
+    except FileNotSignableError as error:
+        return _refuse(error, [(each.path, each.reason) for each in error.files])
+    except FileNotWritableError as error:
+        return _refuse(error, [(error.path, "unwritable")])
+    return _report(outcome)
 
 
 async def _sign(
-    config: Config,
-    request: SignRequest,
-    files: Sequence[Path],
-    open_prompt: OpenPrompt,
-) -> int:
+    config: Config, wish: Wish, progress: bool, open_prompt: OpenPrompt
+) -> Outcome:
     from native_host.environment import open_source
-    from native_host.operations.documents import DocumentHeader, DocumentInbox
-    from native_host.operations.request import Context
-    from native_host.operations.sign import SigningInterruptedError
-    from native_host.operations.sign import sign as sign_with_card
-    from native_host.results import error_fields
+    from native_host.local_signing.signing import sign_own_files
+    from native_host.operations.request import Context, report_nothing
 
-    inbox: DocumentInbox | None = None
-    try:
-        if files:
-            inbox = DocumentInbox(
-                [
-                    DocumentHeader(name, _media_type(file), _size(file))
-                    for name, file in zip(_names(files), files, strict=True)
-                ]
-            )
-            request = replace(request, documents=inbox)
-        request.check()
-        if inbox is not None:
-            for number, file in enumerate(files):
-                _hand_over(inbox, number, file)
-        async with open_source(config) as source:
-            made = await sign_with_card(Context(source, open_prompt()), request)
-    except SigningInterruptedError as error:
-        say(str(error))
-        done = _fields(error.done)
-        print_result({"error": {**error_fields(error), **done}})
-        return 1
-    finally:
-        if inbox is not None:
-            inbox.close()
-    result = _fields(made)
-    if len(made.signatures) == 1:
-        [only] = result["signatures"]
-        result |= {name: only[name] for name in ("signature", "algorithm")}
+    # The window opens after the files have been read, so that it never shows one that
+    # can't be signed.
+    async with open_source(config) as source:
+        prompt, report = open_prompt(), _print_progress if progress else report_nothing
+        return await sign_own_files(Context(source, prompt, report), wish)
+
+
+def _print_progress(stage: str, progress: Progress | None) -> None:
+    if stage == "signing" and progress is not None:
+        made = {"done": progress.done, "total": progress.total}
+        print_result({"progress": made})
+
+
+def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
+    """Print an error, with each file that it is about and a stable word for why."""
+    result = error_result(error.code, str(error), files[0][1])
+    result["error"]["files"] = [
+        {"file": str(path), "reason": reason} for path, reason in files
+    ]
+    say(str(error))
     print_result(result)
-    return 0
+    return 1
 
 
-def _hashes(
-    hashes: Sequence[str], names: Sequence[str], hash_function: str | None
-) -> tuple[HashToSign, ...]:
-    from native_host.operations.sign import HashToSign
+def _report(outcome: Outcome) -> int:
+    from native_host.local_signing.errors import shown_path
 
-    return tuple(
-        HashToSign(name, _decoded(text), hash_function or "")
-        for name, text in zip(names or _numbered(hashes), hashes, strict=True)
-    )
+    words = []
+    for made in outcome.made:
+        words.append(f"Signed: {shown_path(made.path)} ({made.level})")
+        if made.shortfall:
+            words.append(f"  The level is lower than you wished. {made.shortfall}")
+    words += [
+        f"{shown_path(path)} has changed since it was shown. The signed file has "
+        "what was shown."
+        for path in outcome.changed
+    ]
+    for failed in outcome.failed:
+        for path in failed.originals:
+            say(f"Not signed: {shown_path(path)}. {failed.error}")
+    result: dict[str, Any] = {
+        "files": [
+            {
+                "file": str(made.path),
+                "originals": [str(path) for path in made.originals],
+                "kind": {"pdf": "pdf", "container": "asice"}[made.kind],
+                "level": made.level,
+                "shortfall": made.shortfall,
+            }
+            for made in outcome.made
+        ],
+        "changed": [str(path) for path in outcome.changed],
+    }
+    if outcome.failed:
+        first = outcome.failed[0].error
+        result["failed"] = [
+            str(path) for failed in outcome.failed for path in failed.originals
+        ]
+        result["error"] = {"code": first.code, "message": str(first)}
+    print_result(result, words)
+    return 1 if outcome.failed else 0
 
 
-def _decoded(text: str) -> bytes:
+def _authorities(folder: Path) -> tuple[bytes, ...]:
+    from asn1crypto import pem
+
+    from kortilla.validation.trust import certificate_files
+
+    found = []
+    for path in certificate_files(folder):
+        try:
+            content = path.read_bytes()
+            found.append(pem.unarmor(content)[2] if pem.detect(content) else content)
+        except (OSError, ValueError) as error:
+            raise click.UsageError(f"{path} is not a CA certificate.") from error
+    if not found:
+        raise click.UsageError(f"There is no CA certificate in {folder}.")
+    return tuple(found)
+
+
+def _mark(visible: str) -> Mark:
+    """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
+    from kortilla.common.corners import CORNERS
+    from native_host.local_signing.signing import Mark
+
+    match = _VISIBLE.fullmatch(visible)
+    if match is None:
+        raise click.UsageError(
+            "--visible is PAGE:CORNER, or PAGE:X,Y or PAGE:X,Y,WIDTH,HEIGHT in "
+            "millimetres. PAGE is a number from 1, or last. CORNER is bottom-left, "
+            "bottom-right, top-left or top-right."
+        )
+    page = -1 if match["page"] == "last" else int(match["page"]) - 1
+    for corner in CORNERS:
+        if match["corner"] == corner:
+            return Mark(page, corner)
+    left, bottom, *size = (int(each) for each in match["place"].split(","))
+    width, height = size or _MARK
+    if max(left + width, bottom + height) > _LONGEST:
+        raise click.UsageError("The mark of --visible is outside every page.")
+    box = (left, bottom, left + width, bottom + height)
+    left, bottom, right, top = (round(each * _POINTS) for each in box)
+    return Mark(page, (left, bottom, right, top))
+
+
+def _address(url: str) -> str:
     try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise InvalidArgumentError("A hash is not base64.") from error
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable or not url.isascii() or not url.isprintable():
+        raise click.UsageError("--tsa is an address that begins with https or http.")
+    return url
 
 
-def _language_tag(text: str) -> str:
+def _language_tag(text: str | None) -> str | None:
     from native_host.languages import LANGUAGE_TAG
 
-    if not re.match(LANGUAGE_TAG, text):
+    if text and not re.match(LANGUAGE_TAG, text):
         raise InvalidArgumentError("The language is not a language tag.")
     return text
-
-
-def _fields(made: Signatures) -> dict[str, Any]:
-    """Return the protocol's fields, and the JWA name of each signature's algorithm."""
-    from native_host.results import signature_fields, signatures_fields
-
-    def with_name(signature: Signature) -> dict[str, Any]:
-        fields = signature_fields(signature)
-        return {**fields, "algorithm": signature.algorithm.name}
-
-    signatures = [with_name(each) for each in made.signatures]
-    return {**signatures_fields(made), "signatures": signatures}
-
-
-def _hand_over(inbox: DocumentInbox, number: int, file: Path) -> None:
-    from native_host.operations.documents import MAX_CHUNK
-
-    size = 0
-    try:
-        with file.open("rb") as stream:
-            while data := stream.read(MAX_CHUNK):
-                inbox.put(number, size // MAX_CHUNK, data)
-                size += len(data)
-    except OSError as error:
-        raise InvalidArgumentError(
-            f"{file} can't be read: {error.strerror}."
-        ) from error
-    if size < inbox.headers[number].size:
-        raise InvalidArgumentError(f"{file} has become shorter while it was read.")
-
-
-def _numbered(hashes: Sequence[str]) -> list[str]:
-    return [f"hash {number}" for number in range(1, len(hashes) + 1)]
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """Return the files' names, with their folders if the names alone are ambiguous."""
-    short = [file.name for file in files]
-    # PROTOCOL.md §3 compares names in this form.
-    told_apart = {unicodedata.normalize("NFC", name) for name in short}
-    names = short if len(told_apart) == len(short) else [str(file) for file in files]
-    return [os.fsencode(name).decode(errors="replace") for name in names]
-
-
-def _media_type(file: Path) -> str:
-    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-
-
-def _size(file: Path) -> int:
-    if not file.is_file():
-        raise click.UsageError(f"{file} is not a file with bytes of its own.")
-    return file.stat().st_size
-
-
-def _der(file: Path) -> bytes:
-    content = file.read_bytes()
-    if content.startswith(b"-----"):
-        try:
-            content = ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
-        except ValueError as error:
-            raise click.UsageError(f"{file} is not a certificate in PEM.") from error
-    return content

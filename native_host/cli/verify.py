@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kortilla.common.command_output import json_option, print_result
+from native_host.cli.options import PATH, lang_option
 from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 
@@ -18,17 +19,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path),
-)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @click.option(
     "--file",
     "signed_file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The file that the .p7s is of, if it is not beside it.",
 )
 @json_option
@@ -39,7 +34,7 @@ if TYPE_CHECKING:
     help="The folder with the authority's CA certificates.",
 )
 @click.option("--offline", is_flag=True, help="Ask nobody about revocation.")
-@click.option("--lang", help="The language to speak: fi, sv or en.")
+@lang_option
 def verify(
     *,
     files: tuple[Path, ...],

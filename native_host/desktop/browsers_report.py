@@ -5,19 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from native_host.agent import presence
-from native_host.browsers.errors import InstallError
-from native_host.browsers.pkcs11 import places, setup
-from native_host.browsers.pkcs11.table import FAMILIES, title
-from native_host.browsers.table import Family, browsers
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import load_config
-from native_host.doctor.examination import configured_place, examine
-from native_host.doctor.extension import check_extension
+from native_host.doctor.browsers import check_extension, check_host, check_token_files
+from native_host.doctor.examination import configured_place, examine, run_detached
 from native_host.doctor.findings import Finding, Place
-from native_host.doctor.host import check_host
-from native_host.doctor.mending import run_detached
-from native_host.doctor.token import check_token_files
-from native_host.errors import ConfigBrokenError
+from native_host.errors import ConfigBrokenError, InstallError
+from native_host.install import token_state
+from native_host.install.tables import FAMILIES, Family, browsers, title
 
 _CHECKS = (
     {"host": check_host},
@@ -81,17 +76,17 @@ def _report(place: Place, findings: tuple[Finding, ...]) -> BrowsersReport:
 
 def _logins() -> dict[Family, tuple[str, bool]]:
     try:
-        told = setup.status()["browsers"]
+        told = token_state.status()["browsers"]
     except InstallError:
         return {}
     status = {each["browser"]: each["enabled"] for each in told}
     return {
         family: (title(family), status[family] or _is_prepared(family))
         for family in FAMILIES
-        if places.is_there(family)
+        if token_state.is_there(family)
     }
 
 
 def _is_prepared(family: Family) -> bool:
     """Whether the extension adds the module itself, as Firefox's does."""
-    return family == "firefox" and places.is_prepared(family)
+    return family == "firefox" and token_state.is_prepared(family)

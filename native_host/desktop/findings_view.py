@@ -100,7 +100,7 @@ class Mending:
         self._say(code, self._texts("self_check.mending"))
 
         async def work() -> None:
-            from native_host.doctor.mending import mend
+            from native_host.doctor.examination import mend
 
             await mend(place, code, confirmed=confirmed)
 

@@ -1,24 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Runs all checks. One that fails or hangs is a finding, and the others go on."""
+"""Runs all checks, and the commands that mend what they find.
+
+A check that fails or hangs is a finding, and the others go on.
+"""
 
 import asyncio
+import json
 import logging
 import platform
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from native_host import VERSION
+from native_host.card.pcsc_threads import in_thread
 from native_host.config import Config, load_config
+from native_host.doctor.browsers import (
+    check_extension,
+    check_host,
+    check_token,
+    check_token_files,
+)
 from native_host.doctor.card import check_card
-from native_host.doctor.extension import check_extension
 from native_host.doctor.findings import (
     Finding,
+    MendBy,
     Place,
     catalogue,
     error,
     warning,
 )
-from native_host.doctor.host import check_host
 from native_host.doctor.surroundings import (
     check_agent,
     check_clock,
@@ -26,8 +39,7 @@ from native_host.doctor.surroundings import (
     check_screen,
     check_screen_reader,
 )
-from native_host.doctor.token import check_token, check_token_files
-from native_host.errors import ConfigBrokenError
+from native_host.errors import ConfigBrokenError, KortillaError
 from native_host.log import log_unexpected
 
 logger = logging.getLogger(__name__)
@@ -36,6 +48,7 @@ Check = Callable[[Place], Awaitable[list[Finding]]]
 
 PATIENCE = 30.0  # seconds for one check; a card takes two
 _CLEARS_UP_WITHIN = 3.0  # seconds, for a check that was ended
+_MENDS_WITHIN = 300  # seconds; the person may be asked something meanwhile
 
 #: The rows go on beside each other, the checks of a row one after the other: two that
 #: use the card at a time would stand in each other's way.
@@ -104,6 +117,71 @@ def report(findings: list[Finding], language: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "findings": [each.as_json(texts) for each in findings],
     }
+
+
+class CommandFailedError(KortillaError):
+    """A command of Kortilla's has failed; ``code`` is that of its error."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("The command has failed.")
+        self.code = code
+
+
+async def mend(place: Place, code: str, *, confirmed: bool) -> None:
+    """Run what mends the findings with a code, as far as they are still there.
+
+    ``confirmed`` says that the person wants it although a browser is open. Raises
+    ``CommandFailedError`` with the code of the command's error, ``BROWSER_RUNNING`` for
+    one.
+    """
+    found = await examine_files(place)
+    commands = dict.fromkeys(
+        each.mend.words
+        for each in found
+        if each.code == code and each.mend and each.mend.by is MendBy.DOCTOR
+    )
+    for words in commands:
+        # Only this command asks anything.
+        yes = ("--yes",) if confirmed and words[:2] == ("kortilla", "pkcs11") else ()
+        await run_detached((*words, *yes))
+
+
+async def run_detached(words: tuple[str, ...]) -> None:
+    """Run a command of Kortilla's that asks nothing, and goes on if this process ends.
+
+    Raises ``CommandFailedError`` with the code of its error.
+    """
+    code = await in_thread(partial(run_command, words, detached=True))
+    if code:
+        raise CommandFailedError(code)
+
+
+def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
+    """Run a command of Kortilla's, and return the code of its error, empty when done.
+
+    Its questions and errors come through, unless it is ``detached``. Then it asks
+    nothing, and goes on when this process ends.
+    """
+    command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:], "--json"]
+    try:
+        done = subprocess.run(  # noqa: S603 - words of our own
+            command,
+            stdin=subprocess.DEVNULL if detached else None,
+            stdout=subprocess.PIPE,
+            # A pipe that nobody reads any more would end it.
+            stderr=subprocess.DEVNULL if detached else None,
+            check=False,
+            timeout=_MENDS_WITHIN,
+            start_new_session=detached,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return KortillaError.code
+    if done.returncode == 0:
+        return ""
+    try:
+        return str(json.loads(done.stdout)["error"]["code"])
+    except (ValueError, TypeError, KeyError):
+        return KortillaError.code
 
 
 async def _bounded(

@@ -11,9 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from native_host.agent import presence
-from native_host.browsers.native_messaging.launcher import python_path
-from native_host.browsers.native_messaging.starter_files import AGENT, agent_files
-from native_host.browsers.table import is_any_browser_there
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
     Finding,
@@ -25,6 +22,8 @@ from native_host.doctor.findings import (
     warning,
 )
 from native_host.doctor.programs import output_of
+from native_host.install.host import AGENT, agent_files
+from native_host.install.tables import is_any_browser_there
 from native_host.paths import session_folder
 
 #: No computer with this program has lived before, or after the cards of today.
@@ -54,8 +53,7 @@ def _agent(root: Path) -> Iterator[Finding]:
     # One that a package has brought, one for everyone, the person's own.
     packaged = root / f"usr/lib/systemd/user/{AGENT}.service"
     installed = packaged.exists() or any(
-        (found := agent_files(level, python_path(), root=root))
-        and all(each.is_there() for each in found)
+        (found := agent_files(level, root)) and all(each.is_there() for each in found)
         for level in ("user", "system")
     )
     if not installed:

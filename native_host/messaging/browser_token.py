@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from native_host.browsers.pkcs11 import places, running, setup
-from native_host.browsers.table import Family
 from native_host.card.pcsc_threads import in_thread
-from native_host.doctor.mending import run_detached
+from native_host.doctor.examination import run_detached
 from native_host.errors import ProgramNotRunningError
+from native_host.install import nss, token, token_state
+from native_host.install.tables import Family
 from native_host.pkcs11 import control
 from native_host.processes import parent_of, parent_program
 
@@ -33,7 +33,7 @@ async def switch_token(family: Family, *, on: bool) -> dict[str, Any]:
     Raises ``InstallError``, ``ToolMissingError`` and ``CommandFailedError``.
     """
     if family == "firefox":
-        change = setup.enable if on else setup.disable
+        change = token.enable if on else token.disable
         await in_thread(lambda: change([family], entries=False).carry_out())
     else:
         # A popup that is closed meanwhile does not leave it half done.
@@ -44,8 +44,8 @@ async def switch_token(family: Family, *, on: bool) -> dict[str, Any]:
 
 def _status(family: Family) -> dict[str, Any]:
     if family == "firefox":
-        return {"shown": places.is_prepared(family), "restart": False}
-    found = setup.status()
+        return {"shown": token_state.is_prepared(family), "restart": False}
+    found = token_state.status()
     [own] = (each for each in found["browsers"] if each["browser"] == family)
     return {"shown": own["enabled"], "restart": _needs_restart(family)}
 
@@ -54,8 +54,8 @@ def _needs_restart(family: Family) -> bool:
     """Say whether the browser has a list of modules that was changed meanwhile."""
     browser = parent_program().pid
     return any(
-        running.is_changed_since_start(each, browser)
-        for each in places.databases(family)
+        nss.is_changed_since_start(each, browser)
+        for each in token_state.databases(family)
     )
 
 

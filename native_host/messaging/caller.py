@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
 from native_host.errors import KortillaError
+from native_host.install.tables import known_extensions, own_extensions
 
 logger = logging.getLogger(__name__)
 

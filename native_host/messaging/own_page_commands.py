@@ -16,10 +16,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from kortilla.common.extras import missing_words
-from native_host.browsers.errors import ToolMissingError
-from native_host.browsers.table import Family
 from native_host.card.keys import PinRole
 from native_host.config import load_config
+from native_host.errors import ToolMissingError
+from native_host.install.tables import Family
 from native_host.messaging.commands import CommandContext, Language, Model, Run
 from native_host.operations.activate import activate
 from native_host.operations.card_status import card_status, wait_for_card
@@ -111,8 +111,7 @@ async def _self_check(arguments: ManageArguments, _context: None) -> Reply:
 
 
 async def _mend(arguments: MendArguments, _context: None) -> Reply:
-    from native_host.doctor.examination import configured_place
-    from native_host.doctor.mending import mend
+    from native_host.doctor.examination import configured_place, mend
 
     place, _ = configured_place()
     await mend(place, arguments.code, confirmed=arguments.confirmed)

@@ -9,7 +9,7 @@ import pytest
 from asyncinotify import Inotify, Mask
 
 from native_host.agent import package_watch
-from native_host.browsers.packaged import MARKER
+from native_host.install.tables import MARKER
 from tests.support.patience import patience
 
 

@@ -47,7 +47,7 @@ async def agent_process(
     if window is None:
         command = ["-m", "native_host.cli", "agent"]
     else:
-        code = f"from native_host.cli.agent import serve; serve({list(window)!r})"
+        code = f"from native_host.cli.session import serve; serve({list(window)!r})"
         command = ["-c", code]
     agent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", *command),

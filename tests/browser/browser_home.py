@@ -13,9 +13,8 @@ from pathlib import Path
 from kortilla.mock_card.folder import locked
 from kortilla.mock_card.state import MockCardState
 from native_host.browser_testing.temporary_home import TemporaryHome
-from native_host.browsers.native_messaging.hosts import OWN_HOST
-from native_host.browsers.native_messaging.launcher import launcher, python_path
-from native_host.browsers.table import Family
+from native_host.install.contents import launcher, python_path
+from native_host.install.tables import OWN_HOST, Family
 from tests.browser.warm_host import relay_command
 from tests.support import cards
 from tests.support.patience import patience
@@ -88,7 +87,7 @@ class Card:
 class House:
     """The files that a browser of one family finds in its HOME.
 
-    ``native_host.browsers`` writes the manifests. The browser runs the program that a
+    ``native_host.install`` writes the manifests. The browser runs the program that a
     manifest names anew for each host, so a test can replace the program meanwhile.
     """
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
 from native_host.browser_testing.temporary_home import extension_folder
-from native_host.browsers.native_messaging.hosts import host_names
+from native_host.install.tables import host_names
 from tests.browser.browser_home import House
 from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from kortilla import Trust, validate
 from kortilla.mock_card.state import MockCardState
-from native_host.browsers.table import Family
+from native_host.install.tables import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
 from tests.browser.playwright_driver import shared_driver

@@ -15,7 +15,7 @@ import pytest
 
 from kortilla import Trust
 from native_host.browser_testing.temporary_home import extension_folder
-from native_host.browsers.pkcs11 import nss
+from native_host.install import nss
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import ready

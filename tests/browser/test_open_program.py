@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from native_host.browser_testing.temporary_home import extension_folder
-from native_host.browsers.native_messaging.hosts import host_names
+from native_host.install.tables import host_names
 from tests.browser.browser_home import Card, House, end_of
 from tests.browser.browsers import Browser, ChromiumBrowser
 from tests.browser.conftest import OpenTab, ready

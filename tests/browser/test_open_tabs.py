@@ -15,7 +15,7 @@ import pytest
 
 from native_host import VERSION
 from native_host.browser_testing.temporary_home import extension_folder
-from native_host.browsers.native_messaging.hosts import host_names
+from native_host.install.tables import host_names
 from tests.browser.browsers import Browser, FirefoxBrowser
 from tests.browser.conftest import ready
 from tests.browser.shared import SharedBrowser

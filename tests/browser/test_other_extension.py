@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust
-from native_host.browsers.native_messaging.hosts import host_names
+from native_host.install.tables import host_names
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser
 from tests.browser.conftest import identity_of

@@ -5,7 +5,7 @@ import asyncio
 
 from kortilla import Trust
 from kortilla.mock_card.card import MockCard
-from native_host.browsers.table import Family
+from native_host.install.tables import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, open_browser
 from tests.browser.window import Door

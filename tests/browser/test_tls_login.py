@@ -13,7 +13,7 @@ import pytest_asyncio
 from kortilla import Trust
 from kortilla.mock_card.faults import Fault
 from kortilla.validation.trust import certificate_files
-from native_host.browsers.table import Family
+from native_host.install.tables import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
 from tests.browser.conftest import ready

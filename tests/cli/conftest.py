@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Fixtures for the command line: a separate HOME, and mock cards with cached keys."""
 
+import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ import pytest
 
 from kortilla.mock_card.state import MockCardState
 from native_host.cli import main
-from tests.support import cards
+from native_host.doctor import card, examination
+from native_host.doctor.findings import Finding, Place
+from tests.install.nss_databases import make_profile
+from tests.support import cards, commands
+from tests.support.commands import KORTILLA
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
@@ -108,3 +113,78 @@ def configure(home: Path) -> Callable[[str], Path]:
         return path
 
     return configure
+
+
+# For ``kortilla doctor``.
+
+
+@pytest.fixture
+def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No screen, no language and no time zone in the environment."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "LANG", "LC_ALL", "LC_MESSAGES", "TZ"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def installed_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A home with both browsers, the card shown to them, and the mock card; its copy.
+
+    Manifests name files by their whole path, so each test has it in this place.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    home, copy = folder / "home", folder / "copy"
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    (home / ".config/chromium").mkdir(parents=True)
+    make_profile(home / ".mozilla/firefox")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        for name in [each for each in os.environ if each.startswith("XDG_")]:
+            patch.delenv(name)
+        assert main(["install"]) == 0
+        assert main(["pkcs11", "enable"]) == 0
+    shutil.copytree(home, copy, symlinks=True)
+    return home, copy
+
+
+@pytest.fixture
+def installed(
+    installed_once: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The home as it was after the installation."""
+    home, copy = installed_once
+    monkeypatch.setenv("HOME", str(home))
+    yield home
+    shutil.rmtree(home)
+    shutil.copytree(copy, home, symlinks=True)
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch) -> list[list[Finding]]:
+    """What each examination has found so far."""
+    found: list[list[Finding]] = []
+    real = examination.examine
+
+    async def examine(place: Place) -> list[Finding]:
+        found.append(await real(place))
+        return found[-1]
+
+    monkeypatch.setattr(examination, "examine", examine)
+    return found
+
+
+@pytest.fixture
+def warm_card_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``kortilla card status`` run in a process that has all imports done."""
+
+    async def output_of(
+        *command: str, environment: Mapping[str, str] | None = None
+    ) -> bytes:
+        assert command[: len(KORTILLA)] == KORTILLA
+        status = commands.begin(
+            *command[len(KORTILLA) :],
+            environment={**os.environ, **(environment or {})},
+        )
+        ended = await asyncio.to_thread(commands.end, status)
+        return ended.stdout.encode()
+
+    monkeypatch.setattr(card, "output_of", output_of)

@@ -1,50 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A home that ``kortilla doctor`` examines, ways to break it, and what was found."""
+"""Ways to break a home that ``kortilla doctor`` examines, and what was found."""
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from native_host.cli import main
-from native_host.doctor import card, examination
 from native_host.doctor.examination import Check
 from native_host.doctor.findings import Finding, Place
-from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Outcome
-from tests.cli.terminal import KORTILLA
-from tests.support import cards, commands
 from tests.support.patience import patience
-
-__all__ = [
-    "CHROMIUM",
-    "DOCTOR",
-    "FIREFOX",
-    "KORTILLA",
-    "LAUNCHER",
-    "MODULE",
-    "Break",
-    "another_program",
-    "codes",
-    "configure",
-    "examined",
-    "faults",
-    "found_by",
-    "installed",
-    "installed_once",
-    "is_fault",
-    "no_screen",
-    "replace",
-    "rewrite",
-    "warm_card_status",
-    "without_entry",
-]
 
 DOCTOR = ("doctor", "--card", "mock", "--lang", "en")
 LAUNCHER = ".local/share/kortilla/host/kortilla-host"
@@ -53,46 +20,6 @@ FIREFOX = ".mozilla/native-messaging-hosts/fi.kortilla.host.json"
 MODULE = ".config/pkcs11/modules/kortilla.module"
 
 Break = Callable[[Path], object]
-
-
-@pytest.fixture
-def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No screen, no language and no time zone in the environment."""
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "LANG", "LC_ALL", "LC_MESSAGES", "TZ"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="session")
-def installed_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A home with both browsers, the card shown to them, and the mock card; its copy.
-
-    Manifests name files by their whole path, so each test has it in this place.
-    """
-    folder = tmp_path_factory.mktemp("installed")
-    home, copy = folder / "home", folder / "copy"
-    cards.new_card(home / ".local/share/kortilla/mock-card")
-    (home / ".config/chromium").mkdir(parents=True)
-    make_profile(home / ".mozilla/firefox")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        for name in [each for each in os.environ if each.startswith("XDG_")]:
-            patch.delenv(name)
-        assert main(["install"]) == 0
-        assert main(["pkcs11", "enable"]) == 0
-    shutil.copytree(home, copy, symlinks=True)
-    return home, copy
-
-
-@pytest.fixture
-def installed(
-    installed_once: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
-    """The home as it was after the installation."""
-    home, copy = installed_once
-    monkeypatch.setenv("HOME", str(home))
-    yield home
-    shutil.rmtree(home)
-    shutil.copytree(copy, home, symlinks=True)
 
 
 def codes(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
@@ -118,38 +45,6 @@ def is_fault(finding: Mapping[str, Any]) -> bool:
     """Whether a finding is to be mended, and is not the screen that is missing."""
     ignored = finding["code"] in ("NO_SCREEN", "PKCS11_FAILED")
     return finding["severity"] != "info" and not ignored
-
-
-@pytest.fixture
-def examined(monkeypatch: pytest.MonkeyPatch) -> list[list[Finding]]:
-    """What each examination has found so far."""
-    found: list[list[Finding]] = []
-    real = examination.examine
-
-    async def examine(place: Place) -> list[Finding]:
-        found.append(await real(place))
-        return found[-1]
-
-    monkeypatch.setattr(examination, "examine", examine)
-    return found
-
-
-@pytest.fixture
-def warm_card_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ``kortilla card status`` run in a process that has all imports done."""
-
-    async def output_of(
-        *command: str, environment: Mapping[str, str] | None = None
-    ) -> bytes:
-        assert command[: len(KORTILLA)] == KORTILLA
-        status = commands.begin(
-            *command[len(KORTILLA) :],
-            environment={**os.environ, **(environment or {})},
-        )
-        ended = await asyncio.to_thread(commands.end, status)
-        return ended.stdout.encode()
-
-    monkeypatch.setattr(card, "output_of", output_of)
 
 
 def rewrite(name: str, **fields: object) -> Break:

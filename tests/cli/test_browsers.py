@@ -41,11 +41,6 @@ def test_a_dry_run_says_what_would_be_done(run: Run, home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-def test_a_machine_without_browsers_is_told_so(run: Run) -> None:
-    outcome = run("install")
-    assert (outcome.status, outcome.error) == (1, "INSTALL_FAILED")
-
-
 def test_the_configurations_extensions_are_admitted(
     run: Run, home: Path, configure: Callable[[str], Path]
 ) -> None:

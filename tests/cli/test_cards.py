@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla card status`` and ``kortilla mock-card``."""
+"""``kortilla card status`` with the mock card; real readers are in another file."""
 
 import asyncio
-import json
-import signal
-import socket
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +12,6 @@ from native_host.card.source import Reader
 from native_host.cli import card
 from native_host.operations import card_session
 from tests.cli.conftest import Run
-from tests.support import commands, pcsc
-from tests.support.patience import patience
-
-SERVE = ("mock-card", "serve", "--json")
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
 
@@ -42,7 +33,8 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
 ) -> None:
     data = mock_card.read()
     outcome = run("card", "status", "--card", "mock")
-    assert outcome.status == 0
+    assert (outcome.status, outcome.words) == (0, "")
+    assert mock_card.read() == data
     (reader,) = outcome.result["readers"]
     assert reader["reader"] == "Kortilla mock card"
     assert reader["atr"] == mock_card.profile.atr.hex().upper()
@@ -138,26 +130,6 @@ def test_card_status_names_a_card_that_keeps_silent(
     assert said[0].startswith("The card has not answered yet.")
 
 
-def test_card_status_changes_nothing_on_the_card(
-    run: Run, mock_card: MockCardState
-) -> None:
-    before = (mock_card.folder / "card.json").read_bytes()
-    run("card", "status", "--card", "mock")
-    assert (mock_card.folder / "card.json").read_bytes() == before
-
-
-def test_card_status_for_scripts_says_no_words(
-    run: Run, mock_card: MockCardState
-) -> None:
-    with mock_card.update() as data:
-        data.pin1.tries = 0
-        data.pin2.tries = 2
-    outcome = run("card", "status", "--card", "mock")
-    assert outcome.words == ""
-    (reader,) = outcome.result["readers"]
-    assert reader["card"]["tries"] == {"PIN1": 0, "PIN2": 2, "PUK": 5}
-
-
 @pytest.mark.parametrize(
     ("pin1", "pin2", "activation"),
     [
@@ -175,101 +147,3 @@ def test_activation_is_judged_by_each_pins_own_state(
         data.pin2.changed = pin2
     (reader,) = run("card", "status", "--card", "mock").result["readers"]
     assert reader["card"]["activation"] == activation
-
-
-def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
-    command = [*commands.KORTILLA, "card", "status", "--json"]
-    # As a person does: with a new Python.
-    with pcsc.beside(mock_card.folder) as within:
-        finished = subprocess.run(
-            within(*command), capture_output=True, text=True, check=False
-        )
-    assert finished.returncode == 0, finished.stderr
-    with_card, *others = json.loads(finished.stdout)["readers"]
-    assert with_card["reader"] == pcsc.READER
-    assert with_card["testCard"] is True
-    assert with_card["card"]["holder"] == HOLDER
-    assert all(each["card"] is None for each in others)
-
-
-def test_card_status_without_the_smart_card_service_says_so(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", "/nowhere/pcscd.comm")
-    outcome = run("card", "status")
-    assert (outcome.status, outcome.error) == (1, "PCSC_UNAVAILABLE")
-
-
-@pytest.mark.parametrize("profile", ["v5", "v4.2"])
-def test_a_new_mock_card_is_made_and_shown(run: Run, home: Path, profile: str) -> None:
-    made = run("mock-card", "new", "--profile", profile, "--state", "active")
-    assert made.status == 0
-    assert made.result["profile"] == profile
-    assert made.result["satu"] == HOLDER["satu"]
-    assert made.result["folder"] == str(home / ".local/share/kortilla/mock-card")
-    shown = run("mock-card", "show")
-    assert shown.status == 0
-    assert shown.result == made.result
-
-
-def test_what_is_shown_of_a_mock_card_holds_no_pin(
-    run: Run, mock_card: MockCardState
-) -> None:
-    with mock_card.update() as data:
-        data.pin1.value = "73915"
-    for json_wanted in (True, False):
-        outcome = run("mock-card", "show", json=json_wanted)
-        assert "73915" not in "\n".join([*outcome.lines, outcome.words])
-
-
-def test_a_mock_card_is_not_thrown_away_unless_told_to(
-    run: Run, mock_card: MockCardState
-) -> None:
-    before = mock_card.read()
-    outcome = run("mock-card", "new")
-    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
-    assert mock_card.read() == before
-    assert run("mock-card", "new", "--force").status == 0
-    assert mock_card.read() != before
-
-
-@pytest.mark.parametrize("command", [["show"], ["serve"]], ids=lambda c: c[0])
-def test_without_a_mock_card_the_file_is_named(
-    run: Run, home: Path, command: list[str]
-) -> None:
-    outcome = run("mock-card", *command)
-    assert (outcome.status, outcome.error) == (1, "MOCK_CARD_BROKEN")
-    assert str(home) in outcome.result["error"]["message"]
-
-
-def test_serving_needs_a_virtual_reader(run: Run, mock_card: MockCardState) -> None:
-    assert mock_card.folder.is_dir()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    outcome = run("mock-card", "serve", "--port", str(port))
-    assert (outcome.status, outcome.error) == (1, "PCSC_UNAVAILABLE")
-
-
-@pytest.mark.parametrize("ending", ["Ctrl-C", "the reader goes away"])
-def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
-    mock_card: MockCardState, ending: str
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        with commands.running(*SERVE, "--port", str(port)) as process:
-            listener.settimeout(patience())
-            reader, _ = listener.accept()
-            with reader:
-                reader.sendall(b"\x00\x01\x04")  # the command for the ATR
-                frame = reader.makefile("rb").read(2 + len(mock_card.profile.atr))
-                assert frame[2:] == mock_card.profile.atr
-                assert json.loads(process.stdout.readline())["port"] == port
-                if ending == "Ctrl-C":
-                    process.send_signal(signal.SIGINT)
-                    assert process.wait(timeout=patience()) == 0
-            ended = commands.end(process)
-    if ending == "Ctrl-C":
-        assert ended.stdout == ""
-    else:
-        assert ended.returncode == 1
-        assert json.loads(ended.stdout)["error"]["code"] == "PCSC_UNAVAILABLE"

@@ -22,36 +22,28 @@ from native_host.doctor import examination
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
 from native_host.languages import SPOKEN
-from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Run
 from tests.cli.doctor import (
     CHROMIUM,
     DOCTOR,
     FIREFOX,
-    KORTILLA,
     LAUNCHER,
     MODULE,
     Break,
     another_program,
     codes,
     configure,
-    examined,
     faults,
-    installed,
-    installed_once,
     is_fault,
-    no_screen,
     replace,
     rewrite,
-    warm_card_status,
     without_entry,
 )
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import KORTILLA, Terminal
+from tests.install.nss_databases import make_profile
 from tests.support import cards, commands
 from tests.support.ordinary import as_ordinary
 from tests.support.patience import patience
-
-__all__ = ["examined", "installed", "installed_once", "no_screen", "warm_card_status"]
 
 pytestmark = pytest.mark.usefixtures("no_screen")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import native_host
-from native_host.doctor.extension import check_extension
+from native_host.doctor.browsers import check_extension
 from native_host.doctor.surroundings import (
     check_screen,
     check_screen_reader,
@@ -22,23 +22,17 @@ from tests.cli.doctor import (
     CHROMIUM,
     DOCTOR,
     FIREFOX,
-    KORTILLA,
     MODULE,
     codes,
     configure,
     faults,
     found_by,
-    installed,
-    installed_once,
-    no_screen,
-    warm_card_status,
 )
 from tests.pin_prompt.accessibility_bus import open_accessibility_bus
+from tests.support.commands import KORTILLA
 from tests.support.ordinary import as_ordinary, program_called
 from tests.support.patience import patience
 from tests.support.screen import open_screen
-
-__all__ = ["installed", "installed_once", "no_screen", "warm_card_status"]
 
 pytestmark = pytest.mark.usefixtures("no_screen", "warm_card_status")
 

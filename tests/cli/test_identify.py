@@ -11,11 +11,18 @@ import pytest
 from kortilla import Trust, validate
 from kortilla.errors import AuthTokenSignatureValidationError
 from kortilla.mock_card.state import MockCardState
-from tests.cli.conftest import NONCE, ORIGIN, Run
+from tests.cli.conftest import NONCE, ORIGIN, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.support import commands, pcsc
 
 ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
+
+
+def satu_for(origin: str, outcome: Outcome, card: MockCardState) -> str:
+    """Validate the token as a service of an origin does, and return the SATU."""
+    trust = Trust.from_folder(card.folder, test=True)
+    checked = validate(outcome.result, origin=origin, nonce=NONCE, trust=trust)
+    return asyncio.run(checked).satu
 
 
 def test_the_token_is_one_that_a_service_accepts(
@@ -23,20 +30,9 @@ def test_the_token_is_one_that_a_service_accepts(
 ) -> None:
     outcome = run(*ASKED, "--prompt", "automatic")
     assert outcome.status == 0
-    trust = Trust.from_folder(mock_card.folder, test=True)
-    identity = asyncio.run(
-        validate(outcome.result, origin=ORIGIN, nonce=NONCE, trust=trust)
-    )
-    assert identity.satu == mock_card.read().satu
+    assert satu_for(ORIGIN, outcome, mock_card) == mock_card.read().satu
     with pytest.raises(AuthTokenSignatureValidationError):
-        asyncio.run(
-            validate(
-                outcome.result,
-                origin="https://another.example",
-                nonce=NONCE,
-                trust=trust,
-            )
-        )
+        satu_for("https://another.example", outcome, mock_card)
 
 
 def test_card_and_prompt_may_stand_in_the_configuration(
@@ -132,15 +128,7 @@ def test_the_pin_may_be_typed_in_the_terminal(
     terminal.type("1234\r")
     outcome = terminal.end()
     assert outcome.status == 0
-    identity = asyncio.run(
-        validate(
-            outcome.result,
-            origin=ORIGIN,
-            nonce=NONCE,
-            trust=Trust.from_folder(mock_card.folder, test=True),
-        )
-    )
-    assert identity.satu == mock_card.read().satu
+    assert satu_for(ORIGIN, outcome, mock_card) == mock_card.read().satu
     assert mock_card.read().pin1.tries == 5
 
 
@@ -153,15 +141,7 @@ def test_a_card_in_a_reader_identifies_as_well(
     terminal.type("1234\r")
     outcome = terminal.end()
     assert outcome.status == 0
-    identity = asyncio.run(
-        validate(
-            outcome.result,
-            origin=ORIGIN,
-            nonce=NONCE,
-            trust=Trust.from_folder(mock_card.folder, test=True),
-        )
-    )
-    assert identity.satu == mock_card.read().satu
+    assert satu_for(ORIGIN, outcome, mock_card) == mock_card.read().satu
 
 
 @pytest.mark.parametrize("keys", ["\x03", "\r"], ids=["Ctrl-C", "Enter alone"])

@@ -128,23 +128,6 @@ def test_without_a_session_there_is_nowhere_to_listen(run: Run) -> None:
     assert "XDG_RUNTIME_DIR" in outcome.words
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--fly"],
-        ["fly"],
-        ["--listen", "status"],
-        ["enable", "--browser", "lynx"],
-        ["prepare", "--browser", "all"],
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_is_status_2(run: Run, home: Path, arguments: list[str]) -> None:
-    outcome = run("pkcs11", *arguments)
-    assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
-    assert list(home.iterdir()) == []
-
-
 def test_enable_status_and_disable_say_what_they_did(run: Run, home: Path) -> None:
     enable = ("pkcs11", "enable", "--browser", "chromium")
     tried = run(*enable, "--dry-run")
@@ -187,15 +170,6 @@ def test_a_machine_without_browsers_is_told_so(run: Run) -> None:
     outcome = run("pkcs11", "enable")
     assert (outcome.status, outcome.error) == (1, "INSTALL_FAILED")
     assert "--browser" in outcome.words
-
-
-def test_a_missing_tool_is_named_with_its_package(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    outcome = run("pkcs11", "enable", "--browser", "chromium")
-    assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
-    assert "apt install libnss3-tools" in outcome.words
 
 
 def test_root_is_told_that_p11_kit_ignores_it(

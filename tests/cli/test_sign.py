@@ -288,20 +288,3 @@ def test_several_files_are_signed_with_one_pin2_after_a_wrong_one(
     # PIN2 is verified anew before each signature.
     assert re.findall("> 00(20|2A9E)", outcome.words) == ["20", "2A9E"] * 3
     assert mock_card.read().pin2.tries == 5
-
-
-@pytest.mark.parametrize("keys", ["\x03", "\r"], ids=["Ctrl-C", "Enter alone"])
-def test_a_person_can_cancel_in_the_terminal(
-    mock_card: MockCardState, files: list[str], keys: str
-) -> None:
-    assert mock_card.folder.is_dir()
-    command = [
-        *(sys.executable, "-I", "-m", "native_host.cli", "sign", *files),
-        *("--origin", ORIGIN, "--card", "mock", "--prompt", "terminal"),
-    ]
-    with contextlib.closing(Terminal(command)) as terminal:
-        terminal.wait_for("PIN2")
-        terminal.type(keys)
-        outcome = terminal.end()
-    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
-    assert mock_card.read().pin2.tries == 5

@@ -106,6 +106,17 @@ class ManageWindow:
             self.wait_for(lambda seen: self.sent != before or not seen.ready)
             self.wait_for(lambda seen: self.sent != before or seen.ready)
 
+    def tick(self, *, empty: bool = False) -> None:
+        """Press the space bar on the check box until it is ticked, or ``empty``.
+
+        A window that ignores keys shows that by its button, as for ``send``.
+        """
+        while self.see().empty is not empty:
+            self.wait_for(lambda seen: seen.ready)
+            self.press("space")
+            self.wait_for(lambda seen: seen.empty is empty or not seen.ready)
+            self.wait_for(lambda seen: seen.empty is empty or seen.ready)
+
     def finish(self) -> Outcome:
         """Wait until the window shows the end, and close it."""
         self.wait_for(lambda seen: seen.done)

@@ -8,14 +8,14 @@ import pytest
 from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 
 from native_host.agent import presence
-from native_host.browsers.table import Family
 from native_host.config import load_config
 from native_host.desktop import browsers_report
 from native_host.desktop.browsers_report import BrowsersReport
 from native_host.desktop.pages.browsers import Page
 from native_host.desktop.window import Window
+from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import Place, error, info, kortilla
-from native_host.doctor.mending import CommandFailedError
+from native_host.install.tables import Family
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.desktop.test_self_check import until
 

@@ -16,13 +16,13 @@ import pytest
 from PySide6.QtWidgets import QCheckBox
 
 from native_host import history
-from native_host.browsers.native_messaging.installation import install
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.cli import main
 from native_host.desktop.pages.history import Page
 from native_host.errors import UserCancelledError
 from native_host.history import Entry
+from native_host.install.host import install
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context, check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt

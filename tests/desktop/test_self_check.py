@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QApplication
 
 from native_host.desktop.pages.self_check import Page
 from native_host.desktop.window import Window
-from native_host.doctor import examination, mending
+from native_host.doctor import examination
+from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import (
     Finding,
     administrator,
@@ -24,7 +25,6 @@ from native_host.doctor.findings import (
     person,
     warning,
 )
-from native_host.doctor.mending import CommandFailedError
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.support.patience import patience
@@ -65,7 +65,7 @@ class Computer:
 def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     computer = Computer()
     monkeypatch.setattr(examination, "examine", computer.examine)
-    monkeypatch.setattr(mending, "mend", computer.mend)
+    monkeypatch.setattr(examination, "mend", computer.mend)
     return computer
 
 

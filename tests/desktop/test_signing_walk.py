@@ -12,7 +12,8 @@ from pathlib import Path
 from jeepney import HeaderFields, message_bus, new_method_return
 from jeepney.io.blocking import open_dbus_connection
 
-from native_host.browsers.native_messaging.starter_files import menu_files
+from native_host.install.changes import Plan
+from native_host.install.host import files_of
 from tests.cli.test_sign_own import TITLE, pdfsig
 from tests.desktop.test_screen import names, unnamed
 from tests.kortilla.signing_parts import make_pdf
@@ -32,11 +33,13 @@ COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open", "--json")
 
 def action(name: str) -> Path:
     """Write the files that ``kortilla install`` writes, and return an action's."""
-    written = menu_files("user", Path(sys.executable), root=Path("/"))
-    for each in written:
-        each.write(0o700)
-    [path] = [e.path for e in written if e.path.stem == f"fi.kortilla.{name}"]
-    return path
+    plan = Plan("user", noted=False)
+    for each in files_of("user", Path(sys.executable)):
+        if each.path.suffix == ".desktop":
+            plan.write(each)
+    plan.carry_out()
+    [path] = [c.path for c in plan.changes if f"fi.kortilla.{name}." in c.path]
+    return Path(path)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ AS_STRICTLY_ORDINARY = (
 )
 WITH_PROMPT = """
 import asyncio
-from native_host.cli.run import run_with_prompt
+from native_host.cli.options import run_with_prompt
 from native_host.config import Config
 run_with_prompt(Config(), lambda _open: asyncio.sleep(600))
 """
@@ -150,7 +150,7 @@ def test_the_doctor_knows_which_interpreter_closes_the_memory(
 ) -> None:
     code = (
         "import asyncio; from native_host.doctor.findings import Place; "
-        "from native_host.doctor.host import check_host; "
+        "from native_host.doctor.browsers import check_host; "
         "print(*(each.code for each in asyncio.run(check_host(Place()))))"
     )
     said = [

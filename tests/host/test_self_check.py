@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from native_host.browsers.pkcs11 import nss
-from tests.browsers_install.nss_databases import make_profile
-from tests.browsers_install.test_pkcs11 import listed
+from native_host.install import nss
 from tests.host.process import HostProcess, kortilla, make_environment, running
 from tests.host.test_own_page import (
     CHROMIUM_CALLER,
@@ -17,6 +15,8 @@ from tests.host.test_own_page import (
     FIREFOX_PAGE,
 )
 from tests.host.test_own_protocol import Script
+from tests.install.nss_databases import make_profile
+from tests.install.test_token import listed
 
 MANIFEST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
 MODULE = ".config/pkcs11/modules/kortilla.module"

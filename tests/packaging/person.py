@@ -20,7 +20,7 @@ from pathlib import Path
 
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from native_host.browsers.native_messaging.hosts import host_names
+from native_host.install.tables import host_names
 from tests.browser.browsers import ChromiumTab, FirefoxTab, Tab
 from tests.browser.marionette import Marionette, user_preferences
 from tests.support.screen import Screen

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from native_host.browsers.pkcs11 import nss, p11_kit
+from native_host.install import nss, p11_kit
 from tests.pkcs11.real import Scene, open_scene, serving, tstclnt
 from tests.support.ordinary import as_ordinary, program_called
 

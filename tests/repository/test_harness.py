@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.browsers.pkcs11.setup import enable
+from native_host.install.token import enable
 from tests.browser import browsers
 from tests.kortilla.redis_server import running_redis
 from tests.support import pcsc

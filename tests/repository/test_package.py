@@ -27,7 +27,7 @@ def test_the_data_of_the_program_come_along(
     packages = ("native_host/", "kortilla/")
     assert {name for name in texts if name.startswith(packages)} <= names
     manifests = {
-        name.replace("manifests/", "native_host/browsers/data/")
+        name.replace("manifests/", "native_host/install/data/")
         for name in texts
         if name.startswith("manifests/")
     }

@@ -42,7 +42,7 @@ _MARKERS = {
     "xmlsec1": "programs",
 }
 #: Modules of the product whose functions run certutil and modutil.
-_RUNNERS = {f"native_host.browsers.pkcs11.{name}" for name in ("nss", "setup")}
+_RUNNERS = {f"native_host.install.{name}" for name in ("nss", "token")}
 #: Folders and files in which each test has the marker, relative to the parent of this
 #: file's folder.
 PLACES = {

@@ -6,7 +6,7 @@ A person sees the same. Programs of the user's session get no other information.
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from native_host.gui.tokens import LIGHT
@@ -35,6 +35,10 @@ _FIELD = range(120, 300)
 _TICK = range(30, 100)
 #: Pixels: the minimum height of the tick, unlike gaps between letters.
 _HIGH = 8
+#: A red notice, and the inside of an empty check box in it, which is as high as wide.
+_NOTICE = _run(LIGHT.error_ground.name(), 8)
+_EMPTY = LIGHT.field.name()
+_BOX = range(14, 40)
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,15 @@ class Sight:
 
     ``fields`` counts the entry fields. ``ready`` says that the confirming button is
     enabled, so the window accepts keys. ``wants_card`` says that the window asks for
-    the card: text appears beside its picture. ``warns`` stands for a red sign, ``done``
-    for the large tick.
+    the card: text appears beside its picture. ``warns`` stands for a red sign,
+    ``empty`` for a check box that is not ticked, ``done`` for the large tick.
     """
 
     fields: int
     ready: bool
     wants_card: bool
     warns: bool
+    empty: bool
     done: bool
 
     @classmethod
@@ -68,6 +73,7 @@ class Sight:
             ready=_BUTTON in footer,
             wants_card=card and _SIGN in page,
             warns=_WARNING in page,
+            empty=_count(map(_in_notice, shown), _EMPTY, _BOX, _BOX.start) > 0,
             done=not card and _count(below, _GREEN, _TICK) > 0,
         )
 
@@ -88,15 +94,23 @@ def _runs(row: bytes, colour: str, lengths: range) -> list[tuple[int, int]]:
     return [m.span() for m in found if len(m.group()) // 3 in lengths]
 
 
-def _count(rows: Sequence[bytes], colour: str, widths: range) -> int:
-    """Count areas of a colour by the first run of pixels of each."""
+def _in_notice(row: bytes) -> bytes:
+    """Return the part of a row that is in a red notice."""
+    begin, end = row.find(_NOTICE), row.rfind(_NOTICE)
+    return row[begin - begin % 3 : end] if begin < end else b""
+
+
+def _count(
+    rows: Iterable[bytes], colour: str, widths: range, least: int = _HIGH
+) -> int:
+    """Count areas of a colour, of at least that height, by their runs of pixels."""
     count = 0
     above: list[tuple[int, int, int]] = []  # start, end, and height so far
     for row in rows:
         here = []
         for begin, end in _runs(row, colour, widths):
             high = max((h for b, e, h in above if b < end and begin < e), default=0) + 1
-            count += high == _HIGH
+            count += high == least
             here.append((begin, end, high))
         above = here
     return count

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from kortilla.common.command_output import error_result, json_option, print_result, say
-from native_host.browsers.table import Family
 from native_host.cli.options import Card, card_option
 from native_host.errors import KortillaError, UserCancelledError
+from native_host.install.tables import Family
 from native_host.pin_prompt.spawn import has_screen
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import Revocation
 from kortilla.validation.trust import Trust
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
-from native_host.browsers.table import Family
+from native_host.install.tables import Family
 from native_host.pin_prompt.messages import Ask, Open, encode_request
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen

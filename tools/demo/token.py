@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from native_host.browsers.native_messaging.launcher import python_path
-from native_host.browsers.pkcs11 import nss
-from native_host.browsers.table import Family
+from native_host.install import nss
+from native_host.install.contents import python_path
+from native_host.install.tables import Family
 from tools.demo.errors import DemoError
 from tools.demo.site_authority import Authority
 

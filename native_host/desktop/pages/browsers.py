@@ -25,9 +25,9 @@ from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButt
 from native_host.languages import choose_language
 
 if TYPE_CHECKING:
-    from native_host.browsers.table import Family
     from native_host.desktop.browsers_report import BrowsersReport
     from native_host.doctor.findings import Finding
+    from native_host.install.tables import Family
 
 #: What the page says of a browser's program, before the findings.
 _PROGRAM = ("MANIFEST_", "LAUNCHER_", "HOST_")

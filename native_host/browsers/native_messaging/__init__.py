@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: MIT
-"""The host's manifests, launcher and agent: ``kortilla install`` and ``uninstall``."""

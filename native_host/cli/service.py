@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla identify`` and ``kortilla sign --origin``: as for a page of a service."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+import ssl
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kortilla.common.command_output import print_result, say
+from native_host.cli.options import (
+    Card,
+    PromptKind,
+    configured,
+    prompt_options,
+    run_with_prompt,
+)
+from native_host.config import Config
+from native_host.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from native_host.cli.options import OpenPrompt
+    from native_host.operations.documents import DocumentInbox
+    from native_host.operations.sign import (
+        HashToSign,
+        Signature,
+        Signatures,
+        SignRequest,
+    )
+
+
+@click.command()
+@click.option("--origin", required=True, help="The service: https://host[:port].")
+@click.option("--nonce", required=True, help="Its challenge, 44 to 128 characters.")
+@prompt_options
+def identify(
+    origin: str,
+    nonce: str,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
+) -> None:
+    """Identify to a service and print the Web eID token."""
+    config = configured(card=card, prompt=prompt)
+    print_result(
+        run_with_prompt(config, partial(_identify, config, origin, nonce, lang))
+    )
+
+
+async def _identify(
+    config: Config, origin: str, nonce: str, lang: str | None, open_prompt: OpenPrompt
+) -> dict[str, Any]:
+    from native_host.environment import open_source
+    from native_host.languages import choose_language
+    from native_host.operations.authenticate import AuthenticateRequest, authenticate
+    from native_host.operations.request import Context, check_origin
+    from native_host.processes import program_in_place_of_browser
+    from native_host.results import token_fields
+
+    request = AuthenticateRequest(
+        origin=check_origin(origin, allow_localhost=config.allow_localhost),
+        challenge_nonce=nonce,
+        language=choose_language(config.language, lang),
+        caller=program_in_place_of_browser(),
+    )
+    request.check()
+    async with open_source(config) as source:
+        token = await authenticate(Context(source, open_prompt()), request)
+    return token_fields(token)
+
+
+def sign_for_service(
+    config: Config,
+    files: Sequence[Path],
+    *,
+    origin: str,
+    lang: str | None,
+    hashes: Sequence[str],
+    names: Sequence[str],
+    hash_function: str | None,
+    key: str | None,
+    padding: str | None,
+    certificate: Path | None,
+) -> int:
+    """Sign files or hashes, print the signatures and return the exit status."""
+    from native_host.card.signature import KeyType, Padding
+    from native_host.languages import choose_language
+    from native_host.operations.request import check_origin
+    from native_host.operations.sign import SignRequest
+    from native_host.processes import program_in_place_of_browser
+
+    request = SignRequest(
+        origin=check_origin(origin, allow_localhost=config.allow_localhost),
+        language=choose_language(config.language, lang),
+        hashes=_hashes(hashes, names, hash_function),
+        hash_function=None if hashes else hash_function,
+        certificate=None if certificate is None else _der(certificate),
+        key_type=None if key is None else KeyType(key),
+        padding=None if padding is None else Padding(padding),
+        caller=program_in_place_of_browser(),
+    )
+    return run_with_prompt(config, partial(_sign, config, request, files))
+
+
+async def _sign(
+    config: Config,
+    request: SignRequest,
+    files: Sequence[Path],
+    open_prompt: OpenPrompt,
+) -> int:
+    from native_host.environment import open_source
+    from native_host.operations.documents import DocumentHeader, DocumentInbox
+    from native_host.operations.request import Context
+    from native_host.operations.sign import SigningInterruptedError
+    from native_host.operations.sign import sign as sign_with_card
+    from native_host.results import error_fields
+
+    inbox: DocumentInbox | None = None
+    try:
+        if files:
+            inbox = DocumentInbox(
+                [
+                    DocumentHeader(name, _media_type(file), _size(file))
+                    for name, file in zip(_names(files), files, strict=True)
+                ]
+            )
+            request = replace(request, documents=inbox)
+        request.check()
+        if inbox is not None:
+            for number, file in enumerate(files):
+                _hand_over(inbox, number, file)
+        async with open_source(config) as source:
+            made = await sign_with_card(Context(source, open_prompt()), request)
+    except SigningInterruptedError as error:
+        say(str(error))
+        print_result({"error": {**error_fields(error), **_fields(error.done)}})
+        return 1
+    finally:
+        if inbox is not None:
+            inbox.close()
+    result = _fields(made)
+    if len(made.signatures) == 1:
+        [only] = result["signatures"]
+        result |= {name: only[name] for name in ("signature", "algorithm")}
+    print_result(result)
+    return 0
+
+
+def _hashes(
+    hashes: Sequence[str], names: Sequence[str], hash_function: str | None
+) -> tuple[HashToSign, ...]:
+    from native_host.operations.sign import HashToSign
+
+    names = names or [f"hash {number}" for number in range(1, len(hashes) + 1)]
+    try:
+        return tuple(
+            HashToSign(name, base64.b64decode(text, validate=True), hash_function or "")
+            for name, text in zip(names, hashes, strict=True)
+        )
+    except ValueError as error:
+        raise InvalidArgumentError("A hash is not base64.") from error
+
+
+def _fields(made: Signatures) -> dict[str, Any]:
+    """Return the protocol's fields, and the JWA name of each signature's algorithm."""
+    from native_host.results import signature_fields, signatures_fields
+
+    def with_name(signature: Signature) -> dict[str, Any]:
+        fields = signature_fields(signature)
+        return {**fields, "algorithm": signature.algorithm.name}
+
+    signatures = [with_name(each) for each in made.signatures]
+    return {**signatures_fields(made), "signatures": signatures}
+
+
+def _hand_over(inbox: DocumentInbox, number: int, file: Path) -> None:
+    from native_host.operations.documents import MAX_CHUNK
+
+    size = 0
+    try:
+        with file.open("rb") as stream:
+            while data := stream.read(MAX_CHUNK):
+                inbox.put(number, size // MAX_CHUNK, data)
+                size += len(data)
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"{file} can't be read: {error.strerror}."
+        ) from error
+    if size < inbox.headers[number].size:
+        raise InvalidArgumentError(f"{file} has become shorter while it was read.")
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Return the files' names, with their folders if the names alone are ambiguous."""
+    short = [file.name for file in files]
+    # PROTOCOL.md §3 compares names in this form.
+    told_apart = {unicodedata.normalize("NFC", name) for name in short}
+    names = short if len(told_apart) == len(short) else [str(file) for file in files]
+    return [os.fsencode(name).decode(errors="replace") for name in names]
+
+
+def _media_type(file: Path) -> str:
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
+def _size(file: Path) -> int:
+    if not file.is_file():
+        raise click.UsageError(f"{file} is not a file with bytes of its own.")
+    return file.stat().st_size
+
+
+def _der(file: Path) -> bytes:
+    content = file.read_bytes()
+    if content.startswith(b"-----"):
+        try:
+            content = ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
+        except ValueError as error:
+            raise click.UsageError(f"{file} is not a certificate in PEM.") from error
+    return content

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla open`` and ``kortilla agent``: what runs in the user's session."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kortilla.common.command_output import json_option, print_result, say
+from native_host.cli.options import PATH, Card, card_option, configured, lang_option
+
+
+@click.command("open")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=PATH)
+@click.option("--check", is_flag=True, help="Check the signatures of the files.")
+@click.option("--sign", is_flag=True, help="Sign the files.")
+@json_option
+@card_option
+@lang_option
+def open_(
+    *,
+    files: tuple[Path, ...],
+    check: bool,
+    sign: bool,
+    card: Card | None,
+    lang: str | None,
+) -> None:
+    """Open Kortilla's window, or bring it to the front."""
+    from native_host.desktop.single_window import MOST_FILES, Handover, SingleWindow
+    from native_host.languages import choose_language
+    from native_host.pin_prompt.prompt import PromptError
+    from native_host.pin_prompt.spawn import has_screen
+
+    if check and sign:
+        raise click.UsageError("Give either --check or --sign.")
+    if files and not (check or sign):
+        raise click.UsageError("Say what to do with the files: --check or --sign.")
+    if len(files) > MOST_FILES:
+        raise click.UsageError(f"At most {MOST_FILES} files can be given.")
+    handover = None
+    if check or sign:
+        page = "check" if check else "sign"
+        handover = Handover(page, tuple(each.absolute() for each in files))
+    config = configured(card=card)
+    if not has_screen():
+        raise PromptError("There is no screen here for Kortilla's window.")
+    with closing(SingleWindow()) as claim:
+        if not claim.claim(handover):
+            print_result({"open": "raised"})
+            return
+        from native_host.desktop.application import run
+
+        run(config, choose_language(config.language, lang), claim, handover)
+    print_result({"open": "closed"})
+
+
+@click.command()
+@click.option(
+    "--enable", "wish", flag_value="enable", help="Let it run, now and at each login."
+)
+@click.option(
+    "--disable", "wish", flag_value="disable", help="End it, and let it run no more."
+)
+@click.option("--status", "wish", flag_value="status", help="Say whether it runs.")
+@json_option
+def agent(wish: str | None) -> None:
+    """Wait for new cards, and offer to activate them."""
+    from native_host.agent import presence
+
+    if wish is None:
+        print_result({"agent": serve()})
+        return
+    if wish == "disable":
+        presence.set_enabled(False)
+        presence.stop()
+    elif wish == "enable":
+        presence.set_enabled(True)
+        if not presence.is_running():
+            presence.start()
+    status = {"enabled": presence.is_enabled(), "running": presence.is_running()}
+    print_result(status, [_words(**status)])
+
+
+def serve(window: Sequence[str] | None = None) -> str:
+    """Run as the agent; return the reason of its end.
+
+    When its package is upgraded it becomes the new version's agent in the same process.
+    ``window`` replaces the command of the activation window.
+    """
+    from native_host.agent import presence
+    from native_host.hardening import harden
+
+    harden()
+    if not presence.is_enabled():
+        say("The agent is switched off. `kortilla agent --enable` switches it on.")
+        return "disabled"
+    outcome = asyncio.run(_serve(window))
+    if outcome == "renewed":
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    if outcome == "running":
+        say("The agent runs already.")
+    return outcome
+
+
+async def _serve(window: Sequence[str] | None) -> str:
+    from native_host.agent import presence
+    from native_host.agent.agent import Agent
+    from native_host.card.pcsc import PcscSource
+    from native_host.install.tables import is_packaged
+
+    async with PcscSource() as source:
+        agent = Agent(source) if window is None else Agent(source, window)
+        run = asyncio.create_task(agent.run())
+        # Before other processes can find this one in order to end it.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, run.cancel)
+        awaited: set[asyncio.Task[Any]] = {run}
+        if is_packaged():
+            from native_host.agent import package_watch
+
+            change = asyncio.create_task(package_watch.change())
+            awaited.add(change)
+        with presence.only_one() as only:
+            if not only:
+                run.cancel()
+            ended, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            run.cancel()
+            await asyncio.wait({run})
+        if not run.cancelled():
+            run.result()
+    if not only:
+        return "running"
+    return "ended" if run in ended or change.result() == "removed" else "renewed"
+
+
+def _words(enabled: bool, running: bool) -> str:
+    if running:
+        return "The agent runs."
+    if enabled:
+        return "The agent does not run; once installed, it starts at the next login."
+    return "The agent is switched off."

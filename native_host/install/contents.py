@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""What our files say: launchers, manifests, and the templates of ``manifests/``."""
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import native_host
+from native_host.errors import InstallError
+from native_host.install.tables import MARKER, Family, HostName, own_host, template
+
+#: The program that browsers start.
+LAUNCHER = "kortilla-host"
+
+# Older Linux kernels truncate a script's first line after this many bytes.
+_LONGEST_FIRST_LINE = 127
+_IMPORT = "from native_host.__main__ import main"
+_CHROMIUM_ID = re.compile(r"[a-p]{32}")
+_ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
+
+# Characters to escape within double quotes: by systemd.service(5), and by the Desktop
+# Entry Specification, whose values have another level of escapes.
+_QUOTING = {
+    "systemd": {"\\": "\\\\", '"': '\\"', "$": "$$", "%": "%%"},
+    "desktop": {"\\": "\\\\\\\\", '"': '\\\\"', "`": "\\\\`", "$": "\\\\$", "%": "%%"},
+}
+
+
+def python_path() -> Path:
+    """Return the absolute path of the interpreter that runs this.
+
+    Links are kept: the interpreter of a virtual environment is a link, whose location
+    determines the libraries.
+    """
+    if not sys.executable:
+        raise InstallError("Python does not know the path of its own program.")
+    return Path(sys.executable).absolute()
+
+
+def launcher(python: Path, *, through_sh: bool = False) -> bytes:
+    """Return the launcher's bytes, to be written with mode 0755.
+
+    ``-I`` excludes PYTHONPATH, the user's site folder and the current folder. If a path
+    does not fit into a script's first line, or with ``through_sh``, the launcher uses
+    ``/bin/sh``.
+    """
+    note = "# Written by `kortilla install`: browsers start the host through this.\n"
+    first_line = f"#!{python} -I"
+    too_long = len(first_line.encode()) > _LONGEST_FIRST_LINE
+    if through_sh or too_long or any(map(str.isspace, str(python))):
+        return (
+            f"#!/bin/sh\n{note}exec {shlex.quote(str(python))} -I "
+            f"-c 'import sys; {_IMPORT}; sys.exit(main())' \"$@\"\n"
+        ).encode()
+    return (
+        f"{first_line}\n{note}import sys\n\n{_IMPORT}\n\nsys.exit(main())\n"
+    ).encode()
+
+
+def own_content(
+    name: str, python: Path, *, quoting: str, command: str, packaged: bool
+) -> bytes:
+    """Return the bytes of a file of ``files.toml``; its row has ``quoting`` and so on.
+
+    ``python`` is the interpreter that it starts, ``packaged`` that a package has it.
+    """
+    if name == LAUNCHER:
+        return launcher(python, through_sh=packaged)
+    if name == MARKER:
+        return b"This Kortilla was installed by a package of the system.\n"
+    if name == "kortilla":
+        return (
+            "#!/bin/sh\n"
+            "# Written by `kortilla install`: the command kortilla.\n"
+            f'exec {shlex.quote(str(python))} -I -m native_host.cli "$@"\n'
+        ).encode()
+    escapes = _QUOTING[quoting]
+    quoted = "".join(escapes.get(character, character) for character in str(python))
+    icon = "kortilla" if packaged else str(_ICON).replace("\\", "\\\\")
+    text = template(name).replace("{icon}", icon)
+    return text.replace(
+        "{command}", f'"{quoted}" -I -m native_host.cli {command}'
+    ).encode()
+
+
+def manifest(
+    host: HostName, family: Family, launcher: Path, extensions: Iterable[str] = ()
+) -> bytes:
+    """Return the manifest's bytes, which are the same for the same arguments.
+
+    ``launcher`` is the absolute path of the program to start. ``extensions`` are
+    further ids to admit; those of the other family are left out.
+    """
+    ids = list(host.chromium if family == "chromium" else host.firefox)
+    for extension in extensions:
+        is_chromium = _CHROMIUM_ID.fullmatch(extension) is not None
+        if is_chromium == (family == "chromium") and extension not in ids:
+            ids.append(extension)
+    return _filled(
+        family,
+        ids,
+        name=host.name,
+        description=host.description,
+        path=str(launcher),
+    )
+
+
+def fields_of(content: bytes | None) -> dict[str, Any]:
+    """Return the fields of a JSON file, which another program may have written.
+
+    There are none in what is no JSON object.
+    """
+    try:
+        fields = json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def token_manifest(name: str, description: str, library: str) -> bytes:
+    """Return the native manifest that lets our extension install a PKCS#11 module."""
+    ids = own_host().firefox
+    return _filled("pkcs11", ids, name=name, description=description, path=library)
+
+
+def _filled(kind: str, ids: Iterable[str], **fields: str) -> bytes:
+    content = json.loads(template(f"{kind}.json"))
+    filled = {
+        key: [item.format(id=each) for item in value for each in ids]
+        if isinstance(value, list)
+        else value.format(**fields)
+        for key, value in content.items()
+    }
+    return (json.dumps(filled, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""The data of ``manifests/``: browsers, host names, our files, and their places."""
+
+import json
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from native_host.errors import InstallError
+from native_host.paths import user_data_folder, xdg_config_home, xdg_data_home
+
+Family = Literal["chromium", "firefox"]
+Level = Literal["user", "system"]
+
+FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
+
+#: The root of the system-wide places.
+ROOT = Path("/")
+
+#: The name that Kortilla's extension uses.
+OWN_HOST = "fi.kortilla.host"
+
+#: The file that marks a package's virtual environment.
+MARKER = "packaged"
+#: That environment, where a distribution's package has it.
+_PACKAGE_PLACE = Path("/usr/lib/kortilla")
+
+NONE_FOUND = (
+    "None of the known browsers was found: start yours once, or name it with --browser."
+)
+
+
+def data_folder() -> Path:
+    """Return the folder of the data: in the wheel, or in a checkout."""
+    installed = Path(__file__).with_name("data")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "manifests"
+
+
+@cache
+def template(name: str) -> str:
+    """Return the text of a file there."""
+    return (data_folder() / name).read_text(encoding="utf-8")
+
+
+@cache
+def _table(name: str) -> dict[str, dict[str, Any]]:
+    return tomllib.loads(template(name))
+
+
+def place(text: str, root: Path = ROOT, *, prefix: Path = ROOT) -> Path:
+    """Return a place of the tables; those for everyone lie below ``root``."""
+    if text.startswith(("/", "{prefix}")):
+        return root / text.format(prefix=prefix).lstrip("/")
+    # platformdirs, which gives this folder, takes time to import.
+    own = user_data_folder() / "host" if "{own}" in text else ""
+    config, data = xdg_config_home(), xdg_data_home()
+    return Path(text.format(home=Path.home(), config=config, data=data, own=own))
+
+
+def is_packaged() -> bool:
+    """Say whether a package of the system installed this program, for everyone."""
+    return Path(sys.prefix, MARKER).is_file()
+
+
+def is_package_there() -> bool:
+    """Say whether a distribution's package of Kortilla is on this computer."""
+    return (_PACKAGE_PLACE / MARKER).is_file()
+
+
+@dataclass(frozen=True)
+class HostName:
+    """A native-messaging host name under which Kortilla is registered.
+
+    ``chromium`` and ``firefox`` are the ids of the extensions that may start it.
+    ``shared`` says that other programs use the name as well: a manifest of theirs is
+    left unchanged.
+    """
+
+    name: str
+    description: str
+    shared: bool
+    chromium: tuple[str, ...]
+    firefox: tuple[str, ...]
+
+
+@cache
+def host_names() -> tuple[HostName, ...]:
+    """Return the host's names, Kortilla's own first."""
+    table = json.loads(template("hosts.json"))
+    return tuple(
+        HostName(
+            name=name,
+            description=each["description"],
+            shared=each["shared"],
+            chromium=tuple(each["chromium"]),
+            firefox=tuple(each["firefox"]),
+        )
+        for name, each in table.items()
+    )
+
+
+def own_host() -> HostName:
+    """Return the host name that Kortilla's extension uses."""
+    return next(host for host in host_names() if host.name == OWN_HOST)
+
+
+def known_extensions() -> frozenset[str]:
+    """Return the ids of all extensions that may start the host by any of its names."""
+    return frozenset(
+        extension
+        for host in host_names()
+        for extension in (*host.chromium, *host.firefox)
+    )
+
+
+def own_extensions() -> frozenset[str]:
+    """Return the ids of Kortilla's own extension, in both families."""
+    own = own_host()
+    return frozenset((*own.chromium, *own.firefox))
+
+
+@dataclass(frozen=True)
+class Confined:
+    """A browser from a snap or flatpak on this computer.
+
+    ``place`` is the folder of its manifests, or None if it can't start programs outside
+    its sandbox.
+    """
+
+    kind: Literal["snap", "flatpak"]
+    place: Path | None
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser on this system, for one person or for all users.
+
+    ``place`` is the folder of its manifests. ``found`` says that the browser seems to
+    be installed, ``packaged`` that a package of Kortilla includes its system-wide
+    manifests.
+    """
+
+    name: str
+    title: str
+    family: Family
+    place: Path
+    found: bool
+    packaged: bool
+    confined: tuple[Confined, ...]
+
+    @property
+    def confined_places(self) -> list[Path]:
+        """The folders of manifests that its snaps and flatpaks read."""
+        return [each.place for each in self.confined if each.place is not None]
+
+
+def browser_names() -> tuple[str, ...]:
+    """Return the names of the known browsers, in the table's order."""
+    return tuple(_table("browsers.toml"))
+
+
+def browsers(
+    level: Level, names: Sequence[str] | None = None, *, root: Path = ROOT
+) -> tuple[Browser, ...]:
+    """Return the browsers of these names (default: all) on this system.
+
+    ``root`` is the root of the system-wide places. Raises ``InstallError`` for a system
+    or a level that is not supported yet.
+    """
+    return tuple(
+        _browser(name, entry, level, root)
+        for name, entry in _table("browsers.toml").items()
+        if names is None or name in names
+    )
+
+
+def browsers_of(family: Family) -> tuple[Browser, ...]:
+    """Return the browsers of a family, for one user."""
+    return tuple(each for each in browsers("user") if each.family == family)
+
+
+def is_any_browser_there(root: Path = ROOT) -> bool:
+    """Return whether ``kortilla install`` finds a browser for this user."""
+    return any(
+        each.found or each.confined_places for each in browsers("user", root=root)
+    )
+
+
+def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Browser:
+    linux = sys.platform.startswith("linux")
+    if linux:
+        folder = place(entry[f"linux_{level}"], root)
+    elif sys.platform == "darwin" and level == "user":
+        folder = Path.home() / "Library/Application Support" / entry["macos_user"]
+    else:
+        raise InstallError(
+            f"Installing on this system ({sys.platform}, for the {level}) is not there "
+            "yet."
+        )
+    named = entry.get("found_by" if level == "user" else "found_by_system")
+    if named is None or not linux:
+        signs = [folder.parent]
+    else:
+        signs = [place(sign, root) for sign in named]
+    confined = entry.get("confined", ()) if linux and level == "user" else ()
+    return Browser(
+        name=name,
+        title=entry["title"],
+        family=entry["family"],
+        place=folder,
+        found=any(sign.exists() for sign in signs),
+        packaged=entry.get("packaged", False),
+        confined=tuple(
+            Confined(
+                each["kind"], place(each["place"], root) if "place" in each else None
+            )
+            for each in confined
+            if place(each["folder"], root).is_dir()
+        ),
+    )
+
+
+def own_files() -> dict[str, dict[str, Any]]:
+    """Return the rows of ``files.toml``, whose comment says what they hold."""
+    return _table("files.toml")
+
+
+def p11_kit_table() -> dict[str, Any]:
+    """Return the settings of p11-kit itself."""
+    return _table("pkcs11.toml")["p11_kit"]
+
+
+def title(family: Family) -> str:
+    """Return the family's display name."""
+    return str(_table("pkcs11.toml")[family]["title"])
+
+
+def programs(family: Family) -> tuple[str, ...]:
+    """Return the names of the family's programs in p11-kit."""
+    return tuple(_table("pkcs11.toml")[family]["programs"])
+
+
+def profile_folders(family: Family) -> tuple[Path, ...]:
+    """Return the folders that may hold a ``profiles.ini``."""
+    return tuple(map(place, _table("pkcs11.toml")[family].get("profiles", ())))
+
+
+def shared_databases(family: Family) -> tuple[Path, ...]:
+    """Return the possible places of the family's shared NSS database, best first."""
+    return tuple(map(place, _table("pkcs11.toml")[family].get("databases", ())))

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+import datetime
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+
+from tests.install.nss_databases import OTHER, TRUST, give_system
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of a person."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "KORTILLA_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+#: Where an installation looks for the desktop's tools.
+WHICH = "native_host.install.desktop_database.which"
+
+
+@pytest.fixture(autouse=True)
+def no_desktop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer without the tools of a desktop, which take time."""
+    monkeypatch.setattr(WHICH, lambda _: None)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The root of the system-wide places."""
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def specimen() -> tuple[bytes, bytes]:
+    """A certificate of a fictional person, and its key, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name.from_rfc4514_string("CN=SPECIMEN")
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    written = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return made.public_bytes(Encoding.PEM), written
+
+
+@pytest.fixture
+def specimen_certificate(specimen: tuple[bytes, bytes]) -> bytes:
+    """The certificate of a fictional person in PEM."""
+    return specimen[0]
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The runtime folder of a person's session; paths of sockets must be short."""
+    with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        Path(folder, "kortilla").mkdir(mode=0o700)
+        yield Path(folder)
+
+
+@pytest.fixture
+def system(root: Path) -> Path:
+    """A system with p11-kit, another module, and one that the proxy leaves out."""
+    return give_system(root, other=OTHER, trust=TRUST)

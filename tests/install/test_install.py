@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: MIT
+"""``install`` and ``uninstall`` for one person."""
+
+import errno
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from native_host.errors import InstallError
+from native_host.install import files
+from native_host.install.changes import launcher_path
+from native_host.install.contents import manifest, python_path
+from native_host.install.host import Report, install, uninstall
+from native_host.install.tables import host_names
+from tests.support.patience import patience
+
+CHROMIUM = ".config/chromium/NativeMessagingHosts"
+FIREFOX = ".mozilla/native-messaging-hosts"
+WANTED = "graphical-session.target.wants"
+OTHERS_MANIFEST = json.dumps(
+    {"name": "eu.webeid", "path": "/usr/bin/web-eid", "type": "stdio"}
+)
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Return a folder's content: bytes of files, None for folders."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def actions(report: Report) -> dict[str, str]:
+    return {
+        f"{c.browser}/{c.host}" if c.host else own_file(Path(c.path)): c.action
+        for c in report.changes
+    }
+
+
+def own_file(path: Path) -> str:
+    return "launcher" if path.name == "kortilla-host" else f"starter/{path.parent.name}"
+
+
+STARTERS = tuple(
+    f"starter/{folder}"
+    for folder in (
+        *("user", "graphical-session.target.wants", "autostart"),
+        "applications",
+    )
+)
+
+
+def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
+    (home / ".config/chromium").mkdir(parents=True)
+    (home / ".mozilla").mkdir()
+    report = install()
+    written = {name for name, content in tree(home).items() if content is not None}
+    assert written == {
+        f"{CHROMIUM}/fi.kortilla.host.json",
+        f"{CHROMIUM}/eu.webeid.json",
+        f"{FIREFOX}/fi.kortilla.host.json",
+        f"{FIREFOX}/eu.webeid.json",
+        ".local/share/kortilla/host/kortilla-host",
+        ".local/share/kortilla/host/installed.json",
+        ".config/systemd/user/kortilla-agent.service",
+        ".config/systemd/user/graphical-session.target.wants/kortilla-agent.service",
+        ".config/autostart/kortilla-agent.desktop",
+        ".local/share/applications/fi.kortilla.Kortilla.desktop",
+        ".local/share/applications/fi.kortilla.Sign.desktop",
+        ".local/share/applications/fi.kortilla.Check.desktop",
+    }
+    for family, place in (("chromium", CHROMIUM), ("firefox", FIREFOX)):
+        for host in host_names():
+            content = (home / place / f"{host.name}.json").read_bytes()
+            assert content == manifest(host, family, launcher_path("user"))  # type: ignore[arg-type] # a Literal out of a loop
+    assert report.absent == (
+        "chrome",
+        "edge",
+        "brave",
+        "vivaldi",
+        "opera",
+        "librewolf",
+    )
+
+
+def test_a_firefox_that_keeps_its_profiles_in_config_is_found(home: Path) -> None:
+    (home / ".config/mozilla/firefox").mkdir(parents=True)
+    install()
+    assert (home / FIREFOX / "fi.kortilla.host.json").is_file()
+
+
+def test_a_browser_that_is_named_gets_its_folder(home: Path) -> None:
+    report = install(["chromium"])
+    assert (home / CHROMIUM / "fi.kortilla.host.json").is_file()
+    assert not (home / ".mozilla").exists()
+    assert actions(report) == {
+        "launcher": "written",
+        **dict.fromkeys(STARTERS, "written"),
+        "chromium/fi.kortilla.host": "written",
+        "chromium/eu.webeid": "written",
+    }
+
+
+def test_the_configuration_folder_may_be_elsewhere(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "settings"))
+    install(["chromium"])
+    for name in (
+        "chromium/NativeMessagingHosts/fi.kortilla.host.json",
+        "systemd/user/kortilla-agent.service",
+    ):
+        assert (home / "settings" / name).is_file()
+    uninstall()
+    assert tree(home) == {}
+
+
+def test_without_any_browser_nothing_is_written(home: Path) -> None:
+    with pytest.raises(InstallError, match="None of the known browsers"):
+        install()
+    assert tree(home) == {}
+
+
+def test_installing_again_changes_nothing(home: Path) -> None:
+    install(["chromium", "firefox"])
+    before = tree(home)
+    report = install()
+    assert set(actions(report).values()) == {"unchanged"}
+    assert tree(home) == before
+
+
+def test_installing_again_repairs_what_was_damaged(home: Path) -> None:
+    install(["firefox"])
+    before = tree(home)
+    launcher_path("user").unlink()
+    (home / FIREFOX / "fi.kortilla.host.json").write_text("{")
+    assert actions(install()) == {
+        "launcher": "written",
+        **dict.fromkeys(STARTERS, "unchanged"),
+        "firefox/fi.kortilla.host": "written",
+        "firefox/eu.webeid": "unchanged",
+    }
+    assert tree(home) == before
+
+
+def test_a_dry_run_writes_nothing_and_says_the_same(home: Path) -> None:
+    dry = install(["firefox"], dry_run=True)
+    assert tree(home) == {}
+    assert dry.dry_run
+    assert dry.changes == install(["firefox"]).changes
+    before = tree(home)
+    assert uninstall(dry_run=True).changes
+    assert tree(home) == before
+
+
+@pytest.mark.parametrize("there", [(), (".config/chromium", FIREFOX)])
+def test_uninstall_removes_what_install_wrote_and_nothing_else(
+    home: Path, there: tuple[str, ...]
+) -> None:
+    for folder in there:
+        (home / folder).mkdir(parents=True)
+    (home / ".local/share/kortilla/mock-card").mkdir(parents=True)
+    (home / "letter.txt").write_text("mine")
+    before = tree(home)
+    install(["chromium", "firefox"])
+    report = uninstall()
+    assert set(actions(report).values()) == {"removed"}
+    assert tree(home) == before
+
+
+def test_uninstall_of_one_browser_leaves_the_others_working(home: Path) -> None:
+    install(["firefox"])
+    before = tree(home)
+    install(["chromium"])
+    report = uninstall(["chromium"])
+    assert "launcher" not in actions(report)
+    assert not (home / ".config/chromium").exists()
+    assert tree(home) == before
+
+
+def test_uninstall_without_an_installation_does_nothing(home: Path) -> None:
+    assert uninstall().changes == ()
+    assert tree(home) == {}
+
+
+@pytest.mark.parametrize(
+    "content", [OTHERS_MANIFEST, "not JSON", "[]", "{}", '{"path": {}}', "[" * 5000]
+)
+def test_another_programs_manifest_is_never_touched(home: Path, content: str) -> None:
+    theirs = home / FIREFOX / "eu.webeid.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(content)
+    report = install()
+    assert actions(report)["firefox/eu.webeid"] == "kept"
+    assert actions(report)["firefox/fi.kortilla.host"] == "written"
+    assert theirs.read_text() == content
+    uninstall()
+    assert theirs.read_text() == content
+
+
+def test_another_programs_manifest_for_everyone_counts_too(
+    home: Path, root: Path
+) -> None:
+    theirs = root / "usr/lib/mozilla/native-messaging-hosts/eu.webeid.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(OTHERS_MANIFEST)
+    report = install(["firefox"], root=root)
+    assert actions(report)["firefox/eu.webeid"] == "kept"
+    assert not (home / FIREFOX / "eu.webeid.json").exists()
+
+
+def test_a_link_in_a_manifests_place_is_not_followed(home: Path) -> None:
+    target = home / "precious"
+    target.write_text("mine")
+    place = home / FIREFOX / "fi.kortilla.host.json"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(target)
+    install()
+    assert target.read_text() == "mine"
+    assert not place.is_symlink()
+
+
+def test_root_follows_no_link_in_a_folder_that_others_write_to(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    (home / ".mozilla").symlink_to(elsewhere)
+    home.chmod(0o777)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(InstallError, match="is a link"):
+        install(["firefox"])
+    assert tree(elsewhere) == {}
+
+
+def test_a_link_of_ones_own_is_followed(home: Path) -> None:
+    (home / "disk").mkdir()
+    (home / ".mozilla").symlink_to("disk")
+    install(["firefox"])
+    assert (home / "disk/native-messaging-hosts/fi.kortilla.host.json").is_file()
+    uninstall()
+    assert tree(home / "disk") == {}
+
+
+def test_a_folder_in_a_manifests_place_is_named(home: Path) -> None:
+    place = home / FIREFOX / "fi.kortilla.host.json"
+    place.mkdir(parents=True)
+    with pytest.raises(InstallError, match=r"fi\.kortilla\.host\.json: "):
+        install()
+    assert place.is_dir()
+
+
+def test_a_file_in_a_folders_place_is_named(home: Path) -> None:
+    (home / ".mozilla").write_text("not a folder")
+    with pytest.raises(InstallError, match=r"\.mozilla"):
+        install()
+    assert (home / ".mozilla").read_text() == "not a folder"
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InstallError, match="No space left"):
+        install(["firefox"])
+    assert tree(home) == {}
+
+
+def test_a_broken_record_is_named_and_not_reset(home: Path) -> None:
+    install(["firefox"])
+    record = launcher_path("user").with_name("installed.json")
+    record.write_text("{}")
+    with pytest.raises(InstallError, match=r"installed\.json"):
+        uninstall()
+    assert record.read_text() == "{}"
+
+
+def test_a_snap_and_a_flatpak_are_seen_and_said(home: Path) -> None:
+    (home / "snap/chromium/common/chromium").mkdir(parents=True)
+    (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
+    report = install()
+    assert report.confined == (
+        {"browser": "chromium", "kind": "snap", "written": True},
+        {"browser": "firefox", "kind": "flatpak", "written": False},
+    )
+    place = home / "snap/chromium/common/chromium/NativeMessagingHosts"
+    assert (place / "fi.kortilla.host.json").is_file()
+    assert not (home / ".mozilla").exists()
+    assert not (home / ".config/chromium").exists()
+    uninstall()
+    assert not place.exists()
+
+
+def test_only_a_flatpak_is_no_browser_to_install_for(home: Path) -> None:
+    (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
+    with pytest.raises(InstallError):
+        install()
+
+
+@pytest.mark.parametrize(
+    ("place", "first_line"),
+    [
+        ("short", "#!{program} -I\n"),
+        ("with space and 'quote'", "#!/bin/sh\n"),
+        ("long" * 30, "#!/bin/sh\n"),
+    ],
+)
+def test_the_launcher_says_hello_and_nothing_can_be_slipped_in(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    first_line: str,
+) -> None:
+    environment = tmp_path / place
+    (environment / "bin").mkdir(parents=True)
+    program = environment / "bin" / "python"
+    program.symlink_to(sys.executable)
+    # As in a virtual environment: the link's folder determines the libraries.
+    configuration = Path(sys.prefix, "pyvenv.cfg").read_text()
+    (environment / "pyvenv.cfg").write_text(configuration)
+    (environment / "lib").symlink_to(Path(sys.prefix, "lib"))
+    monkeypatch.setattr(sys, "executable", str(program))
+    install(["firefox"])
+    launcher = launcher_path("user")
+    assert stat.S_IMODE(launcher.stat().st_mode) == 0o755
+    assert launcher.read_text().startswith(first_line.format(program=program))
+    assert_says_hello(launcher, tmp_path)
+
+
+def test_the_launchers_python_is_absolute_and_its_link_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(link))
+    assert python_path() == link
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(InstallError):
+        python_path()
+
+
+def assert_says_hello(program: Path, tmp_path: Path) -> None:
+    """Start the launcher as Firefox does, in a folder with a malicious module."""
+    trap = tmp_path / "trap"
+    (trap / "native_host").mkdir(parents=True)
+    (trap / "native_host/__init__.py").write_text("raise SystemExit('trapped')")
+    finished = subprocess.run(
+        [program, "/manifest.json", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"],
+        input=b"",
+        capture_output=True,
+        cwd=trap,
+        env={**os.environ, "PYTHONPATH": str(trap)},
+        timeout=patience(),
+        check=True,
+    )
+    length = int.from_bytes(finished.stdout[:4], sys.byteorder)
+    hello = json.loads(finished.stdout[4 : 4 + length])
+    assert hello["version"].startswith("2.")
+
+
+class TestForEveryone:
+    """``--system``: the places that all users of the computer share."""
+
+    @pytest.fixture(autouse=True)
+    def as_root(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    @pytest.fixture
+    def safe(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(files, "only_root_writes", lambda path: path is not None)
+
+    @pytest.mark.usefixtures("safe")
+    def test_install_and_uninstall_leave_no_trace(self, root: Path) -> None:
+        (root / "etc/chromium").mkdir(parents=True)
+        before = tree(root)
+        report = install(level="system", root=root)
+        place = root / "etc/chromium/native-messaging-hosts/fi.kortilla.host.json"
+        assert json.loads(place.read_bytes())["path"] == str(
+            root / "usr/local/lib/kortilla/kortilla-host"
+        )
+        assert stat.S_IMODE(place.parent.stat().st_mode) == 0o755
+        assert actions(report)["chromium/fi.kortilla.host"] == "written"
+        unit = root / "etc/systemd/user/kortilla-agent.service"
+        assert (unit.parent / WANTED / unit.name).resolve() == unit
+        assert (root / "etc/xdg/autostart/kortilla-agent.desktop").is_file()
+        uninstall(level="system", root=root)
+        assert tree(root) == before
+
+    def test_a_program_that_others_can_change_is_refused(
+        self, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program = tmp_path / "python"
+        program.touch()
+        program.chmod(0o777)
+        monkeypatch.setattr(sys, "executable", str(program))
+        with pytest.raises(InstallError, match="others than root"):
+            install(["chromium"], level="system", root=root)
+        assert not root.exists()
+
+    def test_only_root_may(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        with pytest.raises(InstallError, match="Only root"):
+            install(["chromium"], level="system", root=root)
+
+
+def test_a_system_that_is_not_there_yet_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(InstallError, match="win32"):
+        install(["chromium"])
+
+
+def test_a_launcher_that_can_not_be_executed_is_written_anew(home: Path) -> None:
+    install(["chromium"])
+    program = launcher_path("user")
+    program.chmod(0o644)
+    [change] = [c for c in install(["chromium"]).changes if c.path == str(program)]
+    assert change.action == "written"
+    assert stat.S_IMODE(program.stat().st_mode) == 0o755
