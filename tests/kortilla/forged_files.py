@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Signed files that show something else in other programs than what was signed."""
 
+import hashlib
 import io
 import re
 import struct
 import zipfile
 import zlib
 
+from asn1crypto import cms
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
@@ -115,6 +119,31 @@ async def a_pdf_with_two_places_of_an_object(maker: Maker) -> File:
     table = changed.rindex(b"xref\n3 1\n")
     more = f"3 1\n{genuine:010d} 00000 n \n".encode()
     return changed[: table + 29] + more + changed[table + 29 :]
+
+
+@case(NOT_VALID, "DIGEST_MISMATCH")
+async def a_detached_signature_that_contains_another_file(maker: Maker) -> File:
+    """Other programs show the one that it contains."""
+    info = cms.ContentInfo.load(await maker.detached(b"Sopimus"))
+    info["content"]["encap_content_info"]["content"] = b"VELKA 100000"
+    return b"Sopimus", info.dump()
+
+
+@case(CANT_SAY, "WEAK_ALGORITHM")
+async def a_detached_signature_by_sha_1(maker: Maker) -> File:
+    content = b"Sopimus"
+    info = cms.ContentInfo.load(await maker.detached(content))
+    [signer] = info["content"]["signer_infos"]
+    signer["digest_algorithm"] = {"algorithm": "sha1"}
+    for attribute in signer["signed_attrs"]:
+        if attribute["type"].native == "message_digest":
+            attribute["values"] = [hashlib.sha1(content).digest()]  # noqa: S324 - weak
+    attributes = signer["signed_attrs"].untag().dump(force=True)
+    signer["signature_algorithm"] = {"algorithm": "sha1_ecdsa"}
+    assert isinstance(maker.leaf.key, ec.EllipticCurvePrivateKey)
+    weak = ec.ECDSA(hashes.SHA1())  # noqa: S303 - weak
+    signer["signature"] = maker.leaf.key.sign(attributes, weak)
+    return content, info.dump()
 
 
 #: A name of as many letters as the one that a directory has for it.

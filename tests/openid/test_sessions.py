@@ -70,6 +70,12 @@ async def test_a_login_has_a_new_session_id(shared: LocalOP) -> None:
     page = await browser.page()
     await browser.log_in(page)
     assert browser.cookies[SESSION] != "x" * 43
+    old = browser.cookies[SESSION]
+    _, answer = await browser.authorize(prompt="login")
+    await browser.log_in(answer)
+    assert browser.cookies[SESSION] != old
+    _, late = await Browser(shared, {SESSION: old}).authorize(prompt="none")
+    assert late.parameters["error"] == "login_required"
 
 
 @pytest.mark.parametrize(
