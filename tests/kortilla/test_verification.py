@@ -21,7 +21,7 @@ from kortilla.errors import (
 )
 from kortilla.mock_card.authority import Authority
 from kortilla.revocation import CertificatePath
-from kortilla.signing import cms
+from kortilla.signing import signature as skeleton
 from kortilla.signing.processes import PdfProcesses, shared_processes
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
@@ -137,7 +137,7 @@ async def test_a_certificate_is_judged(
     expected: set[str],
 ) -> None:
     leaf = issue(ca, **more)
-    monkeypatch.setattr(cms, "check_signer", unchecked)
+    monkeypatch.setattr(skeleton, "check_signer", unchecked)
     signed = await replace(maker, leaf=leaf).pdf()
     report = await verify_document(signed, trusted=maker.trusted)
     assert (report.verdict, codes(report)) == (verdict, expected)

@@ -13,8 +13,6 @@ from asn1crypto import pem, x509
 from kortilla.errors import TrustConfigurationError
 from kortilla.validation.trust import MAX_FILE_BYTES, PINS, Trust, certificate_files
 
-__all__ = ["TrustedCAs"]
-
 _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 
 
