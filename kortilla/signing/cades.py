@@ -14,6 +14,7 @@ It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from asn1crypto import algos, cms, x509
 from pyhanko.sign.signers.pdf_cms import ExternalSigner, PdfCMSSignedAttributes
@@ -34,7 +35,13 @@ from kortilla.signing.signature import (
     finish,
     signing_certificate,
 )
-from kortilla.signing.state import HASHES, Digest, PreparedSignature, check_name
+from kortilla.signing.state import (
+    HASHES,
+    Digest,
+    Kind,
+    PreparedSignature,
+    check_name,
+)
 from kortilla.signing.validation_data import ValidationData
 from kortilla.threads import in_thread
 from kortilla.validation.leaf import ExactCertificate
@@ -128,7 +135,7 @@ class CmsDraft(Draft):
     content and of the certificate. ``add_data`` of a PDF checks the content's.
     """
 
-    kind = "file"
+    kind: ClassVar[Kind] = "file"
     _stamp: Timestamp | None = None
 
     @staticmethod
@@ -197,7 +204,7 @@ class _Given(TimeStamper):
     """Hands over a timestamp that is there already."""
 
     def __init__(self, stamp: Timestamp) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # it has no types
         self._stamp = stamp
 
     async def async_timestamp(

@@ -23,7 +23,7 @@ from native_host.cli.options import (
 from native_host.config import Config
 
 if TYPE_CHECKING:
-    from native_host.cli.run import OpenPrompt
+    from native_host.environment import OpenPrompt
     from native_host.operations.set_pin import PinsSet
 
 _pin_argument = click.argument(
@@ -89,7 +89,7 @@ def _manage(
     prompt: PromptKind | None,
     card: Card | None,
 ) -> None:
-    from native_host.cli.run import run_with_prompt
+    from native_host.environment import run_with_prompt
 
     config = configured(card=card, prompt=prompt)
     done = run_with_prompt(config, partial(_managed, operation, config, lang))

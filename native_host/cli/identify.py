@@ -19,7 +19,7 @@ from native_host.cli.options import (
 from native_host.config import Config
 
 if TYPE_CHECKING:
-    from native_host.cli.run import OpenPrompt
+    from native_host.environment import OpenPrompt
 
 
 @click.command()
@@ -38,7 +38,7 @@ def identify(
 ) -> None:
     """Identify to a service and print the Web eID token."""
     config = configured(card=card, prompt=prompt)
-    from native_host.cli.run import run_with_prompt
+    from native_host.environment import run_with_prompt
 
     print_result(
         run_with_prompt(config, partial(_identify, config, origin, nonce, lang))

@@ -28,10 +28,9 @@ from native_host.cli.options import (
 from native_host.cli.sign_own import sign_own
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
-from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
-    from native_host.cli.run import OpenPrompt
+    from native_host.environment import OpenPrompt
     from native_host.operations.documents import DocumentInbox
     from native_host.operations.sign import Signature, Signatures
     from native_host.operations.sign_request import HashToSign, SignRequest
@@ -139,7 +138,6 @@ def sign(
             raise click.UsageError(f"--level {level} needs --trust.")
         if level == "b" and tsa is not None:
             raise click.UsageError("--tsa makes the level t.")
-        check_library()
         return sign_own(
             configured(card=card, prompt=prompt),
             files=files,
@@ -162,7 +160,7 @@ def sign(
         raise click.UsageError("Give one --name for each --hash, or none.")
     config = configured(card=card, prompt=prompt)
     from native_host.card.signature import KeyType, Padding
-    from native_host.cli.run import run_with_prompt
+    from native_host.environment import run_with_prompt
     from native_host.languages import choose_language
     from native_host.operations.sign_request import SignRequest
     from native_host.origin import check_origin

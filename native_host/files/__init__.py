@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Signs the person's own files on their own computer, without a site and without Qt.
+"""Signs and checks the user's own files, without a site and without Qt.
 
-``signing.sign_own_files`` reads the files, has the prompt show them and the card sign
-them, and writes the signed files beside the originals. ``sources`` reads, ``targets``
-writes, and ``library`` calls ``kortilla.signing``, which needs the extra ``signing``.
+The command and the desktop program call the same functions. ``process.sign_files``
+signs with the configured card; ``sign`` has the prompt show the files and the card sign
+them, and writes the signed files beside the originals. ``check.check_files`` verifies
+signed files, and ``words`` says the result in plain words of each language, from
+``texts/``. ``library`` calls ``kortilla.signing``, which needs the extra ``signing``.
 """

@@ -13,21 +13,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.local_signing.errors import (
+from native_host.files.sources import (
     FileNotSignableError,
     FileNotWritableError,
-    UnsignableFile,
-)
-from native_host.local_signing.sources import (
-    MAX_PDF_BYTES,
-    MAX_TOTAL_BYTES,
     Source,
+    UnsignableFile,
+    Wish,
     read_sources,
 )
-from native_host.local_signing.targets import Target
+from native_host.files.targets import Target
 from native_host.log import log_unexpected
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Context
@@ -37,50 +34,15 @@ from native_host.pin_prompt import texts
 from native_host.results import signatures_fields
 
 if TYPE_CHECKING:
-    from kortilla.common.corners import Corner
+    from kortilla.signing.state import PreparedSignature
     from native_host.card.certificate import CardCertificate
-    from native_host.local_signing.library import PreparedSignature
 
 logger = logging.getLogger(__name__)
 
 #: Room for a signature with its certificates, a timestamp and a mark, in bytes. It is
 #: reserved on the disk.
 _ROOM = 256 * 1024
-_LIBRARY = "native_host.local_signing.library"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A visible mark: ``page`` from 0, or from the end with -1; ``box`` in points.
-
-    ``box`` is left, bottom, right and top from the page's lower left corner, or a
-    corner: ``bottom-left``, ``bottom-right``, ``top-left`` or ``top-right``.
-    """
-
-    page: int
-    box: "tuple[int, int, int, int] | Corner"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the person wants signed, and how.
-
-    ``out`` is the folder of the signed files, or the path of the only one; None puts
-    each beside its original. ``container`` puts all files into one container.
-    ``level`` is ``B-B``, ``B-T``, ``B-LT`` or ``B-LTA``; those above B-B need ``tsa``,
-    the address of a time-stamping service, and those above B-T ``authorities``, the CA
-    certificates (DER) of card and service. ``language`` is fi, sv or en: that of
-    the prompt, and of the word in the names of signed files.
-    """
-
-    files: tuple[Path, ...]
-    language: str
-    out: Path | None = None
-    container: bool = False
-    mark: Mark | None = None
-    level: str = "B-B"
-    tsa: str | None = None
-    authorities: tuple[bytes, ...] = ()
+_LIBRARY = "native_host.files.library"
 
 
 @dataclass(frozen=True)
@@ -117,6 +79,29 @@ class Outcome:
     made: tuple[SignedFile, ...]
     failed: tuple[FailedFile, ...]
     changed: tuple[Path, ...]
+
+    def fields(self) -> dict[str, Any]:
+        """Return the JSON for scripts and for the desktop program."""
+        fields: dict[str, Any] = {
+            "files": [
+                {
+                    "file": str(made.path),
+                    "originals": [str(path) for path in made.originals],
+                    "kind": {"pdf": "pdf", "container": "asice"}[made.kind],
+                    "level": made.level,
+                    "shortfall": made.shortfall,
+                }
+                for made in self.made
+            ],
+            "changed": [str(path) for path in self.changed],
+        }
+        if self.failed:
+            first = self.failed[0].error
+            fields["failed"] = [
+                str(path) for failed in self.failed for path in failed.originals
+            ]
+            fields["error"] = {"code": first.code, "message": str(first)}
+        return fields
 
 
 async def sign_own_files(context: Context, wish: Wish) -> Outcome:
@@ -251,38 +236,32 @@ async def _prepare(
 ) -> list[HashToSign]:
     """Return what the card signs. Raises ``FileNotSignableError`` with all files."""
     await asyncio.to_thread(importlib.import_module, _LIBRARY)
-    from native_host.local_signing import library
+    from kortilla.errors import DocumentNotSignableError, RelyingPartyError
+    from native_host.files import library
 
-    mark = wish.mark
     faults: list[UnsignableFile] = []
     hashes: list[HashToSign] = []
     for number, part in enumerate(parts, 1):
         name = str(number)
-        contents = [inbox.content(index) for index in part.indices]
+        files = {
+            source.path.name: inbox.content(index)
+            for source, index in zip(part.sources, part.indices, strict=True)
+        }
         try:
-            if part.kind == "pdf":
-                part.state = await library.prepare_one(
-                    name,
-                    contents[0],
-                    certificate=certificate.der,
-                    mark=None if mark is None else (mark.page, mark.box),
-                    max_bytes=MAX_PDF_BYTES,
-                )
-            else:
-                names = [source.path.name for source in part.sources]
-                part.state = await library.prepare_all(
-                    name,
-                    dict(zip(names, contents, strict=True)),
-                    certificate=certificate.der,
-                    max_bytes=MAX_TOTAL_BYTES,
-                )
-        except library.DocumentNotSignableError as error:
+            part.state = await library.prepare(
+                name,
+                files,
+                kind=part.kind,
+                certificate=certificate.der,
+                mark=wish.mark,
+            )
+        except DocumentNotSignableError as error:
             faults += [
                 UnsignableFile(each, error.reason, str(error))
                 for each in part.originals
             ]
             continue
-        except library.RelyingPartyError as error:
+        except RelyingPartyError as error:
             raise KortillaError(str(error)) from error
         digest = part.state.digest
         hashes.append(HashToSign(name, digest.value, digest.hash_function))
@@ -298,10 +277,9 @@ async def _finish(
     interrupted: KortillaError | None,
 ) -> tuple[list[SignedFile], list[FailedFile]]:
     """Write what was signed, even if one of the files fails."""
-    from native_host.local_signing import library
+    from native_host.files import library
 
     answer = signatures_fields(signatures)
-    extras = library.Extras(wish.level, wish.tsa, wish.authorities)
     done = {signature.name for signature in signatures.signatures}
     made: list[SignedFile] = []
     failed: list[FailedFile] = []
@@ -313,15 +291,15 @@ async def _finish(
             continue
         try:
             try:
-                finished = await library.finish(state, answer, extras)
+                finished = await library.finish(state, answer, wish)
             except asyncio.CancelledError:
                 # PIN2 has been typed, so the signature is kept. Only the services are
                 # not waited for any more.
-                if not extras.tsa or (task := asyncio.current_task()) is None:
+                if not wish.tsa or (task := asyncio.current_task()) is None:
                     raise
                 task.uncancel()
-                extras = replace(extras, tsa=None)
-                finished = await library.finish(state, answer, extras)
+                wish = replace(wish, tsa=None)
+                finished = await library.finish(state, answer, wish)
             path = await asyncio.to_thread(part.reserved.publish, finished.content)
         except FileNotWritableError as error:
             failed.append(FailedFile(part.originals, error))

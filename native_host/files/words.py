@@ -13,9 +13,9 @@ from kortilla.signing.verification import (
     SignatureReport,
     Verdict,
 )
+from native_host.files.check import CheckedFile
 from native_host.pin_prompt.escaping import escape_name
 from native_host.pin_prompt.texts import printable
-from native_host.signature_check.check import CheckedFile
 
 _FOLDER = Path(__file__).parent / "texts"
 #: Notes that another sentence about the signature says already.

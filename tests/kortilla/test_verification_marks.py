@@ -16,8 +16,8 @@ from pyhanko.sign.timestamps import TimeStamper
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import DocumentReport, Verdict, verify_document
 from kortilla.testing import KortillaCard
-from native_host.signature_check import words
-from native_host.signature_check.check import CheckedFile
+from native_host.files import words
+from native_host.files.check import CheckedFile
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import make_pdf
