@@ -28,6 +28,7 @@ from native_host.cli.options import (
 from native_host.cli.sign_own import sign_own
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
+from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
     from native_host.environment import OpenPrompt
@@ -138,6 +139,7 @@ def sign(
             raise click.UsageError(f"--level {level} needs --trust.")
         if level == "b" and tsa is not None:
             raise click.UsageError("--tsa makes the level t.")
+        check_library()
         return sign_own(
             configured(card=card, prompt=prompt),
             files=files,

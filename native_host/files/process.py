@@ -39,10 +39,9 @@ def sign_files(
 ) -> "Outcome":
     """Sign files with the configured card and prompt.
 
-    A signal cancels as the user would. Raises ``SigningMissingError``, the errors of
-    ``sign_own_files``, and ``KeyboardInterrupt``.
+    A signal cancels as the user would. Raises the errors of ``sign_own_files``, and
+    ``KeyboardInterrupt``. ``signing_extra.check_library`` comes before it.
     """
-    check_library()
     from native_host.files.sign import sign_own_files
     from native_host.operations.prompting import Context
 
@@ -78,6 +77,7 @@ def _run(wanted: dict[str, Any]) -> dict[str, Any]:
         _write({"progress": {"done": done, "total": total}})
 
     try:
+        check_library()
         config = load_config()._replace(card=wanted["card"], prompt=wanted["prompt"])
         return sign_files(config, _wish(wanted["wish"]), progressed).fields()
     except RefusedFilesError as error:

@@ -11,7 +11,7 @@ import importlib
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -116,8 +116,7 @@ async def sign_own_files(context: Context, wish: Wish) -> Outcome:
     sources, inbox = await read_sources(wish.files)
     with ExitStack() as stack:
         stack.callback(inbox.close)
-        parts = _plan(sources, wish)
-        _reserve(parts, wish, stack)
+        parts = _reserve(_plan(sources, wish), wish, stack)
         request = OwnFilesRequest(
             language=wish.language,
             documents=inbox,
@@ -134,43 +133,43 @@ async def sign_own_files(context: Context, wish: Wish) -> Outcome:
         return Outcome(tuple(made), tuple(failed), tuple(changed))
 
 
+_Kind = Literal["pdf", "container"]
+
+
 @dataclass
 class _Part:
-    """One signature: of a PDF, or of the files in a container."""
+    """One signature: of a PDF, or of the files in a container.
 
-    kind: Literal["pdf", "container"]
-    sources: list[Source]
-    indices: list[int] = field(default_factory=list)
-    target: Target | None = None
+    ``sources`` have their places among the documents of the prompt.
+    """
+
+    kind: _Kind
+    sources: dict[int, Source]
+    target: Target
     state: "PreparedSignature | None" = None
 
     @property
     def originals(self) -> tuple[Path, ...]:
-        return tuple(source.path for source in self.sources)
-
-    @property
-    def reserved(self) -> Target:
-        if self.target is None:
-            raise RuntimeError("no place is reserved")
-        return self.target
+        return tuple(source.path for source in self.sources.values())
 
 
-def _plan(sources: Sequence[Source], wish: Wish) -> list[_Part]:
-    parts: list[_Part] = []
-    container = _Part("container", [])
+def _plan(
+    sources: Sequence[Source], wish: Wish
+) -> list[tuple[_Kind, dict[int, Source]]]:
+    """Return what each signature is of."""
+    parts: list[tuple[_Kind, dict[int, Source]]] = []
+    packed: dict[int, Source] = {}
     for index, source in enumerate(sources):
-        if source.is_pdf and not wish.container:
-            if not source.size:
-                message = "The file is empty."
-                fault = UnsignableFile(source.path, "empty", message)
-                raise FileNotSignableError([fault])
-            parts.append(_Part("pdf", [source], [index]))
-        else:
-            container.sources.append(source)
-            container.indices.append(index)
-    if container.sources:
-        _check_container(container.sources)
-        parts.append(container)
+        if wish.container or not source.is_pdf:
+            packed[index] = source
+            continue
+        if not source.size:
+            fault = UnsignableFile(source.path, "empty", "The file is empty.")
+            raise FileNotSignableError([fault])
+        parts.append(("pdf", {index: source}))
+    if packed:
+        _check_container([*packed.values()])
+        parts.append(("container", packed))
     return parts
 
 
@@ -189,41 +188,42 @@ def _check_container(sources: Sequence[Source]) -> None:
         raise FileNotSignableError(twice)
 
 
-def _reserve(parts: Sequence[_Part], wish: Wish, stack: ExitStack) -> None:
+def _reserve(
+    plan: Sequence[tuple[_Kind, dict[int, Source]]], wish: Wish, stack: ExitStack
+) -> list[_Part]:
     """Reserve a place for each signed file; the stack discards it at the end."""
     out = wish.out
     folder = out if out is not None and out.is_dir() else None
     if out is not None and folder is None:
-        if len(parts) > 1:
+        if len(plan) > 1:
             raise InvalidArgumentError(
                 "Several files are made, so the place for them must be a folder."
             )
         if out.exists() or out.is_symlink():
             raise InvalidArgumentError("The output file exists already.")
+    word = texts.load(wish.language, "sign-own")("suffix")
     taken: set[Path] = set()
-    for part in parts:
-        first = part.sources[0].path
-        wanted = out if out is not None and folder is None else None
-        if wanted is None:
-            wanted = (folder or first.parent) / _name(part, wish.language)
-        size = sum(source.size for source in part.sources) + _ROOM
-        part.target = Target.reserve(wanted, size, taken)
+    parts: list[_Part] = []
+    for kind, sources in plan:
+        first = next(iter(sources.values())).path
+        if kind == "pdf":
+            name = f"{first.stem}-{word}.pdf"
+        else:
+            name = f"{first.stem if len(sources) == 1 else word}.asice"
+        beside = (folder or first.parent) / name
+        wanted = beside if out is None or folder is not None else out
+        size = sum(source.size for source in sources.values()) + _ROOM
+        part = _Part(kind, sources, Target.reserve(wanted, size, taken))
         stack.callback(part.target.discard)
-
-
-def _name(part: _Part, language: str) -> str:
-    """Return the name of a signed file: ``a-signed.pdf``, ``a.asice``."""
-    stem, word = part.sources[0].path.stem, texts.load(language, "sign-own")("suffix")
-    if part.kind == "pdf":
-        return f"{stem}-{word}.pdf"
-    return f"{stem if len(part.sources) == 1 else word}.asice"
+        parts.append(part)
+    return parts
 
 
 def _results(sources: Sequence[Source], parts: Sequence[_Part]) -> tuple[Result, ...]:
     results = {
-        index: Result(part.reserved.path.name, part.kind)
+        index: Result(part.target.path.name, part.kind)
         for part in parts
-        for index in part.indices
+        for index in part.sources
     }
     return tuple(results[index] for index in range(len(sources)))
 
@@ -245,7 +245,7 @@ async def _prepare(
         name = str(number)
         files = {
             source.path.name: inbox.content(index)
-            for source, index in zip(part.sources, part.indices, strict=True)
+            for index, source in part.sources.items()
         }
         try:
             part.state = await library.prepare(
@@ -300,7 +300,7 @@ async def _finish(
                 task.uncancel()
                 wish = replace(wish, tsa=None)
                 finished = await library.finish(state, answer, wish)
-            path = await asyncio.to_thread(part.reserved.publish, finished.content)
+            path = await asyncio.to_thread(part.target.publish, finished.content)
         except FileNotWritableError as error:
             failed.append(FailedFile(part.originals, error))
             continue

@@ -20,7 +20,7 @@ from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.responder import OCSPAnswer, Scene, Server, addresses, checker_by
 from tests.kortilla.revocation_scene import well
 from tests.kortilla.signing_parts import answer_to, make_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.timestamps import stamper
 
 TSA = "https://tsa.example"
 

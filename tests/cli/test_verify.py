@@ -23,7 +23,7 @@ from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.timestamps import stamper
 from tests.support import cards
 
 SIGN = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
