@@ -101,22 +101,16 @@ class _WebEidAnswer(PageSignature):
 Answer = str | bytes | Mapping[str, Any]
 
 
+@dataclass(frozen=True)
 class PageAnswer:
-    """A well-formed answer. ``parse_answer`` makes it.
+    """A well-formed answer.
 
     ``certificate`` is DER, or None if the answer has none. ``signatures`` are
     ``NamedSignature``, or one ``PageSignature`` in Web eID's format.
     """
 
-    def __init__(self, answer: "_KortillaAnswer | _WebEidAnswer") -> None:
-        self.certificate = (
-            None if answer.certificate is None else decode_base64(answer.certificate)
-        )
-        self.signatures: tuple[PageSignature, ...] = (
-            tuple(answer.signatures)
-            if isinstance(answer, _KortillaAnswer)
-            else (answer,)
-        )
+    certificate: bytes | None
+    signatures: tuple[PageSignature, ...]
 
 
 def parse_answer(answer: Answer) -> PageAnswer:
@@ -131,7 +125,10 @@ def parse_answer(answer: Answer) -> PageAnswer:
         limit=MAX_ANSWER_LENGTH,
         error=SignatureParseError,
     )
-    return PageAnswer(form)
+    return PageAnswer(
+        None if form.certificate is None else decode_base64(form.certificate),
+        (form,) if isinstance(form, _WebEidAnswer) else tuple(form.signatures),
+    )
 
 
 def _form_of(content: Mapping[str, Any]) -> "type[_KortillaAnswer | _WebEidAnswer]":

@@ -37,7 +37,7 @@ class Appearance:
     ``box`` is left, bottom, right and top in points (1/72 inch) from the page's lower
     left corner, or the corner of the page as it is shown, where the mark shrinks to fit
     and is upright. ``page`` counts from 0, or from the end with -1. ``text`` is in the
-    person's language and may have line breaks; by default it is the name and the time.
+    user's language and may have line breaks; by default it is the name and the time.
     It shrinks to fit. The font is Courier, which is not embedded, so a PDF/A conforms
     only with an invisible signature.
     """

@@ -93,7 +93,7 @@ async def prepare_container(
     """Prepare the signature of files, and a container for them.
 
     ``files`` maps the names in the container, without folders, to the contents. The
-    person sees ``name``. The other arguments and the errors are those of
+    user sees ``name``. The other arguments and the errors are those of
     ``prepare_file``. Raises ``DocumentNotSignableError`` also for no file, more than
     ``MAX_FILES``, ``max_bytes`` in all, and a name that is not a plain file name or
     differs from another in upper and lower case alone.

@@ -72,7 +72,7 @@ async def prepare_file(
     """Prepare the signature of a content, or of its digest.
 
     ``certificate`` (DER) is the signer's, as the page got it from
-    ``getSigningCertificate``. The person sees ``name``. The hash function is that of
+    ``getSigningCertificate``. The user sees ``name``. The hash function is that of
     the digest, or ``hash_function`` (``SHA-256``, ``SHA-384``, ``SHA-512``), or the
     key's preferred one. The signature includes the issuing CA's certificate and
     ``chain`` (DER).

@@ -80,7 +80,7 @@ async def prepare_pdf(
     """Prepare the signature of a PDF.
 
     ``certificate`` (DER) is the signer's, as the page got it from
-    ``getSigningCertificate``. Kortilla's window shows ``name`` to the person. The hash
+    ``getSigningCertificate``. Kortilla's window shows ``name`` to the user. The hash
     function is ``SHA-256``, ``SHA-384`` or ``SHA-512``; by default the key's preferred
     one. The signature includes the issuing CA's certificate and ``chain`` (DER), and
     states ``reason`` and ``location``. ``field_name`` names an empty signature field of

@@ -42,7 +42,7 @@ PROCESSES = 2
 SECONDS = 10
 MEMORY = 512 * 1024 * 1024
 #: How many PDF files may be under way or waiting when another comes to be prepared, and
-#: when one comes to be finished, for which a person has given PIN2 already.
+#: when one comes to be finished, for which a user has given PIN2 already.
 MOST_PREPARING = 12
 MOST_FINISHING = 24
 _IDLE_SECONDS = 300.0

@@ -65,7 +65,7 @@ class PreparedSignature:
     argument of the page's ``kortilla.sign``.
 
     Keep the state on the server (``to_bytes``, ``from_bytes``), in the session store or
-    in Redis, bound to the person's session, for some minutes, and delete it at its use.
+    in Redis, bound to the user's session, for some minutes, and delete it at its use.
     With a PDF it has up to about 20 MB. Never send it through the browser. It holds no
     secret, and ``finish_…`` refuses an altered state, but a browser that can return
     another valid state chooses what is signed.

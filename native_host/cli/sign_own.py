@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla sign`` without a service: signed files of the person's own files."""
+"""``kortilla sign`` without a service: signed files of the user's own files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sign_own(
     progress: bool,
     lang: str | None,
 ) -> int:
-    """Sign the person's own files, print the result and return the exit status.
+    """Sign the user's own files, print the result and return the exit status.
 
     With ``progress``, a line of JSON before each signature says how many are made.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The calls of ``kortilla.signing`` for the person's own files.
+"""The calls of ``kortilla.signing`` for the user's own files.
 
 The import takes half a second, so it happens after the prompt has opened.
 """
@@ -110,7 +110,7 @@ async def finish(
 
 
 def _words(error: RelyingPartyError) -> str:
-    """Return a sentence for the person: an error of revocation is a service's."""
+    """Return a sentence for the user: an error of revocation is a service's."""
     if isinstance(error, RevocationCheckFailedError):
         return (
             "Nobody answered whether the certificates are revoked "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sign the person's own files: show them, sign them with PIN2, write the signed files.
+"""Sign the user's own files: show them, sign them with PIN2, write the signed files.
 
 A PDF becomes a signed PDF. Other files, or all of them together, become one ASiC-E
 container. One PIN2 is enough for all. The card signs exactly the bytes that the prompt
@@ -105,7 +105,7 @@ class Outcome:
 
 
 async def sign_own_files(context: Context, wish: Wish) -> Outcome:
-    """Sign files as the person wishes.
+    """Sign files as the user wishes.
 
     Before the prompt opens, it raises ``FileNotSignableError``,
     ``FileNotWritableError`` and ``InvalidArgumentError``. Before PIN2, it raises

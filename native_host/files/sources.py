@@ -50,7 +50,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the person wants signed, and how.
+    """What the user wants signed, and how.
 
     ``out`` is the folder of the signed files, or the path of the only one; None puts
     each beside its original. ``container`` puts all files into one container.
@@ -125,7 +125,7 @@ def shown_path(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the person, and its SHA-256 when it was read.
+    """A file of the user, and its SHA-256 when it was read.
 
     ``name`` is what the prompt calls it, with the folder if the name alone is
     ambiguous.

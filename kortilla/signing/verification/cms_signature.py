@@ -16,7 +16,7 @@ from pyhanko.sign.validation.generic_cms import (
     validate_sig_integrity,
 )
 
-from kortilla.signing.validation_data import is_readable
+from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.findings import (
     Finding,
     Findings,
@@ -216,8 +216,7 @@ def _has_revocation_data(signer: cms.SignerInfo) -> bool:
         ]
     except Exception:  # of asn1crypto, any
         return False
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
+    return are_revocation_data(crls, responses)
 
 
 def examine_stamp(

@@ -22,7 +22,7 @@ from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from kortilla.signing.validation_data import is_readable
+from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.cms_signature import examine_signer, examine_stamp
 from kortilla.signing.verification.findings import (
     Change,
@@ -117,8 +117,7 @@ def _has_revocation_data(root: generic.DictionaryObject) -> bool:
         raise
     except Exception:  # of pyHanko, any
         return False
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
+    return are_revocation_data(crls, responses)
 
 
 def _signatures(

@@ -25,7 +25,7 @@ from kortilla.errors import (
 )
 from kortilla.signing import xades
 from kortilla.signing.answer import PageSignature, verify_digest
-from kortilla.signing.validation_data import is_readable
+from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.cms_signature import examine_stamp
 from kortilla.signing.verification.findings import (
     Finding,
@@ -270,8 +270,7 @@ def _has_revocation_data(unsigned: Any) -> bool:
         ]
     except RefusedError:
         return False
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
+    return are_revocation_data(crls, responses)
 
 
 def _archive_stamps(
