@@ -37,7 +37,6 @@ from kortilla.signing import xades
 from kortilla.signing.answer import Answer
 from kortilla.signing.own_card import OwnCard
 from kortilla.signing.signature import (
-    AcceptedSignature,
     Checks,
     Draft,
     SignedDocument,
@@ -142,19 +141,19 @@ async def finish_container(
     )
 
 
+@dataclass
 class _ContainerDraft(Draft):
     """A container, and the XML of its signature beside it."""
 
     kind = "container"
 
-    def __init__(self, state: PreparedSignature, accepted: AcceptedSignature) -> None:
-        super().__init__(state, accepted)
-        if accepted.signature.algorithm.padding_scheme == "PSS":
+    def __post_init__(self) -> None:
+        if self.signature.algorithm.padding_scheme == "PSS":
             raise SignatureValidationError(
                 "It was signed with another padding than was prepared."
             )
-        self._root = xades.parse(state.signed_attributes)
-        xades.set_value(self._root, accepted.signature.value)
+        self._root = xades.parse(self.state.signed_attributes)
+        xades.set_value(self._root, self.signature.value)
 
     @staticmethod
     def check(state: PreparedSignature, certificate: x509.Certificate) -> None:

@@ -160,7 +160,7 @@ class CmsDraft(Draft):
 
     def to_stamp(self) -> bytes:
         """Return the signature's value (RFC 3161, Appendix A)."""
-        return self.accepted.value
+        return self.value
 
     def add_timestamp(self, stamp: Timestamp) -> None:
         """Keep the timestamp for ``content``."""
@@ -180,10 +180,10 @@ class CmsDraft(Draft):
         for each in state.chain:
             above.register(ExactCertificate.load(each, strict=True))
         signer = ExternalSigner(
-            self.accepted.certificate,
+            self.certificate,
             above,
-            signature_value=self.accepted.value,
-            signature_mechanism=_mechanism(self.accepted.signature),
+            signature_value=self.value,
+            signature_mechanism=_mechanism(self.signature),
         )
         info = await signer.async_sign_prescribed_attributes(
             HASHES[state.digest.hash_function].name,

@@ -67,16 +67,6 @@ class SigningCertificate:
 
 
 @dataclass(frozen=True)
-class AcceptedSignature:
-    """The card's verified signature. ``value`` is in the encoding of CMS and X.509."""
-
-    certificate: x509.Certificate
-    signature: PageSignature
-    value: bytes
-    signer: Identity
-
-
-@dataclass(frozen=True)
 class SignedDocument:
     """What was made, its signer, and the level of its signature."""
 
@@ -93,14 +83,19 @@ class Timestamp:
     certificates: tuple[x509.Certificate, ...]
 
 
+@dataclass
 class Draft(ABC):
-    """A document of one format that a verified signature is put into, step by step."""
+    """A document of one format that a verified signature is put into, step by step.
+
+    ``value`` is the signature in the encoding of CMS and X.509.
+    """
+
+    state: PreparedSignature
+    certificate: x509.Certificate
+    signature: PageSignature
+    value: bytes
 
     kind: ClassVar[Kind]
-
-    def __init__(self, state: PreparedSignature, accepted: AcceptedSignature) -> None:
-        """Begin. Raises ``SignatureValidationError`` for an algorithm that is unfit."""
-        self.state, self.accepted = state, accepted
 
     @staticmethod
     @abstractmethod
@@ -166,20 +161,30 @@ async def finish(
     validation_data: ValidationData | CollectData | None = None,
     archive: bool = False,
 ) -> tuple[bytes, Identity, Level]:
-    """Return the fields of a ``SignedDocument``. ``finish_pdf`` says what is raised."""
+    """Verify an answer, and return the fields of a ``SignedDocument``.
+
+    ``finish_pdf`` says what is raised.
+    """
     if state.kind != draft_type.kind:
         raise ValueError(
             f"What was prepared is not the signature of a {_KINDS[draft_type.kind]}."
         )
     if archive and timestamper is None:
         raise ValueError("An archive timestamp needs a time-stamping service.")
-    accepted = await _accept(draft_type, state, answer, checks)
-    draft = draft_type(state, accepted)
+    parsed = parse_answer(answer)
+    der = signer_of(parsed, state.certificate)
+    certificate = load_leaf(der)
+    signature = _signature_of(state, parsed.signatures)
+    draft_type.check(state, certificate)
+    value = verify_digest(certificate, signature, state.digest.value)
+    # Revocation is checked last, so a forged answer triggers no network request.
+    signer = await checks.signer(der)
+    draft = draft_type(state, certificate, signature, value)
     level: Level = "B-B"
     stamped: tuple[x509.Certificate, ...] = ()
     if timestamper is not None:
-        value = Digest.of(draft.to_stamp(), state.digest.hash_function)
-        stamp = await request_timestamp(timestamper, value)
+        to_stamp = Digest.of(draft.to_stamp(), state.digest.hash_function)
+        stamp = await request_timestamp(timestamper, to_stamp)
         draft.add_timestamp(stamp)
         level, stamped = "B-T", stamp.certificates
     if validation_data is not None and not isinstance(validation_data, ValidationData):
@@ -192,7 +197,7 @@ async def finish(
     if archive and timestamper is not None:
         await draft.archive(timestamper)
         level = "B-LTA" if level == "B-LT" else level
-    return await draft.content(), accepted.signer, level
+    return await draft.content(), signer, level
 
 
 def _is_complete(
@@ -207,24 +212,6 @@ def _is_complete(
     except Exception:
         # For an odd certificate of a timestamp, asn1crypto raises any exception.
         return False
-
-
-async def _accept(
-    draft_type: type[Draft],
-    state: PreparedSignature,
-    answer: Answer,
-    checks: Checks,
-) -> AcceptedSignature:
-    """Verify the card's signature, and the signer's certificate."""
-    parsed = parse_answer(answer)
-    der = signer_of(parsed, state.certificate)
-    certificate = load_leaf(der)
-    signature = _signature_of(state, parsed.signatures)
-    draft_type.check(state, certificate)
-    value = verify_digest(certificate, signature, state.digest.value)
-    # Revocation is checked last, so a forged answer triggers no network request.
-    signer = await checks.signer(der)
-    return AcceptedSignature(certificate, signature, value, signer)
 
 
 def _signature_of(
