@@ -1,20 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Opens the source of cards and the prompt that the configuration names."""
+"""Opens the source of cards and the prompt that the configuration names.
+
+``run_with_prompt`` runs an operation with that prompt, which a signal ends.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from native_host.config import Config
 from native_host.errors import ConfigBrokenError
+from native_host.hardening import harden
 
 if TYPE_CHECKING:
     from kortilla.mock_card.card_data import CardData
     from kortilla.mock_card.state import MockCardState
     from native_host.card.source import CardSource
     from native_host.pin_prompt.prompt import Prompt
+
+T = TypeVar("T")
+#: Opens the configured prompt, once.
+OpenPrompt = Callable[[], "Prompt"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def open_source(config: Config) -> CardSource:
@@ -60,6 +72,42 @@ def open_prompt(
     from native_host.pin_prompt.window import WindowPrompt
 
     return WindowPrompt(window or spawn(command))
+
+
+def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) -> T:
+    """Run ``work``, which opens the prompt; it is closed at the end.
+
+    A signal cancels as the person would, so that the obstacle and the signatures so far
+    are reported. A second signal ends it at once. Raises ``KeyboardInterrupt``.
+    """
+    harden()
+
+    async def main() -> T:
+        prompt: Prompt | None = None
+        task = asyncio.current_task()
+
+        def open_it() -> Prompt:
+            nonlocal prompt
+            prompt = open_prompt(config)
+            return prompt
+
+        def end() -> None:
+            if not (prompt and prompt.cancel()) and task is not None:
+                task.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, end)
+        try:
+            return await work(open_it)
+        finally:
+            if prompt is not None:
+                await prompt.close()
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _codes(card: CardData) -> dict[str, str]:

@@ -37,10 +37,10 @@ from native_host.desktop.browsers_report import BrowsersReport
 from native_host.desktop.card_report import Cards, ReaderContent
 from native_host.desktop.window import Window
 from native_host.doctor.findings import Place, info, kortilla, warning
+from native_host.files.check import CheckedFile
 from native_host.gui.tokens import DARK, palette_of, plain_palette
 from native_host.history import Entry
 from native_host.pin_prompt.gui.render import offscreen_application
-from native_host.signature_check.check import CheckedFile
 from tests.kortilla.signing_parts import make_pdf
 
 _READER = "Esimerkkilukija CR-100"

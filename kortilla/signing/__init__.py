@@ -14,20 +14,20 @@ from kortilla.common.lazy import lazy_names
 
 # The processes that read PDFs need none of these, and load faster without.
 if TYPE_CHECKING:
-    from kortilla.signing.algorithms import Digest
-    from kortilla.signing.verify import (
+    from kortilla.signing.answer import (
         VerifiedSignature,
         VerifiedSignatures,
         verify_signatures,
     )
+    from kortilla.signing.state import Digest
 else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "Digest": "kortilla.signing.algorithms",
-            "VerifiedSignature": "kortilla.signing.verify",
-            "VerifiedSignatures": "kortilla.signing.verify",
-            "verify_signatures": "kortilla.signing.verify",
+            "Digest": "kortilla.signing.state",
+            "VerifiedSignature": "kortilla.signing.answer",
+            "VerifiedSignatures": "kortilla.signing.answer",
+            "verify_signatures": "kortilla.signing.answer",
         },
     )
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The visible appearance of a signature on a page of a PDF."""
+"""The visible appearance of a signature, and its place on a page of a PDF."""
 
 import math
 import unicodedata
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 from pyhanko.pdf_utils import generic, layout
 from pyhanko.pdf_utils.font.api import FontEngineFactory, ShapeResult
@@ -14,12 +15,15 @@ from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.stamp import TextStamp, TextStampStyle
 
-from kortilla.common.corners import CORNERS, Corner
-
-__all__ = ["Appearance", "stamp_style"]
+from kortilla.common.corners import CORNERS, Box, Corner
+from kortilla.errors import DocumentNotSignableError
 
 _MAX_TEXT = 500
 _MAX_COORDINATE = 14_400  # points: the largest page of PDF (ISO 32000-1, Annex C)
+#: The most levels of a page tree that a page's attributes are inherited through.
+_MOST_LEVELS = 50
+#: US Letter, which is what most programs show where a page has no size.
+_WITHOUT_SIZE = (0.0, 0.0, 612.0, 792.0)
 _FONT_SIZE = 10
 _FIRST_FREE_CODE, _LAST_FREE_CODE = 1, 31
 _NAME = generic.NameObject
@@ -33,7 +37,7 @@ class Appearance:
     ``box`` is left, bottom, right and top in points (1/72 inch) from the page's lower
     left corner, or the corner of the page as it is shown, where the mark shrinks to fit
     and is upright. ``page`` counts from 0, or from the end with -1. ``text`` is in the
-    person's language and may have line breaks; by default it is the name and the time.
+    user's language and may have line breaks; by default it is the name and the time.
     It shrinks to fit. The font is Courier, which is not embedded, so a PDF/A conforms
     only with an invisible signature.
     """
@@ -57,6 +61,66 @@ def _is_box(box: tuple[int, int, int, int]) -> bool:
     left, bottom, right, top = box
     within = all(math.isfinite(each) and abs(each) <= _MAX_COORDINATE for each in box)
     return within and left < right and bottom < top
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is shown of a page: ``box`` in points, turned clockwise by ``turn``."""
+
+    box: Box
+    turn: int
+
+    @property
+    def size_as_shown(self) -> tuple[float, float]:
+        """Width and height in points."""
+        left, bottom, right, top = self.box
+        size = right - left, top - bottom
+        return size[::-1] if self.turn in (90, 270) else size
+
+
+def page_of(writer: BasePdfFileWriter, number: int) -> Page:
+    """Return a page; ``number`` counts from 0, or from the end with -1.
+
+    Raises ``DocumentNotSignableError`` for a page without an area, and pyHanko's errors
+    for one that is not there.
+    """
+    tree, index, _ = writer.find_page_container(number)  # type: ignore[no-untyped-call] # it has no types
+    page = tree.get_object()["/Kids"][index]
+    media = _rectangle(_inherited(page, "/MediaBox")) or _WITHOUT_SIZE
+    crop = _rectangle(_inherited(page, "/CropBox")) or media
+    left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
+    right, top = min(media[2], crop[2]), min(media[3], crop[3])
+    if not (right - left >= 1 and top - bottom >= 1):
+        raise DocumentNotSignableError("The page has no area for a mark.")
+    turn = _inherited(page, "/Rotate")
+    if not isinstance(turn, int) or turn % 90:
+        turn = 0
+    return Page((left, bottom, right, top), int(turn) % 360)
+
+
+def _inherited(page: generic.DictionaryObject, name: str) -> Any:
+    """Return an attribute of a page, or of what it inherits from; None if none."""
+    node: Any = page
+    for _ in range(_MOST_LEVELS):
+        if not isinstance(node, generic.DictionaryObject):
+            break
+        if name in node:
+            return node[name]
+        if "/Parent" not in node:
+            break
+        node = node["/Parent"]
+    return None
+
+
+def _rectangle(value: Any) -> Box | None:
+    """Return a rectangle whose corners may be given in any order (§7.9.5)."""
+    try:
+        x1, y1, x2, y2 = (float(each) for each in value)
+    except (TypeError, ValueError):
+        return None
+    found = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+    usable = all(math.isfinite(each) and abs(each) <= _MAX_COORDINATE for each in found)
+    return found if usable else None
 
 
 def stamp_style(turn: int = 0) -> TextStampStyle:

@@ -20,7 +20,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -34,22 +34,22 @@ from kortilla.clock import utc_now
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing import xades
-from kortilla.signing.algorithms import Digest
-from kortilla.signing.cms import (
-    AcceptedSignature,
-    Level,
+from kortilla.signing.answer import Answer
+from kortilla.signing.own_card import OwnCard
+from kortilla.signing.signature import (
+    Checks,
+    Draft,
+    SignedDocument,
     SigningCertificate,
-    accept_signature,
+    Timestamp,
+    finish,
     request_timestamp,
     signing_certificate,
 )
-from kortilla.signing.own_card import OwnCard
-from kortilla.signing.state import PreparedSignature, check_name
+from kortilla.signing.state import Digest, PreparedSignature, check_name
 from kortilla.signing.validation_data import CollectData, ValidationData
 from kortilla.signing.verification.container import MIMETYPE, examine_container
 from kortilla.threads import in_thread
-from kortilla.validation.identity import Identity
-from kortilla.validation.leaf import ExactCertificate
 from kortilla.validation.signature import load_public_key
 from kortilla.validation.trust import Trust
 
@@ -73,12 +73,8 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class SignedContainer:
+class SignedContainer(SignedDocument):
     """A signed container, its signer, and the level of its signature."""
-
-    content: bytes = field(repr=False)
-    signer: Identity
-    level: Level
 
 
 async def prepare_container(
@@ -96,7 +92,7 @@ async def prepare_container(
     """Prepare the signature of files, and a container for them.
 
     ``files`` maps the names in the container, without folders, to the contents. The
-    person sees ``name``. The other arguments and the errors are those of
+    user sees ``name``. The other arguments and the errors are those of
     ``prepare_file``. Raises ``DocumentNotSignableError`` also for no file, more than
     ``MAX_FILES``, ``max_bytes`` in all, and a name that is not a plain file name or
     differs from another in upper and lower case alone.
@@ -105,9 +101,7 @@ async def prepare_container(
     _check_files(files, max_bytes)
     signing = await signing_certificate(
         certificate,
-        trust=trust,
-        at=at,
-        revocation=revocation,
+        Checks(trust, at, revocation),
         chain=chain,
         hash_function=hash_function,
     )
@@ -119,7 +113,7 @@ async def prepare_container(
 
 async def finish_container(
     state: PreparedSignature,
-    answer: str | bytes | Mapping[str, Any],
+    answer: Answer,
     *,
     trust: Trust | OwnCard,
     at: datetime | None = None,
@@ -134,42 +128,66 @@ async def finish_container(
     of the files and the whole signature (EN 319 132-1 §5.5.2). An RSA key must have
     signed with ``paddingScheme: "PKCS1.5"``, the default of ``kortilla.sign``.
     """
-    if state.kind != "container":
-        raise ValueError("What was prepared is not the signature of a container.")
-    if archive and timestamper is None:
-        raise ValueError("An archive timestamp needs a time-stamping service.")
-    accepted = await accept_signature(
-        state, answer, trust=trust, at=at, revocation=revocation, check=_check_state
+    return SignedContainer(
+        *await finish(
+            _ContainerDraft,
+            state,
+            answer,
+            Checks(trust, at, revocation),
+            timestamper=timestamper,
+            validation_data=validation_data,
+            archive=archive,
+        )
     )
-    if accepted.signature.algorithm.padding_scheme == "PSS":
-        raise SignatureValidationError(
-            "It was signed with another padding than was prepared."
+
+
+@dataclass
+class _ContainerDraft(Draft):
+    """A container, and the XML of its signature beside it."""
+
+    kind = "container"
+
+    def __post_init__(self) -> None:
+        if self.signature.algorithm.padding_scheme == "PSS":
+            raise SignatureValidationError(
+                "It was signed with another padding than was prepared."
+            )
+        self._root = xades.parse(self.state.signed_attributes)
+        xades.set_value(self._root, self.signature.value)
+
+    @staticmethod
+    def check(state: PreparedSignature, certificate: x509.Certificate) -> None:
+        try:
+            info = xades.parse(state.signed_attributes).find(f".//{xades.DS}SignedInfo")
+            signed = Digest.of(xades.canonical(info), state.digest.hash_function)
+        except Exception as error:
+            raise SignatureValidationError(
+                "What was prepared is not a signature of a container."
+            ) from error
+        if signed != state.digest:
+            raise SignatureValidationError("What was prepared has been changed since.")
+
+    def to_stamp(self) -> bytes:
+        return xades.value_to_stamp(self._root)
+
+    def add_timestamp(self, stamp: Timestamp) -> None:
+        xades.add_timestamp(self._root, stamp.token.dump())
+
+    async def add_data(self, data: ValidationData | None) -> None:
+        if data is not None:
+            xades.add_validation_data(self._root, data)
+
+    async def archive(self, timestamper: TimeStamper) -> None:
+        function = self.state.digest.hash_function
+        everything = await in_thread(
+            _archived, self._root, self.state.document, function
         )
-    root = xades.parse(state.signed_attributes)
-    xades.set_value(root, accepted.signature.value)
-    level: Level = "B-B"
-    function = state.digest.hash_function
-    stamped: tuple[x509.Certificate, ...] = ()
-    if timestamper is not None:
-        value = Digest.of(xades.value_to_stamp(root), function)
-        stamp = await request_timestamp(timestamper, value)
-        xades.add_timestamp(root, stamp.der)
-        level, stamped = "B-T", stamp.certificates
-    if validation_data is not None and not isinstance(validation_data, ValidationData):
-        validation_data = await validation_data(
-            (state.certificate, *state.chain, *(each.dump() for each in stamped))
-        )
-    if validation_data is not None:
-        xades.add_validation_data(root, validation_data)
-        if level == "B-T" and _is_complete(accepted, state, validation_data, stamped):
-            level = "B-LT"
-    if archive and timestamper is not None:
-        everything = await in_thread(_archived, root, state.document, function)
         stamp = await request_timestamp(timestamper, everything)
-        xades.add_archive_timestamp(root, stamp.der)
-        level = "B-LTA" if level == "B-LT" else level
-    content = await in_thread(_add_signature, state.document, xades.serialise(root))
-    return SignedContainer(content, accepted.signer, level)
+        xades.add_archive_timestamp(self._root, stamp.token.dump())
+
+    async def content(self) -> bytes:
+        signature = xades.serialise(self._root)
+        return await in_thread(_add_signature, self.state.document, signature)
 
 
 def _check_files(files: Mapping[str, bytes], max_bytes: int) -> None:
@@ -281,29 +299,6 @@ def _archived(root: Any, container: bytes, hash_function: str) -> Digest:
             "What was prepared is not a container of the signed files."
         ) from error
     return Digest(hasher.digest(), hash_function)
-
-
-def _is_complete(
-    accepted: AcceptedSignature,
-    state: PreparedSignature,
-    data: ValidationData,
-    stamped: Iterable[x509.Certificate],
-) -> bool:
-    chain = [ExactCertificate.load(each) for each in state.chain]
-    return data.covers([accepted.certificate, *chain, *stamped])
-
-
-def _check_state(state: PreparedSignature, certificate: x509.Certificate) -> None:
-    """Check that the state is consistent, in case it was altered meanwhile."""
-    try:
-        info = xades.parse(state.signed_attributes).find(f".//{xades.DS}SignedInfo")
-        signed = Digest.of(xades.canonical(info), state.digest.hash_function)
-    except Exception as error:
-        raise SignatureValidationError(
-            "What was prepared is not a signature of a container."
-        ) from error
-    if signed != state.digest:
-        raise SignatureValidationError("What was prepared has been changed since.")
 
 
 def _add_signature(container: bytes, signature: bytes) -> bytes:

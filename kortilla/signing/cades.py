@@ -11,21 +11,40 @@
 It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
+from asn1crypto import algos, cms, x509
+from pyhanko.sign.signers.pdf_cms import ExternalSigner, PdfCMSSignedAttributes
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from kortilla.errors import DocumentNotSignableError
+from kortilla.clock import utc_now
+from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.revocation import RevocationChecker
-from kortilla.signing.algorithms import Digest
-from kortilla.signing.cms import Level, finish_cms, sign_attributes, signing_certificate
+from kortilla.signing.answer import Answer, PageSignature
 from kortilla.signing.own_card import OwnCard
-from kortilla.signing.state import PreparedSignature, check_name
+from kortilla.signing.signature import (
+    Checks,
+    Draft,
+    SignedDocument,
+    SigningCertificate,
+    Timestamp,
+    finish,
+    signing_certificate,
+)
+from kortilla.signing.state import (
+    HASHES,
+    Digest,
+    Kind,
+    PreparedSignature,
+    check_name,
+)
+from kortilla.signing.validation_data import ValidationData
 from kortilla.threads import in_thread
-from kortilla.validation.identity import Identity
+from kortilla.validation.leaf import ExactCertificate
 from kortilla.validation.trust import Trust
 
 __all__ = ["MAX_FILE_BYTES", "SignedFile", "finish_file", "prepare_file"]
@@ -35,12 +54,8 @@ MAX_FILE_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
-class SignedFile:
+class SignedFile(SignedDocument):
     """A detached signature: ``content`` is the ``.p7s``, DER of a CMS ContentInfo."""
-
-    content: bytes = field(repr=False)
-    signer: Identity
-    level: Level
 
 
 async def prepare_file(
@@ -57,7 +72,7 @@ async def prepare_file(
     """Prepare the signature of a content, or of its digest.
 
     ``certificate`` (DER) is the signer's, as the page got it from
-    ``getSigningCertificate``. The person sees ``name``. The hash function is that of
+    ``getSigningCertificate``. The user sees ``name``. The hash function is that of
     the digest, or ``hash_function`` (``SHA-256``, ``SHA-384``, ``SHA-512``), or the
     key's preferred one. The signature includes the issuing CA's certificate and
     ``chain`` (DER).
@@ -74,9 +89,7 @@ async def prepare_file(
         )
     signing = await signing_certificate(
         certificate,
-        trust=trust,
-        at=at,
-        revocation=revocation,
+        Checks(trust, at, revocation),
         chain=chain,
         hash_function=hash_function,
     )
@@ -90,7 +103,7 @@ async def prepare_file(
 
 async def finish_file(
     state: PreparedSignature,
-    answer: str | bytes | Mapping[str, Any],
+    answer: Answer,
     *,
     trust: Trust | OwnCard,
     at: datetime | None = None,
@@ -104,14 +117,136 @@ async def finish_file(
     ``SignatureValidationError``, ``SignerMismatchError``, the errors of
     ``validate_signer``, and ``TimestampFailedError``.
     """
-    if state.kind != "file":
-        raise ValueError("What was prepared is not the signature of a file.")
-    made = await finish_cms(
-        state,
-        answer,
-        trust=trust,
-        at=at,
-        revocation=revocation,
-        timestamper=timestamper,
+    return SignedFile(
+        *await finish(
+            CmsDraft,
+            state,
+            answer,
+            Checks(trust, at, revocation),
+            timestamper=timestamper,
+        )
     )
-    return SignedFile(made.der, made.signer, made.level)
+
+
+class CmsDraft(Draft):
+    """A CMS signature (RFC 5652), which PAdES uses too.
+
+    The card signs the digest of the signed attributes, which include the digests of the
+    content and of the certificate. ``add_data`` of a PDF checks the content's.
+    """
+
+    kind: ClassVar[Kind] = "file"
+    _stamp: Timestamp | None = None
+
+    @staticmethod
+    def check(state: PreparedSignature, certificate: x509.Certificate) -> None:
+        """Check the attributes, their digest, and the certificate that they name."""
+        try:
+            attributes = cms.CMSAttributes.load(state.signed_attributes, strict=True)
+            values = {each["type"].native: each["values"] for each in attributes}
+            [named] = values["signing_certificate_v2"]
+            named_digest = named["certs"][0]["cert_hash"].native
+        except Exception as error:
+            # asn1crypto raises any exception on odd input.
+            raise SignatureValidationError(
+                "What was prepared is not a signature's attributes."
+            ) from error
+        function = state.digest.hash_function
+        if (
+            Digest.of(state.signed_attributes, function) != state.digest
+            or named_digest != Digest.of(certificate.dump(), "SHA-256").value
+        ):
+            raise SignatureValidationError("What was prepared has been changed since.")
+
+    def to_stamp(self) -> bytes:
+        """Return the signature's value (RFC 3161, Appendix A)."""
+        return self.value
+
+    def add_timestamp(self, stamp: Timestamp) -> None:
+        """Keep the timestamp for ``content``."""
+        self._stamp = stamp
+
+    async def add_data(self, data: ValidationData | None) -> None:
+        """Add nothing: a CMS signature has none."""
+
+    async def content(self) -> bytes:
+        """Return the CMS signature in DER."""
+        return await self.cms()
+
+    async def cms(self) -> bytes:
+        """Return the CMS signature in DER, with its timestamp."""
+        state = self.state
+        above = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
+        for each in state.chain:
+            above.register(ExactCertificate.load(each, strict=True))
+        signer = ExternalSigner(
+            self.certificate,
+            above,
+            signature_value=self.value,
+            signature_mechanism=_mechanism(self.signature),
+        )
+        info = await signer.async_sign_prescribed_attributes(
+            HASHES[state.digest.hash_function].name,
+            cms.CMSAttributes.load(state.signed_attributes),
+            timestamper=None if self._stamp is None else _Given(self._stamp),
+        )
+        der: bytes = info.dump()
+        # Certificates of FINEID cards are not strict DER, and asn1crypto may re-encode.
+        for part in (state.certificate, *state.chain, state.signed_attributes[1:]):
+            if part not in der:
+                raise DocumentNotSignableError(
+                    "A certificate or attribute would be altered in the signature."
+                )
+        return der
+
+
+class _Given(TimeStamper):
+    """Hands over a timestamp that is there already."""
+
+    def __init__(self, stamp: Timestamp) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # it has no types
+        self._stamp = stamp
+
+    async def async_timestamp(
+        self, message_digest: bytes, md_algorithm: str
+    ) -> cms.ContentInfo:
+        return self._stamp.token
+
+
+async def sign_attributes(
+    signing: SigningCertificate, content: Digest, *, pades: bool
+) -> tuple[bytes, Digest]:
+    """Return the signed attributes for a content, in DER, and their digest.
+
+    They are content-type, message-digest and signing-certificate-v2, and signing-time
+    except for a PDF, which has the time in the signature dictionary.
+    """
+    signer = ExternalSigner(signing.certificate, None)
+    attributes = await signer.signed_attrs(
+        content.value,
+        HASHES[content.hash_function].name,
+        attr_settings=PdfCMSSignedAttributes(signing_time=utc_now()),
+        use_pades=True,
+        is_pdf_sig=pades,
+    )
+    der: bytes = attributes.dump()
+    return der, Digest.of(der, content.hash_function)
+
+
+def _mechanism(signature: PageSignature) -> algos.SignedDigestAlgorithm:
+    name = HASHES[signature.algorithm.hash_function].name
+    if signature.algorithm.crypto_algorithm == "ECC":
+        return algos.SignedDigestAlgorithm({"algorithm": f"{name}_ecdsa"})
+    if signature.algorithm.padding_scheme == "PKCS1.5":
+        return algos.SignedDigestAlgorithm({"algorithm": f"{name}_rsa"})
+    function = algos.DigestAlgorithm({"algorithm": name})
+    return algos.SignedDigestAlgorithm(
+        {
+            "algorithm": "rsassa_pss",
+            "parameters": {
+                "hash_algorithm": function,
+                "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": function},
+                "salt_length": HASHES[signature.algorithm.hash_function].digest_size,
+            },
+        }
+    )

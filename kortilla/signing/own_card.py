@@ -19,7 +19,7 @@ class OwnCard:
         return "OWN_CARD"
 
 
-#: Pass it as ``trust`` in a program that signs with a card in the person's own reader.
+#: Pass it as ``trust`` in a program that signs with a card in the user's own reader.
 #: Then the certificate's issuer and revocation are not checked, and no CA certificate
 #: is needed: the recipients of the signature check them. Never use it in a service.
 OWN_CARD: Final = OwnCard()

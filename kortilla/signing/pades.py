@@ -15,36 +15,30 @@ certificate of signer and timestamp; **B-LTA** with a timestamp of all that, too
 too, but the level stays B-B: nothing proves the time of signing.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from asn1crypto import cms
 from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.clock import utc_now
 from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
-from kortilla.signing.algorithms import Digest
+from kortilla.signing.answer import Answer
 from kortilla.signing.appearance import Appearance
-from kortilla.signing.cms import (
-    Level,
-    finish_cms,
-    request_timestamp,
-    sign_attributes,
-    signing_certificate,
-)
+from kortilla.signing.cades import CmsDraft, sign_attributes
 from kortilla.signing.own_card import OwnCard
 from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
-from kortilla.signing.state import PreparedSignature, check_name
-from kortilla.signing.validation_data import (
-    CollectData,
-    ValidationData,
-    certificates_of_timestamps,
+from kortilla.signing.signature import (
+    Checks,
+    SignedDocument,
+    finish,
+    request_timestamp,
+    signing_certificate,
 )
-from kortilla.validation.identity import Identity
+from kortilla.signing.state import Digest, PreparedSignature, check_name
+from kortilla.signing.validation_data import CollectData, ValidationData
 from kortilla.validation.trust import Trust
 
 __all__ = [
@@ -63,12 +57,8 @@ _MAX_TEXT = 500
 
 
 @dataclass(frozen=True)
-class SignedPdf:
+class SignedPdf(SignedDocument):
     """A signed PDF, its signer, and its PAdES level."""
-
-    content: bytes = field(repr=False)
-    signer: Identity
-    level: Level
 
 
 async def prepare_pdf(
@@ -90,7 +80,7 @@ async def prepare_pdf(
     """Prepare the signature of a PDF.
 
     ``certificate`` (DER) is the signer's, as the page got it from
-    ``getSigningCertificate``. Kortilla's window shows ``name`` to the person. The hash
+    ``getSigningCertificate``. Kortilla's window shows ``name`` to the user. The hash
     function is ``SHA-256``, ``SHA-384`` or ``SHA-512``; by default the key's preferred
     one. The signature includes the issuing CA's certificate and ``chain`` (DER), and
     states ``reason`` and ``location``. ``field_name`` names an empty signature field of
@@ -118,9 +108,7 @@ async def prepare_pdf(
         raise DocumentNotSignableError("The file is empty.", reason="empty")
     signing = await signing_certificate(
         certificate,
-        trust=trust,
-        at=at,
-        revocation=revocation,
+        Checks(trust, at, revocation),
         chain=chain,
         hash_function=hash_function,
     )
@@ -147,7 +135,7 @@ async def prepare_pdf(
 
 async def finish_pdf(
     state: PreparedSignature,
-    answer: str | bytes | Mapping[str, Any],
+    answer: Answer,
     *,
     trust: Trust | OwnCard,
     at: datetime | None = None,
@@ -171,41 +159,42 @@ async def finish_pdf(
     ``TimestampFailedError``, ``DocumentNotSignableError`` if the timestamp is longer
     than the space for it, and ``SigningUnavailableError`` as ``prepare_pdf``.
     """
-    if state.kind != "pdf":
-        raise ValueError("What was prepared is not the signature of a PDF.")
-    if archive and timestamper is None:
-        raise ValueError("An archive timestamp needs a time-stamping service.")
-    made = await finish_cms(
-        state,
-        answer,
-        trust=trust,
-        at=at,
-        revocation=revocation,
-        timestamper=timestamper,
+    return SignedPdf(
+        *await finish(
+            _PdfDraft,
+            state,
+            answer,
+            Checks(trust, at, revocation),
+            timestamper=timestamper,
+            validation_data=validation_data,
+            archive=archive,
+        )
     )
-    if validation_data is not None and not isinstance(validation_data, ValidationData):
-        stamped = certificates_of_timestamps(cms.ContentInfo.load(made.der))
-        validation_data = await validation_data(
-            (state.certificate, *state.chain, *(each.dump() for each in stamped))
-        )
-    covered, document = await shared_processes().embed(state, made.der, validation_data)
-    level: Level = "B-LT" if made.level == "B-T" and covered else made.level
-    if archive and timestamper is not None:
-        document = await _add_timestamp(
-            document, timestamper, state.digest.hash_function
-        )
-        level = "B-LTA" if level == "B-LT" else level
-    return SignedPdf(document, made.signer, level)
 
 
-async def _add_timestamp(
-    pdf: bytes, timestamper: TimeStamper, hash_function: str
-) -> bytes:
-    """Return a PDF with a timestamp of all of it."""
-    space, digest, document = await shared_processes().put_timestamp(pdf, hash_function)
-    stamp = await request_timestamp(timestamper, Digest(digest, hash_function))
-    begin, end = space[0] + 1, space[1] - 1  # without the brackets
-    digits = stamp.der.hex().upper().encode()
-    if len(digits) > end - begin:
-        raise DocumentNotSignableError("The timestamp is longer than the space for it.")
-    return document[:begin] + digits.ljust(end - begin, b"0") + document[end:]
+class _PdfDraft(CmsDraft):
+    """A PDF with space for its CMS signature. Other processes read and write it."""
+
+    kind = "pdf"
+    _pdf = b""
+
+    async def add_data(self, data: ValidationData | None) -> None:
+        signature = await self.cms()
+        self._pdf = await shared_processes().embed(self.state, signature, data)
+
+    async def archive(self, timestamper: TimeStamper) -> None:
+        """Add a document timestamp (ISO 32000-2 §12.8.5)."""
+        function = self.state.digest.hash_function
+        pool = shared_processes()
+        space, digest, pdf = await pool.put_timestamp(self._pdf, function)
+        stamp = await request_timestamp(timestamper, Digest(digest, function))
+        begin, end = space[0] + 1, space[1] - 1  # without the brackets
+        digits = stamp.token.dump().hex().upper().encode()
+        if len(digits) > end - begin:
+            raise DocumentNotSignableError(
+                "The timestamp is longer than the space for it."
+            )
+        self._pdf = pdf[:begin] + digits.ljust(end - begin, b"0") + pdf[end:]
+
+    async def content(self) -> bytes:
+        return self._pdf

@@ -27,14 +27,10 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from kortilla.common.corners import Corner, corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
-from kortilla.signing.algorithms import Digest
-from kortilla.signing.appearance import stamp_style
-from kortilla.signing.pdf_pages import page_of
-from kortilla.signing.state import PreparedSignature
-from kortilla.signing.validation_data import ValidationData, certificates_of_timestamps
+from kortilla.signing.appearance import page_of, stamp_style
+from kortilla.signing.state import HASHES, Digest, PreparedSignature
+from kortilla.signing.validation_data import ValidationData
 from kortilla.validation.leaf import ExactCertificate
-
-__all__ = ["Placeholder", "embed", "put_timestamp"]
 
 #: Bytes kept free for the signature besides its certificates: an RSA-8192 signature and
 #: the attributes, and a timestamp with its certificates.
@@ -80,7 +76,7 @@ class Placeholder:
         signer = PdfSigner(
             PdfSignatureMetadata(
                 field_name=name,
-                md_algorithm=_pyhanko_name(self.hash_function),
+                md_algorithm=HASHES[self.hash_function].name,
                 subfilter=SigSeedSubFilter.PADES,
                 reason=self.reason,
                 location=self.location,
@@ -141,14 +137,10 @@ def put_timestamp(pdf: bytes, hash_function: str) -> tuple[dict[str, Any], bytes
     steps.send(SigObjSetup(sig_placeholder=space))
     output = BytesIO()
     prepared, _ = steps.send(
-        SigIOSetup(md_algorithm=_pyhanko_name(hash_function), output=output)
+        SigIOSetup(md_algorithm=HASHES[hash_function].name, output=output)
     )
     gap = (prepared.reserved_region_start, prepared.reserved_region_end)
     return {"gap": gap, "digest": prepared.document_digest}, output.getvalue()
-
-
-def _pyhanko_name(hash_function: str) -> str:
-    return hash_function.replace("-", "").lower()
 
 
 def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
@@ -171,16 +163,14 @@ def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
 
 def embed(
     state: PreparedSignature, signature: bytes, data: ValidationData | None
-) -> tuple[dict[str, Any], bytes]:
-    """Put a CMS signature (DER) into its gap.
+) -> bytes:
+    """Return the PDF with a CMS signature (DER) in its gap, and with revocation data.
 
-    Returns whether there are revocation data for every certificate, and the PDF. Raises
-    ``SignatureValidationError`` if the PDF is not the one whose digest is signed, and
-    ``DocumentNotSignableError``.
+    Raises ``SignatureValidationError`` if the PDF is not the one whose digest is
+    signed, and ``DocumentNotSignableError``.
     """
-    info = cms.ContentInfo.load(signature)
     begin, end = state.gap
-    _check_document(state, info)
+    _check_document(state, cms.ContentInfo.load(signature))
     prepared = PreparedByteRangeDigest(state.digest.value, begin, end)
     output = BytesIO(state.document)
     contents = prepared.fill_with_cms(output, signature)
@@ -189,7 +179,7 @@ def embed(
     if embedded.coverage != SignatureCoverageLevel.ENTIRE_FILE:
         raise DocumentNotSignableError("The signature would not cover the whole PDF.")
     if data is None:
-        return {"covered": False}, output.getvalue()
+        return output.getvalue()
     leaf = ExactCertificate.load(state.certificate)
     chain = [ExactCertificate.load(each) for each in state.chain]
     DocumentSecurityStore.add_dss(
@@ -200,8 +190,7 @@ def embed(
         crls=data.parsed_crls(),
         strict=False,
     )
-    stamped = certificates_of_timestamps(info)
-    return {"covered": data.covers([leaf, *chain, *stamped])}, output.getvalue()
+    return output.getvalue()
 
 
 def _check_document(state: PreparedSignature, signature: cms.ContentInfo) -> None:

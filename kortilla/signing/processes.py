@@ -36,15 +36,13 @@ from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification.findings import Findings, read_findings
 from kortilla.signing.worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write_message
 
-__all__ = ["MOST_FINISHING", "MOST_PREPARING", "PdfProcesses", "shared_processes"]
-
 PROCESSES = 2
 #: The limits of one PDF: seconds of processor time, and bytes of memory (on Linux). A
 #: file of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
 SECONDS = 10
 MEMORY = 512 * 1024 * 1024
 #: How many PDF files may be under way or waiting when another comes to be prepared, and
-#: when one comes to be finished, for which a person has given PIN2 already.
+#: when one comes to be finished, for which a user has given PIN2 already.
 MOST_PREPARING = 12
 MOST_FINISHING = 24
 _IDLE_SECONDS = 300.0
@@ -223,8 +221,8 @@ class PdfProcesses:
 
     async def embed(
         self, state: PreparedSignature, signature: bytes, data: ValidationData | None
-    ) -> tuple[bool, bytes]:
-        """Return whether revocation data are complete, and the signed PDF.
+    ) -> bytes:
+        """Return the signed PDF, with revocation data.
 
         Raises ``SignatureValidationError`` if the signature is of another PDF,
         ``DocumentNotSignableError``, and ``SigningUnavailableError`` as ``prepare``.
@@ -232,8 +230,8 @@ class PdfProcesses:
         validation_data = None if data is None else asdict(data)
         head = {"signature": signature, "validation_data": validation_data}
         job = _Job(head, state.to_bytes())
-        answer, document = await self._run(job, 0, most=MOST_FINISHING)
-        return answer["covered"], document
+        _, document = await self._run(job, 0, most=MOST_FINISHING)
+        return document
 
     async def examine(
         self, content: bytes | None, signature: bytes | None = None
@@ -282,10 +280,8 @@ class PdfProcesses:
             job.cancel()
             raise
         if "refused" in answer:
-            cause, error = (
-                answer["cause"],
-                _ERRORS[answer["refused"]](answer["message"]),
-            )
+            cause = answer["cause"]
+            error = _ERRORS[answer["refused"]](answer["message"])
             if isinstance(error, DocumentNotSignableError):
                 error.reason = answer["reason"]
             raise error from (RuntimeError(cause) if cause else None)

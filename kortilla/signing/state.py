@@ -1,21 +1,60 @@
 # SPDX-License-Identifier: MIT
-"""The state of a signature between preparing and finishing it."""
+"""What is signed: a digest, and the state between preparing and finishing."""
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
-from kortilla.signing.algorithms import Digest
-from kortilla.signing.answer import MAX_NAME_LENGTH
+from cryptography.hazmat.primitives import hashes
+
 from kortilla.validation.untrusted import load_json
 
-__all__ = ["PreparedSignature", "check_name"]
+__all__ = ["PreparedSignature"]
 
+#: Web eID's names, without SHA-224 and SHA3-224, which are too short for documents.
+HASHES: dict[str, hashes.HashAlgorithm] = {
+    "SHA-256": hashes.SHA256(),
+    "SHA-384": hashes.SHA384(),
+    "SHA-512": hashes.SHA512(),
+    "SHA3-256": hashes.SHA3_256(),
+    "SHA3-384": hashes.SHA3_384(),
+    "SHA3-512": hashes.SHA3_512(),
+}
+
+#: Characters of a document's name (PROTOCOL.md §3).
+MAX_NAME_LENGTH = 255
 #: What is signed: a PDF, any file, or the files in a container.
 Kind = Literal["pdf", "file", "container"]
 
 _FORMAT = "kortilla-signature-1"
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The digest of a content, with its hash function (``SHA-384``, …).
+
+    Raises ``ValueError`` for a hash function that is not accepted, and for a digest of
+    the wrong length.
+    """
+
+    value: bytes
+    hash_function: str
+
+    def __post_init__(self) -> None:
+        if self.hash_function not in HASHES:
+            raise ValueError(f"The hash function is none of {', '.join(HASHES)}.")
+        if len(self.value) != HASHES[self.hash_function].digest_size:
+            raise ValueError("The digest is not as long as its hash function gives.")
+
+    @classmethod
+    def of(cls, content: bytes, hash_function: str) -> "Digest":
+        """Hash a content."""
+        if hash_function not in HASHES:
+            raise ValueError(f"The hash function is none of {', '.join(HASHES)}.")
+        name = HASHES[hash_function].name.replace("-", "_")
+        return cls(hashlib.new(name, content).digest(), hash_function)
 
 
 @dataclass(frozen=True)
@@ -26,7 +65,7 @@ class PreparedSignature:
     argument of the page's ``kortilla.sign``.
 
     Keep the state on the server (``to_bytes``, ``from_bytes``), in the session store or
-    in Redis, bound to the person's session, for some minutes, and delete it at its use.
+    in Redis, bound to the user's session, for some minutes, and delete it at its use.
     With a PDF it has up to about 20 MB. Never send it through the browser. It holds no
     secret, and ``finish_…`` refuses an altered state, but a browser that can return
     another valid state chooses what is signed.

@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Certificates and revocation data for the document security store of a PDF."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from asn1crypto import cms, crl, ocsp, x509
+from asn1crypto import crl, ocsp, x509
 
 from kortilla.errors import RevocationCheckFailedError
 from kortilla.revocation import Revocation
 from kortilla.revocation.interface import Reason
 from kortilla.validation.leaf import AsReceived, ExactCertificate
 
-__all__ = [
-    "CollectData",
-    "ValidationData",
-    "certificates_of_timestamps",
-    "is_readable",
-    "read_certificate",
-]
+__all__ = ["CollectData", "ValidationData"]
 
 
 class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
@@ -138,6 +132,12 @@ def is_readable(**data: Iterable[bytes]) -> bool:
     return True
 
 
+def are_revocation_data(crls: Sequence[bytes], responses: Sequence[bytes]) -> bool:
+    """Return whether there are CRLs or OCSP responses, all of them readable."""
+    found = bool(crls or responses)
+    return found and is_readable(crls=crls, ocsp_responses=responses)
+
+
 def _hash_of_issuer(response: ocsp.SingleResponse) -> bytes:
     value: bytes = response["cert_id"]["issuer_name_hash"].native
     return value
@@ -146,15 +146,3 @@ def _hash_of_issuer(response: ocsp.SingleResponse) -> bytes:
 #: Returns the data for these certificates (DER), which are the signature's and its
 #: timestamp's. ``functools.partial(ValidationData.collect, revocation=…)`` is one.
 CollectData = Callable[[tuple[bytes, ...]], Awaitable[ValidationData]]
-
-
-def certificates_of_timestamps(signature: cms.ContentInfo) -> list[x509.Certificate]:
-    """Return the certificates in the timestamps of a CMS signature."""
-    [signer] = signature["content"]["signer_infos"]
-    return [
-        choice.chosen
-        for attribute in signer["unsigned_attrs"] or ()
-        if attribute["type"].native == "signature_time_stamp_token"
-        for token in attribute["values"]
-        for choice in token["content"]["certificates"] or ()
-    ]

@@ -30,8 +30,7 @@ from kortilla.errors import (
 from kortilla.signing.pdf import Placeholder, embed, put_timestamp
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
-
-__all__ = ["OUT_OF_MEMORY", "TOO_SLOW", "main", "read_message", "write_message"]
+from kortilla.signing.verification.findings import Findings, Found, broken
 
 #: The exit status of a process that exceeded its memory limit.
 OUT_OF_MEMORY = 99
@@ -41,6 +40,7 @@ TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
 _PATIENCE = 6
 _LENGTHS = struct.Struct(">II")
 _MAX_CAUSE = 200  # characters
+_HEADER_WITHIN = 1024  # octets; where viewers look for a PDF's header
 
 
 def write_message(stream: BinaryIO, head: Mapping[str, Any], document: bytes) -> None:
@@ -129,16 +129,14 @@ def _limit_time(seconds: float) -> None:
 def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         if "examine" in request:
-            from kortilla.signing.verification.examine import examine
-
             content = document if request["has_content"] else None
-            return {"findings": asdict(examine(content, request["examine"]))}, b""
+            return {"findings": asdict(_examine(content, request["examine"]))}, b""
         if "placeholder" in request:
             return Placeholder(**request["placeholder"]).put_into(document)
         if "timestamp" in request:
             return put_timestamp(document, request["timestamp"])
         data = request["validation_data"]
-        return embed(
+        return {}, embed(
             PreparedSignature.from_bytes(document),
             request["signature"],
             None if data is None else ValidationData(**data),
@@ -157,6 +155,31 @@ def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], b
         )
         cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
         return _refusal(refusal, cause), b""
+
+
+def _examine(content: bytes | None, signature: bytes | None) -> Findings:
+    """Return what is found in a file, or in a detached signature of it.
+
+    ``content`` is None for a signature whose file is not there.
+    """
+    from kortilla.signing.verification.cms_signature import examine_cms
+    from kortilla.signing.verification.container import examine_container
+    from kortilla.signing.verification.pdf import examine_pdf
+
+    if content is None or signature is not None:
+        return examine_cms(signature or b"", content)
+    if content.startswith(b"PK"):
+        return examine_container(content)
+    if b"%PDF-" in content[:_HEADER_WITHIN]:
+        try:
+            return examine_pdf(content)
+        except (MemoryError, SystemError):
+            raise
+        except Exception as error:  # pyHanko raises any exception for broken files
+            return Findings("pdf", problems=[broken(error)])
+    if content.startswith((b"\x30", b"-----BEGIN")):
+        return examine_cms(content, None)
+    return Findings("unknown", problems=[Found("NOT_A_SIGNED_FORMAT")])
 
 
 def _refusal(error: RelyingPartyError, cause: str | None = None) -> dict[str, Any]:

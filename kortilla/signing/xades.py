@@ -16,33 +16,8 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from kortilla.signing.algorithms import Digest
+from kortilla.signing.state import Digest
 from kortilla.signing.validation_data import ValidationData
-
-__all__ = [
-    "ARCHIVE_TIMESTAMP",
-    "ASIC",
-    "C14N",
-    "CANONICAL_FORMS",
-    "DIGESTS",
-    "DS",
-    "ECDSA",
-    "RSA",
-    "SIGNED_PROPERTIES",
-    "XADES",
-    "ForbiddenXmlError",
-    "add_archive_timestamp",
-    "add_timestamp",
-    "add_validation_data",
-    "archived",
-    "build_signature",
-    "canonical",
-    "media_type",
-    "parse",
-    "serialise",
-    "set_value",
-    "value_to_stamp",
-]
 
 ASIC = "{http://uri.etsi.org/02918/v1.2.1#}"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"

@@ -19,12 +19,11 @@ from native_host.cli.options import (
     card_option,
     configured,
     prompt_options,
-    run_with_prompt,
 )
 from native_host.config import Config
 
 if TYPE_CHECKING:
-    from native_host.cli.options import OpenPrompt
+    from native_host.environment import OpenPrompt
     from native_host.operations.set_pin import PinsSet
 
 _pin_argument = click.argument(
@@ -85,6 +84,8 @@ def _manage(
     card: Card | None,
 ) -> None:
     config = configured(card=card, prompt=prompt)
+    from native_host.environment import run_with_prompt
+
     done = run_with_prompt(config, partial(_managed, operation, config, lang))
     words = {"set": "is set", "was-set": "had been set before"}
     print_result(done, [f"{pin.upper()} {words[how]}." for pin, how in done.items()])

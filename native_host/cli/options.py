@@ -5,20 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 import click
 
 from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
-
-if TYPE_CHECKING:
-    from native_host.pin_prompt.prompt import Prompt
-
-    #: Opens the configured prompt, once.
-    OpenPrompt = Callable[[], Prompt]
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -80,58 +74,17 @@ class _CommandMissingError(click.UsageError):
             click.echo(self.ctx.get_help(), file=file)
 
 
-def run_until_signal(
-    work: Callable[[], Awaitable[T]],
-    *,
-    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGHUP),
-    end: Callable[[], bool] = lambda: False,
-) -> T:
-    """Run ``work`` until a signal cancels it. Raises ``KeyboardInterrupt`` then.
-
-    ``end`` may end it more gently, and says whether it does.
-    """
+def run_until_signal(work: Callable[[], Awaitable[T]]) -> T:
+    """Run ``work`` until a signal cancels it. Raises ``KeyboardInterrupt`` then."""
 
     async def main() -> T:
         task = asyncio.current_task()
-
-        def cancel() -> None:
-            if not end() and task is not None:
-                task.cancel()
-
-        for number in signals:
-            asyncio.get_running_loop().add_signal_handler(number, cancel)
+        if task is not None:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work()
 
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-
-
-def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) -> T:
-    """Run ``work``, which opens the prompt; it is closed at the end.
-
-    A signal cancels as the user would, so that the obstacle and the signatures so far
-    are reported. A second signal ends it at once. Raises ``KeyboardInterrupt``.
-    """
-    from native_host.environment import open_prompt
-    from native_host.hardening import harden
-
-    harden()
-    opened: list[Prompt] = []
-
-    def open_it() -> Prompt:
-        opened.append(open_prompt(config))
-        return opened[-1]
-
-    async def main() -> T:
-        try:
-            return await work(open_it)
-        finally:
-            for each in opened:
-                await each.close()
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    return run_until_signal(
-        main, signals=signals, end=lambda: any(each.cancel() for each in opened)
-    )

@@ -22,13 +22,12 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     prompt_options,
-    run_with_prompt,
 )
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from native_host.cli.options import OpenPrompt
+    from native_host.environment import OpenPrompt
     from native_host.operations.documents import DocumentInbox
     from native_host.operations.sign import (
         HashToSign,
@@ -50,6 +49,8 @@ def identify(
     card: Card | None,
 ) -> None:
     """Identify to a service and print the Web eID token."""
+    from native_host.environment import run_with_prompt
+
     config = configured(card=card, prompt=prompt)
     print_result(
         run_with_prompt(config, partial(_identify, config, origin, nonce, lang))
@@ -108,6 +109,8 @@ def sign_for_service(
         padding=None if padding is None else Padding(padding),
         caller=program_in_place_of_browser(),
     )
+    from native_host.environment import run_with_prompt
+
     return run_with_prompt(config, partial(_sign, config, request, files))
 
 

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
-from kortilla.common.command_output import error_result, print_result, say
+from kortilla.common.command_output import print_result, say
 from native_host.cli.options import (
     FILE,
     PATH,
@@ -19,16 +18,14 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     prompt_options,
-    run_with_prompt,
 )
 from native_host.config import Config
-from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
-    from native_host.cli.options import OpenPrompt
-    from native_host.local_signing.signing import Mark, Outcome, Wish
-    from native_host.pin_prompt.model import Progress
+    from native_host.files.sign import Outcome
+    from native_host.files.sources import Mark
 
 #: Options that go only with --origin, and those that go only without.
 _OF_SERVICES = ("hashes", "names", "hash_function", "key", "padding", "certificate")
@@ -173,12 +170,9 @@ def _sign_own(
 
     With ``progress``, a line of JSON before each signature says how many are made.
     """
+    from native_host.files.process import sign_files
+    from native_host.files.sources import RefusedFilesError, Wish
     from native_host.languages import choose_language
-    from native_host.local_signing.errors import (
-        FileNotSignableError,
-        FileNotWritableError,
-    )
-    from native_host.local_signing.signing import Wish
 
     level = level or ("b" if tsa is None else "t")
     wish = Wish(
@@ -192,47 +186,20 @@ def _sign_own(
         authorities=() if trust is None else _authorities(trust),
     )
     try:
-        outcome = run_with_prompt(config, partial(_sign, config, wish, progress))
-    except FileNotSignableError as error:
-        return _refuse(error, [(each.path, each.reason) for each in error.files])
-    except FileNotWritableError as error:
-        return _refuse(error, [(error.path, "unwritable")])
+        outcome = sign_files(config, wish, _print_progress if progress else None)
+    except RefusedFilesError as error:
+        say(str(error))
+        print_result(error.fields())
+        return 1
     return _report(outcome)
 
 
-async def _sign(
-    config: Config, wish: Wish, progress: bool, open_prompt: OpenPrompt
-) -> Outcome:
-    from native_host.environment import open_source
-    from native_host.local_signing.signing import sign_own_files
-    from native_host.operations.request import Context, report_nothing
-
-    # The window opens after the files have been read, so that it never shows one that
-    # can't be signed.
-    async with open_source(config) as source:
-        prompt, report = open_prompt(), _print_progress if progress else report_nothing
-        return await sign_own_files(Context(source, prompt, report), wish)
-
-
-def _print_progress(stage: str, progress: Progress | None) -> None:
-    if stage == "signing" and progress is not None:
-        made = {"done": progress.done, "total": progress.total}
-        print_result({"progress": made})
-
-
-def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
-    """Print an error, with each file that it is about and a stable word for why."""
-    result = error_result(error.code, str(error), files[0][1])
-    result["error"]["files"] = [
-        {"file": str(path), "reason": reason} for path, reason in files
-    ]
-    say(str(error))
-    print_result(result)
-    return 1
+def _print_progress(done: int, total: int) -> None:
+    print_result({"progress": {"done": done, "total": total}})
 
 
 def _report(outcome: Outcome) -> int:
-    from native_host.local_signing.errors import shown_path
+    from native_host.files.sources import shown_path
 
     words = []
     for made in outcome.made:
@@ -247,26 +214,7 @@ def _report(outcome: Outcome) -> int:
     for failed in outcome.failed:
         for path in failed.originals:
             say(f"Not signed: {shown_path(path)}. {failed.error}")
-    result: dict[str, Any] = {
-        "files": [
-            {
-                "file": str(made.path),
-                "originals": [str(path) for path in made.originals],
-                "kind": {"pdf": "pdf", "container": "asice"}[made.kind],
-                "level": made.level,
-                "shortfall": made.shortfall,
-            }
-            for made in outcome.made
-        ],
-        "changed": [str(path) for path in outcome.changed],
-    }
-    if outcome.failed:
-        first = outcome.failed[0].error
-        result["failed"] = [
-            str(path) for failed in outcome.failed for path in failed.originals
-        ]
-        result["error"] = {"code": first.code, "message": str(first)}
-    print_result(result, words)
+    print_result(outcome.fields(), words)
     return 1 if outcome.failed else 0
 
 
@@ -290,7 +238,7 @@ def _authorities(folder: Path) -> tuple[bytes, ...]:
 def _mark(visible: str) -> Mark:
     """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
     from kortilla.common.corners import CORNERS
-    from native_host.local_signing.signing import Mark
+    from native_host.files.sources import Mark
 
     match = _VISIBLE.fullmatch(visible)
     if match is None:

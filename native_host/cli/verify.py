@@ -15,7 +15,7 @@ from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
-    from native_host.signature_check.check import CheckedFile
+    from native_host.files.check import CheckedFile
 
 
 @click.command()
@@ -54,13 +54,12 @@ def verify(
     from kortilla.errors import TrustConfigurationError
     from kortilla.signing.verification import Verdict
     from native_host.config import load_config
+    from native_host.files import check, words
+    from native_host.files.sources import shown_path
     from native_host.languages import choose_language
-    from native_host.local_signing.errors import shown_path
-    from native_host.signature_check import check, words
-    from native_host.signature_check.trust import trust_folder
 
     texts = words.load(choose_language(load_config().language, lang))
-    trust = trust or trust_folder()
+    trust = trust or check.trust_folder()
     try:
         checked = asyncio.run(
             check.check_files(

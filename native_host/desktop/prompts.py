@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Opens the windows of ``kortilla card …`` and ``kortilla sign``, one at a time.
+"""Opens the windows that ask for a code, one at a time.
 
 They are processes of their own, which go on if this window closes: no change of a PIN
 or signature is interrupted.
@@ -10,11 +10,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.page import Services
 from native_host.errors import KortillaError
+from native_host.files.process import request
+from native_host.files.sources import Wish
 
 Said = Callable[[dict[str, Any]], object]
 
@@ -31,28 +34,35 @@ class Prompts:
 
         Returns False, and does nothing, while another one runs.
         """
-        return self.run(("card", *words), lambda result: ended(_code(result)))
+        words = (
+            *("card", *words, "--prompt", "window"),
+            *("--card", self._services.config.card),
+            *("--lang", self._services.texts.language, "--json"),
+        )
+        command = Command("native_host.cli", words)
+        return self._run(command, lambda result: ended(_code(result)))
 
-    def run(
-        self,
-        words: Sequence[str],
-        ended: Callable[[dict[str, Any]], object],
-        progressed: Said = lambda _: None,
+    def sign(
+        self, wish: Wish, ended: Callable[[dict[str, Any]], object], progressed: Said
     ) -> bool:
-        """Run a command of ``kortilla``; ``ended`` gets its result.
+        """Sign files; ``ended`` gets the result.
 
-        ``progressed`` gets what it says of its progress. Returns False, and does
+        ``progressed`` gets what is said of the progress. Returns False, and does
         nothing, while another one runs.
         """
+        background = self._services.background
+        command = Command(
+            "native_host.files.process",
+            given=request(wish, card=self._services.config.card, prompt="window"),
+            progressed=lambda said: background.in_window(progressed, said),
+        )
+        return self._run(command, ended)
+
+    def _run(
+        self, running: "Command", ended: Callable[[dict[str, Any]], object]
+    ) -> bool:
         if self._running is not None:
             return False
-        words = [
-            *words,
-            *("--prompt", "window", "--card", self._services.config.card),
-            *("--lang", self._services.texts.language),
-        ]
-        background = self._services.background
-        running = Command(words, lambda said: background.in_window(progressed, said))
         self._running = running
 
         async def work() -> dict[str, Any]:
@@ -65,7 +75,7 @@ class Prompts:
         def failed(error: KortillaError) -> None:
             done({"error": {"code": error.code}})
 
-        background.start(work, done, failed)
+        self._services.background.start(work, done, failed)
         return True
 
     def cancel(self) -> None:
@@ -75,10 +85,19 @@ class Prompts:
 
 
 class Command:
-    """A command of ``kortilla`` in a process of its own."""
+    """A part of our program in a process of its own, which is ``given`` an input."""
 
-    def __init__(self, words: Sequence[str], progressed: Said) -> None:
+    def __init__(
+        self,
+        module: str,
+        words: Sequence[str] = (),
+        *,
+        given: bytes = b"",
+        progressed: Said = lambda _: None,
+    ) -> None:
         self.words = [*words]
+        self.given = given
+        self._module = module
         self._progressed = progressed
         self._process: subprocess.Popen[bytes] | None = None
         self._cancelled = False
@@ -94,13 +113,17 @@ class Command:
         result: dict[str, Any] = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-I", "-m", "native_host.cli", *self.words, "--json"],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-I", "-m", self._module, *self.words],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             ) as self._process:
                 if self._cancelled:
                     self._process.terminate()
+                # It may have ended before it has read anything.
+                if stream := self._process.stdin:
+                    with suppress(BrokenPipeError), stream:
+                        stream.write(self.given)
                 for line in self._process.stdout or ():
                     said = json.loads(line)
                     if "progress" in said:

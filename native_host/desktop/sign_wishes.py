@@ -17,11 +17,12 @@ from native_host.desktop.mark_preview import MarkPreview
 from native_host.desktop.page import Services
 from native_host.desktop.page_painter import PagePainter, PagePicture
 from native_host.desktop.parts import Kept, Row, RowsPanel, arrange, muted
+from native_host.files.sources import Mark, Wish, shown_path
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, WrappingLabel, label
 from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
 
-_PAGES = {"last": "last", "first": "1"}
+_PAGES = {"last": -1, "first": 0}
 
 
 class Wishes:
@@ -49,16 +50,16 @@ class Wishes:
         self._pictured: tuple[Path, str] | None = None
         self._picture: PagePicture | None = None
 
-    def options(self, files: Sequence[Path]) -> list[str]:
-        """Return the options of ``kortilla sign``."""
-        options = []
-        if self._container:
-            options.append("--container")
-        elif self._marked and any(map(is_pdf, files)):
-            options += ["--visible", f"{_PAGES[self._page]}:{self._corner}"]
-        if self._out is not None:
-            options += ["--out", os.fspath(self._out)]
-        return options
+    def wish(self, files: Sequence[Path]) -> Wish:
+        """Return what is to be signed, and how."""
+        marked = self._marked and not self._container and any(map(is_pdf, files))
+        return Wish(
+            files=tuple(files),
+            language=self._texts.language,
+            out=self._out,
+            container=self._container,
+            mark=Mark(_PAGES[self._page], self._corner) if marked else None,
+        )
 
     def put_into(self, folder: Path | None) -> None:
         """Choose the folder of the signed files; None is beside the originals."""
@@ -226,6 +227,4 @@ def is_pdf(path: Path) -> bool:
 
 def shown(path: Path) -> str:
     """Return a path as it may be shown."""
-    from native_host.local_signing.errors import shown_path
-
     return shown_path(path)

@@ -12,14 +12,15 @@ from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla.errors import TimestampFailedError
 from kortilla.mock_card.authority import Authority
-from native_host.local_signing import library
-from native_host.local_signing.library import Extras, Finished
+from native_host.files import library
+from native_host.files.library import Finished
+from native_host.files.sources import Wish
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.responder import OCSPAnswer, Scene, Server, addresses, checker_by
 from tests.kortilla.revocation_scene import well
 from tests.kortilla.signing_parts import answer_to, make_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.timestamps import stamper
 
 TSA = "https://tsa.example"
 
@@ -55,18 +56,15 @@ async def finished(
 ) -> Finished:
     unrelated = CA.create("SPECIMEN Other CA")
     above = (scene.ca.der, unrelated.der, scene.root.der)
-    if container:
-        state = await library.prepare_all(
-            "1", {"a.txt": b"a"}, certificate=signer.der, max_bytes=100
-        )
-    else:
-        state = await library.prepare_one(
-            "1", make_pdf(), certificate=signer.der, mark=None, max_bytes=10_000
-        )
-    tsa = None if wanted == "B-B" else TSA
-    return await library.finish(
-        state, answer_to(state, signer), Extras(wanted, tsa, above)
+    state = await library.prepare(
+        "1",
+        {"a.txt": b"a"} if container else {"a.pdf": make_pdf()},
+        kind="container" if container else "pdf",
+        certificate=signer.der,
     )
+    tsa = None if wanted == "B-B" else TSA
+    wish = Wish(files=(), language="en", level=wanted, tsa=tsa, authorities=above)
+    return await library.finish(state, answer_to(state, signer), wish)
 
 
 @pytest.mark.parametrize("container", [False, True])

@@ -21,7 +21,7 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from kortilla.signing.verification.document import MAX_BYTES
-from native_host.local_signing.sources import MAX_TOTAL_BYTES
+from native_host.files.sources import MAX_TOTAL_BYTES
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.kortilla.signing_parts import make_pdf

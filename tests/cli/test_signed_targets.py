@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from native_host.local_signing import targets
-from native_host.local_signing.errors import FileNotWritableError
-from native_host.local_signing.targets import Target
+from native_host.files import targets
+from native_host.files.sources import FileNotWritableError
+from native_host.files.targets import Target
 
 CONTENT = b"signed" * 1000
 KILLED = """
 import sys, time
 from pathlib import Path
-from native_host.local_signing import targets
+from native_host.files import targets
 kind, wanted = sys.argv[1:]
 if kind == "hidden":
     targets._open_unnamed = lambda _: None

@@ -17,13 +17,13 @@ from kortilla.errors import (
 )
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
-from native_host.signature_check import check, words
-from native_host.signature_check.trust import own_folder
+from native_host.files import check, words
+from native_host.files.check import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.timestamps import stamper
 from tests.support import cards
 
 SIGN = ("--card", "mock", "--prompt", "automatic", "--lang", "en")

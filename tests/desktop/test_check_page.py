@@ -15,14 +15,14 @@ from native_host.card.mock_source import MockCardSource
 from native_host.desktop import file_pages
 from native_host.desktop.pages.check import Page
 from native_host.desktop.window import Window
+from native_host.files import check as signature_check
+from native_host.files.check import trust_folder
+from native_host.files.sign import sign_own_files
+from native_host.files.sources import Wish
 from native_host.gui.fold import Fold
 from native_host.gui.mock_card_mark import MockCardMark
-from native_host.local_signing.signing import Wish, sign_own_files
 from native_host.operations.request import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.signature_check import check as signature_check
-from native_host.signature_check import trust
-from native_host.signature_check.trust import trust_folder
 from native_host.signing_extra import SigningMissingError
 from tests.desktop.conftest import Open, buttons, headings, unnamed, words
 from tests.desktop.test_self_check import until
@@ -122,7 +122,7 @@ def test_without_the_authoritys_certificates_nothing_is_valid_and_it_offers_them
         asked.append(folder)
         return len(asked) > 1
 
-    monkeypatch.setattr(trust, "fetch_authority", fetch)
+    monkeypatch.setattr(signature_check, "fetch_authority", fetch)
     buttons(page)["Get the certificates"].click()
     assert "Getting the authority’s certificates…" in words(page)
     until(lambda: any("online" in each for each in words(page)))

@@ -21,7 +21,7 @@ from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.desktop.test_self_check import until
 from tests.desktop.test_sign_page import choose, page_with
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_signing_corners import page as one_page
+from tests.kortilla.test_signing_shown import page as one_page
 
 NONE = "The page can’t be shown here. You can sign all the same, and the mark goes to"
 PROGRAM = [sys.executable, "-I", "-m", page_picture.__name__]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The page that signs files: what it asks for, and what it says of each file."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Commands:
-    """The commands that the page ran, in place of their windows."""
+    """The wishes that the page had signed, in place of their windows."""
 
     def __init__(self) -> None:
-        self.given: list[list[str]] = []
+        self.given: list[dict[str, Any]] = []
         self.result: dict[str, Any] = {}
 
     def run(self, command: Command) -> dict[str, Any]:
-        self.given.append(command.words)
+        self.given.append(json.loads(command.given)["wish"])
         return self.result
 
 
@@ -74,15 +75,15 @@ def sign(page: Page) -> None:
     until(lambda: not page._busy)
 
 
-def test_it_runs_the_real_command_and_shows_what_was_made(
+def test_it_runs_the_real_process_and_shows_what_was_made(
     open_window: Open, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
     real = Command.run
 
     def run(command: Command) -> dict[str, Any]:
-        place = command.words.index("window")
-        command.words[place] = "automatic"
+        assert b'"prompt": "window"' in command.given
+        command.given = command.given.replace(b'"window"', b'"automatic"')
         return real(command)
 
     monkeypatch.setattr(Command, "run", run)
@@ -112,29 +113,30 @@ def test_it_runs_the_real_command_and_shows_what_was_made(
     until(lambda: "a-signed.pdf" in words(check) and len(headings(check)) == 2)
 
 
-def test_wishes_become_options_of_the_command(
+def test_wishes_are_what_is_signed(
     open_window: Open, folder: Path, tmp_path: Path, commands: Commands
 ) -> None:
     page = page_with(open_window(), folder / "a.pdf", folder / "b.txt")
 
-    def given() -> list[str]:
+    def given() -> tuple[Any, ...]:
         sign(page)
-        command = commands.given[-1]
-        return command[command.index("sign") + 1 : command.index("--prompt")]
+        wish = commands.given[-1]
+        assert wish["files"] == [str(folder / "a.pdf"), str(folder / "b.txt")]
+        assert (wish["level"], wish["language"]) == ("B-B", "en")
+        return wish["mark"], wish["out"], wish["container"]
 
-    files = [str(folder / "a.pdf"), str(folder / "b.txt"), "--progress"]
     commands.result = {"error": {"code": "USER_CANCELLED"}}
-    assert given() == files
+    assert given() == (None, None, False)
     assert "You cancelled. Nothing was signed." in words(page)
     [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
     box.click()
     choose(page, "On the first page")
     choose(page, "Bottom right")
     page.wishes.put_into(tmp_path)
-    assert given() == [*files, "--visible", "1:bottom-right", "--out", str(tmp_path)]
+    assert given() == ({"page": 0, "box": "bottom-right"}, str(tmp_path), False)
     choose(page, "One package")
     buttons(page)["Beside the originals"].click()
-    assert given() == [*files, "--container"]
+    assert given() == (None, None, True)
     buttons(page)["Remove a.pdf from the list"].click()
     assert "Where does the signature go?" not in headings(page)
 

@@ -2,6 +2,7 @@
 """The progress of a batch in the window, and its end by the person."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from PySide6.QtWidgets import QProgressBar
 
 from native_host.card.mock_source import MockCardSource
 from native_host.desktop.prompts import Command
-from native_host.local_signing.signing import Wish, sign_own_files
+from native_host.files.process import request
+from native_host.files.sign import sign_own_files
+from native_host.files.sources import Wish
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from tests.desktop.conftest import Open, buttons, unnamed, words
@@ -28,6 +31,15 @@ def files(tmp_path: Path) -> list[Path]:
     for each in files:
         each.write_bytes(make_pdf("Sopimus"))
     return files
+
+
+def signing(
+    files: list[Path], progressed: Callable[[dict[str, int]], object]
+) -> Command:
+    """Return the process that signs files without a window."""
+    wish = Wish(files=tuple(files), language="en")
+    given = request(wish, card="mock", prompt="automatic")
+    return Command("native_host.files.process", given=given, progressed=progressed)
 
 
 def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
@@ -67,23 +79,21 @@ def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
     assert "Check 2.pdf" in buttons(page)
 
 
-def test_the_real_command_says_each_number(
+def test_the_real_process_says_each_number(
     open_window: Open, files: list[Path], home: Path
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
     said: list[dict[str, int]] = []
-    names = [str(each) for each in files[:3]]
-    command = ["sign", *names, "--progress", "--prompt", "automatic", "--card", "mock"]
-    result = Command(command, said.append).run()
+    result = signing(files[:3], said.append).run()
     assert said == [{"done": done, "total": 3} for done in range(3)]
     assert len(result["files"]) == 3
 
 
-def test_a_command_that_is_ended_at_once_is_a_cancellation(
+def test_a_process_that_is_ended_at_once_is_a_cancellation(
     files: list[Path], home: Path
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
-    command = Command(["sign", str(files[0]), "--prompt", "automatic"], print)
+    command = signing(files[:1], print)
     command.cancel()
     assert command.run() == {"error": {"code": "USER_CANCELLED"}}
     assert not [*files[0].parent.glob("*signed*")]

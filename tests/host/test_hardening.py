@@ -34,7 +34,7 @@ AS_STRICTLY_ORDINARY = (
 )
 WITH_PROMPT = """
 import asyncio
-from native_host.cli.options import run_with_prompt
+from native_host.environment import run_with_prompt
 from native_host.config import Config
 run_with_prompt(Config(), lambda _open: asyncio.sleep(600))
 """

@@ -7,16 +7,21 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla import Trust
+from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.state import MockCardState
 from kortilla.signing import processes
 from kortilla.testing import KortillaCard
+from tests.kortilla import signed_files
 from tests.kortilla.demo_signer import Signer, issue
 from tests.kortilla.pki import CA, Clock, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.responder import Server
+from tests.kortilla.signed_files import Maker
 from tests.kortilla.sites import NAMES, RunningSite, Sites
+from tests.kortilla.timestamps import stamper
 from tests.support import warm_python
 from tools.demo.site import DemoServer
 
@@ -117,6 +122,24 @@ def site(request: pytest.FixtureRequest, sites: Sites) -> RunningSite:
 @pytest.fixture(scope="module")
 def signing_leaf(ca: CA) -> Leaf:
     return issue(ca)
+
+
+@pytest.fixture(scope="module")
+def maker(ca: CA) -> Maker:
+    """Signs files for the tests of verification."""
+    return Maker(signed_files.issue(ca), ca)
+
+
+@pytest.fixture
+def authority(kortilla_card: KortillaCard) -> Authority:
+    """The CAs of the card."""
+    return Authority.open(kortilla_card.folder)
+
+
+@pytest.fixture
+def timestamper(authority: Authority) -> DummyTimeStamper:
+    """A time-stamping service with a certificate of the card's CA."""
+    return stamper(authority)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@
 import base64
 import hashlib
 import io
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from asn1crypto import cms
@@ -16,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla import Trust
-from kortilla.signing.pades import prepare_pdf
+from kortilla.signing.asice import finish_container, prepare_container
+from kortilla.signing.cades import finish_file, prepare_file
+from kortilla.signing.pades import finish_pdf, prepare_pdf
+from kortilla.signing.signature import SignedDocument
 from kortilla.signing.state import PreparedSignature
 from kortilla.testing import KortillaCard
 from tests.kortilla.pki import NOW, ORIGIN, Leaf
@@ -164,3 +169,40 @@ def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
     changed = bytearray(data)
     changed[position] ^= 1 << bit
     return bytes(changed)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of signatures, and two contents to sign."""
+
+    kind: str
+    prepare: Callable[..., Awaitable[PreparedSignature]]
+    finish: Callable[..., Awaitable[SignedDocument]]
+    content: Any
+    other: Any
+
+    async def prepared(
+        self, certificate: bytes, trust: Trust, content: Any = None, **more: Any
+    ) -> PreparedSignature:
+        """Prepare the signature of a content."""
+        content = self.content if content is None else content
+        options = {"name": "sopimus", **more}
+        return await self.prepare(
+            content, certificate=certificate, trust=trust, **options
+        )
+
+
+FORMATS = {
+    each.kind: each
+    for each in (
+        Format("pdf", prepare_pdf, finish_pdf, make_pdf(), make_pdf("Toinen")),
+        Format(
+            "container",
+            prepare_container,
+            finish_container,
+            {"sopimus ä&%.txt": b"Sopimus", "tyhjä": b""},
+            {"sopimus ä&%.txt": b"Toinen"},
+        ),
+        Format("file", prepare_file, finish_file, b"Sopimus", b"Toinen"),
+    )
+}

@@ -15,7 +15,7 @@ from asn1crypto import cms
 from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla import Trust
-from kortilla.errors import SignatureValidationError, TimestampFailedError
+from kortilla.errors import SignatureValidationError
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.asice import ValidationData, finish_container, prepare_container
 from kortilla.signing.state import PreparedSignature
@@ -24,7 +24,7 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.signed_files import SIGNATURES, with_signature
 from tests.kortilla.signing_parts import card_answer, signing_certificate
 from tests.kortilla.test_signing_asice import xmlsec1_accepts
-from tests.kortilla.test_signing_long_term import Lying, lists, stamper
+from tests.kortilla.timestamps import lists
 
 FILES = {"sopimus ä&%.txt": b"Sopimus", "tyhjä": b"", "liite.bin": bytes(3 << 20)}
 NAMESPACES = (
@@ -32,18 +32,6 @@ NAMESPACES = (
     ' xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
     ' xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"'
 )
-
-
-@pytest.fixture
-def authority(kortilla_card: KortillaCard) -> Authority:
-    """The CAs of the card."""
-    return Authority.open(kortilla_card.folder)
-
-
-@pytest.fixture
-def timestamper(authority: Authority) -> DummyTimeStamper:
-    """A time-stamping service with a certificate of the card's CA."""
-    return stamper(authority)
 
 
 @pytest.fixture
@@ -195,59 +183,6 @@ async def test_it_is_verified_with_all_that_it_is_of(
         unreadable = change in {_other_revocation_data, _long_revocation_data}
         level = "B-T" if unreadable else "B-LT"
         assert (signature.level, stamp.intact, stamp.trusted) == (level, False, False)
-
-
-async def test_without_complete_data_or_a_service_there_is_no_b_lta(
-    kortilla_card: KortillaCard,
-    authority: Authority,
-    timestamper: DummyTimeStamper,
-    trust: Trust,
-    state: PreparedSignature,
-) -> None:
-    answer = card_answer(state, kortilla_card)
-    partly = ValidationData(crls=lists(authority)[:1])
-    signed = await finish_container(
-        state,
-        answer,
-        trust=trust,
-        timestamper=timestamper,
-        validation_data=partly,
-        archive=True,
-    )
-    assert signed.level == "B-T"
-    with pytest.raises(ValueError, match="needs a time-stamping service"):
-        await finish_container(state, answer, trust=trust, archive=True)
-
-
-class _LyingLater(Lying):
-    """A service whose second timestamp is of other data."""
-
-    asked = 0
-
-    async def async_timestamp(
-        self, message_digest: bytes, md_algorithm: str
-    ) -> cms.ContentInfo:
-        self.asked += 1
-        if self.asked == 1:
-            return await DummyTimeStamper.async_timestamp(
-                self, message_digest, md_algorithm
-            )
-        return await super().async_timestamp(message_digest, md_algorithm)
-
-
-async def test_an_archive_timestamp_of_something_else_is_refused(
-    kortilla_card: KortillaCard,
-    timestamper: DummyTimeStamper,
-    trust: Trust,
-    state: PreparedSignature,
-) -> None:
-    answer = card_answer(state, kortilla_card)
-    lying = _LyingLater(timestamper.tsa_cert, timestamper.tsa_key)
-    with pytest.raises(TimestampFailedError):
-        await finish_container(
-            state, answer, trust=trust, timestamper=lying, archive=True
-        )
-    assert lying.asked == 2
 
 
 @pytest.mark.parametrize("document", [b"", b"PK", b"PK\x05\x06" + bytes(18)])

@@ -5,7 +5,6 @@ import io
 import subprocess
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,22 +18,15 @@ from kortilla import Trust
 from kortilla.errors import (
     CertificateExpiredError,
     DocumentNotSignableError,
-    SignatureValidationError,
-    SignerMismatchError,
-    TimestampFailedError,
     UserCertificateWrongPurposeError,
 )
-from kortilla.mock_card.authority import Authority
 from kortilla.signing.asice import (
     MAX_CONTAINER_BYTES,
     SignedContainer,
-    ValidationData,
     finish_container,
     prepare_container,
 )
-from kortilla.signing.cades import prepare_file
 from kortilla.signing.own_card import OWN_CARD
-from kortilla.signing.pades import finish_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.testing import KortillaCard
 from tests.kortilla import pki
@@ -42,11 +34,9 @@ from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (
     answer_to,
     card_answer,
-    flipped,
     make_pdf,
     signing_certificate,
 )
-from tests.kortilla.test_signing_long_term import Broken, Lying, lists, stamper
 
 FILES = {"sopimus ä&%.pdf": make_pdf(), "liite.txt": b"Liite", "tyhjä": b""}
 
@@ -146,6 +136,7 @@ async def test_the_container_is_laid_out_as_the_standard_demands(
         ]
         assert {name: opened.read(name) for name in FILES} == FILES
         signature = opened.read("META-INF/signatures0.xml").decode()
+    assert int(signed.signer.serial) == x509.Certificate.load(signer.der).serial_number
     assert signature.count("<ds:X509Certificate>") == 2  # the signer's and the CA's
     assert "SigningCertificateV2" in signature
 
@@ -186,69 +177,6 @@ async def test_a_card_of_ones_own_must_be_able_to_sign(ca: CA, signer: Leaf) -> 
     assert signed.signer.assurance == "unknown"
 
 
-async def test_levels_with_a_timestamp_and_revocation_data(
-    kortilla_card: KortillaCard, tmp_path: Path
-) -> None:
-    authority = Authority.open(kortilla_card.folder)
-    trust = Trust.from_folder(kortilla_card.folder, test=True)
-    state = await prepare_container(
-        FILES,
-        certificate=signing_certificate(kortilla_card),
-        trust=trust,
-        name="a.asice",
-    )
-    answer = card_answer(state, kortilla_card)
-    complete = ValidationData(crls=lists(authority))
-    partly = ValidationData(crls=complete.crls[:1])
-    own = stamper(authority)
-    for timestamper, data, level in (
-        (own, None, "B-T"),
-        (own, complete, "B-LT"),
-        (own, partly, "B-T"),
-        (None, complete, "B-B"),
-    ):
-        signed = await finish_container(
-            state, answer, trust=trust, timestamper=timestamper, validation_data=data
-        )
-        assert signed.level == level
-    assert xmlsec1_accepts(
-        tmp_path, signed.content, authority.issuing_der, authority.root_der
-    )
-    for failing in (
-        Lying(own.tsa_cert, own.tsa_key),
-        Broken(OSError("no route")),
-    ):
-        with pytest.raises(TimestampFailedError):
-            await finish_container(state, answer, trust=trust, timestamper=failing)
-
-
-async def test_what_was_changed_is_refused(ca: CA, signer: Leaf, trust: Trust) -> None:
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    other = await prepare(signer, trust, {"liite.txt": b"another"})
-    twin = ca.issue(
-        key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
-    )
-    xml = state.signed_attributes
-    for changed in (
-        replace(state, signed_attributes=other.signed_attributes),
-        replace(state, digest=other.digest),
-        replace(state, document=other.document),
-        replace(state, document=b"PK"),
-        replace(state, document=flipped(state.document, 200)),
-        replace(state, signed_attributes=xml.replace(b"2026-", b"2020-")),
-        replace(state, signed_attributes=b"<!DOCTYPE a>" + xml),
-        replace(state, signed_attributes=b"<a/>"),
-    ):
-        with pytest.raises(SignatureValidationError):
-            await finish_container(changed, answer, trust=trust, at=NOW)
-    with pytest.raises(SignerMismatchError):
-        await finish_container(state, answer_to(state, twin), trust=trust, at=NOW)
-    rsa = ca.issue(key("RSA-2048"), key_usage=pki.SIGNATURE)
-    with pytest.raises(SignatureValidationError, match="padding"):
-        await sign(rsa, trust, "PSS")
-
-
 @pytest.mark.parametrize(
     "files",
     [
@@ -278,21 +206,3 @@ async def test_files_that_no_container_should_have_are_refused(
 ) -> None:
     with pytest.raises(DocumentNotSignableError):
         await prepare(signer, trust, files)
-
-
-async def test_a_container_is_not_finished_as_a_pdf(signer: Leaf, trust: Trust) -> None:
-    state = await prepare(signer, trust)
-    with pytest.raises(ValueError, match="of a PDF"):
-        await finish_pdf(state, answer_to(state, signer), trust=trust, at=NOW)
-    file = await prepare_file(
-        b"", certificate=signer.der, trust=trust, name="a", at=NOW
-    )
-    with pytest.raises(ValueError, match="of a container"):
-        await finish_container(file, answer_to(file, signer), trust=trust, at=NOW)
-
-
-async def test_the_certificate_that_signs_is_named_in_the_signature(
-    signer: Leaf, trust: Trust
-) -> None:
-    signed = await sign(signer, trust)
-    assert int(signed.signer.serial) == x509.Certificate.load(signer.der).serial_number

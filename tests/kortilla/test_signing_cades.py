@@ -4,7 +4,6 @@
 import hashlib
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,16 @@ from asn1crypto import cms, pem
 from kortilla import Trust
 from kortilla.errors import (
     DocumentNotSignableError,
-    SignatureParseError,
-    SignatureValidationError,
-    SignerMismatchError,
-    UserCertificateWrongPurposeError,
 )
 from kortilla.signing import Digest
 from kortilla.signing.cades import MAX_FILE_BYTES, finish_file, prepare_file
-from kortilla.signing.pades import finish_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.testing import KortillaCard
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (
     answer_to,
-    b64,
     card_answer,
-    flipped,
     signing_certificate,
 )
 
@@ -150,49 +142,7 @@ async def test_a_digest_is_signed_in_place_of_its_content(
     assert openssl_accepts(tmp_path, signed.content, CONTENT, ca.der)
 
 
-async def test_what_was_changed_is_refused(ca: CA, signer: Leaf, trust: Trust) -> None:
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    other = await prepare(signer, trust, b"another")
-    twin = ca.issue(
-        key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
-    )
-    for changed in (
-        replace(state, signed_attributes=other.signed_attributes),
-        replace(state, digest=other.digest),
-        *(
-            replace(state, signed_attributes=flipped(state.signed_attributes, place))
-            for place in range(0, len(state.signed_attributes), 7)
-        ),
-    ):
-        with pytest.raises(SignatureValidationError):
-            await finish_file(changed, answer, trust=trust, at=NOW)
-    for wrong, expected in (
-        (answer_to(other, signer), SignatureValidationError),
-        (answer_to(state, twin), SignerMismatchError),
-        ({**answer, "certificate": b64(twin.der)}, SignerMismatchError),
-        ({}, SignatureParseError),
-    ):
-        with pytest.raises(expected):
-            await finish_file(state, wrong, trust=trust, at=NOW)
-
-
-async def test_a_certificate_for_logging_in_signs_nothing(ca: CA, trust: Trust) -> None:
-    login = ca.issue(key("P-384"))
-    with pytest.raises(UserCertificateWrongPurposeError):
-        await prepare(login, trust)
-
-
 async def test_a_file_that_is_too_long_is_refused(signer: Leaf, trust: Trust) -> None:
     assert await prepare(signer, trust, bytes(MAX_FILE_BYTES))
     with pytest.raises(DocumentNotSignableError):
         await prepare(signer, trust, bytes(MAX_FILE_BYTES + 1))
-
-
-async def test_a_file_is_not_finished_as_a_pdf(signer: Leaf, trust: Trust) -> None:
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    with pytest.raises(ValueError, match="of a PDF"):
-        await finish_pdf(state, answer, trust=trust, at=NOW)
-    with pytest.raises(ValueError, match="of a file"):
-        await finish_file(replace(state, kind="pdf"), answer, trust=trust, at=NOW)

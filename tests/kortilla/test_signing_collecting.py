@@ -34,7 +34,7 @@ from tests.kortilla.responder import (
 )
 from tests.kortilla.revocation_scene import well
 from tests.kortilla.signing_parts import answer_to, prepared_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.timestamps import stamper
 
 
 @pytest.fixture

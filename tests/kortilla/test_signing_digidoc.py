@@ -32,7 +32,7 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import repacked, with_signature
 from tests.kortilla.signing_parts import card_answer, signing_certificate
-from tests.kortilla.test_signing_long_term import ocsp_answer, stamper
+from tests.kortilla.timestamps import ocsp_answer, stamper
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),

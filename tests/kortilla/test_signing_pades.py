@@ -244,22 +244,6 @@ async def test_the_state_is_bytes_between_the_two_calls(
     )
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\n",
-        b"{}\n",
-        b"null\n",
-        b"\x80\x04",
-        b'{"format": "kortilla-signature-1"}',
-    ],
-)
-def test_bytes_that_are_no_state_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a prepared signature"):
-        PreparedSignature.from_bytes(data)
-
-
 async def test_what_was_signed_before_stays_valid(
     signer: Leaf, ca: CA, trust: Trust
 ) -> None:

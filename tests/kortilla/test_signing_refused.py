@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A prepared PDF accepts its own signature and no other."""
+"""A prepared signature of each format accepts its own signature and no other."""
 
 import base64
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,19 +22,24 @@ from kortilla.errors import (
 )
 from kortilla.revocation import CertificatePath
 from kortilla.signing import Digest
-from kortilla.signing.pades import finish_pdf
 from kortilla.signing.state import PreparedSignature
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, SATU, Leaf, key
 from tests.kortilla.signing_parts import (
+    FORMATS,
+    Format,
     answer_to,
     b64,
     digest,
     flipped,
-    make_pdf,
     page_answer,
-    prepared_pdf,
 )
+
+
+@pytest.fixture(params=FORMATS)
+def form(request: pytest.FixtureRequest) -> Format:
+    """Each format in turn."""
+    return FORMATS[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -42,130 +48,168 @@ def signer(ca: CA) -> Leaf:
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 
-async def refused(
-    state: PreparedSignature,
-    answer: object,
-    trust: Trust,
-    expected: type[RelyingPartyError],
-    **more: Any,
-) -> None:
-    with pytest.raises(expected) as caught:
-        await finish_pdf(state, answer, trust=trust, **{"at": NOW, **more})  # type: ignore[arg-type] # whatever a client sends
-    assert type(caught.value) is expected
-    assert SATU not in str(caught.value)
+@pytest.fixture
+async def state(form: Format, signer: Leaf, trust: Trust) -> PreparedSignature:
+    """A prepared signature, which was kept as bytes."""
+    state = await form.prepared(signer.der, trust, at=NOW)
+    again = PreparedSignature.from_bytes(state.to_bytes())
+    assert again == state
+    return again
 
 
-async def test_a_changed_bit_of_what_was_prepared_is_refused(
-    signer: Leaf, trust: Trust
-) -> None:
-    state = await prepared_pdf(signer, trust)
-    answer = answer_to(state, signer)
-    kept = state.to_bytes()
-    start = kept.index(b"\n") + 1
+@pytest.fixture
+async def other(form: Format, signer: Leaf, trust: Trust) -> PreparedSignature:
+    """The prepared signature of another content."""
+    return await form.prepared(signer.der, trust, form.other, at=NOW)
+
+
+@pytest.fixture
+def refused(form: Format, trust: Trust) -> Callable[..., Any]:
+    """Expect an error that names no person when a signature is finished."""
+
+    async def finish(
+        state: PreparedSignature,
+        answer: object,
+        expected: type[RelyingPartyError] = SignatureValidationError,
+        **more: Any,
+    ) -> None:
+        with pytest.raises(expected) as caught:
+            await form.finish(state, answer, trust=trust, **{"at": NOW, **more})
+        assert type(caught.value) is expected
+        assert SATU not in str(caught.value)
+
+    return finish
+
+
+def changed(
+    state: PreparedSignature, other: PreparedSignature
+) -> Iterator[PreparedSignature]:
+    """Yield a state with one part changed, or from another state."""
+    attributes, document = state.signed_attributes, state.document
+    yield replace(state, digest=other.digest)
+    for instead in (b"", b"<a/>", other.signed_attributes):
+        yield replace(state, signed_attributes=instead)
+    if state.kind == "file":
+        for place in range(0, len(attributes), 7):
+            yield replace(state, signed_attributes=flipped(attributes, place))
+        return
+    yield replace(state, document=other.document, gap=other.gap)
+    yield replace(state, document=b"PK", gap=(1, 2))
+    if state.kind == "container":
+        yield replace(state, document=flipped(document, 200))
+        for xml in (
+            attributes.replace(b"SigningTime>20", b"SigningTime>19"),
+            b"<!DOCTYPE a>" + attributes,
+        ):
+            yield replace(state, signed_attributes=xml)
+        return
     begin, end = state.gap
-    changed = [*range(0, begin, 97), begin - 1, end, len(state.document) - 1]
-    for position in changed:
-        again = PreparedSignature.from_bytes(flipped(kept, start + position))
-        await refused(again, answer, trust, SignatureValidationError)
+    for gap in ((0, 0), (begin, end + 10**9)):
+        yield replace(state, gap=gap)
+    for place in (*range(0, begin, 97), begin - 1, end, len(document) - 1):
+        yield replace(state, document=flipped(document, place))
 
 
-async def test_a_state_put_together_of_two_is_refused(
-    ca: CA, signer: Leaf, trust: Trust
+async def test_what_was_prepared_and_changed_is_refused(
+    state: PreparedSignature,
+    other: PreparedSignature,
+    signer: Leaf,
+    refused: Callable[..., Any],
 ) -> None:
-    state = await prepared_pdf(signer, trust)
-    other = await prepared_pdf(signer, trust, make_pdf("Toinen"))
-    for mixed in (
-        replace(state, document=other.document, gap=other.gap),
-        replace(state, signed_attributes=other.signed_attributes),
-        replace(state, signed_attributes=b""),
-        replace(state, digest=other.digest),
-        replace(state, gap=(0, 0)),
-        replace(state, gap=(state.gap[0], state.gap[1] + 10**9)),
-    ):
-        with pytest.raises(SignatureValidationError):
-            await finish_pdf(mixed, answer_to(state, signer), trust=trust, at=NOW)
-    # Even if the same key signs everything anew.
+    answer = answer_to(state, signer)
+    for each in changed(state, other):
+        assert each != state
+        await refused(each, answer)
+
+
+@pytest.mark.parametrize("form", ["pdf", "file"], indirect=True)
+async def test_another_certificate_of_the_key_is_refused_though_it_signs_anew(
+    ca: CA, state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
+) -> None:
     renewed = ca.issue(
         signer.key, key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
     )
     mixed = replace(state, certificate=renewed.der)
-    await refused(mixed, answer_to(state, renewed), trust, SignatureValidationError)
+    await refused(mixed, answer_to(state, renewed))
 
 
 async def test_a_changed_bit_of_the_signature_is_refused(
-    signer: Leaf, trust: Trust
+    state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
 ) -> None:
-    state = await prepared_pdf(signer, trust)
     answer = answer_to(state, signer)
     value = base64.b64decode(answer["signatures"][0]["signature"])
     for position in range(0, len(value), 5):
         answer["signatures"][0]["signature"] = b64(flipped(value, position, 7))
-        await refused(state, answer, trust, SignatureValidationError)
+        await refused(state, answer)
 
 
 async def test_another_documents_signature_is_refused(
-    signer: Leaf, trust: Trust
+    state: PreparedSignature,
+    other: PreparedSignature,
+    signer: Leaf,
+    refused: Callable[..., Any],
 ) -> None:
-    state = await prepared_pdf(signer, trust)
-    other = await prepared_pdf(signer, trust, make_pdf("Toinen"))
     answer = answer_to(other, signer)
-    await refused(state, answer, trust, SignatureValidationError)
+    await refused(state, answer)
     answer["signatures"][0]["hash"] = b64(state.digest.value)
-    await refused(state, answer, trust, SignatureValidationError)
+    await refused(state, answer)
     # The document's own hash instead of that of the attributes.
-    bare = make_pdf()
+    await refused(state, page_answer(signer, {state.name: digest(b"Sopimus")}))
     answer = answer_to(state, signer)
-    await refused(
-        state,
-        page_answer(signer, {state.name: digest(bare)}),
-        trust,
-        SignatureValidationError,
-    )
+    answer["signatures"] *= 2
+    await refused(state, answer)
 
 
-async def test_another_signer_is_refused(ca: CA, signer: Leaf, trust: Trust) -> None:
-    state = await prepared_pdf(signer, trust)
-    other = ca.issue(
+async def test_another_signer_is_refused(
+    ca: CA, state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
+) -> None:
+    # Another certificate of the same key is refused as well.
+    twin = ca.issue(
         key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
     )
-    # Another certificate of the same key is refused as well.
-    await refused(state, answer_to(state, other), trust, SignerMismatchError)
+    await refused(state, answer_to(state, twin), SignerMismatchError)
+    own = answer_to(state, signer)
+    await refused(state, {**own, "certificate": b64(twin.der)}, SignerMismatchError)
     third = ca.issue(key("P-521"), key_usage=pki.SIGNATURE)
     mixed = {**answer_to(state, third), "certificate": b64(signer.der)}
-    await refused(state, mixed, trust, SignatureValidationError)
+    await refused(state, mixed)
 
 
 async def test_another_hash_function_than_prepared_is_refused(
-    signer: Leaf, trust: Trust
+    state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
 ) -> None:
-    state = await prepared_pdf(signer, trust)
     again = Digest.of(state.signed_attributes, "SHA-512")
     answer = page_answer(signer, {state.name: again.value}, "SHA-512")
-    await refused(state, answer, trust, SignatureValidationError)
+    await refused(state, answer)
     [signature] = answer["signatures"]
     bare = {name: signature[name] for name in ("signature", "signatureAlgorithm")}
-    await refused(state, bare, trust, SignatureValidationError)
+    await refused(state, bare)
 
 
-@pytest.mark.parametrize("answer", [None, {}, "", b"{", {"signatures": []}])
 async def test_what_is_no_answer_is_refused(
-    signer: Leaf, trust: Trust, answer: object
+    state: PreparedSignature, refused: Callable[..., Any]
 ) -> None:
-    state = await prepared_pdf(signer, trust)
-    await refused(state, answer, trust, SignatureParseError)
+    answers: list[object] = [None, {}, "", b"{", {"signatures": []}]
+    for answer in answers:
+        await refused(state, answer, SignatureParseError)
 
 
-async def test_an_answer_with_the_same_signature_twice_is_refused(
-    signer: Leaf, trust: Trust
+@pytest.mark.parametrize("form", ["container"], indirect=True)
+async def test_a_container_is_signed_with_the_padding_that_was_prepared(
+    ca: CA, trust: Trust, form: Format, refused: Callable[..., Any]
 ) -> None:
-    state = await prepared_pdf(signer, trust)
-    answer = answer_to(state, signer)
-    answer["signatures"] *= 2
-    await refused(state, answer, trust, SignatureValidationError)
+    rsa = ca.issue(key("RSA-2048"), key_usage=pki.SIGNATURE)
+    state = await form.prepared(rsa.der, trust, at=NOW)
+    await refused(state, answer_to(state, rsa, "PSS"))
 
 
 async def test_the_certificate_is_validated_before_and_after(
-    ca: CA, signer: Leaf, trust: Trust
+    ca: CA,
+    form: Format,
+    trust: Trust,
+    state: PreparedSignature,
+    signer: Leaf,
+    refused: Callable[..., Any],
 ) -> None:
     class Lost:
         async def check(self, path: CertificatePath, *, at: datetime) -> None:
@@ -181,31 +225,56 @@ async def test_the_certificate_is_validated_before_and_after(
         (made, {}, CertificateNotTrustedError),
     ):
         with pytest.raises(expected):
-            await prepared_pdf(leaf, trust, **more)
-    state = await prepared_pdf(signer, trust)
+            await form.prepared(leaf.der, trust, **{"at": NOW, **more})
     answer = answer_to(state, signer)
-    await refused(state, answer, trust, CertificateExpiredError, at=late)
-    await refused(state, answer, trust, UserCertificateRevokedError, revocation=Lost())
+    await refused(state, answer, CertificateExpiredError, at=late)
+    await refused(state, answer, UserCertificateRevokedError, revocation=Lost())
+
+
+COMMON: list[dict[str, Any]] = [
+    {"name": ""},
+    {"name": "x" * 256},
+    {"hash_function": "SHA-1"},
+    {"hash_function": "SHA3-256"},
+    {"chain": [b"no certificate"]},
+]
+OF_PDF: list[dict[str, Any]] = [
+    {"reason": ""},
+    {"reason": "x" * 501},
+    {"location": "x" * 501},
+    {"field_name": ""},
+    {"field_name": "a.b"},
+]
+
+
+async def test_a_setting_that_is_none_is_the_callers_mistake(
+    form: Format, signer: Leaf, trust: Trust
+) -> None:
+    for more in COMMON + OF_PDF * (form.kind == "pdf"):
+        with pytest.raises(ValueError, match=r"characters|function|dot|Insufficient"):
+            await form.prepared(signer.der, trust, at=NOW, **more)
+
+
+async def test_one_format_is_not_finished_as_another(
+    form: Format, state: PreparedSignature, signer: Leaf, trust: Trust
+) -> None:
+    for other in FORMATS.values():
+        if other is not form:
+            with pytest.raises(ValueError, match="not the signature of a"):
+                await other.finish(state, answer_to(state, signer), trust=trust, at=NOW)
 
 
 @pytest.mark.parametrize(
-    "more",
+    "data",
     [
-        {"name": ""},
-        {"name": "x" * 256},
-        {"reason": ""},
-        {"reason": "x" * 501},
-        {"location": "x" * 501},
-        {"field_name": ""},
-        {"field_name": "a.b"},
-        {"hash_function": "SHA-1"},
-        {"hash_function": "SHA3-256"},
-        {"chain": [b"no certificate"]},
+        b"",
+        b"\n",
+        b"{}\n",
+        b"null\n",
+        b"\x80\x04",
+        b'{"format": "kortilla-signature-1"}',
     ],
-    ids=str,
 )
-async def test_a_setting_that_is_none_is_the_callers_mistake(
-    signer: Leaf, trust: Trust, more: dict[str, Any]
-) -> None:
-    with pytest.raises(ValueError):
-        await prepared_pdf(signer, trust, **more)
+def test_bytes_that_are_no_state_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a prepared signature"):
+        PreparedSignature.from_bytes(data)

@@ -21,7 +21,7 @@ from kortilla.errors import (
 )
 from kortilla.mock_card.authority import Authority
 from kortilla.revocation import CertificatePath
-from kortilla.signing import cms
+from kortilla.signing import signature as skeleton
 from kortilla.signing.processes import PdfProcesses, shared_processes
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
@@ -33,7 +33,6 @@ from kortilla.signing.verification import (
     verify_document,
     verify_path,
 )
-from kortilla.testing import KortillaCard
 from kortilla.validation.identity import Identity, common_name
 from kortilla.validation.leaf import read_leaf
 from tests.kortilla import forged_files  # noqa: F401 - it adds to the table
@@ -48,16 +47,11 @@ from tests.kortilla.signed_files import (
 from tests.kortilla.signing_parts import (
     make_pdf,
 )
-from tests.kortilla.test_signing_long_term import lists, stamper
+from tests.kortilla.timestamps import lists, stamper
 from tests.kortilla.verified_files import CANT_SAY, CASES, NOT_VALID, VALID
 
 #: What each signature by a test card has that is not timestamped.
 USUAL = {"CLAIMED_TIME", "REVOCATION_NOT_ASKED", "TEST_CARD"}
-
-
-@pytest.fixture(scope="module")
-def maker(ca: CA) -> Maker:
-    return Maker(issue(ca), ca)
 
 
 async def unchecked(certificate: bytes, **_: Any) -> Identity:
@@ -138,7 +132,7 @@ async def test_a_certificate_is_judged(
     expected: set[str],
 ) -> None:
     leaf = issue(ca, **more)
-    monkeypatch.setattr(cms, "check_signer", unchecked)
+    monkeypatch.setattr(skeleton, "check_signer", unchecked)
     signed = await replace(maker, leaf=leaf).pdf()
     report = await verify_document(signed, trusted=maker.trusted)
     assert (report.verdict, codes(report)) == (verdict, expected)
@@ -232,9 +226,8 @@ async def test_nobody_is_asked_about_a_certificate_of_an_unknown_ca(
 
 @pytest.mark.parametrize("kind", ["pdf", "container", "detached"])
 async def test_a_timestamp_proves_the_time_if_its_authority_is_known(
-    maker: Maker, kortilla_card: KortillaCard, kind: str
+    maker: Maker, authority: Authority, kind: str
 ) -> None:
-    authority = Authority.open(kortilla_card.folder)
     content, signature = b"a", None
     if kind == "pdf":
         content = await maker.pdf(timestamper=stamper(authority))
@@ -272,9 +265,8 @@ async def test_a_timestamp_proves_the_time_if_its_authority_is_known(
 
 
 async def test_a_timestamp_of_another_signature_is_named(
-    maker: Maker, kortilla_card: KortillaCard
+    maker: Maker, authority: Authority
 ) -> None:
-    authority = Authority.open(kortilla_card.folder)
     tag = re.compile("<xades:EncapsulatedTimeStamp>[^<]*")
     containers = [
         await maker.container(timestamper=stamper(authority)) for _ in range(2)
@@ -403,9 +395,8 @@ async def test_random_changes_are_never_called_valid_and_raise_nothing(
 
 
 async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
-    maker: Maker, kortilla_card: KortillaCard
+    maker: Maker, authority: Authority
 ) -> None:
-    authority = Authority.open(kortilla_card.folder)
     pdf = await maker.pdf(
         timestamper=stamper(authority),
         finishing={
@@ -425,9 +416,8 @@ async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
 
 
 async def test_a_level_is_not_claimed_for_data_that_nobody_can_read(
-    maker: Maker, kortilla_card: KortillaCard
+    maker: Maker, authority: Authority
 ) -> None:
-    authority = Authority.open(kortilla_card.folder)
     pdf = await maker.pdf(timestamper=stamper(authority))
     for data, level in ((lists(authority)[0], "B-LT"), (b"junk", "B-T")):
 

@@ -15,27 +15,15 @@ from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import DocumentReport, Verdict, verify_document
-from kortilla.testing import KortillaCard
-from native_host.signature_check import words
-from native_host.signature_check.check import CheckedFile
+from native_host.files import words
+from native_host.files.check import CheckedFile
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.timestamps import stamper
 
 VALID, CANT_SAY = Verdict.VALID, Verdict.CANT_SAY
 WHOLE = (0, 0, 595, 842)
-
-
-@pytest.fixture(scope="module")
-def maker(ca: CA) -> Maker:
-    return Maker(issue(ca), ca)
-
-
-@pytest.fixture
-def authority(kortilla_card: KortillaCard) -> Authority:
-    """The CA of a time-stamping service."""
-    return Authority.open(kortilla_card.folder)
 
 
 async def covered(

@@ -71,8 +71,7 @@ async def test_a_login_has_a_new_session_id(shared: LocalOP) -> None:
     await browser.log_in(page)
     assert browser.cookies[SESSION] != "x" * 43
     old = browser.cookies[SESSION]
-    _, answer = await browser.authorize(prompt="login")
-    await browser.log_in(answer)
+    await browser.log_in(await browser.page(prompt="login"))
     assert browser.cookies[SESSION] != old
     _, late = await Browser(shared, {SESSION: old}).authorize(prompt="none")
     assert late.parameters["error"] == "login_required"

@@ -33,10 +33,9 @@ as_person "QT_QPA_PLATFORM=offscreen $python -I -c \
 # These modules need the extra signing, which the package lacks.
 modules=$(cd "$system/usr/lib/kortilla/lib/python3.13/site-packages" &&
   find native_host kortilla -name '*.py' ! -name __main__.py ! -name pytest_plugin.py \
-    ! -path native_host/local_signing/library.py \
-    ! -path native_host/signature_check/check.py \
-    ! -path native_host/signature_check/trust.py \
-    ! -path native_host/signature_check/words.py |
+    ! -path native_host/files/library.py \
+    ! -path native_host/files/check.py \
+    ! -path native_host/files/words.py |
   sed 's#/__init__\.py$##; s#\.py$##; s#/#.#g' | sort)
 as_person "$python -I -c 'import importlib, sys
 for name in sys.argv[1:]: importlib.import_module(name)' $(echo $modules)"

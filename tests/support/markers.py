@@ -76,7 +76,7 @@ PLACES = {
     "kortilla/test_setup.py": "slow",
     "kortilla/test_signing_archive.py": "slow",
     "kortilla/test_signing_hostile.py": "slow",
-    "kortilla/test_signing_long_term.py": "slow",
+    "kortilla/test_signing_levels.py": "slow",
     "kortilla/test_signing_pades.py": "slow",
     "kortilla/test_signing_processes.py": "slow",
     "kortilla/test_token_command.py": "slow",

@@ -37,9 +37,8 @@ _NOT_IMPORTED = (
     "native_host.browser_testing",
     "native_host.desktop",
     "native_host.gui",
-    "native_host.local_signing",
+    "native_host.files",
     "native_host.pin_prompt.gui",
-    "native_host.signature_check",
     "__main__",
 )
 #: Modules that are imported at their first use, as far as they are installed.

@@ -45,7 +45,11 @@ _LIBRARY = (
 )
 #: What a process of ``kortilla.signing.processes`` imports, and nothing more: its
 #: memory is limited.
-PDF_PROCESS = ("kortilla.signing.worker", "kortilla.signing.verification.examine")
+PDF_PROCESS = (
+    "kortilla.signing.worker",
+    "kortilla.signing.verification.container",
+    "kortilla.signing.verification.pdf",
+)
 
 #: Above all file numbers that a child is to have.
 _ABOVE = 900

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 from kortilla.common.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from kortilla.signing.verification.codes import CODES, Verdict
     from kortilla.signing.verification.document import verify_document, verify_path
     from kortilla.signing.verification.findings import Change
     from kortilla.signing.verification.report import (
+        CODES,
         CertificateFacts,
         DocumentReport,
         Problem,
         SignatureReport,
         Signer,
         TimestampReport,
+        Verdict,
     )
     from kortilla.signing.verification.trusted import TrustedCAs
 else:
@@ -31,16 +32,17 @@ else:
         {
             name: f"{__name__}.{module}"
             for module, names in {
-                "codes": ("CODES", "Verdict"),
                 "document": ("verify_document", "verify_path"),
                 "findings": ("Change",),
                 "report": (
+                    "CODES",
                     "CertificateFacts",
                     "DocumentReport",
                     "Problem",
                     "SignatureReport",
                     "Signer",
                     "TimestampReport",
+                    "Verdict",
                 ),
                 "trusted": ("TrustedCAs",),
             }.items()

@@ -1,24 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Examines CMS signatures (RFC 5652): those in a PDF, and a ``.p7s`` of a file."""
+"""Examines CMS signatures (RFC 5652) and timestamps (RFC 3161), which are such.
+
+They are in a PDF or container, or a ``.p7s`` of a file.
+"""
 
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from asn1crypto import cms, parser, pem, x509
+from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation.generic_cms import (
+    extract_certs_for_validation,
     extract_self_reported_ts,
     validate_sig_integrity,
 )
 
-from kortilla.signing.validation_data import is_readable
-from kortilla.signing.verification.findings import Finding, Findings, Found
-from kortilla.signing.verification.stamps import SAFE_HASHES, examine_stamp
+from kortilla.signing.validation_data import are_revocation_data
+from kortilla.signing.verification.findings import (
+    Finding,
+    Findings,
+    Found,
+    Stamp,
+    broken,
+)
 from kortilla.validation.leaf import ExactCertificate
 
-__all__ = ["examine_cms", "examine_signer"]
-
 _MAX_SIGNERS = 100
+#: The hash functions, by asn1crypto's names, whose collisions nobody can make.
+_SAFE_HASHES = frozenset(
+    f"{family}{bits}" for family in ("sha", "sha3_") for bits in (256, 384, 512)
+)
 
 
 def examine_cms(signature: bytes, content: bytes | None) -> Findings:
@@ -42,7 +54,7 @@ def examine_cms(signature: bytes, content: bytes | None) -> Findings:
         signers = list(signed["signer_infos"])
     except Exception as error:
         # asn1crypto raises any exception on odd input.
-        findings.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        findings.problems.append(broken(error))
         return findings
     if inside is not None and content not in {None, inside}:
         findings.problems.append(Found("DIGEST_MISMATCH", "it contains another file"))
@@ -79,7 +91,7 @@ def examine_signer(
     except Exception as error:
         # asn1crypto and pyHanko raise any exception on odd input.
         finding.intact = finding.intact and None
-        finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        finding.problems.append(broken(error))
 
 
 def _examine_signer(
@@ -99,7 +111,7 @@ def _examine_signer(
     names = {function}
     if method["algorithm"].native not in {"rsassa_pkcs1v15", "rsaes_pkcs1v15"}:
         names.add(method.hash_algo)
-    if not names <= SAFE_HASHES:
+    if not names <= _SAFE_HASHES:
         weak = names & {"md5", "sha1", "sha224"}
         code = "WEAK_ALGORITHM" if weak else "UNSUPPORTED"
         finding.problems.append(Found(code, ", ".join(sorted(names))))
@@ -204,5 +216,44 @@ def _has_revocation_data(signer: cms.SignerInfo) -> bool:
         ]
     except Exception:  # of asn1crypto, any
         return False
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
+    return are_revocation_data(crls, responses)
+
+
+def examine_stamp(
+    token: cms.ContentInfo, digest_of: Callable[[str], bytes], *, place: str = ""
+) -> Stamp:
+    """Check a timestamp's signature, and that it is of a certain content.
+
+    ``digest_of`` hashes the content by a function that hashlib knows. Who signed is not
+    judged. For a malformed timestamp, the result is not intact.
+    """
+    try:
+        signed = token["content"]
+        stamped = signed["encap_content_info"]["content"].parsed
+        imprint = stamped["message_imprint"]
+        function = imprint["hash_algorithm"]["algorithm"].native
+        signer = extract_signer_info(signed)
+        certificates = extract_certs_for_validation(signed)
+        own = signer["digest_algorithm"]["algorithm"].native
+        if not {function, own} <= _SAFE_HASHES:
+            return Stamp(intact=False, place=place)
+        content = signed["encap_content_info"]["content"].contents
+        same, genuine = validate_sig_integrity(
+            signer,
+            certificates.signer_cert,
+            "tst_info",
+            hashlib.new(own, content).digest(),
+        )
+        found = imprint["hashed_message"].native == digest_of(function)
+        return Stamp(
+            intact=bool(same and genuine and found),
+            time=stamped["gen_time"].native,
+            certificates=tuple(
+                each.dump()
+                for each in (certificates.signer_cert, *certificates.other_certs)
+            ),
+            place=place,
+        )
+    except Exception:
+        # asn1crypto and pyHanko raise any exception on odd input.
+        return Stamp(intact=False, place=place)

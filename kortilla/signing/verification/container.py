@@ -12,11 +12,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from kortilla.signing import xades
-from kortilla.signing.verification.findings import Findings, Found
+from kortilla.signing.verification.findings import Findings, Found, RefusedError, broken
 from kortilla.signing.verification.xml_signature import examine_signature
-from kortilla.signing.verification.zip_layout import RefusedError, check_layout
-
-__all__ = ["MIMETYPE", "examine_container"]
+from kortilla.signing.verification.zip_layout import check_layout
 
 #: The media type of an ASiC-E container.
 MIMETYPE = "application/vnd.etsi.asic-e+zip"
@@ -51,7 +49,7 @@ def examine_container(content: bytes) -> Findings:
         OSError,
         zlib.error,
     ) as error:
-        findings.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        findings.problems.append(broken(error))
     return findings
 
 

@@ -13,7 +13,6 @@ from kortilla.clock import utc_now
 from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.processes import shared_processes
-from kortilla.signing.verification.codes import Verdict
 from kortilla.signing.verification.findings import Findings, Found
 from kortilla.signing.verification.judge import Judge, problem_of
 from kortilla.signing.verification.report import (
@@ -21,11 +20,10 @@ from kortilla.signing.verification.report import (
     Problem,
     SignatureReport,
     TimestampReport,
+    Verdict,
 )
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
-
-__all__ = ["MAX_BYTES", "MAX_SIGNATURE_BYTES", "verify_document", "verify_path"]
 
 #: The longest file that is read. The process that reads it takes twice as much memory.
 MAX_BYTES = 120_000_000

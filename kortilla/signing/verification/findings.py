@@ -11,19 +11,6 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-__all__ = [
-    "Change",
-    "Covers",
-    "Finding",
-    "Findings",
-    "Found",
-    "Kind",
-    "Rectangle",
-    "Stamp",
-    "printable",
-    "read_findings",
-]
-
 _MAX_TEXT = 500
 
 #: Left, bottom, right and top in the coordinates of a page.
@@ -38,6 +25,19 @@ class Found:
 
     code: str
     detail: str = ""
+
+
+class RefusedError(Exception):
+    """A file or signature that is not examined any further, with its code."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.found = Found(code, detail)
+
+
+def broken(error: Exception) -> Found:
+    """Return what is found where a library raised an error for odd input."""
+    return Found("BROKEN", f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from kortilla.errors import (
     UserCertificateWrongPurposeError,
 )
 from kortilla.revocation import UNCHECKED, RevocationChecker
-from kortilla.signing.verification.codes import CODES, Verdict
 from kortilla.signing.verification.findings import (
     Finding,
     Found,
@@ -34,18 +33,18 @@ from kortilla.signing.verification.findings import (
     printable,
 )
 from kortilla.signing.verification.report import (
+    CODES,
     CertificateFacts,
     Problem,
     SignatureReport,
     Signer,
     TimestampReport,
+    Verdict,
 )
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import Trust, has_test_policy
 from kortilla.validation.validator import validate_signer
-
-__all__ = ["Judge", "problem_of"]
 
 _SKEW = timedelta(minutes=15)
 _CODES: dict[type[RelyingPartyError], str] = {

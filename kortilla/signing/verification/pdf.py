@@ -6,11 +6,13 @@ revision with the signed one and knows the changes that later signatures, timest
 forms and notes make. Every other change counts as a forgery.
 """
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
@@ -20,22 +22,20 @@ from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from kortilla.signing.validation_data import is_readable
-from kortilla.signing.verification.cms_signature import examine_signer
+from kortilla.signing.validation_data import are_revocation_data
+from kortilla.signing.verification.cms_signature import examine_signer, examine_stamp
 from kortilla.signing.verification.findings import (
     Change,
     Covers,
     Finding,
     Findings,
     Found,
+    Rectangle,
     Stamp,
+    broken,
     printable,
 )
-from kortilla.signing.verification.marks import items, shown_at
 from kortilla.signing.verification.revisions import ends_regularly, irregularity
-from kortilla.signing.verification.stamps import examine_stamp
-
-__all__ = ["examine_pdf"]
 
 _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
@@ -44,6 +44,8 @@ _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
 _FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
 _GAP = re.compile(rb"<[0-9A-Fa-f]*>")
+#: Where programs may show anything.
+_UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
 
 def examine_pdf(content: bytes) -> Findings:
@@ -108,15 +110,14 @@ def _has_revocation_data(root: generic.DictionaryObject) -> bool:
     """Return whether the security store has revocation data, all of them readable."""
     try:
         crls, responses = [
-            [each.data for each in items(root["/DSS"], key)] if "/DSS" in root else []
+            [each.data for each in _items(root["/DSS"], key)] if "/DSS" in root else []
             for key in ("/CRLs", "/OCSPs")
         ]
     except MemoryError:
         raise
     except Exception:  # of pyHanko, any
         return False
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
+    return are_revocation_data(crls, responses)
 
 
 def _signatures(
@@ -133,9 +134,7 @@ def _signatures(
         try:
             found.append(EmbeddedPdfSignature(reader, field, name))
         except Exception as error:  # of pyHanko and asn1crypto, any
-            cause = f"{type(error).__name__}: {error}"
-            broken = Finding(name, problems=[Found("BROKEN", cause)])
-            findings.signatures.append(broken)
+            findings.signatures.append(Finding(name, problems=[broken(error)]))
     return sorted(found, key=lambda each: int(each.signed_revision))
 
 
@@ -177,7 +176,7 @@ def _examine_signature(
         signature.compute_integrity_info()  # type: ignore[no-untyped-call]
         finding.covers = _covers(signature, content)
     except Exception as error:  # of pyHanko, any
-        finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        finding.problems.append(broken(error))
         return
     last = signature.signed_revision == signature.reader.xrefs.total_revisions - 1
     if finding.covers == "part":
@@ -232,7 +231,7 @@ def _read_changes(
             *place,
         )
         for each in later
-        for place in shown_at(each.reader, each.sig_field) or [(None, None)]
+        for place in _shown_at(each.reader, each.sig_field) or [(None, None)]
     ]
     filled_in = result.changed_form_fields - {each.fq_name for each in later}
     changes += [Change("form", printable(name)) for name in sorted(filled_in)]
@@ -261,3 +260,83 @@ def _digest_of(signature: EmbeddedPdfSignature) -> Callable[[str], bytes]:
         return value
 
     return digest
+
+
+def _shown_at(
+    reader: PdfFileReader, field: generic.DictionaryObject
+) -> list[tuple[int | None, Rectangle]]:
+    """Return the page, counted from 1, and the rectangle of each place of a field.
+
+    A page is None if none of them has what could be shown.
+    """
+    widgets = [field, *_items(field, "/Kids")]
+    places = {
+        each.container_ref: rectangle
+        for each in widgets
+        if (rectangle := _rectangle(each)) is not None
+    }
+    if not places:
+        return []
+    found: list[tuple[int | None, Rectangle]] = [
+        (number, places[each.container_ref])
+        for number, page in enumerate(_pages(reader), start=1)
+        for each in _items(page, "/Annots")
+        if each.container_ref in places
+    ]
+    return found or [(None, each) for each in places.values()]
+
+
+def _items(holder: Any, key: str) -> list[Any]:
+    """Return what is in an array of a dictionary, which may be missing.
+
+    References are followed. An iteration would return them, and so would ``get``.
+    """
+    if key not in holder:
+        return []
+    array = holder[key]
+    return [array[index] for index in range(len(array))]
+
+
+def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
+    """Return the rectangle, or None if it has no area, and no looks that have one.
+
+    Ghostscript draws such looks in their own size.
+    """
+    if "/Rect" not in widget:
+        return None
+    try:
+        x1, y1, x2, y2 = found = [float(each) for each in _items(widget, "/Rect")]
+    except (TypeError, ValueError, OverflowError):
+        return _UNREADABLE
+    if not all(map(math.isfinite, found)):
+        return _UNREADABLE
+    if (x1 == x2 or y1 == y2) and not _has_looks(widget):
+        return None
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _has_looks(widget: generic.DictionaryObject) -> bool:
+    """Return whether it has an appearance with an area (ISO 32000-2 §12.5.5)."""
+    if "/AP" not in widget:
+        return False
+    try:
+        for kind in widget["/AP"]:
+            left, bottom, right, top = _items(widget["/AP"][kind], "/BBox")
+            if left != right and bottom != top:
+                return True
+    except (TypeError, ValueError, KeyError):
+        return True  # one for each state, or an odd one
+    return False
+
+
+def _pages(reader: PdfFileReader) -> Iterator[Any]:
+    waiting, seen = [reader.root["/Pages"]], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if "/Kids" in node:
+            waiting += reversed(_items(node, "/Kids"))
+        else:
+            yield node

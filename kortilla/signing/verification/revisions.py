@@ -14,8 +14,6 @@ from itertools import pairwise
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-__all__ = ["ends_regularly", "irregularity"]
-
 _BLANKS = re.compile(rb"[\s\0]*+")
 _END = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF[\s\0]*")
 _OBJECT = re.compile(rb"(\d{1,10}) (\d{1,5}) obj\b")

@@ -14,8 +14,6 @@ from kortilla.errors import TrustConfigurationError
 from kortilla.validation.pinned_cas import PINS
 from kortilla.validation.trust import MAX_FILE_BYTES, Trust, certificate_files
 
-__all__ = ["TrustedCAs"]
-
 _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 
 

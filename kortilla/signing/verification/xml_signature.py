@@ -24,15 +24,18 @@ from kortilla.errors import (
     UserCertificateWeakKeyError,
 )
 from kortilla.signing import xades
-from kortilla.signing.algorithms import verify_digest
-from kortilla.signing.answer import PageSignature
-from kortilla.signing.validation_data import is_readable
-from kortilla.signing.verification.findings import Finding, Found, Stamp
-from kortilla.signing.verification.stamps import examine_stamp
+from kortilla.signing.answer import PageSignature, verify_digest
+from kortilla.signing.validation_data import are_revocation_data
+from kortilla.signing.verification.cms_signature import examine_stamp
+from kortilla.signing.verification.findings import (
+    Finding,
+    Found,
+    RefusedError,
+    Stamp,
+    broken,
+)
 from kortilla.signing.xades import DS, XADES
 from kortilla.validation.leaf import load_leaf
-
-__all__ = ["ContentsOf", "examine_signature"]
 
 #: Returns the pieces of the file of a reference's URI. Raises ``KeyError`` at once if
 #: there is none.
@@ -58,14 +61,6 @@ _XML = "{http://www.w3.org/XML/1998/namespace}"
 _MAX_REFERENCES = 1000
 
 
-class _UnfitError(Exception):
-    """A signature that is not verified any further."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.found = Found(code, detail)
-
-
 def examine_signature(
     element: Any, contents_of: ContentsOf, *, place: str
 ) -> tuple[Finding, list[Stamp]]:
@@ -81,10 +76,10 @@ def examine_signature(
             _read_unsigned(element, unsigned, finding)
             stamps += _archive_stamps(element, unsigned, contents_of, place)
             finding.has_archive_timestamp = any(each.intact for each in stamps)
-    except _UnfitError as error:
+    except RefusedError as error:
         finding.problems.append(error.found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        finding.problems.append(broken(error))
     return finding, stamps
 
 
@@ -95,7 +90,7 @@ def _examine(element: Any, contents_of: ContentsOf, finding: Finding) -> Any:
     qualifying = _only(_holder(element), XADES + "QualifyingProperties")
     properties = _only(qualifying, XADES + "SignedProperties")
     if qualifying.get("Target") != "#" + (element.get("Id") or "-"):
-        raise _UnfitError("UNSUPPORTED", "properties of another signature")
+        raise RefusedError("UNSUPPORTED", "properties of another signature")
     ours = _only(properties, XADES + "SignedSignatureProperties")
     finding.claimed_time = _time(ours)
     finding.certificate, finding.chain = _certificates(element, ours, finding)
@@ -109,7 +104,7 @@ def _examine(element: Any, contents_of: ContentsOf, finding: Finding) -> Any:
 def _check_document(root: Any) -> None:
     if any(not isinstance(each.tag, str) for each in root.iter()):
         # A value is read up to a comment, and signed without it.
-        raise _UnfitError("UNSUPPORTED", "a comment or processing instruction")
+        raise RefusedError("UNSUPPORTED", "a comment or processing instruction")
     identifiers = Counter(
         value
         for each in root.iter()
@@ -117,15 +112,15 @@ def _check_document(root: Any) -> None:
         if name.rpartition("}")[2].lower() == "id"
     )
     if any(count > 1 for count in identifiers.values()):
-        raise _UnfitError("DUPLICATE_ID")
+        raise RefusedError("DUPLICATE_ID")
     if any(name.startswith(_XML) for each in root.iter() for name in each.attrib):
-        raise _UnfitError("UNSUPPORTED", "an attribute in the namespace of xml:")
+        raise RefusedError("UNSUPPORTED", "an attribute in the namespace of xml:")
 
 
 def _only(parent: Any, name: str) -> Any:
     found = parent.findall(name)
     if len(found) != 1:
-        raise _UnfitError("UNSUPPORTED", f"{len(found)} elements {name}")
+        raise RefusedError("UNSUPPORTED", f"{len(found)} elements {name}")
     return found[0]
 
 
@@ -137,7 +132,7 @@ def _holder(element: Any) -> Any:
         if each.find(XADES + "QualifyingProperties") is not None
     ]
     if len(holders) != 1:
-        raise _UnfitError("UNSUPPORTED", f"{len(holders)} objects with properties")
+        raise RefusedError("UNSUPPORTED", f"{len(holders)} objects with properties")
     return holders[0]
 
 
@@ -155,7 +150,7 @@ def _certificates(
     if cert is None:
         cert = ours.find(f"{XADES}SigningCertificate/{XADES}Cert/{XADES}CertDigest")
     if cert is None:
-        raise _UnfitError("UNSUPPORTED", "the signed properties name no certificate")
+        raise RefusedError("UNSUPPORTED", "the signed properties name no certificate")
     function, wanted = _digest(cert)
     path = f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate"
     found = [_decoded(each) for each in element.findall(path)]
@@ -163,7 +158,7 @@ def _certificates(
     if not own:
         code = "CERTIFICATE_SWAPPED" if found else "CERTIFICATE_UNREADABLE"
         finding.intact = False if found else None
-        raise _UnfitError(code)
+        raise RefusedError(code)
     return own[0], tuple(each for each in found if each != own[0])
 
 
@@ -172,7 +167,7 @@ def _check_references(
 ) -> None:
     references = info.findall(DS + "Reference")
     if len(references) > _MAX_REFERENCES:
-        raise _UnfitError("TOO_LARGE", f"{len(references)} references")
+        raise RefusedError("TOO_LARGE", f"{len(references)} references")
     own = "#" + (properties.get("Id") or "-")
     covered, uris, wrong = 0, [], []
     for reference in references:
@@ -181,12 +176,12 @@ def _check_references(
         transforms = reference.findall(f"{DS}Transforms/{DS}Transform")
         if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
             if len(transforms) > 1:
-                raise _UnfitError("UNSUPPORTED", "several transforms")
+                raise RefusedError("UNSUPPORTED", "several transforms")
             form = _form(transforms[0]) if transforms else _DEFAULT_FORM
             covered += 1
             digest: bytes | None = _hash(function, xades.canonical(properties, form))
         elif uri == "" or uri.startswith("#") or transforms:
-            raise _UnfitError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
+            raise RefusedError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
         else:
             uris.append(uri)
             digest = _digest_of_file(contents_of, uri, function)
@@ -195,7 +190,7 @@ def _check_references(
         elif digest != wanted:
             wrong.append(Found("DIGEST_MISMATCH", uri))
     if covered != 1 or not uris:
-        raise _UnfitError("UNSUPPORTED", "no reference to the properties or to a file")
+        raise RefusedError("UNSUPPORTED", "no reference to the properties or to a file")
     finding.files = tuple(uris)
     finding.problems += wrong
 
@@ -213,9 +208,9 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
     form = _form(_only(info, DS + "CanonicalizationMethod"))
     method = _algorithm(_only(info, DS + "SignatureMethod"))
     if method.endswith(_WEAK):
-        raise _UnfitError("WEAK_ALGORITHM", method)
+        raise RefusedError("WEAK_ALGORITHM", method)
     if method not in _METHODS:
-        raise _UnfitError("UNSUPPORTED", method)
+        raise RefusedError("UNSUPPORTED", method)
     family, function, scheme = _METHODS[method]
     value = _only(element, DS + "SignatureValue")
     try:
@@ -234,11 +229,11 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
         verify_digest(certificate, signature, _hash(function, signed))
     except (SignatureValidationError, ValidationError):
         finding.intact = False
-        raise _UnfitError("SIGNATURE_BROKEN") from None
+        raise RefusedError("SIGNATURE_BROKEN") from None
     except UserCertificateWeakKeyError as error:
-        raise _UnfitError("WEAK_ALGORITHM", str(error)) from error
+        raise RefusedError("WEAK_ALGORITHM", str(error)) from error
     except RelyingPartyError as error:
-        raise _UnfitError("CERTIFICATE_UNREADABLE", str(error)) from error
+        raise RefusedError("CERTIFICATE_UNREADABLE", str(error)) from error
     finding.intact = not any(
         each.code in {"FILE_MISSING", "DIGEST_MISMATCH"} for each in finding.problems
     )
@@ -273,10 +268,9 @@ def _has_revocation_data(unsigned: Any) -> bool:
                 f"OCSPValues/{XADES}EncapsulatedOCSPValue",
             )
         ]
-    except _UnfitError:
+    except RefusedError:
         return False
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
+    return are_revocation_data(crls, responses)
 
 
 def _archive_stamps(
@@ -289,7 +283,7 @@ def _archive_stamps(
     for stamp in unsigned.findall(xades.ARCHIVE_TIMESTAMP):
         try:
             form, token = _form_of_stamp(stamp), _token(stamp)
-        except (ValueError, TypeError, _UnfitError):
+        except (ValueError, TypeError, RefusedError):
             yield Stamp(intact=False, place=place)
             continue
         digest_of = partial(_digest_before, stamp, form, element, contents_of)
@@ -317,7 +311,7 @@ def _form(element: Any) -> str:
     """Return the canonical form that an element names."""
     form = _algorithm(element)
     if form not in xades.CANONICAL_FORMS or len(element):
-        raise _UnfitError("UNSUPPORTED", f"the canonical form {form}")
+        raise RefusedError("UNSUPPORTED", f"the canonical form {form}")
     return form
 
 
@@ -329,19 +323,19 @@ def _digest(parent: Any) -> tuple[str, bytes]:
     """Return the hash function and value of a digest."""
     algorithm = _algorithm(_only(parent, DS + "DigestMethod"))
     if algorithm.endswith(_WEAK):
-        raise _UnfitError("WEAK_ALGORITHM", algorithm)
+        raise RefusedError("WEAK_ALGORITHM", algorithm)
     if algorithm not in _FUNCTIONS:
-        raise _UnfitError("UNSUPPORTED", algorithm)
+        raise RefusedError("UNSUPPORTED", algorithm)
     return _FUNCTIONS[algorithm], _decoded(_only(parent, DS + "DigestValue"))
 
 
 def _decoded(element: Any) -> bytes:
     if len(element):
-        raise _UnfitError("UNSUPPORTED", "elements within a value")
+        raise RefusedError("UNSUPPORTED", "elements within a value")
     try:
         return base64.b64decode("".join((element.text or "").split()), validate=True)
     except binascii.Error as error:
-        raise _UnfitError("BROKEN", str(error)) from error
+        raise RefusedError("BROKEN", str(error)) from error
 
 
 def _hashlib(function: str) -> str:

@@ -12,9 +12,7 @@ import zipfile
 import zlib
 from typing import NamedTuple
 
-from kortilla.signing.verification.findings import Found
-
-__all__ = ["RefusedError", "check_layout"]
+from kortilla.signing.verification.findings import RefusedError
 
 # §4.3.7, §4.3.12 and §4.3.16
 _COMMON = struct.Struct("<2xHH4xLLLHH")  # of a header and its place in the directory
@@ -30,14 +28,6 @@ _SIZES = 0x0001  # of ZIP64
 #: (0x7075, 0x554E, 0x2805), a link (0x000D, 0x756E, 0x6C78) or encrypted content.
 _HARMLESS = {0x000A, 0x5455, 0x5855, 0x6375, 0x7855, 0x7875, 0xCAFE}
 _CHUNK, _PACKED = 1 << 20, 1 << 16
-
-
-class RefusedError(Exception):
-    """A container that can't be judged."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.found = Found(code, detail)
 
 
 class _Entry(NamedTuple):

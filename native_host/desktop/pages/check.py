@@ -30,14 +30,14 @@ from native_host.gui.wrapping_buttons import WrappingCheckBox
 
 if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport
-    from native_host.signature_check.check import CheckedFile
+    from native_host.files.check import CheckedFile
 
 _LOOKS: dict[str, tuple[str, Kind]] = {
     "valid": ("tick", "good"),
     "not-valid": ("error", "error"),
     "cant-say": ("warning", "warning"),
 }
-_LIBRARY = "native_host.signature_check.words"
+_LIBRARY = "native_host.files.words"
 
 
 class Page(FilesPage):
@@ -80,7 +80,8 @@ class Page(FilesPage):
 
     def _look(self) -> None:
         async def work() -> bool:
-            from native_host.signature_check.trust import has_authority, trust_folder
+            await asyncio.to_thread(importlib.import_module, _LIBRARY)
+            from native_host.files.check import has_authority, trust_folder
 
             return await asyncio.to_thread(has_authority, trust_folder())
 
@@ -100,8 +101,7 @@ class Page(FilesPage):
             # The import takes half a second.
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
             from kortilla.errors import TrustConfigurationError
-            from native_host.signature_check.check import check_files
-            from native_host.signature_check.trust import trust_folder
+            from native_host.files.check import check_files, trust_folder
 
             try:
                 return await check_files(files, trust=trust_folder(), offline=not asks)
@@ -149,7 +149,7 @@ class Page(FilesPage):
         self._fetching, self._message = True, ""
 
         async def work() -> bool:
-            from native_host.signature_check.trust import fetch_authority, trust_folder
+            from native_host.files.check import fetch_authority, trust_folder
 
             try:
                 return await fetch_authority(trust_folder())
@@ -203,7 +203,7 @@ class Page(FilesPage):
         return Row(None, [label(words)], [cancel])
 
     def _file(self, checked: CheckedFile) -> list[QWidget]:
-        from native_host.signature_check import words
+        from native_host.files import words
 
         sentences = words.load(self.texts.language)
         report = checked.report

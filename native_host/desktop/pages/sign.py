@@ -38,7 +38,7 @@ _CODES = {"PROMPT_FAILED", "TOOL_MISSING", "USER_CANCELLED"}
 
 
 class Page(FilesPage):
-    """Collects files and wishes, runs ``kortilla sign``, and shows the result."""
+    """Collects files and wishes, has them signed, and shows the result."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, "sign", "sign")
@@ -96,7 +96,9 @@ class Page(FilesPage):
         elif not self._files:
             self._message = self.texts("sign.none")
             self.goal = self.choose_button
-        elif self._prompts.run(self._command(), self._ended, self._progressed):
+        elif self._prompts.sign(
+            self.wishes.wish(self._files), self._ended, self._progressed
+        ):
             self._busy, self._signing = True, [*self._files]
             self._progress.begin()
             # An Enter that was meant for the window with PIN2 presses nothing there.
@@ -111,10 +113,6 @@ class Page(FilesPage):
     def _stop(self) -> None:
         self._prompts.cancel()
         self._progress.show_stopping()
-
-    def _command(self) -> list[str]:
-        wished = self.wishes.options(self._files)
-        return ["sign", *map(os.fspath, self._files), "--progress", *wished]
 
     def _ended(self, result: dict[str, Any]) -> None:
         self._busy, self._result = False, result

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from native_host.local_signing.errors import FileNotWritableError, shown_path
+from native_host.files.sources import FileNotWritableError, shown_path
 
 _MAX_NAME_BYTES = 255
 _PREFIX, _SUFFIX = ".kortilla-", ".part"

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Verifies signed files with the CA certificates of a folder."""
+"""Verifies signed files with the CA certificates of a folder, which it can fetch."""
 
+import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
+from kortilla.clock import utc_now
 from kortilla.errors import RelyingPartyError
 from kortilla.revocation import Revocation
 from kortilla.signing.verification import (
@@ -14,8 +17,9 @@ from kortilla.signing.verification import (
     Verdict,
     verify_path,
 )
-from native_host.local_signing.errors import shown_path
-from native_host.signature_check.trust import own_folder
+from kortilla.validation import ca_files
+from native_host.files.sources import shown_path
+from native_host.paths import user_data_folder
 
 #: For the responder, and then for a list of 45 MB.
 _SECONDS = 70.0
@@ -116,3 +120,32 @@ async def _check(
     except RelyingPartyError as error:
         return CheckedFile(path, None, str(error))
     return CheckedFile(path, report)
+
+
+def trust_folder() -> Path:
+    """Return the folder that ``KORTILLA_TRUST`` names, or Kortilla's own."""
+    named = os.environ.get("KORTILLA_TRUST")
+    return Path(named) if named else own_folder()
+
+
+def own_folder() -> Path:
+    """Return the folder in Kortilla's data."""
+    return user_data_folder() / "ca"
+
+
+def has_authority(folder: Path) -> bool:
+    """Whether all certificates are there that a Citizen Certificate is checked with."""
+    found = ca_files.inventory(
+        folder, ca_files.wanted(), at=utc_now(), warn=timedelta(0)
+    )
+    return all(each.state != "missing" for each in found)
+
+
+async def fetch_authority(folder: Path) -> bool:
+    """Download those that are missing, and return whether all are there then.
+
+    Only certificates with the authority's fingerprints are stored. Raises ``OSError``
+    for a folder that can't be written.
+    """
+    found, _ = await ca_files.fetch(folder, ca_files.wanted())
+    return all(each.state != "missing" for each in found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The calls of ``kortilla.signing`` for the person's own files.
+"""The calls of ``kortilla.signing`` for the user's own files.
 
 The import takes half a second, so it happens after the prompt has opened.
 """
@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
-from kortilla.common.corners import Corner
 from kortilla.errors import (
-    DocumentNotSignableError,
     RelyingPartyError,
     RevocationCheckFailedError,
     TimestampFailedError,
@@ -26,17 +24,7 @@ from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData, read_certificate
 from kortilla.validation.leaf import ExactCertificate
-
-__all__ = [
-    "DocumentNotSignableError",
-    "Extras",
-    "Finished",
-    "PreparedSignature",
-    "RelyingPartyError",
-    "finish",
-    "prepare_all",
-    "prepare_one",
-]
+from native_host.files.sources import MAX_PDF_BYTES, MAX_TOTAL_BYTES, Mark, Wish
 
 #: Seconds to wait for a time-stamping service.
 _SECONDS = 30
@@ -54,52 +42,39 @@ class Finished:
     shortfall: str
 
 
-@dataclass(frozen=True)
-class Extras:
-    """What a signature gets beyond B-B.
-
-    ``tsa`` is the address of a time-stamping service. ``authorities`` are CA
-    certificates (DER), which the revocation data need.
-    """
-
-    wanted: str
-    tsa: str | None = None
-    authorities: tuple[bytes, ...] = ()
-
-
-async def prepare_one(
+async def prepare(
     name: str,
-    pdf: bytes,
+    files: Mapping[str, bytes],
     *,
+    kind: Literal["pdf", "container"],
     certificate: bytes,
-    mark: tuple[int, tuple[int, int, int, int] | Corner] | None,
-    max_bytes: int,
+    mark: Mark | None = None,
 ) -> PreparedSignature:
-    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box or a corner.
+    """Prepare a signed PDF, which is the only file, or a container of files.
 
-    Raises ``DocumentNotSignableError``.
+    The prompt calls it ``name``. Raises ``DocumentNotSignableError``.
     """
+    if kind == "container":
+        return await prepare_container(
+            files,
+            certificate=certificate,
+            trust=OWN_CARD,
+            name=name,
+            max_bytes=MAX_TOTAL_BYTES,
+        )
+    [pdf] = files.values()
     return await prepare_pdf(
         pdf,
         certificate=certificate,
         trust=OWN_CARD,
         name=name,
-        appearance=None if mark is None else Appearance(box=mark[1], page=mark[0]),
-        max_bytes=max_bytes,
-    )
-
-
-async def prepare_all(
-    name: str, files: Mapping[str, bytes], *, certificate: bytes, max_bytes: int
-) -> PreparedSignature:
-    """Prepare a container of files. Raises ``DocumentNotSignableError``."""
-    return await prepare_container(
-        files, certificate=certificate, trust=OWN_CARD, name=name, max_bytes=max_bytes
+        appearance=None if mark is None else Appearance(box=mark.box, page=mark.page),
+        max_bytes=MAX_PDF_BYTES,
     )
 
 
 async def finish(
-    state: PreparedSignature, answer: Mapping[str, Any], extras: Extras
+    state: PreparedSignature, answer: Mapping[str, Any], wish: Wish
 ) -> Finished:
     """Return the signed file. What can't be had only lowers its level.
 
@@ -109,14 +84,14 @@ async def finish(
     shortfall = ""
     async with AsyncExitStack() as stack:
         ways: list[dict[str, Any]] = [{}]
-        if extras.tsa is not None:
-            stamped = {"timestamper": HTTPTimeStamper(extras.tsa, timeout=_SECONDS)}
+        if wish.tsa is not None:
+            stamped = {"timestamper": HTTPTimeStamper(wish.tsa, timeout=_SECONDS)}
             ways.insert(0, stamped)
-            if extras.wanted in {"B-LT", "B-LTA"}:
+            if wish.level in {"B-LT", "B-LTA"}:
                 revocation = await stack.enter_async_context(Revocation(trust_env=True))
-                collect = partial(_collect, extras.authorities, revocation)
+                collect = partial(_collect, wish.authorities, revocation)
                 ways.insert(0, {**stamped, "validation_data": collect})
-            if extras.wanted == "B-LTA":
+            if wish.level == "B-LTA":
                 ways.insert(0, {**ways[0], "archive": True})
         while True:
             way = ways.pop(0)
@@ -129,13 +104,13 @@ async def finish(
                 if isinstance(error, TimestampFailedError) and "archive" not in way:
                     ways = ways[-1:]  # do not wait for that service again
                 continue
-            if made.level != extras.wanted:
-                shortfall = shortfall or _shortfall(extras)
+            if made.level != wish.level:
+                shortfall = shortfall or _shortfall(wish)
             return Finished(made.content, made.level, shortfall)
 
 
 def _words(error: RelyingPartyError) -> str:
-    """Return a sentence for the person: an error of revocation is a service's."""
+    """Return a sentence for the user: an error of revocation is a service's."""
     if isinstance(error, RevocationCheckFailedError):
         return (
             "Nobody answered whether the certificates are revoked "
@@ -144,8 +119,8 @@ def _words(error: RelyingPartyError) -> str:
     return str(error)
 
 
-def _shortfall(extras: Extras) -> str:
-    if extras.tsa is None:
+def _shortfall(wish: Wish) -> str:
+    if wish.tsa is None:
         return "The time-stamping service was not waited for."
     return "The revocation data are not complete."
 

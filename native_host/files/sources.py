@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The files that the person wants to sign: read once, and copied into an inbox."""
+"""What the user wants signed: the wish, and its files, read once into an inbox.
+
+The desktop program imports this too, so it imports nothing that is heavy.
+"""
 
 import asyncio
 import hashlib
@@ -10,16 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from native_host.errors import InvalidArgumentError
-from native_host.local_signing.errors import FileNotSignableError, UnsignableFile
+from kortilla.common.escaping import escape_name
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.operations.documents import (
     MAX_CHUNK,
     MAX_DOCUMENTS,
     DocumentHeader,
     DocumentInbox,
 )
+
+if TYPE_CHECKING:
+    from kortilla.common.corners import Corner
 
 #: The most bytes of a PDF. The process that signs it takes five times as much memory.
 MAX_PDF_BYTES = 50_000_000
@@ -31,8 +37,95 @@ _PDF = b"%PDF-"
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A visible mark: ``page`` from 0, or from the end with -1; ``box`` in points.
+
+    ``box`` is left, bottom, right and top from the page's lower left corner, or a
+    corner: ``bottom-left``, ``bottom-right``, ``top-left`` or ``top-right``.
+    """
+
+    page: int
+    box: "tuple[int, int, int, int] | Corner"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the user wants signed, and how.
+
+    ``out`` is the folder of the signed files, or the path of the only one; None puts
+    each beside its original. ``container`` puts all files into one container.
+    ``level`` is ``B-B``, ``B-T``, ``B-LT`` or ``B-LTA``; those above B-B need ``tsa``,
+    the address of a time-stamping service, and those above B-T ``authorities``, the CA
+    certificates (DER) of card and service. ``language`` is fi, sv or en: that of
+    the prompt, and of the word in the names of signed files.
+    """
+
+    files: tuple[Path, ...]
+    language: str
+    out: Path | None = None
+    container: bool = False
+    mark: Mark | None = None
+    level: str = "B-B"
+    tsa: str | None = None
+    authorities: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnsignableFile:
+    """A file that can't be signed, and why: a stable word, and a sentence in English.
+
+    ``reason`` is ``kind``, ``unreadable``, ``too-long``, ``changed``, ``unwritable``,
+    or a reason of ``kortilla.errors.DocumentNotSignableError``.
+    """
+
+    path: Path
+    reason: str
+    message: str
+
+
+class RefusedFilesError(KortillaError):
+    """Some files prevent the signing. Nothing was signed."""
+
+    def __init__(self, message: str, files: Sequence[UnsignableFile]) -> None:
+        super().__init__(message)
+        self.files = tuple(files)
+        self.reason = files[0].reason
+
+    def fields(self) -> dict[str, Any]:
+        """Return the JSON for scripts and for the desktop program."""
+        files = [{"file": str(each.path), "reason": each.reason} for each in self.files]
+        error = {"code": self.code, "message": str(self), "reason": self.reason}
+        return {"error": {**error, "files": files}}
+
+
+class FileNotSignableError(RefusedFilesError):
+    """Some of the files can't be signed."""
+
+    code = "FILE_NOT_SIGNABLE"
+
+    def __init__(self, files: Sequence[UnsignableFile]) -> None:
+        said = (f"{shown_path(each.path)}: {each.message}" for each in files)
+        super().__init__("\n".join(said), files)
+
+
+class FileNotWritableError(RefusedFilesError):
+    """A signed file can't be written. The original is unchanged."""
+
+    code = "FILE_NOT_WRITABLE"
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message, [UnsignableFile(path, "unwritable", message)])
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as it is shown: its parts are escaped, so that none misleads."""
+    parts = [part if part == path.anchor else escape_name(part) for part in path.parts]
+    return str(Path(*parts)) if parts else "."
+
+
+@dataclass(frozen=True)
 class Source:
-    """A file of the person, and its SHA-256 when it was read.
+    """A file of the user, and its SHA-256 when it was read.
 
     ``name`` is what the prompt calls it, with the folder if the name alone is
     ambiguous.

@@ -14,7 +14,7 @@ from kortilla.signing.verification import (
     SignatureReport,
     Verdict,
 )
-from native_host.signature_check.check import CheckedFile
+from native_host.files.check import CheckedFile
 
 _FOLDER = Path(__file__).parent / "texts"
 #: Notes that another sentence about the signature says already.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sign the person's own files: show them, sign them with PIN2, write the signed files.
+"""Sign the user's own files: show them, sign them with PIN2, write the signed files.
 
 A PDF becomes a signed PDF. Other files, or all of them together, become one ASiC-E
 container. One PIN2 is enough for all. The card signs exactly the bytes that the prompt
@@ -11,23 +11,20 @@ import importlib
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.local_signing.errors import (
+from native_host.files.sources import (
     FileNotSignableError,
     FileNotWritableError,
-    UnsignableFile,
-)
-from native_host.local_signing.sources import (
-    MAX_PDF_BYTES,
-    MAX_TOTAL_BYTES,
     Source,
+    UnsignableFile,
+    Wish,
     read_sources,
 )
-from native_host.local_signing.targets import Target
+from native_host.files.targets import Target
 from native_host.log import log_unexpected
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import Context
@@ -43,50 +40,15 @@ from native_host.pin_prompt import texts
 from native_host.results import signatures_fields
 
 if TYPE_CHECKING:
-    from kortilla.common.corners import Corner
+    from kortilla.signing.state import PreparedSignature
     from native_host.card.certificate import CardCertificate
-    from native_host.local_signing.library import PreparedSignature
 
 logger = logging.getLogger(__name__)
 
 #: Room for a signature with its certificates, a timestamp and a mark, in bytes. It is
 #: reserved on the disk.
 _ROOM = 256 * 1024
-_LIBRARY = "native_host.local_signing.library"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A visible mark: ``page`` from 0, or from the end with -1; ``box`` in points.
-
-    ``box`` is left, bottom, right and top from the page's lower left corner, or a
-    corner: ``bottom-left``, ``bottom-right``, ``top-left`` or ``top-right``.
-    """
-
-    page: int
-    box: "tuple[int, int, int, int] | Corner"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the person wants signed, and how.
-
-    ``out`` is the folder of the signed files, or the path of the only one; None puts
-    each beside its original. ``container`` puts all files into one container.
-    ``level`` is ``B-B``, ``B-T``, ``B-LT`` or ``B-LTA``; those above B-B need ``tsa``,
-    the address of a time-stamping service, and those above B-T ``authorities``, the CA
-    certificates (DER) of card and service. ``language`` is fi, sv or en: that of
-    the prompt, and of the word in the names of signed files.
-    """
-
-    files: tuple[Path, ...]
-    language: str
-    out: Path | None = None
-    container: bool = False
-    mark: Mark | None = None
-    level: str = "B-B"
-    tsa: str | None = None
-    authorities: tuple[bytes, ...] = ()
+_LIBRARY = "native_host.files.library"
 
 
 @dataclass(frozen=True)
@@ -124,9 +86,32 @@ class Outcome:
     failed: tuple[FailedFile, ...]
     changed: tuple[Path, ...]
 
+    def fields(self) -> dict[str, Any]:
+        """Return the JSON for scripts and for the desktop program."""
+        fields: dict[str, Any] = {
+            "files": [
+                {
+                    "file": str(made.path),
+                    "originals": [str(path) for path in made.originals],
+                    "kind": {"pdf": "pdf", "container": "asice"}[made.kind],
+                    "level": made.level,
+                    "shortfall": made.shortfall,
+                }
+                for made in self.made
+            ],
+            "changed": [str(path) for path in self.changed],
+        }
+        if self.failed:
+            first = self.failed[0].error
+            fields["failed"] = [
+                str(path) for failed in self.failed for path in failed.originals
+            ]
+            fields["error"] = {"code": first.code, "message": str(first)}
+        return fields
+
 
 async def sign_own_files(context: Context, wish: Wish) -> Outcome:
-    """Sign files as the person wishes.
+    """Sign files as the user wishes.
 
     Before the prompt opens, it raises ``FileNotSignableError``,
     ``FileNotWritableError`` and ``InvalidArgumentError``. Before PIN2, it raises
@@ -137,8 +122,7 @@ async def sign_own_files(context: Context, wish: Wish) -> Outcome:
     sources, inbox = await read_sources(wish.files)
     with ExitStack() as stack:
         stack.callback(inbox.close)
-        parts = _plan(sources, wish)
-        _reserve(parts, wish, stack)
+        parts = _reserve(_plan(sources, wish), wish, stack)
         request = OwnFilesRequest(
             language=wish.language,
             documents=inbox,
@@ -155,43 +139,43 @@ async def sign_own_files(context: Context, wish: Wish) -> Outcome:
         return Outcome(tuple(made), tuple(failed), tuple(changed))
 
 
+_Kind = Literal["pdf", "container"]
+
+
 @dataclass
 class _Part:
-    """One signature: of a PDF, or of the files in a container."""
+    """One signature: of a PDF, or of the files in a container.
 
-    kind: Literal["pdf", "container"]
-    sources: list[Source]
-    indices: list[int] = field(default_factory=list)
-    target: Target | None = None
+    ``sources`` have their places among the documents of the prompt.
+    """
+
+    kind: _Kind
+    sources: dict[int, Source]
+    target: Target
     state: "PreparedSignature | None" = None
 
     @property
     def originals(self) -> tuple[Path, ...]:
-        return tuple(source.path for source in self.sources)
-
-    @property
-    def reserved(self) -> Target:
-        if self.target is None:
-            raise RuntimeError("no place is reserved")
-        return self.target
+        return tuple(source.path for source in self.sources.values())
 
 
-def _plan(sources: Sequence[Source], wish: Wish) -> list[_Part]:
-    parts: list[_Part] = []
-    container = _Part("container", [])
+def _plan(
+    sources: Sequence[Source], wish: Wish
+) -> list[tuple[_Kind, dict[int, Source]]]:
+    """Return what each signature is of."""
+    parts: list[tuple[_Kind, dict[int, Source]]] = []
+    packed: dict[int, Source] = {}
     for index, source in enumerate(sources):
-        if source.is_pdf and not wish.container:
-            if not source.size:
-                message = "The file is empty."
-                fault = UnsignableFile(source.path, "empty", message)
-                raise FileNotSignableError([fault])
-            parts.append(_Part("pdf", [source], [index]))
-        else:
-            container.sources.append(source)
-            container.indices.append(index)
-    if container.sources:
-        _check_container(container.sources)
-        parts.append(container)
+        if wish.container or not source.is_pdf:
+            packed[index] = source
+            continue
+        if not source.size:
+            fault = UnsignableFile(source.path, "empty", "The file is empty.")
+            raise FileNotSignableError([fault])
+        parts.append(("pdf", {index: source}))
+    if packed:
+        _check_container([*packed.values()])
+        parts.append(("container", packed))
     return parts
 
 
@@ -210,41 +194,42 @@ def _check_container(sources: Sequence[Source]) -> None:
         raise FileNotSignableError(twice)
 
 
-def _reserve(parts: Sequence[_Part], wish: Wish, stack: ExitStack) -> None:
+def _reserve(
+    plan: Sequence[tuple[_Kind, dict[int, Source]]], wish: Wish, stack: ExitStack
+) -> list[_Part]:
     """Reserve a place for each signed file; the stack discards it at the end."""
     out = wish.out
     folder = out if out is not None and out.is_dir() else None
     if out is not None and folder is None:
-        if len(parts) > 1:
+        if len(plan) > 1:
             raise InvalidArgumentError(
                 "Several files are made, so the place for them must be a folder."
             )
         if out.exists() or out.is_symlink():
             raise InvalidArgumentError("The output file exists already.")
+    word = texts.load(wish.language, "sign-own")("suffix")
     taken: set[Path] = set()
-    for part in parts:
-        first = part.sources[0].path
-        wanted = out if out is not None and folder is None else None
-        if wanted is None:
-            wanted = (folder or first.parent) / _name(part, wish.language)
-        size = sum(source.size for source in part.sources) + _ROOM
-        part.target = Target.reserve(wanted, size, taken)
+    parts: list[_Part] = []
+    for kind, sources in plan:
+        first = next(iter(sources.values())).path
+        if kind == "pdf":
+            name = f"{first.stem}-{word}.pdf"
+        else:
+            name = f"{first.stem if len(sources) == 1 else word}.asice"
+        beside = (folder or first.parent) / name
+        wanted = beside if out is None or folder is not None else out
+        size = sum(source.size for source in sources.values()) + _ROOM
+        part = _Part(kind, sources, Target.reserve(wanted, size, taken))
         stack.callback(part.target.discard)
-
-
-def _name(part: _Part, language: str) -> str:
-    """Return the name of a signed file: ``a-signed.pdf``, ``a.asice``."""
-    stem, word = part.sources[0].path.stem, texts.load(language, "sign-own")("suffix")
-    if part.kind == "pdf":
-        return f"{stem}-{word}.pdf"
-    return f"{stem if len(part.sources) == 1 else word}.asice"
+        parts.append(part)
+    return parts
 
 
 def _results(sources: Sequence[Source], parts: Sequence[_Part]) -> tuple[Result, ...]:
     results = {
-        index: Result(part.reserved.path.name, part.kind)
+        index: Result(part.target.path.name, part.kind)
         for part in parts
-        for index in part.indices
+        for index in part.sources
     }
     return tuple(results[index] for index in range(len(sources)))
 
@@ -257,38 +242,32 @@ async def _prepare(
 ) -> list[HashToSign]:
     """Return what the card signs. Raises ``FileNotSignableError`` with all files."""
     await asyncio.to_thread(importlib.import_module, _LIBRARY)
-    from native_host.local_signing import library
+    from kortilla.errors import DocumentNotSignableError, RelyingPartyError
+    from native_host.files import library
 
-    mark = wish.mark
     faults: list[UnsignableFile] = []
     hashes: list[HashToSign] = []
     for number, part in enumerate(parts, 1):
         name = str(number)
-        contents = [inbox.content(index) for index in part.indices]
+        files = {
+            source.path.name: inbox.content(index)
+            for index, source in part.sources.items()
+        }
         try:
-            if part.kind == "pdf":
-                part.state = await library.prepare_one(
-                    name,
-                    contents[0],
-                    certificate=certificate.der,
-                    mark=None if mark is None else (mark.page, mark.box),
-                    max_bytes=MAX_PDF_BYTES,
-                )
-            else:
-                names = [source.path.name for source in part.sources]
-                part.state = await library.prepare_all(
-                    name,
-                    dict(zip(names, contents, strict=True)),
-                    certificate=certificate.der,
-                    max_bytes=MAX_TOTAL_BYTES,
-                )
-        except library.DocumentNotSignableError as error:
+            part.state = await library.prepare(
+                name,
+                files,
+                kind=part.kind,
+                certificate=certificate.der,
+                mark=wish.mark,
+            )
+        except DocumentNotSignableError as error:
             faults += [
                 UnsignableFile(each, error.reason, str(error))
                 for each in part.originals
             ]
             continue
-        except library.RelyingPartyError as error:
+        except RelyingPartyError as error:
             raise KortillaError(str(error)) from error
         digest = part.state.digest
         hashes.append(HashToSign(name, digest.value, digest.hash_function))
@@ -304,10 +283,9 @@ async def _finish(
     interrupted: KortillaError | None,
 ) -> tuple[list[SignedFile], list[FailedFile]]:
     """Write what was signed, even if one of the files fails."""
-    from native_host.local_signing import library
+    from native_host.files import library
 
     answer = signatures_fields(signatures)
-    extras = library.Extras(wish.level, wish.tsa, wish.authorities)
     done = {signature.name for signature in signatures.signatures}
     made: list[SignedFile] = []
     failed: list[FailedFile] = []
@@ -319,16 +297,16 @@ async def _finish(
             continue
         try:
             try:
-                finished = await library.finish(state, answer, extras)
+                finished = await library.finish(state, answer, wish)
             except asyncio.CancelledError:
                 # PIN2 has been typed, so the signature is kept. Only the services are
                 # not waited for any more.
-                if not extras.tsa or (task := asyncio.current_task()) is None:
+                if not wish.tsa or (task := asyncio.current_task()) is None:
                     raise
                 task.uncancel()
-                extras = replace(extras, tsa=None)
-                finished = await library.finish(state, answer, extras)
-            path = await asyncio.to_thread(part.reserved.publish, finished.content)
+                wish = replace(wish, tsa=None)
+                finished = await library.finish(state, answer, wish)
+            path = await asyncio.to_thread(part.target.publish, finished.content)
         except FileNotWritableError as error:
             failed.append(FailedFile(part.originals, error))
             continue

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Signs the user's own files for the command and for the desktop program alike.
+
+Both have ``sign_files`` sign what a ``Wish`` says. The command calls it. The desktop
+program has a toolkit in its process, where no PIN may be. So it starts this module as a
+process, which reads a ``request`` and writes lines of JSON: one before each signature,
+and one with the result. A signing goes on if the program's window closes.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from native_host.config import Config, load_config
+from native_host.environment import OpenPrompt, open_source, run_with_prompt
+from native_host.errors import KortillaError, UserCancelledError
+from native_host.files.sources import Mark, RefusedFilesError, Wish
+from native_host.hardening import narrow_umask
+from native_host.log import log_unexpected, set_up_log
+from native_host.signing_extra import check_library
+
+if TYPE_CHECKING:
+    from native_host.files.sign import Outcome
+    from native_host.pin_prompt.model import Progress
+
+logger = logging.getLogger(__name__)
+
+#: Gets how many signatures are made, of how many.
+Progressed = Callable[[int, int], object]
+
+
+def sign_files(
+    config: Config, wish: Wish, progressed: Progressed | None = None
+) -> "Outcome":
+    """Sign files with the configured card and prompt.
+
+    A signal cancels as the user would. Raises the errors of ``sign_own_files``, and
+    ``KeyboardInterrupt``. ``signing_extra.check_library`` comes before it.
+    """
+    from native_host.files.sign import sign_own_files
+    from native_host.operations.request import Context
+
+    def report(stage: str, progress: "Progress | None") -> None:
+        if progressed and stage == "signing" and progress is not None:
+            progressed(progress.done, progress.total)
+
+    async def work(open_prompt: OpenPrompt) -> "Outcome":
+        # The window opens after the files have been read, so that it never shows one
+        # that can't be signed.
+        async with open_source(config) as source:
+            return await sign_own_files(Context(source, open_prompt(), report), wish)
+
+    return run_with_prompt(config, work)
+
+
+def request(wish: Wish, *, card: str, prompt: str) -> bytes:
+    """Return what the process reads. The wish has no CA certificates."""
+    wanted = {"card": card, "prompt": prompt, "wish": asdict(wish)}
+    return json.dumps(wanted, default=os.fspath).encode()
+
+
+def main() -> None:
+    """Do what a request on standard input says."""
+    narrow_umask()
+    set_up_log()
+    wanted = json.loads(sys.stdin.buffer.read())
+    _write(_run(wanted))
+
+
+def _run(wanted: dict[str, Any]) -> dict[str, Any]:
+    def progressed(done: int, total: int) -> None:
+        _write({"progress": {"done": done, "total": total}})
+
+    try:
+        check_library()
+        config = load_config()._replace(card=wanted["card"], prompt=wanted["prompt"])
+        return sign_files(config, _wish(wanted["wish"]), progressed).fields()
+    except RefusedFilesError as error:
+        return error.fields()
+    except KortillaError as error:
+        return _failed(error.code, str(error))
+    except KeyboardInterrupt:
+        return _failed(UserCancelledError.code, "Cancelled by a signal.")
+    except Exception as error:
+        log_unexpected(logger, error)
+        return _failed(KortillaError.code, type(error).__name__)
+
+
+def _failed(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _wish(fields: dict[str, Any]) -> Wish:
+    mark, out = fields["mark"], fields["out"]
+    if mark is not None:
+        box: Any = mark["box"]
+        mark = Mark(mark["page"], tuple(box) if isinstance(box, list) else box)
+    return Wish(
+        **{
+            **fields,
+            "files": tuple(map(Path, fields["files"])),
+            "out": None if out is None else Path(out),
+            "mark": mark,
+            "authorities": (),
+        }
+    )
+
+
+def _write(result: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

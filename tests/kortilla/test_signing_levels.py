@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""Timestamps and revocation data in signatures of each format, and the level told."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from asn1crypto import cms, ocsp, x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko.sign.validation import (
+    async_validate_pdf_signature,
+    async_validate_pdf_timestamp,
+)
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+
+from kortilla import Trust
+from kortilla.errors import DocumentNotSignableError, TimestampFailedError
+from kortilla.mock_card.authority import Authority
+from kortilla.signing.pades import ValidationData
+from kortilla.signing.signature import SignedDocument
+from kortilla.testing import KortillaCard
+from tests.kortilla.signing_parts import (
+    FORMATS,
+    Format,
+    card_answer,
+    cms_of,
+    signing_certificate,
+)
+from tests.kortilla.timestamps import Broken, Lying, lists, ocsp_answer, stamper
+
+
+class Card:
+    """Signs in one format with a card, and with what a test gives."""
+
+    def __init__(self, form: Format, card: KortillaCard) -> None:
+        self._form, self._card = form, card
+        self._trust = Trust.from_folder(card.folder, test=True)
+        self._prepared: tuple[Any, Any] | None = None
+
+    async def sign(self, **more: Any) -> SignedDocument:
+        """Finish a signature, which is the same one each time."""
+        if self._prepared is None:
+            certificate = signing_certificate(self._card)
+            state = await self._form.prepared(certificate, self._trust)
+            self._prepared = state, card_answer(state, self._card)
+        return await self._form.finish(*self._prepared, trust=self._trust, **more)
+
+
+@pytest.fixture(params=["pdf", "container"])
+def maker(request: pytest.FixtureRequest, kortilla_card: KortillaCard) -> Card:
+    """Signs PDFs, or containers."""
+    return Card(FORMATS[request.param], kortilla_card)
+
+
+only_pdf = pytest.mark.parametrize("maker", ["pdf"], indirect=True)
+
+
+async def test_the_level_is_the_one_that_was_reached(
+    maker: Card, authority: Authority, timestamper: DummyTimeStamper
+) -> None:
+    complete = ValidationData(crls=lists(authority))
+    partly = ValidationData(crls=complete.crls[:1])
+    for stamped, data, archive, level in (
+        (False, None, False, "B-B"),
+        (True, None, False, "B-T"),
+        (True, complete, False, "B-LT"),
+        (True, partly, False, "B-T"),
+        (False, complete, False, "B-B"),
+        (True, complete, True, "B-LTA"),
+        (True, partly, True, "B-T"),
+    ):
+        signed = await maker.sign(
+            timestamper=timestamper if stamped else None,
+            validation_data=data,
+            archive=archive,
+        )
+        assert signed.level == level
+    with pytest.raises(ValueError, match="needs a time-stamping service"):
+        await maker.sign(validation_data=complete, archive=True)
+
+
+@pytest.mark.parametrize("maker", FORMATS, indirect=True)
+async def test_without_its_timestamp_it_can_be_finished_again(
+    maker: Card, timestamper: DummyTimeStamper
+) -> None:
+    for failing in (
+        Lying(timestamper.tsa_cert, timestamper.tsa_key),
+        *map(
+            Broken,
+            (OSError("refused"), TimeoutError(), ValueError(), AttributeError("hex")),
+        ),
+    ):
+        with pytest.raises(TimestampFailedError):
+            await maker.sign(timestamper=failing)
+    assert (await maker.sign(timestamper=timestamper)).level == "B-T"
+
+
+class LyingLater(Lying):
+    """A service whose second timestamp is of other data."""
+
+    asked = 0
+
+    async def async_timestamp(
+        self, message_digest: bytes, md_algorithm: str
+    ) -> cms.ContentInfo:
+        self.asked += 1
+        honest = DummyTimeStamper if self.asked == 1 else Lying
+        return await honest.async_timestamp(self, message_digest, md_algorithm)
+
+
+async def test_an_archive_timestamp_of_something_else_is_refused(
+    maker: Card, timestamper: DummyTimeStamper
+) -> None:
+    lying = LyingLater(timestamper.tsa_cert, timestamper.tsa_key)
+    with pytest.raises(TimestampFailedError):
+        await maker.sign(timestamper=lying, archive=True)
+    assert lying.asked == 2
+
+
+def pyhankos_context(reader: PdfFileReader, authority: Authority) -> ValidationContext:
+    """Return what is known from a PDF and the root alone.
+
+    A certificate without proof that it is not revoked is an error.
+    """
+    return DocumentSecurityStore.read_dss(reader).as_validation_context(
+        {
+            "trust_roots": [x509.Certificate.load(authority.root_der)],
+            "allow_fetching": False,
+            "revocation_mode": "hard-fail",
+        }
+    )
+
+
+async def is_valid_for_long(pdf: bytes, authority: Authority) -> bool:
+    """Validate with pyHanko from the PDF and the root alone."""
+    reader = PdfFileReader(io.BytesIO(pdf))
+    [signature] = reader.embedded_signatures
+    context = pyhankos_context(reader, authority)
+    status = await async_validate_pdf_signature(
+        signature,
+        signer_validation_context=context,
+        ts_validation_context=context,
+    )
+    assert status.timestamp_validity is not None
+    return bool(status.bottom_line and status.timestamp_validity.trusted)
+
+
+@only_pdf
+async def test_a_pdf_with_revocation_data_of_all_is_valid_for_long(
+    maker: Card, authority: Authority, timestamper: DummyTimeStamper
+) -> None:
+    for crls in (lists(authority), lists(authority)[:1]):
+        data = ValidationData(crls=crls)
+        signed = await maker.sign(timestamper=timestamper, validation_data=data)
+        assert await is_valid_for_long(signed.content, authority) == (len(crls) == 2)
+        [info] = cms_of(signed.content)["content"]["signer_infos"]
+        assert [each["type"].native for each in info["unsigned_attrs"]] == [
+            "signature_time_stamp_token"
+        ]
+
+
+@only_pdf
+async def test_the_archive_timestamp_of_a_pdf_is_of_all_of_it(
+    maker: Card, authority: Authority, timestamper: DummyTimeStamper
+) -> None:
+    data = ValidationData(crls=lists(authority))
+    signed = await maker.sign(
+        timestamper=timestamper, validation_data=data, archive=True
+    )
+    reader = PdfFileReader(io.BytesIO(signed.content))
+    [_, stamp] = reader.embedded_signatures
+    status = await async_validate_pdf_timestamp(
+        stamp, pyhankos_context(reader, authority)
+    )
+    assert status.intact
+    assert status.valid
+    assert status.trusted
+    assert status.coverage == SignatureCoverageLevel.ENTIRE_FILE
+
+
+@only_pdf
+async def test_ocsp_answers_are_taken_too(
+    maker: Card,
+    kortilla_card: KortillaCard,
+    authority: Authority,
+    timestamper: DummyTimeStamper,
+) -> None:
+    leaf = signing_certificate(kortilla_card)
+    stamping = timestamper.tsa_cert.dump()
+    issuing, root = authority.issuing_der, authority.root_der
+    answers = tuple(
+        ocsp_answer(authority, *pair)
+        for pair in ((leaf, issuing), (stamping, issuing), (issuing, root))
+    )
+    data = ValidationData(ocsp_responses=answers)
+    signed = await maker.sign(timestamper=timestamper, validation_data=data)
+    assert signed.level == "B-LT"
+    assert await is_valid_for_long(signed.content, authority)
+    for answer in answers:
+        assert answer in signed.content
+    for missing in range(3):
+        some = answers[:missing] + answers[missing + 1 :]
+        data = ValidationData(ocsp_responses=some)
+        signed = await maker.sign(timestamper=timestamper, validation_data=data)
+        assert signed.level == "B-T"
+
+
+@only_pdf
+async def test_revocation_data_are_kept_without_a_timestamp(
+    maker: Card, authority: Authority
+) -> None:
+    data = ValidationData(crls=lists(authority))
+    signed = await maker.sign(validation_data=data)
+    [signature] = PdfFileReader(io.BytesIO(signed.content)).embedded_signatures
+    assert len(signature.reader.root["/DSS"]["/CRLs"]) == 2
+
+
+@only_pdf
+async def test_a_timestamp_that_is_longer_than_its_room_is_refused(
+    maker: Card, authority: Authority
+) -> None:
+    with pytest.raises(DocumentNotSignableError):
+        await maker.sign(timestamper=stamper(authority, bytes(20_000)))
+
+
+async def test_an_answer_that_says_revoked_covers_nothing(
+    kortilla_card: KortillaCard, authority: Authority
+) -> None:
+    leaf = x509.Certificate.load(signing_certificate(kortilla_card))
+    good = ocsp_answer(authority, leaf.dump(), authority.issuing_der)
+    request_part = ocsp.OCSPResponse.load(good).response_data["responses"][0]["cert_id"]
+    request = ocsp.OCSPRequest(
+        {"tbs_request": {"request_list": [{"req_cert": request_part.copy()}]}}
+    )
+    bad = authority.answer_ocsp(
+        request.dump(), revoked={leaf.serial_number}, at=datetime.now(UTC)
+    )
+    assert ValidationData(ocsp_responses=(good,)).covers([leaf])
+    assert not ValidationData(ocsp_responses=(bad,)).covers([leaf])
+    assert not ValidationData().covers([leaf])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"ocsp_responses": (b"",)},
+        {"ocsp_responses": (bytes.fromhex("30030A0106"),)},  # unauthorized
+        {"crls": (b"0\x00",)},
+        {"certificates": (b"certificate",)},
+    ],
+)
+def test_validation_data_that_are_none_are_the_callers_mistake(
+    data: dict[str, tuple[bytes, ...]],
+) -> None:
+    with pytest.raises(ValueError, match="is none"):
+        ValidationData(**data)
