@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from native_host.card.pcsc_threads import in_thread
-from native_host.desktop.page import Services
+from native_host.desktop.pages.page import Services
 from native_host.errors import KortillaError
 
 Said = Callable[[dict[str, Any]], object]

@@ -16,7 +16,7 @@ from native_host.browsers import files
 from native_host.browsers.native_messaging import starter_files
 from native_host.browsers.native_messaging.installation import install, uninstall
 from native_host.cli import main
-from native_host.desktop.application import DESKTOP_FILE
+from native_host.desktop.window import DESKTOP_FILE
 from tests.browsers_install.test_install import STARTERS, actions, tree
 from tests.support.patience import patience
 

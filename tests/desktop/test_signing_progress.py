@@ -13,8 +13,7 @@ from native_host.desktop.prompts import Command
 from native_host.local_signing.signing import Wish, sign_own_files
 from native_host.operations.prompting import Context
 from native_host.pin_prompt.model import Progress
-from tests.desktop.conftest import Open, buttons, unnamed, words
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import Open, buttons, unnamed, until, words
 from tests.desktop.test_sign_page import page_with
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted

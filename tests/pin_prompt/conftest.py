@@ -13,7 +13,7 @@ import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
-from native_host.gui.announcer import Announcer
+from native_host.gui.accessibility import Announcer
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
@@ -225,6 +225,6 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     keep: Callable[[object], None] = lambda event: heard.append(event.message())  # type: ignore[attr-defined] # noqa: E731
     monkeypatch.setattr(Announcer, "together", 0)
     monkeypatch.setattr(
-        "native_host.gui.announcer.QAccessible.updateAccessibility", keep
+        "native_host.gui.accessibility.QAccessible.updateAccessibility", keep
     )
     return heard

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from native_host.gui.accessibility import List
-from native_host.gui.band import HeadingBand
+from native_host.gui.frame import HeadingBand
 from native_host.gui.labels import Heading
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.page_scroll_area import PageScrollArea

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
-from native_host.gui.band import HeadingBand
+from native_host.gui.frame import HeadingBand
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
 from native_host.pin_prompt.gui.letter_drawing import LetterDrawing

@@ -10,8 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.gui.sizes import dp
-from native_host.gui.theme import contrast
-from native_host.gui.tokens import DARK, LIGHT, palette_of
+from native_host.gui.tokens import DARK, LIGHT, contrast, palette_of
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskStarted,

@@ -10,7 +10,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
-from native_host.gui.band import HeadingBand
+from native_host.gui.frame import HeadingBand
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pin_page import PinPage

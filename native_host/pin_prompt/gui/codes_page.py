@@ -7,10 +7,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.frame import Stepper
 from native_host.gui.labels import Heading
-from native_host.gui.notices import Kind
+from native_host.gui.panels import Kind
 from native_host.gui.sizes import dp, is_low
-from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage

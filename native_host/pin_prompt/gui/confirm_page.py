@@ -3,8 +3,8 @@
 
 from PySide6.QtCore import Signal
 
-from native_host.gui.notices import Kind
-from native_host.gui.wrapping_buttons import WrappingCheckBox
+from native_host.gui.buttons import WrappingCheckBox
+from native_host.gui.panels import Kind
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.widgets import Notice

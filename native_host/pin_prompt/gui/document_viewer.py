@@ -14,7 +14,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from native_host.gui.labels import WrappingLabel
-from native_host.gui.notices import Kind
+from native_host.gui.panels import Kind
 from native_host.pin_prompt.documents import DocumentKind
 from native_host.pin_prompt.escaping import escape_name, escape_text
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder

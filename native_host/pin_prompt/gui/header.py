@@ -3,9 +3,8 @@
 
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.band import HeadingBand
-from native_host.gui.labels import make_muted
-from native_host.gui.mock_card_mark import MockCardMark
+from native_host.gui.frame import HeadingBand
+from native_host.gui.labels import MockCardMark, make_muted
 from native_host.gui.sizes import dp
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.widgets import (

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
-from native_host.gui.theme import mixed, readable
+from native_host.gui.tokens import mixed, readable
 from native_host.pin_prompt.gui.widgets import em, scaled
 from native_host.pin_prompt.texts import Texts
 

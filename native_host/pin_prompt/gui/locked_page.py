@@ -9,6 +9,7 @@ from native_host.gui.accessibility import List, ListItem
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import (
     Heading,
+    TriesLabel,
     WrappingLabel,
     label,
     make_muted,
@@ -17,7 +18,6 @@ from native_host.gui.labels import (
 from native_host.gui.panels import Panel
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
-from native_host.gui.tries import TriesLabel
 from native_host.pin_prompt.gui.pages import YesNoPage
 from native_host.pin_prompt.model import Conversation, UnlockQuestion
 from native_host.pin_prompt.texts import Texts

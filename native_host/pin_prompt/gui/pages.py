@@ -15,12 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.gui.buttons import Button
+from native_host.gui.buttons import Button, WrappingRadioButton
 from native_host.gui.labels import Heading, make_muted
-from native_host.gui.notices import Kind
+from native_host.gui.panels import Kind
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
-from native_host.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.gui.announcement import ALL, Announcement
 from native_host.pin_prompt.gui.header import Requester
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES

@@ -5,10 +5,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
-from native_host.gui.labels import make_muted
-from native_host.gui.notices import Kind
+from native_host.gui.labels import TriesLabel, make_muted
+from native_host.gui.panels import Kind
 from native_host.gui.sizes import dp, is_low
-from native_host.gui.tries import TriesLabel
 from native_host.pin_prompt.gui.announcement import ALL
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList

@@ -3,7 +3,7 @@
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from native_host.gui.foot import Foot
+from native_host.gui.frame import Foot
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.header import Header

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from native_host.gui.icons import draw_icon
-from native_host.gui.theme import readable
+from native_host.gui.tokens import readable
 from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.model import Step
 

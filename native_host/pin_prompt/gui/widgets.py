@@ -17,11 +17,9 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
-from native_host.gui.notices import Notice
-from native_host.gui.panels import Panel
+from native_host.gui.panels import Notice, Panel
 from native_host.gui.sizes import LARGEST, dp, font
-from native_host.gui.theme import mixed
-from native_host.gui.tokens import tokens_for
+from native_host.gui.tokens import mixed, tokens_for
 from native_host.pin_prompt.site_name import SiteName
 
 __all__ = [
