@@ -26,12 +26,12 @@ from PySide6.QtWidgets import (
     QPushButton,
     QRadioButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from native_host.gui.icons import draw_box, draw_icon, inset, painter_of, square
 from native_host.gui.labels import LEFT, muted, wrapped, wrapping_policy
+from native_host.gui.panels import column
 from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.tokens import Act, mixed, readable, tokens_for
 
@@ -306,15 +306,9 @@ def flush(button: _Flush) -> _Flush:
 def explained(box: WrappingCheckBox, words: str) -> QWidget:
     """Return a check box with what it means below its words."""
     box.setAccessibleDescription(words)
-    part = QWidget()
-    rows = QVBoxLayout(part)
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setSpacing(0)
-    rows.addWidget(flush(box))
     more = muted(words)
     more.setContentsMargins(dp(36), 0, 0, 0)
-    rows.addWidget(more)
-    return part
+    return column(flush(box), more)
 
 
 def _height(layout: QTextLayout) -> float:

@@ -21,7 +21,6 @@ from native_host.gui.tokens import Look, tokens_for
 _TRIES = 5
 #: At the left, in the middle of the height.
 LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-_BOLD = QFont.Weight.DemiBold
 
 
 def wrapping_policy() -> QSizePolicy:
@@ -112,10 +111,14 @@ def wrapped(words: str, of: QFont, width: int) -> QTextLayout:
     return layout
 
 
-def _dress(made: QLabel, scale: float, *, bold: bool) -> None:
+def _plain(made: QLabel, scale: float, *, bold: bool) -> None:
     made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setFont(font(scale, QFont.Weight.DemiBold if bold else QFont.Weight.Normal))
+
+
+def _dress(made: QLabel, scale: float, *, bold: bool) -> None:
+    _plain(made, scale, bold=bold)
     made.setWordWrap(True)
-    made.setFont(font(scale, _BOLD if bold else QFont.Weight.Normal))
     made.setSizePolicy(wrapping_policy())
 
 
@@ -124,10 +127,9 @@ class MockCardMark(QLabel):
 
     def __init__(self, mark: str, explained: str, *, low: bool) -> None:
         super().__init__(f"{mark}   {explained}")
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        _plain(self, 14 / 15, bold=True)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setFont(font(14 / 15, _BOLD))
         self.setAutoFillBackground(True)
         self.setMargin(dp(2 if low else 6))
         palette = self.palette()
@@ -142,8 +144,7 @@ class TriesLabel(QLabel):
     def __init__(self, tries: int, words: str) -> None:
         super().__init__(words)
         self._tries = tries
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(font(14 / 15, _BOLD if tries <= 1 else QFont.Weight.Normal))
+        _plain(self, 14 / 15, bold=tries <= 1)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         words = text_width(self.text(), self.font())
@@ -173,8 +174,7 @@ class StateLabel(QLabel):
     def __init__(self, words: str, look: Look, icon: str) -> None:
         super().__init__(words)
         self._look, self._icon = look, icon
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(font(14 / 15, _BOLD))
+        _plain(self, 14 / 15, bold=True)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name

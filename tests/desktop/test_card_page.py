@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from native_host.card.errors import CardKind
-from native_host.desktop.card_report import (
+from native_host.desktop.card_state import (
     Cards,
     ReaderContent,
     can_change,
     can_unlock,
-    card_report,
+    card_state,
     valid_until,
 )
 from native_host.desktop.pages.card import Page
@@ -264,15 +264,15 @@ NEW: dict[str, Any] = {
     ],
 )
 def test_a_card_has_one_state(changes: dict[str, Any], key: str, kind: str) -> None:
-    report = card_report(a_card(**changes), NOW)
-    assert (report.key, report.kind) == (f"card.{key}", kind)
-    assert report.can_activate == (key in ("new", "partly"))
+    state = card_state(a_card(**changes), NOW)
+    assert (state.key, state.kind) == (f"card.{key}", kind)
+    assert state.can_activate == (key in ("new", "partly"))
 
 
 def test_an_expired_card_says_so_before_all_else() -> None:
     card = a_card(**tries(0))
     late = NOW + timedelta(days=1000)
-    assert card_report(card, late).key == "card.expired"
+    assert card_state(card, late).key == "card.expired"
     card["certificates"][0] = {"role": "authentication", "error": {"code": "X"}}
     assert valid_until(card) is not None
     assert valid_until(a_card(certificates=[])) is None

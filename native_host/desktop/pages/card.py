@@ -13,14 +13,14 @@ from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.card.errors import CardKind
-from native_host.desktop.card_report import (
+from native_host.desktop.card_state import (
     PINS,
-    CardReport,
     Cards,
+    CardState,
     ReaderContent,
     can_change,
     can_unlock,
-    card_report,
+    card_state,
     valid_until,
 )
 from native_host.desktop.pages.page import PageBase, Services
@@ -159,10 +159,10 @@ class Page(PageBase):
         if status["card"] is None:
             return []
         card, now = status["card"], datetime.now(UTC)
-        report = card_report(card, now)
-        parts: list[QWidget] = [_Hero(self._facts(card, report, now, reader.name))]
-        if report.kind != "good":
-            parts.append(self._notice(report))
+        state = card_state(card, now)
+        parts: list[QWidget] = [_Hero(self._facts(card, state, now, reader.name))]
+        if state.kind != "good":
+            parts.append(self._notice(state))
         parts.append(Heading(self.texts("card.codes"), 17 / 15))
         buttons = {pin: self._buttons(card, pin) for pin in _SIGNS}
         width = max(each.sizeHint().width() for each in buttons.values())
@@ -172,7 +172,7 @@ class Page(PageBase):
         return [*parts, rows, muted(self.texts("card.advice"))]
 
     def _facts(
-        self, card: dict[str, Any], report: CardReport, now: datetime, reader: str
+        self, card: dict[str, Any], state: CardState, now: datetime, reader: str
     ) -> list[QWidget]:
         holder = card["holder"]
         name = holder["name"] if holder else self.texts("card.holder_unknown")
@@ -180,7 +180,7 @@ class Page(PageBase):
         if holder:
             satu = printable(holder["satu"])
             lines.append(muted(self.texts("card.satu", satu=satu)))
-        if report.kind == "good":
+        if state.kind == "good":
             ready = self.texts("card.ready.title")
             lines.append(StateLabel(ready, "good", "tick"))
         if (end := valid_until(card)) and end > now:
@@ -191,13 +191,13 @@ class Page(PageBase):
         lines.append(muted(self.texts("card.reader", reader=printable(reader))))
         return lines
 
-    def _notice(self, report: CardReport) -> QWidget:
+    def _notice(self, state: CardState) -> QWidget:
         notice = Notice(
-            self.texts(f"{report.key}.more"),
-            title=self.texts(f"{report.key}.title"),
-            kind="error" if report.kind == "error" else "warning",
+            self.texts(f"{state.key}.more"),
+            title=self.texts(f"{state.key}.title"),
+            kind="error" if state.kind == "error" else "warning",
         )
-        if report.can_activate:
+        if state.can_activate:
             activate = partial(self._start, ("activate",))
             button = self.button("card.activate", activate, "manage", height=44)
             notice.rows.addWidget(ButtonLine(button))
