@@ -54,7 +54,7 @@ def open_(
         if not claim.claim(handover):
             print_result({"open": "raised"})
             return
-        from native_host.desktop.application import run
+        from native_host.desktop.window import run
 
         run(config, choose_language(config.language, lang), claim, handover)
     print_result({"open": "closed"})

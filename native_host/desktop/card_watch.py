@@ -16,7 +16,7 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import wait_until_free
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import CardSource, Reader
-from native_host.desktop.card_report import Cards, ReaderContent
+from native_host.desktop.card_state import Cards, ReaderContent
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.operations.card_session import SILENT_AFTER

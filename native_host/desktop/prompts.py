@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from native_host.card.pcsc_threads import in_thread
-from native_host.desktop.page import Services
+from native_host.desktop.pages.page import Services
 from native_host.errors import KortillaError
 from native_host.files.process import request
 from native_host.files.sources import Wish

@@ -12,10 +12,9 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QSizePolicy,
@@ -25,16 +24,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.desktop.scrolling import PlainScrollBar
-from native_host.gui.icons import draw_icon
-from native_host.gui.labels import label, make_muted
+from native_host.gui.icons import draw_box, draw_icon, inset, painter_of, square
+from native_host.gui.labels import LEFT, muted
+from native_host.gui.panels import PlainScrollBar
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 
 #: The width with words, and with icons alone, in pixels where body text has 15.
 WIDE, NARROW = 228, 68
-#: The height of a row, and its least one, likewise.
-_ROW, _LEAST_ROW = 48, 34
+#: The height of a row, its least one, and that of the program's name, likewise.
+_ROW, _LEAST_ROW, _NAME = 48, 34, 70
 _ICON, _BADGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
 
@@ -50,12 +49,11 @@ class Sidebar(QWidget):
         self._narrow = False
         self._rows = rows = QVBoxLayout(self)
         rows.setSpacing(0)
-        rows.addWidget(_Brand())
+        rows.addSpacing(dp(_NAME))
         self.list = PageList(name)
         rows.addWidget(self.list, 1)
-        self._note: QLabel = label(note, 14 / 15)
+        self._note = muted(note)
         self._note.setContentsMargins(dp(20), 0, dp(8), 0)
-        make_muted(self._note)
         rows.addWidget(self._note)
         self.set_narrow(False)
 
@@ -69,37 +67,21 @@ class Sidebar(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), tokens.foot)
-        line = max(dp(1), 1)
-        painter.fillRect(self.width() - line, 0, line, self.height(), tokens.divider)
-
-
-class _Brand(QWidget):
-    """The program's mark and its name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedHeight(dp(70))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
         act = tokens.acts["identify"]
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter, line = painter_of(self), max(dp(1), 1)
+        painter.fillRect(self.rect(), tokens.foot)
+        painter.fillRect(self.width() - line, 0, line, self.height(), tokens.divider)
         tile = QRectF(dp(17), dp(19), dp(34), dp(34))
-        painter.setPen(QPen(tokens.ink, 1) if tokens.plain else Qt.PenStyle.NoPen)
-        painter.setBrush(act.band)
-        painter.drawRoundedRect(tile, dp(8), dp(8))
-        inset = dp(7)
-        place = tile.adjusted(inset, inset, -inset, -inset)
+        edge = tokens.ink if tokens.plain else None
+        draw_box(painter, tile, dp(8), ground=act.band, edge=edge)
+        place = inset(tile, dp(7))
         draw_icon(painter, "mark", place, ink=act.on_band, paper=act.band)
-        painter.setPen(tokens.ink)
-        painter.setFont(font(19 / 15, font().Weight.DemiBold))
-        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        words = QRectF(dp(64), dp(19), self.width() - dp(64), dp(34))
-        if self.width() > dp(NARROW):
-            painter.drawText(words, middle, "Kortilla")
+        if not self._narrow:
+            painter.setPen(tokens.ink)
+            painter.setFont(font(19 / 15, font().Weight.DemiBold))
+            words = tile.translated(dp(47), 0)
+            words.setRight(self.width())
+            painter.drawText(words, LEFT, "Kortilla")
 
 
 class PageList(QListWidget):
@@ -178,50 +160,39 @@ class _Delegate(QStyledItemDelegate):
     ) -> None:
         view = self.parent()
         assert isinstance(view, PageList)  # noqa: S101 - made so above
-        window = view.window()
-        tokens = tokens_for(window.palette())
-        accent = tokens.acts["identify"].sign
+        tokens = tokens_for(view.window().palette())
+        accent, wide = tokens.acts["identify"].sign, view.width() > dp(NARROW)
         chosen = index.row() == view.currentRow()
         hovered = view.itemAt(view.mapFromGlobal(view.cursor().pos()))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = view.visualRect(index)
-        room = QRectF(area).adjusted(dp(12), dp(2), -dp(12), -dp(2))
+        room = QRectF(view.visualRect(index)).adjusted(dp(12), dp(2), -dp(12), -dp(2))
         if chosen:
-            painter.setPen(QPen(tokens.edge if tokens.plain else tokens.divider, 1))
-            painter.setBrush(tokens.window)
-            painter.drawRoundedRect(room, dp(8), dp(8))
-            centre = room.center().y()
-            bar = QRectF(room.left() + dp(5), centre - dp(10), dp(4), dp(20))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(accent)
-            painter.drawRoundedRect(bar, dp(2), dp(2))
+            edge = tokens.edge if tokens.plain else tokens.divider
+            draw_box(painter, room, dp(8), ground=tokens.window, edge=edge)
+            bar = QRectF(room.left() + dp(5), room.center().y() - dp(10), dp(4), dp(20))
+            draw_box(painter, bar, dp(2), ground=accent)
         elif hovered is not None and view.row(hovered) == index.row():
-            painter.setPen(QPen(tokens.divider, 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(room, dp(8), dp(8))
-        side = dp(20)
-        wide = view.width() > dp(NARROW)
-        left = room.left() + dp(18) if wide else room.center().x() - side / 2 + dp(3)
-        place = QRectF(left, room.center().y() - side / 2, side, side)
+            draw_box(painter, room, dp(8), edge=tokens.divider)
+        place = square(room, dp(20))
+        place.moveLeft(room.left() + dp(18) if wide else place.left() + dp(3))
         ink = accent if chosen else tokens.muted
         draw_icon(painter, index.data(_ICON), place, ink=ink, paper=tokens.window)
-        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         if wide:
             weight = font().Weight.DemiBold if chosen else font().Weight.Normal
             painter.setFont(font(1.0, weight))
             painter.setPen(tokens.ink)
             words = room.adjusted(dp(50), 0, -dp(8), 0)
-            painter.drawText(words, middle, str(index.data()))
+            painter.drawText(words, LEFT, str(index.data()))
         if count := index.data(_BADGE):
             radius = dp(11 if wide else 9)
-            right = room.right() - 2 * radius - dp(13 if wide else 1)
-            top = room.center().y() - radius if wide else room.top() + dp(1)
-            circle = QRectF(right, top, 2 * radius, 2 * radius)
-            painter.setPen(QPen(tokens.warning, dp(1.25)))
-            painter.setBrush(tokens.warning_ground)
-            painter.drawEllipse(circle)
-            painter.setPen(tokens.warning)
+            circle = square(room, 2 * radius)
+            circle.moveRight(room.right() - dp(13 if wide else 1))
+            if not wide:
+                circle.moveTop(room.top() + dp(1))
+            edge, ground = tokens.of("warning")
+            draw_box(painter, circle, radius, ground=ground, edge=edge, line=1.25)
+            painter.setPen(edge)
             painter.setFont(font(13 / 15, font().Weight.DemiBold))
             painter.drawText(circle, Qt.AlignmentFlag.AlignCenter, str(count))
         painter.restore()

@@ -3,13 +3,29 @@
 
 import importlib
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import (
+    QEvent,
+    QMessageLogContext,
+    Qt,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
+from PySide6.QtGui import (
+    QGuiApplication,
+    QIcon,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QApplication,
     QHBoxLayout,
     QPushButton,
     QStackedWidget,
@@ -18,18 +34,34 @@ from PySide6.QtWidgets import (
 
 from native_host.config import Config
 from native_host.desktop.background import Background
-from native_host.desktop.page import PageBase, Services, TakesFiles
-from native_host.desktop.pages import PAGES
+from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.sidebar import WIDE, Sidebar
-from native_host.desktop.single_window import Handover
+from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.desktop.texts import Texts
-from native_host.gui.announcer import Announcer
-from native_host.gui.focus_ring import FocusRing
+from native_host.gui.accessibility import Announcer, FocusRing
+from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.gui.sizes import dp
+from native_host.hardening import allow_inspection, disable_core_dumps
 
+#: The pages in the sidebar, with their icons. Each is a module of ``pages`` with a
+#: class ``Page``, imported when the page is first shown. Its texts begin with its name.
+PAGES: Mapping[str, str] = {
+    "card": "person-on-card",
+    "sign": "pen",
+    "check": "file-tick",
+    "self_check": "pulse",
+    "browsers": "browser",
+    "history": "clock",
+}
+#: The name of the desktop file, by which desktops find the window's icon.
+DESKTOP_FILE = "fi.kortilla.Kortilla"
+_ICON = Path(__file__).parent / "kortilla.svg"
+#: Milliseconds in which the window and its first page have appeared.
+_SETTLED = 1000
 #: The least width of a page beside a sidebar with words.
 _PAGE = 520
 _SELF_CHECK = "self_check"
+_NAMES = [*PAGES]
 
 
 class Window(QWidget):
@@ -55,24 +87,21 @@ class Window(QWidget):
         self.pages: dict[str, PageBase] = {}
         self._ring = FocusRing(self)
         self._build()
-        for number, entry in enumerate(PAGES, 1):
+        for number, name in enumerate(PAGES, 1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
-            shortcut.activated.connect(lambda name=entry.name: self._choose(name))
+            shortcut.activated.connect(lambda name=name: self._choose(name))
         for keys in ("Ctrl+Q", "Ctrl+W"):
             QShortcut(QKeySequence(keys), self).activated.connect(self.close)
         self._fit_screen()
 
     def show_page(self, name: str) -> None:
         """Go to a page."""
-        names = [entry.name for entry in PAGES]
-        self.sidebar.list.setCurrentRow(names.index(name))
+        self.sidebar.list.setCurrentRow(_NAMES.index(name))
 
     def give_files(self, page: str, files: Sequence[Path]) -> None:
         """Go to a page and give it files."""
         self.show_page(page)
-        shown = self.pages[page]
-        if isinstance(shown, TakesFiles):
-            shown.take(files)
+        self.pages[page].take(files)
 
     def come_forward(self, token: str, handover: Handover | None = None) -> None:
         """Bring the window to the front; ``token`` is the desktop's leave to do so."""
@@ -111,8 +140,8 @@ class Window(QWidget):
         for part in (self.sidebar, self._stack):
             self._layout.addWidget(part)
         self._layout.setStretch(1, 1)
-        for entry in PAGES:
-            self.sidebar.list.add(texts(f"{entry.name}.title"), entry.icon)
+        for name, icon in PAGES.items():
+            self.sidebar.list.add(texts(f"{name}.title"), icon)
         self.sidebar.list.moved = self._ring.place
         self.sidebar.list.currentRowChanged.connect(self._on_row)
         self.sidebar.list.setCurrentRow(0)
@@ -125,7 +154,7 @@ class Window(QWidget):
     def _on_row(self, row: int) -> None:
         if row < 0:
             return
-        name = PAGES[row].name
+        name = _NAMES[row]
         page = self.pages.get(name)
         if page is None:
             module = importlib.import_module(f"native_host.desktop.pages.{name}")
@@ -137,9 +166,8 @@ class Window(QWidget):
         page.shown()
 
     def _set_badge(self, name: str, count: int) -> None:
-        names = [entry.name for entry in PAGES]
         words = self.services.texts("window.badge", count=count)
-        self.sidebar.list.set_badge(names.index(name), count, words)
+        self.sidebar.list.set_badge(_NAMES.index(name), count, words)
 
     def _speak(self, language: str) -> None:
         """Build the window anew in a language, with the focus where it was."""
@@ -161,7 +189,7 @@ class Window(QWidget):
         self._narrow()
         self.sidebar.list.setCurrentRow(current)
         self.sidebar.list.clearFocus()
-        self.pages[PAGES[current].name].focus_wanted = name
+        self.pages[_NAMES[current]].focus_wanted = name
 
     def _fit_screen(self) -> None:
         room = self.screen().availableSize()
@@ -189,3 +217,42 @@ class Window(QWidget):
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             for page in self.pages.values():
                 page.window_activated()
+
+
+def run(
+    config: Config,
+    language: str,
+    claim: SingleWindow,
+    handover: Handover | None = None,
+) -> None:
+    """Show the window, with files on a page of it; return when it is closed."""
+    disable_core_dumps()
+    # Desktop services, as that for choosing files, answer only what they can inspect.
+    allow_inspection()
+    os.environ |= QT_ENVIRONMENT
+    qInstallMessageHandler(_log)
+    QGuiApplication.setDesktopFileName(DESKTOP_FILE)
+    application = QApplication(["kortilla"])
+    dress(application)
+    QGuiApplication.setWindowIcon(QIcon(os.fspath(_ICON)))
+    for name in QT_ENVIRONMENT:
+        del os.environ[name]  # not for the windows that ask for codes
+    background = Background()
+    window = Window(config, language, background)
+    window.show()
+    if handover is not None:
+        window.give_files(handover.page, handover.files)
+    background.start(
+        lambda: claim.listen(
+            lambda *given: background.in_window(window.come_forward, *given)
+        )
+    )
+    QTimer.singleShot(_SETTLED, window.look_for_faults)
+    application.exec()
+    background.close()
+
+
+def _log(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    # The environment can have Qt log each key press at these levels.
+    if kind not in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg):
+        print(f"Kortilla's window: {message}", file=sys.stderr, flush=True)

@@ -1,16 +1,46 @@
 # SPDX-License-Identifier: MIT
-"""Roles that Qt's own controls do not have, and scroll areas that answer any request.
+"""What people with a screen reader or without a mouse need: roles, speech, focus.
 
-Headings and lists of other controls have such roles. Qt's own interface of a scroll
-area crashes when it is asked for a child that it does not have. A screen reader asks
-for one if the scroll bar has gone since it counted the children.
+Headings and lists of other controls have roles that Qt's own controls do not have.
+Qt's own interface of a scroll area crashes when it is asked for a child that it does
+not have. A screen reader asks for one if the scroll bar has gone since it counted the
+children.
 """
 
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QAccessible, QAccessibleInterface
-from PySide6.QtWidgets import QAccessibleWidget, QScrollArea, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QAccessibleInterface,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QAccessibleWidget,
+    QApplication,
+    QScrollArea,
+    QWidget,
+)
+from shiboken6 import isValid
 
+from native_host.gui.icons import draw_box, painter_of
 from native_host.gui.labels import Heading
+from native_host.gui.sizes import dp
+from native_host.gui.tokens import tokens_for
+
+#: Milliseconds in which words are collected. Orca says one announcement of a program
+#: in 0.1 s and drops the others. It says a page's focus first, which would interrupt.
+_TOGETHER = 150
+#: Gap between the control and its ring, and width of the ring, in pixels where body
+#: text has 15.
+_GAP, _WIDTH = 2, 3
+_MOVES = (
+    QEvent.Type.Move,
+    QEvent.Type.Resize,
+    QEvent.Type.Show,
+    QEvent.Type.Hide,
+    QEvent.Type.ChildAdded,
+)
 
 
 class List(QWidget):
@@ -43,3 +73,122 @@ def _interface(_key: str, what: QObject | None) -> QAccessibleInterface | None:
     if role is None or not isinstance(what, QWidget):
         return None
     return _WithRole(what, role)
+
+
+class Announcer:
+    """Speaks for a window. Words that come within a moment are one announcement."""
+
+    #: Milliseconds in which words are collected.
+    together = _TOGETHER
+
+    def __init__(self, window: QWidget) -> None:
+        self._window = window
+        self._page = ""
+        self._said: list[str] = []
+        self._politely = True
+        self._timer = QTimer(window, singleShot=True)
+        self._timer.timeout.connect(self._speak)
+
+    def say(self, words: str, politely: bool = False) -> None:
+        """Say words, at once or after what the screen reader says already."""
+        if words and words not in self._said:
+            self._said.append(words)
+        self._start(politely)
+
+    def say_page(self, words: str) -> None:
+        """Say what a page begins with, in place of a page that it has replaced."""
+        self._page, self._said = words, []
+        self._start(politely=False)
+
+    def _start(self, politely: bool) -> None:
+        self._politely = self._politely and politely
+        if self.together:
+            self._timer.start(self.together)
+        else:
+            self._speak()
+
+    def _speak(self) -> None:
+        words = " ".join(filter(None, (self._page, *self._said)))
+        event = QAccessibleAnnouncementEvent(self._window, words)
+        how = QAccessible.AnnouncementPoliteness
+        event.setPoliteness(how.Polite if self._politely else how.Assertive)
+        self._page, self._said, self._politely = "", [], True
+        if words:
+            QAccessible.updateAccessibility(event)
+
+
+class FocusRing(QWidget):
+    """A see-through widget above all others, which lets the mouse through.
+
+    A control cannot paint outside itself. The ring is cut to the view of a scroll area.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+        self._followed: list[QWidget] = []
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._on_focus)
+        self._on_focus(None, QApplication.focusWidget())
+
+    def _on_focus(self, _old: QWidget | None, now: QWidget | None) -> None:
+        for watched in filter(isValid, (*self._followed, self._window)):
+            watched.removeEventFilter(self)
+        self._followed = []
+        if not isValid(self._window):
+            return
+        if now is not None and self._window.isAncestorOf(now):
+            widget: QWidget | None = now
+            while widget is not None and widget is not self._window:
+                self._followed.append(widget)
+                widget = widget.parentWidget()
+            for watched in (*self._followed, self._window):
+                watched.installEventFilter(self)
+        self.place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() in _MOVES and watched is not self:
+            self.place()
+        return False
+
+    def place(self) -> None:
+        """Follow the control, or the part of it that has the focus."""
+        shown = self._visible_part()
+        self.setVisible(not shown.isEmpty())
+        if not shown.isEmpty():
+            self.setGeometry(shown)
+            self.raise_()
+            self.update()
+
+    def _outer(self) -> QRect:
+        """Return the outer edge of the ring in the window."""
+        control = self._followed[0]
+        around = dp(_GAP) + dp(_WIDTH)
+        # A control with words beside its box has the ring around the box.
+        area = getattr(control, "focus_area", control.rect)()
+        area.translate(control.mapTo(self._window, QPoint(0, 0)))
+        return QRect(area).adjusted(-around, -around, around, around)
+
+    def _visible_part(self) -> QRect:
+        # A page goes with all its controls before another one has the focus.
+        gone = not all(map(isValid, self._followed))
+        if gone or not self._followed or not self._followed[0].isVisible():
+            return QRect()
+        shown = self._outer() & self._window.rect()
+        for widget in self._followed[1:]:
+            if isinstance(widget, QAbstractScrollArea):
+                view = widget.viewport()
+                shown &= QRect(view.mapTo(self._window, QPoint(0, 0)), view.size())
+        return shown
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        if not self._followed or not isValid(self._followed[0]):
+            return
+        ring = QRectF(self._outer().translated(-self.pos()))
+        focus = tokens_for(self.palette()).focus
+        draw_box(
+            painter_of(self), ring, dp(8 + _GAP + _WIDTH / 2), edge=focus, line=_WIDTH
+        )

@@ -8,8 +8,7 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication
 
 from native_host.gui.accessibility import install_roles
-from native_host.gui.contrast import DesktopContrast
-from native_host.gui.portal_settings import PortalSettings
+from native_host.gui.portal_settings import DesktopContrast, PortalSettings
 from native_host.gui.tokens import (
     DARK,
     LIGHT,

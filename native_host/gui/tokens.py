@@ -13,10 +13,10 @@ from typing import Literal
 
 from PySide6.QtGui import QColor, QPalette
 
-from native_host.gui.theme import contrast, readable
-
 #: What a window is for. Each act has one colour on every surface.
 Act = Literal["identify", "sign", "manage"]
+#: In what colours a part is: of an act, or of a state.
+Look = Act | Literal["good", "warning", "error", "note"]
 #: Contrast of text for a person who asks for a high one.
 _HIGH = 19.5
 
@@ -61,6 +61,20 @@ class Tokens:
     error_ground: QColor
     good: QColor
     good_ground: QColor
+
+    def of(self, look: Look) -> tuple[QColor, QColor]:
+        """Return the colour of signs and text of a look, and their ground."""
+        match look:
+            case "good":
+                return self.good, self.good_ground
+            case "warning":
+                return self.warning, self.warning_ground
+            case "error":
+                return self.error, self.error_ground
+            case "note":
+                return self.muted, self.panel
+            case _:
+                return self.acts[look].sign, self.acts[look].tint
 
 
 def _tokens(
@@ -157,3 +171,40 @@ def _plain(window: str, ink: str, field: str, focus: str) -> Tokens:
     return _tokens(
         f"{grounds} {ink} {ink} {ink} {ink} {ring} {notices}", act, act, act, plain=True
     )
+
+
+def contrast(a: QColor, b: QColor) -> float:
+    """Return the contrast ratio of two opaque colours, 1 to 21 (WCAG 2.2)."""
+    dark, light = sorted((_luminance(a), _luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable(colour: QColor, on: QColor, at_least: float = 4.5) -> QColor:
+    """Return ``colour``, moved towards black or white until it is readable.
+
+    It then has the contrast that WCAG 2.2 demands (1.4.3 and 1.4.11).
+    """
+    goal = QColor("white" if _luminance(on) < 0.18 else "black")
+    for share in range(21):
+        moved = mixed(colour, goal, share / 20)
+        if contrast(moved, on) >= at_least:
+            return moved
+    return goal
+
+
+def mixed(colour: QColor, other: QColor, share: float) -> QColor:
+    """Return ``colour`` with a share, 0 to 1, of the other."""
+    parts = zip(_parts(colour), _parts(other), strict=True)
+    return QColor.fromRgbF(*(a + (b - a) * share for a, b in parts))
+
+
+def _parts(colour: QColor) -> tuple[float, float, float]:
+    return colour.redF(), colour.greenF(), colour.blueF()
+
+
+def _luminance(colour: QColor) -> float:
+    def linear(part: float) -> float:
+        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = map(linear, _parts(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -2,23 +2,30 @@
 """Fixtures for the window of ``kortilla open``: a person's own folders, and pages."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QEventLoop, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from native_host.config import Config
 from native_host.desktop.background import Background
+from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
 from native_host.gui.labels import Heading
 from tests.pin_prompt.conftest import application
+from tests.support.patience import patience
 
 __all__ = ["application"]
 
 Open = Callable[..., Window]
+Kind = TypeVar("Kind", bound=PageBase)
+
+_BETWEEN_LOOKS = 10  # milliseconds
 
 #: The roles of what a person can act on, and of what a screen reader goes to.
 CONTROLS = {
@@ -79,6 +86,28 @@ def settle(application: QApplication) -> None:
     for _ in range(4):
         application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         application.processEvents()
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Process events until a condition holds."""
+    end = time.monotonic() + patience()
+    # An event for conditions that come without one. With a limit of its time,
+    # processEvents would not wait.
+    waking = QTimer(interval=_BETWEEN_LOOKS)
+    waking.start()
+    while not condition():
+        assert time.monotonic() < end, "nothing happened in the window"
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    waking.stop()
+
+
+def page_of(window: Window, kind: type[Kind]) -> Kind:
+    """Show a page, and return it."""
+    name = kind.__module__.rpartition(".")[2]
+    window.show_page(name)
+    page = window.pages[name]
+    assert isinstance(page, kind)
+    return page
 
 
 def interfaces(widget: QWidget) -> Iterator[QAccessibleInterface]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The page of the browsers: what it finds, and what its switches do."""
+"""The page of the browsers: what it finds, and what its switches change."""
 
+import stat
 from functools import partial
 from pathlib import Path
 
@@ -8,16 +9,16 @@ import pytest
 from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 
 from native_host.agent import presence
-from native_host.config import load_config
-from native_host.desktop import browsers_report
-from native_host.desktop.browsers_report import BrowsersReport
+from native_host.config import Config, load_config
+from native_host.desktop import system_settings
 from native_host.desktop.pages.browsers import Page
+from native_host.desktop.system_settings import BrowsersReport, save_language
 from native_host.desktop.window import Window
 from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import Place, error, info, kortilla
+from native_host.errors import ConfigBrokenError
 from native_host.install.tables import Family
-from tests.desktop.conftest import Open, buttons, unnamed, words
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import Open, buttons, page_of, unnamed, until, words
 
 REPORT = BrowsersReport(
     place=Place("mock"),
@@ -53,15 +54,14 @@ class Computer:
 @pytest.fixture
 def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     computer = Computer()
-    monkeypatch.setattr(browsers_report, "look", computer.look)
-    monkeypatch.setattr(browsers_report, "set_login", computer.set_login)
+    monkeypatch.setattr(system_settings, "look", computer.look)
+    monkeypatch.setattr(system_settings, "set_login", computer.set_login)
     return computer
 
 
-def page_of(window: Window) -> Page:
-    window.show_page("browsers")
-    page = window.pages["browsers"]
-    assert isinstance(page, Page)
+def shown(window: Window) -> Page:
+    """Show the page, and wait for what it finds."""
+    page = page_of(window, Page)
     until(lambda: page._report)
     return page
 
@@ -79,11 +79,11 @@ def test_each_browser_has_its_state_and_its_switch(
     open_window: Open, computer: Computer
 ) -> None:
     window = open_window()
-    page = page_of(window)
-    shown = words(page)
-    assert shown.index("Chromium") < shown.index("Firefox")
-    assert shown.count("The browser finds the Kortilla program.") == 1
-    assert any("0.1.0" in text for text in shown)
+    page = shown(window)
+    said = words(page)
+    assert said.index("Chromium") < said.index("Firefox")
+    assert said.count("The browser finds the Kortilla program.") == 1
+    assert any("0.1.0" in text for text in said)
     assert [*buttons(page)] == ["Mend"]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
@@ -96,7 +96,7 @@ def test_each_browser_has_its_state_and_its_switch(
 def test_an_open_browser_is_asked_about_before_its_settings_change(
     open_window: Open, computer: Computer
 ) -> None:
-    page = page_of(open_window())
+    page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
     boxes(page)["Identification with the card: Firefox"].click()
     until(lambda: "Change it all the same" in buttons(page))
@@ -109,7 +109,7 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
 
 
 def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:
-    page = page_of(open_window())
+    page = shown(open_window())
     for code, told in (
         ("TOOL_MISSING", "libnss3-tools"),
         ("INSTALL_FAILED", "could not be made"),
@@ -124,7 +124,7 @@ def test_the_language_changes_at_once_and_the_focus_stays(
     open_window: Open, computer: Computer, application: QApplication
 ) -> None:
     window = open_window("en")
-    page = page_of(window)
+    page = shown(window)
     radios = {each.text(): each for each in page.findChildren(QRadioButton)}
     radios["Svenska"].setFocus()
     radios["Svenska"].click()
@@ -141,10 +141,62 @@ def test_the_language_changes_at_once_and_the_focus_stays(
 
 async def test_what_is_there_is_found_and_the_agent_is_switched(home: Path) -> None:
     (home / ".config/chromium").mkdir(parents=True)
-    report = await browsers_report.look("mock")
+    report = await system_settings.look("mock")
     assert report.titles == ("Chromium",)
     assert {each.code for each in report.findings} >= {"MANIFEST_MISSING", "BROWSER"}
     assert [*report.logins.values()] == [("Chromium", False)]
     assert report.agent
-    await browsers_report.set_agent(on=False)
+    await system_settings.set_agent(on=False)
     assert not presence.is_enabled()
+
+
+@pytest.fixture
+def file(home: Path) -> Path:
+    file = home / ".config/kortilla/config.toml"
+    file.parent.mkdir(parents=True)
+    return file
+
+
+def test_without_a_file_one_is_made_that_only_its_owner_reads(home: Path) -> None:
+    save_language("sv")
+    assert load_config() == Config(language="sv")
+    file = home / ".config/kortilla/config.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in file.parent.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'language = "fi"',
+        '# mine\ncard = "mock"\n  language="en" # why\nallow_localhost = true\n',
+        'extensions = [\n  "a", # b\n]\n',
+        'extensions = ["""\nx"""]\n',
+    ],
+)
+def test_all_other_settings_and_comments_stay(file: Path, text: str) -> None:
+    file.write_text(text)
+    before = load_config()
+    save_language("sv")
+    assert load_config() == before._replace(language="sv")
+    assert text.count("#") - text.count("# why") == file.read_text().count("#")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["language = ", "unknown = 1\n", 'extensions = ["""\nlanguage = "fi"\n"""]\n'],
+)
+def test_a_file_that_is_broken_or_unclear_is_left_alone(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigBrokenError):
+        save_language("sv")
+    assert file.read_text() == text
+
+
+def test_a_link_stays_a_link(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text('card = "mock"\n')
+    file.symlink_to(tmp_path / "elsewhere")
+    save_language("en")
+    assert file.is_symlink()
+    assert load_config() == Config(card="mock", language="en")

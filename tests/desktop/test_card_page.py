@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The page of the card: what it shows, and what a screen reader gets of it."""
+"""The page of the card: what it says of each state, and to a screen reader."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,74 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from native_host.card.errors import CardKind
-from native_host.desktop.card_report import Cards, ReaderContent
+from native_host.desktop.card_state import (
+    Cards,
+    ReaderContent,
+    can_change,
+    can_unlock,
+    card_state,
+    valid_until,
+)
 from native_host.desktop.pages.card import Page
 from native_host.desktop.window import Window
+from native_host.gui.labels import TriesLabel
 from native_host.gui.sizes import dp
-from native_host.gui.tries import TriesLabel
 from native_host.languages import SPOKEN
-from tests.desktop.conftest import Open, buttons, headings, settle, unnamed, words
-from tests.desktop.statuses import a_card, cards_of, failed, status_of
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    headings,
+    page_of,
+    settle,
+    unnamed,
+    until,
+    words,
+)
 from tests.support import cards
+
+NOW = datetime.now(UTC)
+READER = "Example Reader CR-100"
+
+
+def a_card(**changes: Any) -> dict[str, Any]:
+    """Return an active card with all tries."""
+    certificates = [
+        {
+            "role": role,
+            "notBefore": (NOW - timedelta(days=9)).isoformat(),
+            "notAfter": (NOW + timedelta(days=900)).isoformat(),
+        }
+        for role in ("authentication", "signature")
+    ]
+    card: dict[str, Any] = {
+        "holder": {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"},
+        "certificates": certificates,
+        "tries": {"PIN1": 5, "PIN2": 5, "PUK": 5},
+        "pinsSet": {"PIN1": True, "PIN2": True},
+        "activation": "active",
+        "activationCodeLengths": [8],
+    }
+    return card | changes
+
+
+def status_of(card: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
+    return {"reader": READER, "testCard": False, "card": card} | changes
+
+
+def failed(code: str, kind: str = "") -> dict[str, Any]:
+    error = {"code": code, "message": "…"} | ({"kind": kind} if kind else {})
+    return status_of(None, error=error)
+
+
+def cards_of(*statuses: dict[str, Any] | None) -> Cards:
+    """Return readers with cards of these statuses; None is one being read."""
+    return Cards(tuple(ReaderContent(READER, True, each) for each in statuses))
 
 
 @pytest.fixture
 def page(open_window: Open, monkeypatch: pytest.MonkeyPatch) -> Page:
     monkeypatch.setattr(Page, "_start_following", lambda self: None)
-    return page_of(open_window())
-
-
-def page_of(window: Window) -> Page:
-    page = window.pages["card"]
-    assert isinstance(page, Page)
-    return page
+    return page_of(open_window(), Page)
 
 
 def show(page: Page, cards: Cards) -> None:
@@ -59,9 +106,12 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
 
 
 @pytest.mark.parametrize("language", SPOKEN)
-@pytest.mark.parametrize(
-    "status",
-    [
+def test_each_state_has_words_in_each_language(
+    open_window: Open, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setattr(Page, "_start_following", lambda self: None)
+    page = page_of(open_window(language), Page)
+    for status in (
         status_of(a_card(tries={"PIN1": 0, "PIN2": 1, "PUK": 0})),
         status_of(a_card(tries={"PIN1": None, "PIN2": 0, "PUK": 3})),
         status_of(a_card(holder=None, certificates=[], activation="unknown")),
@@ -72,20 +122,12 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
         *(failed("UNSUPPORTED_CARD", kind.name) for kind in CardKind),
         failed("UNSUPPORTED_CARD", "NO_SUCH_KIND"),
         None,
-    ],
-)
-def test_each_state_has_words_in_each_language(
-    open_window: Open,
-    monkeypatch: pytest.MonkeyPatch,
-    language: str,
-    status: dict[str, Any] | None,
-) -> None:
-    monkeypatch.setattr(Page, "_start_following", lambda self: None)
-    page = page_of(open_window(language))
-    show(page, cards_of(status))
-    assert len(words(page)) >= 2
-    assert all(text.strip() for text in words(page))
-    assert unnamed(page) == []
+    ):
+        show(page, cards_of(status))
+        said = words(page)
+        assert len(said) >= 2, status
+        assert all(text.strip() for text in said), status
+        assert unnamed(page) == [], status
 
 
 def test_a_new_card_is_activated_by_the_one_primary_button(page: Page) -> None:
@@ -162,13 +204,93 @@ def test_a_page_that_is_left_follows_no_card(
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
     window = open_window()
-    old = page_of(window)
+    old = page_of(window, Page)
     until(lambda: "AINO SPECIMEN-VIRTANEN" in words(old))
     window.services.speak("sv")
     assert old._following is not None
     assert old._following.cancelled()
-    new = page_of(window)
+    new = page_of(window, Page)
     assert new is not old
     until(lambda: "AINO SPECIMEN-VIRTANEN" in words(new))
     old._show(Cards())
     assert "Kortet är klart att användas" in words(new)
+
+
+def tries(pin1: int | None = 5, pin2: int | None = 5, puk: int | None = 5) -> Any:
+    return {"tries": {"PIN1": pin1, "PIN2": pin2, "PUK": puk}}
+
+
+UNREADABLE = {"role": "signature", "error": {"code": "CARD_MUTE", "message": "…"}}
+NEW: dict[str, Any] = {
+    "activation": "new",
+    "pinsSet": {"PIN1": False, "PIN2": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "kind"),
+    [
+        ({}, "ready", "good"),
+        (tries(0), "pin1_locked", "error"),
+        (tries(5, 0), "pin2_locked", "error"),
+        (tries(0, 0), "pins_locked", "error"),
+        (tries(1), "pin1_last", "warning"),
+        (tries(5, 1), "pin2_last", "warning"),
+        (tries(1, 1), "pins_last", "warning"),
+        (tries(0, 5, 0), "lost", "error"),
+        (tries(5, 5, 0), "puk_locked", "warning"),
+        (tries(None, 5, 5), "ready", "good"),
+        ({"activation": "unknown"}, "unknown", "warning"),
+        ({"certificates": [UNREADABLE] * 2}, "no_certificate", "error"),
+        ({"certificates": []}, "no_certificate", "error"),
+        (
+            {"certificates": [a_card()["certificates"][0], UNREADABLE]},
+            "lacks_certificate",
+            "warning",
+        ),
+        (NEW, "new", "note"),
+        (
+            {"activation": "partly", "pinsSet": {"PIN1": True, "PIN2": False}},
+            "partly",
+            "warning",
+        ),
+        (
+            {**NEW, **tries(0, 0), "activationCodeLengths": [7]},
+            "activation_blocked",
+            "error",
+        ),
+        # The PUK, which such a card's code is, sets a PIN without tries too.
+        ({**NEW, **tries(0, 0), "activationCodeLengths": [8]}, "new", "note"),
+    ],
+)
+def test_a_card_has_one_state(changes: dict[str, Any], key: str, kind: str) -> None:
+    state = card_state(a_card(**changes), NOW)
+    assert (state.key, state.kind) == (f"card.{key}", kind)
+    assert state.can_activate == (key in ("new", "partly"))
+
+
+def test_an_expired_card_says_so_before_all_else() -> None:
+    card = a_card(**tries(0))
+    late = NOW + timedelta(days=1000)
+    assert card_state(card, late).key == "card.expired"
+    card["certificates"][0] = {"role": "authentication", "error": {"code": "X"}}
+    assert valid_until(card) is not None
+    assert valid_until(a_card(certificates=[])) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "change", "unlock"),
+    [
+        ({}, True, True),
+        (tries(0), False, True),
+        (tries(0, 5, 0), False, False),
+        (tries(3, 5, 0), True, False),
+        (NEW, False, False),
+        ({**NEW, **tries(0, 0), "activationCodeLengths": [7]}, False, True),
+    ],
+)
+def test_a_button_is_there_if_it_can_do_something(
+    changes: dict[str, Any], change: bool, unlock: bool
+) -> None:
+    card = a_card(**changes)
+    assert (can_change(card, "PIN1"), can_unlock(card, "PIN1")) == (change, unlock)

@@ -12,20 +12,28 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QCheckBox
 
 from native_host.card.mock_source import MockCardSource
-from native_host.desktop import file_pages
+from native_host.desktop.pages import files
 from native_host.desktop.pages.check import Page
+from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
 from native_host.files import check as signature_check
 from native_host.files.check import trust_folder
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
-from native_host.gui.fold import Fold
-from native_host.gui.mock_card_mark import MockCardMark
+from native_host.gui.buttons import Fold
+from native_host.gui.labels import MockCardMark
 from native_host.operations.request import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signing_extra import SigningMissingError
-from tests.desktop.conftest import Open, buttons, headings, unnamed, words
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    headings,
+    page_of,
+    unnamed,
+    until,
+    words,
+)
 from tests.kortilla.signing_parts import make_pdf
 from tests.support import cards
 
@@ -61,9 +69,7 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check(window: Window, *files: Path) -> Page:
     """Show the page, and have it check files to the end."""
-    window.show_page("check")
-    page = window.pages["check"]
-    assert isinstance(page, Page)
+    page = page_of(window, Page)
     page.take(files)
     assert "Stop the check" in buttons(page)
     until(lambda: "Stop the check" not in buttons(page))
@@ -158,9 +164,7 @@ def test_nobody_is_asked_unless_the_person_wants_it(
 
 def test_a_check_can_be_stopped(open_window: Open, signed: Path) -> None:
     window = open_window()
-    window.show_page("check")
-    page = window.pages["check"]
-    assert isinstance(page, Page)
+    page = page_of(window, Page)
     page.take([signed / "a-signed.pdf"])
     buttons(page)["Stop the check"].click()
     assert any("was stopped" in each for each in words(page))
@@ -183,9 +187,7 @@ def test_files_are_dropped_and_never_moved(
     open_window: Open, application: QApplication, signed: Path
 ) -> None:
     window = open_window()
-    window.show_page("check")
-    page = window.pages["check"]
-    assert isinstance(page, Page)
+    page = page_of(window, Page)
     dropped = QMimeData()
     dropped.setUrls(
         [QUrl.fromLocalFile(str(signed / "a.pdf")), QUrl("https://a.example/b.pdf")]
@@ -207,16 +209,17 @@ def test_files_are_dropped_and_never_moved(
     assert len(headings(page)) == 2
 
 
+@pytest.mark.parametrize("name", PAGES_OF_FILES)
 def test_without_the_library_it_says_what_is_missing(
-    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def check_library() -> None:
         raise SigningMissingError("pyhanko is missing")
 
-    monkeypatch.setattr(file_pages, "check_library", check_library)
+    monkeypatch.setattr(files, "check_library", check_library)
     window = open_window()
-    window.give_files("check", [tmp_path / "a.pdf"])
-    page = window.pages["check"]
+    window.give_files(name, [tmp_path / "a.pdf"])
+    page = window.pages[name]
     assert "This computer lacks a part of Kortilla." in words(page)
     assert any("pipx install '.[host,signing]'" in each for each in words(page))
     assert buttons(page) == {}

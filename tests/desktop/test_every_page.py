@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.config import Config
-from native_host.desktop.page import PageBase
+from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
 from tests.desktop.conftest import buttons, settle, unnamed
 from tools.desktop_pictures import EACH, STATES, Show, Still

@@ -26,7 +26,7 @@ from native_host.install.host import install
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context, check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from tests.desktop.conftest import Open, buttons, unnamed, words
+from tests.desktop.conftest import Open, buttons, page_of, unnamed, words
 from tests.support import cards
 
 ORIGIN = "https://service.example"
@@ -229,9 +229,7 @@ def test_the_page_switches_shows_saves_and_deletes(
     open_window: Open, file: Path, tmp_path: Path
 ) -> None:
     window = open_window()
-    window.show_page("history")
-    page = window.pages["history"]
-    assert isinstance(page, Page)
+    page = page_of(window, Page)
 
     def box() -> QCheckBox:
         [found] = [b for b in page.findChildren(QCheckBox) if b.isVisible()]

@@ -11,14 +11,13 @@ import pytest
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QCheckBox, QRadioButton
 
-from native_host.desktop import page_painter, page_picture
-from native_host.desktop.mark_preview import MarkPreview
-from native_host.desktop.page_painter import _picture
+from native_host.desktop import page_picture
 from native_host.desktop.page_picture import HEAD, LONGEST
+from native_host.desktop.pages import wishes
 from native_host.desktop.pages.sign import Page
+from native_host.desktop.pages.wishes import MarkPreview, _picture
 from native_host.gui.tokens import LIGHT
-from tests.desktop.conftest import Open, buttons, unnamed, words
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import Open, buttons, unnamed, until, words
 from tests.desktop.test_sign_page import choose, page_with
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_signing_shown import page as one_page
@@ -96,8 +95,8 @@ def test_a_process_that_hangs_is_killed(
     open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeper = [sys.executable, "-I", "-c", "import time; time.sleep(600)"]
-    monkeypatch.setattr(page_painter, "_PROGRAM", sleeper)
-    monkeypatch.setattr(page_painter, "_WITHIN", 1)
+    monkeypatch.setattr(wishes, "_PROGRAM", sleeper)
+    monkeypatch.setattr(wishes, "_WITHIN", 1)
     pdf = tmp_path / "a.pdf"
     pdf.write_bytes(make_pdf())
     page = page_with(open_window(), pdf)

@@ -3,14 +3,10 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from PySide6.QtCore import QEventLoop, Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
 
 from native_host.desktop.pages.self_check import Page
 from native_host.desktop.window import Window
@@ -25,11 +21,7 @@ from native_host.doctor.findings import (
     person,
     warning,
 )
-from native_host.languages import SPOKEN
-from tests.desktop.conftest import Open, buttons, unnamed, words
-from tests.support.patience import patience
-
-_BETWEEN_LOOKS = 10  # milliseconds
+from tests.desktop.conftest import Open, buttons, page_of, unnamed, until, words
 
 FOUND = [
     info("READER", reader="Example Reader"),
@@ -69,24 +61,10 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     return computer
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Process events until a condition holds."""
-    end = time.monotonic() + patience()
-    # An event for conditions that come without one. With a limit of its time,
-    # processEvents would not wait.
-    waking = QTimer(interval=_BETWEEN_LOOKS)
-    waking.start()
-    while not condition():
-        assert time.monotonic() < end, "nothing happened in the window"
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
-    waking.stop()
-
-
-def page_of(window: Window) -> Page:
-    window.show_page("self_check")
-    page = window.pages["self_check"]
-    assert isinstance(page, Page)
-    until(lambda: "Copy the report" in buttons(page) or not page._running)
+def shown(window: Window) -> Page:
+    """Show the page, and wait for what it finds."""
+    page = page_of(window, Page)
+    until(lambda: not page._running)
     return page
 
 
@@ -94,35 +72,24 @@ def test_faults_come_first_each_with_what_mends_it(
     open_window: Open, computer: Computer
 ) -> None:
     window = open_window()
-    page = page_of(window)
-    shown = [text for text in words(page) if text]
-    assert "To be mended: 3." in shown[1]
-    assert shown.index("Card reader: Example Reader.") > shown.index(
-        next(text for text in shown if "does not start" in text)
+    page = shown(window)
+    said = [text for text in words(page) if text]
+    assert "To be mended: 3." in said[1]
+    assert said.index("Card reader: Example Reader.") > said.index(
+        next(text for text in said if "does not start" in text)
     )
     assert [*buttons(page)] == ["Unlock", "Mend", "Copy the report", "Check again"]
-    assert any("looks after the computer" in text for text in shown)
-    assert not any("systemctl" in text for text in shown)
+    assert any("looks after the computer" in text for text in said)
+    assert not any("systemctl" in text for text in said)
     item = window.sidebar.list.currentItem()
     assert item.toolTip() == "Self-check, to be mended: 3"
     assert unnamed(window) == []
 
 
-@pytest.mark.parametrize("language", SPOKEN)
-def test_it_speaks_each_language(
-    open_window: Open, computer: Computer, language: str
-) -> None:
-    window = open_window(language)
-    window.show_page("self_check")
-    page = window.pages["self_check"]
-    until(lambda: len(buttons(page)) == 4)
-    assert all(words(page))
-
-
 def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
     open_window: Open, computer: Computer
 ) -> None:
-    page = page_of(open_window())
+    page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
     buttons(page)["Mend"].click()
     until(lambda: "Mend it all the same" in buttons(page))
@@ -135,7 +102,7 @@ def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
 
 
 def test_what_can_t_be_mended_says_so(open_window: Open, computer: Computer) -> None:
-    page = page_of(open_window())
+    page = shown(open_window())
     computer.error = "INSTALL_FAILED"
     buttons(page)["Mend"].click()
     until(lambda: "It could not be mended." in words(page))
@@ -147,7 +114,7 @@ def test_what_can_t_be_mended_says_so(open_window: Open, computer: Computer) -> 
 def test_the_report_is_copied_and_holds_what_the_doctor_says(
     open_window: Open, computer: Computer
 ) -> None:
-    page = page_of(open_window())
+    page = shown(open_window())
     buttons(page)["Copy the report"].click()
     assert "The report has been copied." in words(page)
     report = json.loads(QGuiApplication.clipboard().text())

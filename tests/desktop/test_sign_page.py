@@ -10,15 +10,20 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QRadioButton
 
-from native_host.desktop import file_pages
 from native_host.desktop.pages import sign as sign_page
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
-from native_host.signing_extra import SigningMissingError
-from tests.desktop.conftest import Open, buttons, headings, unnamed, words
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    headings,
+    page_of,
+    unnamed,
+    until,
+    words,
+)
 from tests.kortilla.signing_parts import make_pdf
 from tests.support import cards
 
@@ -57,9 +62,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 def page_with(window: Window, *files: Path) -> Page:
     window.give_files("sign", files)
-    page = window.pages["sign"]
-    assert isinstance(page, Page)
-    return page
+    return page_of(window, Page)
 
 
 def choose(page: Page, words: str) -> None:
@@ -216,15 +219,3 @@ def test_each_error_of_the_command_has_a_sentence() -> None:
         for reason in sign_page._REASONS | {"other"}:
             assert "a.pdf" in texts(f"sign.reason.{reason}", name="a.pdf")
         assert all(texts(f"sign.error.{code}") for code in sign_page._CODES)
-
-
-def test_without_the_library_it_says_what_is_missing(
-    open_window: Open, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def check_library() -> None:
-        raise SigningMissingError("pyhanko is missing")
-
-    monkeypatch.setattr(file_pages, "check_library", check_library)
-    page = page_with(open_window(), folder / "a.pdf")
-    assert "This computer lacks a part of Kortilla." in words(page)
-    assert buttons(page) == {}

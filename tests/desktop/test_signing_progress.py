@@ -16,8 +16,7 @@ from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
-from tests.desktop.conftest import Open, buttons, unnamed, words
-from tests.desktop.test_self_check import until
+from tests.desktop.conftest import Open, buttons, unnamed, until, words
 from tests.desktop.test_sign_page import page_with
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from native_host.desktop import texts
-from native_host.desktop.pages import PAGES
+from native_host.desktop.window import PAGES
 from native_host.languages import SPOKEN
 
 FOLDER = Path(texts.__file__).parent
@@ -41,7 +41,7 @@ def test_the_catalogues_have_the_same_keys_and_placeholders(language: str) -> No
 @EACH
 def test_each_page_has_a_title(language: str) -> None:
     found = texts.Texts(language)
-    assert all(found(f"{entry.name}.title") for entry in PAGES)
+    assert all(found(f"{name}.title") for name in PAGES)
     assert found.tries(1) != found.tries(4) != found.tries(0)
     assert all(found.test_card)
     assert found.not_official

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The controls that all windows share, by their pixels and their names."""
+"""The colours and the controls that all windows share."""
 
 import subprocess
 import sys
@@ -9,11 +9,18 @@ from PySide6.QtGui import QAccessible, QColor, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.gui.buttons import Button
-from native_host.gui.notices import Kind, Notice
+from native_host.gui.frame import Stepper
+from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp
-from native_host.gui.stepper import Stepper
-from native_host.gui.theme import contrast
-from native_host.gui.tokens import DARK, LIGHT, palette_of, tokens_for
+from native_host.gui.tokens import (
+    DARK,
+    LIGHT,
+    Tokens,
+    contrast,
+    has_high_contrast,
+    palette_of,
+    tokens_for,
+)
 
 PALETTES = {
     "light": palette_of(LIGHT),
@@ -116,3 +123,57 @@ def test_qt_does_not_translate_the_reasons_in_our_texts() -> None:
         check=True,
     )
     assert started.stdout.split() == ["C.UTF-8", "C"]
+
+
+BLACK, WHITE = QColor("black"), QColor("white")
+HIGH = {
+    "white on black": QPalette(BLACK, BLACK),
+    "black on white": QPalette(WHITE, WHITE),
+}
+TOKENS = [LIGHT, DARK, *(tokens_for(palette) for palette in HIGH.values())]
+TOKENS_EACH = pytest.mark.parametrize(
+    "tokens", TOKENS, ids=["light", "dark", "white on black", "black on white"]
+)
+
+
+@TOKENS_EACH
+def test_text_and_edges_stand_out(tokens: Tokens) -> None:
+    for ground in (tokens.window, tokens.panel, tokens.foot):
+        for text in (tokens.ink, tokens.muted):
+            assert contrast(text, ground) >= 4.5
+        for edge in (tokens.edge, tokens.focus):
+            assert contrast(edge, ground) >= 3
+    for kind in ("warning", "error", "good"):
+        ground = getattr(tokens, f"{kind}_ground")
+        assert contrast(getattr(tokens, kind), ground) >= 4.5
+        assert contrast(tokens.ink, ground) >= 4.5
+    assert contrast(tokens.ink, tokens.field) >= 4.5
+
+
+@TOKENS_EACH
+def test_each_act_can_be_read_on_every_surface(tokens: Tokens) -> None:
+    for act in tokens.acts.values():
+        assert contrast(act.on_band, act.band) >= 4.5
+        assert contrast(act.on_button, act.button) >= 4.5
+        assert contrast(act.button, tokens.foot) >= 3
+        assert contrast(act.sign, tokens.window) >= 4.5
+        assert contrast(act.sign, act.tint) >= 4.5
+
+
+@pytest.mark.parametrize("tokens", [LIGHT, DARK])
+def test_our_palettes_are_recognised_and_no_high_contrast(
+    application: QApplication, tokens: Tokens
+) -> None:
+    palette = palette_of(tokens)
+    assert tokens_for(palette) is tokens
+    assert not has_high_contrast(palette)
+
+
+@pytest.mark.parametrize("name", HIGH)
+def test_a_palette_for_high_contrast_is_used_and_nothing_else(name: str) -> None:
+    palette = HIGH[name]
+    assert has_high_contrast(palette)
+    tokens = tokens_for(palette)
+    assert tokens.plain
+    assert tokens.window == tokens.panel == palette.window().color()
+    assert tokens.edge == tokens.ink == palette.windowText().color()

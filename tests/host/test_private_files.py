@@ -14,8 +14,8 @@ from kortilla.mock_card.state import MockCardState
 from native_host import history
 from native_host.agent import presence
 from native_host.card.source import Reader
-from native_host.desktop.settings import save_language
 from native_host.desktop.single_window import SingleWindow
+from native_host.desktop.system_settings import save_language
 from native_host.errors import KortillaError
 from native_host.operations import activation_offers
 

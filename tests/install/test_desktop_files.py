@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from native_host.agent.presence import UNIT
-from native_host.desktop.application import DESKTOP_FILE
+from native_host.desktop.window import DESKTOP_FILE
 from native_host.install.host import ACTIONS, AGENT, install, uninstall
 from tests.install.conftest import WHICH
 from tests.install.test_install import STARTERS, actions, tree

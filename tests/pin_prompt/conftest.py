@@ -16,7 +16,7 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface, QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
-from native_host.gui.announcer import Announcer
+from native_host.gui.accessibility import Announcer
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.header import SiteLabel
@@ -304,6 +304,6 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     keep: Callable[[object], None] = lambda event: heard.append(event.message())  # type: ignore[attr-defined] # noqa: E731
     monkeypatch.setattr(Announcer, "together", 0)
     monkeypatch.setattr(
-        "native_host.gui.announcer.QAccessible.updateAccessibility", keep
+        "native_host.gui.accessibility.QAccessible.updateAccessibility", keep
     )
     return heard

@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.gui.focus_ring import FocusRing
+from native_host.gui.accessibility import FocusRing
+from native_host.gui.buttons import WrappingRadioButton
+from native_host.gui.frame import Stepper
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.sizes import text_width
-from native_host.gui.stepper import Stepper
-from native_host.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 

@@ -14,9 +14,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from shiboken6 import delete
 
-from native_host.gui import announcer
+from native_host.gui import accessibility
 from native_host.gui.accessibility import List
-from native_host.gui.band import HeadingBand
+from native_host.gui.frame import HeadingBand
 from native_host.gui.labels import Heading
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -442,8 +442,8 @@ def test_what_is_said_within_a_moment_is_one_announcement(
     stage: Stage, spoken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Orca drops a second announcement that comes within 0.1 s."""
-    assert announcer._TOGETHER > 100
-    monkeypatch.setattr(announcer.Announcer, "together", NEVER)
+    assert accessibility._TOGETHER > 100
+    monkeypatch.setattr(accessibility.Announcer, "together", NEVER)
     stage.open()
     stage.handle(Show(Step.READING))
     stage.handle(Ask(1, a_question()))

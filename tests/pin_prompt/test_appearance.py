@@ -16,8 +16,14 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from native_host.gui import icons
 from native_host.gui.application import follow_colour_scheme
 from native_host.gui.sizes import dp
-from native_host.gui.theme import contrast, readable
-from native_host.gui.tokens import DARK, LIGHT, palette_of, tokens_for
+from native_host.gui.tokens import (
+    DARK,
+    LIGHT,
+    contrast,
+    palette_of,
+    readable,
+    tokens_for,
+)
 from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.pages import CardChoicePage
 from native_host.pin_prompt.messages import (

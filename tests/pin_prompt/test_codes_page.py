@@ -442,7 +442,7 @@ def test_it_is_told_politely(
     heard: list[Any] = []
     keep: Callable[[object], None] = heard.append
     monkeypatch.setattr(
-        "native_host.gui.announcer.QAccessible.updateAccessibility",
+        "native_host.gui.accessibility.QAccessible.updateAccessibility",
         lambda event: keep(event.politeness()),
     )
     stage.press("1234567\r1234")

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
-from native_host.gui.band import HeadingBand
+from native_host.gui.frame import HeadingBand
 from native_host.pin_prompt.gui.codes_page import PinPadCodesPage
 from native_host.pin_prompt.gui.widgets import LetterDrawing, RuleLabel
 from native_host.pin_prompt.messages import (

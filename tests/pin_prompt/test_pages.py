@@ -6,8 +6,8 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QProgressBar, QScrollArea, QWidget
 
-from native_host.gui.band import HeadingBand
-from native_host.gui.notices import Notice
+from native_host.gui.frame import HeadingBand
+from native_host.gui.panels import Notice
 from native_host.gui.sizes import dp, text_width
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.header import OPERATION_STYLES

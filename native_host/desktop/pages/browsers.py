@@ -10,22 +10,25 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from native_host.config import LANGUAGES
-from native_host.desktop.choice import flush
-from native_host.desktop.findings_view import Mending
-from native_host.desktop.page import PageBase, Services
-from native_host.desktop.parts import Row, RowsPanel, Sign, arrange, muted
-from native_host.desktop.settings import save_language
+from native_host.desktop.pages.page import PageBase, Services
+from native_host.desktop.pages.self_check import Mending
 from native_host.errors import ConfigBrokenError, KortillaError
-from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, label
-from native_host.gui.notices import Notice
-from native_host.gui.panels import Panel
+from native_host.gui.buttons import WrappingCheckBox, WrappingRadioButton, flush
+from native_host.gui.labels import Heading, label, muted
+from native_host.gui.panels import (
+    ButtonLine,
+    Notice,
+    Panel,
+    Row,
+    RowsPanel,
+    Sign,
+    arrange,
+)
 from native_host.gui.sizes import dp
-from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
 from native_host.languages import choose_language
 
 if TYPE_CHECKING:
-    from native_host.desktop.browsers_report import BrowsersReport
+    from native_host.desktop.system_settings import BrowsersReport
     from native_host.doctor.findings import Finding
     from native_host.install.tables import Family
 
@@ -45,7 +48,7 @@ class Page(PageBase):
         #: The change that waits for a yes, since the browser is open.
         self._waiting: tuple[Family, bool] | None = None
         self._panel = RowsPanel()
-        self.fill([self._note("looking")])
+        self.fill([self.note("browsers.looking")])
 
     def shown(self) -> None:
         """Look anew: browsers and the command line change the same things."""
@@ -55,7 +58,7 @@ class Page(PageBase):
         card = self.services.config.card
 
         async def work() -> BrowsersReport:
-            from native_host.desktop.browsers_report import look
+            from native_host.desktop.system_settings import look
 
             return await look(card)
 
@@ -75,11 +78,11 @@ class Page(PageBase):
         report = self._report
         parts: list[QWidget] = []
         if self._busy:
-            parts.append(self._note("working"))
+            parts.append(self.note("browsers.working"))
         elif message := self._message:
-            parts.append(self.kept(message, lambda: Notice(message, kind="error")))
+            parts.append(self.notice(message, "error"))
         if report is None:
-            self.fill(parts or [self._note("looking")])
+            self.fill(parts or [self.note("browsers.looking")])
             return
         parts.append(self._browsers(report))
         if report.logins:
@@ -88,9 +91,6 @@ class Page(PageBase):
         parts.append(self._section("browsers.agent", [agent]))
         parts.append(self._section("browsers.language", self._languages(report)))
         self.fill(parts)
-
-    def _note(self, key: str) -> QWidget:
-        return self.kept(key, lambda: label(self.texts(f"browsers.{key}")))
 
     def _browsers(self, report: BrowsersReport) -> QWidget:
         from native_host.doctor.findings import catalogue
@@ -167,20 +167,16 @@ class Page(PageBase):
         """Return the question whether to change a browser that is open."""
         assert self._waiting is not None  # noqa: S101 - asked by the caller
         notice = Notice(self.texts("browsers.login.open"))
-        go_on = Button(self.texts("browsers.login.go_on"), height=40)
         press = partial(self._set_login, *self._waiting, confirmed=True)
-        go_on.clicked.connect(lambda _=False: press())
-        line = QVBoxLayout()
-        line.setContentsMargins(0, dp(8), 0, dp(2))
-        line.addWidget(go_on)
-        notice.rows.addLayout(line)
+        go_on = self.button("browsers.login.go_on", press)
+        notice.rows.addWidget(ButtonLine(go_on))
         return notice
 
     def _set_login(self, family: Family, on: bool, confirmed: bool = False) -> None:
         self._waiting = None
 
         async def work() -> None:
-            from native_host.desktop.browsers_report import set_login
+            from native_host.desktop.system_settings import set_login
 
             await set_login(family, on=on, confirmed=confirmed)
 
@@ -195,7 +191,7 @@ class Page(PageBase):
 
     def _set_agent(self, on: bool) -> None:
         async def work() -> None:
-            from native_host.desktop.browsers_report import set_agent
+            from native_host.desktop.system_settings import set_agent
 
             await set_agent(on=on)
 
@@ -231,6 +227,8 @@ class Page(PageBase):
         return button
 
     def _speak(self, language: str) -> None:
+        from native_host.desktop.system_settings import save_language
+
         try:
             save_language(language)
         except ConfigBrokenError:

@@ -8,40 +8,37 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDate, QLocale, QSize, QTimer
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QDate, QLocale, QRectF, QSize, QTimer
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
 from native_host.card.errors import CardKind
-from native_host.desktop.card_report import (
+from native_host.desktop.card_state import (
     PINS,
     Cards,
+    CardState,
     ReaderContent,
     can_change,
     can_unlock,
-    card_report,
+    card_state,
     valid_until,
 )
-from native_host.desktop.page import PageBase, Services
-from native_host.desktop.parts import (
-    CardDrawing,
-    Kind,
-    Row,
-    RowsPanel,
-    Sign,
+from native_host.desktop.pages.page import PageBase, Services
+from native_host.desktop.prompts import Prompts
+from native_host.gui.icons import draw_icon, painter_of
+from native_host.gui.labels import (
+    Heading,
+    MockCardMark,
     StateLabel,
+    TriesLabel,
+    WrappingLabel,
+    label,
     muted,
 )
-from native_host.desktop.prompts import Prompts
-from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, WrappingLabel, label
-from native_host.gui.mock_card_mark import MockCardMark
-from native_host.gui.notices import Notice
-from native_host.gui.panels import Panel
+from native_host.gui.panels import ButtonLine, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
-from native_host.gui.tokens import Act
-from native_host.gui.tries import TriesLabel
+from native_host.gui.tokens import Act, mixed, tokens_for
 
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import CardWatch
@@ -65,11 +62,9 @@ class Page(PageBase):
         self._watch: CardWatch | None = None
         self._following: Future[None] | None = None
         self._cards = Cards()
-        again = Button(self.texts("card.read"), height=40)
-        again.clicked.connect(self._read_again)
-        self.title_row.addWidget(again)
+        self.title_row.addWidget(self.button("card.read", self._read_again))
         self._message = ""
-        self.fill([self._reading()])
+        self.fill([self.note("card.reading")])
         # After the window's first picture.
         QTimer.singleShot(_PAUSE, self, self._start_following)
 
@@ -80,7 +75,7 @@ class Page(PageBase):
     def _start_following(self) -> None:
         if not self._gone:
             self._following = self.services.background.start(
-                self._follow, failed=lambda error: self._fail(error.code)
+                self._follow, failed=lambda error: self._show(Cards(problem=error.code))
             )
 
     def leave(self) -> None:
@@ -104,9 +99,6 @@ class Page(PageBase):
         if self._watch is not None:
             self.services.background.call(self._watch.read_again)
 
-    def _fail(self, code: str) -> None:
-        self._show(Cards(problem=code))
-
     def _show(self, cards: Cards) -> None:
         self._cards = cards
         self._build()
@@ -116,7 +108,7 @@ class Page(PageBase):
         readers = self._cards.readers
         used = [each for each in readers if each.has_card]
         if message := self._message:
-            parts.append(self.kept(message, lambda: Notice(message)))
+            parts.append(self.notice(message))
         if problem := self._cards.problem:
             parts.append(self.kept(problem, lambda: self._problem(problem)))
         elif not used:
@@ -137,32 +129,26 @@ class Page(PageBase):
             parts.append(self.kept("several", lambda: muted(several)))
         self.fill(parts)
 
-    def _reading(self) -> QLabel:
-        return self.kept("reading", lambda: label(self.texts("card.reading")))
-
     def _waiting(self, key: str, readers: tuple[str, ...]) -> QWidget:
         title, more = self.texts(f"card.{key}.title"), self.texts(f"card.{key}.more")
         names = [
             muted(self.texts("card.reader", reader=printable(name))) for name in readers
         ]
-        panel = RowsPanel()
         icon = "waiting-for-card" if readers else "waiting-for-reader"
         words = [label(title, 17 / 15, bold=True), label(more), *names]
-        panel.add(Row(Sign(icon, "identify", 64), words, ()))
-        return panel
+        return RowsPanel(rows=[Row(Sign(icon, "identify", 64), words, ())])
 
     def _problem(self, code: str, detail: str = "") -> QWidget:
         title, text = self.texts.problem(code, detail)
         notice = Notice(text, title=title, kind="error")
-        check = Button(self.texts("card.check"), height=40)
-        check.clicked.connect(lambda: self.services.show_page("self_check"))
-        notice.rows.addLayout(_alone(check))
+        go = partial(self.services.show_page, "self_check")
+        notice.rows.addWidget(ButtonLine(self.button("card.check", go)))
         return notice
 
     def _reader(self, reader: ReaderContent) -> list[QWidget]:
         status = reader.status
         if status is None:
-            return [self._reading()]
+            return [self.note("card.reading")]
         if "error" in status:
             kind = status["error"].get("kind")
             detail = CardKind[kind].value if kind in CardKind.__members__ else ""
@@ -172,29 +158,29 @@ class Page(PageBase):
             ]
         if status["card"] is None:
             return []
-        card = status["card"]
-        parts: list[QWidget] = [_Hero(self._facts(card, reader.name))]
-        report = card_report(card, datetime.now(UTC))
-        if report.kind != "good":
-            parts.append(self._notice(card, report.key, report.kind))
+        card, now = status["card"], datetime.now(UTC)
+        state = card_state(card, now)
+        parts: list[QWidget] = [_Hero(self._facts(card, state, now, reader.name))]
+        if state.kind != "good":
+            parts.append(self._notice(state))
         parts.append(Heading(self.texts("card.codes"), 17 / 15))
-        rows = RowsPanel()
         buttons = {pin: self._buttons(card, pin) for pin in _SIGNS}
         width = max(each.sizeHint().width() for each in buttons.values())
-        for pin, sign in _SIGNS.items():
-            buttons[pin].setMinimumWidth(width)  # equally wide in each row
-            rows.add(self._row(card, pin, Sign(*sign), buttons[pin]))
+        for each in buttons.values():
+            each.setMinimumWidth(width)  # equally wide in each row
+        rows = RowsPanel(rows=[self._row(card, pin, buttons[pin]) for pin in _SIGNS])
         return [*parts, rows, muted(self.texts("card.advice"))]
 
-    def _facts(self, card: dict[str, Any], reader: str) -> list[QWidget]:
+    def _facts(
+        self, card: dict[str, Any], state: CardState, now: datetime, reader: str
+    ) -> list[QWidget]:
         holder = card["holder"]
         name = holder["name"] if holder else self.texts("card.holder_unknown")
         lines: list[QWidget] = [WrappingLabel(printable(name), 20 / 15, bold=True)]
         if holder:
             satu = printable(holder["satu"])
             lines.append(muted(self.texts("card.satu", satu=satu)))
-        now = datetime.now(UTC)
-        if card_report(card, now).kind == "good":
+        if state.kind == "good":
             ready = self.texts("card.ready.title")
             lines.append(StateLabel(ready, "good", "tick"))
         if (end := valid_until(card)) and end > now:
@@ -205,24 +191,25 @@ class Page(PageBase):
         lines.append(muted(self.texts("card.reader", reader=printable(reader))))
         return lines
 
-    def _notice(self, card: dict[str, Any], key: str, kind: Kind) -> QWidget:
-        title, text = self.texts(f"{key}.title"), self.texts(f"{key}.more")
+    def _notice(self, state: CardState) -> QWidget:
         notice = Notice(
-            text, title=title, kind="error" if kind == "error" else "warning"
+            self.texts(f"{state.key}.more"),
+            title=self.texts(f"{state.key}.title"),
+            kind="error" if state.kind == "error" else "warning",
         )
-        if card_report(card, datetime.now(UTC)).can_activate:
-            button = Button(self.texts("card.activate"), "manage")
-            button.clicked.connect(lambda: self._start(("activate",)))
-            notice.rows.addLayout(_alone(button))
+        if state.can_activate:
+            activate = partial(self._start, ("activate",))
+            button = self.button("card.activate", activate, "manage", height=44)
+            notice.rows.addWidget(ButtonLine(button))
         return notice
 
-    def _row(self, card: dict[str, Any], pin: str, sign: Sign, buttons: QWidget) -> Row:
-        key = pin.lower()
+    def _row(self, card: dict[str, Any], pin: str, buttons: QWidget) -> Row:
+        key = f"card.{pin.lower()}"
         words: list[QWidget] = [
-            label(self.texts(f"card.{key}"), bold=True),
-            muted(self.texts(f"card.{key}.use")),
+            label(self.texts(key), bold=True),
+            muted(self.texts(f"{key}.use")),
         ]
-        return Row(sign, words, [self._tries(card, pin), buttons])
+        return Row(Sign(*_SIGNS[pin]), words, [self._tries(card, pin), buttons])
 
     def _tries(self, card: dict[str, Any], pin: str) -> QWidget:
         left = card["tries"][pin]
@@ -248,10 +235,9 @@ class Page(PageBase):
             key = "forgotten" if can_change(card, pin) else "unlock"
             found.append((key, "unblock"))
         for key, command in found:
-            button = Button(self.texts(f"card.{key}"), height=40)
-            button.setAccessibleName(self.texts(f"card.{key}.{pin.lower()}"))
             start = partial(self._start, (command, pin.lower()))
-            button.clicked.connect(lambda _=False, start=start: start())
+            button = self.button(f"card.{key}", start)
+            button.setAccessibleName(self.texts(f"card.{key}.{pin.lower()}"))
             buttons.addWidget(button)
         buttons.addStretch(1)
         return holder
@@ -274,15 +260,6 @@ class Page(PageBase):
             self.say(message)
 
 
-def _alone(button: Button) -> QHBoxLayout:
-    """Return a line with one button at the left."""
-    row = QHBoxLayout()
-    row.setContentsMargins(0, dp(8), 0, dp(2))
-    row.addWidget(button)
-    row.addStretch(1)
-    return row
-
-
 class _Hero(Panel):
     """The drawing of the card beside what it says; without room, the words alone."""
 
@@ -291,7 +268,7 @@ class _Hero(Panel):
         row = QHBoxLayout()
         row.setContentsMargins(dp(8), dp(14), dp(8), dp(14))
         row.setSpacing(dp(28))
-        self._drawing = CardDrawing()
+        self._drawing = _CardDrawing()
         row.addWidget(self._drawing)
         words = QVBoxLayout()
         words.setSpacing(dp(7))
@@ -308,3 +285,18 @@ class _Hero(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._drawing.setVisible(self.width() >= dp(520))
         super().resizeEvent(event)
+
+
+class _CardDrawing(QWidget):
+    """A neutral drawing of a card, which shows nobody and no emblem."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(dp(210), dp(133))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens = tokens_for(self.palette())
+        face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
+        ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
+        place = QRectF(self.rect())
+        draw_icon(painter_of(self), "holders-card", place, ink=ink, paper=face)

@@ -11,28 +11,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import escape_name, group_digest, printable
-from native_host.desktop.choice import explained
-from native_host.desktop.file_pages import FilesPage
-from native_host.desktop.page import Services
-from native_host.desktop.parts import Kind, Row, RowsPanel, Sign
+from native_host.desktop.pages.files import FilesPage
+from native_host.desktop.pages.page import Services
 from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
-from native_host.gui.buttons import Button
-from native_host.gui.fold import Fold
-from native_host.gui.labels import Heading, WrappingLabel, label
-from native_host.gui.mock_card_mark import MockCardMark
-from native_host.gui.notices import Notice
+from native_host.gui.buttons import Fold, WrappingCheckBox, explained
+from native_host.gui.labels import Heading, MockCardMark, WrappingLabel, label
+from native_host.gui.panels import ButtonLine, Notice, Row, RowsPanel, Sign, column
 from native_host.gui.sizes import dp
-from native_host.gui.wrapping_buttons import WrappingCheckBox
 
 if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport
     from native_host.files.check import CheckedFile
+    from native_host.gui.tokens import Look
 
-_LOOKS: dict[str, tuple[str, Kind]] = {
+_LOOKS: dict[str, tuple[str, Look]] = {
     "valid": ("tick", "good"),
     "not-valid": ("error", "error"),
     "cant-say": ("warning", "warning"),
@@ -174,12 +170,11 @@ class Page(FilesPage):
         self._ask_box.setChecked(self._asks)
         parts: list[QWidget] = [*self._always]
         if self._fetching:
-            fetching = self.texts("check.fetching")
-            parts.append(self.kept("fetching", lambda: label(fetching)))
+            parts.append(self.note("check.fetching"))
         elif self._has_authority is False:
             parts.append(self.kept("authority", self._authority_missing))
         if message := self._message:
-            parts.append(self.kept(message, lambda: Notice(message)))
+            parts.append(self.notice(message))
         if self._running is not None:
             parts.append(self.kept(("busy", len(self._files)), self._busy))
         for each in self._checked:
@@ -191,16 +186,12 @@ class Page(FilesPage):
             self.texts("check.no_authority.more"),
             title=self.texts("check.no_authority"),
         )
-        fetch = Button(self.texts("check.fetch"), height=40)
-        fetch.clicked.connect(self._fetch)
-        notice.rows.addWidget(_line(fetch))
+        notice.rows.addWidget(ButtonLine(self.button("check.fetch", self._fetch)))
         return notice
 
     def _busy(self) -> QWidget:
-        cancel = Button(self.texts("check.cancel"), height=40)
-        cancel.clicked.connect(self._cancel)
-        words = self.texts("check.running", count=len(self._files))
-        return Row(None, [label(words)], [cancel])
+        words = label(self.texts("check.running", count=len(self._files)))
+        return Row(None, [words], [self.button("check.cancel", self._cancel)])
 
     def _file(self, checked: CheckedFile) -> list[QWidget]:
         from native_host.files import words
@@ -223,15 +214,13 @@ class Page(FilesPage):
             more = words.describe_problems(report.problems, sentences)
         more = [each for each in more if each not in verdict]
         lines += [WrappingLabel(printable(each)) for each in more]
-        panel = RowsPanel(kind)
-        panel.add(Row(Sign(icon, kind), lines, ()))
-        parts.append(panel)
+        parts.append(RowsPanel(kind, [Row(Sign(icon, kind), lines, ())]))
         if report and report.signatures:
-            rows = RowsPanel()
+            rows = []
             for signature in report.signatures:
                 said = words.describe_signature(signature, report, sentences)
-                rows.add(self._signature(signature, said, report))
-            parts.append(rows)
+                rows.append(self._signature(signature, said, report))
+            parts.append(RowsPanel(rows=rows))
         return parts
 
     def _signature(
@@ -254,18 +243,12 @@ class Page(FilesPage):
         self, signature: SignatureReport, report: DocumentReport, head: str
     ) -> QWidget:
         """Return what a person who knows the formats wants, folded."""
-        part = QWidget()
-        rows = QVBoxLayout(part)
-        rows.setContentsMargins(0, dp(4), 0, 0)
-        rows.setSpacing(dp(2))
         fold = Fold(self.texts("check.technical"), "identify")
         fold.setAccessibleDescription(head)
-        rows.addWidget(_line(fold))
         details = WrappingLabel("\n".join(self._facts(signature, report)), 0.9)
         details.setVisible(False)
-        rows.addWidget(details)
         fold.toggled.connect(details.setVisible)
-        return part
+        return column(ButtonLine(fold), details, spacing=dp(2))
 
     def _facts(self, signature: SignatureReport, report: DocumentReport) -> list[str]:
         facts: list[tuple[str, str]] = [
@@ -295,12 +278,3 @@ class Page(FilesPage):
             for name, value in facts
             if value
         ]
-
-
-def _line(control: QWidget) -> QWidget:
-    line = QWidget()
-    row = QHBoxLayout(line)
-    row.setContentsMargins(0, dp(4), 0, 0)
-    row.addWidget(control)
-    row.addStretch(1)
-    return line

@@ -14,16 +14,11 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from kortilla.common.escaping import printable
 from native_host import history
-from native_host.desktop.choice import flush
-from native_host.desktop.page import PageBase, Services
-from native_host.desktop.page_foot import ButtonLine
-from native_host.desktop.parts import Row, RowsPanel, Sign, muted
-from native_host.gui.buttons import Button
-from native_host.gui.labels import WrappingLabel
-from native_host.gui.notices import Notice
-from native_host.gui.panels import Panel
+from native_host.desktop.pages.page import PageBase, Services
+from native_host.gui.buttons import WrappingCheckBox, flush
+from native_host.gui.labels import WrappingLabel, muted
+from native_host.gui.panels import ButtonLine, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.tokens import Act
-from native_host.gui.wrapping_buttons import WrappingCheckBox
 
 #: Entries that the page shows; a file holds all of them.
 _SHOWN = 100
@@ -62,7 +57,7 @@ class Page(PageBase):
         self._box.setChecked(is_on)
         parts: list[QWidget] = [self._panel]
         if message := self._message:
-            parts.append(self.kept(message, lambda: Notice(message)))
+            parts.append(self.notice(message))
         if self._asked:
             parts.append(self.kept("question", self._question))
         if is_on and not found:
@@ -93,18 +88,16 @@ class Page(PageBase):
         return Row(Sign(*_SIGNS[what]), words, ())
 
     def _foot(self) -> QWidget:
-        return _line(
-            (self.texts("history.export"), self._export),
-            (self.texts("history.delete"), lambda: self._ask("delete")),
+        return ButtonLine(
+            self.button("history.export", self._export),
+            self.button("history.delete", partial(self._ask, "delete")),
         )
 
     def _question(self) -> QWidget:
         notice = Notice(self.texts("history.sure"))
-        line = _line(
-            (self.texts("history.yes"), self._delete),
-            (self.texts("history.no"), lambda: self._ask("")),
-        )
-        notice.rows.addWidget(line)
+        yes = self.button("history.yes", self._delete)
+        no = self.button("history.no", partial(self._ask, ""))
+        notice.rows.addWidget(ButtonLine(yes, no))
         return notice
 
     def _ask(self, what: str) -> None:
@@ -114,25 +107,16 @@ class Page(PageBase):
     def _switch(self, on: bool) -> None:
         if not on and history.entries():
             self._ask("off")
-            return
-        try:
-            if on:
-                history.switch_on()
-            else:
-                history.switch_off()
-            self._message = ""
-        except OSError:
-            self._message = self.texts("history.not_saved")
-        self._build()
+        else:
+            self._change(history.switch_on if on else history.switch_off)
 
     def _delete(self) -> None:
-        stays = self._asked == "delete"
+        self._change(history.clear if self._asked == "delete" else history.switch_off)
+
+    def _change(self, change: Callable[[], object]) -> None:
         self._asked, self._message = "", ""
         try:
-            if stays:
-                history.clear()
-            else:
-                history.switch_off()
+            change()
         except OSError:
             self._message = self.texts("history.not_saved")
         self._build()
@@ -158,15 +142,6 @@ class Page(PageBase):
         except OSError:
             self._message = self.texts("history.not_saved")
         self._build()
-
-
-def _line(*buttons: tuple[str, Callable[[], object]]) -> QWidget:
-    made = []
-    for words, press in buttons:
-        button = Button(words, height=40)
-        button.clicked.connect(lambda _=False, press=press: press())
-        made.append(button)
-    return ButtonLine(made)
 
 
 def _time(text: str) -> str:

@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QProgressBar, QWidget
 
 from kortilla.common.escaping import escape_name
-from native_host.desktop.file_manager import open_file, show_in_folder
-from native_host.desktop.file_pages import FilesPage
-from native_host.desktop.page import Services
-from native_host.desktop.page_foot import PageFoot
-from native_host.desktop.parts import Row, RowsPanel, Sign, muted
+from native_host.desktop.pages.files import FilesPage, open_file, show_in_folder
+from native_host.desktop.pages.page import PageFoot, Services
+from native_host.desktop.pages.wishes import Wishes, is_pdf, shown
 from native_host.desktop.prompts import Prompts
-from native_host.desktop.sign_wishes import Wishes, is_pdf, shown
-from native_host.desktop.signing_progress import SigningProgress
 from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, WrappingLabel, make_muted
-from native_host.gui.notices import Kind, Notice
+from native_host.gui.icons import draw_box, inset, painter_of
+from native_host.gui.labels import Heading, WrappingLabel, label, make_muted, muted
+from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
+from native_host.gui.sizes import dp
+from native_host.gui.tokens import tokens_for
 from native_host.operations.documents import MAX_DOCUMENTS
 
 #: The most files that were not signed of which each is named.
@@ -45,15 +45,14 @@ class Page(FilesPage):
         self._prompts = Prompts(services)
         self._files: list[Path] = []
         self.wishes = Wishes(services, self.kept, self._build)
-        self._progress = SigningProgress(self.texts, self._stop, self.say)
+        self._progress = _Progress(self)
         self._place, self.choose_button = self.place_to_drop()
         self._list, self._made = RowsPanel(), RowsPanel()
         self._done = Heading(self.texts("sign.done"), 17 / 15)
         self._error = Notice("", kind="error")
         for each in (self._done, self._error.label):
             each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._do = Button(self._words_of_signing(), "sign")
-        self._do.clicked.connect(self._sign)
+        self._do = self.button("sign.do", self._sign, "sign", height=44)
         self._foot = PageFoot(self.texts("sign.next"), [self._do])
         self._busy = False
         #: The files that the window asks about, while it is open.
@@ -110,7 +109,8 @@ class Page(FilesPage):
         if self._busy:
             self._progress.show_number(progress["done"] + 1, progress["total"])
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the signing after the signature that is being made."""
         self._prompts.cancel()
         self._progress.show_stopping()
 
@@ -134,9 +134,6 @@ class Page(FilesPage):
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
         return self.texts(f"sign.reason.{key}", name=escape_name(path.name))
-
-    def _named(self, key: str, path: Path) -> str:
-        return self.texts(f"{key}.this", name=escape_name(path.name))
 
     def _build(self) -> None:
         if self.missing:
@@ -182,9 +179,9 @@ class Page(FilesPage):
         return Row(Sign("file", "note"), [name, words], buttons)
 
     def _button(self, key: str, path: Path, press: Callable[[], object]) -> Button:
-        button = Button(self.texts(key), height=40)
-        button.setAccessibleName(self._named(key, path))
-        button.clicked.connect(lambda _=False: press())
+        name = escape_name(path.name)
+        button = self.button(key, press)
+        button.setAccessibleName(self.texts(f"{key}.this", name=name))
         return button
 
     def _remove(self, path: Path) -> None:
@@ -250,7 +247,7 @@ class Page(FilesPage):
         return said
 
     def _notice(self, words: str, kind: Kind) -> Notice:
-        notice = self.kept((words, kind), lambda: Notice(words, kind=kind))
+        notice = self.notice(words, kind)
         notice.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         return notice
 
@@ -267,15 +264,77 @@ class Page(FilesPage):
     def _make_made(self, path: Path) -> Row:
         folder = WrappingLabel(shown(path.parent), 14 / 15)
         make_muted(folder)
-        words = [
-            WrappingLabel(escape_name(path.name), bold=True),
-            folder,
-        ]
+        name = WrappingLabel(escape_name(path.name), bold=True)
+        check = partial(self.services.give_files, "check", [path])
         buttons = [
             self._button("sign.open", path, partial(self._open, path)),
             self._button("sign.show", path, partial(self._show, path)),
-            self._button(
-                "sign.check", path, partial(self.services.give_files, "check", [path])
-            ),
+            self._button("sign.check", path, check),
         ]
-        return Row(Sign("tick", "good", 34), words, buttons)
+        return Row(Sign("tick", "good", 34), [name, folder], buttons)
+
+
+class _Progress(Panel):
+    """First says where PIN2 is typed, then how many files are signed."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self._texts, self._announce = page.texts, page.say
+        #: What is said. It can have the focus.
+        self.words = label(self._texts("sign.busy"))
+        self.words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._bar = _Bar()
+        self._bar.hide()
+        self._stopping = False
+        self.rows.setSpacing(dp(8))
+        stop = ButtonLine(page.button("sign.stop", page.stop))
+        for each in (self.words, self._bar, stop):
+            self.rows.addWidget(each)
+
+    def begin(self) -> None:
+        """Say where PIN2 is typed."""
+        self._stopping = False
+        self._bar.hide()
+        self.words.setText(self._texts("sign.busy"))
+
+    def show_number(self, number: int, count: int) -> None:
+        """Show that file ``number`` of ``count`` is signed now; it counts from 1."""
+        if self._stopping:
+            return
+        self._bar.setRange(0, count)
+        self._bar.setValue(number - 1)
+        self._bar.show()
+        self._say(self._texts("sign.progress", number=number, count=count))
+
+    def show_stopping(self) -> None:
+        """Show that it stops after the signature that is being made."""
+        self._stopping = True
+        self._say(self._texts("sign.stopping"))
+
+    def _say(self, words: str) -> None:
+        self.words.setText(words)
+        self._bar.setAccessibleName(words)
+        self._announce(words, politely=True)
+
+
+class _Bar(QProgressBar):
+    """A flat bar in the colour of signing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextVisible(False)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(dp(200), dp(12))
+
+    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens = tokens_for(self.palette())
+        painter, box = painter_of(self), inset(QRectF(self.rect()), max(dp(0.5), 0.5))
+        corner = box.height() / 2
+        draw_box(painter, box, corner, ground=tokens.field, edge=tokens.edge)
+        if self.value():
+            done = box.width() * self.value() / self.maximum()
+            box.setWidth(max(done, box.height()))
+            draw_box(painter, box, corner, ground=tokens.acts["sign"].button)

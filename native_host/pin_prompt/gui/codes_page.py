@@ -6,10 +6,10 @@ from collections.abc import Callable
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from native_host.gui.frame import Stepper
 from native_host.gui.labels import Heading, label, wrapping_policy
-from native_host.gui.notices import Kind, Notice
+from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp, is_low
-from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
 from native_host.pin_prompt.gui.header import OPERATION_STYLES

@@ -23,8 +23,7 @@ from PySide6.QtWidgets import (
 
 from kortilla.common.escaping import escape_name
 from native_host.gui.accessibility import List, ListItem
-from native_host.gui.buttons import Button
-from native_host.gui.fold import Fold
+from native_host.gui.buttons import Button, Fold
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import (
     WrappingLabel,
@@ -33,8 +32,7 @@ from native_host.gui.labels import (
     wrapping_policy,
 )
 from native_host.gui.sizes import dp, font
-from native_host.gui.theme import readable
-from native_host.gui.tokens import tokens_for
+from native_host.gui.tokens import readable, tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
 from native_host.pin_prompt.gui.widgets import smooth_painter
 from native_host.pin_prompt.model import Document

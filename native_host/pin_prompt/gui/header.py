@@ -20,12 +20,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.band import HeadingBand
+from native_host.gui.frame import HeadingBand
 from native_host.gui.icons import draw_icon
-from native_host.gui.labels import label, make_muted, wrapping_policy
-from native_host.gui.mock_card_mark import MockCardMark
-from native_host.gui.notices import Notice
-from native_host.gui.panels import Panel
+from native_host.gui.labels import MockCardMark, label, make_muted, wrapping_policy
+from native_host.gui.panels import Notice, Panel
 from native_host.gui.sizes import LARGEST, dp, font
 from native_host.gui.tokens import LIGHT, Act, tokens_for
 from native_host.pin_prompt.gui.widgets import (

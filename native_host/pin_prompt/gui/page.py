@@ -12,11 +12,10 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QAbstractScrollArea, QPushButton, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
-from native_host.gui.buttons import Button
+from native_host.gui.buttons import Button, WrappingCheckBox
 from native_host.gui.labels import Heading
-from native_host.gui.notices import Kind, Notice
+from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp, is_low
-from native_host.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.gui.header import OPERATION_STYLES, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.widgets import HolderPanel, em

@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.gui.announcer import Announcer
-from native_host.gui.foot import Foot
+from native_host.gui.accessibility import Announcer
+from native_host.gui.frame import Foot
 from native_host.gui.sizes import dp, is_low, keep_in_view
 from native_host.pin_prompt.gui.header import Header, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard, WindowWatch

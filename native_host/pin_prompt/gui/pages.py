@@ -15,20 +15,19 @@ from PySide6.QtWidgets import (
 
 from kortilla.common.escaping import printable
 from native_host.gui.accessibility import List, ListItem
+from native_host.gui.buttons import WrappingRadioButton
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import (
     Heading,
+    TriesLabel,
     WrappingLabel,
     label,
     make_muted,
     wrapping_policy,
 )
-from native_host.gui.notices import Notice
-from native_host.gui.panels import Panel
+from native_host.gui.panels import Notice, Panel
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
-from native_host.gui.tries import TriesLabel
-from native_host.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.page import Page, QuestionPage, YesNoPage
 from native_host.pin_prompt.gui.widgets import (

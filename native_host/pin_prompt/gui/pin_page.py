@@ -5,10 +5,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
-from native_host.gui.labels import label, make_muted
-from native_host.gui.notices import Kind, Notice
+from native_host.gui.labels import TriesLabel, label, make_muted
+from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp
-from native_host.gui.tries import TriesLabel
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.page import ALL, ConfirmPage

@@ -12,8 +12,8 @@ from PySide6.QtCore import QLocale, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from native_host.gui.focus_ring import FocusRing
-from native_host.gui.foot import Foot
+from native_host.gui.accessibility import FocusRing
+from native_host.gui.frame import Foot
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (

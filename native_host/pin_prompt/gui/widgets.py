@@ -12,8 +12,7 @@ from native_host.gui.icons import draw_icon
 from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.panels import Panel
 from native_host.gui.sizes import dp
-from native_host.gui.theme import mixed, readable
-from native_host.gui.tokens import tokens_for
+from native_host.gui.tokens import mixed, readable, tokens_for
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.texts import Texts
 

@@ -30,7 +30,7 @@ class Cards:
 
 
 @dataclass(frozen=True)
-class CardReport:
+class CardState:
     """A state: ``key`` begins its texts."""
 
     key: str
@@ -38,47 +38,47 @@ class CardReport:
     can_activate: bool = False
 
 
-def card_report(card: dict[str, Any], now: datetime) -> CardReport:
+def card_state(card: dict[str, Any], now: datetime) -> CardState:
     """Return the state of a card that ``card-status`` has described."""
     ends = [each for each in card["certificates"] if "error" not in each]
     if ends and all(now > datetime.fromisoformat(each["notAfter"]) for each in ends):
-        return CardReport("card.expired", "error")
+        return CardState("card.expired", "error")
     if card["activation"] in ("new", "partly"):
         unset = [pin for pin in PINS if not card["pinsSet"].get(pin)]
         if all(_activation_blocked(card, pin) for pin in unset):
-            return CardReport("card.activation_blocked", "error")
+            return CardState("card.activation_blocked", "error")
         if card["activation"] == "new":
-            return CardReport("card.new", "note", can_activate=True)
-        return CardReport("card.partly", "warning", can_activate=True)
+            return CardState("card.new", "note", can_activate=True)
+        return CardState("card.partly", "warning", can_activate=True)
     return (
         _of_tries(card["tries"])
         or _of_certificates(len(ends), len(card["certificates"]))
         or (
-            CardReport("card.ready", "good")
+            CardState("card.ready", "good")
             if card["activation"] == "active"
-            else CardReport("card.unknown", "warning")
+            else CardState("card.unknown", "warning")
         )
     )
 
 
-def _of_certificates(readable: int, there: int) -> CardReport | None:
+def _of_certificates(readable: int, there: int) -> CardState | None:
     if not readable:
-        return CardReport("card.no_certificate", "error")
+        return CardState("card.no_certificate", "error")
     if readable < there:
-        return CardReport("card.lacks_certificate", "warning")
+        return CardState("card.lacks_certificate", "warning")
     return None
 
 
-def _of_tries(tries: dict[str, int | None]) -> CardReport | None:
+def _of_tries(tries: dict[str, int | None]) -> CardState | None:
     locked = [pin for pin in PINS if tries[pin] == 0]
     last = [pin for pin in PINS if tries[pin] == 1]
     if tries["PUK"] == 0:
         if locked:
-            return CardReport("card.lost", "error")
-        return CardReport("card.puk_locked", "warning")
+            return CardState("card.lost", "error")
+        return CardState("card.puk_locked", "warning")
     if locked:
-        return CardReport(f"card.{_which(locked)}_locked", "error")
-    return CardReport(f"card.{_which(last)}_last", "warning") if last else None
+        return CardState(f"card.{_which(locked)}_locked", "error")
+    return CardState(f"card.{_which(last)}_last", "warning") if last else None
 
 
 def _which(pins: list[str]) -> str:

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What is known of the browsers on this computer, and the switches that go with it."""
+"""The browsers on this computer, and the settings that the window changes."""
 
+import os
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from kortilla.common.folders import make_folder
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
-from native_host.config import load_config
+from native_host.config import config_path, load_config
 from native_host.doctor.browsers import check_extension, check_host, check_token_files
 from native_host.doctor.examination import configured_place, examine, run_detached
 from native_host.doctor.findings import Finding, Place
@@ -14,6 +19,7 @@ from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import FAMILIES, Family, browsers, title
 
+_LANGUAGE = re.compile(r"^[ \t]*language[ \t]*=.*\n?", re.MULTILINE)
 _CHECKS = (
     {"host": check_host},
     {"extension": check_extension},
@@ -90,3 +96,38 @@ def _logins() -> dict[Family, tuple[str, bool]]:
 def _is_prepared(family: Family) -> bool:
     """Whether the extension adds the module itself, as Firefox's does."""
     return family == "firefox" and token_state.is_prepared(family)
+
+
+def save_language(language: str) -> None:
+    """Write the language; all other settings and comments stay.
+
+    Raises ``ConfigBrokenError`` for a file that can't be read or written, or in which
+    the setting can't be told from other text.
+    """
+    load_config()  # raises for one that is broken
+    path = config_path()
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        # In front, where no table and no list can be open.
+        changed = f'language = "{language}"\n{_LANGUAGE.sub("", text)}'
+        same = {**tomllib.loads(text), "language": language}
+        if tomllib.loads(changed) != same:
+            raise ConfigBrokenError(f"{path}: the language can't be changed.")
+        make_folder(path.parent)
+        _replace(Path(os.path.realpath(path)), changed)
+    except (OSError, ValueError) as error:
+        raise ConfigBrokenError(f"{path}: {type(error).__name__}.") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all, with the mode that it has."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,32 +1,38 @@
 # SPDX-License-Identifier: MIT
 """What all pages share: a title over contents that scroll, and what they may use."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TypeVar
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QFrame,
     QHBoxLayout,
+    QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from native_host.config import Config
 from native_host.desktop.background import Background
-from native_host.desktop.page_foot import PageFoot
-from native_host.desktop.parts import Kept, arrange
-from native_host.desktop.scrolling import ScrolledSheet, Sheet
 from native_host.desktop.texts import Texts
-from native_host.gui.labels import Heading
+from native_host.gui.buttons import Button
+from native_host.gui.labels import Heading, label, muted
+from native_host.gui.panels import Kind, Notice, PlainScrollBar, arrange, turn
 from native_host.gui.sizes import dp
+from native_host.gui.tokens import Act, tokens_for
 
 #: A foot that stays in sight takes at most one part of so many of the page.
 _FOOT_PARTS = 4
+#: The least width of the note beside a foot's buttons, where body text has 15 pixels.
+_NOTE = 200
+_Made = TypeVar("_Made")
 
 
 @dataclass
@@ -48,12 +54,97 @@ class Services:
     say: Callable[..., None]
 
 
-@runtime_checkable
-class TakesFiles(Protocol):
-    """A page that does something with files."""
+class Kept:
+    """The widgets of a page, by what they show. They live as long as the window.
 
-    def take(self, files: Sequence[Path]) -> None:
-        """Do with files what the page is for."""
+    A screen reader may ask for a widget at any time, and gets no answer if the widget
+    was destroyed. So a page hides what it shows no longer, and shows it again.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, object] = {}
+
+    def __call__(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return the widget or widgets of a key. ``make`` makes them the first time."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]  # type: ignore[return-value] # one kind for each key
+
+
+class PageFoot(QWidget):
+    """Stays in sight while the page scrolls, unless it would take much of the room.
+
+    Where room is short, the note stands above the buttons, and the buttons above each
+    other. The last one is the primary one.
+    """
+
+    def __init__(self, note: str, buttons: Sequence[QPushButton]) -> None:
+        super().__init__()
+        self._fixed = True
+        self._parts = QHBoxLayout(self)
+        self._parts.setSpacing(dp(12))
+        self._note = muted(note)
+        self._parts.addWidget(self._note, 1)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(dp(12))
+        self._all = buttons
+        for each in buttons:
+            self._buttons.addWidget(each)
+        self._parts.addLayout(self._buttons)
+        self.set_fixed(True)
+
+    def set_fixed(self, fixed: bool) -> None:
+        """Stand below what scrolls, or at the end of it."""
+        self._fixed = fixed
+        side, gap = (dp(32), dp(14)) if fixed else (0, 0)
+        self._parts.setContentsMargins(side, gap, side, gap)
+
+    def height_at(self, width: int) -> int:
+        """Return the wanted height in pixels at a width."""
+        self._arrange(width)
+        return self._parts.totalHeightForWidth(width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._arrange(self.width())
+        super().resizeEvent(event)
+
+    def _arrange(self, width: int) -> None:
+        room = width - 2 * self._parts.contentsMargins().left()
+        #: The width of the buttons beside each other. Their words may change.
+        wide = sum(each.sizeHint().width() + dp(12) for each in self._all)
+        turn(self._parts, wide + dp(_NOTE + 12) <= room)
+        turn(self._buttons, wide <= room)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        if self._fixed:
+            line = max(dp(1), 1)
+            left = dp(32)
+            divider = tokens_for(self.palette()).divider
+            painter = QPainter(self)
+            painter.fillRect(left, 0, self.width() - 2 * left, line, divider)
+
+
+class _Sheet(QWidget):
+    """It is as high as its text needs at the width that is there."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        least = super().minimumSizeHint()
+        view = self.parentWidget()
+        if view is None:
+            return least
+        return QSize(least.width(), self.heightForWidth(view.width()))
+
+
+def _scrolled(sheet: QWidget) -> QScrollArea:
+    """Return what scrolls a sheet up and down, never sideways."""
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setVerticalScrollBar(PlainScrollBar())
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(sheet)
+    return area
 
 
 class PageBase(QWidget):
@@ -72,8 +163,8 @@ class PageBase(QWidget):
         self.kept = Kept()
         self._shown_foot: PageFoot | None = None
         self.setAccessibleName(title)
-        sheet = Sheet()
-        self.area = ScrolledSheet(sheet)
+        sheet = _Sheet()
+        self.area = _scrolled(sheet)
         self._outer = QVBoxLayout(self)
         self._outer.setContentsMargins(0, 0, 0, 0)
         self._outer.setSpacing(0)
@@ -105,9 +196,31 @@ class PageBase(QWidget):
         if words and not self._gone:
             self.services.say(words, politely=politely)
 
+    def take(self, files: Sequence[Path]) -> None:
+        """Do with files what the page is for. Most pages are for none."""
+
     def leave(self) -> None:
         """End the page: what still runs for it shows nothing any more."""
         self._gone = True
+
+    def button(
+        self,
+        key: str,
+        press: Callable[[], object],
+        act: Act | None = None,
+        *,
+        height: float = 40,
+    ) -> Button:
+        """Return a button with a text, which calls ``press`` without arguments."""
+        return button(self.texts(key), press, act, height=height)
+
+    def note(self, key: str) -> QWidget:
+        """Return a sentence, made once."""
+        return self.kept(("note", key), lambda: label(self.texts(key)))
+
+    def notice(self, words: str, kind: Kind = "warning") -> Notice:
+        """Return a framed sentence, made once."""
+        return self.kept((words, kind), lambda: Notice(words, kind=kind))
 
     def fill(self, parts: Sequence[QWidget], foot: PageFoot | None = None) -> None:
         """Show parts, and none of those before. They are from ``kept``.
@@ -129,12 +242,12 @@ class PageBase(QWidget):
         # Before the old parts are hidden: Qt would give the focus to a button beside.
         if self.goal is not None and self.goal.isVisibleTo(self):
             self.goal.setFocus()
-        elif self.focus_wanted and (wanted := _button(parts, self.focus_wanted)):
+        elif self.focus_wanted and (wanted := _find(parts, self.focus_wanted)):
             self.focus_wanted = ""
             wanted.setFocus()
         elif focused and any(each.isAncestorOf(focused) for each in gone):
             shown = [*parts, foot] if foot else parts
-            (_button(shown, name) or self.title).setFocus()
+            (_find(shown, name) or self.title).setFocus()
         self.goal = None
         for each in gone:
             each.hide()
@@ -178,7 +291,20 @@ class PageBase(QWidget):
                 focused.setFocus()
 
 
-def _button(parts: Sequence[QWidget], name: str) -> QAbstractButton | None:
+def button(
+    words: str,
+    press: Callable[[], object],
+    act: Act | None = None,
+    *,
+    height: float = 40,
+) -> Button:
+    """Return a button that calls ``press`` without arguments."""
+    made = Button(words, act, height=height)
+    made.clicked.connect(lambda _=False: press())
+    return made
+
+
+def _find(parts: Sequence[QWidget], name: str) -> QAbstractButton | None:
     """Return the button with a name."""
     buttons = (b for part in parts for b in part.findChildren(QAbstractButton))
     same = (b for b in buttons if name and name in (b.accessibleName(), _words(b)))

@@ -1,28 +1,145 @@
 # SPDX-License-Identifier: MIT
-"""What the person wants of a signing: its form, a mark on a page, and a folder."""
+"""What the person wants of a signing: its form, a mark on a page, and a folder.
+
+A preview shows where the mark will be. No code here parses a PDF or an image format:
+another process runs ``native_host.desktop.page_picture`` and returns pixels, whose
+number is checked.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from kortilla.common.corners import CORNERS, Corner
+from kortilla.common.corners import CORNERS, Corner, corner_box
 from kortilla.common.escaping import escape_name
-from native_host.desktop.choice import Beside, Choice, explained, flush
-from native_host.desktop.mark_preview import MarkPreview
-from native_host.desktop.page import Services
-from native_host.desktop.page_painter import PagePainter, PagePicture
-from native_host.desktop.parts import Kept, Row, RowsPanel, arrange, muted
+from native_host.desktop.page_picture import HEAD, LONGEST
+from native_host.desktop.pages.page import Kept, Services, button
 from native_host.files.sources import Mark, Wish, shown_path
-from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, WrappingLabel, label
-from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
+from native_host.gui.buttons import (
+    Choice,
+    WrappingCheckBox,
+    WrappingRadioButton,
+    explained,
+    flush,
+)
+from native_host.gui.icons import draw_icon, painter_of, square
+from native_host.gui.labels import Heading, WrappingLabel, label, muted
+from native_host.gui.limited_process import LimitedProcess
+from native_host.gui.panels import Beside, Row, RowsPanel, arrange, column
+from native_host.gui.sizes import dp
+from native_host.gui.tokens import LIGHT, tokens_for
 
 _PAGES = {"last": -1, "first": 0}
+_PREVIEW = 260  # height in pixels where body text has 15
+_PROGRAM = [sys.executable, "-I", "-m", "native_host.desktop.page_picture"]
+#: Milliseconds until it is killed. Its own limit counts processor time.
+_WITHIN = 20_000
+_MOST_BYTES = HEAD.size + 3 * (LONGEST + 1) ** 2
+_LARGEST = 1e6  # points
+
+
+@dataclass(frozen=True)
+class PagePicture:
+    """A page, and its size in points as it is shown."""
+
+    image: QImage
+    width: float
+    height: float
+
+
+class PagePainter(LimitedProcess):
+    """Has one page drawn. ``done`` has the ``PagePicture``, or None without one."""
+
+    def __init__(self, pdf: Path, page: str) -> None:
+        super().__init__(
+            [*_PROGRAM, page],
+            pdf,
+            _picture,
+            most_bytes=_MOST_BYTES,
+            milliseconds=_WITHIN,
+        )
+
+
+def _picture(answer: bytes) -> PagePicture | None:
+    """Return the picture in an answer, or None if it is malformed."""
+    if not HEAD.size < len(answer) <= _MOST_BYTES:
+        return None
+    columns, rows, width, height = HEAD.unpack_from(answer)
+    if len(answer) != HEAD.size + 3 * columns * rows:
+        return None
+    if not (1 <= width < _LARGEST and 1 <= height < _LARGEST):  # nor not a number
+        return None
+    pixels = memoryview(answer)[HEAD.size :]
+    form = QImage.Format.Format_RGB888
+    image = QImage(pixels, columns, rows, 3 * columns, form).copy()
+    return None if image.isNull() else PagePicture(image, width, height)
+
+
+class MarkPreview(QLabel):
+    """A picture of a page, with a frame where the mark will be."""
+
+    def __init__(self, picture: PagePicture, corner: Corner, name: str) -> None:
+        super().__init__()
+        self._picture, self._corner = picture, corner
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        policy = QSizePolicy.Policy
+        self.setSizePolicy(policy.Preferred, policy.Fixed)
+
+    def show_page(self, picture: PagePicture, name: str) -> None:
+        """Show another page."""
+        self._picture = picture
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.update()
+
+    def set_corner(self, corner: Corner) -> None:
+        """Move the mark."""
+        self._corner = corner
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(dp(200), dp(_PREVIEW))
+
+    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        picture = self._picture
+        image = picture.image
+        line = max(dp(1), 1)
+        room = QSize(self.width() - 2 * line, self.height() - 2 * line)
+        size = image.size().scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
+        left = line + (room.width() - size.width()) / 2
+        page = QRectF(left, line, size.width(), size.height())
+        painter = painter_of(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(page, image)
+        painter.setPen(QPen(tokens_for(self.palette()).edge, line))
+        painter.drawRect(page)
+        # The page is as light as it is, so the mark has the colours of the light look.
+        colours = LIGHT.acts["sign"]
+        box = corner_box(picture.width, picture.height, self._corner)
+        wide, high = page.width() / picture.width, page.height() / picture.height
+        mark = QRectF(
+            QPointF(page.left() + box[0] * wide, page.bottom() - box[3] * high),
+            QPointF(page.left() + box[2] * wide, page.bottom() - box[1] * high),
+        )
+        painter.setPen(QPen(colours.sign, max(dp(2), 1)))
+        painter.setBrush(colours.tint)
+        painter.drawRect(mark)
+        side = min(mark.height() * 0.8, dp(20))
+        if side >= dp(8):
+            place = square(mark, side)
+            draw_icon(painter, "pen", place, ink=colours.sign, paper=colours.tint)
 
 
 class Wishes:
@@ -113,16 +230,9 @@ class Wishes:
 
     def _mark(self) -> QWidget:
         """Return the controls of the mark beside the place of its preview."""
-        controls = QWidget()
-        rows = QVBoxLayout(controls)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
         pages = self._radios("sign.page", [*_PAGES], self._page, self._set_page)
         places = self._radios("sign.place", CORNERS, self._corner, self._set_corner)
-        rows.addWidget(pages)
-        rows.addSpacing(8)
-        rows.addWidget(places)
-        rows.addStretch(1)
+        controls = column(pages, places, spacing=8, stretch=True)
         beside = QWidget()
         self._pictures = QVBoxLayout(beside)
         self._pictures.setContentsMargins(0, 0, 0, 0)
@@ -161,18 +271,13 @@ class Wishes:
         setter: Callable[[str], object],
     ) -> QWidget:
         """Return a group of its own, in which one is chosen."""
-        group = QWidget()
-        rows = QVBoxLayout(group)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
+        made = []
         for name in names:
-            button = flush(WrappingRadioButton(self._texts(f"{key}.{name}")))
-            button.setChecked(name == chosen)
-            button.toggled.connect(
-                lambda on, name=name: setter(name) if on else None,
-            )
-            rows.addWidget(button)
-        return group
+            radio = flush(WrappingRadioButton(self._texts(f"{key}.{name}")))
+            radio.setChecked(name == chosen)
+            radio.toggled.connect(lambda on, name=name: setter(name) if on else None)
+            made.append(radio)
+        return column(*made)
 
     def _set_form(self, form: str) -> None:
         self._container = form == "package"
@@ -195,23 +300,15 @@ class Wishes:
 
     def _where(self) -> QWidget:
         """Return where the signed files come, with buttons that change it."""
-        controls: list[tuple[str, Callable[[], object]]] = [
-            ("sign.folder", self._choose_folder)
-        ]
+        buttons = [button(self._texts("sign.folder"), self._choose_folder)]
         if self._out is None:
             words: list[QWidget] = [label(self._texts("sign.beside"))]
         else:
             folder = WrappingLabel(shown(self._out), bold=True)
             words = [label(self._texts("sign.into")), folder]
-            controls.append(("sign.folder.none", partial(self.put_into, None)))
-        buttons = []
-        for key, press in controls:
-            button = Button(self._texts(key), height=40)
-            button.clicked.connect(lambda _=False, press=press: press())
-            buttons.append(button)
-        panel = RowsPanel()
-        panel.add(Row(None, words, buttons))
-        return panel
+            beside = partial(self.put_into, None)
+            buttons.append(button(self._texts("sign.folder.none"), beside))
+        return RowsPanel(rows=[Row(None, words, buttons)])
 
     def _choose_folder(self) -> None:
         start = os.fspath(self._out or self._start)

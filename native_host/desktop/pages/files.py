@@ -1,36 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""What pages of files share: a place to drop files on, and a button to choose them."""
+"""What pages of files share: files are dropped, chosen, opened, shown in a folder."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QRectF, Qt
+from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import (
+    QDesktopServices,
     QDragEnterEvent,
     QDragMoveEvent,
     QDropEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
 )
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
-from native_host.desktop.page import PageBase, Services
-from native_host.desktop.parts import Row, Sign, muted
+from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
-from native_host.gui.buttons import Button
-from native_host.gui.labels import label, wrapping_policy
-from native_host.gui.notices import Notice
+from native_host.gui.labels import label, muted
+from native_host.gui.panels import Notice, Panel, Row, Sign
 from native_host.gui.sizes import dp
-from native_host.gui.tokens import Act, tokens_for
+from native_host.gui.tokens import Act
 from native_host.signing_extra import check_library
+
+#: https://www.freedesktop.org/wiki/Specifications/file-manager-interface/
+_NAME = "org.freedesktop.FileManager1"
+_PATH = "/org/freedesktop/FileManager1"
+_WITHIN = 10_000  # milliseconds; the file manager may have to start
 
 
 class FilesPage(PageBase):
@@ -47,10 +42,6 @@ class FilesPage(PageBase):
         self.setAcceptDrops(not self.missing)
         self.area.verticalScrollBar().rangeChanged.connect(self._reveal)
 
-    def take(self, files: Sequence[Path]) -> None:
-        """Do with files what the page is for."""
-        raise NotImplementedError
-
     def _reveal(self) -> None:
         """Keep the control with the focus in sight when the contents grow."""
         focused, sheet = self.window().focusWidget(), self.area.widget()
@@ -65,13 +56,15 @@ class FilesPage(PageBase):
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""
-        choose = Button(self.texts(f"{self._name}.choose"))
-        choose.clicked.connect(self._choose)
+        choose = self.button(f"{self._name}.choose", self._choose, height=44)
         words = [
             label(self.texts(f"{self._name}.drop"), bold=True),
             muted(self.texts(f"{self._name}.drop.more")),
         ]
-        return _Place(Row(Sign("take-in", self._act), words, [choose])), choose
+        place = Panel(tinted=True, dashed=True)
+        place.rows.setContentsMargins(dp(6), dp(12), dp(4), dp(12))
+        place.rows.addWidget(Row(Sign("take-in", self._act), words, [choose]))
+        return place, choose
 
     def _choose(self) -> None:
         title = self.texts(f"{self._name}.choose")
@@ -99,27 +92,6 @@ class FilesPage(PageBase):
             self.take(files)
 
 
-class _Place(QFrame):
-    """A dashed frame."""
-
-    def __init__(self, row: QWidget) -> None:
-        super().__init__()
-        self.setSizePolicy(wrapping_policy())
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(dp(6), dp(12), dp(4), dp(12))
-        rows.addWidget(row)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        line = max(dp(1.5), 1)
-        painter.setPen(QPen(tokens.edge, line, Qt.PenStyle.DashLine))
-        painter.setBrush(tokens.panel)
-        box = QRectF(self.rect()).adjusted(line, line, -line, -line)
-        painter.drawRoundedRect(box, dp(12), dp(12))
-
-
 def _local_files(dropped: QMimeData) -> list[Path]:
     return [Path(url.toLocalFile()) for url in dropped.urls() if url.isLocalFile()]
 
@@ -130,3 +102,44 @@ def _is_missing() -> bool:
     except KortillaError:
         return True
     return False
+
+
+def open_file(path: Path) -> bool:
+    """Have the desktop open a file or a folder; return whether a program was found."""
+    return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
+
+
+def show_in_folder(path: Path, failed: Callable[[], object]) -> None:
+    """Have the file manager select a file, or else open its folder.
+
+    ``failed`` is called if neither is possible.
+    """
+
+    def open_folder() -> None:
+        if not open_file(path.parent):
+            failed()
+
+    try:
+        from PySide6.QtDBus import (
+            QDBusConnection,
+            QDBusMessage,
+            QDBusPendingCallWatcher,
+        )
+    except ImportError:  # a part of PySide6 that Debian packages apart
+        open_folder()
+        return
+    bus = QDBusConnection.sessionBus()
+    if not bus.isConnected():
+        open_folder()
+        return
+    call = QDBusMessage.createMethodCall(_NAME, _PATH, _NAME, "ShowItems")
+    call.setArguments([[path.absolute().as_uri()], ""])
+    watcher = QDBusPendingCallWatcher(bus.asyncCall(call, _WITHIN))
+
+    def ended(_: QDBusPendingCallWatcher) -> None:
+        # The closure keeps the watcher until here.
+        if watcher.isError():
+            open_folder()
+        watcher.deleteLater()
+
+    watcher.finished.connect(ended)
