@@ -69,6 +69,8 @@ _EXTENSIONS = 0xA3
 def read_leaf(data: bytes) -> Leaf:
     """Split a certificate. Raises ``UserCertificateParseError``."""
     try:
+        if not isinstance(data, bytes):
+            raise TypeError("not bytes")
         return _split(data)
     except (ValueError, TypeError) as error:
         raise _no_certificate() from error
@@ -221,9 +223,9 @@ def read_extensions(content: bytes, *, remember: bool) -> Extensions:
         position, end = 0, len(content)
         while position < end:
             start = position
-            _, _, position = der.header(content, start, end)
+            _, inside, position = der.header(content, start, end)
             encoded = content[start:position]
-            if encoded.startswith((_SUBJECT_KEY, _ALTERNATIVE_NAME), 2):
+            if content.startswith((_SUBJECT_KEY, _ALTERNATIVE_NAME), inside):
                 # They differ from person to person.
                 oid, value = _read_extension(encoded)
             else:
@@ -231,7 +233,7 @@ def read_extensions(content: bytes, *, remember: bool) -> Extensions:
             if oid in found:
                 raise UserCertificateParseError(_TWICE)
             found[oid] = value
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise _no_certificate() from error
     return Extensions(
         found.get(_KEY_USAGE),
