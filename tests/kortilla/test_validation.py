@@ -118,10 +118,6 @@ async def test_an_unknown_field_of_a_later_1_x_is_let_through(
     assert await check(token, trust)
 
 
-async def test_a_certificate_without_the_second_defect(ca: CA, trust: Trust) -> None:
-    assert await check(ca.issue(key("P-384"), null_parameter=False).token(), trust)
-
-
 # --- the token's form and its signature
 
 
