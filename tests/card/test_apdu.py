@@ -57,6 +57,14 @@ def test_an_answer_in_pieces_is_put_together() -> None:
     assert (data.hex(), status) == ("01020506" + "07", 0x9000)
 
 
+def test_an_answer_has_an_end_and_is_not_too_long() -> None:
+    for piece, said in ((256, "longer than 4096 bytes"), (1, "has no end")):
+        more = "AB" * piece + "6100"
+        script = Script(("00B0000000", more), *[("00C0000000", more)] * 64)
+        with pytest.raises(CardError, match=said):
+            CommandChannel(script).exchange(Command(0xB0, 0, 0, le=256))
+
+
 @pytest.mark.parametrize("instruction", sorted(PIN_INSTRUCTIONS | {0x2A}))
 def test_a_wrong_length_never_repeats_a_pin_or_a_signature(instruction: int) -> None:
     card = Recorded([(b"", 0x6C10)])

@@ -36,7 +36,7 @@ from tools.mutations import (
 )
 
 #: Seconds for one test. One that then still runs has noticed: it waits in vain.
-_LIMIT = 600
+_LIMIT = 240
 
 _NOTICED, _NOT_NOTICED = "noticed", "not noticed"
 
