@@ -323,6 +323,7 @@ async def test_a_moment_of_another_program_is_waited_out(fake: FakePcsc) -> None
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
         assert connection.atr == ATR
+    assert fake.transaction_codes == [], "its transaction began after the other's"
 
 
 async def test_a_card_is_reset_before_another_program_has_its_turn(
