@@ -4,7 +4,7 @@
 The icons are our own SVG files. Three colours in a file are placeholders: black is the
 ink, white the paper, and blue (``#0000ff``) the accent. All other colours stay. Only
 files of this package are read here. Images from a site never reach QtSvg:
-``image_decoder`` decodes them in a separate process.
+``native_host.pin_prompt.decode`` decodes them in a separate process.
 """
 
 import re
