@@ -236,6 +236,14 @@ async def test_a_tampered_token_is_refused(
         assert secret not in str(caught.value)
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "ES512"])
+async def test_a_signature_by_the_algorithm_of_another_curve_is_refused(
+    leaf: Leaf, trust: Trust, algorithm: str
+) -> None:
+    with pytest.raises(AuthTokenSignatureValidationError):
+        await check(leaf.token(algorithm), trust)
+
+
 @pytest.mark.parametrize(
     "origin",
     [
