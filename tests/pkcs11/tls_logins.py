@@ -4,7 +4,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from native_host.card.signature import (
     SignatureScheme,
     token_algorithm,
 )
+from native_host.card.source import Reader
 from native_host.errors import RequestExpiredError
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
@@ -83,8 +83,10 @@ async def a_login(
     kept: list[KeptPin] = []
     keep = login.pins.keep
 
-    def remember(*arguments: Any) -> KeptPin:
-        kept.append(keep(*arguments))
+    def remember(
+        certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> KeptPin:
+        kept.append(keep(certificate, reader, pin))
         return kept[-1]
 
     login.pins.keep = remember  # type: ignore[method-assign] # to see all at the end
