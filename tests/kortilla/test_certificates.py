@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from tests.kortilla.test_validation import b64
 
 P384 = key("P-384")
 ODD: Any = ed25519.Ed25519PrivateKey.generate()
+LONG = (1 << 8192) + 1
 PRODUCTION, TEST = "1.2.246.517.1.10.352.1", pki.TEST_POLICY
 UNKNOWN = ("1.3.6.1.4.1.99999.1", b"\x05\x00")
 SECOND = timedelta(seconds=1)
@@ -206,6 +208,10 @@ FAULTS: dict[str, tuple[Make, type[RelyingPartyError]]] = {
             key_usage=usage,
         ),
         UserCertificateWeakKeyError,
+    ),
+    "an RSA key of 8193 bits": (
+        issued(SimpleNamespace(public_key=rsa.RSAPublicNumbers(3, LONG).public_key)),
+        PARSE,
     ),
     "a key on secp256k1": (issued(ec.generate_private_key(ec.SECP256K1())), PARSE),
     "a key on a brainpool curve": (

@@ -87,6 +87,13 @@ async def pour(request: web.Request) -> web.StreamResponse:
         await response.write(bytes(1 << 16))
 
 
+async def exceed(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(bytes(LIMITS["crl_octets"] + 1))
+    return response
+
+
 async def announce(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Length": str(10**12)})
     await response.prepare(request)
@@ -131,6 +138,7 @@ TRANSPORT: dict[str, tuple[Handler, str]] = {
     "never answers": (hang, "timeout"),
     "an octet at a time": (drip, "timeout"),
     "never ends": (pour, "too-large"),
+    "an octet too long": (exceed, "too-large"),
     "says that it is huge": (announce, "too-large"),
     "a gzip bomb": (bomb, "encoded"),
     "cut off": (cut, "incomplete"),

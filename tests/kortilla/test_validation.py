@@ -5,11 +5,13 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from cryptography import x509 as cryptography_x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from kortilla import Identity, Trust, validate
@@ -216,6 +218,10 @@ TAMPERED: dict[str, tuple[Callable[[Token], Any], type[RelyingPartyError]]] = {
     "signature in DER": (as_der_signature, SIGN),
     "signature cut off": (signature(lambda raw: raw[:-1]), SIGN),
     "signature with a tail": (signature(lambda raw: raw + b"\0"), SIGN),
+    "signature, s with a zero in front": (
+        signature(lambda raw: raw[:48] + b"\0" + raw[48:]),
+        SIGN,
+    ),
     "signature, r for s": (signature(lambda raw: raw[48:] + raw[:48]), SIGN),
     "algorithm of another curve": (with_(algorithm="ES256"), SIGN),
     "algorithm of a longer hash": (with_(algorithm="ES512"), SIGN),
@@ -234,6 +240,14 @@ async def test_a_tampered_token_is_refused(
     assert type(caught.value) is expected
     for secret in ("MEIKÄLÄINEN", "MAIJA", "99902038C"):
         assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES512"])
+async def test_a_signature_by_the_algorithm_of_another_curve_is_refused(
+    leaf: Leaf, trust: Trust, algorithm: str
+) -> None:
+    with pytest.raises(AuthTokenSignatureValidationError):
+        await check(leaf.token(algorithm), trust)
 
 
 @pytest.mark.parametrize(
@@ -322,3 +336,14 @@ async def test_rsa_signatures_with_another_padding_or_salt(
             await check(leaf.token(made_as) | {"algorithm": claimed}, trust)
     with pytest.raises(AuthTokenSignatureValidationError):
         await check(leaf.token("PS256") | {"algorithm": "ES256"}, trust)
+    message = b"".join(sha256(each.encode()).digest() for each in (ORIGIN, NONCE))
+    assert isinstance(leaf.key, rsa.RSAPrivateKey)
+    for salt in (0, 20, 32, 48):
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt)
+        raw = leaf.key.sign(message, pss, hashes.SHA256())
+        token = leaf.token("PS256") | {"signature": b64(raw)}
+        if salt == 32:  # as long as the hash
+            assert await check(token, trust)
+            continue
+        with pytest.raises(AuthTokenSignatureValidationError):
+            await check(token, trust)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Signing with unusual keys and PINs, and with people who make errors."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from native_host.errors import UserCancelledError
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import Context
 from native_host.operations.sign import SigningInterruptedError, SignRequest, sign
-from native_host.pin_prompt.model import Problem, Progress, Step
+from native_host.pin_prompt.model import PinQuestion, Problem, Progress, Step
 from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
@@ -127,6 +128,26 @@ async def test_no_copy_of_a_pin_is_made_to_know_it_again(
     await begin(User(["999999", PIN2]), source)
     assert given
     assert not any(pin in data for data in given for pin in (b"999999", PIN2.encode()))
+
+
+@pytest.mark.parametrize("who", ["user", "page"])
+async def test_a_pin_typed_as_it_is_called_off_is_wiped_and_not_sent(
+    source: MockCardSource, folder: Path, who: str
+) -> None:
+    class Hasty(User):
+        async def ask_pin(self, question: PinQuestion) -> bytearray:
+            digits = await super().ask_pin(question)
+            end = user.cancel if who == "user" else signing.cancel
+            end()
+            return digits
+
+    user = Hasty(["999999"])
+    signing = begin(user, source)
+    with pytest.raises((UserCancelledError, asyncio.CancelledError)):
+        await signing
+    [digits] = user.typed
+    assert not any(digits)
+    assert tries(folder) == (5, 5)
 
 
 # -- Interruptions --------------------------------------------------------------------

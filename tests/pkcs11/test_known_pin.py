@@ -9,12 +9,13 @@ import pytest
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardMuteError, WrongPinError
+from native_host.card.errors import CardMuteError, CardRemovedError, WrongPinError
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import RequestCancelledError
 from native_host.operations.refusals import Refusals
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.user import until
+from tests.pkcs11.conftest import CopyCard
 from tests.pkcs11.tls_logins import (
     Windows,
     a_login,
@@ -56,6 +57,16 @@ async def test_what_is_refused_is_known_to_all_who_share_it(
         windows.type("9999", "1234")
         await sign(login, certificate)
     assert [each.repeated for each in windows.users[0].questions] == [False, True]
+    assert tries(folder) == 5
+
+
+async def test_it_is_not_sent_to_another_card_than_it_is_for(
+    windows: Windows, certificate: CardCertificate, copy_card: CopyCard
+) -> None:
+    folder = copy_card("v4.2")
+    async with MockCardSource(folder) as other, a_login(other, windows) as login:
+        with pytest.raises(CardRemovedError):
+            await log_in(login, certificate, other, bytearray(b"9999"))
     assert tries(folder) == 5
 
 

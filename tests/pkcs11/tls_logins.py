@@ -15,9 +15,11 @@ from native_host.card.signature import (
     SignatureScheme,
     token_algorithm,
 )
+from native_host.card.source import Reader
 from native_host.errors import RequestExpiredError
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
+from native_host.pkcs11.pin_cache import KeptPin
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.user import User, until
 
@@ -78,10 +80,21 @@ async def a_login(
         kept_for=kept_for,
         refusals=refusals,
     )
+    kept: list[KeptPin] = []
+    keep = login.pins.keep
+
+    def remember(
+        certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> KeptPin:
+        kept.append(keep(certificate, reader, pin))
+        return kept[-1]
+
+    login.pins.keep = remember  # type: ignore[method-assign] # to see all at the end
     try:
         yield login
     finally:
         await login.close()
+    assert not any(any(each.pin) for each in kept)
     assert sorted(map(id, windows.closed)) == sorted(map(id, windows.users))
     assert not any(any(pin) for each in windows.users for pin in each.typed)
 
@@ -96,9 +109,12 @@ async def log_in(
     source: MockCardSource,
     pin: bytearray,
 ) -> None:
-    """Log in with the card that is in the reader."""
+    """Log in with the card that is in the reader. The PIN is wiped in any case."""
     [reader] = await source.readers()
-    await login.pins.log_in(certificate, reader, pin)
+    try:
+        await login.pins.log_in(certificate, reader, pin)
+    finally:
+        assert not any(pin)
 
 
 async def sign(login: TlsLogin, certificate: CardCertificate) -> None:
