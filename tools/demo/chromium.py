@@ -138,7 +138,7 @@ class Chromium:
         with _explained():
             return await self.page.evaluate(expression)
 
-    async def wait_for(self, selector: str, *, seconds: float = 30) -> None:
+    async def wait_for(self, selector: str, *, seconds: float = 120) -> None:
         """Wait until the page shows an element that matches the CSS selector.
 
         The tab may navigate meanwhile.

@@ -165,7 +165,7 @@ class Firefox:
         value = answer["result"]
         return json.loads(value["value"]) if value["type"] == "string" else None
 
-    async def wait_for(self, selector: str, *, seconds: float = 30) -> None:
+    async def wait_for(self, selector: str, *, seconds: float = 120) -> None:
         """Wait until the page shows an element that matches the CSS selector.
 
         The tab may navigate meanwhile.
