@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from kortilla.common.escaping import escape_name
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button, Fold
-from native_host.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import (
     WrappingLabel,
     label,
@@ -34,7 +34,6 @@ from native_host.gui.labels import (
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import readable, tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
-from native_host.pin_prompt.gui.widgets import smooth_painter
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
@@ -137,7 +136,7 @@ class _Inside(List):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = smooth_painter(self)
+        painter = painter_of(self)
         painter.setPen(QPen(tokens.divider, max(dp(1), 1)))
         painter.setBrush(tokens.window)
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -195,7 +194,7 @@ class _Row(ListItem):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = smooth_painter(self)
+        painter = painter_of(self)
         if self.number > 1:
             line = max(dp(1), 1)
             painter.fillRect(dp(66), 0, self.width() - dp(66), line, tokens.divider)

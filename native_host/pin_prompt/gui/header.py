@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.frame import HeadingBand
-from native_host.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import MockCardMark, label, make_muted, wrapping_policy
 from native_host.gui.panels import Notice, Panel
 from native_host.gui.sizes import LARGEST, dp, font
@@ -30,7 +30,6 @@ from native_host.pin_prompt.gui.widgets import (
     draw_round_icon,
     em,
     height_at,
-    smooth_painter,
 )
 from native_host.pin_prompt.model import Conversation, Operation
 from native_host.pin_prompt.site_name import SiteName
@@ -234,7 +233,7 @@ class SitePanel(Panel):
             tokens, side = tokens_for(self.palette()), dp(42)
             circle = QRectF(dp(25), (self.height() - side) / 2, side, side)
             draw_round_icon(
-                smooth_painter(self),
+                painter_of(self),
                 self._icon,
                 circle,
                 dp(20),

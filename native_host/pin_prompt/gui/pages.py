@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from kortilla.common.escaping import printable
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import WrappingRadioButton
-from native_host.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import (
     Heading,
     TriesLabel,
@@ -34,7 +34,6 @@ from native_host.pin_prompt.gui.widgets import (
     StepPicture,
     draw_round_icon,
     em,
-    smooth_painter,
 )
 from native_host.pin_prompt.model import (
     CardChoice,
@@ -320,7 +319,7 @@ class _Lock(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens, circle = tokens_for(self.palette()), QRectF(dp(22), 0, dp(48), dp(48))
         draw_round_icon(
-            smooth_painter(self),
+            painter_of(self),
             "lock",
             circle,
             circle.width() - 2 * dp(13),
@@ -348,7 +347,7 @@ class _Needed(ListItem):
         rows.addWidget(more)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens, painter = tokens_for(self.palette()), smooth_painter(self)
+        tokens, painter = tokens_for(self.palette()), painter_of(self)
         if not self._first:
             line = max(dp(1), 1)
             painter.fillRect(dp(92), 0, self.width() - dp(92), line, tokens.divider)

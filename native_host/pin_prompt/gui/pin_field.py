@@ -16,11 +16,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
-from native_host.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon, painter_of, square
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.widgets import smooth_painter, square_in
 
 #: Qt's text has this character for each digit. On the accessibility bus, Qt reports the
 #: content of each field to every program of the session, also of a password field.
@@ -225,7 +224,7 @@ class PinField(QLineEdit):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        painter = smooth_painter(self)
+        painter = painter_of(self)
         line = dp(1.5)
         half = line / 2
         box = QRectF(self.rect()).adjusted(half, half, -half, -half)
@@ -258,7 +257,7 @@ class PinField(QLineEdit):
         side = dp(9)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(tokens_for(self.palette()).ink)
-        painter.drawEllipse(square_in(place, side))
+        painter.drawEllipse(square(place, side))
 
     def _draw_selection(self, painter: QPainter) -> None:
         if self.hasSelectedText():
@@ -288,18 +287,18 @@ class SignatureField(PinField):
     def draw_sign(self, painter: QPainter, box: QRectF) -> None:
         tokens = tokens_for(self.palette())
         colours = tokens.acts["sign"]
-        whole, square, foot = QPainterPath(), QPainterPath(), QPainterPath()
+        whole, left, foot = QPainterPath(), QPainterPath(), QPainterPath()
         inner = box.adjusted(1, 1, -1, -1)
         whole.addRoundedRect(inner, dp(7), dp(7))
-        square.addRect(box.left(), box.top(), self.indent, box.height())
+        left.addRect(box.left(), box.top(), self.indent, box.height())
         foot.addRect(box.left(), box.bottom() - dp(5), box.width(), dp(5))
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.fillPath(whole & square, colours.tint)
+        painter.fillPath(whole & left, colours.tint)
         painter.fillPath(whole & foot, colours.sign)
         room = QRectF(0, 0, self.indent, self.height() - dp(5))
-        pen = square_in(room, dp(20))
+        pen = square(room, dp(20))
         draw_icon(painter, "pen", pen, ink=colours.sign, paper=colours.tint)
 
     def draw_dot(self, painter: QPainter, place: QRectF) -> None:
         ink = tokens_for(self.palette()).ink
-        painter.fillRect(square_in(place, dp(9)), ink)
+        painter.fillRect(square(place, dp(9)), ink)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from native_host.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon, painter_of, square
 from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.panels import Panel
 from native_host.gui.sizes import dp
@@ -54,20 +54,6 @@ def height_at(widget: QWidget, width: int) -> int:
     return max(widget.sizeHint().height(), widget.minimumHeight())
 
 
-def smooth_painter(widget: QWidget) -> QPainter:
-    """Return a painter of a widget that smooths edges."""
-    painter = QPainter(widget)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    return painter
-
-
-def square_in(area: QRectF, side: float) -> QRectF:
-    """Return a square in the middle of an area."""
-    square = QRectF(0, 0, side, side)
-    square.moveCenter(area.center())
-    return square
-
-
 def draw_round_icon(
     painter: QPainter,
     icon: str,
@@ -81,7 +67,7 @@ def draw_round_icon(
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(ground)
     painter.drawEllipse(circle)
-    draw_icon(painter, icon, square_in(circle, side), ink=ink, paper=ground)
+    draw_icon(painter, icon, square(circle, side), ink=ink, paper=ground)
 
 
 class HolderPanel(Panel):
@@ -109,7 +95,7 @@ class HolderPanel(Panel):
         place = QRectF(left, top, self._card.width(), self._card.height())
         face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
         ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
-        draw_icon(smooth_painter(self), "holders-card", place, ink=ink, paper=face)
+        draw_icon(painter_of(self), "holders-card", place, ink=ink, paper=face)
 
 
 class StepPicture(QWidget):
@@ -133,7 +119,7 @@ class StepPicture(QWidget):
         paper = readable(QColor("white"), accent) if done else window
         area = QRectF(self.rect())
         draw_icon(
-            smooth_painter(self), self._icon, area, ink=ink, paper=paper, accent=accent
+            painter_of(self), self._icon, area, ink=ink, paper=paper, accent=accent
         )
 
 
@@ -158,7 +144,7 @@ class LetterDrawing(QLabel):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = smooth_painter(self)
+        painter = painter_of(self)
         painter.save()
         unit = self.width() / 100
         painter.scale(unit, unit)
@@ -221,7 +207,7 @@ class RuleLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)
-        painter, tokens = smooth_painter(self), tokens_for(self.palette())
+        painter, tokens = painter_of(self), tokens_for(self.palette())
         side = em(self, 0.85)
         box = QRectF(em(self, 0.2), (em(self, 1.05) - side) / 2 + 1, side, side)
         if self.state is RuleState.OPEN:
