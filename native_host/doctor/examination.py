@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs all checks, and the commands that mend what they find.
+"""Runs all checks, and the commands that fix what they find.
 
 A check that fails or hangs is a finding, and the others go on.
 """
@@ -128,7 +128,7 @@ class CommandFailedError(KortillaError):
 
 
 async def mend(place: Place, code: str, *, confirmed: bool) -> None:
-    """Run what mends the findings with a code, as far as they are still there.
+    """Run what fixes the findings with a code, as far as they are still there.
 
     ``confirmed`` says that the person wants it although a browser is open. Raises
     ``CommandFailedError`` with the code of the command's error, ``BROWSER_RUNNING`` for

@@ -39,7 +39,7 @@ _GOOD = {
 
 
 class Mending:
-    """Rows of findings, and the state of what a person mends in them.
+    """Rows of findings, and the state of what a user fixes in them.
 
     ``changed`` is called when a row is to be shown anew, and ``mended`` when what was
     found may hold no more.

@@ -16,8 +16,9 @@ from PySide6.QtWidgets import QProgressBar, QWidget
 from kortilla.common.escaping import escape_name
 from native_host.desktop.pages.files import FilesPage, open_file, show_in_folder
 from native_host.desktop.pages.page import PageFoot, Services
-from native_host.desktop.pages.wishes import Wishes, is_pdf, shown
+from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
+from native_host.files.sources import shown_path
 from native_host.gui.buttons import Button
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import Heading, WrappingLabel, label, make_muted, muted
@@ -262,7 +263,7 @@ class Page(FilesPage):
         return [*said, *(words for words, _ in self._faults())]
 
     def _make_made(self, path: Path) -> Row:
-        folder = WrappingLabel(shown(path.parent), 14 / 15)
+        folder = WrappingLabel(shown_path(path.parent), 14 / 15)
         make_muted(folder)
         name = WrappingLabel(escape_name(path.name), bold=True)
         check = partial(self.services.give_files, "check", [path])

@@ -304,7 +304,7 @@ class Wishes:
         if self._out is None:
             words: list[QWidget] = [label(self._texts("sign.beside"))]
         else:
-            folder = WrappingLabel(shown(self._out), bold=True)
+            folder = WrappingLabel(shown_path(self._out), bold=True)
             words = [label(self._texts("sign.into")), folder]
             beside = partial(self.put_into, None)
             buttons.append(button(self._texts("sign.folder.none"), beside))
@@ -320,8 +320,3 @@ class Wishes:
 def is_pdf(path: Path) -> bool:
     """Return whether a file's name is that of a PDF."""
     return path.suffix.casefold() == ".pdf"
-
-
-def shown(path: Path) -> str:
-    """Return a path as it may be shown."""
-    return shown_path(path)
