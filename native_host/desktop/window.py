@@ -29,7 +29,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QStackedWidget,
-    QWidget,
 )
 
 from native_host.config import Config
@@ -38,7 +37,7 @@ from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.sidebar import WIDE, Sidebar
 from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.desktop.texts import Texts
-from native_host.gui.accessibility import Announcer, FocusRing
+from native_host.gui.accessibility import Announcer, FocusRing, TopWindow
 from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.gui.sizes import dp
 from native_host.hardening import allow_inspection, disable_core_dumps
@@ -64,7 +63,7 @@ _SELF_CHECK = "self_check"
 _NAMES = [*PAGES]
 
 
-class Window(QWidget):
+class Window(TopWindow):
     """The pages. Ctrl with a number, or an arrow key in the sidebar, changes them."""
 
     def __init__(self, config: Config, language: str, background: Background) -> None:

@@ -28,8 +28,8 @@ from native_host.gui.labels import Heading
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-#: Milliseconds in which words are collected. Orca says one announcement of a program
-#: in 0.1 s and drops the others. It says a page's focus first, which would interrupt.
+#: Milliseconds in which words are collected. Orca says a page's focus first, which
+#: would interrupt them.
 _TOGETHER = 150
 #: Gap between the control and its ring, and width of the ring, in pixels where body
 #: text has 15.
@@ -51,10 +51,24 @@ class ListItem(QWidget):
     """An item of a list."""
 
 
+class TopWindow(QWidget):
+    """A window that is no dialog. Qt gives it a role in which Orca finds no window."""
+
+
+class _Voice(QWidget):
+    """Announces, and is never seen.
+
+    Orca receives late what a slow computer sends. From other widgets it then takes one
+    announcement in 0.1 s, and drops the next ones. It takes all from an alert.
+    """
+
+
 _ROLES: dict[type[QWidget], QAccessible.Role] = {
     Heading: QAccessible.Role.Heading,
     List: QAccessible.Role.List,
     ListItem: QAccessible.Role.ListItem,
+    TopWindow: QAccessible.Role.Window,
+    _Voice: QAccessible.Role.AlertMessage,
     QScrollArea: QAccessible.Role.Client,
 }
 
@@ -82,7 +96,8 @@ class Announcer:
     together = _TOGETHER
 
     def __init__(self, window: QWidget) -> None:
-        self._window = window
+        self._voice = _Voice(window)
+        self._voice.hide()
         self._page = ""
         self._said: list[str] = []
         self._politely = True
@@ -109,7 +124,7 @@ class Announcer:
 
     def _speak(self) -> None:
         words = " ".join(filter(None, (self._page, *self._said)))
-        event = QAccessibleAnnouncementEvent(self._window, words)
+        event = QAccessibleAnnouncementEvent(self._voice, words)
         how = QAccessible.AnnouncementPoliteness
         event.setPoliteness(how.Polite if self._politely else how.Assertive)
         self._page, self._said, self._politely = "", [], True

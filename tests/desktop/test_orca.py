@@ -29,6 +29,29 @@ from tests.support.orca import Orca, open_orca
 from tests.support.screen import Screen, open_screen
 
 COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open", "--card", "mock")
+#: A window that announces a word for each word of its input, with no pause between.
+ANNOUNCING = """
+import sys, threading
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QApplication, QPushButton
+from native_host.gui.accessibility import Announcer, TopWindow
+from native_host.gui.application import dress
+dress(QApplication())
+window = TopWindow()
+window.setWindowTitle("announcing")
+QPushButton("focus", window).setFocus()
+window.show()
+announcer = Announcer(window)
+announcer.together = 0
+class Input(QObject):
+    line = Signal(str)
+source = Input()
+source.line.connect(lambda line: [*map(announcer.say, line.split())])
+threading.Thread(
+    target=lambda: [*map(source.line.emit, sys.stdin)], daemon=True
+).start()
+QApplication.exec()
+"""
 SITE, NAME = "https://login.service.example", "SPECIMEN-POHJALAINEN Aino"
 
 
@@ -87,6 +110,26 @@ async def test_who_asks_and_what_happened_is_heard(
         heading, _ = text.problem(problem)
         await asyncio.to_thread(orca.wait_for, heading, since=since)
     await prompt.close()
+
+
+def test_each_announcement_is_heard(
+    screen: Screen, bus: AccessibilityBus, orca: Orca
+) -> None:
+    # On a slow computer, Orca receives at once what was announced at different times.
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", ANNOUNCING],
+        env=screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session},
+        stdin=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            screen.wait_for_focus(screen.find("announcing"))
+            orca.wait_for("focus")
+            assert program.stdin is not None
+            print("first second third", file=program.stdin, flush=True)
+            orca.wait_for("first", "second", "third")
+        finally:
+            program.kill()
 
 
 def test_what_becomes_of_files_is_heard(
