@@ -17,7 +17,7 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import presence
 from tests.support.offscreen import OFFSCREEN
-from tests.support.pcsc import Room, open_room
+from tests.support.pcsc import Pcscd, open_pcscd
 
 RUNS = 5
 MINUTE = 60
@@ -43,9 +43,9 @@ sys.exit(main(["card", "activate", "--prompt", "window", "--card", "pcsc"]))
 """
 
 
-async def measure(room: Room) -> dict[str, object]:
+async def measure(pcscd: Pcscd) -> dict[str, object]:
     """Start the agent and measure it."""
-    folder = room.folder
+    folder = pcscd.folder
     new = MockCardState.create(folder / "new", profile="v5-2026", state="new")
     pipe = folder / "visible"
     os.mkfifo(pipe)
@@ -64,12 +64,12 @@ async def measure(room: Room) -> dict[str, object]:
     times = []
     for _ in range(RUNS):
         begun = time.monotonic()
-        room.insert(MockCard(new))
+        pcscd.insert(MockCard(new))
         async with asyncio.timeout(PATIENCE):
             await asyncio.to_thread(pipe.read_text)
         times.append(time.monotonic() - begun)
         await asyncio.sleep(1)
-        room.pull()
+        pcscd.pull()
         await asyncio.sleep(1)
     agent.terminate()
     await agent.wait()
@@ -85,5 +85,5 @@ def ticks(pid: int) -> int:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         os.environ |= {"HOME": name, "XDG_RUNTIME_DIR": name}
-        with open_room(Path(name), hurried=False) as room:
-            print(json.dumps(asyncio.run(measure(room))))
+        with open_pcscd(Path(name), hurried=False) as pcscd:
+            print(json.dumps(asyncio.run(measure(pcscd))))

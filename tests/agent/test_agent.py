@@ -26,7 +26,7 @@ from native_host.operations.request import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows
 from tests.operations.user import User
 from tests.support.cards import new_card
-from tests.support.pcsc import READER, READERS, Room, isolated
+from tests.support.pcsc import READER, READERS, Pcscd, isolated
 
 SECOND = READERS[1]
 BANK = bytes.fromhex("3B6500002063CB6600")
@@ -58,8 +58,8 @@ class Watched(MockCard):
         super().reset()
 
 
-def make(room: Room, state: str = "new", profile: str = "v5-2026") -> MockCardState:
-    return new_card(room.folder / f"{profile}-{state}", profile, state)
+def make(pcscd: Pcscd, state: str = "new", profile: str = "v5-2026") -> MockCardState:
+    return new_card(pcscd.folder / f"{profile}-{state}", profile, state)
 
 
 class Handle:
@@ -88,91 +88,95 @@ class Handle:
 
 
 @isolated
-async def test_a_new_card_opens_the_window(room: Room) -> None:
+async def test_a_new_card_opens_the_window(pcscd: Pcscd) -> None:
     cards = [
-        make(room, profile="v5-2026"),  # the code has seven digits
-        make(room, profile="v4.2"),  # eight
-        make(room, "partly-activated"),
+        make(pcscd, profile="v5-2026"),  # the code has seven digits
+        make(pcscd, profile="v4.2"),  # eight
+        make(pcscd, "partly-activated"),
     ]
-    room.stop_service()
-    room.start_service(hurried=False)
+    pcscd.stop_service()
+    pcscd.start_service(hurried=False)
     async with windows() as opening, agent_with(opening) as agent:
         for card in cards:
             before = card.read()
-            room.insert(MockCard(card))
+            pcscd.insert(MockCard(card))
             window = await opening.opened()
             await window.end(activated=False)
             await until(lambda: agent._window is None)
-            room.pull()
+            pcscd.pull()
             assert card.read() == before
         assert opening.count == len(cards)
 
 
 @isolated
-async def test_a_card_that_was_in_the_reader_before_is_noticed_too(room: Room) -> None:
-    room.insert(MockCard(make(room)))
-    room.settle()
+async def test_a_card_that_was_in_the_reader_before_is_noticed_too(
+    pcscd: Pcscd,
+) -> None:
+    pcscd.insert(MockCard(make(pcscd)))
+    pcscd.settle()
     async with windows() as opening, agent_with(opening):
         await opening.opened()
 
 
 @isolated
-async def test_the_window_opens_once_for_each_insertion(room: Room) -> None:
-    card = make(room)
+async def test_the_window_opens_once_for_each_insertion(pcscd: Pcscd) -> None:
+    card = make(pcscd)
     async with windows() as opening, agent_with(opening) as agent:
         for activated in (False, True, False):
-            room.insert(MockCard(card))
+            pcscd.insert(MockCard(card))
             window = await opening.opened()
             await window.end(activated=activated)
             await until(lambda: agent._window is None)
             await settled(agent)
             await opening.none_opens()
-            room.pull()
+            pcscd.pull()
             await settled(agent, cards=0)
         assert opening.count == 3
 
 
 @isolated
-async def test_an_active_card_is_asked_three_things_and_left_alone(room: Room) -> None:
-    card = Watched(make(room, "active"))
-    blocked = Watched(make(room, "pin1-blocked"))
+async def test_an_active_card_is_asked_three_things_and_left_alone(
+    pcscd: Pcscd,
+) -> None:
+    card = Watched(make(pcscd, "active"))
+    blocked = Watched(make(pcscd, "pin1-blocked"))
     async with windows() as opening, agent_with(opening) as agent:
         for each in (card, blocked):
             before = each.state.read()
-            room.insert(each)
+            pcscd.insert(each)
             await settled(agent)
             # SELECT of the application, and the PIN information of PIN1 and PIN2.
             assert [command[1] for command in each.commands] == [0xA4, 0xCB, 0xCB]
             assert each.state.read() == before
-            room.pull()
+            pcscd.pull()
             await settled(agent, cards=0)
         await opening.none_opens()
         assert opening.count == 0
 
 
 @isolated
-async def test_other_cards_are_sent_nothing(room: Room) -> None:
-    bank = Watched(make(room), BANK)
+async def test_other_cards_are_sent_nothing(pcscd: Pcscd) -> None:
+    bank = Watched(make(pcscd), BANK)
     async with windows() as opening, agent_with(opening) as agent:
-        room.insert(bank)
+        pcscd.insert(bank)
         await settled(agent)
         assert (bank.commands, opening.count) == ([], 0)
 
 
 @isolated
-async def test_no_card_is_held_while_the_agent_waits(room: Room) -> None:
+async def test_no_card_is_held_while_the_agent_waits(pcscd: Pcscd) -> None:
     async with windows() as opening, agent_with(opening) as agent:
-        room.insert(MockCard(make(room, "active")))
+        pcscd.insert(MockCard(make(pcscd, "active")))
         await settled(agent)
         # Nobody else could connect exclusively if the agent held the card.
         Handle(exclusive=True).end()
 
 
 @isolated
-async def test_a_look_resets_no_card_that_another_program_shares(room: Room) -> None:
-    card = Watched(make(room))
-    room.insert(card)
-    room.settle()
+async def test_a_look_resets_no_card_that_another_program_shares(pcscd: Pcscd) -> None:
+    card = Watched(make(pcscd))
+    pcscd.insert(card)
+    pcscd.settle()
     other = Handle()
     resets = card.resets
     assert look(READER) == "new"
@@ -183,11 +187,11 @@ async def test_a_look_resets_no_card_that_another_program_shares(room: Room) -> 
 
 @isolated
 async def test_a_connection_that_was_to_look_resets_after_a_pin_all_the_same(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    card = Watched(make(room, "active"))
-    room.insert(card)
-    room.settle()
+    card = Watched(make(pcscd, "active"))
+    pcscd.insert(card)
+    pcscd.settle()
     other = Handle()
     connection = PcscConnection(READER, only_look=True)
     assert connection.send_and_receive(SELECT) == (b"", 0x9000)
@@ -199,14 +203,16 @@ async def test_a_connection_that_was_to_look_resets_after_a_pin_all_the_same(
 
 
 @isolated
-async def test_another_programs_card_is_waited_for_and_not_touched(room: Room) -> None:
-    card = Watched(make(room, "active"))
-    fresh = Watched(make(room))
+async def test_another_programs_card_is_waited_for_and_not_touched(
+    pcscd: Pcscd,
+) -> None:
+    card = Watched(make(pcscd, "active"))
+    fresh = Watched(make(pcscd))
     async with windows() as opening:
         for exclusive in (False, True):
             for each in (card, fresh):
-                room.insert(each)
-                room.settle()
+                pcscd.insert(each)
+                pcscd.settle()
                 each.commands.clear()
                 other = Handle(exclusive=exclusive)
                 if each is card:
@@ -224,16 +230,18 @@ async def test_another_programs_card_is_waited_for_and_not_touched(room: Room) -
                     if each is fresh:
                         await (await opening.opened()).end(activated=True)
                     await settled(agent)
-                    room.pull()
+                    pcscd.pull()
                     await settled(agent, cards=0)
         assert opening.count == 2
 
 
 @isolated
-async def test_a_transaction_of_another_program_is_not_got_between(room: Room) -> None:
-    card = Watched(make(room))
-    room.insert(card)
-    room.settle()
+async def test_a_transaction_of_another_program_is_not_got_between(
+    pcscd: Pcscd,
+) -> None:
+    card = Watched(make(pcscd))
+    pcscd.insert(card)
+    pcscd.settle()
     async with windows() as opening:
         other = PcscConnection(READER)
         async with agent_with(opening) as agent:
@@ -246,11 +254,11 @@ async def test_a_transaction_of_another_program_is_not_got_between(room: Room) -
 
 @isolated
 async def test_a_program_that_is_killed_holds_the_agent_up_for_a_while_only(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
     pcsc_connection._FORGOTTEN = 500  # milliseconds
-    room.insert(MockCard(make(room)))
-    room.settle()
+    pcscd.insert(MockCard(make(pcscd)))
+    pcscd.settle()
     program = (
         "from smartcard import scard as s\n"
         "context = s.SCardEstablishContext(s.SCARD_SCOPE_SYSTEM)[1]\n"
@@ -274,16 +282,16 @@ async def test_a_program_that_is_killed_holds_the_agent_up_for_a_while_only(
 
 @isolated
 async def test_a_card_that_is_pulled_while_it_is_waited_for_is_forgotten(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    card = Watched(make(room))
+    card = Watched(make(pcscd))
     async with windows() as opening, agent_with(opening) as agent:
-        room.insert(card)
-        room.settle()
+        pcscd.insert(card)
+        pcscd.settle()
         other = Handle(exclusive=True)
         waiting = asyncio.create_task(asyncio.to_thread(wait_until_free, READER))
         await attended(agent)
-        room.pull()
+        pcscd.pull()
         with pytest.raises(CardRemovedError):
             await waiting
         await settled(agent, cards=0)
@@ -292,19 +300,19 @@ async def test_a_card_that_is_pulled_while_it_is_waited_for_is_forgotten(
 
 
 @isolated
-async def test_the_service_may_come_late_and_go_and_come_again(room: Room) -> None:
-    card = make(room)
-    room.stop_service()
+async def test_the_service_may_come_late_and_go_and_come_again(pcscd: Pcscd) -> None:
+    card = make(pcscd)
+    pcscd.stop_service()
     async with windows() as opening, agent_with(opening) as agent:
         await opening.none_opens()
         for _ in range(3):
-            room.start_service()
+            pcscd.start_service()
             # The reader appears without a card at first.
             await until(lambda: not agent._before)
-            room.insert(MockCard(card))
+            pcscd.insert(MockCard(card))
             await (await opening.opened()).end(activated=True)
             await settled(agent)
-            room.stop_service()
+            pcscd.stop_service()
             await until(lambda: not agent._seen)
         assert opening.count == 3
 
@@ -357,10 +365,10 @@ async def test_a_service_that_starts_anew_makes_no_new_card_of_one(
 
 @isolated
 async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    os.environ["XDG_RUNTIME_DIR"] = str(room.folder)
-    card = make(room)
+    os.environ["XDG_RUNTIME_DIR"] = str(pcscd.folder)
+    card = make(pcscd)
     request = AuthenticateRequest(
         origin="https://service.example", challenge_nonce="A" * 44, language="fi"
     )
@@ -372,26 +380,26 @@ async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
     ):
         login = asyncio.create_task(authenticate(Context(source, user), request))
         await until(lambda: user.shown)
-        room.insert(MockCard(card))
+        pcscd.insert(MockCard(card))
         with pytest.raises(UserCancelledError):
             await login
         assert user.offers == [False]
         await settled(agent)
         await opening.none_opens()
-        room.pull()
-        room.insert(MockCard(card))
+        pcscd.pull()
+        pcscd.insert(MockCard(card))
         await opening.opened()
 
 
 @isolated
 async def test_of_two_new_cards_the_second_waits_for_the_firsts_window(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    first, second = make(room), Watched(make(room, profile="v4.2"))
+    first, second = make(pcscd), Watched(make(pcscd, profile="v4.2"))
     async with windows() as opening, agent_with(opening) as agent:
-        room.insert(MockCard(first))
+        pcscd.insert(MockCard(first))
         window = await opening.opened()
-        room.insert(second, SECOND)
+        pcscd.insert(second, SECOND)
         await until(lambda: len(agent._seen) == 2)
         await opening.none_opens()
         await window.end(activated=True)
@@ -402,16 +410,16 @@ async def test_of_two_new_cards_the_second_waits_for_the_firsts_window(
 
 @isolated
 async def test_what_is_put_in_beside_a_window_that_is_cancelled_counts_as_seen(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    first, second = make(room), make(room, profile="v4.2")
+    first, second = make(pcscd), make(pcscd, profile="v4.2")
     async with windows() as opening, agent_with(opening) as agent:
-        room.insert(MockCard(first))
+        pcscd.insert(MockCard(first))
         window = await opening.opened()
-        room.insert(MockCard(second), SECOND)
+        pcscd.insert(MockCard(second), SECOND)
         # Also for the same card, which the window asks for after its removal.
-        room.pull()
-        room.insert(MockCard(first))
+        pcscd.pull()
+        pcscd.insert(MockCard(first))
         await until(
             lambda: (
                 len(agent._seen) == 2
@@ -421,22 +429,22 @@ async def test_what_is_put_in_beside_a_window_that_is_cancelled_counts_as_seen(
         await window.end(activated=False)
         await settled(agent, cards=2)
         await opening.none_opens()
-        room.pull()
-        room.insert(MockCard(first))
+        pcscd.pull()
+        pcscd.insert(MockCard(first))
         await opening.opened()
         assert opening.count == 2
 
 
 @isolated
-async def test_a_window_that_cant_be_started_ends_nothing(room: Room) -> None:
-    card = make(room)
+async def test_a_window_that_cant_be_started_ends_nothing(pcscd: Pcscd) -> None:
+    card = make(pcscd)
     async with windows() as opening:
         opening.command, command = ["/nowhere/kortilla"], opening.command
         async with agent_with(opening) as agent:
-            room.insert(MockCard(card))
+            pcscd.insert(MockCard(card))
             await settled(agent)
             await until(lambda: agent._window is None)
             agent._command = command
-            room.pull()
-            room.insert(MockCard(card))
+            pcscd.pull()
+            pcscd.insert(MockCard(card))
             await opening.opened()

@@ -17,7 +17,7 @@ from native_host.agent import presence
 from tests.agent.windows import children, times_run, until, windows
 from tests.support.cards import new_card
 from tests.support.patience import patience
-from tests.support.pcsc import Room, isolated
+from tests.support.pcsc import Pcscd, isolated
 from tests.support.screen import open_screen
 
 SCRIPTED_PROMPT = Path(__file__).parents[1] / "host" / "scripted_prompt.py"
@@ -35,8 +35,8 @@ sys.exit(main(words))
 """
 
 
-def make(room: Room, state: str = "new", profile: str = "v5-2026") -> MockCardState:
-    return new_card(room.folder / f"{profile}-{state}", profile, state)
+def make(pcscd: Pcscd, state: str = "new", profile: str = "v5-2026") -> MockCardState:
+    return new_card(pcscd.folder / f"{profile}-{state}", profile, state)
 
 
 @contextlib.asynccontextmanager
@@ -80,32 +80,32 @@ async def at_rest(pid: int, seconds: float = 0.3) -> None:
 
 
 @isolated
-async def test_no_processor_is_used_while_nothing_happens(room: Room) -> None:
+async def test_no_processor_is_used_while_nothing_happens(pcscd: Pcscd) -> None:
     """The agent is idle without a card, with an active card, and without pcscd."""
     async with windows() as opening, agent_process(opening.command) as agent:
         # An agent that polls is never idle for this long.
         await at_rest(agent.pid, 1.5)
-        room.insert(MockCard(make(room, "active")))
-        room.settle()
+        pcscd.insert(MockCard(make(pcscd, "active")))
+        pcscd.settle()
         await at_rest(agent.pid, 1.5)
-        room.stop_service()
+        pcscd.stop_service()
         await at_rest(agent.pid, 1.5)
-        room.start_service()
+        pcscd.start_service()
         await at_rest(agent.pid, 1.5)
         assert opening.count == 0
         # It still works.
-        room.insert(MockCard(make(room)))
+        pcscd.insert(MockCard(make(pcscd)))
         await opening.opened()
 
 
 @isolated
-async def test_the_window_comes_up_on_the_screen_for_a_new_card(room: Room) -> None:
+async def test_the_window_comes_up_on_the_screen_for_a_new_card(pcscd: Pcscd) -> None:
     with open_screen() as screen:
         async with agent_process(DISPLAY=screen.display, LANG="C.UTF-8") as agent:
             for profile in ("v5-2026", "v4.2"):
-                card = make(room, profile=profile)
+                card = make(pcscd, profile=profile)
                 before = card.read()
-                room.insert(MockCard(card))
+                pcscd.insert(MockCard(card))
                 shown = await asyncio.to_thread(screen.find, TITLE)
                 await asyncio.to_thread(screen.activate, shown)
                 await asyncio.to_thread(screen.press, "Escape")
@@ -115,43 +115,43 @@ async def test_the_window_comes_up_on_the_screen_for_a_new_card(room: Room) -> N
                 # A card inserted beside a cancelled window counts as seen.
                 await until(lambda: not children(agent.pid))
                 await at_rest(agent.pid)
-                room.pull()
+                pcscd.pull()
                 assert card.read() == before
 
 
 @isolated
 async def test_a_card_is_activated_in_the_window_that_the_agent_opened(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
     for profile, code in (("v5-2026", "1234567"), ("v4.2", "12345678")):
-        log = room.folder / f"{profile}.log"
+        log = pcscd.folder / f"{profile}.log"
         script = [
             *(sys.executable, "-I", str(SCRIPTED_PROMPT), str(log)),
             *(f"{code},2468,135790", "cancel"),
         ]
         command = [sys.executable, "-I", "-c", _ACTIVATE, *script]
-        card = make(room, profile=profile)
+        card = make(pcscd, profile=profile)
         async with agent_process(command) as agent:
-            room.insert(MockCard(card))
+            pcscd.insert(MockCard(card))
             await until(partial(is_over, log))
             # The card is active now, so the agent ignores it.
-            room.pull()
-            room.insert(MockCard(card))
-            room.settle()
+            pcscd.pull()
+            pcscd.insert(MockCard(card))
+            pcscd.settle()
             await at_rest(agent.pid)
         told = [json.loads(line) for line in log.read_text().splitlines()]
         assert [each["type"] for each in told].count("open") == 1
         data = card.read()
         assert (data.pin1.value, data.pin2.value) == ("2468", "135790")
         assert (data.pin1.tries, data.pin2.tries, data.puk.tries) == (5, 5, 5)
-        room.pull()
+        pcscd.pull()
 
 
 @isolated
-async def test_a_window_that_is_open_outlives_the_agent(room: Room) -> None:
+async def test_a_window_that_is_open_outlives_the_agent(pcscd: Pcscd) -> None:
     async with windows() as opening:
         async with agent_process(opening.command) as agent:
-            room.insert(MockCard(make(room)))
+            pcscd.insert(MockCard(make(pcscd)))
             window = await opening.opened()
             agent.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(agent.wait(), patience()) == 0

@@ -84,7 +84,7 @@ class Card:
             return False
 
 
-class House:
+class UserHome:
     """The files that a browser of one family finds in its HOME.
 
     ``native_host.install`` writes the manifests. The browser runs the program that a

@@ -16,7 +16,7 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
 from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install.tables import host_names
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette
 from tests.browser.playwright_driver import driver
@@ -65,9 +65,9 @@ class Tab(ABC):
 
 
 class Browser(ABC):
-    """A browser with the extension. ``house`` is its HOME."""
+    """A browser with the extension. ``user_home`` is its HOME."""
 
-    house: House
+    user_home: UserHome
     _blank: Tab | None = None
 
     @property
@@ -171,8 +171,8 @@ class ChromiumTab(Tab):
 class ChromiumBrowser(Browser):
     """Chromium through Playwright."""
 
-    def __init__(self, driver: Chromium, house: House) -> None:
-        self._driver, self.house = driver, house
+    def __init__(self, driver: Chromium, user_home: UserHome) -> None:
+        self._driver, self.user_home = driver, user_home
 
     async def new_tab(self) -> Tab:
         return await ChromiumTab.open(self._driver.context)
@@ -294,8 +294,8 @@ return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
 class FirefoxBrowser(Browser):
     """Firefox through Marionette."""
 
-    def __init__(self, driver: Marionette, house: House, extension: str) -> None:
-        self._driver, self.house = driver, house
+    def __init__(self, driver: Marionette, user_home: UserHome, extension: str) -> None:
+        self._driver, self.user_home = driver, user_home
         self._extension = extension
 
     @property
@@ -335,26 +335,26 @@ class FirefoxBrowser(Browser):
 
 @contextlib.asynccontextmanager
 async def open_browser(
-    house: House,
+    user_home: UserHome,
     authority: Authority | None = None,
     *,
     extension: Path | None = None,
     installed: bool = True,
 ) -> AsyncIterator[Browser]:
-    """Start the browser of a house, which trusts certificates of the test's CA.
+    """Start the browser of a user's home, which trusts certificates of the test's CA.
 
     ``extension`` is the folder of another extension than ours. With ``installed`` false
     the test installs the extension later. If the browser is missing, the error names
     its Debian package.
     """
     folder = (extension or extension_folder()) if installed else None
-    if house.family == "chromium":
+    if user_home.family == "chromium":
         if authority is not None:
-            authority.trust_in(house.home / ".pki/nssdb")
+            authority.trust_in(user_home.home / ".pki/nssdb")
         rules = ", ".join(f"MAP {s} 127.0.0.1, MAP *.{s} 127.0.0.1" for s in SITES)
         async with Chromium.launch(
-            house.home,
-            environment=house.environment,
+            user_home.home,
+            environment=user_home.environment,
             extension=folder,
             arguments=[
                 f"--host-resolver-rules={rules}",
@@ -363,17 +363,17 @@ async def open_browser(
             shown_to=SITES,
             playwright=await driver(),
         ) as chromium:
-            yield ChromiumBrowser(chromium, house)
+            yield ChromiumBrowser(chromium, user_home)
         return
-    profile = house.home / "firefox-profile"
+    profile = user_home.home / "firefox-profile"
     await prepare_profile(profile)
     if authority is not None:
         authority.trust_in(profile)
     address = str(uuid.uuid4())
     gecko = host_names()[0].firefox[0]
     async with Marionette.launch(
-        house.home,
-        environment=house.environment,
+        user_home.home,
+        environment=user_home.environment,
         extension=folder,
         preferences={
             "dom.security.https_first": False,
@@ -382,4 +382,4 @@ async def open_browser(
             "network.dns.forceResolve": "127.0.0.1",
         },
     ) as firefox:
-        yield FirefoxBrowser(firefox, house, address)
+        yield FirefoxBrowser(firefox, user_home, address)

@@ -15,13 +15,13 @@ import pytest_asyncio
 from kortilla import Trust, validate
 from kortilla.mock_card.state import MockCardState
 from native_host.install.tables import Family
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
 from tests.browser.playwright_driver import shared_driver
 from tests.browser.shared import SharedBrowser
 from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.support import cards
 from tests.support.screen import Screen, open_screen
 from tools.demo.site_authority import Authority
@@ -41,7 +41,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="session")
 def pristine() -> Path:
-    """A new mock card, of which each house gets a copy."""
+    """A new mock card, of which each home gets a copy."""
     return cards.made()
 
 
@@ -91,9 +91,9 @@ async def shared_browser(
 
     @contextlib.asynccontextmanager
     async def start() -> AsyncIterator[Browser]:
-        house = House(tmp_path_factory.mktemp(family), family, pristine)
-        house.serve()
-        async with open_browser(house, authority) as browser:
+        user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
+        user_home.serve()
+        async with open_browser(user_home, authority) as browser:
             page = await Page.open(await browser.new_tab(), site.fresh())
             # A new extension checks for the host. This waits for the end of the check.
             await page.send({"action": "kortilla:status", "id": "0"})
@@ -116,8 +116,8 @@ async def bare_browser(
 
     @contextlib.asynccontextmanager
     async def start() -> AsyncIterator[Browser]:
-        house = House(tmp_path_factory.mktemp("bare"), family, pristine)
-        async with open_browser(house, authority, installed=False) as browser:
+        user_home = UserHome(tmp_path_factory.mktemp("bare"), family, pristine)
+        async with open_browser(user_home, authority, installed=False) as browser:
             yield browser
 
     bare = SharedBrowser(start)
@@ -129,11 +129,11 @@ async def bare_browser(
 async def browser(shared_browser: SharedBrowser) -> Browser:
     """The shared browser with a new card, a new host and no page of another test."""
     browser = await shared_browser.get()
-    house = browser.house
-    await house.empty()
-    house.card.renew()
-    house.configure()
-    house.serve()
+    user_home = browser.user_home
+    await user_home.empty()
+    user_home.card.renew()
+    user_home.configure()
+    user_home.serve()
     return browser
 
 
@@ -153,23 +153,23 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
             await tab.close()
     # A host would stay for a second after its work, with a window that shows the
     # result. Tests use ``host_gone`` to check that hosts exit.
-    for process in browser.house.launches():
+    for process in browser.user_home.launches():
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
-    await browser.house.empty()
+    await browser.user_home.empty()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def door(browser: Browser) -> AsyncIterator[Door]:
+async def listener(browser: Browser) -> AsyncIterator[WindowListener]:
     """The test's replacement for the PIN window."""
-    async with Door() as door:
-        browser.house.serve(prompt_command=door.command)
-        yield door
+    async with WindowListener() as listener:
+        browser.user_home.serve(prompt_command=listener.command)
+        yield listener
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(
-    browser: Browser, door: Door, open_tab: OpenTab, site: Site
+    browser: Browser, listener: WindowListener, open_tab: OpenTab, site: Site
 ) -> AsyncIterator[Visit]:
     """A function that opens the calling page, each time in another tab and origin.
 
@@ -200,11 +200,11 @@ async def new_minute(browser: Browser) -> None:
 
 
 @pytest.fixture
-def papers(browser: Browser, door: Door, tmp_path: Path) -> Papers:
+def papers(browser: Browser, listener: WindowListener, tmp_path: Path) -> Papers:
     """The host's folder for copies of documents."""
     tmp_path.chmod(0o700)
-    browser.house.serve(
-        prompt_command=door.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
+    browser.user_home.serve(
+        prompt_command=listener.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
     )
     return Papers(tmp_path)
 

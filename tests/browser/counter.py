@@ -12,9 +12,9 @@ import pytest
 
 from kortilla import Trust
 from native_host.pkcs11.service import BROWSERS_PATIENCE
-from tests.browser.browser_home import Card, House
+from tests.browser.browser_home import Card, UserHome
 from tests.browser.browsers import Browser, Tab, open_browser
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tools.demo.errors import BrowserError
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
@@ -43,13 +43,13 @@ sys.exit(serve_stdio(load_config(), window={window!r}, patience=Patience()))
 """
 
 
-def _serving(door: Door, patience: Path) -> tuple[str, ...]:
+def _serving(listener: WindowListener, patience: Path) -> tuple[str, ...]:
     """Return the server's command.
 
     ``patience`` is a file with the seconds that the browser waits for a signature. The
     server reads it for each signature.
     """
-    code = _SERVER.format(window=door.command, patience=str(patience))
+    code = _SERVER.format(window=listener.command, patience=str(patience))
     return (sys.executable, "-I", "-c", code)
 
 
@@ -58,7 +58,7 @@ class Counter:
     """A browser with the token, and the service for the login."""
 
     browser: Browser
-    door: Door
+    listener: WindowListener
     demo: DemoServer
     #: A file with the number of seconds that the browser waits for a signature.
     patience: Path
@@ -66,7 +66,7 @@ class Counter:
     @property
     def card(self) -> Card:
         """The card in the reader."""
-        return self.browser.house.card
+        return self.browser.user_home.card
 
     @contextmanager
     def waiting(self, seconds: float) -> Iterator[None]:
@@ -86,7 +86,7 @@ class Counter:
         self, going: asyncio.Task[None], tab: Tab, *, any_error: bool = False
     ) -> None:
         """Wait for the browser's error page after a failed signature."""
-        name = ERRORS[self.browser.house.family]
+        name = ERRORS[self.browser.user_home.family]
         with pytest.raises(
             BrowserError, match="net::ERR|neterror" if any_error else name
         ):
@@ -95,26 +95,28 @@ class Counter:
 
     async def error_page(self, tab: Tab) -> None:
         """Wait until a tab shows one of the browser's error pages."""
-        await tab.wait_for(ERROR_PAGES[self.browser.house.family])
+        await tab.wait_for(ERROR_PAGES[self.browser.user_home.family])
 
     async def log_in(self, tab: Tab, version: str) -> None:
         """Log in with the right PIN."""
         going = self.start(tab, version)
-        await (await self.door.opened()).type_pin("1234")
+        await (await self.listener.opened()).type_pin("1234")
         await going
         assert await tab.text("#satu") == self.card.state.read().satu
 
 
 @asynccontextmanager
 async def open_counter(
-    house: House, authority: Authority, trust: Trust
+    user_home: UserHome, authority: Authority, trust: Trust
 ) -> AsyncIterator[Counter]:
     """Start the service and a browser that sends its certificate without a prompt."""
-    patience = house.home / "patience"
+    patience = user_home.home / "patience"
     patience.write_text(str(BROWSERS_PATIENCE))
     async with (
-        Door() as door,
-        TokenSocket(house.environment, command=_serving(door, patience)) as token,
+        WindowListener() as listener,
+        TokenSocket(
+            user_home.environment, command=_serving(listener, patience)
+        ) as token,
         DemoServer(
             trust,
             host="n2.service.example",
@@ -122,9 +124,9 @@ async def open_counter(
             gates=GateSettings(authority.chain, "n3.service.example"),
         ) as demo,
     ):
-        house.environment["P11_KIT_SERVER_ADDRESS"] = token.address
+        user_home.environment["P11_KIT_SERVER_ADDRESS"] = token.address
         await asyncio.to_thread(
-            add_token, database(house.home, house.family), authority
+            add_token, database(user_home.home, user_home.family), authority
         )
-        async with open_browser(house) as browser:
-            yield Counter(browser, door, demo, patience)
+        async with open_browser(user_home) as browser:
+            yield Counter(browser, listener, demo, patience)

@@ -154,7 +154,7 @@ async def service(
 async def test_a_bundle_speaks_each_language_and_logs_in(
     browser: Browser, open_tab: OpenTab, service: Service, holder: Holder
 ) -> None:
-    browser.house.configure(prompt="automatic")
+    browser.user_home.configure(prompt="automatic")
     tab = await open_tab()
     inside = "document.querySelector('kortilla-button').shadowRoot"
     for language, (cancelled, _) in ERRORS.items():
@@ -174,7 +174,7 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
         assert label == TEXTS[language][0]
 
     # Without a click a page may ask once a minute.
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         error = await tab.evaluate(
             "told(kortilla.authenticate({ nonce: 'A'.repeat(44) }))"
         )
@@ -239,7 +239,7 @@ async def behind_proxy(example: Path, trust: Trust) -> AsyncIterator[str]:
 async def test_the_example_with_react_logs_in_and_out_through_its_proxy(
     browser: Browser, open_tab: OpenTab, behind_proxy: str, holder: Holder
 ) -> None:
-    browser.house.configure(prompt="automatic", localhost=True)
+    browser.user_home.configure(prompt="automatic", localhost=True)
     tab = await open_tab()
     await tab.goto(behind_proxy)
     await tab.click("kortilla-button [part=button]")

@@ -18,7 +18,7 @@ from kortilla.aiohttp import current_identity, setup
 from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import in_turn, only_in_chromium
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tools.demo.errors import BrowserError
 from tools.demo.site_authority import Authority
 
@@ -232,11 +232,11 @@ async def open_button(open_tab: OpenTab, origin: str) -> Open:
 
 
 async def test_a_click_leads_through_the_window_to_the_next_page(
-    open_button: Open, door: Door, holder: Holder
+    open_button: Open, listener: WindowListener, holder: Holder
 ) -> None:
     button = await open_button("next=/own")
     await button.tab.click("kortilla-button")
-    window = await door.opened()
+    window = await listener.opened()
     conversation = window.told[0]["conversation"]
     assert conversation["origin"] == button.origin
     assert conversation["started_by_person"] is True
@@ -248,11 +248,11 @@ async def test_a_click_leads_through_the_window_to_the_next_page(
 
 
 async def test_everything_can_be_done_with_keys_alone(
-    open_button: Open, door: Door, holder: Holder
+    open_button: Open, listener: WindowListener, holder: Holder
 ) -> None:
     button = await open_button("next=/own")
     await button.press("Tab", "Enter")
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-pin")
     # The button keeps the focus but starts no second request on Enter.
     focus = "root.activeElement?.part.value"
@@ -261,20 +261,22 @@ async def test_everything_can_be_done_with_keys_alone(
     await button.press("Tab", "Space")
     await button.when("error")
     await window.gone()
-    assert door.count == 1
+    assert listener.count == 1
     assert await button.inside(focus) == "button"
     # A cancellation is a status, not an error.
     assert "cancelled" in await button.text("[role=status]")
     assert await button.text("[role=alert]") == ""
     await button.press("Enter")
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     assert await button.tab.text("#satu") == holder[1]
     kinds = [each[0] for each in await button.heard()]
     assert kinds == ["kortilla-error", "kortilla-login"]
 
 
 @only_in_chromium
-async def test_it_speaks_the_language_around_it(open_button: Open, door: Door) -> None:
+async def test_it_speaks_the_language_around_it(
+    open_button: Open, listener: WindowListener
+) -> None:
     button = await open_button()
     for language, (start, cancel, _) in TEXTS.items():
         button = await Button.open(button.tab, button.origin, f"lang={language}-FI")
@@ -285,7 +287,7 @@ async def test_it_speaks_the_language_around_it(open_button: Open, door: Door) -
     await button.says("button", TEXTS["sv"][0])
     button = await Button.open(button.tab, button.origin, "lang=sv")
     await button.press("Tab", "Enter")
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["language"] == "sv"
     await button.says("[role=status]", TEXTS["sv"][2])
     window.say("cancel")
@@ -297,8 +299,8 @@ async def test_without_the_program_a_link_leads_to_the_help(
     browser: Browser, open_button: Open
 ) -> None:
     button = await open_button()
-    with browser.house.without_manifest():
-        for language in MISSING if browser.house.family == "chromium" else ("fi",):
+    with browser.user_home.without_manifest():
+        for language in MISSING if browser.user_home.family == "chromium" else ("fi",):
             words = MISSING[language]
             button = await Button.open(button.tab, button.origin, f"lang={language}")
             await button.press("Tab", "Enter")
@@ -318,7 +320,7 @@ async def test_without_the_program_a_link_leads_to_the_help(
 async def test_it_stays_where_the_next_page_is_foreign_or_prevented(
     browser: Browser, open_button: Open, holder: Holder, query: str
 ) -> None:
-    browser.house.configure(prompt="automatic")
+    browser.user_home.configure(prompt="automatic")
     button = await open_button(query)
     address = await button.tab.evaluate("location.href")
     await button.press("Tab", "Enter")
@@ -334,11 +336,11 @@ async def test_it_stays_where_the_next_page_is_foreign_or_prevented(
 
 @only_in_chromium
 async def test_a_button_that_is_taken_away_takes_the_window_along(
-    browser: Browser, open_button: Open, door: Door
+    browser: Browser, open_button: Open, listener: WindowListener
 ) -> None:
     button = await open_button()
     await button.press("Tab", "Enter")
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-pin")
     # An element that is only moved keeps its request.
     await button.tab.evaluate(
@@ -347,7 +349,7 @@ async def test_a_button_that_is_taken_away_takes_the_window_along(
     assert await button.inside("root.host.state") == "working"
     await button.tab.evaluate("document.querySelector('kortilla-button').remove()")
     await window.gone()
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
 
 
 OWN_TEXTS = {
@@ -371,7 +373,7 @@ async def test_a_service_replaces_texts_in_each_language_and_the_names_follow(
     await button.tab.evaluate(texts)
     await button.says("button", "Kirjaudu kortilla")
     assert await named("Kirjaudu kortilla")
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         await button.press("Tab", "Enter")
         await button.when("error")
     assert (await button.text("[role=alert] p")) == "Asenna ohjelma."
@@ -392,7 +394,7 @@ async def test_a_service_replaces_texts_in_each_language_and_the_names_follow(
 async def test_after_a_logout_and_when_the_page_comes_back_the_button_is_ready(
     browser: Browser, open_button: Open, holder: Holder
 ) -> None:
-    browser.house.configure(prompt="automatic")
+    browser.user_home.configure(prompt="automatic")
     button = await open_button()
     await button.press("Tab", "Enter")
     await button.when("done")

@@ -16,7 +16,7 @@ from tests.browser.conftest import Holder, OpenTab, Visit, ready
 from tests.browser.in_turn import in_turn, only_in_chromium
 from tests.browser.site import authenticate
 from tests.browser.test_extension_pages import text
-from tests.browser.window import Door, Window
+from tests.browser.window import Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,7 +97,7 @@ class Popup:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def popup(door: Door, open_tab: OpenTab) -> AsyncIterator[Any]:
+async def popup(listener: WindowListener, open_tab: OpenTab) -> AsyncIterator[Any]:
     """Open the popup and wait until it has read the card."""
 
     async def open_popup() -> Popup:
@@ -118,8 +118,8 @@ async def finish(window: Window) -> None:
 async def test_the_popup_shows_the_card_and_spends_nothing(
     browser: Browser, popup: Any, holder: Holder
 ) -> None:
-    content = (browser.house.card.folder / "card.json").read_bytes()
-    assert browser.house.launches() == [], "the card is read too early"
+    content = (browser.user_home.card.folder / "card.json").read_bytes()
+    assert browser.user_home.launches() == [], "the card is read too early"
     shown = await popup()
     name, satu = holder
     page = await shown.tab.text("#card")
@@ -132,16 +132,16 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
     assert identify == f"{text('certificateIdentify')}: valid until 1 June 2030."
     assert sign.startswith(text("certificateSign"))
     assert text("cardReady") in await shown.heard()
-    assert (browser.house.card.folder / "card.json").read_bytes() == content
-    assert browser.house.card.is_free
-    assert len(browser.house.launches()) == 2, "for the card, and for the switch"
+    assert (browser.user_home.card.folder / "card.json").read_bytes() == content
+    assert browser.user_home.card.is_free
+    assert len(browser.user_home.launches()) == 2, "for the card, and for the switch"
 
 
 @only_in_chromium
 async def test_no_card_and_no_reader_are_said_and_a_card_that_comes_is_shown(
     browser: Browser, popup: Any
 ) -> None:
-    card = browser.house.card.state
+    card = browser.user_home.card.state
     card.pull()
     shown = await popup()
     assert await shown.all(HEADINGS) == [text("noCard")]
@@ -156,13 +156,13 @@ async def test_no_card_and_no_reader_are_said_and_a_card_that_comes_is_shown(
 
 
 async def test_a_new_card_is_activated_while_the_popup_is_closed(
-    browser: Browser, popup: Any, door: Door, visit: Visit
+    browser: Browser, popup: Any, listener: WindowListener, visit: Visit
 ) -> None:
-    card = browser.house.card
+    card = browser.user_home.card
     card.remake(state="new")
     shown = await popup()
     await shown.press("activateCard")
-    window = await door.opened()
+    window = await listener.opened()
     conversation = window.told[0]["conversation"]
     assert (conversation["operation"], conversation["origin"]) == ("activate", "")
     assert conversation["language"] == "en"
@@ -178,7 +178,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     await meanwhile.shows("workWindow")
     await meanwhile.tab.close()
     await finish(window)
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
     data = card.state.read()
     assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
     assert (card.tries, card.signature_tries, data.puk.tries) == (5, 5, 5)
@@ -188,15 +188,15 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     again = await popup()
     assert await again.all(HEADINGS) == [text("cardReady")], "announced once"
 
-    if browser.house.family == "firefox":
+    if browser.user_home.family == "firefox":
         return  # the card has the new PINs, and the browser makes no difference
     page = await visit()
     await page.ask(authenticate())
-    await (await door.opened()).type_pin(NEW_PIN1)
+    await (await listener.opened()).type_pin(NEW_PIN1)
     await page.heard("kortilla:authenticate-success", "1")
     contract = {"name": "contract", "hash": "A" * 64, "hashFunction": "SHA-384"}
     await page.ask({"action": "kortilla:sign", "id": "2", "hashes": [contract]})
-    await (await door.opened()).type_pin(NEW_PIN2)
+    await (await listener.opened()).type_pin(NEW_PIN2)
     await page.heard("kortilla:sign-success", "2")
 
 
@@ -224,17 +224,17 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
 async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
     browser: Browser,
     popup: Any,
-    door: Door,
+    listener: WindowListener,
     state: str,
     label: str,
     typed: dict[str, str],
     heading: str,
 ) -> None:
-    card = browser.house.card
+    card = browser.user_home.card
     card.remake(state=state)
     shown = await popup()
     await shown.press(label)
-    window = await door.opened()
+    window = await listener.opened()
     await window.type_codes(typed)
     await finish(window)
     await shown.shows(heading)
@@ -248,11 +248,11 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
 
 @only_in_chromium
 async def test_a_person_who_stops_is_told_and_sees_the_card(
-    browser: Browser, popup: Any, door: Door
+    browser: Browser, popup: Any, listener: WindowListener
 ) -> None:
     shown = await popup()
     await shown.press("changePin1")
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-codes")
     window.say("cancel")
     await shown.shows("stopped")
@@ -261,12 +261,12 @@ async def test_a_person_who_stops_is_told_and_sees_the_card(
     stopped = await shown.tab.evaluate(f"{looks}[0].dataset.state")
     assert stopped == "note", "what a person chose is no fault"
     await shown.press("changePin1")
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-codes")
     await shown.press("cancel")
     await shown.shows("stopped")
     await shown.shows("cardReady")
-    assert browser.house.card.tries == 5
+    assert browser.user_home.card.tries == 5
 
 
 async def test_a_page_that_asks_is_refused(browser: Browser, visit: Visit) -> None:
@@ -281,7 +281,7 @@ async def test_a_page_that_asks_is_refused(browser: Browser, visit: Visit) -> No
     await page.heard("kortilla:status-success", "2")
     answered = {answer["action"] for answer in await page.received()}
     assert not any(action.startswith("web-eid:") for action in answered)
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []
 
 
 async def test_no_page_can_frame_the_popup(
@@ -290,7 +290,7 @@ async def test_no_page_can_frame_the_popup(
     view = await open_tab("options/options.html")
     await ready(view)
     address = await view.evaluate("location.href")
-    started = browser.house.launches()
+    started = browser.user_home.launches()
     page = await visit()
     source = json.dumps(address.replace("options/options.html", POPUP))
     # A blocked frame never loads in one of the browsers.
@@ -301,4 +301,4 @@ async def test_no_page_can_frame_the_popup(
         "!!document.querySelector('iframe').contentDocument?.body?.children.length"
     )
     assert not await page.tab.evaluate(reachable)
-    assert browser.house.launches() == started
+    assert browser.user_home.launches() == started

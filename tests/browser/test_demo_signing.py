@@ -22,7 +22,7 @@ from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.signing import PIN2
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.kortilla.signing_parts import make_pdf
 from tools.demo.ca_service import CAService
 from tools.demo.site import DemoServer
@@ -51,7 +51,7 @@ async def demo(
 ) -> AsyncIterator[DemoServer]:
     """The demo at an https address with the mock card's CA."""
     async with (
-        CAService(browser.house.card.folder) as ca,
+        CAService(browser.user_home.card.folder) as ca,
         Revocation(resolver=ca.resolver(), allow_private_addresses=True) as revocation,
         DemoServer(
             trust,
@@ -64,12 +64,12 @@ async def demo(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def tab(open_tab: OpenTab, demo: DemoServer, door: Door) -> Tab:
+async def tab(open_tab: OpenTab, demo: DemoServer, listener: WindowListener) -> Tab:
     """Log in, in Swedish, and open the page for signing."""
     tab = await open_tab()
     await tab.goto(f"{demo.origin}/sv/")
     await tab.click("#identify")
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     await tab.wait_for("#to-sign")
     await tab.click("#to-sign")
     await tab.wait_for("#certificate")
@@ -100,17 +100,17 @@ async def check(tab: Tab, folder: Path) -> bytes:
 
 @only_in_chromium
 async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
-    browser: Browser, tab: Tab, door: Door, holder: Holder
+    browser: Browser, tab: Tab, listener: WindowListener, holder: Holder
 ) -> None:
     await hand_certificate_over(tab)
     await tab.click("#sign")
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-pin")
     window.say("cancel")
     assert "Du avbröt" in await tab.text("#status.waiting")
     # The second signature needs no new request for the certificate.
     await tab.click("#sign")
-    window = await door.opened()
+    window = await listener.opened()
     conversation = window.told[0]["conversation"]
     assert conversation["operation"] == "sign"
     assert conversation["language"] == "sv"
@@ -118,13 +118,13 @@ async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
     question = await window.type_pin(PIN2)
     [shown] = question["documents"]
     assert shown["name"] == "hyresavtal.pdf"
-    await check(tab, browser.house.card.folder)
+    await check(tab, browser.user_home.card.folder)
     assert await tab.text("#signer") == holder[0]
 
 
 @only_in_firefox
 async def test_an_own_pdf_is_signed(
-    browser: Browser, demo: DemoServer, tab: Tab, door: Door
+    browser: Browser, demo: DemoServer, tab: Tab, listener: WindowListener
 ) -> None:
     pdf = make_pdf("Oma")
     content = base64.b64encode(pdf).decode()
@@ -133,16 +133,16 @@ async def test_an_own_pdf_is_signed(
     assert await tab.text("#document h2") == "Öinen.pdf"
     await hand_certificate_over(tab)
     await tab.click("#sign")
-    question = await (await door.opened()).type_pin(PIN2)
+    question = await (await listener.opened()).type_pin(PIN2)
     assert [each["name"] for each in question["documents"]] == ["Öinen.pdf"]
-    assert (await check(tab, browser.house.card.folder)).startswith(pdf)
+    assert (await check(tab, browser.user_home.card.folder)).startswith(pdf)
 
 
 @only_in_chromium
 async def test_a_card_that_was_revoked_does_not_sign_and_does_not_log_in(
-    browser: Browser, demo: DemoServer, tab: Tab, door: Door
+    browser: Browser, demo: DemoServer, tab: Tab, listener: WindowListener
 ) -> None:
-    card = browser.house.card
+    card = browser.user_home.card
     certificates = [key.certificate for key in card.state.read().keys]
     serials = [x509.Certificate.load(der).serial_number for der in certificates]
     revoke(card.folder, serials)
@@ -151,6 +151,6 @@ async def test_a_card_that_was_revoked_does_not_sign_and_does_not_log_in(
     await tab.goto(f"{demo.origin}/sv/session")
     await tab.click("#logout")
     await tab.click("#identify")
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     assert await tab.text("#problem-code") == "USER_CERTIFICATE_REVOKED"
     assert "spärrats" in await tab.text("#problem-text")

@@ -28,7 +28,7 @@ async def test_the_examples_log_in_and_sign(
     authority: Authority,
 ) -> None:
     """The examples work as written, with the automatic prompt."""
-    browser.house.configure(prompt="automatic")
+    browser.user_home.configure(prompt="automatic")
     files = [tmp_path / "service.py", tmp_path / "signing.py"]
     for file, guide in zip(files, ("login.md", "signing.md"), strict=True):
         file.write_text(blocks(guide, "python")[0])

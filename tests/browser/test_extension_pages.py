@@ -54,7 +54,7 @@ async def test_the_options_say_which_version_is_there_and_can_look_again(
     assert await tab.evaluate("document.documentElement.lang") == "en"
     role = await tab.evaluate("document.querySelector('#host').getAttribute('role')")
     assert role == "status", "a screen reader reads the result aloud"
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         await tab.click("#again")
         await tab.wait_for("#host[data-state=problem]")
         assert await tab.text("#host h2") == text("missingHeading")
@@ -72,18 +72,18 @@ TROUBLES = {
 
 @only_in_chromium
 async def test_the_popup_says_what_to_do(browser: Browser, open_tab: OpenTab) -> None:
-    house = browser.house
+    user_home = browser.user_home
     tab = await open_tab("popup/popup.html")
     address = await tab.evaluate("location.href")
     for heading, program in TROUBLES.items():
-        with house.without_manifest():
+        with user_home.without_manifest():
             if program is not None:
-                house.put_host(program)
-                house.put_manifest()
+                user_home.put_host(program)
+                user_home.put_manifest()
             await tab.goto(address)
             await tab.wait_for("#host[data-state=problem]")
         assert await tab.text("#host h2") == text(heading)
         assert await tab.evaluate("document.querySelector('code') === null"), heading
-        house.serve()  # a second opening repeats the check
+        user_home.serve()  # a second opening repeats the check
         await tab.goto(address)
         await ready(tab)

@@ -16,7 +16,7 @@ import pytest
 from kortilla import Trust
 from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install import nss
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import ready
 from tests.browser.site import Site
@@ -48,34 +48,34 @@ def packaged(folder: Path) -> Path:
     return extension
 
 
-def has_token(house: House) -> bool:
+def has_token(user_home: UserHome) -> bool:
     """Whether Chromium's database names the card. A tool of NSS's would load it."""
-    return "name=Kortilla" in (house.home / ".pki/nssdb/pkcs11.txt").read_text()
+    return "name=Kortilla" in (user_home.home / ".pki/nssdb/pkcs11.txt").read_text()
 
 
 async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_and_off(
     tmp_path: Path, pristine: Path, authority: Authority, trust: Trust, site: Site
 ) -> None:
-    house = House(tmp_path, "chromium", pristine)
-    house.configure(prompt="automatic")
-    house.serve()
-    (house.home / ".config/chromium").mkdir(parents=True)
+    user_home = UserHome(tmp_path, "chromium", pristine)
+    user_home.configure(prompt="automatic")
+    user_home.serve()
+    (user_home.home / ".config/chromium").mkdir(parents=True)
     if os.getuid() == 0:  # p11-kit ignores root's own files
-        house.environment |= preloading("ordinary")
+        user_home.environment |= preloading("ordinary")
     extension = packaged(tmp_path)
-    async with open_browser(house, authority, extension=extension) as browser:
+    async with open_browser(user_home, authority, extension=extension) as browser:
         tab = await browser.open_view(CHECK)
         await ready(tab)
         await _welcomes(tab, 1)
         check = CheckPage(tab)
-        await _manifest_is_mended(house, check)
+        await _manifest_is_mended(user_home, check)
         # Chromium reads its database for its first secure page.
         await (await browser.new_tab()).goto(site.fresh())
         await check.press("showSwitch", "PKCS11_OFF")
         assert await tab.evaluate("document.activeElement.id") == "switch"
-        await _switched_on_before_a_restart(house, browser)
-        await _open_database_is_mended(house, check)
-    async with open_browser(house, extension=extension) as browser:
+        await _switched_on_before_a_restart(user_home, browser)
+        await _open_database_is_mended(user_home, check)
+    async with open_browser(user_home, extension=extension) as browser:
         tab = await browser.open_view(OPTIONS)
         await ready(tab)
         await _welcomes(tab, 0)
@@ -83,8 +83,8 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
         # This browser has not read its database yet, so it needs no restart.
         await tab.click("#switch")
         await shows(tab, "loginOff")
-        assert not has_token(house)
-        assert not (house.home / MODULE).exists()
+        assert not has_token(user_home)
+        assert not (user_home.home / MODULE).exists()
         await tab.click("#switch")
         await shows(tab, "loginOn")
         async with DemoServer(
@@ -104,19 +104,19 @@ async def _welcomes(view: Tab, expected: int) -> None:
     assert count == expected
 
 
-async def _manifest_is_mended(house: House, check: CheckPage) -> None:
+async def _manifest_is_mended(user_home: UserHome, check: CheckPage) -> None:
     assert "MANIFEST_MISSING" in await check.codes()
     await check.press("checkMend", "MANIFEST_MISSING")
     await check.until(
         "document.querySelector('pre').textContent.includes('HOST_WORKS')"
     )
     assert "MANIFEST_MISSING" not in await check.codes()
-    assert (house.home / MANIFEST).exists()
+    assert (user_home.home / MANIFEST).exists()
     focus = await check.tab.evaluate("document.activeElement.id")
     assert focus == "check-summary", "the focus stays in the view"
 
 
-async def _switched_on_before_a_restart(house: House, browser: Browser) -> None:
+async def _switched_on_before_a_restart(user_home: UserHome, browser: Browser) -> None:
     popup = await browser.open_view(POPUP)
     await shows(popup, "loginOff")
     await Popup(popup).open("suomi-fi")
@@ -124,13 +124,13 @@ async def _switched_on_before_a_restart(house: House, browser: Browser) -> None:
     await shows(popup, "loginRestart")
     assert await is_checked(popup)
     assert await popup.text("#token p") == text("loginOnRestart")
-    assert has_token(house)
+    assert has_token(user_home)
     await popup.close()
 
 
-async def _open_database_is_mended(house: House, check: CheckPage) -> None:
+async def _open_database_is_mended(user_home: UserHome, check: CheckPage) -> None:
     """The page asks before it changes a file that the browser has open."""
-    nss.delete_module(house.home / ".pki/nssdb", "Kortilla")
+    nss.delete_module(user_home.home / ".pki/nssdb", "Kortilla")
     await check.tab.click("#run-check")
     await check.until(
         "document.querySelector('pre').textContent.includes('INCOMPLETE')"
@@ -140,7 +140,7 @@ async def _open_database_is_mended(house: House, check: CheckPage) -> None:
     await check.until(
         f"document.querySelector('.question')?.textContent.includes({question})"
     )
-    assert not has_token(house)
+    assert not has_token(user_home)
     await check.press("checkGoOn")
     await check.until("!document.querySelector('pre').textContent.includes('COMPLETE')")
-    assert has_token(house)
+    assert has_token(user_home)

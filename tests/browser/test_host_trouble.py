@@ -11,7 +11,7 @@ from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, ready
 from tests.browser.shared import SharedBrowser
 from tests.browser.site import NONCE, authenticate
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,12 +47,12 @@ async def recovery(shared_browser: SharedBrowser) -> AsyncIterator[None]:
     """Check that the extension finds a working program afterwards."""
     yield
     browser = await shared_browser.get()
-    browser.house.configure()
-    browser.house.serve()
+    browser.user_home.configure()
+    browser.user_home.serve()
     tab = await browser.open_view("popup/popup.html")
     await ready(tab)
     await tab.close()
-    await browser.house.empty()
+    await browser.user_home.empty()
 
 
 async def test_a_program_that_breaks_the_protocol_is_named_to_the_page(
@@ -60,7 +60,7 @@ async def test_a_program_that_breaks_the_protocol_is_named_to_the_page(
 ) -> None:
     page = await visit()
     for trouble, (code, own, web_eid) in TROUBLES.items():
-        browser.house.put_host(code)
+        browser.user_home.put_host(code)
         await page.ask(authenticate())
         answer = await page.heard("kortilla:authenticate-failure", "1")
         assert answer["error"]["code"] == own, trouble
@@ -70,10 +70,10 @@ async def test_a_program_that_breaks_the_protocol_is_named_to_the_page(
 
 
 async def test_a_program_that_is_missing_is_named_and_used_once_it_is_there_again(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
     page = await visit()
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         await page.ask(authenticate())
         answer = await page.heard("kortilla:authenticate-failure", "1")
         assert answer["error"]["code"] == "HOST_MISSING"
@@ -83,5 +83,5 @@ async def test_a_program_that_is_missing_is_named_and_used_once_it_is_there_agai
         await page.ask(authenticate("2"))
         await page.failure("kortilla:authenticate", "2")
     await page.ask(authenticate("3"))
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     await page.heard("kortilla:authenticate-success", "3")

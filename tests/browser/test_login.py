@@ -12,7 +12,7 @@ from kortilla import Trust
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.support.screen import Screen
 from tools.demo.site import DemoServer
 from tools.demo.site_authority import Authority
@@ -49,8 +49,8 @@ async def test_the_button_leads_to_the_page_of_the_session(
     browser: Browser, tab: Tab, holder: Holder
 ) -> None:
     """The launcher is the installed one, the prompt the automatic one."""
-    browser.house.install_host()
-    browser.house.configure(prompt="automatic")
+    browser.user_home.install_host()
+    browser.user_home.configure(prompt="automatic")
     await tab.click("#identify")
     await tab.wait_for("#logout")
     assert (await tab.text("#name"), await tab.text("#satu")) == holder
@@ -62,8 +62,8 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     browser: Browser, tab: Tab, screen: Screen, holder: Holder
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
-    card = browser.house.card
-    browser.house.serve(environment=on(screen), anew=True)
+    card = browser.user_home.card
+    browser.user_home.serve(environment=on(screen), anew=True)
     await tab.click("#identify")
     window = await asyncio.to_thread(screen.find, TITLE)
     await asyncio.to_thread(screen.wait_for_focus, window)
@@ -76,10 +76,10 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 
 @only_in_chromium
 async def test_cancelling_in_the_window_is_said_on_the_page(
-    browser: Browser, tab: Tab, door: Door, holder: Holder
+    browser: Browser, tab: Tab, listener: WindowListener, holder: Holder
 ) -> None:
     await tab.click("#identify")
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-pin")
     window.say("cancel")
     assert "cancelled" in await tab.text(CANCELLED)
@@ -87,7 +87,7 @@ async def test_cancelling_in_the_window_is_said_on_the_page(
     assert await tab.evaluate("document.activeElement.id") == "identify"
     # The page is ready for another attempt at once.
     await tab.click("#identify")
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     await tab.wait_for("#logout")
     assert await tab.text("#name") == holder[0]
 

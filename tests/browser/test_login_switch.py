@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import OpenTab, ready
 from tests.browser.in_turn import only_in_chromium, only_in_firefox
@@ -32,11 +32,11 @@ IS_INSTALLED = "browser.pkcs11.isModuleInstalled('kortilla')"
 SWITCH = "document.querySelector('#switch')"
 
 
-def kortilla(house: House, *words: str) -> None:
+def kortilla(user_home: UserHome, *words: str) -> None:
     """Run a command of Kortilla's in the home of a browser."""
     subprocess.run(
         [sys.executable, "-I", "-m", "native_host.cli", *words],
-        env=house.environment,
+        env=user_home.environment,
         check=True,
         capture_output=True,
         timeout=patience(),
@@ -73,7 +73,7 @@ async def is_checked(tab: Tab) -> bool:
 async def test_firefox_is_switched_on_and_off_in_either_view_while_it_runs(
     browser: Browser, open_tab: OpenTab
 ) -> None:
-    home = browser.house.home
+    home = browser.user_home.home
     popup = await open_tab(POPUP)
     await shows(popup, "loginOff")
     await Popup(popup).open("suomi-fi")
@@ -112,14 +112,14 @@ async def test_what_stands_in_the_way_is_said(
 ) -> None:
     tab = await open_tab(OPTIONS)
     await shows(tab, "loginOff")
-    module = browser.house.home / MODULE
+    module = browser.user_home.home / MODULE
     module.parent.mkdir(parents=True, exist_ok=True)
     module.write_text("module: /usr/lib/specimen.so\n")
     await tab.click("#switch")
     await shows(tab, "loginFailed")
     assert not await is_checked(tab)
     module.unlink()
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         await tab.click("#switch")
         await shows(tab, "loginImpossible")
         assert await tab.text("#token p") == text("missingExplanation")
@@ -132,18 +132,18 @@ async def log_in(browser: Browser, demo: DemoServer) -> None:
     """Log in at the demo's gate with the card as a token."""
     tab = await browser.new_tab()
     await tab.goto(f"{demo.origin}/en/tls-login/1.2")
-    assert await tab.text("#satu") == browser.house.card.state.read().satu
+    assert await tab.text("#satu") == browser.user_home.card.state.read().satu
 
 
 async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
     tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
 ) -> None:
     """In Firefox, which needs no restart. `test_first_starts` has it in Chromium."""
-    house = House(tmp_path, "firefox", pristine)
-    house.configure(prompt="automatic")
-    house.serve()
+    user_home = UserHome(tmp_path, "firefox", pristine)
+    user_home.configure(prompt="automatic")
+    user_home.serve()
     if os.getuid() == 0:  # p11-kit ignores root's own files
-        house.environment |= preloading("ordinary")
+        user_home.environment |= preloading("ordinary")
     async with (
         DemoServer(
             trust,
@@ -151,7 +151,7 @@ async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
             ssl_context=authority.server_context,
             gates=GateSettings(authority.chain, "n3.service.example"),
         ) as demo,
-        open_browser(house, authority) as browser,
+        open_browser(user_home, authority) as browser,
     ):
         popup = await browser.open_view(POPUP)
         await shows(popup, "loginOff")
@@ -159,20 +159,20 @@ async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
         await popup.click("#switch")
         await shows(popup, "loginOn")
         await log_in(browser, demo)
-    undone_from_the_command_line(house)
+    undone_from_the_command_line(user_home)
 
 
-def undone_from_the_command_line(house: House) -> None:
+def undone_from_the_command_line(user_home: UserHome) -> None:
     """Switch off in a Firefox that has ended what its switch has done."""
-    entries = house.home / "firefox-profile/pkcs11.txt"
+    entries = user_home.home / "firefox-profile/pkcs11.txt"
     assert "name=Kortilla" in entries.read_text()
     # The host finds Firefox's profiles here, and sees that Firefox was closed.
-    profiles = house.home / ".mozilla/firefox/profiles.ini"
+    profiles = user_home.home / ".mozilla/firefox/profiles.ini"
     profiles.parent.mkdir()
     profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={entries.parent}\n")
-    kortilla(house, "pkcs11", "disable", "--browser", "firefox")
+    kortilla(user_home, "pkcs11", "disable", "--browser", "firefox")
     assert "Kortilla" not in entries.read_text()
-    assert not (house.home / MANIFEST).exists()
+    assert not (user_home.home / MANIFEST).exists()
 
 
 @only_in_chromium
@@ -183,7 +183,7 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
     await ready(tab)
     popup = Popup(tab)
     with runtime_folder() as runtime:
-        browser.house.serve(environment={"XDG_RUNTIME_DIR": str(runtime)})
+        browser.user_home.serve(environment={"XDG_RUNTIME_DIR": str(runtime)})
         await popup.shows("cardReady")
         await popup.open("suomi-fi")
         await shows(tab, "loginOff")

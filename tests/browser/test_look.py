@@ -17,7 +17,7 @@ from tests.browser.test_card_management import BUTTONS, HEADINGS, POPUP, Popup
 from tests.browser.test_demo_signing import demo, hand_certificate_over, tab
 from tests.browser.test_extension_pages import text
 from tests.browser.test_login_switch import OPTIONS
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tools.demo.site import DemoServer
 
 __all__ = ["demo", "tab"]
@@ -231,7 +231,7 @@ _CARDS: list[tuple[str, str, str, str | None, list[str]]] = [
 async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sight(
     browser: Browser, popup: Any
 ) -> None:
-    card, shown = browser.house.card, await popup()
+    card, shown = browser.user_home.card, await popup()
 
     async def look(heading: str, action: str | None, buttons: list[str]) -> None:
         await shown.tab.goto(await shown.tab.evaluate("location.href"))
@@ -251,7 +251,7 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
         await examine(shown.tab, {100: WIDTH, 200: 2 * WIDTH})
 
     for profile, state, heading, action, buttons in _CARDS:
-        await browser.house.empty()
+        await browser.user_home.empty()
         card.remake(profile=profile, state=state)
         await look(heading, action, buttons)
     card.state.pull()
@@ -364,7 +364,7 @@ async def test_pages_without_a_program_have_no_fault_either(
 ) -> None:
     tab = await open_tab(POPUP)
     home = await tab.evaluate("location.origin")
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         for view in (POPUP, OPTIONS, WELCOME):
             await tab.goto(f"{home}/{view}")
             await tab.wait_for("#host[data-state=problem]")
@@ -377,11 +377,11 @@ async def test_the_welcome_page_fits_and_shows_the_program_and_the_way_to_the_ic
     tab = await open_tab(WELCOME)
     await ready(tab)
     name = {"chromium": "welcomePinChromium", "firefox": "welcomePinFirefox"}
-    assert await tab.text("#pin") == text(name[browser.house.family])
+    assert await tab.text("#pin") == text(name[browser.user_home.family])
     # A developer's copy, such as this one, opens the page at no start.
     kind = "chrome.management.getSelf().then(({ installType }) => installType)"
     assert await tab.evaluate(kind) == "development"
-    if browser.house.family == "chromium":
+    if browser.user_home.family == "chromium":
         await examine(tab, {100: 320, 200: 640})
 
 
@@ -403,12 +403,12 @@ async def test_the_options_fit_and_findings_have_signs(
 
 @only_in_chromium
 async def test_help_and_demo_pages_have_no_fault(
-    browser: Browser, demo: DemoServer, tab: Tab, door: Door
+    browser: Browser, demo: DemoServer, tab: Tab, listener: WindowListener
 ) -> None:
     pages = [await faults(tab)]
     await hand_certificate_over(tab)
     await tab.click("#sign")
-    await (await door.opened()).type_pin(PIN2)
+    await (await listener.opened()).type_pin(PIN2)
     await tab.wait_for("#download")
     pages.append(await faults(tab))
     help_pages = [f"auth/static/help/{name}.html" for name in ("fi", "sv", "en")]

@@ -13,7 +13,7 @@ import pytest
 
 from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install.tables import host_names
-from tests.browser.browser_home import Card, House, end_of
+from tests.browser.browser_home import Card, UserHome, end_of
 from tests.browser.browsers import Browser, ChromiumBrowser
 from tests.browser.conftest import OpenTab, ready
 from tests.browser.in_turn import only_in_chromium
@@ -111,21 +111,21 @@ async def test_a_person_activates_a_card_by_keys_and_opens_what_outlives_the_bro
     tmp_path: Path, pristine: Path, screen: Screen, on_screen: dict[str, str]
 ) -> None:
     """One walk, as browser and screen take long to start. The popup is the real one."""
-    house = House(tmp_path / "house", "chromium", pristine)
-    house.card.remake(state="new")
-    house.serve(environment=on_screen)
+    user_home = UserHome(tmp_path / "user_home", "chromium", pristine)
+    user_home.card.remake(state="new")
+    user_home.serve(environment=on_screen)
     async with Chromium.launch(
-        house.home,
-        environment={**house.environment, **on_screen},
+        user_home.home,
+        environment={**user_home.environment, **on_screen},
         extension=extension_folder(),
         headless=False,
     ) as chromium:
-        browser = ChromiumBrowser(chromium, house)
+        browser = ChromiumBrowser(chromium, user_home)
         home = f"chrome-extension://{host_names()[0].chromium[0]}"
         await chromium.goto(f"{home}/options/options.html")
         await chromium.wait_for("#host[data-state=ready]")
         assert await chromium.evaluate(WELCOMES) == 0, "a developer's copy shows none"
-        await _activated_from_the_popup(chromium, house, screen)
+        await _activated_from_the_popup(chromium, user_home, screen)
         window = await _opened_once(browser, screen)
     process = pid_of(screen, window)
     assert screen.ids(TITLE) == [window], "no later press opens a second one"
@@ -135,7 +135,7 @@ async def test_a_person_activates_a_card_by_keys_and_opens_what_outlives_the_bro
 
 
 async def _activated_from_the_popup(
-    chromium: Chromium, house: House, screen: Screen
+    chromium: Chromium, user_home: UserHome, screen: Screen
 ) -> None:
     """A person who uses only the keyboard activates a card in popup and window."""
     await chromium.evaluate("chrome.action.openPopup()")
@@ -144,32 +144,32 @@ async def _activated_from_the_popup(
     await asyncio.to_thread(screen.press, "Tab", "Tab", "Return")
     window = await asyncio.to_thread(screen.find, ACTIVATION_TITLE)
     await asyncio.to_thread(screen.wait_for_focus, window)
-    await asyncio.to_thread(type_all, screen, window, house.card)
+    await asyncio.to_thread(type_all, screen, window, user_home.card)
     await asyncio.to_thread(screen.press, "Escape")
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(ACTIVATION_TITLE))
-    await house.host_gone()
-    data = house.card.state.read()
+    await user_home.host_gone()
+    data = user_home.card.state.read()
     assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
     assert data.puk.tries == 5
 
 
 async def _opened_once(browser: Browser, screen: Screen) -> str:
     """Press the program's button in two popups, and return the window."""
-    house = browser.house
+    user_home = browser.user_home
     other = await browser.open_view("icons/kortilla.svg")  # it starts no host
     tabs = await other.evaluate(_TABS)
     for press in range(2):
         popup = await browser.open_view(POPUP)
         await ready(popup)
         await popup.wait_for("#card[aria-busy=false]")
-        before = len(house.launches())
+        before = len(user_home.launches())
         await popup.evaluate(_PRESS)
         popup.closed = True  # the popup closes once the host has answered
         await other.evaluate(_UNTIL_CLOSED % tabs)
         if press == 0:  # the background may still know the first popup in the next
-            assert len(house.launches()) == before + 1, "one host for all presses"
+            assert len(user_home.launches()) == before + 1, "one host for all presses"
         window = await asyncio.to_thread(screen.find, TITLE)
-        for process in house.launches():
+        for process in user_home.launches():
             await end_of(process)
     return window
 
@@ -180,7 +180,7 @@ async def test_a_window_that_can_not_open_is_said_in_place_of_the_card(
 ) -> None:
     """There is no screen for it."""
     environment = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    browser.house.serve(environment=environment)
+    browser.user_home.serve(environment=environment)
     tab = await open_tab(POPUP)
     await ready(tab)
     await tab.wait_for("#card[aria-busy=false]")

@@ -21,7 +21,7 @@ from tests.browser.conftest import ready
 from tests.browser.shared import SharedBrowser
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.test_card_management import COMMANDS, POPUP
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.support.patience import patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -66,7 +66,7 @@ async def test_open_pages_get_extension_program_and_update_but_no_popup_commands
     The program comes after the extension, and a forged extension in the end.
     """
     async with bare_browser.lent() as browser:
-        browser.house.serve()
+        browser.user_home.serve()
         pages = [
             await Page.open(await browser.new_tab(), site.fresh()) for _ in range(4)
         ]
@@ -79,7 +79,7 @@ async def test_open_pages_get_extension_program_and_update_but_no_popup_commands
         await _add_frames(framing, site)
         await _start_loading(loading, site)
 
-        with browser.house.without_manifest():
+        with browser.user_home.without_manifest():
             await browser.install(extension_folder())
             site.slow_released.set()
             await _answers_once(plain)
@@ -95,11 +95,11 @@ async def test_open_pages_get_extension_program_and_update_but_no_popup_commands
             while not await loading.tab.evaluate(is_new):
                 pass
         await _answers_once(loading)
-        async with Door() as door:
-            browser.house.serve(prompt_command=door.command)
-            await _goes_on_after_an_update(browser, door, plain)
+        async with WindowListener() as listener:
+            browser.user_home.serve(prompt_command=listener.command)
+            await _goes_on_after_an_update(browser, listener, plain)
             await browser.install(forged_extension(tmp_path / "forged"))
-            await _forged_messages_are_refused(browser, door, plain)
+            await _forged_messages_are_refused(browser, listener, plain)
         for page in pages:
             await page.tab.close()
         await browser.uninstall(extension_id(browser))
@@ -152,7 +152,7 @@ async def _frames_ask_as_others(page: Page) -> None:
 async def _finds_a_program_that_is_installed_later(
     browser: Browser, page: Page
 ) -> None:
-    house = browser.house
+    user_home = browser.user_home
     await page.send(_status("1"))
     status = await page.heard("kortilla:status-success", "1")
     assert (status["host"], status["problem"]) == (None, "HOST_MISSING")
@@ -160,35 +160,37 @@ async def _finds_a_program_that_is_installed_later(
     error = await page.failure("web-eid:status")
     assert error["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
     assert error["extension"].startswith("2.")
-    house.put_manifest()
+    user_home.put_manifest()
     popup = await browser.open_view(POPUP)
     await ready(popup)
-    looked = house.launches()
+    looked = user_home.launches()
     await page.send(_status("2"))
     status = await page.heard("kortilla:status-success", "2")
     assert status["host"] == VERSION and "problem" not in status
-    assert house.launches() == looked, "a status request starts no operation"
+    assert user_home.launches() == looked, "a status request starts no operation"
     await popup.close()
-    await house.empty()
+    await user_home.empty()
 
 
-async def _goes_on_after_an_update(browser: Browser, door: Door, page: Page) -> None:
+async def _goes_on_after_an_update(
+    browser: Browser, listener: WindowListener, page: Page
+) -> None:
     """A reinstallation ends the old script: Firefox answers no pending request."""
     await page.ask(authenticate())
-    await door.opened()
+    await listener.opened()
     await browser.install(extension_folder())
     await _answers_once(page)
-    if browser.house.family == "chromium":
+    if browser.user_home.family == "chromium":
         failure = await page.failure("kortilla:authenticate", "1")
         assert failure["code"] == "EXTENSION_UNAVAILABLE"
     # The old extension's host has exited, and its window with it.
-    await browser.house.empty()
+    await browser.user_home.empty()
     await page.ask(authenticate("2"))
-    window = await door.opened()
+    window = await listener.opened()
     window.say("cancel")
     failure = await page.failure("kortilla:authenticate", "2")
     assert failure["code"] == "USER_CANCELLED"
-    await browser.house.empty()
+    await browser.user_home.empty()
 
 
 def forged_extension(folder: Path) -> Path:
@@ -200,11 +202,11 @@ def forged_extension(folder: Path) -> Path:
 
 
 async def _forged_messages_are_refused(
-    browser: Browser, door: Door, page: Page
+    browser: Browser, listener: WindowListener, page: Page
 ) -> None:
     """A content script may use none of the popup's commands."""
     await _answers_once(page)
-    started, windows = browser.house.launches(), door.count
+    started, windows = browser.user_home.launches(), listener.count
     await page.send({"forge": [{"command": "activate"}], "name": "card"})
     answer = await page.heard("forged-success")
     assert answer["told"] == [{"error": {"code": "UNKNOWN_COMMAND"}}]
@@ -212,14 +214,16 @@ async def _forged_messages_are_refused(
         message = {"command": command, "pin": "PIN1"}
         await page.send({"forge": [message], "name": ""})
         assert (await page.heard("forged-success"))["told"] == [], command
-    assert browser.house.launches() == started
-    assert door.count == windows
+    assert browser.user_home.launches() == started
+    assert listener.count == windows
 
 
 def extension_id(browser: Browser) -> str:
     """Return our extension's id in a browser."""
     host = host_names()[0]
-    return (host.chromium if browser.house.family == "chromium" else host.firefox)[0]
+    return (host.chromium if browser.user_home.family == "chromium" else host.firefox)[
+        0
+    ]
 
 
 def _status(id: str) -> dict[str, object]:
@@ -247,9 +251,9 @@ async def test_an_update_waits_until_a_login_has_ended(
     bare_browser: SharedBrowser, site: Site, tmp_path: Path
 ) -> None:
     """In Firefox, whose driver can update it as a store does."""
-    async with bare_browser.lent() as browser, Door() as door:
+    async with bare_browser.lent() as browser, WindowListener() as listener:
         assert isinstance(browser, FirefoxBrowser)
-        browser.house.serve(prompt_command=door.command)
+        browser.user_home.serve(prompt_command=listener.command)
         await browser.update(_packed(tmp_path, "0.1.0"))
 
         async def welcomes() -> int:
@@ -262,7 +266,7 @@ async def test_an_update_waits_until_a_login_has_ended(
         page = await Page.open(await browser.new_tab(), site.fresh())
         await _answers_once(page)
         await page.ask(authenticate())
-        window = await door.opened()
+        window = await listener.opened()
         await browser.update(_packed(tmp_path, "0.1.0.1"))
         window.say("cancel")
         failure = await page.failure("kortilla:authenticate", "1")
@@ -275,7 +279,7 @@ async def test_an_update_waits_until_a_login_has_ended(
         assert await welcomes() == 0, "an update opens no page"
         await page.tab.close()
         await browser.uninstall(extension_id(browser))
-        await browser.house.empty()
+        await browser.user_home.empty()
 
 
 def _packed(folder: Path, version: str) -> Path:

@@ -12,7 +12,7 @@ from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.in_turn import only_in_chromium
 from tests.browser.test_look import faults, resize
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.openid.clients.running import NAME, RealClients, real_clients
 from tests.openid.provider import write_files
 
@@ -41,17 +41,17 @@ async def clients(openid_files: Path) -> AsyncIterator[RealClients]:
 async def test_a_service_logs_a_person_in(
     browser: Browser,
     open_tab: OpenTab,
-    door: Door,
+    listener: WindowListener,
     holder: Holder,
     clients: RealClients,
     name: str,
 ) -> None:
-    browser.house.configure(localhost=True)
+    browser.user_home.configure(localhost=True)
     tab = await open_tab()
     await tab.goto(f"{clients.urls[name]}?ui_locales=en")
     assert NAME["en"] in await tab.text(".lead")
     await tab.click("kortilla-button")
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     assert await tab.text("#who") == holder[0]
     # A person who cancels on the page is back at the service.
     await tab.goto(clients.urls[name])

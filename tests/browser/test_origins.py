@@ -9,7 +9,7 @@ from kortilla import Trust
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit, identity_of
 from tests.browser.site import NONCE, Page, Site, authenticate
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,27 +76,27 @@ async def test_other_frames_and_windows_are_refused_or_get_no_answer(
     await page.heard("kortilla:status-success")
     actions = [each["action"] for each in await page.received()]
     assert actions == ["kortilla:status-ack", "kortilla:status-success"]
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []
 
 
 @pytest.mark.usefixtures("new_minute")
 async def test_a_frame_of_the_same_origin_may_ask_and_a_named_origin_means_nothing(
-    browser: Browser, visit: Visit, door: Door, trust: Trust
+    browser: Browser, visit: Visit, listener: WindowListener, trust: Trust
 ) -> None:
     page = await visit()
     await page.ask(authenticate(origin="https://bank.example"))
     failure = await page.failure("kortilla:authenticate", "1")
     assert failure["code"] == "INVALID_ARGUMENT"
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []
     await page.ask(web_eid(origin="https://bank.example"))
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["origin"] == page.origin
     await window.type_pin("1234")
     token = await page.heard("web-eid:authenticate-success")
     await identity_of(token, page.origin, NONCE, trust)
 
     await page.add_frame(page.origin, authenticate())
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["origin"] == page.origin
     window.say("cancel")
     report = await page.reported("kortilla:authenticate-failure")
@@ -104,15 +104,15 @@ async def test_a_frame_of_the_same_origin_may_ask_and_a_named_origin_means_nothi
 
 
 async def test_http_on_this_computer_needs_the_developers_setting(
-    browser: Browser, visit: Visit, door: Door, site: Site
+    browser: Browser, visit: Visit, listener: WindowListener, site: Site
 ) -> None:
     page = await visit(site.origin("localhost", "http"))
     await page.ask(authenticate())
     failure = await page.failure("kortilla:authenticate", "1")
     assert failure["code"] == "ORIGIN_REFUSED"
-    browser.house.configure(localhost=True)
+    browser.user_home.configure(localhost=True)
     await page.ask(authenticate("2"))
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["origin"] == page.origin
 
 
@@ -128,4 +128,4 @@ async def test_http_anywhere_else_meets_no_extension_and_the_client_says_so(
     assert (status["extension"], status["host"]) == (None, None)
     assert status["problem"] == "CONTEXT_INSECURE"
     assert await page.tab.evaluate("clientFailure()") == "CONTEXT_INSECURE"
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []

@@ -15,13 +15,13 @@ import pytest_asyncio
 
 from kortilla import Trust
 from native_host.install.tables import host_names
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.browsers import Browser
 from tests.browser.conftest import identity_of
 from tests.browser.shared import SharedBrowser
 from tests.browser.signing import PIN2, THREE, check
 from tests.browser.site import NONCE, Page, Site
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -51,7 +51,7 @@ LOGIN = f"""async () => {{
 }}"""
 
 
-def stand_in(folder: Path, house: House) -> None:
+def stand_in(folder: Path, user_home: UserHome) -> None:
     """Write the extension, and allow it to start the program as Web eID's."""
     shutil.copytree(SOURCES, folder)
     [web_eid] = (host for host in host_names() if host.name == "eu.webeid")
@@ -68,14 +68,14 @@ def stand_in(folder: Path, house: House) -> None:
             }
         ],
     }
-    if house.family == "chromium":
+    if user_home.family == "chromium":
         # Chromium derives the id of an extension without a key from its folder.
         digest = hashlib.sha256(str(folder).encode()).hexdigest()[:32]
         own_id = "".join(chr(ord("a") + int(digit, 16)) for digit in digest)
-        for admitting in house.home.rglob(f"{web_eid.name}.json"):
+        for admitting in user_home.home.rglob(f"{web_eid.name}.json"):
             text = admitting.read_text().replace(web_eid.chromium[0], own_id)
             admitting.write_text(text)
-        with (house.home / "kortilla.toml").open("a") as configuration:
+        with (user_home.home / "kortilla.toml").open("a") as configuration:
             configuration.write(f"extensions = [{json.dumps(own_id)}]\n")
         manifest["background"] = {"service_worker": "background.js"}
     else:
@@ -92,26 +92,26 @@ async def their_browser(
     """A browser with the substitute extension alone."""
     async with bare_browser.lent() as browser:
         folder = tmp_path_factory.mktemp("web-eid") / "extension"
-        stand_in(folder, browser.house)
+        stand_in(folder, browser.user_home)
         await browser.install(folder)
         yield browser
         await bare_browser.close()  # an idle browser costs time too
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def their_door(their_browser: Browser) -> AsyncIterator[Door]:
+async def their_listener(their_browser: Browser) -> AsyncIterator[WindowListener]:
     """The test's replacement for the PIN window, with a new card in the reader."""
-    house = their_browser.house
-    house.card.renew()
-    async with Door() as door:
-        house.serve(prompt_command=door.command)
-        yield door
-        await house.empty()
+    user_home = their_browser.user_home
+    user_home.card.renew()
+    async with WindowListener() as listener:
+        user_home.serve(prompt_command=listener.command)
+        yield listener
+        await user_home.empty()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(
-    their_browser: Browser, their_door: Door, site: Site
+    their_browser: Browser, their_listener: WindowListener, site: Site
 ) -> AsyncIterator[Page]:
     """The calling page."""
     tab = await their_browser.new_tab()
@@ -120,10 +120,10 @@ async def page(
 
 
 async def test_a_login_and_one_that_is_cancelled_without_a_second_window(
-    page: Page, their_door: Door, trust: Trust
+    page: Page, their_listener: WindowListener, trust: Trust
 ) -> None:
     await page.ask_script(LOGIN)
-    window = await their_door.opened()
+    window = await their_listener.opened()
     await window.hear("ask-pin")
     await page.tab.evaluate("controller.abort() ?? null")
     assert (await page.failure("client:login"))["code"] == "REQUEST_CANCELLED"
@@ -133,7 +133,7 @@ async def test_a_login_and_one_that_is_cancelled_without_a_second_window(
     window.say("cancel")
     await page.heard("web-eid:authenticate-failure")
     await page.ask_script(LOGIN)
-    window = await their_door.opened()
+    window = await their_listener.opened()
     conversation = window.told[0]["conversation"]
     assert (conversation["language"], conversation["origin"]) == ("sv", page.origin)
     await window.type_pin("1234")
@@ -143,12 +143,12 @@ async def test_a_login_and_one_that_is_cancelled_without_a_second_window(
 
 
 async def test_documents_are_signed_one_after_the_other_until_the_person_stops(
-    page: Page, their_door: Door
+    page: Page, their_listener: WindowListener
 ) -> None:
     await page.ask_script(f"() => clientSign({{documents: [{FILES}], lang: 'fi'}})")
-    await (await their_door.opened()).agree()
+    await (await their_listener.opened()).agree()
     for _ in DOCUMENTS:
-        window = await their_door.opened()
+        window = await their_listener.opened()
         assert window.told[0]["conversation"]["language"] == "fi"
         await window.type_pin(PIN2)
     answer = await page.heard("client:sign-success")
@@ -160,9 +160,9 @@ async def test_documents_are_signed_one_after_the_other_until_the_person_stops(
     ]
 
     await page.ask_script(f"() => clientSign({{documents: [{FILES}]}})")
-    await (await their_door.opened()).agree()
-    await (await their_door.opened()).type_pin(PIN2)
-    window = await their_door.opened()
+    await (await their_listener.opened()).agree()
+    await (await their_listener.opened()).type_pin(PIN2)
+    window = await their_listener.opened()
     await window.hear("ask-pin")
     window.say("cancel")
     assert (await page.failure("client:sign"))["code"] == "SIGNING_INTERRUPTED"

@@ -6,50 +6,50 @@ import asyncio
 from kortilla import Trust
 from kortilla.mock_card.card import MockCard
 from native_host.install.tables import Family
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.browsers import SITES, open_browser
-from tests.browser.window import Door
-from tests.support.pcsc import Room, isolated
+from tests.browser.window import WindowListener
+from tests.support.pcsc import Pcscd, isolated
 from tools.demo.site import DemoServer
 from tools.demo.site_authority import Authority
 
 
 @isolated
-async def test_login_in_chromium_with_a_card_in_a_reader(room: Room) -> None:
-    await _log_in(room, "chromium")
+async def test_login_in_chromium_with_a_card_in_a_reader(pcscd: Pcscd) -> None:
+    await _log_in(pcscd, "chromium")
 
 
 @isolated
-async def test_login_in_firefox_with_a_card_in_a_reader(room: Room) -> None:
-    await _log_in(room, "firefox")
+async def test_login_in_firefox_with_a_card_in_a_reader(pcscd: Pcscd) -> None:
+    await _log_in(pcscd, "firefox")
 
 
-async def _log_in(room: Room, family: Family) -> None:
-    card = room.new_card()
+async def _log_in(pcscd: Pcscd, family: Family) -> None:
+    card = pcscd.new_card()
     holder = card.read()
     names = [name for site in SITES for name in (site, f"*.{site}")]
-    authority = Authority(room.folder, names)
-    house = House(room.folder / "house", family, card.folder)
-    house.configure(card="pcsc")
+    authority = Authority(pcscd.folder, names)
+    user_home = UserHome(pcscd.folder / "user_home", family, card.folder)
+    user_home.configure(card="pcsc")
     async with (
-        Door() as door,
+        WindowListener() as listener,
         DemoServer(
             Trust.from_folder(card.folder, test=True),
             host="service.example",
             ssl_context=authority.server_context,
         ) as demo,
-        open_browser(house, authority) as browser,
+        open_browser(user_home, authority) as browser,
     ):
-        house.serve(prompt_command=door.command)
+        user_home.serve(prompt_command=listener.command)
         tab = await browser.new_tab()
         await tab.goto(demo.origin)
         await tab.click("#identify")
-        window = await door.opened()
+        window = await listener.opened()
         assert window.told[0]["conversation"]["test_card"] is False
         await window.hear_step("waiting-for-card")
-        await asyncio.to_thread(room.insert, MockCard(card))
+        await asyncio.to_thread(pcscd.insert, MockCard(card))
         question = await window.type_pin("1234")
         assert question["satu"] == holder.satu
         await tab.wait_for("#logout")
         assert await tab.text("#satu") == holder.satu
-        await house.host_gone()
+        await user_home.host_gone()

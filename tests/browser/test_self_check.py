@@ -101,8 +101,8 @@ async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
     page = CheckPage(await open_tab(CHECK))
     assert "CARD" in await page.codes()
     shown = await page.tab.evaluate("document.querySelector('pre').textContent")
-    card = browser.house.card.state.read()
-    for secret in (card.surname, card.satu, str(browser.house.home)):
+    card = browser.user_home.card.state.read()
+    for secret in (card.surname, card.satu, str(browser.user_home.home)):
         assert secret not in shown
     await page.tab.click("#copy")
     await page.until("document.querySelector('#copied').textContent !== ''")
@@ -120,14 +120,14 @@ async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
 async def test_without_a_program_the_page_says_so(
     browser: Browser, open_tab: OpenTab, program: str | None, explanation: str
 ) -> None:
-    with browser.house.without_manifest():
+    with browser.user_home.without_manifest():
         if program is not None:
-            browser.house.put_host(program)
-            browser.house.put_manifest()
+            browser.user_home.put_host(program)
+            browser.user_home.put_manifest()
         page = CheckPage(await open_tab(CHECK))
         await page.codes()
         said = await page.tab.text("#check-summary")
         assert said == f"{text('checkFailed')} {text(explanation)}"
         await shows(page.tab, "loginImpossible")
         assert await page.tab.text("#token p") == text(explanation)
-    browser.house.serve()
+    browser.user_home.serve()

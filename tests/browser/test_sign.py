@@ -26,7 +26,7 @@ from tests.browser.signing import (
 )
 from tests.browser.site import Page, Site
 from tests.browser.test_login import on, type_pin
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -35,11 +35,11 @@ LARGE = Document("large.txt", "0123456789", 220_000)
 
 
 async def test_three_documents_are_signed_with_one_pin(
-    browser: Browser, visit: Visit, door: Door, papers: Papers
+    browser: Browser, visit: Visit, listener: WindowListener, papers: Papers
 ) -> None:
     page = await visit()
     await page.ask_script(request(THREE, lang="sv"))
-    window = await door.opened()
+    window = await listener.opened()
     conversation = window.told[0]["conversation"]
     assert conversation["operation"] == "sign"
     assert conversation["origin"] == page.origin
@@ -66,17 +66,17 @@ async def test_three_documents_are_signed_with_one_pin(
         for each in progress
         if each["progress"] == "signing"
     ] == [(0, 3), (1, 3), (2, 3)]
-    await browser.house.empty()
-    assert browser.house.card.is_free
+    await browser.user_home.empty()
+    assert browser.user_home.card.is_free
     assert not papers.are_there
 
 
 async def test_a_document_of_megabytes_is_signed_and_tells_how_far_it_is(
-    visit: Visit, door: Door
+    visit: Visit, listener: WindowListener
 ) -> None:
     page = await visit()
     await page.ask_script(request([LARGE]))
-    await (await door.opened()).type_pin(PIN2)
+    await (await listener.opened()).type_pin(PIN2)
     check(await page.heard(f"{ACTION}-success", "1"), [LARGE])
     received = [
         each for each in await page.received() if each.get("progress") == "receiving"
@@ -91,36 +91,36 @@ async def test_a_document_of_megabytes_is_signed_and_tells_how_far_it_is(
 
 @only_in_chromium
 async def test_a_page_that_cancels_while_documents_are_on_their_way(
-    browser: Browser, visit: Visit, door: Door, papers: Papers
+    browser: Browser, visit: Visit, listener: WindowListener, papers: Papers
 ) -> None:
     page = await visit()
     await page.answer_progress("receiving", {"action": "kortilla:cancel", "id": "1"})
     await page.ask_script(request([Document("huge", "x" * 1000, 20_000)]))
-    window = await door.opened()
+    window = await listener.opened()
     assert (await page.failure(ACTION, "1"))["code"] == "REQUEST_CANCELLED"
     await window.gone()
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
     assert not papers.are_there
     done = [each["done"] for each in await page.received() if "done" in each]
     assert max(done) < 20_000_000
     # The next request starts from scratch.
     await page.ask_script(request(THREE))
-    await (await door.opened()).type_pin(PIN2)
+    await (await listener.opened()).type_pin(PIN2)
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
 
 
 @only_in_firefox
 async def test_a_page_that_is_left_while_documents_are_on_their_way(
-    browser: Browser, visit: Visit, door: Door, papers: Papers, site: Site
+    browser: Browser, visit: Visit, listener: WindowListener, papers: Papers, site: Site
 ) -> None:
     page = await visit()
     await page.ask_script(request([Document("huge", "x" * 1000, 20_000)]))
     while (await page.heard(f"{ACTION}-progress"))["progress"] != "receiving":
         pass
-    window = await door.opened()
+    window = await listener.opened()
     await page.tab.goto(site.fresh())
     await window.gone()
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
     assert not papers.are_there
 
 
@@ -152,18 +152,20 @@ async def test_what_is_no_blob_starts_nothing(browser: Browser, visit: Visit) ->
     for place, script in enumerate(NO_BLOBS):
         failure = await page.failure(ACTION, str(place))
         assert failure["code"] == "INVALID_ARGUMENT", script
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []
 
 
 @only_in_chromium
-async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
+async def test_the_page_client_signs_files(
+    visit: Visit, listener: WindowListener
+) -> None:
     page = await visit()
     files = ", ".join(
         f"new File({document.bytes_script}, {json.dumps(document.name)})"
         for document in THREE
     )
     await page.ask_script(f"() => clientSign({{documents: [{files}]}})")
-    question = await (await door.opened()).type_pin(PIN2)
+    question = await (await listener.opened()).type_pin(PIN2)
     assert question["documents"][0]["media_type"] == "application/octet-stream"
     answer = await page.heard("client:sign-success")
     check(answer, THREE)
@@ -178,8 +180,8 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
-    card = browser.house.card
-    browser.house.serve(environment=on(screen))
+    card = browser.user_home.card
+    browser.user_home.serve(environment=on(screen))
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)
@@ -194,13 +196,13 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 
 @only_in_chromium
 async def test_a_batch_that_is_interrupted_gives_what_was_signed(
-    browser: Browser, visit: Visit, door: Door, papers: Papers
+    browser: Browser, visit: Visit, listener: WindowListener, papers: Papers
 ) -> None:
-    card = browser.house.card
+    card = browser.user_home.card
     card.state.set_faults(Fault("card-pulled", on="verify", skip=1))
     page = await visit()
     await page.ask_script(request(THREE))
-    window = await door.opened()
+    window = await listener.opened()
     await window.type_pin(PIN2)
     failure = await page.failure(ACTION, "1")
     assert (failure["code"], failure["reason"], failure["total"]) == (
@@ -219,8 +221,8 @@ async def test_a_batch_that_is_interrupted_gives_what_was_signed(
     assert window.is_there
     window.say("cancel")
     await window.gone()
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
     card.state.insert()
     await page.ask_script(request(THREE))
-    await (await door.opened()).type_pin(PIN2)
+    await (await listener.opened()).type_pin(PIN2)
     check(await page.heard(f"{ACTION}-success", "1"), THREE)

@@ -15,7 +15,7 @@ from tests.browser.signing import ACTION, PIN2, THREE, TITLE, check, request
 from tests.browser.site import NONCE, Page, Site, authenticate
 from tests.browser.test_login import TITLE as LOGIN_TITLE
 from tests.browser.test_login import on, type_pin
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.host.signing import verify
 from tests.support.screen import Screen
 
@@ -26,10 +26,10 @@ CERTIFICATE = "kortilla:get-signing-certificate"
 VERSION = {"libraryVersion": "2.0.2", "options": {"lang": "en"}}
 
 
-async def identify(page: Page, door: Door) -> None:
+async def identify(page: Page, listener: WindowListener) -> None:
     """Log in to the page."""
     await page.ask(authenticate())
-    await (await door.opened()).type_pin("1234")
+    await (await listener.opened()).type_pin("1234")
     await page.heard("kortilla:authenticate-success")
 
 
@@ -42,10 +42,10 @@ async def unasked_certificate(page: Page) -> str:
     return str(answer["certificate"])
 
 
-async def asked_certificate(page: Page, door: Door) -> dict[str, Any]:
+async def asked_certificate(page: Page, listener: WindowListener) -> dict[str, Any]:
     """Have the window ask for the certificate, and return its question."""
     await page.ask({"action": CERTIFICATE, "id": "c"})
-    window = await door.opened()
+    window = await listener.opened()
     question = await window.agree()
     await page.heard(f"{CERTIFICATE}-success", "c")
     return question
@@ -56,10 +56,10 @@ async def test_the_person_sees_two_windows_and_types_two_pins(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
     """The window is the real one, and the page's messages are Web eID's."""
-    card = browser.house.card
+    card = browser.user_home.card
     with card.state.update() as data:
         data.pin1.tries = data.pin2.tries = 4
-    browser.house.serve(environment=on(screen))
+    browser.user_home.serve(environment=on(screen))
     page = await Page.open(await open_tab(), site.fresh())
     action = "web-eid:authenticate"
     await page.ask({"action": action, "challengeNonce": NONCE, **VERSION})
@@ -88,20 +88,20 @@ async def test_the_person_sees_two_windows_and_types_two_pins(
 
 
 async def test_the_login_counts_until_the_tab_leaves_the_site(
-    visit: Visit, door: Door, site: Site
+    visit: Visit, listener: WindowListener, site: Site
 ) -> None:
     page = await visit()
-    await identify(page, door)
+    await identify(page, listener)
     # A login mostly leads to another document of the site.
     page = await Page.open(page.tab, page.origin)
     for _ in range(2):
         certificate = await unasked_certificate(page)
         await page.ask_script(request(THREE, certificate=certificate))
-        question = await (await door.opened()).type_pin(PIN2)
+        question = await (await listener.opened()).type_pin(PIN2)
         assert question["name"] and question["satu"]
         check(await page.heard(f"{ACTION}-success", "1"), THREE)
     other_tab = await visit(page.origin)
-    await asked_certificate(other_tab, door)
+    await asked_certificate(other_tab, listener)
     await page.tab.goto(site.fresh())
     page = await Page.open(page.tab, page.origin)
-    await asked_certificate(page, door)
+    await asked_certificate(page, listener)

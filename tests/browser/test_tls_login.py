@@ -14,7 +14,7 @@ from kortilla import Trust
 from kortilla.mock_card.faults import Fault
 from kortilla.validation.trust import certificate_files
 from native_host.install.tables import Family
-from tests.browser.browser_home import House
+from tests.browser.browser_home import UserHome
 from tests.browser.browsers import Tab
 from tests.browser.conftest import ready
 from tests.browser.counter import Counter, open_counter
@@ -52,13 +52,13 @@ async def any_counter(
     older: Path,
 ) -> AsyncIterator[Counter]:
     """A browser that sends its certificate without asking the person which."""
-    house = House(tmp_path_factory.mktemp(family), family, pristine)
-    house.serve()
+    user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
+    user_home.serve()
     files = [*certificate_files(pristine), *certificate_files(older)]
     trust = Trust.from_files(files, test=True)
     with runtime_folder() as runtime:
-        house.environment["XDG_RUNTIME_DIR"] = str(runtime)
-        async with open_counter(house, authority, trust) as counter:
+        user_home.environment["XDG_RUNTIME_DIR"] = str(runtime)
+        async with open_counter(user_home, authority, trust) as counter:
             yield counter
 
 
@@ -67,7 +67,7 @@ def counter(any_counter: Counter) -> Counter:
     """The counter with a card in its initial state."""
     # Chromium may open two connections for one page. The second one's window comes
     # while nobody waits for it.
-    any_counter.door.forget()
+    any_counter.listener.forget()
     any_counter.card.mend()
     return any_counter
 
@@ -88,10 +88,10 @@ async def tab(counter: Counter) -> AsyncIterator[Tab]:
 async def test_a_person_logs_in_with_the_card(
     counter: Counter, tab: Tab, site: Site, version: str
 ) -> None:
-    count = counter.door.count
+    count = counter.listener.count
     going = counter.start(tab, version)
-    window = await counter.door.opened()
-    if counter.browser.house.family == "chromium":
+    window = await counter.listener.opened()
+    if counter.browser.user_home.family == "chromium":
         # Firefox signs on the single thread of its connections, so they wait.
         other = await counter.browser.new_tab()
         await other.goto(site.fresh())
@@ -103,9 +103,9 @@ async def test_a_person_logs_in_with_the_card(
     assert question["name"] == f"{holder.given_name} {holder.surname}"
     conversation = window.told[0]["conversation"]
     assert conversation["operation"] == "tls-login"
-    assert conversation["program"] == NAMES[counter.browser.house.family]
+    assert conversation["program"] == NAMES[counter.browser.user_home.family]
     assert conversation["origin"] == ""
-    assert counter.door.count == count + 1
+    assert counter.listener.count == count + 1
     await window.gone()
     assert counter.card.is_free and counter.card.tries == 5
 
@@ -114,7 +114,7 @@ async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
     counter: Counter, tab: Tab
 ) -> None:
     """All parts are real."""
-    count = counter.door.count
+    count = counter.listener.count
     await tab.goto(f"{counter.demo.origin}/en/")
     popup = Popup(await counter.browser.open_view(POPUP))
     await ready(popup.tab)
@@ -123,16 +123,16 @@ async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
     await popup.tab.wait_for("#token p")
     await popup.tab.evaluate("(document.querySelector('#prepare').hidden = false)")
     await popup.press("prepareLogin")
-    window = await counter.door.opened()
+    window = await counter.listener.opened()
     await window.type_pin("1234")
     assert window.told[0]["conversation"]["operation"] == "prepare-login"
     await popup.shows("donePrepare")
     await popup.shows("cardReady")  # preparing again has not spoiled it
     await tab.goto(f"{counter.demo.origin}/en/tls-login/1.2")
     assert await tab.text("#satu") == counter.card.state.read().satu
-    assert counter.door.count == count + 1
+    assert counter.listener.count == count + 1
     await popup.tab.close()
-    await counter.browser.house.empty()
+    await counter.browser.user_home.empty()
 
 
 async def cancel(counter: Counter, window: Window) -> None:
@@ -169,7 +169,7 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
         with counter.card.state.update() as data:
             data.pin1.tries = 0
     going = counter.start(tab, version)
-    window = await counter.door.opened()
+    window = await counter.listener.opened()
     await do(counter, window)
     # The browser retries once or twice without opening a window.
     await counter.fails(going, tab)
@@ -186,7 +186,7 @@ async def test_a_card_that_is_pulled_ends_in_an_error_page(
     counter: Counter, tab: Tab, version: str
 ) -> None:
     going = counter.start(tab, version)
-    window = await counter.door.opened()
+    window = await counter.listener.opened()
     counter.card.state.set_faults(Fault("card-pulled", on="sign"))
     await window.type_pin("1234")
     told = await window.hear_step("waiting-for-card")
@@ -205,7 +205,7 @@ async def test_a_card_that_is_put_back_logs_in(
     counter: Counter, tab: Tab, version: str
 ) -> None:
     going = counter.start(tab, version)
-    window = await counter.door.opened()
+    window = await counter.listener.opened()
     await window.hear("ask-pin")
     counter.card.state.pull()
     told = await window.hear_step("waiting-for-card")
@@ -231,7 +231,7 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
     async with asyncio.timeout(patience()):
         while True:
             going = asyncio.create_task(tab.goto(url))
-            opened = asyncio.ensure_future(counter.door.opened())
+            opened = asyncio.ensure_future(counter.listener.opened())
             await asyncio.wait({opened, going}, return_when=asyncio.FIRST_COMPLETED)
             try:
                 if not opened.done():
@@ -286,7 +286,7 @@ async def test_a_server_that_names_the_issuing_ca_is_shown_the_certificate(
 ) -> None:
     url = f"https://n4.service.example:{naming_server}/login"
     going = asyncio.create_task(tab.goto(url))
-    await (await counter.door.opened()).type_pin("1234")
+    await (await counter.listener.opened()).type_pin("1234")
     await going
     assert await tab.text("h1") == "Identifiera dig med identitetskortet"
 
@@ -317,8 +317,8 @@ async def test_a_person_who_is_late_tries_again_in_chromium(
 
     That opens a window in another test.
     """
-    house = House(tmp_path, family, pristine)
-    async with open_counter(house, authority, trust) as counter:
+    user_home = UserHome(tmp_path, family, pristine)
+    async with open_counter(user_home, authority, trust) as counter:
         await _is_late_and_tries_again(counter, await counter.browser.new_tab())
 
 
@@ -331,11 +331,11 @@ async def test_a_person_who_is_late_tries_again_in_firefox(
 
 async def _is_late_and_tries_again(counter: Counter, tab: Tab) -> None:
     """The browser's time limit ends before the person has typed."""
-    satu, count = counter.card.state.read().satu, counter.door.count
+    satu, count = counter.card.state.read().satu, counter.listener.count
     with counter.waiting(3.0):
         # The host keeps a PIN that is typed first for the next attempt.
         going = counter.start(tab, "1.2")
-        window = await counter.door.opened()
+        window = await counter.listener.opened()
         await counter.fails(going, tab)
         assert window.is_there
         await window.type_pin("1234")
@@ -349,12 +349,12 @@ async def _is_late_and_tries_again(counter: Counter, tab: Tab) -> None:
         await tab.click("#logout")
         await tab.wait_for("#identify")
         going = counter.start(tab, "1.3")
-        window = await counter.door.opened()
+        window = await counter.listener.opened()
         await counter.fails(going, tab)
         going = counter.start(tab, "1.3")
         await window.type_pin("1234")
         await going
         assert await tab.text("#satu") == satu
         await window.gone()
-    assert counter.door.count == count + 2
+    assert counter.listener.count == count + 2
     assert counter.card.is_free and counter.card.tries == 5

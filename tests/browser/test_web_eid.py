@@ -19,7 +19,7 @@ from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
 from tests.browser.signing import P384, PIN2
 from tests.browser.site import NONCE, Page
-from tests.browser.window import Door
+from tests.browser.window import WindowListener
 from tests.host.signing import verify
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -71,11 +71,11 @@ def to_sign(certificate: str, **changes: object) -> dict[str, Any]:
     return request(action=SIGN, **fields)
 
 
-async def web_eid_certificate(page: Page, door: Door) -> str:
+async def web_eid_certificate(page: Page, listener: WindowListener) -> str:
     """Run the first step."""
     await page.ask(request(action=CERTIFICATE, challengeNonce=None))
     await page.heard(f"{CERTIFICATE}-ack")
-    await (await door.opened()).agree()
+    await (await listener.opened()).agree()
     answer = await page.heard(f"{CERTIFICATE}-success")
     assert set(answer) == {"certificate", "supportedSignatureAlgorithms", "after"}
     assert P384 in answer["supportedSignatureAlgorithms"]
@@ -108,16 +108,16 @@ async def test_versions_and_errors_are_told_without_a_host(
     answer = await page.heard(f"{ACTION}-failure")
     assert set(answer) == {"error", "after"}
     assert answer["error"]["code"] == "ERR_WEBEID_MISSING_PARAMETER"
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []
 
 
 async def test_authenticate_gives_the_token_once_at_a_time_and_can_be_cancelled(
-    visit: Visit, door: Door, trust: Trust
+    visit: Visit, listener: WindowListener, trust: Trust
 ) -> None:
     page = await visit()
     await page.ask(request(options={"lang": "sv"}))
     await page.heard(f"{ACTION}-ack")
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["language"] == "sv"
     assert window.told[0]["conversation"]["started_by_person"] is True
     await window.type_pin("1234")
@@ -136,11 +136,11 @@ async def test_authenticate_gives_the_token_once_at_a_time_and_can_be_cancelled(
     assert received == [f"{ACTION}-ack", f"{ACTION}-success"]
 
     await page.ask(request())
-    (await door.opened()).say("cancel")
+    (await listener.opened()).say("cancel")
     assert (await page.failure(ACTION))["code"] == "ERR_WEBEID_USER_CANCELLED"
 
     await page.ask(request())
-    window = await door.opened()
+    window = await listener.opened()
     await page.ask(request())
     assert (await page.failure(ACTION))["code"] == "ERR_WEBEID_ACTION_PENDING"
     await window.type_pin("1234")
@@ -148,10 +148,10 @@ async def test_authenticate_gives_the_token_once_at_a_time_and_can_be_cancelled(
 
 
 async def test_three_actions_called_together_come_one_after_another(
-    visit: Visit, door: Door
+    visit: Visit, listener: WindowListener
 ) -> None:
     page, other = await visit(), await visit()
-    certificate = await web_eid_certificate(page, door)
+    certificate = await web_eid_certificate(page, listener)
     calls = [
         request(),
         request(action=CERTIFICATE, challengeNonce=None),
@@ -159,14 +159,14 @@ async def test_three_actions_called_together_come_one_after_another(
     ]
     together = f"() => {json.dumps(calls)}.forEach((each) => postMessage(each, '*'))"
     await page.ask_script(together)
-    window = await door.opened()
+    window = await listener.opened()
     await other.ask(request())
     assert (await other.failure(ACTION))["code"] == "ERR_WEBEID_ACTION_PENDING"
     await window.type_pin("1234")
     await page.heard(f"{ACTION}-success")
     # The page has the name since its login.
     assert (await page.heard(f"{CERTIFICATE}-success"))["certificate"] == certificate
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["operation"] == "sign"
     assert window.told[0]["conversation"]["started_by_person"] is True
     await window.type_pin(PIN2)
@@ -174,34 +174,36 @@ async def test_three_actions_called_together_come_one_after_another(
 
 
 async def test_the_window_of_an_expired_request_stays_until_it_is_closed(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
     page = await visit()
     # This starts the host first: the window must open within the page's time limit.
     await page.ask({"action": "kortilla:prepare", "id": "1"})
     await page.heard("kortilla:prepare-success", "1")
     await page.ask(request(options={"userInteractionTimeout": 1500}))
-    window = await door.opened()
+    window = await listener.opened()
     error = await page.heard(f"{ACTION}-failure")
     assert error["error"]["code"] == "ERR_WEBEID_USER_TIMEOUT"
     assert error["after"] > 1400
     await window.hear_step("expired")
-    assert browser.house.card.is_free
+    assert browser.user_home.card.is_free
     # The window stays after a whole round trip, until the person closes it.
     await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
     await page.heard("web-eid:status-success")
     assert window.is_there
     window.say("cancel")
     await window.gone()
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
 
 
-async def test_a_hash_is_signed_in_two_steps(visit: Visit, door: Door) -> None:
+async def test_a_hash_is_signed_in_two_steps(
+    visit: Visit, listener: WindowListener
+) -> None:
     page = await visit()
-    certificate = await web_eid_certificate(page, door)
+    certificate = await web_eid_certificate(page, listener)
     await page.ask(to_sign(certificate, options={"lang": "fi"}))
     await page.heard(f"{SIGN}-ack")
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["language"] == "fi"
     question = await window.type_pin(PIN2)
     [shown] = question["documents"]
@@ -221,13 +223,13 @@ async def test_a_hash_is_signed_in_two_steps(visit: Visit, door: Door) -> None:
 
 
 async def run_chain(
-    page: Page, door: Door, messages: list[dict[str, Any]], windows: int
+    page: Page, listener: WindowListener, messages: list[dict[str, Any]], windows: int
 ) -> list[str]:
     """Send all requests from a page, answer their windows, return the responses."""
     await page.ask_script(CHAIN % json.dumps(messages))
     await page.tab.evaluate("setNextScript('() => {}')")
     for _ in range(windows):
-        window = await door.opened()
+        window = await listener.opened()
         # A click authorises requests for five seconds.
         await page.tab.click("#ask")
         operation = window.told[0]["conversation"]["operation"]
@@ -236,11 +238,13 @@ async def run_chain(
     return told
 
 
-async def nothing_left(browser: Browser, door: Door, page: Page, windows: int) -> None:
+async def nothing_left(
+    browser: Browser, listener: WindowListener, page: Page, windows: int
+) -> None:
     """Wait until all hosts have exited and the page has received all messages."""
-    assert door.count == windows
-    assert len(browser.house.launches()) == windows
-    for process in browser.house.launches():
+    assert listener.count == windows
+    assert len(browser.user_home.launches()) == windows
+    for process in browser.user_home.launches():
         await end_of(process)
     await page.send({"action": "kortilla:status", "id": "last"})
     await page.heard("kortilla:status-success", "last")
@@ -252,7 +256,7 @@ async def answers(page: Page) -> Counter[str]:
 
 
 async def test_logins_in_a_row_in_web_eids_messages(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
     """Pages may send the same request again as soon as they have a response.
 
@@ -260,13 +264,13 @@ async def test_logins_in_a_row_in_web_eids_messages(
     must not affect the next request.
     """
     page = await visit()
-    certificate = await web_eid_certificate(page, door)
+    certificate = await web_eid_certificate(page, listener)
     status = request(action="web-eid:status", challengeNonce=None)
     login = [status, request(), to_sign(certificate)]
     before = await answers(page)
-    told = await run_chain(page, door, login * LOGINS, 2 * LOGINS)
+    told = await run_chain(page, listener, login * LOGINS, 2 * LOGINS)
     assert told == ["ok"] * 3 * LOGINS
-    await nothing_left(browser, door, page, 2 * LOGINS + 1)
+    await nothing_left(browser, listener, page, 2 * LOGINS + 1)
     after = await answers(page) - before
     assert after == {
         **{

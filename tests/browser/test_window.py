@@ -9,18 +9,18 @@ from tests.browser.conftest import Visit, identity_of
 from tests.browser.in_turn import only_in_chromium
 from tests.browser.shared import SharedBrowser
 from tests.browser.site import NONCE, authenticate
-from tests.browser.window import Door, Window
+from tests.browser.window import Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_is_typed(
-    browser: Browser, visit: Visit, door: Door, trust: Trust
+    browser: Browser, visit: Visit, listener: WindowListener, trust: Trust
 ) -> None:
     """An answered request whose page has gone leaves nothing."""
     page = await visit()
     await page.ask(authenticate())
-    window = await door.opened()
+    window = await listener.opened()
     conversation = window.told[0]["conversation"]
     assert conversation["origin"] == page.origin
     assert conversation["caller"] == "", "the host recognises real browsers"
@@ -44,27 +44,27 @@ async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_i
     # An answered request whose page has gone leaves nothing.
     await page.tab.close()
     await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
+    await browser.user_home.host_gone()
+    assert browser.user_home.card.is_free
 
 
 async def test_a_request_that_ends_early_takes_window_host_and_card_along(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
     """The person or the page cancels, or the page is left, or its tab is closed."""
     page = await visit()
 
     async def asked(id: str) -> Window:
         await page.ask(authenticate(id))
-        window = await door.opened()
+        window = await listener.opened()
         await window.hear("ask-pin")
-        assert not browser.house.card.is_free
+        assert not browser.user_home.card.is_free
         return window
 
     async def all_gone(window: Window) -> None:
         await window.gone()
-        await browser.house.host_gone()
-        assert browser.house.card.is_free
+        await browser.user_home.host_gone()
+        assert browser.user_home.card.is_free
 
     window = await asked("1")
     window.say("cancel")
@@ -72,7 +72,7 @@ async def test_a_request_that_ends_early_takes_window_host_and_card_along(
     assert failure["code"] == "USER_CANCELLED"
     assert "reason" not in failure
     await all_gone(window)
-    assert browser.house.card.tries == 5
+    assert browser.user_home.card.tries == 5
 
     window = await asked("2")
     await page.send({"action": "kortilla:cancel", "id": "2"})
@@ -82,7 +82,7 @@ async def test_a_request_that_ends_early_takes_window_host_and_card_along(
     await all_gone(window)
 
     await page.ask(authenticate("3"))
-    window = await door.opened()  # PIN1 may not have been asked yet
+    window = await listener.opened()  # PIN1 may not have been asked yet
     await page.tab.goto(f"{page.origin}/?elsewhere")
     await all_gone(window)
 
@@ -92,44 +92,43 @@ async def test_a_request_that_ends_early_takes_window_host_and_card_along(
 
 
 async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
     """What was prepared goes with its page."""
     page = await visit()
     await page.send({"action": "kortilla:prepare", "id": "1"})
     code = (await page.failure("kortilla:prepare", "1"))["code"]
     assert code == "ACTIVATION_REQUIRED"
-    assert browser.house.launches() == []
+    assert browser.user_home.launches() == []
     await page.ask({"action": "kortilla:prepare", "id": "2"})
     await page.heard("kortilla:prepare-success", "2")
     await page.ask(authenticate("3"))
-    window = await door.opened()
+    window = await listener.opened()
     await window.type_pin("1234")
     await page.heard("kortilla:authenticate-success", "3")
-    assert len(browser.house.launches()) == 1, "the request uses the prepared host"
-    await browser.house.host_gone()
+    assert len(browser.user_home.launches()) == 1, "the request uses the prepared host"
+    await browser.user_home.host_gone()
     # What was prepared goes with the page.
     await page.ask({"action": "kortilla:prepare", "id": "4"})
     await page.heard("kortilla:prepare-success", "4")
-    assert len(browser.house.launches()) == 2
+    assert len(browser.user_home.launches()) == 2
     await page.tab.close()
-    await browser.house.host_gone()
+    await browser.user_home.host_gone()
 
 
 @only_in_chromium
 async def test_a_program_between_browser_and_host_is_named(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
-    host = (
-        f"from native_host.__main__ import main; main(prompt_command={door.command!r})"
-    )
-    browser.house.put_host(
+    command = f"main(prompt_command={listener.command!r})"
+    host = f"from native_host.__main__ import main; {command}"
+    browser.user_home.put_host(
         "import subprocess, sys; "
         f"subprocess.run([sys.executable, '-I', '-c', {host!r}, *sys.argv[1:]])"
     )
     page = await visit()
     await page.ask(authenticate())
-    window = await door.opened()
+    window = await listener.opened()
     assert window.told[0]["conversation"]["caller"].startswith("python3")
     window.say("cancel")
     await page.failure("kortilla:authenticate", "1")
@@ -137,16 +136,19 @@ async def test_a_program_between_browser_and_host_is_named(
 
 
 async def test_a_browser_that_ends_takes_window_host_and_card_along(
-    browser: Browser, shared_browser: SharedBrowser, visit: Visit, door: Door
+    browser: Browser,
+    shared_browser: SharedBrowser,
+    visit: Visit,
+    listener: WindowListener,
 ) -> None:
     """The last test of the shared browser, as the next one starts another."""
     page = await visit()
     await page.ask(authenticate())
-    window = await door.opened()
+    window = await listener.opened()
     await window.hear("ask-pin")
     page.tab.closed = True
     await browser.quit()
     await window.gone()
-    await browser.house.host_gone()
-    assert browser.house.card.is_free
+    await browser.user_home.host_gone()
+    assert browser.user_home.card.is_free
     await shared_browser.close()

@@ -2,7 +2,7 @@
 """Replaces the PIN window: the test receives its messages and answers them.
 
 The host starts ``window_bridge.py`` as its window, which connects to the test's
-``Door``.
+``WindowListener``.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class Window:
         self._writer.close()
 
 
-class Door:
+class WindowListener:
     """Accepts connections of windows. ``command`` is the host's window program."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
 from tests.support import pcsc
 from tests.support.cards import new_card
 from tests.support.patience import patience
-from tests.support.pcsc import READER, READERS, Room, isolated
+from tests.support.pcsc import READER, READERS, Pcscd, isolated
 
 
 class Counting(MockCard):
@@ -58,22 +58,22 @@ class Counting(MockCard):
 
 
 @isolated
-async def test_v5_is_read_and_signs(room: Room) -> None:
-    room.insert(MockCard(room.new_card("v5")))
+async def test_v5_is_read_and_signs(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card("v5")))
     async with PcscSource() as source:
         assert len(await log_in(source)) == 96
 
 
 @isolated
-async def test_v4_2_is_read_and_signs(room: Room) -> None:
-    room.insert(MockCard(room.new_card("v4.2")))
+async def test_v4_2_is_read_and_signs(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card("v4.2")))
     async with PcscSource() as source:
         assert len(await log_in(source)) == 256
 
 
 @isolated
-async def test_cards_that_have_their_answers_fetched_work(room: Room) -> None:
-    room.insert(MockCard(room.new_card("v4.2"), style="fetched"))
+async def test_cards_that_have_their_answers_fetched_work(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card("v4.2"), style="fetched"))
     async with PcscSource() as source:
         assert len(await log_in(source)) == 256
 
@@ -99,7 +99,7 @@ async def sign_twice(source: PcscSource, key_type: KeyType) -> list[bytes]:
 
 
 @isolated
-async def test_every_signature_key_signs_a_batch(room: Room) -> None:
+async def test_every_signature_key_signs_a_batch(pcscd: Pcscd) -> None:
     async with PcscSource() as source:
         for profile, key_type, size in (
             ("v5", KeyType.ECC, 96),
@@ -107,20 +107,20 @@ async def test_every_signature_key_signs_a_batch(room: Room) -> None:
             ("v4.2", KeyType.RSA, 256),
             ("v5-2026", KeyType.RSA, 512),
         ):
-            folder = room.folder / f"{profile}-{key_type}"
-            room.insert(MockCard(new_card(folder, profile)))
+            folder = pcscd.folder / f"{profile}-{key_type}"
+            pcscd.insert(MockCard(new_card(folder, profile)))
             signatures = await sign_twice(source, key_type)
             assert [len(signature) for signature in signatures] == [size, size]
-            room.pull()
+            pcscd.pull()
             await reader_where(source, is_empty)
 
 
 @isolated
 async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    mock = Counting(room.new_card())
-    room.insert(mock)
+    mock = Counting(pcscd.new_card())
+    pcscd.insert(mock)
     async with PcscSource() as source:
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
@@ -133,9 +133,9 @@ async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
 
 
 @isolated
-async def test_closing_the_source_closes_its_connections(room: Room) -> None:
-    mock = Counting(room.new_card())
-    room.insert(mock)
+async def test_closing_the_source_closes_its_connections(pcscd: Pcscd) -> None:
+    mock = Counting(pcscd.new_card())
+    pcscd.insert(mock)
     source = PcscSource()
     connection = await source.connect(await reader_where(source, has_card))
     await source.run(FineidCard, connection)
@@ -147,30 +147,30 @@ async def test_closing_the_source_closes_its_connections(room: Room) -> None:
 
 @isolated
 async def test_a_card_pulled_and_put_back_shows_as_a_new_insertion(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
+    state = pcscd.new_card()
     async with PcscSource() as source:
         assert await reader_where(source, is_empty) == Reader(READER)
-        room.insert(MockCard(state))
+        pcscd.insert(MockCard(state))
         first = await reader_where(source, has_card)
         assert first.atr == state.profile.atr
-        room.pull()
+        pcscd.pull()
         await reader_where(source, is_empty)
-        room.insert(MockCard(state))
+        pcscd.insert(MockCard(state))
         second = await reader_where(source, has_card)
         assert second.insertion != first.insertion
 
 
 @isolated
 async def test_a_card_pulled_within_a_session_is_said_at_the_next_command(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    room.insert(MockCard(room.new_card()))
+    pcscd.insert(MockCard(pcscd.new_card()))
     async with PcscSource() as source:
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
-        room.pull()
+        pcscd.pull()
         with pytest.raises(CardRemovedError):
             await source.run(card.pin_info, PinRole.PIN1)
         with pytest.raises(CardRemovedError):
@@ -180,10 +180,10 @@ async def test_a_card_pulled_within_a_session_is_said_at_the_next_command(
 
 @isolated
 async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
-    room.insert(MockCard(state))
+    state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
     async with PcscSource() as source:
         for moment in Moment:
             connection = await source.connect(await reader_where(source, has_card))
@@ -197,7 +197,7 @@ async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
 
 
 @isolated
-async def test_an_empty_reader_gives_no_connection(room: Room) -> None:
+async def test_an_empty_reader_gives_no_connection(pcscd: Pcscd) -> None:
     async with PcscSource() as source:
         reader = await reader_where(source, is_empty)
         with pytest.raises(CardRemovedError):
@@ -207,9 +207,9 @@ async def test_an_empty_reader_gives_no_connection(room: Room) -> None:
 
 
 @isolated
-async def test_a_card_whose_answer_is_cut_off_is_mute(room: Room) -> None:
-    mock = Counting(room.new_card())
-    room.insert(mock)
+async def test_a_card_whose_answer_is_cut_off_is_mute(pcscd: Pcscd) -> None:
+    mock = Counting(pcscd.new_card())
+    pcscd.insert(mock)
     async with PcscSource() as source:
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
@@ -220,7 +220,7 @@ async def test_a_card_whose_answer_is_cut_off_is_mute(room: Room) -> None:
 
 
 @isolated
-async def test_waiting_can_be_cancelled_and_closing_ends_it(room: Room) -> None:
+async def test_waiting_can_be_cancelled_and_closing_ends_it(pcscd: Pcscd) -> None:
     source = PcscSource()
     readers = await source.readers()
     with pytest.raises(TimeoutError):
@@ -264,9 +264,11 @@ class OtherProgram:
         self.api.SCardReleaseContext(self.context)
 
 
-async def waits_for_another_program(room: Room, name: str, *, exclusive: bool) -> None:
-    mock = Counting(room.new_card("v4.2" if exclusive else "v5"))
-    room.insert(mock, name)
+async def waits_for_another_program(
+    pcscd: Pcscd, name: str, *, exclusive: bool
+) -> None:
+    mock = Counting(pcscd.new_card("v4.2" if exclusive else "v5"))
+    pcscd.insert(mock, name)
     async with PcscSource() as source:
         reader = await reader_where(source, has_card, name)
         other = OtherProgram(exclusive=exclusive, reader=name)
@@ -284,20 +286,22 @@ async def waits_for_another_program(room: Room, name: str, *, exclusive: bool) -
 
 
 @isolated
-async def test_another_program_is_waited_for_briefly_and_then_said(room: Room) -> None:
+async def test_another_program_is_waited_for_briefly_and_then_said(
+    pcscd: Pcscd,
+) -> None:
     """One program has the card exclusively, another is in a transaction."""
     await asyncio.gather(
-        waits_for_another_program(room, READERS[0], exclusive=True),
-        waits_for_another_program(room, READERS[1], exclusive=False),
+        waits_for_another_program(pcscd, READERS[0], exclusive=True),
+        waits_for_another_program(pcscd, READERS[1], exclusive=False),
     )
 
 
 @isolated
 async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    mock = Counting(room.new_card())
-    room.insert(mock)
+    mock = Counting(pcscd.new_card())
+    pcscd.insert(mock)
     async with PcscSource() as source:
         reader = await reader_where(source, has_card)
         # While a program is connected, pcscd does not power the card off.
@@ -318,8 +322,8 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
 
 
 @isolated
-async def test_closing_is_not_held_up_by_another_program(room: Room) -> None:
-    room.insert(MockCard(room.new_card()))
+async def test_closing_is_not_held_up_by_another_program(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card()))
     source = PcscSource()
     reader = await reader_where(source, has_card)
     other = OtherProgram(exclusive=False)
@@ -335,10 +339,10 @@ async def test_closing_is_not_held_up_by_another_program(room: Room) -> None:
 
 @isolated
 async def test_a_command_under_way_runs_to_its_end_when_its_caller_is_cancelled(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    mock = Counting(room.new_card())
-    room.insert(mock)
+    mock = Counting(pcscd.new_card())
+    pcscd.insert(mock)
     source = PcscSource()
     connection = await source.connect(await reader_where(source, has_card))
     card = await source.run(FineidCard, connection)
@@ -378,8 +382,8 @@ def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) ->
 def test_a_service_ends_with_the_process_that_started_it() -> None:
     code = (
         "import pathlib, sys; from tests.support import pcsc\n"
-        "with pcsc.open_room(pathlib.Path(sys.argv[1])) as room:\n"
-        "    print(room.service.pid, flush=True)\n"
+        "with pcsc.open_pcscd(pathlib.Path(sys.argv[1])) as pcscd:\n"
+        "    print(pcscd.service.pid, flush=True)\n"
         "    sys.stdin.read()\n"
     )
     with (

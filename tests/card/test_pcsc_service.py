@@ -16,7 +16,7 @@ from native_host.card.pcsc_connection import status_change
 from native_host.card.source import Reader
 from tests.card.service_tries import watching_tries
 from tests.card.virtual_reader import has_card, log_in, reader_where
-from tests.support.pcsc import READER, READERS, Room, isolated
+from tests.support.pcsc import READER, READERS, Pcscd, isolated
 from tests.support.refusing import refusing
 
 
@@ -29,8 +29,8 @@ async def wait_for_its_end(source: PcscSource) -> None:
 
 
 @isolated
-async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) -> None:
-    room.stop_service()
+async def test_a_service_that_is_not_there_is_said_and_waited_for(pcscd: Pcscd) -> None:
+    pcscd.stop_service()
     async with watching_tries() as tries_over, PcscSource() as source:
         with pytest.raises(PcscUnavailableError):
             await source.readers()
@@ -39,7 +39,7 @@ async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) ->
         waiting = asyncio.ensure_future(source.wait_for_service())
         await tries_over()
         assert not waiting.done()
-        room.start_service()
+        pcscd.start_service()
         async with asyncio.timeout(60):
             await waiting
         assert READER in [reader.name for reader in await source.readers()]
@@ -47,77 +47,77 @@ async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) ->
 
 @isolated
 async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    room.stop_service()
+    pcscd.stop_service()
     # Even its folder is gone, as after a start of the computer without the service.
-    shutil.rmtree(room.socket.parent)
+    shutil.rmtree(pcscd.socket.parent)
     async with watching_tries() as tries_over, PcscSource() as source:
         for _ in range(2):
             waiting = asyncio.ensure_future(source.wait_for_service())
             await tries_over()
             assert not waiting.done()
-            room.start_service()
+            pcscd.start_service()
             await waiting
             readers = await source.readers()
             assert READER in [reader.name for reader in readers]
             waiting = asyncio.ensure_future(wait_for_its_end(source))
             await asyncio.sleep(0)
             # A killed service leaves its socket behind.
-            room.stop_service(signal.SIGKILL)
+            pcscd.stop_service(signal.SIGKILL)
             await waiting
 
 
 @isolated
 async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
+    state = pcscd.new_card()
     async with PcscSource() as source:
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            room.insert(MockCard(state))
+            pcscd.insert(MockCard(state))
             before = await reader_where(source, has_card)
             waiting = asyncio.ensure_future(wait_for_its_end(source))
             await asyncio.sleep(0)
-            room.stop_service(sign)
+            pcscd.stop_service(sign)
             await waiting
-            room.start_service()
+            pcscd.start_service()
             await source.wait_for_service()
-            room.insert(MockCard(state))
+            pcscd.insert(MockCard(state))
             after = await reader_where(source, has_card)
             assert after.insertion != before.insertion
             assert len(await log_in(source)) == 96
 
 
 @isolated
-async def test_a_service_that_stops_within_a_session_is_said(room: Room) -> None:
-    room.insert(MockCard(room.new_card()))
+async def test_a_service_that_stops_within_a_session_is_said(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card()))
     async with PcscSource() as source:
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
-        room.stop_service()
+        pcscd.stop_service()
         with pytest.raises(PcscUnavailableError):
             await source.run(card.pin_info, PinRole.PIN1)
         await source.run(connection.close)
 
 
 @isolated
-async def test_a_service_that_hangs_does_not_hold_up_closing(room: Room) -> None:
+async def test_a_service_that_hangs_does_not_hold_up_closing(pcscd: Pcscd) -> None:
     source = PcscSource()
     await source.readers()
-    room.service.send_signal(signal.SIGSTOP)
+    pcscd.service.send_signal(signal.SIGSTOP)
     async with asyncio.timeout(60):
         await source.close()
-    room.service.send_signal(signal.SIGCONT)
+    pcscd.service.send_signal(signal.SIGCONT)
 
 
 @isolated
 async def test_nothing_is_asked_of_the_service_while_nothing_happens(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
     for drivers in (1, 2, 3):
-        room.stop_service()
-        room.start_service(drivers=drivers)
+        pcscd.stop_service()
+        pcscd.start_service(drivers=drivers)
         ask = "native_host.card.pcsc.status_change"
         with mock.patch(ask, side_effect=status_change) as asks:
             async with PcscSource() as source:
@@ -131,9 +131,9 @@ async def test_nothing_is_asked_of_the_service_while_nothing_happens(
 
 
 @isolated
-async def test_a_service_that_refuses_is_none_that_is_not_there(room: Room) -> None:
+async def test_a_service_that_refuses_is_none_that_is_not_there(pcscd: Pcscd) -> None:
     async with watching_tries() as tries_over, PcscSource() as source:
-        with refusing(room):
+        with refusing(pcscd):
             for _ in range(2):
                 with pytest.raises(PcscDeniedError, match="SSH"):
                     await source.readers()
@@ -142,6 +142,6 @@ async def test_a_service_that_refuses_is_none_that_is_not_there(room: Room) -> N
             waiting = asyncio.ensure_future(source.wait_for_service())
             await tries_over()
             assert not waiting.done()
-        room.start_service()
+        pcscd.start_service()
         async with asyncio.timeout(60):
             await waiting

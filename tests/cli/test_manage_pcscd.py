@@ -256,29 +256,29 @@ def test_a_puk_without_tries_is_said_to_be_dead_and_nothing_is_sent(
 
 @pcsc.isolated
 async def test_another_card_that_is_put_back_is_not_written_on(
-    room: pcsc.Room,
+    pcscd: pcsc.Pcscd,
 ) -> None:
     first, other = (
-        cards.new_card(room.folder / str(number), "v5-2026", "new", number=number)
+        cards.new_card(pcscd.folder / str(number), "v5-2026", "new", number=number)
         for number in (1, 2)
     )
     before = other.read()
     # The card is removed when PIN1 is set, and the fault keeps it out.
     first.add_fault(Fault("card-pulled", on="change", when="before", skip=1))
-    room.insert(MockCard(first))
-    room.settle()
+    pcscd.insert(MockCard(first))
+    pcscd.settle()
     command = [*KORTILLA, "card", "activate", *ON_TERMINAL, "--card", "pcsc"]
     terminal = Terminal(command)
     try:
         answer(terminal, "Activation code from the letter", "1234567")
         choose(terminal, "2468", "135790")
         terminal.wait_for("taken out of the reader")
-        room.insert(MockCard(other))
+        pcscd.insert(MockCard(other))
         terminal.wait_for("This is another card")
         assert other.read() == before
-        room.pull()
+        pcscd.pull()
         first.insert()
-        room.insert(MockCard(first))
+        pcscd.insert(MockCard(first))
         terminal.wait_for("(PIN1) has already been set")
         answer(terminal, "Activation code from the letter", "1234567")
         choose(terminal, pin2="975310")

@@ -18,7 +18,7 @@ from native_host.card_report.report import catalogue, make_report
 from native_host.doctor.examination import examine
 from native_host.doctor.findings import Place
 from tests.support import commands
-from tests.support.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Pcscd, isolated
 from tests.support.refusing import refusing
 
 FIRST, SECOND = READERS[:2]
@@ -51,12 +51,12 @@ def status() -> tuple[int, Any, str]:
 
 
 @isolated
-async def test_the_cards_in_two_readers_are_both_told_of(room: Room) -> None:
-    states = room.new_card("v5"), room.new_card("v4.2")
+async def test_the_cards_in_two_readers_are_both_told_of(pcscd: Pcscd) -> None:
+    states = pcscd.new_card("v5"), pcscd.new_card("v4.2")
     before = [state.read() for state in states]
     for reader, state in zip((FIRST, SECOND), states, strict=True):
-        room.insert(MockCard(state), reader)
-    room.settle()
+        pcscd.insert(MockCard(state), reader)
+    pcscd.settle()
     code, result, words = status()
     assert (code, words) == (0, "")
     found = result["readers"]
@@ -80,14 +80,14 @@ async def test_the_cards_in_two_readers_are_both_told_of(room: Room) -> None:
 
 @isolated
 async def test_a_card_that_is_not_a_citizen_card_is_named_and_left_in_peace(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
+    state = pcscd.new_card()
     for atr, name in ((ORGANISATION, CardKind.ORGANISATION), (BANK, "")):
         foreign = Foreign(state, atr)
-        room.insert(foreign, FIRST)
-        room.insert(MockCard(state), SECOND)
-        room.settle()
+        pcscd.insert(foreign, FIRST)
+        pcscd.insert(MockCard(state), SECOND)
+        pcscd.settle()
         code, result, words = status()
         assert (code, words) == (0, "")
         first, second = result["readers"]
@@ -101,27 +101,29 @@ async def test_a_card_that_is_not_a_citizen_card_is_named_and_left_in_peace(
         told = commands.run("card", "status")
         assert told.returncode == 0
         assert first["error"]["message"] in told.stdout
-        room.stop_service()
-        room.start_service()
+        pcscd.stop_service()
+        pcscd.start_service()
 
 
 @isolated
-async def test_readers_without_a_card_and_no_reader_are_no_failure(room: Room) -> None:
+async def test_readers_without_a_card_and_no_reader_are_no_failure(
+    pcscd: Pcscd,
+) -> None:
     code, result, words = status()
     assert (code, words) == (0, "")
     assert result["readers"] == [
         {"reader": reader, "atr": None, "testCard": False, "card": None}
         for reader in (FIRST, SECOND)
     ]
-    room.stop_service()
-    room.start_service(drivers=0)
+    pcscd.stop_service()
+    pcscd.start_service(drivers=0)
     assert status() == (0, {"readers": []}, "")
     assert commands.run("card", "status").stdout == "There is no card reader.\n"
 
 
 @isolated
-async def test_without_pcscd_it_fails_and_says_why(room: Room) -> None:
-    room.stop_service()
+async def test_without_pcscd_it_fails_and_says_why(pcscd: Pcscd) -> None:
+    pcscd.stop_service()
     code, result, words = status()
     assert code == 1
     assert [*result] == ["error"]
@@ -132,8 +134,8 @@ async def test_without_pcscd_it_fails_and_says_why(room: Room) -> None:
 
 
 @isolated
-async def test_where_pcscd_refuses_it_says_so_and_who_may(room: Room) -> None:
-    with refusing(room):
+async def test_where_pcscd_refuses_it_says_so_and_who_may(pcscd: Pcscd) -> None:
+    with refusing(pcscd):
         code, result, words = status()
         assert code == 1
         assert result["error"]["code"] == "PCSC_DENIED"
@@ -163,10 +165,10 @@ def card_report(path: Path) -> dict[str, Any]:
 
 
 @isolated
-async def test_a_card_in_a_reader_is_told_of_without_its_holder(room: Room) -> None:
-    state = room.new_card()
-    room.insert(MockCard(state))
-    room.settle()
+async def test_a_card_in_a_reader_is_told_of_without_its_holder(pcscd: Pcscd) -> None:
+    state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
+    pcscd.settle()
     before = state.read()
     found = doctor()
     assert {"CARD", "TEST_CARD"} <= set(found)
@@ -179,42 +181,42 @@ async def test_a_card_in_a_reader_is_told_of_without_its_holder(room: Room) -> N
 
 
 @isolated
-async def test_no_card_and_no_reader_are_named(room: Room) -> None:
+async def test_no_card_and_no_reader_are_named(pcscd: Pcscd) -> None:
     assert "NO_CARD" in doctor()
-    room.stop_service()
-    room.start_service(drivers=0)
+    pcscd.stop_service()
+    pcscd.start_service(drivers=0)
     assert "NO_READER" in doctor()
     # The HOME must stay unchanged. A fixture of this folder uses another.
-    assert [each.name for each in room.folder.iterdir()] == ["home"]
+    assert [each.name for each in pcscd.folder.iterdir()] == ["home"]
 
 
 @isolated
 async def test_a_service_that_is_not_there_or_does_not_run_is_named(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    room.stop_service()
+    pcscd.stop_service()
     assert doctor()["PCSCD_STOPPED"]["mend"] == {
         "command": "systemctl start pcscd.socket",
         "by": "root",
     }
     # A system without the program.
-    found = await examine(Place(root=room.folder / "empty"))
+    found = await examine(Place(root=pcscd.folder / "empty"))
     [missing] = [each for each in found if each.code.startswith("PCSCD")]
     assert missing.code == "PCSCD_MISSING"
     assert missing.mend and missing.mend.command == "apt install pcscd"
 
 
 @isolated
-async def test_a_service_that_refuses_is_named(room: Room) -> None:
-    with refusing(room):
+async def test_a_service_that_refuses_is_named(pcscd: Pcscd) -> None:
+    with refusing(pcscd):
         assert "PCSCD_DENIED" in doctor()
 
 
 @isolated
-async def test_a_card_of_another_kind_is_named_and_left_in_peace(room: Room) -> None:
-    foreign = Foreign(room.new_card(), ORGANISATION)
-    room.insert(foreign)
-    room.settle()
+async def test_a_card_of_another_kind_is_named_and_left_in_peace(pcscd: Pcscd) -> None:
+    foreign = Foreign(pcscd.new_card(), ORGANISATION)
+    pcscd.insert(foreign)
+    pcscd.settle()
     found = doctor()["CARD_UNSUPPORTED"]
     assert found["details"] == {"kind": "ORGANISATION"}
     assert "organisation" in found["message"]
@@ -222,9 +224,9 @@ async def test_a_card_of_another_kind_is_named_and_left_in_peace(room: Room) -> 
 
 
 @isolated
-async def test_a_card_that_another_program_holds_is_named(room: Room) -> None:
-    room.insert(MockCard(room.new_card()))
-    room.settle()
+async def test_a_card_that_another_program_holds_is_named(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card()))
+    pcscd.settle()
     async with PcscSource() as source:
         [reader] = [each for each in await source.readers() if each.atr]
         connection = await source.connect(reader)
@@ -234,17 +236,17 @@ async def test_a_card_that_another_program_holds_is_named(room: Room) -> None:
 
 
 @isolated
-async def test_a_service_that_hangs_holds_up_no_other_check(room: Room) -> None:
-    room.insert(MockCard(room.new_card()))
-    room.settle()
-    room.service.send_signal(signal.SIGSTOP)
+async def test_a_service_that_hangs_holds_up_no_other_check(pcscd: Pcscd) -> None:
+    pcscd.insert(MockCard(pcscd.new_card()))
+    pcscd.settle()
+    pcscd.service.send_signal(signal.SIGSTOP)
     before = _children()
     try:
         found = {each.code: each for each in await examine(Place(), patience=5)}
         assert found["CHECK_TIMED_OUT"].details == {"check": "card"}
         assert {"NO_BROWSER", "NO_SCREEN", "PKCS11_OFF"} <= set(found)
     finally:
-        room.service.send_signal(signal.SIGCONT)
+        pcscd.service.send_signal(signal.SIGCONT)
     assert _children() <= before
 
 
@@ -257,13 +259,13 @@ def _children() -> set[str]:
 
 @isolated
 async def test_the_report_of_a_card_in_a_reader_is_that_of_the_card(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
-    room.insert(MockCard(state))
-    room.settle()
+    state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
+    pcscd.settle()
     before = state.read()
-    path = room.folder / "report.json"
+    path = pcscd.folder / "report.json"
     assert card_report(path)["cardReport"]["mockCard"] is True
     with closing(MockCardConnection(state)) as connection:
         content = read_card(connection)

@@ -17,8 +17,8 @@ from native_host.files.library import Finished
 from native_host.files.sources import Wish
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
-from tests.kortilla.responder import OCSPAnswer, Scene, Server, addresses, checker_by
-from tests.kortilla.revocation_scene import well
+from tests.kortilla.responder import Chain, OCSPAnswer, Server, addresses, checker_by
+from tests.kortilla.revocation_checks import well
 from tests.kortilla.signing_parts import answer_to, make_pdf
 from tests.kortilla.timestamps import stamper
 
@@ -32,30 +32,30 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-def scene(server: Server, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def chain(server: Server, monkeypatch: pytest.MonkeyPatch) -> Chain:
     """CAs whose responder is asked, and a time-stamping service of the same CA."""
-    scene = well(server, CA.create("SPECIMEN Root CA"), by="ocsp")
+    chain = well(server, CA.create("SPECIMEN Root CA"), by="ocsp")
     authority = SimpleNamespace(
-        issuing=x509.load_der_x509_certificate(scene.ca.der),
-        issuing_key=scene.ca.key,
+        issuing=x509.load_der_x509_certificate(chain.ca.der),
+        issuing_key=chain.ca.key,
     )
-    made = stamper(cast(Authority, authority), more=addresses(scene.address, "issuing"))
+    made = stamper(cast(Authority, authority), more=addresses(chain.address, "issuing"))
     monkeypatch.setattr(library, "Revocation", lambda **_: checker_by(by="ocsp"))
     monkeypatch.setattr(library, "HTTPTimeStamper", lambda *_, **__: made)
-    return scene
+    return chain
 
 
 @pytest.fixture
-def signer(scene: Scene) -> Leaf:
-    extra = addresses(scene.address, "issuing")
-    return scene.ca.issue(key("P-384"), key_usage=pki.SIGNATURE, extra=extra)
+def signer(chain: Chain) -> Leaf:
+    extra = addresses(chain.address, "issuing")
+    return chain.ca.issue(key("P-384"), key_usage=pki.SIGNATURE, extra=extra)
 
 
 async def finished(
-    signer: Leaf, scene: Scene, wanted: str, *, container: bool = False
+    signer: Leaf, chain: Chain, wanted: str, *, container: bool = False
 ) -> Finished:
     unrelated = CA.create("SPECIMEN Other CA")
-    above = (scene.ca.der, unrelated.der, scene.root.der)
+    above = (chain.ca.der, unrelated.der, chain.root.der)
     state = await library.prepare(
         "1",
         {"a.txt": b"a"} if container else {"a.pdf": make_pdf()},
@@ -70,38 +70,38 @@ async def finished(
 @pytest.mark.parametrize("container", [False, True])
 @pytest.mark.parametrize("wanted", ["B-B", "B-T", "B-LT", "B-LTA"])
 async def test_each_level_is_reached(
-    scene: Scene, signer: Leaf, wanted: str, container: bool
+    chain: Chain, signer: Leaf, wanted: str, container: bool
 ) -> None:
-    made = await finished(signer, scene, wanted, container=container)
+    made = await finished(signer, chain, wanted, container=container)
     assert (made.level, made.shortfall) == (wanted, "")
 
 
 @pytest.mark.parametrize("trouble", ["no answer", "revoked"])
 async def test_without_revocation_data_there_is_a_timestamp_still(
-    scene: Scene, signer: Leaf, server: Server, trouble: str
+    chain: Chain, signer: Leaf, server: Server, trouble: str
 ) -> None:
     if trouble == "revoked":
-        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="revoked")
+        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="revoked")
     else:
         server.handlers.clear()
-    made = await finished(signer, scene, "B-LTA")
+    made = await finished(signer, chain, "B-LTA")
     assert made.level == "B-T"
     assert made.shortfall
 
 
 async def test_a_private_address_is_told_in_a_citizens_words(
-    scene: Scene, signer: Leaf, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, signer: Leaf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checker = partial(checker_by, by="ocsp", allow_private_addresses=False)
     monkeypatch.setattr(library, "Revocation", lambda **_: checker())
-    made = await finished(signer, scene, "B-LT")
+    made = await finished(signer, chain, "B-LT")
     assert made.level == "B-T"
     assert made.shortfall.startswith("Nobody answered whether the certificates are")
     assert "allow_private_addresses" not in made.shortfall
 
 
 async def test_a_failing_time_stamping_service_is_asked_twice_at_most(
-    scene: Scene, signer: Leaf, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, signer: Leaf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -117,7 +117,7 @@ async def test_a_failing_time_stamping_service_is_asked_twice_at_most(
             return await self.async_timestamp(md_algorithm)
 
     monkeypatch.setattr(library, "HTTPTimeStamper", lambda *_, **__: Failing())
-    made = await finished(signer, scene, "B-LTA")
+    made = await finished(signer, chain, "B-LTA")
     assert made.level == "B-B"
     assert "gave no timestamp" in made.shortfall
     assert len(asked) <= 2

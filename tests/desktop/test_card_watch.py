@@ -20,7 +20,7 @@ from native_host.desktop.card_watch import CardWatch
 from native_host.operations.card_status import reader_status
 from tests.support import cards
 from tests.support.patience import patience
-from tests.support.pcsc import READER, Room, isolated
+from tests.support.pcsc import READER, Pcscd, isolated
 
 
 class Watching:
@@ -151,20 +151,20 @@ async def test_a_card_that_the_reading_does_not_understand_is_an_error(
 
 
 @isolated
-async def test_it_follows_the_cards_and_the_service_of_pcscd(room: Room) -> None:
-    state = room.new_card()
+async def test_it_follows_the_cards_and_the_service_of_pcscd(pcscd: Pcscd) -> None:
+    state = pcscd.new_card()
     async with watching(PcscSource()) as found:
         await found.until(is_empty)
-        room.insert(MockCard(state))
+        pcscd.insert(MockCard(state))
         await found.until(lambda last: tries(last) == 5)
         [reader] = [each for each in found.last.readers if each.status]
         assert reader.name == READER
         assert reader.status and reader.status["testCard"]
-        room.pull()
+        pcscd.pull()
         await found.until(is_empty)
-        await asyncio.to_thread(room.stop_service)
+        await asyncio.to_thread(pcscd.stop_service)
         await found.until(lambda last: last.problem == "PCSC_UNAVAILABLE")
-        await asyncio.to_thread(room.start_service)
+        await asyncio.to_thread(pcscd.start_service)
         await found.until(is_empty)
-        room.insert(MockCard(MockCardState.open(state.folder)))
+        pcscd.insert(MockCard(MockCardState.open(state.folder)))
         await found.until(lambda last: tries(last) == 5)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """An OCSP responder and a server of CRLs on loopback; tests set their responses.
 
-``Scene`` has the CAs, and a leaf whose certificates name that server.
+``Chain`` has the CAs, and a leaf whose certificates name that server.
 """
 
 import os
@@ -129,7 +129,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Chain:
     """A root, an issuing CA and a leaf whose certificates name a server's address."""
 
     address: str

@@ -20,7 +20,7 @@ from kortilla.web.sessions import MemorySessionStore
 from tests.kortilla.pki import CA, NOW, ORIGIN
 from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.responder import OCSPAnswer, Server, checker_by
-from tests.kortilla.revocation_scene import well
+from tests.kortilla.revocation_checks import well
 
 
 def service_of(trust: Trust | TrustFolder, **options: Any) -> LoginService:
@@ -123,9 +123,9 @@ async def test_a_store_of_the_services_own_that_raises_anything(trust: Trust) ->
 
 
 async def test_revocation_sources(server: Server, root: CA) -> None:
-    scene = well(server, root, by="ocsp")
+    chain = well(server, root, by="ocsp")
     async with checker_by(by="ocsp", clock=lambda: NOW) as revocation:
-        service = service_of(scene.ca.trust(root.der), revocation=revocation)
+        service = service_of(chain.ca.trust(root.der), revocation=revocation)
         health = await check_health(service, seconds=20)
         assert states(health)["revocation"] == "ok"
         assert server.asked == ["ocsp/root"]
@@ -135,7 +135,7 @@ async def test_revocation_sources(server: Server, root: CA) -> None:
         # A login's failure is known without asking again.
         del server.handlers["ocsp/issuing"]
         with pytest.raises(Exception, match="OCSP"):
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
         asked = len(server.asked)
         health = await check_health(service, seconds=20)
         assert states(health)["revocation"] == "failed"
@@ -145,8 +145,8 @@ async def test_revocation_sources(server: Server, root: CA) -> None:
         assert states(lenient)["revocation"] == "warning"
         assert lenient.ready
 
-        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
-        await revocation.check(scene.path, at=NOW)
+        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca)
+        await revocation.check(chain.path, at=NOW)
         assert (await check_health(service, seconds=20)).ready
 
 
@@ -154,7 +154,7 @@ async def test_revocation_sources(server: Server, root: CA) -> None:
 async def test_an_issuing_ca_that_can_not_be_checked(
     fault: str, server: Server, root: CA
 ) -> None:
-    scene = well(server, root, by="ocsp")
+    chain = well(server, root, by="ocsp")
     seconds = 20.0
     if fault == "unreachable":
         server.handlers.clear()
@@ -168,7 +168,7 @@ async def test_an_issuing_ca_that_can_not_be_checked(
 
         server.handlers["ocsp/root"] = never
     async with checker_by(by="ocsp", clock=lambda: NOW) as revocation:
-        service = service_of(scene.ca.trust(root.der), revocation=revocation)
+        service = service_of(chain.ca.trust(root.der), revocation=revocation)
         health = await check_health(service, seconds=seconds)
         assert states(health)["revocation"] == "failed"
         words = {"unreachable": "OCSP", "slow": "within 0.1", "revoked": "revoked"}

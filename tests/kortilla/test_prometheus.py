@@ -13,7 +13,7 @@ from kortilla.revocation import UNCHECKED, Revocation
 from kortilla.web.routes import LoginRoutes
 from tests.kortilla.pki import CA, NOW, ORIGIN, SATU, SURNAME, Leaf
 from tests.kortilla.responder import List, Server, checker_by
-from tests.kortilla.revocation_scene import well
+from tests.kortilla.revocation_checks import well
 from tests.kortilla.test_events import Visitor
 
 
@@ -72,16 +72,16 @@ async def test_events_are_counted_and_timed(
 async def test_a_revocation_checker_says_how_its_sources_are(
     server: Server, root: CA, registry: CollectorRegistry
 ) -> None:
-    scene = well(server, root, by="ocsp")
-    server.handlers |= {"crl/issuing.crl": List(scene.ca), "crl/root.crl": List(root)}
+    chain = well(server, root, by="ocsp")
+    server.handlers |= {"crl/issuing.crl": List(chain.ca), "crl/root.crl": List(root)}
     async with checker_by(by="both", clock=lambda: NOW) as revocation:
         assert revocation.status().sources == ()
         assert revocation.status().lists == ()
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
         del server.handlers["ocsp/issuing"]
         for _ in range(2):
             with pytest.raises(RevocationCheckFailedError):
-                await revocation.check(scene.path, at=NOW)
+                await revocation.check(chain.path, at=NOW)
         status = revocation.status()
         ocsp, crl = status.sources
         assert (ocsp.kind, ocsp.answers, ocsp.working) == ("ocsp", 2, False)
@@ -92,7 +92,7 @@ async def test_a_revocation_checker_says_how_its_sources_are(
 
         service = LoginService(
             origin=ORIGIN,
-            trust=scene.ca.trust(root.der),
+            trust=chain.ca.trust(root.der),
             revocation=revocation,
             clock=lambda: NOW,
         )

@@ -21,7 +21,7 @@ from kortilla.proxies import Proxies
 from kortilla.revocation import Revocation
 from kortilla.validation.pinned_cas import ADDRESSES
 from tests.kortilla.pki import CA, NOW
-from tests.kortilla.responder import List, OCSPAnswer, Scene, Server, checker_by
+from tests.kortilla.responder import Chain, List, OCSPAnswer, Server, checker_by
 from tests.support.guide import DOCS
 from tests.support.patience import patience
 from tools.demo.site_authority import Authority
@@ -81,28 +81,28 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def well(address: str, server: Server, root: CA) -> Scene:
-    """Return a scene at an address of the server, without a revoked certificate."""
-    scene = Scene.create(address, root)
+def well(address: str, server: Server, root: CA) -> Chain:
+    """Return a chain at an address of the server, without a revoked certificate."""
+    chain = Chain.create(address, root)
     server.handlers = {
-        "ocsp/issuing": OCSPAnswer(scene.ca),
+        "ocsp/issuing": OCSPAnswer(chain.ca),
         "ocsp/root": OCSPAnswer(root),
-        "crl/issuing.crl": List(scene.ca),
+        "crl/issuing.crl": List(chain.ca),
         "crl/root.crl": List(root),
     }
-    return scene
+    return chain
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
+def chain(server: Server, root: CA) -> Chain:
     return well(server.address, server, root)
 
 
-async def refused(scene: Scene, checker: Revocation) -> RevocationCheckFailedError:
+async def refused(chain: Chain, checker: Revocation) -> RevocationCheckFailedError:
     """Expect a check to fail, and return the error."""
     async with checker as revocation:
         with pytest.raises(RevocationCheckFailedError) as caught:
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     return caught.value
 
 
@@ -118,52 +118,52 @@ def went_through(server: Server) -> set[bool]:
 
 
 async def test_all_is_asked_through_the_proxy(
-    scene: Scene, server: Server, open_proxy: str
+    chain: Chain, server: Server, open_proxy: str
 ) -> None:
     async with checker_by(by="both", proxy=f"http://{open_proxy}") as revocation:
         for _ in range(3):
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     assert set(server.asked) == set(server.handlers)
     assert went_through(server) == {True}
 
 
 async def test_revoked_is_revoked_through_a_proxy_too(
-    scene: Scene, server: Server, open_proxy: str
+    chain: Chain, server: Server, open_proxy: str
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="unknown")
-    error = await refused(scene, checker_by(by="ocsp", proxy=open_proxy))
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="unknown")
+    error = await refused(chain, checker_by(by="ocsp", proxy=open_proxy))
     assert error.reason == "unknown"
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
 async def test_a_proxy_that_refuses_is_no_answer(
-    scene: Scene, server: Server, closed_proxy: str, password: str
+    chain: Chain, server: Server, closed_proxy: str, password: str
 ) -> None:
     address = f"http://{password and f'service:{password}@'}{closed_proxy}"
-    error = await refused(scene, checker_by(by="ocsp-or-crl", proxy=address))
+    error = await refused(chain, checker_by(by="ocsp-or-crl", proxy=address))
     assert error.reason == "http-status"
     assert "407" in str(error) and "wrong" not in str(error)
     assert server.asked == []
 
 
 async def test_the_proxys_password_is_sent_to_the_proxy_alone(
-    scene: Scene, server: Server, closed_proxy: str
+    chain: Chain, server: Server, closed_proxy: str
 ) -> None:
     address = f"http://service:s3cret@{closed_proxy}"
     assert "s3cret" not in repr(vars(Proxies(address)))
     # A single request: from the second on, proxy.py no longer removes its own headers.
     async with checker_by(by="ocsp", proxy=address) as revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+        await revocation.check(chain.path_without_root, at=NOW)
     assert went_through(server) == {True}
     for request in server.requests:
         assert not {"Authorization", "Proxy-Authorization"} & set(request.headers)
 
 
 async def test_a_proxy_that_is_not_there_is_no_answer(
-    scene: Scene, server: Server, gone: str
+    chain: Chain, server: Server, gone: str
 ) -> None:
     checker = checker_by(by="ocsp-or-crl", proxy=f"http://service:s3cret@{gone}")
-    error = await refused(scene, checker)
+    error = await refused(chain, checker)
     assert error.reason == "unreachable"
     assert "the proxy" in str(error) and "s3cret" not in str(error)
     assert server.asked == []
@@ -173,8 +173,8 @@ async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
     root: CA, open_proxy: str
 ) -> None:
     async with Server() as away:
-        scene = well(away.address, away, root)
-    error = await refused(scene, checker_by(by="ocsp-or-crl", proxy=open_proxy))
+        chain = well(away.address, away, root)
+    error = await refused(chain, checker_by(by="ocsp-or-crl", proxy=open_proxy))
     assert error.reason in {"http-status", "unreachable", "incomplete"}
 
 
@@ -184,18 +184,18 @@ async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
 async def test_the_hosts_that_a_proxy_is_asked_for(
     server: Server, root: CA, open_proxy: str
 ) -> None:
-    scene = well(server.address.replace("127.0.0.1", "LOCALHOST"), server, root)
+    chain = well(server.address.replace("127.0.0.1", "LOCALHOST"), server, root)
     options: dict[str, Any] = {
         "by": "ocsp",
         "allow_private_addresses": False,
         "proxy": open_proxy,
     }
     # Where a proxy resolves the name, the service can't see its address.
-    error = await refused(scene, checker_by(**options))
+    error = await refused(chain, checker_by(**options))
     assert error.reason == "host-not-allowed"
     assert server.asked == []
     async with checker_by(**options, proxy_hosts=["localhost"]) as revocation:
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
     assert went_through(server) == {True}
 
 
@@ -219,9 +219,9 @@ async def test_the_hosts_that_a_proxy_is_asked_for(
 async def test_by_default_a_proxy_is_asked_for_the_authoritys_hosts(
     root: CA, host: str, reason: str, gone: str
 ) -> None:
-    scene = Scene.create(f"http://{host}", root)
+    chain = Chain.create(f"http://{host}", root)
     checker = checker_by(by="ocsp", allow_private_addresses=False, proxy=gone)
-    assert (await refused(scene, checker)).reason in reason.split()
+    assert (await refused(chain, checker)).reason in reason.split()
 
 
 async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
@@ -229,14 +229,14 @@ async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://{open_proxy}")
     monkeypatch.setenv("no_proxy", "localhost")
-    scene = well(server.address.replace("127.0.0.1", "localhost"), server, root)
+    chain = well(server.address.replace("127.0.0.1", "localhost"), server, root)
     checker = checker_by(
         by="ocsp",
         allow_private_addresses=False,
         trust_env=True,
         proxy_hosts=["localhost"],
     )
-    assert (await refused(scene, checker)).reason == "private-address"
+    assert (await refused(chain, checker)).reason == "private-address"
     assert server.asked == []
 
 
@@ -245,7 +245,7 @@ async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
 async def test_the_environment_counts_where_the_operator_says_so(
-    scene: Scene,
+    chain: Chain,
     server: Server,
     open_proxy: str,
     name: str,
@@ -255,7 +255,7 @@ async def test_the_environment_counts_where_the_operator_says_so(
     for trust_env in (True, False):
         server.requests.clear()
         async with checker_by(by="both", trust_env=trust_env) as revocation:
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
         assert went_through(server) == {trust_env}
 
 
@@ -368,8 +368,8 @@ async def test_https_is_tunneled(
     gone: str,
 ) -> None:
     server, env = tls_server
-    scene = well(server.address, server, root)
-    path = scene.path
+    chain = well(server.address, server, root)
+    path = chain.path
     for name, certificate in zip(
         "lir", (path.leaf, path.issuer, path.root), strict=True
     ):

@@ -17,23 +17,23 @@ from tests.kortilla.pki import CA, NOW, SATU, SURNAME, key
 from tests.kortilla.responder import (
     CA_SERIAL,
     LEAF_SERIAL,
+    Chain,
     List,
     OCSPAnswer,
-    Scene,
     Server,
     addresses,
     checker_by,
     distribution_points,
     make_ca,
 )
-from tests.kortilla.revocation_scene import KINDS, accepted, refused, well
+from tests.kortilla.revocation_checks import KINDS, accepted, refused, well
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
-    """A valid scene with OCSP."""
+def chain(server: Server, root: CA) -> Chain:
+    """A valid chain with OCSP."""
     return well(server, root, by="ocsp")
 
 
@@ -44,49 +44,49 @@ checker = partial(checker_by, by="ocsp")
 
 
 async def test_the_issuing_ca_is_asked_about_once_for_all_logins(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     now = [NOW]
     async with checker(clock=lambda: now[0], max_age=timedelta(days=1)) as revocation:
-        await asyncio.gather(*(revocation.check(scene.path, at=NOW) for _ in range(20)))
+        await asyncio.gather(*(revocation.check(chain.path, at=NOW) for _ in range(20)))
         assert server.asked.count("ocsp/root") == 1
         assert server.asked.count("ocsp/issuing") == 20
         now[0] += timedelta(minutes=59)
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
         assert server.asked.count("ocsp/root") == 1
         now[0] += MINUTE
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
         assert server.asked.count("ocsp/root") == 2
 
 
 async def test_the_issuing_ca_is_asked_about_again_after_its_answer_has_expired(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    server.handlers["ocsp/root"] = OCSPAnswer(scene.root, next_update=MINUTE)
+    server.handlers["ocsp/root"] = OCSPAnswer(chain.root, next_update=MINUTE)
     now = [NOW]
     async with checker(clock=lambda: now[0]) as revocation:
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
         now[0] += MINUTE
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
     assert server.asked.count("ocsp/root") == 2
 
 
 async def test_without_its_root_the_issuing_ca_is_not_asked_about(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    await accepted(scene.path_without_root, by="ocsp")
+    await accepted(chain.path_without_root, by="ocsp")
     assert server.asked == ["ocsp/issuing"]
 
 
 async def test_an_issuing_ca_that_is_not_known_to_be_good_is_refused(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     # The issuing CA signs the response about itself.
-    server.handlers["ocsp/root"] = OCSPAnswer(scene.ca)
+    server.handlers["ocsp/root"] = OCSPAnswer(chain.ca)
     async with checker() as revocation:
         for _ in range(2):
             with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-                await revocation.check(scene.path, at=NOW)
+                await revocation.check(chain.path, at=NOW)
             assert caught.value.reason == "responder-not-authorised"
 
 
@@ -101,16 +101,16 @@ async def test_an_issuing_ca_that_names_no_responder_is_looked_up_in_its_roots_l
         serial_number=LEAF_SERIAL,
         extra=addresses(server.address, "issuing"),
     )
-    scene = Scene(server.address, root, ca, leaf)
+    chain = Chain(server.address, root, ca, leaf)
     server.handlers = {
         "ocsp/issuing": OCSPAnswer(ca),
         "crl/issuing.crl": List(ca),
         "crl/root.crl": List(root),
     }
-    await accepted(scene.path, by=by)
+    await accepted(chain.path, by=by)
     server.handlers["crl/root.crl"] = List(root, serials=[CA_SERIAL])
     with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-        await accepted(scene.path, by=by)
+        await accepted(chain.path, by=by)
 
 
 # --- addresses
@@ -119,19 +119,19 @@ async def test_an_issuing_ca_that_names_no_responder_is_looked_up_in_its_roots_l
 async def test_a_certificate_without_an_address_is_refused(
     root: CA, server: Server
 ) -> None:
-    scene = Scene.create(server.address, root, extra=())
+    chain = Chain.create(server.address, root, extra=())
     for by in ("ocsp", "ocsp-or-crl"):
-        error = await refused(scene.path_without_root, by=by, kind=KINDS["ocsp"])
+        error = await refused(chain.path_without_root, by=by, kind=KINDS["ocsp"])
         assert error.reason == "no-address"
 
 
 async def test_logs_name_no_person(
-    scene: Scene, server: Server, caplog: pytest.LogCaptureFixture
+    chain: Chain, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=None)
-    server.handlers["crl/issuing.crl"] = List(scene.ca)
-    await accepted(scene.path, by="ocsp-or-crl")
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, nonce=None)
+    server.handlers["crl/issuing.crl"] = List(chain.ca)
+    await accepted(chain.path, by="ocsp-or-crl")
     assert "nonce" in caplog.text
     assert SURNAME not in caplog.text and SATU not in caplog.text
 

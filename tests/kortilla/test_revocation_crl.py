@@ -23,10 +23,10 @@ from tests.kortilla.responder import (
     CA_SERIAL,
     LEAF_SERIAL,
     OTHER_SERIAL,
+    Chain,
     Handler,
     List,
     OCSPAnswer,
-    Scene,
     Server,
     checker_by,
     distribution_points,
@@ -35,14 +35,14 @@ from tests.kortilla.responder import (
     seal,
     sign,
 )
-from tests.kortilla.revocation_scene import accepted, listing, refused, well
+from tests.kortilla.revocation_checks import accepted, listing, refused, well
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
-    """A valid scene with CRLs."""
+def chain(server: Server, root: CA) -> Chain:
+    """A valid chain with CRLs."""
     return well(server, root, by="crl")
 
 
@@ -53,16 +53,16 @@ acceptance, refusal = partial(accepted, by="crl"), partial(refused, by="crl")
 # --- good and revoked
 
 
-async def test_who_is_on_no_list_is_good(scene: Scene, server: Server) -> None:
+async def test_who_is_on_no_list_is_good(chain: Chain, server: Server) -> None:
     async with checker() as revocation:
         for _ in range(3):
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     assert sorted(server.asked) == ["crl/issuing.crl", "crl/root.crl"]
 
 
-async def test_an_empty_list_is_a_list(scene: Scene, server: Server) -> None:
-    server.handlers["crl/issuing.crl"] = List(scene.ca, serials=())
-    await acceptance(scene.path)
+async def test_an_empty_list_is_a_list(chain: Chain, server: Server) -> None:
+    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=())
+    await acceptance(chain.path)
 
 
 REASONS = [
@@ -77,67 +77,67 @@ REASONS = [
 
 @pytest.mark.parametrize("reason", REASONS)
 async def test_who_is_on_the_list_is_refused_for_whatever_reason(
-    scene: Scene, server: Server, reason: str | None
+    chain: Chain, server: Server, reason: str | None
 ) -> None:
     server.handlers["crl/issuing.crl"] = List(
-        scene.ca, serials=[OTHER_SERIAL, LEAF_SERIAL, 1], reason=reason
+        chain.ca, serials=[OTHER_SERIAL, LEAF_SERIAL, 1], reason=reason
     )
     async with checker() as revocation:
         for _ in range(2):
             with pytest.raises(UserCertificateRevokedError) as caught:
-                await revocation.check(scene.path, at=NOW)
+                await revocation.check(chain.path, at=NOW)
     assert "127.0.0.1" in str(caught.value)
     assert SURNAME not in str(caught.value)
 
 
-async def test_a_revoked_issuing_ca_is_refused(scene: Scene, server: Server) -> None:
-    server.handlers["crl/root.crl"] = List(scene.root, serials=[CA_SERIAL])
+async def test_a_revoked_issuing_ca_is_refused(chain: Chain, server: Server) -> None:
+    server.handlers["crl/root.crl"] = List(chain.root, serials=[CA_SERIAL])
     async with checker() as revocation:
         with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
 
 
 async def test_without_its_root_the_issuing_ca_is_not_looked_up(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    await acceptance(scene.path_without_root)
+    await acceptance(chain.path_without_root)
     assert server.asked == ["crl/issuing.crl"]
 
 
-async def test_both_must_say_good(scene: Scene, server: Server) -> None:
+async def test_both_must_say_good(chain: Chain, server: Server) -> None:
     good: dict[str, Handler] = {
-        "ocsp/issuing": OCSPAnswer(scene.ca),
-        "ocsp/root": OCSPAnswer(scene.root),
-        "crl/issuing.crl": List(scene.ca),
-        "crl/root.crl": List(scene.root),
+        "ocsp/issuing": OCSPAnswer(chain.ca),
+        "ocsp/root": OCSPAnswer(chain.root),
+        "crl/issuing.crl": List(chain.ca),
+        "crl/root.crl": List(chain.root),
     }
     revoked: dict[str, Handler] = {
-        "ocsp/issuing": OCSPAnswer(scene.ca, status="revoked"),
-        "ocsp/root": OCSPAnswer(scene.root, status="revoked"),
-        "crl/issuing.crl": List(scene.ca, serials=[LEAF_SERIAL]),
-        "crl/root.crl": List(scene.root, serials=[CA_SERIAL]),
+        "ocsp/issuing": OCSPAnswer(chain.ca, status="revoked"),
+        "ocsp/root": OCSPAnswer(chain.root, status="revoked"),
+        "crl/issuing.crl": List(chain.ca, serials=[LEAF_SERIAL]),
+        "crl/root.crl": List(chain.root, serials=[CA_SERIAL]),
     }
     server.handlers = dict(good)
-    await accepted(scene.path, by="both")
+    await accepted(chain.path, by="both")
     for where, answer in revoked.items():
         server.handlers = good | {where: answer}
         with pytest.raises(UserCertificateRevokedError):
-            await accepted(scene.path, by="both")
+            await accepted(chain.path, by="both")
     server.handlers = {k: v for k, v in good.items() if k != "crl/issuing.crl"}
     assert (
-        await refused(scene.path, by="both", kind=UserCertificateCRLCheckFailedError)
+        await refused(chain.path, by="both", kind=UserCertificateCRLCheckFailedError)
     ).reason
 
 
 async def test_the_list_stands_in_for_a_responder_that_lies(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, signing_key=key("P-384"))
-    await accepted(scene.path, by="ocsp-or-crl")
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, signing_key=key("P-384"))
+    await accepted(chain.path, by="ocsp-or-crl")
     assert "ocsp/root" in server.asked  # no OCSP response: the list was used
-    server.handlers["crl/issuing.crl"] = List(scene.ca, serials=[LEAF_SERIAL])
+    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=[LEAF_SERIAL])
     with pytest.raises(UserCertificateRevokedError):
-        await accepted(scene.path, by="ocsp-or-crl")
+        await accepted(chain.path, by="ocsp-or-crl")
 
 
 @pytest.mark.parametrize("serial", [0, 1, 0x7F, 0x80, 0xFF00, 2**159 - 1, -1, -(2**80)])
@@ -166,12 +166,12 @@ def scope(**fields: Any) -> dict[str, Any]:
 UNKNOWN = extension("1.2.246.517.99.1", core.ParsableOctetString(b"\x05\x00"))
 OTHER_NAME = x509.Name.build({"country_name": "FI", "common_name": "SPECIMEN Other"})
 
-Change = Callable[[Scene], List]
+Change = Callable[[Chain], List]
 
 
 def listed(**changes: Any) -> Change:
     """Return a function that makes a right list with these changes."""
-    return lambda scene: List(scene.ca, **changes)
+    return lambda chain: List(chain.ca, **changes)
 
 
 def scoped(**fields: Any) -> Change:
@@ -185,11 +185,11 @@ CERTIFICATE_ISSUER = extension(
 LIES: dict[str, tuple[Change, str]] = {
     "signed by a stranger": (listed(signing_key=key("P-384")), "signature"),
     "signed by the root": (
-        lambda scene: List(scene.ca, signing_key=scene.root.key),
+        lambda chain: List(chain.ca, signing_key=chain.root.key),
         "signature",
     ),
-    "the root's list": (lambda scene: List(scene.root), "wrong-issuer"),
-    "of a CA of the same name": (lambda scene: List(make_ca(scene.root)), "signature"),
+    "the root's list": (lambda chain: List(chain.root), "wrong-issuer"),
+    "of a CA of the same name": (lambda chain: List(make_ca(chain.root)), "signature"),
     "another issuer's name": (listed(issuer=OTHER_NAME), "wrong-issuer"),
     "signed with SHA-1": (listed(algorithm="sha1_ecdsa"), "signature-algorithm"),
     "expired": (listed(this_update=-9 * HOUR, next_update=-HOUR), "expired"),
@@ -210,9 +210,9 @@ LIES: dict[str, tuple[Change, str]] = {
         "wrong-scope",
     ),
     "another part": (
-        lambda scene: scoped(
-            distribution_point=full_name(f"{scene.address}/crl/part2.crl")
-        )(scene),
+        lambda chain: scoped(
+            distribution_point=full_name(f"{chain.address}/crl/part2.crl")
+        )(chain),
         "wrong-scope",
     ),
     "an extension that must be known": (
@@ -225,11 +225,11 @@ LIES: dict[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_list_that_does_not_count_is_named(
-    scene: Scene, server: Server, lie: str, tmp_path: Path
+    chain: Chain, server: Server, lie: str, tmp_path: Path
 ) -> None:
     make, reason = LIES[lie]
-    server.handlers["crl/issuing.crl"] = make(scene)
-    assert (await refusal(scene.path, cache_folder=tmp_path)).reason == reason
+    server.handlers["crl/issuing.crl"] = make(chain)
+    assert (await refusal(chain.path, cache_folder=tmp_path)).reason == reason
     if reason not in {"wrong-scope"}:
         # It is not kept; only the root's list may be.
         assert len(listing(tmp_path)) <= 1
@@ -244,26 +244,26 @@ async def test_a_list_that_does_not_count_is_named(
     ids=str,
 )
 async def test_a_list_whose_scope_has_the_certificate_counts(
-    scene: Scene, server: Server, fields: dict[str, Any]
+    chain: Chain, server: Server, fields: dict[str, Any]
 ) -> None:
     if "distribution_point" in fields:
-        name = full_name(f"{scene.address}/{fields['distribution_point']}")
+        name = full_name(f"{chain.address}/{fields['distribution_point']}")
         fields = {"distribution_point": name}
-    server.handlers["crl/issuing.crl"] = List(scene.ca, extensions=[scope(**fields)])
-    await acceptance(scene.path)
+    server.handlers["crl/issuing.crl"] = List(chain.ca, extensions=[scope(**fields)])
+    await acceptance(chain.path)
 
 
 async def test_a_list_about_people_says_nothing_about_the_issuing_ca(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     server.handlers["crl/root.crl"] = List(
-        scene.root, extensions=[scope(only_contains_user_certs=True)]
+        chain.root, extensions=[scope(only_contains_user_certs=True)]
     )
-    assert (await refusal(scene.path)).reason == "wrong-scope"
+    assert (await refusal(chain.path)).reason == "wrong-scope"
 
 
-async def test_garbage_is_not_a_list(scene: Scene, server: Server) -> None:
-    whole = List(scene.ca).encode()
+async def test_garbage_is_not_a_list(chain: Chain, server: Server) -> None:
+    whole = List(chain.ca).encode()
     for garbage in (
         b"",
         b"<html>",
@@ -276,7 +276,7 @@ async def test_garbage_is_not_a_list(scene: Scene, server: Server) -> None:
             return web.Response(body=body)
 
         server.handlers["crl/issuing.crl"] = answer
-        assert (await refusal(scene.path)).reason == "not-crl"
+        assert (await refusal(chain.path)).reason == "not-crl"
 
 
 def test_a_list_with_two_algorithms_is_no_list(root: CA, tmp_path: Path) -> None:
@@ -318,8 +318,8 @@ async def test_a_list_from_somewhere_else_than_its_address_is_not_asked_for(
             }
         ]
     ).dump()
-    scene = Scene.create(server.address, root, extra=[("2.5.29.31", partial)])
-    assert (await refusal(scene.path_without_root)).reason == "no-address"
+    chain = Chain.create(server.address, root, extra=[("2.5.29.31", partial)])
+    assert (await refusal(chain.path_without_root)).reason == "no-address"
     assert server.asked == []
 
 
@@ -327,7 +327,7 @@ async def test_the_second_address_is_tried(server: Server, root: CA) -> None:
     points = distribution_points(
         f"{server.address}/gone.crl", f"{server.address}/crl/issuing.crl"
     )
-    scene = Scene.create(server.address, root, extra=[("2.5.29.31", points)])
-    server.handlers["crl/issuing.crl"] = List(scene.ca)
-    await acceptance(scene.path_without_root)
+    chain = Chain.create(server.address, root, extra=[("2.5.29.31", points)])
+    server.handlers["crl/issuing.crl"] = List(chain.ca)
+    await acceptance(chain.path_without_root)
     assert server.asked == ["gone.crl", "crl/issuing.crl"]

@@ -22,24 +22,24 @@ from kortilla.revocation import CertificatePath
 from kortilla.revocation.fetch import is_public
 from tests.kortilla.pki import CA, NOW
 from tests.kortilla.responder import (
+    Chain,
     Handler,
     List,
     Names,
     OCSPAnswer,
-    Scene,
     Server,
     addresses,
     checker_by,
 )
-from tests.kortilla.revocation_scene import KINDS, accepted, refused
+from tests.kortilla.revocation_checks import KINDS, accepted, refused
 
 TIMEOUT = 0.3
 BOMB = gzip.compress(bytes(10_000_000))  # of 10 KB
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
-    return Scene.create(server.address, root)
+def chain(server: Server, root: CA) -> Chain:
+    return Chain.create(server.address, root)
 
 
 #: Limits that end what never ends by itself.
@@ -158,14 +158,14 @@ either_way = pytest.mark.parametrize("by", KINDS)
 @either_way
 @pytest.mark.parametrize("what", TRANSPORT)
 async def test_who_misbehaves_is_cut_off_and_named(
-    scene: Scene, server: Server, what: str, by: str
+    chain: Chain, server: Server, what: str, by: str
 ) -> None:
     handler, reason = TRANSPORT[what]
     where = {"ocsp": "ocsp/issuing", "crl": "crl/issuing.crl"}[by]
     server.handlers[where] = handler
     patience = TIMEOUT if reason == "timeout" else 60
     limits = {"ocsp_timeout": patience, "crl_timeout": patience}
-    error = await refusal(scene.path_without_root, by=by, **limits)
+    error = await refusal(chain.path_without_root, by=by, **limits)
     assert error.reason == reason
     assert "127.0.0.1" in str(error)
     assert set(server.asked) == {where}
@@ -175,7 +175,7 @@ async def test_nobody_there_is_said(root: CA) -> None:
     async with Server() as gone:
         pass
     error = await refusal(
-        Scene.create(gone.address, root).path_without_root,
+        Chain.create(gone.address, root).path_without_root,
         by="ocsp-or-crl",
         kind=UserCertificateCRLCheckFailedError,
     )
@@ -184,42 +184,42 @@ async def test_nobody_there_is_said(root: CA) -> None:
 
 
 async def test_a_slow_responder_leaves_time_for_the_list(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": List(scene.ca)}
-    await accepted(scene.path_without_root, by="ocsp-or-crl", ocsp_timeout=TIMEOUT)
+    server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": List(chain.ca)}
+    await accepted(chain.path_without_root, by="ocsp-or-crl", ocsp_timeout=TIMEOUT)
 
 
 async def test_all_that_is_asked_has_one_limit_and_a_download_goes_on(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     arrive = asyncio.Event()
 
     async def late(request: web.Request) -> web.StreamResponse:
         await arrive.wait()
-        return await List(scene.ca)(request)
+        return await List(chain.ca)(request)
 
     server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": late}
     limits = {"timeout": 5 * TIMEOUT, "ocsp_timeout": TIMEOUT, "crl_timeout": 60}
     async with checker_by(by="ocsp-or-crl", **limits) as revocation:
         with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
         assert caught.value.reason == "timeout"
         assert "127.0.0.1: no trustworthy answer within" in str(caught.value)
         arrive.set()
         async with asyncio.timeout(60):
             while True:  # a busy computer may take longer than the limit again
                 with suppress(UserCertificateOCSPCheckFailedError):
-                    await revocation.check(scene.path_without_root, at=NOW)
+                    await revocation.check(chain.path_without_root, at=NOW)
                     break
     assert server.asked.count("crl/issuing.crl") == 1
 
 
 async def test_cookies_and_proxies_are_not_used(
-    scene: Scene, server: Server, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    answer = OCSPAnswer(scene.ca)
+    answer = OCSPAnswer(chain.ca)
 
     async def set_cookie(request: web.Request) -> web.StreamResponse:
         response = await answer(request)
@@ -229,22 +229,22 @@ async def test_cookies_and_proxies_are_not_used(
     server.handlers["ocsp/issuing"] = set_cookie
     async with checker(by="ocsp") as revocation:
         for _ in range(2):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
     assert all("Cookie" not in request.headers for request in server.requests)
 
 
 async def test_connections_are_used_again_and_closed(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca)
     async with checker(by="ocsp") as revocation:
         for _ in range(5):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
         sockets = {id(request.protocol) for request in server.requests}
         assert len(sockets) == 1
     # Then it can be used again.
     async with revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+        await revocation.check(chain.path_without_root, at=NOW)
 
 
 # --- addresses
@@ -290,7 +290,7 @@ HOSTS = {
 async def test_what_leads_inside_is_refused_before_anything_is_sent(
     server: Server, root: CA, what: str, by: str
 ) -> None:
-    path = Scene.create(HOSTS[what](port(server)), root).path_without_root
+    path = Chain.create(HOSTS[what](port(server)), root).path_without_root
     assert await refused_outside(path, by, resolver=Names()) == "private-address"
     assert server.asked == []
 
@@ -298,10 +298,10 @@ async def test_what_leads_inside_is_refused_before_anything_is_sent(
 async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(
     server: Server, root: CA
 ) -> None:
-    scene = Scene.create(HOSTS["a name"](port(server)), root)
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
+    chain = Chain.create(HOSTS["a name"](port(server)), root)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca)
     names = Names()
-    await accepted(scene.path_without_root, by="ocsp", resolver=names)
+    await accepted(chain.path_without_root, by="ocsp", resolver=names)
     # Resolved once: the checked address is the one that is used.
     assert names.asked == ["revocation.example"]
 
@@ -325,7 +325,7 @@ async def test_a_number_is_no_name(
     resolver = names if own_resolver else None
     for host in NUMERIC.split():
         odd = addresses(f"http://{host}:{port(server)}", "issuing")
-        path = Scene.create(server.address, root, extra=odd).path_without_root
+        path = Chain.create(server.address, root, extra=odd).path_without_root
         assert await refused_outside(path, by, resolver=resolver) == "bad-address", host
     assert server.asked == []
     assert names.asked == []
@@ -336,7 +336,7 @@ async def test_a_number_is_no_name(
 async def test_what_the_system_resolves_to_this_computer_is_refused(
     server: Server, root: CA, host: str, by: str
 ) -> None:
-    path = Scene.create(f"http://{host}:{port(server)}", root).path_without_root
+    path = Chain.create(f"http://{host}:{port(server)}", root).path_without_root
     # Not every system knows each of these names.
     assert await refused_outside(path, by) in {"private-address", "unreachable"}
     assert server.asked == []
@@ -365,7 +365,7 @@ class Rebinding(Names):
 async def test_where_a_connection_has_ended_decides(
     server: Server, root: CA, by: str
 ) -> None:
-    path = Scene.create(HOSTS["a name"](port(server)), root).path_without_root
+    path = Chain.create(HOSTS["a name"](port(server)), root).path_without_root
     names = Rebinding()
     assert await refused_outside(path, by, resolver=names) == "private-address"
     assert names.asked == ["revocation.example"]
@@ -392,7 +392,7 @@ async def test_an_odd_address_is_refused_and_not_told_with_its_password(
 ) -> None:
     odd = addresses(ODD[what](int(port(server))), "issuing")
     error = await refusal(
-        Scene.create(server.address, root, extra=odd).path_without_root,
+        Chain.create(server.address, root, extra=odd).path_without_root,
         by=by,
         allow_private_addresses=False,
         resolver=Names(),
@@ -405,21 +405,21 @@ async def test_an_odd_address_is_refused_and_not_told_with_its_password(
 @pytest.mark.parametrize("scheme", ["ldap", "file", "ftp", "gopher"])
 async def test_only_http_counts(server: Server, root: CA, scheme: str) -> None:
     odd = server.address.replace("http", scheme)
-    scene = Scene.create(server.address, root, extra=addresses(odd, "issuing"))
+    chain = Chain.create(server.address, root, extra=addresses(odd, "issuing"))
     for by in KINDS:
-        error = await refusal(scene.path_without_root, by=by)
+        error = await refusal(chain.path_without_root, by=by)
         assert error.reason == "no-address"
 
 
 async def test_extensions_that_cannot_be_read_are_a_refusal(
     server: Server, root: CA
 ) -> None:
-    scene = Scene.create(server.address, root)
-    broken = bytearray(scene.leaf.der)
+    chain = Chain.create(server.address, root)
+    broken = bytearray(chain.leaf.der)
     for oid in ("2B06010505073001", "551D1F"):  # in both, the length follows
         broken[broken.index(bytes.fromhex(oid)) + len(oid) // 2 + 3] = 0x7F
     path = CertificatePath(
-        x509.Certificate.load(bytes(broken)), scene.ca.certificate, None
+        x509.Certificate.load(bytes(broken)), chain.ca.certificate, None
     )
     for by in KINDS:
         assert (await refusal(path, by=by)).reason == "bad-address"

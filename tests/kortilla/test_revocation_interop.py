@@ -25,7 +25,7 @@ from kortilla.mock_card.profiles import KeyType
 from kortilla.revocation import CertificatePath, Revocation
 from kortilla.revocation.checker import By
 from tests.kortilla.pki import CA, Key
-from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Handler, Scene, Server
+from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Chain, Handler, Server
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 
@@ -95,24 +95,24 @@ def openssl_responder(folder: Path, requests: list[bytes]) -> Handler:
 async def test_openssl_as_the_responder(
     server: Server, root: CA, tmp_path: Path, by_delegate: bool
 ) -> None:
-    scene = Scene.create(server.address, root)
-    write_pem(tmp_path, "ca", scene.ca.der, scene.ca.key)
+    chain = Chain.create(server.address, root)
+    write_pem(tmp_path, "ca", chain.ca.der, chain.ca.key)
     if by_delegate:
-        delegate = scene.delegate(not_before=START, not_after=END)
+        delegate = chain.delegate(not_before=START, not_after=END)
         write_pem(tmp_path, "signer", delegate.der, delegate.key)
     else:
-        write_pem(tmp_path, "signer", scene.ca.der, scene.ca.key)
+        write_pem(tmp_path, "signer", chain.ca.der, chain.ca.key)
     requests: list[bytes] = []
     server.handlers["ocsp/issuing"] = openssl_responder(tmp_path, requests)
     async with checker("ocsp") as revocation:
         write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
-        await revocation.check(scene.path_without_root, at=utc_now())
+        await revocation.check(chain.path_without_root, at=utc_now())
         write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, False))
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(scene.path_without_root, at=utc_now())
+            await revocation.check(chain.path_without_root, at=utc_now())
         write_index(tmp_path, (OTHER_SERIAL, False))
         with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path_without_root, at=utc_now())
+            await revocation.check(chain.path_without_root, at=utc_now())
         assert caught.value.reason == "unknown"
     text = await openssl(tmp_path, "ocsp -reqin request -req_text")
     assert "sha1" in text
@@ -121,8 +121,8 @@ async def test_openssl_as_the_responder(
 
 
 async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> None:
-    scene = Scene.create(server.address, root)
-    write_pem(tmp_path, "ca", scene.ca.der, scene.ca.key)
+    chain = Chain.create(server.address, root)
+    write_pem(tmp_path, "ca", chain.ca.der, chain.ca.key)
     (tmp_path / "config").write_text(
         "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ndefault_md=sha256\n"
         "default_crl_days=1\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n"
@@ -141,11 +141,11 @@ async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> Non
     server.handlers["crl/issuing.crl"] = serve
     write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
     async with checker("crl") as revocation:
-        await revocation.check(scene.path_without_root, at=utc_now())
+        await revocation.check(chain.path_without_root, at=utc_now())
     write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, True))
     async with checker("crl") as revocation:
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(scene.path_without_root, at=utc_now())
+            await revocation.check(chain.path_without_root, at=utc_now())
 
 
 # --- the mock card's CAs

@@ -24,20 +24,20 @@ from kortilla.revocation.interface import NoAnswerError
 from tests.kortilla.pki import CA, NOW, SURNAME, key
 from tests.kortilla.responder import (
     LEAF_SERIAL,
+    Chain,
     List,
-    Scene,
     Server,
     big_list,
     checker_by,
 )
-from tests.kortilla.revocation_scene import Clock, accepted, listing, refused, well
+from tests.kortilla.revocation_checks import Clock, accepted, listing, refused, well
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
-    """A valid scene with CRLs."""
+def chain(server: Server, root: CA) -> Chain:
+    """A valid chain with CRLs."""
     return well(server, root, by="crl")
 
 
@@ -48,28 +48,28 @@ refusal = partial(refused, by="crl")
 # --- keeping lists
 
 
-async def test_concurrent_first_uses_fetch_once(scene: Scene, server: Server) -> None:
+async def test_concurrent_first_uses_fetch_once(chain: Chain, server: Server) -> None:
     async with checker() as revocation:
         await asyncio.gather(
-            *(revocation.check(scene.path_without_root, at=NOW) for _ in range(50))
+            *(revocation.check(chain.path_without_root, at=NOW) for _ in range(50))
         )
     assert server.asked == ["crl/issuing.crl"]
 
 
 async def test_one_who_gives_up_does_not_stop_the_others(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     asked, go = asyncio.Event(), asyncio.Event()
 
     async def wait(request: web.Request) -> web.StreamResponse:
         asked.set()
         await go.wait()
-        return await List(scene.ca)(request)
+        return await List(chain.ca)(request)
 
     server.handlers["crl/issuing.crl"] = wait
     async with checker() as revocation:
         first, second = (
-            asyncio.create_task(revocation.check(scene.path_without_root, at=NOW))
+            asyncio.create_task(revocation.check(chain.path_without_root, at=NOW))
             for _ in range(2)
         )
         await asked.wait()
@@ -81,11 +81,11 @@ async def test_one_who_gives_up_does_not_stop_the_others(
 
 
 async def test_a_folder_keeps_lists_across_restarts(
-    scene: Scene, server: Server, tmp_path: Path
+    chain: Chain, server: Server, tmp_path: Path
 ) -> None:
     folder = tmp_path / "made" / "when needed"
     for _ in range(2):
-        await accepted(scene.path, by="crl", cache_folder=folder)
+        await accepted(chain.path, by="crl", cache_folder=folder)
     assert len(server.asked) == 2
     assert folder.stat().st_mode & 0o077 == 0
     files = listing(folder)
@@ -96,23 +96,23 @@ async def test_a_folder_keeps_lists_across_restarts(
 
 
 async def test_without_a_folder_nothing_is_left(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     async with checker() as revocation:
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
         assert len(listing(tmp_path)) == 1
     assert listing(tmp_path) == []
 
 
 async def test_a_checker_that_is_closed_at_any_moment_leaves_nothing(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     closed = []
     for steps in range(30):
         revocation = checker()
-        asking = asyncio.create_task(revocation.check(scene.path, at=NOW))
+        asking = asyncio.create_task(revocation.check(chain.path, at=NOW))
         for _ in range(steps):
             await asyncio.sleep(0)
         asking.cancel()
@@ -140,11 +140,11 @@ def lead_to_folder(file: Path) -> None:
     file.symlink_to(file.parent)
 
 
-POISONS: dict[str, Callable[[Path, Scene], object]] = {
+POISONS: dict[str, Callable[[Path, Chain], object]] = {
     "cut off": lambda file, _: file.write_bytes(file.read_bytes()[:-1]),
     "a bit": lambda file, _: flip(file),
-    "forged": lambda file, scene: file.write_bytes(
-        List(scene.ca, serials=(), signing_key=key("P-384")).encode()
+    "forged": lambda file, chain: file.write_bytes(
+        List(chain.ca, serials=(), signing_key=key("P-384")).encode()
     ),
     "huge": lambda file, _: lengthen(file),
     "a folder": lambda file, _: lead_to_folder(file),
@@ -153,38 +153,38 @@ POISONS: dict[str, Callable[[Path, Scene], object]] = {
 
 @pytest.mark.parametrize("poison", POISONS)
 async def test_a_poisoned_file_is_not_believed_and_replaced(
-    scene: Scene,
+    chain: Chain,
     server: Server,
     tmp_path: Path,
     poison: str,
 ) -> None:
-    server.handlers["crl/issuing.crl"] = List(scene.ca, serials=[LEAF_SERIAL])
+    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=[LEAF_SERIAL])
     for round_ in range(3):
         with pytest.raises(UserCertificateRevokedError):
             await accepted(
-                scene.path_without_root,
+                chain.path_without_root,
                 by="crl",
                 cache_folder=tmp_path,
                 crl_octets=100_000,
             )
         [file] = listing(tmp_path)
         if round_ == 0:
-            POISONS[poison](file, scene)
+            POISONS[poison](file, chain)
     assert len(server.asked) == 2  # by the last round the file is whole again
 
 
 async def test_a_folder_that_cannot_be_written_is_named(
-    scene: Scene, tmp_path: Path
+    chain: Chain, tmp_path: Path
 ) -> None:
     occupied = tmp_path / "file"
     occupied.touch()
-    error = await refusal(scene.path, cache_folder=occupied)
+    error = await refusal(chain.path, cache_folder=occupied)
     assert error.reason == "storage"
     assert str(occupied) in str(error)
 
 
 async def test_what_an_ended_process_left_behind_is_removed(
-    scene: Scene, tmp_path: Path
+    chain: Chain, tmp_path: Path
 ) -> None:
     left = tmp_path / "0123.part"
     left.touch()
@@ -192,11 +192,11 @@ async def test_what_an_ended_process_left_behind_is_removed(
     clock.now = NOW.now(NOW.tzinfo) + timedelta(minutes=59)
     async with checker(cache_folder=tmp_path, clock=clock) as revocation:
         with pytest.raises(UserCertificateCRLCheckFailedError):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
         assert left.exists()  # another process may be writing it
         clock.now += timedelta(minutes=2)
         with pytest.raises(UserCertificateCRLCheckFailedError):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
         assert not left.exists()
 
 
@@ -211,7 +211,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_newer_list_is_fetched_without_anybody_waiting(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     clock = Clock()
     go = asyncio.Event()
@@ -219,13 +219,13 @@ async def test_a_newer_list_is_fetched_without_anybody_waiting(
     async def newer(request: web.Request) -> web.StreamResponse:
         await go.wait()
         return await List(
-            scene.ca, serials=[LEAF_SERIAL], this_update=timedelta(minutes=30)
+            chain.ca, serials=[LEAF_SERIAL], this_update=timedelta(minutes=30)
         )(request)
 
     async with checker(clock=clock) as revocation:
 
         async def check() -> None:
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
 
         await check()
         clock.now += timedelta(minutes=59)
@@ -246,61 +246,61 @@ async def test_a_newer_list_is_fetched_without_anybody_waiting(
 
 
 async def test_a_list_is_used_to_its_end_when_there_is_no_newer_one(
-    scene: Scene, server: Server, caplog: pytest.LogCaptureFixture
+    chain: Chain, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
     async with checker(clock=clock) as revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+        await revocation.check(chain.path_without_root, at=NOW)
         del server.handlers["crl/issuing.crl"]
         clock.now = NOW + timedelta(hours=5)
-        await revocation.check(scene.path_without_root, at=NOW)
+        await revocation.check(chain.path_without_root, at=NOW)
         await until(lambda: len(server.asked) == 2 and "404" in caplog.text)
         clock.now = NOW + timedelta(hours=23, minutes=16)
         with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
     assert caught.value.reason in {"http-status", "expired"}
     assert SURNAME not in caplog.text
 
 
 async def test_a_list_past_its_end_is_replaced_before_anybody_is_let_in(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     clock = Clock()
     async with checker(clock=clock) as revocation:
-        await revocation.check(scene.path_without_root, at=NOW)
+        await revocation.check(chain.path_without_root, at=NOW)
         server.handlers["crl/issuing.crl"] = List(
-            scene.ca,
+            chain.ca,
             serials=[LEAF_SERIAL],
             this_update=22 * HOUR,
             next_update=46 * HOUR,
         )
         clock.now = NOW + timedelta(hours=23)
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
 
 
 async def test_an_older_list_does_not_replace_a_newer_one(
-    scene: Scene, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    chain: Chain, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
-    newer = List(scene.ca, serials=[LEAF_SERIAL])
-    older = List(scene.ca, this_update=-2 * HOUR)
+    newer = List(chain.ca, serials=[LEAF_SERIAL])
+    older = List(chain.ca, this_update=-2 * HOUR)
     server.handlers["crl/issuing.crl"] = newer
     async with checker(clock=clock, cache_folder=tmp_path) as revocation:
         for _ in range(3):
             with pytest.raises(UserCertificateRevokedError):
-                await revocation.check(scene.path_without_root, at=NOW)
+                await revocation.check(chain.path_without_root, at=NOW)
             server.handlers["crl/issuing.crl"] = older
             clock.now += HOUR
         await until(lambda: "older" in caplog.text)
     # Nor does it in the file, for a checker that starts later.
     async with checker(clock=clock, cache_folder=tmp_path) as revocation:
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
 
 
 async def test_an_unchanged_list_is_not_sent_again(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     clock = Clock()
     sent = []
@@ -309,7 +309,7 @@ async def test_an_unchanged_list_is_not_sent_again(
         sent.append(request.headers.get("If-None-Match"))
         if sent[-1] == '"1"':
             return web.Response(status=304)
-        response = await List(scene.ca)(request)
+        response = await List(chain.ca)(request)
         response.headers["ETag"] = '"1"'
         return response
 
@@ -318,29 +318,29 @@ async def test_an_unchanged_list_is_not_sent_again(
         for hour in range(3):
             async with asyncio.timeout(60):
                 while len(sent) <= hour:
-                    await revocation.check(scene.path_without_root, at=NOW)
+                    await revocation.check(chain.path_without_root, at=NOW)
                     await asyncio.sleep(0)
             clock.now += HOUR
     assert sent == [None, '"1"', '"1"']
 
 
 async def test_a_list_that_another_process_fetched_is_used(
-    scene: Scene, server: Server, tmp_path: Path
+    chain: Chain, server: Server, tmp_path: Path
 ) -> None:
     clock = Clock()
     async with (
         checker(clock=clock, cache_folder=tmp_path) as one,
         checker(clock=clock, cache_folder=tmp_path) as other,
     ):
-        await one.check(scene.path_without_root, at=NOW)
-        await other.check(scene.path_without_root, at=NOW)
+        await one.check(chain.path_without_root, at=NOW)
+        await other.check(chain.path_without_root, at=NOW)
         assert len(server.asked) == 1
         clock.now += timedelta(hours=23)  # both must fetch a newer one now
         server.handlers["crl/issuing.crl"] = List(
-            scene.ca, this_update=22 * HOUR, next_update=46 * HOUR
+            chain.ca, this_update=22 * HOUR, next_update=46 * HOUR
         )
-        await one.check(scene.path_without_root, at=NOW)
-        await other.check(scene.path_without_root, at=NOW)
+        await one.check(chain.path_without_root, at=NOW)
+        await other.check(chain.path_without_root, at=NOW)
     assert len(server.asked) == 2
 
 
@@ -350,8 +350,8 @@ async def test_a_list_that_another_process_fetched_is_used(
 async def test_a_big_list_does_not_hold_up_the_event_loop(
     server: Server, root: CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene = Scene.create(server.address, root)
-    body = big_list(scene.ca, 150_000, LEAF_SERIAL)
+    chain = Chain.create(server.address, root)
+    body = big_list(chain.ca, 150_000, LEAF_SERIAL)
     loading, threads = threading.Event(), []
     load = lists.load
 
@@ -380,11 +380,11 @@ async def test_a_big_list_does_not_hold_up_the_event_loop(
     async with checker() as revocation:
         ticking = asyncio.create_task(tick())
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(scene.path_without_root, at=NOW)
+            await revocation.check(chain.path_without_root, at=NOW)
         ticking.cancel()
         for _ in range(100):
             with pytest.raises(UserCertificateRevokedError):
-                await revocation.check(scene.path_without_root, at=NOW)
+                await revocation.check(chain.path_without_root, at=NOW)
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
     assert ticks > 10

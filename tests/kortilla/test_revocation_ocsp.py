@@ -21,21 +21,21 @@ from kortilla.revocation.ocsp import Rules, build_request, judge
 from tests.kortilla.pki import CA, NOW, SERVER_AUTH, SURNAME, key
 from tests.kortilla.responder import (
     OTHER_SERIAL,
+    Chain,
     List,
     OCSPAnswer,
-    Scene,
     Server,
     checker_by,
     make_ca,
 )
-from tests.kortilla.revocation_scene import accepted, refused, well
+from tests.kortilla.revocation_checks import accepted, refused, well
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
-    """A valid scene with OCSP."""
+def chain(server: Server, root: CA) -> Chain:
+    """A valid chain with OCSP."""
     return well(server, root, by="ocsp")
 
 
@@ -46,8 +46,8 @@ acceptance, refusal = partial(accepted, by="ocsp"), partial(refused, by="ocsp")
 # --- good
 
 
-async def test_good_by_the_ca_itself(scene: Scene, server: Server) -> None:
-    await acceptance(scene.path)
+async def test_good_by_the_ca_itself(chain: Chain, server: Server) -> None:
+    await acceptance(chain.path)
     assert sorted(server.asked) == ["ocsp/issuing", "ocsp/root"]
     for request in server.requests:
         assert request.method == "POST"
@@ -67,13 +67,13 @@ async def test_good_by_the_ca_itself(scene: Scene, server: Server) -> None:
     ],
 )
 async def test_good_by_a_responder_that_the_ca_has_authorised(
-    scene: Scene, server: Server, kind: str, algorithm: str, by_key: bool
+    chain: Chain, server: Server, kind: str, algorithm: str, by_key: bool
 ) -> None:
-    delegate = scene.delegate(key=key(kind))
+    delegate = chain.delegate(key=key(kind))
     server.handlers["ocsp/issuing"] = OCSPAnswer(
-        scene.ca, signer=delegate, algorithm=algorithm, by_key=by_key
+        chain.ca, signer=delegate, algorithm=algorithm, by_key=by_key
     )
-    await acceptance(scene.path)
+    await acceptance(chain.path)
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ async def test_good_by_a_responder_that_the_ca_has_authorised(
     ids=str,
 )
 async def test_good_at_the_edges_of_what_is_allowed(
-    scene: Scene, server: Server, right: dict[str, Any]
+    chain: Chain, server: Server, right: dict[str, Any]
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, **right)
-    await acceptance(scene.path)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, **right)
+    await acceptance(chain.path)
 
 
 async def test_each_request_has_32_new_octets_of_nonce(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     bodies = []
-    answer = OCSPAnswer(scene.ca)
+    answer = OCSPAnswer(chain.ca)
 
     async def remember(request: web.Request) -> web.StreamResponse:
         bodies.append(await request.read())
@@ -107,58 +107,58 @@ async def test_each_request_has_32_new_octets_of_nonce(
     server.handlers["ocsp/issuing"] = remember
     async with checker() as revocation:
         for _ in range(3):
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     nonces = {ocsp.OCSPRequest.load(body).nonce_value.native for body in bodies}
     assert len(nonces) == 3
     assert {len(nonce) for nonce in nonces} == {32}
 
 
 async def test_a_responder_without_nonces_is_taken_where_asked_for(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=None)
-    await acceptance(scene.path, require_nonce=False)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, nonce=None)
+    await acceptance(chain.path, require_nonce=False)
     # A wrong nonce is an error even then.
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=bytes(32))
-    assert (await refusal(scene.path, require_nonce=False)).reason == "nonce-mismatch"
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, nonce=bytes(32))
+    assert (await refusal(chain.path, require_nonce=False)).reason == "nonce-mismatch"
 
 
-async def test_unchecked_accepts_what_is_revoked(scene: Scene, server: Server) -> None:
-    await UNCHECKED.check(scene.path, at=NOW)
+async def test_unchecked_accepts_what_is_revoked(chain: Chain, server: Server) -> None:
+    await UNCHECKED.check(chain.path, at=NOW)
     assert server.asked == []
 
 
 # --- revoked
 
 
-async def test_a_revoked_leaf_is_refused(scene: Scene, server: Server) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="revoked")
+async def test_a_revoked_leaf_is_refused(chain: Chain, server: Server) -> None:
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="revoked")
     async with checker() as revocation:
         with pytest.raises(UserCertificateRevokedError) as caught:
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     assert "127.0.0.1" in str(caught.value)
     assert SURNAME not in str(caught.value)
 
 
-async def test_a_revoked_issuing_ca_is_refused(scene: Scene, server: Server) -> None:
-    server.handlers["ocsp/root"] = OCSPAnswer(scene.root, status="revoked")
+async def test_a_revoked_issuing_ca_is_refused(chain: Chain, server: Server) -> None:
+    server.handlers["ocsp/root"] = OCSPAnswer(chain.root, status="revoked")
     async with checker() as revocation:
         for _ in range(2):
             with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-                await revocation.check(scene.path, at=NOW)
+                await revocation.check(chain.path, at=NOW)
 
 
 async def test_being_revoked_or_unknown_is_final_whatever_the_list_says(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    server.handlers["crl/issuing.crl"] = List(scene.ca)
+    server.handlers["crl/issuing.crl"] = List(chain.ca)
     async with checker(by="ocsp-or-crl") as revocation:
-        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="revoked")
+        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="revoked")
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(scene.path, at=NOW)
-        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="unknown")
+            await revocation.check(chain.path, at=NOW)
+        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="unknown")
         with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     assert caught.value.reason == "unknown"
     assert "crl/issuing.crl" not in server.asked
 
@@ -216,32 +216,32 @@ CONTENT = {
 
 @pytest.mark.parametrize("lie", CONTENT)
 async def test_what_an_answer_says_wrong_is_named(
-    scene: Scene, server: Server, lie: str
+    chain: Chain, server: Server, lie: str
 ) -> None:
     wrong, reason = CONTENT[lie]
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, **wrong)  # type: ignore[arg-type] # a table of all kinds
-    assert (await refusal(scene.path)).reason == reason
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, **wrong)  # type: ignore[arg-type] # a table of all kinds
+    assert (await refusal(chain.path)).reason == reason
 
 
 async def test_an_answer_past_its_end_is_refused_however_old_it_may_be(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     options: dict[str, Any] = {"max_age": timedelta(days=1)}
     for minutes, reason in ((-16, "expired"), (-15, None)):
         server.handlers["ocsp/issuing"] = OCSPAnswer(
-            scene.ca, this_update=-60 * MINUTE, next_update=minutes * MINUTE
+            chain.ca, this_update=-60 * MINUTE, next_update=minutes * MINUTE
         )
         if reason:
-            assert (await refusal(scene.path, **options)).reason == reason
+            assert (await refusal(chain.path, **options)).reason == reason
             continue
-        await acceptance(scene.path, **options)
+        await acceptance(chain.path, **options)
 
 
 async def test_an_older_answer_played_back_is_refused(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
     """The response was valid, but half a minute later the request has another nonce."""
-    answer = OCSPAnswer(scene.ca)
+    answer = OCSPAnswer(chain.ca)
     recorded: list[bytes] = []
 
     async def replay(request: web.Request) -> web.StreamResponse:
@@ -252,56 +252,56 @@ async def test_an_older_answer_played_back_is_refused(
     server.handlers["ocsp/issuing"] = replay
     now = [NOW]
     async with checker(clock=lambda: now[0]) as revocation:
-        await revocation.check(scene.path, at=NOW)
+        await revocation.check(chain.path, at=NOW)
         now[0] += timedelta(seconds=30)
         with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path, at=NOW)
+            await revocation.check(chain.path, at=NOW)
     assert caught.value.reason == "nonce-mismatch"
 
 
 # --- who signed
 
 
-Delegation = Callable[[Scene], dict[str, Any]]
+Delegation = Callable[[Chain], dict[str, Any]]
 
 
 def delegated(**options: Any) -> Delegation:
     """Return a function that has a responder answer that is unlike a right one."""
-    return lambda scene: {"signer": scene.delegate(**options)}
+    return lambda chain: {"signer": chain.delegate(**options)}
 
 
 OTHER_NAME = x509.Name.build({"common_name": "SPECIMEN Other"})
 UNAUTHORISED: dict[str, Delegation] = {
     "not for OCSP": delegated(extended_key_usage=SERVER_AUTH),
     "for nothing in particular": delegated(extended_key_usage=None),
-    "a person's card": lambda scene: {"signer": scene.leaf},
+    "a person's card": lambda chain: {"signer": chain.leaf},
     "key not for signing": delegated(key_usage=bytes.fromhex("03020308")),
-    "of the root": lambda scene: delegated(by=scene.root)(scene),
-    "of a CA of the same name": lambda scene: delegated(by=make_ca(scene.root))(scene),
+    "of the root": lambda chain: delegated(by=chain.root)(chain),
+    "of a CA of the same name": lambda chain: delegated(by=make_ca(chain.root))(chain),
     "expired": delegated(not_after=NOW - MINUTE),
     "not valid yet": delegated(not_before=NOW + MINUTE),
-    "certificate missing": lambda scene: {
-        "signer": scene.delegate(),
+    "certificate missing": lambda chain: {
+        "signer": chain.delegate(),
         "certificates": (),
     },
-    "another responder's certificate": lambda scene: {
-        "signer": scene.delegate(),
-        "certificates": [scene.delegate(subject_name=OTHER_NAME).der],
+    "another responder's certificate": lambda chain: {
+        "signer": chain.delegate(),
+        "certificates": [chain.delegate(subject_name=OTHER_NAME).der],
     },
 }
 DELEGATION: dict[str, tuple[Delegation, str]] = {
     **{who: (make, "responder-not-authorised") for who, make in UNAUTHORISED.items()},
     "another key": (
-        lambda scene: {"signer": scene.delegate(), "signing_key": key("P-521")},
+        lambda chain: {"signer": chain.delegate(), "signing_key": key("P-521")},
         "signature",
     ),
     "SHA-1": (
-        lambda scene: {"signer": scene.delegate(), "algorithm": "sha1_ecdsa"},
+        lambda chain: {"signer": chain.delegate(), "algorithm": "sha1_ecdsa"},
         "signature-algorithm",
     ),
     "a short RSA key": (
-        lambda scene: {
-            "signer": scene.delegate(key=key("RSA-1024")),
+        lambda chain: {
+            "signer": chain.delegate(key=key("RSA-1024")),
             "algorithm": "sha256_rsa",
         },
         "signature-algorithm",
@@ -311,27 +311,27 @@ DELEGATION: dict[str, tuple[Delegation, str]] = {
 
 @pytest.mark.parametrize("who", DELEGATION)
 async def test_who_may_not_answer_for_the_ca_is_refused(
-    scene: Scene, server: Server, who: str
+    chain: Chain, server: Server, who: str
 ) -> None:
     make, reason = DELEGATION[who]
-    wrong: dict[str, Any] = {"algorithm": "sha256_ecdsa"} | make(scene)
-    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, **wrong)
-    assert (await refusal(scene.path)).reason == reason
+    wrong: dict[str, Any] = {"algorithm": "sha256_ecdsa"} | make(chain)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, **wrong)
+    assert (await refusal(chain.path)).reason == reason
 
 
 async def test_a_responder_that_could_be_revoked_is_looked_up_in_its_cas_list(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    delegate = scene.delegate(extra=())  # without id-pkix-ocsp-nocheck
+    delegate = chain.delegate(extra=())  # without id-pkix-ocsp-nocheck
     server.handlers["ocsp/issuing"] = OCSPAnswer(
-        scene.ca, signer=delegate, algorithm="sha256_ecdsa"
+        chain.ca, signer=delegate, algorithm="sha256_ecdsa"
     )
-    error = await refusal(scene.path)
+    error = await refusal(chain.path)
     assert error.reason == "responder-not-authorised"  # no list exists
-    server.handlers["crl/issuing.crl"] = List(scene.ca)
-    await acceptance(scene.path)
-    server.handlers["crl/issuing.crl"] = List(scene.ca, serials=[0xDE1E])
-    error = await refusal(scene.path)
+    server.handlers["crl/issuing.crl"] = List(chain.ca)
+    await acceptance(chain.path)
+    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=[0xDE1E])
+    error = await refusal(chain.path)
     assert error.reason == "responder-not-authorised"
     assert "revoked" in str(error)
 
@@ -350,13 +350,13 @@ async def test_a_responder_that_could_be_revoked_is_looked_up_in_its_cas_list(
     ],
 )
 async def test_an_unsuccessful_answer_says_which(
-    scene: Scene, server: Server, status: int, words: str
+    chain: Chain, server: Server, status: int, words: str
 ) -> None:
     async def fail(_: web.Request) -> web.StreamResponse:
         return web.Response(body=bytes((0x30, 3, 0x0A, 1, status)))
 
     server.handlers["ocsp/issuing"] = fail
-    error = await refusal(scene.path)
+    error = await refusal(chain.path)
     assert error.reason == "unsuccessful"
     assert words in str(error)
 
@@ -374,20 +374,20 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("what", GARBAGE)
-async def test_garbage_is_not_ocsp(scene: Scene, server: Server, what: str) -> None:
+async def test_garbage_is_not_ocsp(chain: Chain, server: Server, what: str) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(body=GARBAGE[what])
 
     server.handlers["ocsp/issuing"] = answer
-    assert (await refusal(scene.path)).reason == "not-ocsp"
+    assert (await refusal(chain.path)).reason == "not-ocsp"
 
 
 @pytest.mark.parametrize("step", [61, pytest.param(3, marks=pytest.mark.slow)])
 def test_no_answer_survives_the_change_of_any_bit(root: CA, step: int) -> None:
-    scene = Scene.create("http://127.0.0.1", root)
-    subject, issuer = Subject.of(scene.path.leaf), Subject.of(scene.path.issuer)
+    chain = Chain.create("http://127.0.0.1", root)
+    subject, issuer = Subject.of(chain.path.leaf), Subject.of(chain.path.issuer)
     nonce = bytes(range(32))
-    right = OCSPAnswer(scene.ca, signer=scene.delegate(), algorithm="sha256_ecdsa")
+    right = OCSPAnswer(chain.ca, signer=chain.delegate(), algorithm="sha256_ecdsa")
     answer = right.encode(build_request(subject, issuer, nonce))
     asked: dict[str, Any] = {"subject": subject, "issuer": issuer, "nonce": nonce}
     asked |= {"at": NOW, "rules": Rules()}

@@ -24,48 +24,48 @@ from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.responder import (
     LEAF_SERIAL,
+    Chain,
     List,
     OCSPAnswer,
-    Scene,
     Server,
     addresses,
     big_list,
     checker_by,
 )
-from tests.kortilla.revocation_scene import well
+from tests.kortilla.revocation_checks import well
 from tests.kortilla.signing_parts import answer_to, prepared_pdf
 from tests.kortilla.timestamps import stamper
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
+def chain(server: Server, root: CA) -> Chain:
     """CAs whose responder says that no certificate is revoked."""
     return well(server, root, by="ocsp")
 
 
 @pytest.fixture
-def signer(scene: Scene) -> Leaf:
+def signer(chain: Chain) -> Leaf:
     """A signature certificate that names the responder."""
-    extra = addresses(scene.address, "issuing")
-    return scene.ca.issue(key("P-384"), key_usage=pki.SIGNATURE, extra=extra)
+    extra = addresses(chain.address, "issuing")
+    return chain.ca.issue(key("P-384"), key_usage=pki.SIGNATURE, extra=extra)
 
 
 @pytest.fixture
-def timestamper(scene: Scene) -> DummyTimeStamper:
+def timestamper(chain: Chain) -> DummyTimeStamper:
     """A time-stamping service of the same CA, which names the responder."""
     authority = SimpleNamespace(
-        issuing=cryptography_x509.load_der_x509_certificate(scene.ca.der),
-        issuing_key=scene.ca.key,
+        issuing=cryptography_x509.load_der_x509_certificate(chain.ca.der),
+        issuing_key=chain.ca.key,
     )
-    more = addresses(scene.address, "issuing")
+    more = addresses(chain.address, "issuing")
     return stamper(cast(Authority, authority), more=more)
 
 
 async def test_a_pdf_and_a_container_get_what_their_certificates_need(
-    scene: Scene, signer: Leaf, timestamper: DummyTimeStamper, server: Server
+    chain: Chain, signer: Leaf, timestamper: DummyTimeStamper, server: Server
 ) -> None:
     options: dict[str, Any] = {
-        "trust": scene.ca.trust(scene.root.der),
+        "trust": chain.ca.trust(chain.root.der),
         "at": NOW,
         "revocation": UNCHECKED,
     }
@@ -73,7 +73,7 @@ async def test_a_pdf_and_a_container_get_what_their_certificates_need(
         collect = functools.partial(
             ValidationData.collect,
             revocation=revocation,
-            authorities=[scene.root.der],
+            authorities=[chain.root.der],
         )
         finishing = {"timestamper": timestamper, "validation_data": collect, **options}
         state = await prepared_pdf(signer, options["trust"])
@@ -90,11 +90,11 @@ async def test_a_pdf_and_a_container_get_what_their_certificates_need(
 
 
 async def test_a_list_is_kept_where_there_is_no_responder(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    path = scene.path
-    certificates = [path.leaf, path.issuer, scene.root.certificate]
-    server.handlers["crl/root.crl"] = arl = List(scene.root)
+    path = chain.path
+    certificates = [path.leaf, path.issuer, chain.root.certificate]
+    server.handlers["crl/root.crl"] = arl = List(chain.root)
     del server.handlers["ocsp/root"]
     async with checker_by(by="ocsp") as revocation:
         answers, lists = await revocation.collect(certificates)
@@ -109,12 +109,12 @@ async def test_a_list_is_kept_where_there_is_no_responder(
 
 @pytest.mark.parametrize("second", ["of another key", "expired", "an error page"])
 async def test_the_list_that_is_kept_is_the_one_that_was_verified(
-    scene: Scene, server: Server, second: str
+    chain: Chain, server: Server, second: str
 ) -> None:
-    right = List(scene.root)
+    right = List(chain.root)
     later = {
-        "of another key": List(scene.root, signing_key=key("P-384")).encode(),
-        "expired": List(scene.root, next_update=timedelta(hours=-9)).encode(),
+        "of another key": List(chain.root, signing_key=key("P-384")).encode(),
+        "expired": List(chain.root, next_update=timedelta(hours=-9)).encode(),
         "an error page": b"<html>",
     }[second]
     bodies = [right.encode(), later]
@@ -124,7 +124,7 @@ async def test_the_list_that_is_kept_is_the_one_that_was_verified(
 
     server.handlers["crl/root.crl"] = answer
     del server.handlers["ocsp/root"]
-    certificates = [scene.path.issuer.dump(), scene.root.der]
+    certificates = [chain.path.issuer.dump(), chain.root.der]
     first = bodies[0]
     async with checker_by(by="ocsp") as revocation:
         data = await ValidationData.collect(certificates, revocation=revocation)
@@ -132,14 +132,14 @@ async def test_the_list_that_is_kept_is_the_one_that_was_verified(
 
 
 async def test_a_list_that_can_not_be_kept_lowers_the_level(
-    scene: Scene, signer: Leaf, timestamper: DummyTimeStamper, server: Server
+    chain: Chain, signer: Leaf, timestamper: DummyTimeStamper, server: Server
 ) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=big_list(scene.root, 25_000))
+        return web.Response(body=big_list(chain.root, 25_000))
 
     server.handlers["crl/root.crl"] = answer
     del server.handlers["ocsp/root"]
-    trust = scene.ca.trust(scene.root.der)
+    trust = chain.ca.trust(chain.root.der)
     async with checker_by(by="ocsp") as revocation:
         state = await prepared_pdf(signer, trust)
         pdf = await finish_pdf(
@@ -152,7 +152,7 @@ async def test_a_list_that_can_not_be_kept_lowers_the_level(
             validation_data=functools.partial(
                 ValidationData.collect,
                 revocation=revocation,
-                authorities=[scene.root.der],
+                authorities=[chain.root.der],
             ),
         )
     assert pdf.level == "B-T"
@@ -166,20 +166,20 @@ async def test_what_can_not_be_read_is_no_bare_error() -> None:
 
 
 async def test_without_proof_for_each_certificate_there_are_no_data(
-    scene: Scene, server: Server
+    chain: Chain, server: Server
 ) -> None:
-    path = scene.path
-    whole = [path.leaf, path.issuer, scene.root.certificate]
+    path = chain.path
+    whole = [path.leaf, path.issuer, chain.root.certificate]
     async with checker_by(by="ocsp") as revocation:
         with pytest.raises(RevocationCheckFailedError, match="issuer is missing"):
             await revocation.collect(whole[:2])
         del server.handlers["ocsp/root"]
         with pytest.raises(RevocationCheckFailedError):
             await revocation.collect(whole)
-        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="revoked")
+        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="revoked")
         with pytest.raises(UserCertificateRevokedError):
             await revocation.collect(whole)
         del server.handlers["ocsp/issuing"]
-        server.handlers["crl/issuing.crl"] = List(scene.ca, serials=(LEAF_SERIAL,))
+        server.handlers["crl/issuing.crl"] = List(chain.ca, serials=(LEAF_SERIAL,))
         with pytest.raises(UserCertificateRevokedError):
             await revocation.collect(whole)

@@ -17,7 +17,7 @@ from kortilla import background
 from tests.kortilla.browser import Browser, code, log_in
 from tests.kortilla.pki import CA, ORIGIN, SATU
 from tests.kortilla.redis_server import RedisServer
-from tests.kortilla.responder import List, OCSPAnswer, Scene, Server
+from tests.kortilla.responder import Chain, List, OCSPAnswer, Server
 from tests.kortilla.sites import RunningSite, gunicorn
 from tests.support.patience import patience
 
@@ -26,24 +26,24 @@ ENOUGH, MOST = 4, 200
 
 
 @pytest.fixture
-def scene(server: Server, root: CA) -> Scene:
+def chain(server: Server, root: CA) -> Chain:
     """No card is revoked, by OCSP and by CRL."""
-    scene = Scene.create(server.address, root)
+    chain = Chain.create(server.address, root)
     server.handlers = {
-        "ocsp/issuing": OCSPAnswer(scene.ca),
+        "ocsp/issuing": OCSPAnswer(chain.ca),
         "ocsp/root": OCSPAnswer(root),
-        "crl/issuing.crl": List(scene.ca),
+        "crl/issuing.crl": List(chain.ca),
         "crl/root.crl": List(root),
     }
-    return scene
+    return chain
 
 
 @pytest.fixture(params=["django sync", "flask gthread", "django sync --preload"])
 def site(
-    request: pytest.FixtureRequest, tmp_path: Path, scene: Scene, redis: RedisServer
+    request: pytest.FixtureRequest, tmp_path: Path, chain: Chain, redis: RedisServer
 ) -> Iterator[RunningSite]:
     application, kind, *more = request.param.split()
-    for name, ca in {"ca": scene.ca, "root": scene.root}.items():
+    for name, ca in {"ca": chain.ca, "root": chain.root}.items():
         (tmp_path / f"{name}.der").write_bytes(ca.der)
     options = ("--worker-class", kind, *more)
     with gunicorn(application, tmp_path, redis, *options, by="both") as site:
@@ -67,12 +67,12 @@ async def answered_by(browser: Browser) -> int:
         return int(answer.headers["X-Process"])
 
 
-async def log_in_often(browsers: list[Browser], scene: Scene) -> set[int]:
+async def log_in_often(browsers: list[Browser], chain: Chain) -> set[int]:
     """Log in until two workers have served enough, and return their processes."""
     seen: Counter[int] = Counter()
 
     async def one(browser: Browser) -> None:
-        assert (await log_in(browser, scene.leaf))[0] == 200
+        assert (await log_in(browser, chain.leaf))[0] == 200
         seen[await answered_by(browser)] += 1
 
     while len([n for n in seen.values() if n >= ENOUGH]) < 2:
@@ -82,20 +82,20 @@ async def log_in_often(browsers: list[Browser], scene: Scene) -> set[int]:
 
 
 async def test_workers_serve_again_and_again(
-    browsers: list[Browser], scene: Scene, server: Server, site: RunningSite
+    browsers: list[Browser], chain: Chain, server: Server, site: RunningSite
 ) -> None:
     """All by one gunicorn: its start takes longer than all that is asked of it."""
-    await each_worker_logs_people_in(browsers, scene, server)
-    await what_revocation_says_counts_each_time(browsers, scene, server)
+    await each_worker_logs_people_in(browsers, chain, server)
+    await what_revocation_says_counts_each_time(browsers, chain, server)
     await browsers_go_away(site)
-    await log_in_often(browsers, scene)
-    await workers_that_end_are_replaced(browsers, scene)
+    await log_in_often(browsers, chain)
+    await workers_that_end_are_replaced(browsers, chain)
 
 
 async def each_worker_logs_people_in(
-    browsers: list[Browser], scene: Scene, server: Server
+    browsers: list[Browser], chain: Chain, server: Server
 ) -> None:
-    await log_in_often(browsers, scene)
+    await log_in_often(browsers, chain)
     assert {"ocsp/issuing", "crl/issuing.crl"} <= set(server.asked)
     browser = browsers[0]
     for origin, status in (("https://other.example", 403), (ORIGIN, 200)):
@@ -107,7 +107,7 @@ async def each_worker_logs_people_in(
 
 
 async def what_revocation_says_counts_each_time(
-    browsers: list[Browser], scene: Scene, server: Server
+    browsers: list[Browser], chain: Chain, server: Server
 ) -> None:
     good = server.handlers["ocsp/issuing"]
     for _ in range(3):
@@ -115,12 +115,12 @@ async def what_revocation_says_counts_each_time(
             ("revoked", "USER_CERTIFICATE_REVOKED"),
             ("unknown", "USER_CERTIFICATE_OCSP_CHECK_FAILED"),
         ):
-            server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status=status)
+            server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status=status)
             for browser in browsers:
-                assert code(await log_in(browser, scene.leaf)) == (403, wanted)
+                assert code(await log_in(browser, chain.leaf)) == (403, wanted)
         server.handlers["ocsp/issuing"] = good
         for browser in browsers:
-            assert (await log_in(browser, scene.leaf))[0] == 200
+            assert (await log_in(browser, chain.leaf))[0] == 200
 
 
 async def end(process: int, kind: signal.Signals) -> None:
@@ -134,13 +134,13 @@ async def end(process: int, kind: signal.Signals) -> None:
     os.close(file)
 
 
-async def workers_that_end_are_replaced(browsers: list[Browser], scene: Scene) -> None:
+async def workers_that_end_are_replaced(browsers: list[Browser], chain: Chain) -> None:
     """One after a limit of requests or at a reload, and one by a crash."""
-    before = await log_in_often(browsers, scene)
+    before = await log_in_often(browsers, chain)
     kinds = [signal.SIGTERM, signal.SIGKILL]
     for process, kind in zip(sorted(before), kinds, strict=True):
         await end(process, kind)
-    assert not await log_in_often(browsers, scene) & before
+    assert not await log_in_often(browsers, chain) & before
 
 
 async def browsers_go_away(site: RunningSite) -> None:

@@ -13,7 +13,7 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import Reader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
-from tests.support.pcsc import READER, Room, isolated
+from tests.support.pcsc import READER, Pcscd, isolated
 
 SELECT = bytes.fromhex(SELECT_APPLICATION)
 INFORMATION = bytes.fromhex("00CB00FF05A003830111")
@@ -38,9 +38,9 @@ async def connect(source: PcscSource) -> PcscConnection:
 
 
 @isolated
-async def test_a_pulled_card_is_gone_for_pcsc_and_comes_back(room: Room) -> None:
-    state = room.new_card()
-    room.insert(MockCard(state))
+async def test_a_pulled_card_is_gone_for_pcsc_and_comes_back(pcscd: Pcscd) -> None:
+    state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
     async with PcscSource() as source:
         first = await reader(source, with_card=True)
         connection = await source.connect(first)
@@ -57,9 +57,9 @@ async def test_a_pulled_card_is_gone_for_pcsc_and_comes_back(room: Room) -> None
 
 
 @isolated
-async def test_a_mute_card_and_altered_answers_come_through_pcsc(room: Room) -> None:
-    state = room.new_card()
-    room.insert(MockCard(state))
+async def test_a_mute_card_and_altered_answers_come_through_pcsc(pcscd: Pcscd) -> None:
+    state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
     async with PcscSource() as source:
         there = await reader(source, with_card=True)
         connection = await source.connect(there)

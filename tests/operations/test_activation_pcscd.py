@@ -28,7 +28,7 @@ from tests.operations.managing import (
     typing,
 )
 from tests.operations.one_reader import OneReader
-from tests.support.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Pcscd, isolated
 
 #: The scheme, the number of PINs set before the fault, and its moment.
 Case = tuple[str, int, Moment]
@@ -56,18 +56,20 @@ async def activate_in(
 
 
 @isolated
-async def test_a_card_pulled_at_either_pin_is_activated_in_the_end(room: Room) -> None:
-    room.stop_service()
-    room.start_service(drivers=len(CASES) // 2)
+async def test_a_card_pulled_at_either_pin_is_activated_in_the_end(
+    pcscd: Pcscd,
+) -> None:
+    pcscd.stop_service()
+    pcscd.start_service(drivers=len(CASES) // 2)
     made = {
         scheme: MockCardState.create(
-            room.folder / scheme, state="new", not_before=GRANTED[scheme]
+            pcscd.folder / scheme, state="new", not_before=GRANTED[scheme]
         ).folder
         for scheme in ("eight", "seven")
     }
     with mock.patch("os.fsync"):
         async with PcscSource() as all_readers, asyncio.TaskGroup() as together:
             for case, reader in zip(CASES, READERS, strict=False):
-                state = copy(made[case[0]], room.folder / reader)
-                room.insert(MockCard(state), reader)
+                state = copy(made[case[0]], pcscd.folder / reader)
+                pcscd.insert(MockCard(state), reader)
                 together.create_task(activate_in(case, reader, state, all_readers))

@@ -30,7 +30,7 @@ from tests.operations.test_every_fault import (
     said_of,
     steps_of,
 )
-from tests.support.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Pcscd, isolated
 
 # The line to a mute card is broken for a moment. A busy pcscd may notice that, now or
 # later, and take it for a card that was removed and inserted again: once more in the
@@ -92,21 +92,21 @@ def check(expected: str, fault: Fault, said: str) -> None:
         assert said == CODES.get(expected, ""), (fault, said)
 
 
-async def in_all_readers(room: Room, operation: str) -> None:
+async def in_all_readers(pcscd: Pcscd, operation: str) -> None:
     """Run the table, several cases at a time, and report the failures."""
-    room.stop_service()
+    pcscd.stop_service()
     # At pcscd's own pace: a hurried one notices more of a mute card's broken line.
-    room.start_service(drivers=len(READERS) // 2, hurried=False)
-    made = room.new_card()
+    pcscd.start_service(drivers=len(READERS) // 2, hurried=False)
+    made = pcscd.new_card()
     async with MockCardSource(made.folder) as source:
         steps = await steps_of(operation, source, made)
     cases = [case for row in POSSIBLE for case in cases_of(row, operation, steps)]
     wrong: list[str] = []
 
     async def go_on(reader: str, all_readers: PcscSource) -> None:
-        folder = shutil.copytree(made.folder, room.folder / reader)
+        folder = shutil.copytree(made.folder, pcscd.folder / reader)
         state = MockCardState.open(folder)
-        room.insert(MockCard(state), reader)
+        pcscd.insert(MockCard(state), reader)
         async with OneReader(reader, state, all_readers) as source:
             while cases:
                 case = cases.pop(0)
@@ -123,10 +123,10 @@ async def in_all_readers(room: Room, operation: str) -> None:
 
 
 @isolated
-async def test_a_login_is_as_the_table_says(room: Room) -> None:
-    await in_all_readers(room, "login")
+async def test_a_login_is_as_the_table_says(pcscd: Pcscd) -> None:
+    await in_all_readers(pcscd, "login")
 
 
 @isolated
-async def test_a_batch_is_as_the_table_says(room: Room) -> None:
-    await in_all_readers(room, "sign")
+async def test_a_batch_is_as_the_table_says(pcscd: Pcscd) -> None:
+    await in_all_readers(pcscd, "sign")

@@ -18,7 +18,7 @@ from tests.card.virtual_reader import has_card, reader_where
 from tests.operations.faulty_session import PIN_STATUS
 from tests.operations.test_every_fault import OPERATIONS
 from tests.operations.user import User, until
-from tests.support.pcsc import Room, isolated
+from tests.support.pcsc import Pcscd, isolated
 from tests.support.refusing import refusing
 
 GONE = "PCSC_UNAVAILABLE"
@@ -51,23 +51,23 @@ class Watched(MockCard):
 
 
 def killing(
-    room: Room, command: CommandName, number: int
+    pcscd: Pcscd, command: CommandName, number: int
 ) -> Callable[[CommandName, int], None]:
     """Return a function that kills the service in the middle of that command."""
 
     def on_command(name: CommandName, count: int) -> None:
         if (name, count) == (command, number):
-            room.service.kill()
-            room.service.wait()
+            pcscd.service.kill()
+            pcscd.service.wait()
 
     return on_command
 
 
-def start_anew(room: Room, card: MockCard) -> None:
+def start_anew(pcscd: Pcscd, card: MockCard) -> None:
     """Start the service and insert a card."""
-    room.stop_service()
-    room.start_service()
-    room.insert(card)
+    pcscd.stop_service()
+    pcscd.start_service()
+    pcscd.insert(card)
 
 
 async def check_card(state: MockCardState) -> None:
@@ -92,24 +92,24 @@ async def until_said(user: User) -> None:
 
 
 async def while_a_pin_is_asked_for(
-    room: Room, away: Callable[[User], Awaitable[None]]
+    pcscd: Pcscd, away: Callable[[User], Awaitable[None]]
 ) -> None:
     """Stop and restart the service, and type the PIN when the prompt asks again.
 
     ``away`` ends when the service is to start again.
     """
-    state = room.new_card()
+    state = pcscd.new_card()
     for operation, pin in OPERATIONS.values():
         for ending in ENDINGS:
-            start_anew(room, MockCard(state))
+            start_anew(pcscd, MockCard(state))
             user, card = User(), Watched(state)
             async with PcscSource() as source:
                 work = asyncio.ensure_future(operation(source, user))
                 await until(user.questions.__len__)
-                room.stop_service(ending)
+                pcscd.stop_service(ending)
                 user.pins.append(pin)
                 await away(user)
-                start_anew(room, card)
+                start_anew(pcscd, card)
                 made = await work
             assert set(user.problems()) <= {GONE}
             assert (len(user.questions), len(user.typed)) == (2, 1)
@@ -120,34 +120,34 @@ async def while_a_pin_is_asked_for(
 
 @isolated
 async def test_a_service_that_goes_while_a_pin_is_asked_for_is_said_and_waited_for(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    await while_a_pin_is_asked_for(room, until_said)
+    await while_a_pin_is_asked_for(pcscd, until_said)
 
 
 @isolated
 async def test_a_service_that_is_started_anew_meanwhile_is_found_again(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
     async def away(_: User) -> None:
         """It is back before the host has noticed."""
 
-    await while_a_pin_is_asked_for(room, away)
+    await while_a_pin_is_asked_for(pcscd, away)
 
 
 @isolated
 async def test_a_service_that_goes_in_the_first_signature_is_said_and_waited_for(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
+    state = pcscd.new_card()
     for operation, pin in OPERATIONS.values():
         for command in FOUR:
             user = User([pin, pin])
-            start_anew(room, Watched(state, killing(room, command, 1)))
+            start_anew(pcscd, Watched(state, killing(pcscd, command, 1)))
             async with PcscSource() as source:
                 work = asyncio.ensure_future(operation(source, user))
                 await until_said(user)
-                start_anew(room, MockCard(state))
+                start_anew(pcscd, MockCard(state))
                 made = await work
             assert not isinstance(made, Signatures) or len(made.signatures) == 3
             assert len(user.typed) == 2
@@ -156,14 +156,14 @@ async def test_a_service_that_goes_in_the_first_signature_is_said_and_waited_for
 
 @isolated
 async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    state = room.new_card()
+    state = pcscd.new_card()
     operation, pin = OPERATIONS["sign"]
     for command in FOUR:
         user = User([pin, pin])
-        card = Watched(state, killing(room, command, 2))
-        start_anew(room, card)
+        card = Watched(state, killing(pcscd, command, 2))
+        start_anew(pcscd, card)
         async with PcscSource() as source:
             with pytest.raises(SigningInterruptedError) as caught:
                 await operation(source, user)
@@ -173,15 +173,15 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
         assert user.shown[-1] == (Step.FAILED, said)
         assert len(user.typed) == 1
         assert card.names.count(CommandName.VERIFY) == 2
-        start_anew(room, MockCard(state))
+        start_anew(pcscd, MockCard(state))
         await check_card(state)
 
 
 @isolated
-async def test_a_service_that_refuses_is_said_in_the_window(room: Room) -> None:
+async def test_a_service_that_refuses_is_said_in_the_window(pcscd: Pcscd) -> None:
     for operation, _ in OPERATIONS.values():
         user = User()
-        with refusing(room):
+        with refusing(pcscd):
             async with PcscSource() as source:
                 asked = asyncio.ensure_future(operation(source, user))
                 await until(user.problems)
@@ -190,4 +190,4 @@ async def test_a_service_that_refuses_is_said_in_the_window(room: Room) -> None:
                 with pytest.raises(UserCancelledError) as caught:
                     await asked
                 assert caught.value.reason == "PCSC_DENIED"
-        room.start_service()
+        pcscd.start_service()

@@ -18,7 +18,7 @@ from native_host.operations.sign import Signatures
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.user import User, until
-from tests.support.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Pcscd, isolated
 
 FIRST, SECOND = READERS[:2]
 PIN1, PIN2 = "1234", "123456"
@@ -63,13 +63,13 @@ class Logged(MockCard):
         assert self.log[-1] == "reset"
 
 
-def put_in_both(room: Room) -> tuple[Logged, Logged]:
+def put_in_both(pcscd: Pcscd) -> tuple[Logged, Logged]:
     """Put the cards of two users into the readers."""
-    folder, satu = room.folder / "other", make_satu(99900111)
-    first = Logged(room.new_card())
+    folder, satu = pcscd.folder / "other", make_satu(99900111)
+    first = Logged(pcscd.new_card())
     second = Logged(MockCardState.create(folder, given_name="VILLE", satu=satu))
-    room.insert(first, FIRST)
-    room.insert(second, SECOND)
+    pcscd.insert(first, FIRST)
+    pcscd.insert(second, SECOND)
     return first, second
 
 
@@ -99,9 +99,9 @@ def held_by_another(reader: str) -> Iterator[None]:
 
 @isolated
 async def test_the_card_that_is_chosen_signs_and_the_other_is_only_read(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    cards = put_in_both(room)
+    cards = put_in_both(pcscd)
     async with both_seen() as source:
         user = User([PIN2], choice=1)
         made = await signing_of("ab")(source, user)
@@ -119,17 +119,17 @@ async def test_the_card_that_is_chosen_signs_and_the_other_is_only_read(
 
 
 @isolated
-async def test_the_chosen_card_pulled_at_the_pin_is_waited_for(room: Room) -> None:
-    cards = put_in_both(room)
+async def test_the_chosen_card_pulled_at_the_pin_is_waited_for(pcscd: Pcscd) -> None:
+    cards = put_in_both(pcscd)
     async with both_seen() as source:
         user = User(choice=1)
         work = asyncio.ensure_future(signing_of("a")(source, user))
         await until(user.questions.__len__)
-        room.pull(SECOND)
+        pcscd.pull(SECOND)
         await until(user.problems)
         assert user.shown[-1] == (Step.WAITING_FOR_CARD, Problem("CARD_REMOVED"))
         user.pins.append(PIN2)
-        room.insert(cards[1], SECOND)
+        pcscd.insert(cards[1], SECOND)
         made = await work
     assert isinstance(made, Signatures)
     assert made.certificate.der == cards[1].signing_certificate
@@ -140,9 +140,9 @@ async def test_the_chosen_card_pulled_at_the_pin_is_waited_for(room: Room) -> No
 
 @isolated
 async def test_a_card_that_another_process_holds_does_not_hide_the_next(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    cards = put_in_both(room)
+    cards = put_in_both(pcscd)
     async with both_seen() as source:
         # Seconds of waiting for another program when no user waits.
         with mock.patch.object(pcsc, "BUSY_PATIENCE", 0.5), held_by_another(FIRST):

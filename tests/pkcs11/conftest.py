@@ -24,7 +24,7 @@ from native_host.pkcs11.slots import SlotManager
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.user import User
 from tests.pkcs11.client import Client
-from tests.pkcs11.real import Scene, open_scene
+from tests.pkcs11.real import Setup, open_setup
 from tests.pkcs11.tls_logins import NONE, Windows, a_login
 from tests.support import cards
 
@@ -194,17 +194,17 @@ async def certificate(source: MockCardSource) -> CardCertificate:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])
-async def any_scene(
+async def any_setup(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Scene]:
-    """A scene with a card of each generation: of P-384, and of RSA."""
-    folder = tmp_path_factory.mktemp("scene")
-    async with open_scene(folder, request.param) as scene:
-        yield scene
+) -> AsyncIterator[Setup]:
+    """A setup with a card of each generation: of P-384, and of RSA."""
+    folder = tmp_path_factory.mktemp("setup")
+    async with open_setup(folder, request.param) as setup:
+        yield setup
 
 
 @pytest.fixture
-def scene(any_scene: Scene) -> Scene:
-    """The scene with the card in its initial state."""
-    any_scene.card.renew()
-    return any_scene
+def setup(any_setup: Setup) -> Setup:
+    """The setup with the card in its initial state."""
+    any_setup.card.renew()
+    return any_setup

@@ -20,7 +20,7 @@ from kortilla import Trust
 from native_host.browser_testing.temporary_home import TemporaryHome
 from tests.browser.browser_home import Card
 from tests.browser.warm_host import relay_command
-from tests.browser.window import Door, Window
+from tests.browser.window import Window, WindowListener
 from tests.support import cards
 from tests.support.patience import patience
 from tools.demo.site import DemoServer
@@ -42,7 +42,7 @@ activate = 1
 """
 
 
-def serving(door: Door) -> tuple[str, ...]:
+def serving(listener: WindowListener) -> tuple[str, ...]:
     """Return a server for programs like ``kortilla pkcs11``, but without the window.
 
     Its process has all imports done: see ``warm_host``.
@@ -50,7 +50,7 @@ def serving(door: Door) -> tuple[str, ...]:
     code = (
         "import sys; from native_host.config import load_config; "
         "from native_host.pkcs11.service import serve_stdio; "
-        f"sys.exit(serve_stdio(load_config(), window={door.command!r}))"
+        f"sys.exit(serve_stdio(load_config(), window={listener.command!r}))"
     )
     return tuple(relay_command(code))
 
@@ -77,13 +77,13 @@ class Login:
 
 
 @dataclass
-class Scene:
+class Setup:
     """Everything that a test needs. ``environment`` is the environment of programs."""
 
     folder: Path
     environment: dict[str, str]
     card: Card
-    door: Door
+    listener: WindowListener
     demo: DemoServer
     authority: Authority
     token: TokenSocket
@@ -119,7 +119,7 @@ class Scene:
 
     async def window(self, running: asyncio.Task[Finished]) -> Window:
         """Wait for the window that a program opens before it exits."""
-        opened = asyncio.ensure_future(self.door.opened())
+        opened = asyncio.ensure_future(self.listener.opened())
         await asyncio.wait({opened, running}, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
             opened.cancel()
@@ -148,36 +148,36 @@ class Scene:
         return self.card.state.read().satu
 
 
-def tstclnt(scene: Scene, gate: URL, version: str) -> list[object]:
+def tstclnt(setup: Setup, gate: URL, version: str) -> list[object]:
     """NSS, the library of Firefox and Chromium."""
     return [
         *("tstclnt", "-4", "-h", gate.host, "-p", gate.port),
-        *("-d", f"sql:{scene.database}", "-V", f"tls{version}:tls{version}"),
+        *("-d", f"sql:{setup.database}", "-V", f"tls{version}:tls{version}"),
     ]
 
 
-def openssl(scene: Scene, gate: URL, version: str) -> list[object]:
+def openssl(setup: Setup, gate: URL, version: str) -> list[object]:
     """OpenSSL with its PKCS#11 provider."""
     return [
         *("openssl", "s_client", "-quiet", "-ign_eof", "-verify_return_error"),
         *("-connect", f"{gate.host}:{gate.port}", f"-tls{version.replace('.', '_')}"),
-        *("-CAfile", scene.authority.certificate),
+        *("-CAfile", setup.authority.certificate),
         *("-cert", "pkcs11:type=cert;id=%45", "-key", "pkcs11:type=private"),
     ]
 
 
-def gnutls(scene: Scene, gate: URL, version: str) -> list[object]:
+def gnutls(setup: Setup, gate: URL, version: str) -> list[object]:
     """GnuTLS."""
     return [
         *("gnutls-cli", gate.host, "-p", gate.port, "--provider", client_library()),
-        *("--x509cafile", scene.authority.certificate),
+        *("--x509cafile", setup.authority.certificate),
         *("--x509certfile", "pkcs11:type=cert;id=%45"),
         *("--x509keyfile", "pkcs11:type=private;id=%45"),
         *("--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}"),
     ]
 
 
-CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
+CLIENTS: dict[str, Callable[[Setup, URL, str], list[object]]] = {
     "tstclnt": tstclnt,
     "openssl": openssl,
     "gnutls-cli": gnutls,
@@ -185,15 +185,15 @@ CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
 
 
 @contextlib.asynccontextmanager
-async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
-    """Set up a scene in an empty folder with a card of a generation."""
+async def open_setup(folder: Path, profile: str) -> AsyncIterator[Setup]:
+    """Set up everything in an empty folder with a card of a generation."""
     pristine = cards.new_card(folder / "pristine", profile).folder
     demo_home = TemporaryHome.build(folder, "firefox", card="mock", prompt="window")
     authority = Authority(folder, ["localhost"])
     async with contextlib.AsyncExitStack() as stack:
-        door = await stack.enter_async_context(Door())
+        listener = await stack.enter_async_context(WindowListener())
         token = await stack.enter_async_context(
-            TokenSocket(demo_home.environment, command=serving(door))
+            TokenSocket(demo_home.environment, command=serving(listener))
         )
         demo = await stack.enter_async_context(
             DemoServer(
@@ -203,7 +203,7 @@ async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
         )
         configuration = folder / "openssl.cnf"
         configuration.write_text(_OPENSSL.format(library=client_library()))
-        scene = Scene(
+        setup = Setup(
             folder=folder,
             environment=demo_home.environment
             | {
@@ -212,11 +212,11 @@ async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
                 "P11_KIT_SERVER_ADDRESS": token.address,
             },
             card=Card(demo_home.mock_card_folder, pristine),
-            door=door,
+            listener=listener,
             demo=demo,
             authority=authority,
             token=token,
             http=await stack.enter_async_context(aiohttp.ClientSession()),
         )
-        await asyncio.to_thread(add_token, scene.database, authority)
-        yield scene
+        await asyncio.to_thread(add_token, setup.database, authority)
+        yield setup

@@ -10,7 +10,7 @@ from tests.pkcs11.client import u32, u64
 from tests.pkcs11.conftest import open_server
 from tests.pkcs11.names import CKA, CKM, CKO, CKR
 from tests.pkcs11.signing import refused
-from tests.support.pcsc import READER, Room, isolated
+from tests.support.pcsc import READER, Pcscd, isolated
 
 
 class Logged(MockCard):
@@ -31,14 +31,14 @@ class Logged(MockCard):
 
 @isolated
 async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
-    room: Room,
+    pcscd: Pcscd,
 ) -> None:
-    card = Logged(room.new_card())
+    card = Logged(pcscd.new_card())
     async with PcscSource() as source, open_server(source) as server:
         client = await server.client()
         assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
         card.log.clear()
-        room.insert(card)
+        pcscd.insert(card)
         assert await client.call("WaitForSlotEvent", u64(0)) == [1]
         assert (await client.call("GetSlotInfo", u64(1)))[0].strip() == READER
         powered_up = card.log.index("select")
@@ -50,7 +50,7 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
         await until(lambda: server.closed == server.windows)
         assert card.log[-1] == "reset"  # no verified PIN remains
         gone = client.begin("WaitForSlotEvent", u64(0))
-        room.pull()
+        pcscd.pull()
         assert await gone == [1]
         # The session ends with the card's removal.
         await refused(
@@ -60,14 +60,14 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
 
 
 @isolated
-async def test_a_service_that_starts_later_and_goes_is_noticed(room: Room) -> None:
-    room.stop_service()
+async def test_a_service_that_starts_later_and_goes_is_noticed(pcscd: Pcscd) -> None:
+    pcscd.stop_service()
     async with PcscSource() as source, open_server(source) as server:
         client = await server.client()
         assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
-        room.start_service()
-        room.insert(MockCard(room.new_card()))
+        pcscd.start_service()
+        pcscd.insert(MockCard(pcscd.new_card()))
         assert await client.call("WaitForSlotEvent", u64(0)) == [1]
-        room.stop_service()
+        pcscd.stop_service()
         assert await client.call("WaitForSlotEvent", u64(0)) == [1]
         assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]

@@ -14,7 +14,7 @@ from tests.kortilla.redis_server import running_redis
 from tests.support import pcsc
 from tests.support.markers import PLACES, needs
 from tests.support.offscreen import OFFSCREEN
-from tests.support.pcsc import Room, beside, isolated
+from tests.support.pcsc import Pcscd, beside, isolated
 from tests.support.screen import open_screen
 
 
@@ -36,7 +36,7 @@ class _BetterReader(_Reader):
 
 
 def _a_generator() -> Iterator[None]:
-    with pcsc.open_room(Path()):
+    with pcsc.open_pcscd(Path()):
         yield
 
 
@@ -86,8 +86,8 @@ def test_what_a_test_reaches_is_what_it_needs(
 
 def test_a_test_beside_a_pcscd_is_marked_so() -> None:
     @isolated
-    async def scenario(room: Room) -> None:
-        assert room
+    async def scenario(pcscd: Pcscd) -> None:
+        assert pcscd
 
     marks = scenario.pytestmark  # type: ignore[attr-defined]  # pytest's own
     assert [mark.name for mark in marks] == ["pcscd"]

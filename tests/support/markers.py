@@ -20,7 +20,7 @@ _MARKERS = {
     "open_browser": "browser",
     "firefox-esr": "browser",
     "beside": "pcscd",
-    "open_room": "pcscd",
+    "open_pcscd": "pcscd",
     "open_screen": "window",
     "OFFSCREEN": "window",
     "dbus-daemon": "window",

@@ -8,7 +8,7 @@ It keeps its files in its own folder, and programs find it by their environment.
         subprocess.run(within("kortilla", "card", "status"))
 
     @isolated
-    async def test_something(room: Room) -> None: ...
+    async def test_something(pcscd: Pcscd) -> None: ...
 """
 
 import asyncio
@@ -34,17 +34,17 @@ from tests.support import cards, forked
 from tests.support.patience import patience
 from tests.support.preload import preload
 
-Scenario = Callable[["Room"], Awaitable[None]]
+Scenario = Callable[["Pcscd"], Awaitable[None]]
 
 #: All possible readers. The virtual reader's driver has two slots, each a PC/SC reader.
-#: A room has one driver unless a test asks for more.
+#: pcscd has one driver unless a test asks for more.
 READERS = tuple(
     f"Virtual PCD{driver} 00 {slot:02X}"
     for driver in ("", *(f" {number}" for number in range(2, 8)))
     for slot in range(2)
 )
 
-#: The reader of ``Room.insert``.
+#: The reader of ``Pcscd.insert``.
 READER = READERS[0]
 
 #: Environment variable with the path of pcscd's socket.
@@ -58,7 +58,7 @@ DEVICENAME   /dev/null:{port:#X}
 LIBPATH      {driver}
 CHANNELID    {port:#X}
 """
-_DOOR = "door"  # a socket in the room's folder
+_CONTROL = "control"  # a socket in its folder
 
 
 @contextlib.contextmanager
@@ -69,14 +69,14 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
     """
     with (
         tempfile.TemporaryDirectory() as folder,
-        socket.socket(socket.AF_UNIX) as door,
+        socket.socket(socket.AF_UNIX) as listener,
     ):
-        door.bind(f"{folder}/{_DOOR}")
-        door.listen()
-        door.settimeout(patience(30))
+        listener.bind(f"{folder}/{_CONTROL}")
+        listener.listen()
+        listener.settimeout(patience(30))
         words = [str(card)] if card else []
-        with forked.running(__name__, _keep_room.__name__, Path(folder), *words):
-            inside, _ = door.accept()
+        with forked.running(__name__, _keep_pcscd.__name__, Path(folder), *words):
+            inside, _ = listener.accept()
             with inside:
                 found = f"{_SOCKET}={inside.recv(200).decode()}"
                 yield lambda *command: ["env", found, *command]
@@ -85,7 +85,7 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
 def isolated(scenario: Scenario) -> Callable[[Path], None]:
     """Decorate a coroutine as a test beside its own pcscd.
 
-    The coroutine gets the ``Room`` and runs in a new process whose HOME is
+    The coroutine gets the ``Pcscd`` and runs in a new process whose HOME is
     ``tmp_path``.
     """
 
@@ -101,22 +101,22 @@ def isolated(scenario: Scenario) -> Callable[[Path], None]:
 
 
 @contextlib.contextmanager
-def open_room(folder: Path, *, hurried: bool = True) -> Iterator["Room"]:
+def open_pcscd(folder: Path, *, hurried: bool = True) -> Iterator["Pcscd"]:
     """Run a pcscd with one driver for this process and the processes it starts.
 
     Once per process: libpcsclite reads the socket's path only at its first call.
     """
     with tempfile.TemporaryDirectory(prefix="pcscd-") as run:
-        room = Room(folder, Path(run))
-        os.environ[_SOCKET] = str(room.socket)
+        pcscd = Pcscd(folder, Path(run))
+        os.environ[_SOCKET] = str(pcscd.socket)
         try:
-            room.start_service(hurried=hurried)
-            yield room
+            pcscd.start_service(hurried=hurried)
+            yield pcscd
         finally:
-            room.close()
+            pcscd.close()
 
 
-class Room:
+class Pcscd:
     """A pcscd, its virtual readers and mock cards.
 
     Mock cards are in ``folder``. ``socket`` is the path of pcscd's socket.
@@ -202,7 +202,7 @@ class Room:
         return self._pcscd
 
     def new_card(self, profile: str = "v5") -> MockCardState:
-        """Put a mock card into the room's folder."""
+        """Put a mock card into its folder."""
         return cards.new_card(self.folder / profile, profile)
 
     def insert(self, card: MockCard, reader: str = READER) -> None:
@@ -293,20 +293,20 @@ def _patience() -> Iterator[Callable[[], None]]:
     yield left
 
 
-def _keep_room(folder: Path, card: str = "") -> None:
-    """Keep a room open for ``beside`` until the caller has finished."""
-    with open_room(folder) as room, socket.socket(socket.AF_UNIX) as outside:
+def _keep_pcscd(folder: Path, card: str = "") -> None:
+    """Keep a pcscd open for ``beside`` until the caller has finished."""
+    with open_pcscd(folder) as pcscd, socket.socket(socket.AF_UNIX) as outside:
         if card:
-            room.insert(MockCard(MockCardState.open(Path(card))))
-            room.settle()
-        outside.connect(f"{folder}/{_DOOR}")
-        outside.sendall(os.fsencode(room.socket))
+            pcscd.insert(MockCard(MockCardState.open(Path(card))))
+            pcscd.settle()
+        outside.connect(f"{folder}/{_CONTROL}")
+        outside.sendall(os.fsencode(pcscd.socket))
         outside.recv(1)
 
 
-_keep_room.inside = _keep_room  # type: ignore[attr-defined]  # found by name
+_keep_pcscd.inside = _keep_pcscd  # type: ignore[attr-defined]  # found by name
 
 
 def _run_scenario(scenario: Scenario, folder: Path) -> None:
-    with open_room(folder) as room:
-        asyncio.run(asyncio.wait_for(scenario(room), patience(50)), debug=False)
+    with open_pcscd(folder) as pcscd:
+        asyncio.run(asyncio.wait_for(scenario(pcscd), patience(50)), debug=False)

@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from native_host.card.errors import PcscDeniedError, PcscUnavailableError
 from native_host.card.pcsc_connection import establish_context
 from tests.support.patience import patience
-from tests.support.pcsc import Room
+from tests.support.pcsc import Pcscd
 
 
 @contextmanager
-def refusing(room: Room) -> Iterator[None]:
-    """Make the room's pcscd ask polkit, which is unreachable."""
-    room.stop_service()
-    room.start_service(refuses=True)
+def refusing(pcscd: Pcscd) -> Iterator[None]:
+    """Make pcscd ask polkit, which is unreachable."""
+    pcscd.stop_service()
+    pcscd.start_service(refuses=True)
     end = time.monotonic() + patience()
     while not _refuses():
         assert time.monotonic() < end, "pcscd did not start"
     yield
-    room.stop_service()
+    pcscd.stop_service()
 
 
 def _refuses() -> bool:

@@ -13,7 +13,7 @@ from kortilla.errors import (
 )
 from kortilla.revocation import CertificatePath, Reason
 from tests.kortilla.pki import CA, NOW, SATU, SURNAME
-from tests.kortilla.responder import List, OCSPAnswer, Scene, Server, checker_by
+from tests.kortilla.responder import Chain, List, OCSPAnswer, Server, checker_by
 
 KINDS: dict[str, type[RevocationCheckFailedError]] = {
     "ocsp": UserCertificateOCSPCheckFailedError,
@@ -31,9 +31,9 @@ class Clock:
         return self.now
 
 
-def well(server: Server, root: CA, *, by: Literal["crl", "ocsp"]) -> Scene:
-    """Return a scene in which no certificate is revoked."""
-    made = Scene.create(server.address, root)
+def well(server: Server, root: CA, *, by: Literal["crl", "ocsp"]) -> Chain:
+    """Return a chain in which no certificate is revoked."""
+    made = Chain.create(server.address, root)
     server.handlers = (
         {"crl/issuing.crl": List(made.ca), "crl/root.crl": List(root)}
         if by == "crl"
