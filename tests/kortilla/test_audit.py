@@ -5,7 +5,9 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,24 +31,15 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "login.jsonl"
 
 
-def test_a_line_has_all_fields_of_the_event(file: Path) -> None:
+@pytest.fixture
+def log(file: Path) -> Iterator[AuditLog]:
     log = AuditLog(file)
-    log(
-        LoggedIn(
-            time=NOW,
-            request="r",
-            client="192.0.2.7",
-            person="p",
-            issuer="SPECIMEN CA",
-            assurance="test",
-            seconds=0.25,
-        )
-    )
-    log(Refused(time=NOW, request="s", action="login", code="X", seconds=1))
-    one, other = map(json.loads, file.read_text().splitlines())
-    assert one == {
-        "event": "login",
-        "time": "2026-06-01T12:00:00.000+00:00",
+    yield log
+    log.close()
+
+
+def test_a_line_has_all_fields_of_the_event(file: Path, log: AuditLog) -> None:
+    fields: dict[str, Any] = {
         "request": "r",
         "client": "192.0.2.7",
         "person": "p",
@@ -54,12 +47,15 @@ def test_a_line_has_all_fields_of_the_event(file: Path) -> None:
         "assurance": "test",
         "seconds": 0.25,
     }
+    log(LoggedIn(time=NOW, **fields))
+    log(Refused(time=NOW, request="s", action="login", code="X", seconds=1))
+    one, other = map(json.loads, file.read_text().splitlines())
+    time = "2026-06-01T12:00:00.000+00:00"
+    assert one == {"event": "login", "time": time, **fields}
     assert (other["event"], other["code"], other["person"]) == ("refusal", "X", None)
-    log.close()
 
 
-def test_nothing_in_a_value_begins_a_line(file: Path) -> None:
-    log = AuditLog(file)
+def test_nothing_in_a_value_begins_a_line(file: Path, log: AuditLog) -> None:
     nasty = 'a\n{"event":"login"}\r\v\f\x1c\x85\u2028\u2029\x00"\\\ud800\x1b[2J'
     log(event(nasty))
     log(event("next"))
@@ -68,7 +64,6 @@ def test_nothing_in_a_value_begins_a_line(file: Path) -> None:
     assert content.count(b"\n") == 2
     assert b"\x1b" not in content
     assert requests(file) == [nasty, "next"]
-    log.close()
 
 
 def test_the_file_is_its_owners_alone(file: Path) -> None:
@@ -83,8 +78,9 @@ def test_the_file_is_its_owners_alone(file: Path) -> None:
         os.umask(old)
 
 
-def test_a_rotated_or_removed_file_is_opened_anew(file: Path, tmp_path: Path) -> None:
-    log = AuditLog(file)
+def test_a_rotated_or_removed_file_is_opened_anew(
+    file: Path, log: AuditLog, tmp_path: Path
+) -> None:
     log(event("0"))
     old = file.rename(tmp_path / "login.jsonl.1")
     log(event("1"))
@@ -100,13 +96,11 @@ def test_a_rotated_or_removed_file_is_opened_anew(file: Path, tmp_path: Path) ->
     log.close()
     log(event("5"))
     assert requests(file) == ["4", "5"]
-    log.close()
 
 
 def test_where_there_can_be_no_new_file_the_old_one_goes_on(
-    file: Path, tmp_path: Path
+    file: Path, log: AuditLog, tmp_path: Path
 ) -> None:
-    log = AuditLog(file)
     old = file.rename(tmp_path / "old")
     file.mkdir()
     with pytest.raises(OSError, match="directory"):
@@ -115,7 +109,6 @@ def test_where_there_can_be_no_new_file_the_old_one_goes_on(
     file.rmdir()
     log(event("2"))
     assert requests(file) == ["2"]
-    log.close()
 
 
 def test_a_wrong_place_is_refused_at_the_start(file: Path, tmp_path: Path) -> None:
@@ -174,22 +167,18 @@ def test_several_writers_share_a_file(file: Path) -> None:
         log.close()
 
 
-def test_a_full_disk_is_an_error(file: Path) -> None:
-    log = AuditLog(file)
+def test_a_full_disk_is_an_error(file: Path, log: AuditLog) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, log._opened)
     os.close(full)
     with pytest.raises(OSError, match="space"):
         log(event("1"))
-    log.close()
 
 
 def test_another_process_has_a_lock_of_its_own(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = AuditLog(file)
     log._lock.acquire()  # as if the fork came in the midst of a line
     monkeypatch.setattr(os, "getpid", lambda: 1)
     log(event("1"))
     assert requests(file) == ["1"]
-    log.close()

@@ -6,7 +6,7 @@ import json
 import logging
 import runpy
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from datetime import UTC
 from pathlib import Path
@@ -33,42 +33,15 @@ from kortilla.events import (
     SignatureRefused,
     pseudonym,
 )
-from kortilla.web.http import Headers, Request, Response
 from kortilla.web.routes import LoginRoutes
 from kortilla.web.service_events import HookThread
 from kortilla.web.sessions import MemorySessionStore
+from tests.kortilla.browser import Visitor
 from tests.kortilla.pki import GIVEN_NAME, NOW, ORIGIN, SATU, SURNAME, Leaf
 from tests.support.guide import blocks
 
 KEY = bytes(range(32))
 WAIT = 60
-
-
-class Visitor:
-    """A browser that calls the routes without a server."""
-
-    def __init__(self, routes: LoginRoutes) -> None:
-        self.routes = routes
-        self.cookie = ""
-
-    async def post(self, path: str, content: object, **headers: str) -> Response:
-        async def body() -> AsyncIterator[bytes]:
-            yield json.dumps(content).encode()
-
-        given = {"Origin": ORIGIN, "Content-Type": "application/json"}
-        given |= {"Cookie": self.cookie}
-        given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        request = Request("POST", path, Headers(given.items()), body(), "192.0.2.7")
-        answer = await self.routes.handle(request)
-        cookie = dict(answer.headers).get("Set-Cookie")
-        if cookie:
-            self.cookie = cookie.partition(";")[0]
-        return answer
-
-    async def log_in(self, leaf: Leaf, **headers: str) -> Response:
-        answer = await self.post("/challenge", {}, **headers)
-        token = leaf.token(nonce=json.loads(answer.body)["nonce"])
-        return await self.post("/login", {"authToken": token}, **headers)
 
 
 @pytest.fixture

@@ -1,19 +1,57 @@
 # SPDX-License-Identifier: MIT
-"""Bodies of requests, independent of the web framework."""
+"""Requests and refusals, independent of the web framework."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from kortilla import LoginService, Trust
+from kortilla.common.texts import catalogue
 from kortilla.web.http import (
     BrokenBodyError,
     Headers,
     Request,
     RequestRefusedError,
+    is_same_origin,
     read_json,
 )
+from kortilla.web.refusals import TEXTS, Refusals
+from kortilla.web.routes import LoginRoutes
+from tests.kortilla.pki import ORIGIN
+
+OTHER = "https://other.example"
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ({"Origin": ORIGIN}, True),
+        ({"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({}, False),
+        ({"Origin": OTHER, "Host": "other.example"}, False),
+        ({"Origin": OTHER, "Sec-Fetch-Site": "same-origin"}, False),
+        *(({"Origin": each}, False) for each in ("", "null", f"{ORIGIN}:8443")),
+        *(
+            ({"Origin": ORIGIN, "Sec-Fetch-Site": site}, False)
+            for site in ("cross-site", "same-site")
+        ),
+        *(({"Sec-Fetch-Site": site}, False) for site in ("same-site", "none")),
+    ],
+    ids=str,
+)
+def test_a_request_is_of_the_services_own_page(
+    headers: dict[str, str], own: bool
+) -> None:
+    assert is_same_origin(Headers(headers.items()), ORIGIN) == own
+    twice = [*headers.items(), ("Origin", ORIGIN), ("Origin", ORIGIN)]
+    assert not is_same_origin(Headers(twice), ORIGIN)
+
+
+# --- bodies
 
 JSON = (("Content-Type", "application/json"),)
 
@@ -90,3 +128,97 @@ async def test_a_body_that_is_too_long_late_or_broken_is_refused() -> None:
     assert await refusal(b"{}" + b" " * 31) == (413, "BODY_TOO_LARGE")
     assert await refusal(b"{", seconds=0) == (408, "REQUEST_TIMEOUT")
     assert await refusal(b"{}", BrokenBodyError()) == (400, "INVALID_REQUEST")
+
+
+# --- the page and the texts of refusals
+
+PAGE = """<!doctype html><html lang="$language"><title>$title</title>
+<link rel="stylesheet" href="/own.css"><main><h1>Palvelu Oy, 5 $$</h1>
+<p title="$message">$message</p><code>$code</code><a href="/">$home</a></main></html>"""
+
+
+def headers(language: str, accept: str = "text/html") -> Headers:
+    return Headers([("Accept", accept), ("Accept-Language", language)])
+
+
+def page(refusals: Refusals, language: str, code: str = "RATE_LIMITED") -> str:
+    """Return the page for a code in a language."""
+    return refusals.response(429, code, headers(language)).body.decode()
+
+
+async def test_the_routes_answer_with_the_services_page(trust: Trust) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b""
+
+    service = LoginService(origin=ORIGIN, trust=trust, refusals=Refusals(page=PAGE))
+    request = Request("GET", "/login", headers("sv"), body())
+    response = await LoginRoutes(service).handle(request)
+    assert response.status == 405
+    text = response.body.decode()
+    assert '<html lang="sv">' in text
+    assert "<h1>Palvelu Oy, 5 $</h1>" in text
+    assert catalogue(TEXTS, "sv")["METHOD_NOT_ALLOWED"] in text
+    policy = dict(response.headers)["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self';")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("fi-FI,fi;q=0.9,en;q=0.5", "fi"),
+        ("de, en;q=0.3, sv;q=0.7", "sv"),
+        *((odd, "en") for odd in ("", "de", ";;q=,,fi;q=x,fi;q=9", "\xff\xfe")),
+        *((odd, "en") for odd in ("fi;q=nan", "x" * 5_000, "*;q=1e999")),
+    ],
+)
+def test_the_language_is_the_one_that_the_browser_likes_best(
+    accepted: str, language: str
+) -> None:
+    assert f'<html lang="{language}">' in page(Refusals(), accepted)
+
+
+def test_own_texts_replace_some_and_ours_stay() -> None:
+    own = {"title": "Ei onnistunut", "RATE_LIMITED": "Odota hetki."}
+    refusals = Refusals(texts={"fi": own})
+    text = page(refusals, "fi")
+    assert "<h1>Ei onnistunut</h1>" in text
+    assert "<p>Odota hetki.</p>" in text
+    assert catalogue(TEXTS, "fi")["home"] in text
+    # A script gets them too, and other languages are as they were.
+    answer = refusals.response(429, "RATE_LIMITED", headers("fi", "application/json"))
+    assert json.loads(answer.body)["error"]["message"] == "Odota hetki."
+    assert page(refusals, "sv") == page(Refusals(), "sv")
+
+
+def test_no_text_becomes_markup_in_content_or_in_an_attribute() -> None:
+    evil = "</p>\"'><script>alert(1)</script>&$code"
+    text = page(Refusals(page=PAGE, texts={"en": {"RATE_LIMITED": evil}}), "en")
+    escaped = (
+        "&lt;/p&gt;&quot;&#x27;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;$code"
+    )
+    assert f'<p title="{escaped}">{escaped}</p>' in text
+
+
+def test_a_language_that_kortilla_lacks_is_chosen_if_it_is_complete() -> None:
+    whole = {key: f"{text} (et)" for key, text in catalogue(TEXTS, "en").items()}
+    refusals = Refusals(texts={"et": whole})
+    text = page(refusals, "et-EE, fi;q=0.5")
+    assert '<html lang="et">' in text
+    assert f"<p>{whole['RATE_LIMITED']}</p>" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"page": "<p>$mesage</p>"}, r"no text for \$mesage"),
+        ({"page": "<p>$title</p>"}, r"lacks \$message"),
+        ({"page": "<p>$message costs 5 $</p>"}, r"write \$\$"),
+        ({"texts": {"fi": {"RATE_LIMTED": "Odota."}}}, "is called RATE_LIMTED"),
+        ({"texts": {"fi": {"title": " "}}}, "title is blank"),
+        ({"texts": {"et": {"title": "Ei"}}}, "no 'et', so .*RATE_LIMITED"),
+        ({"texts": {"fi-FI": {"title": "Ei"}}}, "no 'fi-FI'"),
+    ],
+)
+def test_a_mistake_is_found_at_the_start(options: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Refusals(**options)

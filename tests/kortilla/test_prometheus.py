@@ -11,10 +11,10 @@ from kortilla.errors import RevocationCheckFailedError, SignerMismatchError
 from kortilla.prometheus import Metrics
 from kortilla.revocation import UNCHECKED, Revocation
 from kortilla.web.routes import LoginRoutes
+from tests.kortilla.browser import Visitor
 from tests.kortilla.pki import CA, NOW, ORIGIN, SATU, SURNAME, Leaf
 from tests.kortilla.responder import List, Server, checker_by
 from tests.kortilla.revocation_checks import well
-from tests.kortilla.test_events import Visitor
 
 
 @pytest.fixture
@@ -46,24 +46,25 @@ async def test_events_are_counted_and_timed(
     await service.events.finishing(sign(), satu=SATU)
     await service.close()
 
-    def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"kortilla_{name}", labels)
-
-    assert value("events_total", event="login") == 1
-    assert value("events_total", event="challenge") == 1
-    assert value("events_total", event="logout") == 1
-    assert value("events_total", event="refusal") == 2
-    assert value("events_total", event="signature-made") == 1
-    code = "CHALLENGE_NONCE_NOT_FOUND"
-    assert value("refusals_total", action="login", code=code) == 2
-    code = "SIGNER_MISMATCH"
-    assert value("refusals_total", action="finish", code=code) == 1
-    assert value("duration_seconds_count", action="login") == 3
-    assert value("duration_seconds_count", action="prepare") == 1
-    assert value("duration_seconds_count", action="finish") == 2
-    assert value("events_dropped_total") == 0
+    login = {"action": "login", "code": "CHALLENGE_NONCE_NOT_FOUND"}
+    finish = {"action": "finish", "code": "SIGNER_MISMATCH"}
     until = trust.issuers[0].certificate.not_valid_after
-    assert value("trust_valid_seconds") == (until - NOW).total_seconds()
+    for name, labels, wanted in (
+        ("events_total", {"event": "login"}, 1),
+        ("events_total", {"event": "challenge"}, 1),
+        ("events_total", {"event": "logout"}, 1),
+        ("events_total", {"event": "refusal"}, 2),
+        ("events_total", {"event": "signature-made"}, 1),
+        ("refusals_total", login, 2),
+        ("refusals_total", finish, 1),
+        ("duration_seconds_count", {"action": "login"}, 3),
+        ("duration_seconds_count", {"action": "prepare"}, 1),
+        ("duration_seconds_count", {"action": "finish"}, 2),
+        ("events_dropped_total", {}, 0),
+        ("trust_valid_seconds", {}, (until - NOW).total_seconds()),
+    ):
+        found = registry.get_sample_value(f"kortilla_{name}", labels)
+        assert found == wanted, (name, labels)
     text = generate_latest(registry).decode()
     for secret in (SATU, SURNAME):
         assert secret not in text
@@ -97,22 +98,15 @@ async def test_a_revocation_checker_says_how_its_sources_are(
             clock=lambda: NOW,
         )
         Metrics(service, registry=registry)
-        values = {
-            (sample.name, *sorted(sample.labels.items())): sample.value
-            for family in registry.collect()
-            for sample in family.samples
-        }
-        host = ("host", status.lists[0].host)
-        assert values["kortilla_crl_age_seconds", host] == 3600
-        assert values["kortilla_crl_valid_seconds", host] == 23 * 3600
-        failures = [
-            value
-            for (name, *labels), value in values.items()
-            if name == "kortilla_revocation_failures_total"
-            and ("source", "ocsp") in labels
-            and ("reason", "http-status") in labels
-        ]
-        assert failures == [2]
+        host = {"host": status.lists[0].host}
+        failures = {"source": "ocsp", "host": ocsp.host, "reason": "http-status"}
+        for name, labels, wanted in (
+            ("crl_age_seconds", host, 3600),
+            ("crl_valid_seconds", host, 23 * 3600),
+            ("revocation_failures_total", failures, 2),
+        ):
+            found = registry.get_sample_value(f"kortilla_{name}", labels)
+            assert found == wanted, name
 
 
 async def test_a_checker_of_the_services_own_has_no_such_metrics(

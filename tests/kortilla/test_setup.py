@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Errors for developers who set up card login in a way that can't work."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fastapi import Depends, FastAPI
-from flask import Flask
+from flask import Flask, jsonify
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -25,7 +24,7 @@ import kortilla.flask
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust
 from kortilla.web.sessions import MemorySessionStore
-from tests.kortilla.browser import COOKIE, Browser, ask_asgi, log_in
+from tests.kortilla.browser import Client
 from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
 from tests.support import warm_python
 
@@ -45,43 +44,6 @@ def told(*words: str) -> Iterator[None]:
         yield
     for word in words:
         assert word in str(caught.value)
-
-
-class Client:
-    """Calls an ASGI application and raises its errors."""
-
-    def __init__(self, app: Starlette, root_path: str = "") -> None:
-        self._app = app
-        self._root_path = root_path
-        self._cookie = ""
-
-    async def get(self, path: str) -> Any:
-        """Return the response to a GET of JSON."""
-        return await self._ask("GET", path, b"")
-
-    async def post(self, path: str, content: Any) -> Any:
-        """Return the response to a POST."""
-        return await self._ask("POST", path, json.dumps(content).encode())
-
-    async def _ask(self, method: str, path: str, body: bytes) -> Any:
-        headers = {
-            "Origin": ORIGIN,
-            "Content-Type": "application/json",
-            "Cookie": self._cookie,
-        }
-        status, found, content = await ask_asgi(
-            self._app,
-            method,
-            path,
-            body=body,
-            headers=headers,
-            root_path=self._root_path,
-        )
-        assert status == 200
-        for name, value in found:
-            if name == "set-cookie" and COOKIE in value:
-                self._cookie = value.partition(";")[0]
-        return json.loads(content)
 
 
 # --- a second login
@@ -153,12 +115,8 @@ async def who(request: web.Request) -> web.Response:
 async def test_aiohttp_without_setup(caplog: pytest.LogCaptureFixture) -> None:
     app = web.Application()
     app.router.add_get("/who", who)
-    async with (
-        TestServer(app) as server,
-        Browser(server) as browser,
-        browser.request("GET", "/who", headers={}) as answer,
-    ):
-        assert answer.status == 500
+    async with TestServer(app) as server:
+        assert (await Client(server).ask("GET", "/who"))[0] == 500
     assert "Card login is not set up: call setup(app, service)" in caplog.text
 
 
@@ -170,11 +128,11 @@ async def test_on_aiohttp_a_mounted_application_has_the_login_around_it(
     for each in (app, mounted):
         each.router.add_get("/who", who)
     app.add_subapp("/mounted", mounted)
-    async with TestServer(app) as server, Browser(server) as browser:
-        assert (await log_in(browser, leaf))[0] == 200
+    async with TestServer(app) as server:
+        client = Client(server)
+        await client.log_in(leaf)
         for path in ("/who", "/mounted/who"):
-            async with browser.request("GET", path, headers={}) as answer:
-                assert await answer.json() == {"satu": SATU}
+            assert await client.get(path) == {"satu": SATU}
 
 
 def mounting(mounted: Starlette) -> Starlette:
@@ -192,31 +150,21 @@ def mounting(mounted: Starlette) -> Starlette:
 
 @pytest.mark.parametrize("make", STARLETTES)
 async def test_starlette_without_setup_or_mounted(
-    make: Callable[[], Starlette], service: LoginService
-) -> None:
-    app = mounting(make())
-    with told("not set up", "call setup(app, service)"):
-        await Client(app).get("/who")
-    kortilla.starlette.setup(app, service)
-    client = Client(app)
-    assert await client.get("/who") == {"satu": None}
-    with told("mounted", "same service and the same sessions"):
-        await client.get("/mounted/who")
-
-
-@pytest.mark.parametrize("make", STARLETTES)
-async def test_on_starlette_a_mounted_application_that_is_set_up_as_told(
     make: Callable[[], Starlette], service: LoginService, leaf: Leaf
 ) -> None:
     mounted = make()
     app = mounting(mounted)
+    with told("not set up", "call setup(app, service)"):
+        await Client(app).get("/who")
     sessions = MemorySessionStore()
-    for each in (app, mounted):
-        kortilla.starlette.setup(each, service, sessions=sessions)
+    kortilla.starlette.setup(app, service, sessions=sessions)
     client = Client(app)
-    nonce = (await client.post("/auth/challenge", {}))["nonce"]
-    token = leaf.token(nonce=nonce)
-    await client.post("/auth/login", {"authToken": token})
+    assert await client.get("/who") == {"satu": None}
+    with told("mounted", "same service and the same sessions"):
+        await client.get("/mounted/who")
+    # As it is told:
+    kortilla.starlette.setup(mounted, service, sessions=sessions)
+    await client.log_in(leaf)
     for path in ("/who", "/mounted/who"):
         assert await client.get(path) == {"satu": SATU}
 
@@ -251,7 +199,7 @@ AIOHTTP: dict[str, Callable[[web.Application], Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", list(AIOHTTP))
+@pytest.mark.parametrize("what", AIOHTTP)
 async def test_aiohttp_does_not_start_where_another_route_comes_first(
     what: str, service: LoginService
 ) -> None:
@@ -270,12 +218,9 @@ async def test_aiohttp_prefers_card_login_to_a_route_for_everything(
         app.router.add_route("*", "/{tail:.*}", everything)
         kortilla.aiohttp.setup(app, service)
     outer.add_subapp("/inner", inner)
-    async with TestServer(outer) as server, Browser(server) as browser:
-        await browser.challenge()
-        async with browser.request(
-            "GET", "/inner/auth/static/kortilla.js", headers={}
-        ) as answer:
-            assert answer.status == 200
+    async with TestServer(outer) as server:
+        for prefix in ("", "/inner"):
+            assert await Client(server).post(f"{prefix}/auth/challenge", {})
 
 
 async def anything(_: Request) -> JSONResponse:
@@ -292,7 +237,7 @@ STARLETTE: dict[str, Mount | Route] = {
 
 
 @pytest.mark.parametrize("make", STARLETTES)
-@pytest.mark.parametrize("what", list(STARLETTE))
+@pytest.mark.parametrize("what", STARLETTE)
 async def test_starlette_refuses_a_setup_after_what_takes_its_requests(
     what: str, make: Callable[[], Starlette], service: LoginService
 ) -> None:
@@ -305,6 +250,69 @@ async def test_starlette_refuses_a_setup_after_what_takes_its_requests(
     kortilla.starlette.setup(app, service)
     app.router.routes.append(STARLETTE[what])
     assert await Client(app).post("/auth/challenge", {})
+
+
+# --- Flask
+
+
+@pytest.fixture
+def flask_app() -> Flask:
+    app = Flask("service")
+    app.testing = True  # errors reach the test
+    app.add_url_rule("/who", "who", lambda: jsonify(kortilla.flask.session_id()))
+    return app
+
+
+async def test_flask_without_setup(flask_app: Flask) -> None:
+    with told("call setup(app, service)"):
+        await Client(flask_app).get("/who")
+
+
+@pytest.mark.parametrize(
+    ("rule", "method", "first"),
+    [
+        ("/auth/challenge", "POST", True),
+        ("/auth/challenge", "POST", False),
+        ("/auth/static/kortilla.js", "GET", False),
+        ("/auth/<name>", "POST", True),
+    ],
+)
+async def test_on_flask_a_route_on_a_path_of_card_login_is_named(
+    flask_app: Flask, service: LoginService, rule: str, method: str, first: bool
+) -> None:
+    def take() -> None:
+        def taking(name: str = "") -> str:
+            return name
+
+        flask_app.add_url_rule(rule, "taking", taking, methods=[method])
+
+    if first:
+        take()
+    kortilla.flask.setup(flask_app, service)
+    if not first:
+        take()
+    with told("can't be reached: 'taking' takes /auth/"):
+        await Client(flask_app).get("/who")
+
+
+async def test_on_flask_card_login_comes_before_a_route_for_everything(
+    flask_app: Flask, service: LoginService
+) -> None:
+    methods = ["GET", "POST"]
+    flask_app.add_url_rule("/<path:path>", "all", lambda path: path, methods=methods)
+    kortilla.flask.setup(flask_app, service)
+    assert await Client(flask_app).post("/auth/challenge", {})
+
+
+async def test_flasks_own_limit_of_a_body(
+    flask_app: Flask, service: LoginService
+) -> None:
+    flask_app.config["MAX_CONTENT_LENGTH"] = 10
+    kortilla.flask.setup(flask_app, service)
+    status, answer = await Client(flask_app).ask(
+        "POST", "/auth/challenge", {"x": "y" * 100}
+    )
+    assert (status, answer["error"]["code"]) == (413, "BODY_TOO_LARGE")
 
 
 # --- Django, of which a process has one
