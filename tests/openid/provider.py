@@ -29,6 +29,8 @@ CALLBACK = "https://shop.example/callback?from=login"
 SECRET = "s" * 20 + "-" + "S" * 22
 OTHER_SECRET = "o" * 43
 KEYS = Keys.create()
+FORM = "application/x-www-form-urlencoded"
+BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLIENT_KEY = ECKey.generate_key("P-256", {"kid": "client-1"})
 
 
@@ -254,7 +256,7 @@ class LocalOP:
     ) -> Answer:
         """Send a form, as a client does."""
         text = form if isinstance(form, str) else urlencode(form)
-        kind = ("Content-Type", "application/x-www-form-urlencoded")
+        kind = ("Content-Type", FORM)
         own = [("Authorization", authorization)] if authorization else []
         return await self.send(
             "POST", path, body=text.encode(), headers=[kind, *own, *headers]
@@ -288,18 +290,12 @@ class LocalOP:
         return dict(jwt.decode(id_token, keys, algorithms=algorithms).claims)
 
     async def code(self, **more: str) -> tuple[str, str]:
-        """Log in with the card for the shop. Returns the code and the verifier."""
-        browser = Browser(self)
-        verifier, answer = await browser.authorize(**more)
-        back = await browser.log_in(answer.location)
-        return back.parameters["code"], verifier
+        """Log in for the shop in a new browser, as ``Browser.code``."""
+        return await Browser(self).code(**more)
 
     async def tokens(self, **more: str) -> dict[str, Any]:
-        """Log in with the card for the shop. Returns what the code is exchanged for."""
-        answer = await self.token(*await self.code(**more))
-        assert answer.status == 200, answer.text
-        content: dict[str, Any] = answer.json
-        return content
+        """Log in for the shop in a new browser, as ``Browser.tokens``."""
+        return await Browser(self).tokens(**more)
 
 
 @dataclass
@@ -342,6 +338,13 @@ class Browser:
                 del self.cookies[name]
         return answer
 
+    async def submit(
+        self, url: str, form: Mapping[str, str] | bytes = b"", origin: str = ORIGIN
+    ) -> Answer:
+        """Send a form of a page of ours, or of another origin."""
+        body = form if isinstance(form, bytes) else urlencode(form).encode()
+        return await self.send("POST", url, body=body, kind=FORM, origin=origin)
+
     async def authorize(self, **changes: str | None) -> tuple[str, Answer]:
         """Follow the shop's link to log in. Returns the verifier, and the answer."""
         verifier, form = asked(**changes)
@@ -364,3 +367,20 @@ class Browser:
         logged_in = await self.send("POST", f"{page}/login", body=body)
         assert logged_in.status == 200, logged_in.text
         return await self.send("GET", f"{page}/done")
+
+    async def code(self, **changes: str | None) -> tuple[str, str]:
+        """Log in for the shop, with the card if a page asks for it.
+
+        Returns the code and the verifier.
+        """
+        verifier, answer = await self.authorize(**changes)
+        if answer.location.startswith("/"):
+            answer = await self.log_in(answer.location)
+        return answer.parameters["code"], verifier
+
+    async def tokens(self, **changes: str | None) -> dict[str, Any]:
+        """Log in for the shop. Returns what the code is exchanged for."""
+        answer = await self.op.token(*await self.code(**changes))
+        assert answer.status == 200, answer.text
+        content: dict[str, Any] = answer.json
+        return content

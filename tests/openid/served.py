@@ -63,10 +63,11 @@ def running(config: Path, *arguments: str) -> Iterator[Running]:
 
 
 @contextlib.asynccontextmanager
-async def visitor() -> AsyncIterator[aiohttp.ClientSession]:
-    """Yield a session that keeps no cookies."""
+async def visitor(*, force_close: bool = False) -> AsyncIterator[aiohttp.ClientSession]:
+    """Yield a session that keeps no cookies, and perhaps no connection."""
+    connector = aiohttp.TCPConnector(force_close=force_close)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
         yield session
 
 

@@ -1,91 +1,122 @@
 # SPDX-License-Identifier: MIT
-"""Requests to log in: what ends on our own page, and what goes back to the client."""
+"""Requests to log in, by a link, a form, or pushed before (RFC 9126)."""
 
-from typing import Any
+import json
+from typing import cast
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.openid.provider import CALLBACK, ISSUER, Browser, LocalOP, asked
+from kortilla.openid.store import MemoryStore
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import (
+    BEARER,
+    CALLBACK,
+    ISSUER,
+    OTHER_SECRET,
+    Answer,
+    Browser,
+    LocalOP,
+    asked,
+    assertion,
+    basic,
+)
 
 
-def error_of(op: LocalOP, location: str, parameters: dict[str, str]) -> str:
-    """Check an error that goes back to the shop, and return its code."""
-    assert location.startswith(CALLBACK + "&")
-    assert parameters["iss"] == ISSUER
-    assert parameters["state"] == "a state"
-    assert "code" not in parameters
-    return parameters["error"]
+def assert_no_redirect(answer: Answer, status: int = 400) -> None:
+    """Check that a request ends on our own page."""
+    assert (answer.status, answer.headers.all("Location")) == (status, [])
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("name", "value"),
     [
-        {"client_id": None},
-        {"client_id": "stranger"},
-        {"client_id": "SHOP"},
-        {"client_id": 'sh"öp'},
-        {"redirect_uri": None},
-        {"redirect_uri": "https://shop.example/"},
-        {"redirect_uri": CALLBACK + "&more=1"},
-        {"redirect_uri": CALLBACK + "#fragment"},
-        {"redirect_uri": CALLBACK.replace("callback", "callback/..%2fcallback")},
-        {"redirect_uri": CALLBACK.replace("https", "http")},
-        {"redirect_uri": CALLBACK.replace("shop.example", "shop.example.evil.example")},
-        {"redirect_uri": CALLBACK.replace("shop.example", "shop.example@evil.example")},
-        {"redirect_uri": CALLBACK + '"'},
-        {"redirect_uri": CALLBACK + "ä"},
-        {"redirect_uri": CALLBACK + "\r\nSet-Cookie: a=b"},
-        {"redirect_uri": "https://office.example/cb"},
-        {"redirect_uri": "javascript:alert(1)"},
+        *(("client_id", each) for each in (None, "stranger", "SHOP", 'sh"öp')),
+        ("redirect_uri", None),
+        ("redirect_uri", "https://shop.example/"),
+        ("redirect_uri", CALLBACK + "&more=1"),
+        ("redirect_uri", CALLBACK + "#fragment"),
+        ("redirect_uri", CALLBACK.replace("callback", "callback/..%2fcallback")),
+        ("redirect_uri", CALLBACK.replace("https", "http")),
+        ("redirect_uri", CALLBACK.replace("shop.example", "shop.example.evil.example")),
+        ("redirect_uri", CALLBACK.replace("shop.example", "shop.example@evil.example")),
+        ("redirect_uri", CALLBACK + '"'),
+        ("redirect_uri", CALLBACK + "ä"),
+        ("redirect_uri", CALLBACK + "\r\nSet-Cookie: a=b"),
+        ("redirect_uri", "https://office.example/cb"),
+        ("redirect_uri", "javascript:alert(1)"),
     ],
 )
 async def test_an_unknown_client_or_redirect_uri_never_leads_to_a_redirect(
-    browser: Browser, changes: dict[str, Any]
+    browser: Browser, name: str, value: str | None
 ) -> None:
-    _, answer = await browser.authorize(**changes)
-    assert answer.status == 400
-    assert answer.headers.all("Location") == []
+    _, answer = await browser.authorize(**{name: value})
+    assert_no_redirect(answer)
     assert "The identification could not begin" in answer.text
-    named = next(iter(changes))
-    assert f"{named} is missing" in answer.text
+    assert f"{name} is missing" in answer.text
 
 
 @pytest.mark.parametrize(
-    ("changes", "error"),
+    ("name", "values", "error"),
     [
-        ({"response_type": None}, "unsupported_response_type"),
-        ({"response_type": "token"}, "unsupported_response_type"),
-        ({"response_type": "code id_token"}, "unsupported_response_type"),
-        ({"response_type": 'c"ä'}, "unsupported_response_type"),
-        ({"response_mode": "fragment"}, "invalid_request"),
-        ({"response_mode": "form_post"}, "invalid_request"),
-        ({"scope": None}, "invalid_scope"),
-        ({"scope": "profile email"}, "invalid_scope"),
-        ({"scope": "openidx"}, "invalid_scope"),
-        ({"code_challenge": None}, "invalid_request"),
-        ({"code_challenge": "short"}, "invalid_request"),
-        ({"code_challenge": "a" * 43 + "\n"}, "invalid_request"),
-        ({"code_challenge": "a" * 42 + "ä"}, "invalid_request"),
-        ({"code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"max_age": "-1"}, "invalid_request"),
-        ({"max_age": "soon"}, "invalid_request"),
-        ({"max_age": "1.5"}, "invalid_request"),
-        ({"prompt": "nothing"}, "invalid_request"),
-        ({"prompt": "none login"}, "invalid_request"),
-        ({"request": "a.b.c"}, "request_not_supported"),
-        ({"request_uri": "https://evil.example/"}, "request_uri_not_supported"),
-        ({"registration": "{}"}, "registration_not_supported"),
+        (
+            "response_type",
+            [None, "token", "code id_token", 'c"ä'],
+            "unsupported_response_type",
+        ),
+        ("response_mode", ["fragment", "form_post"], "invalid_request"),
+        ("scope", [None, "profile email", "openidx"], "invalid_scope"),
+        (
+            "code_challenge",
+            [None, "short", "a" * 43 + "\n", "a" * 42 + "ä"],
+            "invalid_request",
+        ),
+        ("code_challenge_method", [None, "plain"], "invalid_request"),
+        ("max_age", ["-1", "soon", "1.5"], "invalid_request"),
+        ("prompt", ["nothing", "none login"], "invalid_request"),
+        ("request", ["a.b.c"], "request_not_supported"),
+        ("request_uri", ["https://evil.example/"], "request_uri_not_supported"),
+        ("registration", ["{}"], "registration_not_supported"),
     ],
 )
 async def test_a_client_s_mistake_goes_back_to_it_and_names_the_parameter(
-    op: LocalOP, browser: Browser, changes: dict[str, Any], error: str
+    browser: Browser, name: str, values: list[str | None], error: str
 ) -> None:
-    _, answer = await browser.authorize(**changes)
-    parameters = answer.parameters
-    assert error_of(op, answer.location, parameters) == error
-    assert next(iter(changes)) in parameters["error_description"]
+    for value in values:
+        _, answer = await browser.authorize(**{name: value})
+        assert answer.location.startswith(CALLBACK + "&")
+        parameters = answer.parameters
+        assert "code" not in parameters
+        assert (parameters["iss"], parameters["state"]) == (ISSUER, "a state")
+        assert parameters["error"] == error, value
+        assert name in parameters["error_description"]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"state": "s" * 2049}, "state is too long"),
+        ({"state": "ä" * 1025}, "state is too long"),
+        ({"nonce": "n" * 513}, "nonce is too long"),
+        ({"ui_locales": "u" * 129}, "ui_locales is too long"),
+        ({"state": '"' * 2048}, "The parameters are too long together"),
+        ({"state": "a\x01"}, "state has control characters"),
+        ({"nonce": "a\n"}, "nonce has control characters"),
+        ({"login_hint": "\x7f"}, "login_hint has control characters"),
+        ({"request": "x" * 30_000}, "request is not supported"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+async def test_a_parameter_that_takes_much_memory_is_refused(
+    op: LocalOP, more: dict[str, str], problem: str
+) -> None:
+    _, form = asked(**more)
+    for answer in (
+        await op.post("/authorize", form),
+        await op.send("GET", "/authorize", query=urlencode(form)),
+    ):
+        assert answer.parameters["error_description"] == problem
+    assert len(cast(MemoryStore, op.provider.store)) == 0
 
 
 @pytest.mark.parametrize("name", ["state", "nonce", "client_id", "prompt", "unknown"])
@@ -101,24 +132,23 @@ async def test_no_parameter_may_be_repeated(browser: Browser, name: str) -> None
     "query", ["client_id=%ff", "a&b&c=%", "&" * 200, "=", "client_id=%00"]
 )
 async def test_a_malformed_query_gets_a_page(browser: Browser, query: str) -> None:
-    answer = await browser.send("GET", f"/authorize?{query}")
-    assert (answer.status, answer.headers.all("Location")) == (400, [])
+    assert_no_redirect(await browser.send("GET", f"/authorize?{query}"))
 
 
-async def test_empty_parameters_count_as_left_out(browser: Browser) -> None:
-    page = await browser.page(prompt="", max_age="", request="")
-    assert "/login/" in page
-
-
-async def test_unknown_scopes_and_hints_are_no_errors(browser: Browser) -> None:
-    page = await browser.page(
-        scope="openid groups offline_access",
-        login_hint="SPECIMEN-VIRTANEN",
-        acr_values="http://ftn.ficora.fi/2017/loa3",
-        claims='{"userinfo":{"name":null}}',
-        display="popup",
-    )
-    assert "/login/" in page
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt": "", "max_age": "", "request": ""},
+        {"scope": "openid groups offline_access", "display": "popup"},
+        {"login_hint": "SPECIMEN-VIRTANEN"},  # mere data without the simulator
+        {"acr_values": "http://ftn.ficora.fi/2017/loa3"},
+        {"claims": '{"userinfo":{"name":null}}'},
+    ],
+)
+async def test_empty_and_unknown_parameters_are_no_errors(
+    browser: Browser, changes: dict[str, str]
+) -> None:
+    assert "/login/" in await browser.page(**changes)
 
 
 @pytest.mark.parametrize(
@@ -146,18 +176,117 @@ async def test_a_form_is_followed_by_a_link_so_that_cookies_come(
     op: LocalOP, browser: Browser
 ) -> None:
     verifier, form = asked()
-    answer = await browser.send(
-        "POST",
-        "/authorize",
-        body=urlencode(form).encode(),
-        kind="application/x-www-form-urlencoded",
-        origin="https://shop.example",
-    )
+    answer = await browser.submit("/authorize", form, "https://shop.example")
     assert answer.location.startswith(f"{ISSUER}/authorize?client_id=shop&request_uri=")
     assert answer.headers.all("Set-Cookie") == []
     page = await browser.send("GET", answer.location)
     back = await browser.log_in(page.location)
     assert (await op.token(back.parameters["code"], verifier)).status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_logins_that_one_client_begins_are_limited(
+    make_op: MakeOP, method: str
+) -> None:
+    op = make_op(server={"logins_per_minute": 2})
+    statuses = []
+    for _ in range(3):
+        query = urlencode(asked()[1])
+        if method == "GET":
+            answer = await op.send("GET", "/authorize", query=query)
+        else:
+            answer = await op.post("/authorize", query)
+        statuses.append(answer.status)
+    assert statuses == [303, 303, 429]
+
+
+async def test_no_login_takes_more_memory_than_documented(
+    op: LocalOP, browser: Browser
+) -> None:
+    """About 1 KB, and 5 KB at most; unknown parameters are not kept."""
+
+    async def stored(**more: str) -> str:
+        page = await browser.page(junk="x" * 9000, **more)
+        for language in ("sv", "x" * 5000):
+            await browser.send("GET", f"{page}?lang={language}")
+        for _ in range(5):
+            await browser.send("POST", f"{page}/challenge", body=b"{}")
+        key = page.rpartition("/")[2]
+        return json.dumps(await op.provider.store.get("login", key))
+
+    assert len(await stored(state="s" * 43, nonce="n" * 43)) < 1024
+    longest = {"state": 2048, "nonce": 512, "login_hint": 256, "ui_locales": 128}
+    values = {name: "x" * length for name, length in longest.items()}
+    content = await stored(**values, scope="openid" + " x" * 300)
+    assert 3000 < len(content) < 5 * 1024
+    assert "junk" not in content
+
+
+# --- pushed requests
+
+
+async def follow(browser: Browser, uri: str, client: str = "shop") -> Answer:
+    query = urlencode({"client_id": client, "request_uri": uri})
+    return await browser.send("GET", f"/authorize?{query}")
+
+
+async def test_a_pushed_request_works_once(op: LocalOP, browser: Browser) -> None:
+    verifier, form = asked()
+    answer = await op.post("/par", form, authorization=basic())
+    assert answer.status == 201
+    assert answer.json.keys() == {"request_uri", "expires_in"}
+    page = await follow(browser, answer.json["request_uri"])
+    back = await browser.log_in(page.location)
+    assert (await op.token(back.parameters["code"], verifier)).status == 200
+    assert_no_redirect(await follow(browser, answer.json["request_uri"]))
+
+
+async def test_a_pushed_request_is_of_its_client(op: LocalOP, browser: Browser) -> None:
+    answer = await op.post("/par", asked()[1], authorization=basic())
+    assert_no_redirect(await follow(browser, answer.json["request_uri"], "post"))
+
+
+async def test_a_pushed_request_expires(op: LocalOP, browser: Browser) -> None:
+    answer = await op.post("/par", asked()[1], authorization=basic())
+    op.clock.ahead += answer.json["expires_in"]
+    assert_no_redirect(await follow(browser, answer.json["request_uri"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("request_uri", "urn:ietf:params:oauth:request_uri:x", "request_uri_not"),
+        ("request", "a.b.c", "request_not_supported"),
+        ("redirect_uri", "https://evil.example/", "invalid_request"),
+        ("client_id", "post", "invalid_request"),
+        ("code_challenge", None, "invalid_request"),
+        ("scope", "profile", "invalid_scope"),
+        ("client_secret", OTHER_SECRET, "invalid_request"),
+    ],
+)
+async def test_a_push_that_is_wrong_in_one_way_is_refused(
+    op: LocalOP, name: str, value: str | None, error: str
+) -> None:
+    answer = await op.post("/par", asked(**{name: value})[1], authorization=basic())
+    assert answer.status == 400
+    assert answer.json["error"].startswith(error)
+    assert name in answer.json["error_description"] or name == "client_secret"
+
+
+async def test_a_client_authenticates_to_push(op: LocalOP) -> None:
+    answer = await op.post("/par", asked()[1])
+    assert (answer.status, answer.json["error"]) == (401, "invalid_client")
+    _, form = asked(
+        client_id="office",
+        redirect_uri="https://office.example/cb",
+        client_assertion_type=BEARER,
+        client_assertion=assertion(aud=f"{ISSUER}/par"),
+    )
+    assert (await op.post("/par", form)).status == 201
+    assert (await op.post("/par", form)).json["error"] == "invalid_client"
+
+
+# --- what is published
 
 
 async def test_the_discovery_document_names_what_there_is(op: LocalOP) -> None:
@@ -178,7 +307,6 @@ async def test_the_published_keys_are_public_and_have_the_next_ones(
 ) -> None:
     keys = (await op.send("GET", "/jwks")).json["keys"]
     assert [key["alg"] for key in keys] == ["RS256", "RS256", "ES256", "ES256"]
-    assert not {"d", "p", "q", "dp", "dq", "qi"} & {
-        name for key in keys for name in key
-    }
+    names = {name for key in keys for name in key}
+    assert not {"d", "p", "q", "dp", "dq", "qi"} & names
     assert len({key["kid"] for key in keys}) == 4

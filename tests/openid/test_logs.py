@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""The log of a provider that serves says nothing that a client chose."""
+"""A provider's log and its audit log: what each has, and what it never has."""
 
 import asyncio
 import contextlib
+import json
 import logging
+import re
+import time
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from kortilla.events import Event, pseudonym
 from kortilla.openid.provider import Provider
 from kortilla.openid.serving import serve
-from tests.openid.provider import LocalOP
+from tests.openid.conftest import MakeOP
+from tests.openid.provider import BEARER, KEYS, Answer, Browser, LocalOP, assertion
+
+#: A line that a client would like to add to the log.
+LINE = "\n2026-01-01 ERROR kortilla: forged\u2028\x1b[31m"
 
 
 @contextlib.asynccontextmanager
@@ -79,3 +90,101 @@ async def test_the_log_has_no_path_that_a_client_chose(
         if each.name == "kortilla.openid.access"
     ]
     assert logged == ["GET another path 404"] * 3 + ["GET /openid/jwks 200"]
+
+
+# --- mistakes of a client
+
+
+async def foreign_origin(op: LocalOP) -> Answer:
+    browser = Browser(op)
+    page = await browser.page()
+    return await browser.submit(f"{page}/challenge", origin=f"https://a.example{LINE}")
+
+
+async def authorize(op: LocalOP, **changes: str | None) -> Answer:
+    return (await Browser(op).authorize(**changes))[1]
+
+
+async def late(op: LocalOP) -> Answer:
+    used = assertion(exp=int(time.time()) - 3600)
+    form = {"client_assertion_type": BEARER, "client_assertion": used}
+    return await op.token("c" * 48, "v" * 43, authorization="", **form)
+
+
+#: What a client sends, and what the log says.
+IN_THE_LOG: dict[str, tuple[Any, str]] = {
+    "a foreign origin": (
+        foreign_origin,
+        r"ORIGIN_REFUSED: a request came from 'https://a\.example\\n.*, and this "
+        r"service is https://login\.example\. ",
+    ),
+    "an unknown redirect URI": (
+        partial(
+            authorize, redirect_uri=f"https://shop.example/callbac{LINE}?code=SECRET"
+        ),
+        r"The client shop has no redirect URI 'https://shop\.example/callbac\\n.*' "
+        r"with a query: add it",
+    ),
+    "no PKCE": (
+        partial(authorize, code_challenge=None, code_challenge_method=None),
+        r"shop was refused: .* the client has to use PKCE \(RFC 7636\)",
+    ),
+    "no verifier": (lambda op: op.token("c", ""), "code_verifier is .* use PKCE"),
+    "another clock": (late, "compare the clocks; here it is ..:..:.. UTC"),
+}
+
+
+@pytest.mark.parametrize("mistake", IN_THE_LOG)
+async def test_a_mistake_of_a_client_is_named_in_one_line_of_the_log(
+    op: LocalOP, caplog: pytest.LogCaptureFixture, mistake: str
+) -> None:
+    send, message = IN_THE_LOG[mistake]
+    with caplog.at_level("INFO"):
+        answer = await send(op)
+    assert answer.status in {303, 400, 401, 403}
+    lines = [record.getMessage() for record in caplog.records]
+    assert [each for each in lines if re.search(message, each)], lines
+    assert all(each.isprintable() and each.isascii() for each in lines), lines
+    assert "SECRET" not in caplog.text
+
+
+# --- the audit log
+
+
+async def test_logins_refusals_and_logouts_are_in_the_audit_log(
+    make_op: MakeOP, tmp_path: Path
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    op = make_op(audit_log=str(log), sso_minutes=5)
+    browser = Browser(op)
+    page = await browser.page()
+    _, body = await browser.token_for(page, broken="expired")
+    await browser.send("POST", f"{page}/login", body=body)
+    code, verifier = await browser.code()
+    tokens = (await op.token(code, verifier)).json
+    hint = urlencode({"id_token_hint": tokens["id_token"]})
+    await browser.send("GET", f"/logout?{hint}")
+    await op.provider.close()
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    kinds = ["challenge", "refusal", "challenge", "login", "logout"]
+    assert [each["event"] for each in events] == kinds
+    assert events[1]["code"] == "CERTIFICATE_EXPIRED"
+    person = pseudonym(KEYS.pseudonym_key, op.card.person.satu)
+    assert [each["person"] for each in events] == [None, None, None, person, person]
+    assert {each["client"] for each in events} == {None}
+    text = json.dumps(events, ensure_ascii=False)
+    named = op.card.person.satu, op.card.person.surname
+    secrets = [*named, code, verifier, *map(str, tokens.values())]
+    assert [each for each in secrets if len(each) > 8 and each in text] == []
+
+
+async def test_a_hook_sees_what_the_simulator_plays(make_op: MakeOP) -> None:
+    found: list[Event] = []
+    op = make_op(simulator=True, on_event=[found.append])
+    for hint in ("SPECIMEN-KORHONEN", "revoked-card", "cancelled"):
+        await Browser(op).authorize(login_hint=hint)
+    await op.provider.close()
+    assert [(event.kind, getattr(event, "code", "")) for event in found] == [
+        ("login", ""),
+        ("refusal", "USER_CERTIFICATE_REVOKED"),
+    ]

@@ -1,32 +1,47 @@
 # SPDX-License-Identifier: MIT
-"""Several processes on one real Redis, and what its failures do."""
+"""Several processes on one real Redis: its failures, and the processes' ends."""
 
 import asyncio
 import contextlib
+import itertools
+import re
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
-from kortilla.openid.store import RedisStore
-from kortilla.redis.connection import connect
+from kortilla.openid.settings import ServerSettings
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_server import RedisServer
 from tests.openid.provider import (
     ISSUER,
+    ORIGIN,
     SECRET,
     Browser,
     LocalOP,
     asked,
     basic,
     configuration,
-    key_file,
     toml,
     write_files,
 )
 from tests.openid.served import Running, code, redeem, running, visitor
+from tests.support.guide import DOCS
+
+PACKAGING = DOCS.parent / "packaging" / "openid"
+
+
+def config(folder: Path, card: KortillaCard, redis: RedisServer, **server: Any) -> Path:
+    """Write a configuration, with a limit that the test's own logins don't reach."""
+    write_files(folder, card)
+    file = folder / "openid.toml"
+    server = {"logins_per_minute": 100_000, **server}
+    file.write_text(toml(configuration(redis={"url": redis.url}, server=server)))
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +49,9 @@ def pair(
     tmp_path_factory: pytest.TempPathFactory, card: KortillaCard, redis: RedisServer
 ) -> Iterator[tuple[Running, Running]]:
     """Two simulators that share a Redis."""
-    folder = tmp_path_factory.mktemp("pair")
-    write_files(folder, card)
-    config = folder / "openid.toml"
-    server = {"metrics_port": 0}
-    config.write_text(toml(configuration(redis={"url": redis.url}, server=server)))
-    with contextlib.ExitStack() as stack:
-        first, second = (
-            stack.enter_context(running(config, "--simulator")) for _ in range(2)
-        )
-        yield first, second
+    file = config(tmp_path_factory.mktemp("pair"), card, redis, metrics_port=0)
+    with running(file, "--simulator") as one, running(file, "--simulator") as other:
+        yield one, other
 
 
 async def test_a_code_that_twenty_redeem_at_two_processes_works_once(
@@ -119,13 +127,6 @@ async def test_metrics_count_logins_on_a_port_of_their_own(
             assert answer.status == 404
 
 
-async def test_a_process_is_alive_and_ready(pair: tuple[Running, Running]) -> None:
-    async with visitor() as session:
-        for path in ("healthz", "readyz"):
-            async with session.get(f"{pair[0].url}/{path}") as answer:
-                assert (answer.status, await answer.json()) == (200, {"status": "ok"})
-
-
 @pytest.fixture
 async def op(
     files: Path, card: KortillaCard, redis: RedisServer
@@ -133,48 +134,6 @@ async def op(
     op = LocalOP.create(files, card, redis={"url": redis.url})
     yield op
     await op.provider.close()
-
-
-async def test_a_login_goes_through_redis(op: LocalOP) -> None:
-    found, verifier = await op.code()
-    assert (await op.token(found, verifier)).status == 200
-
-
-async def test_redis_replaces_an_entry_while_it_is_there(op: LocalOP) -> None:
-    store = op.provider.store
-    assert not await store.replace("login", "x", {"a": 1}, seconds=60)
-    await store.put("login", "x", {"a": 1}, seconds=60)
-    assert await store.replace("login", "x", {"a": 2}, seconds=60)
-    assert await store.take("login", "x") == {"a": 2}
-
-
-async def test_redis_bounds_the_bytes_that_anybody_can_store(
-    redis: RedisServer,
-) -> None:
-    store = RedisStore(connect(redis.url), prefix="bounded:", most_bytes=50_000)
-    await store.put("code", "c", {"a": "a" * 1000}, seconds=60)
-    for number in range(100):
-        for kind in ("login", "par"):
-            await store.put(kind, str(number), {"a": "ä" * 500}, seconds=60)
-        await store.replace("login", str(number), {"a": "ä" * 500}, seconds=60)
-    kept = redis.client.keys("bounded:openid:login:*")
-    assert sum(redis.client.memory_usage(key) for key in kept) <= 50_000
-    for kind in ("login", "par"):
-        assert await store.get(kind, "99")
-        assert await store.get(kind, "70") is None
-    # What is taken makes room, and what is not begun is not dropped.
-    for number in range(100):
-        await store.put("login", str(number), {"a": "a" * 1000}, seconds=60)
-        assert await store.take("login", str(number))
-    assert await store.get("login", "99") is None
-    assert await store.get("code", "c")
-    # What expires makes room too: the sum is of what is there.
-    await store.put("login", "x", {}, seconds=1)
-    sums = "bounded:openid:login:bytes"
-    assert int(redis.client.hget(sums, "sum")) == sum(
-        int(size) for name, size in redis.client.hgetall(sums).items() if name != b"sum"
-    )
-    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -224,18 +183,121 @@ async def test_while_the_store_is_away_the_answer_is_503(
     assert (await browser.send("GET", page)).status == 200
 
 
-async def test_a_process_that_is_asked_to_end_ends_well(
-    files: Path, tmp_path: Path, card: KortillaCard
+# --- a process that is asked to end loses no request
+
+
+async def test_rolling_restarts_lose_no_login(
+    tmp_path: Path, card: KortillaCard, redis: RedisServer
 ) -> None:
-    assert key_file(files).check()
+    """Behind a balancer that tries the other process when a connection is refused."""
+    file = config(tmp_path, card, redis, drain_seconds=0.2)
+    finished = 0
+    with contextlib.ExitStack() as stack:
+
+        def start() -> Running:
+            return stack.enter_context(running(file, "--simulator"))
+
+        processes = [start(), start()]
+        turns = itertools.count()
+
+        async def balanced(call: Any, *arguments: Any) -> Any:
+            first = next(turns)
+            # A process that ends drops new connections, and the kernel tries again
+            # after a second. By then the other one may be ending, and this one back.
+            for each in range(first, first + 8):
+                url = processes[each % 2].url
+                with contextlib.suppress(aiohttp.ClientConnectorError):
+                    return await call(session, url, *arguments)
+            raise AssertionError("both processes refuse, each time")
+
+        async def log_in_until(ended: asyncio.Event) -> None:
+            nonlocal finished
+            while not ended.is_set():
+                _, form = await balanced(code)
+                assert (await balanced(redeem, form))[0] == 200
+                finished += 1
+
+        async with visitor(force_close=True) as session:
+            ended = asyncio.Event()
+            visitors = [asyncio.create_task(log_in_until(ended)) for _ in range(4)]
+            for number in range(4):
+                assert await asyncio.to_thread(processes[number % 2].end) == 0
+                processes[number % 2] = await asyncio.to_thread(start)
+            ended.set()
+            await asyncio.gather(*visitors)
+    assert finished > 4
+
+
+async def test_a_process_that_ends_serves_what_comes_until_it_is_asked_again(
+    tmp_path: Path, card: KortillaCard, redis: RedisServer
+) -> None:
+    with running(config(tmp_path, card, redis, drain_seconds=60), "--simulator") as own:
+        async with visitor() as session, visitor(force_close=True) as other:
+            _, form = await code(session, own.url)
+            own.process.send_signal(signal.SIGTERM)
+            status = 200
+            while status == 200:
+                async with session.get(f"{own.url}/readyz") as answer:
+                    status, said = answer.status, await answer.json()
+            assert (status, said) == (503, {"status": "stopping"})
+            assert answer.headers["Connection"] == "close"
+            async with other.get(f"{own.url}/healthz") as answer:
+                assert answer.status == 200
+            assert (await redeem(other, own.url, form))[0] == 200
+            _, form = await code(other, own.url)
+            assert (await redeem(other, own.url, form))[0] == 200
+        assert own.end() == 0
+
+
+async def test_connections_that_nobody_has_accepted_yet_are_served(
+    tmp_path: Path, card: KortillaCard
+) -> None:
+    """By a process for cards, whose issuer has no path."""
     write_files(tmp_path, card)
-    config = tmp_path / "openid.toml"
-    config.write_text(toml(configuration(issuer="https://login.example")))
-    with running(config) as started:
-        async with (
-            visitor() as session,
-            session.get(f"{started.url}/.well-known/openid-configuration") as answer,
-        ):
-            document = await answer.json()
-            assert document["issuer"] == "https://login.example"
-        assert started.end() == 0
+    file = tmp_path / "openid.toml"
+    file.write_text(toml(configuration(issuer=ORIGIN)))
+    with running(file) as own:
+        address = urlsplit(own.url)
+        own.process.send_signal(signal.SIGSTOP)
+        pairs = [
+            await asyncio.open_connection(address.hostname, address.port)
+            for _ in range(50)
+        ]
+        request = f"GET {address.path}/healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        for number, (_, writer) in enumerate(pairs):
+            if number % 2:  # the others send it when nothing is accepted any more
+                writer.write(request)
+        own.process.send_signal(signal.SIGTERM)
+        own.process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(OSError):
+            while True:  # until it refuses connections
+                _, writer = await asyncio.open_connection(
+                    address.hostname, address.port
+                )
+                writer.close()
+        for number, (_, writer) in enumerate(pairs):
+            if not number % 2:
+                writer.write(request)
+        answers = [await reader.read() for reader, _ in pairs]
+        for _, writer in pairs:
+            writer.close()
+        assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+        assert own.end() == 0
+
+
+def test_the_examples_leave_time_to_end() -> None:
+    """drain_seconds, what is on the way, open requests and hooks: 23 seconds."""
+    unit = (PACKAGING / "kortilla-openid@.service").read_text()
+    compose = (PACKAGING / "compose.yaml").read_text()
+    container = (PACKAGING / "Containerfile").read_text()
+    found = [
+        re.search(r"TimeoutStopSec=(\d+)", unit),
+        re.search(r"stop_grace_period: (\d+)s", compose),
+        re.search(r"--stop-timeout (\d+)", container),
+    ]
+    assert [each and int(each[1]) for each in found] == [30, 30, 30]
+    # And nginx closes idle connections before a process does.
+    proxy = (PACKAGING / "nginx.conf").read_text()
+    idle = re.search(r"keepalive_timeout (\d+)s", proxy)
+    assert idle
+    assert int(idle[1]) < ServerSettings().drain_seconds

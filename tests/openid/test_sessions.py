@@ -32,57 +32,68 @@ def shared(make_op: MakeOP) -> LocalOP:
 async def logged_in(op: LocalOP) -> tuple[Browser, str]:
     """Return a browser with a session, and its ID token."""
     browser = Browser(op)
-    verifier, answer = await browser.authorize()
-    back = await browser.log_in(answer.location)
-    token = await op.token(back.parameters["code"], verifier)
-    return browser, token.json["id_token"]
+    return browser, (await browser.tokens())["id_token"]
+
+
+async def second_person(make_op: MakeOP) -> str:
+    """Return another person's ID token, which the same keys sign."""
+    op = make_op(simulator=True)
+    hint: str = (await op.tokens(login_hint="SPECIMEN-KORHONEN"))["id_token"]
+    return hint
+
+
+def hint_of(client: str, key: RSAKey | None = None) -> str:
+    """Return an ID token of a client, which may be gone, with any key."""
+    own = KEYS.current("RS256")
+    claims = {"iss": ISSUER, "aud": client, "sub": "x", "iat": 1, "exp": 2}
+    return jwt.encode({"alg": "RS256", "kid": str(own.kid)}, claims, key or own)
+
+
+def forged() -> str:
+    return hint_of("shop", RSAKey.generate_key(2048))
+
+
+async def silently(browser: Browser, **more: str) -> str:
+    """Return what a client gets that wants no page: ``code``, or an error."""
+    parameters = (await browser.authorize(prompt="none", **more))[1].parameters
+    return "code" if "code" in parameters else parameters["error"]
 
 
 async def test_without_single_sign_on_each_login_takes_the_card(op: LocalOP) -> None:
     browser, _ = await logged_in(op)
     assert SESSION not in browser.cookies
-    _, again = await browser.authorize()
-    assert "/login/" in again.location
-    _, silent = await browser.authorize(prompt="none")
-    assert silent.parameters["error"] == "login_required"
+    assert "/login/" in await browser.page()
+    assert await silently(browser) == "login_required"
 
 
 async def test_a_session_logs_in_without_the_card(shared: LocalOP) -> None:
     browser, first = await logged_in(shared)
-    verifier, again = await browser.authorize(prompt="none")
-    token = await shared.token(again.parameters["code"], verifier)
-    claims = await shared.claims(token.json["id_token"])
-    before = await shared.claims(first)
+    again = (await browser.tokens(prompt="none"))["id_token"]
+    claims, before = await shared.claims(again), await shared.claims(first)
     assert (claims["sub"], claims["auth_time"]) == (before["sub"], before["auth_time"])
 
 
 async def test_a_session_is_of_one_browser_and_ends(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
-    _, stranger = await Browser(shared).authorize(prompt="none")
-    assert stranger.parameters["error"] == "login_required"
+    assert await silently(Browser(shared)) == "login_required"
     shared.clock.ahead += 3600
-    _, late = await browser.authorize(prompt="none")
-    assert late.parameters["error"] == "login_required"
+    assert await silently(browser) == "login_required"
 
 
 async def test_a_login_has_a_new_session_id(shared: LocalOP) -> None:
     browser = Browser(shared, {SESSION: "x" * 43})
-    page = await browser.page()
-    await browser.log_in(page)
+    await browser.code()
     assert browser.cookies[SESSION] != "x" * 43
     old = browser.cookies[SESSION]
-    await browser.log_in(await browser.page(prompt="login"))
+    await browser.code(prompt="login")
     assert browser.cookies[SESSION] != old
-    _, late = await Browser(shared, {SESSION: old}).authorize(prompt="none")
-    assert late.parameters["error"] == "login_required"
+    assert await silently(Browser(shared, {SESSION: old})) == "login_required"
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"prompt": "login"},
-        {"prompt": "consent"},
-        {"prompt": "select_account"},
+        *({"prompt": p} for p in ("login", "consent", "select_account")),
         {"prompt": "login consent"},
         {"max_age": "0"},
     ],
@@ -91,65 +102,30 @@ async def test_a_client_can_ask_for_the_card(
     shared: LocalOP, changes: dict[str, Any]
 ) -> None:
     browser, _ = await logged_in(shared)
-    page = await browser.page(**changes)
-    assert "/login/" in page
+    assert "/login/" in await browser.page(**changes)
 
 
 async def test_max_age_is_honoured(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
     shared.clock.ahead += 600
-    _, young = await browser.authorize(max_age="900")
-    assert "code" in young.parameters
-    _, old = await browser.authorize(max_age="300")
-    assert "/login/" in old.location
-    _, silent = await browser.authorize(max_age="300", prompt="none")
-    assert silent.parameters["error"] == "login_required"
-
-
-async def second_person(simulator: LocalOP) -> str:
-    """Return another person's ID token, which the same keys sign."""
-    verifier, answer = await Browser(simulator).authorize(
-        login_hint="SPECIMEN-KORHONEN"
-    )
-    token = await simulator.token(answer.parameters["code"], verifier)
-    hint: str = token.json["id_token"]
-    return hint
+    assert await silently(browser, max_age="900") == "code"
+    assert "/login/" in await browser.page(max_age="300")
+    assert await silently(browser, max_age="300") == "login_required"
 
 
 async def test_a_client_s_hint_of_another_person_takes_the_card(
     shared: LocalOP, make_op: MakeOP
 ) -> None:
     browser, own = await logged_in(shared)
-    other = await second_person(make_op(simulator=True))
-    _, same = await browser.authorize(prompt="none", id_token_hint=own)
-    assert "code" in same.parameters
-    _, silent = await browser.authorize(prompt="none", id_token_hint=other)
-    assert silent.parameters["error"] == "login_required"
-    _, asked = await browser.authorize(id_token_hint=other)
-    assert "/login/" in asked.location
-    for hint in ("garbage", forged(), compact_of("post")):
-        _, refused = await browser.authorize(prompt="none", id_token_hint=hint)
-        assert refused.parameters["error"] == "invalid_request"
-
-
-def compact_of(client: str) -> str:
-    """Return an ID token of a client, which may be gone."""
-    key = KEYS.current("RS256")
-    header = {"alg": "RS256", "kid": str(key.kid)}
-    claims = {"iss": ISSUER, "aud": client, "sub": "x", "iat": 1, "exp": 2}
-    return jwt.encode(header, claims, key)
+    other = await second_person(make_op)
+    assert await silently(browser, id_token_hint=own) == "code"
+    assert await silently(browser, id_token_hint=other) == "login_required"
+    assert "/login/" in await browser.page(id_token_hint=other)
+    for hint in ("garbage", forged(), hint_of("post")):
+        assert await silently(browser, id_token_hint=hint) == "invalid_request"
 
 
 # --- logout
-
-
-async def test_the_hint_of_a_client_that_is_gone_needs_the_person_s_word(
-    shared: LocalOP,
-) -> None:
-    browser, _ = await logged_in(shared)
-    answer = await logout(browser, id_token_hint=compact_of("gone"))
-    assert (answer.status, "Do you want to log out?" in answer.text) == (200, True)
-    assert SESSION in browser.cookies
 
 
 async def logout(browser: Browser, **parameters: str) -> Answer:
@@ -158,14 +134,14 @@ async def logout(browser: Browser, **parameters: str) -> Answer:
 
 async def test_a_logout_ends_the_session_and_goes_back(shared: LocalOP) -> None:
     browser, token = await logged_in(shared)
+    shared.clock.ahead += 900  # the ID token has expired, and is still a hint
     answer = await logout(
         browser, id_token_hint=token, post_logout_redirect_uri=BYE, state="s ä"
     )
     assert answer.location.startswith(BYE + "?state=")
     assert answer.parameters == {"state": "s ä"}
     assert SESSION not in browser.cookies
-    _, silent = await browser.authorize(prompt="none")
-    assert silent.parameters["error"] == "login_required"
+    assert await silently(browser) == "login_required"
 
 
 async def test_a_service_s_form_ends_the_session_by_the_link_that_follows(
@@ -173,26 +149,17 @@ async def test_a_service_s_form_ends_the_session_by_the_link_that_follows(
 ) -> None:
     browser, token = await logged_in(shared)
     form = {"id_token_hint": token, "post_logout_redirect_uri": BYE, "state": "ä"}
-    answer = await browser.send(
-        "POST",
-        "/logout",
-        body=urlencode(form).encode(),
-        kind="application/x-www-form-urlencoded",
-        origin="https://shop.example",
-    )
+    answer = await browser.submit("/logout", form, "https://shop.example")
     assert (await browser.send("GET", answer.location)).parameters == {"state": "ä"}
     assert SESSION not in browser.cookies
 
 
-async def test_an_id_token_that_has_expired_is_still_a_hint(shared: LocalOP) -> None:
-    browser, token = await logged_in(shared)
-    shared.clock.ahead += 900
-    answer = await logout(browser, id_token_hint=token, post_logout_redirect_uri=BYE)
-    assert answer.location == BYE
-
-
 @pytest.mark.parametrize(
-    "uri", ["https://evil.example/", BYE + "/", BYE + "?a=b", CALLBACK, "javascript:1"]
+    "uri",
+    [
+        *("https://evil.example/", BYE + "/", BYE + "?a=b", CALLBACK, "javascript:1"),
+        "https://post.example/bye",  # another client's
+    ],
 )
 async def test_an_unregistered_address_ends_on_our_own_page(
     shared: LocalOP, uri: str
@@ -205,25 +172,16 @@ async def test_an_unregistered_address_ends_on_our_own_page(
 
 async def test_without_a_hint_the_person_confirms(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
-    answer = await logout(browser, client_id="shop", post_logout_redirect_uri=BYE)
-    assert (answer.status, "Do you want to log out?" in answer.text) == (200, True)
-    form = "application/x-www-form-urlencoded"
-    foreign = await browser.send(
-        "POST", "/logout", kind=form, origin="https://evil.example"
-    )
-    asked = await browser.send("GET", foreign.location)
-    assert "Do you want to log out?" in asked.text
+    foreign = await browser.submit("/logout", origin="https://evil.example")
+    for asked in (
+        await logout(browser, client_id="shop", post_logout_redirect_uri=BYE),
+        await logout(browser, id_token_hint=hint_of("gone")),
+        await browser.send("GET", foreign.location),
+    ):
+        assert (asked.status, "Do you want to log out?" in asked.text) == (200, True)
     assert SESSION in browser.cookies
-    done = await browser.send("POST", "/logout", kind=form)
-    assert "You have logged out" in done.text
+    assert "You have logged out" in (await browser.submit("/logout")).text
     assert SESSION not in browser.cookies
-
-
-def forged() -> str:
-    kid = KEYS.current("RS256").kid
-    key = RSAKey.generate_key(2048)
-    claims = {"iss": ISSUER, "aud": "shop", "sub": "x"}
-    return jwt.encode({"alg": "RS256", "kid": str(kid)}, claims, key)
 
 
 async def test_a_forged_hint_is_refused(shared: LocalOP) -> None:
@@ -232,28 +190,15 @@ async def test_a_forged_hint_is_refused(shared: LocalOP) -> None:
     for hint in (forged(), unsigned, token[:-4] + "AAAA", "a", "a.b.c", "ä"):
         answer = await logout(browser, id_token_hint=hint, post_logout_redirect_uri=BYE)
         assert answer.status == 400, hint
+    assert (await logout(browser, id_token_hint=token, client_id="post")).status == 400
     assert SESSION in browser.cookies
-
-
-async def test_another_client_s_hint_is_refused(shared: LocalOP) -> None:
-    browser, token = await logged_in(shared)
-    answer = await logout(browser, id_token_hint=token, client_id="post")
-    assert answer.status == 400
-    # Nor does it open the other client's address.
-    answer = await logout(
-        browser,
-        id_token_hint=token,
-        post_logout_redirect_uri="https://post.example/bye",
-    )
-    assert (answer.status, answer.headers.all("Location")) == (200, [])
 
 
 async def test_another_person_s_hint_is_refused(
     shared: LocalOP, make_op: MakeOP
 ) -> None:
     browser, _ = await logged_in(shared)
-    other = await second_person(make_op(simulator=True))
-    answer = await logout(browser, id_token_hint=other)
+    answer = await logout(browser, id_token_hint=await second_person(make_op))
     assert (answer.status, "another person" in answer.text) == (400, True)
     assert SESSION in browser.cookies
 
@@ -268,17 +213,7 @@ async def test_a_logout_without_a_session_is_no_error(op: LocalOP) -> None:
 async def test_subjects_differ_between_clients(op: LocalOP) -> None:
     browser, token = await logged_in(op)
     uri = "https://post.example/cb"
-    verifier, answer = await browser.authorize(client_id="post", redirect_uri=uri)
-    back = await browser.log_in(answer.location)
-    other = await op.token(
-        back.parameters["code"],
-        verifier,
-        authorization="",
-        redirect_uri=uri,
-        client_id="post",
-        client_secret=OTHER_SECRET,
-    )
-    subjects = {
-        (await op.claims(each))["sub"] for each in (token, other.json["id_token"])
-    }
-    assert len(subjects) == 2
+    code, verifier = await browser.code(client_id="post", redirect_uri=uri)
+    own = {"redirect_uri": uri, "client_id": "post", "client_secret": OTHER_SECRET}
+    other = (await op.token(code, verifier, authorization="", **own)).json["id_token"]
+    assert len({(await op.claims(each))["sub"] for each in (token, other)}) == 2

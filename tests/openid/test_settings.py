@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from joserfc.jwk import OctKey
 
+from kortilla import LoginService, Trust
+from kortilla.errors import TrustConfigurationError
 from kortilla.openid import ConfigurationError, Settings, create_provider
 from kortilla.openid.keys import KeyFile, Keys
 from kortilla.openid.settings import hash_secret
@@ -87,7 +89,7 @@ WRONG: list[tuple[str, dict[Any, str]]] = [
     ("clients[0].id", {"a b": ""}),
     ("clients[0].name.sv", {None: "this key is missing"}),
     ("clients[0].name.fi", {"": ""}),
-    ("clients[0].claims[0]", {"urn:oid:1.2.246.21": ""}),
+    ("clients[0].claims[0]", {"urn:oid:1.2.246.21": "is none of name, given_name"}),
     ("clients[0].email", {"all@example.invalid": "is not like"}),
 ]
 
@@ -160,8 +162,12 @@ def test_what_is_wrong_is_named(
     file.write_text(toml(changed(path, value)))
     with pytest.raises(ConfigurationError) as raised:
         Settings.load(file)
-    assert re.search(f"{re.escape(str(file))}: {message}", str(raised.value))
-    assert SECRET not in str(raised.value)
+    error = str(raised.value)
+    assert re.search(f"{re.escape(str(file))}: {message}", error)
+    assert SECRET not in error
+    # Of the values, those that are no secrets are named.
+    named = "claims" in path or path.endswith("uris[0]")
+    assert (f"(client 'shop', {value!a})" in error) == named
 
 
 def test_all_mistakes_are_named_at_once(file: Path) -> None:
@@ -209,16 +215,13 @@ def test_plain_secrets_that_others_may_read_are_noticed(
     assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize("content", [b"a = ", b"\xff", b"[[issuer]]"])
-def test_a_file_that_is_no_configuration_is_named(file: Path, content: bytes) -> None:
-    file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=re.escape(str(file))):
-        Settings.load(file)
-
-
-def test_a_missing_file_is_named(file: Path) -> None:
+def test_a_file_that_is_no_configuration_is_named(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         Settings.load(file)
+    for content in (b"a = ", b"\xff", b"[[issuer]]"):
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=re.escape(str(file))):
+            Settings.load(file)
 
 
 @pytest.mark.parametrize(
@@ -241,69 +244,65 @@ def test_a_level_goes_with_the_trust(test: bool, acr: str, allowed: bool) -> Non
 
 # --- the files that it names
 
-
-def provider_error(file: Path) -> str:
-    """Return why a provider can't be made."""
-    file.write_text(toml(configuration()))
-    with pytest.raises(ConfigurationError) as raised:
-        create_provider(Settings.load(file))
-    return str(raised.value)
-
-
-def test_missing_keys_are_named(file: Path) -> None:
-    (file.parent / "keys.json").unlink()
-    assert "keys.json: No such file" in provider_error(file)
-
-
-@pytest.mark.parametrize("content", ["", "{}", '{"salt": "", "keys": []}', "[]"])
-def test_broken_keys_are_named(file: Path, content: str) -> None:
-    (file.parent / "keys.json").write_text(content)
-    assert "keys.json: it is not a file of keys" in provider_error(file)
-
-
-def test_keys_that_others_may_read_are_refused(file: Path) -> None:
-    (file.parent / "keys.json").chmod(0o644)
-    assert "others may read it" in provider_error(file)
-
-
-def test_missing_ca_certificates_are_named(file: Path) -> None:
-    for each in (file.parent / "ca").iterdir():
-        each.unlink()
-    assert provider_error(file).startswith("trust.folder: ")
-
-
-#: By name, since the keys differ from process to process.
-CLIENT_KEYS: dict[str, tuple[str, str]] = {
-    "nothing": ("", "is not a JWK set"),
-    "a list": ("[]", "is not a JWK set"),
-    "no key": ('{"keys": []}', "is not a JWK set"),
-    "a private key": (
+BROKEN, OFFICE = "it is not a file of keys", r"^clients\[1\].jwks_file: .*"
+SHORT_RSA = {"kty": "RSA", "e": "AQAB", "n": "_" * 170 + "w"}
+#: By name, since the keys differ from process to process: the file, its content (None:
+#: it is missing), and what is said.
+FILES: dict[str, tuple[str, str | None, str]] = {
+    "no keys": ("keys.json", None, "keys.json: No such file"),
+    "empty keys": ("keys.json", "", BROKEN),
+    "keys without any": ("keys.json", "{}", BROKEN),
+    "keys without a salt": ("keys.json", '{"salt": "", "keys": []}', BROKEN),
+    "keys in a list": ("keys.json", "[]", BROKEN),
+    "no CA": ("ca", None, "^trust.folder: "),
+    "no client's keys": ("office.json", None, OFFICE),
+    "client: empty": ("office.json", "", OFFICE + "is not a JWK set"),
+    "client: a list": ("office.json", "[]", OFFICE + "is not a JWK set"),
+    "client: no key": ("office.json", '{"keys": []}', OFFICE + "is not a JWK set"),
+    "client: a private key": (
+        "office.json",
         json.dumps({"keys": [CLIENT_KEY.as_dict(private=True)]}),
-        "a private key",
+        OFFICE + "a private key",
     ),
-    "a short RSA key": (
-        json.dumps({"keys": [{"kty": "RSA", "e": "AQAB", "n": "_" * 170 + "w"}]}),
-        "less than 2048 bits",
+    "client: a short RSA key": (
+        "office.json",
+        json.dumps({"keys": [SHORT_RSA]}),
+        OFFICE + "less than 2048 bits",
     ),
-    "a secret": (
+    "client: a secret": (
+        "office.json",
         json.dumps({"keys": [OctKey.generate_key().as_dict()]}),
-        "RSA or EC",
+        OFFICE + "RSA or EC",
     ),
 }
 
 
-@pytest.mark.parametrize("name", CLIENT_KEYS)
-def test_a_client_s_keys_are_public_keys(file: Path, name: str) -> None:
-    content, message = CLIENT_KEYS[name]
-    (file.parent / "office.json").write_text(content)
-    error = provider_error(file)
-    assert error.startswith("clients[1].jwks_file: ")
-    assert message in error
+@pytest.mark.parametrize("mistake", FILES)
+def test_a_file_that_can_not_be_used_is_named(file: Path, mistake: str) -> None:
+    name, content, message = FILES[mistake]
+    file.write_text(toml(configuration()))
+    if content is not None:
+        (file.parent / name).write_text(content)
+    else:
+        (file.parent / name).rename(file.parent / "away")
+    with pytest.raises(ConfigurationError, match=message):
+        create_provider(Settings.load(file))
 
 
-def test_a_client_s_missing_keys_are_named(file: Path) -> None:
-    (file.parent / "office.json").unlink()
-    assert "clients[1].jwks_file: " in provider_error(file)
+def test_an_audit_log_that_can_not_be_written_is_named(file: Path) -> None:
+    file.write_text(toml(configuration(audit_log="nowhere/audit.jsonl")))
+    with pytest.raises(ConfigurationError, match="nowhere/audit"):
+        create_provider(Settings.load(file))
+
+
+def test_what_a_service_without_the_provider_lacks_is_named(file: Path) -> None:
+    (file.parent / "empty").mkdir()
+    for folder in ("none", "empty"):
+        with pytest.raises(TrustConfigurationError, match=r"There is no .*trust updat"):
+            Trust.from_folder(file.parent / folder)
+    trust = Trust.from_folder(file.parent / "ca", test=True)
+    with pytest.raises(ValueError, match=r"is not an origin .*: let a proxy speak"):
+        LoginService(origin="http://service.example", trust=trust)
 
 
 # --- keys
@@ -343,8 +342,9 @@ def test_keys_that_others_may_read_after_the_start_are_noticed(tmp_path: Path) -
     file.write(KEYS)
     file.check()
     file.path.chmod(0o644)
-    with pytest.raises(ConfigurationError, match="others may read it"):
-        file.check()
+    for each in (file.check, KeyFile(file.path).read):
+        with pytest.raises(ConfigurationError, match="others may read it"):
+            each()
     assert file.read().current("ES256").kid == KEYS.current("ES256").kid
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Codes, PKCE and the authentication of clients at the token endpoint."""
+"""Codes, PKCE, the authentication of clients, and what they get to know."""
 
 import base64
 import hmac
@@ -12,21 +12,19 @@ import pytest
 from joserfc.jwk import ECKey
 
 from kortilla.openid.keys import KeyFile
-from tests.openid.conftest import MakeOP
 from tests.openid.provider import (
+    BEARER,
     CLIENT_KEY,
+    FORM,
     ISSUER,
     KEYS,
     OTHER_SECRET,
     Answer,
-    Browser,
     LocalOP,
     assertion,
     basic,
     pkce,
 )
-
-BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 def error(answer: Answer) -> str:
@@ -40,9 +38,11 @@ def error(answer: Answer) -> str:
 
 async def test_a_code_works_once_and_its_replay_revokes_the_token(op: LocalOP) -> None:
     code, verifier = await op.code()
-    first = await op.token(code, verifier)
-    access = first.json["access_token"]
+    access = (await op.token(code, verifier)).json["access_token"]
     assert (await op.userinfo(access)).status == 200
+    record = await op.provider.store.get("token", access)
+    assert record
+    assert code not in json.dumps(record)  # it has the code's digest
     assert error(await op.token(code, verifier)) == "invalid_grant"
     assert (await op.userinfo(access)).status == 401
 
@@ -55,13 +55,8 @@ async def test_a_code_expires(op: LocalOP) -> None:
 
 async def test_a_code_is_of_one_client(op: LocalOP) -> None:
     code, verifier = await op.code()
-    answer = await op.token(
-        code,
-        verifier,
-        authorization="",
-        client_id="post",
-        client_secret=OTHER_SECRET,
-    )
+    own = {"client_id": "post", "client_secret": OTHER_SECRET}
+    answer = await op.token(code, verifier, authorization="", **own)
     assert error(answer) == "invalid_grant"
 
 
@@ -84,6 +79,7 @@ async def test_a_code_is_of_one_client(op: LocalOP) -> None:
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"grant_type": 'r"ä'}, "unsupported_grant_type"),
         ({"client_id": "office"}, "invalid_request"),
+        ({"client_secret": OTHER_SECRET}, "invalid_request"),  # it authenticates twice
     ],
 )
 async def test_a_token_request_that_is_wrong_in_one_way(
@@ -96,28 +92,21 @@ async def test_a_token_request_that_is_wrong_in_one_way(
 
 
 async def test_the_challenge_itself_is_no_verifier(op: LocalOP) -> None:
-    browser = Browser(op)
     _, challenge = pkce()
-    _, answer = await browser.authorize(code_challenge=challenge)
-    back = await browser.log_in(answer.location)
-    answer = await op.token(back.parameters["code"], challenge)
-    assert error(answer) == "invalid_grant"
+    code, _ = await op.code(code_challenge=challenge)
+    assert error(await op.token(code, challenge)) == "invalid_grant"
 
 
 @pytest.mark.parametrize(
     "authorization",
     [
-        "",
+        *("", "Basic", "Basic !!!", "Bearer x", "Digest x"),
         basic(secret="x" * 43),
         basic(client="stranger"),
         basic(client="post", secret=OTHER_SECRET),  # it posts its secret
         basic(client='"ä'),
-        "Basic",
-        "Basic !!!",
         "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
         "Basic " + base64.b64encode(b"shop").decode(),
-        "Bearer x",
-        "Digest x",
     ],
 )
 async def test_a_client_that_does_not_authenticate_gets_nothing(
@@ -130,11 +119,6 @@ async def test_a_client_that_does_not_authenticate_gets_nothing(
     assert (await op.token(code, verifier)).status == 200
 
 
-async def test_a_client_may_not_authenticate_twice(op: LocalOP) -> None:
-    answer = await op.token("c", "v" * 43, client_secret=OTHER_SECRET)
-    assert error(answer) == "invalid_request"
-
-
 @pytest.mark.parametrize("secret", [OTHER_SECRET, "n" * 43])
 async def test_a_client_has_two_secrets_while_it_exchanges_one(
     op: LocalOP, secret: str
@@ -145,28 +129,24 @@ async def test_a_client_has_two_secrets_while_it_exchanges_one(
 
 
 async def test_a_repeated_parameter_is_refused(op: LocalOP) -> None:
-    answer = await op.post(
-        "/token", "grant_type=authorization_code&code=a&code=b", authorization=basic()
-    )
+    form = "grant_type=authorization_code&code=a&code=b"
+    answer = await op.post("/token", form, authorization=basic())
     assert answer.json["error_description"] == "code is repeated"
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("query", "headers"),
     [
-        [("Content-Type", "application/json")],
-        [],
-        [("Content-Encoding", "gzip"), ("Content-Type", "x")],
+        ("", [("Content-Type", "application/json")]),
+        ("", []),
+        ("", [("Content-Encoding", "gzip"), ("Content-Type", FORM)]),
+        ("code=c", [("Content-Type", FORM)]),
     ],
 )
-async def test_only_a_form_is_read(op: LocalOP, headers: list[tuple[str, str]]) -> None:
-    answer = await op.send("POST", "/token", body=b"{}", headers=headers)
-    assert error(answer) == "invalid_request"
-
-
-async def test_a_code_in_the_query_is_refused(op: LocalOP) -> None:
-    kind = ("Content-Type", "application/x-www-form-urlencoded")
-    answer = await op.send("POST", "/token", query="code=c", headers=[kind])
+async def test_only_a_form_is_read(
+    op: LocalOP, query: str, headers: list[tuple[str, str]]
+) -> None:
+    answer = await op.send("POST", "/token", query=query, headers=headers)
     assert error(answer) == "invalid_request"
 
 
@@ -186,26 +166,22 @@ async def office(op: LocalOP, token: str, **more: str) -> Answer:
 @pytest.mark.parametrize(
     "audience", [ISSUER, f"{ISSUER}/token", [ISSUER], [f"{ISSUER}/token"]]
 )
-async def test_an_assertion_authenticates_a_client(
+async def test_an_assertion_authenticates_a_client_once(
     op: LocalOP, audience: str | list[str]
 ) -> None:
-    answer = await office(op, assertion(aud=audience), client_id="office")
+    token = assertion(aud=audience)
+    answer = await office(op, token, client_id="office")
     assert error(answer) == "invalid_grant"  # the code alone is wrong
+    answer = await office(op, token)
+    assert (answer.status, error(answer)) == (401, "invalid_client")
+    assert "jti" in answer.json["error_description"]
 
 
 async def test_a_client_with_keys_logs_people_in(op: LocalOP) -> None:
-    browser = Browser(op)
     uri = "https://office.example/cb"
-    verifier, answer = await browser.authorize(client_id="office", redirect_uri=uri)
-    back = await browser.log_in(answer.location)
-    answer = await op.token(
-        back.parameters["code"],
-        verifier,
-        authorization="",
-        redirect_uri=uri,
-        client_assertion_type=BEARER,
-        client_assertion=assertion(),
-    )
+    code, verifier = await op.code(client_id="office", redirect_uri=uri)
+    form = {"client_assertion_type": BEARER, "client_assertion": assertion()}
+    answer = await op.token(code, verifier, authorization="", redirect_uri=uri, **form)
     claims = await op.claims(answer.json["id_token"])
     assert (claims["aud"], claims["sub"]) == ("office", op.card.person.satu)
     # The operator allows no name.
@@ -213,52 +189,32 @@ async def test_a_client_with_keys_logs_people_in(op: LocalOP) -> None:
     assert told == {"sub": op.card.person.satu}
 
 
-async def test_an_assertion_works_once(op: LocalOP) -> None:
-    token = assertion()
-    assert error(await office(op, token)) == "invalid_grant"
-    answer = await office(op, token)
-    assert (answer.status, error(answer)) == (401, "invalid_client")
-    assert "jti" in answer.json["error_description"]
-
-
 @pytest.mark.parametrize(
-    "changes",
+    ("name", "values"),
     [
-        {"aud": None},
-        {"aud": "https://other.example"},
-        {"aud": []},
-        {"aud": [[ISSUER]]},
-        {"aud": ["https://other.example"]},
-        {"aud": [ISSUER, "https://other.example"]},
-        {"aud": [ISSUER, f"{ISSUER}/token"]},
-        {"aud": 5},
-        {"exp": None},
-        {"exp": int(time.time()) - 120},
-        {"exp": int(time.time()) + 40_000},
-        {"exp": "soon"},
-        {"exp": 1e300},
-        {"jti": None},
-        {"jti": 5},
-        {"jti": ""},
-        {"jti": "j" * 300},
-        {"iss": None},
-        {"iss": "shop"},
-        {"sub": "shop"},
-        {"sub": "stranger"},
-        {"sub": 5},
-        {"sub": None},
-        {"nbf": int(time.time()) + 60_000},
+        ("aud", [None, "https://other.example", [], [[ISSUER]], 5]),
+        ("aud", [["https://other.example"], [ISSUER, "https://other.example"]]),
+        ("aud", [[ISSUER, f"{ISSUER}/token"]]),
+        ("exp", [None, int(time.time()) - 120, int(time.time()) + 40_000]),
+        ("exp", ["soon", 1e300]),
+        ("jti", [None, 5, "", "j" * 300]),
+        ("iss", [None, "shop"]),
+        ("sub", ["shop", "stranger", 5, None]),
+        ("nbf", [int(time.time()) + 60_000]),
     ],
 )
 async def test_an_assertion_that_is_wrong_in_one_way_is_refused(
-    op: LocalOP, changes: dict[str, Any]
+    op: LocalOP, name: str, values: list[Any]
 ) -> None:
-    assert error(await office(op, assertion(**changes))) == "invalid_client"
+    for value in values:
+        answer = await office(op, assertion(**{name: value}))
+        assert error(answer) == "invalid_client", value
 
 
 async def test_an_assertion_without_a_signature_is_refused(op: LocalOP) -> None:
     none = "eyJhbGciOiJub25lIn0." + assertion().split(".")[1] + "."
-    assert error(await office(op, none)) == "invalid_client"
+    for token in (none, "a", "a.b", "a.b.c", "ä.b.c", '"', "e30.e30.e30"):
+        assert error(await office(op, token)) == "invalid_client", token
 
 
 async def test_an_assertion_with_the_public_key_as_secret_is_refused(
@@ -277,29 +233,22 @@ async def test_an_assertion_with_the_public_key_as_secret_is_refused(
         assert error(await office(op, f"{signed}.{mac}")) == "invalid_client"
 
 
-async def test_an_assertion_with_another_key_is_refused(op: LocalOP) -> None:
+async def test_an_assertion_with_another_key_or_client_is_refused(op: LocalOP) -> None:
     foreign = ECKey.generate_key("P-256")
-    for header in ({"alg": "ES256"}, {"alg": "ES256", "kid": "client-1"}):
-        answer = await office(op, assertion(foreign, header))
-        assert error(answer) == "invalid_client"
-    unknown = assertion(header={"alg": "ES256", "kid": "another"})
-    assert error(await office(op, unknown)) == "invalid_client"
-
-
-@pytest.mark.parametrize("token", ["a", "a.b", "a.b.c", "ä.b.c", '"', "e30.e30.e30"])
-async def test_an_assertion_that_is_none_is_refused(op: LocalOP, token: str) -> None:
-    assert error(await office(op, token)) == "invalid_client"
-
-
-async def test_an_assertion_with_another_client_id_is_refused(op: LocalOP) -> None:
+    for token in (
+        assertion(foreign, {"alg": "ES256"}),
+        assertion(foreign),
+        assertion(header={"alg": "ES256", "kid": "another"}),
+    ):
+        assert error(await office(op, token)) == "invalid_client"
     answer = await office(op, assertion(), client_id="shop")
     assert error(answer) == "invalid_client"
 
 
-async def test_rotated_keys_sign_and_the_old_ones_stay_published(
-    make_op: MakeOP,
-) -> None:
-    op = make_op()
+# --- the keys of ID tokens
+
+
+async def test_rotated_keys_sign_and_the_old_ones_stay_published(op: LocalOP) -> None:
     before = (await op.tokens())["id_token"]
     published = (await op.send("GET", "/jwks")).json
     file = op.provider.protocol.keys
@@ -313,16 +262,6 @@ async def test_rotated_keys_sign_and_the_old_ones_stay_published(
         assert file.check().current("RS256").kid in known
     finally:
         file.write(kept)
-
-
-async def test_a_used_code_is_kept_as_a_digest(op: LocalOP) -> None:
-    code, verifier = await op.code()
-    token = (await op.token(code, verifier)).json["access_token"]
-    record = await op.provider.store.get("token", token)
-    assert record
-    assert code not in json.dumps(record)
-    await op.token(code, verifier)
-    assert (await op.userinfo(token)).status == 401
 
 
 async def test_an_id_token_names_the_key_that_signed_it(
@@ -342,45 +281,32 @@ async def test_an_id_token_names_the_key_that_signed_it(
 
 
 async def test_a_client_gets_the_name_and_a_subject_of_its_own(op: LocalOP) -> None:
-    code, verifier = await op.code()
-    answer = await op.token(code, verifier)
-    content = answer.json
+    content = await op.tokens()
     assert content.keys() == {
-        "access_token",
-        "token_type",
-        "expires_in",
-        "scope",
-        "id_token",
+        *("access_token", "token_type", "expires_in", "scope", "id_token")
     }
     assert (content["token_type"], content["expires_in"]) == ("Bearer", 300)
-    assert answer.headers.all("Cache-Control") == ["no-store"]
-    first = content["id_token"].partition(".")[0]
-    header = json.loads(base64.urlsafe_b64decode(f"{first}=="))
+    header = json.loads(
+        base64.urlsafe_b64decode(content["id_token"].partition(".")[0] + "==")
+    )
     keys = (await op.send("GET", "/jwks")).json["keys"]
     assert header["alg"] == "RS256"
     assert header["kid"] in [key["kid"] for key in keys if key["alg"] == "RS256"]
     claims = await op.claims(content["id_token"])
-    assert claims.keys() == {
-        "iss",
-        "aud",
-        "sub",
-        "iat",
-        "exp",
-        "auth_time",
-        "nonce",
-        "acr",
-        "amr",
-        "at_hash",
+    since = claims["auth_time"]
+    assert abs(since - time.time()) < 60
+    assert claims == {
+        "iss": ISSUER,
+        "aud": "shop",
+        "sub": claims["sub"],
+        "iat": claims["iat"],
+        "exp": claims["iat"] + 300,
+        "auth_time": since,
+        "nonce": "a nonce",
+        "acr": "urn:kortilla:acr:test",
+        "amr": ["sc", "pin"],
+        "at_hash": claims["at_hash"],
     }
-    assert (claims["iss"], claims["aud"], claims["nonce"]) == (
-        ISSUER,
-        "shop",
-        "a nonce",
-    )
-    assert claims["exp"] - claims["iat"] == 300
-    assert abs(claims["auth_time"] - time.time()) < 60
-    assert claims["amr"] == ["sc", "pin"]
-    assert claims["acr"] == "urn:kortilla:acr:test"
     told = (await op.userinfo(content["access_token"])).json
     person = op.card.person
     assert told == {
@@ -393,3 +319,30 @@ async def test_a_client_gets_the_name_and_a_subject_of_its_own(op: LocalOP) -> N
         "email_verified": False,
     }
     assert person.satu not in claims["sub"]
+
+
+async def test_scopes_choose_among_what_the_operator_allows(op: LocalOP) -> None:
+    access = (await op.tokens(scope="openid"))["access_token"]
+    told = (await op.userinfo(access)).json
+    assert told.keys() == {"sub", "urn:oid:1.2.246.22"}
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer x", "Bearer ä", "Basic eDp5", 'Bearer "']
+)
+async def test_userinfo_needs_a_token(op: LocalOP, authorization: str) -> None:
+    answer = await op.post("/userinfo", "", authorization=authorization)
+    assert answer.status == 401
+    [challenge] = answer.headers.all("WWW-Authenticate")
+    assert challenge.lower().startswith("bearer")
+
+
+async def test_userinfo_takes_a_token_in_the_header_until_it_expires(
+    op: LocalOP,
+) -> None:
+    access = (await op.tokens())["access_token"]
+    assert (await op.post("/userinfo", {"access_token": access})).status == 401
+    answer = await op.post("/userinfo", "", authorization=f"Bearer {access}")
+    assert answer.status == 200
+    op.clock.ahead += 300
+    assert (await op.userinfo(access)).status == 401

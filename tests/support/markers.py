@@ -86,7 +86,6 @@ PLACES = {
     "mock_card/test_documentation.py": "slow",
     "mock_card/test_pytest_plugin.py": "slow",
     "mock_card/test_random_commands.py": "slow",
-    "openid/test_clients.py": "programs",
     "openid/test_documentation.py": "slow",
     "openid/test_fuzz.py": "slow",
     "openid/test_processes.py": "programs",
