@@ -9,12 +9,13 @@ import { isUnsupported } from "../../kortilla/client/help.js";
 import {
   NONCE,
   ORIGIN,
-  withCode,
   kortilla,
+  later,
   page,
   playKortilla,
+  playRefusal,
   reply,
-  wait,
+  withCode,
 } from "./page.mjs";
 
 const STATIC = new URL("../../kortilla/client/", import.meta.url);
@@ -34,18 +35,15 @@ function browse(navigator) {
 }
 
 /**
- * @param {(options: import("../../kortilla/client/kortilla.js").CommonOptions) => Promise<unknown>} ask
- * @param {Record<string, any>} [options]
+ * @param {(options: any) => Promise<unknown>} ask
+ * @param {object} [options]
  * @returns {Promise<any>} the error
  */
-async function failing(ask, options = {}) {
-  const failed = ask({ lang: "en", ...options }).then(
+const failing = (ask, options = {}) =>
+  later(ask({ lang: "en", ...options }), 2000).then(
     () => assert.fail("It went well."),
     (error) => error,
   );
-  await wait(2000);
-  return failed;
-}
 
 /** @param {Record<string, any>} [options] */
 const authenticate = (options) =>
@@ -58,7 +56,7 @@ for (const [code, part] of [
   ["UNKNOWN_COMMAND", "update"],
 ]) {
   test(`${code} leads to the part "${part}" of the help page`, async () => {
-    playKortilla((message) => reply(message, "failure", { error: { code } }));
+    playRefusal({ code });
     for (const lang of LANGUAGES) {
       const error = await authenticate({ lang });
       assert.ok(withCode(code)(error));
@@ -68,16 +66,13 @@ for (const [code, part] of [
   });
 }
 
-test("no extension in a supported browser", async () => {
+test("no extension in a supported and in an unsupported browser", async () => {
   for (const userAgent of [FIREFOX, CHROMIUM]) {
     browse({ userAgent });
     const error = await authenticate();
     assert.ok(withCode("EXTENSION_MISSING")(error));
     assert.match(error.help.url, /#extension$/);
   }
-});
-
-test("no extension in an unsupported browser", async () => {
   const hashes = [{ name: "a", hash: "AAAA", hashFunction: "SHA-256" }];
   for (const userAgent of [SAFARI, ANDROID]) {
     browse({ userAgent });
@@ -100,15 +95,13 @@ test("an insecure page links to the part on connections", async () => {
 
 test("a code that no installation solves has no link", async () => {
   for (const code of ["USER_CANCELLED", "BUSY", "constructor", "FROM_THE_FUTURE"]) {
-    playKortilla((message) => reply(message, "failure", { error: { code } }));
+    playRefusal({ code });
     assert.equal((await authenticate()).help, undefined);
   }
 });
 
 test("the service's own help page replaces ours", async () => {
-  playKortilla((message) =>
-    reply(message, "failure", { error: { code: "HOST_MISSING" } }),
-  );
+  playRefusal({ code: "HOST_MISSING" });
   for (const [help, url] of [
     ["/ohje", `${ORIGIN}/ohje#program`],
     ["kortti?a=b", `${ORIGIN}/fi/kortti?a=b#program`],
@@ -120,9 +113,7 @@ test("the service's own help page replaces ours", async () => {
 });
 
 test("a link is never a script", async () => {
-  playKortilla((message) =>
-    reply(message, "failure", { error: { code: "HOST_MISSING" } }),
-  );
+  playRefusal({ code: "HOST_MISSING" });
   for (const help of ["javascript:alert(1)", " jAvascript:x", "data:text/html,x", "http://["]) {
     const { url } = (await authenticate({ help })).help;
     assert.equal(url, new URL("help/en.html#program", STATIC).href);
@@ -131,20 +122,13 @@ test("a link is never a script", async () => {
 
 test("status describes the problem, and starts nothing", async () => {
   browse({ userAgent: FIREFOX });
-  const nothing = kortilla.status({ lang: "sv" });
-  await wait(1000);
-  const { message, help, ...found } = await nothing;
+  const { message, help, ...found } = await later(kortilla.status({ lang: "sv" }));
   assert.deepEqual(found, { extension: null, host: null, problem: "EXTENSION_MISSING" });
   assert.match(message ?? "", /^I webbläsaren finns inte/);
   assert.match(help?.url ?? "", /sv\.html#extension$/);
 
-  playKortilla((request) =>
-    reply(request, "success", {
-      extension: "0.1.0",
-      host: null,
-      problem: "HOST_TOO_OLD",
-    }),
-  );
+  const tooOld = { extension: "0.1.0", host: null, problem: "HOST_TOO_OLD" };
+  playKortilla((request) => reply(request, "success", tooOld));
   const old = await kortilla.status({ help: "/ohje" });
   assert.equal(old.problem, "HOST_TOO_OLD");
   assert.match(old.message ?? "", /liian vanha/);
@@ -158,9 +142,7 @@ test("status of an insecure page, and of a telephone", async () => {
   assert.equal((await kortilla.status()).problem, "CONTEXT_INSECURE");
   page.isSecureContext = true;
   browse({ userAgent: ANDROID });
-  const status = kortilla.status();
-  await wait(1000);
-  assert.equal((await status).problem, "BROWSER_UNSUPPORTED");
+  assert.equal((await later(kortilla.status())).problem, "BROWSER_UNSUPPORTED");
 });
 
 for (const [name, unsupported, browser] of /** @type {[string, boolean, any][]} */ ([

@@ -176,3 +176,33 @@ export function playWebEid(handle) {
     handle(message);
   };
 }
+
+/** Kortilla's extension refuses each request. @param {Message} error */
+export const playRefusal = (error) =>
+  playKortilla((message) => reply(message, "failure", { error }));
+
+/** Kortilla's extension gives its token for each request. */
+export const playToken = () => playKortilla((message) => reply(message, "success", TOKEN));
+
+/**
+ * The service's routes in place of the network.
+ *
+ * @param {(path: string, body: any, init: RequestInit) => Response | Promise<Response>} serve
+ */
+export function playService(serve) {
+  const served = async (/** @type {URL} */ url, /** @type {RequestInit} */ init) =>
+    serve(url.pathname, JSON.parse(String(init.body)), init);
+  return mock.method(globalThis, "fetch", served);
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} [milliseconds] by default those of the search for our extension
+ * @returns {Promise<T>} the same, after that time
+ */
+export async function later(promise, milliseconds = 1000) {
+  promise.catch(() => {});
+  await wait(milliseconds);
+  return promise;
+}
