@@ -15,7 +15,6 @@ from typing import Any
 import uvicorn
 from aiohttp import web
 from django.core.asgi import get_asgi_application
-from fastapi import FastAPI
 from starlette import requests, responses
 from starlette.applications import Starlette
 
@@ -82,15 +81,6 @@ def make_starlette(service: LoginService, options: dict[str, Any]) -> Starlette:
     return app
 
 
-def make_fastapi(service: LoginService, options: dict[str, Any]) -> FastAPI:
-    """Return a service on FastAPI."""
-    app = FastAPI()
-    app.get("/who", response_model=None)(who)
-    app.post("/leave", response_model=None)(leave)
-    kortilla.starlette.setup(app, service, **options)
-    return app
-
-
 def make_django(service: LoginService, options: dict[str, Any]) -> Any:
     """Return a service on Django, of which a process can have one."""
     set_up_django(service, options)
@@ -100,7 +90,6 @@ def make_django(service: LoginService, options: dict[str, Any]) -> Any:
 ADAPTERS = {
     "aiohttp": make_aiohttp,
     "starlette": make_starlette,
-    "fastapi": make_fastapi,
     "django": make_django,
 }
 

@@ -22,7 +22,7 @@ from tests.support.patience import patience
 WSGI_NAMES = ["sync-redis", "gthread-redis", "flask-redis"]
 NAMES = [
     f"{adapter}-{store}"
-    for adapter in ("aiohttp", "starlette", "fastapi", "django")
+    for adapter in ("aiohttp", "starlette", "django")
     for store in ("memory", "redis")
 ] + WSGI_NAMES
 

@@ -15,9 +15,10 @@ import pytest
 
 from kortilla import background
 from tests.kortilla.browser import Browser, code, log_in
-from tests.kortilla.pki import CA, ORIGIN, SATU
+from tests.kortilla.pki import CA, SATU
 from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.responder import Chain, List, OCSPAnswer, Server
+from tests.kortilla.revocation_checks import well
 from tests.kortilla.sites import RunningSite, gunicorn
 from tests.support.patience import patience
 
@@ -28,13 +29,8 @@ ENOUGH, MOST = 4, 200
 @pytest.fixture
 def chain(server: Server, root: CA) -> Chain:
     """No card is revoked, by OCSP and by CRL."""
-    chain = Chain.create(server.address, root)
-    server.handlers = {
-        "ocsp/issuing": OCSPAnswer(chain.ca),
-        "ocsp/root": OCSPAnswer(root),
-        "crl/issuing.crl": List(chain.ca),
-        "crl/root.crl": List(root),
-    }
+    chain = well(server, root, by="ocsp")
+    server.handlers |= {"crl/issuing.crl": List(chain.ca), "crl/root.crl": List(root)}
     return chain
 
 
@@ -82,28 +78,13 @@ async def log_in_often(browsers: list[Browser], chain: Chain) -> set[int]:
 
 
 async def test_workers_serve_again_and_again(
-    browsers: list[Browser], chain: Chain, server: Server, site: RunningSite
-) -> None:
-    """All by one gunicorn: its start takes longer than all that is asked of it."""
-    await each_worker_logs_people_in(browsers, chain, server)
-    await what_revocation_says_counts_each_time(browsers, chain, server)
-    await browsers_go_away(site)
-    await log_in_often(browsers, chain)
-    await workers_that_end_are_replaced(browsers, chain)
-
-
-async def each_worker_logs_people_in(
     browsers: list[Browser], chain: Chain, server: Server
 ) -> None:
+    """All by one gunicorn: its start takes longer than all that is asked of it."""
     await log_in_often(browsers, chain)
     assert {"ocsp/issuing", "crl/issuing.crl"} <= set(server.asked)
-    browser = browsers[0]
-    for origin, status in (("https://other.example", 403), (ORIGIN, 200)):
-        async with browser.request(
-            "POST", "/leave", headers={"Origin": origin}
-        ) as answer:
-            assert answer.status == status
-    assert await browser.who() is None
+    await what_revocation_says_counts_each_time(browsers, chain, server)
+    await workers_that_end_are_replaced(browsers, chain)
 
 
 async def what_revocation_says_counts_each_time(
@@ -141,20 +122,6 @@ async def workers_that_end_are_replaced(browsers: list[Browser], chain: Chain) -
     for process, kind in zip(sorted(before), kinds, strict=True):
         await end(process, kind)
     assert not await log_in_often(browsers, chain) & before
-
-
-async def browsers_go_away(site: RunningSite) -> None:
-    """In the middle of what they send."""
-    head = (
-        f"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {ORIGIN}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n"
-    )
-    for _ in range(5):
-        for body in ("", "{", '{"authToken": {}}' + " " * 82):
-            _, writer = await asyncio.open_connection("127.0.0.1", site.port)
-            writer.write((head + body).encode())
-            await writer.drain()
-            writer.transport.abort()
 
 
 # --- the loop itself

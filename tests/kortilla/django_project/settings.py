@@ -8,7 +8,7 @@ FOLDER = Path(os.environ["FOLDER"])
 
 ALLOWED_HOSTS = ["service.example"]
 AUTHENTICATION_BACKENDS = [
-    "tests.kortilla.django_project.backends.PersonBackend",
+    "tests.kortilla.django_project.urls.PersonBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 AUTH_USER_MODEL = "django_project.Person"

@@ -8,7 +8,7 @@ from django.urls import include, path
 
 from kortilla import Identity, LoginService, Trust
 from kortilla.django import urls
-from kortilla.django_auth import log_in, login_identity
+from kortilla.django_auth import CardBackend, log_in, login_identity
 from tests.kortilla.pki import NOW, ORIGIN
 
 #: A header with which the hook fails.
@@ -19,6 +19,13 @@ service = LoginService(
     trust=Trust.from_folder(settings.FOLDER, test=True),
     clock=lambda: NOW,
 )
+
+
+class PersonBackend(CardBackend):
+    """Gives each person a user, as docs/login-reference.md has it."""
+
+    satu_field = "satu"
+    creates_users = True
 
 
 def who(request: HttpRequest) -> JsonResponse:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Walks through logins of a Django project with users, and prints what it saw.
+"""Walks through logins of a Django project with users, and checks what it sees.
 
 Wants ``FOLDER`` and ``DJANGO_SETTINGS_MODULE`` in the environment. A process has one
-Django project, so one walk sees everything; ``test_django_users.py`` judges it.
+Django project, so ``test_django_users.py`` runs one walk.
 """
 
 import json
@@ -16,12 +16,23 @@ from django.core.management import call_command
 from django.test import Client
 
 from kortilla import Identity
-from tests.kortilla.pki import CA, NOW, ORIGIN, Leaf, key, subject
+from tests.kortilla.pki import (
+    CA,
+    GIVEN_NAME,
+    NOW,
+    ORIGIN,
+    SATU,
+    SURNAME,
+    Leaf,
+    key,
+    subject,
+)
 
+OTHER_SATU = "99902039D"
 IDENTITY = Identity(
-    surname="SPECIMEN-MEIKÄLÄINEN",
-    given_names="MAIJA",
-    satu="99902038C",
+    surname=SURNAME,
+    given_names=GIVEN_NAME,
+    satu=SATU,
     country="FI",
     issuer="SPECIMEN Issuing CA",
     serial="1",
@@ -55,10 +66,11 @@ class Browser:
         token = leaf.token(nonce=challenge["nonce"])
         return self.post("login", {"authToken": token}, **headers)
 
-    def who(self) -> dict[str, Any]:
-        """Return the user, the identity and the session of the browser."""
+    def who(self) -> tuple[int | None, str | None, str | None]:
+        """Return the user, the SATU and the session of the browser."""
         answer = self._client.get("/who", headers=self._headers, secure=True)
-        return dict(answer.json())
+        user, satu, session = answer.json().values()
+        return user, satu, session
 
     @property
     def cookies(self) -> list[str]:
@@ -67,48 +79,68 @@ class Browser:
         return sorted(name for name, cookie in cookies if cookie.value)
 
 
-def walk() -> dict[str, Any]:
-    """Return what was seen, by name."""
+def walk() -> None:
+    """Log in and out, and check each step."""
     root = CA.create("SPECIMEN Root CA")
     ca = CA.create("SPECIMEN Issuing CA", parent=root)
     aino = ca.issue(key("P-384"))
-    eino = ca.issue(key("P-384"), subject_name=subject(satu="99902039D"))
+    eino = ca.issue(key("P-384"), subject_name=subject(satu=OTHER_SATU))
     for name, each in {"ca": ca, "root": root}.items():
         (settings.FOLDER / f"{name}.der").write_bytes(each.der)
     django.setup()
     call_command("migrate", run_syncdb=True, verbosity=0)
     users = get_user_model().objects
-    seen: dict[str, Any] = {}
     browser, other = Browser(), Browser()
-    seen["before"] = browser.who()
-    seen["first login"] = browser.log_in(aino)
-    seen["first user"] = browser.who()
-    seen["cookies"] = browser.cookies
+    nobody = (None, None)
+    assert browser.who()[:2] == nobody
+
+    # A first login makes a user without a password. Django's session is the only one,
+    # beside the project's own cookie.
+    greeting = {"name": f"{GIVEN_NAME} {SURNAME}", "satu": SATU}
+    assert browser.log_in(aino) == (200, greeting)
+    first = browser.who()
     person = users.get()
-    seen["created"] = {
-        "satu": person.satu,
-        "name": [person.first_name, person.last_name],
-        "password": person.has_usable_password(),
-    }
-    seen["again"] = [other.log_in(aino)[0], other.who(), users.count()]
-    seen["other person"] = [other.log_in(eino)[0], other.who(), users.count()]
-    seen["foreign page"] = browser.post("logout", {}, origin="https://evil.example")
-    seen["still"] = browser.who()
-    seen["logout"] = browser.post("logout", {})
-    seen["after"] = [browser.who(), browser.cookies]
-    seen["broken hook"] = [browser.log_in(aino, **{"X-Broken": "1"})[0], browser.who()]
+    assert first[:2] == (person.pk, SATU)
+    names = (person.satu, person.first_name, person.last_name)
+    assert names == (SATU, GIVEN_NAME, SURNAME)
+    assert not person.has_usable_password()
+    assert browser.cookies == ["csrftoken", "entered", "sessionid"]
+
+    # A later login finds the user, and another person's gets another one.
+    assert other.log_in(aino)[0] == 200
+    again = other.who()
+    assert (again[0], users.count()) == (person.pk, 1)
+    assert other.log_in(eino)[0] == 200
+    user, satu, session = other.who()
+    assert (satu, users.count()) == (OTHER_SATU, 2)
+    assert user != again[0]
+    assert session != again[2]
+
+    # Another site's page logs nobody out, and a logout ends Django's session.
+    assert browser.post("logout", {}, origin="https://evil.example")[0] == 403
+    assert browser.who() == first
+    assert browser.post("logout", {}) == (200, {})
+    assert browser.who()[:2] == nobody
+    assert browser.cookies == ["csrftoken", "entered"]
+
+    # A hook that fails lets nobody in, and neither does an inactive user.
+    assert browser.log_in(aino, **{"X-Broken": "1"})[0] == 500
+    assert browser.who()[:2] == nobody
     person.is_active = False
     person.save()
-    seen["inactive"] = [browser.log_in(aino), browser.who()]
+    status, content = browser.log_in(aino)
+    assert (status, content["error"]["code"]) == (403, "LOGIN_NOT_ALLOWED")
+    assert "may not use this service" in content["error"]["message"]
+    assert browser.who()[:2] == nobody
+
+    # The plain backend finds users by name and makes none. Passwords are not for it.
     users.filter(pk=person.pk).delete()
-    backend, found = load_backend("kortilla.django_auth.CardBackend"), []
-    for satu in ("99902038C", "99902039D"):
-        user = backend.authenticate(None, replace(IDENTITY, satu=satu))
-        found.append(user and user.username)
-    seen["by username, none created"] = found
-    seen["password"] = repr(authenticate(None, username="x", password="y"))
-    return seen
+    backend = load_backend("kortilla.django_auth.CardBackend")
+    for satu, found in ((SATU, None), (OTHER_SATU, OTHER_SATU)):
+        found_user = backend.authenticate(None, replace(IDENTITY, satu=satu))
+        assert (found_user and found_user.username) == found
+    assert authenticate(None, username="x", password="y") is None
 
 
 if __name__ == "__main__":
-    print(json.dumps(walk()))
+    walk()
