@@ -8,6 +8,10 @@ from kortilla.openid.store import Store
 from kortilla.web.http import Headers
 from kortilla.web.sessions import cookie_id, new_session_id
 
+#: A header for ``Response.with_headers``, which leaves out one without a value.
+SetCookie = tuple[str, str | None]
+_NO_COOKIE: SetCookie = ("Set-Cookie", None)
+
 
 @dataclass(frozen=True)
 class BrowserSession:
@@ -47,34 +51,26 @@ class Browsers:
         """Return the id of the browser that sent a request."""
         return cookie_id(headers.all("Cookie"), self.browser_cookie)
 
-    def recognise(self, headers: Headers) -> tuple[str, tuple[str, str | None]]:
-        """Return the browser's id and the header for a new one, whose value may be
-        None."""
-        known = self.browser(headers)
-        if known is not None:
-            return known, ("Set-Cookie", None)
+    def recognise(self, headers: Headers) -> tuple[str, SetCookie]:
+        """Return the browser's id, and the header for a new one."""
+        if known := self.browser(headers):
+            return known, _NO_COOKIE
         new = new_session_id()
-        return new, ("Set-Cookie", f"{self.browser_cookie}={new}; {self._attributes}")
+        return new, self._set(self.browser_cookie, new)
 
-    def signed(self, login_id: str, *, seconds: int) -> tuple[str, tuple[str, str]]:
+    def signed(self, login_id: str, *, seconds: int) -> tuple[str, SetCookie]:
         """Return a new id of the browser that sent a login's signature, and the header
         for its cookie, which lives for so many seconds."""
         new = new_session_id()
-        cookie = f"{self._login_cookie(login_id)}={new}; Max-Age={seconds}"
-        return new, ("Set-Cookie", f"{cookie}; {self._attributes}")
+        return new, self._set(self._login_cookie(login_id), new, seconds)
 
     def signer(self, headers: Headers, login_id: str) -> str | None:
         """Return the id that ``signed`` made, if the browser has it."""
         return cookie_id(headers.all("Cookie"), self._login_cookie(login_id))
 
-    def forget_signer(self, login_id: str) -> tuple[str, str]:
+    def forget_signer(self, login_id: str) -> SetCookie:
         """Return the header that deletes the cookie of ``signed``."""
-        name = self._login_cookie(login_id)
-        return "Set-Cookie", f'{name}=""; Max-Age=0; {self._attributes}'
-
-    def _login_cookie(self, login_id: str) -> str:
-        # With a piece of the login's id, so that tabs log in beside each other.
-        return f"{self.browser_cookie}-login-{login_id[:12]}"
+        return self._set(self._login_cookie(login_id), '""', 0)
 
     async def session(self, headers: Headers) -> BrowserSession | None:
         """Return the session of a request, if there is one."""
@@ -82,29 +78,33 @@ class Browsers:
         if not self._session_seconds or session_id is None:
             return None
         data = await self._store.get("session", session_id)
-        if data is None:
-            return None
-        return BrowserSession(session_id, Login(**data))
+        return None if data is None else BrowserSession(session_id, Login(**data))
 
-    async def begin(self, headers: Headers, login: Login) -> tuple[str, str | None]:
+    async def begin(self, headers: Headers, login: Login) -> SetCookie:
         """Begin a session in place of another. Returns the header for its cookie."""
         if not self._session_seconds:
-            return "Set-Cookie", None
+            return _NO_COOKIE
         old = cookie_id(headers.all("Cookie"), self.session_cookie)
         if old is not None:
             await self._store.delete("session", old)
-        new = new_session_id()
-        await self._store.put(
-            "session", new, asdict(login), seconds=self._session_seconds
-        )
-        return "Set-Cookie", f"{self.session_cookie}={new}; {self._attributes}"
+        new, data = new_session_id(), asdict(login)
+        await self._store.put("session", new, data, seconds=self._session_seconds)
+        return self._set(self.session_cookie, new)
 
     async def end(self, session: BrowserSession) -> None:
         """End a session."""
         await self._store.delete("session", session.id)
 
-    def forget(self, session: BrowserSession | None) -> tuple[str, str | None]:
+    def forget(self, session: BrowserSession | None) -> SetCookie:
         """Return the header that deletes a session's cookie."""
-        if session is None:
-            return "Set-Cookie", None
-        return "Set-Cookie", f'{self.session_cookie}=""; Max-Age=0; {self._attributes}'
+        return (
+            _NO_COOKIE if session is None else self._set(self.session_cookie, '""', 0)
+        )
+
+    def _login_cookie(self, login_id: str) -> str:
+        # With a piece of the login's id, so that tabs log in beside each other.
+        return f"{self.browser_cookie}-login-{login_id[:12]}"
+
+    def _set(self, name: str, value: str, seconds: int | None = None) -> SetCookie:
+        life = "" if seconds is None else f"Max-Age={seconds}; "
+        return "Set-Cookie", f"{name}={value}; {life}{self._attributes}"

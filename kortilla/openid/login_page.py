@@ -44,6 +44,7 @@ from kortilla.web.http import (
 )
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import Attempt
+from kortilla.web.routes import MAX_BODY_BYTES, greeting, token_of
 from kortilla.web.sessions import new_session_id
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ LOGIN_SECONDS = 30 * 60
 CODE_SECONDS = 60
 
 _PATH = re.compile(r"/login/([A-Za-z0-9_-]{43})(/[a-z]*)?")
-_MAX_BODY_BYTES = 16 * 1024
 _CANCELLED = RefusedError("access_denied", "The user has denied the request")
 Data = dict[str, Any]
 
@@ -196,20 +196,15 @@ class LoginPage:
         async with self._reporting(request, "login") as (context, since):
             await self.admit(request, "login")
             body = await self._json(request, allowed={"authToken", "nonce"})
-            nonce = body.get("nonce")
-            if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
-                raise RequestRefusedError(400, "INVALID_REQUEST")
-            identity = await self.service.login(
-                data["challenges"], body["authToken"], nonce=nonce
-            )
+            token, nonce = token_of(body)
+            challenges = data["challenges"]
+            identity = await self.service.login(challenges, token, nonce=nonce)
             signer, cookie = self.browsers.signed(login_id, seconds=LOGIN_SECONDS)
             data["login"] = asdict(self._login_of(identity))
             data["signer"] = _digest(signer)
             await self._save(login_id, data)
             self.service.events.logged_in(context, identity, time.monotonic() - since)
-        name = f"{identity.given_names} {identity.surname}"
-        answer = json_response({"name": name, "satu": identity.satu})
-        return answer.with_headers(cookie)
+        return greeting(identity, cookie[1])
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:
@@ -238,7 +233,7 @@ class LoginPage:
     async def _simulate(self, request: Request, login_id: str, data: Data) -> Response:
         await self.admit(request, "login")
         text = await read_body(
-            request.body, max_bytes=_MAX_BODY_BYTES, seconds=self._body_seconds
+            request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
         )
         choice = parse(text.decode(errors="replace")).get("choice", "")
         if self._simulator is None or not self._simulator.knows(choice):
@@ -303,7 +298,7 @@ class LoginPage:
         return await read_json(
             request,
             allowed=allowed,
-            max_bytes=_MAX_BODY_BYTES,
+            max_bytes=MAX_BODY_BYTES,
             seconds=self._body_seconds,
         )
 

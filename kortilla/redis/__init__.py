@@ -28,10 +28,12 @@ from typing import Self
 from redis.asyncio import Redis
 
 from kortilla.clock import utc_now
-from kortilla.redis.challenges import RedisChallengeStore
 from kortilla.redis.connection import connect
-from kortilla.redis.prepared import RedisPreparedStore
-from kortilla.redis.sessions import RedisSessionStore
+from kortilla.redis.stores import (
+    RedisChallengeStore,
+    RedisPreparedStore,
+    RedisSessionStore,
+)
 from kortilla.web.prepared import LIFETIME
 
 __all__ = [

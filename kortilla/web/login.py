@@ -107,9 +107,8 @@ class LoginService:
         if challenges is None:
             challenges = MemoryChallengeStore(clock=clock)
         self.refusals = refusals or Refusals()
-        self._challenges = Challenges(
-            challenges, lifetime=challenge_lifetime, clock=clock
-        )
+        #: The open challenges, for the routes.
+        self.nonces = Challenges(challenges, lifetime=challenge_lifetime, clock=clock)
 
     @property
     def trust(self) -> Trust:
@@ -124,7 +123,7 @@ class LoginService:
     @property
     def challenges(self) -> ChallengeStore:
         """The store of nonces."""
-        return self._challenges.store
+        return self.nonces.store
 
     def now(self) -> datetime:
         """Return the time by the service's clock."""
@@ -147,7 +146,7 @@ class LoginService:
 
     async def challenge(self, session: MutableMapping[str, Any]) -> str:
         """Return a new challenge nonce, bound to this session."""
-        return await self._challenges.create(session)
+        return await self.nonces.create(session)
 
     async def login(
         self,
@@ -163,7 +162,7 @@ class LoginService:
         is not changed: the adapter makes a new one and calls ``set_identity`` on it.
         Raises ``RelyingPartyError``.
         """
-        nonce = await self._challenges.take(session, nonce)
+        nonce = await self.nonces.take(session, nonce)
         if not isinstance(token, Mapping):
             raise AuthTokenParseError("The token is not a JSON object.")
         at = self._clock()
@@ -176,15 +175,6 @@ class LoginService:
             revocation=self.revocation,
         )
         return replace(identity, authenticated_at=at.astimezone(UTC))
-
-    def invalidate(self, nonce: str) -> None:
-        """Make this process refuse a nonce that could not be looked up."""
-        self._challenges.invalidate(nonce)
-
-    @staticmethod
-    def forget_challenges(session: MutableMapping[str, Any]) -> None:
-        """Remove the open challenges from a session."""
-        Challenges.forget(session)
 
     @staticmethod
     def set_identity(session: MutableMapping[str, Any], identity: Identity) -> None:

@@ -107,7 +107,7 @@ class PendingLogin:
     @property
     def response(self) -> Response:
         """The response if the application lets the person in."""
-        return _greeting(self.identity, self.cookie)
+        return greeting(self.identity, self.cookie)
 
 
 _Handler = Callable[[Request, RequestContext], Awaitable[Response | PendingLogin]]
@@ -307,7 +307,7 @@ class LoginRoutes:
         session = await self._sessions.load(request.headers.all("Cookie"))
         unclear = session.id is not None and session.id in self._unclear
         if unclear:
-            self.service.forget_challenges(session.data)
+            self.service.nonces.forget(session.data)
         nonce = await self.service.challenge(session.data)
         if unclear:
             cookie = await self._sessions.replace(session, session.data)
@@ -321,13 +321,9 @@ class LoginRoutes:
     ) -> Response | PendingLogin:
         since = time.monotonic()
         body = await self._read_json(request, allowed={"authToken", "nonce"})
-        nonce = body.get("nonce")
-        if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
-            raise RequestRefusedError(400, "INVALID_REQUEST")
+        token, nonce = token_of(body)
         session = await self._load_for_login(request, nonce)
-        identity = await self.service.login(
-            session.data, body["authToken"], nonce=nonce
-        )
+        identity = await self.service.login(session.data, token, nonce=nonce)
         if not self._keep_identity:
             cookie = await self._sessions.end(session)
             return PendingLogin(identity, request.headers, context, since, cookie)
@@ -335,7 +331,7 @@ class LoginRoutes:
         self.service.set_identity(data, identity)
         kept = await self._sessions.replace(session, data, satu=identity.satu)
         self.service.events.logged_in(context, identity, time.monotonic() - since)
-        return _greeting(identity, kept)
+        return greeting(identity, kept)
 
     async def _load_for_login(self, request: Request, nonce: str | None) -> Session:
         cookies = request.headers.all("Cookie")
@@ -347,7 +343,7 @@ class LoginRoutes:
             # this process accepts none of them any more.
             session_id = self._sessions.id_of(cookies)
             if nonce is not None:
-                self.service.invalidate(nonce)
+                self.service.nonces.invalidate(nonce)
             elif session_id is not None:
                 self._unclear.add(session_id)
             raise
@@ -383,7 +379,19 @@ class LoginRoutes:
         )
 
 
-def _greeting(identity: Identity, cookie: str | None) -> Response:
+def token_of(body: dict[str, Any]) -> tuple[Any, str | None]:
+    """Return a login's token, of any type, and the nonce that it names.
+
+    Raises ``RequestRefusedError``.
+    """
+    nonce = body.get("nonce")
+    if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
+        raise RequestRefusedError(400, "INVALID_REQUEST")
+    return body["authToken"], nonce
+
+
+def greeting(identity: Identity, cookie: str | None) -> Response:
+    """Return the response to a login."""
     name = f"{identity.given_names} {identity.surname}"
     answer = json_response({"name": name, "satu": identity.satu})
     return answer.with_headers(("Set-Cookie", cookie))

@@ -166,11 +166,7 @@ class ServiceEvents:
     # -- Signatures, as the service reports them --------------------------------------
 
     async def preparing(
-        self,
-        work: Awaitable[T],
-        *,
-        satu: str,
-        context: RequestContext | None = None,
+        self, work: Awaitable[T], *, satu: str, context: RequestContext | None = None
     ) -> T:
         """Await a prepare function's call, and report its outcome.
 
@@ -180,11 +176,7 @@ class ServiceEvents:
         return await self._signing(work, "prepare", satu, context)
 
     async def finishing(
-        self,
-        work: Awaitable[T],
-        *,
-        satu: str,
-        context: RequestContext | None = None,
+        self, work: Awaitable[T], *, satu: str, context: RequestContext | None = None
     ) -> T:
         """Await a finish function's or ``verify_signatures``'s call, and report it."""
         return await self._signing(work, "finish", satu, context)
