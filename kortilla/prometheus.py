@@ -132,9 +132,7 @@ def _of_revocation(revocation: Revocation) -> Iterable[Metric]:
     yield age
     yield valid
     answers = CounterMetricFamily(
-        "kortilla_revocation_answers",
-        "Trustworthy answers.",
-        labels=["source", "host"],
+        "kortilla_revocation_answers", "Trustworthy answers.", labels=["source", "host"]
     )
     failures = CounterMetricFamily(
         "kortilla_revocation_failures",

@@ -135,9 +135,7 @@ class _Login:
         await response(scope, receive, send)
 
 
-def _request_alone(
-    function: Callable[P, T],
-) -> Callable[P, T]:
+def _request_alone(function: Callable[P, T]) -> Callable[P, T]:
     """Hide a function's options from FastAPI, where it is a dependency.
 
     FastAPI would let the browser choose them in the address.

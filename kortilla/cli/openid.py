@@ -16,11 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from kortilla.common.command_output import (
-    CommandError,
-    json_option,
-    print_result,
-)
+from kortilla.common.command_output import CommandError, json_option, print_result
 from kortilla.common.extras import missing_words
 
 if TYPE_CHECKING:
@@ -54,8 +50,7 @@ def _with_extra(command: Callable[P, R]) -> Callable[P, R]:
             from kortilla.errors import ConfigurationError
         except ImportError as error:
             raise CommandError(
-                "TOOL_MISSING",
-                missing_words(error.name or "A module", "openid"),
+                "TOOL_MISSING", missing_words(error.name or "A module", "openid")
             ) from error
         try:
             return command(*args, **kwargs)

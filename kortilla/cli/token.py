@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kortilla.common.command_output import (
-    CommandError,
-    json_option,
-    print_result,
-    say,
-)
+from kortilla.common.command_output import CommandError, json_option, print_result, say
 from kortilla.common.extras import missing_words
 from kortilla.common.folders import make_folder
 
@@ -75,8 +70,7 @@ def token(
         card = _card(folder)
     except ImportError as error:
         raise CommandError(
-            "TOOL_MISSING",
-            missing_words(error.name or "A module", "testing"),
+            "TOOL_MISSING", missing_words(error.name or "A module", "testing")
         ) from error
     trusted = card.folder if ca is None else _export(card, ca)
     if origin is None or nonce is None:

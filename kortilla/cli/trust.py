@@ -145,12 +145,7 @@ def _report(
     passed_over: Mapping[str, str] | None = None,
 ) -> None:
     now = utc_now()
-    report = ca_files.inventory(
-        folder,
-        wanted,
-        at=now,
-        warn=timedelta(days=warn_days),
-    )
+    report = ca_files.inventory(folder, wanted, at=now, warn=timedelta(days=warn_days))
     missing = any(ca.state == "missing" for ca in report)
     # Some URLs have certificates that are not needed, so problems with them matter only
     # while a certificate is missing.

@@ -30,13 +30,7 @@ class Browsers:
     ``session_seconds`` there are no sessions, and each login takes the card.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        origin: str,
-        *,
-        session_seconds: int,
-    ) -> None:
+    def __init__(self, store: Store, origin: str, *, session_seconds: int) -> None:
         self._store = store
         self.origin = origin
         self._session_seconds = session_seconds

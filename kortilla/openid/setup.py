@@ -23,11 +23,7 @@ from kortilla.openid.login_page import LoginPage
 from kortilla.openid.pages import Pages
 from kortilla.openid.protocol import Client, Protocol
 from kortilla.openid.provider import Provider
-from kortilla.openid.settings import (
-    ClientSettings,
-    RevocationSettings,
-    Settings,
-)
+from kortilla.openid.settings import ClientSettings, RevocationSettings, Settings
 from kortilla.openid.store import MemoryStore, RedisStore, Store
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.trust import Trust

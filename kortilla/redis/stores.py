@@ -183,7 +183,6 @@ class RedisSessionStore(_RedisStore, SessionStore):
         self._clock = clock
 
     async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
-        """Store a new session and return its id."""
         session_id = new_session_id()
         key, born = self._key(session_id), int(self._clock() * 1000)
         content = f"{born:0{_BORN}}{json.dumps(data)}"
@@ -213,18 +212,15 @@ class RedisSessionStore(_RedisStore, SessionStore):
             return data
 
     async def save(self, session_id: str, data: dict[str, Any]) -> None:
-        """Store the content of a session, unless it has ended."""
         async with asking(self._seconds):
             key = self._key(session_id)
             await self._client.eval(_SAVE_SESSION, 1, key, json.dumps(data))
 
     async def delete(self, session_id: str) -> None:
-        """End a session, if there is one."""
         async with asking(self._seconds):
             await self._client.delete(self._key(session_id))
 
     async def end_sessions(self, satu: str) -> int:
-        """End all sessions of a person, and return how many there were."""
         async with asking(self._seconds):
             return int(await self._client.eval(_END_SESSIONS, 1, self._person(satu)))
 
@@ -263,7 +259,6 @@ class RedisPreparedStore(_RedisStore, PreparedStore):
         self._clock = clock
 
     async def put(self, session: str, prepared: PreparedSignature) -> str:
-        """Store it, and return the key for ``take``."""
         check_size(prepared, self._max_bytes)
         key, now = new_key(), int(self._clock() * 1_000_000)  # microseconds
         content, lives = prepared.to_bytes(), int(self._lifetime * 1000)

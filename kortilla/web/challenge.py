@@ -100,7 +100,6 @@ class MemoryChallengeStore(ChallengeStore):
         self._nonces[nonce] = expires_at
 
     async def take(self, nonce: str) -> datetime:
-        """Remove a nonce and return its expiry, in one step."""
         try:
             return self._nonces.pop(nonce)
         except KeyError:

@@ -6,13 +6,7 @@ import hashlib
 import json
 import logging
 import mimetypes
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    MutableMapping,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -309,11 +303,7 @@ async def send(sending: Send, response: Response) -> None:
     if response.status != 304:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await sending(
-        {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": headers,
-        }
+        {"type": "http.response.start", "status": response.status, "headers": headers}
     )
     await sending({"type": "http.response.body", "body": response.body})
 

@@ -149,11 +149,7 @@ class LoginService:
         return await self.nonces.create(session)
 
     async def login(
-        self,
-        session: MutableMapping[str, Any],
-        token: Any,
-        *,
-        nonce: str | None = None,
+        self, session: MutableMapping[str, Any], token: Any, *, nonce: str | None = None
     ) -> Identity:
         """Redeem the session's nonce and validate the token against it.
 

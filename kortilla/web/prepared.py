@@ -109,7 +109,6 @@ class MemoryPreparedStore(PreparedStore):
         return len(self._entries)
 
     async def put(self, session: str, prepared: PreparedSignature) -> str:
-        """Store it, and return the key for ``take``."""
         check_size(prepared, self._max_bytes)
         self._drop_expired()
         mine = [key for key, e in self._entries.items() if e.session == session]

@@ -64,10 +64,7 @@ class Refusals:
     """
 
     def __init__(
-        self,
-        *,
-        page: str = _PAGE,
-        texts: Mapping[str, Mapping[str, str]] | None = None,
+        self, *, page: str = _PAGE, texts: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         self._page = Template(page)
         if not self._page.is_valid():

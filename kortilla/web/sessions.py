@@ -162,16 +162,13 @@ class MemorySessionStore(SessionStore):
         return data
 
     async def save(self, session_id: str, data: dict[str, Any]) -> None:
-        """Store what is in a session, unless it has ended meanwhile."""
         if entry := self._entries.get(session_id):
             entry.content = json.dumps(data)
 
     async def delete(self, session_id: str) -> None:
-        """End a session, if there is one."""
         self._entries.pop(session_id, None)
 
     async def end_sessions(self, satu: str) -> int:
-        """End all sessions of a person, and return how many there were."""
         mine = [key for key, entry in self._entries.items() if entry.satu == satu]
         for session_id in mine:
             del self._entries[session_id]

@@ -87,11 +87,7 @@ def make_django(service: LoginService, options: dict[str, Any]) -> Any:
     return kortilla.django.bounded(get_asgi_application())
 
 
-ADAPTERS = {
-    "aiohttp": make_aiohttp,
-    "starlette": make_starlette,
-    "django": make_django,
-}
+ADAPTERS = {"aiohttp": make_aiohttp, "starlette": make_starlette, "django": make_django}
 
 
 async def serve(

@@ -337,10 +337,7 @@ async def test_the_example_of_the_guide(
     await Visitor(LoginRoutes(service)).log_in(leaf)
     with pytest.raises(ValueError, match="not the signature of a PDF"):
         await defined["finish"](
-            service,
-            SimpleNamespace(satu=SATU),
-            SimpleNamespace(kind="file"),
-            {},
+            service, SimpleNamespace(satu=SATU), SimpleNamespace(kind="file"), {}
         )
     await service.close()
     lines = [json.loads(line) for line in log.read_text().splitlines()]

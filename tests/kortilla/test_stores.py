@@ -19,11 +19,7 @@ from kortilla.errors import (
     SigningUnavailableError,
     StoreUnavailableError,
 )
-from kortilla.redis import (
-    RedisChallengeStore,
-    RedisPreparedStore,
-    RedisSessionStore,
-)
+from kortilla.redis import RedisChallengeStore, RedisPreparedStore, RedisSessionStore
 from kortilla.signing import Digest
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import (

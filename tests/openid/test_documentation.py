@@ -16,12 +16,7 @@ import pytest_asyncio
 from kortilla.openid import Settings, create_provider, sub_application
 from kortilla.openid.settings import CLAIMS, ClientSettings
 from kortilla.openid.simulator import CHOICES
-from tests.openid.clients.running import (
-    RealClients,
-    listen,
-    real_clients,
-    serve_on,
-)
+from tests.openid.clients.running import RealClients, listen, real_clients, serve_on
 from tests.openid.provider import SECRET, configuration, key_file
 
 ROOT = Path(__file__).parents[2]

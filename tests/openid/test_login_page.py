@@ -222,9 +222,7 @@ async def test_a_client_that_is_gone_ends_its_logins(
 # --- a login ends once, and in time
 
 
-async def test_who_knows_the_browser_s_cookie_gets_no_login_of_it(
-    op: LocalOP,
-) -> None:
+async def test_who_knows_the_browser_s_cookie_gets_no_login_of_it(op: LocalOP) -> None:
     """The attacker begins, and the victim logs in on the attacker's page."""
     attacker = Browser(op)
     page = await attacker.page()

@@ -199,11 +199,7 @@ def test_http_is_for_this_computer_and_test_cards() -> None:
     ],
 )
 def test_plain_secrets_that_others_may_read_are_noticed(
-    file: Path,
-    caplog: pytest.LogCaptureFixture,
-    mode: int,
-    secret: str,
-    warned: bool,
+    file: Path, caplog: pytest.LogCaptureFixture, mode: int, secret: str, warned: bool
 ) -> None:
     content = configuration()
     content["clients"] = content["clients"][:1]

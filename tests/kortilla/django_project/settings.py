@@ -13,10 +13,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 AUTH_USER_MODEL = "django_project.Person"
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": FOLDER / "database",
-    }
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "database"}
 }
 INSTALLED_APPS = [
     "django.contrib.auth",
