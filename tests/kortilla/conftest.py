@@ -109,8 +109,8 @@ def redis() -> Iterator[RedisServer]:
 def sites(trust_folder: Path, redis: RedisServer) -> Iterator[Sites]:
     """The services of ``serving.py``."""
     sites = Sites(trust_folder, redis)
-    yield sites
-    sites.end()
+    with sites.stack:
+        yield sites
 
 
 @pytest.fixture(params=NAMES)

@@ -127,45 +127,6 @@ test("a server without a document can load it", () => {
   );
 });
 
-test("in a page it sends requests to the extension", () => {
-  writeFileSync(
-    join(consumer, "page.js"),
-    `import { kortilla } from "kortilla";
-     const listeners = new EventTarget();
-     const origin = "https://service.example";
-     globalThis.location = { origin, href: origin + "/" };
-     globalThis.document = { documentElement: { lang: "sv" }, baseURI: origin };
-     globalThis.window = Object.assign(listeners, {
-       isSecureContext: true,
-       postMessage({ action, id }) {
-         const answers = [
-           { action: action + "-ack", id },
-           { action: action + "-failure", id, error: { code: "HOST_MISSING" } },
-         ];
-         for (const data of answers) {
-           queueMicrotask(() =>
-             listeners.dispatchEvent(
-               Object.assign(new Event("message"), { data, source: window }),
-             ),
-           );
-         }
-       },
-     });
-     const error = await kortilla
-       .authenticate({ nonce: "A".repeat(44), help: "/hjalp" })
-       .catch((error) => error);
-     console.log(JSON.stringify([error.code, error.message, error.help]));`,
-  );
-  const ran = run(process.execPath, ["page.js"]);
-  const [code, message, help] = JSON.parse(ran.output || ran.told);
-  assert.equal(code, "HOST_MISSING");
-  assert.match(message, /^Webbläsartillägget är installerat/);
-  assert.deepEqual(help, {
-    text: "Så får du programmet Kortilla",
-    url: "https://service.example/hjalp#program",
-  });
-});
-
 /**
  * @param {string} body of a function of a TypeScript page
  * @param {string} resolution

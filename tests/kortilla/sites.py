@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,12 +19,11 @@ from tests.support import warm_python
 from tests.support.patience import patience
 
 #: Under gunicorn a service has several processes, so it can't use memory.
-WSGI_NAMES = ["sync-redis", "gthread-redis", "flask-redis"]
-NAMES = [
-    f"{adapter}-{store}"
-    for adapter in ("aiohttp", "starlette", "django")
-    for store in ("memory", "redis")
-] + WSGI_NAMES
+WSGI = {"sync": "sync", "gthread": "gthread", "flask": "sync"}
+WSGI_NAMES = [f"{name}-redis" for name in WSGI]
+#: A process can have several services, but one Django.
+TOGETHER = [f"{a}-{s}" for a in ("aiohttp", "starlette") for s in ("memory", "redis")]
+NAMES = [*TOGETHER, "django-memory", "django-redis", *WSGI_NAMES]
 
 
 @dataclass(frozen=True)
@@ -105,42 +104,30 @@ class Sites:
         self._folder = folder
         self.redis = redis
         self._running: dict[str, RunningSite] = {}
-        self._processes: list[Iterator[None]] = []
+        #: Ends the processes.
+        self.stack = ExitStack()
 
     def start(self, name: str) -> RunningSite:
         """Return a running service."""
         if name not in self._running:
-            together = [
-                known
-                for known in NAMES
-                if known == name
-                or not any(own in known + name for own in ("django", *WSGI_NAMES))
-            ]
-            self._processes.append(self._start(together))
-            next(self._processes[-1])
+            names = TOGETHER if name in TOGETHER else [name]
+            sites = self.stack.enter_context(self._run(names))
+            for known, site in zip(names, sites, strict=True):
+                self._running[known] = replace(site, name=known)
         return self._running[name]
 
-    def end(self) -> None:
-        """Stop all services."""
-        for running in self._processes:
-            next(running, None)
-
-    def _start(self, names: list[str]) -> Iterator[None]:
-        if names[0] in WSGI_NAMES:
-            [name] = names
-            kind = name.removesuffix("-redis")
+    @contextmanager
+    def _run(self, names: list[str]) -> Iterator[list[RunningSite]]:
+        kind = names[0].partition("-")[0]
+        if kind in WSGI:
             application = "flask" if kind == "flask" else "django"
-            options = "--worker-class", "gthread" if kind == "gthread" else "sync"
-            place = self._folder, self.redis
-            with gunicorn(application, *place, *options, "--threads=4") as site:
-                self._running[name] = replace(site, name=name)
-                yield
+            options = ("--worker-class", WSGI[kind], "--threads=4")
+            with gunicorn(application, self._folder, self.redis, *options) as site:
+                yield [site]
             return
+        url = self.redis.url
         wanted = [
-            name.replace("-memory", "=").replace("-redis", f"={self.redis.url}")
-            for name in names
+            name.replace("-memory", "=").replace("-redis", f"={url}") for name in names
         ]
         with process(self._folder, *wanted) as sites:
-            for name, site in zip(names, sites, strict=True):
-                self._running[name] = replace(site, name=name)
-            yield
+            yield sites

@@ -18,7 +18,7 @@ from kortilla.revocation import UNCHECKED, Revocation
 from kortilla.web import login
 from kortilla.web.http import Headers
 from kortilla.web.routes import LoginRoutes
-from kortilla.web.sessions import BrowserSessions, MemorySessionStore, Session
+from kortilla.web.sessions import BrowserSessions, MemorySessionStore
 from tests.kortilla.browser import COOKIE, Client, Visitor
 from tests.kortilla.pki import ORIGIN, SATU, Clock, Leaf
 from tests.support.guide import blocks
@@ -146,17 +146,6 @@ async def test_a_request_whose_cookies_are_odd_has_no_session() -> None:
         [f'a="; {good}; "'],
     ):
         assert (await sessions.load(cookies)).id is not None, cookies
-
-
-async def test_a_session_that_ended_meanwhile_has_no_cookie_and_no_data() -> None:
-    sessions = BrowserSessions(MemorySessionStore())
-    session = Session({"a": 1})
-    cookie = await sessions.save(session)
-    assert cookie
-    pair = cookie.partition(";")[0]
-    assert (await sessions.load([pair])).data == {"a": 1}
-    await sessions.end(session)
-    assert (await sessions.load([pair])).id is None
 
 
 async def test_an_identity_of_another_version_is_nobody(

@@ -8,17 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
-from kortilla import Identity, LoginService, Trust
-from kortilla.aiohttp import setup
+from kortilla import LoginService, Trust
 from kortilla.errors import ConfigurationError
 from kortilla.redis import RedisStores
 from kortilla.web import workers
 from kortilla.web.routes import LoginRoutes
 from kortilla.web.workers import WorkerCheck, configured_workers, siblings
 from tests.kortilla.pki import ORIGIN
-from tests.kortilla.redis_server import RedisServer
 
 WARNING = "Challenges or sessions are in the memory of one process"
 
@@ -49,39 +46,23 @@ def test_the_number_of_workers_is_read_as_the_server_does(
     assert configured_workers(arguments.split(), environment) == wanted
 
 
-async def test_memory_under_several_workers_is_said_at_the_start(
-    trust: Trust,
-    redis: RedisServer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["uvicorn", "--workers", "2"])
-    stores = RedisStores.from_url(redis.url)
-    shared = LoginService(origin=ORIGIN, trust=trust, challenges=stores.challenges)
-    LoginRoutes(shared, sessions=stores.sessions)
-    assert WARNING not in caplog.text
-    LoginRoutes(LoginService(origin=ORIGIN, trust=trust))
-    assert "is set to 2 workers" in caplog.text
-    await stores.close()
-
-
-async def test_stores_that_are_shared_by_half_are_an_error_at_the_start(
-    trust: Trust, redis: RedisServer
+async def test_stores_are_all_in_memory_of_one_process_or_all_shared(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each login would fail at the worker that did not issue its challenge."""
-    stores = RedisStores.from_url(redis.url)
+    monkeypatch.setattr(sys, "argv", ["uvicorn", "--workers", "2"])
+    stores = RedisStores.from_url("redis://unused.example")
     shared = LoginService(origin=ORIGIN, trust=trust, challenges=stores.challenges)
     own = LoginService(origin=ORIGIN, trust=trust)
-
-    async def enter(request: web.Request, identity: Identity) -> None:
-        """The application's own session does not replace the challenge's."""
-
     for service, sessions in ((shared, None), (own, stores.sessions)):
-        with pytest.raises(
-            ConfigurationError, match=r"stores\.challenges and stores\."
-        ):
-            setup(web.Application(), service, sessions=sessions, on_login=enter)
-    setup(web.Application(), shared, sessions=stores.sessions, on_login=enter)
+        # The application's own session does not replace the challenge's.
+        for keep in (True, False):
+            with pytest.raises(ConfigurationError, match=r"stores\.challenges and"):
+                LoginRoutes(service, sessions=sessions, keep_identity=keep)
+    LoginRoutes(shared, sessions=stores.sessions)
+    assert WARNING not in caplog.text
+    LoginRoutes(own)
+    assert "is set to 2 workers" in caplog.text
     await stores.close()
 
 
