@@ -50,8 +50,7 @@ def setup(
     the application's session; it raises ``LoginNotAllowedError`` for one who may not
     use the service. ``on_logout(request)`` ends the application's session when the page
     calls for a logout. Either gets the response too, to set cookies, if it has a
-    parameter ``response``. The
-    service is closed when the application is cleaned up.
+    parameter ``response``. The service is closed when the application is cleaned up.
 
     Raises ``RuntimeError`` at a second call: an application has one login. A mounted
     application has its own, or uses the login of its parent. The application does not

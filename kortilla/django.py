@@ -90,13 +90,8 @@ def urls(
 ) -> list[URLPattern]:
     """Return the URL patterns of card login, for ``include``.
 
-    ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Django's sessions. With ``on_login(request, identity)``,
-    our session ends at the login, and that function puts the person into Django's
-    session, as ``kortilla.django_auth.log_in`` does; it raises ``LoginNotAllowedError``
-    for one who may not use the service. ``on_logout(request)`` ends Django's session
-    when the page calls for a logout. Either gets the response too, to set cookies, if
-    it has a parameter ``response``. Both may be synchronous or asynchronous.
+    The options are those of ``kortilla.aiohttp.setup``. ``on_login`` may be
+    ``kortilla.django_auth.log_in``. Both functions may be synchronous or asynchronous.
 
     Raises ``RuntimeError`` at a second call: a process has one Django project, and one
     login.
@@ -213,8 +208,7 @@ async def current_identity(
 async def session_id(request: HttpRequest) -> str | None:
     """Return a text that names the request's session, or None without one.
 
-    For keeping data beside the session. It gives no access to the session, and may be
-    stored and logged. A login changes it. Raises as ``current_identity``.
+    See ``kortilla.aiohttp.session_id``. Raises as ``current_identity``.
     """
     return await _on_lasting_loop(request, _routes().session_id(_headers(request)))
 
@@ -232,8 +226,7 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 async def end_sessions(request: HttpRequest, satu: str) -> int:
     """End all sessions of a person, in all browsers, and return how many there were.
 
-    For an application's administrators. Raises as ``current_identity``; some sessions
-    may then continue.
+    See ``kortilla.aiohttp.end_sessions``.
     """
     return await _on_lasting_loop(request, _routes().end_sessions(satu))
 

@@ -63,13 +63,9 @@ def setup(
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
-    ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Flask's session. With ``on_login(identity)``, our session
-    ends at the login, and that function puts the person into Flask's session; it raises
-    ``LoginNotAllowedError`` for one who may not use the service. ``on_logout()`` ends
-    Flask's session when the page calls for a logout. Both are called in the request's
-    context. Either gets the response too, to set cookies, if it has a parameter
-    ``response``. The service is closed when the process ends.
+    The options are those of ``kortilla.aiohttp.setup``, but ``on_login(identity)`` and
+    ``on_logout()`` get no request: they are called in its context. The service is
+    closed when the process ends.
 
     Raises ``RuntimeError`` at a second call, since an application has one login. If
     another route takes a path of card login, each request fails with that error.
@@ -138,8 +134,7 @@ def current_identity(*, max_age: timedelta | None = None) -> Identity | None:
 def session_id() -> str | None:
     """Return a text that names the current request's session, or None without one.
 
-    For keeping data beside the session. It gives no access to the session, and may be
-    stored and logged. A login changes it. Raises as ``current_identity``.
+    See ``kortilla.aiohttp.session_id``. Raises as ``current_identity``.
     """
     return background.run(_routes().session_id(_headers()))
 
@@ -156,8 +151,7 @@ def end_session(response: Response) -> None:
 def end_sessions(satu: str) -> int:
     """End all sessions of a person, in all browsers, and return how many there were.
 
-    For an application's administrators. Outside a request, call the session store's
-    method. Raises as ``current_identity``; some sessions may then continue.
+    See ``kortilla.aiohttp.end_sessions``.
     """
     return background.run(_routes().end_sessions(satu))
 

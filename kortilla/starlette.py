@@ -57,14 +57,8 @@ def setup(
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
-    ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. With ``on_login(request,
-    identity)``, our session ends at the login, and that function puts the person into
-    the application's session; it raises ``LoginNotAllowedError`` for one who may not
-    use the service. ``on_logout(request)`` ends the application's session when the page
-    calls for a logout. Either gets the response too, to set cookies, if it has a
-    parameter ``response``. The
-    service is closed at the end of the application's lifespan.
+    The options are those of ``kortilla.aiohttp.setup``. The service is closed at the
+    end of the application's lifespan.
 
     Raises ``RuntimeError`` at a second call, since an application has one login, and if
     an earlier route or mount takes a path of card login.
@@ -167,8 +161,7 @@ async def current_identity(
 async def session_id(request: Request) -> str | None:
     """Return a text that names the request's session, or None without one.
 
-    For keeping data beside the session. It gives no access to the session, and may be
-    stored and logged. A login changes it. Raises as ``current_identity``.
+    See ``kortilla.aiohttp.session_id``. Raises as ``current_identity``.
     """
     return await _routes(request).session_id(_headers(request))
 
@@ -186,8 +179,7 @@ async def end_session(request: Request, response: Response) -> None:
 async def end_sessions(request: Request, satu: str) -> int:
     """End all sessions of a person, in all browsers, and return how many there were.
 
-    For an application's administrators. Outside a request, call the session store's
-    method. Raises as ``current_identity``; some sessions may then continue.
+    See ``kortilla.aiohttp.end_sessions``.
     """
     return await _routes(request).end_sessions(satu)
 
