@@ -14,6 +14,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlencode
 
@@ -66,14 +67,14 @@ Parameters = dict[str, str]
 class Provider:
     """An OpenID Provider as requests and responses.
 
-    ``close`` closes the login, the store and what is in ``closing``.
+    ``closing`` has what it uses.
     """
 
     def __init__(
         self,
         login_page: LoginPage,
         *,
-        closing: tuple[Callable[[], Awaitable[None]], ...],
+        closing: AsyncExitStack,
         body_seconds: float = 10,
     ) -> None:
         #: Whether the process ends soon: then it is not ready.
@@ -128,9 +129,7 @@ class Provider:
 
     async def close(self) -> None:
         """Close all that the provider uses."""
-        await self.store.close()
-        for close in self._closing:
-            await close()
+        await self._closing.aclose()
 
     async def _dispatch(self, request: Request, query: str) -> Response:
         if request.path in self._endpoints:

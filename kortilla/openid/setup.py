@@ -6,7 +6,8 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
 logger = logging.getLogger(__name__)
-
-Close = Callable[[], Awaitable[None]]
 
 #: Bits (RFC 7518 §3.3).
 _SHORTEST_RSA = 2048
@@ -80,9 +79,12 @@ def create_provider(
         )
 
         played = Simulator()
-    service, closing = _service(
-        settings, played, challenges, keys, on_event=on_event, clock=clock
+    closing = AsyncExitStack()
+    service = _service(
+        settings, played, challenges, keys, closing, on_event=on_event, clock=clock
     )
+    closing.push_async_callback(service.close)
+    closing.push_async_callback(store.close)
     browsers = Browsers(
         store, settings.origin, session_seconds=settings.sso_minutes * 60
     )
@@ -129,29 +131,28 @@ def _service(
     simulator: "Simulator | None",
     challenges: ChallengeStore | None,
     keys: KeyFile,
+    closing: AsyncExitStack,
     *,
     on_event: Iterable[EventHook],
     clock: Callable[[], float],
-) -> tuple[LoginService, tuple[Close, ...]]:
+) -> LoginService:
     trust: Trust | TrustFolder
     checker: RevocationChecker | None = None
-    closing: list[Close] = []
     hooks = [*on_event]
     if settings.audit_log is not None:
         log = AuditLog(settings.path(settings.audit_log))
         hooks.append(log)
-        closing.append(_closing(log.close))
+        closing.callback(log.close)
     if simulator is not None:
         trust, checker = simulator.trust, simulator
-        closing.append(simulator.close)
+        closing.push_async_callback(simulator.close)
     else:
-        trust = folder = _trust(settings)
-        closing.append(_closing(folder.close))
+        trust = _trust(settings)
+        closing.callback(trust.close)
         if settings.revocation is not None or not settings.trust.test:
-            revocation = _revocation(settings)
-            checker = revocation
-            closing.append(revocation.close)
-    service = LoginService(
+            checker = revocation = _revocation(settings)
+            closing.push_async_callback(revocation.close)
+    return LoginService(
         origin=settings.origin,
         trust=trust,
         revocation=checker,
@@ -161,14 +162,6 @@ def _service(
         rate_limit=FixedWindowLimit(settings.server.logins_per_minute),
         clock=lambda: datetime.fromtimestamp(clock(), UTC),
     )
-    return service, (service.close, *closing)
-
-
-def _closing(close: Callable[[], None]) -> Close:
-    async def run() -> None:
-        close()
-
-    return run
 
 
 def _trust(settings: Settings) -> TrustFolder:
