@@ -5,10 +5,8 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import secrets
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -73,7 +71,7 @@ def openid() -> None:
 @_with_extra
 def init(*, file: Path, issuer: str, test: bool) -> None:
     """Write a new configuration and new keys beside it."""
-    from kortilla.openid.keys import KeyFile, Keys
+    from kortilla.openid.keys import KeyFile, Keys, replace_file
     from kortilla.openid.settings import Settings
 
     content = f"issuer = {_toml(issuer)}\n"
@@ -83,7 +81,7 @@ def init(*, file: Path, issuer: str, test: bool) -> None:
         if each.exists():
             raise CommandError("FILE_EXISTS", f"{each} is there already.")
     Settings.parse(content, file)
-    _write(file, content)
+    replace_file(file, content)
     keys.write(Keys.create())
     print_result(
         {"config": str(file), "keys": str(keys.path)},
@@ -223,6 +221,7 @@ def add(
     claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
+    from kortilla.openid.keys import replace_file
     from kortilla.openid.settings import Settings, hash_secret
     from kortilla.openid.setup import load_client_keys
 
@@ -244,7 +243,7 @@ def add(
     content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"
     settings = Settings.parse(content, file)
     load_client_keys(settings, len(settings.clients) - 1, settings.clients[-1])
-    _write(file, content)
+    replace_file(file, content)
     words = [f"Registered {name}. Restart the provider."]
     result = {"client_id": name, "authentication": authentication}
     if secret is not None:
@@ -292,20 +291,6 @@ async def _ask(metadata: dict[str, Any]) -> None:
         raise CommandError("ADDRESS", f"{url}: {type(error).__name__}.") from None
     if content != metadata:
         raise CommandError("ADDRESS", f"{url} answers something else.")
-
-
-def _write(file: Path, content: str) -> None:
-    """Replace a file at once; it keeps its mode, and nobody reads it in between."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(content)
-        if file.exists():
-            new.chmod(file.stat().st_mode & 0o777)
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _toml(text: str) -> str:

@@ -158,19 +158,30 @@ class KeyFile:
 
     def write(self, keys: Keys) -> None:
         """Replace the file at once, readable for its owner alone."""
-        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".keys-")
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(keys.to_json())
-                file.flush()
-                os.fsync(file.fileno())
-            status = self.path.stat() if self.path.exists() else None
-            if status and os.geteuid() == 0:
-                os.chown(temporary, status.st_uid, status.st_gid)
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(self.path, keys.to_json(), mode=0o600)
+
+
+def replace_file(file: Path, content: str, *, mode: int | None = None) -> None:
+    """Replace a file at once; nobody else reads it in between.
+
+    It keeps its owner, and its mode unless another is given; a new file is its owner's
+    alone.
+    """
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    new = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if file.exists():
+            status = file.stat()
+            if os.geteuid() == 0:
+                os.chown(new, status.st_uid, status.st_gid)
+            new.chmod(status.st_mode & 0o777 if mode is None else mode)
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _generate(algorithm: str) -> SigningKey:

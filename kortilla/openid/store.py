@@ -170,22 +170,19 @@ class _Table:
         now = self._clock()
         for name in [n for n, entry in self._entries.items() if entry[0] <= now]:
             self._remove(name)
-        if self._is_full(size, 0) and not self._drops:
-            raise StoreUnavailableError("The store in memory is full.")
-        # Some at once, so that a flood does not have each request look at all entries.
-        spare = 16 if self._is_full(size, 0) else 0
-        while self._entries and self._is_full(size, spare):
-            self._remove(next(iter(self._entries)))
+        if self._is_full(size):
+            if not self._drops:
+                raise StoreUnavailableError("The store in memory is full.")
+            # Some at once, so that a flood does not have each request look at all.
+            more, spare = size + self._most_bytes // 16, self._capacity // 16
+            while self._entries and self._is_full(more, spare):
+                self._remove(next(iter(self._entries)))
         self._sweep_at = min(self._capacity, max(self._SWEPT, 2 * len(self._entries)))
 
-    def _is_full(self, size: int, spare: int) -> bool:
-        """Return whether there is no room, and a ``spare``-th part free beside it."""
-        entries = self._capacity // spare if spare else 0
-        content = self._most_bytes // spare if spare else 0
-        return (
-            len(self._entries) >= self._capacity - entries
-            or self._bytes + size > self._most_bytes - content
-        )
+    def _is_full(self, size: int, spare: int = 0) -> bool:
+        """Return whether there is no room for an entry and so many others."""
+        count = len(self._entries) + spare
+        return count >= self._capacity or self._bytes + size > self._most_bytes
 
 
 class MemoryStore(Store):
