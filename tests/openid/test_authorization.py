@@ -241,15 +241,13 @@ async def test_a_pushed_request_works_once(op: LocalOP, browser: Browser) -> Non
     assert_no_redirect(await follow(browser, answer.json["request_uri"]))
 
 
-async def test_a_pushed_request_is_of_its_client(op: LocalOP, browser: Browser) -> None:
-    answer = await op.post("/par", asked()[1], authorization=basic())
-    assert_no_redirect(await follow(browser, answer.json["request_uri"], "post"))
-
-
-async def test_a_pushed_request_expires(op: LocalOP, browser: Browser) -> None:
-    answer = await op.post("/par", asked()[1], authorization=basic())
-    op.clock.ahead += answer.json["expires_in"]
-    assert_no_redirect(await follow(browser, answer.json["request_uri"]))
+async def test_a_pushed_request_is_of_its_client_and_expires(
+    op: LocalOP, browser: Browser
+) -> None:
+    for client, seconds in (("post", 0), ("shop", 90)):
+        answer = await op.post("/par", asked()[1], authorization=basic())
+        op.clock.ahead += seconds
+        assert_no_redirect(await follow(browser, answer.json["request_uri"], client))
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,21 @@ async def test_two_tabs_log_in_beside_each_other(op: LocalOP, browser: Browser) 
         assert (await op.token(answer.parameters["code"], own)).status == 200
 
 
-async def test_the_cookie_is_stable_and_safe(browser: Browser) -> None:
+async def test_a_login_keeps_its_cookie_and_leaks_no_address(browser: Browser) -> None:
     _, answer = await browser.authorize()
     [cookie] = answer.headers.all("Set-Cookie")
     assert re.fullmatch(
         rf"{COOKIE}=[\w-]{{43}}; HttpOnly; Path=/; SameSite=Lax; Secure", cookie
     )
+    page = answer.location
+    challenge, body = await browser.token_for(page)
+    assert len(challenge.json["nonce"]) == 44
+    logged_in = await browser.send("POST", f"{page}/login", body=body)
+    assert logged_in.json.keys() == {"name", "satu"}
+    back = await browser.send("GET", f"{page}/done")
+    assert back.headers.all("Referrer-Policy") == ["no-referrer"]
+    assert back.headers.all("Cache-Control") == ["no-store"]
+    assert ORIGIN not in back.parameters.values()
     _, again = await browser.authorize()
     assert again.headers.all("Set-Cookie") == []
 
@@ -190,21 +199,6 @@ async def test_a_notice_is_text_for_people(make_op: MakeOP) -> None:
     browser = Browser(make_op(notice=notice), language="fi")
     page = (await browser.send("GET", await browser.page())).text
     assert '<aside class="notice">Huolto &lt;b&gt;</aside>' in page
-
-
-async def test_the_button_s_requests_are_answered_in_json(browser: Browser) -> None:
-    page = await browser.page()
-    challenge, body = await browser.token_for(page)
-    assert len(challenge.json["nonce"]) == 44
-    logged_in = await browser.send("POST", f"{page}/login", body=body)
-    assert logged_in.json.keys() == {"name", "satu"}
-
-
-async def test_the_redirect_leaks_no_address(browser: Browser) -> None:
-    back = await browser.log_in(await browser.page())
-    assert back.headers.all("Referrer-Policy") == ["no-referrer"]
-    assert back.headers.all("Cache-Control") == ["no-store"]
-    assert ORIGIN not in back.parameters.values()
 
 
 async def test_a_client_that_is_gone_ends_its_logins(
