@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The blocks of ``docs/openid.md`` work as they stand, and so do real clients."""
+"""The blocks of ``docs/openid.md`` work as they stand, with two real clients."""
 
 import asyncio
 import contextlib
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
-import pytest_asyncio
 
 from kortilla.openid import Settings, create_provider, sub_application
 from kortilla.openid.settings import CLAIMS, ClientSettings
 from kortilla.openid.simulator import CHOICES
-from tests.openid.clients.running import RealClients, listen, real_clients, serve_on
+from tests.openid.clients.running import listen, serve_on
 from tests.openid.provider import SECRET, configuration, key_file
 
 ROOT = Path(__file__).parents[2]
@@ -89,33 +86,3 @@ def test_the_guide_names_each_key_claim_and_choice() -> None:
     )
     assert keys | tables | {*ClientSettings.model_fields} <= named
     assert {*CLAIMS} | {choice.name for choice in CHOICES} <= named
-
-
-# --- real clients: openid-client of Node, and Authlib's
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def clients(files: Path) -> AsyncIterator[RealClients]:
-    async with real_clients(files, simulator=True) as running:
-        yield running
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("name", ["node", "python"])
-@pytest.mark.parametrize(
-    ("hint", "told"),
-    [
-        ("SPECIMEN-ÅKERSTRÖM", "ÖRJAN SPECIMEN-ÅKERSTRÖM"),
-        ("cancelled", "access_denied"),
-        ("revoked-card", "access_denied"),
-    ],
-)
-async def test_a_real_client_gets_the_person_or_the_refusal(
-    clients: RealClients, name: str, hint: str, told: str
-) -> None:
-    asked = {"login_hint": hint}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(clients.urls[name], params=asked) as answer,
-    ):
-        assert f'<p id="who">{told}</p>' in await answer.text()

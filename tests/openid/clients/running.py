@@ -1,24 +1,77 @@
 # SPDX-License-Identifier: MIT
-"""A provider on http on this computer, with real clients beside it."""
+"""A provider on http on this computer, and a service that uses Authlib's client."""
 
 import asyncio
 import contextlib
-import os
 import socket
-import sys
 from collections.abc import AsyncIterator
+from html import escape
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import requests
 from aiohttp import web
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from kortilla.openid import Settings, create_provider, sub_application
 from kortilla.openid.provider import Provider
-from tests.openid.clients.authlib_client import create_service
 from tests.openid.provider import key_file
 
 NAME = {"fi": "Esimerkkikauppa", "sv": "Exempelbutiken", "en": "The example shop"}
-_SECRETS = {"node": "N" * 43, "python": "p" * 43}
-_SCRIPT = Path(__file__).with_name("openid_client.mjs")
+_SECRET = "p" * 43
+
+
+class _Service:
+    """``/`` leads to the provider, and ``/cb`` shows who came back."""
+
+    def __init__(self, issuer: str, callback: str) -> None:
+        self._issuer = issuer
+        self._client = OAuth2Session(
+            "python",
+            _SECRET,
+            scope="openid profile",
+            redirect_uri=callback,
+            code_challenge_method="S256",
+            token_endpoint_auth_method="client_secret_post",
+        )
+        self._logins: dict[str, tuple[str, str]] = {}
+
+    async def start(self, request: web.Request) -> web.Response:
+        verifier, nonce = generate_token(48), generate_token(20)
+        sent = {"code_verifier": verifier, "nonce": nonce, **request.query}
+        url = f"{self._issuer}/authorize"
+        url, state = self._client.create_authorization_url(url, **sent)
+        self._logins[state] = (verifier, nonce)
+        raise web.HTTPFound(url)
+
+    async def finish(self, request: web.Request) -> web.Response:
+        told = request.query.get("error")
+        if told is None:
+            told = await asyncio.to_thread(self._redeem, str(request.url))
+        page = f'<!doctype html><title>Service</title><p id="who">{escape(told)}</p>'
+        return web.Response(text=page, content_type="text/html")
+
+    def _redeem(self, url: str) -> str:
+        [state] = parse_qs(urlsplit(url).query)["state"]
+        verifier, nonce = self._logins.pop(state)
+        discovery = f"{self._issuer}/.well-known/openid-configuration"
+        document = requests.get(discovery, timeout=60).json()
+        endpoint, sent = document["token_endpoint"], {"code_verifier": verifier}
+        token = self._client.fetch_token(endpoint, authorization_response=url, **sent)
+        keys = requests.get(document["jwks_uri"], timeout=60).json()
+        claims: Any = jwt.decode(
+            token["id_token"], KeySet.import_key_set(keys), algorithms=["RS256"]
+        ).claims
+        assert (claims["iss"], claims["aud"]) == (self._issuer, "python")
+        assert claims["nonce"] == nonce
+        told = self._client.get(document["userinfo_endpoint"]).json()
+        assert told["sub"] == claims["sub"]
+        name: str = told["name"]
+        return name
 
 
 class RealClients:
@@ -47,65 +100,31 @@ async def serve_on(
 
 @contextlib.asynccontextmanager
 async def real_clients(folder: Path, *, simulator: bool) -> AsyncIterator[RealClients]:
-    """Run a provider whose files are in a folder, openid-client and Authlib's."""
+    """Run a provider whose files are in a folder, and the service."""
     async with contextlib.AsyncExitStack() as stack:
-        (own, port), (python, python_port) = listen(), listen()
-        (node, node_port) = listen()
-        node.close()  # Node can't take a listener
-        issuer = f"http://localhost:{port}/openid"
-        ports = {"node": node_port, "python": python_port}
-        clients = [
-            {
-                "id": name,
-                "name": NAME,
-                "redirect_uris": [f"http://localhost:{ports[name]}/cb"],
-                "secrets": [secret],
-                "claims": ["name"],
-                "authentication": {
-                    "node": "client_secret_basic",
-                    "python": "client_secret_post",
-                }[name],
-            }
-            for name, secret in _SECRETS.items()
-        ]
-        settings = Settings.model_validate(
-            {
-                "issuer": issuer,
-                "trust": {"folder": "ca", "test": True},
-                "clients": clients,
-                "folder": folder,
-            }
+        (own, port), (client, client_port) = listen(), listen()
+        issuer, url = (
+            f"http://localhost:{port}/openid",
+            f"http://localhost:{client_port}/",
         )
+        registered = {
+            "id": "python",
+            "name": NAME,
+            "redirect_uris": [f"{url}cb"],
+            "secrets": [_SECRET],
+            "claims": ["name"],
+            "authentication": "client_secret_post",
+        }
+        content = {"issuer": issuer, "clients": [registered], "folder": folder}
+        content["trust"] = {"folder": "ca", "test": True}
+        settings = Settings.model_validate(content)
         provider = create_provider(settings, simulator=simulator, keys=key_file(folder))
         app = web.Application()
         app.add_subapp("/openid", sub_application(provider))
         await serve_on(stack, app, own)
-        callback = f"http://localhost:{python_port}/cb"
-        service = create_service(issuer, _SECRETS["python"], callback)
-        await serve_on(stack, service, python)
-        await _start_node(stack, issuer, node_port)
-        urls = {name: f"http://localhost:{each}/" for name, each in ports.items()}
-        yield RealClients(provider, urls)
-
-
-async def _start_node(stack: contextlib.AsyncExitStack, issuer: str, port: int) -> None:
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        str(_SCRIPT),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=sys.stderr,
-        env={
-            "PATH": os.environ["PATH"],
-            "ISSUER": issuer,
-            "SECRET": _SECRETS["node"],
-            "PORT": str(port),
-        },
-    )
-
-    async def end() -> None:
-        process.terminate()
-        await process.wait()
-
-    stack.push_async_callback(end)
-    assert process.stdout
-    assert await process.stdout.readline() == b"listening\n"
+        service, own_pages = _Service(issuer, f"{url}cb"), web.Application()
+        own_pages.add_routes(
+            [web.get("/", service.start), web.get("/cb", service.finish)]
+        )
+        await serve_on(stack, own_pages, client)
+        yield RealClients(provider, {"python": url})
