@@ -2,14 +2,16 @@
 """The services of ``serving.py``, each started at its first use."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from yarl import URL
 
@@ -64,26 +66,24 @@ def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
 
 
 @contextmanager
-def gunicorn(
-    application: str, folder: Path, redis: RedisServer, *options: str, by: str = ""
+def listening(
+    command: Sequence[object], *never: str, **options: Any
 ) -> Iterator[RunningSite]:
-    """Run two workers; they must exit properly and log no error.
+    """Run a server on a socket; it must end at SIGTERM, and never log some words.
 
-    ``by`` is how they check revocation.
+    ``LISTENER`` in the command stands for the socket's number.
     """
-    arguments = f"({str(folder)!r}, {redis.url!r}, {by or None!r})"
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         tempfile.TemporaryFile("w+") as log,
     ):
+        number = listener.fileno()
         running = warm_python.popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--workers=2"),
-                *("--no-control-socket", "--bind", f"fd://{listener.fileno()}"),
-                *(*options, f"tests.kortilla.{application}_service:wsgi{arguments}"),
-            ],
-            pass_fds=[listener.fileno()],
+            [str(each).replace("LISTENER", str(number)) for each in command],
+            pass_fds=[number],
+            stdout=log,
             stderr=log,
+            **options,
         )
         try:
             yield RunningSite(listener.getsockname()[1])
@@ -92,9 +92,25 @@ def gunicorn(
             running.wait(patience())
             log.seek(0)
             text = log.read()
-        assert running.returncode == 0, text
-        assert "Traceback" not in text, text
-        assert "closed" not in text, text
+        # uvicorn ends by the signal that it got.
+        assert running.returncode in {0, -signal.SIGTERM}, text
+        for words in ("Traceback", *never):
+            assert words not in text, text
+
+
+@contextmanager
+def gunicorn(
+    application: str, folder: Path, redis: RedisServer, *options: str, by: str = ""
+) -> Iterator[RunningSite]:
+    """Run two workers, which check revocation in one way."""
+    arguments = f"({str(folder)!r}, {redis.url!r}, {by or None!r})"
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--workers=2", "--no-control-socket"),
+        *("--bind", "fd://LISTENER", *options),
+        f"tests.kortilla.{application}_service:wsgi{arguments}",
+    ]
+    with listening(command, "closed") as site:
+        yield site
 
 
 class Sites:

@@ -3,12 +3,7 @@
 
 import os
 import re
-import signal
-import socket
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +13,8 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import ORIGIN
 from tests.kortilla.redis_server import RedisServer
-from tests.kortilla.sites import RunningSite
-from tests.support import warm_python
+from tests.kortilla.sites import listening
 from tests.support.guide import DOCS, blocks
-from tests.support.patience import patience
 
 ROOT = Path(__file__).parents[2]
 #: The blocks by the first word of their row in the table.
@@ -56,38 +49,6 @@ def test_the_table_has_each_service_and_its_lines_of_code() -> None:
         assert each.lines == len(lines), each
 
 
-@contextmanager
-def running(folder: Path, command: str, redis: str) -> Iterator[RunningSite]:
-    """Run a command in a folder; it must end at SIGTERM, without a traceback."""
-    environment = {"PYTHONPATH": str(ROOT), "REDIS_URL": redis, "SECRET_KEY": "x"}
-    with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        tempfile.TemporaryFile("w+") as log,
-    ):
-        number = str(listener.fileno())
-        server = warm_python.popen(
-            [
-                *(sys.executable, "-m", "tests.kortilla.documented_server"),
-                *(number, *command.split()),
-            ],
-            cwd=folder,
-            env=os.environ | environment,
-            pass_fds=[listener.fileno()],
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield RunningSite(listener.getsockname()[1])
-        finally:
-            server.terminate()
-            server.wait(patience())
-            log.seek(0)
-            text = log.read()
-        # uvicorn ends by the signal that it got.
-        assert server.returncode in {0, -signal.SIGTERM}, text
-        assert "Traceback" not in text, text
-
-
 async def front(browser: Browser) -> str:
     """Return the page of the service."""
     # Django serves no other host; a proxy in front passes it on.
@@ -104,7 +65,10 @@ async def test_a_person_logs_in(
 ) -> None:
     (tmp_path / "service.py").write_text(BLOCKS[service.framework])
     (tmp_path / "ca").symlink_to(kortilla_card.folder)
-    with running(tmp_path, service.command, redis.url) as site:
+    own = {"PYTHONPATH": str(ROOT), "REDIS_URL": redis.url, "SECRET_KEY": "x"}
+    command = [sys.executable, "-m", "tests.kortilla.documented_server", "LISTENER"]
+    command += service.command.split()
+    with listening(command, cwd=tmp_path, env=os.environ | own) as site:
         # A request may reach any of the workers.
         browser = Browser(site, keep_alive=False)
         host = {"headers": {"Host": ORIGIN.removeprefix("https://")}}
