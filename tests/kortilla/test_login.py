@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Logins by the routes, without a web framework or a server: sessions and recency."""
 
+import json
 import re
 import runpy
 from dataclasses import replace
@@ -82,14 +83,33 @@ async def test_a_token_for_another_session(visitor: Visitor, leaf: Leaf) -> None
         assert await other.refusal("/login", body | named) == (403, code)
 
 
-async def test_a_session_that_login_replaced_has_no_challenges(
+async def test_each_login_has_a_new_session_and_the_earlier_one_ends(
     visitor: Visitor, leaf: Leaf
 ) -> None:
-    """Another tab must start again."""
     nonce = await visitor.challenge()
-    assert (await visitor.log_in(leaf)).status == 200
+    cookies = [visitor.cookie]
+    for _ in range(2):
+        assert (await visitor.log_in(leaf)).status == 200
+        cookies.append(visitor.cookie)
+        assert await session(visitor)
+    # Another tab must start again.
     body = {"authToken": leaf.token(nonce=nonce), "nonce": nonce}
     assert await visitor.refusal("/login", body) == (403, "CHALLENGE_NONCE_NOT_FOUND")
+    await visitor.post("/logout", {})
+    assert len(set(cookies)) == 3
+    for cookie in cookies:
+        assert await session(Visitor(visitor.routes, cookie)) is None
+
+
+async def session(visitor: Visitor) -> str | None:
+    return await visitor.routes.session_id(Headers([("Cookie", visitor.cookie)]))
+
+
+async def test_another_site_reaches_no_route(visitor: Visitor) -> None:
+    for route in ("/challenge", "/login", "/logout"):
+        answer = await visitor.post(route, {}, Origin="https://other.example")
+        assert json.loads(answer.body)["error"]["code"] == "ORIGIN_REFUSED"
+        assert "Set-Cookie" not in dict(answer.headers)
 
 
 @pytest.mark.parametrize(
