@@ -12,8 +12,8 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -170,21 +170,14 @@ class LoginPage:
             problem=problem,
         )
 
-    @asynccontextmanager
-    async def _reporting(
+    def _reporting(
         self, request: Request, action: Action
-    ) -> AsyncIterator[tuple[RequestContext, float]]:
-        """Yield what events need, and report a refusal."""
-        events, since = self.service.events, time.monotonic()
-        context = events.context(request.headers, self._address(request))
-        try:
-            yield context, since
-        except BaseException as error:
-            events.refused(context, action, error, since)
-            raise
+    ) -> AbstractContextManager[tuple[RequestContext, float]]:
+        address = self._address(request)
+        return self.service.events.reporting(request.headers, address, action)
 
     async def _challenge(self, request: Request, login_id: str, data: Data) -> Response:
-        async with self._reporting(request, "challenge") as (context, _):
+        with self._reporting(request, "challenge") as (context, _):
             await self.admit(request, "challenge")
             await self._json(request, allowed=set())
             nonce = await self.service.challenge(data["challenges"])
@@ -193,7 +186,7 @@ class LoginPage:
         return json_response({"nonce": nonce})
 
     async def _login(self, request: Request, login_id: str, data: Data) -> Response:
-        async with self._reporting(request, "login") as (context, since):
+        with self._reporting(request, "login") as (context, since):
             await self.admit(request, "login")
             body = await self._json(request, allowed={"authToken", "nonce"})
             token, nonce = token_of(body)
@@ -261,7 +254,7 @@ class LoginPage:
     async def _play(
         self, request: Request, simulator: "Simulator", choice: str
     ) -> Login:
-        async with self._reporting(request, "login") as (context, since):
+        with self._reporting(request, "login") as (context, since):
             challenges: Data = {}
             nonce = await self.service.challenge(challenges)
             token = simulator.token(choice, self.service.origin, nonce)

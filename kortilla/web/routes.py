@@ -206,7 +206,10 @@ class LoginRoutes:
         try:
             if found := self._actions.get(request.path):
                 check_method(request, "POST")
-                return await self._report(request, *found)
+                action, handler = found
+                reporting = self.service.events.reporting
+                with reporting(request.headers, request.client, action) as (context, _):
+                    return await handler(request, context)
             if file := packaged_files().get(request.path):
                 check_method(request, "GET, HEAD")
                 return file.response(request.headers)
@@ -230,17 +233,6 @@ class LoginRoutes:
         refusals = self.service.refusals
         response = error_response(error, pending.headers, refusals)
         return response.with_headers(("Set-Cookie", pending.cookie))
-
-    async def _report(
-        self, request: Request, action: Action, handler: _Handler
-    ) -> Response | PendingLogin:
-        events, since = self.service.events, time.monotonic()
-        context = events.context(request.headers, request.client)
-        try:
-            return await handler(request, context)
-        except BaseException as error:
-            events.refused(context, action, error, since)
-            raise
 
     async def read_body(self, request: Request) -> bytes:
         """Read a body within its limits. Raises ``RequestRefusedError``."""

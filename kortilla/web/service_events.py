@@ -13,9 +13,10 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypedDict, TypeVar
+from typing import TypeVar
 
 from kortilla.errors import ConfigurationError, RelyingPartyError
 from kortilla.events import (
@@ -49,13 +50,6 @@ _ASYNC_SECONDS = 10.0
 _SILENCE = 60.0
 
 _Item = tuple[Event, asyncio.AbstractEventLoop]
-
-
-class _Common(TypedDict):
-    time: datetime
-    request: str
-    client: str | None
-    person: str | None
 
 
 class ServiceEvents:
@@ -117,7 +111,7 @@ class ServiceEvents:
     def challenge_issued(self, context: RequestContext) -> None:
         """Report a challenge."""
         logger.info("A challenge was issued (request %s).", context.id)
-        self._send(ChallengeIssued(**self._common(context, None)))
+        self._send(ChallengeIssued, context, None)
 
     def logged_in(
         self, context: RequestContext, identity: Identity, seconds: float
@@ -129,14 +123,23 @@ class ServiceEvents:
             seconds * 1000,
             context.id,
         )
-        self._send(
-            LoggedIn(
-                **self._common(context, identity.satu),
-                issuer=identity.issuer,
-                assurance=identity.assurance,
-                seconds=seconds,
-            )
-        )
+        ca = {"issuer": identity.issuer, "assurance": identity.assurance}
+        self._send(LoggedIn, context, identity.satu, **ca, seconds=seconds)
+
+    @contextmanager
+    def reporting(
+        self, headers: Headers, client: str | None, action: Action
+    ) -> Iterator[tuple[RequestContext, float]]:
+        """Report the refusal of a request, whatever is raised while it is handled.
+
+        Yields its context, and when it began (``time.monotonic``).
+        """
+        context, since = self.context(headers, client), time.monotonic()
+        try:
+            yield context, since
+        except BaseException as error:
+            self.refused(context, action, error, since)
+            raise
 
     def refused(
         self,
@@ -150,18 +153,14 @@ class ServiceEvents:
         logger.info(
             "A %s was refused: %s (request %s).", action, _described(error), context.id
         )
-        self._send(
-            Refused(
-                **self._common(context, None), action=action, code=code, seconds=seconds
-            )
-        )
+        self._send(Refused, context, None, action=action, code=code, seconds=seconds)
 
     def logged_out(
         self, context: RequestContext, satu: str, *, sessions: int = 1
     ) -> None:
         """Report the end of a person's sessions."""
         logger.info("A person's sessions ended: %d (request %s).", sessions, context.id)
-        self._send(LoggedOut(**self._common(context, satu), sessions=sessions))
+        self._send(LoggedOut, context, satu, sessions=sessions)
 
     # -- Signatures, as the service reports them --------------------------------------
 
@@ -189,39 +188,38 @@ class ServiceEvents:
         try:
             result = await work
         except BaseException as error:
-            code = code_of(error)
             logger.info(
                 "A signature was refused (%s): %s (request %s).",
                 step,
                 _described(error),
                 context.id,
             )
-            self._send(
-                SignatureRefused(
-                    **self._common(context, satu),
-                    step=step,
-                    code=code,
-                    seconds=time.monotonic() - since,
-                )
-            )
+            refused = {"step": step, "code": code_of(error)}
+            seconds = time.monotonic() - since
+            self._send(SignatureRefused, context, satu, **refused, seconds=seconds)
             raise
-        seconds = time.monotonic() - since
-        kind = SignaturePrepared if step == "prepare" else SignatureMade
-        what = "prepared" if step == "prepare" else "made"
+        prepared = step == "prepare"
+        what = "prepared" if prepared else "made"
         logger.info("A signature was %s (request %s).", what, context.id)
-        self._send(kind(**self._common(context, satu), seconds=seconds))
+        kind = SignaturePrepared if prepared else SignatureMade
+        self._send(kind, context, satu, seconds=time.monotonic() - since)
         return result
 
-    def _common(self, context: RequestContext, satu: str | None) -> _Common:
+    def _send(
+        self,
+        kind: Callable[..., Event],
+        context: RequestContext,
+        satu: str | None,
+        **fields: object,
+    ) -> None:
         key = self._key
-        return _Common(
+        event = kind(
             time=self._clock().astimezone(UTC),
             request=context.id,
             client=context.client if self._client_addresses else None,
             person=None if key is None or satu is None else pseudonym(key, satu),
+            **fields,
         )
-
-    def _send(self, event: Event) -> None:
         for thread in self._threads:
             try:
                 thread.put(event)
