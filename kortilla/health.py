@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from kortilla.errors import (
     RelyingPartyError,
@@ -29,6 +29,9 @@ __all__ = ["Check", "Health", "Status", "check_health"]
 #: A service with a part that failed is not ready; a warning is for people.
 Status = Literal["ok", "warning", "failed"]
 
+#: The parts of a service.
+Part = Literal["trust", "challenges", "sessions", "prepared", "revocation"]
+
 #: How long ago an answer of a source says something about now.
 _RECENT = timedelta(minutes=10)
 
@@ -37,7 +40,7 @@ _RECENT = timedelta(minutes=10)
 class Check:
     """One part: ``detail`` is a sentence for people, empty if all is well."""
 
-    name: Literal["trust", "challenges", "sessions", "prepared", "revocation"]
+    name: Part
     status: Status
     detail: str = ""
 
@@ -63,10 +66,6 @@ class Health:
         }
 
 
-class _Store(Protocol):
-    async def check(self) -> None: ...
-
-
 async def check_health(
     service: LoginService,
     *,
@@ -86,16 +85,14 @@ async def check_health(
       answers, that is a warning. So is all of it without ``needs_revocation``: the
       authority's fault then takes no server out of service.
     """
-    stores: list[tuple[Literal["challenges", "sessions", "prepared"], _Store]] = [
-        ("challenges", service.challenges)
-    ]
+    stores: dict[Part, Awaitable[None]] = {"challenges": service.challenges.check()}
     if sessions is not None:
-        stores.append(("sessions", sessions))
+        stores["sessions"] = sessions.check()
     if prepared is not None:
-        stores.append(("prepared", prepared))
+        stores["prepared"] = prepared.check()
     now = service.now().astimezone(UTC)
     results = await asyncio.gather(
-        *(_store(name, store, seconds) for name, store in stores),
+        *(_store(name, work, seconds) for name, work in stores.items()),
         _revocation(service, needs_revocation, now, seconds),
     )
     return Health(now, (_trust(service, warn, now), *results))
@@ -126,10 +123,8 @@ def _is_valid(ca: IssuingCA, at: datetime) -> bool:
     )
 
 
-async def _store(
-    name: Literal["challenges", "sessions", "prepared"], store: _Store, seconds: float
-) -> Check:
-    problem = await _problem(store.check(), seconds)
+async def _store(name: Part, work: Awaitable[None], seconds: float) -> Check:
+    problem = await _problem(work, seconds)
     return Check(name, "failed" if problem else "ok", problem)
 
 
