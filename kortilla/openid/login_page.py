@@ -55,6 +55,8 @@ logger = logging.getLogger(__name__)
 #: How long the page works; each challenge in it has five minutes.
 LOGIN_SECONDS = 30 * 60
 CODE_SECONDS = 60
+#: How long a body may take.
+BODY_SECONDS = 10
 
 _PATH = re.compile(r"/login/([A-Za-z0-9_-]{43})(/[a-z]*)?")
 _CANCELLED = RefusedError("access_denied", "The user has denied the request")
@@ -74,7 +76,6 @@ class LoginPage:
         pages: Pages,
         simulator: "Simulator | None" = None,
         behind_proxy: bool = False,
-        body_seconds: float = 10,
     ) -> None:
         self.protocol = protocol
         self.store = store
@@ -83,7 +84,6 @@ class LoginPage:
         self.pages = pages
         self._simulator = simulator
         self._behind_proxy = behind_proxy
-        self._body_seconds = body_seconds
         self._actions: dict[
             str, tuple[str, Callable[[Request, str, Data], Awaitable[Response]]]
         ] = {
@@ -226,7 +226,7 @@ class LoginPage:
     async def _simulate(self, request: Request, login_id: str, data: Data) -> Response:
         await self.admit(request, "login")
         text = await read_body(
-            request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
+            request.body, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS
         )
         choice = parse(text.decode(errors="replace")).get("choice", "")
         if self._simulator is None or not self._simulator.knows(choice):
@@ -292,7 +292,7 @@ class LoginPage:
             request,
             allowed=allowed,
             max_bytes=MAX_BODY_BYTES,
-            seconds=self._body_seconds,
+            seconds=BODY_SECONDS,
         )
 
 

@@ -27,7 +27,7 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.login_page import LoginPage
+from kortilla.openid.login_page import BODY_SECONDS, LoginPage
 from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import (
     ASSERTION_SECONDS,
@@ -70,13 +70,7 @@ class Provider:
     ``closing`` has what it uses.
     """
 
-    def __init__(
-        self,
-        login_page: LoginPage,
-        *,
-        closing: AsyncExitStack,
-        body_seconds: float = 10,
-    ) -> None:
+    def __init__(self, login_page: LoginPage, *, closing: AsyncExitStack) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
         self.protocol = login_page.protocol
@@ -85,7 +79,6 @@ class Provider:
         self._pages = login_page.pages
         self._login_page = login_page
         self._closing = closing
-        self._body_seconds = body_seconds
         self._endpoints: dict[
             str, tuple[str, Callable[[Request, str], Awaitable[Response]]]
         ] = {
@@ -365,7 +358,7 @@ class Provider:
         if query or not request.headers.announce(_FORM):
             raise RefusedError("invalid_request", f"The request is not {_FORM}")
         body = await read_body(
-            request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
+            request.body, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS
         )
         try:
             return body.decode()

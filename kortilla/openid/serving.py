@@ -36,6 +36,8 @@ _LOGIN = re.compile(
 _ON_THE_WAY = 3.0
 #: Seconds in which a connection that has begun is made.
 _HANDSHAKE = 0.2
+#: Seconds that open requests have to end.
+_SHUTDOWN = 10
 _SO_ATTACH_FILTER = 26
 
 
@@ -142,13 +144,12 @@ async def serve(
     port: int,
     started: Callable[[str], None],
     drain_seconds: float = 5,
-    shutdown_seconds: float = 10,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and lose no request at the end.
 
     After SIGTERM the provider says that it is not ready, and serves all that comes for
     ``drain_seconds`` more, with ``Connection: close``, until balancers have seen it.
-    Then nothing new is accepted, and open requests have ``shutdown_seconds`` to end.
+    Then nothing new is accepted, and open requests have ten seconds to end.
     SIGINT, or a second SIGTERM, ends the first of the two at once. ``started`` is
     called with the address once it listens.
     """
@@ -181,7 +182,7 @@ async def serve(
         logger=errors,
         access_log=logging.getLogger("kortilla.openid.access"),
         access_log_class=type("Bound", (AccessLogger,), {"prefix": provider.prefix}),
-        shutdown_timeout=shutdown_seconds,
+        shutdown_timeout=_SHUTDOWN,
     )
     await runner.setup()
     listener: asyncio.Server | None = None

@@ -248,13 +248,11 @@ class RedisPreparedStore(_RedisStore, PreparedStore):
         prefix: str = "kortilla:",
         seconds: float = 2,
         lifetime: float = LIFETIME,
-        most_per_session: int = MOST_PER_SESSION,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(client, f"{prefix}prepared:", seconds)
         self._lifetime = lifetime
-        self._most = most_per_session
         self._max_bytes = max_bytes
         self._clock = clock
 
@@ -262,7 +260,7 @@ class RedisPreparedStore(_RedisStore, PreparedStore):
         check_size(prepared, self._max_bytes)
         key, now = new_key(), int(self._clock() * 1_000_000)  # microseconds
         content, lives = prepared.to_bytes(), int(self._lifetime * 1000)
-        more = *self._names(session, key), content, lives, now, self._most
+        more = *self._names(session, key), content, lives, now, MOST_PER_SESSION
         async with asking(self._seconds):
             check_run(await self._client.eval(_PUT_PREPARED, 2, *more))
         return key

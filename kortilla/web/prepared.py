@@ -84,22 +84,19 @@ class _Entry:
 class MemoryPreparedStore(PreparedStore):
     """The store of a service that runs as one process.
 
-    Each is kept for ``lifetime`` seconds. A session has at most ``most_per_session``,
-    each of at most ``max_bytes``, and all together ``capacity`` bytes. ``clock``
-    returns seconds.
+    Each is kept for ``lifetime`` seconds. A session has at most five, each of at most
+    ``max_bytes``, and all together ``capacity`` bytes. ``clock`` returns seconds.
     """
 
     def __init__(
         self,
         *,
         lifetime: float = LIFETIME,
-        most_per_session: int = MOST_PER_SESSION,
         max_bytes: int = MAX_BYTES,
         capacity: int = 256_000_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lifetime = lifetime
-        self._most = most_per_session
         self._max_bytes = max_bytes
         self._capacity = capacity
         self._clock = clock
@@ -112,7 +109,7 @@ class MemoryPreparedStore(PreparedStore):
         check_size(prepared, self._max_bytes)
         self._drop_expired()
         mine = [key for key, e in self._entries.items() if e.session == session]
-        for key in mine[: max(0, len(mine) + 1 - self._most)]:
+        for key in mine[: max(0, len(mine) + 1 - MOST_PER_SESSION)]:
             del self._entries[key]
         entry = _Entry(session, prepared, self._clock() + self._lifetime)
         if sum(e.size for e in self._entries.values()) + entry.size > self._capacity:
