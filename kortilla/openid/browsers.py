@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from kortilla.openid.records import Login
 from kortilla.openid.store import Store
 from kortilla.web.http import Headers
-from kortilla.web.sessions import cookie_id, new_session_id
+from kortilla.web.sessions import Cookie, new_session_id
 
 #: A header for ``Response.with_headers``, which leaves out one without a value.
 SetCookie = tuple[str, str | None]
@@ -34,41 +34,38 @@ class Browsers:
         self._store = store
         self.origin = origin
         self._session_seconds = session_seconds
-        secure = origin.startswith("https:")
-        # Browsers bind a __Host- cookie to this very host, https and the path /.
-        host = "__Host-" if secure else ""
-        self.browser_cookie = f"{host}kortilla-openid"
-        self.session_cookie = f"{host}kortilla-openid-session"
-        self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
+        self._secure = origin.startswith("https:")
+        self.browser_cookie = self._cookie()
+        self.session_cookie = self._cookie("-session")
 
     def browser(self, headers: Headers) -> str | None:
         """Return the id of the browser that sent a request."""
-        return cookie_id(headers.all("Cookie"), self.browser_cookie)
+        return self.browser_cookie.id_of(headers.all("Cookie"))
 
     def recognise(self, headers: Headers) -> tuple[str, SetCookie]:
         """Return the browser's id, and the header for a new one."""
         if known := self.browser(headers):
             return known, _NO_COOKIE
         new = new_session_id()
-        return new, self._set(self.browser_cookie, new)
+        return new, ("Set-Cookie", self.browser_cookie.set(new))
 
-    def signed(self, login_id: str, *, seconds: int) -> tuple[str, SetCookie]:
-        """Return a new id of the browser that sent a login's signature, and the header
-        for its cookie, which lives for so many seconds."""
+    def signed(self, login_id: str, *, seconds: int) -> tuple[str, str]:
+        """Return a new id of the browser that sent a login's signature, and the value
+        of the header for its cookie, which lives for so many seconds."""
         new = new_session_id()
-        return new, self._set(self._login_cookie(login_id), new, seconds)
+        return new, self._login_cookie(login_id).set(new, seconds=seconds)
 
     def signer(self, headers: Headers, login_id: str) -> str | None:
         """Return the id that ``signed`` made, if the browser has it."""
-        return cookie_id(headers.all("Cookie"), self._login_cookie(login_id))
+        return self._login_cookie(login_id).id_of(headers.all("Cookie"))
 
     def forget_signer(self, login_id: str) -> SetCookie:
         """Return the header that deletes the cookie of ``signed``."""
-        return self._set(self._login_cookie(login_id), '""', 0)
+        return "Set-Cookie", self._login_cookie(login_id).delete()
 
     async def session(self, headers: Headers) -> BrowserSession | None:
         """Return the session of a request, if there is one."""
-        session_id = cookie_id(headers.all("Cookie"), self.session_cookie)
+        session_id = self.session_cookie.id_of(headers.all("Cookie"))
         if not self._session_seconds or session_id is None:
             return None
         data = await self._store.get("session", session_id)
@@ -78,12 +75,12 @@ class Browsers:
         """Begin a session in place of another. Returns the header for its cookie."""
         if not self._session_seconds:
             return _NO_COOKIE
-        old = cookie_id(headers.all("Cookie"), self.session_cookie)
+        old = self.session_cookie.id_of(headers.all("Cookie"))
         if old is not None:
             await self._store.delete("session", old)
         new, data = new_session_id(), asdict(login)
         await self._store.put("session", new, data, seconds=self._session_seconds)
-        return self._set(self.session_cookie, new)
+        return "Set-Cookie", self.session_cookie.set(new)
 
     async def end(self, session: BrowserSession) -> None:
         """End a session."""
@@ -91,14 +88,11 @@ class Browsers:
 
     def forget(self, session: BrowserSession | None) -> SetCookie:
         """Return the header that deletes a session's cookie."""
-        return (
-            _NO_COOKIE if session is None else self._set(self.session_cookie, '""', 0)
-        )
+        return "Set-Cookie", None if session is None else self.session_cookie.delete()
 
-    def _login_cookie(self, login_id: str) -> str:
+    def _cookie(self, kind: str = "") -> Cookie:
+        return Cookie(f"kortilla-openid{kind}", secure=self._secure)
+
+    def _login_cookie(self, login_id: str) -> Cookie:
         # With a piece of the login's id, so that tabs log in beside each other.
-        return f"{self.browser_cookie}-login-{login_id[:12]}"
-
-    def _set(self, name: str, value: str, seconds: int | None = None) -> SetCookie:
-        life = "" if seconds is None else f"Max-Age={seconds}; "
-        return "Set-Cookie", f"{name}={value}; {life}{self._attributes}"
+        return self._cookie(f"-login-{login_id[:12]}")

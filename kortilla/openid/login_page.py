@@ -197,7 +197,7 @@ class LoginPage:
             data["signer"] = _digest(signer)
             await self._save(login_id, data)
             self.service.events.logged_in(context, identity, time.monotonic() - since)
-        return greeting(identity, cookie[1])
+        return greeting(identity, cookie)
 
     async def _done(self, request: Request, login_id: str, data: Data) -> Response:
         if data["login"] is None:

@@ -333,7 +333,7 @@ class LoginRoutes:
             # A nonce that was presented is used up, even while the store is
             # unavailable. A request that names none means one of this session's, so
             # this process accepts none of them any more.
-            session_id = self._sessions.id_of(cookies)
+            session_id = self._sessions.cookie.id_of(cookies)
             if nonce is not None:
                 self.service.nonces.invalidate(nonce)
             elif session_id is not None:
@@ -360,7 +360,7 @@ class LoginRoutes:
             Attempt(
                 route=request.path.removeprefix("/"),
                 client=request.client,
-                session_id=self._sessions.id_of(headers.all("Cookie")),
+                session_id=self._sessions.cookie.id_of(headers.all("Cookie")),
             )
         )
         return await read_json(

@@ -33,18 +33,40 @@ def new_session_id() -> str:
     return secrets.token_urlsafe(32)
 
 
-def cookie_id(cookies: Iterable[str], name: str) -> str | None:
-    """Return the id in a cookie of a request's ``Cookie`` headers, unverified.
+class Cookie:
+    """A cookie that holds an id and nothing else.
 
-    None if there is none of the right form, or more than one: no browser sends two.
+    ``secure`` is False only for http on this computer. It is HttpOnly and SameSite=Lax:
+    a person who follows a link from another site is still logged in.
     """
-    ids = [
-        value.strip()
-        for header in cookies
-        for known, _, value in (part.partition("=") for part in header.split(";"))
-        if known.strip() == name
-    ]
-    return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
+
+    def __init__(self, name: str, *, secure: bool) -> None:
+        # Browsers bind a __Host- cookie to this very host, https and the path /.
+        self.name = f"__Host-{name}" if secure else name
+        self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
+
+    def id_of(self, cookies: Iterable[str]) -> str | None:
+        """Return the id in a request's ``Cookie`` headers, unverified.
+
+        None if there is none of the right form, or more than one: no browser sends two.
+        """
+        ids = [
+            value.strip()
+            for header in cookies
+            for known, _, value in (part.partition("=") for part in header.split(";"))
+            if known.strip() == self.name
+        ]
+        return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
+
+    def set(self, value: str, *, seconds: int | None = None) -> str:
+        """Return the value of a ``Set-Cookie`` header, which may have a lifetime."""
+        life = "" if seconds is None else f"Max-Age={seconds}; "
+        return f"{self.name}={value}; {life}{self._attributes}"
+
+    def delete(self) -> str:
+        """Return the value of the header that deletes the cookie."""
+        # Without Secure, browsers would ignore it for a __Host- cookie.
+        return self.set('""', seconds=0)
 
 
 @dataclass
@@ -179,27 +201,19 @@ class BrowserSessions:
     """Sessions as cookies carry them, without a web framework.
 
     The methods that make or end a session return the value of a ``Set-Cookie`` header.
-    ``secure`` is False only for http on this computer. The cookie is HttpOnly and
-    SameSite=Lax: a person who follows a link from another site is still logged in, and
     ``kortilla.web.http.is_same_origin`` checks the requests that change something.
     """
 
     def __init__(self, store: SessionStore, *, secure: bool = True) -> None:
         self._store = store
-        # Browsers bind a __Host- cookie to this very host, https and the path /.
-        self.cookie_name = "__Host-kortilla-session" if secure else "kortilla-session"
-        self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
-
-    def id_of(self, cookies: Iterable[str]) -> str | None:
-        """Return the session id in a request's ``Cookie`` headers, unverified."""
-        return cookie_id(cookies, self.cookie_name)
+        self.cookie = Cookie("kortilla-session", secure=secure)
 
     async def load(self, cookies: Iterable[str]) -> Session:
         """Return the session of a request's cookies, or a new one.
 
         An id that the server did not issue is never adopted (session fixation).
         """
-        session_id = self.id_of(cookies)
+        session_id = self.cookie.id_of(cookies)
         if session_id is not None:
             data = await self._store.load(session_id)
             if data is not None:
@@ -212,7 +226,7 @@ class BrowserSessions:
             await self._store.save(session.id, session.data)
             return None
         session.id = await self._store.create(session.data, satu=satu)
-        return f"{self.cookie_name}={session.id}; {self._attributes}"
+        return self.cookie.set(session.id)
 
     async def replace(
         self, session: Session, data: dict[str, Any], *, satu: str | None = None
@@ -228,8 +242,7 @@ class BrowserSessions:
     async def end(self, session: Session) -> str:
         """End a session. Returns the header that deletes its cookie."""
         await self._end(session)
-        # Without Secure, browsers would ignore it for a __Host- cookie.
-        return f'{self.cookie_name}=""; Max-Age=0; {self._attributes}'
+        return self.cookie.delete()
 
     async def end_all(self, satu: str) -> int:
         """End all sessions of a person, and return how many there were."""
