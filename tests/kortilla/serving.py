@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Services with card login, one per framework, in a separate process.
+"""A service with card login on a framework, which listens on a socket.
 
-``python -m tests.kortilla.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the test CA
-and REDIS is a URL or empty, which means memory. It prints the services' ports as a
-list, and ends with its standard input.
+``python -m tests.kortilla.serving ADAPTER LISTENER FOLDER REDIS``: the socket's number,
+the folder of the test CA, and a URL, or an empty text, which means memory.
 """
 
-import asyncio
-import json
 import socket
 import sys
 from typing import Any
@@ -87,50 +84,24 @@ def make_django(service: LoginService, options: dict[str, Any]) -> Any:
     return kortilla.django.bounded(get_asgi_application())
 
 
-ADAPTERS = {"aiohttp": make_aiohttp, "starlette": make_starlette, "django": make_django}
+ADAPTERS = {
+    "aiohttp": make_aiohttp,
+    "starlette": make_starlette,
+    "django": make_django,
+}
 
 
-async def serve(
-    adapter: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
-) -> None:
-    """Run one service until it is stopped."""
-    service, options, stores = make_service(folder, redis)
+def main(adapter: str, number: str, folder: str, redis: str) -> None:
+    """Run a service until SIGTERM."""
+    service, options, _ = make_service(folder, redis)
     app = ADAPTERS[adapter](service, options)
+    listener = socket.socket(fileno=int(number))
     if isinstance(app, web.Application):
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
-        await stop.wait()
-        await runner.cleanup()
+        web.run_app(app, sock=listener)
     else:
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-        )
-        running = asyncio.create_task(server.serve([listener]))
-        await stop.wait()
-        server.should_exit = True
-        await running
-    if stores:
-        await stores.close()
-
-
-async def main(folder: str, *wanted: str) -> None:
-    """Run all requested services."""
-    stop = asyncio.Event()
-    async with asyncio.TaskGroup() as services:
-        ports = []
-        for adapter, _, redis in (item.partition("=") for item in wanted):
-            # asyncio sends at once (TCP_NODELAY) only if the protocol is explicit.
-            kind = socket.SOCK_STREAM, socket.IPPROTO_TCP
-            listener = socket.socket(socket.AF_INET, *kind)
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
-            ports.append(listener.getsockname()[1])
-            services.create_task(serve(adapter, redis, folder, listener, stop))
-        print(json.dumps(ports), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-        stop.set()
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        uvicorn.Server(config).run([listener])
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

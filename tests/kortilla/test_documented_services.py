@@ -68,7 +68,7 @@ async def test_a_person_logs_in(
     own = {"PYTHONPATH": str(ROOT), "REDIS_URL": redis.url, "SECRET_KEY": "x"}
     command = [sys.executable, "-m", "tests.kortilla.documented_server", "LISTENER"]
     command += service.command.split()
-    with listening(command, cwd=tmp_path, env=os.environ | own) as site:
+    with listening(command, "Traceback", cwd=tmp_path, env=os.environ | own) as site:
         # A request may reach any of the workers.
         browser = Browser(site, keep_alive=False)
         host = {"headers": {"Host": ORIGIN.removeprefix("https://")}}

@@ -26,7 +26,7 @@ from kortilla.web.routes import LoginRoutes
 from tests.kortilla.browser import COOKIE, Browser, Visitor, code
 from tests.kortilla.pki import ORIGIN, SATU, Clock, Leaf
 from tests.kortilla.redis_server import RedisServer, running_redis, tcp
-from tests.kortilla.sites import process
+from tests.kortilla.sites import serving
 from tests.kortilla.test_stores import MINE, STATE
 from tests.support.guide import DOCS
 
@@ -353,8 +353,8 @@ async def test_logins_that_redis_dies_under(
 async def test_of_a_hundred_uses_at_two_servers_one_wins(
     trust_folder: Path, redis: RedisServer, leaf: Leaf
 ) -> None:
-    wanted = f"aiohttp={redis.url}"
-    with process(trust_folder, wanted) as [one], process(trust_folder, wanted) as [two]:
+    own = "aiohttp", trust_folder, redis.url
+    with serving(*own) as one, serving(*own) as two:
         async with Browser(one) as here, Browser(two) as there:
             both = here, there
             nonce = await here.challenge()
