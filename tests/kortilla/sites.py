@@ -39,6 +39,10 @@ class RunningSite:
         return URL(f"http://127.0.0.1:{self.port}{path}")
 
 
+#: A service, which ends with the context.
+Running = AbstractContextManager[RunningSite]
+
+
 @contextmanager
 def listening(
     command: Sequence[object], *never: str, **options: Any
@@ -72,9 +76,7 @@ def listening(
             assert words not in text, text
 
 
-def serving(
-    adapter: str, folder: Path, redis: str
-) -> AbstractContextManager[RunningSite]:
+def serving(adapter: str, folder: Path, redis: str) -> Running:
     """Run a service of ``serving.py``, with a Redis at a URL, or in memory."""
     module = "tests.kortilla.serving"
     command = [sys.executable, "-m", module, adapter, "LISTENER", folder, redis]
@@ -84,7 +86,7 @@ def serving(
 
 def gunicorn(
     application: str, folder: Path, redis: RedisServer, *options: str, by: str = ""
-) -> AbstractContextManager[RunningSite]:
+) -> Running:
     """Run two workers, which check revocation in one way."""
     arguments = f"({str(folder)!r}, {redis.url!r}, {by or None!r})"
     command = [
@@ -111,7 +113,7 @@ class Sites:
             self._running[name] = replace(site, name=name)
         return self._running[name]
 
-    def _run(self, kind: str, store: str) -> AbstractContextManager[RunningSite]:
+    def _run(self, kind: str, store: str) -> Running:
         if kind not in WSGI:
             url = self._redis.url if store == "redis" else ""
             return serving(kind, self._folder, url)
