@@ -66,7 +66,7 @@ async def test_login_and_logout_with_a_mock_card(
     assert (status, answer) == (200, {"name": name, "satu": card.person.satu})
     assert await browser.who() == card.person.satu
     assert await browser.post("logout") == (200, {})
-    assert (browser.cookie, await browser.who()) == (None, None)
+    assert browser.cookie is await browser.who() is None
 
 
 async def test_the_sessions_of_a_person_have_names_and_end_together(
@@ -89,7 +89,7 @@ async def test_the_sessions_of_a_person_have_names_and_end_together(
     assert await leave(browser, origin="https://other.example") == 403
     assert await browser.who() == SATU
     assert await leave(browser) == 200
-    assert (browser.cookie, await browser.who()) == (None, None)
+    assert browser.cookie is await browser.who() is None
     await log_in(browser, leaf)
     async with Browser(site) as stranger:
         token = card.token(ORIGIN, await stranger.challenge())
@@ -149,9 +149,10 @@ async def test_requests_that_are_refused(browser: Browser) -> None:
         (b'{"authToken": ' + b"9" * 6_000 + b"}", {}, {invalid}),
         (b"a=b", form, {no_json}),
         (b"", {"Content-Type": "multipart/form-data; boundary=x"}, {no_json}),
-        (b"{}", compressed, {no_json, invalid}),
         (b'{"authToken":"\\ud800"}', {}, {no_token}),
         (b'{"authToken":' + b'{"a":' * 900 + b"1" + b"}" * 901, {}, {no_token}),
+        # Last: a server may close the connection.
+        (b"{}", compressed, {no_json, invalid}),
     ):
         await browser.challenge()
         answer = await browser.post("login", data=data, headers=headers)
@@ -328,11 +329,11 @@ _JSON = st.recursive(
 )
 _NAMES = [
     *("Accept", "Accept-Language", "Authorization", "Content-Encoding", "Content-Type"),
-    *("Cookie", "Expect", "Forwarded", "Host", "If-None-Match", "Origin", "Range"),
+    *("Cookie", "Forwarded", "Host", "If-None-Match", "Origin", "Range"),
     *("Sec-Fetch-Site", "X-Forwarded-For", "X-HTTP-Method-Override"),
 ]
 _VALUES = [
-    *("gzip", "text/html", "same-origin", "100-continue", "bytes=5-1"),
+    *("gzip", "text/html", "same-origin", "bytes=5-1"),
     *(f"{COOKIE}={'x' * 43}", f'{COOKIE}="\\'),
 ]
 _PATHS = st.sampled_from(
@@ -353,7 +354,10 @@ _PATHS = st.sampled_from(
     method=st.sampled_from(["POST", "POST", "POST", "GET", "HEAD", "OPTIONS", "TRACE"]),
     path=_PATHS | _PATHS | _TEXT.map(lambda text: f"/auth/{quote(text)}"),
     headers=st.lists(
-        st.tuples(st.sampled_from(_NAMES), _TEXT | st.sampled_from(_VALUES)), max_size=3
+        st.tuples(st.sampled_from(_NAMES), _TEXT | st.sampled_from(_VALUES))
+        # aiohttp itself fails at another text that is not ASCII.
+        | st.just(("Expect", "100-continue")),
+        max_size=3,
     ),
     body=_JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60),
     usual=st.booleans(),

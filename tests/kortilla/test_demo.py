@@ -5,6 +5,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,8 @@ from aiohttp import CookieJar
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, key
 from tools.demo.site import DemoServer
+
+LANGUAGES = ["fi", "sv", "en"]
 
 
 class Visitor:
@@ -71,7 +74,7 @@ async def test_the_start_page_has_one_clear_button_in_the_browsers_language(
     assert path == f"/{language}/"
     assert f'<html lang="{language}">' in page
     assert re.findall(r'class="primary"[^>]*>([^<]*)</button>', page) == [button]
-    for other in ("fi", "sv", "en"):
+    for other in LANGUAGES:
         assert f'href="/{other}/" lang="{other}"' in page
 
 
@@ -143,3 +146,31 @@ async def test_a_request_for_no_path_is_an_error_of_the_client(
     assert (await reader.readline()).startswith(b"HTTP/1.1 40")
     writer.close()
     await writer.wait_closed()
+
+
+class Outline(HTMLParser):
+    """Checks the structure that screen readers depend on, for the signing's tests."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.references: set[str] = set()
+        self.headings: list[int] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag not in {"meta", "link", "img", "input", "br"}:
+            self.open.append(tag)
+        if identifier := values.get("id"):
+            assert identifier not in self.ids
+            self.ids.add(identifier)
+        for name in ("aria-describedby", "aria-labelledby"):
+            self.references |= set((values.get(name) or "").split())
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        assert tag != "img" or "alt" in values
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag

@@ -27,6 +27,8 @@ from kortilla.errors import LoginNotAllowedError
 from tests.kortilla.browser import COOKIE, Client
 from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
 
+SESSION = web.RequestKey("session", dict[str, Any])
+
 
 class Hooks:
     """What the applications do at login and logout."""
@@ -84,22 +86,22 @@ async def on_aiohttp(service: LoginService, hooks: Hooks) -> AsyncIterator[Clien
 
     @web.middleware
     async def keep(request: web.Request, handler: Any) -> web.StreamResponse:
-        request["session"] = dict(stored.get(request.cookies.get("own", ""), {}))
+        request[SESSION] = dict(stored.get(request.cookies.get("own", ""), {}))
         answer: web.StreamResponse = await handler(request)
-        stored["own"] = request["session"]
+        stored["own"] = request[SESSION]
         answer.set_cookie("own", "own")
         return answer
 
     async def who(request: web.Request) -> web.Response:
-        return web.json_response({"person": request["session"].get("person")})
+        return web.json_response({"person": request[SESSION].get("person")})
 
     async def enter(
         request: web.Request, identity: Identity, response: web.Response
     ) -> None:
-        hooks.enter(request["session"], identity, response)
+        hooks.enter(request[SESSION], identity, response)
 
     async def leave(request: web.Request, response: web.Response) -> None:
-        hooks.leave(request["session"], response)
+        hooks.leave(request[SESSION], response)
 
     app = web.Application(middlewares=[keep])
     app.router.add_get("/who", who)

@@ -113,7 +113,7 @@ async def test_a_flood_of_logins_is_bounded_and_forgets_no_mark_of_a_use() -> No
 
 @pytest.mark.parametrize("bound", [{"capacity": 10}, {"most_bytes": 10_000}])
 async def test_a_full_store_takes_no_more_marks_than_it_can_keep(
-    bound: dict[str, int],
+    bound: dict[str, Any],
 ) -> None:
     store = MemoryStore(**bound)
     with pytest.raises(StoreUnavailableError):

@@ -106,7 +106,7 @@ class SigningDesk:
 
     def forget(self, request: web.Request) -> None:
         """Delete the desk of a session that ends."""
-        self._desks.clear(self._sessions.id_of(_cookies(request)))
+        self._desks.clear(self._sessions.cookie.id_of(_cookies(request)))
 
     # -- Pages ------------------------------------------------------------------------
 
