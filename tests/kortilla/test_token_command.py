@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +34,13 @@ def any_card(request: pytest.FixtureRequest, make_kortilla_card: MakeCard) -> An
     return make_kortilla_card(profile=request.param)
 
 
-@asynccontextmanager
-async def asking(card: KortillaCard, **options: Any) -> AsyncIterator[Revocation]:
-    """Yield a checker that asks the card's CA, which runs on this computer."""
-    async with CAService(card.folder) as ca:
-        options |= {"resolver": ca.resolver(), "allow_private_addresses": True}
-        async with Revocation(**options) as revocation:
-            yield revocation
-
-
 @pytest.fixture
 async def revocation(any_card: KortillaCard) -> AsyncIterator[Revocation]:
-    async with asking(any_card) as revocation:
+    """A checker that asks the card's CA, which runs on this computer."""
+    async with (
+        CAService(any_card.folder) as ca,
+        Revocation(resolver=ca.resolver(), allow_private_addresses=True) as revocation,
+    ):
         yield revocation
 
 
@@ -106,7 +100,12 @@ async def test_the_ca_on_this_computer_answers_in_each_way(
     good, revoked = (
         any_card.token(ORIGIN, NONCE, broken=broken) for broken in (None, "revoked")
     )
-    async with asking(any_card, by=by) as revocation:
+    async with (
+        CAService(any_card.folder) as ca,
+        Revocation(
+            by=by, resolver=ca.resolver(), allow_private_addresses=True
+        ) as revocation,
+    ):
         assert await judge(any_card, good, revocation) == "accepted"
         found = await judge(any_card, revoked, revocation)
     assert found == UserCertificateRevokedError.code
@@ -118,7 +117,10 @@ async def test_a_card_that_was_made_revoked_is_refused(
     card = make_kortilla_card(state="revoked")
     # A second fault beside it does not hide it.
     card.token(ORIGIN, NONCE, broken="revoked")
-    async with asking(card) as revocation:
+    async with (
+        CAService(card.folder) as ca,
+        Revocation(resolver=ca.resolver(), allow_private_addresses=True) as revocation,
+    ):
         found = await judge(card, card.token(ORIGIN, NONCE), revocation)
     assert found == UserCertificateRevokedError.code
 
@@ -209,11 +211,19 @@ def test_what_is_wrong_is_named(
     assert error["message"] and words
 
 
-def test_it_needs_nothing_of_the_citizens_program(tmp_path: Path) -> None:
-    """And no ``platformdirs``, if the folder is given."""
+@pytest.mark.parametrize(
+    ("missing", "status", "code"),
+    [
+        (("PySide6", "smartcard", "native_host"), 0, None),
+        (("platformdirs",), 0, None),  # not needed if the folder is given
+    ],
+)
+def test_what_it_needs_to_be_installed(
+    tmp_path: Path, missing: tuple[str, ...], status: int, code: str | None
+) -> None:
     program = f"""
 import sys
-for name in ("PySide6", "smartcard", "native_host", "platformdirs"):
+for name in {missing!r}:
     sys.modules[name] = None  # importing it fails
 from kortilla.cli import main
 sys.exit(main([*{TOKEN!r}, "--card", sys.argv[1]]))
@@ -222,7 +232,13 @@ sys.exit(main([*{TOKEN!r}, "--card", sys.argv[1]]))
         [sys.executable, "-I", "-c", program, tmp_path / "card"],
         capture_output=True,
         check=False,
+        text=True,
         timeout=patience(),
     )
-    assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["format"] == "web-eid:1.0"
+    assert finished.returncode == status, finished.stderr
+    result = json.loads(finished.stdout)
+    if code is None:
+        assert result["format"] == "web-eid:1.0"
+    else:
+        assert result["error"]["code"] == code
+        assert "kortilla[testing" in result["error"]["message"]
