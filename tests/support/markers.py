@@ -97,7 +97,7 @@ PLACES = {
     "pin_prompt/test_document_viewer.py": "slow",
     "pin_prompt/test_image_decoder.py": "slow",
     "pkcs11/test_hostile.py": "slow",
-    "pkcs11/test_real_tls.py": "programs",
+    "pkcs11/test_real.py": "programs",
     "repository/test_api_reference.py": "slow",
     "repository/test_browser_testing.py": "browser",
     "repository/test_extras.py": "slow",
