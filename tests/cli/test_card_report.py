@@ -96,6 +96,14 @@ def test_what_is_there_is_not_touched(
     assert not Path("elsewhere").exists()
 
 
+def refused(run: Run, name: str, code: str, said: str) -> None:
+    """Have a report refused for a reason, without a file."""
+    outcome = run(*REPORT, name)
+    assert (outcome.status, outcome.error) == (1, code)
+    assert said in outcome.words
+    assert not {*map(str, Path().iterdir())} - {"file", "home"}
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -109,40 +117,23 @@ def test_a_place_that_does_not_do_is_named(
     run: Run, card: MockCardState, name: str, said: str
 ) -> None:
     Path("file").touch()
-    outcome = run(*REPORT, name)
-    assert (outcome.status, outcome.error) == (1, "REPORT_FAILED")
-    assert said in outcome.words
-    assert {*map(str, Path().iterdir())} == {"file", "home"}
+    refused(run, name, "REPORT_FAILED", said)
 
 
-def test_a_full_disk_leaves_no_file(
+def test_a_full_disk_or_a_card_that_is_not_there_leaves_no_file(
     run: Run, card: MockCardState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The card goes while it is read.
+    card.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.READ, skip=8))
+    refused(run, "report.json", "CARD_REMOVED", "was taken out")
+    refused(run, "report.json", "REPORT_FAILED", "no card in the reader")
+    card.insert()
+
     def fsync(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(os, "fsync", fsync)
-    outcome = run(*REPORT, "report.json")
-    assert (outcome.status, outcome.error) == (1, "REPORT_FAILED")
-    assert "can't be written" in outcome.words
-    assert not Path("report.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [("REPORT_FAILED", "no card in the reader"), ("CARD_REMOVED", "was taken out")],
-)
-def test_without_a_card_there_is_no_report(
-    run: Run, card: MockCardState, code: str, said: str
-) -> None:
-    if code == "CARD_REMOVED":  # while it is read
-        card.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.READ, skip=8))
-    else:
-        card.pull()
-    outcome = run(*REPORT, "report.json")
-    assert (outcome.status, outcome.error) == (1, code)
-    assert said in outcome.words
-    assert not Path("report.json").exists()
+    refused(run, "report.json", "REPORT_FAILED", "can't be written")
 
 
 def test_a_card_that_falls_silent_leaves_a_report_that_says_so(
@@ -203,9 +194,4 @@ def test_a_signal_ends_it_without_a_file(card: MockCardState, number: int) -> No
         ended = commands.end(process)
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["error"]["code"] == "USER_CANCELLED"
-    assert not Path("report.json").exists()
-
-
-def test_a_report_does_nothing_else(run: Run) -> None:
-    assert run(*REPORT, "report.json", "--fix").status == 2
     assert not Path("report.json").exists()

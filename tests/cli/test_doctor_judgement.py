@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from native_host.doctor.card import findings_in_readers, reader_name
-from native_host.doctor.surroundings import (
-    judge_clock,
-)
+from native_host.doctor.surroundings import judge_clock
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("now", "zone", "expected"),
     [
-        (datetime(2026, 11, 26, tzinfo=UTC), "Europe/Helsinki", set()),
-        (datetime(2026, 11, 26, tzinfo=UTC), "EET-2EEST", set()),
+        (NOW, "Europe/Helsinki", set()),
+        (NOW, "EET-2EEST", set()),
         (datetime(1970, 1, 1, tzinfo=UTC), "Europe/Helsinki", {"CLOCK_ABSURD"}),
         (datetime(2106, 2, 7, tzinfo=UTC), "Europe/Helsinki", {"CLOCK_ABSURD"}),
-        (datetime(2026, 11, 26, tzinfo=UTC), "Mars/Base", {"TIME_ZONE_UNKNOWN"}),
-        (datetime(2026, 11, 26, tzinfo=UTC), "../../x", {"TIME_ZONE_UNKNOWN"}),
-        (datetime(2026, 11, 26, tzinfo=UTC), "", {"TIME_ZONE_UNKNOWN"}),
+        (NOW, "Mars/Base", {"TIME_ZONE_UNKNOWN"}),
+        (NOW, "../../x", {"TIME_ZONE_UNKNOWN"}),
+        (NOW, "", {"TIME_ZONE_UNKNOWN"}),
     ],
 )
 def test_an_absurd_clock_is_named(

@@ -60,13 +60,28 @@ def test_p11_kit_itself_is_asked_whether_the_token_answers(installed: Path) -> N
     assert ("PKCS11_ROOT" in found) == (not os.getuid())
 
 
-def test_a_token_that_is_off_is_no_fault(run: Run, installed: Path) -> None:
+def test_what_was_switched_off_or_is_somebody_elses_is_no_fault(
+    run: Run, installed: Path, tmp_path: Path
+) -> None:
     assert run("pkcs11", "disable").status == 0
-    outcome = run(*DOCTOR, "--fix", "--yes")
+    assert run("agent", "--disable").status == 0
+    (installed / ".var/app/org.mozilla.firefox").mkdir(parents=True)  # its remains
+    other = installed / ".config/chromium/NativeMessagingHosts/eu.webeid.json"
+    other.write_text(json.dumps({"name": "eu.webeid", "path": "/usr/bin/web-eid"}))
+    program = program_called("scdaemon", shutil.which("sleep") or "", tmp_path)
+    with subprocess.Popen([program, "600"]) as running:
+        outcome = run(*DOCTOR, "--fix", "--yes")
+        running.kill()
     assert faults(outcome) == set()
-    assert codes(outcome)["PKCS11_OFF"]["severity"] == "info"
     assert outcome.result["mended"] == []
     assert not (installed / MODULE).exists()
+    found = codes(outcome)
+    assert found["PKCS11_OFF"]["severity"] == "info"
+    assert found["AGENT_DISABLED"]["mend"]["command"] == "kortilla agent --enable"
+    assert found["BROWSER_CONFINED"]["severity"] == "info"
+    assert found["WEB_EID_OTHER_PROGRAM"]["details"] == {"browser": "Chromium"}
+    program_details = {"program": "GnuPG (scdaemon)"}
+    assert found["OTHER_PROGRAM_RUNS"]["details"] == program_details
 
 
 def test_another_file_in_the_place_of_the_module_is_named(
@@ -76,57 +91,20 @@ def test_another_file_in_the_place_of_the_module_is_named(
     assert "PKCS11_OTHER_MODULE" in faults(run(*DOCTOR))
 
 
-def test_other_programs_are_named(run: Run, installed: Path, tmp_path: Path) -> None:
-    other = installed / ".config/chromium/NativeMessagingHosts/eu.webeid.json"
-    other.write_text(json.dumps({"name": "eu.webeid", "path": "/usr/bin/web-eid"}))
-    program = program_called("scdaemon", shutil.which("sleep") or "", tmp_path)
-    with subprocess.Popen([program, "600"]) as running:
-        found = run(*DOCTOR)
-        running.kill()
-    assert faults(found) == set()
-    assert codes(found)["WEB_EID_OTHER_PROGRAM"]["details"] == {"browser": "Chromium"}
-    assert codes(found)["OTHER_PROGRAM_RUNS"]["details"] == {
-        "program": "GnuPG (scdaemon)"
-    }
-
-
-def test_a_switched_off_agent_is_no_fault(run: Run, installed: Path) -> None:
-    assert run("agent", "--disable").status == 0
-    outcome = run(*DOCTOR)
-    assert faults(outcome) == set()
-    assert codes(outcome)["AGENT_DISABLED"]["mend"]["command"] == (
-        "kortilla agent --enable"
-    )
-
-
-def test_browsers_in_a_sandbox_are_named(run: Run, home: Path) -> None:
-    (home / "snap/firefox").mkdir(parents=True)
+def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
+    run: Run, home: Path
+) -> None:
+    assert codes(run(*DOCTOR))["NO_BROWSER"]["mend"] is None
+    assert "Start the browser once" in run(*DOCTOR, json=False).words
     (home / ".var/app/org.chromium.Chromium").mkdir(parents=True)
     found = codes(run(*DOCTOR))
-    assert found["BROWSER_CONFINED"]["details"] == {
-        "browser": "Chromium",
-        "kind": "flatpak",
-    }
+    confined = {"browser": "Chromium", "kind": "flatpak"}
+    assert found["BROWSER_CONFINED"]["details"] == confined
+    assert "NO_BROWSER" in found
+    (home / "snap/firefox").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
     assert found["BROWSER_PORTAL"]["details"] == {"browser": "Firefox", "kind": "snap"}
     assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
-
-
-def test_what_a_removed_flatpak_has_left_is_no_fault(run: Run, installed: Path) -> None:
-    (installed / ".var/app/org.mozilla.firefox").mkdir(parents=True)
-    outcome = run(*DOCTOR)
-    assert codes(outcome)["BROWSER_CONFINED"]["severity"] == "info"
-    assert faults(outcome) == set()
-
-
-def test_a_browser_in_a_sandbox_alone_is_no_browser(run: Run, home: Path) -> None:
-    (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
-    assert {"NO_BROWSER", "BROWSER_CONFINED"} <= set(codes(run(*DOCTOR)))
-
-
-def test_without_a_browser_the_person_is_told_what_to_do(run: Run, home: Path) -> None:
-    outcome = run(*DOCTOR)
-    assert codes(outcome)["NO_BROWSER"]["mend"] is None
-    assert "Start the browser once" in run(*DOCTOR, json=False).words
 
 
 @pytest.mark.parametrize(
@@ -155,17 +133,13 @@ def test_the_extension_is_looked_for_in_chromiums_profiles(
     assert found["EXTENSION_NOT_SEEN"]["browser"] == "Firefox"
 
 
-def test_the_extension_is_looked_for_in_firefoxs_profiles(
-    run: Run, installed: Path
-) -> None:
+def test_the_extension_is_looked_for_in_firefoxs_profiles(installed: Path) -> None:
     [extension] = json.loads((installed / FIREFOX).read_text())["allowed_extensions"]
     path = installed / ".mozilla/firefox/abc.default/extensions.json"
     addons = [{"id": extension, "version": native_host.VERSION, "active": True}]
     path.write_text(json.dumps({"addons": addons}))
-    assert codes(run(*DOCTOR))["EXTENSION_FITS"]["details"] == {
-        "browser": "Firefox",
-        "version": native_host.VERSION,
-    }
+    fits = {"browser": "Firefox", "version": native_host.VERSION}
+    assert found_by(check_extension)["EXTENSION_FITS"] == fits
 
 
 def test_what_browsers_wrote_may_be_anything(installed: Path) -> None:

@@ -2,7 +2,6 @@
 """The process: p11-kit starts it with a socket or pipes, or it listens."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -158,9 +157,8 @@ def in_pipes(start: Start) -> "subprocess.Popen[bytes]":
     """A server without a card service, with a client that has begun."""
     process = start("pcsc", anew=True)
     assert process.stdin and process.stdout
-    process.stdin.write(
-        b"\1" + _frame("Initialize", octets(HANDSHAKE), b"\0\0" + bytes(4))
-    )
+    begin = _frame("Initialize", octets(HANDSHAKE), b"\0", octets(b""))
+    process.stdin.write(b"\1" + begin)
     process.stdin.flush()
     assert process.stdout.read(1) == b"\1"
     assert _answer(process) == u32(1) + u32(0)
@@ -214,6 +212,9 @@ async def test_a_socket_serves_many_programs_until_told_to_end(
     start: Start, session: Path
 ) -> None:
     path = session / "kortilla" / "pkcs11"
+    path.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
     process = start("mock", path)
     clients = [await _connect(path, process) for _ in range(3)]
     for client in clients:
@@ -244,24 +245,6 @@ async def _connect(path: Path, process: subprocess.Popen[bytes]) -> Client:
                 return await Client.connect(connection)
 
 
-def test_it_says_ready_when_programs_can_connect_and_a_signal_ends_it(
-    session: Path,
-) -> None:
-    path = session / "kortilla" / "pkcs11"
-    said: list[Path] = []
-
-    def ready() -> None:
-        with socket.socket(socket.AF_UNIX) as program:
-            program.connect(str(path))
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-        signal.raise_signal(signal.SIGTERM)
-        said.append(path)
-
-    assert serve_socket(Config(), path, ready=ready) == 0
-    assert said == [path]
-    assert names_in(path.parent) == []
-
-
 def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
     session: Path,
 ) -> None:
@@ -282,20 +265,3 @@ def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
         serve_socket(Config(), path)
     with pytest.raises(SocketUnusableError):
         serve_socket(Config(), session / ("x" * 200))
-
-
-def test_a_socket_that_was_left_behind_is_replaced(start: Start, session: Path) -> None:
-    path = session / "kortilla" / "pkcs11"
-    path.parent.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX) as left_behind:
-        left_behind.bind(str(path))
-    process = start("pcsc", path)
-    with socket.socket(socket.AF_UNIX) as connection:
-        while connection.connect_ex(str(path)):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                raise AssertionError(f"It ended with {process.wait(0.005)}.")
-        connection.sendall(b"\2")
-        assert connection.recv(1) == b"\2"
-    process.terminate()
-    assert end_of(process) == 0
-    assert not path.exists()

@@ -64,14 +64,6 @@ async def test_a_card_in_a_folder_that_takes_the_place_of_the_first_is_another_t
     await client.has_lost(session)
 
 
-async def test_the_first_call_waits_until_the_card_is_read(
-    server: Server, folder: Path
-) -> None:
-    slow = Fault(FaultName.DELAY, CommandName.READ, seconds=0.1)
-    MockCardState.open(folder).set_faults(slow)
-    assert await (await server.client()).slots() == [1]
-
-
 async def test_no_call_waits_for_ever_for_a_card(folder: Path) -> None:
     class Slow(MockCardSource):
         async def connect(self, reader: Reader) -> CardConnection:
