@@ -123,12 +123,9 @@ class SlotManager:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 await self._readers_known.wait()
-                if reading := self._awaited_readings():
-                    await asyncio.wait(reading)
-
-    def _awaited_readings(self) -> list[asyncio.Task[None]]:
-        slots = [slot for slot in self._slots.values() if not slot.rereading]
-        return [slot.reading for slot in slots if slot.reading]
+                for slot in self._slots.values():
+                    if slot.reading and not slot.rereading:
+                        await asyncio.wait({slot.reading})
 
     async def _watch(self) -> None:
         while True:
@@ -226,7 +223,8 @@ def _read_token(connection: CardConnection) -> Token:
     card = FineidCard(connection)
     certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
     try:
-        serial = "".join(map(chr, filter(_is_plain, card.serial())))[-16:]
+        plain = bytes(each for each in card.serial() if 0x20 < each < 0x7F)
+        serial = plain.decode()[-16:]
     except (CardRemovedError, CardBusyError, PcscUnavailableError):
         raise
     except CardError as error:
@@ -238,10 +236,6 @@ def _read_token(connection: CardConnection) -> Token:
         make_objects(certificate, card.authority_certificates()),
         mechanisms_of(certificate),
     )
-
-
-def _is_plain(character: int) -> bool:
-    return 0x20 < character < 0x7F
 
 
 _MANUFACTURER = "Kortilla"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """``kortilla card activate|change-pin|unblock``: on a terminal and in a window.
 
-tests/operations has what goes wrong on the way, tests/pin_prompt what is not accepted as
-a code.
+tests/operations has what goes wrong on the way, tests/pin_prompt what is not accepted
+as a code.
 """
 
 import time

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.faults import Fault
 from tests.browser.window import Window
-from tests.pkcs11.real import CLIENTS, Finished, Login, Setup
+from tests.pkcs11.real import CLIENTS, Setup
 from tools.demo.token import client_library
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,20 +28,11 @@ VERSIONS = ["1.2", "1.3"]
 MODERN = pytest.mark.parametrize("any_setup", ["v5"], indirect=True)
 
 
-def start(
-    setup: Setup, login: Login, version: str, client: str = "tstclnt"
-) -> asyncio.Task[Finished]:
-    """Start a client that logs in."""
-    command = CLIENTS[client](setup, login.gate, version)
-    return asyncio.create_task(setup.run(*command, stdin=login.request))
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_client_logs_in(setup: Setup, client: str, version: str) -> None:
     count = setup.listener.count
-    login = await setup.begin(version)
-    running = start(setup, login, version, client)
+    running = await setup.begin(version, client)
     window = await setup.window(running)
     await window.type_pin("1234")
     assert await setup.arrive(await running) == setup.satu
@@ -72,7 +63,7 @@ async def pull_the_card(setup: Setup, window: Window) -> None:
 async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
     setup: Setup, do: Callable[[Setup, Window], Awaitable[None]], version: str
 ) -> None:
-    running = start(setup, await setup.begin(version), version)
+    running = await setup.begin(version)
     window = await setup.window(running)
     await do(setup, window)
     finished = await running
@@ -83,15 +74,14 @@ async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
     assert setup.card.tries == 5
     # The user puts the card back and tries again.
     setup.card.renew()
-    login = await setup.begin(version)
-    running = start(setup, login, version)
+    running = await setup.begin(version)
     await (await setup.window(running)).type_pin("1234")
     assert await setup.arrive(await running) == setup.satu
 
 
 @MODERN
 async def test_a_client_that_is_ended_takes_its_window_along(setup: Setup) -> None:
-    running = start(setup, await setup.begin("1.3"), "1.3")
+    running = await setup.begin("1.3")
     window = await setup.window(running)
     await window.hear("ask-pin")
     running.cancel()
@@ -135,23 +125,21 @@ async def test_p11tool_signs_and_checks(setup: Setup) -> None:
     assert setup.card.is_free
 
 
-async def sign(setup: Setup, pin: str) -> Finished:
-    """Log in with pkcs11-tool and sign the document's digest."""
-    issuer = setup.card.state.profile.issuer
+async def test_pkcs11_tool_logs_in_and_signs(setup: Setup) -> None:
     document, mechanism = DOCUMENT, "SHA256-RSA-PKCS"
-    if issuer == "ECC":
+    if setup.card.state.profile.issuer == "ECC":
         document, mechanism = hashlib.sha384(DOCUMENT).digest(), "ECDSA"
     (setup.folder / "document").write_bytes(document)
-    return await setup.run(
-        *("pkcs11-tool", "--module", client_library(), "--login", "--pin", pin),
-        *("--sign", "--id", "45", "--mechanism", mechanism),
+    command = [
+        *("pkcs11-tool", "--module", client_library(), "--login", "--sign"),
+        *("--id", "45", "--mechanism", mechanism),
         *("--input-file", setup.folder / "document"),
-        *("--output-file", setup.folder / "signature"),
-    )
-
-
-async def test_pkcs11_tool_logs_in_and_signs(setup: Setup) -> None:
-    finished = await sign(setup, "1234")
+        *("--output-file", setup.folder / "signature", "--pin"),
+    ]
+    refused = await setup.run(*command, "9999")
+    assert refused.status != 0
+    assert "CKR_PIN_INCORRECT" in refused.errors
+    finished = await setup.run(*command, "1234")
     assert finished.status == 0, finished
     signature = (setup.folder / "signature").read_bytes()
     der = setup.card.state.read().keys[0].certificate
@@ -166,17 +154,3 @@ async def test_pkcs11_tool_logs_in_and_signs(setup: Setup) -> None:
         key.verify(signature, DOCUMENT, padding.PKCS1v15(), hashes.SHA256())
     await setup.token.emptied()
     assert setup.card.is_free
-
-
-async def test_a_pin_that_pkcs11_tool_is_given_costs_no_last_try(setup: Setup) -> None:
-    for before, pin, said, after in (
-        (5, "9999", "CKR_PIN_INCORRECT", 4),
-        (1, "9999", "", 1),
-        (0, "1234", "CKR_PIN_LOCKED", 0),
-    ):
-        with setup.card.state.update() as data:
-            data.pin1.tries = before
-        finished = await sign(setup, pin)
-        assert finished.status != 0
-        assert said in finished.errors
-        assert setup.card.tries == after

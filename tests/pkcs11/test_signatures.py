@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Signatures over the wire: every mechanism, and what is refused."""
+"""Signatures over the wire: mechanisms, what is refused, windows and their ends."""
 
+import asyncio
 import hashlib
+import shutil
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -13,7 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from native_host.pkcs11.constants import CKA, CKF, CKM, CKO, CKR
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.state import MockCardState
+from native_host.card.mock_source import MockCardSource
+from native_host.pkcs11.constants import CKA, CKF, CKK, CKM, CKO, CKR
+from tests.operations.user import until
 from tests.pkcs11.client import (
     CKM_ECDSA_SHA384,
     CKM_RSA_X_509,
@@ -24,8 +31,9 @@ from tests.pkcs11.client import (
     octets,
     refusal,
     u32,
+    u64,
 )
-from tests.pkcs11.conftest import Server
+from tests.pkcs11.conftest import CopyCard, Server
 
 HASHES = {
     "SHA224": hashes.SHA224(),
@@ -217,3 +225,239 @@ async def test_too_little_room_leaves_the_signature_begun(server: Server) -> Non
     assert len(await client.sign_begun(session)) == 96
     with refusal(CKR.OPERATION_NOT_INITIALIZED):
         await client.sign_begun(session)
+
+
+async def sees_card(client: Client) -> bool:
+    """Whether slot 1 has a token, as the client is told."""
+    flags = (await client.call("GetSlotInfo", 1))[2]
+    return bool(flags & CKF.TOKEN_PRESENT)
+
+
+async def no_event(client: Client) -> None:
+    await client.refused(CKR.NO_EVENT, "WaitForSlotEvent", CKF.DONT_BLOCK)
+
+
+# -- While a user types -------------------------------------------------------------
+
+
+async def test_all_else_is_answered_while_a_person_types(
+    server: Server, client: Client
+) -> None:
+    session, signing = await server.ask(client)
+    assert await sees_card(client)
+    other, key = await client.key()
+    assert await client.values(other, key, CKA.KEY_TYPE) == {CKA.KEY_TYPE: CKK.EC}
+    with refusal(CKR.OPERATION_ACTIVE):
+        await client.sign_init(session, key)
+    # A second signature shows no second window.
+    await client.sign_init(other, key)
+    second = client.sign_begun(other, bytes(range(48)))
+    await client.call("GetInfo")
+    [window] = server.windows.users
+    assert window.conversation is not None
+    assert window.conversation.program == "Firefox"
+    assert not signing.done()
+    await server.cancel(signing, second)
+    # A new try works after the person has cancelled.
+    server.windows.type("1234")
+    assert len(await client.sign(session, key)) == 96
+    assert len(server.windows.users) == 2
+
+
+@pytest.mark.parametrize("how", ["CloseSession", "CloseAllSessions", "Finalize"])
+async def test_the_window_closes_with_the_session(
+    server: Server, client: Client, how: str
+) -> None:
+    session, signing = await server.ask(client)
+    arguments = {"CloseSession": u64(session), "CloseAllSessions": u64(1)}
+    await client.call(how, arguments.get(how, b""))
+    with refusal(CKR.SESSION_CLOSED):
+        await signing
+    await server.windows.all_closed()
+
+
+async def test_the_window_closes_when_the_client_vanishes(
+    server: Server, client: Client, source: MockCardSource
+) -> None:
+    _, signing = await server.ask(client)
+    await client.close()
+    async with asyncio.timeout(60):
+        await server.served[0]
+    assert server.windows.closed == server.windows.users
+    [reader] = await source.readers()  # the card is free
+    connection = await source.connect(reader)
+    await source.run(connection.close)
+    signing.cancel()
+    await asyncio.gather(signing, return_exceptions=True)
+
+
+async def test_a_card_that_is_pulled_ends_signature_and_session(
+    server: Server, client: Client, source: MockCardSource
+) -> None:
+    session, signing = await server.ask(client)
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in server.windows.users[0].problems())
+    await client.has_lost(session)
+    assert not await sees_card(client)
+    await server.cancel(signing)
+
+
+@pytest.mark.parametrize("how", ["SessionCancel", "SignInit"])
+async def test_a_signature_that_is_called_off_takes_its_window_along(
+    server: Server, client: Client, how: str
+) -> None:
+    session, signing = await server.ask(client)
+    rest = {"SessionCancel": u64(CKF.SIGN), "SignInit": NULL + u64(0)}
+    await client.call(how, session, rest[how])
+    with refusal(CKR.FUNCTION_CANCELED):
+        await signing
+    await server.windows.all_closed()
+    # A signature that starts right then opens another window.
+    _, again = await server.ask(client)
+    await server.windows.asked(1)
+    await server.cancel(again)
+
+
+# -- Browsers -------------------------------------------------------------------------
+
+
+async def test_firefox_is_given_a_signature_that_is_none_instead_of_an_error(
+    server: Server,
+) -> None:
+    client = await server.client(gecko=True)
+    session, key = await client.key()
+    # It hears all other errors.
+    with refusal(CKR.OPERATION_NOT_INITIALIZED):
+        await client.sign_begun(session)
+    await client.sign_init(session, key)
+    answer = await client.call("Sign", session, octets(bytes(48)), u32(1))
+    assert answer == [TooSmall(96)]
+    session, signing = await server.ask(client)
+    server.windows.users[0].cancel()
+    made = await signing
+    with pytest.raises(InvalidSignature):
+        verify_ecdsa(await client.public_key(session), made, bytes(48), "SHA384")
+    # The bytes are new each time, also for other errors.
+    found = {await client.sign(session, key, data=bytes(47)) for _ in range(2)}
+    assert len(found | {made}) == 3
+
+
+async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
+    server: Server, source: MockCardSource
+) -> None:
+    firefox, other = await server.client(gecko=True), await server.client()
+    await firefox.event()
+    found = [(client, *await client.key()) for client in (firefox, other)]
+    gone = firefox.begin("WaitForSlotEvent", 0)
+    source.remove()
+    await gone
+    for client, session, key in found:
+        await client.has_lost(session)
+        if client is firefox:
+            assert len(await client.sign(session, key)) == 96
+            await client.call("CloseAllSessions", 1)
+        with refusal(CKR.SESSION_HANDLE_INVALID):
+            await client.sign_init(session, key)
+    assert server.windows.users == []
+
+
+async def test_a_browser_sees_a_card_that_has_gone_while_it_may_try_again_by_itself(
+    server: Server, source: MockCardSource
+) -> None:
+    browser = await server.client(gecko=True, lingering=3600)
+    other = await server.client()
+    for client in (browser, other):
+        await client.event()
+    old = await browser.open_session()
+    source.remove()
+    await other.event()
+    assert await other.slots() == []
+    assert await browser.slots() == [1]
+    assert await sees_card(browser)
+    session, key = await browser.key()
+    made = {await browser.sign(session, key) for _ in range(2)}
+    assert {len(each) for each in made} == {96}
+    assert len(made) == 2
+    assert server.windows.users == []
+    with refusal(CKR.DEVICE_REMOVED):
+        await browser.log_in(session)
+    # The card is put back, and all goes on.
+    source.insert()
+    await other.event()
+    for each in (old, session):
+        server.windows.type("1234")
+        await browser.call("GetSessionInfo", each)
+        assert len(await browser.sign(each, key)) == 96
+    assert len(server.windows.users) == 2
+    await no_event(browser)
+
+
+async def test_another_card_ends_that_a_browser_sees_the_one_before(
+    server: Server, source: MockCardSource, folder: Path, copy_card: CopyCard
+) -> None:
+    browser = await server.client(gecko=True, lingering=3600)
+    await browser.event()
+    session = await browser.open_session()
+    source.remove()
+    for file in copy_card("v4.2").iterdir():
+        if file.suffix in {".json", ".der"} and file.name != "presence.json":
+            shutil.copy(file, folder)
+    source.insert()
+    await browser.event()
+    await browser.has_lost(session)
+
+
+async def test_a_browser_sees_a_card_that_has_gone_as_long_as_a_signature_is_awaited(
+    server: Server, source: MockCardSource
+) -> None:
+    browser = await server.client(gecko=True, lingering=0.001)
+    await browser.event()
+    session, signing = await server.ask(browser)
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in server.windows.users[0].problems())
+    await browser.call("GetSessionInfo", session)
+    await no_event(browser)
+    server.windows.users[0].cancel()
+    assert len(await signing) == 96
+    await browser.event()
+    await browser.has_lost(session)
+
+
+async def test_a_card_that_is_put_back_while_the_pin_is_typed_signs_for_a_browser(
+    server: Server, source: MockCardSource
+) -> None:
+    browser = await server.client(lingering=3600)
+    await browser.event()
+    session, signing = await server.ask(browser)
+    [window] = server.windows.users
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in window.problems())
+    window.pins.append("1234")
+    source.insert()
+    assert len(await signing) == 96
+    await browser.call("GetSessionInfo", session)
+
+
+async def test_sessions_of_cards_that_have_gone_do_not_pile_up(
+    client: Client, source: MockCardSource
+) -> None:
+    await client.event()
+    for _ in range(3):
+        for _ in range(500):
+            await client.open_session()
+        source.remove()
+        await client.event()
+        source.insert()
+        await client.event()
+    assert await client.open_session() == 1501
+
+
+async def test_a_card_that_fails_while_signing_is_a_device_error(
+    client: Client, folder: Path
+) -> None:
+    session, key = await client.key()
+    await client.log_in(session)
+    MockCardState.open(folder).set_faults(Fault(FaultName.GARBLED, CommandName.SIGN))
+    with refusal(CKR.DEVICE_ERROR):
+        await client.sign(session, key)
+    assert len(await client.sign(session, key)) == 96
