@@ -115,6 +115,16 @@ def configure(home: Path) -> Callable[[str], Path]:
     return configure
 
 
+@pytest.fixture
+def no_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A session folder, in which no copy of a document remains."""
+    place = tmp_path / "run"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    yield
+    assert list(place.iterdir()) == []
+
+
 # For ``kortilla doctor``.
 
 

@@ -20,7 +20,6 @@ from native_host.cli import main
 from native_host.doctor import examination
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
-from native_host.languages import SPOKEN
 from tests.cli.conftest import Run
 from tests.cli.doctor import (
     CHROMIUM,
@@ -293,26 +292,13 @@ def test_a_check_that_hangs_or_fails_says_so_and_the_others_go_on() -> None:
     ]
 
 
-@pytest.mark.usefixtures("warm_card_status")
-def test_every_finding_has_a_sentence_in_each_language(run: Run, home: Path) -> None:
+def test_every_finding_has_a_sentence() -> None:
     folder = Path(examination.__file__).parent
     source = "".join(path.read_text() for path in folder.glob("*.py"))
     named = set(re.findall(r'"([A-Z][A-Z0-9]*_?[A-Z0-9_]+)"', source))
-    named |= {"CARD_MUTE", "CARD_BUSY"}
-    catalogues = [catalogue(each) for each in SPOKEN]
-    sentences = {key for key in catalogues[0] if key.isupper()}
-    assert sentences <= named
-    assert {f"kind.{each.name}" for each in CardKind} <= set(catalogues[0])
-    assert {f"check.{name}" for row in examination._CHECKS for name in row} <= set(
-        catalogues[0]
-    )
-    for each in catalogues[1:]:
-        assert list(each) == list(catalogues[0])
-        for key, text in each.items():
-            fields = re.findall(r"{\w+}", text)
-            assert sorted(fields) == sorted(re.findall(r"{\w+}", catalogues[0][key]))
-    for code in sentences - {"CHECK_FAILED"}:
-        assert re.search(rf'"{code}"', source)
-    for language, word in (("fi", "Virhe"), ("sv", "Fel")):
-        told = run("doctor", "--card", "mock", "--lang", language, json=False)
-        assert f"{word}: " in told.words
+    texts = set(catalogue("en"))
+    sentences = {key for key in texts if key.isupper()}
+    assert sentences <= named | {"CARD_MUTE", "CARD_BUSY"}
+    assert sentences - {"CHECK_FAILED"} <= named
+    assert {f"kind.{each.name}" for each in CardKind} <= texts
+    assert {f"check.{name}" for row in examination._CHECKS for name in row} <= texts

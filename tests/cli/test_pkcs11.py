@@ -258,49 +258,29 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
     return let_run
 
 
-@pytest.mark.parametrize(
-    ("those", "arguments", "chosen"),
-    [
+def test_a_login_is_prepared_with_the_browser_that_is_meant(
+    run: Run, servers: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    for those, arguments, chosen in (
         ([FIREFOX], [], FIREFOX),
         ([FIREFOX, CHROME], ["--browser", "firefox"], FIREFOX),
         ([FIREFOX, CHROME, TOOL], ["--browser", "chromium"], CHROME),
-    ],
-)
-def test_a_login_is_prepared_with_the_browser_that_is_meant(
-    run: Run,
-    servers: Callable[..., Asked],
-    those: Asked,
-    arguments: list[str],
-    chosen: RunningServer,
-) -> None:
-    asked = servers(*those)
-    outcome = run("pkcs11", "prepare", *arguments)
-    told = run("pkcs11", "prepare", *arguments, json=False)
-    assert asked == [chosen] * 2
-    assert outcome.result == {"program": chosen.program, "pid": chosen.program_pid}
-    assert f"Log in with {chosen.program} within two minutes." in told.lines
-
-
-@pytest.mark.parametrize(
-    ("those", "arguments", "code", "said"),
-    [
+    ):
+        asked = servers(*those)
+        outcome = run("pkcs11", "prepare", *arguments)
+        told = run("pkcs11", "prepare", *arguments, json=False)
+        assert asked == [chosen] * 2
+        assert outcome.result == {"program": chosen.program, "pid": chosen.program_pid}
+        assert f"Log in with {chosen.program} within two minutes." in told.lines
+    # No window opens where it is not clear for whom.
+    for those, arguments, code, said in (
         ([], [], "PROGRAM_NOT_RUNNING", "Open the browser first"),
         ([FIREFOX], ["--browser", "chromium"], "PROGRAM_NOT_RUNNING", "Open the"),
         ([TOOL], ["--browser", "chromium"], "PROGRAM_NOT_RUNNING", "Open the"),
         ([FIREFOX, CHROME], [], "INVALID_ARGUMENT", "Firefox (process 10), Google"),
-    ],
-)
-def test_no_window_opens_where_it_is_not_clear_for_whom(
-    run: Run,
-    servers: Callable[..., Asked],
-    monkeypatch: pytest.MonkeyPatch,
-    those: Asked,
-    arguments: list[str],
-    code: str,
-    said: str,
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    asked = servers(*those)
-    outcome = run("pkcs11", "prepare", *arguments)
-    assert (outcome.status, outcome.error, asked) == (1, code, [])
-    assert said in outcome.words
+    ):
+        asked = servers(*those)
+        outcome = run("pkcs11", "prepare", *arguments)
+        assert (outcome.status, outcome.error, asked) == (1, code, [])
+        assert said in outcome.words

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import os
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,12 @@ from tests.cli.terminal import KORTILLA, Terminal
 from tests.host.signing import b64, digest, verify
 from tests.support import pcsc
 
+pytestmark = pytest.mark.usefixtures("no_copies")
+
 AUTOMATIC = ("--origin", ORIGIN, "--card", "mock", "--prompt", "automatic")
 HASH = b64(digest(b"contract", "SHA-256"))
 WITH_HASH = ("--hash", HASH, "--hash-function", "SHA-256")
 CONTENTS = {"contract.txt": b"contract", "annex.pdf": bytes(100_000), "empty": b""}
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder for copies of documents. The teardown checks that it is empty."""
-    place = tmp_path / "run"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    yield place
-    assert list(place.iterdir()) == []
 
 
 @pytest.fixture(autouse=True)

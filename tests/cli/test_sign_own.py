@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 import zipfile
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -25,19 +24,11 @@ from native_host.pin_prompt.model import PinQuestion
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.signing_parts import make_pdf
 
+pytestmark = pytest.mark.usefixtures("no_copies")
+
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
 TITLE = "Kortilla: sign"
 XFA = "/AcroForm<</XFA[(a)(b)]/Fields[]>>"
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder for copies of documents. The teardown checks that it is empty."""
-    place = tmp_path / "run"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    yield place
-    assert list(place.iterdir()) == []
 
 
 @pytest.fixture(autouse=True)
