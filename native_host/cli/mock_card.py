@@ -40,14 +40,12 @@ def mock_card() -> None:
     "--profile",
     type=click.Choice([*PROFILES]),
     default="v5",
-    show_default=True,
     help="The generation of card to play.",
 )
 @click.option(
     "--state",
     type=click.Choice(_STATES),
     default="active",
-    show_default=True,
     help="The state that the card is in.",
 )
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
@@ -113,7 +111,6 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     "--on",
     type=click.Choice([*map(str, CommandName)]),
     default="any",
-    show_default=True,
     help="The command that the fault strikes.",
 )
 @click.option(
@@ -121,7 +118,7 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     "when",
     flag_value="before",
     default=True,
-    help="The card never executes the command (this is so without an option).",
+    help="The card never executes the command.",
 )
 @click.option(
     "--after",
@@ -133,14 +130,12 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     "--skip",
     type=click.IntRange(0),
     default=0,
-    show_default=True,
     help="How many such commands pass before.",
 )
 @click.option(
     "--times",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
     help="How many are struck.",
 )
 @click.option("--always", is_flag=True, help="All are struck, until --clear.")
@@ -195,7 +190,6 @@ def fault(
     "--port",
     type=click.IntRange(1, 65535),
     default=35963,
-    show_default=True,
     help="Where the virtual reader of vsmartcard listens.",
 )
 @json_option

@@ -114,7 +114,6 @@ _browsers_option = click.option(
     "--browser",
     type=click.Choice([*_TITLES, "all"]),
     default="all",
-    show_default=True,
     help="All are those that are there.",
 )
 _yes_option = click.option(

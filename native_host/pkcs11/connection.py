@@ -82,7 +82,6 @@ class _Connection:
         self._expect(1, self._take_version)
 
     def start(self) -> None:
-        """Begin to read."""
         for descriptor in (self._in, self._out):
             os.set_blocking(descriptor, False)
         try:
@@ -91,7 +90,6 @@ class _Connection:
             self.ended.set()
 
     def close(self) -> None:
-        """Close the two descriptors."""
         self._stop()
         for descriptor in {self._in, self._out}:
             os.set_blocking(descriptor, True)
@@ -100,7 +98,6 @@ class _Connection:
     # -- Calls ------------------------------------------------------------------------
 
     def _receive(self, code: int, message: Input) -> None:
-        """Start a task for a call."""
         try:
             call, arguments = self._read(message)
         except CryptokiError as refusal:

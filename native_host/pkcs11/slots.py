@@ -53,7 +53,6 @@ class Token:
     mechanisms: dict[int, "MechanismInfo"]
 
     def object(self, handle: int) -> "TokenObject | None":
-        """Return an object by its handle, or None."""
         return next((each for each in self.objects if each.handle == handle), None)
 
 
@@ -144,7 +143,6 @@ class SlotManager:
                 return
 
     def _update(self, readers: tuple[Reader, ...]) -> None:
-        """Bring the slots up to date with the readers."""
         with_card = [reader for reader in readers if reader.atr is not None]
         for slot in self._slots.values():
             if slot.reader is not None and slot.reader not in with_card:
@@ -245,7 +243,6 @@ _NO_VERSION = (0, 0)
 
 
 def library_info() -> Values:
-    """Return CK_INFO."""
     major, minor = map(int, VERSION.split(".")[:2])
     name = _padded(_MANUFACTURER, 32)
     return (_CRYPTOKI_VERSION, name, 0, name, (major, minor))
