@@ -10,43 +10,52 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import native_host
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardKind
 from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
 from native_host.doctor import examination
+from native_host.doctor.browsers import check_extension
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
-from tests.cli.conftest import Run
-from tests.cli.doctor import (
+from native_host.doctor.surroundings import (
+    check_screen,
+    check_screen_reader,
+)
+from tests.cli.conftest import (
     CHROMIUM,
     DOCTOR,
     FIREFOX,
     LAUNCHER,
     MODULE,
     Break,
+    Run,
     another_program,
     codes,
-    configure,
     faults,
+    found_by,
     is_fault,
     replace,
     rewrite,
     without_entry,
+    write_configuration,
 )
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.install.nss_databases import make_profile
+from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import cards, commands
-from tests.support.ordinary import as_ordinary
+from tests.support.ordinary import as_ordinary, program_called
 from tests.support.patience import patience
+from tests.support.screen import open_screen
 
-pytestmark = pytest.mark.usefixtures("no_screen")
+pytestmark = pytest.mark.usefixtures("no_screen", "warm_card_status")
 
 
-@pytest.mark.usefixtures("warm_card_status")
 def test_what_is_in_order_is_said(run: Run, installed: Path) -> None:
     # A manifest that is a link is as good as any other.
     for name in (CHROMIUM, FIREFOX):
@@ -65,7 +74,7 @@ def test_what_is_in_order_is_said(run: Run, installed: Path) -> None:
     assert "Error: There is no screen for windows" in told.words
     assert "{" not in told.words
     # A broken configuration is a finding, and the rest is looked at.
-    configure(installed, 'card = "paper"')
+    write_configuration(installed, 'card = "paper"')
     outcome = run(*DOCTOR)
     assert faults(outcome) == {"CONFIG_BROKEN"}
     assert "CARD" in codes(outcome)
@@ -119,7 +128,6 @@ BROKEN: dict[str, tuple[tuple[Break, ...], dict[str, str]]] = {
 }
 
 
-@pytest.mark.usefixtures("warm_card_status")
 @pytest.mark.parametrize(("broken", "expected"), BROKEN.values(), ids=BROKEN)
 def test_what_is_broken_is_named_and_mended(
     run: Run,
@@ -161,7 +169,6 @@ def test_nothing_is_run_without_asking(installed: Path) -> None:
         assert (installed / CHROMIUM).exists() == there
 
 
-@pytest.mark.usefixtures("warm_card_status")
 def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card", "v5", "pin1-blocked")
     before = MockCardState.open().read()
@@ -177,7 +184,6 @@ def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     assert MockCardState.open().read() == before
 
 
-@pytest.mark.usefixtures("warm_card_status")
 @pytest.mark.parametrize(
     ("profile", "state", "code"),
     [
@@ -220,16 +226,21 @@ def test_the_report_says_nothing_of_the_person(
     }
     for change in (lambda _: None, _install, _break, _make_ring):
         change(home)
-        finished = subprocess.run(
-            as_ordinary(*KORTILLA, *DOCTOR, "--json"),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=patience(),
-        )
+        finished = _examine_as_ordinary_user()
         said = (finished.stdout + finished.stderr).lower()
         assert '"code": "card"' in said
         assert not [each for each in secrets if each.lower() in said]
+
+
+def _examine_as_ordinary_user() -> "subprocess.CompletedProcess[str]":
+    """Run a doctor whom p11-kit takes for an ordinary user's."""
+    return subprocess.run(
+        as_ordinary(*KORTILLA, *DOCTOR, "--json"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience(),
+    )
 
 
 def _install(_home: Path) -> None:
@@ -240,7 +251,7 @@ def _install(_home: Path) -> None:
 def _break(home: Path) -> None:
     another_program(home)
     without_entry(home)
-    configure(home, "matti = 1")
+    write_configuration(home, "matti = 1")
 
 
 def _make_ring(home: Path) -> None:
@@ -302,3 +313,127 @@ def test_every_finding_has_a_sentence() -> None:
     assert sentences - {"CHECK_FAILED"} <= named
     assert {f"kind.{each.name}" for each in CardKind} <= texts
     assert {f"check.{name}" for row in examination._CHECKS for name in row} <= texts
+
+
+# -- Browsers, token, agent, screen and other programs ---------------------------------
+
+
+def p11_kit_codes() -> set[str]:
+    found = json.loads(_examine_as_ordinary_user().stdout)["findings"]
+    return {each["code"] for each in found}
+
+
+def test_p11_kit_itself_is_asked_whether_the_token_answers(installed: Path) -> None:
+    assert "PKCS11_WORKS" in p11_kit_codes()
+    # The token's program ends at once. Only a call shows it.
+    write_configuration(installed, 'card = "paper"')
+    found = p11_kit_codes()
+    assert "PKCS11_WORKS" not in found
+    # Root's p11-kit would ignore all of it.
+    assert ("PKCS11_FAILED" in found) == bool(os.getuid())
+    assert ("PKCS11_ROOT" in found) == (not os.getuid())
+
+
+def test_what_was_switched_off_or_is_somebody_elses_is_no_fault(
+    run: Run, installed: Path, tmp_path: Path
+) -> None:
+    assert run("pkcs11", "disable").status == 0
+    assert run("agent", "--disable").status == 0
+    (installed / ".var/app/org.mozilla.firefox").mkdir(parents=True)  # its remains
+    other = installed / ".config/chromium/NativeMessagingHosts/eu.webeid.json"
+    other.write_text(json.dumps({"name": "eu.webeid", "path": "/usr/bin/web-eid"}))
+    program = program_called("scdaemon", shutil.which("sleep") or "", tmp_path)
+    with subprocess.Popen([program, "600"]) as running:
+        outcome = run(*DOCTOR, "--fix", "--yes")
+        running.kill()
+    assert faults(outcome) == set()
+    assert outcome.result["mended"] == []
+    assert not (installed / MODULE).exists()
+    found = codes(outcome)
+    assert found["PKCS11_OFF"]["severity"] == "info"
+    assert found["AGENT_DISABLED"]["mend"]["command"] == "kortilla agent --enable"
+    assert found["BROWSER_CONFINED"]["severity"] == "info"
+    assert found["WEB_EID_OTHER_PROGRAM"]["details"] == {"browser": "Chromium"}
+    program_details = {"program": "GnuPG (scdaemon)"}
+    assert found["OTHER_PROGRAM_RUNS"]["details"] == program_details
+
+
+def test_another_file_in_the_place_of_the_module_is_named(
+    run: Run, installed: Path
+) -> None:
+    (installed / MODULE).write_text("module: other.so\n")
+    assert "PKCS11_OTHER_MODULE" in faults(run(*DOCTOR))
+
+
+def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
+    run: Run, home: Path
+) -> None:
+    assert codes(run(*DOCTOR))["NO_BROWSER"]["mend"] is None
+    assert "Start the browser once" in run(*DOCTOR, json=False).words
+    (home / ".var/app/org.chromium.Chromium").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
+    confined = {"browser": "Chromium", "kind": "flatpak"}
+    assert found["BROWSER_CONFINED"]["details"] == confined
+    assert "NO_BROWSER" in found
+    (home / "snap/firefox").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
+    assert found["BROWSER_PORTAL"]["details"] == {"browser": "Firefox", "kind": "snap"}
+    assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "code"),
+    [
+        (native_host.VERSION, {}, "EXTENSION_FITS"),
+        ("9.8", {}, "EXTENSION_OTHER_VERSION"),
+        ("SPECIMEN", {}, "EXTENSION"),
+        (native_host.VERSION, {"disable_reasons": [1]}, "EXTENSION_DISABLED"),
+    ],
+)
+def test_the_extension_is_looked_for_in_chromiums_profiles(
+    installed: Path, version: str, fields: dict[str, Any], code: str
+) -> None:
+    [extension] = re.findall(
+        "chrome-extension://([a-p]{32})/", (installed / CHROMIUM).read_text()
+    )[:1]
+    settings = {extension: {"manifest": {"version": version}, "path": "x", **fields}}
+    profile = installed / ".config/chromium/Default"
+    profile.mkdir()
+    (profile / "Secure Preferences").write_text(
+        json.dumps({"extensions": {"settings": settings}})
+    )
+    found = found_by(check_extension)
+    assert found[code]["browser"] == "Chromium"
+    assert found["EXTENSION_NOT_SEEN"]["browser"] == "Firefox"
+
+
+def test_the_extension_is_looked_for_in_firefoxs_profiles(installed: Path) -> None:
+    [extension] = json.loads((installed / FIREFOX).read_text())["allowed_extensions"]
+    path = installed / ".mozilla/firefox/abc.default/extensions.json"
+    addons = [{"id": extension, "version": native_host.VERSION, "active": True}]
+    path.write_text(json.dumps({"addons": addons}))
+    fits = {"browser": "Firefox", "version": native_host.VERSION}
+    assert found_by(check_extension)["EXTENSION_FITS"] == fits
+
+
+def test_what_browsers_wrote_may_be_anything(installed: Path) -> None:
+    profile = installed / ".config/chromium/Default"
+    profile.mkdir()
+    for content in ("[" * 100_000, "[]", '{"extensions": []}', "\0"):
+        (profile / "Preferences").write_text(content)
+        (installed / ".mozilla/firefox/abc.default/extensions.json").write_text(content)
+        assert set(found_by(check_extension)) == {"EXTENSION_NOT_SEEN"}
+
+
+def test_a_screen_is_really_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_screen() as screen:
+        monkeypatch.setenv("DISPLAY", screen.display)
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+        assert found_by(check_screen) == {"SCREEN": {"system": "X11"}}
+        assert set(found_by(check_screen_reader)) == {"SCREEN_READERS_IMPOSSIBLE"}
+        with open_accessibility_bus(screen.display) as bus:
+            monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+            assert set(found_by(check_screen_reader)) == {"SCREEN_READERS_POSSIBLE"}
+    assert set(found_by(check_screen)) == {"SCREEN_UNREACHABLE"}
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert set(found_by(check_screen)) == {"SCREEN_UNREACHABLE"}

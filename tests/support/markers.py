@@ -51,7 +51,6 @@ PLACES = {
     "card/test_faults.py": "slow",
     "card/test_reader_events.py": "slow",
     "cli/test_doctor.py": "slow",
-    "cli/test_doctor_surroundings.py": "slow",
     "cli/test_identify.py": "slow",
     "cli/test_pkcs11.py": "programs",
     "cli/test_sign_levels.py": "slow",
