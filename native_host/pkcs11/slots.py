@@ -292,14 +292,13 @@ class SlotEvents:
 
     def __init__(self) -> None:
         self._slots: set[int] = set()
-        self._waiting: set[asyncio.Future[None]] = set()
+        #: Set while there are slots. Another one after C_Finalize.
+        self._changed = asyncio.Event()
 
     def add(self, slot: int) -> None:
         """Record an event, and wake all who wait for one."""
         self._slots.add(slot)
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
+        self._changed.set()
 
     async def take(self, *, block: bool) -> int:
         """Return a slot with an event, once for each event.
@@ -307,20 +306,20 @@ class SlotEvents:
         Without one it waits if ``block`` is true, and raises ``CryptokiError`` if not.
         ``clear`` ends a wait with that error.
         """
+        changed = self._changed
         while not self._slots:
             if not block:
                 raise CryptokiError(CKR.NO_EVENT)
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiting)
-            try:
-                await waiting
-            finally:
-                self._waiting.discard(waiting)
-        return self._slots.pop()
+            await changed.wait()
+            if changed is not self._changed:
+                raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
+        slot = self._slots.pop()
+        if not self._slots:
+            changed.clear()
+        return slot
 
     def clear(self) -> None:
         """Delete all events, and end all waits: the client has called C_Finalize."""
         self._slots.clear()
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_exception(CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED))
+        self._changed.set()
+        self._changed = asyncio.Event()
