@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from tests.support import pcsc
 
 ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
 SIGN = ("sign", "--origin", ORIGIN, "--card", "mock", "contract.txt")
+CHANGE = ("card", "change-pin", "pin1", "--card", "mock")
+UNBLOCK = ("card", "unblock", "pin2", "--card", "mock")
 AT_TERMINAL = ("--prompt", "terminal", "--lang", "en")
 
 Begin = Callable[..., Terminal]
@@ -138,40 +141,28 @@ def _identify(terminal: Terminal, card: MockCardState) -> None:
     assert card.read().pin1.tries == 5
 
 
-def block(card: MockCardState) -> None:
-    with card.update() as data:
-        data.pin1.tries = 0
-
-
-def block_puk(card: MockCardState) -> None:
-    with card.update() as data:
-        data.puk.tries = 0
-
-
-def renew(card: MockCardState) -> None:
-    with card.update() as data:
-        data.pin1.changed = False
-
-
 @pytest.mark.parametrize(
-    ("words", "prepare", "code", "said"),
+    ("words", "of", "changes", "code", "said"),
     [
-        (ASKED, block, "PIN_BLOCKED", "The basic PIN (PIN1) is locked"),
-        (("card", "change-pin", "pin1"), block, "PIN_BLOCKED", "kortilla card unblock"),
-        (("card", "change-pin", "pin1"), renew, "CARD_NOT_ACTIVATED", "activate"),
-        (("card", "unblock", "pin2"), block_puk, "PUK_BLOCKED", "You need a new card"),
+        (ASKED, "pin1", {"tries": 0}, "PIN_BLOCKED", "basic PIN (PIN1) is locked"),
+        (CHANGE, "pin1", {"tries": 0}, "PIN_BLOCKED", "kortilla card unblock"),
+        (CHANGE, "pin1", {"changed": False}, "CARD_NOT_ACTIVATED", "activate"),
+        (UNBLOCK, "puk", {"tries": 0}, "PUK_BLOCKED", "You need a new card"),
     ],
 )
 def test_what_no_putting_in_of_the_card_mends_ends_it(
     begin: Begin,
     mock_card: MockCardState,
     words: tuple[str, ...],
-    prepare: Callable[[MockCardState], None],
+    of: str,
+    changes: dict[str, Any],
     code: str,
     said: str,
 ) -> None:
-    prepare(mock_card)
-    outcome = begin(*words, "--card", "mock").end()
+    with mock_card.update() as data:
+        for name, value in changes.items():
+            setattr(getattr(data, of), name, value)
+    outcome = begin(*words).end()
     assert (outcome.status, outcome.error) == (1, code)
     assert said in outcome.words
 

@@ -4,17 +4,13 @@
 import json
 import os
 import signal
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardKind
-from native_host.card.mock_source import MockCardConnection
 from native_host.card.pcsc import PcscSource
-from native_host.card_report.reading import read_card
-from native_host.card_report.report import catalogue, make_report
 from native_host.doctor.examination import examine
 from native_host.doctor.findings import Place
 from tests.support import commands
@@ -192,21 +188,3 @@ def _children() -> set[str]:
     """Return the running child processes of this process."""
     process = os.getpid()
     return set(Path(f"/proc/{process}/task/{process}/children").read_text().split())
-
-
-@isolated
-async def test_the_report_of_a_card_in_a_reader_is_that_of_the_card(
-    pcscd: Pcscd,
-) -> None:
-    state = pcscd.new_card()
-    insert(pcscd, MockCard(state))
-    before = state.read()
-    path = pcscd.folder / "report.json"
-    finished = commands.run("doctor", "--card-report", str(path), "--json")
-    assert (finished.returncode, finished.stderr.count("\n")) == (0, 1)
-    assert json.loads(finished.stdout)["cardReport"]["mockCard"] is True
-    with closing(MockCardConnection(state)) as connection:
-        content = read_card(connection)
-    direct = make_report(content, catalogue("en"), mock_card=True)
-    assert json.loads(path.read_text()) == direct
-    assert state.read() == before

@@ -30,6 +30,7 @@ from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.pin_cache import KeptPin
 from native_host.pkcs11.slots import SlotManager
 from native_host.pkcs11.tls_login import TlsLogin
+from tests.operations.readers import SeveralReaders
 from tests.operations.user import User, until
 from tests.pkcs11.client import Client, refusal
 from tests.pkcs11.real import Setup, open_setup
@@ -58,6 +59,16 @@ def folder(copy_card: CopyCard) -> Path:
 async def source(folder: Path) -> AsyncIterator[MockCardSource]:
     async with MockCardSource(folder) as source:
         yield source
+
+
+@pytest.fixture
+async def two(copy_card: CopyCard) -> AsyncIterator[SeveralReaders]:
+    """Two readers, with one card of each kind."""
+    async with (
+        MockCardSource(copy_card("v5")) as first,
+        MockCardSource(copy_card("v4.2")) as second,
+    ):
+        yield SeveralReaders({"A": first, "B": second})
 
 
 def change_pin(folder: Path, digits: str) -> None:

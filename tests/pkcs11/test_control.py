@@ -6,7 +6,7 @@ import os
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -172,18 +172,14 @@ async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_many_who_say_nothing_are_not_all_listened_to() -> None:
-    async with ControlServer(FIREFOX, done):
+    async with ControlServer(FIREFOX, done), AsyncExitStack() as stack:
         [server] = await running_servers()
-        silent = [
-            await asyncio.open_unix_connection(server.path, limit=64) for _ in range(40)
-        ]
-        closed = [asyncio.create_task(reader.read()) for reader, _ in silent]
+        closed = []
+        for _ in range(40):
+            reader, writer = await asyncio.open_unix_connection(server.path)
+            stack.callback(writer.close)
+            closed.append(asyncio.create_task(reader.read()))
         await until(lambda: sum(each.done() for each in closed) >= 8)
-        for each in closed:
-            each.cancel()
-        await asyncio.gather(*closed, return_exceptions=True)
-        for _, writer in silent:
-            writer.close()
 
 
 async def test_what_is_said_after_the_line_is_not_kept() -> None:

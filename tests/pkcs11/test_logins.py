@@ -11,7 +11,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.pkcs11.constants import CKF, CKR, CKS, CKU
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import Client, refusal
-from tests.pkcs11.conftest import CopyCard, Server, change_pin, open_server, tries
+from tests.pkcs11.conftest import Server, change_pin, open_server, tries
 
 CONTEXT_SPECIFIC = 2  # CKU_CONTEXT_SPECIFIC
 
@@ -114,25 +114,21 @@ async def test_a_card_that_another_program_holds_is_a_device_error(
         await client.log_in(session)
 
 
-async def test_each_token_has_a_login_of_its_own(copy_card: CopyCard) -> None:
-    async with (
-        MockCardSource(copy_card("v4.2")) as first,
-        MockCardSource(copy_card("v5")) as second,
-        open_server(two := SeveralReaders({"A": first, "B": second})) as server,
-    ):
+async def test_each_token_has_a_login_of_its_own(two: SeveralReaders) -> None:
+    async with open_server(two) as server:
         client = await server.client()
         await client.slots()
-        one, (other, key) = await client.open_session(1), await client.key(2)
+        (one, key), other = await client.key(1), await client.open_session(2)
         # Another program's use of a card in another reader does not matter.
-        two.busy.add("A")
-        await client.log_in(other)
-        two.busy.clear()
-        assert await client.session_state(one) == CKS.RO_PUBLIC_SESSION
+        two.busy.add("B")
         await client.log_in(one)
-        first.remove()
-        while await client.slots() != [2]:
+        two.busy.clear()
+        assert await client.session_state(other) == CKS.RO_PUBLIC_SESSION
+        await client.log_in(other)
+        two.sources["B"].remove()
+        while await client.slots() != [1]:
             await client.event()
-        assert await client.session_state(other) == CKS.RO_USER_FUNCTIONS
-        assert len(await client.sign(other, key)) == 96
-        await client.call("Logout", other)
+        assert await client.session_state(one) == CKS.RO_USER_FUNCTIONS
+        assert len(await client.sign(one, key)) == 96
+        await client.call("Logout", one)
         assert server.windows.users == []

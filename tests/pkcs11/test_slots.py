@@ -3,7 +3,6 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from native_host.pkcs11.constants import CKF, CKR
 from native_host.pkcs11.slots import SlotManager
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import Client, refusal
-from tests.pkcs11.conftest import CopyCard, Server, open_server
+from tests.pkcs11.conftest import Server, open_server
 from tests.support import cards
 from tests.support.pcsc import READER, Pcscd, isolated
 
@@ -162,16 +161,6 @@ async def test_a_card_that_is_pulled_while_it_is_read_is_read_when_it_comes_back
 
 
 # -- Several readers -------------------------------------------------------------------
-
-
-@pytest.fixture
-async def two(copy_card: CopyCard) -> AsyncIterator[SeveralReaders]:
-    """Two readers, with one card of each kind."""
-    async with (
-        MockCardSource(copy_card("v5")) as first,
-        MockCardSource(copy_card("v4.2")) as second,
-    ):
-        yield SeveralReaders({"A": first, "B": second})
 
 
 async def reader_of(client: Client, slot: int) -> str:
