@@ -113,15 +113,14 @@ class _Connection:
                 raise CryptokiError(CKR.FUNCTION_NOT_SUPPORTED)
             if signature != call.args:
                 raise WireError("The signature is not that of the call.")
-            arguments = decode(signature, message)
+            if len(self.tasks) >= _MOST_CALLS:
+                raise CryptokiError(CKR.HOST_MEMORY)
+            return call, decode(signature, message)
         except WireError as error:
             logger.info("A call can't be read: %s", error)
             raise CryptokiError(CKR.DEVICE_ERROR) from error
         finally:
             wipe(message.data)
-        if len(self.tasks) >= _MOST_CALLS:
-            raise CryptokiError(CKR.HOST_MEMORY)
-        return call, arguments
 
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:

@@ -25,7 +25,7 @@ NULL = b"\xff\xff\xff\xff"
 
 # What clients ask for and the token does not have.
 CKO_PROFILE, CKO_TRUST, CKO_NSS_BUILTIN_ROOT_LIST = 0x09, 0x0B, 0xCE53_4354
-CKA_NSS_URL, CKA_TRUST_DIGITAL_SIGNATURE = 0xCE53_4351, 0xCE53_6351
+CKA_TRUST_DIGITAL_SIGNATURE = 0xCE53_6351
 CKM_RSA_X_509, CKM_SHA_1, CKM_ECDSA_SHA384, CKM_AES_GCM = 0x03, 0x220, 0x1045, 0x1087
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/pkcs11.md"
