@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from native_host.pkcs11 import connection
 from native_host.pkcs11.constants import CKA, CKF, CKM, CKO, CKR, CKU
-from native_host.pkcs11.wire import Input
+from native_host.pkcs11.wire import Input, decode
 from tests.pkcs11.client import (
     CKM_ECDSA_SHA384,
     CKO_NSS_BUILTIN_ROOT_LIST,
@@ -44,7 +43,7 @@ _OF_A_CERTIFICATE = wanted(
         0,
     )
 )
-#: NSS's recorded messages from the link to a signature, and a few more that
+#: NSS's recorded messages from the connection to a signature, and a few more that
 #: succeed without a user.
 CONVERSATION = [
     message("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0")),
@@ -86,15 +85,15 @@ CONVERSATION = [
 ]
 
 
-async def ended(link: socket.socket) -> bytes:
+async def ended(connection: socket.socket) -> bytes:
     """Return all bytes until the server closes the connection."""
     loop, received = asyncio.get_running_loop(), b""
-    link.setblocking(False)
+    connection.setblocking(False)
     async with asyncio.timeout(60):
         with suppress(ConnectionError):
-            while part := await loop.sock_recv(link, 65536):
+            while part := await loop.sock_recv(connection, 65536):
                 received += part
-    link.close()
+    connection.close()
     return received
 
 
@@ -112,18 +111,18 @@ async def ended(link: socket.socket) -> bytes:
 async def test_what_is_no_rpc_or_too_long_ends_the_connection(
     server: Server, sent: bytes
 ) -> None:
-    link = server.connect()
-    link.sendall(sent)
-    assert len(await ended(link)) == 1
+    connection = server.connect()
+    connection.sendall(sent)
+    assert len(await ended(connection)) == 1
     await server.client()  # the server accepts other clients
 
 
 @pytest.mark.parametrize("said", [b"", b"\1", b"\1" + bytes(5), b"\1" + u32(16)])
 async def test_who_goes_in_the_middle_is_let_go(server: Server, said: bytes) -> None:
-    link = server.connect()
-    link.sendall(said)
-    link.shutdown(socket.SHUT_WR)
-    assert await ended(link) == said[:1]
+    connection = server.connect()
+    connection.sendall(said)
+    connection.shutdown(socket.SHUT_WR)
+    assert await ended(connection) == said[:1]
     await server.served[0]
 
 
@@ -156,20 +155,20 @@ async def test_the_largest_message_is_read(client: Client) -> None:
 
 
 async def test_messages_in_pieces_and_many_at_once_are_answered(server: Server) -> None:
-    link = server.connect()
+    connection = server.connect()
     loop = asyncio.get_running_loop()
-    link.setblocking(False)
-    await loop.sock_sendall(link, b"\1")
+    connection.setblocking(False)
+    await loop.sock_sendall(connection, b"\1")
     stream = b"".join(
         u32(16 + n) + u32(8) + u32(len(body)) + b"kortilla" + body
         for n, body in enumerate(CONVERSATION[:2] + CONVERSATION[1:2] * 100)
     )
     for at in range(200):
-        await loop.sock_sendall(link, stream[at : at + 1])
+        await loop.sock_sendall(connection, stream[at : at + 1])
         await asyncio.sleep(0)
-    await loop.sock_sendall(link, stream[200:])
-    link.shutdown(socket.SHUT_WR)
-    received = await ended(link)
+    await loop.sock_sendall(connection, stream[200:])
+    connection.shutdown(socket.SHUT_WR)
+    received = await ended(connection)
     assert received[0] == 1
     # A client that shuts down its side may lose responses, but gets no part of one.
     at = 1
@@ -181,19 +180,19 @@ async def test_messages_in_pieces_and_many_at_once_are_answered(server: Server) 
 async def test_a_client_that_does_not_read_its_answers_is_let_go(
     server: Server,
 ) -> None:
-    link = server.connect()
-    link.setblocking(False)
+    connection = server.connect()
+    connection.setblocking(False)
     loop = asyncio.get_running_loop()
     body = message("GetInfo")
-    await loop.sock_sendall(link, b"\1")
+    await loop.sock_sendall(connection, b"\1")
     async with asyncio.timeout(60):
         with pytest.raises(ConnectionError):
             while True:
                 await loop.sock_sendall(
-                    link, (u32(16) + u32(0) + u32(len(body)) + body) * 1000
+                    connection, (u32(16) + u32(0) + u32(len(body)) + body) * 1000
                 )
         await server.served[0]
-    link.close()
+    connection.close()
 
 
 async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
@@ -201,13 +200,13 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
 ) -> None:
     await client.slots()
     await client.event()
-    decode, decoded = connection.decode, []
+    decoded = []
 
     def remember(signature: str, body: Input) -> list[Any]:
         decoded.append(decode(signature, body))
         return decoded[-1]
 
-    monkeypatch.setattr(connection, "decode", remember)
+    monkeypatch.setattr("native_host.pkcs11.connection.decode", remember)
     waiting = [client.send(message("WaitForSlotEvent", 0)) for _ in range(300)]
     async with asyncio.timeout(60):
         answers = await asyncio.gather(*waiting[256:])
@@ -275,7 +274,7 @@ async def test_every_message_of_an_odd_conversation_has_one_answer(
     for answer in answers:
         body = answer.result()
         number = int.from_bytes(body[:4])
-        # An error of the link has no call, and any call has CkrError's form.
+        # An error of the connection has no call, and any call has CkrError's form.
         with suppress(CkrError):
             take_apart(body, NAMES.get(number, "GetInfo"))
     await client.close()
