@@ -36,16 +36,14 @@ from tests.pkcs11.conftest import (
 from tests.support.patience import patience
 
 
-async def test_the_window_names_the_program_and_no_site(
-    program: Program, windows: Windows
-) -> None:
+async def test_the_window_names_the_program_and_no_site(program: Program) -> None:
     for _ in range(2):  # a PIN that is typed in time is kept for nothing
-        windows.type("1234")
+        program.windows.type("1234")
         await program.sign()
-        await windows.all_closed()
-    assert len(windows.users) == 2
-    assert windows.late == []
-    user = windows.users[0]
+        await program.windows.all_closed()
+    assert len(program.windows.users) == 2
+    assert program.windows.late == []
+    user = program.windows.users[0]
     assert user.conversation is not None
     assert user.conversation.operation == "tls-login"
     assert (user.conversation.program, user.conversation.origin) == ("Firefox", "")
@@ -64,9 +62,9 @@ async def test_too_many_at_once_are_refused(program: Program, windows: Windows) 
 
 
 async def test_who_asks_after_the_first_signature_gets_a_window_of_its_own(
-    program: Program, windows: Windows
+    program: Program,
 ) -> None:
-    windows.type("1234")
+    program.windows.type("1234")
     made = 0
 
     async def insist() -> None:
@@ -76,19 +74,19 @@ async def test_who_asks_after_the_first_signature_gets_a_window_of_its_own(
             made += 1
 
     ended = asyncio.gather(*(insist() for _ in range(4)), return_exceptions=True)
-    second = await windows.asked(1)
+    second = await program.windows.asked(1)
     assert made == 4  # those that were asked for meanwhile share one window
-    assert len(windows.users[0].questions) == 1
+    assert len(program.windows.users[0].questions) == 1
     await until(lambda: second.connections[-1:] == [4])
     await program.login.close()
     await ended
 
 
 async def test_the_person_is_told_how_many_connections_the_pin_is_for(
-    program: Program, windows: Windows, source: MockCardSource
+    program: Program, source: MockCardSource
 ) -> None:
     first = program.begin()
-    user = await windows.asked()
+    user = await program.windows.asked()
     assert user.connections == [1]
     others = [program.begin() for _ in range(2)]
     await until(lambda: user.connections == [1, 2, 3])
@@ -99,44 +97,42 @@ async def test_the_person_is_told_how_many_connections_the_pin_is_for(
     source.insert()
     await asyncio.gather(first, others[0])
     assert user.connections == [1, 2, 3, 2]
-    assert windows.users == [user]
+    assert program.windows.users == [user]
 
 
 async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel(
-    program: Program, windows: Windows
+    program: Program,
 ) -> None:
     asked = program.begin()
-    (await windows.asked()).cancel()
+    (await program.windows.asked()).cancel()
     for each in (asked, program.begin()):
         with pytest.raises(UserCancelledError):
             await each
-    assert len(windows.users) == 1
+    assert len(program.windows.users) == 1
 
 
-async def test_nobody_waits_any_more_and_the_window_closes(
-    program: Program, windows: Windows
-) -> None:
+async def test_nobody_waits_any_more_and_the_window_closes(program: Program) -> None:
     asked = [program.begin() for _ in range(2)]
-    await windows.asked()
+    await program.windows.asked()
     asked[0].cancel()
     await asyncio.sleep(0)
-    assert windows.closed == []
+    assert program.windows.closed == []
     asked[1].cancel()
-    await windows.all_closed()
-    windows.type("1234")
+    await program.windows.all_closed()
+    program.windows.type("1234")
     await program.sign()
 
 
 @pytest.mark.parametrize("turns", range(4))
 async def test_whoever_gives_up_at_once_leaves_no_window(
-    turns: int, program: Program, windows: Windows
+    turns: int, program: Program
 ) -> None:
     asked = program.begin()
     for _ in range(turns):
         await asyncio.sleep(0)
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    await windows.all_closed()
+    await program.windows.all_closed()
 
 
 async def test_another_card_does_not_sign(
@@ -157,15 +153,15 @@ async def test_another_card_does_not_sign(
 
 
 async def test_a_blocked_pin_is_unblocked_in_the_window_and_the_login_goes_on(
-    program: Program, windows: Windows, folder: Path
+    program: Program, folder: Path
 ) -> None:
     state = MockCardState.open(folder)
     with state.update() as card:
         card.pin1.tries = 0
-    windows.type("2580")
-    windows.unlocking = [{"PUK": "12345678", "new-PIN1": "2580"}]
+    program.windows.type("2580")
+    program.windows.unlocking = [{"PUK": "12345678", "new-PIN1": "2580"}]
     await program.sign()
-    (question,) = windows.users[0].questions
+    (question,) = program.windows.users[0].questions
     assert question.unlocked
     assert tries(folder) == 5
 
@@ -246,22 +242,22 @@ async def expires(program: Program) -> None:
 
 
 async def test_a_pin_that_is_typed_late_is_kept_for_one_login_more(
-    late: Program, windows: Windows
+    late: Program,
 ) -> None:
     user = await late.keep()
-    assert windows.closed == []
+    assert late.windows.closed == []
     await late.sign()
-    await until(lambda: windows.closed == [user])
+    await until(lambda: late.windows.closed == [user])
     await expires(late)
-    assert len(windows.users) == 2
+    assert len(late.windows.users) == 2
 
 
 async def test_a_window_stays_for_the_next_try_when_the_program_waits_no_longer(
-    late: Program, windows: Windows, source: MockCardSource
+    late: Program, source: MockCardSource
 ) -> None:
     await expires(late)
-    user = await windows.asked()
-    assert windows.late == [user]
+    user = await late.windows.asked()
+    assert late.windows.late == [user]
     late.login._patience = LONG
     again = late.begin()
     await asyncio.sleep(0)
@@ -270,7 +266,7 @@ async def test_a_window_stays_for_the_next_try_when_the_program_waits_no_longer(
     await asyncio.gather(again, return_exceptions=True)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert windows.closed == []
+    assert late.windows.closed == []
     again = late.begin()
     await asyncio.sleep(0)
     user.pins.append("1234")
@@ -278,7 +274,7 @@ async def test_a_window_stays_for_the_next_try_when_the_program_waits_no_longer(
     await until(lambda: "CARD_REMOVED" in user.problems())
     source.insert()
     await again
-    assert windows.users == [user]
+    assert late.windows.users == [user]
 
 
 async def test_whoever_waits_as_long_as_it_takes_is_never_late(
@@ -291,20 +287,18 @@ async def test_whoever_waits_as_long_as_it_takes_is_never_late(
         assert windows.late == []
 
 
-async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(
-    late: Program, windows: Windows
-) -> None:
+async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(late: Program) -> None:
     first = await late.keep()
-    windows.type("1234")
+    late.windows.type("1234")
     three = [late.sign() for _ in range(3)]
     results = await asyncio.gather(*three, return_exceptions=True)
     assert results[:2] == [None, None]
     assert isinstance(results[2], RequestExpiredError)
     # The PIN that is typed for the third one takes the place of the first.
-    await until(lambda: (Step.READY, None) in windows.users[1].shown)
-    await until(lambda: windows.closed == [first])
+    await until(lambda: (Step.READY, None) in late.windows.users[1].shown)
+    await until(lambda: late.windows.closed == [first])
     await late.sign()
-    assert len(windows.users) == 2
+    assert len(late.windows.users) == 2
 
 
 async def test_time_ends_the_keeping(
@@ -320,60 +314,56 @@ async def test_time_ends_the_keeping(
 
 
 async def test_a_card_that_was_moved_ends_the_keeping(
-    late: Program, windows: Windows, source: MockCardSource
+    late: Program, source: MockCardSource
 ) -> None:
     await late.keep()
     source.remove()
     source.insert()
     with pytest.raises(CardRemovedError):
         await late.sign()
-    await windows.all_closed()
+    await late.windows.all_closed()
     await late.keep()
     source.remove()
-    await windows.all_closed()
+    await late.windows.all_closed()
     source.insert()
     await expires(late)
-    assert len(windows.users) == 3
+    assert len(late.windows.users) == 3
 
 
-async def test_a_login_can_be_prepared(
-    program: Program, windows: Windows, folder: Path
-) -> None:
-    windows.type("9999", "1234")
+async def test_a_login_can_be_prepared(program: Program, folder: Path) -> None:
+    program.windows.type("9999", "1234")
     await program.login.prepare()
-    [user] = windows.users
+    [user] = program.windows.users
     assert user.conversation is not None
     assert user.conversation.operation == "prepare-login"
     assert [q.wrong for q in user.questions] == [False, True]
     await until(lambda: user.shown[-1][0] is Step.READY)
     assert tries(folder) == 5
     await program.sign()
-    assert windows.users == [user]
-    await windows.all_closed()
+    assert program.windows.users == [user]
+    await program.windows.all_closed()
 
 
 async def test_closing_the_window_of_a_prepared_login_leaves_it_prepared(
-    program: Program, windows: Windows
+    program: Program,
 ) -> None:
-    windows.type("1234")
+    program.windows.type("1234")
     await program.login.prepare()
-    windows.users[0].cancel()
-    await windows.all_closed()
+    program.windows.users[0].cancel()
+    await program.windows.all_closed()
     await program.sign()
-    assert len(windows.users) == 1
+    assert len(program.windows.users) == 1
 
 
-async def test_preparing_can_be_cancelled_and_called_off(
-    program: Program, windows: Windows
-) -> None:
+async def test_preparing_can_be_cancelled_and_called_off(program: Program) -> None:
     preparing = asyncio.create_task(program.login.prepare())
-    (await windows.asked()).cancel()
+    (await program.windows.asked()).cancel()
     with pytest.raises(UserCancelledError):
         await preparing
     preparing = asyncio.create_task(program.login.prepare())
-    await until(lambda: len(windows.users) == 2)
+    await until(lambda: len(program.windows.users) == 2)
     preparing.cancel()
-    await windows.all_closed()
+    await program.windows.all_closed()
 
 
 async def test_a_pin_pad_cant_prepare(
@@ -448,12 +438,12 @@ async def test_cancel_at_the_very_end_of_the_preparing_counts(
 
 
 async def test_two_preparings_while_a_pin_is_kept_show_one_window(
-    program: Program, windows: Windows
+    program: Program,
 ) -> None:
-    windows.type("1234")
+    program.windows.type("1234")
     await program.login.prepare()
-    windows.type("1234")
+    program.windows.type("1234")
     both = [program.login.prepare() for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
     assert [type(each) for each in ended if each] == [BusyError]
-    assert len(windows.users) == 2
+    assert len(program.windows.users) == 2
