@@ -21,17 +21,17 @@ from native_host.card.source import Reader
 from native_host.card_report.reading import CardReportError, Why, read_the_one_card
 from native_host.card_report.report import catalogue
 from native_host.languages import SPOKEN
-from tests.cli.conftest import Run
-from tests.support import cards, commands
+from tests.cli.conftest import NewCard, Run
+from tests.support import commands
 from tests.support.patience import patience
 
 REPORT = ("doctor", "--card", "mock", "--lang", "en", "--card-report")
 
 
 @pytest.fixture
-def card(home: Path) -> MockCardState:
+def card(new_card: NewCard) -> MockCardState:
     """The mock card in its usual place."""
-    return cards.new_card(home / ".local/share/kortilla/mock-card")
+    return new_card("v5", "active")
 
 
 def test_the_report_is_a_file_of_its_owners(run: Run, card: MockCardState) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 import native_host
-from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardKind
 from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
@@ -34,6 +33,7 @@ from tests.cli.conftest import (
     LAUNCHER,
     MODULE,
     Break,
+    NewCard,
     Run,
     another_program,
     codes,
@@ -169,9 +169,9 @@ def test_nothing_is_run_without_asking(installed: Path) -> None:
         assert (installed / CHROMIUM).exists() == there
 
 
-def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
-    cards.new_card(home / ".local/share/kortilla/mock-card", "v5", "pin1-blocked")
-    before = MockCardState.open().read()
+def test_what_root_or_a_person_must_do_is_not_run(run: Run, new_card: NewCard) -> None:
+    card = new_card("v5", "pin1-blocked")
+    before = card.read()
     outcome = run(*DOCTOR, "--fix", "--yes")
     assert codes(outcome)["PIN_BLOCKED"]["mend"] == {
         "command": "kortilla card unblock pin1",
@@ -181,7 +181,7 @@ def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     assert codes(outcome)["AGENT_NOT_INSTALLED"]["mend"] is None
     assert codes(outcome)["PKCS11_OFF"]["mend"] is None
     assert outcome.result["mended"] == []
-    assert MockCardState.open().read() == before
+    assert card.read() == before
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     ],
 )
 def test_the_state_of_a_card_is_named_and_costs_no_try(
-    run: Run, home: Path, profile: str, state: str, code: str
+    run: Run, new_card: NewCard, profile: str, state: str, code: str
 ) -> None:
-    card = cards.new_card(home / ".local/share/kortilla/mock-card", profile, state)
+    card = new_card(profile, state)
     before = card.read()
     found = codes(run(*DOCTOR))
     assert code in found

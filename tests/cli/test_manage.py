@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla card activate|change-pin|unblock``: on a terminal and in a window.
+"""``kortilla card activate|change-pin|unblock``: on a terminal.
 
 tests/operations has what goes wrong on the way, tests/pin_prompt what is not accepted
-as a code.
+as a code, tests/browser/test_open_program.py a card that is activated in a real window.
 """
 
-import time
 from contextlib import closing
-from functools import partial
 
 import pytest
 
 from kortilla.mock_card.state import MockCardState
-from tests.cli.conftest import NewCard, Outcome
+from native_host import environment
+from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.support import commands, pcsc
-from tests.support.screen import open_screen
-from tests.support.sight import Sight
+from tests.operations.user import User
+from tests.support import pcsc
 
 PUK = "12345678"
 PIN1, PIN2 = "basic PIN (PIN1)", "signature PIN (PIN2)"
@@ -137,49 +135,20 @@ def test_a_command_works_on_a_terminal(
     check_end(outcome, card, pins)
 
 
-# -- In a real window, with real keys --------------------------------------------------
-
-TITLE = "Kortilla: change a PIN"
-
-
-def test_a_command_works_in_its_window(new_card: NewCard) -> None:
+def test_a_window_stays_until_the_person_has_read_it(
+    run: Run, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card = new_card("v5", "active")
+    seen: list[str] = []
 
-    def changed() -> bool:
-        return card.read().pin1.value == "8642"
+    class Window(User):
+        async def wait_for_cancel(self) -> None:
+            seen.append(card.read().pin1.value)
 
-    def see() -> Sight:
-        return Sight.of(screen.rows())
-
-    def closed_or_late(again: float) -> bool:
-        return not screen.ids(TITLE) or time.monotonic() > again
-
-    with open_screen(width=850, height=900) as screen:
-        screen.point_away()  # the pointer must not cover the window
-        process = commands.begin(
-            *("card", "change-pin", "pin1", "--lang", "en", "--json"),
-            *("--prompt", "window", "--card", "mock"),
-            environment=screen.environment,
-            window=True,
-        )
-        try:
-            screen.wait_for_focus(screen.find(TITLE))
-            while not changed():
-                # A window that has just received the focus ignores typing, as its
-                # button shows.
-                screen.wait_until(lambda: see().ready and see().fields == 3)
-                screen.type("1234\r8642\r8642\r")
-                screen.wait_until(lambda: changed() or not see().ready)
-                screen.wait_until(lambda: changed() or see().ready)
-            # It stays until the person has read it.
-            screen.wait_until(lambda: see().done)
-            while screen.ids(TITLE):
-                screen.press("Escape")
-                again = time.monotonic() + 1  # a person presses it again after that
-                screen.wait_until(partial(closed_or_late, again))
-            ended = commands.end(process)
-        finally:
-            process.kill()
-            process.wait()
-    outcome = Outcome(ended.returncode, ended.stdout.splitlines(), ended.stderr)
-    check_end(outcome, card, ("8642", "123456"))
+    window = Window(codes=[{"old": "1234", "new-PIN1": "8642"}])
+    monkeypatch.setattr(environment, "open_prompt", lambda _: window)
+    words = ("change-pin", "pin1", "--card", "mock", "--prompt", "window")
+    check_end(run("card", *words), card, ("8642", "123456"))
+    assert seen == ["8642"]
+    assert window.conversation is not None
+    assert window.conversation.operation == "change-pin"
