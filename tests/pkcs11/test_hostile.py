@@ -200,7 +200,7 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
 ) -> None:
     await client.slots()
     await client.event()
-    decoded = []
+    decoded: list[list[Any]] = []
 
     def remember(signature: str, body: Input) -> list[Any]:
         decoded.append(decode(signature, body))
