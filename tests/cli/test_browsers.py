@@ -68,7 +68,7 @@ def test_what_is_left_alone_or_does_not_work_is_said(run: Run, home: Path) -> No
         ("--headless --browser firefox", "BROWSER_MISSING", "install firefox-esr"),
         ("--headless --output file/demo", "DEMO_FAILED", "/file"),
         ("--card pcsc --trust empty", "DEMO_FAILED", "no screen"),
-        ("--card pcsc --trust empty", "DEMO_FAILED", "/empty"),
+        ("--card pcsc --trust empty", "DEMO_FAILED", "in empty."),
     ],
 )
 def test_what_a_demo_lacks_is_named(
@@ -83,7 +83,7 @@ def test_what_a_demo_lacks_is_named(
     (tmp_path / "empty").mkdir()
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    if said == "/empty":
+    if said == "in empty.":
         monkeypatch.setenv("DISPLAY", ":7")
     if code == "BROWSER_MISSING":
         monkeypatch.setenv("PATH", str(tmp_path))

@@ -11,9 +11,10 @@ import pytest
 
 from kortilla.mock_card.state import MockCardState
 from native_host import environment
+from native_host.pin_prompt.model import Step
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.operations.user import User
+from tests.operations.user import User, until
 from tests.support import pcsc
 
 PUK = "12345678"
@@ -139,16 +140,17 @@ def test_a_window_stays_until_the_person_has_read_it(
     run: Run, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = new_card("v5", "active")
-    seen: list[str] = []
+    read: list[str] = []
 
     class Window(User):
         async def wait_for_cancel(self) -> None:
-            seen.append(card.read().pin1.value)
+            await until(lambda: (Step.DONE, None) in self.shown)
+            read.append("done")
 
     window = Window(codes=[{"old": "1234", "new-PIN1": "8642"}])
     monkeypatch.setattr(environment, "open_prompt", lambda _: window)
     words = ("change-pin", "pin1", "--card", "mock", "--prompt", "window")
     check_end(run("card", *words), card, ("8642", "123456"))
-    assert seen == ["8642"]
+    assert read == ["done"]
     assert window.conversation is not None
     assert window.conversation.operation == "change-pin"

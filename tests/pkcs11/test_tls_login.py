@@ -105,7 +105,7 @@ async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel
 ) -> None:
     asked = program.begin()
     (await program.windows.asked()).cancel()
-    for each in (asked, program.begin()):
+    for each in (asked, program.sign()):
         with pytest.raises(UserCancelledError):
             await each
     assert len(program.windows.users) == 1
@@ -431,7 +431,7 @@ async def test_cancel_at_the_very_end_of_the_preparing_counts(
     preparing, goes_on = ending
     windows.users[0].cancel()
     goes_on.set()
-    for each in (preparing, program.begin()):  # right after that no window opens
+    for each in (preparing, program.sign()):  # right after that no window opens
         with pytest.raises(UserCancelledError):
             await each
     assert len(windows.users) == 1
