@@ -13,6 +13,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardMuteError, CardRemovedError, WrongPinError
 from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardConnection, MockCardSource
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import (
     BusyError,
     RequestCancelledError,
@@ -213,6 +214,24 @@ async def test_it_is_not_sent_to_another_card_than_it_is_for(
     async with MockCardSource(folder) as other, a_login(other, windows) as login:
         with pytest.raises(CardRemovedError):
             await Program(login, windows, certificate, other).log_in("9999")
+    assert tries(folder) == 5
+
+
+async def test_it_is_not_sent_to_a_card_that_was_moved(
+    windows: Windows, certificate: CardCertificate, folder: Path
+) -> None:
+    class LikePcsc(MockCardSource):
+        async def connect(self, reader: Reader) -> CardConnection:
+            """Connect to whatever card is in the reader now."""
+            [present] = await self.readers()
+            return await super().connect(present)
+
+    async with LikePcsc(folder) as source, a_login(source, windows) as login:
+        [reader] = await source.readers()
+        source.remove()
+        source.insert()
+        with pytest.raises(CardRemovedError):
+            await login.pins.log_in(certificate, reader, bytearray(b"9999"))
     assert tries(folder) == 5
 
 
