@@ -24,7 +24,6 @@ _TESTS = Path(__file__).parent
 _QT_TESTS = (
     "browser/test_open_program.py",
     "install/test_desktop_files.py",
-    "cli/test_manage_windows.py",
     "desktop",
     "gui",
     "pin_prompt",

@@ -69,7 +69,11 @@ class _Commands(CommandGroup):
     epilog=None
     if importlib.util.find_spec("smartcard")
     else "The commands need the extra host, mock-card needs the extra testing.",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 88,
+    },
 )
 @click.version_option(VERSION, message="%(version)s")
 def _kortilla() -> None:

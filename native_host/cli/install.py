@@ -112,7 +112,7 @@ def install(
         )
     report = host.install(
         browser,
-        level=_level(system),
+        level="system" if system else "user",
         dry_run=dry_run,
         extensions=load_config().extensions,
     )
@@ -152,17 +152,14 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
         confirm(token)
         token.carry_out()
     launcher = str(launcher_path("user"))
-    report = host.uninstall(browser, level=_level(system), dry_run=dry_run)
+    level: Level = "system" if system else "user"
+    report = host.uninstall(browser, level=level, dry_run=dry_run)
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
         with suppress(OSError):
             history.switch_off()
     _show(report, token=token.report if token else None)
-
-
-def _level(system: bool) -> Level:
-    return "system" if system else "user"
 
 
 _CONFINED = {

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
+from kortilla.mock_card.faults import CommandName, FaultName
+from kortilla.mock_card.profiles import PROFILES
 from native_host.cli.options import CommandGroup
 from native_host.errors import ToolMissingError
 
 if TYPE_CHECKING:
     from kortilla.mock_card.state import MockCardState
 
+#: Those of ``CardState``, whose module is slow to import.
+_STATES = [
+    *("active", "new", "partly-activated", "pin1-blocked", "pin2-blocked"),
+    *("last-try", "expired", "revoked"),
+]
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -31,21 +38,14 @@ def mock_card() -> None:
 @mock_card.command()
 @click.option(
     "--profile",
-    type=click.Choice(["v5", "v5-2026", "v4.2"]),
+    type=click.Choice([*PROFILES]),
     default="v5",
-    show_default=True,
     help="The generation of card to play.",
 )
 @click.option(
     "--state",
-    type=click.Choice(
-        [
-            *("active", "new", "partly-activated", "pin1-blocked", "pin2-blocked"),
-            *("last-try", "expired", "revoked"),
-        ]
-    ),
+    type=click.Choice(_STATES),
     default="active",
-    show_default=True,
     help="The state that the card is in.",
 )
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
@@ -105,23 +105,12 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 @click.argument(
     "name",
     required=False,
-    type=click.Choice(
-        [
-            *("card-pulled", "reader-pulled", "mute", "delay", "garbled"),
-            *("too-short", "too-long", "61xx", "6Cxx", "6F00"),
-        ]
-    ),
+    type=click.Choice([*map(str, FaultName)]),
 )
 @click.option(
     "--on",
-    type=click.Choice(
-        [
-            *("any", "select", "read", "pin-info", "verify", "change", "unblock"),
-            *("choose-key", "hash", "sign"),
-        ]
-    ),
+    type=click.Choice([*map(str, CommandName)]),
     default="any",
-    show_default=True,
     help="The command that the fault strikes.",
 )
 @click.option(
@@ -129,7 +118,7 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     "when",
     flag_value="before",
     default=True,
-    help="The card never executes the command (this is so without an option).",
+    help="The card never executes the command.",
 )
 @click.option(
     "--after",
@@ -141,14 +130,12 @@ def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     "--skip",
     type=click.IntRange(0),
     default=0,
-    show_default=True,
     help="How many such commands pass before.",
 )
 @click.option(
     "--times",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
     help="How many are struck.",
 )
 @click.option("--always", is_flag=True, help="All are struck, until --clear.")
@@ -203,7 +190,6 @@ def fault(
     "--port",
     type=click.IntRange(1, 65535),
     default=35963,
-    show_default=True,
     help="Where the virtual reader of vsmartcard listens.",
 )
 @json_option

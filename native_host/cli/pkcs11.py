@@ -79,7 +79,6 @@ _NO_PROFILE = (
     "button in the options of Kortilla's extension."
 )
 _ANEW = "Close the browser and start it again: that is when it takes notice."
-_TOLD = ("ours", "outdated")
 
 _DATABASES = {
     "absent": "does not know of the card",
@@ -115,7 +114,6 @@ _browsers_option = click.option(
     "--browser",
     type=click.Choice([*_TITLES, "all"]),
     default="all",
-    show_default=True,
     help="All are those that are there.",
 )
 _yes_option = click.option(
@@ -306,7 +304,8 @@ def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
             "the system's own package of the browser."
         )
     if not actions <= {"kept"}:
-        if "firefox" in _without_entry(report) and "removed" not in actions:
+        told = {change.browser for change in report.changes if change.what == "entry"}
+        if "firefox" in {*report.browsers} - told and "removed" not in actions:
             yield _NO_PROFILE
         if report.root:
             yield _ROOT
@@ -320,7 +319,7 @@ def _status_words(status: dict[str, Any]) -> Iterator[str]:
         title = _TITLES[each["browser"]]
         if each["enabled"]:
             yield f"{title}: sees the card."
-        elif any(found["state"] in _TOLD for found in each["databases"]):
+        elif any(found["state"] in ("ours", "outdated") for found in each["databases"]):
             yield f"{title}: does not see the card as it should. Enable it again."
         elif any(found["state"] == "ours" for found in each["manifests"]):
             yield f"{title}: sees the card when told so in the extension's options."
@@ -336,9 +335,3 @@ def _status_words(status: dict[str, Any]) -> Iterator[str]:
         yield f"Hidden from these browsers: {', '.join(status['hidden'])}."
     if status["root"]:
         yield _ROOT
-
-
-def _without_entry(report: Report) -> set[str]:
-    """Return the browsers without an entry in any database."""
-    told = {change.browser for change in report.changes if change.what == "entry"}
-    return {each for each in report.browsers if each not in told}

@@ -38,6 +38,8 @@ from native_host.wiping import wipe
 logger = logging.getLogger(__name__)
 
 _MOST_CALLS = 256  # at a time
+_MOST_WAITING = 1024 * 1024  # bytes of answers for a client that does not read them
+_READS = 8  # before other tasks run
 
 
 async def serve_client(
@@ -49,28 +51,57 @@ async def serve_client(
     """
     connection = _Connection(descriptor_in, descriptor_out, cryptoki)
     try:
-        connection.channel.start()
-        await connection.channel.ended.wait()
+        connection.start()
+        await connection.ended.wait()
     finally:
-        connection.channel.close()
+        connection.close()
         await connection.tasks.cancel()
         await cryptoki.close()
 
 
 class _Connection:
+    """A client's connection.
+
+    ``ended`` is set when the client has disconnected or has sent a frame that can't be
+    read; nothing is read or written after that.
+    """
+
     def __init__(
         self, descriptor_in: int, descriptor_out: int, cryptoki: Cryptoki
     ) -> None:
+        self._in = descriptor_in
+        self._out = descriptor_out
         self._cryptoki = cryptoki
         self.tasks = TaskSet()
-        self.channel = Channel(descriptor_in, descriptor_out, self._receive)
+        self.ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._waiting = bytearray()
+        self._version = 0
+        #: The client's number for the current message, and the length of its options.
+        self._code = self._options = 0
+        self._expect(1, self._take_version)
+
+    def start(self) -> None:
+        for descriptor in (self._in, self._out):
+            os.set_blocking(descriptor, False)
+        try:
+            self._loop.add_reader(self._in, self._readable)
+        except PermissionError:  # a file, not a client
+            self.ended.set()
+
+    def close(self) -> None:
+        self._stop()
+        for descriptor in {self._in, self._out}:
+            os.set_blocking(descriptor, True)
+            os.close(descriptor)
+
+    # -- Calls ------------------------------------------------------------------------
 
     def _receive(self, code: int, message: Input) -> None:
-        """Start a task for a call. ``code`` is the client's number for the message."""
         try:
             call, arguments = self._read(message)
         except CryptokiError as refusal:
-            self.channel.send(code, encode_error(refusal.value))
+            self._write(frame(code, encode_error(refusal.value)))
             return
         self.tasks.start(self._answer(code, call, arguments))
 
@@ -82,15 +113,14 @@ class _Connection:
                 raise CryptokiError(CKR.FUNCTION_NOT_SUPPORTED)
             if signature != call.args:
                 raise WireError("The signature is not that of the call.")
-            arguments = decode(signature, message)
+            if len(self.tasks) >= _MOST_CALLS:
+                raise CryptokiError(CKR.HOST_MEMORY)
+            return call, decode(signature, message)
         except WireError as error:
             logger.info("A call can't be read: %s", error)
             raise CryptokiError(CKR.DEVICE_ERROR) from error
         finally:
             wipe(message.data)
-        if len(self.tasks) >= _MOST_CALLS:
-            raise CryptokiError(CKR.HOST_MEMORY)
-        return call, arguments
 
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
@@ -107,58 +137,7 @@ class _Connection:
         except Exception as error:
             log_unexpected(logger, error)
             body = encode_error(CKR.GENERAL_ERROR)
-        self.channel.send(code, body)
-
-
-_MOST_WAITING = 1024 * 1024  # bytes of answers for a client that does not read them
-_READS = 8  # before other tasks run
-
-
-class Channel:
-    """The frames of a client's connection.
-
-    ``receive`` is called with each message and its number. ``close`` closes the two
-    descriptors. ``ended`` is set when the client has disconnected or has sent a frame
-    that can't be read; nothing is read or written after that.
-    """
-
-    def __init__(
-        self,
-        descriptor_in: int,
-        descriptor_out: int,
-        receive: Callable[[int, Input], None],
-    ) -> None:
-        self._in = descriptor_in
-        self._out = descriptor_out
-        self._receive = receive
-        self._loop = asyncio.get_running_loop()
-        self._waiting = bytearray()
-        self._version = 0
-        self._code = 0
-        self._options = 0
-        self.ended = asyncio.Event()
-        self._expect(1, self._take_version)
-
-    def start(self) -> None:
-        """Begin to read."""
-        for descriptor in (self._in, self._out):
-            os.set_blocking(descriptor, False)
-        try:
-            self._loop.add_reader(self._in, self._readable)
-        except PermissionError:  # a file, not a client
-            self.ended.set()
-
-    def send(self, code: int, body: bytes) -> None:
-        """Send the answer to the message of a number."""
         self._write(frame(code, body))
-
-    def close(self) -> None:
-        """Close the connection. May be called twice."""
-        self._stop()
-        for descriptor in {self._in, self._out} - {-1}:
-            os.set_blocking(descriptor, True)
-            os.close(descriptor)
-        self._in = self._out = -1
 
     # -- Reading ----------------------------------------------------------------------
 
@@ -192,10 +171,9 @@ class Channel:
         self._expect(HEADER_SIZE, self._take_header)
 
     def _take_header(self, data: bytearray) -> None:
-        header = parse_header(data)
-        self._code, self._options = header.code, header.options
-        if header.options + header.body:
-            self._expect(header.options + header.body, self._take_message)
+        self._code, self._options, body = parse_header(data)
+        if size := self._options + body:
+            self._expect(size, self._take_message)
         else:
             self._take_message(bytearray())
 
@@ -233,9 +211,8 @@ class Channel:
             self._loop.remove_writer(self._out)
 
     def _stop(self) -> None:
-        if self._in >= 0:
-            self._loop.remove_reader(self._in)
-            self._loop.remove_writer(self._out)
+        self._loop.remove_reader(self._in)
+        self._loop.remove_writer(self._out)
         wipe(self._buffer)
         self._waiting.clear()
         self.ended.set()

@@ -1,21 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The constants of PKCS#11 3.0 that are used here, with the names of its headers."""
 
-from enum import IntEnum, IntFlag, unique
-
-__all__ = [
-    "CKA",
-    "CKC_X_509",
-    "CKF",
-    "CKK",
-    "CKM",
-    "CKO",
-    "CKR",
-    "CKS",
-    "CKU",
-    "CK_UNAVAILABLE_INFORMATION",
-    "MGF_HASHES",
-]
+from enum import IntEnum, IntFlag
 
 #: In place of a number or a length that is not known.
 CK_UNAVAILABLE_INFORMATION = 0xFFFF_FFFF_FFFF_FFFF
@@ -23,7 +9,6 @@ CK_UNAVAILABLE_INFORMATION = 0xFFFF_FFFF_FFFF_FFFF
 CKC_X_509 = 0
 
 
-@unique
 class CKR(IntEnum):
     """Return values."""
 
@@ -70,7 +55,6 @@ class CKR(IntEnum):
     FUNCTION_REJECTED = 0x200
 
 
-@unique
 class CKO(IntEnum):
     """Classes of objects."""
 
@@ -79,7 +63,6 @@ class CKO(IntEnum):
     PRIVATE_KEY = 3
 
 
-@unique
 class CKK(IntEnum):
     """Types of keys."""
 
@@ -87,7 +70,6 @@ class CKK(IntEnum):
     EC = 3
 
 
-@unique
 class CKA(IntEnum):
     """Attributes of objects."""
 
@@ -163,7 +145,6 @@ class CKA(IntEnum):
     ALLOWED_MECHANISMS = 0x4000_0600
 
 
-@unique
 class CKM(IntEnum):
     """Mechanisms, and the hash functions that parameters name."""
 
@@ -214,7 +195,6 @@ class CKF(IntFlag):
     DONT_BLOCK = 0x01
 
 
-@unique
 class CKS(IntEnum):
     """States of a session."""
 
@@ -224,7 +204,6 @@ class CKS(IntEnum):
     RW_USER_FUNCTIONS = 3
 
 
-@unique
 class CKU(IntEnum):
     """Who logs in."""
 

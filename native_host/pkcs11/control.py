@@ -40,16 +40,6 @@ _WHO_TIMEOUT = 2.0  # seconds for a server to identify itself
 _numbers = itertools.count()
 
 
-def _socket_path(folder: Path) -> Path:
-    """Return the path of a new socket of this process."""
-    return folder / f"pkcs11-{os.getpid()}-{next(_numbers)}.sock"
-
-
-def _server_pid(path: Path) -> int:
-    """Return the process that a socket's name names. Raises ``ValueError``."""
-    return int(path.name.split("-")[1].removesuffix(".sock"))
-
-
 # -- The server's end ------------------------------------------------------------------
 
 
@@ -73,7 +63,7 @@ class ControlServer:
         folder = runtime_folder()
         if folder is None:
             return self
-        path = _socket_path(folder)
+        path = folder / f"pkcs11-{os.getpid()}-{next(_numbers)}.sock"
         try:
             with private_folder(folder, create=True):
                 path.unlink(missing_ok=True)  # of a process that had this number
@@ -203,9 +193,8 @@ async def _ask_who(path: Path) -> RunningServer | None:
     try:
         async with asyncio.timeout(_WHO_TIMEOUT):
             result = (await _ask(path, "who"))["result"]
-        return RunningServer(
-            path, _server_pid(path), str(result["program"]), int(result["pid"])
-        )
+        pid = int(path.name.split("-")[1].removesuffix(".sock"))
+        return RunningServer(path, pid, str(result["program"]), int(result["pid"]))
     except ConnectionRefusedError:
         _remove(path)
     except (OSError, ValueError, KeyError, TypeError, ForeignPeerError):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The token as one client sees it: a method for each call of PKCS#11 (3.0 §5).
 
+The methods do what the specification says; a docstring has what it does not say.
 ``call`` states at each method which call it answers, and with which signatures.
 """
 
@@ -98,7 +99,6 @@ class Cryptoki:
 
     @call(2, "C_Finalize")
     async def finalize(self) -> Values:
-        """Finalise, and cancel all pending calls."""
         await self._end()
         return ()
 
@@ -111,49 +111,41 @@ class Cryptoki:
 
     @call(3, "C_GetInfo", returns="vsusv")
     async def get_info(self) -> Values:
-        """Describe this library."""
         return library_info()
 
     # -- Slots and tokens (§5.5) -------------------------------------------------------
 
     @call(4, "C_GetSlotList", args="yfu", returns="au")
     async def get_slot_list(self, with_token: int, room: int | None) -> Values:
-        """List all slots, or those with a token."""
         await self._slots.settled()
         slots = [slot for slot in SLOTS if not with_token or self._token(slot)]
         return (array_or_size(slots, room),)
 
     @call(5, "C_GetSlotInfo", args="u", returns="ssuvv")
     async def get_slot_info(self, slot: int) -> Values:
-        """Describe a slot by its reader."""
         await self._slots.settled()
         return slot_info(self._slots.slot(slot), self._token(slot))
 
     @call(6, "C_GetTokenInfo", args="u", returns="ssssuuuuuuuuuuuvvs")
     async def get_token_info(self, slot: int) -> Values:
-        """Describe a token."""
         await self._slots.settled()
         token = self._present_token(slot)
         return token_info(self._slots.slot(slot), token, self._sessions.count(slot))
 
     @call(7, "C_GetMechanismList", args="ufu", returns="au")
     async def get_mechanism_list(self, slot: int, room: int | None) -> Values:
-        """List the mechanisms of a token."""
         await self._slots.settled()
         mechanisms = list(self._present_token(slot).mechanisms)
         return (array_or_size(mechanisms, room),)
 
     @call(8, "C_GetMechanismInfo", args="uu", returns="uuu")
     async def get_mechanism_info(self, slot: int, mechanism: int) -> Values:
-        """Describe a mechanism."""
-        info = self._present_token(slot).mechanisms.get(mechanism)
-        if info is None:
-            raise CryptokiError(CKR.MECHANISM_INVALID)
-        return (info.min_key_size, info.max_key_size, info.flags)
+        if info := self._present_token(slot).mechanisms.get(mechanism):
+            return info
+        raise CryptokiError(CKR.MECHANISM_INVALID)
 
     @call(65, "C_WaitForSlotEvent", args="u", returns="u")
     async def wait_for_slot_event(self, flags: int) -> Values:
-        """Return a slot whose token has come or gone, or wait for one."""
         return (await self._events.take(block=not flags & CKF.DONT_BLOCK),)
 
     def _token(self, slot: int) -> Token | None:
@@ -176,7 +168,6 @@ class Cryptoki:
 
     @call(10, "C_OpenSession", args="uu", returns="u")
     async def open_session(self, slot: int, flags: int) -> Values:
-        """Open a session."""
         await self._slots.settled()
         if not self.initialized:  # C_Finalize came meanwhile
             raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
@@ -194,7 +185,6 @@ class Cryptoki:
 
     @call(12, "C_CloseAllSessions", args="u")
     async def close_all_sessions(self, slot: int) -> Values:
-        """Close the sessions with a slot."""
         self._slots.slot(slot)
         token = self._sessions.token(slot)
         self._sessions.close_slot(slot)
@@ -204,14 +194,12 @@ class Cryptoki:
 
     @call(13, "C_GetSessionInfo", args="u", returns="uuuu")
     async def get_session_info(self, handle: int) -> Values:
-        """Describe a session."""
         session = self._sessions.get(handle)
         state = session.state(logged_in=self._is_logged_in(session.token))
         return (session.slot, int(state), session.flags, 0)
 
     @call(67, "C_SessionCancel", args="uu")
     async def session_cancel(self, handle: int, flags: int) -> Values:
-        """Cancel the operations of a session that ``flags`` name."""
         session = self._sessions.get(handle)
         if flags & CKF.FIND_OBJECTS:
             session.found = None
@@ -263,7 +251,6 @@ class Cryptoki:
 
     @call(19, "C_Logout", args="u")
     async def logout(self, handle: int) -> Values:
-        """End a login."""
         session = self._sessions.get(handle)
         if not self._is_logged_in(session.token):
             raise CryptokiError(CKR.USER_NOT_LOGGED_IN)
@@ -302,7 +289,6 @@ class Cryptoki:
     async def find_objects_init(
         self, handle: int, template: Sequence[Attribute]
     ) -> Values:
-        """Begin a search for the objects that have all attributes of a template."""
         session = self._sessions.get(handle)
         if session.found is not None:
             raise CryptokiError(CKR.OPERATION_ACTIVE)
@@ -312,7 +298,6 @@ class Cryptoki:
 
     @call(27, "C_FindObjects", args="ufu", returns="au")
     async def find_objects(self, handle: int, room: int | None) -> Values:
-        """Return the next objects that were found."""
         found = self._sessions.get(handle).found
         if found is None:
             raise CryptokiError(CKR.OPERATION_NOT_INITIALIZED)
@@ -322,7 +307,6 @@ class Cryptoki:
 
     @call(28, "C_FindObjectsFinal", args="u")
     async def find_objects_final(self, handle: int) -> Values:
-        """End a search."""
         session = self._sessions.get(handle)
         if session.found is None:
             raise CryptokiError(CKR.OPERATION_NOT_INITIALIZED)
@@ -365,7 +349,6 @@ class Cryptoki:
 
     @call(44, "C_SignUpdate", args="uay")
     async def sign_update(self, handle: int, data: bytearray | None) -> Values:
-        """Store a part of the data to sign."""
         session, operation = self._signing(handle)
         operation.in_parts = True
         try:
@@ -377,7 +360,6 @@ class Cryptoki:
 
     @call(45, "C_SignFinal", args="ufy", returns="ay")
     async def sign_final(self, handle: int, room: int | None) -> Values:
-        """Sign the data that C_SignUpdate has stored."""
         session, operation = self._signing(handle)
         return await self._finish(session, operation, b"", room)
 
@@ -434,12 +416,10 @@ class Cryptoki:
 
     @call(63, "C_SeedRandom", args="uay")
     async def seed_random(self, handle: int, _seed: bytearray | None) -> Values:
-        """Refuse: the token has no random numbers."""
         self._sessions.get(handle)
         raise CryptokiError(CKR.RANDOM_NO_RNG)
 
     @call(64, "C_GenerateRandom", args="ufy", returns="ay")
     async def generate_random(self, handle: int, _room: int | None) -> Values:
-        """Refuse: the token has no random numbers."""
         self._sessions.get(handle)
         raise CryptokiError(CKR.RANDOM_NO_RNG)

@@ -68,24 +68,18 @@ _DIGEST_INFO = {
 _LONGEST = 512  # bytes of data that is not hashed here: as long as the longest key
 
 
-@dataclass(frozen=True)
-class MechanismInfo:
-    """CK_MECHANISM_INFO; the sizes of keys are in bits."""
-
-    min_key_size: int
-    max_key_size: int
-    flags: int
+#: CK_MECHANISM_INFO: the least and the largest size of keys in bits, and flags.
+MechanismInfo = tuple[int, int, int]
 
 
 def mechanisms_of(certificate: CardCertificate) -> dict[int, MechanismInfo]:
-    """Return the mechanisms of a certificate's key, by their types."""
     key_type = key_type_of(certificate.public_key)
     flags = CKF.HW | CKF.SIGN
     if key_type is KeyType.ECC:
         flags |= CKF.EC_F_P | CKF.EC_NAMEDCURVE | CKF.EC_UNCOMPRESS
     bits = (256, 384) if key_type is KeyType.ECC else (2048, 4096)
     return {
-        int(mechanism): MechanismInfo(*bits, int(flags))
+        int(mechanism): (*bits, int(flags))
         for mechanism, kind in _KINDS.items()
         if kind.key_type is key_type
     }

@@ -51,6 +51,22 @@ _STORED: dict[int, AttributeValue] = {
 }
 
 
+# The token has no verification: every program can verify without it.
+_PUBLIC_KEY: dict[int, AttributeValue] = {
+    CKA.CLASS: CKO.PUBLIC_KEY.value,
+    **dict.fromkeys((CKA.ENCRYPT, CKA.VERIFY, CKA.VERIFY_RECOVER), False),
+    **dict.fromkeys((CKA.WRAP, CKA.TRUSTED), False),
+}
+_PRIVATE_KEY: dict[int, AttributeValue] = {
+    CKA.CLASS: CKO.PRIVATE_KEY.value,
+    **dict.fromkeys((CKA.SIGN, CKA.SENSITIVE), True),
+    **dict.fromkeys((CKA.ALWAYS_SENSITIVE, CKA.NEVER_EXTRACTABLE), True),
+    **dict.fromkeys((CKA.DECRYPT, CKA.SIGN_RECOVER, CKA.UNWRAP), False),
+    **dict.fromkeys((CKA.EXTRACTABLE, CKA.WRAP_WITH_TRUSTED), False),
+    CKA.ALWAYS_AUTHENTICATE: False,
+}
+
+
 @dataclass(frozen=True)
 class TokenObject:
     """An object by its handle, with its attributes."""
@@ -110,8 +126,8 @@ def make_objects(
             | {CKA.LABEL: _LABEL.encode(), CKA.ID: KEY_ID},
             frozenset[int](),
         ),
-        (_public_key_attributes() | key | subject, frozenset[int]()),
-        (_private_key_attributes() | key | subject, _SENSITIVE),
+        (_PUBLIC_KEY | key | subject, frozenset[int]()),
+        (_PRIVATE_KEY | key | subject, _SENSITIVE),
     ]
     for der in authorities:
         try:
@@ -184,25 +200,6 @@ def _key_attributes(key: PublicKey) -> dict[int, AttributeValue]:
         CKA.KEY_TYPE: CKK.EC.value,
         CKA.EC_PARAMS: core.ObjectIdentifier(_EC_PARAMETERS[key.curve.name]).dump(),
         CKA.EC_POINT: core.OctetString(point).dump(),
-    }
-
-
-def _public_key_attributes() -> dict[int, AttributeValue]:
-    # The token has no verification: every program can verify without it.
-    no = (CKA.ENCRYPT, CKA.VERIFY, CKA.VERIFY_RECOVER, CKA.WRAP, CKA.TRUSTED)
-    return {CKA.CLASS: CKO.PUBLIC_KEY.value, **dict.fromkeys(no, False)}
-
-
-def _private_key_attributes() -> dict[int, AttributeValue]:
-    yes = (CKA.SIGN, CKA.SENSITIVE, CKA.ALWAYS_SENSITIVE, CKA.NEVER_EXTRACTABLE)
-    no = (
-        *(CKA.DECRYPT, CKA.SIGN_RECOVER, CKA.UNWRAP, CKA.EXTRACTABLE),
-        *(CKA.WRAP_WITH_TRUSTED, CKA.ALWAYS_AUTHENTICATE),
-    )
-    return {
-        CKA.CLASS: CKO.PRIVATE_KEY.value,
-        **dict.fromkeys(yes, True),
-        **dict.fromkeys(no, False),
     }
 
 

@@ -115,7 +115,6 @@ class PinCache:
             await self._wipe(pin)
 
     def logged_in(self, certificate: CardCertificate) -> KnownPin | None:
-        """Return the PIN of the login with a card, if there is one."""
         return self._logins.get(certificate.der)
 
     async def log_out(self, certificate: CardCertificate) -> None:
@@ -187,7 +186,6 @@ class PinCache:
                 await self.forget(kept)
 
     async def forget(self, kept: KeptPin) -> None:
-        """Wipe a kept PIN."""
         self._stop_keeping(kept)
         await self._wipe(kept.pin)
 

@@ -125,7 +125,6 @@ class _TokenService:
     async def serve(
         self, descriptor_in: int, descriptor_out: int, program: Program
     ) -> None:
-        """Serve one client until it disconnects."""
         cryptoki = Cryptoki(
             self._slots,
             lambda: self._open_signer(program),

@@ -115,7 +115,6 @@ class SessionTable:
         return session
 
     def count(self, slot: int) -> int:
-        """Return how many sessions there are with a slot."""
         return len(self._with(slot))
 
     def token(self, slot: int) -> Token | None:
@@ -129,7 +128,6 @@ class SessionTable:
         session.cancel_signing()
 
     def close_slot(self, slot: int) -> None:
-        """Close the sessions with a slot."""
         for session in [each for each in self._all.values() if each.slot == slot]:
             self.close_session(session)
 

@@ -53,7 +53,6 @@ class Token:
     mechanisms: dict[int, "MechanismInfo"]
 
     def object(self, handle: int) -> "TokenObject | None":
-        """Return an object by its handle, or None."""
         return next((each for each in self.objects if each.handle == handle), None)
 
 
@@ -123,12 +122,9 @@ class SlotManager:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 await self._readers_known.wait()
-                if reading := self._awaited_readings():
-                    await asyncio.wait(reading)
-
-    def _awaited_readings(self) -> list[asyncio.Task[None]]:
-        slots = [slot for slot in self._slots.values() if not slot.rereading]
-        return [slot.reading for slot in slots if slot.reading]
+                for slot in self._slots.values():
+                    if slot.reading and not slot.rereading:
+                        await asyncio.wait({slot.reading})
 
     async def _watch(self) -> None:
         while True:
@@ -147,7 +143,6 @@ class SlotManager:
                 return
 
     def _update(self, readers: tuple[Reader, ...]) -> None:
-        """Bring the slots up to date with the readers."""
         with_card = [reader for reader in readers if reader.atr is not None]
         for slot in self._slots.values():
             if slot.reader is not None and slot.reader not in with_card:
@@ -226,7 +221,8 @@ def _read_token(connection: CardConnection) -> Token:
     card = FineidCard(connection)
     certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
     try:
-        serial = "".join(map(chr, filter(_is_plain, card.serial())))[-16:]
+        plain = bytes(each for each in card.serial() if 0x20 < each < 0x7F)
+        serial = plain.decode()[-16:]
     except (CardRemovedError, CardBusyError, PcscUnavailableError):
         raise
     except CardError as error:
@@ -240,10 +236,6 @@ def _read_token(connection: CardConnection) -> Token:
     )
 
 
-def _is_plain(character: int) -> bool:
-    return 0x20 < character < 0x7F
-
-
 _MANUFACTURER = "Kortilla"
 # A program that sees 3.0 may expect calls that are not answered here.
 _CRYPTOKI_VERSION = (2, 40)
@@ -251,7 +243,6 @@ _NO_VERSION = (0, 0)
 
 
 def library_info() -> Values:
-    """Return CK_INFO."""
     major, minor = map(int, VERSION.split(".")[:2])
     name = _padded(_MANUFACTURER, 32)
     return (_CRYPTOKI_VERSION, name, 0, name, (major, minor))
@@ -301,14 +292,13 @@ class SlotEvents:
 
     def __init__(self) -> None:
         self._slots: set[int] = set()
-        self._waiting: set[asyncio.Future[None]] = set()
+        #: Set while there are slots. Another one after C_Finalize.
+        self._changed = asyncio.Event()
 
     def add(self, slot: int) -> None:
         """Record an event, and wake all who wait for one."""
         self._slots.add(slot)
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
+        self._changed.set()
 
     async def take(self, *, block: bool) -> int:
         """Return a slot with an event, once for each event.
@@ -316,20 +306,20 @@ class SlotEvents:
         Without one it waits if ``block`` is true, and raises ``CryptokiError`` if not.
         ``clear`` ends a wait with that error.
         """
+        changed = self._changed
         while not self._slots:
             if not block:
                 raise CryptokiError(CKR.NO_EVENT)
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiting)
-            try:
-                await waiting
-            finally:
-                self._waiting.discard(waiting)
-        return self._slots.pop()
+            await changed.wait()
+            if changed is not self._changed:
+                raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
+        slot = self._slots.pop()
+        if not self._slots:
+            changed.clear()
+        return slot
 
     def clear(self) -> None:
         """Delete all events, and end all waits: the client has called C_Finalize."""
         self._slots.clear()
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_exception(CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED))
+        self._changed.set()
+        self._changed = asyncio.Event()

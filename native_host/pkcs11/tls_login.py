@@ -98,7 +98,6 @@ class _LoginWindow:
             self.task.cancel()
 
     def show_count(self) -> None:
-        """Show for how many signatures the PIN is typed."""
         if self.opened:
             self.prompt.show_connections(len(self.pending))
 

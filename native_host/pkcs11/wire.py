@@ -48,15 +48,6 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True)
-class Header:
-    """A frame's header: the sender's number for it, and two lengths in bytes."""
-
-    code: int
-    options: int
-    body: int
-
-
-@dataclass(frozen=True)
 class Size:
     """Only how many elements an array has, in an answer."""
 
@@ -143,12 +134,15 @@ class Input:
             raise WireError("The message is longer than its signature.")
 
 
-def parse_header(data: bytes | bytearray) -> Header:
-    """Read a frame's header. Raises ``WireError`` when it is too long."""
+def parse_header(data: bytes | bytearray) -> tuple[int, int, int]:
+    """Return the sender's number for a frame, and the bytes of its options and body.
+
+    Raises ``WireError`` when it is too long.
+    """
     code, options, body = (int.from_bytes(data[at : at + 4]) for at in (0, 4, 8))
     if options > MAX_OPTIONS or body > MAX_BODY:
         raise WireError("A frame is too long.")
-    return Header(code, options, body)
+    return code, options, body
 
 
 def frame(code: int, body: bytes) -> bytes:
@@ -158,8 +152,7 @@ def frame(code: int, body: bytes) -> bytes:
 
 def read_preamble(message: Input) -> tuple[int, str]:
     """Return the number of the call and the signature in a message."""
-    call = message.number(4)
-    signature = message.array()
+    call, signature = message.number(4), message.array()
     if signature is None:
         raise WireError("The message has no signature.")
     return call, signature.decode("ascii", "replace")
@@ -293,14 +286,8 @@ def _write_attribute(attribute: Attribute) -> bytes:
 
 # -- Mechanisms: encoded in two ways, depending on the client's own version ------------
 
-_WITHOUT_PARAMETERS = frozenset(
-    {CKM.RSA_PKCS, CKM.ECDSA, CKM.SHA224_RSA_PKCS}
-    | {CKM.SHA256_RSA_PKCS, CKM.SHA384_RSA_PKCS, CKM.SHA512_RSA_PKCS}
-)
-_PSS = frozenset(
-    {CKM.RSA_PKCS_PSS, CKM.SHA224_RSA_PKCS_PSS, CKM.SHA256_RSA_PKCS_PSS}
-    | {CKM.SHA384_RSA_PKCS_PSS, CKM.SHA512_RSA_PKCS_PSS}
-)
+_WITHOUT_PARAMETERS = {CKM.ECDSA} | {m for m in CKM if m.name.endswith("RSA_PKCS")}
+_PSS = {each for each in CKM if each.name.endswith("_PSS")}
 
 
 def _read_mechanism(message: Input) -> Mechanism | None:
@@ -343,7 +330,7 @@ def _write_bytes(value: bytes | Size) -> bytes:
 
 def _write_numbers(value: Sequence[int] | Size) -> bytes:
     if isinstance(value, Size):
-        return b"\0" + value.count.to_bytes(4)
+        return _write_bytes(value)
     return b"\1" + len(value).to_bytes(4) + b"".join(each.to_bytes(8) for each in value)
 
 

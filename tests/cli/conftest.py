@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ import pytest
 from kortilla.mock_card.state import MockCardState
 from native_host.cli import main
 from native_host.doctor import card, examination
+from native_host.doctor.examination import Check
 from native_host.doctor.findings import Finding, Place
 from tests.install.nss_databases import make_profile
 from tests.support import cards, commands
 from tests.support.commands import KORTILLA
+from tests.support.patience import patience
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
@@ -115,6 +118,16 @@ def configure(home: Path) -> Callable[[str], Path]:
     return configure
 
 
+@pytest.fixture
+def no_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A session folder, in which no copy of a document remains."""
+    place = tmp_path / "run"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    yield
+    assert list(place.iterdir()) == []
+
+
 # For ``kortilla doctor``.
 
 
@@ -188,3 +201,87 @@ def warm_card_status(monkeypatch: pytest.MonkeyPatch) -> None:
         return ended.stdout.encode()
 
     monkeypatch.setattr(card, "output_of", output_of)
+
+
+DOCTOR = ("doctor", "--card", "mock", "--lang", "en")
+LAUNCHER = ".local/share/kortilla/host/kortilla-host"
+CHROMIUM = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
+FIREFOX = ".mozilla/native-messaging-hosts/fi.kortilla.host.json"
+MODULE = ".config/pkcs11/modules/kortilla.module"
+
+Break = Callable[[Path], object]
+
+
+def codes(outcome: Outcome) -> dict[str, Mapping[str, Any]]:
+    """Return the findings by their codes."""
+    return {each["code"]: each for each in outcome.result["findings"]}
+
+
+def found_by(check: Check) -> dict[str, Mapping[str, str]]:
+    """Return the codes that one check finds, with their details."""
+
+    async def found() -> list[Finding]:
+        return await check(Place())
+
+    return {each.code: each.details for each in asyncio.run(found())}
+
+
+def faults(outcome: Outcome) -> set[str]:
+    """Return the codes of what is to be mended, but for the screen that is missing."""
+    return {code for code, each in codes(outcome).items() if is_fault(each)}
+
+
+def is_fault(finding: Mapping[str, Any]) -> bool:
+    """Whether a finding is to be mended, and is not the screen that is missing."""
+    ignored = finding["code"] in ("NO_SCREEN", "PKCS11_FAILED")
+    return finding["severity"] != "info" and not ignored
+
+
+def rewrite(name: str, **fields: object) -> Break:
+    """Return a function that changes fields of a JSON file in a home."""
+
+    def do(home: Path) -> None:
+        path = home / name
+        path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+    return do
+
+
+def replace(name: str, old: str, new: str) -> Break:
+    """Return a function that changes the text of a file in a home."""
+
+    def do(home: Path) -> None:
+        path = home / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    return do
+
+
+def another_program(home: Path) -> None:
+    """Let Chromium's manifest name another program."""
+    other = home / "other"
+    other.write_text("#!/bin/sh\nexit 0\n")
+    other.chmod(0o755)
+    rewrite(CHROMIUM, path=str(other))(home)
+
+
+def without_entry(home: Path) -> None:
+    """Take the token out of Chromium's database."""
+    subprocess.run(
+        [
+            *("modutil", "-force", "-dbdir", f"sql:{home}/.pki/nssdb"),
+            *("-delete", "Kortilla"),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=patience(),
+    )
+
+
+def write_configuration(home: Path, text: str) -> None:
+    """Write the person's configuration."""
+    path = home / ".config/kortilla/config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -56,8 +56,9 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
     assert "{" not in told.words
 
 
+@pytest.mark.usefixtures("mock_card")
 def test_one_certificate_that_is_odd_hides_no_other(
-    run: Run, mock_card: MockCardState, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = CardCertificate.from_der
 
@@ -68,7 +69,6 @@ def test_one_certificate_that_is_odd_hides_no_other(
         return certificate
 
     monkeypatch.setattr(CardCertificate, "from_der", refuse_for_signing)
-    assert mock_card.folder.is_dir()
     outcome = run("card", "status", "--card", "mock")
     card = outcome.result["readers"][0]["card"]
     first, *others = card["certificates"]
@@ -79,8 +79,9 @@ def test_one_certificate_that_is_odd_hides_no_other(
     assert card["holder"] == HOLDER
 
 
+@pytest.mark.usefixtures("mock_card")
 def test_card_status_goes_through_all_readers(
-    run: Run, mock_card: MockCardState, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def readers(self: MockCardSource) -> tuple[Reader, ...]:
         monkeypatch.setattr(MockCardSource, "readers", look)
@@ -95,7 +96,6 @@ def test_card_status_goes_through_all_readers(
 
     look = MockCardSource.readers
     monkeypatch.setattr(MockCardSource, "readers", readers)
-    assert mock_card.folder.is_dir()
     outcome = run("card", "status", "--card", "mock")
     found = outcome.result["readers"]
     assert [each.get("error", {}).get("code") for each in found] == [
@@ -108,10 +108,10 @@ def test_card_status_goes_through_all_readers(
         assert each["reader"] in told
 
 
+@pytest.mark.usefixtures("mock_card")
 def test_card_status_names_a_card_that_keeps_silent(
-    run: Run, mock_card: MockCardState, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert mock_card.folder.is_dir()
     monkeypatch.setattr(card_session, "SILENT_AFTER", 0.0)
     said: list[str] = []
     real, heard = MockCardSource.readers, asyncio.Event()
@@ -130,20 +130,16 @@ def test_card_status_names_a_card_that_keeps_silent(
     assert said[0].startswith("The card has not answered yet.")
 
 
-@pytest.mark.parametrize(
-    ("pin1", "pin2", "activation"),
-    [
+def test_activation_is_judged_by_each_pins_own_state(
+    run: Run, mock_card: MockCardState
+) -> None:
+    for pin1, pin2, activation in (
         (False, False, "new"),
         (True, False, "partly"),
         (False, True, "partly"),
         (True, True, "active"),
-    ],
-)
-def test_activation_is_judged_by_each_pins_own_state(
-    run: Run, mock_card: MockCardState, pin1: bool, pin2: bool, activation: str
-) -> None:
-    with mock_card.update() as data:
-        data.pin1.changed = pin1
-        data.pin2.changed = pin2
-    (reader,) = run("card", "status", "--card", "mock").result["readers"]
-    assert reader["card"]["activation"] == activation
+    ):
+        with mock_card.update() as data:
+            data.pin1.changed, data.pin2.changed = pin1, pin2
+        (reader,) = run("card", "status", "--card", "mock").result["readers"]
+        assert reader["card"]["activation"] == activation

@@ -9,46 +9,59 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kortilla.mock_card.state import MockCardState
+import native_host
 from native_host.card.errors import CardKind
 from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
 from native_host.doctor import examination
+from native_host.doctor.browsers import check_extension
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
-from native_host.languages import SPOKEN
-from tests.cli.conftest import Run
-from tests.cli.doctor import (
+from native_host.doctor.surroundings import (
+    check_screen,
+    check_screen_reader,
+)
+from tests.cli.conftest import (
     CHROMIUM,
     DOCTOR,
     FIREFOX,
     LAUNCHER,
     MODULE,
     Break,
+    NewCard,
+    Run,
     another_program,
     codes,
-    configure,
     faults,
+    found_by,
     is_fault,
     replace,
     rewrite,
     without_entry,
+    write_configuration,
 )
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.install.nss_databases import make_profile
+from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import cards, commands
-from tests.support.ordinary import as_ordinary
+from tests.support.ordinary import as_ordinary, program_called
 from tests.support.patience import patience
+from tests.support.screen import open_screen
 
-pytestmark = pytest.mark.usefixtures("no_screen")
+pytestmark = pytest.mark.usefixtures("no_screen", "warm_card_status")
 
 
 def test_what_is_in_order_is_said(run: Run, installed: Path) -> None:
+    # A manifest that is a link is as good as any other.
+    for name in (CHROMIUM, FIREFOX):
+        target = installed / name.replace("/", "-")
+        (installed / name).rename(target)
+        (installed / name).symlink_to(target)
     outcome = run(*DOCTOR)
     assert faults(outcome) == set()
     assert {"CARD", "TEST_CARD", "READER", "HOST_WORKS", "BROWSER"} <= set(
@@ -60,6 +73,11 @@ def test_what_is_in_order_is_said(run: Run, installed: Path) -> None:
     told = run(*DOCTOR, json=False)
     assert "Error: There is no screen for windows" in told.words
     assert "{" not in told.words
+    # A broken configuration is a finding, and the rest is looked at.
+    write_configuration(installed, 'card = "paper"')
+    outcome = run(*DOCTOR)
+    assert faults(outcome) == {"CONFIG_BROKEN"}
+    assert "CARD" in codes(outcome)
 
 
 INSTALL, ENABLE = "kortilla install", "kortilla pkcs11 enable"
@@ -91,10 +109,6 @@ BROKEN: dict[str, tuple[tuple[Break, ...], dict[str, str]]] = {
         (rewrite(CHROMIUM, allowed_origins=[]), rewrite(FIREFOX, path="/nowhere/host")),
         dict.fromkeys(("MANIFEST_IDS", "LAUNCHER_MISSING"), INSTALL),
     ),
-    "no launcher": (
-        (lambda home: (home / LAUNCHER).unlink(),),
-        {"LAUNCHER_MISSING": INSTALL},
-    ),
     "no program": (
         (lambda home: (home / LAUNCHER).chmod(0o644),),
         {"LAUNCHER_FAILED": INSTALL},
@@ -114,7 +128,6 @@ BROKEN: dict[str, tuple[tuple[Break, ...], dict[str, str]]] = {
 }
 
 
-@pytest.mark.usefixtures("warm_card_status")
 @pytest.mark.parametrize(("broken", "expected"), BROKEN.values(), ids=BROKEN)
 def test_what_is_broken_is_named_and_mended(
     run: Run,
@@ -142,17 +155,6 @@ def test_what_is_broken_is_named_and_mended(
     assert "After the repairs:" in mended.words
 
 
-@pytest.mark.usefixtures("warm_card_status")
-def test_a_manifest_that_is_a_link_is_as_good_as_any_other(
-    run: Run, installed: Path
-) -> None:
-    for name in (CHROMIUM, FIREFOX):
-        target = installed / name.replace("/", "-")
-        (installed / name).rename(target)
-        (installed / name).symlink_to(target)
-    assert faults(run(*DOCTOR)) == set()
-
-
 def test_nothing_is_run_without_asking(installed: Path) -> None:
     (installed / CHROMIUM).unlink()
     finished = commands.run(*DOCTOR, "--fix", "--json")
@@ -167,10 +169,9 @@ def test_nothing_is_run_without_asking(installed: Path) -> None:
         assert (installed / CHROMIUM).exists() == there
 
 
-@pytest.mark.usefixtures("warm_card_status")
-def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
-    cards.new_card(home / ".local/share/kortilla/mock-card", "v5", "pin1-blocked")
-    before = MockCardState.open().read()
+def test_what_root_or_a_person_must_do_is_not_run(run: Run, new_card: NewCard) -> None:
+    card = new_card("v5", "pin1-blocked")
+    before = card.read()
     outcome = run(*DOCTOR, "--fix", "--yes")
     assert codes(outcome)["PIN_BLOCKED"]["mend"] == {
         "command": "kortilla card unblock pin1",
@@ -180,26 +181,23 @@ def test_what_root_or_a_person_must_do_is_not_run(run: Run, home: Path) -> None:
     assert codes(outcome)["AGENT_NOT_INSTALLED"]["mend"] is None
     assert codes(outcome)["PKCS11_OFF"]["mend"] is None
     assert outcome.result["mended"] == []
-    assert MockCardState.open().read() == before
+    assert card.read() == before
 
 
-@pytest.mark.usefixtures("warm_card_status")
 @pytest.mark.parametrize(
     ("profile", "state", "code"),
     [
-        ("v5", "new", "CARD_NOT_ACTIVATED"),
         ("v4.2", "new", "CARD_NOT_ACTIVATED"),
         ("v5", "partly-activated", "CARD_PARTLY_ACTIVATED"),
-        ("v5", "pin1-blocked", "PIN_BLOCKED"),
         ("v4.2", "pin2-blocked", "PIN_BLOCKED"),
         ("v5", "last-try", "PIN_LAST_TRY"),
         ("v5", "expired", "CERTIFICATE_EXPIRED"),
     ],
 )
 def test_the_state_of_a_card_is_named_and_costs_no_try(
-    run: Run, home: Path, profile: str, state: str, code: str
+    run: Run, new_card: NewCard, profile: str, state: str, code: str
 ) -> None:
-    card = cards.new_card(home / ".local/share/kortilla/mock-card", profile, state)
+    card = new_card(profile, state)
     before = card.read()
     found = codes(run(*DOCTOR))
     assert code in found
@@ -208,16 +206,6 @@ def test_the_state_of_a_card_is_named_and_costs_no_try(
         each for each in found if any(each.startswith(sign) for sign in about_cards)
     } == {code}
     assert card.read() == before
-
-
-@pytest.mark.usefixtures("warm_card_status")
-def test_a_broken_configuration_is_a_finding_and_the_rest_is_looked_at(
-    run: Run, installed: Path
-) -> None:
-    configure(installed, 'card = "paper"')
-    outcome = run(*DOCTOR)
-    assert faults(outcome) == {"CONFIG_BROKEN"}
-    assert "CARD" in codes(outcome)
 
 
 def test_the_report_says_nothing_of_the_person(
@@ -236,43 +224,42 @@ def test_the_report_says_nothing_of_the_person(
         *(told["atr"], data.pin1.value * 2, data.pin2.value, data.puk.value),
         *("specimen", "meikalainen", "matti", str(tmp_path), str(home)),
     }
-    for change in (lambda: None, *_changes(home)):
-        change()
-        finished = subprocess.run(
-            as_ordinary(*KORTILLA, *DOCTOR, "--json"),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=patience(),
-        )
+    for change in (lambda _: None, _install, _break, _make_ring):
+        change(home)
+        finished = _examine_as_ordinary_user()
         said = (finished.stdout + finished.stderr).lower()
         assert '"code": "card"' in said
         assert not [each for each in secrets if each.lower() in said]
 
 
-def _changes(home: Path) -> Iterator[Callable[[], object]]:
-    def install() -> None:
-        assert main(["install"]) == 0
-        assert main(["pkcs11", "enable"]) == 0
+def _examine_as_ordinary_user() -> "subprocess.CompletedProcess[str]":
+    """Run a doctor whom p11-kit takes for an ordinary user's."""
+    return subprocess.run(
+        as_ordinary(*KORTILLA, *DOCTOR, "--json"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience(),
+    )
 
-    yield install
 
-    def other_programs() -> None:
-        another_program(home)
-        without_entry(home)
-        configure(home, "matti = 1")
+def _install(_home: Path) -> None:
+    assert main(["install"]) == 0
+    assert main(["pkcs11", "enable"]) == 0
 
-    yield other_programs
 
-    def ring() -> None:
-        (home / MODULE).write_text("module: other.so\n")
-        # A ring of links: the check itself fails, with the path in its error.
-        shutil.rmtree(home / ".config/chromium/NativeMessagingHosts")
-        (home / ".config/chromium/NativeMessagingHosts").symlink_to(
-            home / ".config/chromium/NativeMessagingHosts"
-        )
+def _break(home: Path) -> None:
+    another_program(home)
+    without_entry(home)
+    write_configuration(home, "matti = 1")
 
-    yield ring
+
+def _make_ring(home: Path) -> None:
+    """Make a ring of links: the check itself fails, with the path in its error."""
+    (home / MODULE).write_text("module: other.so\n")
+    hosts = home / ".config/chromium/NativeMessagingHosts"
+    shutil.rmtree(hosts)
+    hosts.symlink_to(hosts)
 
 
 def test_a_signal_ends_the_programs_that_were_started_too(installed: Path) -> None:
@@ -316,26 +303,137 @@ def test_a_check_that_hangs_or_fails_says_so_and_the_others_go_on() -> None:
     ]
 
 
-@pytest.mark.usefixtures("warm_card_status")
-def test_every_finding_has_a_sentence_in_each_language(run: Run, home: Path) -> None:
+def test_every_finding_has_a_sentence() -> None:
     folder = Path(examination.__file__).parent
     source = "".join(path.read_text() for path in folder.glob("*.py"))
     named = set(re.findall(r'"([A-Z][A-Z0-9]*_?[A-Z0-9_]+)"', source))
-    named |= {"CARD_MUTE", "CARD_BUSY"}
-    catalogues = [catalogue(each) for each in SPOKEN]
-    sentences = {key for key in catalogues[0] if key.isupper()}
-    assert sentences <= named
-    assert {f"kind.{each.name}" for each in CardKind} <= set(catalogues[0])
-    assert {f"check.{name}" for row in examination._CHECKS for name in row} <= set(
-        catalogues[0]
+    texts = set(catalogue("en"))
+    sentences = {key for key in texts if key.isupper()}
+    assert sentences <= named | {"CARD_MUTE", "CARD_BUSY"}
+    assert sentences - {"CHECK_FAILED"} <= named
+    assert {f"kind.{each.name}" for each in CardKind} <= texts
+    assert {f"check.{name}" for row in examination._CHECKS for name in row} <= texts
+
+
+# -- Browsers, token, agent, screen and other programs ---------------------------------
+
+
+def p11_kit_codes() -> set[str]:
+    found = json.loads(_examine_as_ordinary_user().stdout)["findings"]
+    return {each["code"] for each in found}
+
+
+def test_p11_kit_itself_is_asked_whether_the_token_answers(installed: Path) -> None:
+    assert "PKCS11_WORKS" in p11_kit_codes()
+    # The token's program ends at once. Only a call shows it.
+    write_configuration(installed, 'card = "paper"')
+    found = p11_kit_codes()
+    assert "PKCS11_WORKS" not in found
+    # Root's p11-kit would ignore all of it.
+    assert ("PKCS11_FAILED" in found) == bool(os.getuid())
+    assert ("PKCS11_ROOT" in found) == (not os.getuid())
+
+
+def test_what_was_switched_off_or_is_somebody_elses_is_no_fault(
+    run: Run, installed: Path, tmp_path: Path
+) -> None:
+    assert run("pkcs11", "disable").status == 0
+    assert run("agent", "--disable").status == 0
+    (installed / ".var/app/org.mozilla.firefox").mkdir(parents=True)  # its remains
+    other = installed / ".config/chromium/NativeMessagingHosts/eu.webeid.json"
+    other.write_text(json.dumps({"name": "eu.webeid", "path": "/usr/bin/web-eid"}))
+    program = program_called("scdaemon", shutil.which("sleep") or "", tmp_path)
+    with subprocess.Popen([program, "600"]) as running:
+        outcome = run(*DOCTOR, "--fix", "--yes")
+        running.kill()
+    assert faults(outcome) == set()
+    assert outcome.result["mended"] == []
+    assert not (installed / MODULE).exists()
+    found = codes(outcome)
+    assert found["PKCS11_OFF"]["severity"] == "info"
+    assert found["AGENT_DISABLED"]["mend"]["command"] == "kortilla agent --enable"
+    assert found["BROWSER_CONFINED"]["severity"] == "info"
+    assert found["WEB_EID_OTHER_PROGRAM"]["details"] == {"browser": "Chromium"}
+    program_details = {"program": "GnuPG (scdaemon)"}
+    assert found["OTHER_PROGRAM_RUNS"]["details"] == program_details
+
+
+def test_another_file_in_the_place_of_the_module_is_named(
+    run: Run, installed: Path
+) -> None:
+    (installed / MODULE).write_text("module: other.so\n")
+    assert "PKCS11_OTHER_MODULE" in faults(run(*DOCTOR))
+
+
+def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
+    run: Run, home: Path
+) -> None:
+    assert codes(run(*DOCTOR))["NO_BROWSER"]["mend"] is None
+    assert "Start the browser once" in run(*DOCTOR, json=False).words
+    (home / ".var/app/org.chromium.Chromium").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
+    confined = {"browser": "Chromium", "kind": "flatpak"}
+    assert found["BROWSER_CONFINED"]["details"] == confined
+    assert "NO_BROWSER" in found
+    (home / "snap/firefox").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
+    assert found["BROWSER_PORTAL"]["details"] == {"browser": "Firefox", "kind": "snap"}
+    assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "code"),
+    [
+        (native_host.VERSION, {}, "EXTENSION_FITS"),
+        ("9.8", {}, "EXTENSION_OTHER_VERSION"),
+        ("SPECIMEN", {}, "EXTENSION"),
+        (native_host.VERSION, {"disable_reasons": [1]}, "EXTENSION_DISABLED"),
+    ],
+)
+def test_the_extension_is_looked_for_in_chromiums_profiles(
+    installed: Path, version: str, fields: dict[str, Any], code: str
+) -> None:
+    [extension] = re.findall(
+        "chrome-extension://([a-p]{32})/", (installed / CHROMIUM).read_text()
+    )[:1]
+    settings = {extension: {"manifest": {"version": version}, "path": "x", **fields}}
+    profile = installed / ".config/chromium/Default"
+    profile.mkdir()
+    (profile / "Secure Preferences").write_text(
+        json.dumps({"extensions": {"settings": settings}})
     )
-    for each in catalogues[1:]:
-        assert list(each) == list(catalogues[0])
-        for key, text in each.items():
-            fields = re.findall(r"{\w+}", text)
-            assert sorted(fields) == sorted(re.findall(r"{\w+}", catalogues[0][key]))
-    for code in sentences - {"CHECK_FAILED"}:
-        assert re.search(rf'"{code}"', source)
-    for language, word in (("fi", "Virhe"), ("sv", "Fel")):
-        told = run("doctor", "--card", "mock", "--lang", language, json=False)
-        assert f"{word}: " in told.words
+    found = found_by(check_extension)
+    assert found[code]["browser"] == "Chromium"
+    assert found["EXTENSION_NOT_SEEN"]["browser"] == "Firefox"
+
+
+def test_the_extension_is_looked_for_in_firefoxs_profiles(installed: Path) -> None:
+    [extension] = json.loads((installed / FIREFOX).read_text())["allowed_extensions"]
+    path = installed / ".mozilla/firefox/abc.default/extensions.json"
+    addons = [{"id": extension, "version": native_host.VERSION, "active": True}]
+    path.write_text(json.dumps({"addons": addons}))
+    fits = {"browser": "Firefox", "version": native_host.VERSION}
+    assert found_by(check_extension)["EXTENSION_FITS"] == fits
+
+
+def test_what_browsers_wrote_may_be_anything(installed: Path) -> None:
+    profile = installed / ".config/chromium/Default"
+    profile.mkdir()
+    for content in ("[" * 100_000, "[]", '{"extensions": []}', "\0"):
+        (profile / "Preferences").write_text(content)
+        (installed / ".mozilla/firefox/abc.default/extensions.json").write_text(content)
+        assert set(found_by(check_extension)) == {"EXTENSION_NOT_SEEN"}
+
+
+def test_a_screen_is_really_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_screen() as screen:
+        monkeypatch.setenv("DISPLAY", screen.display)
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+        assert found_by(check_screen) == {"SCREEN": {"system": "X11"}}
+        assert set(found_by(check_screen_reader)) == {"SCREEN_READERS_IMPOSSIBLE"}
+        with open_accessibility_bus(screen.display) as bus:
+            monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+            assert set(found_by(check_screen_reader)) == {"SCREEN_READERS_POSSIBLE"}
+    assert set(found_by(check_screen)) == {"SCREEN_UNREACHABLE"}
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert set(found_by(check_screen)) == {"SCREEN_UNREACHABLE"}

@@ -25,29 +25,24 @@ MODULE = ".config/pkcs11/modules/kortilla.module"
 HIGHEST_VERSION = b"\x01"  # the first byte of p11-kit's RPC
 
 
-def serve(*arguments: str, sent: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [*KORTILLA, "pkcs11", *arguments],
-        input=sent,
+@pytest.mark.parametrize(
+    ("card", "ended"),
+    [("mock", (0, b"\x01", b"")), ("paper", (1, b"", b"config.toml: the key 'card'"))],
+)
+def test_standard_output_is_the_wire_and_has_no_error(
+    configure: Callable[[str], Path], card: str, ended: tuple[int, bytes, bytes]
+) -> None:
+    configure(f'card = "{card}"')
+    served = subprocess.run(
+        [*KORTILLA, "pkcs11"],
+        input=HIGHEST_VERSION,
         capture_output=True,
         check=False,
         timeout=patience(),
     )
-
-
-def test_standard_output_is_the_wire(configure: Callable[[str], Path]) -> None:
-    configure('card = "mock"')
-    served = serve(sent=HIGHEST_VERSION)
-    assert (served.returncode, served.stdout, served.stderr) == (0, b"\x01", b"")
-
-
-def test_an_error_goes_to_standard_error_and_not_on_the_wire(
-    configure: Callable[[str], Path],
-) -> None:
-    configure('card = "paper"')
-    served = serve(sent=HIGHEST_VERSION)
-    assert (served.returncode, served.stdout) == (1, b"")
-    assert b"config.toml: the key 'card'" in served.stderr
+    assert (served.returncode, served.stdout) == ended[:2]
+    assert ended[2] in served.stderr
+    assert bool(served.stderr) == bool(ended[2])
 
 
 def test_a_fault_of_ours_does_not_go_on_the_wire_either(
@@ -111,7 +106,9 @@ def test_programs_with_p11_kits_client_find_a_listening_one(
     assert not (runtime / "kortilla/pkcs11").exists()
 
 
-def test_no_address_is_said_where_it_can_not_listen(run: Run, runtime: Path) -> None:
+def test_where_it_can_not_listen_it_says_no_address(
+    run: Run, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (runtime / "kortilla").mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(runtime / "kortilla/pkcs11"))
@@ -120,9 +117,7 @@ def test_no_address_is_said_where_it_can_not_listen(run: Run, runtime: Path) -> 
     assert outcome.status == 1
     assert "another program listens there" in outcome.words
     assert "P11_KIT_SERVER_ADDRESS" not in outcome.words
-
-
-def test_without_a_session_there_is_nowhere_to_listen(run: Run) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
     outcome = run("pkcs11", "--listen")
     assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
     assert "XDG_RUNTIME_DIR" in outcome.words
@@ -158,39 +153,27 @@ def test_enable_status_and_disable_say_what_they_did(run: Run, home: Path) -> No
     assert "nothing to do" in run("pkcs11", "disable", json=False).words
 
 
-def test_a_firefox_without_a_profile_is_said_to_have_none(run: Run) -> None:
+def test_what_does_not_work_is_said(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = run("pkcs11", "enable")
+    assert (outcome.status, outcome.error) == (1, "INSTALL_FAILED")
+    assert "--browser" in outcome.words
     enabled = run("pkcs11", "enable", "--browser", "firefox", json=False)
     assert "no profile yet" in enabled.words
     words = run("pkcs11", "status", json=False).words
     assert "Firefox: sees the card when told so in the extension's options." in words
     assert "no profile yet" not in run("pkcs11", "disable", json=False).words
-
-
-def test_a_machine_without_browsers_is_told_so(run: Run) -> None:
-    outcome = run("pkcs11", "enable")
-    assert (outcome.status, outcome.error) == (1, "INSTALL_FAILED")
-    assert "--browser" in outcome.words
-
-
-def test_root_is_told_that_p11_kit_ignores_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for user, ignored in ((0, True), (1000, False)):
-        monkeypatch.setattr(os, "getuid", lambda user=user: user)
-        for command in ("enable", "status", "disable"):
-            browser = [] if command == "status" else ["--browser", "chromium"]
-            assert run("pkcs11", command, *browser).result["root"] is ignored
-            if command == "disable":
-                assert run("pkcs11", "enable", "--browser", "chromium").status == 0
-            words = run("pkcs11", command, *browser, json=False).words
-            assert ("Kortilla needs no root" in words) is ignored
-
-
-def test_a_flatpak_is_said_not_to_work(run: Run, home: Path) -> None:
     (home / ".config/chromium").mkdir(parents=True)
     (home / ".var/app/org.chromium.Chromium").mkdir(parents=True)
     words = run("pkcs11", "enable", json=False).words
     assert "chromium is a flatpak, which can't load" in words
+    for user, ignored in ((0, True), (1000, False)):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        for command in ("enable", "status", "disable"):
+            words = run("pkcs11", command, json=False).words
+            assert ("Kortilla needs no root" in words) is ignored
+        assert run("pkcs11", "status").result["root"] is ignored
 
 
 @pytest.fixture
@@ -275,49 +258,29 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
     return let_run
 
 
-@pytest.mark.parametrize(
-    ("those", "arguments", "chosen"),
-    [
+def test_a_login_is_prepared_with_the_browser_that_is_meant(
+    run: Run, servers: Callable[..., Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    for those, arguments, chosen in (
         ([FIREFOX], [], FIREFOX),
         ([FIREFOX, CHROME], ["--browser", "firefox"], FIREFOX),
         ([FIREFOX, CHROME, TOOL], ["--browser", "chromium"], CHROME),
-    ],
-)
-def test_a_login_is_prepared_with_the_browser_that_is_meant(
-    run: Run,
-    servers: Callable[..., Asked],
-    those: Asked,
-    arguments: list[str],
-    chosen: RunningServer,
-) -> None:
-    asked = servers(*those)
-    outcome = run("pkcs11", "prepare", *arguments)
-    told = run("pkcs11", "prepare", *arguments, json=False)
-    assert asked == [chosen] * 2
-    assert outcome.result == {"program": chosen.program, "pid": chosen.program_pid}
-    assert f"Log in with {chosen.program} within two minutes." in told.lines
-
-
-@pytest.mark.parametrize(
-    ("those", "arguments", "code", "said"),
-    [
+    ):
+        asked = servers(*those)
+        outcome = run("pkcs11", "prepare", *arguments)
+        told = run("pkcs11", "prepare", *arguments, json=False)
+        assert asked == [chosen] * 2
+        assert outcome.result == {"program": chosen.program, "pid": chosen.program_pid}
+        assert f"Log in with {chosen.program} within two minutes." in told.lines
+    # No window opens where it is not clear for whom.
+    for those, arguments, code, said in (
         ([], [], "PROGRAM_NOT_RUNNING", "Open the browser first"),
         ([FIREFOX], ["--browser", "chromium"], "PROGRAM_NOT_RUNNING", "Open the"),
         ([TOOL], ["--browser", "chromium"], "PROGRAM_NOT_RUNNING", "Open the"),
         ([FIREFOX, CHROME], [], "INVALID_ARGUMENT", "Firefox (process 10), Google"),
-    ],
-)
-def test_no_window_opens_where_it_is_not_clear_for_whom(
-    run: Run,
-    servers: Callable[..., Asked],
-    monkeypatch: pytest.MonkeyPatch,
-    those: Asked,
-    arguments: list[str],
-    code: str,
-    said: str,
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    asked = servers(*those)
-    outcome = run("pkcs11", "prepare", *arguments)
-    assert (outcome.status, outcome.error, asked) == (1, code, [])
-    assert said in outcome.words
+    ):
+        asked = servers(*those)
+        outcome = run("pkcs11", "prepare", *arguments)
+        assert (outcome.status, outcome.error, asked) == (1, code, [])
+        assert said in outcome.words

@@ -152,12 +152,3 @@ def test_only_own_files_of_that_kind_are_swept(folder: Path) -> None:
     before = names(folder)
     Target.reserve(folder / "a.pdf", 10, set()).discard()
     assert names(folder) == before - {".kortilla-4.part"}
-
-
-@pytest.mark.parametrize("folder_name", ["missing", "file"])
-def test_a_folder_that_can_not_be_written_is_named(
-    folder: Path, folder_name: str
-) -> None:
-    (folder / "file").touch()
-    with pytest.raises(FileNotWritableError, match=f"{folder_name}/a.pdf"):
-        Target.reserve(folder / folder_name / "a.pdf", 10, set())

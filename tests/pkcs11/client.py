@@ -1,84 +1,56 @@
 # SPDX-License-Identifier: MIT
 """A client of p11-kit's RPC, written from docs/reference/pkcs11.md, "Wire format".
 
-It shares no code with the server, so an error there can't hide behind the same error
-here.
+It shares only the constants with the server, so an error there can't hide behind the
+same error here.
 """
 
 import asyncio
 import itertools
+import re
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
-from tests.pkcs11.names import CKA, CKF, CKR, CKU
+import pytest
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from native_host.pkcs11.constants import CKA, CKF, CKM, CKO, CKR, CKU
 
 HANDSHAKE = b"PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1"
 NULL = b"\xff\xff\xff\xff"
 
+# What clients ask for and the token does not have.
+CKO_PROFILE, CKO_TRUST, CKO_NSS_BUILTIN_ROOT_LIST = 0x09, 0x0B, 0xCE53_4354
+CKA_TRUST_DIGITAL_SIGNATURE = 0xCE53_6351
+CKM_RSA_X_509, CKM_SHA_1, CKM_ECDSA_SHA384, CKM_AES_GCM = 0x03, 0x220, 0x1045, 0x1087
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference/pkcs11.md"
 #: Call number, signature of the arguments, and signature of the response.
 CALLS = {
-    "Initialize": (1, "ayyay", ""),
-    "Finalize": (2, "", ""),
-    "GetInfo": (3, "", "vsusv"),
-    "GetSlotList": (4, "yfu", "au"),
-    "GetSlotInfo": (5, "u", "ssuvv"),
-    "GetTokenInfo": (6, "u", "ssssuuuuuuuuuuuvvs"),
-    "GetMechanismList": (7, "ufu", "au"),
-    "GetMechanismInfo": (8, "uu", "uuu"),
-    "OpenSession": (10, "uu", "u"),
-    "CloseSession": (11, "u", ""),
-    "CloseAllSessions": (12, "u", ""),
-    "GetSessionInfo": (13, "u", "uuuu"),
-    "Login": (18, "uuay", ""),
-    "Logout": (19, "u", ""),
-    "GetAttributeValue": (24, "uufA", "aAu"),
-    "FindObjectsInit": (26, "uaA", ""),
-    "FindObjects": (27, "ufu", "au"),
-    "FindObjectsFinal": (28, "u", ""),
-    "SignInit": (42, "uMu", ""),
-    "Sign": (43, "uayfy", "ay"),
-    "SignUpdate": (44, "uay", ""),
-    "SignFinal": (45, "ufy", "ay"),
-    "SeedRandom": (63, "uay", ""),
-    "GenerateRandom": (64, "ufy", "ay"),
-    "WaitForSlotEvent": (65, "u", "u"),
-    "SessionCancel": (67, "uu", ""),
+    name: (int(number), arguments.strip("`–"), response.strip("`–"))
+    for number, name, arguments, response in re.findall(
+        r"^\| (\d+) \| `C_(\w+)` \| (.+) \| (.+) \|$",
+        REFERENCE.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 }
+#: The calls by their numbers.
+NAMES = {number: name for name, (number, _, _) in CALLS.items()}
 
+_BOOLEANS = """TOKEN PRIVATE TRUSTED SENSITIVE ENCRYPT DECRYPT WRAP UNWRAP SIGN VERIFY
+SIGN_RECOVER VERIFY_RECOVER DERIVE EXTRACTABLE LOCAL NEVER_EXTRACTABLE ALWAYS_SENSITIVE
+MODIFIABLE COPYABLE ALWAYS_AUTHENTICATE WRAP_WITH_TRUSTED"""
+_NUMBERS = """CLASS CERTIFICATE_TYPE CERTIFICATE_CATEGORY KEY_TYPE MODULUS_BITS
+KEY_GEN_MECHANISM"""
 #: Attributes with a boolean value of one octet, and those with a number; as in p11-kit.
-BOOLEANS = {
-    CKA.TOKEN,
-    CKA.PRIVATE,
-    CKA.TRUSTED,
-    CKA.SENSITIVE,
-    CKA.ENCRYPT,
-    CKA.DECRYPT,
-    CKA.WRAP,
-    CKA.UNWRAP,
-    CKA.SIGN,
-    CKA.SIGN_RECOVER,
-    CKA.VERIFY,
-    CKA.VERIFY_RECOVER,
-    CKA.DERIVE,
-    CKA.EXTRACTABLE,
-    CKA.LOCAL,
-    CKA.NEVER_EXTRACTABLE,
-    CKA.ALWAYS_SENSITIVE,
-    CKA.MODIFIABLE,
-    CKA.COPYABLE,
-    CKA.ALWAYS_AUTHENTICATE,
-    CKA.WRAP_WITH_TRUSTED,
-}
-NUMBERS = {
-    CKA.CLASS,
-    CKA.CERTIFICATE_TYPE,
-    CKA.CERTIFICATE_CATEGORY,
-    CKA.KEY_TYPE,
-    CKA.MODULUS_BITS,
-    CKA.KEY_GEN_MECHANISM,
-}
+BOOLEANS = {CKA[name] for name in _BOOLEANS.split()}
+NUMBERS = {CKA[name] for name in _NUMBERS.split()}
+
+Template = dict[Any, Any]
 
 
 class CkrError(Exception):
@@ -87,6 +59,14 @@ class CkrError(Exception):
     def __init__(self, call: str, value: CKR) -> None:
         super().__init__(f"C_{call} answered CKR_{value.name}.")
         self.value = value
+
+
+@contextmanager
+def refusal(value: CKR) -> Iterator[None]:
+    """Expect a call to fail with a return value."""
+    with pytest.raises(CkrError) as caught:
+        yield
+    assert caught.value.value is value, caught.value
 
 
 @dataclass(frozen=True)
@@ -125,10 +105,9 @@ def attribute(kind: int, value: bytes | int | bool | None) -> bytes:
     return head + b"\1" + u32(len(value)) + array(value)
 
 
-def attributes(template: dict[CKA, Any]) -> bytes:
+def attributes(template: Template) -> bytes:
     """``aA``."""
-    parts = [attribute(kind, value) for kind, value in template.items()]
-    return u32(len(parts)) + b"".join(parts)
+    return u32(len(template)) + b"".join(attribute(*each) for each in template.items())
 
 
 def wanted(rooms: dict[int, int]) -> bytes:
@@ -137,13 +116,25 @@ def wanted(rooms: dict[int, int]) -> bytes:
 
 
 def mechanism(
-    kind: int, version: int, pss: tuple[int, int, int] | None = None
+    kind: int, version: int = 1, pss: tuple[int, int, int] | None = None
 ) -> bytes:
     """``M``, in the encoding of a client of a version."""
     if pss is not None:
         has = b"\1" if version >= 2 else b""
         return u32(kind) + has + b"".join(map(u64, pss))
     return u32(kind) + (b"" if version >= 2 else NULL)
+
+
+def message(name: str, *arguments: bytes | int) -> bytes:
+    """Return the body of a call. A number is ``u``."""
+    number, signature, _ = CALLS[name]
+    values = (u64(each) if isinstance(each, int) else each for each in arguments)
+    return u32(number) + array(signature.encode()) + b"".join(values)
+
+
+def failure(value: CKR) -> bytes:
+    """Return the body of a response with a return value."""
+    return u32(0) + array(b"u") + u64(value)
 
 
 class Answer:
@@ -212,12 +203,7 @@ def take_apart(body: bytes, name: str) -> list[Any]:
         assert value != CKR.OK
         raise CkrError(name, CKR(value))
     assert (call, signature) == (number, response)
-    values = []
-    kinds = signature.replace("au", "U").replace("ay", "Y").replace("aA", "A")
-    for letter in kinds:
-        values.append(
-            answer.value({"U": "au", "Y": "ay", "A": "aA"}.get(letter, letter))
-        )
+    values = [answer.value(kind) for kind in re.findall("a?.", signature)]
     answer.end()
     return values
 
@@ -232,8 +218,6 @@ class Client:
     _codes: Iterator[int] = field(default_factory=lambda: itertools.count(16))
     _answers: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
     _listener: asyncio.Task[None] | None = None
-    #: The numbers of the responses, in their order.
-    order: list[int] = field(default_factory=list)
 
     @classmethod
     async def connect(cls, connection: socket.socket, version: int = 1) -> Self:
@@ -255,7 +239,6 @@ class Client:
                 )
                 assert options == 0
                 body = await self.reader.readexactly(length)
-                self.order.append(code)
                 self._answers.pop(code).set_result(body)
         except (asyncio.IncompleteReadError, ConnectionError):
             for future in self._answers.values():
@@ -278,78 +261,107 @@ class Client:
         self.writer.write(header + options + body)
         return future
 
-    def begin(self, name: str, *arguments: bytes) -> asyncio.Task[list[Any]]:
+    def begin(self, name: str, *arguments: bytes | int) -> asyncio.Task[list[Any]]:
         """Send a call and return a future of its response."""
-        number, signature, _ = CALLS[name]
-        body = u32(number) + array(signature.encode()) + b"".join(arguments)
+        body = message(name, *arguments)
         return asyncio.create_task(self._finish(name, self.send(body)))
 
     async def _finish(self, name: str, answer: asyncio.Future[bytes]) -> list[Any]:
         async with asyncio.timeout(60):
             return take_apart(await answer, name)
 
-    async def call(self, name: str, *arguments: bytes) -> list[Any]:
+    async def call(self, name: str, *arguments: bytes | int) -> list[Any]:
         """Make a call and return the values of its response. Raises ``CkrError``."""
         return await self.begin(name, *arguments)
+
+    async def refused(self, value: CKR, name: str, *arguments: bytes | int) -> None:
+        """Make a call that must fail with a return value."""
+        with refusal(value):
+            await self.call(name, *arguments)
 
     # -- Frequent calls ---------------------------------------------------------------
 
     async def initialize(self) -> None:
         await self.call("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0"))
 
+    async def slots(self) -> list[int]:
+        """Return the slots with a token."""
+        [found] = await self.call("GetSlotList", b"\1", u32(9))
+        return list(found)
+
+    async def event(self) -> int:
+        """Wait until a token appears or disappears, and return its slot."""
+        [slot] = await self.call("WaitForSlotEvent", 0)
+        return int(slot)
+
     async def open_session(self, slot: int = 1, flags: int = CKF.SERIAL_SESSION) -> int:
-        [handle] = await self.call("OpenSession", u64(slot), u64(flags))
+        [handle] = await self.call("OpenSession", slot, flags)
         return int(handle)
 
     async def session_state(self, session: int) -> int:
         """Return one of ``CKS``."""
-        [_, state, _, _] = await self.call("GetSessionInfo", u64(session))
+        [_, state, _, _] = await self.call("GetSessionInfo", session)
         return int(state)
+
+    async def has_lost(self, session: int) -> None:
+        """Check that there is no such session any more."""
+        await self.refused(CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", session)
 
     async def log_in(
         self, session: int, pin: bytes | None = b"1234", user: int = CKU.USER
     ) -> None:
-        await self.call("Login", u64(session), u64(user), octets(pin))
+        await self.call("Login", session, user, octets(pin))
 
-    async def find(self, session: int, template: dict[CKA, Any]) -> list[int]:
-        await self.call("FindObjectsInit", u64(session), attributes(template))
-        [found] = await self.call("FindObjects", u64(session), u32(100))
-        await self.call("FindObjectsFinal", u64(session))
+    async def find(self, session: int, template: Template) -> list[int]:
+        await self.call("FindObjectsInit", session, attributes(template))
+        [found] = await self.call("FindObjects", session, u32(100))
+        await self.call("FindObjectsFinal", session)
         return list(found)
 
     async def values(self, session: int, handle: int, *kinds: int) -> dict[int, Any]:
-        found, status = await self.call(
-            "GetAttributeValue",
-            u64(session),
-            u64(handle),
-            wanted(dict.fromkeys(kinds, 0)),
-        )
+        rooms = wanted(dict.fromkeys(kinds, 0))
+        found, status = await self.call("GetAttributeValue", session, handle, rooms)
         assert status == CKR.OK
         return dict(found)
 
+    async def key(self, slot: int = 1) -> tuple[int, int]:
+        """Return a new session, and the private key in it."""
+        session = await self.open_session(slot)
+        [key] = await self.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
+        return session, key
+
+    async def public_key(self, session: int) -> object:
+        template = {CKA.CLASS: CKO.CERTIFICATE, CKA.ID: b"\x45"}
+        [certificate] = await self.find(session, template)
+        values = await self.values(session, certificate, CKA.PUBLIC_KEY_INFO)
+        return load_der_public_key(values[CKA.PUBLIC_KEY_INFO])
+
     async def sign_init(
-        self, session: int, key: int, kind: int, pss: tuple[int, int, int] | None = None
+        self,
+        session: int,
+        key: int,
+        kind: int = CKM.ECDSA,
+        pss: tuple[int, int, int] | None = None,
     ) -> None:
-        await self.call(
-            "SignInit", u64(session), mechanism(kind, self.version, pss), u64(key)
-        )
+        chosen = mechanism(kind, self.version, pss)
+        await self.call("SignInit", session, chosen, key)
 
     async def sign(
         self,
         session: int,
         key: int,
-        kind: int,
-        data: bytes,
+        kind: int = CKM.ECDSA,
+        data: bytes = bytes(48),
         pss: tuple[int, int, int] | None = None,
     ) -> bytes:
         await self.sign_init(session, key, kind, pss)
         return bytes(await self.sign_begun(session, data))
 
-    def sign_begun(self, session: int, data: bytes) -> asyncio.Task[Any]:
+    def sign_begun(self, session: int, data: bytes = bytes(48)) -> asyncio.Task[Any]:
         """Sign and return a future of the signature."""
 
         async def first() -> Any:
             return (await task)[0]
 
-        task = self.begin("Sign", u64(session), octets(data), u32(1024))
+        task = self.begin("Sign", session, octets(data), u32(1024))
         return asyncio.create_task(first())

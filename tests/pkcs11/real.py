@@ -64,18 +64,6 @@ class Finished:
     errors: str
 
 
-@dataclass(frozen=True)
-class Login:
-    """A login that has started at the service and continues at ``gate``."""
-
-    gate: URL
-
-    @property
-    def request(self) -> bytes:
-        """Return the HTTP request that a client sends after its certificate."""
-        return f"GET {self.gate.raw_path_qs} HTTP/1.0\r\n\r\n".encode()
-
-
 @dataclass
 class Setup:
     """Everything that a test needs. ``environment`` is the environment of programs."""
@@ -126,11 +114,16 @@ class Setup:
             raise AssertionError(f"No window was opened: {await running}")
         return await opened
 
-    async def begin(self, version: str) -> Login:
-        """Start a login with a version of TLS."""
+    async def begin(
+        self, version: str, client: str = "tstclnt"
+    ) -> asyncio.Task[Finished]:
+        """Start a login with a version of TLS, and a client that goes on with it."""
         url = f"{self.demo.origin}/en/tls-login/{version}"
         async with self.http.get(url, allow_redirects=False) as answer:
-            return Login(URL(answer.headers["Location"]))
+            gate = URL(answer.headers["Location"])
+        request = f"GET {gate.raw_path_qs} HTTP/1.0\r\n\r\n".encode()
+        command = CLIENTS[client](self, gate, version)
+        return asyncio.create_task(self.run(*command, stdin=request))
 
     async def arrive(self, finished: Finished) -> str:
         """Follow the redirect in a gate's response; return the SATU on that page."""

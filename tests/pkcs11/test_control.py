@@ -5,8 +5,8 @@ import asyncio
 import os
 import socket
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -40,12 +40,15 @@ def make(folder: Path, mode: int) -> None:
     folder.chmod(mode)
 
 
+def names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
 def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def names_in(folder: Path) -> list[str]:
-    return [each.name for each in folder.iterdir()]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def done() -> None:
@@ -101,14 +104,8 @@ async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> Non
     assert "secret" not in str(caught.value)
 
 
-async def test_a_server_that_has_gone_is_said() -> None:
-    async with ControlServer(FIREFOX, done):
-        [server] = await running_servers()
-    with pytest.raises(ProgramNotRunningError):
-        await prepare_login(server)
-
-
-async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
+@pytest.mark.parametrize("goes", ["asker", "server"])
+async def test_the_preparing_is_called_off_when_either_side_goes(goes: str) -> None:
     began, called_off = asyncio.Event(), asyncio.Event()
 
     async def ask() -> None:
@@ -118,89 +115,71 @@ async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
         finally:
             called_off.set()
 
-    async with ControlServer(FIREFOX, ask):
-        [server] = await running_servers()
-        asking = asyncio.create_task(prepare_login(server))
-        async with asyncio.timeout(60):
-            await began.wait()
-            assert (
-                len(await running_servers()) == 1
-            )  # other clients get responses meanwhile
-            asking.cancel()
-            await called_off.wait()
-
-
-async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
-    began = asyncio.Event()
-
-    async def ask() -> None:
-        began.set()
-        await asyncio.Event().wait()
-
     async with asyncio.timeout(60):
         async with ControlServer(FIREFOX, ask):
             [server] = await running_servers()
             asking = asyncio.create_task(prepare_login(server))
             await began.wait()
-        with pytest.raises(ProgramNotRunningError):
-            await asking
+            # Other clients get responses meanwhile.
+            assert await running_servers() == [server]
+            if goes == "asker":
+                asking.cancel()
+                await called_off.wait()
+        if goes == "server":
+            with pytest.raises(ProgramNotRunningError):
+                await asking
+            with pytest.raises(ProgramNotRunningError):  # nor later
+                await prepare_login(server)
+    assert called_off.is_set()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Connection]:
+    """A connection to a server, which answers others all the time."""
+    async with ControlServer(FIREFOX, done):
+        [server] = await running_servers()
+        reader, writer = await asyncio.open_unix_connection(server.path)
+        async with asyncio.timeout(60):
+            yield reader, writer
+        writer.close()
+        assert await running_servers() == [server]
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        b"\n",
-        b"{}\n",
-        b"[]\n",
-        b'"prepare"\n',
-        b'{"command": "login"}\n',
-        b'{"command": ["who"]}\n',
-        b"[" * 255 + b"\n",
-        b"[" * 4000 + b"\n",
-        b"\xff\n",
-        b"x" * 100_000,
+        *(b"\n", b"{}\n", b"[]\n", b'"prepare"\n', b'{"command": "login"}\n'),
+        *(b'{"command": ["who"]}\n', b"[" * 255 + b"\n", b"[" * 4000 + b"\n"),
+        *(b"\xff\n", b"x" * 100_000),
     ],
 )
 async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
-    async with ControlServer(FIREFOX, done):
-        [server] = await running_servers()
-        reader, writer = await asyncio.open_unix_connection(server.path)
-        answer = b""
-        async with asyncio.timeout(60):
-            with suppress(ConnectionError):
-                writer.write(line)
-                if not line.endswith(b"\n"):
-                    writer.write_eof()
-                answer = await reader.read()
-        writer.close()
-        assert answer == b"" or b'"INVALID_ARGUMENT"' in answer
-        assert len(await running_servers()) == 1
+    answer = b""
+    async with connected() as (reader, writer):
+        with suppress(ConnectionError):
+            writer.write(line)
+            if not line.endswith(b"\n"):
+                writer.write_eof()
+            answer = await reader.read()
+    assert answer == b"" or b'"INVALID_ARGUMENT"' in answer
 
 
 async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("native_host.pkcs11.control._REQUEST_TIMEOUT", 0.01)
-    async with ControlServer(FIREFOX, done):
-        [server] = await running_servers()
-        reader, writer = await asyncio.open_unix_connection(server.path)
+    async with connected() as (reader, writer):
         writer.write(b"half a")
-        async with asyncio.timeout(60):
-            assert await reader.read() == b""
-        writer.close()
+        assert await reader.read() == b""
 
 
 async def test_many_who_say_nothing_are_not_all_listened_to() -> None:
-    async with ControlServer(FIREFOX, done):
+    async with ControlServer(FIREFOX, done), AsyncExitStack() as stack:
         [server] = await running_servers()
-        silent = [
-            await asyncio.open_unix_connection(server.path, limit=64) for _ in range(40)
-        ]
-        closed = [asyncio.create_task(reader.read()) for reader, _ in silent]
+        closed = []
+        for _ in range(40):
+            reader, writer = await asyncio.open_unix_connection(server.path)
+            stack.callback(writer.close)
+            closed.append(asyncio.create_task(reader.read()))
         await until(lambda: sum(each.done() for each in closed) >= 8)
-        for each in closed:
-            each.cancel()
-        await asyncio.gather(*closed, return_exceptions=True)
-        for _, writer in silent:
-            writer.close()
 
 
 async def test_what_is_said_after_the_line_is_not_kept() -> None:

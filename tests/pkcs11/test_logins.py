@@ -8,20 +8,19 @@ import pytest
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
+from native_host.pkcs11.constants import CKF, CKR, CKS, CKU
 from tests.operations.readers import SeveralReaders
-from tests.operations.user import until
-from tests.pkcs11.client import Client, u32, u64
-from tests.pkcs11.conftest import CopyCard, Server, open_server
-from tests.pkcs11.names import CKA, CKF, CKM, CKO, CKR, CKS, CKU
-from tests.pkcs11.signing import key_of, refusal, refused
-from tests.pkcs11.tls_logins import change_pin, tries
+from tests.pkcs11.client import Client, refusal
+from tests.pkcs11.conftest import Server, change_pin, open_server, tries
+
+CONTEXT_SPECIFIC = 2  # CKU_CONTEXT_SPECIFIC
 
 
-async def test_after_a_login_no_window_is_shown_until_the_logout(
-    server: Server, client: Client
+async def test_after_a_login_no_window_is_shown_until_its_pin_is_wrong(
+    server: Server, client: Client, folder: Path
 ) -> None:
-    session, key = await key_of(client)
-    await refused(client, CKR.USER_NOT_LOGGED_IN, "Logout", u64(session))
+    session, key = await client.key()
+    await client.refused(CKR.USER_NOT_LOGGED_IN, "Logout", session)
     await client.log_in(session)
     assert await client.session_state(session) == CKS.RO_USER_FUNCTIONS
     other = await client.open_session(flags=CKF.RW_SESSION | CKF.SERIAL_SESSION)
@@ -29,49 +28,42 @@ async def test_after_a_login_no_window_is_shown_until_the_logout(
     with refusal(CKR.USER_ALREADY_LOGGED_IN):
         await client.log_in(other)
     for _ in range(2):
-        assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
-    assert server.windows == []
-    await client.call("Logout", u64(session))
+        assert len(await client.sign(session, key)) == 96
+    change_pin(folder, "4321")
+    with refusal(CKR.PIN_INCORRECT):
+        await client.sign(session, key)
     assert await client.session_state(session) == CKS.RO_PUBLIC_SESSION
-    await client.sign_init(session, key, CKM.ECDSA)
-    signing = client.sign_begun(session, bytes(48))
-    await until(lambda: server.windows and server.windows[0].questions)
-    server.windows[0].cancel()
-    with refusal(CKR.FUNCTION_CANCELED):
-        await signing
+    await client.log_in(session, b"4321")
+    assert len(await client.sign(session, key)) == 96
+    assert server.windows.users == []
 
 
 @pytest.mark.parametrize(
-    "how", ["CloseSession", "CloseAllSessions", "Finalize", "card"]
+    "how", ["Logout", "CloseSession", "CloseAllSessions", "Finalize", "card"]
 )
 async def test_a_login_ends_with_what_it_was_for(
     server: Server, client: Client, source: MockCardSource, how: str
 ) -> None:
-    session, _ = await key_of(client)
+    session = await client.open_session()
     await client.log_in(session)
     if how == "card":
-        await client.call("WaitForSlotEvent", u64(0))
-        gone = client.begin("WaitForSlotEvent", u64(0))
+        await client.event()
+        gone = client.begin("WaitForSlotEvent", 0)
         source.remove()
         await gone
         source.insert()
     else:
-        arguments = {"CloseSession": u64(session), "CloseAllSessions": u64(1)}
-        await client.call(how, arguments.get(how, b""))
+        argument = {"CloseAllSessions": [1], "Finalize": []}.get(how, [session])
+        await client.call(how, *argument)
     if how == "Finalize":
         await client.initialize()
-    session, key = await key_of(client)
+    session, signing = await server.ask(client)
     assert await client.session_state(session) == CKS.RO_PUBLIC_SESSION
-    await client.sign_init(session, key, CKM.ECDSA)
-    signing = client.sign_begun(session, bytes(48))
-    await until(lambda: server.windows and server.windows[0].questions)
-    server.windows[0].cancel()
-    with refusal(CKR.FUNCTION_CANCELED):
-        await signing
+    await server.cancel(signing)
 
 
 async def test_what_is_no_pin_costs_no_try(client: Client, folder: Path) -> None:
-    session, _ = await key_of(client)
+    session = await client.open_session()
     for user, pin, value in (
         (CKU.USER, b"", CKR.PIN_LEN_RANGE),
         (CKU.USER, b"123", CKR.PIN_LEN_RANGE),
@@ -81,7 +73,7 @@ async def test_what_is_no_pin_costs_no_try(client: Client, folder: Path) -> None
         (CKU.USER, b"12a4", CKR.PIN_INVALID),
         (CKU.USER, b"\xff\xff\xff\xff", CKR.PIN_INVALID),
         (CKU.SO, b"12345678", CKR.SESSION_READ_ONLY_EXISTS),
-        (CKU.CONTEXT_SPECIFIC, b"1234", CKR.USER_TYPE_INVALID),
+        (CONTEXT_SPECIFIC, b"1234", CKR.USER_TYPE_INVALID),
         (99, b"1234", CKR.USER_TYPE_INVALID),
     ):
         with refusal(value):
@@ -92,14 +84,11 @@ async def test_what_is_no_pin_costs_no_try(client: Client, folder: Path) -> None
 async def test_wrong_pins_are_counted_but_the_last_try_is_not_spent(
     client: Client, folder: Path
 ) -> None:
-    session, _ = await key_of(client)
+    session = await client.open_session()
     for number in range(4):
         pin = b"%d" % (5000 + number)
-        with refusal(CKR.PIN_INCORRECT):
-            await client.log_in(session, pin)
-        assert tries(folder) == 4 - number
         # The program's refused PIN is not sent to the card again.
-        if number < 3:
+        for _ in range(2 if number < 3 else 1):
             with refusal(CKR.PIN_INCORRECT):
                 await client.log_in(session, pin)
             assert tries(folder) == 4 - number
@@ -115,7 +104,7 @@ async def test_wrong_pins_are_counted_but_the_last_try_is_not_spent(
 async def test_a_card_that_another_program_holds_is_a_device_error(
     client: Client, source: MockCardSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, _ = await key_of(client)
+    session = await client.open_session()
 
     async def held(_reader: object) -> None:
         raise CardBusyError("held")
@@ -125,40 +114,21 @@ async def test_a_card_that_another_program_holds_is_a_device_error(
         await client.log_in(session)
 
 
-async def test_a_login_ends_where_its_pin_is_not_the_right_one_any_more(
-    server: Server, client: Client, folder: Path
-) -> None:
-    session, key = await key_of(client)
-    await client.log_in(session)
-    change_pin(folder, "4321")
-    with refusal(CKR.PIN_INCORRECT):
-        await client.sign(session, key, CKM.ECDSA, bytes(48))
-    assert await client.session_state(session) == CKS.RO_PUBLIC_SESSION
-    await client.log_in(session, b"4321")
-    assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
-    assert server.windows == []
-
-
-async def test_each_token_has_a_login_of_its_own(copy_card: CopyCard) -> None:
-    async with (
-        MockCardSource(copy_card("v4.2")) as first,
-        MockCardSource(copy_card("v5")) as second,
-        open_server(two := SeveralReaders({"A": first, "B": second})) as server,
-    ):
+async def test_each_token_has_a_login_of_its_own(two: SeveralReaders) -> None:
+    async with open_server(two) as server:
         client = await server.client()
-        await client.call("GetSlotList", b"\1", u32(9))
-        one, other = await client.open_session(1), await client.open_session(2)
+        await client.slots()
+        (one, key), other = await client.key(1), await client.open_session(2)
         # Another program's use of a card in another reader does not matter.
-        two.busy.add("A")
-        await client.log_in(other)
-        two.busy.clear()
-        assert await client.session_state(one) == CKS.RO_PUBLIC_SESSION
+        two.busy.add("B")
         await client.log_in(one)
-        first.remove()
-        while await client.call("GetSlotList", b"\1", u32(9)) != [[2]]:
-            await client.call("WaitForSlotEvent", u64(0))
-        assert await client.session_state(other) == CKS.RO_USER_FUNCTIONS
-        [key] = await client.find(other, {CKA.CLASS: CKO.PRIVATE_KEY})
-        assert len(await client.sign(other, key, CKM.ECDSA, bytes(48))) == 96
-        await client.call("Logout", u64(other))
-        assert server.windows == []
+        two.busy.clear()
+        assert await client.session_state(other) == CKS.RO_PUBLIC_SESSION
+        await client.log_in(other)
+        two.sources["B"].remove()
+        while await client.slots() != [1]:
+            await client.event()
+        assert await client.session_state(one) == CKS.RO_USER_FUNCTIONS
+        assert len(await client.sign(one, key)) == 96
+        await client.call("Logout", one)
+        assert server.windows.users == []

@@ -2,7 +2,6 @@
 """The process: p11-kit starts it with a socket or pipes, or it listens."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -17,9 +16,7 @@ from native_host.config import Config
 from native_host.pkcs11.control import prepare_login, running_servers
 from native_host.pkcs11.service import SocketUnusableError, serve_socket
 from tests.browser.warm_host import relay_command
-from tests.pkcs11.client import Client, u32, u64
-from tests.pkcs11.conversation import CONVERSATION, message
-from tests.pkcs11.names import CKA, CKM, CKO
+from tests.pkcs11.client import HANDSHAKE, Client, message, octets, u32
 from tests.pkcs11.test_control import mode_of, names_in
 from tests.support import cards
 from tests.support.patience import patience
@@ -116,13 +113,12 @@ async def test_the_program_that_starts_it_has_the_token(start: Start) -> None:
         process = start("mock", stdio=theirs, anew=True)
     client = await Client.connect(ours)
     await client.initialize()
-    session = await client.open_session()
-    [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
-    assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
+    session, key = await client.key()
+    assert len(await client.sign(session, key)) == 96
     [server] = await running_servers()
     assert (server.pid, server.program_pid) == (process.pid, os.getpid())
     await prepare_login(server)
-    assert len(await client.sign(session, key, CKM.ECDSA, bytes(32))) == 96
+    assert len(await client.sign(session, key)) == 96
     await client.close()
     assert end_of(process) == 0
     assert await running_servers() == []
@@ -139,62 +135,63 @@ async def test_window_and_process_end_when_the_program_vanishes_while_it_asks(
         process = start("asks", _WINDOW.format(file=str(file)), stdio=theirs)
     client = await Client.connect(ours)
     await client.initialize()
-    session = await client.open_session()
-    [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
-    await client.sign_init(session, key, CKM.ECDSA)
-    signing = client.sign_begun(session, bytes(48))
+    session, key = await client.key()
+    await client.sign_init(session, key)
+    signing = client.sign_begun(session)
     async with asyncio.timeout(60):
-        while read_or_nothing(file) != "open\n":
+        while not file.exists() or file.read_text() != "open\n":
             await client.call("GetInfo")
     if how == "is told to end":
         process.terminate()
     else:
         await client.close()
     assert end_of(process) == 0
-    assert read_or_nothing(file) == "open\nclosed\n"
+    assert file.read_text() == "open\nclosed\n"
     signing.cancel()
     await asyncio.gather(signing, return_exceptions=True)
     await client.close()
 
 
-def read_or_nothing(file: Path) -> str:
-    return file.read_text() if file.exists() else ""
-
-
-def test_pipes_do_as_well_and_without_a_card_service_there_is_no_token(
-    start: Start,
-) -> None:
-    process = start("pcsc")
+@pytest.fixture
+def in_pipes(start: Start) -> "subprocess.Popen[bytes]":
+    """A server without a card service, with a client that has begun."""
+    process = start("pcsc", anew=True)
     assert process.stdin and process.stdout
-    process.stdin.write(b"\1" + _frame(1) + _frame(4))
+    begin = _frame("Initialize", octets(HANDSHAKE), b"\0", octets(b""))
+    process.stdin.write(b"\1" + begin)
     process.stdin.flush()
     assert process.stdout.read(1) == b"\1"
     assert _answer(process) == u32(1) + u32(0)
-    assert _answer(process) == u32(4) + u32(2) + b"au" + b"\1" + u32(0)
-    assert end_of(process) == 0
+    return process
 
 
-def _frame(number: int) -> bytes:
-    """Return C_Initialize or C_GetSlotList as a frame."""
-    body = message("GetSlotList", b"\1", u32(2)) if number == 4 else CONVERSATION[0]
+def test_pipes_do_as_well_and_without_a_card_service_there_is_no_token(
+    in_pipes: "subprocess.Popen[bytes]",
+) -> None:
+    assert in_pipes.stdin
+    in_pipes.stdin.write(_frame("GetSlotList", b"\1", u32(2)))
+    in_pipes.stdin.flush()
+    assert _answer(in_pipes) == u32(4) + u32(2) + b"au" + b"\1" + u32(0)
+    assert end_of(in_pipes) == 0
+
+
+def _frame(name: str, *arguments: bytes) -> bytes:
+    body = message(name, *arguments)
     return u32(16) + u32(0) + u32(len(body)) + body
 
 
-def _answer(process: subprocess.Popen[bytes]) -> bytes:
+def _answer(process: "subprocess.Popen[bytes]") -> bytes:
     assert process.stdout
     header = process.stdout.read(12)
     return process.stdout.read(int.from_bytes(header[8:]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_ends_when_told_to(start: Start, number: signal.Signals) -> None:
-    process = start("pcsc", anew=True)
-    assert process.stdin and process.stdout
-    process.stdin.write(b"\1" + _frame(1))
-    process.stdin.flush()
-    assert process.stdout.read(1) == b"\1"
-    process.send_signal(number)
-    assert end_of(process) == 0
+def test_it_ends_when_told_to(
+    in_pipes: "subprocess.Popen[bytes]", number: signal.Signals
+) -> None:
+    in_pipes.send_signal(number)
+    assert end_of(in_pipes) == 0
 
 
 @pytest.mark.parametrize("path", ["/dev/null", __file__])
@@ -215,6 +212,9 @@ async def test_a_socket_serves_many_programs_until_told_to_end(
     start: Start, session: Path
 ) -> None:
     path = session / "kortilla" / "pkcs11"
+    path.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
     process = start("mock", path)
     clients = [await _connect(path, process) for _ in range(3)]
     for client in clients:
@@ -223,7 +223,7 @@ async def test_a_socket_serves_many_programs_until_told_to_end(
     assert len(await running_servers()) == 3
     assert mode_of(path) == 0o600
     await clients[0].close()
-    assert len(await clients[1].call("GetSlotInfo", u64(1))) == 5
+    assert len(await clients[1].call("GetSlotInfo", 1)) == 5
     process.terminate()
     assert end_of(process) == 0
     for client in clients:
@@ -243,24 +243,6 @@ async def _connect(path: Path, process: subprocess.Popen[bytes]) -> Client:
                 await asyncio.sleep(0.01)
             else:
                 return await Client.connect(connection)
-
-
-def test_it_says_ready_when_programs_can_connect_and_a_signal_ends_it(
-    session: Path,
-) -> None:
-    path = session / "kortilla" / "pkcs11"
-    said: list[Path] = []
-
-    def ready() -> None:
-        with socket.socket(socket.AF_UNIX) as program:
-            program.connect(str(path))
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-        signal.raise_signal(signal.SIGTERM)
-        said.append(path)
-
-    assert serve_socket(Config(), path, ready=ready) == 0
-    assert said == [path]
-    assert names_in(path.parent) == []
 
 
 def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
@@ -283,20 +265,3 @@ def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
         serve_socket(Config(), path)
     with pytest.raises(SocketUnusableError):
         serve_socket(Config(), session / ("x" * 200))
-
-
-def test_a_socket_that_was_left_behind_is_replaced(start: Start, session: Path) -> None:
-    path = session / "kortilla" / "pkcs11"
-    path.parent.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX) as left_behind:
-        left_behind.bind(str(path))
-    process = start("pcsc", path)
-    with socket.socket(socket.AF_UNIX) as connection:
-        while connection.connect_ex(str(path)):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                raise AssertionError(f"It ended with {process.wait(0.005)}.")
-        connection.sendall(b"\2")
-        assert connection.recv(1) == b"\2"
-    process.terminate()
-    assert end_of(process) == 0
-    assert not path.exists()
