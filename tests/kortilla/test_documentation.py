@@ -26,7 +26,7 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_roca import broken_key
+from tests.kortilla.validation.test_roca import broken_key
 from tests.mock_card.test_pytest_plugin import run_tests
 from tests.support.guide import DOCS, blocks
 

@@ -2,8 +2,8 @@
 """A second validator, of asn1crypto and pyhanko-certvalidator, to compare with.
 
 Kortilla's own may accept nothing that this one refuses, and has to read the same holder
-and key. ``python -m tests.kortilla.reference_validator 100000`` compares them on that
-many mutated certificates; the tests take fewer.
+and key. ``python -m tests.kortilla.validation.reference_validator 100000`` compares them
+on that many mutated certificates; the tests take fewer.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ from kortilla.validation.leaf import load_leaf, read_leaf
 from kortilla.validation.signature import load_public_key, read_public_key
 from kortilla.validation.trust import IssuingCA
 from tests.kortilla import pki
-from tests.kortilla.mutations import Mutator
 from tests.kortilla.pki import CA, NOW, Leaf, key
+from tests.kortilla.validation.mutations import Mutator
 
 Use = Literal["digital_signature", "non_repudiation"]
 LOGIN: Use = "digital_signature"

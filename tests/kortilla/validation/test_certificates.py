@@ -35,8 +35,8 @@ from kortilla.revocation import UNCHECKED, CertificatePath, RevocationChecker
 from kortilla.testing import KortillaCard
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SATU, Leaf, key
-from tests.kortilla.test_roca import broken_key
-from tests.kortilla.test_validation import b64
+from tests.kortilla.validation.test_roca import broken_key
+from tests.kortilla.validation.test_validation import b64
 
 P384 = key("P-384")
 ODD: Any = ed25519.Ed25519PrivateKey.generate()

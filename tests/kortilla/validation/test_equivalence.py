@@ -21,9 +21,9 @@ from kortilla.mock_card.authority import Authority, Person
 from kortilla.revocation import der
 from kortilla.validation import trust as trust_module
 from tests.kortilla import pki
-from tests.kortilla.mutations import Mutator
 from tests.kortilla.pki import CA, NOW, key
-from tests.kortilla.reference_validator import (
+from tests.kortilla.validation.mutations import Mutator
+from tests.kortilla.validation.reference_validator import (
     EXTRA,
     LOGIN,
     SIGNING,

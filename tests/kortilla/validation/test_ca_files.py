@@ -18,7 +18,7 @@ from kortilla.errors import TrustConfigurationError
 from kortilla.validation.ca_files import fetch, inventory, take, wanted
 from kortilla.validation.pinned_cas import ADDRESSES, PINS, PinnedCertificate
 from tests.kortilla.pki import CA, NOW
-from tests.kortilla.test_trust import pem
+from tests.kortilla.validation.test_trust import pem
 
 WARN = timedelta(days=180)
 

@@ -22,7 +22,7 @@ from kortilla.errors import (
     UserCertificateParseError,
 )
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, Leaf, key
-from tests.kortilla.reference_validator import quick_ca
+from tests.kortilla.validation.reference_validator import quick_ca
 
 Token = dict[str, Any]
 
