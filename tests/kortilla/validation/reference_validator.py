@@ -2,8 +2,8 @@
 """A second validator, of asn1crypto and pyhanko-certvalidator, to compare with.
 
 Kortilla's own may accept nothing that this one refuses, and has to read the same holder
-and key. ``python -m tests.kortilla.validation.reference_validator 100000`` compares them
-on that many mutated certificates; the tests take fewer.
+and key. ``python -m tests.kortilla.validation.reference_validator 100000`` compares
+them on that many mutated certificates; the tests take fewer.
 """
 
 import asyncio
@@ -169,12 +169,13 @@ async def _issuer(leaf: x509.Certificate, trust: Trust) -> IssuingCA:
     raise LookupError("no issuer")
 
 
-async def agreed(encoded: bytes, use: Use, trust: Trust) -> bool:
-    """Return whether Kortilla accepts, after comparing it with the reference."""
+async def fault_of(encoded: bytes, use: Use, trust: Trust) -> str:
+    """Compare with the reference; return the code of Kortilla's error, "" for none."""
     try:
         identity = await identify(encoded, use, trust)
-    except RelyingPartyError:
-        return False
+    except RelyingPartyError as error:
+        assert "SPECIMEN" not in str(error)
+        return error.code
     try:
         assert identity == await refer(encoded, use, trust)
     except Exception as error:
@@ -184,11 +185,11 @@ async def agreed(encoded: bytes, use: Use, trust: Trust) -> bool:
     others_key = load_public_key(load_leaf(encoded))
     assert own_key.public_bytes(*form) == others_key.public_bytes(*form), encoded.hex()
     compare_with_cryptography(encoded, use, identity)
-    return True
+    return ""
 
 
-def compare_with_cryptography(encoded: bytes, use: Use, identity: Identity) -> bool:
-    """Compare with a third parser; return whether it reads the certificate.
+def compare_with_cryptography(encoded: bytes, use: Use, identity: Identity) -> None:
+    """Compare with a third parser, where it reads the certificate.
 
     It refuses FINEID's defects, and odd values of extensions that nobody uses here.
     """
@@ -200,7 +201,7 @@ def compare_with_cryptography(encoded: bytes, use: Use, identity: Identity) -> b
             named = {each.oid: each.value for each in read.subject}
         extensions = read.extensions
     except (ValueError, cryptography_x509.UnsupportedGeneralNameType):
-        return False
+        return
     assert same_key, encoded.hex()
     assert (
         identity.serial,
@@ -226,30 +227,30 @@ def compare_with_cryptography(encoded: bytes, use: Use, identity: Identity) -> b
     assert identity.policy in {
         each.policy_identifier.dotted_string for each in policies.value
     }, encoded.hex()
-    return True
 
 
-async def compare(ca: CA, trust: Trust, count: int, *, seed: int = 0) -> int:
-    """Compare on mutated certificates; return how many Kortilla accepts."""
+async def compare(
+    ca: CA, trust: Trust, count: int, *, seed: int = 0
+) -> tuple[int, set[str]]:
+    """Compare on mutated certificates.
+
+    Return how many Kortilla accepts, and the codes of its errors.
+    """
+    # Without FINEID's defects, so that cryptography reads all of it.
+    plain = {"basic_constraints": bytes.fromhex("3000"), "null_parameter": False}
     leaves = [
-        (whole(ca).der, LOGIN),
-        (whole(ca, key_usage=pki.SIGNATURE).der, SIGNING),
-        (ca.issue(key("RSA-2048")).der, LOGIN),
-        # Without FINEID's defects, so that cryptography reads all of it.
-        (
-            whole(
-                ca, basic_constraints=bytes.fromhex("3000"), null_parameter=False
-            ).der,
-            LOGIN,
-        ),
+        (whole(ca), LOGIN),
+        (whole(ca, key_usage=pki.SIGNATURE), SIGNING),
+        (ca.issue(key("RSA-2048")), LOGIN),
+        (whole(ca, **plain), LOGIN),
     ]
     assert isinstance(ca.key, ec.EllipticCurvePrivateKey)
-    accepted = 0
+    results: Counter[str] = Counter()
     for number, (leaf, use) in enumerate(leaves, start=seed):
-        mutator = Mutator(leaf, ca.key, seed=number)
+        mutator = Mutator(leaf.der, ca.key, seed=number)
         for _ in range(count // len(leaves)):
-            accepted += await agreed(mutator.next(), use, trust)
-    return accepted
+            results[await fault_of(mutator.next(), use, trust)] += 1
+    return results.pop(""), set(results)
 
 
 async def main(count: int, seed: int) -> None:
@@ -257,7 +258,7 @@ async def main(count: int, seed: int) -> None:
     root = CA.create("SPECIMEN Root CA")
     ca = quick_ca(root)
     begun = time.process_time()
-    accepted = await compare(ca, ca.trust(root.der), count, seed=seed)
+    accepted, _ = await compare(ca, ca.trust(root.der), count, seed=seed)
     seconds = time.process_time() - begun
     print(
         f"{count:,} mutated certificates in {seconds:.0f} s of processor time: "

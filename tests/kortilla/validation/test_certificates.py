@@ -4,8 +4,7 @@
 Each fault differs from a valid certificate in one thing.
 """
 
-import base64
-import hashlib
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from kortilla.errors import (
     CertificateNotTrustedError,
     CertificateNotYetValidError,
     RelyingPartyError,
-    TrustConfigurationError,
+    RevocationCheckFailedError,
     UserCertificateDisallowedPolicyError,
     UserCertificateMissingPurposeError,
     UserCertificateParseError,
@@ -31,12 +30,17 @@ from kortilla.errors import (
     UserCertificateWeakKeyError,
     UserCertificateWrongPurposeError,
 )
-from kortilla.revocation import UNCHECKED, CertificatePath, RevocationChecker
-from kortilla.testing import KortillaCard
+from kortilla.revocation import (
+    UNCHECKED,
+    CertificatePath,
+    Revocation,
+    RevocationChecker,
+)
+from kortilla.testing.weak_key import weak_key
+from kortilla.validation.signature import has_roca_fingerprint
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SATU, Leaf, key
-from tests.kortilla.validation.test_roca import broken_key
-from tests.kortilla.validation.test_validation import b64
+from tests.kortilla.validation.test_tokens import b64
 
 P384 = key("P-384")
 ODD: Any = ed25519.Ed25519PrivateKey.generate()
@@ -44,9 +48,6 @@ LONG = (1 << 8192) + 1
 PRODUCTION, TEST = "1.2.246.517.1.10.352.1", pki.TEST_POLICY
 UNKNOWN = ("1.3.6.1.4.1.99999.1", b"\x05\x00")
 SECOND = timedelta(seconds=1)
-DISALLOWED = UserCertificateDisallowedPolicyError
-PARSE = UserCertificateParseError
-WRONG = UserCertificateWrongPurposeError
 
 Way = Callable[..., Awaitable[Identity]]
 
@@ -56,13 +57,7 @@ async def by_token(certificate: bytes, **options: Any) -> Identity:
 
     A fault of the certificate is named before that signature is verified.
     """
-    token = {
-        "unverifiedCertificate": b64(certificate),
-        "algorithm": "ES384",
-        "signature": b64(bytes(96)),
-        "format": "web-eid:1.0",
-        "appVersion": "specimen",
-    }
+    token = Leaf(certificate, P384).token() | {"signature": b64(bytes(96))}
     return await validate(token, origin=ORIGIN, nonce=NONCE, **options)
 
 
@@ -73,7 +68,6 @@ WAYS: dict[str, tuple[Way, bytes]] = {
     "signature": (validate_signer, pki.SIGNATURE),
 }
 every_way = pytest.mark.parametrize("way", WAYS)
-certified_ways = pytest.mark.parametrize("way", ["TLS client", "signature"])
 
 Make = Callable[[CA, bytes], Leaf]
 
@@ -88,18 +82,21 @@ def issued_by(make_ca: Callable[[CA], CA], **changes: Any) -> Make:
     return lambda ca, usage: make_ca(ca).issue(P384, key_usage=usage, **changes)
 
 
-def named(**attributes: str) -> x509.Name:
+def named(**attributes: str) -> Make:
+    """Return a function that issues a leaf with other attributes of its holder."""
     sound = {
         "country_name": "FI",
         "serial_number": SATU,
         "given_name": "MAIJA",
         "surname": "SPECIMEN-X",
     }
-    return x509.Name.build({k: v for k, v in (sound | attributes).items() if v})
+    present = {k: v for k, v in (sound | attributes).items() if v}
+    return issued(subject_name=x509.Name.build(present))
 
 
 def twice() -> x509.Name:
-    rdns = [*named().chosen, *x509.Name.build({"serial_number": "99900335E"}).chosen]
+    other = x509.Name.build({"serial_number": "99900335E"})
+    rdns = [*pki.subject().chosen, *other.chosen]
     return x509.Name(name="", value=x509.RDNSequence(rdns))
 
 
@@ -117,132 +114,110 @@ def without_zone(end: bytes) -> Make:
     return make
 
 
-FAULTS: dict[str, tuple[Make, type[RelyingPartyError]]] = {
-    # what can't be read
-    "no certificate": (lambda ca, _: Leaf(b"certificate", ca.key), PARSE),
-    "nothing": (lambda ca, _: Leaf(b"0\0\0\0", ca.key), PARSE),
-    "a start without a zone": (without_zone(b"\x17\x0d250601120000Z"), PARSE),
-    "an end without a zone": (without_zone(b"\x17\x0d300531120000Z"), PARSE),
-    "a critical extension that nobody knows": (
-        issued(extra=[UNKNOWN], extra_critical=True),
-        PARSE,
-    ),
-    "an extension twice": (issued(extra=[UNKNOWN, UNKNOWN]), PARSE),
-    "key usage twice": (issued(extra=[("key_usage", pki.AUTHENTICATION)]), PARSE),
-    "serial number 0": (issued(serial_number=0), PARSE),
-    "a negative serial number": (issued(serial_number=-1), PARSE),
-    "a serial number of 21 octets": (issued(serial_number=1 << 160), PARSE),
-    # a wrong time
-    "before its time": (issued(not_before=NOW + SECOND), CertificateNotYetValidError),
-    "after its time": (issued(not_after=NOW - SECOND), CertificateExpiredError),
-    # another purpose
-    "no key usage": (issued(key_usage=None), UserCertificateMissingPurposeError),
-    "digitalSignature and nonRepudiation": (
-        issued(key_usage=bytes.fromhex("030206C0")),
-        WRONG,
-    ),
-    "keyAgreement alone": (issued(key_usage=bytes.fromhex("03020308")), WRONG),
-    "a CA's": (issued(basic_constraints=pki.CA_TRUE), WRONG),
-    "the issuing CA itself": (lambda ca, _: Leaf(ca.der, ca.key), WRONG),
-    # another policy
-    "no policy": (issued(policies=()), DISALLOWED),
-    "any policy": (issued(policies=("2.5.29.32.0",)), DISALLOWED),
-    "another policy of the authority": (
-        issued(policies=("1.2.246.517.1.10.353.1",)),
-        DISALLOWED,
-    ),
-    "a policy above one that is allowed": (
-        issued(policies=("1.2.246.517.1.10.353",)),
-        DISALLOWED,
-    ),
-    "a policy that begins with one that is allowed": (
-        issued(policies=("1.2.246.517.990",)),
-        DISALLOWED,
-    ),
-    # an untrusted issuer
-    **{
-        what: (issued_by(make, **changes), CertificateNotTrustedError)
-        for what, make, changes in (
-            ("a CA of one's own", lambda _: CA.create("SPECIMEN Own CA"), {}),
-            ("one of the same name", lambda _: CA.create("SPECIMEN Issuing CA"), {}),
-            (
-                "a CA below the issuing CA",
-                lambda ca: CA.create("SPECIMEN Lower CA", parent=ca),
-                {},
-            ),
-            ("a person as the CA", played, {}),
-            (
-                "a self-signed one",
-                lambda _: CA(x509.Certificate(), P384),
-                {"issuer_name": pki.subject()},
-            ),
-            (
-                "an issuer's name that is nearly the same",
-                lambda ca: ca,
-                {
-                    "issuer_name": x509.Name.build(
-                        {"country_name": "FI", "common_name": "SPECIMEN Issuing C"}
-                    )
-                },
-            ),
-        )
-    },
-    **{
-        f"a signature algorithm that the issuer's key can't make: {algorithm}": (
-            issued(signature_algorithm=algorithm, null_parameter=False),
-            CertificateNotTrustedError,
-        )
-        for algorithm in (
-            *("sha1_ecdsa", "ed25519", "ed448", "sha3_384_ecdsa", "ecdsa"),
-            *("sha256_rsa", "md5_rsa"),
-        )
-    },
-    # a key that others may have
-    "a ROCA key": (
-        lambda ca, usage: ca.issue(broken_key(2048), key_usage=usage),
-        UserCertificateWeakKeyError,
-    ),
-    "an RSA key of 1024 bits": (
-        lambda ca, usage: ca.issue(
-            rsa.generate_private_key(65537, 1024),  # noqa: S505 - what is refused
-            key_usage=usage,
+#: The faults by the error that names them.
+BY_ERROR: dict[type[RelyingPartyError], dict[str, Make]] = {
+    UserCertificateParseError: {
+        "no certificate": lambda ca, _: Leaf(b"certificate", ca.key),
+        "nothing": lambda ca, _: Leaf(b"0\0\0\0", ca.key),
+        "a start without a zone": without_zone(b"\x17\x0d250601120000Z"),
+        "an end without a zone": without_zone(b"\x17\x0d300531120000Z"),
+        "a critical extension that nobody knows": issued(
+            extra=[UNKNOWN], extra_critical=True
         ),
-        UserCertificateWeakKeyError,
-    ),
-    "an RSA key of 8193 bits": (
-        issued(SimpleNamespace(public_key=rsa.RSAPublicNumbers(3, LONG).public_key)),
-        PARSE,
-    ),
-    "a key on secp256k1": (issued(ec.generate_private_key(ec.SECP256K1())), PARSE),
-    "a key on a brainpool curve": (
-        issued(ec.generate_private_key(ec.BrainpoolP384R1())),
-        PARSE,
-    ),
-    "an Edwards key": (issued(ODD), PARSE),
-    # an invalid person
-    **{
-        what: (issued(subject_name=subject), PARSE)
-        for what, subject in {
-            "another check character": named(serial_number="99902038D"),
-            "a SATU in lower case": named(serial_number="99902038c"),
-            "a short SATU": named(serial_number="9990203"),
-            "the form of a personal identity code": named(serial_number="010101-123N"),
-            "two SATUs": twice(),
-            "no SATU": named(serial_number=""),
-            "a SATU of another country": named(country_name="EE"),
-            "no surname, but a common name": named(
-                surname="", common_name="SPECIMEN-X MAIJA"
-            ),
-            "a name with a line break": named(surname="SPECIMEN-X\nadmin"),
-            "a name that runs to the left": named(surname="SPECIMEN-X\u202eadmin"),
-        }.items()
+        "an extension twice": issued(extra=[UNKNOWN, UNKNOWN]),
+        "key usage twice": issued(extra=[("key_usage", pki.AUTHENTICATION)]),
+        "serial number 0": issued(serial_number=0),
+        "a negative serial number": issued(serial_number=-1),
+        "a serial number of 21 octets": issued(serial_number=1 << 160),
+        # a key of another kind
+        "an RSA key of 8193 bits": issued(
+            SimpleNamespace(public_key=rsa.RSAPublicNumbers(3, LONG).public_key)
+        ),
+        "a key on secp256k1": issued(ec.generate_private_key(ec.SECP256K1())),
+        "a key on a brainpool curve": issued(
+            ec.generate_private_key(ec.BrainpoolP384R1())
+        ),
+        "an Edwards key": issued(ODD),
+        # an invalid person
+        "another check character": named(serial_number="99902038D"),
+        "a SATU in lower case": named(serial_number="99902038c"),
+        "a short SATU": named(serial_number="9990203"),
+        "a long SATU": named(serial_number="99902038CC"),
+        "a SATU in other digits": named(serial_number="９９９０２０３８C"),
+        "the form of a personal identity code": named(serial_number="010101-123N"),
+        "two SATUs": issued(subject_name=twice()),
+        "no SATU": named(serial_number=""),
+        "a SATU of another country": named(country_name="EE"),
+        "no surname, but a common name": named(
+            surname="", common_name="SPECIMEN-X MAIJA"
+        ),
+        "a name with a line break": named(surname="SPECIMEN-X\nadmin"),
+        "a name that runs to the left": named(surname="SPECIMEN-X\u202eadmin"),
+    },
+    CertificateNotYetValidError: {"before its time": issued(not_before=NOW + SECOND)},
+    CertificateExpiredError: {"after its time": issued(not_after=NOW - SECOND)},
+    UserCertificateMissingPurposeError: {"no key usage": issued(key_usage=None)},
+    UserCertificateWrongPurposeError: {
+        "digitalSignature and nonRepudiation": issued(
+            key_usage=bytes.fromhex("030206C0")
+        ),
+        "keyAgreement alone": issued(key_usage=bytes.fromhex("03020308")),
+        "a CA's": issued(basic_constraints=pki.CA_TRUE),
+        "the issuing CA itself": lambda ca, _: Leaf(ca.der, ca.key),
+    },
+    UserCertificateDisallowedPolicyError: {
+        "no policy": issued(policies=()),
+        "any policy": issued(policies=("2.5.29.32.0",)),
+        "another policy of the authority": issued(policies=("1.2.246.517.1.10.353.1",)),
+        "a policy above one that is allowed": issued(
+            policies=("1.2.246.517.1.10.353",)
+        ),
+        "a policy that begins with one that is allowed": issued(
+            policies=("1.2.246.517.990",)
+        ),
+    },
+    CertificateNotTrustedError: {
+        "a CA of one's own": issued_by(lambda _: CA.create("SPECIMEN Own CA")),
+        "one of the same name": issued_by(lambda _: CA.create("SPECIMEN Issuing CA")),
+        "a CA below the issuing CA": issued_by(
+            lambda ca: CA.create("SPECIMEN Lower CA", parent=ca)
+        ),
+        "a person as the CA": issued_by(played),
+        "a self-signed one": issued_by(
+            lambda _: CA(x509.Certificate(), P384), issuer_name=pki.subject()
+        ),
+        "an issuer's name that is nearly the same": issued(
+            issuer_name=x509.Name.build(
+                {"country_name": "FI", "common_name": "SPECIMEN Issuing C"}
+            )
+        ),
+        **{
+            f"a signature algorithm that the issuer's key can't make: {algorithm}": (
+                issued(signature_algorithm=algorithm, null_parameter=False)
+            )
+            for algorithm in (
+                *("sha1_ecdsa", "ed25519", "ed448", "sha3_384_ecdsa", "ecdsa"),
+                *("sha256_rsa", "md5_rsa"),
+            )
+        },
+    },
+    UserCertificateWeakKeyError: {
+        "a ROCA key": lambda ca, usage: ca.issue(weak_key(), key_usage=usage),
+        "an RSA key of 1024 bits": lambda ca, usage: ca.issue(
+            key("RSA-1024"), key_usage=usage
+        ),
     },
 }
+FAULTS = {
+    name: (make, error)
+    for error, rows in BY_ERROR.items()
+    for name, make in rows.items()
+}
 #: Faults for one purpose alone.
-FAULTS_OF_A_WAY: dict[str, tuple[Make, type[RelyingPartyError], str]] = {
-    "a signature certificate": (issued(key_usage=pki.SIGNATURE), WRONG, "token"),
-    "a server's": (issued(extended_key_usage=pki.SERVER_AUTH), WRONG, "token"),
-    "a login certificate": (issued(key_usage=pki.AUTHENTICATION), WRONG, "signature"),
+FAULTS_OF_A_WAY: dict[str, tuple[Make, str]] = {
+    "a signature certificate": (issued(key_usage=pki.SIGNATURE), "token"),
+    "a server's": (issued(extended_key_usage=pki.SERVER_AUTH), "token"),
+    "a login certificate": (issued(key_usage=pki.AUTHENTICATION), "signature"),
 }
 
 
@@ -269,40 +244,22 @@ async def test_a_certificate_is_refused_for_its_fault(
 async def test_a_certificate_for_another_use_is_refused(
     fault: str, ca: CA, trust: Trust
 ) -> None:
-    make, expected, way = FAULTS_OF_A_WAY[fault]
-    made = make(ca, WAYS[way][1])
-    assert type(await refusal(way, made.der, trust)) is expected
+    make, way = FAULTS_OF_A_WAY[fault]
+    error = await refusal(way, make(ca, WAYS[way][1]).der, trust)
+    assert type(error) is UserCertificateWrongPurposeError
+
+
+def test_only_a_key_of_two_broken_primes_has_the_fingerprint_of_roca() -> None:
+    ordinary, broken = key("RSA-2048"), weak_key().private_numbers()
+    assert isinstance(ordinary, rsa.RSAPrivateKey)
+    assert has_roca_fingerprint(broken.public_numbers.n)
+    assert not has_roca_fingerprint(broken.p * ordinary.private_numbers().p)
+    assert not any(
+        has_roca_fingerprint(secrets.randbits(2048) | 1) for _ in range(20_000)
+    )
 
 
 # --- what is accepted
-
-
-@certified_ways
-@pytest.mark.parametrize("kind", ["P-384", "P-256", "RSA-2048"])
-async def test_a_sound_certificate_names_the_person(
-    ca: CA, trust: Trust, kind: str, way: str
-) -> None:
-    validate, usage = WAYS[way]
-    leaf = ca.issue(key(kind), key_usage=usage)
-    assert (await validate(leaf.der, trust=trust, at=NOW)).satu == SATU
-
-
-@pytest.mark.parametrize("profile", ["v5", "v4.2"])
-async def test_a_card_signs_with_a_certificate_that_is_accepted_now(
-    make_kortilla_card: Callable[..., KortillaCard], profile: str
-) -> None:
-    card = make_kortilla_card(profile=profile)
-    answer = card.sign(ORIGIN, {"contract": hashlib.sha384(b"contract").digest()})
-    der = base64.b64decode(answer["certificate"])
-    trust = Trust.from_folder(card.folder, test=True)
-    assert (await validate_signer(der, trust=trust)).satu == card.person.satu
-
-
-async def test_extended_key_usage_with_client_authentication(
-    ca: CA, trust: Trust
-) -> None:
-    leaf = ca.issue(P384, extended_key_usage=pki.CLIENT_AUTH)
-    assert await validate_client(leaf.der, trust=trust, at=NOW)
 
 
 async def test_a_certificate_is_judged_at_the_given_time(
@@ -377,23 +334,44 @@ async def test_production_trust_refuses_a_test_policy(
     # The pins reject a test CA; the policy is checked as well.
     leaf = ca.issue(P384, policies=policies)
     error = await refusal("token", leaf.der, replace(trust, test=False))
-    assert type(error) is DISALLOWED
+    assert type(error) is UserCertificateDisallowedPolicyError
 
 
 @pytest.mark.parametrize("number", ["352", "301", "201"])
 async def test_the_three_production_policies(ca: CA, trust: Trust, number: str) -> None:
     policy = f"1.2.246.517.1.10.{number}.1"
     leaf = ca.issue(P384, policies=(policy,))
-    production = replace(trust, test=False)
-    identity = await validate_client(
-        leaf.der, trust=production, at=NOW, revocation=UNCHECKED
+    # A test CA may write any policy into its certificates.
+    for trusted, assurance in (
+        (replace(trust, test=False), "citizen-certificate"),
+        (trust, "test"),
+    ):
+        identity = await validate_client(
+            leaf.der, trust=trusted, at=NOW, revocation=UNCHECKED
+        )
+        assert (identity.assurance, identity.policy) == (assurance, policy)
+
+
+# --- the identity
+
+
+async def test_the_common_name_is_never_looked_at(
+    ca: CA, leaf: Leaf, trust: Trust
+) -> None:
+    other = {**pki.subject().native, "common_name": "SPECIMEN-OTHER PERSON 99900335E"}
+    lying = x509.Name.build(other)
+    lied = await validate_client(
+        ca.issue(P384, subject_name=lying).der, trust=trust, at=NOW
     )
-    assert (identity.assurance, identity.policy) == ("citizen-certificate", policy)
+    assert lied == await validate_client(leaf.der, trust=trust, at=NOW)
 
 
-def test_production_trust_takes_pinned_certificates_only(ca: CA) -> None:
-    with pytest.raises(TrustConfigurationError, match="not pinned"):
-        ca.trust(test=False)
+async def test_a_session_of_another_version(leaf: Leaf, trust: Trust) -> None:
+    identity = await validate_client(leaf.der, trust=trust, at=NOW)
+    stored = identity.to_json()
+    del stored["assurance"], stored["policy"]
+    before = Identity.from_json({**stored, "from_the_future": "x"})
+    assert before == replace(identity, assurance="unknown", policy="")
 
 
 # --- revocation: the interface
@@ -411,15 +389,14 @@ class Lost:
         raise UserCertificateRevokedError("lost")
 
 
-async def by_own_token(leaf: Leaf, trust: Trust, checker: RevocationChecker) -> None:
-    await validate(
-        leaf.token(),
-        origin=ORIGIN,
-        nonce=NONCE,
-        trust=trust,
-        at=NOW,
-        revocation=checker,
-    )
+async def check(
+    way: str, leaf: Leaf, trust: Trust, checker: RevocationChecker | None
+) -> Identity:
+    """Validate a leaf in one of the ways; a token with a right signature."""
+    options: dict[str, Any] = {"trust": trust, "at": NOW, "revocation": checker}
+    if way == "token":
+        return await validate(leaf.token(), origin=ORIGIN, nonce=NONCE, **options)
+    return await WAYS[way][0](leaf.der, **options)
 
 
 @every_way
@@ -427,13 +404,10 @@ async def by_own_token(leaf: Leaf, trust: Trust, checker: RevocationChecker) -> 
 async def test_the_checker_is_given_the_whole_path_and_what_it_says_goes(
     ca: CA, root: CA, trust: Trust, way: str, test: bool
 ) -> None:
-    validate, usage = WAYS[way]
     checker, trust = Lost(), replace(trust, test=test)
-    leaf = ca.issue(P384, key_usage=usage, policies=(PRODUCTION,))
+    leaf = ca.issue(P384, key_usage=WAYS[way][1], policies=(PRODUCTION,))
     with pytest.raises(UserCertificateRevokedError):
-        if way == "token":
-            await by_own_token(leaf, trust, checker)
-        await validate(leaf.der, trust=trust, at=NOW, revocation=checker)
+        await check(way, leaf, trust, checker)
     (path,) = checker.asked
     assert path.root is not None
     assert [path.leaf.dump(), path.issuer.dump(), path.root.dump()] == [
@@ -449,8 +423,26 @@ async def test_nobody_is_asked_about_an_untrusted_certificate_or_another_key(
     checker = Lost()
     stranger = CA.create("SPECIMEN Other CA").issue(P384)
     with pytest.raises(CertificateNotTrustedError):
-        await by_own_token(stranger, trust, checker)
+        await check("token", stranger, trust, checker)
     # A signature of zeros
     with pytest.raises(AuthTokenSignatureValidationError):
         await by_token(leaf.der, trust=trust, at=NOW, revocation=checker)
     assert checker.asked == []
+
+
+@every_way
+async def test_production_trust_checks_revocation_unless_told_otherwise(
+    ca: CA, trust: Trust, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    production = replace(trust, test=False)
+    leaf = ca.issue(P384, policies=(PRODUCTION,), key_usage=WAYS[way][1])
+    assert await check(way, leaf, production, UNCHECKED)
+    # These leaves name no responder and no list, which is an error.
+    async with Revocation() as revocation:
+        with pytest.raises(RevocationCheckFailedError):
+            await check(way, leaf, production, revocation)
+    # A checker that is made for one call alone is said in the log.
+    assert "revocation=" not in caplog.text
+    with pytest.raises(RevocationCheckFailedError):
+        await check(way, leaf, production, None)
+    assert "revocation=" in caplog.text

@@ -4,7 +4,9 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asn1crypto import x509
@@ -15,6 +17,8 @@ from kortilla.revocation import CertificatePath
 from kortilla.validation.identity import is_satu
 from kortilla.validation.pinned_cas import PINS
 from tests.kortilla.pki import CA, CA_TRUE, Leaf
+
+MAY_NOT_SIGN: dict[str, Any] = {"basic_constraints": CA_TRUE, "null_parameter": False}
 
 
 def pem(der: bytes) -> bytes:
@@ -78,27 +82,31 @@ def test_a_file_that_is_no_certificate_is_named(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrustConfigurationError, match=r"missing\.der"):
         Trust.from_files([tmp_path / "missing.der"])
-
-
-def test_a_folder_without_certificates(tmp_path: Path) -> None:
     with pytest.raises(TrustConfigurationError, match="no certificate file"):
         Trust.from_folder(tmp_path)
 
 
-def test_a_leaf_is_no_ca(leaf: Leaf) -> None:
-    with pytest.raises(TrustConfigurationError):
-        Trust.from_certificates([leaf.der], test=True)
-
-
-def test_a_ca_that_may_not_sign_certificates_is_none(root: CA) -> None:
-    made = root.issue(root.key, basic_constraints=CA_TRUE, null_parameter=False)
-    with pytest.raises(TrustConfigurationError, match="not a CA"):
-        Trust.from_certificates([made.der], test=True)
-
-
-def test_a_root_alone_accepts_nobody(root: CA) -> None:
-    with pytest.raises(TrustConfigurationError, match="root alone"):
-        Trust.from_certificates([root.der], test=True)
+@pytest.mark.parametrize(
+    ("contents", "why"),
+    [
+        (lambda _, leaf: [leaf.der], "not a CA"),
+        (
+            lambda root, _: [
+                root.issue(
+                    root.key, basic_constraints=CA_TRUE, null_parameter=False
+                ).der
+            ],
+            "not a CA",  # it may not sign certificates
+        ),
+        (lambda root, _: [root.der], "root alone"),
+    ],
+    ids=["a leaf", "a CA that may not sign", "a root"],
+)
+def test_what_issues_no_leaf_is_no_trust(
+    root: CA, leaf: Leaf, contents: Callable[[CA, Leaf], list[bytes]], why: str
+) -> None:
+    with pytest.raises(TrustConfigurationError, match=why):
+        Trust.from_certificates(contents(root, leaf), test=True)
 
 
 def test_the_pins_are_fingerprints_and_each_is_there_once() -> None:
@@ -109,14 +117,6 @@ def test_the_pins_are_fingerprints_and_each_is_there_once() -> None:
 @pytest.mark.parametrize("satu", ["99902038C", "99900335E", "99901112H", "999020016"])
 def test_the_satu_of_specimen_cards(satu: str) -> None:
     assert is_satu(satu)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["99902038D", "9990203C", "99902038CC", "９９９０２０３８C", "99902038c", ""],
-)
-def test_what_is_no_satu(text: str) -> None:
-    assert not is_satu(text)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import runpy
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +38,18 @@ class Watched(TrustFolder):
             return super().reload()
         finally:
             self.reloaded.set()
+
+
+def watching() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == "kortilla-trust"}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    yield
+    for each in watching():
+        each.join(WAIT)
+    assert not watching()
 
 
 @pytest.fixture(scope="module")
@@ -184,9 +196,6 @@ def test_a_watched_folder_is_read_when_it_changes(
     assert names(folder.current) == ["SPECIMEN Next CA"]
     assert folder.problem
     folder.close()
-    for each in threading.enumerate():
-        if each.name == "kortilla-trust":
-            each.join(WAIT)
     with pytest.raises(ValueError, match="positive"):
         folder.watch(0)
 
@@ -219,17 +228,11 @@ def test_a_reload_that_began_before_watching_keeps_others_out(
         each.join(WAIT)
     assert reading.is_set()
     folder.close()
-    for each in threading.enumerate():
-        if each.name == "kortilla-trust":
-            each.join(WAIT)
 
 
 def test_a_folder_is_watched_after_a_fork_too(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def watching() -> set[threading.Thread]:
-        return {each for each in threading.enumerate() if each.name == "kortilla-trust"}
-
     folder = TrustFolder(place, test=True)
     folder.watch(3600)
     [first] = watching()
@@ -241,8 +244,6 @@ def test_a_folder_is_watched_after_a_fork_too(
     [second] = watching()
     assert second is not first
     folder.close()
-    second.join(WAIT)
-    assert not watching()
 
 
 # --- CAs of the configuration
@@ -307,12 +308,9 @@ async def test_the_examples_of_the_guide(place: Path, ca: CA, tmp_path: Path) ->
     create = runpy.run_path(str(example))["create_service"]
     service: LoginService = create(str(place), [fingerprint(ca)], [])
     assert names(service.trust) == ["SPECIMEN Issuing CA"]
-    for each in threading.enumerate():
-        if each.name == "kortilla-trust":
-            folder = service._trust
-            assert isinstance(folder, TrustFolder)
-            folder.close()
-            each.join(WAIT)
+    folder = service._trust
+    assert isinstance(folder, TrustFolder)
+    folder.close()
     await service.close()
 
     example.write_text(blocks("operations.md", "python")[2])
