@@ -341,6 +341,15 @@ class List:
         return web.Response(body=self.encode(), content_type="application/pkix-crl")
 
 
+def always(content: bytes, **options: Any) -> Handler:
+    """Return a handler that always answers with these bytes."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, **options)
+
+    return answer
+
+
 def seal(signed: bytes, signer: Key, identifier: Any) -> bytes:
     """Sign the encoded data, and build the whole structure."""
     _, signature = sign(signer, identifier["algorithm"].native, signed)

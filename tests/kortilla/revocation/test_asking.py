@@ -4,16 +4,12 @@
 import asyncio
 import logging
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
-from kortilla.errors import (
-    UserCertificateOCSPCheckFailedError,
-    UserCertificateRevokedError,
-)
+from kortilla.errors import UserCertificateOCSPCheckFailedError
 from kortilla.revocation import Revocation
-from tests.kortilla.pki import CA, NOW, SATU, SURNAME, key
+from tests.kortilla.pki import CA, NOW, SATU, SURNAME, Clock, key
 from tests.kortilla.responder import (
     CA_SERIAL,
     LEAF_SERIAL,
@@ -22,71 +18,59 @@ from tests.kortilla.responder import (
     OCSPAnswer,
     Server,
     addresses,
-    checker_by,
     distribution_points,
     make_ca,
 )
-from tests.kortilla.revocation_checks import KINDS, accepted, refused, well
-
-MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def chain(server: Server, root: CA) -> Chain:
-    """A valid chain with OCSP."""
-    return well(server, root, by="ocsp")
-
-
-checker = partial(checker_by, by="ocsp")
-
+from tests.kortilla.revocation_checks import Checks
 
 # --- the issuing CA
 
 
 async def test_the_issuing_ca_is_asked_about_once_for_all_logins(
-    chain: Chain, server: Server
+    ocsp: Checks, clock: Clock
 ) -> None:
-    now = [NOW]
-    async with checker(clock=lambda: now[0], max_age=timedelta(days=1)) as revocation:
-        await asyncio.gather(*(revocation.check(chain.path, at=NOW) for _ in range(20)))
-        assert server.asked.count("ocsp/root") == 1
-        assert server.asked.count("ocsp/issuing") == 20
-        now[0] += timedelta(minutes=59)
-        await revocation.check(chain.path, at=NOW)
-        assert server.asked.count("ocsp/root") == 1
-        now[0] += MINUTE
-        await revocation.check(chain.path, at=NOW)
-        assert server.asked.count("ocsp/root") == 2
+    asked = ocsp.server.asked
+    async with ocsp.checker(clock=clock, max_age=timedelta(days=1)) as revocation:
+        await asyncio.gather(*(revocation.check(ocsp.path, at=NOW) for _ in range(20)))
+        assert asked.count("ocsp/root") == 1
+        assert asked.count("ocsp/issuing") == 20
+        for minutes, count in ((59, 1), (1, 2)):
+            clock.forward(minutes=minutes)
+            await revocation.check(ocsp.path, at=NOW)
+            assert asked.count("ocsp/root") == count
 
 
 async def test_the_issuing_ca_is_asked_about_again_after_its_answer_has_expired(
-    chain: Chain, server: Server
+    ocsp: Checks, clock: Clock
 ) -> None:
-    server.handlers["ocsp/root"] = OCSPAnswer(chain.root, next_update=MINUTE)
-    now = [NOW]
-    async with checker(clock=lambda: now[0]) as revocation:
-        await revocation.check(chain.path, at=NOW)
-        now[0] += MINUTE
-        await revocation.check(chain.path, at=NOW)
-    assert server.asked.count("ocsp/root") == 2
+    ocsp.server.handlers["ocsp/root"] = OCSPAnswer(
+        ocsp.chain.root, next_update=timedelta(minutes=1)
+    )
+    async with ocsp.checker(clock=clock) as revocation:
+        await revocation.check(ocsp.path, at=NOW)
+        clock.forward(minutes=1)
+        await revocation.check(ocsp.path, at=NOW)
+    assert ocsp.server.asked.count("ocsp/root") == 2
 
 
+@pytest.mark.parametrize("by", ["ocsp", "crl"])
 async def test_without_its_root_the_issuing_ca_is_not_asked_about(
-    chain: Chain, server: Server
+    request: pytest.FixtureRequest, by: str
 ) -> None:
-    await accepted(chain.path_without_root, by="ocsp")
-    assert server.asked == ["ocsp/issuing"]
+    checks: Checks = request.getfixturevalue(by)
+    await checks.accept(checks.leaf_alone)
+    assert len(checks.server.asked) == 1
 
 
 async def test_an_issuing_ca_that_is_not_known_to_be_good_is_refused(
-    chain: Chain, server: Server
+    ocsp: Checks,
 ) -> None:
     # The issuing CA signs the response about itself.
-    server.handlers["ocsp/root"] = OCSPAnswer(chain.ca)
-    async with checker() as revocation:
+    ocsp.server.handlers["ocsp/root"] = OCSPAnswer(ocsp.chain.ca)
+    async with ocsp.checker() as revocation:
         for _ in range(2):
             with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-                await revocation.check(chain.path, at=NOW)
+                await revocation.check(ocsp.path, at=NOW)
             assert caught.value.reason == "responder-not-authorised"
 
 
@@ -101,16 +85,15 @@ async def test_an_issuing_ca_that_names_no_responder_is_looked_up_in_its_roots_l
         serial_number=LEAF_SERIAL,
         extra=addresses(server.address, "issuing"),
     )
-    chain = Chain(server.address, root, ca, leaf)
+    checks = Checks(server, Chain(server.address, root, ca, leaf), by)
     server.handlers = {
         "ocsp/issuing": OCSPAnswer(ca),
         "crl/issuing.crl": List(ca),
         "crl/root.crl": List(root),
     }
-    await accepted(chain.path, by=by)
+    await checks.accept()
     server.handlers["crl/root.crl"] = List(root, serials=[CA_SERIAL])
-    with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-        await accepted(chain.path, by=by)
+    assert "issuing CA" in await checks.revoked()
 
 
 # --- addresses
@@ -121,17 +104,17 @@ async def test_a_certificate_without_an_address_is_refused(
 ) -> None:
     chain = Chain.create(server.address, root, extra=())
     for by in ("ocsp", "ocsp-or-crl"):
-        error = await refused(chain.path_without_root, by=by, kind=KINDS["ocsp"])
-        assert error.reason == "no-address"
+        checks = Checks(server, chain, by)
+        await checks.refuse("no-address", checks.leaf_alone, kind="ocsp")
 
 
 async def test_logs_name_no_person(
-    chain: Chain, server: Server, caplog: pytest.LogCaptureFixture
+    ocsp: Checks, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, nonce=None)
-    server.handlers["crl/issuing.crl"] = List(chain.ca)
-    await accepted(chain.path, by="ocsp-or-crl")
+    ocsp.answer(nonce=None)
+    ocsp.server.handlers["crl/issuing.crl"] = List(ocsp.chain.ca)
+    await ocsp.accept(by="ocsp-or-crl")
     assert "nonce" in caplog.text
     assert SURNAME not in caplog.text and SATU not in caplog.text
 

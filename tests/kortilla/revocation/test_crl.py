@@ -3,22 +3,17 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from asn1crypto import core, crl, x509
+from asn1crypto import core, x509
+from asn1crypto.crl import CertificateList, IssuingDistributionPoint
 
-from kortilla.errors import (
-    UserCertificateCRLCheckFailedError,
-    UserCertificateRevokedError,
-)
 from kortilla.revocation import crl as lists
 from kortilla.revocation.certificates import Subject
 from kortilla.revocation.interface import NoAnswerError
-from tests.kortilla.pki import CA, NOW, SURNAME, key
+from tests.kortilla.pki import CA, key
 from tests.kortilla.responder import (
     CA_SERIAL,
     LEAF_SERIAL,
@@ -28,41 +23,24 @@ from tests.kortilla.responder import (
     List,
     OCSPAnswer,
     Server,
-    checker_by,
+    always,
     distribution_points,
     full_name,
     make_ca,
     seal,
     sign,
 )
-from tests.kortilla.revocation_checks import accepted, listing, refused, well
+from tests.kortilla.revocation_checks import Checks, listing
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def chain(server: Server, root: CA) -> Chain:
-    """A valid chain with CRLs."""
-    return well(server, root, by="crl")
-
-
-checker = partial(checker_by, by="crl")
-acceptance, refusal = partial(accepted, by="crl"), partial(refused, by="crl")
 
 
 # --- good and revoked
 
 
-async def test_who_is_on_no_list_is_good(chain: Chain, server: Server) -> None:
-    async with checker() as revocation:
-        for _ in range(3):
-            await revocation.check(chain.path, at=NOW)
-    assert sorted(server.asked) == ["crl/issuing.crl", "crl/root.crl"]
-
-
-async def test_an_empty_list_is_a_list(chain: Chain, server: Server) -> None:
-    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=())
-    await acceptance(chain.path)
+async def test_an_empty_list_is_a_list(crl: Checks) -> None:
+    crl.answer(serials=())
+    await crl.accept()
 
 
 REASONS = [
@@ -77,67 +55,45 @@ REASONS = [
 
 @pytest.mark.parametrize("reason", REASONS)
 async def test_who_is_on_the_list_is_refused_for_whatever_reason(
-    chain: Chain, server: Server, reason: str | None
+    crl: Checks, reason: str | None
 ) -> None:
-    server.handlers["crl/issuing.crl"] = List(
-        chain.ca, serials=[OTHER_SERIAL, LEAF_SERIAL, 1], reason=reason
-    )
-    async with checker() as revocation:
-        for _ in range(2):
-            with pytest.raises(UserCertificateRevokedError) as caught:
-                await revocation.check(chain.path, at=NOW)
-    assert "127.0.0.1" in str(caught.value)
-    assert SURNAME not in str(caught.value)
+    crl.answer(serials=[OTHER_SERIAL, LEAF_SERIAL, 1], reason=reason)
+    assert "127.0.0.1" in await crl.revoked()
 
 
-async def test_a_revoked_issuing_ca_is_refused(chain: Chain, server: Server) -> None:
-    server.handlers["crl/root.crl"] = List(chain.root, serials=[CA_SERIAL])
-    async with checker() as revocation:
-        with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-            await revocation.check(chain.path, at=NOW)
-
-
-async def test_without_its_root_the_issuing_ca_is_not_looked_up(
-    chain: Chain, server: Server
-) -> None:
-    await acceptance(chain.path_without_root)
-    assert server.asked == ["crl/issuing.crl"]
-
-
-async def test_both_must_say_good(chain: Chain, server: Server) -> None:
+async def test_both_must_say_good(crl: Checks) -> None:
+    ca, root = crl.chain.ca, crl.chain.root
     good: dict[str, Handler] = {
-        "ocsp/issuing": OCSPAnswer(chain.ca),
-        "ocsp/root": OCSPAnswer(chain.root),
-        "crl/issuing.crl": List(chain.ca),
-        "crl/root.crl": List(chain.root),
+        "ocsp/issuing": OCSPAnswer(ca),
+        "ocsp/root": OCSPAnswer(root),
+        "crl/issuing.crl": List(ca),
+        "crl/root.crl": List(root),
     }
     revoked: dict[str, Handler] = {
-        "ocsp/issuing": OCSPAnswer(chain.ca, status="revoked"),
-        "ocsp/root": OCSPAnswer(chain.root, status="revoked"),
-        "crl/issuing.crl": List(chain.ca, serials=[LEAF_SERIAL]),
-        "crl/root.crl": List(chain.root, serials=[CA_SERIAL]),
+        "ocsp/issuing": OCSPAnswer(ca, status="revoked"),
+        "ocsp/root": OCSPAnswer(root, status="revoked"),
+        "crl/issuing.crl": List(ca, serials=[LEAF_SERIAL]),
+        "crl/root.crl": List(root, serials=[CA_SERIAL]),
     }
-    server.handlers = dict(good)
-    await accepted(chain.path, by="both")
+    crl.server.handlers = dict(good)
+    await crl.accept(by="both")
     for where, answer in revoked.items():
-        server.handlers = good | {where: answer}
-        with pytest.raises(UserCertificateRevokedError):
-            await accepted(chain.path, by="both")
-    server.handlers = {k: v for k, v in good.items() if k != "crl/issuing.crl"}
-    assert (
-        await refused(chain.path, by="both", kind=UserCertificateCRLCheckFailedError)
-    ).reason
+        crl.server.handlers = good | {where: answer}
+        message = await crl.revoked(by="both")
+        assert ("issuing CA" in message) == ("root" in where)
+    crl.server.handlers = good
+    del good["crl/issuing.crl"]
+    await crl.refuse("http-status", by="both")
 
 
-async def test_the_list_stands_in_for_a_responder_that_lies(
-    chain: Chain, server: Server
-) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, signing_key=key("P-384"))
-    await accepted(chain.path, by="ocsp-or-crl")
-    assert "ocsp/root" in server.asked  # no OCSP response: the list was used
-    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=[LEAF_SERIAL])
-    with pytest.raises(UserCertificateRevokedError):
-        await accepted(chain.path, by="ocsp-or-crl")
+async def test_the_list_stands_in_for_a_responder_that_lies(crl: Checks) -> None:
+    crl.server.handlers["ocsp/issuing"] = OCSPAnswer(
+        crl.chain.ca, signing_key=key("P-384")
+    )
+    await crl.accept(by="ocsp-or-crl")
+    assert "ocsp/root" in crl.server.asked  # no OCSP response: the list was used
+    crl.answer(serials=[LEAF_SERIAL])
+    await crl.revoked(by="ocsp-or-crl")
 
 
 @pytest.mark.parametrize("serial", [0, 1, 0x7F, 0x80, 0xFF00, 2**159 - 1, -1, -(2**80)])
@@ -160,7 +116,7 @@ def extension(name: str, value: Any, *, critical: bool = True) -> dict[str, Any]
 
 
 def scope(**fields: Any) -> dict[str, Any]:
-    return extension("issuing_distribution_point", crl.IssuingDistributionPoint(fields))
+    return extension("issuing_distribution_point", IssuingDistributionPoint(fields))
 
 
 UNKNOWN = extension("1.2.246.517.99.1", core.ParsableOctetString(b"\x05\x00"))
@@ -178,111 +134,87 @@ def scoped(**fields: Any) -> Change:
     return listed(extensions=[scope(**fields)])
 
 
+DELTA = extension("delta_crl_indicator", core.Integer(1))
 CERTIFICATE_ISSUER = extension(
     "certificate_issuer",
     x509.GeneralNames([x509.GeneralName("directory_name", OTHER_NAME)]),
 )
-LIES: dict[str, tuple[Change, str]] = {
-    "signed by a stranger": (listed(signing_key=key("P-384")), "signature"),
-    "signed by the root": (
-        lambda chain: List(chain.ca, signing_key=chain.root.key),
-        "signature",
-    ),
-    "the root's list": (lambda chain: List(chain.root), "wrong-issuer"),
-    "of a CA of the same name": (lambda chain: List(make_ca(chain.root)), "signature"),
-    "another issuer's name": (listed(issuer=OTHER_NAME), "wrong-issuer"),
-    "signed with SHA-1": (listed(algorithm="sha1_ecdsa"), "signature-algorithm"),
-    "expired": (listed(this_update=-9 * HOUR, next_update=-HOUR), "expired"),
-    "from the future": (listed(this_update=HOUR), "from-the-future"),
-    "of changes only": (
-        listed(extensions=[extension("delta_crl_indicator", core.Integer(1))]),
-        "delta",
-    ),
-    "of several CAs": (scoped(indirect_crl=True), "indirect"),
-    "of several CAs, said in an entry": (
-        listed(entry_extensions=[CERTIFICATE_ISSUER]),
-        "indirect",
-    ),
-    "about CAs": (scoped(only_contains_ca_certs=True), "wrong-scope"),
-    "about attributes": (scoped(only_contains_attribute_certs=True), "wrong-scope"),
-    "for some reasons": (
-        scoped(only_some_reasons={"key_compromise"}),
-        "wrong-scope",
-    ),
-    "another part": (
-        lambda chain: scoped(
+#: By the reason of the refusal.
+LIES: dict[str, dict[str, Change]] = {
+    "signature": {
+        "signed by a stranger": listed(signing_key=key("P-384")),
+        "signed by the root": lambda chain: List(chain.ca, signing_key=chain.root.key),
+        "of a CA of the same name": lambda chain: List(make_ca(chain.root)),
+    },
+    "wrong-issuer": {
+        "the root's list": lambda chain: List(chain.root),
+        "another issuer's name": listed(issuer=OTHER_NAME),
+    },
+    "signature-algorithm": {"signed with SHA-1": listed(algorithm="sha1_ecdsa")},
+    "expired": {"expired": listed(this_update=-9 * HOUR, next_update=-HOUR)},
+    "from-the-future": {"from the future": listed(this_update=HOUR)},
+    "delta": {"of changes only": listed(extensions=[DELTA])},
+    "indirect": {
+        "of several CAs": scoped(indirect_crl=True),
+        "of several CAs, said in an entry": listed(
+            entry_extensions=[CERTIFICATE_ISSUER]
+        ),
+    },
+    "wrong-scope": {
+        "about CAs": scoped(only_contains_ca_certs=True),
+        "about attributes": scoped(only_contains_attribute_certs=True),
+        "for some reasons": scoped(only_some_reasons={"key_compromise"}),
+        "another part": lambda chain: scoped(
             distribution_point=full_name(f"{chain.address}/crl/part2.crl")
         )(chain),
-        "wrong-scope",
-    ),
-    "an extension that must be known": (
-        listed(extensions=[UNKNOWN]),
-        "critical-extension",
-    ),
-    "an entry with one": (listed(entry_extensions=[UNKNOWN]), "critical-extension"),
+    },
+    "critical-extension": {
+        "an unknown extension": listed(extensions=[UNKNOWN]),
+        "an entry with one": listed(entry_extensions=[UNKNOWN]),
+    },
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize(
+    ("reason", "lie"), [(reason, lie) for reason, all_ in LIES.items() for lie in all_]
+)
 async def test_a_list_that_does_not_count_is_named(
-    chain: Chain, server: Server, lie: str, tmp_path: Path
+    crl: Checks, reason: str, lie: str, tmp_path: Path
 ) -> None:
-    make, reason = LIES[lie]
-    server.handlers["crl/issuing.crl"] = make(chain)
-    assert (await refusal(chain.path, cache_folder=tmp_path)).reason == reason
-    if reason not in {"wrong-scope"}:
+    crl.serve(LIES[reason][lie](crl.chain))
+    await crl.refuse(reason, cache_folder=tmp_path)
+    if reason != "wrong-scope":
         # It is not kept; only the root's list may be.
         assert len(listing(tmp_path)) <= 1
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"only_contains_user_certs": True},
-        {"distribution_point": "crl/issuing.crl"},
-    ],
-    ids=str,
-)
-async def test_a_list_whose_scope_has_the_certificate_counts(
-    chain: Chain, server: Server, fields: dict[str, Any]
-) -> None:
-    if "distribution_point" in fields:
-        name = full_name(f"{chain.address}/{fields['distribution_point']}")
-        fields = {"distribution_point": name}
-    server.handlers["crl/issuing.crl"] = List(chain.ca, extensions=[scope(**fields)])
-    await acceptance(chain.path)
+async def test_a_list_whose_scope_has_the_certificate_counts(crl: Checks) -> None:
+    own = full_name(f"{crl.chain.address}/crl/issuing.crl")
+    for fields in ({"only_contains_user_certs": True}, {"distribution_point": own}):
+        crl.answer(extensions=[scope(**fields)])
+        await crl.accept()
 
 
 async def test_a_list_about_people_says_nothing_about_the_issuing_ca(
-    chain: Chain, server: Server
+    crl: Checks,
 ) -> None:
-    server.handlers["crl/root.crl"] = List(
-        chain.root, extensions=[scope(only_contains_user_certs=True)]
-    )
-    assert (await refusal(chain.path)).reason == "wrong-scope"
+    only_people = [scope(only_contains_user_certs=True)]
+    crl.server.handlers["crl/root.crl"] = List(crl.chain.root, extensions=only_people)
+    await crl.refuse("wrong-scope")
 
 
-async def test_garbage_is_not_a_list(chain: Chain, server: Server) -> None:
-    whole = List(chain.ca).encode()
-    for garbage in (
-        b"",
-        b"<html>",
-        whole[:-1],
-        whole[: len(whole) // 2],
-        whole + b"\0",
-    ):
-
-        async def answer(_: web.Request, body: bytes = garbage) -> web.StreamResponse:
-            return web.Response(body=body)
-
-        server.handlers["crl/issuing.crl"] = answer
-        assert (await refusal(chain.path)).reason == "not-crl"
+async def test_garbage_is_not_a_list(crl: Checks) -> None:
+    whole = List(crl.chain.ca).encode()
+    half = whole[: len(whole) // 2]
+    for garbage in (b"", b"<html>", whole[:-1], half, whole + b"\0"):
+        crl.serve(always(garbage))
+        await crl.refuse("not-crl")
 
 
 def test_a_list_with_two_algorithms_is_no_list(root: CA, tmp_path: Path) -> None:
     """RFC 5280 §5.1.1.2: the signed part names the algorithm too."""
     file = tmp_path / "list"
-    signed = crl.CertificateList.load(List(root).encode())["tbs_cert_list"].dump()
+    signed = CertificateList.load(List(root).encode())["tbs_cert_list"].dump()
     other, _ = sign(root.key, "sha512_ecdsa", b"")
     file.write_bytes(seal(signed, root.key, other))
     with pytest.raises(NoAnswerError) as caught:
@@ -319,7 +251,8 @@ async def test_a_list_from_somewhere_else_than_its_address_is_not_asked_for(
         ]
     ).dump()
     chain = Chain.create(server.address, root, extra=[("2.5.29.31", partial)])
-    assert (await refusal(chain.path_without_root)).reason == "no-address"
+    checks = Checks(server, chain, "crl")
+    await checks.refuse("no-address", checks.leaf_alone)
     assert server.asked == []
 
 
@@ -328,6 +261,7 @@ async def test_the_second_address_is_tried(server: Server, root: CA) -> None:
         f"{server.address}/gone.crl", f"{server.address}/crl/issuing.crl"
     )
     chain = Chain.create(server.address, root, extra=[("2.5.29.31", points)])
-    server.handlers["crl/issuing.crl"] = List(chain.ca)
-    await acceptance(chain.path_without_root)
+    checks = Checks(server, chain, "crl")
+    checks.answer()
+    await checks.accept(checks.leaf_alone)
     assert server.asked == ["gone.crl", "crl/issuing.crl"]

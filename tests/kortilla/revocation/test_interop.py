@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Revocation with responses and lists of OpenSSL and of the mock card's CAs.
+"""Revocation with responses and lists of OpenSSL.
 
 These tests use the real clock, since OpenSSL has no other.
 """
@@ -7,11 +7,10 @@ These tests use the real clock, since OpenSSL has no other.
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 import pytest
 from aiohttp import web
-from asn1crypto import pem, x509
+from asn1crypto import pem
 from cryptography.hazmat.primitives import serialization
 
 from kortilla.clock import utc_now
@@ -19,10 +18,7 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
-from kortilla.mock_card.authority import Authority, Person
-from kortilla.mock_card.keys import generate_key
-from kortilla.mock_card.profiles import KeyType
-from kortilla.revocation import CertificatePath, Revocation
+from kortilla.revocation import Revocation
 from kortilla.revocation.checker import By
 from tests.kortilla.pki import CA, Key
 from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Chain, Handler, Server
@@ -32,9 +28,6 @@ START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 
 def checker(by: By) -> Revocation:
     return Revocation(by=by, allow_private_addresses=True)
-
-
-# --- OpenSSL
 
 
 async def openssl(folder: Path, arguments: str) -> str:
@@ -146,64 +139,3 @@ async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> Non
     async with checker("crl") as revocation:
         with pytest.raises(UserCertificateRevokedError):
             await revocation.check(chain.path_without_root, at=utc_now())
-
-
-# --- the mock card's CAs
-
-
-class MockResponders:
-    """Serves the responses of the mock card's CAs at their certificates' addresses."""
-
-    def __init__(self, authority: Authority) -> None:
-        self.authority = authority
-        self.revoked: set[int] = set()
-
-    def handlers(self) -> dict[str, Handler]:
-        """Return the handler of each address."""
-
-        async def answer(request: web.Request) -> web.StreamResponse:
-            body = self.authority.answer_ocsp(
-                await request.read(), revoked=self.revoked, at=utc_now()
-            )
-            return web.Response(body=body)
-
-        def serve(by: Literal["issuing", "root"]) -> Handler:
-            async def list_(_: web.Request) -> web.StreamResponse:
-                body = self.authority.revoke(self.revoked, utc_now(), by=by)
-                return web.Response(body=body)
-
-            return list_
-
-        return {
-            "ocsp/issuing": answer,
-            "ocsp/root": answer,
-            "crl/issuing.crl": serve("issuing"),
-            "crl/root.crl": serve("root"),
-        }
-
-
-@pytest.mark.parametrize("kind", ["ECC", "RSA"])
-@pytest.mark.parametrize("by", get_args(By))
-async def test_the_mock_cards_cas_answer_for_their_leaves_and_for_themselves(
-    server: Server, by: By, kind: Any
-) -> None:
-    authority = Authority.create(kind, address=server.address)
-    leaf = x509.Certificate.load(
-        authority.issue(
-            generate_key(KeyType.P384).public_key(),
-            Person(),
-            "authentication",
-            null_parameters=True,
-        )
-    )
-    issuing = x509.Certificate.load(authority.issuing_der)
-    path = CertificatePath(leaf, issuing, x509.Certificate.load(authority.root_der))
-    mock = MockResponders(authority)
-    server.handlers = mock.handlers()
-    async with checker(by) as revocation:
-        await revocation.check(path, at=utc_now())
-    for revoked in (leaf, issuing):
-        mock.revoked = {revoked.serial_number}
-        async with checker(by) as revocation:
-            with pytest.raises(UserCertificateRevokedError):
-                await revocation.check(path, at=utc_now())

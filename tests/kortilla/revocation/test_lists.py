@@ -6,7 +6,6 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,98 +20,77 @@ from kortilla.revocation import crl as lists
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject
 from kortilla.revocation.interface import NoAnswerError
-from tests.kortilla.pki import CA, NOW, SURNAME, key
-from tests.kortilla.responder import (
-    LEAF_SERIAL,
-    Chain,
-    List,
-    Server,
-    big_list,
-    checker_by,
-)
-from tests.kortilla.revocation_checks import Clock, accepted, listing, refused, well
+from tests.kortilla.pki import CA, NOW, SURNAME, Clock
+from tests.kortilla.responder import LEAF_SERIAL, List, always, big_list
+from tests.kortilla.revocation_checks import Checks, listing
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def chain(server: Server, root: CA) -> Chain:
-    """A valid chain with CRLs."""
-    return well(server, root, by="crl")
-
-
-checker = partial(checker_by, by="crl")
-refusal = partial(refused, by="crl")
+def leaf(crl: Checks, clock: Clock) -> Checks:
+    """Checks of the leaf alone, at the time of the clock."""
+    crl.path = crl.leaf_alone
+    crl.options["clock"] = clock
+    return crl
 
 
 # --- keeping lists
 
 
-async def test_concurrent_first_uses_fetch_once(chain: Chain, server: Server) -> None:
-    async with checker() as revocation:
-        await asyncio.gather(
-            *(revocation.check(chain.path_without_root, at=NOW) for _ in range(50))
-        )
-    assert server.asked == ["crl/issuing.crl"]
+async def test_concurrent_first_uses_fetch_once(leaf: Checks) -> None:
+    async with leaf.checker() as revocation:
+        await asyncio.gather(*(revocation.check(leaf.path, at=NOW) for _ in range(50)))
+    assert leaf.server.asked == ["crl/issuing.crl"]
 
 
-async def test_one_who_gives_up_does_not_stop_the_others(
-    chain: Chain, server: Server
-) -> None:
+async def test_one_who_gives_up_does_not_stop_the_others(leaf: Checks) -> None:
     asked, go = asyncio.Event(), asyncio.Event()
 
     async def wait(request: web.Request) -> web.StreamResponse:
         asked.set()
         await go.wait()
-        return await List(chain.ca)(request)
+        return await List(leaf.chain.ca)(request)
 
-    server.handlers["crl/issuing.crl"] = wait
-    async with checker() as revocation:
+    leaf.serve(wait)
+    async with leaf.checker() as revocation:
         first, second = (
-            asyncio.create_task(revocation.check(chain.path_without_root, at=NOW))
-            for _ in range(2)
+            asyncio.create_task(revocation.check(leaf.path, at=NOW)) for _ in range(2)
         )
         await asked.wait()
         first.cancel()
         go.set()
         await second
         assert first.cancelled()
-    assert server.asked == ["crl/issuing.crl"]
+    assert leaf.server.asked == ["crl/issuing.crl"]
 
 
 async def test_a_folder_keeps_lists_across_restarts(
-    chain: Chain, server: Server, tmp_path: Path
+    crl: Checks, tmp_path: Path
 ) -> None:
     folder = tmp_path / "made" / "when needed"
     for _ in range(2):
-        await accepted(chain.path, by="crl", cache_folder=folder)
-    assert len(server.asked) == 2
-    assert folder.stat().st_mode & 0o077 == 0
+        await crl.accept(cache_folder=folder)
+    assert sorted(crl.server.asked) == ["crl/issuing.crl", "crl/root.crl"]
     files = listing(folder)
     assert len(files) == 2
-    for file in files:
-        assert file.stat().st_mode & 0o077 == 0
-        assert "127.0.0.1" not in file.name
-
-
-async def test_without_a_folder_nothing_is_left(
-    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    async with checker() as revocation:
-        await revocation.check(chain.path, at=NOW)
-        assert len(listing(tmp_path)) == 1
-    assert listing(tmp_path) == []
+    for each in (folder, *files):
+        assert each.stat().st_mode & 0o077 == 0
+        assert "127.0.0.1" not in each.name
 
 
 async def test_a_checker_that_is_closed_at_any_moment_leaves_nothing(
-    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    crl: Checks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with crl.checker() as revocation:
+        await revocation.check(crl.path, at=NOW)
+        assert len(listing(tmp_path)) == 1
+    assert listing(tmp_path) == []
     closed = []
     for steps in range(30):
-        revocation = checker()
-        asking = asyncio.create_task(revocation.check(chain.path, at=NOW))
+        revocation = crl.checker()
+        asking = asyncio.create_task(revocation.check(crl.path, at=NOW))
         for _ in range(steps):
             await asyncio.sleep(0)
         asking.cancel()
@@ -140,64 +118,54 @@ def lead_to_folder(file: Path) -> None:
     file.symlink_to(file.parent)
 
 
-POISONS: dict[str, Callable[[Path, Chain], object]] = {
-    "cut off": lambda file, _: file.write_bytes(file.read_bytes()[:-1]),
-    "a bit": lambda file, _: flip(file),
-    "forged": lambda file, chain: file.write_bytes(
-        List(chain.ca, serials=(), signing_key=key("P-384")).encode()
-    ),
-    "huge": lambda file, _: lengthen(file),
-    "a folder": lambda file, _: lead_to_folder(file),
+def forge(file: Path) -> None:
+    forger = CA.create("SPECIMEN Issuing CA")
+    file.write_bytes(List(forger, serials=()).encode())
+
+
+POISONS: dict[str, Callable[[Path], object]] = {
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "a bit": flip,
+    "forged": forge,
+    "huge": lengthen,
+    "a folder": lead_to_folder,
 }
 
 
 @pytest.mark.parametrize("poison", POISONS)
 async def test_a_poisoned_file_is_not_believed_and_replaced(
-    chain: Chain,
-    server: Server,
-    tmp_path: Path,
-    poison: str,
+    leaf: Checks, tmp_path: Path, poison: str
 ) -> None:
-    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=[LEAF_SERIAL])
+    leaf.answer(serials=[LEAF_SERIAL])
     for round_ in range(3):
-        with pytest.raises(UserCertificateRevokedError):
-            await accepted(
-                chain.path_without_root,
-                by="crl",
-                cache_folder=tmp_path,
-                crl_octets=100_000,
-            )
+        await leaf.revoked(cache_folder=tmp_path, crl_octets=100_000)
         [file] = listing(tmp_path)
         if round_ == 0:
-            POISONS[poison](file, chain)
-    assert len(server.asked) == 2  # by the last round the file is whole again
+            POISONS[poison](file)
+    assert len(leaf.server.asked) == 2  # by the last round the file is whole again
 
 
 async def test_a_folder_that_cannot_be_written_is_named(
-    chain: Chain, tmp_path: Path
+    crl: Checks, tmp_path: Path
 ) -> None:
     occupied = tmp_path / "file"
     occupied.touch()
-    error = await refusal(chain.path, cache_folder=occupied)
-    assert error.reason == "storage"
-    assert str(occupied) in str(error)
+    assert str(occupied) in await crl.refuse("storage", cache_folder=occupied)
 
 
 async def test_what_an_ended_process_left_behind_is_removed(
-    chain: Chain, tmp_path: Path
+    leaf: Checks, tmp_path: Path, clock: Clock
 ) -> None:
     left = tmp_path / "0123.part"
     left.touch()
-    clock = Clock()
+    leaf.options["cache_folder"] = tmp_path
+    # The lists are from the past then.
     clock.now = NOW.now(NOW.tzinfo) + timedelta(minutes=59)
-    async with checker(cache_folder=tmp_path, clock=clock) as revocation:
-        with pytest.raises(UserCertificateCRLCheckFailedError):
-            await revocation.check(chain.path_without_root, at=NOW)
-        assert left.exists()  # another process may be writing it
-        clock.now += timedelta(minutes=2)
-        with pytest.raises(UserCertificateCRLCheckFailedError):
-            await revocation.check(chain.path_without_root, at=NOW)
-        assert not left.exists()
+    await leaf.refuse("expired")
+    assert left.exists()  # another process may be writing it
+    clock.forward(minutes=2)
+    await leaf.refuse("expired")
+    assert not left.exists()
 
 
 # --- newer lists
@@ -211,147 +179,124 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_newer_list_is_fetched_without_anybody_waiting(
-    chain: Chain, server: Server
+    leaf: Checks, clock: Clock
 ) -> None:
-    clock = Clock()
     go = asyncio.Event()
+    half_an_hour = timedelta(minutes=30)
+    newer = List(leaf.chain.ca, serials=[LEAF_SERIAL], this_update=half_an_hour)
 
-    async def newer(request: web.Request) -> web.StreamResponse:
+    async def serve_newer(request: web.Request) -> web.StreamResponse:
         await go.wait()
-        return await List(
-            chain.ca, serials=[LEAF_SERIAL], this_update=timedelta(minutes=30)
-        )(request)
+        return await newer(request)
 
-    async with checker(clock=clock) as revocation:
-
-        async def check() -> None:
-            await revocation.check(chain.path_without_root, at=NOW)
-
-        await check()
-        clock.now += timedelta(minutes=59)
-        await check()
-        assert len(server.asked) == 1
-        server.handlers["crl/issuing.crl"] = newer
-        clock.now += timedelta(minutes=1)
-        await check()
-        await check()
+    async with leaf.checker() as revocation:
+        await revocation.check(leaf.path, at=NOW)
+        clock.forward(minutes=59)
+        await revocation.check(leaf.path, at=NOW)
+        assert len(leaf.server.asked) == 1
+        leaf.serve(serve_newer)
+        clock.forward(minutes=1)
+        for _ in range(2):
+            await revocation.check(leaf.path, at=NOW)
         go.set()
-
         with pytest.raises(UserCertificateRevokedError):
             async with asyncio.timeout(60):
                 while True:
-                    await check()
+                    await revocation.check(leaf.path, at=NOW)
                     await asyncio.sleep(0)
-    assert len(server.asked) == 2
+    assert len(leaf.server.asked) == 2
 
 
 async def test_a_list_is_used_to_its_end_when_there_is_no_newer_one(
-    chain: Chain, server: Server, caplog: pytest.LogCaptureFixture
+    leaf: Checks, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = Clock()
-    async with checker(clock=clock) as revocation:
-        await revocation.check(chain.path_without_root, at=NOW)
-        del server.handlers["crl/issuing.crl"]
-        clock.now = NOW + timedelta(hours=5)
-        await revocation.check(chain.path_without_root, at=NOW)
-        await until(lambda: len(server.asked) == 2 and "404" in caplog.text)
-        clock.now = NOW + timedelta(hours=23, minutes=16)
+    async with leaf.checker() as revocation:
+        await revocation.check(leaf.path, at=NOW)
+        leaf.server.handlers.clear()
+        clock.forward(hours=5)
+        await revocation.check(leaf.path, at=NOW)
+        await until(lambda: len(leaf.server.asked) == 2 and "404" in caplog.text)
+        clock.forward(hours=18, minutes=16)
         with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
-            await revocation.check(chain.path_without_root, at=NOW)
+            await revocation.check(leaf.path, at=NOW)
     assert caught.value.reason in {"http-status", "expired"}
     assert SURNAME not in caplog.text
 
 
 async def test_a_list_past_its_end_is_replaced_before_anybody_is_let_in(
-    chain: Chain, server: Server
+    leaf: Checks, clock: Clock
 ) -> None:
-    clock = Clock()
-    async with checker(clock=clock) as revocation:
-        await revocation.check(chain.path_without_root, at=NOW)
-        server.handlers["crl/issuing.crl"] = List(
-            chain.ca,
-            serials=[LEAF_SERIAL],
-            this_update=22 * HOUR,
-            next_update=46 * HOUR,
-        )
-        clock.now = NOW + timedelta(hours=23)
+    async with leaf.checker() as revocation:
+        await revocation.check(leaf.path, at=NOW)
+        leaf.answer(serials=[LEAF_SERIAL], this_update=22 * HOUR, next_update=46 * HOUR)
+        clock.forward(hours=23)
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(chain.path_without_root, at=NOW)
+            await revocation.check(leaf.path, at=NOW)
 
 
 async def test_an_older_list_does_not_replace_a_newer_one(
-    chain: Chain, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    leaf: Checks, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = Clock()
-    newer = List(chain.ca, serials=[LEAF_SERIAL])
-    older = List(chain.ca, this_update=-2 * HOUR)
-    server.handlers["crl/issuing.crl"] = newer
-    async with checker(clock=clock, cache_folder=tmp_path) as revocation:
+    leaf.options["cache_folder"] = tmp_path
+    leaf.answer(serials=[LEAF_SERIAL])
+    async with leaf.checker() as revocation:
         for _ in range(3):
             with pytest.raises(UserCertificateRevokedError):
-                await revocation.check(chain.path_without_root, at=NOW)
-            server.handlers["crl/issuing.crl"] = older
-            clock.now += HOUR
+                await revocation.check(leaf.path, at=NOW)
+            leaf.answer(this_update=-2 * HOUR)
+            clock.forward(hours=1)
         await until(lambda: "older" in caplog.text)
     # Nor does it in the file, for a checker that starts later.
-    async with checker(clock=clock, cache_folder=tmp_path) as revocation:
-        with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(chain.path_without_root, at=NOW)
+    await leaf.revoked()
 
 
-async def test_an_unchanged_list_is_not_sent_again(
-    chain: Chain, server: Server
-) -> None:
-    clock = Clock()
+async def test_an_unchanged_list_is_not_sent_again(leaf: Checks, clock: Clock) -> None:
     sent = []
 
     async def conditional(request: web.Request) -> web.StreamResponse:
         sent.append(request.headers.get("If-None-Match"))
         if sent[-1] == '"1"':
             return web.Response(status=304)
-        response = await List(chain.ca)(request)
+        response = await List(leaf.chain.ca)(request)
         response.headers["ETag"] = '"1"'
         return response
 
-    server.handlers["crl/issuing.crl"] = conditional
-    async with checker(clock=clock) as revocation:
+    leaf.serve(conditional)
+    async with leaf.checker() as revocation:
         for hour in range(3):
             async with asyncio.timeout(60):
                 while len(sent) <= hour:
-                    await revocation.check(chain.path_without_root, at=NOW)
+                    await revocation.check(leaf.path, at=NOW)
                     await asyncio.sleep(0)
-            clock.now += HOUR
+            clock.forward(hours=1)
     assert sent == [None, '"1"', '"1"']
 
 
 async def test_a_list_that_another_process_fetched_is_used(
-    chain: Chain, server: Server, tmp_path: Path
+    leaf: Checks, clock: Clock, tmp_path: Path
 ) -> None:
-    clock = Clock()
-    async with (
-        checker(clock=clock, cache_folder=tmp_path) as one,
-        checker(clock=clock, cache_folder=tmp_path) as other,
-    ):
-        await one.check(chain.path_without_root, at=NOW)
-        await other.check(chain.path_without_root, at=NOW)
-        assert len(server.asked) == 1
-        clock.now += timedelta(hours=23)  # both must fetch a newer one now
-        server.handlers["crl/issuing.crl"] = List(
-            chain.ca, this_update=22 * HOUR, next_update=46 * HOUR
-        )
-        await one.check(chain.path_without_root, at=NOW)
-        await other.check(chain.path_without_root, at=NOW)
-    assert len(server.asked) == 2
+    leaf.options["cache_folder"] = tmp_path
+    async with leaf.checker() as one, leaf.checker() as other:
+
+        async def check() -> None:
+            await one.check(leaf.path, at=NOW)
+            await other.check(leaf.path, at=NOW)
+
+        await check()
+        assert len(leaf.server.asked) == 1
+        clock.forward(hours=23)  # both must fetch a newer one now
+        leaf.answer(this_update=22 * HOUR, next_update=46 * HOUR)
+        await check()
+    assert len(leaf.server.asked) == 2
 
 
 # --- large lists
 
 
 async def test_a_big_list_does_not_hold_up_the_event_loop(
-    server: Server, root: CA, monkeypatch: pytest.MonkeyPatch
+    leaf: Checks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chain = Chain.create(server.address, root)
-    body = big_list(chain.ca, 150_000, LEAF_SERIAL)
+    leaf.serve(always(big_list(leaf.chain.ca, 150_000, LEAF_SERIAL)))
     loading, threads = threading.Event(), []
     load = lists.load
 
@@ -365,10 +310,6 @@ async def test_a_big_list_does_not_hold_up_the_event_loop(
 
     monkeypatch.setattr(lists, "load", watched)
 
-    async def serve(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=body)
-
-    server.handlers["crl/issuing.crl"] = serve
     ticks = 0
 
     async def tick() -> None:
@@ -377,14 +318,14 @@ async def test_a_big_list_does_not_hold_up_the_event_loop(
             ticks += loading.is_set()
             await asyncio.sleep(0)
 
-    async with checker() as revocation:
+    async with leaf.checker() as revocation:
         ticking = asyncio.create_task(tick())
         with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(chain.path_without_root, at=NOW)
+            await revocation.check(leaf.path, at=NOW)
         ticking.cancel()
         for _ in range(100):
             with pytest.raises(UserCertificateRevokedError):
-                await revocation.check(chain.path_without_root, at=NOW)
+                await revocation.check(leaf.path, at=NOW)
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
     assert ticks > 10

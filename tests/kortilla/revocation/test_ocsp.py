@@ -3,53 +3,38 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import web
-from asn1crypto import core, ocsp, x509
+from asn1crypto import core, x509
+from asn1crypto import ocsp as asn1_ocsp
 
-from kortilla.errors import (
-    UserCertificateOCSPCheckFailedError,
-    UserCertificateRevokedError,
-)
 from kortilla.revocation import UNCHECKED
 from kortilla.revocation.certificates import Subject
 from kortilla.revocation.interface import NoAnswerError
 from kortilla.revocation.ocsp import Rules, build_request, judge
-from tests.kortilla.pki import CA, NOW, SERVER_AUTH, SURNAME, key
+from tests.kortilla.pki import CA, NOW, SERVER_AUTH, Clock, key
 from tests.kortilla.responder import (
     OTHER_SERIAL,
     Chain,
     List,
     OCSPAnswer,
-    Server,
-    checker_by,
+    always,
     make_ca,
 )
-from tests.kortilla.revocation_checks import accepted, refused, well
+from tests.kortilla.revocation_checks import Checks
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def chain(server: Server, root: CA) -> Chain:
-    """A valid chain with OCSP."""
-    return well(server, root, by="ocsp")
-
-
-checker = partial(checker_by, by="ocsp")
-acceptance, refusal = partial(accepted, by="ocsp"), partial(refused, by="ocsp")
 
 
 # --- good
 
 
-async def test_good_by_the_ca_itself(chain: Chain, server: Server) -> None:
-    await acceptance(chain.path)
-    assert sorted(server.asked) == ["ocsp/issuing", "ocsp/root"]
-    for request in server.requests:
+async def test_good_by_the_ca_itself(ocsp: Checks) -> None:
+    await ocsp.accept()
+    assert sorted(ocsp.server.asked) == ["ocsp/issuing", "ocsp/root"]
+    for request in ocsp.server.requests:
         assert request.method == "POST"
         assert request.headers["Content-Type"] == "application/ocsp-request"
         assert request.headers["Accept-Encoding"] == "identity"
@@ -67,13 +52,11 @@ async def test_good_by_the_ca_itself(chain: Chain, server: Server) -> None:
     ],
 )
 async def test_good_by_a_responder_that_the_ca_has_authorised(
-    chain: Chain, server: Server, kind: str, algorithm: str, by_key: bool
+    ocsp: Checks, kind: str, algorithm: str, by_key: bool
 ) -> None:
-    delegate = chain.delegate(key=key(kind))
-    server.handlers["ocsp/issuing"] = OCSPAnswer(
-        chain.ca, signer=delegate, algorithm=algorithm, by_key=by_key
-    )
-    await acceptance(chain.path)
+    delegate = ocsp.chain.delegate(key=key(kind))
+    ocsp.answer(signer=delegate, algorithm=algorithm, by_key=by_key)
+    await ocsp.accept()
 
 
 @pytest.mark.parametrize(
@@ -88,79 +71,61 @@ async def test_good_by_a_responder_that_the_ca_has_authorised(
     ids=str,
 )
 async def test_good_at_the_edges_of_what_is_allowed(
-    chain: Chain, server: Server, right: dict[str, Any]
+    ocsp: Checks, right: dict[str, Any]
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, **right)
-    await acceptance(chain.path)
+    ocsp.answer(**right)
+    await ocsp.accept()
 
 
-async def test_each_request_has_32_new_octets_of_nonce(
-    chain: Chain, server: Server
-) -> None:
+async def test_each_request_has_32_new_octets_of_nonce(ocsp: Checks) -> None:
     bodies = []
-    answer = OCSPAnswer(chain.ca)
+    answer = OCSPAnswer(ocsp.chain.ca)
 
     async def remember(request: web.Request) -> web.StreamResponse:
         bodies.append(await request.read())
         return await answer(request)
 
-    server.handlers["ocsp/issuing"] = remember
-    async with checker() as revocation:
+    ocsp.serve(remember)
+    async with ocsp.checker() as revocation:
         for _ in range(3):
-            await revocation.check(chain.path, at=NOW)
-    nonces = {ocsp.OCSPRequest.load(body).nonce_value.native for body in bodies}
+            await revocation.check(ocsp.path, at=NOW)
+    nonces = {asn1_ocsp.OCSPRequest.load(each).nonce_value.native for each in bodies}
     assert len(nonces) == 3
     assert {len(nonce) for nonce in nonces} == {32}
 
 
 async def test_a_responder_without_nonces_is_taken_where_asked_for(
-    chain: Chain, server: Server
+    ocsp: Checks,
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, nonce=None)
-    await acceptance(chain.path, require_nonce=False)
+    ocsp.answer(nonce=None)
+    await ocsp.accept(require_nonce=False)
     # A wrong nonce is an error even then.
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, nonce=bytes(32))
-    assert (await refusal(chain.path, require_nonce=False)).reason == "nonce-mismatch"
+    ocsp.answer(nonce=bytes(32))
+    await ocsp.refuse("nonce-mismatch", require_nonce=False)
 
 
-async def test_unchecked_accepts_what_is_revoked(chain: Chain, server: Server) -> None:
-    await UNCHECKED.check(chain.path, at=NOW)
-    assert server.asked == []
+async def test_unchecked_accepts_what_is_revoked(ocsp: Checks) -> None:
+    await UNCHECKED.check(ocsp.path, at=NOW)
+    assert ocsp.server.asked == []
 
 
 # --- revoked
 
 
-async def test_a_revoked_leaf_is_refused(chain: Chain, server: Server) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="revoked")
-    async with checker() as revocation:
-        with pytest.raises(UserCertificateRevokedError) as caught:
-            await revocation.check(chain.path, at=NOW)
-    assert "127.0.0.1" in str(caught.value)
-    assert SURNAME not in str(caught.value)
-
-
-async def test_a_revoked_issuing_ca_is_refused(chain: Chain, server: Server) -> None:
-    server.handlers["ocsp/root"] = OCSPAnswer(chain.root, status="revoked")
-    async with checker() as revocation:
-        for _ in range(2):
-            with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
-                await revocation.check(chain.path, at=NOW)
+async def test_a_revoked_leaf_is_refused(ocsp: Checks) -> None:
+    ocsp.answer(status="revoked")
+    assert "127.0.0.1" in await ocsp.revoked()
 
 
 async def test_being_revoked_or_unknown_is_final_whatever_the_list_says(
-    chain: Chain, server: Server
+    ocsp: Checks,
 ) -> None:
-    server.handlers["crl/issuing.crl"] = List(chain.ca)
-    async with checker(by="ocsp-or-crl") as revocation:
-        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="revoked")
-        with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(chain.path, at=NOW)
-        server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="unknown")
-        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(chain.path, at=NOW)
-    assert caught.value.reason == "unknown"
-    assert "crl/issuing.crl" not in server.asked
+    ocsp.server.handlers["crl/issuing.crl"] = List(ocsp.chain.ca)
+    ocsp.answer(status="revoked")
+    await ocsp.revoked(by="ocsp-or-crl")
+    ocsp.answer(status="unknown")
+    await ocsp.refuse("unknown", by="ocsp-or-crl")
+    assert "crl/issuing.crl" not in ocsp.server.asked
 
 
 # --- responses that differ from the request
@@ -171,77 +136,72 @@ CRITICAL = {
     "critical": True,
     "extn_value": core.ParsableOctetString(b"\x05\x00"),
 }
-
-CONTENT = {
-    "no nonce": ({"nonce": None}, "nonce-missing"),
-    "another request's nonce": ({"nonce": bytes(32)}, "nonce-mismatch"),
-    "a short nonce": ({"nonce": b"\0"}, "nonce-mismatch"),
-    "121 seconds old": ({"this_update": -timedelta(seconds=121)}, "too-old"),
-    "a day old": ({"this_update": -timedelta(days=1)}, "too-old"),
-    "expired": (
-        {"this_update": -MINUTE, "next_update": -16 * MINUTE},
-        "expired",
-    ),
-    "ends before it begins": (
-        {"this_update": MINUTE, "next_update": -MINUTE},
-        "expired",
-    ),
-    "from the future": ({"this_update": 16 * MINUTE}, "from-the-future"),
-    "made in the future": ({"produced_at": 16 * MINUTE}, "from-the-future"),
-    "made long before what it tells": (
-        {"produced_at": -timedelta(days=1)},
-        "not-ocsp",
-    ),
-    "about another certificate": ({"serial": OTHER_SERIAL}, "wrong-certificate"),
-    "about another CA's": ({"issuer_hash": bytes(20)}, "wrong-certificate"),
-    "about nothing": ({"times": 0}, "wrong-certificate"),
-    "saying it twice": ({"times": 2}, "wrong-certificate"),
-    "signed with SHA-1": ({"algorithm": "sha1_ecdsa"}, "signature-algorithm"),
-    "signed by a stranger": ({"signing_key": key("P-384")}, "signature"),
-    "signed by a stranger of another kind": (
-        {"signing_key": key("RSA-2048"), "algorithm": "sha256_rsa"},
-        "signature",
-    ),
-    "an extension that must be known": (
-        {"extensions": [CRITICAL]},
-        "critical-extension",
-    ),
-    "status unknown": ({"status": "unknown"}, "unknown"),
-    "revoked, by a stranger": (
-        {"status": "revoked", "signing_key": key("P-384")},
-        "signature",
-    ),
+#: By the reason of the refusal.
+CONTENT: dict[str, dict[str, dict[str, Any]]] = {
+    "nonce-missing": {"no nonce": {"nonce": None}},
+    "nonce-mismatch": {
+        "another request's nonce": {"nonce": bytes(32)},
+        "a short nonce": {"nonce": b"\0"},
+    },
+    "too-old": {
+        "121 seconds old": {"this_update": -timedelta(seconds=121)},
+        "a day old": {"this_update": -timedelta(days=1)},
+    },
+    "expired": {
+        "expired": {"this_update": -MINUTE, "next_update": -16 * MINUTE},
+        "ends before it begins": {"this_update": MINUTE, "next_update": -MINUTE},
+    },
+    "from-the-future": {
+        "from the future": {"this_update": 16 * MINUTE},
+        "made in the future": {"produced_at": 16 * MINUTE},
+    },
+    "not-ocsp": {"made long before what it tells": {"produced_at": -timedelta(days=1)}},
+    "wrong-certificate": {
+        "about another certificate": {"serial": OTHER_SERIAL},
+        "about another CA's": {"issuer_hash": bytes(20)},
+        "about nothing": {"times": 0},
+        "saying it twice": {"times": 2},
+    },
+    "signature-algorithm": {"signed with SHA-1": {"algorithm": "sha1_ecdsa"}},
+    "signature": {
+        "signed by a stranger": {"signing_key": key("P-384")},
+        "signed by a stranger of another kind": {
+            "signing_key": key("RSA-2048"),
+            "algorithm": "sha256_rsa",
+        },
+        "revoked, by a stranger": {"status": "revoked", "signing_key": key("P-384")},
+    },
+    "critical-extension": {"an unknown extension": {"extensions": [CRITICAL]}},
+    "unknown": {"status unknown": {"status": "unknown"}},
 }
 
 
-@pytest.mark.parametrize("lie", CONTENT)
+@pytest.mark.parametrize(
+    ("reason", "lie"),
+    [(reason, lie) for reason, lies in CONTENT.items() for lie in lies],
+)
 async def test_what_an_answer_says_wrong_is_named(
-    chain: Chain, server: Server, lie: str
+    ocsp: Checks, reason: str, lie: str
 ) -> None:
-    wrong, reason = CONTENT[lie]
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, **wrong)  # type: ignore[arg-type] # a table of all kinds
-    assert (await refusal(chain.path)).reason == reason
+    ocsp.answer(**CONTENT[reason][lie])
+    await ocsp.refuse(reason)
 
 
 async def test_an_answer_past_its_end_is_refused_however_old_it_may_be(
-    chain: Chain, server: Server
+    ocsp: Checks,
 ) -> None:
-    options: dict[str, Any] = {"max_age": timedelta(days=1)}
-    for minutes, reason in ((-16, "expired"), (-15, None)):
-        server.handlers["ocsp/issuing"] = OCSPAnswer(
-            chain.ca, this_update=-60 * MINUTE, next_update=minutes * MINUTE
-        )
-        if reason:
-            assert (await refusal(chain.path, **options)).reason == reason
-            continue
-        await acceptance(chain.path, **options)
+    ocsp.options["max_age"] = timedelta(days=1)
+    ocsp.answer(this_update=-60 * MINUTE, next_update=-16 * MINUTE)
+    await ocsp.refuse("expired")
+    ocsp.answer(this_update=-60 * MINUTE, next_update=-15 * MINUTE)
+    await ocsp.accept()
 
 
 async def test_an_older_answer_played_back_is_refused(
-    chain: Chain, server: Server
+    ocsp: Checks, clock: Clock
 ) -> None:
     """The response was valid, but half a minute later the request has another nonce."""
-    answer = OCSPAnswer(chain.ca)
+    answer = OCSPAnswer(ocsp.chain.ca)
     recorded: list[bytes] = []
 
     async def replay(request: web.Request) -> web.StreamResponse:
@@ -249,14 +209,11 @@ async def test_an_older_answer_played_back_is_refused(
             recorded.append(answer.encode(await request.read()))
         return web.Response(body=recorded[0])
 
-    server.handlers["ocsp/issuing"] = replay
-    now = [NOW]
-    async with checker(clock=lambda: now[0]) as revocation:
-        await revocation.check(chain.path, at=NOW)
-        now[0] += timedelta(seconds=30)
-        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(chain.path, at=NOW)
-    assert caught.value.reason == "nonce-mismatch"
+    ocsp.serve(replay)
+    ocsp.options["clock"] = clock
+    await ocsp.accept()
+    clock.forward(seconds=30)
+    await ocsp.refuse("nonce-mismatch")
 
 
 # --- who signed
@@ -265,75 +222,61 @@ async def test_an_older_answer_played_back_is_refused(
 Delegation = Callable[[Chain], dict[str, Any]]
 
 
-def delegated(**options: Any) -> Delegation:
+def delegated(answer: dict[str, Any] | None = None, **options: Any) -> Delegation:
     """Return a function that has a responder answer that is unlike a right one."""
-    return lambda chain: {"signer": chain.delegate(**options)}
+    return lambda chain: {"signer": chain.delegate(**options), **(answer or {})}
 
 
 OTHER_NAME = x509.Name.build({"common_name": "SPECIMEN Other"})
-UNAUTHORISED: dict[str, Delegation] = {
-    "not for OCSP": delegated(extended_key_usage=SERVER_AUTH),
-    "for nothing in particular": delegated(extended_key_usage=None),
-    "a person's card": lambda chain: {"signer": chain.leaf},
-    "key not for signing": delegated(key_usage=bytes.fromhex("03020308")),
-    "of the root": lambda chain: delegated(by=chain.root)(chain),
-    "of a CA of the same name": lambda chain: delegated(by=make_ca(chain.root))(chain),
-    "expired": delegated(not_after=NOW - MINUTE),
-    "not valid yet": delegated(not_before=NOW + MINUTE),
-    "certificate missing": lambda chain: {
-        "signer": chain.delegate(),
-        "certificates": (),
-    },
-    "another responder's certificate": lambda chain: {
-        "signer": chain.delegate(),
-        "certificates": [chain.delegate(subject_name=OTHER_NAME).der],
-    },
-}
-DELEGATION: dict[str, tuple[Delegation, str]] = {
-    **{who: (make, "responder-not-authorised") for who, make in UNAUTHORISED.items()},
-    "another key": (
-        lambda chain: {"signer": chain.delegate(), "signing_key": key("P-521")},
-        "signature",
-    ),
-    "SHA-1": (
-        lambda chain: {"signer": chain.delegate(), "algorithm": "sha1_ecdsa"},
-        "signature-algorithm",
-    ),
-    "a short RSA key": (
-        lambda chain: {
-            "signer": chain.delegate(key=key("RSA-1024")),
-            "algorithm": "sha256_rsa",
+#: By the reason of the refusal.
+DELEGATION: dict[str, dict[str, Delegation]] = {
+    "responder-not-authorised": {
+        "not for OCSP": delegated(extended_key_usage=SERVER_AUTH),
+        "for nothing in particular": delegated(extended_key_usage=None),
+        "a person's card": lambda chain: {"signer": chain.leaf},
+        "key not for signing": delegated(key_usage=bytes.fromhex("03020308")),
+        "of the root": lambda chain: delegated(by=chain.root)(chain),
+        "of a CA of the same name": lambda chain: delegated(by=make_ca(chain.root))(
+            chain
+        ),
+        "expired": delegated(not_after=NOW - MINUTE),
+        "not valid yet": delegated(not_before=NOW + MINUTE),
+        "certificate missing": delegated({"certificates": ()}),
+        "another responder's certificate": lambda chain: {
+            "signer": chain.delegate(),
+            "certificates": [chain.delegate(subject_name=OTHER_NAME).der],
         },
-        "signature-algorithm",
-    ),
+    },
+    "signature": {"another key": delegated({"signing_key": key("P-521")})},
+    "signature-algorithm": {
+        "SHA-1": delegated({"algorithm": "sha1_ecdsa"}),
+        "a short RSA key": delegated({"algorithm": "sha256_rsa"}, key=key("RSA-1024")),
+    },
 }
 
 
-@pytest.mark.parametrize("who", DELEGATION)
+@pytest.mark.parametrize(
+    ("reason", "who"),
+    [(reason, who) for reason, answers in DELEGATION.items() for who in answers],
+)
 async def test_who_may_not_answer_for_the_ca_is_refused(
-    chain: Chain, server: Server, who: str
+    ocsp: Checks, reason: str, who: str
 ) -> None:
-    make, reason = DELEGATION[who]
-    wrong: dict[str, Any] = {"algorithm": "sha256_ecdsa"} | make(chain)
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, **wrong)
-    assert (await refusal(chain.path)).reason == reason
+    make = DELEGATION[reason][who]
+    ocsp.answer(**{"algorithm": "sha256_ecdsa"} | make(ocsp.chain))
+    await ocsp.refuse(reason)
 
 
 async def test_a_responder_that_could_be_revoked_is_looked_up_in_its_cas_list(
-    chain: Chain, server: Server
+    ocsp: Checks,
 ) -> None:
-    delegate = chain.delegate(extra=())  # without id-pkix-ocsp-nocheck
-    server.handlers["ocsp/issuing"] = OCSPAnswer(
-        chain.ca, signer=delegate, algorithm="sha256_ecdsa"
-    )
-    error = await refusal(chain.path)
-    assert error.reason == "responder-not-authorised"  # no list exists
-    server.handlers["crl/issuing.crl"] = List(chain.ca)
-    await acceptance(chain.path)
-    server.handlers["crl/issuing.crl"] = List(chain.ca, serials=[0xDE1E])
-    error = await refusal(chain.path)
-    assert error.reason == "responder-not-authorised"
-    assert "revoked" in str(error)
+    delegate = ocsp.chain.delegate(extra=())  # without id-pkix-ocsp-nocheck
+    ocsp.answer(signer=delegate, algorithm="sha256_ecdsa")
+    await ocsp.refuse("responder-not-authorised")  # no list exists
+    ocsp.server.handlers["crl/issuing.crl"] = List(ocsp.chain.ca)
+    await ocsp.accept()
+    ocsp.server.handlers["crl/issuing.crl"] = List(ocsp.chain.ca, serials=[0xDE1E])
+    assert "revoked" in await ocsp.refuse("responder-not-authorised")
 
 
 # --- garbage
@@ -350,15 +293,10 @@ async def test_a_responder_that_could_be_revoked_is_looked_up_in_its_cas_list(
     ],
 )
 async def test_an_unsuccessful_answer_says_which(
-    chain: Chain, server: Server, status: int, words: str
+    ocsp: Checks, status: int, words: str
 ) -> None:
-    async def fail(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=bytes((0x30, 3, 0x0A, 1, status)))
-
-    server.handlers["ocsp/issuing"] = fail
-    error = await refusal(chain.path)
-    assert error.reason == "unsuccessful"
-    assert words in str(error)
+    ocsp.serve(always(bytes((0x30, 3, 0x0A, 1, status))))
+    assert words in await ocsp.refuse("unsuccessful")
 
 
 GARBAGE = {
@@ -374,12 +312,9 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("what", GARBAGE)
-async def test_garbage_is_not_ocsp(chain: Chain, server: Server, what: str) -> None:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=GARBAGE[what])
-
-    server.handlers["ocsp/issuing"] = answer
-    assert (await refusal(chain.path)).reason == "not-ocsp"
+async def test_garbage_is_not_ocsp(ocsp: Checks, what: str) -> None:
+    ocsp.serve(always(GARBAGE[what]))
+    await ocsp.refuse("not-ocsp")
 
 
 @pytest.mark.parametrize("step", [61, pytest.param(3, marks=pytest.mark.slow)])

@@ -3,8 +3,9 @@
 
 import asyncio
 import hashlib
+import itertools
 import json
-import os
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from yarl import URL
 
-from kortilla.errors import RevocationCheckFailedError
+from kortilla.cli import main
 from kortilla.proxies import Proxies
 from kortilla.revocation import Revocation
-from kortilla.validation.pinned_cas import ADDRESSES
+from kortilla.validation import pinned_cas
 from tests.kortilla.pki import CA, NOW
-from tests.kortilla.responder import Chain, List, OCSPAnswer, Server, checker_by
+from tests.kortilla.responder import Chain, List, OCSPAnswer, Server, always
+from tests.kortilla.revocation_checks import Checks
 from tests.support.guide import DOCS
 from tests.support.patience import patience
 from tools.demo.site_authority import Authority
@@ -81,29 +82,21 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def well(address: str, server: Server, root: CA) -> Chain:
-    """Return a chain at an address of the server, without a revoked certificate."""
-    chain = Chain.create(address, root)
+def well(server: Server, root: CA, address: str = "") -> Checks:
+    """Return checks of a good chain at the server, which may have another address."""
+    chain = Chain.create(address or server.address, root)
     server.handlers = {
         "ocsp/issuing": OCSPAnswer(chain.ca),
         "ocsp/root": OCSPAnswer(root),
         "crl/issuing.crl": List(chain.ca),
         "crl/root.crl": List(root),
     }
-    return chain
+    return Checks(server, chain, "ocsp-or-crl")
 
 
 @pytest.fixture
-def chain(server: Server, root: CA) -> Chain:
-    return well(server.address, server, root)
-
-
-async def refused(chain: Chain, checker: Revocation) -> RevocationCheckFailedError:
-    """Expect a check to fail, and return the error."""
-    async with checker as revocation:
-        with pytest.raises(RevocationCheckFailedError) as caught:
-            await revocation.check(chain.path, at=NOW)
-    return caught.value
+def checks(server: Server, root: CA) -> Checks:
+    return well(server, root)
 
 
 def went_through(server: Server) -> set[bool]:
@@ -117,65 +110,58 @@ def went_through(server: Server) -> set[bool]:
     return set(said.values())
 
 
-async def test_all_is_asked_through_the_proxy(
-    chain: Chain, server: Server, open_proxy: str
-) -> None:
-    async with checker_by(by="both", proxy=f"http://{open_proxy}") as revocation:
+async def test_all_is_asked_through_the_proxy(checks: Checks, open_proxy: str) -> None:
+    server = checks.server
+    async with checks.checker(by="both", proxy=f"http://{open_proxy}") as revocation:
         for _ in range(3):
-            await revocation.check(chain.path, at=NOW)
+            await revocation.check(checks.path, at=NOW)
     assert set(server.asked) == set(server.handlers)
     assert went_through(server) == {True}
 
 
 async def test_revoked_is_revoked_through_a_proxy_too(
-    chain: Chain, server: Server, open_proxy: str
+    checks: Checks, open_proxy: str
 ) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca, status="unknown")
-    error = await refused(chain, checker_by(by="ocsp", proxy=open_proxy))
-    assert error.reason == "unknown"
+    checks.answer(status="unknown")
+    await checks.refuse("unknown", by="ocsp", proxy=open_proxy)
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
 async def test_a_proxy_that_refuses_is_no_answer(
-    chain: Chain, server: Server, closed_proxy: str, password: str
+    checks: Checks, closed_proxy: str, password: str
 ) -> None:
     address = f"http://{password and f'service:{password}@'}{closed_proxy}"
-    error = await refused(chain, checker_by(by="ocsp-or-crl", proxy=address))
-    assert error.reason == "http-status"
-    assert "407" in str(error) and "wrong" not in str(error)
-    assert server.asked == []
+    message = await checks.refuse("http-status", proxy=address)
+    assert "407" in message and "wrong" not in message
+    assert checks.server.asked == []
 
 
 async def test_the_proxys_password_is_sent_to_the_proxy_alone(
-    chain: Chain, server: Server, closed_proxy: str
+    checks: Checks, closed_proxy: str
 ) -> None:
     address = f"http://service:s3cret@{closed_proxy}"
     assert "s3cret" not in repr(vars(Proxies(address)))
     # A single request: from the second on, proxy.py no longer removes its own headers.
-    async with checker_by(by="ocsp", proxy=address) as revocation:
-        await revocation.check(chain.path_without_root, at=NOW)
-    assert went_through(server) == {True}
-    for request in server.requests:
+    await checks.accept(checks.leaf_alone, by="ocsp", proxy=address)
+    assert went_through(checks.server) == {True}
+    for request in checks.server.requests:
         assert not {"Authorization", "Proxy-Authorization"} & set(request.headers)
 
 
 async def test_a_proxy_that_is_not_there_is_no_answer(
-    chain: Chain, server: Server, gone: str
+    checks: Checks, gone: str
 ) -> None:
-    checker = checker_by(by="ocsp-or-crl", proxy=f"http://service:s3cret@{gone}")
-    error = await refused(chain, checker)
-    assert error.reason == "unreachable"
-    assert "the proxy" in str(error) and "s3cret" not in str(error)
-    assert server.asked == []
+    message = await checks.refuse("unreachable", proxy=f"http://service:s3cret@{gone}")
+    assert "the proxy" in message and "s3cret" not in message
+    assert checks.server.asked == []
 
 
 async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
     root: CA, open_proxy: str
 ) -> None:
     async with Server() as away:
-        chain = well(away.address, away, root)
-    error = await refused(chain, checker_by(by="ocsp-or-crl", proxy=open_proxy))
-    assert error.reason in {"http-status", "unreachable", "incomplete"}
+        checks = well(away, root)
+    await checks.refuse("http-status unreachable incomplete", proxy=open_proxy)
 
 
 # --- private addresses
@@ -184,18 +170,16 @@ async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
 async def test_the_hosts_that_a_proxy_is_asked_for(
     server: Server, root: CA, open_proxy: str
 ) -> None:
-    chain = well(server.address.replace("127.0.0.1", "LOCALHOST"), server, root)
-    options: dict[str, Any] = {
+    checks = well(server, root, server.address.replace("127.0.0.1", "LOCALHOST"))
+    checks.options = {
         "by": "ocsp",
         "allow_private_addresses": False,
         "proxy": open_proxy,
     }
     # Where a proxy resolves the name, the service can't see its address.
-    error = await refused(chain, checker_by(**options))
-    assert error.reason == "host-not-allowed"
+    await checks.refuse("host-not-allowed")
     assert server.asked == []
-    async with checker_by(**options, proxy_hosts=["localhost"]) as revocation:
-        await revocation.check(chain.path, at=NOW)
+    await checks.accept(proxy_hosts=["localhost"])
     assert went_through(server) == {True}
 
 
@@ -217,11 +201,11 @@ async def test_the_hosts_that_a_proxy_is_asked_for(
     ],
 )
 async def test_by_default_a_proxy_is_asked_for_the_authoritys_hosts(
-    root: CA, host: str, reason: str, gone: str
+    server: Server, root: CA, host: str, reason: str, gone: str
 ) -> None:
-    chain = Chain.create(f"http://{host}", root)
-    checker = checker_by(by="ocsp", allow_private_addresses=False, proxy=gone)
-    assert (await refused(chain, checker)).reason in reason.split()
+    checks = well(server, root, f"http://{host}")
+    options = {"allow_private_addresses": False, "proxy": gone}
+    await checks.refuse(reason, by="ocsp", **options)
 
 
 async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
@@ -229,14 +213,9 @@ async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://{open_proxy}")
     monkeypatch.setenv("no_proxy", "localhost")
-    chain = well(server.address.replace("127.0.0.1", "localhost"), server, root)
-    checker = checker_by(
-        by="ocsp",
-        allow_private_addresses=False,
-        trust_env=True,
-        proxy_hosts=["localhost"],
-    )
-    assert (await refused(chain, checker)).reason == "private-address"
+    checks = well(server, root, server.address.replace("127.0.0.1", "localhost"))
+    checks.options = {"allow_private_addresses": False, "proxy_hosts": ["localhost"]}
+    await checks.refuse("private-address", by="ocsp", trust_env=True)
     assert server.asked == []
 
 
@@ -245,18 +224,13 @@ async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
 async def test_the_environment_counts_where_the_operator_says_so(
-    chain: Chain,
-    server: Server,
-    open_proxy: str,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
+    checks: Checks, open_proxy: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, open_proxy)
     for trust_env in (True, False):
-        server.requests.clear()
-        async with checker_by(by="both", trust_env=trust_env) as revocation:
-            await revocation.check(chain.path, at=NOW)
-        assert went_through(server) == {trust_env}
+        checks.server.requests.clear()
+        await checks.accept(by="both", trust_env=trust_env)
+        assert went_through(checks.server) == {trust_env}
 
 
 def test_which_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,138 +271,76 @@ def test_a_proxy_that_cannot_be_used_is_said_at_once(
 
 # --- https, which a proxy tunnels (CONNECT)
 
-CHECK = """
-import asyncio, json, sys
-from asn1crypto import x509
-from pathlib import Path
-from kortilla.errors import RevocationCheckFailedError
-from kortilla.revocation import CertificatePath
-from tests.kortilla.responder import checker_by
-from tests.kortilla.pki import NOW
-
-async def main(folder, proxy):
-    path = [x509.Certificate.load((Path(folder) / n).read_bytes()) for n in "lir"]
-    async with checker_by(by="both", proxy=proxy) as revocation:
-        try:
-            await revocation.check(CertificatePath(*path), at=NOW)
-        except RevocationCheckFailedError as error:
-            return error.reason, str(error)
-        return "", ""
-
-folder, *proxies = sys.argv[1:]
-print(json.dumps([asyncio.run(main(folder, proxy)) for proxy in proxies]))
-"""
-
-UPDATE = """
-import contextlib, io, json, os, sys
-from unittest.mock import patch
-from kortilla.validation import pinned_cas as pins
-from kortilla.cli import main
-address, sha256, folder, ways = sys.argv[1:]
-pins.ADDRESSES = (address,)
-pins.PINS = (pins.PinnedCertificate("SPECIMEN Issuing CA - G1", sha256, "citizen"),)
-answers = []
-for number, (options, environment) in enumerate(json.loads(ways)):
-    own = f"{folder}/{number}"
-    written = io.StringIO()
-    with patch.dict(os.environ, environment), contextlib.redirect_stdout(written):
-        main(["trust", "update", "--folder", own, *options, "--json"])
-    answers.append(json.loads(written.getvalue()))
-print(json.dumps(answers))
-"""
-
 
 @pytest.fixture
-async def tls_server(tmp_path: Path) -> AsyncIterator[tuple[Server, dict[str, str]]]:
-    """A server at https, and the environment that trusts its certificate."""
+async def tls_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Server]:
+    """A server at https, whose certificate is trusted."""
     authority = Authority(tmp_path, ["localhost"])
+    trusting = ssl.create_default_context(cafile=authority.certificate)
+    # aiohttp makes it as it is imported.
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
     async with Server(tls=authority.server_context) as server:
-        trusting = {"SSL_CERT_FILE": str(authority.certificate)}
-        yield server, {**os.environ, **trusting}
-
-
-async def run(code: str, *arguments: Any, env: dict[str, str]) -> Any:
-    """Run a program, and return its output as JSON."""
-    running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-c", code, *map(str, arguments)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=env,
-    )
-    output, errors = await running.communicate()
-    assert b"Traceback" not in errors, errors.decode()
-    return json.loads(output)
+        yield server
 
 
 async def test_https_is_tunneled(
-    tls_server: tuple[Server, dict[str, str]],
-    root: CA,
-    tmp_path: Path,
-    closed_proxy: str,
-    gone: str,
+    tls_server: Server, root: CA, closed_proxy: str, gone: str
 ) -> None:
-    server, env = tls_server
-    chain = well(server.address, server, root)
-    path = chain.path
-    for name, certificate in zip(
-        "lir", (path.leaf, path.issuer, path.root), strict=True
-    ):
-        assert certificate
-        (tmp_path / name).write_bytes(certificate.dump())
-    good = f"http://service:s3cret@{closed_proxy}"
-    assert await run(CHECK, tmp_path, good, env=env) == [["", ""]]
-    assert set(server.asked) == set(server.handlers)
-    assert went_through(server) == {False}  # it can't see into them
-    server.asked.clear()
-    bad = f"http://{closed_proxy}", f"http://{gone}"
-    refused, missing = await run(CHECK, tmp_path, *bad, env=env)
-    assert refused[0] == missing[0] == "unreachable"
-    assert "407" in refused[1]
-    assert "the proxy" in missing[1]
-    assert server.asked == []
+    checks = well(tls_server, root)
+    await checks.accept(by="both", proxy=f"http://service:s3cret@{closed_proxy}")
+    assert set(tls_server.asked) == set(tls_server.handlers)
+    assert went_through(tls_server) == {False}  # it can't see into them
+    tls_server.asked.clear()
+    refused = await checks.refuse("unreachable", proxy=f"http://{closed_proxy}")
+    assert "407" in refused
+    missing = await checks.refuse("unreachable", proxy=f"http://{gone}")
+    assert "the proxy" in missing
+    assert tls_server.asked == []
 
 
 async def test_trust_update_goes_through_a_proxy(
-    tls_server: tuple[Server, dict[str, str]],
+    tls_server: Server,
     ca: CA,
     tmp_path: Path,
     closed_proxy: str,
     gone: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    server, env = tls_server
+    tls_server.handlers = {"ca": always(ca.der)}
+    address, sha256 = f"{tls_server.address}/ca", hashlib.sha256(ca.der).hexdigest()
+    pin = pinned_cas.PinnedCertificate("SPECIMEN Issuing CA", sha256, "citizen")
+    monkeypatch.setattr(pinned_cas, "ADDRESSES", (address,))
+    monkeypatch.setattr(pinned_cas, "PINS", (pin,))
 
-    async def certificate(_: Any) -> Any:
-        return web.Response(body=ca.der)
+    numbers = itertools.count()
 
-    server.handlers = {"ca": certificate}
-    sha256 = hashlib.sha256(ca.der).hexdigest()
+    async def update(option: str = "", environment: str = "") -> Any:
+        """Run the command, with a proxy as its option and in the environment."""
+        monkeypatch.setenv("https_proxy", environment)
+        options = ["--proxy", option] if option else []
+        folder = ["--folder", str(tmp_path / f"ca{next(numbers)}")]
+        await asyncio.to_thread(main, ["trust", "update", *folder, *options, "--json"])
+        return json.loads(capsys.readouterr().out)
+
     good = f"http://service:s3cret@{closed_proxy}"
-    ways: list[tuple[list[str], dict[str, str]]] = [
-        (["--proxy", good], {}),
-        ([], {"https_proxy": good}),
-        (["--proxy", good], {"https_proxy": gone}),
-    ]
-    bad = [f"http://service:wr0ng@{closed_proxy}", f"http://service:s3cret@{gone}"]
-    others: list[tuple[list[str], dict[str, str]]] = [
-        *((["--proxy", each], {}) for each in (*bad, "socks5://a")),
-        ([], {"https_proxy": bad[1]}),
-    ]
-    wanted = f"{server.address}/ca", sha256, tmp_path, json.dumps(ways + others)
-    answers = await run(UPDATE, *wanted, env=env)
-    for answer in answers[: len(ways)]:
-        assert [each["state"] for each in answer["certificates"]] == ["stored"]
-    refused, missing, unknown, also_missing = answers[len(ways) :]
+    for option, environment in ((good, ""), ("", good), (good, gone)):
+        [stored] = (await update(option, environment))["certificates"]
+        assert stored["state"] == "stored"
+    assert len(tls_server.asked) == 3
+    refused = await update(f"http://service:wr0ng@{closed_proxy}")
     assert refused["error"]["code"] == "CA_MISSING"
-    assert list(refused["addresses"].values()) == ["the proxy's answer is 407"]
-    assert "wr0ng" not in json.dumps(refused)
-    for answer in (missing, also_missing):
-        [failure] = answer["addresses"].values()
-        assert failure == f"no connection to the proxy {gone}"
-    assert unknown["error"]["code"] == "INVALID_ARGUMENT"
-    assert len(server.asked) == len(ways)
+    assert refused["addresses"] == {address: "the proxy's answer is 407"}
+    away = f"http://service:s3cret@{gone}"
+    for missing in (await update(away), await update(environment=away)):
+        assert missing["addresses"] == {address: f"no connection to the proxy {gone}"}
+    assert (await update("socks5://a"))["error"]["code"] == "INVALID_ARGUMENT"
+    assert len(tls_server.asked) == 3
 
 
 def test_the_guide_lists_every_host_that_has_to_be_reached() -> None:
     guide = (DOCS / "operations.md").read_text()
-    for url in map(URL, ADDRESSES):
+    for url in map(URL, pinned_cas.ADDRESSES):
         assert f"`{url.host}` | {url.port} |" in guide
