@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 from asn1crypto import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509 import load_der_x509_certificate
 
 from kortilla import Trust
 from kortilla.errors import (
@@ -80,8 +79,8 @@ async def test_a_leaf_with_every_extension_of_a_card_is_accepted(
 
 @pytest.mark.parametrize(
     ("count", "seed"),
-    # A comparison takes four seeds.
-    [(3_000, 0), pytest.param(17_000, 4, marks=pytest.mark.slow)],
+    # A comparison takes three seeds.
+    [(3_000, 0), pytest.param(17_000, 3, marks=pytest.mark.slow)],
 )
 async def test_nothing_is_accepted_that_certvalidator_refuses(
     quick: CA, quick_trust: Trust, count: int, seed: int
@@ -172,12 +171,6 @@ async def test_a_leaf_that_names_another_key_of_its_issuer_is_refused(
     other = other_issuer(der.encode(0x80, b"x" * 20))
     with pytest.raises(CertificateNotTrustedError):
         await identify(whole(quick, extra=other).der, LOGIN, quick_trust)
-
-
-def test_cryptography_reads_what_has_no_defect(quick: CA, quick_trust: Trust) -> None:
-    """Otherwise it would compare nothing."""
-    leaf = whole(quick, basic_constraints=bytes.fromhex("3000"), null_parameter=False)
-    assert load_der_x509_certificate(leaf.der).extensions
 
 
 @pytest.mark.parametrize("what", [None, "text", 1, bytearray(b"0"), memoryview(b"0")])
