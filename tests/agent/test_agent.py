@@ -109,16 +109,6 @@ async def test_a_new_card_opens_the_window(pcscd: Pcscd) -> None:
 
 
 @isolated
-async def test_a_card_that_was_in_the_reader_before_is_noticed_too(
-    pcscd: Pcscd,
-) -> None:
-    pcscd.insert(MockCard(make(pcscd)))
-    pcscd.settle()
-    async with windows() as opening, agent_with(opening):
-        await opening.opened()
-
-
-@isolated
 async def test_the_window_opens_once_for_each_insertion(pcscd: Pcscd) -> None:
     card = make(pcscd)
     async with windows() as opening, agent_with(opening) as agent:

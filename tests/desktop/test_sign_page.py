@@ -22,6 +22,7 @@ from tests.desktop.conftest import (
     page_of,
     unnamed,
     until,
+    visible,
     words,
 )
 from tests.kortilla.signing_parts import make_pdf
@@ -44,17 +45,14 @@ class Commands:
         self.given: list[dict[str, Any]] = []
         self.result: dict[str, Any] = {}
 
-    def run(self, command: Command) -> dict[str, Any]:
-        self.given.append(json.loads(command.given)["wish"])
-        return self.result
-
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     commands = Commands()
 
     def run(command: Command) -> dict[str, Any]:
-        return commands.run(command)
+        commands.given.append(json.loads(command.given)["wish"])
+        return commands.result
 
     monkeypatch.setattr(Command, "run", run)
     return commands
@@ -67,8 +65,7 @@ def page_with(window: Window, *files: Path) -> Page:
 
 def choose(page: Page, words: str) -> None:
     """Press the radio button with these words."""
-    shown = [b for b in page.findChildren(QRadioButton) if b.isVisible()]
-    [button] = [each for each in shown if each.text() == words]
+    [button] = [b for b in visible(page, QRadioButton) if b.text() == words]
     button.click()
 
 
@@ -131,7 +128,7 @@ def test_wishes_are_what_is_signed(
     commands.result = {"error": {"code": "USER_CANCELLED"}}
     assert given() == (None, None, False)
     assert "You cancelled. Nothing was signed." in words(page)
-    [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
+    [box] = visible(page, QCheckBox)
     box.click()
     choose(page, "On the first page")
     choose(page, "Bottom right")
