@@ -23,7 +23,7 @@ from kortilla.mock_card.authority import make_satu
 from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import CertificatePath
 from kortilla.testing import KortillaCard
-from kortilla.testing.weak_key import weak_key
+from kortilla.testing.broken_tokens import weak_key
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from tests.kortilla.signing_parts import make_pdf

@@ -36,7 +36,7 @@ from kortilla.revocation import (
     Revocation,
     RevocationChecker,
 )
-from kortilla.testing.weak_key import weak_key
+from kortilla.testing.broken_tokens import weak_key
 from kortilla.validation.signature import has_roca_fingerprint
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SATU, Leaf, key
