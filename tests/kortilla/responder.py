@@ -223,25 +223,23 @@ class OCSPAnswer:
         if self.issuer_hash is not None:
             cert_id["issuer_key_hash"] = self.issuer_hash
         extensions = list(self.extensions)
-        if self.nonce == "echo":
-            sent = asked["request_extensions"][0]["extn_value"].parsed.native
-            extensions.append({"extn_id": "nonce", "extn_value": sent})
-        elif self.nonce is not None:
-            extensions.append({"extn_id": "nonce", "extn_value": self.nonce})
+        nonce = self.nonce
+        if nonce == "echo":
+            nonce = asked["request_extensions"][0]["extn_value"].parsed.native
+        if nonce is not None:
+            extensions.append({"extn_id": "nonce", "extn_value": nonce})
+        revoked = self.status == "revoked"
         single = {
             "cert_id": cert_id,
-            "cert_status": ocsp.CertStatus("revoked", {"revocation_time": self.at})
-            if self.status == "revoked"
-            else ocsp.CertStatus(self.status),
+            "cert_status": ocsp.CertStatus(
+                self.status, {"revocation_time": self.at} if revoked else None
+            ),
             "this_update": self.at + self.this_update,
         }
         if self.next_update is not None:
             single["next_update"] = self.at + self.next_update
-        signer = (
-            self.ca.certificate
-            if self.signer is None
-            else x509.Certificate.load(self.signer.der)
-        )
+        own = self.signer or self.ca
+        signer = x509.Certificate.load(own.der)
         produced = self.this_update if self.produced_at is None else self.produced_at
         content = {
             "responder_id": ocsp.ResponderId("by_key", signer.public_key.sha1)
@@ -253,9 +251,8 @@ class OCSPAnswer:
         if extensions:
             content["response_extensions"] = extensions
         data = ocsp.ResponseData(content)
-        own_key = self.ca.key if self.signer is None else self.signer.key
         identifier, signature = sign(
-            self.signing_key or own_key, self.algorithm, data.dump()
+            self.signing_key or own.key, self.algorithm, data.dump()
         )
         basic = {
             "tbs_response_data": data,
@@ -267,14 +264,12 @@ class OCSPAnswer:
             certificates = [] if self.signer is None else [self.signer.der]
         if certificates:
             basic["certs"] = [x509.Certificate.load(each) for each in certificates]
+        answer = {
+            "response_type": "basic_ocsp_response",
+            "response": ocsp.BasicOCSPResponse(basic),
+        }
         encoded: bytes = ocsp.OCSPResponse(
-            {
-                "response_status": "successful",
-                "response_bytes": {
-                    "response_type": "basic_ocsp_response",
-                    "response": ocsp.BasicOCSPResponse(basic),
-                },
-            }
+            {"response_status": "successful", "response_bytes": answer}
         ).dump()
         return encoded
 

@@ -14,20 +14,20 @@ from asn1crypto import pem
 from cryptography.hazmat.primitives import serialization
 
 from kortilla.clock import utc_now
-from kortilla.errors import (
-    UserCertificateOCSPCheckFailedError,
-    UserCertificateRevokedError,
-)
-from kortilla.revocation import Revocation
-from kortilla.revocation.checker import By
 from tests.kortilla.pki import CA, Key
-from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Chain, Handler, Server
+from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Chain, Server
+from tests.kortilla.revocation_checks import Checks
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 
 
-def checker(by: By) -> Revocation:
-    return Revocation(by=by, allow_private_addresses=True)
+def checks_of(server: Server, root: CA, folder: Path, by: str) -> Checks:
+    """Return checks of a leaf, whose CA is in the folder for OpenSSL."""
+    chain = Chain.create(server.address, root)
+    write_pem(folder, "ca", chain.ca.der, chain.ca.key)
+    checks = Checks(server, chain, by, {"clock": utc_now})
+    checks.path = checks.leaf_alone
+    return checks
 
 
 async def openssl(folder: Path, arguments: str) -> str:
@@ -68,54 +68,39 @@ def write_index(folder: Path, *lines: tuple[int, bool]) -> None:
     )
 
 
-def openssl_responder(folder: Path, requests: list[bytes]) -> Handler:
-    """Return a handler that responds with ``openssl ocsp``."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        requests.append(await request.read())
-        (folder / "request").write_bytes(requests[-1])
-        await openssl(
-            folder,
-            "ocsp -index index -CA ca.crt -rsigner signer.crt -rkey signer.key "
-            "-reqin request -respout answer -nmin 5",
-        )
-        return web.Response(body=(folder / "answer").read_bytes())
-
-    return answer
-
-
 @pytest.mark.parametrize("by_delegate", [False, True])
 async def test_openssl_as_the_responder(
     server: Server, root: CA, tmp_path: Path, by_delegate: bool
 ) -> None:
-    chain = Chain.create(server.address, root)
-    write_pem(tmp_path, "ca", chain.ca.der, chain.ca.key)
+    checks = checks_of(server, root, tmp_path, "ocsp")
+    signer = checks.chain.ca
     if by_delegate:
-        delegate = chain.delegate(not_before=START, not_after=END)
-        write_pem(tmp_path, "signer", delegate.der, delegate.key)
-    else:
-        write_pem(tmp_path, "signer", chain.ca.der, chain.ca.key)
-    requests: list[bytes] = []
-    server.handlers["ocsp/issuing"] = openssl_responder(tmp_path, requests)
-    async with checker("ocsp") as revocation:
-        write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
-        await revocation.check(chain.path_without_root, at=utc_now())
-        write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, False))
-        with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(chain.path_without_root, at=utc_now())
-        write_index(tmp_path, (OTHER_SERIAL, False))
-        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(chain.path_without_root, at=utc_now())
-        assert caught.value.reason == "unknown"
+        signer = checks.chain.delegate(not_before=START, not_after=END)
+    write_pem(tmp_path, "signer", signer.der, signer.key)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        (tmp_path / "request").write_bytes(await request.read())
+        await openssl(
+            tmp_path,
+            "ocsp -index index -CA ca.crt -rsigner signer.crt -rkey signer.key "
+            "-reqin request -respout answer -nmin 5",
+        )
+        return web.Response(body=(tmp_path / "answer").read_bytes())
+
+    checks.serve(answer)
+    write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
+    await checks.accept()
+    write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, False))
+    await checks.revoked()
+    write_index(tmp_path, (OTHER_SERIAL, False))
+    await checks.refuse("unknown")
     text = await openssl(tmp_path, "ocsp -reqin request -req_text")
-    assert "sha1" in text
-    assert f"{LEAF_SERIAL:X}" in text
-    assert "Nonce" in text
+    for each in ("sha1", f"{LEAF_SERIAL:X}", "Nonce"):
+        assert each in text
 
 
 async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> None:
-    chain = Chain.create(server.address, root)
-    write_pem(tmp_path, "ca", chain.ca.der, chain.ca.key)
+    checks = checks_of(server, root, tmp_path, "crl")
     (tmp_path / "config").write_text(
         "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ndefault_md=sha256\n"
         "default_crl_days=1\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n"
@@ -131,11 +116,8 @@ async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> Non
         await openssl(tmp_path, "crl -in list -outform DER -out list.der")
         return web.Response(body=(tmp_path / "list.der").read_bytes())
 
-    server.handlers["crl/issuing.crl"] = serve
+    checks.serve(serve)
     write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
-    async with checker("crl") as revocation:
-        await revocation.check(chain.path_without_root, at=utc_now())
+    await checks.accept()
     write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, True))
-    async with checker("crl") as revocation:
-        with pytest.raises(UserCertificateRevokedError):
-            await revocation.check(chain.path_without_root, at=utc_now())
+    await checks.revoked()

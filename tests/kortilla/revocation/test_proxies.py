@@ -110,30 +110,24 @@ def went_through(server: Server) -> set[bool]:
     return set(said.values())
 
 
-async def test_all_is_asked_through_the_proxy(checks: Checks, open_proxy: str) -> None:
-    server = checks.server
-    async with checks.checker(by="both", proxy=f"http://{open_proxy}") as revocation:
+@pytest.mark.parametrize("by_environment", [False, True])
+async def test_all_is_asked_through_the_proxy(
+    checks: Checks,
+    open_proxy: str,
+    by_environment: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server, options = checks.server, {"proxy": f"http://{open_proxy}"}
+    if by_environment:
+        monkeypatch.setenv("HTTP_PROXY", open_proxy)
+        options = {"trust_env": True}
+    async with checks.checker(by="both", **options) as revocation:
         for _ in range(3):
             await revocation.check(checks.path, at=NOW)
     assert set(server.asked) == set(server.handlers)
     assert went_through(server) == {True}
-
-
-async def test_revoked_is_revoked_through_a_proxy_too(
-    checks: Checks, open_proxy: str
-) -> None:
     checks.answer(status="unknown")
-    await checks.refuse("unknown", by="ocsp", proxy=open_proxy)
-
-
-@pytest.mark.parametrize("password", ["", "wrong"])
-async def test_a_proxy_that_refuses_is_no_answer(
-    checks: Checks, closed_proxy: str, password: str
-) -> None:
-    address = f"http://{password and f'service:{password}@'}{closed_proxy}"
-    message = await checks.refuse("http-status", proxy=address)
-    assert "407" in message and "wrong" not in message
-    assert checks.server.asked == []
+    await checks.refuse("unknown", by="ocsp", **options)
 
 
 async def test_the_proxys_password_is_sent_to_the_proxy_alone(
@@ -148,11 +142,26 @@ async def test_the_proxys_password_is_sent_to_the_proxy_alone(
         assert not {"Authorization", "Proxy-Authorization"} & set(request.headers)
 
 
-async def test_a_proxy_that_is_not_there_is_no_answer(
-    checks: Checks, gone: str
+@pytest.mark.parametrize(
+    ("login", "which", "reason", "said"),
+    [
+        ("", "closed_proxy", "http-status", "407"),
+        ("service:wrong@", "closed_proxy", "http-status", "407"),
+        ("service:s3cret@", "gone", "unreachable", "the proxy"),
+    ],
+)
+async def test_a_proxy_that_refuses_or_is_not_there_is_no_answer(
+    checks: Checks,
+    login: str,
+    which: str,
+    reason: str,
+    said: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    message = await checks.refuse("unreachable", proxy=f"http://service:s3cret@{gone}")
-    assert "the proxy" in message and "s3cret" not in message
+    address = f"http://{login}{request.getfixturevalue(which)}"
+    message = await checks.refuse(reason, proxy=address)
+    assert said in message
+    assert "wrong" not in message and "s3cret" not in message
     assert checks.server.asked == []
 
 
@@ -183,29 +192,19 @@ async def test_the_hosts_that_a_proxy_is_asked_for(
     assert went_through(server) == {True}
 
 
-@pytest.mark.parametrize(
-    ("host", "reason"),
-    [
-        ("127.0.0.1", "private-address"),
-        ("[::1]", "private-address"),
-        ("10.0.0.1", "private-address"),
-        ("2130706433", "bad-address host-not-allowed"),
-        ("127.1", "bad-address host-not-allowed"),
-        ("8.8.8.8", "host-not-allowed"),
-        ("notfineid.fi", "host-not-allowed"),
-        ("fineid.fi.example", "host-not-allowed"),
-        ("intranet", "host-not-allowed"),
-        ("ocsp.fineid.fi", "unreachable"),
-        ("OCSP.fineid.fi.", "unreachable"),
-        ("fineid.fi", "unreachable"),
-    ],
-)
 async def test_by_default_a_proxy_is_asked_for_the_authoritys_hosts(
-    server: Server, root: CA, host: str, reason: str, gone: str
+    server: Server, root: CA, gone: str
 ) -> None:
-    checks = well(server, root, f"http://{host}")
-    options = {"allow_private_addresses": False, "proxy": gone}
-    await checks.refuse(reason, by="ocsp", **options)
+    for reason, hosts in {
+        "private-address": "127.0.0.1 [::1] 10.0.0.1",
+        "bad-address host-not-allowed": "2130706433 127.1",
+        "host-not-allowed": "8.8.8.8 notfineid.fi fineid.fi.example intranet",
+        "unreachable": "ocsp.fineid.fi OCSP.fineid.fi. fineid.fi",
+    }.items():
+        for host in hosts.split():
+            checks = well(server, root, f"http://{host}")
+            checks.options = {"allow_private_addresses": False, "proxy": gone}
+            await checks.refuse(reason, by="ocsp")
 
 
 async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
@@ -220,17 +219,6 @@ async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
 
 
 # --- the environment
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
-async def test_the_environment_counts_where_the_operator_says_so(
-    checks: Checks, open_proxy: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, open_proxy)
-    for trust_env in (True, False):
-        checks.server.requests.clear()
-        await checks.accept(by="both", trust_env=trust_env)
-        assert went_through(checks.server) == {trust_env}
 
 
 def test_which_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,10 +281,8 @@ async def test_https_is_tunneled(
     assert set(tls_server.asked) == set(tls_server.handlers)
     assert went_through(tls_server) == {False}  # it can't see into them
     tls_server.asked.clear()
-    refused = await checks.refuse("unreachable", proxy=f"http://{closed_proxy}")
-    assert "407" in refused
-    missing = await checks.refuse("unreachable", proxy=f"http://{gone}")
-    assert "the proxy" in missing
+    for proxy, said in ((closed_proxy, "407"), (gone, "the proxy")):
+        assert said in await checks.refuse("unreachable", proxy=proxy)
     assert tls_server.asked == []
 
 
