@@ -59,7 +59,6 @@ PLACES = {
     "cli/test_verify.py": "slow",
     "desktop/test_check_page.py": "slow",
     "desktop/test_sign_page.py": "slow",
-    "desktop/test_signing_progress.py": "slow",
     "host/test_caller.py": "slow",
     "host/test_framing.py": "slow",
     "host/test_life.py": "slow",
