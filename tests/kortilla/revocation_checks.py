@@ -64,8 +64,10 @@ class Checks:
 
     def answer(self, **changes: Any) -> None:
         """Answer about the leaf: rightly, but for these changes."""
-        kind = List if self.by == "crl" else OCSPAnswer
-        self.serve(kind(self.chain.ca, **changes))
+        if self.by == "crl":
+            self.serve(List(self.chain.ca, **changes))
+        else:
+            self.serve(OCSPAnswer(self.chain.ca, **changes))
 
     def checker(self, **options: Any) -> Revocation:
         return checker_by(**{"by": self.by} | self.options | options)

@@ -68,13 +68,14 @@ async def test_good_by_a_responder_that_the_ca_has_authorised(
 
 
 async def test_good_at_the_edges_of_what_is_allowed(ocsp: Checks) -> None:
-    for right in (
+    rights: list[dict[str, Any]] = [
         {"this_update": -2 * MINUTE},
         {"this_update": 15 * MINUTE},
         {"this_update": -2 * MINUTE, "next_update": -MINUTE},
         {"next_update": MINUTE},
         {"by_key": True},
-    ):
+    ]
+    for right in rights:
         ocsp.answer(**right)
         await ocsp.accept()
 

@@ -117,7 +117,8 @@ async def test_all_is_asked_through_the_proxy(
     by_environment: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    server, options = checks.server, {"proxy": f"http://{open_proxy}"}
+    server = checks.server
+    options: dict[str, Any] = {"proxy": f"http://{open_proxy}"}
     if by_environment:
         monkeypatch.setenv("HTTP_PROXY", open_proxy)
         options = {"trust_env": True}
