@@ -22,7 +22,6 @@ from native_host.desktop.card_state import (
 from native_host.desktop.pages.card import Page
 from native_host.desktop.window import Window
 from native_host.gui.labels import TriesLabel
-from native_host.gui.sizes import dp
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import (
     Open,
@@ -202,17 +201,6 @@ def test_the_keyboard_reaches_each_control(
     assert reached == [*buttons(page).values()]
     QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
     assert window.sidebar.list.hasFocus()
-
-
-def test_a_narrow_window_shows_everything(page: Page) -> None:
-    show(page, cards_of(status_of(a_card())))
-    window = page.window()
-    window.resize(dp(480), dp(400))
-    show(page, cards_of(status_of(a_card())))
-    view = page.area.viewport().width()
-    for widget in (*buttons(page).values(), *page.findChildren(TriesLabel)):
-        right = widget.mapTo(page.area.viewport(), widget.rect().topRight()).x()
-        assert right <= view
 
 
 def test_a_page_that_is_left_follows_no_card(

@@ -93,9 +93,9 @@ async def test_wrong_is_another_one_whatever_was_asked_for(
     kortilla_card: KortillaCard,
 ) -> None:
     trust = Trust.from_folder(kortilla_card.folder, test=True)
-    for origin, nonce, name in (
-        ("https://wrong-origin.example", NONCE, "wrong-origin"),
-        (ORIGIN, base64.b64encode(bytes(32)).decode(), "wrong-nonce"),
+    for name, origin, nonce in (
+        ("wrong-origin", "https://wrong-origin.example", NONCE),
+        ("wrong-nonce", ORIGIN, base64.b64encode(bytes(32)).decode()),
     ):
         token = kortilla_card.token(origin, nonce, broken=name)
         with pytest.raises(RelyingPartyError):
