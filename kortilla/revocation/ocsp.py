@@ -136,14 +136,7 @@ def judge(
     responder = _find_responder(envelope, issuer, at)
     with _parsing():
         response = _read(envelope.part.signed)
-        wanted = _cert_id(subject, issuer)
-        matching = [
-            each
-            for each in response.singles
-            if isinstance(each.hash_algorithm, SHA1)
-            and (each.issuer_name_hash, each.issuer_key_hash, each.serial_number)
-            == wanted
-        ]
+        matching = _about(response, _cert_id(subject, issuer))
     if response.unknown_critical:
         raise NoAnswerError(
             Reason.CRITICAL_EXTENSION, "the answer has an extension that must be known."
@@ -254,6 +247,17 @@ def _read_extensions(optional: list[der.Element]) -> tuple[bytes | None, bool]:
         raise der.MalformedError("an extension twice")
     unknown = any(critical and oid != _NONCE_OID for oid, critical, _ in found)
     return values.get(_NONCE_OID), unknown
+
+
+def _about(
+    content: _Content, wanted: tuple[bytes, bytes, int]
+) -> list[OCSPSingleResponse]:
+    return [
+        each
+        for each in content.singles
+        if isinstance(each.hash_algorithm, SHA1)
+        and wanted == (each.issuer_name_hash, each.issuer_key_hash, each.serial_number)
+    ]
 
 
 def _check_nonce(response: _Content, nonce: bytes, rules: Rules) -> None:
