@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from kortilla.revocation import CertificatePath, Revocation
 from kortilla.validation.leaf import ExactCertificate
-from tests.kortilla.pki import CA, CA_TRUE, CERTIFICATE_SIGN, NOW, Key, Leaf, key
+from tests.kortilla.pki import CA, NOW, Key, Leaf, key
 
 OCSP_SIGNING = bytes.fromhex("300A06082B06010505070309")
 NO_CHECK = ("1.3.6.1.5.5.7.48.1.5", bytes.fromhex("0500"))
@@ -179,18 +179,7 @@ class Chain:
 
 def make_ca(root: CA, *, name: str = "SPECIMEN Issuing CA", extra: Any = ()) -> CA:
     """Create an issuing CA below a root."""
-    own = ec.generate_private_key(ec.SECP384R1())
-    certificate = root.issue(
-        own,
-        serial_number=CA_SERIAL,
-        subject_name=x509.Name.build({"country_name": "FI", "common_name": name}),
-        key_usage=CERTIFICATE_SIGN,
-        basic_constraints=CA_TRUE,
-        policies=(),
-        null_parameter=False,
-        extra=extra,
-    )
-    return CA(ExactCertificate.load(certificate.der), own)
+    return CA.create(name, parent=root, serial_number=CA_SERIAL, extra=extra)
 
 
 @dataclass(frozen=True)

@@ -30,14 +30,24 @@ KINDS: dict[str, type[RevocationCheckFailedError]] = {
 }
 
 
-def well(server: Server, root: CA, *, by: Literal["crl", "ocsp"]) -> Chain:
-    """Return a chain in which no certificate is revoked."""
-    made = Chain.create(server.address, root)
-    server.handlers = (
-        {"crl/issuing.crl": List(made.ca), "crl/root.crl": List(root)}
-        if by == "crl"
-        else {"ocsp/issuing": OCSPAnswer(made.ca), "ocsp/root": OCSPAnswer(root)}
-    )
+def well(
+    server: Server,
+    root: CA,
+    *,
+    by: Literal["crl", "ocsp", "both"],
+    address: str = "",
+) -> Chain:
+    """Return a chain in which no certificate is revoked.
+
+    ``address`` is that of the server in the certificates, if not its own.
+    """
+    made = Chain.create(address or server.address, root)
+    if by != "crl":
+        server.handlers["ocsp/issuing"] = OCSPAnswer(made.ca)
+        server.handlers["ocsp/root"] = OCSPAnswer(root)
+    if by != "ocsp":
+        server.handlers["crl/issuing.crl"] = List(made.ca)
+        server.handlers["crl/root.crl"] = List(root)
     return made
 
 

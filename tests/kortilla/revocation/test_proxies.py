@@ -21,8 +21,8 @@ from kortilla.proxies import Proxies
 from kortilla.revocation import Revocation
 from kortilla.validation import pinned_cas
 from tests.kortilla.pki import CA, NOW
-from tests.kortilla.responder import Chain, List, OCSPAnswer, Server, always
-from tests.kortilla.revocation_checks import Checks
+from tests.kortilla.responder import Server, always
+from tests.kortilla.revocation_checks import Checks, well
 from tests.support.guide import DOCS
 from tests.support.patience import patience
 from tools.demo.site_authority import Authority
@@ -82,21 +82,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def well(server: Server, root: CA, address: str = "") -> Checks:
+def checks_at(server: Server, root: CA, address: str = "") -> Checks:
     """Return checks of a good chain at the server, which may have another address."""
-    chain = Chain.create(address or server.address, root)
-    server.handlers = {
-        "ocsp/issuing": OCSPAnswer(chain.ca),
-        "ocsp/root": OCSPAnswer(root),
-        "crl/issuing.crl": List(chain.ca),
-        "crl/root.crl": List(root),
-    }
+    chain = well(server, root, by="both", address=address)
     return Checks(server, chain, "ocsp-or-crl")
 
 
 @pytest.fixture
 def checks(server: Server, root: CA) -> Checks:
-    return well(server, root)
+    return checks_at(server, root)
 
 
 def went_through(server: Server) -> set[bool]:
@@ -170,7 +164,7 @@ async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
     root: CA, open_proxy: str
 ) -> None:
     async with Server() as away:
-        checks = well(away, root)
+        checks = checks_at(away, root)
     await checks.refuse("http-status unreachable incomplete", proxy=open_proxy)
 
 
@@ -180,7 +174,7 @@ async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
 async def test_the_hosts_that_a_proxy_is_asked_for(
     server: Server, root: CA, open_proxy: str
 ) -> None:
-    checks = well(server, root, server.address.replace("127.0.0.1", "LOCALHOST"))
+    checks = checks_at(server, root, server.address.replace("127.0.0.1", "LOCALHOST"))
     checks.options = {
         "by": "ocsp",
         "allow_private_addresses": False,
@@ -203,7 +197,7 @@ async def test_by_default_a_proxy_is_asked_for_the_authoritys_hosts(
         "unreachable": "ocsp.fineid.fi OCSP.fineid.fi. fineid.fi",
     }.items():
         for host in hosts.split():
-            checks = well(server, root, f"http://{host}")
+            checks = checks_at(server, root, f"http://{host}")
             checks.options = {"allow_private_addresses": False, "proxy": gone}
             await checks.refuse(reason, by="ocsp")
 
@@ -213,7 +207,7 @@ async def test_what_is_asked_without_the_proxy_is_guarded_as_ever(
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://{open_proxy}")
     monkeypatch.setenv("no_proxy", "localhost")
-    checks = well(server, root, server.address.replace("127.0.0.1", "localhost"))
+    checks = checks_at(server, root, server.address.replace("127.0.0.1", "localhost"))
     checks.options = {"allow_private_addresses": False, "proxy_hosts": ["localhost"]}
     await checks.refuse("private-address", by="ocsp", trust_env=True)
     assert server.asked == []
@@ -277,7 +271,7 @@ async def tls_server(
 async def test_https_is_tunneled(
     tls_server: Server, root: CA, closed_proxy: str, gone: str
 ) -> None:
-    checks = well(tls_server, root)
+    checks = checks_at(tls_server, root)
     await checks.accept(by="both", proxy=f"http://service:s3cret@{closed_proxy}")
     assert set(tls_server.asked) == set(tls_server.handlers)
     assert went_through(tls_server) == {False}  # it can't see into them
