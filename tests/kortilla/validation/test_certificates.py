@@ -143,7 +143,6 @@ BY_ERROR: dict[type[RelyingPartyError], dict[str, Make]] = {
         "a SATU in lower case": named(serial_number="99902038c"),
         "a short SATU": named(serial_number="9990203"),
         "a long SATU": named(serial_number="99902038CC"),
-        "a SATU in other digits": named(serial_number="９９９０２０３８C"),
         "the form of a personal identity code": named(serial_number="010101-123N"),
         "two SATUs": issued(subject_name=twice()),
         "no SATU": named(serial_number=""),

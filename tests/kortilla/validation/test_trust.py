@@ -102,7 +102,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contents", "why"),
     [
-        (lambda _, leaf: [leaf.der], "not a CA"),
+        (lambda _, leaf: [leaf.der], "not one certificate"),
         (
             lambda root, _: [
                 root.issue(
@@ -130,6 +130,7 @@ def test_the_pins_are_fingerprints_and_each_is_there_once() -> None:
 @pytest.mark.parametrize("satu", ["99902038C", "99900335E", "99901112H", "999020016"])
 def test_the_satu_of_specimen_cards(satu: str) -> None:
     assert is_satu(satu)
+    assert not is_satu("９" + satu[1:])
 
 
 ODD_ORIGINS = """
