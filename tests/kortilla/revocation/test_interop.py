@@ -14,7 +14,7 @@ from asn1crypto import pem
 from cryptography.hazmat.primitives import serialization
 
 from kortilla.clock import utc_now
-from tests.kortilla.pki import CA, Key
+from tests.kortilla.pki import CA, Key, Leaf
 from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Chain, Server
 from tests.kortilla.revocation_checks import Checks
 
@@ -73,7 +73,7 @@ async def test_openssl_as_the_responder(
     server: Server, root: CA, tmp_path: Path, by_delegate: bool
 ) -> None:
     checks = checks_of(server, root, tmp_path, "ocsp")
-    signer = checks.chain.ca
+    signer: CA | Leaf = checks.chain.ca
     if by_delegate:
         signer = checks.chain.delegate(not_before=START, not_after=END)
     write_pem(tmp_path, "signer", signer.der, signer.key)

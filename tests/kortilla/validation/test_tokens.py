@@ -110,6 +110,10 @@ def with_(**changes: Any) -> Change:
     return lambda token: token | changes
 
 
+def without(field: str) -> Change:
+    return lambda token: {k: v for k, v in token.items() if k != field}
+
+
 def decoded(field: str, change: Callable[[bytes], bytes]) -> Change:
     """Return a change of what a field has in base64."""
     return lambda token: token | {field: b64(change(base64.b64decode(token[field])))}
@@ -133,12 +137,7 @@ def with_signers(certificates: list[Any]) -> Change:
 
 FIELDS = ["unverifiedCertificate", "algorithm", "signature", "format", "appVersion"]
 WRONG_FORMS: dict[str, Change] = {
-    **{
-        f"{field} missing": lambda token, field=field: {
-            name: value for name, value in token.items() if name != field
-        }
-        for field in FIELDS
-    },
+    **{f"{field} missing": without(field) for field in FIELDS},
     **{
         f"{field} is {value!r}": with_(**{field: value})
         for field in FIELDS
