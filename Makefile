@@ -105,9 +105,9 @@ test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and librar
 	$(DEBIAN)/bin/python -m pytest $(FAST) $(DEBIAN_TESTS) --ignore tests/cli/test_browsers.py \
 	  --ignore tests/cli/test_sign_own.py --ignore tests/cli/test_sign_levels.py \
 	  --ignore tests/cli/test_verify.py --ignore tests/desktop/test_check_page.py \
-	  --ignore tests/desktop/test_sign_page.py --ignore tests/desktop/test_signing_walk.py \
-	  --ignore tests/desktop/test_mark_preview.py --ignore tests/desktop/test_signing_progress.py \
-	  --ignore tests/desktop/test_every_page.py --ignore tests/desktop/test_orca.py
+	  --ignore tests/desktop/test_sign_page.py --ignore tests/desktop/test_screen.py \
+	  --ignore tests/desktop/test_mark_preview.py --ignore tests/desktop/test_every_page.py \
+	  --ignore tests/desktop/test_orca.py
 
 $(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
 	/usr/bin/python3.13 -m venv --system-site-packages $(DEBIAN)

@@ -80,7 +80,6 @@ class Subject:
         return hashlib.sha1(self.key_bits, usedforsecurity=False).digest()
 
     def is_valid(self, at: datetime) -> bool:
-        """Return whether the certificate is valid at a time."""
         start: datetime = self.certificate.not_valid_before
         end: datetime = self.certificate.not_valid_after
         return start <= at <= end

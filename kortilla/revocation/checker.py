@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self, get_args
 
 from aiohttp.abc import AbstractResolver
@@ -160,12 +159,7 @@ class Revocation:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -204,7 +198,6 @@ class Revocation:
 
     @asynccontextmanager
     async def _limited(self, *subjects: Subject) -> AsyncIterator[None]:
-        """Limit the time of a whole check."""
         try:
             async with asyncio.timeout(self._timeout):
                 yield

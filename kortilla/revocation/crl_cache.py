@@ -119,7 +119,6 @@ class RevocationLists:
             own.cleanup()  # at a process's end there are no threads for it any more
 
     def status(self) -> tuple[CRLStatus, ...]:
-        """Return the times of the CRLs in memory."""
         return tuple(
             CRLStatus(kept.host, kept.content.this_update, kept.content.next_update)
             for kept in list(self._kept.values())  # a metrics thread may ask
@@ -281,7 +280,6 @@ class RevocationLists:
                 _remove(part)
 
     def _keep(self, kept: _Kept, now: datetime) -> _Kept:
-        """Keep a CRL that has not changed."""
         renew_at = self._renew_at(kept.content, now)
         return _Kept(kept.content, renew_at, kept.stamp, kept.conditions)
 
@@ -306,7 +304,6 @@ class RevocationLists:
 
 
 async def _save(file: Path, chunks: AsyncIterator[bytes]) -> Path:
-    """Write a download to a new file in the folder."""
     descriptor, name = await asyncio.to_thread(_open_part, file)
     part, gathered = Path(name), bytearray()
     try:

@@ -71,10 +71,10 @@ def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
     return Element(data, tag, start, content, after)
 
 
-def only(data: bytes, tag: int = SEQUENCE) -> Element:
-    """Read bytes that are exactly one element, with this tag."""
+def only(data: bytes) -> Element:
+    """Read bytes that are exactly one SEQUENCE."""
     element = read(data)
-    if element.tag != tag or element.end != len(data):
+    if element.tag != SEQUENCE or element.end != len(data):
         raise MalformedError("not the one element that is wanted")
     return element
 

@@ -40,7 +40,6 @@ class Limits:
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is public."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -62,8 +61,6 @@ class _PrivateAddressError(OSError):
 
 
 class _PublicResolver(AbstractResolver):
-    """Returns only public addresses."""
-
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
 

@@ -185,8 +185,6 @@ class _Source:
 
 
 class Tally:
-    """Counts a checker's answers and failures."""
-
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._sources: OrderedDict[tuple[Literal["ocsp", "crl"], str], _Source] = (
@@ -213,7 +211,6 @@ class Tally:
         source.answers += 1
 
     def sources(self) -> tuple[SourceStatus, ...]:
-        """Return the counts so far."""
         return tuple(
             SourceStatus(
                 kind,

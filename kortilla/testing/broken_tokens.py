@@ -6,6 +6,8 @@ The command, the pytest plugin and the tests use the table ``BROKEN_TOKENS``.
 
 import base64
 import hashlib
+import math
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asn1crypto import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicNumbers,
+    rsa_crt_dmp1,
+    rsa_crt_dmq1,
+    rsa_crt_iqmp,
+)
 
 from kortilla.mock_card.authority import Authority, Person
 from kortilla.mock_card.errors import InvalidArgumentError
@@ -23,11 +32,14 @@ from kortilla.mock_card.keys import PrivateKey, generate_key, load_private_key
 from kortilla.mock_card.profiles import PROFILES, KeyType
 from kortilla.mock_card.state import MockCardState
 from kortilla.testing.signatures import find_key, sign_token
-from kortilla.testing.weak_key import weak_key
 
 Token = dict[str, Any]
 
 _DAY = timedelta(days=1)
+_E = 65537
+_BITS = 2048
+#: How many of the first primes M has for a key of 2048 bits (table 1).
+_PRIMES = 126
 #: In the arc for examples (ITU-T X.660).
 _OTHER_POLICY = "2.999.1"
 
@@ -136,7 +148,6 @@ class _Maker:
 
     @property
     def key(self) -> PrivateKey:
-        """The authentication key."""
         return load_private_key(find_key(self._card, "authentication").private_key)
 
     def signing(self) -> Token:
@@ -172,12 +183,10 @@ def _other_nonce(nonce: str) -> str:
 
 
 def _other_algorithm(algorithm: str) -> str:
-    """Return an algorithm for the same kind of key with another hash."""
     return algorithm[:2] + ("384" if algorithm.endswith("256") else "256")
 
 
 def _other_key(key: PrivateKey) -> PrivateKey:
-    """Return a fresh key of the same kind."""
     if isinstance(key, RSAPrivateKey):
         return generate_key(KeyType.RSA2048)
     return generate_key(KeyType(f"P-{key.key_size}"))
@@ -193,6 +202,52 @@ def _text(data: bytes) -> str:
 
 def _bytes(text: str) -> bytes:
     return base64.b64decode(text)
+
+
+def weak_key() -> RSAPrivateKey:
+    """Make a key of 2048 bits that can be computed from its modulus.
+
+    So a library made keys (ROCA, CVE-2017-15361). Its primes are ``k·M + (65537^a mod
+    M)`` with M the product of the first primes (Nemec, Sys, Svenda, Klinec, Matyas: The
+    Return of Coppersmith's Attack, 2017, §2).
+    """
+    product = math.prod(_first_primes(_PRIMES))
+    while True:
+        p, q = _candidate(product), _candidate(product)
+        d = pow(_E, -1, (p - 1) * (q - 1))
+        numbers = RSAPrivateNumbers(
+            p=p,
+            q=q,
+            d=d,
+            dmp1=rsa_crt_dmp1(d, p),
+            dmq1=rsa_crt_dmq1(d, q),
+            iqmp=rsa_crt_iqmp(p, q),
+            public_numbers=RSAPublicNumbers(_E, p * q),
+        )
+        try:
+            return numbers.private_key()
+        except ValueError:  # a candidate was composite
+            continue
+
+
+def _candidate(product: int) -> int:
+    """Return a probable prime, with its two highest bits set."""
+    highest = (1 << _BITS // 2) // product
+    while True:
+        k = highest - secrets.randbelow(highest // 8) - 1
+        number = k * product + pow(_E, secrets.randbits(64), product)
+        if math.gcd(number - 1, _E) == 1 and pow(2, number - 1, number) == 1:
+            return number
+
+
+def _first_primes(count: int) -> list[int]:
+    primes: list[int] = []
+    number = 2
+    while len(primes) < count:
+        if all(number % prime for prime in primes):
+            primes.append(number)
+        number += 1
+    return primes
 
 
 _PARSE = "AUTH_TOKEN_PARSE"

@@ -8,6 +8,7 @@ URLs are http.
 import asyncio
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -89,7 +90,8 @@ async def fetch(
     """
     proxies = proxies or Proxies(trust_env=True)
     pins = list(pins)
-    missing = _missing(folder, pins)
+    present = _present(folder)
+    missing = [pin for pin in pins if pin.sha256 not in present]
     found: dict[str, bytes] = {}
     failures: dict[str, str] = {}
 
@@ -246,31 +248,21 @@ def _present(folder: Path) -> dict[str, Path]:
     return {_fingerprint(file): file for file in reversed(certificate_files(folder))}
 
 
-def _missing(folder: Path, pins: list[PinnedCertificate]) -> list[PinnedCertificate]:
-    present = _present(folder)
-    return [pin for pin in pins if pin.sha256 not in present]
-
-
 def _store(
     folder: Path, pins: list[PinnedCertificate], found: Mapping[str, bytes]
 ) -> list[CAFile]:
     present = _present(folder)
     report = []
     for pin in pins:
-        file, state = present.get(pin.sha256), "kept"
+        file = present.get(pin.sha256)
+        state: Literal["stored", "kept"] = "kept"
         if file is None and pin.sha256 in found:
-            file, state = folder / _file_name(pin), "stored"
+            words = re.findall(r"[^\W_]+", pin.name.lower())
+            file, state = folder / f"{'-'.join(words)}.crt", "stored"
             _write(file, found[pin.sha256])
         if file is None:
-            report.append(
-                CAFile(
-                    pin.name,
-                    "missing",
-                    sha256=pin.sha256,
-                    problem="not there",
-                    origin=pin.origin,
-                )
-            )
+            missing = CAFile(pin.name, "missing", None, pin.sha256, None, "not there")
+            report.append(replace(missing, origin=pin.origin))
             continue
         certificate = x509.Certificate.load(_der(file.read_bytes()))
         name = pin.name
@@ -279,7 +271,7 @@ def _store(
         report.append(
             CAFile(
                 name if name.isprintable() else pin.name,
-                "stored" if state == "stored" else "kept",
+                state,
                 file,
                 pin.sha256,
                 certificate.not_valid_after,
@@ -289,11 +281,6 @@ def _store(
             )
         )
     return report
-
-
-def _file_name(pin: PinnedCertificate) -> str:
-    words = "".join(c if c.isalnum() else " " for c in pin.name.lower()).split()
-    return "-".join(words) + ".crt"
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -271,7 +271,6 @@ _remembered = functools.lru_cache(maxsize=256)(_read_extension)
 
 
 def _parse(kind: type[Any], value: bytes) -> Any:
-    """Return a value in DER as asn1crypto reads it."""
     der.outline(value)
     try:
         parsed = kind.load(value, strict=True)

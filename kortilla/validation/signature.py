@@ -149,7 +149,6 @@ _LARGEST_PRIME = 167
 
 
 def _subgroup(prime: int) -> frozenset[int]:
-    """Return the powers of 65537 modulo a prime."""
     powers = [1]
     while (power := powers[-1] * _GENERATOR % prime) != 1:
         powers.append(power)

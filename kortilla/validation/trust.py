@@ -86,7 +86,6 @@ class IssuingCA:
         return own is None or identifier is None or own == identifier
 
     def has_signed(self, leaf: Leaf) -> bool:
-        """Return whether this CA's key signed a leaf."""
         try:
             verify(self._key, leaf.algorithm, leaf.signature, leaf.signed)
         except Exception:  # also if nobody can read the key of a test CA

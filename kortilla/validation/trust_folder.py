@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from kortilla.clock import utc_now
@@ -51,9 +52,13 @@ class TrustFolder:
         policies: Iterable[str] = (),
     ) -> None:
         self._folder = Path(folder)
-        self._test = test
-        self._pins = tuple(pins)
-        self._policies = tuple(policies)
+        self._read = partial(
+            Trust.from_folder,
+            self._folder,
+            test=test,
+            pins=tuple(pins),
+            policies=tuple(policies),
+        )
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._process = os.getpid()
@@ -145,28 +150,15 @@ class TrustFolder:
                     logger.exception("The CA certificates could not be read anew.")
             seen = now
 
-    def _read(self) -> Trust:
-        return Trust.from_folder(
-            self._folder, test=self._test, pins=self._pins, policies=self._policies
-        )
-
 
 def _stamp(folder: Path) -> _Stamp:
     """Return a value that changes with the folder's files; nothing is read."""
     found = []
     try:
         for file in certificate_files(folder):
-            status = file.stat()
-            found.append(
-                (
-                    file.name,
-                    status.st_dev,
-                    status.st_ino,
-                    status.st_size,
-                    status.st_mtime_ns,
-                    status.st_ctime_ns,
-                )
-            )
+            now = file.stat()
+            place, times = (now.st_dev, now.st_ino), (now.st_mtime_ns, now.st_ctime_ns)
+            found.append((file.name, *place, now.st_size, *times))
     except OSError:  # the folder is being changed, or can't be read
         return ()
     return tuple(found)

@@ -57,17 +57,14 @@ def only_one() -> Iterator[bool]:
 
 
 def is_running() -> bool:
-    """Whether an agent of this person runs."""
     return _running_process() is not None
 
 
 def is_enabled() -> bool:
-    """Whether the agent may run."""
     return not _switch().exists()
 
 
 def set_enabled(enabled: bool) -> None:
-    """Allow the agent to run, or forbid it."""
     if enabled:
         _switch().unlink(missing_ok=True)
     else:

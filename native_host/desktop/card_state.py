@@ -39,7 +39,6 @@ class CardState:
 
 
 def card_state(card: dict[str, Any], now: datetime) -> CardState:
-    """Return the state of a card that ``card-status`` has described."""
     ends = [each for each in card["certificates"] if "error" not in each]
     if ends and all(now > datetime.fromisoformat(each["notAfter"]) for each in ends):
         return CardState("card.expired", "error")

@@ -111,7 +111,6 @@ class CardWatch:
                 return
 
     def _say_silent(self, reader: Reader) -> None:
-        """Show that a card keeps silent; it may still answer."""
         error = {"code": "CARD_SILENT"}
         self._status[reader] = {"testCard": False, "card": None, "error": error}
         self._tell(self._cards())

@@ -23,8 +23,6 @@ Said = Callable[[dict[str, Any]], object]
 
 
 class Prompts:
-    """The windows that ask for codes."""
-
     def __init__(self, services: Services) -> None:
         self._services = services
         self._running: Command | None = None
@@ -109,7 +107,6 @@ class Command:
             self._process.terminate()
 
     def run(self) -> dict[str, Any]:
-        """Run it to its end, and return its result."""
         result: dict[str, Any] = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
@@ -138,5 +135,4 @@ class Command:
 
 
 def _code(result: dict[str, Any]) -> str:
-    """Return the code of a result's error, empty when done."""
     return str(result["error"]["code"]) if "error" in result else ""

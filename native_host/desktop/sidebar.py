@@ -58,7 +58,6 @@ class Sidebar(QWidget):
         self.set_narrow(False)
 
     def set_narrow(self, narrow: bool) -> None:
-        """Show icons alone, or words too."""
         self._narrow = narrow
         self.setFixedWidth(dp(NARROW if narrow else WIDE))
         self._note.setVisible(not narrow)
@@ -103,7 +102,6 @@ class PageList(QListWidget):
         self.currentRowChanged.connect(lambda _: self.moved())
 
     def add(self, words: str, icon: str) -> None:
-        """Add a page at the end."""
         item = QListWidgetItem(words)
         item.setData(_ICON, icon)
         item.setToolTip(words)
@@ -118,7 +116,6 @@ class PageList(QListWidget):
         item.setToolTip(spoken)
 
     def focus_area(self) -> QRect:
-        """Return where the current row is, which the focus ring surrounds."""
         row = self.visualItemRect(self.currentItem())
         row.adjust(dp(12), dp(2), -dp(12), -dp(2))
         return row

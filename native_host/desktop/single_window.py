@@ -45,7 +45,6 @@ class Handover:
     files: tuple[Path, ...]
 
     def encode(self) -> str:
-        """Return it as one line of JSON in ASCII."""
         return json.dumps({"page": self.page, "files": [*map(str, self.files)]})
 
     @classmethod
@@ -96,7 +95,6 @@ class SingleWindow:
         return True
 
     def close(self) -> None:
-        """Give the claim up."""
         if self._lock is not None:
             self._lock.close()
 

@@ -44,7 +44,6 @@ class BrowsersReport:
 
 
 async def look(card: str) -> BrowsersReport:
-    """Look at all of it."""
     place, _ = configured_place(card)
     found = await examine(place, checks=_CHECKS)
     return await in_thread(lambda: _report(place, tuple(found)))

@@ -94,11 +94,9 @@ class Window(TopWindow):
         self._fit_screen()
 
     def show_page(self, name: str) -> None:
-        """Go to a page."""
         self.sidebar.list.setCurrentRow(_NAMES.index(name))
 
     def give_files(self, page: str, files: Sequence[Path]) -> None:
-        """Go to a page and give it files."""
         self.show_page(page)
         self.pages[page].take(files)
 

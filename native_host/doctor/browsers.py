@@ -198,7 +198,6 @@ class _Seen(NamedTuple):
 
 
 async def check_extension(place: Place) -> list[Finding]:
-    """Look for the extension in the profiles of each browser that is there."""
     return await in_thread(lambda: list(_look(place)))
 
 
@@ -289,7 +288,6 @@ def _at(found: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 async def check_token_files(place: Place) -> list[Finding]:
-    """Look at what shows browsers the card."""
     found, shown = await _read_files(place)
     return list(_judge_token(found, shown))
 

@@ -39,7 +39,6 @@ _KINDS = {each.name for each in CardKind}
 
 
 async def check_card(place: Place) -> list[Finding]:
-    """Look at the service, and at each reader with the card in it."""
     if place.card == "pcsc" and importlib.util.find_spec("smartcard") is None:
         return [error("PYSCARD_MISSING")]
     printed = await output_of(
@@ -87,7 +86,6 @@ def reader_name(name: str) -> str:
 
 
 def finding_of(problem: CardError) -> Finding:
-    """Return the finding for an error that a card or the service gave."""
     if isinstance(problem, PcscUnavailableError):
         return _service(problem.code, Place())
     told = {"code": problem.code}

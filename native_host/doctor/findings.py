@@ -68,7 +68,6 @@ class Finding:
         return texts[self.code].format(**details)
 
     def as_json(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Return the finding as values that JSON knows."""
         return {
             "code": self.code,
             "severity": self.severity.value,
@@ -94,7 +93,6 @@ class Place:
 
 
 def catalogue(language: str) -> dict[str, str]:
-    """Return the sentences of a language, by code."""
     return dict(texts.catalogue(_FOLDER, language))
 
 
@@ -109,7 +107,6 @@ def warning(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
 
 
 def info(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
-    """Return a finding that is no fault."""
     return Finding(code, Severity.INFO, details, mend)
 
 
@@ -124,5 +121,4 @@ def person(*words: str) -> Mend:
 
 
 def administrator(*words: str) -> Mend:
-    """Return a command for root."""
     return Mend(words, MendBy.ROOT)

@@ -67,7 +67,6 @@ def _agent(root: Path) -> Iterator[Finding]:
 
 
 async def check_other_programs(place: Place) -> list[Finding]:
-    """Look for programs that use cards as well, installed and running."""
     return await in_thread(lambda: list(_other_programs(place.root)))
 
 
@@ -94,12 +93,10 @@ def _running() -> Iterator[str]:
 
 
 async def check_clock(place: Place) -> list[Finding]:
-    """Look at date and time zone."""
     return list(judge_clock(datetime.now(UTC), os.environ.get("TZ", ""), place.root))
 
 
 def judge_clock(now: datetime, zone: str, root: Path) -> Iterator[Finding]:
-    """Judge a date, the value of ``$TZ`` and the system's time zone."""
     if now.year not in _YEARS:
         yield error("CLOCK_ABSURD", administrator("timedatectl", "set-ntp", "true"))
     if not _zone_is_known(zone, root):
@@ -122,7 +119,6 @@ def _zone_is_known(zone: str, root: Path) -> bool:
 
 
 async def check_screen(place: Place) -> list[Finding]:
-    """Look whether the window of the PIN has a screen."""
     if place.prompt != "window":
         return []
     return [await in_thread(_screen)]

@@ -87,7 +87,6 @@ def worst_verdict(checked: Sequence[CheckedFile]) -> Verdict:
 
 
 def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path, Path]:
-    """Return the file that each ``.p7s`` is of."""
     found = {
         path: signed_file or path.with_suffix("")
         for path in paths
@@ -129,7 +128,6 @@ def trust_folder() -> Path:
 
 
 def own_folder() -> Path:
-    """Return the folder in Kortilla's data."""
     return user_data_folder() / "ca"
 
 

@@ -65,7 +65,6 @@ def request(wish: Wish, *, card: str, prompt: str) -> bytes:
 
 
 def main() -> None:
-    """Do what a request on standard input says."""
     narrow_umask()
     set_up_log()
     wanted = json.loads(sys.stdin.buffer.read())

@@ -162,7 +162,6 @@ class _Part:
 def _plan(
     sources: Sequence[Source], wish: Wish
 ) -> list[tuple[_Kind, dict[int, Source]]]:
-    """Return what each signature is of."""
     parts: list[tuple[_Kind, dict[int, Source]]] = []
     packed: dict[int, Source] = {}
     for index, source in enumerate(sources):

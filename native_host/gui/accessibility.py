@@ -179,7 +179,6 @@ class FocusRing(QWidget):
             self.update()
 
     def _outer(self) -> QRect:
-        """Return the outer edge of the ring in the window."""
         control = self._followed[0]
         around = dp(_GAP) + dp(_WIDTH)
         # A control with words beside its box has the ring around the box.

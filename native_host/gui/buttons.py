@@ -169,7 +169,6 @@ class _WrappingText(_Button):
     indicator_at = _RING
 
     def draw_indicator(self, painter: QPainter, box: QRectF) -> None:
-        """Draw the indicator into a square."""
         raise NotImplementedError
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -208,8 +207,6 @@ class _WrappingText(_Button):
 
 
 class WrappingCheckBox(_WrappingText, QCheckBox):
-    """A check box whose text wraps."""
-
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.setFont(font(1.0, _BOLD))

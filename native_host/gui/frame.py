@@ -116,7 +116,6 @@ class Stepper(QLabel):
 
     @property
     def current(self) -> int:
-        """The index of the current step."""
         return self._current
 
     def set_current(self, index: int) -> None:
@@ -159,7 +158,6 @@ class Stepper(QLabel):
         return dp(8) + text_width(self._names[index], self._font(index))
 
     def _total(self, shown: Sequence[int]) -> int:
-        """Return the width in pixels with the names of some steps."""
         count = len(self._names)
         names = sum(self._width(index) for index in shown)
         return names + count * (dp(28) + 2) + (count - 1) * dp(_GAP)
@@ -220,11 +218,9 @@ class Foot(QWidget):
         self._parts.addLayout(self._buttons)
 
     def set_note(self, words: str) -> None:
-        """Set the note."""
         self._note.setText(words)
 
     def add(self, button: QPushButton) -> None:
-        """Add a button at the right end."""
         self._buttons.addWidget(button)
         button.show()
 
@@ -234,7 +230,6 @@ class Foot(QWidget):
         button.hide()
 
     def height_at(self, width: int) -> int:
-        """Return the wanted height in pixels at a width."""
         self._arrange(width)
         return self._parts.totalHeightForWidth(width)
 

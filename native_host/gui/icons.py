@@ -56,7 +56,6 @@ def draw_box(
 
 
 def inset(box: QRectF, by: float) -> QRectF:
-    """Return a box that is smaller on each side."""
     return box.adjusted(by, by, -by, -by)
 
 

@@ -87,7 +87,6 @@ class WrappingLabel(QLabel):
         self.lay_out(self.width()).draw(painter, QPointF(0, 0))
 
     def lay_out(self, width: int) -> QTextLayout:
-        """Return the text layout for a width in pixels."""
         return wrapped(self.text(), self.font(), width)
 
 
@@ -169,8 +168,6 @@ class TriesLabel(QLabel):
 
 
 class StateLabel(QLabel):
-    """A state in a few words, on a ground of its colour."""
-
     def __init__(self, words: str, look: Look, icon: str) -> None:
         super().__init__(words)
         self._look, self._icon = look, icon

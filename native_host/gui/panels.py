@@ -195,7 +195,6 @@ class RowsPanel(Panel):
         self.show_rows(rows)
 
     def show_rows(self, rows: Sequence[Row]) -> None:
-        """Show these rows, and none of those before."""
         self._rows = rows
         for row in arrange(self.rows, rows):
             row.hide()
@@ -276,7 +275,6 @@ class PlainScrollBar(QScrollBar):
 
 
 def turn(layout: QBoxLayout, in_a_row: bool) -> None:
-    """Put the things of a layout beside each other, or below each other."""
     direction = QBoxLayout.Direction
     layout.setDirection(direction.LeftToRight if in_a_row else direction.TopToBottom)
 

@@ -185,7 +185,6 @@ class DesktopContrast(QObject):
 
     @Slot("QDBusMessage")
     def on_setting(self, message: "QDBusMessage") -> None:
-        """Follow a change of a setting."""
         namespace, key, value = message.arguments()
         if (namespace, key) == (_NAMESPACE, "contrast"):
             self._take(value)

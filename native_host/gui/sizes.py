@@ -17,7 +17,6 @@ def dp(length: float) -> int:
 
 
 def font(scale: float = 1.0, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """Return the application's font, scaled."""
     made = QFont(QApplication.font())
     made.setPointSizeF(made.pointSizeF() * scale)
     made.setWeight(weight)

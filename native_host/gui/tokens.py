@@ -122,7 +122,6 @@ def _palette(dark: bool) -> QPalette:
 
 
 def palette_of(tokens: Tokens) -> QPalette:
-    """Return the palette of ``LIGHT`` or ``DARK``."""
     return QPalette(_palette(tokens is DARK))
 
 
@@ -152,7 +151,6 @@ def has_high_contrast(palette: QPalette) -> bool:
 
 
 def tokens_for(palette: QPalette) -> Tokens:
-    """Return the colours of a window with a palette."""
     window, ink = _colours(palette)
     for tokens in (LIGHT, DARK):
         if (window, ink) == (tokens.window, tokens.ink):
@@ -193,7 +191,6 @@ def readable(colour: QColor, on: QColor, at_least: float = 4.5) -> QColor:
 
 
 def mixed(colour: QColor, other: QColor, share: float) -> QColor:
-    """Return ``colour`` with a share, 0 to 1, of the other."""
     parts = zip(_parts(colour), _parts(other), strict=True)
     return QColor.fromRgbF(*(a + (b - a) * share for a, b in parts))
 

@@ -109,16 +109,6 @@ async def test_a_new_card_opens_the_window(pcscd: Pcscd) -> None:
 
 
 @isolated
-async def test_a_card_that_was_in_the_reader_before_is_noticed_too(
-    pcscd: Pcscd,
-) -> None:
-    pcscd.insert(MockCard(make(pcscd)))
-    pcscd.settle()
-    async with windows() as opening, agent_with(opening):
-        await opening.opened()
-
-
-@isolated
 async def test_the_window_opens_once_for_each_insertion(pcscd: Pcscd) -> None:
     card = make(pcscd)
     async with windows() as opening, agent_with(opening) as agent:
@@ -135,41 +125,28 @@ async def test_the_window_opens_once_for_each_insertion(pcscd: Pcscd) -> None:
 
 
 @isolated
-async def test_an_active_card_is_asked_three_things_and_left_alone(
+async def test_an_active_card_is_asked_three_things_and_others_nothing(
     pcscd: Pcscd,
 ) -> None:
-    card = Watched(make(pcscd, "active"))
-    blocked = Watched(make(pcscd, "pin1-blocked"))
+    # SELECT of the application, and the PIN information of PIN1 and PIN2.
+    asked = [0xA4, 0xCB, 0xCB]
     async with windows() as opening, agent_with(opening) as agent:
-        for each in (card, blocked):
-            before = each.state.read()
-            pcscd.insert(each)
+        for card, commands in (
+            (Watched(make(pcscd, "active")), asked),
+            (Watched(make(pcscd, "pin1-blocked")), asked),
+            (Watched(make(pcscd), BANK), []),
+        ):
+            before = card.state.read()
+            pcscd.insert(card)
             await settled(agent)
-            # SELECT of the application, and the PIN information of PIN1 and PIN2.
-            assert [command[1] for command in each.commands] == [0xA4, 0xCB, 0xCB]
-            assert each.state.read() == before
+            assert [command[1] for command in card.commands] == commands
+            assert card.state.read() == before
+            if commands:  # nobody else could connect exclusively to a card that is held
+                Handle(exclusive=True).end()
             pcscd.pull()
             await settled(agent, cards=0)
         await opening.none_opens()
         assert opening.count == 0
-
-
-@isolated
-async def test_other_cards_are_sent_nothing(pcscd: Pcscd) -> None:
-    bank = Watched(make(pcscd), BANK)
-    async with windows() as opening, agent_with(opening) as agent:
-        pcscd.insert(bank)
-        await settled(agent)
-        assert (bank.commands, opening.count) == ([], 0)
-
-
-@isolated
-async def test_no_card_is_held_while_the_agent_waits(pcscd: Pcscd) -> None:
-    async with windows() as opening, agent_with(opening) as agent:
-        pcscd.insert(MockCard(make(pcscd, "active")))
-        await settled(agent)
-        # Nobody else could connect exclusively if the agent held the card.
-        Handle(exclusive=True).end()
 
 
 @isolated

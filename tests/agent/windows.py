@@ -89,21 +89,15 @@ async def agent_with(
     """
     hurried = mock.patch.object(agent_module, "OTHERS_FIRST", others_first)
     with hurried:
-        async with _running(opening) as agent:
-            yield agent
-
-
-@contextlib.asynccontextmanager
-async def _running(opening: Windows) -> AsyncIterator[Agent]:
-    async with PcscSource() as source:
-        agent = Agent(source, opening.command)
-        running = asyncio.create_task(agent.run())
-        try:
-            yield agent
-            assert not running.done()
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        async with PcscSource() as source:
+            agent = Agent(source, opening.command)
+            running = asyncio.create_task(agent.run())
+            try:
+                yield agent
+                assert not running.done()
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
 
 
 async def until(happened: Callable[[], object]) -> None:

@@ -24,6 +24,7 @@ __all__ = ["application"]
 
 Open = Callable[..., Window]
 Kind = TypeVar("Kind", bound=PageBase)
+Part = TypeVar("Part", bound=QWidget)
 
 _BETWEEN_LOOKS = 10  # milliseconds
 
@@ -134,19 +135,21 @@ def unnamed(widget: QWidget) -> list[str]:
     ]
 
 
+def visible(widget: QWidget, kind: type[Part]) -> list[Part]:
+    """Return the visible parts of a kind, in order."""
+    return [each for each in widget.findChildren(kind) if each.isVisible()]
+
+
 def words(widget: QWidget) -> list[str]:
     """Return all visible texts of labels, in order."""
-    return [each.text() for each in widget.findChildren(QLabel) if each.isVisible()]
+    return [each.text() for each in visible(widget, QLabel)]
 
 
 def headings(widget: QWidget) -> list[str]:
-    return [each.text() for each in widget.findChildren(Heading) if each.isVisible()]
+    return [each.text() for each in visible(widget, Heading)]
 
 
 def buttons(widget: QWidget) -> dict[str, QPushButton]:
     """Return the visible buttons by their names for screen readers."""
-    return {
-        each.accessibleName() or each.text(): each
-        for each in widget.findChildren(QPushButton)
-        if each.isVisible()
-    }
+    found = visible(widget, QPushButton)
+    return {each.accessibleName() or each.text(): each for each in found}

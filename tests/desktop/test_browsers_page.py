@@ -18,7 +18,15 @@ from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import Place, error, info, kortilla
 from native_host.errors import ConfigBrokenError
 from native_host.install.tables import Family
-from tests.desktop.conftest import Open, buttons, page_of, unnamed, until, words
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    page_of,
+    unnamed,
+    until,
+    visible,
+    words,
+)
 
 REPORT = BrowsersReport(
     place=Place("mock"),
@@ -71,8 +79,7 @@ def _is_told(page: Page, what: str) -> bool:
 
 
 def boxes(page: Page) -> dict[str, QCheckBox]:
-    found = page.findChildren(QCheckBox)
-    return {each.text(): each for each in found if each.isVisible()}
+    return {each.text(): each for each in visible(page, QCheckBox)}
 
 
 def test_each_browser_has_its_state_and_its_switch(

@@ -22,7 +22,6 @@ from native_host.desktop.card_state import (
 from native_host.desktop.pages.card import Page
 from native_host.desktop.window import Window
 from native_host.gui.labels import TriesLabel
-from native_host.gui.sizes import dp
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import (
     Open,
@@ -32,6 +31,7 @@ from tests.desktop.conftest import (
     settle,
     unnamed,
     until,
+    visible,
     words,
 )
 from tests.support import cards
@@ -61,6 +61,17 @@ def a_card(**changes: Any) -> dict[str, Any]:
     return card | changes
 
 
+def tries(pin1: int | None = 5, pin2: int | None = 5, puk: int | None = 5) -> Any:
+    return {"tries": {"PIN1": pin1, "PIN2": pin2, "PUK": puk}}
+
+
+UNREADABLE = {"role": "signature", "error": {"code": "CARD_MUTE", "message": "…"}}
+NEW: dict[str, Any] = {
+    "activation": "new",
+    "pinsSet": {"PIN1": False, "PIN2": False},
+}
+
+
 def status_of(card: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
     return {"reader": READER, "testCard": False, "card": card} | changes
 
@@ -73,6 +84,11 @@ def failed(code: str, kind: str = "") -> dict[str, Any]:
 def cards_of(*statuses: dict[str, Any] | None) -> Cards:
     """Return readers with cards of these statuses; None is one being read."""
     return Cards(tuple(ReaderContent(READER, True, each) for each in statuses))
+
+
+PARTLY = {"activation": "partly", "pinsSet": {"PIN1": True, "PIN2": False}}
+BLOCKED = {**NEW, **tries(0, 0), "activationCodeLengths": [7]}
+READABLE = a_card()["certificates"][0]
 
 
 @pytest.fixture
@@ -89,7 +105,7 @@ def show(page: Page, cards: Cards) -> None:
 
 
 def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> None:
-    show(page, cards_of(status_of(a_card(tries={"PIN1": 5, "PIN2": 4, "PUK": 5}))))
+    show(page, cards_of(status_of(a_card(**tries(5, 4)))))
     shown = words(page)
     assert "SPECIMEN-POHJALAINEN Aino" in shown
     assert "Electronic client identifier (SATU): 99902038C" in shown
@@ -100,8 +116,8 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
         *("Change PIN1", "I have forgotten PIN1"),
         *("Change PIN2", "I have forgotten PIN2"),
     ]
-    tries = [each.text() for each in page.findChildren(TriesLabel) if each.isVisible()]
-    assert tries == ["5 tries left", "4 tries left", "5 tries left"]
+    left = [each.text() for each in visible(page, TriesLabel)]
+    assert left == ["5 tries left", "4 tries left", "5 tries left"]
     assert unnamed(page.window()) == []
 
 
@@ -112,10 +128,10 @@ def test_each_state_has_words_in_each_language(
     monkeypatch.setattr(Page, "_start_following", lambda self: None)
     page = page_of(open_window(language), Page)
     for status in (
-        status_of(a_card(tries={"PIN1": 0, "PIN2": 1, "PUK": 0})),
-        status_of(a_card(tries={"PIN1": None, "PIN2": 0, "PUK": 3})),
+        status_of(a_card(**tries(0, 1, 0))),
+        status_of(a_card(**tries(None, 0, 3))),
         status_of(a_card(holder=None, certificates=[], activation="unknown")),
-        status_of(a_card(activation="new", pinsSet={"PIN1": False, "PIN2": False})),
+        status_of(a_card(**NEW)),
         failed("CARD_MUTE"),
         failed("CARD_BUSY"),
         failed("SOMETHING_NEW"),
@@ -131,8 +147,7 @@ def test_each_state_has_words_in_each_language(
 
 
 def test_a_new_card_is_activated_by_the_one_primary_button(page: Page) -> None:
-    new = a_card(activation="new", pinsSet={"PIN1": False, "PIN2": False})
-    show(page, cards_of(status_of(new)))
+    show(page, cards_of(status_of(a_card(**NEW))))
     assert [*buttons(page)] == ["Read the card again", "Activate the card"]
     assert words(page).count("Not set yet") == 2
 
@@ -166,9 +181,9 @@ def test_what_a_card_or_a_reader_says_cannot_garble_the_page(page: Page) -> None
 def test_the_focus_stays_when_the_card_is_read_again(page: Page) -> None:
     show(page, cards_of(status_of(a_card())))
     buttons(page)["Change PIN2"].setFocus()
-    show(page, cards_of(status_of(a_card(tries={"PIN1": 5, "PIN2": 3, "PUK": 5}))))
+    show(page, cards_of(status_of(a_card(**tries(5, 3)))))
     assert buttons(page)["Change PIN2"].hasFocus()
-    show(page, cards_of(status_of(a_card(tries={"PIN1": 5, "PIN2": 0, "PUK": 5}))))
+    show(page, cards_of(status_of(a_card(**tries(5, 0)))))
     assert page.window().focusWidget() is not None
 
 
@@ -188,17 +203,6 @@ def test_the_keyboard_reaches_each_control(
     assert window.sidebar.list.hasFocus()
 
 
-def test_a_narrow_window_shows_everything(page: Page) -> None:
-    show(page, cards_of(status_of(a_card())))
-    window = page.window()
-    window.resize(dp(480), dp(400))
-    show(page, cards_of(status_of(a_card())))
-    view = page.area.viewport().width()
-    for widget in (*buttons(page).values(), *page.findChildren(TriesLabel)):
-        right = widget.mapTo(page.area.viewport(), widget.rect().topRight()).x()
-        assert right <= view
-
-
 def test_a_page_that_is_left_follows_no_card(
     open_window: Open, home: Path, application: QApplication
 ) -> None:
@@ -214,17 +218,6 @@ def test_a_page_that_is_left_follows_no_card(
     until(lambda: "AINO SPECIMEN-VIRTANEN" in words(new))
     old._show(Cards())
     assert "Kortet är klart att användas" in words(new)
-
-
-def tries(pin1: int | None = 5, pin2: int | None = 5, puk: int | None = 5) -> Any:
-    return {"tries": {"PIN1": pin1, "PIN2": pin2, "PUK": puk}}
-
-
-UNREADABLE = {"role": "signature", "error": {"code": "CARD_MUTE", "message": "…"}}
-NEW: dict[str, Any] = {
-    "activation": "new",
-    "pinsSet": {"PIN1": False, "PIN2": False},
-}
 
 
 @pytest.mark.parametrize(
@@ -243,22 +236,10 @@ NEW: dict[str, Any] = {
         ({"activation": "unknown"}, "unknown", "warning"),
         ({"certificates": [UNREADABLE] * 2}, "no_certificate", "error"),
         ({"certificates": []}, "no_certificate", "error"),
-        (
-            {"certificates": [a_card()["certificates"][0], UNREADABLE]},
-            "lacks_certificate",
-            "warning",
-        ),
+        ({"certificates": [READABLE, UNREADABLE]}, "lacks_certificate", "warning"),
         (NEW, "new", "note"),
-        (
-            {"activation": "partly", "pinsSet": {"PIN1": True, "PIN2": False}},
-            "partly",
-            "warning",
-        ),
-        (
-            {**NEW, **tries(0, 0), "activationCodeLengths": [7]},
-            "activation_blocked",
-            "error",
-        ),
+        (PARTLY, "partly", "warning"),
+        (BLOCKED, "activation_blocked", "error"),
         # The PUK, which such a card's code is, sets a PIN without tries too.
         ({**NEW, **tries(0, 0), "activationCodeLengths": [8]}, "new", "note"),
     ],
@@ -286,7 +267,7 @@ def test_an_expired_card_says_so_before_all_else() -> None:
         (tries(0, 5, 0), False, False),
         (tries(3, 5, 0), True, False),
         (NEW, False, False),
-        ({**NEW, **tries(0, 0), "activationCodeLengths": [7]}, False, True),
+        (BLOCKED, False, True),
     ],
 )
 def test_a_button_is_there_if_it_can_do_something(

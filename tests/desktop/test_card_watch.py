@@ -119,13 +119,7 @@ async def test_no_card_is_held_and_one_that_is_held_is_read_later(
     held = MockCardConnection(card)
     source = MockCardSource(card.folder, patience=0.05)
     async with watching(source) as found:
-        await found.until(
-            lambda last: (
-                last.readers
-                and last.readers[0].status
-                and last.readers[0].status["error"]["code"] == "CARD_BUSY"
-            )
-        )
+        await found.until(lambda last: error_of(last) == "CARD_BUSY")
         held.close()
         await found.until(tries)
         # At once, without patience: the watch has let go of it.
@@ -141,13 +135,7 @@ async def test_a_card_that_the_reading_does_not_understand_is_an_error(
     monkeypatch.setattr(card_watch, "reader_status", fail)
     card = cards.new_card(tmp_path / "card")
     async with watching(MockCardSource(card.folder)) as found:
-        await found.until(
-            lambda last: (
-                last.readers
-                and last.readers[0].status
-                and last.readers[0].status["error"]["code"] == "CARD_ERROR"
-            )
-        )
+        await found.until(lambda last: error_of(last) == "CARD_ERROR")
 
 
 @isolated

@@ -7,7 +7,7 @@ import os
 import resource
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -26,7 +26,7 @@ from native_host.install.host import install
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context, check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from tests.desktop.conftest import Open, buttons, page_of, unnamed, words
+from tests.desktop.conftest import Open, buttons, page_of, unnamed, visible, words
 from tests.support import cards
 
 ORIGIN = "https://service.example"
@@ -90,38 +90,37 @@ def test_lines_that_are_broken_are_left_out(file: Path) -> None:
     history.switch_on()
     do()
     good = file.read_text()
-    file.write_text(
-        "{\n"
-        + "[" * 100_000
-        + '\n{"names": 1}\n[]\n\udcff\n'.encode("utf-8", "surrogatepass").decode(
-            "utf-8", "replace"
-        )
-        + good
-    )
+    broken = ["{", "[" * 100_000, '{"names": 1}', "[]", "\ufffd"]
+    file.write_text("\n".join([*broken, good]))
     assert len(history.entries()) == 1
 
 
-@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "open to others"])
+def open_to_others(file: Path) -> None:
+    file.touch(0o644)
+    file.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda file: file.symlink_to(file.with_name("other")),
+        lambda file: file.mkdir(),
+        os.mkfifo,
+        open_to_others,
+    ],
+    ids=["link", "folder", "pipe", "open to others"],
+)
 def test_another_file_in_its_place_is_not_written(
-    file: Path, tmp_path: Path, kind: str
+    file: Path, put: Callable[[Path], object]
 ) -> None:
     file.parent.mkdir(parents=True)
-    other = tmp_path / "other"
-    other.write_text("mine")
-    if kind == "link":
-        file.symlink_to(other)
-    elif kind == "folder":
-        file.mkdir()
-    elif kind == "pipe":
-        os.mkfifo(file)
-    else:
-        file.write_text("mine")
-        file.chmod(0o644)
+    other = file.with_name("other")
+    other.touch()
+    put(file)
     do()
     assert history.entries() == []
-    assert other.read_text() == "mine"
-    if kind == "open to others":
-        assert file.read_text() == "mine"
+    assert other.read_text() == ""
+    assert not file.is_file() or file.read_text() == ""
 
 
 @pytest.fixture
@@ -206,23 +205,17 @@ def test_a_full_disk_leaves_the_history_as_it_is(file: Path) -> None:
     assert len(history.entries()) == 2
 
 
-def test_an_identification_is_in_it(home: Path, file: Path) -> None:
+async def test_an_identification_is_in_it(home: Path, file: Path) -> None:
     history.switch_on()
-    asyncio.run(_identify(home / "card"))
-    [entry] = history.entries()
-    assert (entry.what, entry.who, entry.result) == ("identify", ORIGIN, "done")
-    assert "1234" not in file.read_text()
-    assert "SPECIMEN" not in file.read_text()
-
-
-async def _identify(folder: Path) -> None:
-    card = cards.new_card(folder)
     request = AuthenticateRequest(
         origin=check_origin(ORIGIN), challenge_nonce="A" * 43 + "=", language="en"
     )
-    prompt = AutomaticPrompt({"PIN1": "1234"})
-    async with MockCardSource(card.folder) as source:
-        await authenticate(Context(source, prompt), request)
+    async with MockCardSource(cards.new_card(home / "card").folder) as source:
+        await authenticate(Context(source, AutomaticPrompt({"PIN1": "1234"})), request)
+    [entry] = history.entries()
+    assert (entry.what, entry.who, entry.result) == ("identify", ORIGIN, "done")
+    content = await asyncio.to_thread(file.read_text)
+    assert "1234" not in content and "SPECIMEN" not in content
 
 
 def test_the_page_switches_shows_saves_and_deletes(
@@ -232,7 +225,7 @@ def test_the_page_switches_shows_saves_and_deletes(
     page = page_of(window, Page)
 
     def box() -> QCheckBox:
-        [found] = [b for b in page.findChildren(QCheckBox) if b.isVisible()]
+        [found] = visible(page, QCheckBox)
         return found
 
     assert not box().isChecked()

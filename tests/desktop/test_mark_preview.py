@@ -17,7 +17,7 @@ from native_host.desktop.pages import wishes
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.pages.wishes import MarkPreview, _picture
 from native_host.gui.tokens import LIGHT
-from tests.desktop.conftest import Open, buttons, unnamed, until, words
+from tests.desktop.conftest import Open, buttons, unnamed, until, visible, words
 from tests.desktop.test_sign_page import choose, page_with
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_signing_shown import page as one_page
@@ -28,13 +28,9 @@ PROGRAM = [sys.executable, "-I", "-m", page_picture.__name__]
 
 def mark(page: Page) -> None:
     """Tick that a mark is wanted, and wait for the picture or for the words."""
-    [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
+    [box] = visible(page, QCheckBox)
     box.click()
     until(lambda: "Drawing the page…" not in words(page))
-
-
-def previews(page: Page) -> list[MarkPreview]:
-    return [each for each in page.findChildren(MarkPreview) if each.isVisible()]
 
 
 def tinted(preview: MarkPreview) -> tuple[float, float]:
@@ -60,7 +56,7 @@ def test_it_shows_the_page_with_the_mark_in_its_corner(
     window = open_window()
     page = page_with(window, pdf)
     mark(page)
-    [preview] = previews(page)
+    [preview] = visible(page, MarkPreview)
     assert preview.accessibleName() == "Place of the mark in a.pdf"
     assert unnamed(window) == []
     x, y = tinted(preview)
@@ -70,12 +66,8 @@ def test_it_shows_the_page_with_the_mark_in_its_corner(
     assert x > 0.5 > y
     choose(page, "On the first page")
     until(lambda: "Drawing the page…" not in words(page))
-    assert previews(page)
-    [chosen] = [
-        each
-        for each in page.findChildren(QRadioButton)
-        if each.isVisible() and each.text() == "Top right"
-    ]
+    assert visible(page, MarkPreview)
+    [chosen] = [b for b in visible(page, QRadioButton) if b.text() == "Top right"]
     assert chosen.isChecked()
 
 
@@ -87,7 +79,7 @@ def test_without_a_picture_it_says_so_and_still_signs(
     page = page_with(open_window(), pdf)
     mark(page)
     assert any(each.startswith(NONE) for each in words(page))
-    assert previews(page) == []
+    assert visible(page, MarkPreview) == []
     assert "Sign 1 file" in buttons(page)
 
 

@@ -15,8 +15,7 @@ from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Problem, Step
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
-from tests.desktop.test_screen import names
-from tests.desktop.test_signing_walk import takes_keys
+from tests.desktop.test_screen import names, takes_keys
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,

@@ -2,14 +2,20 @@
 """``kortilla open`` on a real screen, by keyboard, beside a real accessibility bus."""
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
+from jeepney import HeaderFields, message_bus, new_method_return
+from jeepney.io.blocking import open_dbus_connection
 
+from native_host.install.changes import Plan
+from native_host.install.host import files_of
+from tests.cli.test_sign_own import TITLE, pdfsig
+from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
     HEADING,
@@ -20,8 +26,9 @@ from tests.pin_prompt.accessibility_bus import (
 )
 from tests.support import cards
 from tests.support.patience import patience
-from tests.support.screen import Screen, open_screen
+from tests.support.screen import open_screen
 
+NAME = "org.freedesktop.FileManager1"
 COMMAND = [
     *(sys.executable, "-I", "-m", "native_host.cli"),
     *("open", "--card", "mock", "--lang", "en", "--json"),
@@ -29,19 +36,6 @@ COMMAND = [
 #: AT-SPI's numbers of the roles that a person can act on or goes to.
 CHECK_BOX, RADIO_BUTTON = 7, 44
 NAMED = {BUTTON, HEADING, LIST, LIST_ITEM, CHECK_BOX, RADIO_BUTTON}
-
-
-@pytest.fixture
-def screen(home: Path) -> Iterator[Screen]:
-    cards.new_card(home / ".local/share/kortilla/mock-card")
-    with open_screen(1366, 768) as screen:
-        yield screen
-
-
-@pytest.fixture
-def bus(screen: Screen) -> Iterator[AccessibilityBus]:
-    with open_accessibility_bus(screen.display) as bus:
-        yield bus
 
 
 def names(bus: AccessibilityBus, role: int) -> list[str]:
@@ -60,36 +54,115 @@ def unnamed(bus: AccessibilityBus) -> list[int] | None:
     return None
 
 
-def test_a_person_opens_it_changes_a_pin_and_closes_it_by_keyboard(
-    screen: Screen, bus: AccessibilityBus
-) -> None:
-    environment = screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session}
-    first = subprocess.Popen(
-        COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    try:
-        window = screen.find("^Card – Kortilla$")
-        screen.wait_for_focus(window)
-        screen.wait_until_shown(lambda: "Change PIN1" in names(bus, BUTTON))
-        screen.wait_until_shown(lambda: unnamed(bus) == [])
-        # Qt's own scroll area crashes at such a request.
-        bus.ask_for_more()
+def action(name: str) -> Path:
+    """Write the files that ``kortilla install`` writes, and return an action's."""
+    plan = Plan("user", noted=False)
+    for each in files_of("user", Path(sys.executable)):
+        if each.path.suffix == ".desktop":
+            plan.write(each)
+    plan.carry_out()
+    [path] = [c.path for c in plan.changes if f"fi.kortilla.{name}." in c.path]
+    return Path(path)
 
-        # A second start brings it to the front.
-        done = subprocess.run(
-            COMMAND, env=environment, capture_output=True, text=True, check=True
+
+@contextmanager
+def file_manager(bus: str) -> Iterator[Callable[[], list[str]]]:
+    """A file manager on a bus. It returns the files that it is to show next."""
+    with open_dbus_connection(bus) as connection:
+        connection.send_and_get_reply(message_bus.RequestName(NAME))
+
+        def shown() -> list[str]:
+            while True:
+                message = connection.receive(timeout=patience())
+                if message.header.fields.get(HeaderFields.member) == "ShowItems":
+                    connection.send(new_method_return(message))
+                    files: list[str] = message.body[0]
+                    return files
+
+        yield shown
+
+
+def takes_keys(bus: AccessibilityBus, button: str) -> bool:
+    """Whether a button is there and enabled."""
+    with suppress(ValueError):  # a part may go while the parts are asked for
+        return any(
+            bus.name(part) == button and bus.has_state(part)
+            for part in bus.parts(BUTTON)
         )
-        assert json.loads(done.stdout) == {"open": "raised"}
+    return False
 
-        screen.press("ctrl+1", "Tab", "Tab", "Return")
-        asking = screen.find("Kortilla: change a PIN")
-        screen.wait_for_focus(asking)
-        screen.press("Escape")
-        screen.wait_for_focus(window)
-        screen.press("ctrl+q")
-        output, _ = first.communicate(timeout=patience())
-        assert json.loads(output) == {"open": "closed"}
-        assert first.returncode == 0
-    finally:
-        first.kill()
-        first.communicate()
+
+def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
+    home: Path, tmp_path: Path
+) -> None:
+    card = cards.new_card(home / ".local/share/kortilla/mock-card")
+    trust, original = tmp_path / "trust", tmp_path / "a.pdf"
+    trust.mkdir()
+    for each in card.folder.glob("*.der"):
+        shutil.copy(each, trust)
+    original.write_bytes(make_pdf("Sopimus"))
+    signed = tmp_path / "a-signed.pdf"
+    with (
+        open_screen(1366, 768) as screen,
+        open_accessibility_bus(screen.display) as bus,
+    ):
+        environment = screen.environment | {
+            "DBUS_SESSION_BUS_ADDRESS": bus.session,
+            "KORTILLA_TRUST": str(trust),
+        }
+        first = subprocess.Popen(
+            COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        try:
+            window = screen.find("^Card – Kortilla$")
+            screen.wait_for_focus(window)
+            screen.wait_until_shown(lambda: "Change PIN1" in names(bus, BUTTON))
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
+            # Qt's own scroll area crashes at such a request.
+            bus.ask_for_more()
+
+            # A second start brings it to the front.
+            second = subprocess.check_output(COMMAND, env=environment)
+            assert json.loads(second) == {"open": "raised"}
+            screen.press("ctrl+1", "Tab", "Tab", "Return")
+            screen.wait_for_focus(screen.find("Kortilla: change a PIN"))
+            screen.press("Escape")
+            screen.wait_for_focus(window)
+
+            # A file manager's action hands the file to the window that is open.
+            subprocess.run(
+                ["gio", "launch", action("Sign"), original],
+                env=environment,
+                check=True,
+                timeout=patience(),
+            )
+            screen.wait_until_shown(lambda: "Sign 1 file" in names(bus, BUTTON))
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
+            screen.press("Return")
+            screen.wait_for_focus(screen.find(TITLE))
+            # A window that has just received the focus ignores typing, as its button
+            # shows. What is typed too late goes to the window behind it.
+            screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
+            screen.type("123456\r")
+            screen.wait_until_shown(lambda: "Check a-signed.pdf" in names(bus, BUTTON))
+            screen.wait_for_focus(window)
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
+            with file_manager(bus.session) as shown:
+                # The outcome has the focus: an Enter that is late presses nothing.
+                screen.press("Return", "Tab", "Tab", "Return")
+                assert shown() == [signed.as_uri()]
+            screen.press("Tab", "Return")
+            screen.find("^Check – Kortilla$")
+            screen.wait_until_shown(
+                lambda: any("is valid." in each for each in names(bus, HEADING))
+            )
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
+            screen.press("ctrl+q")
+            output, _ = first.communicate(timeout=patience())
+            assert (json.loads(output), first.returncode) == ({"open": "closed"}, 0)
+        finally:
+            first.kill()
+            first.communicate()
+    assert pdfsig(signed)[1] == "Signature is Valid."
+    assert original.read_bytes() == make_pdf("Sopimus")
+    assert card.read().pin2.tries == 5

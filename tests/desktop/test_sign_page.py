@@ -2,19 +2,27 @@
 """The page that signs files: what it asks for, and what it says of each file."""
 
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QCheckBox, QRadioButton
+from PySide6.QtWidgets import QCheckBox, QProgressBar, QRadioButton
 
+from native_host.card.mock_source import MockCardSource
 from native_host.desktop.pages import sign as sign_page
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
+from native_host.files.process import request
+from native_host.files.sign import sign_own_files
+from native_host.files.sources import Wish
+from native_host.operations.request import Context
+from native_host.pin_prompt.model import Progress
 from tests.desktop.conftest import (
     Open,
     buttons,
@@ -22,9 +30,11 @@ from tests.desktop.conftest import (
     page_of,
     unnamed,
     until,
+    visible,
     words,
 )
 from tests.kortilla.signing_parts import make_pdf
+from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
 
 
@@ -44,17 +54,14 @@ class Commands:
         self.given: list[dict[str, Any]] = []
         self.result: dict[str, Any] = {}
 
-    def run(self, command: Command) -> dict[str, Any]:
-        self.given.append(json.loads(command.given)["wish"])
-        return self.result
-
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     commands = Commands()
 
     def run(command: Command) -> dict[str, Any]:
-        return commands.run(command)
+        commands.given.append(json.loads(command.given)["wish"])
+        return commands.result
 
     monkeypatch.setattr(Command, "run", run)
     return commands
@@ -67,8 +74,7 @@ def page_with(window: Window, *files: Path) -> Page:
 
 def choose(page: Page, words: str) -> None:
     """Press the radio button with these words."""
-    shown = [b for b in page.findChildren(QRadioButton) if b.isVisible()]
-    [button] = [each for each in shown if each.text() == words]
+    [button] = [b for b in visible(page, QRadioButton) if b.text() == words]
     button.click()
 
 
@@ -131,7 +137,7 @@ def test_wishes_are_what_is_signed(
     commands.result = {"error": {"code": "USER_CANCELLED"}}
     assert given() == (None, None, False)
     assert "You cancelled. Nothing was signed." in words(page)
-    [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
+    [box] = visible(page, QCheckBox)
     box.click()
     choose(page, "On the first page")
     choose(page, "Bottom right")
@@ -219,3 +225,105 @@ def test_each_error_of_the_command_has_a_sentence() -> None:
         for reason in sign_page._REASONS | {"other"}:
             assert "a.pdf" in texts(f"sign.reason.{reason}", name="a.pdf")
         assert all(texts(f"sign.error.{code}") for code in sign_page._CODES)
+
+
+# --- the progress of a batch, and its end by the person
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Twenty PDFs."""
+    files = [tmp_path / f"{number}.pdf" for number in range(20)]
+    for each in files:
+        each.write_bytes(make_pdf("Sopimus"))
+    return files
+
+
+def signing(
+    files: list[Path], progressed: Callable[[dict[str, int]], object]
+) -> Command:
+    """Return the process that signs files without a window."""
+    wish = Wish(files=tuple(files), language="en")
+    given = request(wish, card="mock", prompt="automatic")
+    return Command("native_host.files.process", given=given, progressed=progressed)
+
+
+def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
+    open_window: Open, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+
+    def run(command: Command) -> dict[str, Any]:
+        command._progressed({"done": 2, "total": 20})
+        stopped.wait()
+        made = [{"file": str(each)} for each in files[:3]]
+        failed = [str(each) for each in files[3:]]
+        error = {"code": "SIGNING_INTERRUPTED"}
+        return {"files": made, "failed": failed, "error": error, "changed": []}
+
+    monkeypatch.setattr(Command, "run", run)
+    monkeypatch.setattr(Command, "cancel", lambda _: stopped.set())
+    window = open_window()
+    page = page_with(window, *files)
+    buttons(page)["Sign 20 files"].click()
+    assert any("signing window" in each for each in words(page))
+    until(lambda: "Signing 3/20…" in words(page))
+    [bar] = page.findChildren(QProgressBar)
+    assert (bar.value(), bar.maximum(), bar.accessibleName()) == (
+        2,
+        20,
+        "Signing 3/20…",
+    )
+    assert unnamed(window) == []
+    # An Enter that was meant for the window with PIN2 stops nothing.
+    assert page.focusWidget() is page._progress.words
+    buttons(page)["Stop"].click()
+    assert "Stopping… The finished signatures are saved." in words(page)
+    until(lambda: not page._busy)
+    assert "17 files were not signed. They are still in the list." in words(page)
+    assert "Sign 17 files" in buttons(page)
+    assert "Check 2.pdf" in buttons(page)
+
+
+def test_the_real_process_says_each_number(
+    open_window: Open, files: list[Path], home: Path
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    said: list[dict[str, int]] = []
+    result = signing(files[:3], said.append).run()
+    assert said == [{"done": done, "total": 3} for done in range(3)]
+    assert len(result["files"]) == 3
+
+
+def test_a_process_that_is_ended_at_once_is_a_cancellation(
+    files: list[Path], home: Path
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    command = signing(files[:1], print)
+    command.cancel()
+    assert command.run() == {"error": {"code": "USER_CANCELLED"}}
+    assert not [*files[0].parent.glob("*signed*")]
+
+
+async def test_a_batch_that_is_stopped_keeps_what_was_signed(
+    files: list[Path], tmp_path: Path
+) -> None:
+    card = cards.new_card(tmp_path / "card")
+    typist = """
+opened = hear(); say(type='visible')
+for line in sys.stdin:
+    message = json.loads(line)
+    if message['type'] == 'ask-pin':
+        say(type='pin', number=message['number'], digits='123456')
+"""
+    async with scripted(typist) as (prompt, _), MockCardSource(card.folder) as source:
+
+        def stop(_word: str, progress: Progress | None) -> None:
+            if progress and progress.done == 3:
+                assert prompt.cancel()
+
+        wish = Wish(files=tuple(files), language="en")
+        outcome = await sign_own_files(Context(source, prompt, stop), wish)
+    made = [each.path.name for each in outcome.made]
+    assert made == ["0-signed.pdf", "1-signed.pdf", "2-signed.pdf"]
+    assert len(outcome.failed) == 17

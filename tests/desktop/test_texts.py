@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from native_host.desktop import texts
-from native_host.desktop.window import PAGES
 from native_host.languages import SPOKEN
 
 FOLDER = Path(texts.__file__).parent
@@ -36,12 +35,3 @@ def test_the_catalogues_have_the_same_keys_and_placeholders(language: str) -> No
         assert placeholders(text) == placeholders(english[key]), key
         same = text == english[key]
         assert language == "en" or not same or key in THE_SAME, key
-
-
-@EACH
-def test_each_page_has_a_title(language: str) -> None:
-    found = texts.Texts(language)
-    assert all(found(f"{name}.title") for name in PAGES)
-    assert found.tries(1) != found.tries(4) != found.tries(0)
-    assert all(found.test_card)
-    assert found.not_official

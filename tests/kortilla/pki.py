@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from kortilla import Trust
+from kortilla.validation.leaf import ExactCertificate
 from tests.support.cards import rsa_key
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -143,8 +144,9 @@ class CA:
         *,
         parent: Self | None = None,
         years: tuple[int, int] = (2021, 2041),
+        **changes: Any,
     ) -> Self:
-        """Create a root, or a CA below ``parent``."""
+        """Create a root, or a CA below ``parent``, with changes for ``issue``."""
         own_key = ec.generate_private_key(ec.SECP384R1())
         own_name = x509.Name.build({"country_name": "FI", "common_name": name})
         maker = parent or cls(x509.Certificate(), own_key)
@@ -158,8 +160,9 @@ class CA:
             basic_constraints=CA_TRUE,
             policies=(),
             null_parameter=False,
+            **changes,
         )
-        return cls(x509.Certificate.load(certificate.der), own_key)
+        return cls(ExactCertificate.load(certificate.der), own_key)
 
     @property
     def der(self) -> bytes:

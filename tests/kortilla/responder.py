@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from kortilla.revocation import CertificatePath, Revocation
 from kortilla.validation.leaf import ExactCertificate
-from tests.kortilla.pki import CA, CA_TRUE, CERTIFICATE_SIGN, NOW, Key, Leaf, key
+from tests.kortilla.pki import CA, NOW, Key, Leaf, key
 
 OCSP_SIGNING = bytes.fromhex("300A06082B06010505070309")
 NO_CHECK = ("1.3.6.1.5.5.7.48.1.5", bytes.fromhex("0500"))
@@ -179,18 +179,7 @@ class Chain:
 
 def make_ca(root: CA, *, name: str = "SPECIMEN Issuing CA", extra: Any = ()) -> CA:
     """Create an issuing CA below a root."""
-    own = ec.generate_private_key(ec.SECP384R1())
-    certificate = root.issue(
-        own,
-        serial_number=CA_SERIAL,
-        subject_name=x509.Name.build({"country_name": "FI", "common_name": name}),
-        key_usage=CERTIFICATE_SIGN,
-        basic_constraints=CA_TRUE,
-        policies=(),
-        null_parameter=False,
-        extra=extra,
-    )
-    return CA(ExactCertificate.load(certificate.der), own)
+    return CA.create(name, parent=root, serial_number=CA_SERIAL, extra=extra)
 
 
 @dataclass(frozen=True)
@@ -223,25 +212,23 @@ class OCSPAnswer:
         if self.issuer_hash is not None:
             cert_id["issuer_key_hash"] = self.issuer_hash
         extensions = list(self.extensions)
-        if self.nonce == "echo":
-            sent = asked["request_extensions"][0]["extn_value"].parsed.native
-            extensions.append({"extn_id": "nonce", "extn_value": sent})
-        elif self.nonce is not None:
-            extensions.append({"extn_id": "nonce", "extn_value": self.nonce})
+        nonce = self.nonce
+        if nonce == "echo":
+            nonce = asked["request_extensions"][0]["extn_value"].parsed.native
+        if nonce is not None:
+            extensions.append({"extn_id": "nonce", "extn_value": nonce})
+        revoked = self.status == "revoked"
         single = {
             "cert_id": cert_id,
-            "cert_status": ocsp.CertStatus("revoked", {"revocation_time": self.at})
-            if self.status == "revoked"
-            else ocsp.CertStatus(self.status),
+            "cert_status": ocsp.CertStatus(
+                self.status, {"revocation_time": self.at} if revoked else None
+            ),
             "this_update": self.at + self.this_update,
         }
         if self.next_update is not None:
             single["next_update"] = self.at + self.next_update
-        signer = (
-            self.ca.certificate
-            if self.signer is None
-            else x509.Certificate.load(self.signer.der)
-        )
+        own = self.signer or self.ca
+        signer = x509.Certificate.load(own.der)
         produced = self.this_update if self.produced_at is None else self.produced_at
         content = {
             "responder_id": ocsp.ResponderId("by_key", signer.public_key.sha1)
@@ -253,9 +240,8 @@ class OCSPAnswer:
         if extensions:
             content["response_extensions"] = extensions
         data = ocsp.ResponseData(content)
-        own_key = self.ca.key if self.signer is None else self.signer.key
         identifier, signature = sign(
-            self.signing_key or own_key, self.algorithm, data.dump()
+            self.signing_key or own.key, self.algorithm, data.dump()
         )
         basic = {
             "tbs_response_data": data,
@@ -267,14 +253,12 @@ class OCSPAnswer:
             certificates = [] if self.signer is None else [self.signer.der]
         if certificates:
             basic["certs"] = [x509.Certificate.load(each) for each in certificates]
+        answer = {
+            "response_type": "basic_ocsp_response",
+            "response": ocsp.BasicOCSPResponse(basic),
+        }
         encoded: bytes = ocsp.OCSPResponse(
-            {
-                "response_status": "successful",
-                "response_bytes": {
-                    "response_type": "basic_ocsp_response",
-                    "response": ocsp.BasicOCSPResponse(basic),
-                },
-            }
+            {"response_status": "successful", "response_bytes": answer}
         ).dump()
         return encoded
 
@@ -339,6 +323,15 @@ class List:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Serve it over HTTP."""
         return web.Response(body=self.encode(), content_type="application/pkix-crl")
+
+
+def always(content: bytes, **options: Any) -> Handler:
+    """Return a handler that always answers with these bytes."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, **options)
+
+    return answer
 
 
 def seal(signed: bytes, signer: Key, identifier: Any) -> bytes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Certificates that are not revoked, by CRL or by OCSP, and failing checks."""
+"""A chain whose certificates are not revoked, and what a checker says of it."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +11,18 @@ from kortilla.errors import (
     RevocationCheckFailedError,
     UserCertificateCRLCheckFailedError,
     UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
 )
-from kortilla.revocation import CertificatePath, Reason
+from kortilla.revocation import CertificatePath, Reason, Revocation
 from tests.kortilla.pki import CA, NOW, SATU, SURNAME
-from tests.kortilla.responder import Chain, List, OCSPAnswer, Server, checker_by
+from tests.kortilla.responder import (
+    Chain,
+    Handler,
+    List,
+    OCSPAnswer,
+    Server,
+    checker_by,
+)
 
 KINDS: dict[str, type[RevocationCheckFailedError]] = {
     "ocsp": UserCertificateOCSPCheckFailedError,
@@ -21,49 +30,94 @@ KINDS: dict[str, type[RevocationCheckFailedError]] = {
 }
 
 
-class Clock:
-    """Returns the time that a test sets."""
+def well(
+    server: Server,
+    root: CA,
+    *,
+    by: Literal["crl", "ocsp", "both"],
+    address: str = "",
+) -> Chain:
+    """Return a chain in which no certificate is revoked.
 
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> Any:
-        return self.now
-
-
-def well(server: Server, root: CA, *, by: Literal["crl", "ocsp"]) -> Chain:
-    """Return a chain in which no certificate is revoked."""
-    made = Chain.create(server.address, root)
-    server.handlers = (
-        {"crl/issuing.crl": List(made.ca), "crl/root.crl": List(root)}
-        if by == "crl"
-        else {"ocsp/issuing": OCSPAnswer(made.ca), "ocsp/root": OCSPAnswer(root)}
-    )
+    ``address`` is that of the server in the certificates, if not its own.
+    """
+    made = Chain.create(address or server.address, root)
+    if by != "crl":
+        server.handlers["ocsp/issuing"] = OCSPAnswer(made.ca)
+        server.handlers["ocsp/root"] = OCSPAnswer(root)
+    if by != "ocsp":
+        server.handlers["crl/issuing.crl"] = List(made.ca)
+        server.handlers["crl/root.crl"] = List(root)
     return made
 
 
-async def refused(
-    path: CertificatePath,
-    *,
-    by: str,
-    kind: type[RevocationCheckFailedError] | None = None,
-    **options: Any,
-) -> RevocationCheckFailedError:
-    """Expect a check to fail; return the error, which names no person."""
-    async with checker_by(by=by, **options) as revocation:
-        with pytest.raises(kind or KINDS[by]) as caught:
-            await revocation.check(path, at=NOW)
-    message = str(caught.value)
+@dataclass
+class Checks:
+    """Checks of a chain by a server's answers; ``by`` and ``options`` are a checker's.
+
+    ``path`` is the one that is checked: without the root it is the leaf alone.
+    """
+
+    server: Server
+    chain: Chain
+    by: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.path = self.chain.path
+        self.leaf_alone = self.chain.path_without_root
+
+    def serve(self, handler: Handler) -> None:
+        """Have a handler answer about the leaf."""
+        where = "crl/issuing.crl" if self.by == "crl" else "ocsp/issuing"
+        self.server.handlers[where] = handler
+
+    def answer(self, **changes: Any) -> None:
+        """Answer about the leaf: rightly, but for these changes."""
+        if self.by == "crl":
+            self.serve(List(self.chain.ca, **changes))
+        else:
+            self.serve(OCSPAnswer(self.chain.ca, **changes))
+
+    def checker(self, **options: Any) -> Revocation:
+        return checker_by(**{"by": self.by} | self.options | options)
+
+    async def accept(self, path: CertificatePath | None = None, **options: Any) -> None:
+        """Expect a check not to fail."""
+        async with self.checker(**options) as revocation:
+            await revocation.check(path or self.path, at=NOW)
+
+    async def refuse(
+        self,
+        reason: str,
+        path: CertificatePath | None = None,
+        *,
+        kind: str = "",
+        **options: Any,
+    ) -> str:
+        """Expect a check to fail for a reason; return the message.
+
+        The reason may be one of several, with spaces between them. ``kind`` is whose
+        error it has to be, where ``by`` names two. No message names a person.
+        """
+        error = KINDS.get(kind or self.by, RevocationCheckFailedError)
+        with pytest.raises(error) as caught:
+            await self.accept(path, **options)
+        assert caught.value.reason in set(Reason) & set(reason.split())
+        return _checked(caught.value)
+
+    async def revoked(self, path: CertificatePath | None = None, **options: Any) -> str:
+        """Expect a check to say that a certificate is revoked; return the message."""
+        with pytest.raises(UserCertificateRevokedError) as caught:
+            await self.accept(path, **options)
+        return _checked(caught.value)
+
+
+def _checked(error: Exception) -> str:
+    message = str(error)
     assert SURNAME not in message and SATU not in message
     assert message.isprintable()
-    assert caught.value.reason in set(Reason)
-    return caught.value
-
-
-async def accepted(path: CertificatePath, *, by: str, **options: Any) -> None:
-    """Expect a check not to fail."""
-    async with checker_by(by=by, **options) as revocation:
-        await revocation.check(path, at=NOW)
+    return message
 
 
 def listing(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from kortilla.cli import main
 from kortilla.common.extras import missing_words
 from kortilla.validation import pinned_cas as pins
 from tests.kortilla.pki import CA
-from tests.kortilla.test_ca_files import Authority, authority, other, pin
+from tests.kortilla.validation.test_ca_files import Authority, authority, other, pin
 
 __all__ = ["authority", "other"]  # fixtures
 

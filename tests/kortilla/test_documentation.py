@@ -24,11 +24,11 @@ from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import CertificatePath
 from kortilla.signing.pades import prepare_pdf
 from kortilla.testing import KortillaCard
+from kortilla.testing.broken_tokens import weak_key
 from kortilla.web.prepared import MemoryPreparedStore
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, key, subject
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_roca import broken_key
 from tests.mock_card.test_pytest_plugin import run_tests
 from tests.support.guide import DOCS, blocks
 
@@ -254,7 +254,7 @@ async def test_of_two_faults_the_one_that_the_guide_has_first_is_told(
             made[what] = made[what] | value if isinstance(value, dict) else value
     issuer = CA.create("SPECIMEN Issuing CA") if "issuer" in made else ca
     if "key" in made:
-        token = issuer.issue(broken_key(2048), **made["leaf"]).token("PS256")
+        token = issuer.issue(weak_key(), **made["leaf"]).token("PS256")
     else:
         token = issuer.issue(key("P-384"), **made["leaf"]).token()
     usual = {"origin": ORIGIN, "nonce": NONCE, "trust": trust, "at": NOW}

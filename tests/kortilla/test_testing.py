@@ -58,31 +58,19 @@ def test_a_fault_is_given_by_its_name_or_its_text(kortilla_card: KortillaCard) -
 async def test_a_revoked_card_is_refused_without_a_checker_of_ones_own(
     kortilla_card: KortillaCard, make_kortilla_card: MakeKortillaCard
 ) -> None:
-    sound = RevokedCards(kortilla_card.folder)
-    assert await log_in(kortilla_card, sound) == kortilla_card.person.satu
-    revoked = make_kortilla_card(state="revoked")
-    with pytest.raises(UserCertificateRevokedError):
-        await log_in(revoked, RevokedCards(kortilla_card.folder, revoked.folder))
-
-
-async def test_a_card_is_revoked_between_two_logins(
-    kortilla_card: KortillaCard,
-) -> None:
     checker = RevokedCards(kortilla_card.folder)
-    await log_in(kortilla_card, checker)
+    assert await log_in(kortilla_card, checker) == kortilla_card.person.satu
+    with pytest.raises(UserCertificateRevokedError):
+        await log_in(kortilla_card, checker, broken=TokenFault.REVOKED)
+    # The card is revoked between two logins.
+    assert await log_in(kortilla_card, checker)
     kortilla_card.revoke()
     with pytest.raises(UserCertificateRevokedError):
         await log_in(kortilla_card, checker)
     assert kortilla_card.state.describe()["state"] == "revoked"
-
-
-async def test_a_token_that_is_broken_as_revoked_is_refused_too(
-    kortilla_card: KortillaCard,
-) -> None:
-    checker = RevokedCards(kortilla_card.folder)
+    revoked = make_kortilla_card(state="revoked")
     with pytest.raises(UserCertificateRevokedError):
-        await log_in(kortilla_card, checker, broken=TokenFault.REVOKED)
-    await log_in(kortilla_card, checker)
+        await log_in(revoked, RevokedCards(kortilla_card.folder, revoked.folder))
 
 
 async def test_a_card_of_an_unknown_ca_is_not_taken_for_a_sound_one(

@@ -164,7 +164,6 @@ class Page(PageBase):
         return controls
 
     def _open_browser(self) -> Notice:
-        """Return the question whether to change a browser that is open."""
         assert self._waiting is not None  # noqa: S101 - asked by the caller
         notice = Notice(self.texts("browsers.login.open"))
         press = partial(self._set_login, *self._waiting, confirmed=True)

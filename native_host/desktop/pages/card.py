@@ -79,7 +79,6 @@ class Page(PageBase):
             )
 
     def leave(self) -> None:
-        """End the page, and follow no card for it."""
         super().leave()
         if self._following is not None:
             self._following.cancel()
@@ -223,7 +222,6 @@ class Page(PageBase):
         return shown
 
     def _buttons(self, card: dict[str, Any], pin: str) -> QWidget:
-        """Return the buttons of a PIN; the PUK has none."""
         holder = QWidget()
         buttons = QHBoxLayout(holder)
         buttons.setContentsMargins(0, 0, 0, 0)

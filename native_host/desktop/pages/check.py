@@ -60,7 +60,6 @@ class Page(FilesPage):
             self._look()
 
     def take(self, files: Sequence[Path]) -> None:
-        """Check files, in place of those before."""
         if self.missing:
             return
         self._message = ""
@@ -70,7 +69,6 @@ class Page(FilesPage):
         self._check()
 
     def leave(self) -> None:
-        """End the page, and what it checks."""
         super().leave()
         self._cancel()
 

@@ -51,7 +51,6 @@ class FilesPage(PageBase):
             self.area.ensureWidgetVisible(focused)
 
     def lacking(self) -> QWidget:
-        """Return what is said where the program lacks the parts for this page."""
         return Notice(self.texts("files.lacking"), title=self.texts("files.lack"))
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:

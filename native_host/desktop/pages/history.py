@@ -30,8 +30,6 @@ _SIGNS: dict[str, tuple[str, Act]] = {
 
 
 class Page(PageBase):
-    """Shows what has been done with the card."""
-
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("history.title"))
         self._message = ""
@@ -44,7 +42,6 @@ class Page(PageBase):
         self._asked = ""
 
     def shown(self) -> None:
-        """Read the history anew."""
         self._build()
 
     def window_activated(self) -> None:

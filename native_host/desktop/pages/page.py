@@ -100,7 +100,6 @@ class PageFoot(QWidget):
         self._parts.setContentsMargins(side, gap, side, gap)
 
     def height_at(self, width: int) -> int:
-        """Return the wanted height in pixels at a width."""
         self._arrange(width)
         return self._parts.totalHeightForWidth(width)
 
@@ -136,7 +135,6 @@ class _Sheet(QWidget):
 
 
 def _scrolled(sheet: QWidget) -> QScrollArea:
-    """Return what scrolls a sheet up and down, never sideways."""
     area = QScrollArea()
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidgetResizable(True)
@@ -211,7 +209,6 @@ class PageBase(QWidget):
         *,
         height: float = 40,
     ) -> Button:
-        """Return a button with a text, which calls ``press`` without arguments."""
         return button(self.texts(key), press, act, height=height)
 
     def note(self, key: str) -> QWidget:
@@ -219,7 +216,6 @@ class PageBase(QWidget):
         return self.kept(("note", key), lambda: label(self.texts(key)))
 
     def notice(self, words: str, kind: Kind = "warning") -> Notice:
-        """Return a framed sentence, made once."""
         return self.kept((words, kind), lambda: Notice(words, kind=kind))
 
     def fill(self, parts: Sequence[QWidget], foot: PageFoot | None = None) -> None:
@@ -298,14 +294,12 @@ def button(
     *,
     height: float = 40,
 ) -> Button:
-    """Return a button that calls ``press`` without arguments."""
     made = Button(words, act, height=height)
     made.clicked.connect(lambda _=False: press())
     return made
 
 
 def _find(parts: Sequence[QWidget], name: str) -> QAbstractButton | None:
-    """Return the button with a name."""
     buttons = (b for part in parts for b in part.findChildren(QAbstractButton))
     same = (b for b in buttons if name and name in (b.accessibleName(), _words(b)))
     return next(same, None)

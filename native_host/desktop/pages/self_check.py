@@ -62,7 +62,6 @@ class Mending:
         self._confirm: set[str] = set()
 
     def row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
-        """Return the row of a finding."""
         code = finding.code
         state = (self._said.get(code), code in self._confirm)
         return self._kept(

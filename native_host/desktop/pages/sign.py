@@ -63,7 +63,6 @@ class Page(FilesPage):
         self._build()
 
     def take(self, files: Sequence[Path]) -> None:
-        """Add files to those that are to be signed."""
         if self.missing:
             return
         if not self._busy:
@@ -218,7 +217,6 @@ class Page(FilesPage):
         self.wishes.stop()
 
     def _outcome(self) -> list[QWidget]:
-        """Return what became of the last signing."""
         parts: list[QWidget] = []
         if made := self._result.get("files"):
             rows = []
@@ -253,7 +251,6 @@ class Page(FilesPage):
         return notice
 
     def _said(self) -> list[str]:
-        """Return what a screen reader says of the last signing."""
         said = [self._message] if self._message else []
         if made := [Path(each["file"]) for each in self._result.get("files", ())]:
             named = ", ".join(escape_name(each.name) for each in made[:_MOST_NAMED])
@@ -293,7 +290,6 @@ class _Progress(Panel):
             self.rows.addWidget(each)
 
     def begin(self) -> None:
-        """Say where PIN2 is typed."""
         self._stopping = False
         self._bar.hide()
         self.words.setText(self._texts("sign.busy"))
@@ -319,8 +315,6 @@ class _Progress(Panel):
 
 
 class _Bar(QProgressBar):
-    """A flat bar in the colour of signing."""
-
     def __init__(self) -> None:
         super().__init__()
         self.setTextVisible(False)

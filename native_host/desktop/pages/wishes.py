@@ -85,8 +85,6 @@ def _picture(answer: bytes) -> PagePicture | None:
 
 
 class MarkPreview(QLabel):
-    """A picture of a page, with a frame where the mark will be."""
-
     def __init__(self, picture: PagePicture, corner: Corner, name: str) -> None:
         super().__init__()
         self._picture, self._corner = picture, corner
@@ -96,14 +94,12 @@ class MarkPreview(QLabel):
         self.setSizePolicy(policy.Preferred, policy.Fixed)
 
     def show_page(self, picture: PagePicture, name: str) -> None:
-        """Show another page."""
         self._picture = picture
         self.setAccessibleName(name)
         self.setToolTip(name)
         self.update()
 
     def set_corner(self, corner: Corner) -> None:
-        """Move the mark."""
         self._corner = corner
         self.update()
 
@@ -168,7 +164,6 @@ class Wishes:
         self._picture: PagePicture | None = None
 
     def wish(self, files: Sequence[Path]) -> Wish:
-        """Return what is to be signed, and how."""
         marked = self._marked and not self._container and any(map(is_pdf, files))
         return Wish(
             files=tuple(files),
@@ -184,13 +179,11 @@ class Wishes:
         self._changed()
 
     def stop(self) -> None:
-        """Draw no page any more."""
         if self._painter is not None:
             self._painter.stop()
             self._painter = None
 
     def parts(self, files: Sequence[Path]) -> list[QWidget]:
-        """Return the controls of the wishes for files."""
         parts: list[QWidget] = []
         pdfs = [each for each in files if is_pdf(each)]
         if pdfs:
@@ -229,7 +222,6 @@ class Wishes:
         return explained(box, self._texts("sign.mark.more"))
 
     def _mark(self) -> QWidget:
-        """Return the controls of the mark beside the place of its preview."""
         pages = self._radios("sign.page", [*_PAGES], self._page, self._set_page)
         places = self._radios("sign.place", CORNERS, self._corner, self._set_corner)
         controls = column(pages, places, spacing=8, stretch=True)
@@ -299,7 +291,6 @@ class Wishes:
             self.preview.set_corner(self._corner)
 
     def _where(self) -> QWidget:
-        """Return where the signed files come, with buttons that change it."""
         buttons = [button(self._texts("sign.folder"), self._choose_folder)]
         if self._out is None:
             words: list[QWidget] = [label(self._texts("sign.beside"))]
@@ -318,5 +309,4 @@ class Wishes:
 
 
 def is_pdf(path: Path) -> bool:
-    """Return whether a file's name is that of a PDF."""
     return path.suffix.casefold() == ".pdf"

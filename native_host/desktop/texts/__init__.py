@@ -13,8 +13,6 @@ _FOLDER = Path(__file__).parent
 
 
 class Texts:
-    """The texts of one language."""
-
     def __init__(self, language: str) -> None:
         self.language = language
         self._catalogue = catalogue(_FOLDER, language)
@@ -30,7 +28,6 @@ class Texts:
         return self._prompt.problem(Problem(code, detail))
 
     def tries(self, left: int) -> str:
-        """Return how many tries are left."""
         if left == 0:
             return self("card.locked")
         if left == 1:
@@ -38,7 +35,6 @@ class Texts:
         return self._prompt("pin.left", tries=left)
 
     def size(self, count: int) -> str:
-        """Return a number of bytes in words."""
         return self._prompt.size(count)
 
     @property

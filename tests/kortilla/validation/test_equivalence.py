@@ -1,35 +1,30 @@
 # SPDX-License-Identifier: MIT
 """Kortilla's validator accepts nothing that pyhanko-certvalidator refuses."""
 
-import random
 from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
 from asn1crypto import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509 import load_der_x509_certificate
 
 from kortilla import Trust
 from kortilla.errors import (
     CertificateNotTrustedError,
-    RelyingPartyError,
     UserCertificateParseError,
 )
 from kortilla.mock_card.authority import Authority, Person
 from kortilla.revocation import der
 from kortilla.validation import trust as trust_module
 from tests.kortilla import pki
-from tests.kortilla.mutations import Mutator
 from tests.kortilla.pki import CA, NOW, key
-from tests.kortilla.reference_validator import (
+from tests.kortilla.validation.reference_validator import (
     EXTRA,
     LOGIN,
     SIGNING,
     Use,
-    agreed,
     compare,
+    fault_of,
     identify,
     quick_ca,
     whole,
@@ -67,63 +62,50 @@ async def test_a_cards_certificates_are_accepted(kind: Literal["ECC", "RSA"]) ->
                     not_before=NOW - timedelta(days=1),
                     null_parameters=null_parameters,
                 )
-                assert await agreed(leaf, use, trust)
+                assert not await fault_of(leaf, use, trust)
 
 
 async def test_a_leaf_with_every_extension_of_a_card_is_accepted(
     quick: CA, quick_trust: Trust
 ) -> None:
-    assert await agreed(whole(quick).der, LOGIN, quick_trust)
+    assert not await fault_of(whole(quick).der, LOGIN, quick_trust)
     fewer = whole(quick, extra=EXTRA[:3], policies=(pki.TEST_POLICY,))
-    assert await agreed(fewer.der, LOGIN, quick_trust)
+    assert not await fault_of(fewer.der, LOGIN, quick_trust)
     for_signing = whole(quick, key_usage=pki.SIGNATURE)
-    assert await agreed(for_signing.der, SIGNING, quick_trust)
-    assert not await agreed(for_signing.der, LOGIN, quick_trust)
-    assert not await agreed(whole(quick).der, SIGNING, quick_trust)
+    assert not await fault_of(for_signing.der, SIGNING, quick_trust)
+    assert await fault_of(for_signing.der, LOGIN, quick_trust)
+    assert await fault_of(whole(quick).der, SIGNING, quick_trust)
 
 
 @pytest.mark.parametrize(
     ("count", "seed"),
-    # A comparison takes four seeds.
-    [(3_000, 0), pytest.param(17_000, 4, marks=pytest.mark.slow)],
+    # A comparison takes three seeds.
+    [(3_000, 0), pytest.param(17_000, 3, marks=pytest.mark.slow)],
 )
 async def test_nothing_is_accepted_that_certvalidator_refuses(
     quick: CA, quick_trust: Trust, count: int, seed: int
 ) -> None:
-    accepted = await compare(quick, quick_trust, count, seed=seed)
+    accepted, codes = await compare(quick, quick_trust, count, seed=seed)
     # Otherwise it would compare nothing, or nearly unchanged certificates.
     assert count // 30 < accepted < count // 2
-
-
-async def test_a_mutated_certificate_is_refused_for_what_is_wrong_with_it(
-    quick: CA, quick_trust: Trust
-) -> None:
-    assert isinstance(quick.key, ec.EllipticCurvePrivateKey)
-    mutator = Mutator(whole(quick).der, quick.key, seed=99)
-    codes = set()
-    for _ in range(400):
-        try:
-            await identify(mutator.next(), LOGIN, quick_trust)
-        except RelyingPartyError as error:
-            codes.add(error.code)
-            assert "SPECIMEN" not in str(error)
     assert len(codes) >= 4, codes
 
 
-async def test_a_changed_bit_is_never_accepted(quick: CA, quick_trust: Trust) -> None:
-    leaf, chance = whole(quick).der, random.Random(1)  # noqa: S311 - the same each time
-    for position in chance.sample(range(len(leaf) * 8), 1_000):
-        changed = bytearray(leaf)
-        changed[position // 8] ^= 1 << position % 8
-        with pytest.raises(RelyingPartyError):
-            await identify(bytes(changed), LOGIN, quick_trust)
-    for length in range(len(leaf)):
-        with pytest.raises(UserCertificateParseError):
-            await identify(leaf[:length], LOGIN, quick_trust)
+def other_name(name: bytes) -> list[tuple[str, bytes]]:
+    """Return the extensions, with names in DER in the alternative name."""
+    return extra_with("subject_alt_name", der.encode(0x30, name))
+
+
+def other_issuer(identifier: bytes) -> list[tuple[str, bytes]]:
+    return extra_with("authority_key_identifier", der.encode(0x30, identifier))
 
 
 def extra_with(name: str, value: bytes) -> list[tuple[str, bytes]]:
     return [(each, value if each == name else old) for each, old in EXTRA]
+
+
+def with_policies(*policies: str) -> dict[str, Any]:
+    return {"extra": EXTRA[:3], "policies": (pki.TEST_POLICY, *policies)}
 
 
 #: Forms that are not DER, or that no profile has; other faults: test_certificates.
@@ -136,23 +118,13 @@ REFUSED: dict[str, dict[str, Any]] = {
     },
     "critical where it is not": {"extra_critical": True},
     "an issuer's name and serial number": {
-        "extra": extra_with(
-            "authority_key_identifier", der.encode(0x30, der.encode(0x82, b"\1"))
-        )
+        "extra": other_issuer(der.encode(0x82, b"\1"))
     },
     "an address that IDNA reads": {
-        "extra": extra_with(
-            "subject_alt_name", der.encode(0x30, der.encode(0x81, b"a@xn--zzzz.fi"))
-        )
+        "extra": other_name(der.encode(0x81, b"a@xn--zzzz.fi"))
     },
-    "a policy twice": {
-        "extra": EXTRA[:3],
-        "policies": (pki.TEST_POLICY, pki.TEST_POLICY),
-    },
-    "as many policies as nobody has": {
-        "extra": EXTRA[:3],
-        "policies": (pki.TEST_POLICY, *(f"1.2.3.{n}" for n in range(64))),
-    },
+    "a policy twice": with_policies(pki.TEST_POLICY),
+    "as many policies as nobody has": with_policies(*(f"1.2.3.{n}" for n in range(64))),
     "a list's address that is not DER": {
         "extra": extra_with(
             "crl_distribution_points", bytes.fromhex("308106 3004A002A000")
@@ -162,26 +134,13 @@ REFUSED: dict[str, dict[str, Any]] = {
         "extra": [*EXTRA, ("2.5.29.36", bytes.fromhex("3003800100"))]
     },
 }
-
-
 ACCEPTED: dict[str, dict[str, Any]] = {
     "keyUsage of two octets": {"key_usage": bytes.fromhex("030307 8080")},
     "an extended key usage": {"extended_key_usage": pki.CLIENT_AUTH},
     "an unknown extension": {"extra": [*EXTRA, ("1.3.6.1.4.1.99999.1", b"\5\0")]},
-    "another name than an address": {
-        "extra": extra_with(
-            "subject_alt_name", der.encode(0x30, der.encode(0x82, b"a.fi"))
-        )
-    },
-    "two names": {
-        "extra": extra_with(
-            "subject_alt_name", der.encode(0x30, der.encode(0x81, b"a@b.fi") * 2)
-        )
-    },
-    "any policy beside": {
-        "extra": EXTRA[:3],
-        "policies": (pki.TEST_POLICY, "2.5.29.32.0"),
-    },
+    "another name than an address": {"extra": other_name(der.encode(0x82, b"a.fi"))},
+    "two names": {"extra": other_name(der.encode(0x81, b"a@b.fi") * 2)},
+    "any policy beside": with_policies("2.5.29.32.0"),
     "another attribute": {
         "subject_name": x509.Name.build(
             {**pki.subject().native, "organization_name": "SPECIMEN Oy"}
@@ -203,23 +162,15 @@ async def test_a_leaf_of_another_form_is_refused(
 async def test_a_leaf_that_a_later_profile_may_have_is_accepted(
     quick: CA, quick_trust: Trust, what: str
 ) -> None:
-    assert await agreed(whole(quick, **ACCEPTED[what]).der, LOGIN, quick_trust)
+    assert not await fault_of(whole(quick, **ACCEPTED[what]).der, LOGIN, quick_trust)
 
 
 async def test_a_leaf_that_names_another_key_of_its_issuer_is_refused(
     quick: CA, quick_trust: Trust
 ) -> None:
-    other = extra_with(
-        "authority_key_identifier", der.encode(0x30, der.encode(0x80, b"x" * 20))
-    )
+    other = other_issuer(der.encode(0x80, b"x" * 20))
     with pytest.raises(CertificateNotTrustedError):
         await identify(whole(quick, extra=other).der, LOGIN, quick_trust)
-
-
-def test_cryptography_reads_what_has_no_defect(quick: CA, quick_trust: Trust) -> None:
-    """Otherwise it would compare nothing."""
-    leaf = whole(quick, basic_constraints=bytes.fromhex("3000"), null_parameter=False)
-    assert load_der_x509_certificate(leaf.der).extensions
 
 
 @pytest.mark.parametrize("what", [None, "text", 1, bytearray(b"0"), memoryview(b"0")])
@@ -252,7 +203,7 @@ async def test_lengths_that_look_indefinite_to_a_parser() -> None:
         leaf = authority.issue(public, holder, "authentication", not_before=start)
         if 0x80 in (leaf[3], leaf[7]):
             awkward += 1
-            assert await agreed(leaf, LOGIN, trust)
+            assert not await fault_of(leaf, LOGIN, trust)
     assert awkward
 
 

@@ -5,7 +5,6 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,11 +12,7 @@ from aiohttp import web
 from aiohttp.abc import ResolveResult
 from asn1crypto import x509
 
-from kortilla.errors import (
-    RevocationCheckFailedError,
-    UserCertificateCRLCheckFailedError,
-    UserCertificateOCSPCheckFailedError,
-)
+from kortilla.errors import UserCertificateOCSPCheckFailedError
 from kortilla.revocation import CertificatePath
 from kortilla.revocation.fetch import is_public
 from tests.kortilla.pki import CA, NOW
@@ -29,38 +24,55 @@ from tests.kortilla.responder import (
     OCSPAnswer,
     Server,
     addresses,
-    checker_by,
+    always,
 )
-from tests.kortilla.revocation_checks import KINDS, accepted, refused
+from tests.kortilla.revocation_checks import KINDS, Checks
 
 TIMEOUT = 0.3
 BOMB = gzip.compress(bytes(10_000_000))  # of 10 KB
-
-
-@pytest.fixture
-def chain(server: Server, root: CA) -> Chain:
-    return Chain.create(server.address, root)
-
-
 #: Limits that end what never ends by itself.
 LIMITS: dict[str, Any] = {
     "ocsp_timeout": 10,
     "crl_timeout": 10,
     "crl_octets": 100_000,
 }
-checker = partial(checker_by, **LIMITS)
 
 
-async def refusal(
-    path: CertificatePath, by: str, **options: Any
-) -> RevocationCheckFailedError:
-    return await refused(path, by=by, **LIMITS | options)
+@pytest.fixture(params=KINDS)
+def by(request: pytest.FixtureRequest) -> str:
+    """Each way to check."""
+    return str(request.param)
 
 
-async def refused_outside(path: CertificatePath, by: str, **options: Any) -> str | None:
-    """Expect a check to fail without a private address; return the reason."""
-    error = await refusal(path, by, allow_private_addresses=False, **options)
-    return error.reason
+def checks_of(chain: Chain, server: Server, by: str, **options: Any) -> Checks:
+    """Return checks of the leaf alone."""
+    checks = Checks(server, chain, by, {**LIMITS, **options})
+    checks.path = checks.leaf_alone
+    return checks
+
+
+@pytest.fixture
+def checks(server: Server, root: CA, by: str) -> Checks:
+    return checks_of(Chain.create(server.address, root), server, by)
+
+
+@pytest.fixture
+def outside(server: Server, root: CA, by: str) -> Callable[..., Checks]:
+    """Makes checks at an address, in which private addresses are refused.
+
+    ``{port}`` in an address is the server's.
+    """
+
+    def make(address: str, **options: Any) -> Checks:
+        odd = addresses(address.replace("{port}", port(server)), "issuing")
+        chain = Chain.create(server.address, root, extra=odd)
+        return checks_of(chain, server, by, allow_private_addresses=False, **options)
+
+    return make
+
+
+def port(server: Server) -> str:
+    return server.address.rsplit(":", 1)[1]
 
 
 # --- HTTP
@@ -101,10 +113,6 @@ async def announce(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def bomb(_: web.Request) -> web.StreamResponse:
-    return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"})
-
-
 async def cut(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Length": "1000"})
     await response.prepare(request)
@@ -120,18 +128,8 @@ async def reset(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
-def status(number: int) -> Handler:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=number, body=b"?")
-
-    return answer
-
-
 def redirect(number: int) -> Handler:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=number, headers={"Location": "/elsewhere"})
-
-    return answer
+    return always(b"", status=number, headers={"Location": "/elsewhere"})
 
 
 TRANSPORT: dict[str, tuple[Handler, str]] = {
@@ -140,59 +138,48 @@ TRANSPORT: dict[str, tuple[Handler, str]] = {
     "never ends": (pour, "too-large"),
     "an octet too long": (exceed, "too-large"),
     "says that it is huge": (announce, "too-large"),
-    "a gzip bomb": (bomb, "encoded"),
+    "a gzip bomb": (always(BOMB, headers={"Content-Encoding": "gzip"}), "encoded"),
     "cut off": (cut, "incomplete"),
     "reset": (reset, "unreachable"),
-    "204": (status(204), "http-status"),
-    "304": (status(304), "http-status"),
-    "404": (status(404), "http-status"),
-    "500": (status(500), "http-status"),
-    "503": (status(503), "http-status"),
-    "301": (redirect(301), "redirected"),
-    "302": (redirect(302), "redirected"),
-    "307": (redirect(307), "redirected"),
+    **{
+        str(number): (always(b"?", status=number), "http-status")
+        for number in (204, 304, 404, 500, 503)
+    },
+    **{str(number): (redirect(number), "redirected") for number in (301, 302, 307)},
 }
-either_way = pytest.mark.parametrize("by", KINDS)
 
 
-@either_way
 @pytest.mark.parametrize("what", TRANSPORT)
-async def test_who_misbehaves_is_cut_off_and_named(
-    chain: Chain, server: Server, what: str, by: str
-) -> None:
+async def test_who_misbehaves_is_cut_off_and_named(checks: Checks, what: str) -> None:
     handler, reason = TRANSPORT[what]
-    where = {"ocsp": "ocsp/issuing", "crl": "crl/issuing.crl"}[by]
-    server.handlers[where] = handler
+    checks.serve(handler)
     patience = TIMEOUT if reason == "timeout" else 60
-    limits = {"ocsp_timeout": patience, "crl_timeout": patience}
-    error = await refusal(chain.path_without_root, by=by, **limits)
-    assert error.reason == reason
-    assert "127.0.0.1" in str(error)
-    assert set(server.asked) == {where}
+    checks.options |= {"ocsp_timeout": patience, "crl_timeout": patience}
+    assert "127.0.0.1" in await checks.refuse(reason)
+    assert len(set(checks.server.asked)) == 1
 
 
 async def test_nobody_there_is_said(root: CA) -> None:
     async with Server() as gone:
         pass
-    error = await refusal(
-        Chain.create(gone.address, root).path_without_root,
-        by="ocsp-or-crl",
-        kind=UserCertificateCRLCheckFailedError,
-    )
-    assert error.reason == "unreachable"
-    assert "OCSP" in str(error)  # the first error is reported too
+    checks = checks_of(Chain.create(gone.address, root), gone, "ocsp-or-crl")
+    # The first error is reported too.
+    assert "OCSP" in await checks.refuse("unreachable", kind="crl")
 
 
 async def test_a_slow_responder_leaves_time_for_the_list(
-    chain: Chain, server: Server
+    server: Server, root: CA
 ) -> None:
+    chain = Chain.create(server.address, root)
     server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": List(chain.ca)}
-    await accepted(chain.path_without_root, by="ocsp-or-crl", ocsp_timeout=TIMEOUT)
+    checks = checks_of(chain, server, "ocsp-or-crl")
+    await checks.accept(ocsp_timeout=TIMEOUT)
 
 
 async def test_all_that_is_asked_has_one_limit_and_a_download_goes_on(
-    chain: Chain, server: Server
+    server: Server, root: CA
 ) -> None:
+    chain = Chain.create(server.address, root)
     arrive = asyncio.Event()
 
     async def late(request: web.Request) -> web.StreamResponse:
@@ -201,50 +188,42 @@ async def test_all_that_is_asked_has_one_limit_and_a_download_goes_on(
 
     server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": late}
     limits = {"timeout": 5 * TIMEOUT, "ocsp_timeout": TIMEOUT, "crl_timeout": 60}
-    async with checker_by(by="ocsp-or-crl", **limits) as revocation:
+    checks = checks_of(chain, server, "ocsp-or-crl", **limits)
+    async with checks.checker() as revocation:
         with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(chain.path_without_root, at=NOW)
+            await revocation.check(checks.path, at=NOW)
         assert caught.value.reason == "timeout"
         assert "127.0.0.1: no trustworthy answer within" in str(caught.value)
         arrive.set()
         async with asyncio.timeout(60):
             while True:  # a busy computer may take longer than the limit again
                 with suppress(UserCertificateOCSPCheckFailedError):
-                    await revocation.check(chain.path_without_root, at=NOW)
+                    await revocation.check(checks.path, at=NOW)
                     break
     assert server.asked.count("crl/issuing.crl") == 1
 
 
-async def test_cookies_and_proxies_are_not_used(
-    chain: Chain, server: Server, monkeypatch: pytest.MonkeyPatch
+async def test_connections_are_used_again_without_cookies_and_proxies(
+    server: Server, root: CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    answer = OCSPAnswer(chain.ca)
+    checks = checks_of(Chain.create(server.address, root), server, "ocsp")
+    answer = OCSPAnswer(checks.chain.ca)
 
     async def set_cookie(request: web.Request) -> web.StreamResponse:
         response = await answer(request)
         response.set_cookie("session", "followed")
         return response
 
-    server.handlers["ocsp/issuing"] = set_cookie
-    async with checker(by="ocsp") as revocation:
-        for _ in range(2):
-            await revocation.check(chain.path_without_root, at=NOW)
-    assert all("Cookie" not in request.headers for request in server.requests)
-
-
-async def test_connections_are_used_again_and_closed(
-    chain: Chain, server: Server
-) -> None:
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca)
-    async with checker(by="ocsp") as revocation:
+    checks.serve(set_cookie)
+    async with checks.checker() as revocation:
         for _ in range(5):
-            await revocation.check(chain.path_without_root, at=NOW)
-        sockets = {id(request.protocol) for request in server.requests}
-        assert len(sockets) == 1
-    # Then it can be used again.
+            await revocation.check(checks.path, at=NOW)
+        assert len({id(request.protocol) for request in server.requests}) == 1
+    assert all("Cookie" not in request.headers for request in server.requests)
+    # It can be used again after it was closed.
     async with revocation:
-        await revocation.check(chain.path_without_root, at=NOW)
+        await revocation.check(checks.path, at=NOW)
 
 
 # --- addresses
@@ -272,36 +251,31 @@ def test_outside_is_public(address: str) -> None:
     assert is_public(address)
 
 
-def port(server: Server) -> str:
-    return server.address.rsplit(":", 1)[1]
-
-
 HOSTS = {
-    "an address": lambda port: f"http://127.0.0.1:{port}",
-    "an address of IPv6": lambda port: f"http://[::1]:{port}",
-    "IPv4 in IPv6": lambda port: f"http://[::ffff:127.0.0.1]:{port}",
-    "a name": lambda port: f"http://revocation.example:{port}",
-    "localhost": lambda port: f"http://localhost:{port}",
+    "an address": "http://127.0.0.1:{port}",
+    "an address of IPv6": "http://[::1]:{port}",
+    "IPv4 in IPv6": "http://[::ffff:127.0.0.1]:{port}",
+    "a name": "http://revocation.example:{port}",
+    "localhost": "http://localhost:{port}",
 }
+Outside = Callable[..., Checks]
 
 
-@either_way
 @pytest.mark.parametrize("what", HOSTS)
 async def test_what_leads_inside_is_refused_before_anything_is_sent(
-    server: Server, root: CA, what: str, by: str
+    outside: Outside, server: Server, what: str
 ) -> None:
-    path = Chain.create(HOSTS[what](port(server)), root).path_without_root
-    assert await refused_outside(path, by, resolver=Names()) == "private-address"
+    await outside(HOSTS[what], resolver=Names()).refuse("private-address")
     assert server.asked == []
 
 
 async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(
-    server: Server, root: CA
+    outside: Outside,
 ) -> None:
-    chain = Chain.create(HOSTS["a name"](port(server)), root)
-    server.handlers["ocsp/issuing"] = OCSPAnswer(chain.ca)
     names = Names()
-    await accepted(chain.path_without_root, by="ocsp", resolver=names)
+    checks = outside(HOSTS["a name"], resolver=names)
+    checks.answer()
+    await checks.accept(allow_private_addresses=True)
     # Resolved once: the checked address is the one that is used.
     assert names.asked == ["revocation.example"]
 
@@ -317,28 +291,24 @@ NUMERIC = """
 
 
 @pytest.mark.parametrize("own_resolver", [False, True])
-@either_way
 async def test_a_number_is_no_name(
-    server: Server, root: CA, by: str, own_resolver: bool
+    outside: Outside, server: Server, own_resolver: bool
 ) -> None:
     names = Names("8.8.8.8")
-    resolver = names if own_resolver else None
     for host in NUMERIC.split():
-        odd = addresses(f"http://{host}:{port(server)}", "issuing")
-        path = Chain.create(server.address, root, extra=odd).path_without_root
-        assert await refused_outside(path, by, resolver=resolver) == "bad-address", host
+        resolver = names if own_resolver else None
+        checks = outside(f"http://{host}:{{port}}", resolver=resolver)
+        await checks.refuse("bad-address")
     assert server.asked == []
     assert names.asked == []
 
 
-@either_way
 @pytest.mark.parametrize("host", ["localhost", "localhost.", "a.localhost"])
 async def test_what_the_system_resolves_to_this_computer_is_refused(
-    server: Server, root: CA, host: str, by: str
+    outside: Outside, server: Server, host: str
 ) -> None:
-    path = Chain.create(f"http://{host}:{port(server)}", root).path_without_root
     # Not every system knows each of these names.
-    assert await refused_outside(path, by) in {"private-address", "unreachable"}
+    await outside(f"http://{host}:{{port}}").refuse("private-address unreachable")
     assert server.asked == []
 
 
@@ -361,65 +331,47 @@ class Rebinding(Names):
         return [Rebound(each) for each in await super().resolve(*arguments)]  # type: ignore[misc] # as it is one
 
 
-@either_way
 async def test_where_a_connection_has_ended_decides(
-    server: Server, root: CA, by: str
+    outside: Outside, server: Server
 ) -> None:
-    path = Chain.create(HOSTS["a name"](port(server)), root).path_without_root
     names = Rebinding()
-    assert await refused_outside(path, by, resolver=names) == "private-address"
+    await outside(HOSTS["a name"], resolver=names).refuse("private-address")
     assert names.asked == ["revocation.example"]
     assert server.asked == []
 
 
-ODD: dict[str, Callable[[int], str]] = {
-    "a password": lambda port: f"http://user:secret@127.0.0.1:{port}",
-    "no host": lambda _: "http:///",
-    "no such port": lambda _: "http://127.0.0.1:99999",
-    "not closed": lambda _: "http://[::1",
-    "a label of 64": lambda port: f"http://{'a' * 64}.example:{port}",
-    "an empty label": lambda port: f"http://a..example:{port}",
-    "a line feed": lambda port: f"http://127.0.0.1:{port}/\r\nX: y",
-    "a line feed in the host": lambda port: f"http://a%0d%0ab.example:{port}",
-    "a zero": lambda port: f"http://127.0.0.1\0.example:{port}",
+ODD = {
+    "a password": "http://user:secret@127.0.0.1:{port}",
+    "no host": "http:///",
+    "no such port": "http://127.0.0.1:99999",
+    "not closed": "http://[::1",
+    "a label of 64": f"http://{'a' * 64}.example:{{port}}",
+    "an empty label": "http://a..example:{port}",
+    "a line feed": "http://127.0.0.1:{port}/\r\nX: y",
+    "a line feed in the host": "http://a%0d%0ab.example:{port}",
+    "a zero": "http://127.0.0.1\0.example:{port}",
 }
 
 
 @pytest.mark.parametrize("what", ODD)
-@either_way
 async def test_an_odd_address_is_refused_and_not_told_with_its_password(
-    server: Server, root: CA, what: str, by: str
+    outside: Outside, server: Server, what: str
 ) -> None:
-    odd = addresses(ODD[what](int(port(server))), "issuing")
-    error = await refusal(
-        Chain.create(server.address, root, extra=odd).path_without_root,
-        by=by,
-        allow_private_addresses=False,
-        resolver=Names(),
-    )
-    assert error.reason in {"bad-address", "private-address", "unreachable"}
-    assert "secret" not in str(error)
+    checks = outside(ODD[what], resolver=Names())
+    message = await checks.refuse("bad-address private-address unreachable")
+    assert "secret" not in message
     assert server.asked == []
 
 
 @pytest.mark.parametrize("scheme", ["ldap", "file", "ftp", "gopher"])
-async def test_only_http_counts(server: Server, root: CA, scheme: str) -> None:
-    odd = server.address.replace("http", scheme)
-    chain = Chain.create(server.address, root, extra=addresses(odd, "issuing"))
-    for by in KINDS:
-        error = await refusal(chain.path_without_root, by=by)
-        assert error.reason == "no-address"
+async def test_only_http_counts(outside: Outside, scheme: str) -> None:
+    await outside(f"{scheme}://127.0.0.1:{{port}}").refuse("no-address")
 
 
-async def test_extensions_that_cannot_be_read_are_a_refusal(
-    server: Server, root: CA
-) -> None:
-    chain = Chain.create(server.address, root)
-    broken = bytearray(chain.leaf.der)
+async def test_extensions_that_cannot_be_read_are_a_refusal(checks: Checks) -> None:
+    broken = bytearray(checks.chain.leaf.der)
     for oid in ("2B06010505073001", "551D1F"):  # in both, the length follows
         broken[broken.index(bytes.fromhex(oid)) + len(oid) // 2 + 3] = 0x7F
-    path = CertificatePath(
-        x509.Certificate.load(bytes(broken)), chain.ca.certificate, None
-    )
-    for by in KINDS:
-        assert (await refusal(path, by=by)).reason == "bad-address"
+    leaf = x509.Certificate.load(bytes(broken))
+    path = CertificatePath(leaf, checks.chain.ca.certificate, None)
+    await checks.refuse("bad-address", path)

@@ -1,29 +1,164 @@
 # SPDX-License-Identifier: MIT
-"""A trust folder that changes while the service runs, and CAs of the configuration."""
+"""What a trust can be made of, and a folder of it that changes meanwhile."""
 
+import base64
 import hashlib
+import json
 import os
+import re
 import runpy
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from asn1crypto import x509
 
 from kortilla import LoginService, Trust, TrustFolder
 from kortilla.errors import CertificateNotTrustedError, TrustConfigurationError
-from kortilla.revocation import UNCHECKED
+from kortilla.revocation import UNCHECKED, CertificatePath
 from kortilla.validation import trust as trust_module
+from kortilla.validation.identity import is_satu
 from kortilla.validation.pinned_cas import PINS, configured_pins
 from kortilla.validation.trust import PRODUCTION_POLICIES
 from kortilla.validation.validator import validate
 from kortilla.web.sessions import MemorySessionStore
-from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, TEST_POLICY, Leaf, key
+from tests.kortilla.pki import CA, CA_TRUE, NONCE, NOW, ORIGIN, TEST_POLICY, Leaf, key
 from tests.support.guide import blocks
+
+MAY_NOT_SIGN: dict[str, Any] = {"basic_constraints": CA_TRUE, "null_parameter": False}
+
+
+def pem(der: bytes) -> bytes:
+    body = base64.encodebytes(der)
+    return b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+
+
+def test_a_folder_of_der_and_pem_files(tmp_path: Path, ca: CA, root: CA) -> None:
+    (tmp_path / "issuing.pem").write_bytes(pem(ca.der))
+    (tmp_path / "root.der").write_bytes(root.der)
+    (tmp_path / "card.json").write_text(json.dumps({}))
+    trust = Trust.from_folder(tmp_path, test=True)
+    (issuer,) = trust.issuers
+    assert issuer.certificate.dump() == ca.der
+    assert issuer.root is not None
+    assert issuer.root.dump() == root.der
+
+
+def test_a_root_that_did_not_sign_the_issuing_ca_is_not_its_root(ca: CA) -> None:
+    (issuer,) = ca.trust(CA.create("SPECIMEN Other Root").der).issuers
+    assert issuer.root is None
+
+
+def test_a_trust_is_one_line_in_a_log(
+    trust: Trust, leaf: Leaf, ca: CA, root: CA
+) -> None:
+    known = ", root='Common Name: SPECIMEN Root CA, Country: FI'"
+    issuer = f"IssuingCA('Common Name: SPECIMEN Issuing CA, Country: FI'{known})"
+    assert repr(trust) == f"Trust([{issuer}], test=True)"
+    odd = CA.create("SPECIMEN\nOther", parent=root)
+    assert "\n" not in repr(odd.trust())
+    path = CertificatePath(x509.Certificate.load(leaf.der), ca.certificate, None)
+    assert repr(path).startswith("CertificatePath(0x1092 of 'Common Name: SPECIMEN I")
+    assert len(repr(path)) < 100
+
+
+def test_test_trust_has_to_be_asked_for(tmp_path: Path, ca: CA) -> None:
+    file = tmp_path / "ca.der"
+    file.write_bytes(ca.der)
+    with pytest.raises(TrustConfigurationError, match=re.escape(str(file))):
+        Trust.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.der", b""),
+        ("text.pem", b"hello"),
+        ("broken.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"),
+        ("huge.crt", bytes(100_000)),
+    ],
+)
+def test_a_file_that_is_no_certificate_is_named(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TrustConfigurationError, match=name):
+        Trust.from_folder(tmp_path, test=True)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrustConfigurationError, match=r"missing\.der"):
+        Trust.from_files([tmp_path / "missing.der"])
+    with pytest.raises(TrustConfigurationError, match="no certificate file"):
+        Trust.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("contents", "why"),
+    [
+        (lambda _, leaf: [leaf.der], "not one certificate"),
+        (
+            lambda root, _: [
+                root.issue(
+                    root.key, basic_constraints=CA_TRUE, null_parameter=False
+                ).der
+            ],
+            "not a CA",  # it may not sign certificates
+        ),
+        (lambda root, _: [root.der], "root alone"),
+    ],
+    ids=["a leaf", "a CA that may not sign", "a root"],
+)
+def test_what_issues_no_leaf_is_no_trust(
+    root: CA, leaf: Leaf, contents: Callable[[CA, Leaf], list[bytes]], why: str
+) -> None:
+    with pytest.raises(TrustConfigurationError, match=why):
+        Trust.from_certificates(contents(root, leaf), test=True)
+
+
+def test_the_pins_are_fingerprints_and_each_is_there_once() -> None:
+    assert all(re.fullmatch("[0-9a-f]{64}", pin.sha256) for pin in PINS)
+    assert len({pin.sha256 for pin in PINS}) == len(PINS) == 8
+
+
+@pytest.mark.parametrize("satu", ["99902038C", "99900335E", "99901112H", "999020016"])
+def test_the_satu_of_specimen_cards(satu: str) -> None:
+    assert is_satu(satu)
+    assert not is_satu("９" + satu[1:])
+
+
+ODD_ORIGINS = """
+    https://service.example/ https://Service.example https://service.example:443
+    https://pälvelu.fi http://service.example http://localhost:80 service.example
+    https://user@service.example https://service.example?x
+"""
+
+
+@pytest.mark.parametrize("origin", ["", "https://" + "a" * 260, *ODD_ORIGINS.split()])
+def test_an_origin_that_no_browser_would_write(origin: str, trust: Trust) -> None:
+    with pytest.raises(ValueError, match="not an origin"):
+        LoginService(origin=origin, trust=trust)
+
+
+ORIGINS = """
+    https://service.example https://service.example:8443 https://xn--plvelu-bua.fi
+    http://localhost:8080 http://127.0.0.1:8080
+"""
+
+
+@pytest.mark.parametrize("origin", ORIGINS.split())
+def test_origins_as_browsers_write_them(origin: str, trust: Trust) -> None:
+    assert LoginService(origin=origin, trust=trust).origin == origin
+
+
+# --- a folder that a running service reads anew
+
 
 WAIT = 60
 
@@ -38,6 +173,18 @@ class Watched(TrustFolder):
             return super().reload()
         finally:
             self.reloaded.set()
+
+
+def watching() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == "kortilla-trust"}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    yield
+    for each in watching():
+        each.join(WAIT)
+    assert not watching()
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +206,6 @@ def fingerprint(ca: CA) -> str:
 
 def names(trust: Trust) -> list[str]:
     return [str(ca.certificate.subject.native["common_name"]) for ca in trust.issuers]
-
-
-# --- reading the folder anew
 
 
 async def test_a_running_service_gets_a_new_ca(
@@ -124,7 +268,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_folder_keeps_the_trust_that_was_there(
-    how: str, place: Path, caplog: pytest.LogCaptureFixture
+    how: str, place: Path, ca: CA, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = TrustFolder(place, test=True)
     service = LoginService(origin=ORIGIN, trust=folder)
@@ -140,14 +284,11 @@ def test_a_broken_folder_keeps_the_trust_that_was_there(
     assert caplog.text.count("stay in use") == 1  # said once
     with pytest.raises(TrustConfigurationError):
         TrustFolder(place, test=True)  # at a start it is an error
-
-
-def test_a_problem_ends_with_a_good_folder(place: Path) -> None:
-    folder = TrustFolder(place, test=True)
-    BROKEN["garbage"](place)
-    with pytest.raises(TrustConfigurationError):
-        folder.reload()
-    (place / "next.pem").unlink()
+    if place.is_symlink() or place.is_file():
+        place.unlink()
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    (place / "ca.der").write_bytes(ca.der)
     assert folder.reload() is False
     assert folder.problem == ""
 
@@ -184,9 +325,6 @@ def test_a_watched_folder_is_read_when_it_changes(
     assert names(folder.current) == ["SPECIMEN Next CA"]
     assert folder.problem
     folder.close()
-    for each in threading.enumerate():
-        if each.name == "kortilla-trust":
-            each.join(WAIT)
     with pytest.raises(ValueError, match="positive"):
         folder.watch(0)
 
@@ -219,17 +357,11 @@ def test_a_reload_that_began_before_watching_keeps_others_out(
         each.join(WAIT)
     assert reading.is_set()
     folder.close()
-    for each in threading.enumerate():
-        if each.name == "kortilla-trust":
-            each.join(WAIT)
 
 
 def test_a_folder_is_watched_after_a_fork_too(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def watching() -> set[threading.Thread]:
-        return {each for each in threading.enumerate() if each.name == "kortilla-trust"}
-
     folder = TrustFolder(place, test=True)
     folder.watch(3600)
     [first] = watching()
@@ -241,8 +373,6 @@ def test_a_folder_is_watched_after_a_fork_too(
     [second] = watching()
     assert second is not first
     folder.close()
-    second.join(WAIT)
-    assert not watching()
 
 
 # --- CAs of the configuration
@@ -307,12 +437,9 @@ async def test_the_examples_of_the_guide(place: Path, ca: CA, tmp_path: Path) ->
     create = runpy.run_path(str(example))["create_service"]
     service: LoginService = create(str(place), [fingerprint(ca)], [])
     assert names(service.trust) == ["SPECIMEN Issuing CA"]
-    for each in threading.enumerate():
-        if each.name == "kortilla-trust":
-            folder = service._trust
-            assert isinstance(folder, TrustFolder)
-            folder.close()
-            each.join(WAIT)
+    folder = service._trust
+    assert isinstance(folder, TrustFolder)
+    folder.close()
     await service.close()
 
     example.write_text(blocks("operations.md", "python")[2])

@@ -5,22 +5,25 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kortilla import Trust
 from kortilla.errors import TrustConfigurationError
-from kortilla.validation.ca_files import fetch, inventory, take, wanted
+from kortilla.validation.ca_files import CAFile, fetch, inventory, take, wanted
 from kortilla.validation.pinned_cas import ADDRESSES, PINS, PinnedCertificate
 from tests.kortilla.pki import CA, NOW
-from tests.kortilla.test_trust import pem
+from tests.kortilla.validation.test_trust import pem
 
 WARN = timedelta(days=180)
+
+Fetched = Callable[..., Awaitable[tuple[CAFile, list[str]]]]
 
 
 def pin(ca: CA, name: str = "SPECIMEN Issuing CA - G1") -> PinnedCertificate:
@@ -103,19 +106,32 @@ def authority(
     authority.close()
 
 
+@pytest.fixture
+def fetched(tmp_path: Path, ca: CA, authority: Authority) -> Fetched:
+    """A function that fetches the pinned certificate from paths of the authority."""
+
+    async def fetched(*paths: str, **options: Any) -> tuple[CAFile, list[str]]:
+        addresses = [authority.address(path) for path in paths]
+        (found,), failures = await fetch(
+            tmp_path / "ca", [pin(ca)], addresses=addresses, patience=0.5, **options
+        )
+        return found, list(failures.values())
+
+    return fetched
+
+
 @pytest.mark.parametrize("path", ["/right", "/pem", "/moved"])
 async def test_a_pinned_certificate_is_stored_and_can_be_trusted(
-    tmp_path: Path, ca: CA, authority: Authority, path: str
+    tmp_path: Path, ca: CA, fetched: Fetched, path: str
 ) -> None:
-    folder = tmp_path / "new" / "ca"
-    (stored,), failures = await fetch(
-        folder, [pin(ca)], addresses=[authority.address(path)]
-    )
-    assert (stored.state, stored.problem, failures) == ("stored", "", {})
-    assert stored.file == folder / "specimen-issuing-ca-g1.crt"
-    assert stored.file.read_bytes() == ca.der
-    assert files(folder) == [stored.file.name]
-    assert Trust.from_folder(folder, test=True).issuers[0].certificate.dump() == ca.der
+    stored, failures = await fetched(path)
+    assert (stored.state, stored.problem, failures) == ("stored", "", [])
+    file = tmp_path / "ca/specimen-issuing-ca-g1.crt"
+    assert stored.file == file
+    assert file.read_bytes() == ca.der
+    assert files(file.parent) == [file.name]
+    trust = Trust.from_folder(file.parent, test=True)
+    assert trust.issuers[0].certificate.dump() == ca.der
 
 
 @pytest.mark.parametrize(
@@ -135,39 +151,26 @@ async def test_a_pinned_certificate_is_stored_and_can_be_trusted(
     ],
 )
 async def test_an_answer_that_is_no_certificate_is_named_and_stores_nothing(
-    tmp_path: Path, ca: CA, authority: Authority, path: str, failure: str
+    tmp_path: Path, fetched: Fetched, path: str, failure: str
 ) -> None:
-    address = authority.address(path)
-    (missing,), failures = await fetch(
-        tmp_path, [pin(ca)], addresses=[address], patience=0.5
-    )
+    missing, [said] = await fetched(path)
     assert missing.state == "missing"
-    assert failure in failures[address]
+    assert failure in said
     assert files(tmp_path) == []
 
 
 async def test_a_certificate_that_is_not_pinned_is_thrown_away(
-    tmp_path: Path, ca: CA, authority: Authority
+    tmp_path: Path, fetched: Fetched
 ) -> None:
-    (missing,), failures = await fetch(
-        tmp_path, [pin(ca)], addresses=[authority.address("/wrong")]
-    )
-    assert (missing.state, failures) == ("missing", {})
+    missing, failures = await fetched("/wrong")
+    assert (missing.state, failures) == ("missing", [])
     assert files(tmp_path) == []
 
 
-async def test_the_right_one_among_bad_addresses_is_found(
-    tmp_path: Path, ca: CA, authority: Authority
-) -> None:
+async def test_the_right_one_among_bad_addresses_is_found(fetched: Fetched) -> None:
     paths = ["/slow", "/html", "/wrong", "/right", "/huge"]
     done: list[None] = []
-    (stored,), failures = await fetch(
-        tmp_path,
-        [pin(ca)],
-        addresses=[authority.address(path) for path in paths],
-        patience=0.5,
-        progress=lambda: done.append(None),
-    )
+    stored, failures = await fetched(*paths, progress=lambda: done.append(None))
     assert stored.state == "stored"
     assert len(done) == len(paths)
     assert len(failures) == 3
@@ -183,24 +186,24 @@ async def test_a_server_that_is_not_there(tmp_path: Path, ca: CA) -> None:
 
 
 async def test_what_is_there_is_kept_and_nobody_is_asked(
-    tmp_path: Path, ca: CA, authority: Authority
+    tmp_path: Path, ca: CA, authority: Authority, fetched: Fetched
 ) -> None:
-    file = tmp_path / "by-hand.pem"
+    file = tmp_path / "ca/by-hand.pem"
+    file.parent.mkdir()
     file.write_bytes(pem(ca.der))
-    (kept,), _ = await fetch(
-        tmp_path, [pin(ca)], addresses=[authority.address("/wrong")]
-    )
+    kept, _ = await fetched("/wrong")
     assert (kept.state, kept.file) == ("kept", file)
     assert authority.asked == []
     assert file.read_bytes() == pem(ca.der)
 
 
 async def test_a_bad_file_in_the_place_of_a_good_one_is_replaced(
-    tmp_path: Path, ca: CA, authority: Authority
+    tmp_path: Path, ca: CA, fetched: Fetched
 ) -> None:
-    file = tmp_path / "specimen-issuing-ca-g1.crt"
+    file = tmp_path / "ca/specimen-issuing-ca-g1.crt"
+    file.parent.mkdir()
     file.write_bytes(b"cut off")
-    await fetch(tmp_path, [pin(ca)], addresses=[authority.address("/right")])
+    await fetched("/right")
     assert file.read_bytes() == ca.der
 
 
@@ -276,10 +279,7 @@ def test_what_is_missing_and_what_should_not_be_there(
         ("other.der", "unknown"),
     ]
     assert all(found.problem for found in report)
-
-
-def test_a_folder_that_is_not_there_yet(tmp_path: Path, ca: CA) -> None:
-    (found,) = inventory(tmp_path / "ca", [pin(ca)], at=NOW, warn=WARN)
+    (found,) = inventory(tmp_path / "none", [pin(ca)], at=NOW, warn=WARN)
     assert found.state == "missing"
 
 
