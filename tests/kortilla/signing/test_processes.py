@@ -40,7 +40,7 @@ from tests.kortilla.signing_parts import (
 from tests.support import warm_python
 from tests.support.warm import WarmProcess
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def numbers(count: int) -> bytes:

@@ -11,8 +11,8 @@ from kortilla.common.texts import catalogue
 from kortilla.errors import RelyingPartyError
 from kortilla.signing import processes
 from kortilla.web.refusals import TEXTS as REFUSALS
-from tests.kortilla.demo_signer import Signer, code
 from tests.kortilla.pki import Leaf
+from tests.kortilla.signing.demo_signer import Signer, code
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_demo import LANGUAGES, Outline
 from tests.support.patience import patience

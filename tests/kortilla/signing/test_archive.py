@@ -22,8 +22,8 @@ from kortilla.signing.state import PreparedSignature
 from kortilla.signing.verification import TrustedCAs, Verdict, verify_document
 from kortilla.testing import KortillaCard
 from tests.kortilla.signed_files import SIGNATURES, with_signature
+from tests.kortilla.signing.test_asice import xmlsec1_accepts
 from tests.kortilla.signing_parts import card_answer, signing_certificate
-from tests.kortilla.test_signing_asice import xmlsec1_accepts
 from tests.kortilla.timestamps import lists
 
 FILES = {"sopimus ä&%.txt": b"Sopimus", "tyhjä": b"", "liite.bin": bytes(3 << 20)}

@@ -35,7 +35,6 @@ from kortilla.signing.verification import (
 )
 from kortilla.validation.identity import Identity, common_name
 from kortilla.validation.leaf import read_leaf
-from tests.kortilla import forged_files  # noqa: F401 - it adds to the table
 from tests.kortilla.pki import AUTHENTICATION, CA, key
 from tests.kortilla.signed_files import (
     SIGNATURES,
@@ -44,11 +43,12 @@ from tests.kortilla.signed_files import (
     updated,
     with_signature,
 )
+from tests.kortilla.signing import forged_files  # noqa: F401 - it adds to the table
+from tests.kortilla.signing.verified_files import CANT_SAY, CASES, NOT_VALID, VALID
 from tests.kortilla.signing_parts import (
     make_pdf,
 )
 from tests.kortilla.timestamps import lists, stamper
-from tests.kortilla.verified_files import CANT_SAY, CASES, NOT_VALID, VALID
 
 #: What each signature by a test card has that is not timestamped.
 USUAL = {"CLAIMED_TIME", "REVOCATION_NOT_ASKED", "TEST_CARD"}

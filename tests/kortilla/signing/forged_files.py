@@ -15,8 +15,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 from tests.kortilla.signed_files import Maker, repacked
+from tests.kortilla.signing.verified_files import CANT_SAY, NOT_VALID, VALID, File, case
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.verified_files import CANT_SAY, NOT_VALID, VALID, File, case
 
 VELKA = "BT /F 24 Tf 72 720 Td (VELKA 100000) Tj ET"
 #: The page's content of ``make_pdf``, replaced.

@@ -16,7 +16,8 @@ from kortilla.common.texts import catalogue
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation import CertificatePath
 from tests.kortilla import pki
-from tests.kortilla.demo_signer import (
+from tests.kortilla.pki import CA, Leaf
+from tests.kortilla.signing.demo_signer import (
     OTHER_SATU,
     Signer,
     answer_to,
@@ -24,7 +25,6 @@ from tests.kortilla.demo_signer import (
     code,
     issue,
 )
-from tests.kortilla.pki import CA, Leaf
 from tests.kortilla.signing_parts import b64, make_pdf
 from tests.kortilla.test_demo import LANGUAGES
 from tools.demo.site import DemoServer
