@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from asn1crypto import cms
@@ -18,8 +19,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla import Trust
+from kortilla.revocation import CertificatePath
 from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.cades import finish_file, prepare_file
+from kortilla.signing.own_card import OwnCard
 from kortilla.signing.pades import finish_pdf, prepare_pdf
 from kortilla.signing.signature import SignedDocument
 from kortilla.signing.state import PreparedSignature
@@ -111,22 +114,6 @@ def signing_certificate(card: KortillaCard) -> bytes:
     return base64.b64decode(answer["certificate"])
 
 
-async def prepared_pdf(
-    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
-) -> PreparedSignature:
-    """Prepare the signature of a small PDF by a leaf."""
-    return await prepare_pdf(
-        make_pdf() if pdf is None else pdf,
-        **{
-            "certificate": leaf.der,
-            "trust": trust,
-            "name": "sopimus.pdf",
-            "at": NOW,
-            **more,
-        },
-    )
-
-
 def make_pdf(text: str = "Sopimus", *, pages: int = 1, catalog: str = "") -> bytes:
     """Return a small PDF with a text on each page."""
     content = f"BT /F 24 Tf 72 720 Td ({text}) Tj ET"
@@ -171,6 +158,18 @@ def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
     return bytes(changed)
 
 
+class Revocation:
+    """A check of revocation with a given outcome, which counts."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.count = error, 0
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        self.count += 1
+        if self.error is not None:
+            raise self.error
+
+
 @dataclass(frozen=True)
 class Format:
     """A format of signatures, and two contents to sign."""
@@ -182,14 +181,16 @@ class Format:
     other: Any
 
     async def prepared(
-        self, certificate: bytes, trust: Trust, content: Any = None, **more: Any
+        self,
+        certificate: bytes,
+        trust: Trust | OwnCard,
+        content: Any = None,
+        **more: Any,
     ) -> PreparedSignature:
         """Prepare the signature of a content."""
         content = self.content if content is None else content
-        options = {"name": "sopimus", **more}
-        return await self.prepare(
-            content, certificate=certificate, trust=trust, **options
-        )
+        options = {"certificate": certificate, "trust": trust, "name": "sopimus"}
+        return await self.prepare(content, **{**options, **more})
 
 
 FORMATS = {
@@ -206,3 +207,11 @@ FORMATS = {
         Format("file", prepare_file, finish_file, b"Sopimus", b"Toinen"),
     )
 }
+
+
+async def prepared_pdf(
+    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
+) -> PreparedSignature:
+    """Prepare the signature of a small PDF by a leaf."""
+    options = {"name": "sopimus.pdf", "at": NOW, **more}
+    return await FORMATS["pdf"].prepared(leaf.der, trust, pdf, **options)

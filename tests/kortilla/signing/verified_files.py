@@ -3,21 +3,14 @@
 
 import asyncio
 import base64
-import io
+import inspect
 import re
-import zipfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-from asn1crypto import cms as asn1_cms
-from pyhanko.pdf_utils import generic
 from pyhanko.sign.fields import MDPPerm
 
-from kortilla.signing import xades
-from kortilla.signing.verification import (
-    Verdict,
-)
+from kortilla.signing.verification import Verdict
 from kortilla.signing.verification.document import MAX_BYTES
 from tests.kortilla.signed_files import (
     SIGNATURES,
@@ -28,460 +21,377 @@ from tests.kortilla.signed_files import (
     issue,
     repacked,
     replace_text,
+    signature_of,
     updated,
-    with_more_packed,
     with_signature,
 )
-from tests.kortilla.signing_parts import (
-    b64,
-    cms_of,
-    digest,
-    flipped,
-    make_pdf,
-    pdf_of,
-    raw_signature,
+from tests.kortilla.signing.forged_files import (
+    FORM,
+    LISTED,
+    NAME_FIELD,
+    OTHER_PAGE,
+    SHOWN,
+    altered,
+    attributes_as_content,
+    by_sha_1,
+    end_of,
+    fill_in,
+    in_another_alphabet,
+    over_exclusive_xml,
+    revised,
+    show_all,
+    titled,
+    two_files_of_one_name,
+    with_a_hole,
+    with_content,
+    with_fields,
+    with_more_packed,
+    with_other_sizes,
+    with_other_value,
+    with_packed_object,
+    with_stream_of_references,
+    with_two_places,
+    without_entries,
+    wrapped,
 )
-
-File = bytes | tuple[bytes | None, bytes]
-Made = Callable[[Maker], Awaitable[File]]
-CASES: dict[str, tuple[Made, Verdict, set[str]]] = {}
-
-
-def case(verdict: Verdict, *found: str) -> Callable[[Made], Made]:
-    """Put a file into the table, with what is to be said of it."""
-
-    def put(made: Made) -> Made:
-        CASES[made.__name__.replace("_", " ")] = made, verdict, set(found)
-        return made
-
-    return put
-
-
-def xml_case(
-    verdict: Verdict, *found: str
-) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    """Put a container into the table whose signature's XML is changed."""
-
-    def put(change: Callable[[str], str]) -> Callable[[str], str]:
-        async def made(maker: Maker) -> File:
-            return with_signature(await maker.container(), change)
-
-        made.__name__ = change.__name__
-        case(verdict, *found)(made)
-        return change
-
-    return put
-
-
-FORM = pdf_of(
-    [
-        "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
-        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots[4 0 R]>>",
-        "<</FT/Tx/T(Summa)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]/P 3 0 R>>",
-    ]
-)
-
-
-def fill_in(writer: Any) -> None:
-    field = writer.root["/AcroForm"]["/Fields"][0]
-    field["/V"] = generic.TextStringObject("1000")
-    writer.update_container(field)
-
+from tests.kortilla.signing_parts import make_pdf
 
 VALID, NOT_VALID, CANT_SAY = Verdict.VALID, Verdict.NOT_VALID, Verdict.CANT_SAY
 
+#: A signed file, or a file and its detached signature.
+File = bytes | tuple[bytes | None, bytes]
+Change = Callable[[Any], Any]
 
-@case(VALID)
-async def a_signed_pdf(maker: Maker) -> File:
-    return await maker.pdf()
-
-
-@case(VALID)
-async def a_pdf_with_a_visible_mark(maker: Maker) -> File:
-    return await maker.pdf(visible=True)
-
-
-@case(VALID)
-async def a_pdf_signed_twice(maker: Maker) -> File:
-    return await maker.pdf(await maker.pdf(), visible=True)
-
-
+#: Only read leniently.
 SLOPPY = make_pdf().replace(b"/Size 5", b"/Size 4")
-
-
-@case(VALID)
-async def a_pdf_that_is_only_read_leniently(maker: Maker) -> File:
-    return await maker.pdf(SLOPPY)
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def such_a_pdf_signed_twice(maker: Maker) -> File:
-    return await maker.pdf(await maker.pdf(SLOPPY))
-
-
-@case(VALID, "XFA_FORM")
-async def a_signed_xfa_form(maker: Maker) -> File:
-    xfa = make_pdf(catalog="/AcroForm<</Fields[]/XFA(a)>>")
-    return await asyncio.to_thread(certified, xfa, maker.leaf, MDPPerm.ANNOTATE)
-
-
-@case(VALID)
-async def a_pdf_whose_author_allows_a_second_signature(maker: Maker) -> File:
-    pdf = await asyncio.to_thread(certified, make_pdf(), maker.leaf, MDPPerm.FILL_FORMS)
-    return await maker.pdf(pdf)
-
-
-@case(VALID)
-async def a_form_whose_author_allows_to_fill_it_in(maker: Maker) -> File:
-    pdf = await asyncio.to_thread(certified, FORM, maker.leaf, MDPPerm.FILL_FORMS)
-    return updated(pdf, fill_in)
-
-
-@case(CANT_SAY, "FORM_CHANGED")
-async def a_form_filled_in_after_it_was_signed(maker: Maker) -> File:
-    return updated(await maker.pdf(FORM), fill_in)
-
-
-@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
-async def a_form_filled_in_although_its_author_forbids_it(maker: Maker) -> File:
-    pdf = await asyncio.to_thread(certified, FORM, maker.leaf, MDPPerm.NO_CHANGES)
-    return updated(pdf, fill_in)
-
-
-@case(VALID)
-async def a_container_signed_over_exclusive_canonical_xml(maker: Maker) -> File:
-    """As DigiDoc4j and others sign."""
-    exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
-    container = await maker.container()
-    with zipfile.ZipFile(io.BytesIO(container)) as opened:
-        xml = opened.read(SIGNATURES).decode().replace(xades.C14N, exclusive)
-    root = xades.parse(xml.encode())
-    properties = xades.canonical(
-        root.find(f".//{xades.XADES}SignedProperties"), exclusive
-    )
-    [*_, value] = root.findall(f".//{xades.DS}Reference/{xades.DS}DigestValue")
-    value.text = b64(digest(properties))
-    info = xades.canonical(root.find(f".//{xades.DS}SignedInfo"), exclusive)
-    assert b"asic" not in info
-    signature = raw_signature(maker.leaf, digest(info), "SHA-384", "NONE")
-    xades.set_value(root, signature)
-    return repacked(container, {SIGNATURES: xades.serialise(root)})
-
-
-@case(VALID)
-async def a_container_whose_type_comes_last(maker: Maker) -> File:
-    container = await maker.container()
-    kind = b"application/vnd.etsi.asic-e+zip"
-    return repacked(container, {"mimetype": None}, ("mimetype", kind))
-
-
-@case(VALID)
-async def a_container(maker: Maker) -> File:
-    return await maker.container()
-
-
-@case(VALID)
-async def a_detached_signature_with_its_file(maker: Maker) -> File:
-    return b"Sopimus", await maker.detached(b"Sopimus")
-
-
-@case(NOT_VALID, "NOT_SIGNED")
-async def a_pdf_that_nobody_signed(maker: Maker) -> File:
-    return make_pdf()
-
-
-@case(NOT_VALID, "DIGEST_MISMATCH")
-async def a_pdf_with_another_text(maker: Maker) -> File:
-    return (await maker.pdf()).replace(b"(Sopimus)", b"(Sopimaa)")
-
-
-@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
-async def a_pdf_whose_text_an_update_replaces(maker: Maker) -> File:
-    return updated(await maker.pdf(), replace_text)
-
-
-@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
-async def a_pdf_whose_text_an_update_covers(maker: Maker) -> File:
-    return updated(await maker.pdf(), cover_with_note)
-
-
-@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
-async def a_pdf_changed_before_the_second_signature(maker: Maker) -> File:
-    return await maker.pdf(updated(await maker.pdf(), replace_text))
-
-
-@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
-async def a_pdf_with_data_at_its_end(maker: Maker) -> File:
-    return await maker.pdf() + b"4 0 obj\n<</Type/Page>>\nendobj\n"
-
-
-@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
-async def a_pdf_that_shows_content_hidden_before_signing(maker: Maker) -> File:
-    """A shadow attack: the other page's text was in the file that was signed."""
-    hidden = make_pdf(catalog="/Hidden 3 0 R")
-
-    def show(writer: Any) -> None:
-        page = writer.root["/Pages"]["/Kids"][0]
-        page["/MediaBox"][0] = page["/MediaBox"][3]
-        writer.update_container(page)
-
-    return updated(await maker.pdf(hidden), show)
-
-
-@case(NOT_VALID, "DIGEST_MISMATCH", "PART_NOT_SIGNED")
-async def a_pdf_with_a_hole_in_what_is_signed(maker: Maker) -> File:
-    pdf = await maker.pdf()
-    found = re.search(rb"/ByteRange \[0 (\d+) (\d+) (\d+)", pdf)
-    assert found
-    return pdf.replace(
-        found[0],
-        found[0].replace(
-            found[3], str(int(found[3]) - 9).encode().ljust(len(found[3]))
-        ),
-    )
-
-
-@case(NOT_VALID, "SIGNATURE_BROKEN")
-async def a_pdf_with_another_signature_value(maker: Maker) -> File:
-    pdf = await maker.pdf()
-    [signer] = cms_of(pdf)["content"]["signer_infos"]
-    value = signer["signature"].native
-    old, new = (each.hex().upper().encode() for each in (value, flipped(value, 40)))
-    assert old in pdf
-    return pdf.replace(old, new)
-
-
-@case(CANT_SAY, "ENCRYPTED")
-async def an_encrypted_pdf(maker: Maker) -> File:
-    return encrypted(make_pdf())
-
-
-@case(CANT_SAY, "BROKEN")
-async def a_pdf_that_is_cut_off_in_its_first_part(maker: Maker) -> File:
-    return (await maker.pdf())[:400]
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def a_pdf_that_is_cut_off(maker: Maker) -> File:
-    return (await maker.pdf())[:900]
-
-
-@case(CANT_SAY, "NOT_A_SIGNED_FORMAT")
-async def an_empty_file(maker: Maker) -> File:
-    return b""
-
-
-@case(CANT_SAY, "NOT_A_SIGNED_FORMAT")
-async def a_text(maker: Maker) -> File:
-    return b"Sopimus"
-
-
-@case(CANT_SAY, "TOO_LARGE")
-async def a_huge_file(maker: Maker) -> File:
-    return bytes(MAX_BYTES + 1)
-
-
-@case(CANT_SAY, "NO_CONTENT")
-async def a_detached_signature_alone(maker: Maker) -> File:
-    return None, await maker.detached(b"Sopimus")
-
-
-@case(NOT_VALID, "DIGEST_MISMATCH")
-async def a_detached_signature_of_another_file(maker: Maker) -> File:
-    return b"Toinen", await maker.detached(b"Sopimus")
-
-
-@case(CANT_SAY, "BROKEN")
-async def a_detached_signature_that_is_cut_off(maker: Maker) -> File:
-    return b"Sopimus", (await maker.detached(b"Sopimus"))[:-9]
-
-
-@case(NOT_VALID, "DIGEST_MISMATCH")
-async def a_container_with_another_text(maker: Maker) -> File:
-    return repacked(await maker.container(), {"a.txt": b"x"})
-
-
-@case(NOT_VALID, "FILE_MISSING")
-async def a_container_that_lacks_a_file(maker: Maker) -> File:
-    changes: dict[str, bytes | None] = {"a.txt": None, "META-INF/manifest.xml": None}
-    return repacked(await maker.container(), changes)
-
-
-@case(NOT_VALID, "FILE_NOT_SIGNED")
-async def a_container_with_a_file_that_is_not_signed(maker: Maker) -> File:
-    changes: dict[str, bytes | None] = {"META-INF/manifest.xml": None}
-    return repacked(await maker.container(), changes, ("velka.txt", b""))
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def a_container_whose_manifest_lists_other_files(maker: Maker) -> File:
-    return repacked(await maker.container(), None, ("velka.txt", b""))
-
-
-@case(CANT_SAY, "DUPLICATE_NAME")
-async def a_container_with_two_manifests(maker: Maker) -> File:
-    name = "META-INF/Manifest.xml"
-    return repacked(await maker.container(), None, (name, b"<a/>"))
-
-
-@case(CANT_SAY, "DUPLICATE_NAME")
-async def a_container_with_two_files_of_one_name(maker: Maker) -> File:
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        return repacked(await maker.container(), None, ("a.txt", b"x"))
-
-
-@case(CANT_SAY, "UNSAFE_NAME")
-async def a_container_that_would_write_elsewhere(maker: Maker) -> File:
-    return repacked(await maker.container(), None, ("../../.bashrc", b"x"))
-
-
-@case(CANT_SAY, "TOO_LARGE")
-async def a_zip_bomb(maker: Maker) -> File:
-    container = await maker.container({"a.txt": bytes(1_000_000)})
-    size = (1_000_000).to_bytes(4, "little")
-    return container.replace(size, (4_000_000_000).to_bytes(4, "little"))
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def a_zip_bomb_that_states_a_small_size(maker: Maker) -> File:
-    container = await maker.container({"a.txt": bytes(1_000_000)})
-    size = (1_000_000).to_bytes(4, "little")
-    return container.replace(size, (1).to_bytes(4, "little"))
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def a_container_with_data_before_it(maker: Maker) -> File:
-    return b"PK" + await maker.container()
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def a_container_whose_header_shows_another_file(maker: Maker) -> File:
-    other = make_pdf("Velka")
-    return with_more_packed(await maker.container(), "a.txt", other, header=False)
-
-
-@case(CANT_SAY, "IRREGULAR")
-async def a_container_with_data_after_a_packed_file(maker: Maker) -> File:
-    other = make_pdf("Velka")
-    return with_more_packed(await maker.container(), "a.txt", other, header=True)
-
-
-@case(CANT_SAY, "NOT_A_SIGNED_FORMAT")
-async def a_zip_that_is_no_container(maker: Maker) -> File:
-    output = io.BytesIO()
-    with zipfile.ZipFile(output, "w") as opened:
-        opened.writestr("a.txt", b"")
-    return output.getvalue()
-
-
-@case(CANT_SAY, "UNSUPPORTED")
-async def a_container_with_cades(maker: Maker) -> File:
-    changes: dict[str, bytes | None] = {SIGNATURES: None}
-    more = "META-INF/ASiCManifest1.xml", b"<a/>"
-    return repacked(await maker.container(), changes, more)
-
-
-@case(NOT_VALID, "NOT_SIGNED")
-async def a_container_without_a_signature(maker: Maker) -> File:
-    return repacked(await maker.container(), {SIGNATURES: None})
-
-
+XFA = make_pdf(catalog="/AcroForm<</Fields[]/XFA(a)>>")
 BOMB = '<!DOCTYPE a [<!ENTITY a "a"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
+TRANSFORMS = f'<ds:Transforms><ds:Transform Algorithm="{XSLT}"/></ds:Transforms>'
+NO_MANIFEST: dict[str, bytes | None] = {"META-INF/manifest.xml": None}
+MILLION, FOUR_BILLION, ONE = (
+    each.to_bytes(4, "little") for each in (1_000_000, 4_000_000_000, 1)
+)
 
 
-@xml_case(CANT_SAY, "FORBIDDEN_XML")
-def an_xml_bomb(xml: str) -> str:
-    return xml.replace("<asic:", BOMB + "<asic:", 1)
+async def again(maker: Maker, making: Awaitable[bytes], **more: Any) -> bytes:
+    """Sign a PDF that is being made."""
+    return await maker.pdf(await making, **more)
 
 
-@xml_case(CANT_SAY, "FORBIDDEN_XML")
-def external_entities(xml: str) -> str:
-    return xml.replace("<asic:", OUTSIDE + "<asic:", 1)
+async def then(making: Awaitable[bytes], change: Change) -> Any:
+    return change(await making)
 
 
-@case(CANT_SAY, "BROKEN")
-async def xml_in_another_encoding(maker: Maker) -> File:
-    container = await maker.container()
-    with zipfile.ZipFile(io.BytesIO(container)) as opened:
-        xml = opened.read(SIGNATURES).decode().partition("?>")[2]
-    return repacked(container, {SIGNATURES: xml.encode("utf-16")})
+async def by_author(maker: Maker, pdf: bytes, permission: MDPPerm) -> bytes:
+    return await asyncio.to_thread(certified, pdf, maker.leaf, permission)
 
 
-@xml_case(NOT_VALID, "SIGNATURE_BROKEN")
-def another_signature_value(xml: str) -> str:
-    return re.sub(
-        "(SignatureValue Id=.S0-V.>)[^<]*",
-        rf"\g<1>{base64.b64encode(bytes(range(96))).decode()}",
-        xml,
+async def swapped(maker: Maker) -> bytes:
+    """Put another certificate into a container."""
+    own, other = (
+        base64.b64encode(each.der).decode()
+        for each in (maker.leaf, issue(maker.ca, serial_number=77))
     )
-
-
-@xml_case(NOT_VALID, "DIGEST_MISMATCH")
-def another_time_of_signing(xml: str) -> str:
-    return re.sub("SigningTime>20..", "SigningTime>2019", xml)
-
-
-def wrapped(xml: str, name: str) -> str:
-    """Put forged properties, with an identifier, in the place of the signed ones."""
-    start = xml.index("<xades:SignedProperties")
-    end = xml.index("</xades:QualifyingProperties>")
-    genuine = xml[start:end]
-    forged = genuine.replace("SigningTime>20", "SigningTime>19")
-    xml = xml.replace(genuine, forged.replace("S0-P", name))
-    moved = f"<ds:Object>{genuine}</ds:Object></ds:Signature>"
-    return xml.replace("</ds:Signature>", moved)
-
-
-@xml_case(CANT_SAY, "DUPLICATE_ID")
-def the_signed_properties_beside_forged_ones(xml: str) -> str:
-    """Signature wrapping: the reference still finds what was signed."""
-    return wrapped(xml, "S0-P")
-
-
-@xml_case(CANT_SAY, "UNSUPPORTED")
-def the_signed_properties_elsewhere(xml: str) -> str:
-    return wrapped(xml, "S0-X")
-
-
-@xml_case(CANT_SAY, "UNSUPPORTED")
-def a_comment_in_a_signed_value(xml: str) -> str:
-    """It is signed without the comment, and read up to it."""
-    return xml.replace("Z</xades:SigningTime>", "<!---->Z</xades:SigningTime>")
-
-
-@case(CANT_SAY, "UNSUPPORTED")
-async def a_signature_whose_file_is_the_attributes_of_another(maker: Maker) -> File:
-    info = asn1_cms.ContentInfo.load(await maker.detached(b"Sopimus"))
-    [signer] = info["content"]["signer_infos"]
-    attributes = signer["signed_attrs"].untag().dump()
-    signer["signed_attrs"] = None
-    return attributes, info.dump(force=True)
-
-
-@case(CANT_SAY, "UNSUPPORTED")
-async def a_reference_that_transforms_its_file(maker: Maker) -> File:
-    transforms = (
-        '<ds:Transforms><ds:Transform Algorithm="http://www.w3.org/TR/1999/'
-        'REC-xslt-19991116"/></ds:Transforms><ds:DigestMethod'
-    )
-    return with_signature(
-        await maker.container(),
-        lambda xml: xml.replace("<ds:DigestMethod", transforms, 1),
-    )
-
-
-@xml_case(CANT_SAY, "WEAK_ALGORITHM")
-def a_digest_by_sha_1(xml: str) -> str:
-    return xml.replace(
-        "http://www.w3.org/2001/04/xmldsig-more#sha384",
-        "http://www.w3.org/2000/09/xmldsig#sha1",
-    )
-
-
-@case(NOT_VALID, "CERTIFICATE_SWAPPED")
-async def another_certificate_in_a_container(maker: Maker) -> File:
-    other = base64.b64encode(issue(maker.ca, serial_number=77).der).decode()
-    own = base64.b64encode(maker.leaf.der).decode()
     return with_signature(await maker.container(), lambda xml: xml.replace(own, other))
+
+
+#: What the changes are of. The last one has a file that no signature needs to cover.
+BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
+    "pdf": lambda maker: maker.pdf(),
+    "container": lambda maker: maker.container(),
+    "signature of Sopimus": lambda maker: maker.detached(b"Sopimus"),
+    "more": lambda maker: then(
+        maker.container({SHOWN: b"Sopimus"}),
+        lambda signed: repacked(signed, None, (LISTED, b"VELKA 100000")),
+    ),
+}
+#: By what is changed, the verdict, and the codes: the files, and how each is made. What
+#: is "made" is a function of the maker, and "xml" is that of a container's signature.
+TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
+    ("made", VALID, ""): {
+        "a pdf with a visible mark": lambda maker: maker.pdf(visible=True),
+        "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
+        "a pdf that is only read leniently": lambda maker: maker.pdf(SLOPPY),
+        "a pdf whose author allows a second signature": lambda maker: again(
+            maker, by_author(maker, make_pdf(), MDPPerm.FILL_FORMS)
+        ),
+        "a form whose author allows to fill it in": lambda maker: then(
+            by_author(maker, FORM, MDPPerm.FILL_FORMS), fill_in
+        ),
+        # As DigiDoc4j and others sign.
+        "a container signed over exclusive canonical xml": over_exclusive_xml,
+    },
+    ("made", VALID, "XFA_FORM"): {
+        "a signed xfa form": lambda maker: by_author(maker, XFA, MDPPerm.ANNOTATE)
+    },
+    ("made", NOT_VALID, "CHANGED_AFTER_SIGNING"): {
+        "a form filled in although its author forbids it": lambda maker: then(
+            by_author(maker, FORM, MDPPerm.NO_CHANGES), fill_in
+        ),
+        "a pdf changed before the second signature": lambda maker: again(
+            maker, then(maker.pdf(), lambda pdf: updated(pdf, replace_text))
+        ),
+        # A shadow attack: the other page's text was in the file that was signed.
+        "a pdf that shows content hidden before signing": lambda maker: then(
+            maker.pdf(make_pdf(catalog="/Hidden 3 0 R")), show_all
+        ),
+    },
+    ("made", NOT_VALID, "CERTIFICATE_SWAPPED"): {
+        "another certificate in a container": swapped
+    },
+    ("made", CANT_SAY, "FORM_CHANGED"): {
+        "a form filled in after it was signed": lambda maker: then(
+            maker.pdf(FORM), fill_in
+        )
+    },
+    ("made", CANT_SAY, "TOO_LARGE"): {
+        "a zip bomb": lambda maker: then(
+            maker.container({"a.txt": bytes(1_000_000)}),
+            lambda signed: signed.replace(MILLION, FOUR_BILLION),
+        ),
+    },
+    ("made", CANT_SAY, "IRREGULAR"): {
+        "a lenient pdf signed twice": lambda maker: again(maker, maker.pdf(SLOPPY)),
+        "a zip bomb that states a small size": lambda maker: then(
+            maker.container({"a.txt": bytes(1_000_000)}),
+            lambda signed: signed.replace(MILLION, ONE),
+        ),
+        # poppler takes it for broken, and shows nothing of it.
+        "a pdf with a table after a stream of references": with_stream_of_references,
+        # bsdtar writes seven octets of the file, and unzip none.
+        "a container whose header has other sizes of zip64": lambda maker: then(
+            maker.container({SHOWN: b"Sopimus, joka jatkuu"}), with_other_sizes
+        ),
+    },
+    # ------------------------------------------------------------------- a signed PDF
+    ("pdf", VALID, ""): {
+        "a signed pdf": lambda pdf: pdf,
+        # The title is no part of the pages.
+        "a pdf with another title and blanks at its end": (
+            lambda pdf: titled(pdf) + b" \0\r\n"
+        ),
+    },
+    ("pdf", NOT_VALID, "NOT_SIGNED"): {
+        "a pdf that nobody signed": lambda _: make_pdf()
+    },
+    ("pdf", NOT_VALID, "DIGEST_MISMATCH"): {
+        "a pdf with another text": lambda pdf: pdf.replace(b"(Sopimus)", b"(Sopimaa)")
+    },
+    ("pdf", NOT_VALID, "DIGEST_MISMATCH PART_NOT_SIGNED"): {
+        "a pdf with a hole in what is signed": with_a_hole
+    },
+    ("pdf", NOT_VALID, "SIGNATURE_BROKEN"): {
+        "a pdf with another signature value": with_other_value
+    },
+    ("pdf", NOT_VALID, "CHANGED_AFTER_SIGNING"): {
+        "a pdf whose text an update replaces": lambda pdf: updated(pdf, replace_text),
+        "a pdf whose text an update covers": lambda pdf: updated(pdf, cover_with_note),
+        "a pdf with data at its end": (
+            lambda pdf: pdf + b"4 0 obj\n<</Type/Page>>\nendobj\n"
+        ),
+        # Other programs read the startxref that comes last.
+        "a pdf with an update that lacks its end": (
+            lambda pdf: revised(pdf, OTHER_PAGE, end="\n")
+        ),
+        "a retitled pdf with an update that lacks its end": (
+            lambda pdf: revised(titled(pdf), OTHER_PAGE, end="\n")
+        ),
+    },
+    ("pdf", CANT_SAY, "ENCRYPTED"): {
+        "an encrypted pdf": lambda _: encrypted(make_pdf())
+    },
+    ("pdf", CANT_SAY, "BROKEN"): {
+        "a pdf that is cut off in its first part": lambda pdf: pdf[:400]
+    },
+    ("pdf", CANT_SAY, "IRREGULAR"): {
+        "a pdf that is cut off": lambda pdf: pdf[:900],
+        # A program that looks through the whole file finds the page after it.
+        "a pdf that ends like its earlier revision": lambda pdf: revised(
+            titled(pdf), OTHER_PAGE, end=f"\nstartxref\n{end_of(titled(pdf))}\n%%EOF\n"
+        ),
+        # A program that finds the table broken looks for objects by itself.
+        "a pdf with an object that no table names": (
+            lambda pdf: titled(pdf, unnamed=OTHER_PAGE)
+        ),
+        # It unpacks those too.
+        "a pdf with a packed object that no table names": with_packed_object,
+        "a pdf with data between an object and the table": (
+            lambda pdf: titled(pdf, unnamed="VELKA\n")
+        ),
+        # Programs differ in which of a table's lines they take.
+        "a pdf with two places of an object": with_two_places,
+    },
+    # ----------------------------------------------------------- a detached signature
+    ("signature of Sopimus", VALID, ""): {
+        "a detached signature with its file": lambda p7s: (b"Sopimus", p7s)
+    },
+    ("signature of Sopimus", NOT_VALID, "DIGEST_MISMATCH"): {
+        "a detached signature of another file": lambda p7s: (b"Toinen", p7s),
+        # Other programs show the one that it contains.
+        "a detached signature that contains another file": (
+            lambda p7s: (b"Sopimus", with_content(p7s, b"VELKA 100000"))
+        ),
+    },
+    ("signature of Sopimus", CANT_SAY, "NO_CONTENT"): {
+        "a detached signature alone": lambda p7s: (None, p7s)
+    },
+    ("signature of Sopimus", CANT_SAY, "BROKEN"): {
+        "a detached signature that is cut off": lambda p7s: (b"Sopimus", p7s[:-9])
+    },
+    ("signature of Sopimus", CANT_SAY, "UNSUPPORTED"): {
+        "a signature whose file is the attributes of another": attributes_as_content
+    },
+    ("made", CANT_SAY, "WEAK_ALGORITHM"): {"a detached signature by sha 1": by_sha_1},
+    # --------------------------------------------------------------- no signed format
+    ("pdf", CANT_SAY, "NOT_A_SIGNED_FORMAT"): {
+        "an empty file": lambda _: b"",
+        "a text": lambda _: b"Sopimus",
+        "a zip that is no container": without_entries,
+    },
+    ("pdf", CANT_SAY, "TOO_LARGE"): {"a huge file": lambda _: bytes(MAX_BYTES + 1)},
+    # -------------------------------------------------- a container of a.txt and ä&.txt
+    ("container", VALID, ""): {
+        "a container": lambda signed: signed,
+        "a container whose type comes last": lambda signed: repacked(
+            signed, {"mimetype": None}, ("mimetype", b"application/vnd.etsi.asic-e+zip")
+        ),
+    },
+    ("container", NOT_VALID, "DIGEST_MISMATCH"): {
+        "a container with another text": lambda signed: repacked(
+            signed, {"a.txt": b"x"}
+        )
+    },
+    ("container", NOT_VALID, "FILE_MISSING"): {
+        "a container that lacks a file": lambda signed: repacked(
+            signed, {"a.txt": None, **NO_MANIFEST}
+        )
+    },
+    ("container", NOT_VALID, "FILE_NOT_SIGNED"): {
+        "a container with a file that is not signed": lambda signed: repacked(
+            signed, NO_MANIFEST, ("velka.txt", b"")
+        )
+    },
+    ("container", NOT_VALID, "NOT_SIGNED"): {
+        "a container without a signature": lambda signed: repacked(
+            signed, {SIGNATURES: None}
+        )
+    },
+    ("container", CANT_SAY, "DUPLICATE_NAME"): {
+        "a container with two manifests": lambda signed: repacked(
+            signed, None, ("META-INF/Manifest.xml", b"<a/>")
+        ),
+        "a container with two files of one name": two_files_of_one_name,
+    },
+    ("container", CANT_SAY, "UNSAFE_NAME"): {
+        "a container that would write elsewhere": lambda signed: repacked(
+            signed, None, ("../../.bashrc", b"x")
+        )
+    },
+    ("container", CANT_SAY, "UNSUPPORTED"): {
+        "a container with cades": lambda signed: repacked(
+            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", b"<a/>")
+        )
+    },
+    ("container", CANT_SAY, "BROKEN"): {
+        "xml in another encoding": lambda signed: repacked(
+            signed,
+            {SIGNATURES: signature_of(signed).partition("?>")[2].encode("utf-16")},
+        )
+    },
+    ("container", CANT_SAY, "IRREGULAR"): {
+        "a container whose manifest lists other files": lambda signed: repacked(
+            signed, None, ("velka.txt", b"")
+        ),
+        "a container with data before it": lambda signed: b"PK" + signed,
+        "a container whose header shows another file": lambda signed: with_more_packed(
+            signed, "a.txt", make_pdf("Velka"), header=False
+        ),
+        "a container with data after a packed file": lambda signed: with_more_packed(
+            signed, "a.txt", make_pdf("Velka"), header=True
+        ),
+        # unzip makes a link to the file that the content names.
+        "a container whose file becomes a link": (
+            lambda signed: altered(signed, {38: b"\0\0\xff\xa1"})
+        ),
+        # Without the flag for UTF-8, programs read other letters.
+        "a container with a name in another alphabet": in_another_alphabet,
+    },
+    # --------------------------------------------- a container with one file more
+    ("more", VALID, ""): {
+        "a container with a file of its program": lambda signed: signed,
+        "a container with times and owners": lambda signed: with_fields(
+            signed, {0x5455: bytes(5), 0x7875: bytes(11)}, header=True, listed=True
+        ),
+    },
+    ("more", CANT_SAY, "IRREGULAR"): {
+        # bsdtar and file managers write it over the signed file.
+        "a container whose header has another name": (
+            lambda signed: signed.replace(LISTED.encode(), SHOWN.encode(), 1)
+        ),
+        # unzip and 7z write it over the signed file.
+        "a container with another name in a field of its directory": (
+            lambda signed: with_fields(signed, NAME_FIELD, header=False, listed=True)
+        ),
+        "a container with another name in a field of its header": (
+            lambda signed: with_fields(signed, NAME_FIELD, header=True, listed=False)
+        ),
+        "a container with a patched file": lambda signed: altered(signed, {8: b"\x20"}),
+    },
+    # --------------------------------------------- the XML of a container's signature
+    ("xml", NOT_VALID, "SIGNATURE_BROKEN"): {
+        "another signature value": lambda xml: re.sub(
+            "(SignatureValue Id=.S0-V.>)[^<]*",
+            rf"\g<1>{base64.b64encode(bytes(range(96))).decode()}",
+            xml,
+        )
+    },
+    ("xml", NOT_VALID, "DIGEST_MISMATCH"): {
+        "another time of signing": (
+            lambda xml: re.sub("SigningTime>20..", "SigningTime>2019", xml)
+        )
+    },
+    ("xml", CANT_SAY, "FORBIDDEN_XML"): {
+        "an xml bomb": lambda xml: xml.replace("<asic:", BOMB + "<asic:", 1),
+        "external entities": lambda xml: xml.replace("<asic:", OUTSIDE + "<asic:", 1),
+    },
+    # Signature wrapping: the reference still finds what was signed.
+    ("xml", CANT_SAY, "DUPLICATE_ID"): {
+        "the signed properties beside forged ones": lambda xml: wrapped(xml, "S0-P")
+    },
+    ("xml", CANT_SAY, "UNSUPPORTED"): {
+        "the signed properties elsewhere": lambda xml: wrapped(xml, "S0-X"),
+        # It is signed without the comment, and read up to it.
+        "a comment in a signed value": lambda xml: xml.replace(
+            "Z</xades:SigningTime>", "<!---->Z</xades:SigningTime>"
+        ),
+        "a reference that transforms its file": lambda xml: xml.replace(
+            "<ds:DigestMethod", TRANSFORMS + "<ds:DigestMethod", 1
+        ),
+    },
+    ("xml", CANT_SAY, "WEAK_ALGORITHM"): {
+        "a digest by sha 1": lambda xml: xml.replace(
+            "http://www.w3.org/2001/04/xmldsig-more#sha384",
+            "http://www.w3.org/2000/09/xmldsig#sha1",
+        )
+    },
+}
+#: The same by the names of the files.
+CASES = {
+    name: (base, change, verdict, set(codes.split()))
+    for (base, verdict, codes), files in TABLE.items()
+    for name, change in files.items()
+}
+
+
+async def made(what: str, maker: Maker) -> tuple[bytes | None, bytes | None]:
+    """Return a file of the table, and its detached signature, if it has one."""
+    base, change, *_ = CASES[what]
+    if base == "xml":
+        file = with_signature(await maker.container(), change)
+    else:
+        file = change(maker if base == "made" else await BASES[base](maker))
+        if inspect.isawaitable(file):
+            file = await file
+    return file if isinstance(file, tuple) else (file, None)
