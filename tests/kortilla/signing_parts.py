@@ -158,7 +158,7 @@ def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
     return bytes(changed)
 
 
-class Revocation:
+class FixedRevocation:
     """A check of revocation with a given outcome, which counts."""
 
     def __init__(self, error: Exception | None = None) -> None:

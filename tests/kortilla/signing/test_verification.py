@@ -49,7 +49,7 @@ from tests.kortilla.signing.verified_files import (
     VALID,
     made,
 )
-from tests.kortilla.signing_parts import Revocation
+from tests.kortilla.signing_parts import FixedRevocation
 from tests.kortilla.timestamps import lists, stamper
 
 #: What each signature by a test card has that is not timestamped.
@@ -151,7 +151,7 @@ async def test_a_signature_of_tomorrow_is_not_believed(maker: Maker) -> None:
 async def test_an_unknown_authority_and_a_forged_one(maker: Maker, ca: CA) -> None:
     stranger = CA.create("SPECIMEN Other CA")
     forger = CA(ca.certificate, key("P-384"))
-    asked = Revocation()
+    asked = FixedRevocation()
     for leaf, verdict, code in (
         (issue(stranger, policies=("1.2.3",)), CANT_SAY, "NO_TRUST"),
         (issue(stranger), CANT_SAY, "TEST_CARD_NOT_TRUSTED"),
@@ -184,7 +184,7 @@ async def test_revocation_is_asked_when_it_is_wanted(
     word: str,
     code: str,
 ) -> None:
-    asked = Revocation(error and error("x"))
+    asked = FixedRevocation(error and error("x"))
     report = await verify_document(
         await maker.pdf(), trusted=maker.trusted, revocation=asked
     )
