@@ -215,3 +215,12 @@ async def prepared_pdf(
     """Prepare the signature of a small PDF by a leaf."""
     options = {"name": "sopimus.pdf", "at": NOW, **more}
     return await FORMATS["pdf"].prepared(leaf.der, trust, pdf, **options)
+
+
+async def signed_pdf(
+    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
+) -> bytes:
+    """Sign a PDF by a leaf."""
+    state = await prepared_pdf(leaf, trust, pdf, **more)
+    answer = answer_to(state, leaf)
+    return (await finish_pdf(state, answer, trust=trust, at=NOW)).content

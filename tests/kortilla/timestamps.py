@@ -82,9 +82,13 @@ class Broken(DummyTimeStamper):
         raise self._failure
 
 
-def ocsp_answer(authority: Authority, certificate: bytes, issuer: bytes) -> bytes:
-    """Request the status of a certificate from the CA's responder."""
-    about, above = x509.Certificate.load(certificate), x509.Certificate.load(issuer)
+def ocsp_answer(authority: Authority, certificate: bytes, **more: Any) -> bytes:
+    """Request the status of a certificate from the responder of its CA."""
+    about = x509.Certificate.load(certificate)
+    root, issuing = map(
+        x509.Certificate.load, (authority.root_der, authority.issuing_der)
+    )
+    above = issuing if about.issuer == issuing.subject else root
     cert_id = {
         "hash_algorithm": {"algorithm": "sha1"},
         "issuer_name_hash": above.subject.sha1,
@@ -94,7 +98,7 @@ def ocsp_answer(authority: Authority, certificate: bytes, issuer: bytes) -> byte
     request = ocsp.OCSPRequest(
         {"tbs_request": {"request_list": [{"req_cert": cert_id}]}}
     )
-    return authority.answer_ocsp(request.dump(), at=datetime.now(UTC))
+    return authority.answer_ocsp(request.dump(), at=datetime.now(UTC), **more)
 
 
 def lists(authority: Authority) -> tuple[bytes, bytes]:

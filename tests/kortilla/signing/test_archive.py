@@ -1,204 +1,283 @@
 # SPDX-License-Identifier: MIT
-"""Containers with an archive timestamp, of all that was signed and added before it."""
+"""Containers with revocation data and an archive timestamp of all that was signed.
 
+libdigidocpp, the library of DigiDoc4, accepts them too. It demands that an issuer is on
+a trusted list (ETSI TS 119 612). So it gets a list of its own here, which names the CA
+and the time-stamping service of the test card.
+"""
+
+import asyncio
 import base64
-import hashlib
-import io
+import json
+import os
+import platform
 import re
-import zipfile
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from asn1crypto import cms
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import load_der_x509_certificate
+from lxml import etree
 from pyhanko.sign.timestamps import DummyTimeStamper
+from signxml.algorithms import SignatureConstructionMethod
+from signxml.signer import XMLSigner
 
 from kortilla import Trust
 from kortilla.errors import SignatureValidationError
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.asice import ValidationData, finish_container, prepare_container
+from kortilla.signing.signature import SignedDocument
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.verification import TrustedCAs, Verdict, verify_document
 from kortilla.testing import KortillaCard
-from tests.kortilla.signed_files import SIGNATURES, with_signature
-from tests.kortilla.signing.test_asice import xmlsec1_accepts
+from tests.kortilla.pki import CA
+from tests.kortilla.signed_files import SIGNATURES, repacked, with_signature
 from tests.kortilla.signing_parts import card_answer, signing_certificate
-from tests.kortilla.timestamps import lists
+from tests.kortilla.timestamps import lists, ocsp_answer
 
 FILES = {"sopimus ä&%.txt": b"Sopimus", "tyhjä": b"", "liite.bin": bytes(3 << 20)}
-NAMESPACES = (
-    ' xmlns:asic="http://uri.etsi.org/02918/v1.2.1#"'
-    ' xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
-    ' xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"'
-)
 
 
 @pytest.fixture
-def trust(kortilla_card: KortillaCard) -> Trust:
-    """The card's CAs."""
-    return Trust.from_folder(kortilla_card.folder, test=True)
-
-
-@pytest.fixture
-async def state(kortilla_card: KortillaCard, trust: Trust) -> PreparedSignature:
+async def state(kortilla_card: KortillaCard) -> PreparedSignature:
     """A prepared container."""
     return await prepare_container(
         FILES,
         certificate=signing_certificate(kortilla_card),
-        trust=trust,
+        trust=Trust.from_folder(kortilla_card.folder, test=True),
         name="a.asice",
     )
 
 
 @pytest.fixture
-async def container(
-    kortilla_card: KortillaCard,
-    authority: Authority,
-    timestamper: DummyTimeStamper,
-    trust: Trust,
-    state: PreparedSignature,
-) -> bytes:
-    """A container with everything in it."""
-    signed = await finish_container(
-        state,
-        card_answer(state, kortilla_card),
-        trust=trust,
-        timestamper=timestamper,
-        validation_data=ValidationData(crls=lists(authority)),
-        archive=True,
-    )
-    assert signed.level == "B-LTA"
-    return signed.content
+def finish(
+    kortilla_card: KortillaCard, state: PreparedSignature
+) -> Callable[..., Awaitable[SignedDocument]]:
+    """Sign the container, with what a test gives."""
+    answer = card_answer(state, kortilla_card)
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    return partial(finish_container, answer=answer, trust=trust)
 
 
-def canonical(xml: str, start: str, end: str = "") -> bytes:
-    """Return an element in its canonical form, made from the text of the document.
-
-    It has the prefixes of the root, and no element without an end tag.
-    """
-    [part] = re.findall(f"<{start}[ >].*?</{end or start}>", xml)
-    whole = re.sub(r"<([\w:]+)([^<>]*)/>", r"<\1\2></\1>", part)
-    return re.sub(r"^<([\w:]+)", rf"<\1{NAMESPACES}", whole).encode()
+def with_last(pattern: str, other: str, xml: str) -> str:
+    """Replace the last part of a text that a pattern matches."""
+    [*_, last] = re.finditer(pattern, xml)
+    return xml[: last.start()] + other + xml[last.end() :]
 
 
-def imprint(xml: str) -> tuple[str, bytes]:
-    """Return the hash function and the digest of the archive timestamp."""
-    [archive] = re.findall("<xades141:ArchiveTimeStamp.*", xml)
-    [der] = re.findall("<xades:EncapsulatedTimeStamp>(.*?)<", archive)
-    token = cms.ContentInfo.load(base64.b64decode(der))
-    stamped = token["content"]["encap_content_info"]["content"].parsed
-    found = stamped["message_imprint"]
-    return found["hash_algorithm"]["algorithm"].native, found["hashed_message"].native
-
-
-async def test_the_archive_timestamp_is_of_the_files_and_the_signature_in_order(
-    container: bytes, authority: Authority, tmp_path: Path
-) -> None:
-    with zipfile.ZipFile(io.BytesIO(container)) as opened:
-        xml = opened.read(SIGNATURES).decode()
-    function, digest = imprint(xml)
-    everything = b"".join(FILES.values()) + b"".join(
-        canonical(xml, name)
-        for name in (
-            "xades:SignedProperties",
-            "ds:SignedInfo",
-            "ds:SignatureValue",
-            "ds:KeyInfo",
-            "xades:SignatureTimeStamp",
-            "xades:RevocationValues",
-        )
-    )
-    assert hashlib.new(function, everything).digest() == digest
-    # Another program still accepts the signature.
-    assert xmlsec1_accepts(
-        tmp_path, container, authority.issuing_der, authority.root_der
-    )
-
-
-def _other_revocation_data(xml: str) -> str:
-    return re.sub("(<xades:EncapsulatedCRLValue>).*?<", r"\1AAAA<", xml, count=1)
-
-
-def _long_revocation_data(xml: str) -> str:
-    value = "AAAA" * 1_500_000
-    # A function, as re.sub would parse a text of 6 MB by character.
-    return re.sub(
-        "(<xades:EncapsulatedCRLValue>).*?<", lambda m: f"{m[1]}{value}<", xml, count=1
-    )
-
-
-def _other_timestamp_before(xml: str) -> str:
-    [stamp] = re.findall("<xades:SignatureTimeStamp.*?</xades:SignatureTimeStamp>", xml)
-    other = stamp.replace('Id="S0-T0"', 'Id="S0-T1"')
-    return xml.replace(stamp, stamp + other)
-
-
-def _other_chain(xml: str) -> str:
-    [*_, last] = re.findall("<ds:X509Certificate>.*?</ds:X509Certificate>", xml)
-    return xml.replace(last, "")
-
-
-def _no_token(xml: str) -> str:
-    head, _, tail = xml.partition("<xades141:ArchiveTimeStamp")
-    return f"{head}<xades141:ArchiveTimeStamp" + re.sub(
-        "<xades:EncapsulatedTimeStamp>.*?</xades:EncapsulatedTimeStamp>", "", tail
-    )
-
-
-def _another_form(xml: str) -> str:
-    head, _, tail = xml.partition("<xades141:ArchiveTimeStamp")
-    return f"{head}<xades141:ArchiveTimeStamp" + tail.replace("xml-c14n11", "no-form")
+MANY = "AAAA" * 1_500_000
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("pattern", "other", "level"),
     [
-        None,
-        _other_revocation_data,
-        _long_revocation_data,
-        _other_timestamp_before,
-        _other_chain,
-        _no_token,
-        _another_form,
+        (None, "", "B-LTA"),
+        # Revocation data that can't be read.
+        ("(?<=EncapsulatedCRLValue>)[^<]+", "AAAA", "B-T"),
+        ("(?<=EncapsulatedCRLValue>)[^<]+", MANY, "B-T"),
+        # Another timestamp before it, and another chain.
+        ("(?=<xades:Revoc)", '<xades:SignatureTimeStamp Id="S0-T1"/>', "B-LT"),
+        ("<ds:X509Certificate>.*?</ds:X509Certificate>", "", "B-LT"),
+        # No token in it, or a form that is not known.
+        ("<xades:EncapsulatedTimeStamp>.*?TimeStamp>", "", "B-LT"),
+        ("xml-c14n11", "no-form", "B-LT"),
     ],
+    ids=["", "odd data", "long data", "timestamp", "chain", "no token", "form"],
 )
 async def test_it_is_verified_with_all_that_it_is_of(
-    container: bytes,
+    finish: Callable[..., Awaitable[SignedDocument]],
+    state: PreparedSignature,
     authority: Authority,
-    change: Callable[[str], str] | None,
+    timestamper: DummyTimeStamper,
+    pattern: str | None,
+    other: str,
+    level: str,
 ) -> None:
+    data = ValidationData(crls=lists(authority))
+    signed = await finish(
+        state, timestamper=timestamper, validation_data=data, archive=True
+    )
+    content = signed.content
+    if pattern is not None:
+        content = with_signature(content, partial(with_last, pattern, other))
     cas = [authority.root_der, authority.issuing_der]
-    content = container if change is None else with_signature(container, change)
     report = await verify_document(
         content, trusted=TrustedCAs.from_certificates(cas), timestamp_cas=cas
     )
     [signature] = report.signatures
     [stamp] = report.timestamps
-    assert report.verdict is Verdict.VALID
-    assert stamp.place == SIGNATURES
-    if change is None:
-        assert (signature.level, stamp.intact, stamp.trusted) == ("B-LTA", True, True)
-    else:
-        unreadable = change in {_other_revocation_data, _long_revocation_data}
-        level = "B-T" if unreadable else "B-LT"
-        assert (signature.level, stamp.intact, stamp.trusted) == (level, False, False)
+    assert (report.verdict, stamp.place) == (Verdict.VALID, SIGNATURES)
+    assert signature.level == level
+    assert stamp.intact == stamp.trusted == (pattern is None)
 
 
 @pytest.mark.parametrize("document", [b"", b"PK", b"PK\x05\x06" + bytes(18)])
 async def test_without_the_prepared_files_nothing_is_archived(
-    kortilla_card: KortillaCard,
-    timestamper: DummyTimeStamper,
-    trust: Trust,
+    finish: Callable[..., Awaitable[SignedDocument]],
     state: PreparedSignature,
+    timestamper: DummyTimeStamper,
     document: bytes,
 ) -> None:
-    answer = card_answer(state, kortilla_card)
+    other = replace(state, document=document)
     with pytest.raises(SignatureValidationError):
-        await finish_container(
-            replace(state, document=document),
-            answer,
-            trust=trust,
-            timestamper=timestamper,
-            archive=True,
+        await finish(other, timestamper=timestamper, archive=True)
+
+
+URL = "https://list.invalid/list.xml"
+#: It keeps its state in the process, so it runs in one of its own.
+CHECK = f"""
+import json, os, shutil, sys
+from pathlib import Path
+import pydigidoc
+schema, folder, *files = Path(pydigidoc.__file__).parent / "schema", *sys.argv[1:]
+shutil.copytree(schema, folder, dirs_exist_ok=True)
+settings = pydigidoc.DigiDocConf(folder)
+pydigidoc.Conf.init(settings)
+settings.set_tslurl({URL!r})
+settings.set_tslcert(open(folder + "/list.der", "rb").read())
+pydigidoc.initialize_lib("kortilla-test", folder)
+said = {{}}
+for file in files:
+    container = pydigidoc.Container.open(file)  # it owns its signatures
+    [signature] = container.signatures()
+    try:
+        signature.validate()
+        said[file] = "valid"
+    except RuntimeError as error:
+        said[file] = str(error)
+print(json.dumps(said), flush=True)
+os._exit(0)  # it frees the settings twice
+"""
+SERVICE = """
+<TSPService><ServiceInformation>
+ <ServiceTypeIdentifier>http://uri.etsi.org/TrstSvc/Svctype/{kind}</ServiceTypeIdentifier>
+ <ServiceName><Name xml:lang="en">SPECIMEN</Name></ServiceName>
+ <ServiceDigitalIdentity><DigitalId>
+  <X509Certificate>{certificate}</X509Certificate>
+ </DigitalId></ServiceDigitalIdentity>
+ <ServiceStatus>http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/granted</ServiceStatus>
+ <StatusStartingTime>2016-07-01T00:00:00Z</StatusStartingTime>
+ <ServiceInformationExtensions><Extension Critical="true"><AdditionalServiceInformation>
+  <URI xml:lang="en">http://uri.etsi.org/TrstSvc/TrustedList/SvcInfoExt/ForeSignatures</URI>
+ </AdditionalServiceInformation></Extension></ServiceInformationExtensions>
+</ServiceInformation></TSPService>"""
+LIST = """
+<TrustServiceStatusList xmlns="http://uri.etsi.org/02231/v2#" Id="list">
+<SchemeInformation>
+ <TSLVersionIdentifier>5</TSLVersionIdentifier>
+ <TSLSequenceNumber>1</TSLSequenceNumber>
+ <TSLType>http://uri.etsi.org/TrstSvc/TrustedList/TSLType/EUgeneric</TSLType>
+ <SchemeOperatorName><Name xml:lang="en">SPECIMEN</Name></SchemeOperatorName>
+ <SchemeTerritory>FI</SchemeTerritory>
+ <ListIssueDateTime>{begin}</ListIssueDateTime>
+ <NextUpdate><dateTime>{end}</dateTime></NextUpdate>
+</SchemeInformation>
+<TrustServiceProviderList><TrustServiceProvider>
+ <TSPInformation>
+  <TSPName><Name xml:lang="en">SPECIMEN</Name></TSPName>
+ </TSPInformation>
+ <TSPServices>{services}</TSPServices>
+</TrustServiceProvider></TrustServiceProviderList>
+</TrustServiceStatusList>"""
+
+
+def trusted_list(folder: Path, services: dict[str, bytes]) -> None:
+    """Write a signed list, and its signer's certificate."""
+    folder.mkdir()
+    signer = CA.create("SPECIMEN List")
+    now = datetime.now(UTC)
+    root = etree.fromstring(
+        LIST.format(
+            begin=f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+            end=f"{now + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
+            services="".join(
+                SERVICE.format(
+                    kind=kind, certificate=base64.b64encode(certificate).decode()
+                )
+                for kind, certificate in services.items()
+            ),
         )
+    )
+    key = signer.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    signed = XMLSigner(
+        method=SignatureConstructionMethod.enveloped,
+        signature_algorithm="ecdsa-sha384",
+        c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#",
+    ).sign(root, key=key, cert=[load_der_x509_certificate(signer.der)])
+    (folder / "list.xml").write_bytes(etree.tostring(signed, xml_declaration=True))
+    (folder / "list.der").write_bytes(signer.der)
+
+
+async def collect(
+    authority: Authority, certificates: tuple[bytes, ...]
+) -> ValidationData:
+    """Ask the CAs now, after the timestamp, as the library demands."""
+    responses = [ocsp_answer(authority, each) for each in certificates]
+    return ValidationData(tuple(responses), certificates=(authority.root_der,))
+
+
+def check(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """Return what the library says of files: ``valid``, or why not."""
+    finished = subprocess.run(
+        [sys.executable, "-c", CHECK, str(folder / "digidoc"), *files],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    said: dict[str, str] = json.loads(finished.stdout.splitlines()[-1])
+    return said
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"),
+    reason="pydigidoc is built for no other system",
+)
+async def test_digidoc_accepts_containers_with_revocation_data_and_for_the_archive(
+    finish: Callable[..., Awaitable[SignedDocument]],
+    state: PreparedSignature,
+    authority: Authority,
+    timestamper: DummyTimeStamper,
+    tmp_path: Path,
+) -> None:
+    made = {"B-B": (await finish(state)).content}
+    for level, archive in (("B-LT", False), ("B-LTA", True)):
+        signed = await finish(
+            state,
+            timestamper=timestamper,
+            validation_data=partial(collect, authority),
+            archive=archive,
+        )
+        assert signed.level == level
+        made[level] = signed.content
+    made["changed"] = repacked(made["B-LT"], {"tyhjä": b"x"})
+    chain = "<ds:X509Certificate>.*?</ds:X509Certificate>"
+    made["archive of something else"] = with_signature(
+        made["B-LTA"], partial(with_last, chain, "")
+    )
+    for name, content in made.items():
+        (tmp_path / name).write_bytes(content)
+    trusted_list(
+        tmp_path / "digidoc",
+        {"CA/QC": authority.issuing_der, "TSA/QTST": timestamper.tsa_cert.dump()},
+    )
+    said = await asyncio.to_thread(check, tmp_path, made)
+    assert (said["B-LT"], said["B-LTA"]) == ("valid", "valid")
+    assert "'tyhjä'" in said["changed"]
+    assert "message imprint mismatch" in said["archive of something else"]
+    # Only the timestamp, which it demands, is missing.
+    assert said["B-B"].splitlines()[1:] == [
+        "QualifyingProperties block 'UnsignedProperties' is missing."
+    ]

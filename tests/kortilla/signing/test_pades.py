@@ -5,7 +5,6 @@ import hashlib
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from asn1crypto import x509
@@ -26,16 +25,9 @@ from tests.kortilla.signing_parts import (
     cms_of,
     make_pdf,
     prepared_pdf,
+    signed_pdf,
     signing_certificate,
 )
-
-
-async def sign(
-    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
-) -> bytes:
-    state = await prepared_pdf(leaf, trust, pdf, **more)
-    answer = answer_to(state, leaf)
-    return (await finish_pdf(state, answer, trust=trust, at=NOW)).content
 
 
 async def validated(pdf: bytes, anchor: bytes) -> list[PdfSignatureStatus]:
@@ -134,7 +126,7 @@ async def test_the_certificate_is_embedded_byte_for_byte(ca: CA, trust: Trust) -
     assert pki.EXPLICIT_FALSE in leaf.der
     assert bytes.fromhex("300C06082A8648CE3D0403030500") in leaf.der
     assert x509.Certificate.load(leaf.der).dump(force=True) != leaf.der
-    assert leaf.der.hex().upper().encode() in await sign(leaf, trust)
+    assert leaf.der.hex().upper().encode() in await signed_pdf(leaf, trust)
 
 
 async def test_what_was_signed_before_stays_valid(
@@ -145,8 +137,10 @@ async def test_what_was_signed_before_stays_valid(
         key_usage=pki.SIGNATURE,
         subject_name=pki.subject(satu="99900335E"),
     )
-    once = await sign(signer, trust, appearance=Appearance((72, 600, 372, 660)))
-    twice = await sign(second, trust, once, appearance=Appearance((72, 500, 372, 560)))
+    once = await signed_pdf(signer, trust, appearance=Appearance((72, 600, 372, 660)))
+    twice = await signed_pdf(
+        second, trust, once, appearance=Appearance((72, 500, 372, 560))
+    )
     assert twice.startswith(once)
     assert len(await validated(twice, ca.der)) == 2
     signatures = PdfFileReader(io.BytesIO(twice)).embedded_signatures
