@@ -137,10 +137,9 @@ async def test_what_was_signed_before_stays_valid(
         key_usage=pki.SIGNATURE,
         subject_name=pki.subject(satu="99900335E"),
     )
-    once = await signed_pdf(signer, trust, appearance=Appearance((72, 600, 372, 660)))
-    twice = await signed_pdf(
-        second, trust, once, appearance=Appearance((72, 500, 372, 560))
-    )
+    place, beneath = Appearance((72, 600, 372, 660)), Appearance((72, 500, 372, 560))
+    once = await signed_pdf(signer, trust, appearance=place)
+    twice = await signed_pdf(second, trust, once, appearance=beneath)
     assert twice.startswith(once)
     assert len(await validated(twice, ca.der)) == 2
     signatures = PdfFileReader(io.BytesIO(twice)).embedded_signatures
