@@ -69,7 +69,6 @@ PLACES = {
     "host/test_sign_web_eid.py": "slow",
     "kortilla/signing/test_archive.py": "slow",
     "kortilla/signing/test_demo.py": "slow",
-    "kortilla/signing/test_demo_bounds.py": "slow",
     "kortilla/signing/test_hostile.py": "slow",
     "kortilla/signing/test_levels.py": "slow",
     "kortilla/signing/test_pades.py": "slow",
