@@ -5,8 +5,11 @@ They get past the signature, so that what reads them is put to the test: fields 
 types, missing, twice or in another order, and encodings that are not DER.
 """
 
+import copy
+import pickle
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
@@ -51,8 +54,7 @@ _NUMBERS = [
 class _Node:
     """An element. ``children`` are those of a constructed one, or of an OCTET STRING.
 
-    ``form`` is how its length is encoded. Nodes are shared: only a copy may be changed.
-    ``encoded`` and ``count``, of the nodes in it and itself, are known until then.
+    ``form`` is how its length is encoded.
     """
 
     tag: int
@@ -60,19 +62,8 @@ class _Node:
     children: list["_Node"] | None = None
     form: str = "der"
     tail: bytes = b""
-    encoded: bytes | None = None
-    count: int | None = None
-
-    def copy(self) -> "_Node":
-        """Return a node that may be changed, as may the list of its children."""
-        children = self.children
-        if children is not None:
-            children = children[:]
-        return _Node(self.tag, self.value, children, self.form, self.tail)
 
     def encode(self) -> bytes:
-        if self.encoded is not None:
-            return self.encoded
         inside = self.value
         if self.children is not None:
             inside = b"".join([each.encode() for each in self.children])
@@ -81,33 +72,10 @@ class _Node:
             case "indefinite":
                 return bytes((self.tag, 0x80)) + inside + b"\0\0"
             case "long":
-                size = len(inside).to_bytes(4)
-                return bytes((self.tag, 0x84)) + size + inside
+                return bytes((self.tag, 0x84)) + len(inside).to_bytes(4) + inside
             case "padded":
-                size = len(inside).to_bytes(3)
-                return bytes((self.tag, 0x83)) + size + inside
+                return bytes((self.tag, 0x83)) + len(inside).to_bytes(3) + inside
         return der.encode(self.tag, inside)
-
-
-def _count(nodes: list[_Node] | None) -> int:
-    """Return the number of nodes, and of all in them."""
-    return sum([each.count or 1 + _count(each.children) for each in nodes or ()])
-
-
-def _path(nodes: list[_Node], number: int) -> list[int]:
-    """Return the way to a node: an index for each list, from the outermost one.
-
-    The number of the first is 0. Those in a node come after it.
-    """
-    for index, node in enumerate(nodes):
-        if number == 0:
-            return [index]
-        count = _count([node])
-        if number < count:
-            assert node.children is not None
-            return [index, *_path(node.children, number - 1)]
-        number -= count
-    raise IndexError(number)
 
 
 def _parse(encoded: bytes) -> list[_Node]:
@@ -118,48 +86,38 @@ def _parse(encoded: bytes) -> list[_Node]:
         if element.tag & 0x20:
             node.children = _parse(element.value)
         elif element.tag == der.OCTET_STRING:
-            try:
+            with suppress(der.MalformedError):
                 node.children = _parse(element.value)
-            except der.MalformedError:
-                node.children = None
-        node.encoded, node.count = node.encode(), _count([node])
         nodes.append(node)
         position = element.end
     return nodes
 
 
-class _Place:
-    """A random node of a certificate among its siblings, all of which may be changed.
+def _places(siblings: list[_Node], found: list[tuple[list[_Node], int]]) -> None:
+    """Add the siblings and the index of each node, and of all in them."""
+    for index, node in enumerate(siblings):
+        found.append((siblings, index))
+        if node.children:
+            _places(node.children, found)
 
-    They are in ``root``, which may be changed too.
-    """
+
+class _Place:
+    """A random node among its siblings, and all nodes of the certificate."""
 
     def __init__(self, root: _Node, chance: random.Random) -> None:
-        self.siblings = root.children or [root]
-        self._before, self._chance = self.siblings[:], chance
-        self.index, *others = self._any_path()
-        for index in others:
-            self.siblings[self.index] = node = self.node.copy()
-            assert node.children is not None
-            self.siblings, self.index = node.children, index
-        if self.node is not root:
-            self.siblings[self.index] = self.node.copy()
-
-    def _any_path(self) -> list[int]:
-        return _path(self._before, self._chance.randrange(_count(self._before)))
+        self._all: list[tuple[list[_Node], int]] = []
+        _places(root.children or [root], self._all)
+        self._chance = chance
+        self.siblings, self.index = chance.choice(self._all)
 
     @property
     def node(self) -> _Node:
         return self.siblings[self.index]
 
     def another(self) -> _Node:
-        """Return a random node of the certificate, as it was before the change."""
-        first, *others = self._any_path()
-        node = self._before[first]
-        for index in others:
-            assert node.children is not None
-            node = node.children[index]
-        return node
+        """Return a copy of a random node."""
+        siblings, index = self._chance.choice(self._all)
+        return copy.deepcopy(siblings[index])
 
 
 class Mutator:
@@ -168,26 +126,23 @@ class Mutator:
     def __init__(
         self, leaf: bytes, key: ec.EllipticCurvePrivateKey, *, seed: int
     ) -> None:
-        [certificate] = _parse(leaf)
-        assert certificate.children
-        self._signed, self._algorithm, _ = certificate.children
-        self._key = key
+        self._leaf, self._key = pickle.dumps(_parse(leaf)), key
         self._chance = random.Random(seed)  # noqa: S311 - the same each time
 
     def next(self) -> bytes:
         """Return another certificate, changed in one to three places."""
         chance = self._chance
-        signed = self._signed.copy()
+        [certificate] = pickle.loads(self._leaf)  # noqa: S301 - our own, a fast copy
+        signed, algorithm, _ = certificate.children
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
             self._change(signed)
+        encoded = signed.encode()
         assert signed.children is not None
-        algorithm = self._algorithm
         if len(signed.children) > 2 and signed.children[2].tag == der.SEQUENCE:
             algorithm = signed.children[2]  # mostly changed together
         if chance.random() < 0.03:
-            algorithm = algorithm.copy()
             self._change(algorithm)
-        return self._sign(signed.encode(), algorithm.encode())
+        return self._sign(encoded, algorithm.encode())
 
     def _change(self, root: _Node) -> None:
         change = self._chance.choice(_CHANGES)
@@ -241,7 +196,7 @@ def _remove(place: _Place, chance: random.Random) -> None:
 
 
 def _double(place: _Place, chance: random.Random) -> None:
-    place.siblings.insert(place.index, place.node.copy())
+    place.siblings.insert(place.index, copy.deepcopy(place.node))
 
 
 def _swap(place: _Place, chance: random.Random) -> None:
