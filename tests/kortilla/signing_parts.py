@@ -20,6 +20,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla import Trust
 from kortilla.revocation import CertificatePath
+from kortilla.signing import state as signing_state
 from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.own_card import OwnCard
@@ -29,15 +30,7 @@ from kortilla.signing.state import PreparedSignature
 from kortilla.testing import KortillaCard
 from tests.kortilla.pki import NOW, ORIGIN, Leaf
 
-HASHES: dict[str, hashes.HashAlgorithm] = {
-    "SHA-224": hashes.SHA224(),
-    "SHA-256": hashes.SHA256(),
-    "SHA-384": hashes.SHA384(),
-    "SHA-512": hashes.SHA512(),
-    "SHA3-256": hashes.SHA3_256(),
-    "SHA3-384": hashes.SHA3_384(),
-    "SHA3-512": hashes.SHA3_512(),
-}
+HASHES = {"SHA-224": hashes.SHA224(), **signing_state.HASHES}
 
 
 def b64(data: bytes) -> str:

@@ -2,8 +2,8 @@
 """A prepared signature of each format accepts its own signature and no other."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,43 +36,54 @@ from tests.kortilla.signing_parts import (
 )
 
 
-@pytest.fixture(params=FORMATS)
-def form(request: pytest.FixtureRequest) -> Format:
-    """Each format in turn."""
-    return FORMATS[request.param]
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared signature of one format, and that of another content."""
 
+    form: Format
+    trust: Trust
+    signer: Leaf
+    state: PreparedSignature
+    other: PreparedSignature
 
-@pytest.fixture
-async def state(form: Format, signer: Leaf, trust: Trust) -> PreparedSignature:
-    """A prepared signature, which was kept as bytes."""
-    state = await form.prepared(signer.der, trust, at=NOW)
-    again = PreparedSignature.from_bytes(state.to_bytes())
-    assert again == state
-    return again
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The page's answer to it."""
+        return answer_to(self.state, self.signer)
 
-
-@pytest.fixture
-async def other(form: Format, signer: Leaf, trust: Trust) -> PreparedSignature:
-    """The prepared signature of another content."""
-    return await form.prepared(signer.der, trust, form.other, at=NOW)
-
-
-@pytest.fixture
-def refused(form: Format, trust: Trust) -> Callable[..., Any]:
-    """Expect an error that names no person when a signature is finished."""
-
-    async def finish(
-        state: PreparedSignature,
+    async def refuses(
+        self,
         answer: object,
         expected: type[RelyingPartyError] = SignatureValidationError,
+        *,
+        state: PreparedSignature | None = None,
         **more: Any,
     ) -> None:
+        """Expect an error that names no person when it is finished."""
+        options = {"trust": self.trust, "at": NOW, **more}
         with pytest.raises(expected) as caught:
-            await form.finish(state, answer, trust=trust, **{"at": NOW, **more})
+            await self.form.finish(state or self.state, answer, **options)
         assert type(caught.value) is expected
         assert SATU not in str(caught.value)
 
-    return finish
+
+@pytest.fixture(params=FORMATS)
+async def prepared(
+    request: pytest.FixtureRequest, signer: Leaf, trust: Trust
+) -> Prepared:
+    """A prepared signature of each format in turn, which was kept as bytes."""
+    form = FORMATS[request.param]
+    state = await form.prepared(signer.der, trust, at=NOW)
+    other = await form.prepared(signer.der, trust, form.other, at=NOW)
+    again = PreparedSignature.from_bytes(state.to_bytes())
+    assert again == state
+    return Prepared(form, trust, signer, again, other)
+
+
+def issue_twin(ca: CA) -> Leaf:
+    """Issue another certificate of the signer's key."""
+    policies = (pki.TEST_POLICY,) * 2
+    return ca.issue(key("P-384"), key_usage=pki.SIGNATURE, policies=policies)
 
 
 def web_eids(answer: dict[str, Any]) -> dict[str, Any]:
@@ -110,125 +121,106 @@ def changed(
         yield replace(state, document=flipped(document, place))
 
 
-async def test_what_was_prepared_and_changed_is_refused(
-    state: PreparedSignature,
-    other: PreparedSignature,
-    signer: Leaf,
-    refused: Callable[..., Any],
-) -> None:
-    answer = answer_to(state, signer)
-    for each in changed(state, other):
-        assert each != state
-        await refused(each, answer)
+async def test_what_was_prepared_and_changed_is_refused(prepared: Prepared) -> None:
+    answer = prepared.answer
+    for each in changed(prepared.state, prepared.other):
+        assert each != prepared.state
+        await prepared.refuses(answer, state=each)
 
 
-@pytest.mark.parametrize("form", ["pdf", "file"], indirect=True)
+@pytest.mark.parametrize("prepared", ["pdf", "file"], indirect=True)
 async def test_another_certificate_of_the_key_is_refused_though_it_signs_anew(
-    ca: CA, state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
+    ca: CA, prepared: Prepared
 ) -> None:
-    renewed = ca.issue(
-        signer.key, key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
-    )
-    mixed = replace(state, certificate=renewed.der)
-    await refused(mixed, answer_to(state, renewed))
+    twin = issue_twin(ca)
+    mixed = replace(prepared.state, certificate=twin.der)
+    await prepared.refuses(answer_to(mixed, twin), state=mixed)
 
 
-async def test_another_documents_signature_is_refused(
-    state: PreparedSignature,
-    other: PreparedSignature,
-    signer: Leaf,
-    refused: Callable[..., Any],
-) -> None:
-    answer = answer_to(other, signer)
-    await refused(state, answer)
-    answer["signatures"][0]["hash"] = b64(state.digest.value)
-    await refused(state, answer)
+async def test_another_documents_signature_is_refused(prepared: Prepared) -> None:
+    answer = answer_to(prepared.other, prepared.signer)
+    await prepared.refuses(answer)
+    answer["signatures"][0]["hash"] = b64(prepared.state.digest.value)
+    await prepared.refuses(answer)
     # The document's own hash instead of that of the attributes.
-    await refused(state, page_answer(signer, {state.name: digest(b"Sopimus")}))
-    answer = answer_to(state, signer)
+    own = {prepared.state.name: digest(b"Sopimus")}
+    await prepared.refuses(page_answer(prepared.signer, own))
+    answer = prepared.answer
     answer["signatures"] *= 2
-    await refused(state, answer)
+    await prepared.refuses(answer)
 
 
-async def test_another_signer_is_refused(
-    ca: CA, state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
-) -> None:
+async def test_another_signer_is_refused(ca: CA, prepared: Prepared) -> None:
     # Another certificate of the same key is refused as well.
-    twin = ca.issue(
-        key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
-    )
-    await refused(state, answer_to(state, twin), SignerMismatchError)
-    own = answer_to(state, signer)
-    await refused(state, {**own, "certificate": b64(twin.der)}, SignerMismatchError)
+    twin, own = issue_twin(ca), prepared.answer
+    for answer in (
+        answer_to(prepared.state, twin),
+        {**own, "certificate": b64(twin.der)},
+    ):
+        await prepared.refuses(answer, SignerMismatchError)
     third = ca.issue(key("P-521"), key_usage=pki.SIGNATURE)
-    mixed = {**answer_to(state, third), "certificate": b64(signer.der)}
-    await refused(state, mixed)
+    mixed = answer_to(prepared.state, third)
+    await prepared.refuses({**mixed, "certificate": own["certificate"]})
 
 
 async def test_another_hash_function_than_prepared_is_refused(
-    state: PreparedSignature, signer: Leaf, refused: Callable[..., Any]
+    prepared: Prepared,
 ) -> None:
+    state = prepared.state
     again = Digest.of(state.signed_attributes, "SHA-512")
-    answer = page_answer(signer, {state.name: again.value}, "SHA-512")
-    await refused(state, answer)
-    await refused(state, web_eids(answer))
+    answer = page_answer(prepared.signer, {state.name: again.value}, "SHA-512")
+    await prepared.refuses(answer)
+    await prepared.refuses(web_eids(answer))
 
 
-async def test_what_is_no_answer_is_refused(
-    state: PreparedSignature, refused: Callable[..., Any]
-) -> None:
+async def test_what_is_no_answer_is_refused(prepared: Prepared) -> None:
     for answer in (None, b"{", {"signatures": []}):
-        await refused(state, answer, SignatureParseError)
+        await prepared.refuses(answer, SignatureParseError)
 
 
 async def test_one_answer_has_several_signatures_or_web_eids(
-    form: Format,
-    trust: Trust,
-    state: PreparedSignature,
-    other: PreparedSignature,
-    signer: Leaf,
+    prepared: Prepared,
 ) -> None:
-    answer = answer_to(other, signer)
-    answer["signatures"] += answer_to(state, signer)["signatures"]
-    for each, its in (
-        (state, json.dumps(answer)),
-        (other, answer),
-        (state, web_eids(answer_to(state, signer))),
+    answer = answer_to(prepared.other, prepared.signer)
+    answer["signatures"] += prepared.answer["signatures"]
+    for state, each in (
+        (prepared.state, json.dumps(answer)),
+        (prepared.other, answer),
+        (prepared.state, web_eids(prepared.answer)),
     ):
-        signed = await form.finish(each, its, trust=trust, at=NOW)
+        signed = await prepared.form.finish(state, each, trust=prepared.trust, at=NOW)
         assert (signed.signer.satu, signed.level) == (SATU, "B-B")
 
 
-@pytest.mark.parametrize("form", ["container"], indirect=True)
 async def test_a_container_is_signed_with_the_padding_that_was_prepared(
-    ca: CA, trust: Trust, form: Format, refused: Callable[..., Any]
+    ca: CA, trust: Trust
 ) -> None:
     rsa = ca.issue(key("RSA-2048"), key_usage=pki.SIGNATURE)
+    form = FORMATS["container"]
     state = await form.prepared(rsa.der, trust, at=NOW)
-    await refused(state, answer_to(state, rsa, "PSS"))
+    with pytest.raises(SignatureValidationError, match="padding"):
+        await form.finish(state, answer_to(state, rsa, "PSS"), trust=trust, at=NOW)
 
 
 async def test_the_certificate_is_validated_before_and_after(
-    ca: CA,
-    form: Format,
-    trust: Trust,
-    state: PreparedSignature,
-    signer: Leaf,
-    refused: Callable[..., Any],
+    ca: CA, prepared: Prepared
 ) -> None:
+    own = prepared.signer
     late = NOW + timedelta(days=5 * 365)
     revoked = FixedRevocation(UserCertificateRevokedError("x"))
-    made = CA.create("SPECIMEN Issuing CA").issue(signer.key, key_usage=pki.SIGNATURE)
+    made = CA.create("SPECIMEN Issuing CA").issue(own.key, key_usage=pki.SIGNATURE)
     for leaf, more, expected in (
-        (signer, {"at": late}, CertificateExpiredError),
-        (signer, {"revocation": revoked}, UserCertificateRevokedError),
-        (ca.issue(signer.key), {}, UserCertificateWrongPurposeError),
+        (own, {"at": late}, CertificateExpiredError),
+        (own, {"revocation": revoked}, UserCertificateRevokedError),
+        (ca.issue(own.key), {}, UserCertificateWrongPurposeError),
         (made, {}, CertificateNotTrustedError),
     ):
         with pytest.raises(expected):
-            await form.prepared(leaf.der, trust, **{"at": NOW, **more})
+            await prepared.form.prepared(
+                leaf.der, prepared.trust, **{"at": NOW, **more}
+            )
         if more:
-            await refused(state, answer_to(state, signer), expected, **more)
+            await prepared.refuses(prepared.answer, expected, **more)
 
 
 COMMON: list[dict[str, Any]] = [
@@ -247,21 +239,22 @@ OF_PDF: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("kind", FORMATS)
 async def test_a_setting_that_is_none_is_the_callers_mistake(
-    form: Format, signer: Leaf, trust: Trust
+    kind: str, signer: Leaf, trust: Trust
 ) -> None:
-    for more in COMMON + OF_PDF * (form.kind == "pdf"):
+    for more in COMMON + OF_PDF * (kind == "pdf"):
         with pytest.raises(ValueError, match=r"characters|function|dot|Insufficient"):
-            await form.prepared(signer.der, trust, at=NOW, **more)
+            await FORMATS[kind].prepared(signer.der, trust, at=NOW, **more)
 
 
-async def test_one_format_is_not_finished_as_another(
-    form: Format, state: PreparedSignature, signer: Leaf, trust: Trust
-) -> None:
+async def test_one_format_is_not_finished_as_another(prepared: Prepared) -> None:
     for other in FORMATS.values():
-        if other is not form:
+        if other is not prepared.form:
             with pytest.raises(ValueError, match="not the signature of a"):
-                await other.finish(state, answer_to(state, signer), trust=trust, at=NOW)
+                await other.finish(
+                    prepared.state, prepared.answer, trust=prepared.trust, at=NOW
+                )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kortilla import Trust
-from kortilla.common.corners import CORNERS, Corner, corner_box, turned_back
+from kortilla.common.corners import CORNERS, Corner, corner_box
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.pdf import Placeholder
 from kortilla.testing import KortillaCard
@@ -21,7 +21,6 @@ from tests.kortilla.signing_parts import (
 )
 
 BOX = (72, 600, 372, 660)
-A5 = (420, 595)
 
 
 def run(*command: str | Path) -> str:
@@ -69,15 +68,6 @@ async def test_pdfsig_shows_the_signer(
     assert "Total document signed" in text
     assert "Signature is Valid." in text
     assert "Certificate issuer is unknown." in text
-    for name in ("root", "issuing"):
-        ca = kortilla_card.folder / f"{name}.der"
-        run("certutil", "-A", "-d", nss, "-n", name, "-t", "C,C,C", "-i", ca)
-    # NSS then trusts it. poppler reports "Unknown issue": it reads an old error number
-    # from a search for an extension that the CAs do not have.
-    assert "issuer is unknown" not in shown()
-    leaf = tmp_path / "leaf.der"
-    leaf.write_bytes(signing_certificate(kortilla_card))
-    assert "Chain is good!" in run("vfychain", "-pp", "-u", "4", "-d", nss, leaf)
     file.write_bytes(flipped(pdf, pdf.index(b"Sopimus")))
     assert "Signature is Valid." not in shown()
 
@@ -190,7 +180,9 @@ def marked(pdf: bytes, card: KortillaCard, corner: Corner) -> bytes:
     ).put_into(pdf)[1]
 
 
-@pytest.mark.parametrize("size", [(595, 842), A5, A5[::-1], (153, 243), (60, 20)])
+@pytest.mark.parametrize(
+    "size", [(595, 842), (420, 595), (595, 420), (153, 243), (60, 20)]
+)
 @pytest.mark.parametrize("corner", CORNERS)
 def test_the_mark_is_within_the_page_in_its_corner(
     size: tuple[int, int], corner: Corner
@@ -204,17 +196,6 @@ def test_the_mark_is_within_the_page_in_its_corner(
     margin = min(57, 0.1 * min(size))
     assert [beside, above] == pytest.approx([margin, margin])
     assert (right - left) / (top - bottom) == pytest.approx(198 / 57)
-
-
-@pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_turning_a_box_keeps_it_within_the_page(turn: int) -> None:
-    shown = A5 if turn in (0, 180) else A5[::-1]
-    box = corner_box(*shown, "bottom-right")
-    left, bottom, right, top = turned_back(box, (10, 20, 10 + A5[0], 20 + A5[1]), turn)
-    assert 10 < left < right < 10 + A5[0]
-    assert 20 < bottom < top < 20 + A5[1]
-    sides = {round(right - left), round(top - bottom)}
-    assert sides == {198, 57}
 
 
 @pytest.mark.parametrize("corner", ["bottom-right", "top-left"])
