@@ -46,7 +46,7 @@ from kortilla.signing.signature import (
     request_timestamp,
     signing_certificate,
 )
-from kortilla.signing.state import Digest, PreparedSignature, check_name
+from kortilla.signing.state import HASHES, Digest, PreparedSignature, check_name
 from kortilla.signing.validation_data import CollectData, ValidationData
 from kortilla.signing.verification.container import MIMETYPE, examine_container
 from kortilla.threads import in_thread
@@ -283,7 +283,7 @@ def _manifest(files: Iterable[str]) -> bytes:
 
 def _archived(root: Any, container: bytes, hash_function: str) -> Digest:
     """Hash what an archive timestamp is of: the files, and the signature so far."""
-    hasher = hashlib.new(hash_function.replace("-", ""))
+    hasher = hashlib.new(HASHES[hash_function].name)
     try:
         with zipfile.ZipFile(io.BytesIO(container)) as opened:
 

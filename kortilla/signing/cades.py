@@ -170,10 +170,6 @@ class CmsDraft(Draft):
         """Add nothing: a CMS signature has none."""
 
     async def content(self) -> bytes:
-        """Return the CMS signature in DER."""
-        return await self.cms()
-
-    async def cms(self) -> bytes:
         """Return the CMS signature in DER, with its timestamp."""
         state = self.state
         above = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
