@@ -64,22 +64,19 @@ def stamper(
     )
 
 
-class Lying(DummyTimeStamper):
-    """A service that stamps other data."""
+class Unreliable(DummyTimeStamper):
+    """A service that answers in turn: rightly (True), of other data, or not at all."""
+
+    def __init__(self, honest: DummyTimeStamper, *answers: Exception | bool) -> None:
+        super().__init__(honest.tsa_cert, honest.tsa_key)
+        self.answers = list(answers)
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
-        other = bytes(len(message_digest))
-        return await super().async_timestamp(other, md_algorithm)
-
-
-class Broken(DummyTimeStamper):
-    """A service that fails in its own way."""
-
-    def __init__(self, failure: Exception) -> None:
-        self._failure = failure
-
-    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
-        raise self._failure
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        digest = message_digest if answer else bytes(len(message_digest))
+        return await super().async_timestamp(digest, md_algorithm)
 
 
 def ocsp_answer(authority: Authority, certificate: bytes, **more: Any) -> bytes:
