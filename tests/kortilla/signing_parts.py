@@ -137,17 +137,16 @@ def pdf_of(objects: list[str], trailer: str = "") -> bytes:
     ).encode("latin-1")
 
 
-def cms_of(pdf: bytes, number: int = -1) -> cms.ContentInfo:
-    """Return the CMS signature in a signed PDF."""
-
-    signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[number]
+def cms_of(pdf: bytes) -> cms.ContentInfo:
+    """Return the last CMS signature in a PDF."""
+    signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[-1]
     return cms.ContentInfo.load(bytes(signature.pkcs7_content))
 
 
-def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
+def flipped(data: bytes, position: int) -> bytes:
     """Return data with one bit changed."""
     changed = bytearray(data)
-    changed[position] ^= 1 << bit
+    changed[position] ^= 1
     return bytes(changed)
 
 

@@ -94,6 +94,13 @@ def with_other_value(pdf: bytes) -> bytes:
     return pdf.replace(old, new)
 
 
+def renamed(pdf: bytes, name: bytes) -> bytes:
+    """Return a PDF whose signature's field has another name, of any type."""
+    text = b"/T (Signature1)"
+    assert text in pdf
+    return pdf.replace(text, (b"/T " + name).ljust(len(text)))
+
+
 def end_of(pdf: bytes) -> int:
     """Return the number after the last ``startxref``."""
     return int(pdf.rpartition(b"startxref")[2].split()[0])

@@ -44,7 +44,6 @@ from tests.kortilla.signing_parts import (
     prepared_pdf,
 )
 from tests.support import warm_python
-from tests.support.warm import WarmProcess
 
 Prepare = Callable[..., Coroutine[Any, Any, PreparedSignature]]
 ROOT = Path(__file__).parents[3]
@@ -316,7 +315,8 @@ def test_a_process_whose_service_has_been_killed_says_nothing() -> None:
 
 
 # A service without the guard that multiprocessing requires. It imports from a folder
-# that only it knows, and blocks the signals that end a process.
+# that only it knows, and blocks the signals that end a process. It forks, and ends or
+# is killed while a PDF is under way.
 SERVICE = """\
 import asyncio, os, signal, sys
 sys.path.insert(0, os.environ.pop("ROOT"))
@@ -325,75 +325,50 @@ from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
 
 print("begins", flush=True)
-certificate, pdf, slow = (open(each, "rb").read() for each in sys.argv[1:])
+certificate, pdf, slow = (open(each, "rb").read() for each in sys.argv[1:4])
 empty = dict.fromkeys(("reason", "location", "field_name", "box"))
 wanted = Placeholder(
     certificate=certificate, chain=(), hash_function="SHA-256", page=0, text="", **empty
 )
 prepare = shared_processes().prepare
-print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
-print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
-"""
-FORKED = """
+for _ in range(2):
+    print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
 if not (child := os.fork()):
     print(len(asyncio.run(shared_processes().prepare(wanted, pdf))[1]), flush=True)
     sys.exit()
 os.waitpid(child, 0)
-"""
-ENDS_MEANWHILE = """
+
 async def give_up():
     asyncio.ensure_future(prepare(wanted, slow))
     while not (there := [p for p in shared_processes()._processes if p._popen]):
         await asyncio.sleep(0)
     print(*(each._popen.pid for each in there), flush=True)
+    await asyncio.sleep(int(sys.argv[4]))
+
+asyncio.run(give_up())
 """
 
 
-@pytest.fixture
-def service(tmp_path: Path, signer: Leaf) -> Callable[..., WarmProcess]:
-    """Start a small service, as a program or as text. It starts processes in full."""
-    (tmp_path / "certificate").write_bytes(signer.der)
-    (tmp_path / "pdf").write_bytes(make_pdf())
-    (tmp_path / "slow").write_bytes(numbers(5_000_000))
-
-    def start(script: str, *, as_text: bool = False) -> WarmProcess:
-        program = tmp_path / "service.py"
-        program.write_text(script)
-        return warm_python.popen(
-            [
-                sys.executable,
-                *("-W", "ignore"),  # Python 3.12 warns of each fork beside threads
-                *(["-c", script] if as_text else [program]),
-                *(tmp_path / name for name in ("certificate", "pdf", "slow")),
-            ],
-            cwd=tmp_path,
-            env={"ROOT": str(ROOT), "PATH": os.defpath},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            imports=warm_python.PDF_PROCESS,
-        )
-
-    return start
-
-
-def test_a_service_without_a_guard_may_fork_and_has_processes_on_both_sides(
-    service: Callable[..., WarmProcess],
-) -> None:
-    with service(SERVICE + FORKED) as running:
-        assert running.stdout.read().split() == [b"begins", b"32", b"32", b"32"]
-        assert running.stderr.read() == b""
-
-
 @pytest.mark.parametrize("kill", [False, True], ids=["by itself", "SIGKILL"])
-def test_no_process_is_left_when_the_service_ends(
-    service: Callable[..., WarmProcess], kill: bool
+def test_a_service_without_a_guard_may_fork_and_no_process_is_left_when_it_ends(
+    tmp_path: Path, signer: Leaf, kill: bool
 ) -> None:
-    """One that is text, and has no main module at all."""
-    wait = "await asyncio.Event().wait()" if kill else ""
-    script = f"{SERVICE}{ENDS_MEANWHILE}    {wait}\nasyncio.run(give_up())"
-    with service(script, as_text=True) as running:
-        *lines, processes_there = (running.stdout.readline() for _ in range(4))
-        assert lines == [b"begins\n", b"32\n", b"32\n"]
+    names = ("service.py", "certificate", "pdf", "slow")
+    contents = (SERVICE.encode(), signer.der, make_pdf(), numbers(5_000_000))
+    files = [tmp_path / name for name in names]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    with warm_python.popen(
+        # Python 3.12 warns of each fork beside threads.
+        [sys.executable, "-W", "ignore", *files, str(1_000_000 * kill)],
+        cwd=tmp_path,
+        env={"ROOT": str(ROOT), "PATH": os.defpath},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        imports=warm_python.PDF_PROCESS,
+    ) as running:
+        *lines, processes_there = (running.stdout.readline() for _ in range(5))
+        assert lines == [b"begins\n", b"32\n", b"32\n", b"32\n"]
         watched = []
         for number in processes_there.split():
             with contextlib.suppress(ProcessLookupError):  # it has ended already

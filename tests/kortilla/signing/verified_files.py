@@ -38,6 +38,7 @@ from tests.kortilla.signing.forged_files import (
     fill_in,
     in_another_alphabet,
     over_exclusive_xml,
+    renamed,
     revised,
     show_all,
     titled,
@@ -203,7 +204,10 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         "an encrypted pdf": lambda _: encrypted(make_pdf())
     },
     ("pdf", CANT_SAY, "BROKEN"): {
-        "a pdf that is cut off in its first part": lambda pdf: pdf[:400]
+        "a pdf that is cut off in its first part": lambda pdf: pdf[:400],
+        "a field whose name is a number": lambda pdf: renamed(pdf, b"7"),
+        "a field whose name is a truth value": lambda pdf: renamed(pdf, b"true"),
+        "a field whose name is an array": lambda pdf: renamed(pdf, b"[7]"),
     },
     ("pdf", CANT_SAY, "IRREGULAR"): {
         "a pdf that is cut off": lambda pdf: pdf[:900],
