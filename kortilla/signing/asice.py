@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: MIT
 """ASiC-E containers of any files, in two calls around the browser's signature.
 
-    checked = {"trust": service.trust, "revocation": service.revocation}
-    prepared = await prepare_container(
-        {"a.txt": content, "b.pdf": pdf}, certificate=der, name="a.asice", **checked)
-    # Keep prepared.to_bytes(). In the page:
-    #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_container(prepared, answer, **checked)
-    # signed.content is the container, a ZIP file
+The calls are used as those of ``kortilla.signing.pades``; ``prepare_container`` takes
+the files by their names.
 
 The container (ETSI EN 319 162-1) holds the files and one XAdES signature of all of
 them: **B-B**; **B-T** with a time-stamping service; **B-LT** with revocation data for

@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Detached CAdES signatures of any file, in two calls around the browser's signature.
 
-    checked = {"trust": service.trust, "revocation": service.revocation}
-    prepared = await prepare_file(content, certificate=der, name="a.txt", **checked)
-    # Keep prepared.to_bytes(). In the page:
-    #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_file(prepared, answer, **checked)
-    # signed.content is the .p7s
-
-It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
+The calls are used as those of ``kortilla.signing.pades``. What is made, the ``.p7s``,
+is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
 """
 
 from collections.abc import Iterable
