@@ -57,11 +57,11 @@ class Maker:
 
     async def _signed(self, kind: str, content: Any, **more: Any) -> bytes:
         """Sign in a format. ``more`` are arguments of either call."""
-        form, answering = FORMATS[kind], {"trust": OWN_CARD}
-        answering |= {name: more.pop(name) for name in _FINISHING & more.keys()}
+        form = FORMATS[kind]
+        answering = {name: more.pop(name) for name in _FINISHING & more.keys()}
         state = await form.prepared(self.leaf.der, OWN_CARD, content, **more)
-        signed = await form.finish(state, answer_to(state, self.leaf), **answering)
-        return signed.content
+        answer = answer_to(state, self.leaf)
+        return (await form.finish(state, answer, trust=OWN_CARD, **answering)).content
 
     async def pdf(
         self, pdf: bytes | None = None, *, visible: bool = False, **more: Any

@@ -41,8 +41,9 @@ FILES = {"sopimus ä&%.pdf": make_pdf(), "liite.txt": b"Liite", "tyhjä": b""}
 async def sign(
     leaf: Leaf, trust: Trust | OwnCard, scheme: str = "NONE", **more: Any
 ) -> SignedContainer:
-    options = {"certificate": leaf.der, "trust": trust, "name": "a.asice", "at": NOW}
-    state = await prepare_container(more.pop("files", FILES), **{**options, **more})
+    files = more.pop("files", FILES)
+    options: dict[str, Any] = {"name": "a.asice", "at": NOW, **more}
+    state = await prepare_container(files, certificate=leaf.der, trust=trust, **options)
     state = PreparedSignature.from_bytes(state.to_bytes())
     answer = answer_to(state, leaf, scheme)
     return await finish_container(state, answer, trust=trust, at=NOW)

@@ -25,8 +25,9 @@ CONTENT = "Sopimus\r\nVuokra on 500 € kuukaudessa.\n\0".encode()
 async def prepare(
     leaf: Leaf, trust: Trust, content: bytes | Digest = CONTENT, **more: Any
 ) -> PreparedSignature:
-    options = {"certificate": leaf.der, "trust": trust, "name": "sopimus.txt"}
-    return await prepare_file(content, **{**options, "at": NOW, **more})
+    return await prepare_file(
+        content, certificate=leaf.der, trust=trust, name="sopimus.txt", at=NOW, **more
+    )
 
 
 def openssl_accepts(

@@ -140,7 +140,7 @@ async def test_a_pdf_with_revocation_data_of_all_is_valid_for_long(
     kind: str,
 ) -> None:
     leaf, stamping = signing_certificate(kortilla_card), timestamper.tsa_cert.dump()
-    whole = lists(authority)
+    whole: tuple[bytes, ...] = lists(authority)
     if kind == "ocsp_responses":
         every = (leaf, stamping, authority.issuing_der)
         whole = tuple(ocsp_answer(authority, each) for each in every)

@@ -65,8 +65,9 @@ async def test_a_pdf_that_a_card_signed_is_valid_and_names_the_person(
 
 async def test_it_is_pades_b_b(signer: Leaf, trust: Trust, ca: CA) -> None:
     above = CA.create("SPECIMEN CA above")
-    texts = {"reason": "Hyväksyn – €", "location": "Oulu"}
-    state = await prepared_pdf(signer, trust, chain=[above.der], **texts)
+    state = await prepared_pdf(
+        signer, trust, chain=[above.der], reason="Hyväksyn – €", location="Oulu"
+    )
     assert state.for_page == {
         "name": "sopimus.pdf",
         "hash": b64(state.digest.value),
