@@ -14,7 +14,7 @@ import io
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,7 +43,11 @@ from kortilla.signing.signature import (
 )
 from kortilla.signing.state import HASHES, Digest, PreparedSignature, check_name
 from kortilla.signing.validation_data import CollectData, ValidationData
-from kortilla.signing.verification.container import MIMETYPE, examine_container
+from kortilla.signing.verification.container import (
+    MIMETYPE,
+    examine_container,
+    pieces,
+)
 from kortilla.threads import in_thread
 from kortilla.validation.signature import load_public_key
 from kortilla.validation.trust import Trust
@@ -64,7 +68,6 @@ MAX_FILES = 100
 _SIGNATURES = "META-INF/signatures0.xml"
 _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_NAME_BYTES = 255
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -281,13 +284,10 @@ def _archived(root: Any, container: bytes, hash_function: str) -> Digest:
     hasher = hashlib.new(HASHES[hash_function].name)
     try:
         with zipfile.ZipFile(io.BytesIO(container)) as opened:
-
-            def contents_of(uri: str) -> Iterator[bytes]:
-                with opened.open(unquote(uri)) as stream:
-                    while chunk := stream.read(_CHUNK):
-                        yield chunk
-
-            for piece in xades.archived(root.find(xades.DS + "Signature"), contents_of):
+            for piece in xades.archived(
+                root.find(xades.DS + "Signature"),
+                lambda uri: pieces(opened, unquote(uri)),
+            ):
                 hasher.update(piece)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise SignatureValidationError(
