@@ -87,10 +87,10 @@ def page_answer(
     }
 
 
-def answer_to(
-    state: PreparedSignature, leaf: Leaf, scheme: str = "NONE"
-) -> dict[str, Any]:
+def answer_to(state: PreparedSignature, leaf: Leaf, scheme: str = "") -> dict[str, Any]:
     """Return the page's response for a prepared signature."""
+    on_curve = isinstance(leaf.key, ec.EllipticCurvePrivateKey)
+    scheme = scheme or ("NONE" if on_curve else "PKCS1.5")
     value = {state.name: state.digest.value}
     return page_answer(leaf, value, state.digest.hash_function, scheme)
 

@@ -134,7 +134,7 @@ async def test_what_was_signed_before_stays_valid(
     signer: Leaf, ca: CA, trust: Trust
 ) -> None:
     second = ca.issue(
-        key("P-256"),
+        key("RSA-4096"),
         key_usage=pki.SIGNATURE,
         subject_name=pki.subject(satu="99900335E"),
     )
