@@ -7,6 +7,7 @@ import io
 import random
 import socket
 import zlib
+from typing import Any
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -166,7 +167,7 @@ async def test_each_refusal_tells_programs_its_reason(
     assert await signed_pdf(signer, trust, signed, field_name="Vuokranantaja")
     fields = "9 0 R " * 10_001
     nowhere = [Appearance((0, 0, 100, 100), page=each) for each in (1, -2, 10**9)]
-    for pdf, more, reason in (
+    cases: list[tuple[bytes, dict[str, Any], str]] = [
         (b"", {}, "empty"),
         (make_pdf()[:300], {}, "broken"),
         (encrypted(make_pdf()), {}, "encrypted"),
@@ -177,7 +178,8 @@ async def test_each_refusal_tells_programs_its_reason(
         (make_pdf(catalog=f"/AcroForm<</Fields[{fields}]>>"), {}, "other"),
         (signed, {"field_name": "Vuokralainen"}, "broken"),
         *((make_pdf(), {"appearance": each}, "broken") for each in nowhere),
-    ):
+    ]
+    for pdf, more, reason in cases:
         with pytest.raises(DocumentNotSignableError) as caught:
             await signed_pdf(signer, trust, pdf, **more)
         assert caught.value.reason == reason

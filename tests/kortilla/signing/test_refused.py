@@ -174,7 +174,8 @@ async def test_another_hash_function_than_prepared_is_refused(
 
 
 async def test_what_is_no_answer_is_refused(prepared: Prepared) -> None:
-    for answer in (None, b"{", {"signatures": []}):
+    answers: list[object] = [None, b"{", {"signatures": []}]
+    for answer in answers:
         await prepared.refuses(answer, SignatureParseError)
 
 

@@ -184,7 +184,7 @@ async def test_revocation_is_asked_when_it_is_wanted(
     word: str,
     code: str,
 ) -> None:
-    asked = FixedRevocation(error and error("x"))
+    asked = FixedRevocation(None if error is None else error("x"))
     report = await verify_document(
         await maker.pdf(), trusted=maker.trusted, revocation=asked
     )
