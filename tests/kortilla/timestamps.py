@@ -8,60 +8,52 @@ from typing import Any
 
 from asn1crypto import keys, ocsp, x509
 from asn1crypto.core import Integer
-from cryptography import x509 as cryptography_x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import random_serial_number
 from pyhanko.sign.timestamps import DummyTimeStamper, dummy_client
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.keys import load_private_key
-from tests.kortilla.pki import key
+from tests.kortilla.pki import CA, key
 
 # Its service would check the primes of its key anew for each timestamp, for 30 ms.
 vars(dummy_client)["serialization"] = SimpleNamespace(
     load_der_private_key=lambda der, password: load_private_key(der)
 )
+#: The extended key usage, which is critical (RFC 3161 §2.3).
+TIME_STAMPING = ("2.5.29.37", x509.ExtKeyUsageSyntax(["time_stamping"]).dump())
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 def stamper(
-    authority: Authority, extra: bytes = b"", more: Sequence[tuple[str, bytes]] = ()
+    ca: Authority | CA, extra: bytes = b"", more: Sequence[tuple[str, bytes]] = ()
 ) -> DummyTimeStamper:
     """Return a time-stamping service with a certificate of a CA."""
-    own_key = key("RSA-2048")
-    name = [cryptography_x509.NameAttribute(NameOID.COMMON_NAME, "SPECIMEN Timestamps")]
-    builder = (
-        cryptography_x509.CertificateBuilder()
-        .subject_name(cryptography_x509.Name(name))
-        .issuer_name(authority.issuing.subject)
-        .public_key(own_key.public_key())
-        .serial_number(cryptography_x509.random_serial_number())
-        .not_valid_before(YESTERDAY - timedelta(days=1))
-        .not_valid_after(YESTERDAY + timedelta(days=300))
-        .add_extension(
-            cryptography_x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]),
-            critical=True,
-        )
+    if not isinstance(ca, CA):
+        issuing = ca.issuing.public_bytes(serialization.Encoding.DER)
+        ca = CA(x509.Certificate.load(issuing), ca.issuing_key)
+    leaf = ca.issue(
+        key("RSA-2048"),
+        subject_name=x509.Name.build({"common_name": "SPECIMEN Timestamps"}),
+        not_before=timedelta(days=-2),
+        not_after=timedelta(days=299),
+        key_usage=None,
+        basic_constraints=None,
+        policies=(),
+        null_parameter=False,
+        serial_number=random_serial_number(),
+        extra=[TIME_STAMPING, *([("1.2.3.4", extra)] if extra else []), *more],
+        extra_critical=True,
     )
-    for oid, der in (*([("1.2.3.4", extra)] if extra else []), *more):
-        builder = builder.add_extension(
-            cryptography_x509.UnrecognizedExtension(
-                cryptography_x509.ObjectIdentifier(oid), der
-            ),
-            critical=False,
-        )
-    certificate = builder.sign(authority.issuing_key, hashes.SHA384())
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
-    own_der = own_key.private_bytes(
+    own_key = leaf.key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    return DummyTimeStamper(
-        x509.Certificate.load(der), keys.PrivateKeyInfo.load(own_der), store
-    )
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
+    certificate = x509.Certificate.load(leaf.der)
+    return DummyTimeStamper(certificate, keys.PrivateKeyInfo.load(own_key), store)
 
 
 class Unreliable(DummyTimeStamper):

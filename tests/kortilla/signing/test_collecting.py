@@ -2,19 +2,16 @@
 """Revocation data are asked for while a signature is finished, and put into it."""
 
 import functools
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiohttp import web
-from cryptography import x509 as cryptography_x509
 from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla.errors import (
     RevocationCheckFailedError,
     UserCertificateRevokedError,
 )
-from kortilla.mock_card.authority import Authority
 from kortilla.revocation import UNCHECKED
 from kortilla.signing.signature import SignedDocument
 from kortilla.signing.validation_data import ValidationData
@@ -51,12 +48,7 @@ def signer(chain: Chain) -> Leaf:
 @pytest.fixture
 def timestamper(chain: Chain) -> DummyTimeStamper:
     """A time-stamping service of the same CA, which names the responder."""
-    authority = SimpleNamespace(
-        issuing=cryptography_x509.load_der_x509_certificate(chain.ca.der),
-        issuing_key=chain.ca.key,
-    )
-    more = addresses(chain.address, "issuing")
-    return stamper(cast(Authority, authority), more=more)
+    return stamper(chain.ca, more=addresses(chain.address, "issuing"))
 
 
 async def signed(
