@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from asn1crypto import keys, x509
-from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -17,14 +15,13 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers import SimpleSigner, sign_pdf
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla.signing.own_card import OWN_CARD
 from kortilla.signing.pades import Appearance
 from kortilla.signing.verification import TrustedCAs
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
-from tests.kortilla.signing_parts import FORMATS, answer_to
+from tests.kortilla.signing_parts import FORMATS, answer_to, for_pyhanko
 
 SIGNATURES = "META-INF/signatures0.xml"
 _FINISHING = {"archive", "timestamper", "validation_data"}
@@ -152,15 +149,7 @@ def cover_with_note(writer: IncrementalPdfFileWriter) -> None:
 
 def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm) -> bytes:
     """Sign as an author who allows only some changes."""
-    signing_key = keys.PrivateKeyInfo.load(
-        leaf.key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
-    signer = SimpleSigner(x509.Certificate.load(leaf.der), signing_key, store)
+    signer = SimpleSigner(*for_pyhanko(leaf))
     meta = PdfSignatureMetadata(
         field_name="Author",
         certify=True,

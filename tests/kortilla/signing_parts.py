@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from asn1crypto import cms
-from cryptography.hazmat.primitives import hashes
+from asn1crypto import cms, keys, x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import (
     Prehashed,
     decode_dss_signature,
 )
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla import Trust
 from kortilla.revocation import CertificatePath
@@ -141,6 +142,20 @@ def cms_of(pdf: bytes) -> cms.ContentInfo:
     """Return the last CMS signature in a PDF."""
     signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[-1]
     return cms.ContentInfo.load(bytes(signature.pkcs7_content))
+
+
+def for_pyhanko(
+    leaf: Leaf,
+) -> tuple[x509.Certificate, keys.PrivateKeyInfo, SimpleCertificateStore]:
+    """Return what pyHanko needs to sign with a leaf."""
+    own_key = leaf.key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
+    certificate = x509.Certificate.load(leaf.der)
+    return certificate, keys.PrivateKeyInfo.load(own_key), store
 
 
 def flipped(data: bytes, position: int) -> bytes:

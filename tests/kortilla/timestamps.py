@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from asn1crypto import keys, ocsp, x509
+from asn1crypto import ocsp, x509
 from asn1crypto.core import Integer
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import random_serial_number
 from pyhanko.sign.timestamps import DummyTimeStamper, dummy_client
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.keys import load_private_key
 from tests.kortilla.pki import CA, key
+from tests.kortilla.signing_parts import for_pyhanko
 
 # Its service would check the primes of its key anew for each timestamp, for 30 ms.
 vars(dummy_client)["serialization"] = SimpleNamespace(
@@ -46,14 +46,7 @@ def stamper(
         extra=[TIME_STAMPING, *([("1.2.3.4", extra)] if extra else []), *more],
         extra_critical=True,
     )
-    own_key = leaf.key.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
-    certificate = x509.Certificate.load(leaf.der)
-    return DummyTimeStamper(certificate, keys.PrivateKeyInfo.load(own_key), store)
+    return DummyTimeStamper(*for_pyhanko(leaf))
 
 
 class Unreliable(DummyTimeStamper):

@@ -7,7 +7,6 @@ and the time-stamping service of the test card.
 """
 
 import asyncio
-import base64
 import json
 import os
 import platform
@@ -38,7 +37,7 @@ from kortilla.signing.verification import TrustedCAs, Verdict, verify_document
 from kortilla.testing import KortillaCard
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import SIGNATURES, repacked, with_signature
-from tests.kortilla.signing_parts import card_answer, signing_certificate
+from tests.kortilla.signing_parts import b64, card_answer, signing_certificate
 from tests.kortilla.timestamps import lists, ocsp_answer
 
 FILES = {"sopimus ä&%.txt": b"Sopimus", "tyhjä": b"", "liite.bin": bytes(3 << 20)}
@@ -157,31 +156,19 @@ os._exit(0)  # it frees the settings twice
 SERVICE = """
 <TSPService><ServiceInformation>
  <ServiceTypeIdentifier>http://uri.etsi.org/TrstSvc/Svctype/{kind}</ServiceTypeIdentifier>
- <ServiceName><Name xml:lang="en">SPECIMEN</Name></ServiceName>
  <ServiceDigitalIdentity><DigitalId>
   <X509Certificate>{certificate}</X509Certificate>
  </DigitalId></ServiceDigitalIdentity>
  <ServiceStatus>http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/granted</ServiceStatus>
- <StatusStartingTime>2016-07-01T00:00:00Z</StatusStartingTime>
- <ServiceInformationExtensions><Extension Critical="true"><AdditionalServiceInformation>
-  <URI xml:lang="en">http://uri.etsi.org/TrstSvc/TrustedList/SvcInfoExt/ForeSignatures</URI>
- </AdditionalServiceInformation></Extension></ServiceInformationExtensions>
 </ServiceInformation></TSPService>"""
+#: The parts that the library needs.
 LIST = """
 <TrustServiceStatusList xmlns="http://uri.etsi.org/02231/v2#" Id="list">
 <SchemeInformation>
- <TSLVersionIdentifier>5</TSLVersionIdentifier>
- <TSLSequenceNumber>1</TSLSequenceNumber>
  <TSLType>http://uri.etsi.org/TrstSvc/TrustedList/TSLType/EUgeneric</TSLType>
- <SchemeOperatorName><Name xml:lang="en">SPECIMEN</Name></SchemeOperatorName>
- <SchemeTerritory>FI</SchemeTerritory>
- <ListIssueDateTime>{begin}</ListIssueDateTime>
- <NextUpdate><dateTime>{end}</dateTime></NextUpdate>
+ <NextUpdate><dateTime>{end:%Y-%m-%dT%H:%M:%SZ}</dateTime></NextUpdate>
 </SchemeInformation>
 <TrustServiceProviderList><TrustServiceProvider>
- <TSPInformation>
-  <TSPName><Name xml:lang="en">SPECIMEN</Name></TSPName>
- </TSPInformation>
  <TSPServices>{services}</TSPServices>
 </TrustServiceProvider></TrustServiceProviderList>
 </TrustServiceStatusList>"""
@@ -191,19 +178,12 @@ def trusted_list(folder: Path, services: dict[str, bytes]) -> None:
     """Write a signed list, and its signer's certificate."""
     folder.mkdir()
     signer = CA.create("SPECIMEN List")
-    now = datetime.now(UTC)
-    root = etree.fromstring(
-        LIST.format(
-            begin=f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
-            end=f"{now + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
-            services="".join(
-                SERVICE.format(
-                    kind=kind, certificate=base64.b64encode(certificate).decode()
-                )
-                for kind, certificate in services.items()
-            ),
-        )
-    )
+    listed = [
+        SERVICE.format(kind=kind, certificate=b64(certificate))
+        for kind, certificate in services.items()
+    ]
+    end = datetime.now(UTC) + timedelta(days=9)
+    root = etree.fromstring(LIST.format(end=end, services="".join(listed)))
     key = signer.key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
