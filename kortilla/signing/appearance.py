@@ -63,23 +63,10 @@ def _is_box(box: tuple[int, int, int, int]) -> bool:
     return within and left < right and bottom < top
 
 
-@dataclass(frozen=True)
-class Page:
-    """What is shown of a page: ``box`` in points, turned clockwise by ``turn``."""
+def shown_of_page(writer: BasePdfFileWriter, number: int) -> tuple[Box, int]:
+    """Return what is shown of a page, in points, and how far it is turned clockwise.
 
-    box: Box
-    turn: int
-
-    @property
-    def size_as_shown(self) -> tuple[float, float]:
-        """Width and height in points."""
-        left, bottom, right, top = self.box
-        size = right - left, top - bottom
-        return size[::-1] if self.turn in (90, 270) else size
-
-
-def page_of(writer: BasePdfFileWriter, number: int) -> Page:
-    """Return a page; ``number`` counts from 0, or from the end with -1.
+    ``number`` counts from 0, or from the end with -1.
 
     Raises ``DocumentNotSignableError`` for a page without an area, and pyHanko's errors
     for one that is not there.
@@ -95,7 +82,7 @@ def page_of(writer: BasePdfFileWriter, number: int) -> Page:
     turn = _inherited(page, "/Rotate")
     if not isinstance(turn, int) or turn % 90:
         turn = 0
-    return Page((left, bottom, right, top), int(turn) % 360)
+    return (left, bottom, right, top), int(turn) % 360
 
 
 def _inherited(page: generic.DictionaryObject, name: str) -> Any:

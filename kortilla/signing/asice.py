@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: MIT
 """ASiC-E containers of any files, in two calls around the browser's signature.
 
-    checked = {"trust": service.trust, "revocation": service.revocation}
-    prepared = await prepare_container(
-        {"a.txt": content, "b.pdf": pdf}, certificate=der, name="a.asice", **checked)
-    # Keep prepared.to_bytes(). In the page:
-    #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_container(prepared, answer, **checked)
-    # signed.content is the container, a ZIP file
+The calls are used as those of ``kortilla.signing.pades``; ``prepare_container`` takes
+the files by their names.
 
 The container (ETSI EN 319 162-1) holds the files and one XAdES signature of all of
 them: **B-B**; **B-T** with a time-stamping service; **B-LT** with revocation data for
@@ -19,7 +14,7 @@ import io
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,9 +41,13 @@ from kortilla.signing.signature import (
     request_timestamp,
     signing_certificate,
 )
-from kortilla.signing.state import Digest, PreparedSignature, check_name
+from kortilla.signing.state import HASHES, Digest, PreparedSignature, check_name
 from kortilla.signing.validation_data import CollectData, ValidationData
-from kortilla.signing.verification.container import MIMETYPE, examine_container
+from kortilla.signing.verification.container import (
+    MIMETYPE,
+    examine_container,
+    pieces,
+)
 from kortilla.threads import in_thread
 from kortilla.validation.signature import load_public_key
 from kortilla.validation.trust import Trust
@@ -69,7 +68,6 @@ MAX_FILES = 100
 _SIGNATURES = "META-INF/signatures0.xml"
 _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_NAME_BYTES = 255
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -283,16 +281,13 @@ def _manifest(files: Iterable[str]) -> bytes:
 
 def _archived(root: Any, container: bytes, hash_function: str) -> Digest:
     """Hash what an archive timestamp is of: the files, and the signature so far."""
-    hasher = hashlib.new(hash_function.replace("-", ""))
+    hasher = hashlib.new(HASHES[hash_function].name)
     try:
         with zipfile.ZipFile(io.BytesIO(container)) as opened:
-
-            def contents_of(uri: str) -> Iterator[bytes]:
-                with opened.open(unquote(uri)) as stream:
-                    while chunk := stream.read(_CHUNK):
-                        yield chunk
-
-            for piece in xades.archived(root.find(xades.DS + "Signature"), contents_of):
+            for piece in xades.archived(
+                root.find(xades.DS + "Signature"),
+                lambda uri: pieces(opened, unquote(uri)),
+            ):
                 hasher.update(piece)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise SignatureValidationError(

@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Detached CAdES signatures of any file, in two calls around the browser's signature.
 
-    checked = {"trust": service.trust, "revocation": service.revocation}
-    prepared = await prepare_file(content, certificate=der, name="a.txt", **checked)
-    # Keep prepared.to_bytes(). In the page:
-    #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_file(prepared, answer, **checked)
-    # signed.content is the .p7s
-
-It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
+The calls are used as those of ``kortilla.signing.pades``. What is made, the ``.p7s``,
+is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
 """
 
 from collections.abc import Iterable
@@ -170,10 +164,6 @@ class CmsDraft(Draft):
         """Add nothing: a CMS signature has none."""
 
     async def content(self) -> bytes:
-        """Return the CMS signature in DER."""
-        return await self.cms()
-
-    async def cms(self) -> bytes:
         """Return the CMS signature in DER, with its timestamp."""
         state = self.state
         above = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types

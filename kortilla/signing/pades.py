@@ -179,7 +179,7 @@ class _PdfDraft(CmsDraft):
     _pdf = b""
 
     async def add_data(self, data: ValidationData | None) -> None:
-        signature = await self.cms()
+        signature = await super().content()
         self._pdf = await shared_processes().embed(self.state, signature, data)
 
     async def archive(self, timestamper: TimeStamper) -> None:

@@ -27,7 +27,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from kortilla.common.corners import Corner, corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
-from kortilla.signing.appearance import page_of, stamp_style
+from kortilla.signing.appearance import shown_of_page, stamp_style
 from kortilla.signing.state import HASHES, Digest, PreparedSignature
 from kortilla.signing.validation_data import ValidationData
 from kortilla.validation.leaf import ExactCertificate
@@ -102,14 +102,14 @@ class Placeholder:
         """Return the box in the page's coordinates, and how the page is turned."""
         if not isinstance(self.box, str):
             return self.box, 0
-        page = page_of(writer, self.page)
-        left, bottom, right, top = turned_back(
-            corner_box(*page.size_as_shown, self.box), page.box, page.turn
-        )
+        page, turn = shown_of_page(writer, self.page)
+        size = page[2] - page[0], page[3] - page[1]
+        box = corner_box(*(size[::-1] if turn in (90, 270) else size), self.box)
+        left, bottom, right, top = turned_back(box, page, turn)
         # Some programs take a box without a width or height for an invisible one.
         left, bottom = round(left), round(bottom)
         right, top = max(round(right), left + 1), max(round(top), bottom + 1)
-        return (left, bottom, right, top), page.turn
+        return (left, bottom, right, top), turn
 
     def _room(self) -> int:
         certificates = sum(map(len, (self.certificate, *self.chain)))

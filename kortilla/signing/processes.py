@@ -206,8 +206,8 @@ class PdfProcesses:
         Raises ``DocumentNotSignableError``, and ``SigningUnavailableError`` while the
         queue is full.
         """
-        job = _Job({"placeholder": asdict(placeholder)}, pdf)
-        return _with_space(*await self._run(job, 1, most=MOST_PREPARING))
+        head = {"placeholder": asdict(placeholder)}
+        return _with_space(*await self._run(head, pdf))
 
     async def put_timestamp(
         self, pdf: bytes, hash_function: str
@@ -216,8 +216,8 @@ class PdfProcesses:
 
         Raises as ``embed``.
         """
-        job = _Job({"timestamp": hash_function}, pdf)
-        return _with_space(*await self._run(job, 0, most=MOST_FINISHING))
+        head = {"timestamp": hash_function}
+        return _with_space(*await self._run(head, pdf, finishing=True))
 
     async def embed(
         self, state: PreparedSignature, signature: bytes, data: ValidationData | None
@@ -229,8 +229,7 @@ class PdfProcesses:
         """
         validation_data = None if data is None else asdict(data)
         head = {"signature": signature, "validation_data": validation_data}
-        job = _Job(head, state.to_bytes())
-        _, document = await self._run(job, 0, most=MOST_FINISHING)
+        _, document = await self._run(head, state.to_bytes(), finishing=True)
         return document
 
     async def examine(
@@ -242,7 +241,7 @@ class PdfProcesses:
         memory, and ``SigningUnavailableError`` as ``prepare``.
         """
         head = {"examine": signature, "has_content": content is not None}
-        answer, _ = await self._run(_Job(head, content or b""), 1, most=MOST_PREPARING)
+        answer, _ = await self._run(head, content or b"")
         try:
             return read_findings(answer["findings"])
         except ValueError as error:  # the file may have taken over the process
@@ -261,9 +260,12 @@ class PdfProcesses:
         for thread in threads:
             thread.join()
 
-    async def _run(self, job: _Job, rank: int, *, most: int) -> _Answer:
+    async def _run(
+        self, head: Mapping[str, Any], document: bytes, *, finishing: bool = False
+    ) -> _Answer:
+        job = _Job(head, document)
         with self._lock:
-            if self._pending >= most:
+            if self._pending >= (MOST_FINISHING if finishing else MOST_PREPARING):
                 raise SigningUnavailableError(
                     f"{self._pending} PDF files are under way or waiting already."
                 )
@@ -273,7 +275,7 @@ class PdfProcesses:
                 self._threads.append(self._start(self._processes[running]))
             self._pending += 1
         job.future.add_done_callback(self._release)
-        self._jobs.put((rank, next(self._numbers), job))
+        self._jobs.put((not finishing, next(self._numbers), job))
         try:
             answer, document = await asyncio.wrap_future(job.future)
         except asyncio.CancelledError:

@@ -27,7 +27,7 @@ from kortilla.signing.answer import (
     verify_digest,
 )
 from kortilla.signing.own_card import OwnCard, check_signer
-from kortilla.signing.state import Digest, Kind, PreparedSignature
+from kortilla.signing.state import HASHES, Digest, Kind, PreparedSignature
 from kortilla.signing.validation_data import CollectData, ValidationData
 from kortilla.validation.identity import Identity
 from kortilla.validation.leaf import ExactCertificate, load_leaf
@@ -244,11 +244,14 @@ def _signature_of(
 
 async def request_timestamp(timestamper: TimeStamper, digest: Digest) -> Timestamp:
     """Ask a service for a timestamp of a digest. Raises ``TimestampFailedError``."""
-    function = digest.hash_function.replace("-", "").lower()
+    function = HASHES[digest.hash_function].name
     try:
         token = await timestamper.async_timestamp(digest.value, function)
+        stamped = token["content"]["encap_content_info"]["content"].parsed
+        imprint = stamped["message_imprint"]
+        found = imprint["hash_algorithm"]["algorithm"].native
         # pyHanko does not check what the timestamp is of.
-        if _imprint_of(token) != (function, digest.value):
+        if (found, imprint["hashed_message"].native) != (function, digest.value):
             raise ValueError("a timestamp of something else")
         inside = token["content"]["certificates"] or ()
         return Timestamp(token, tuple(choice.chosen for choice in inside))
@@ -257,15 +260,3 @@ async def request_timestamp(timestamper: TimeStamper, digest: Digest) -> Timesta
         raise TimestampFailedError(
             "The time-stamping service gave no timestamp that can be used."
         ) from error
-
-
-def _imprint_of(token: cms.ContentInfo) -> tuple[str, bytes]:
-    """Return the hash function and digest that a timestamp is of.
-
-    Raises any exception for a malformed timestamp.
-    """
-    stamped = token["content"]["encap_content_info"]["content"].parsed
-    imprint = stamped["message_imprint"]
-    function: str = imprint["hash_algorithm"]["algorithm"].native
-    digest: bytes = imprint["hashed_message"].native
-    return function, digest

@@ -42,14 +42,13 @@ DIGESTS = {
     "SHA-384": "http://www.w3.org/2001/04/xmldsig-more#sha384",
     "SHA-512": "http://www.w3.org/2001/04/xmlenc#sha512",
 }
-ECDSA = {
-    f"SHA-{bits}": f"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha{bits}"
-    for bits in (256, 384, 512)
-}
-RSA = {
-    f"SHA-{bits}": f"http://www.w3.org/2001/04/xmldsig-more#rsa-sha{bits}"
-    for bits in (256, 384, 512)
-}
+ECDSA, RSA = (
+    {
+        f"SHA-{bits}": f"http://www.w3.org/2001/04/xmldsig-more#{name}-sha{bits}"
+        for bits in (256, 384, 512)
+    }
+    for name in ("ecdsa", "rsa")
+)
 _UNSIGNED = XADES + "UnsignedSignatureProperties"
 _TYPES = mimetypes.MimeTypes()  # without the system's own files
 

@@ -19,8 +19,8 @@ from native_host.desktop.pages.wishes import MarkPreview, _picture
 from native_host.gui.tokens import LIGHT
 from tests.desktop.conftest import Open, buttons, unnamed, until, visible, words
 from tests.desktop.test_sign_page import choose, page_with
+from tests.kortilla.signing.test_shown import page as one_page
 from tests.kortilla.signing_parts import make_pdf
-from tests.kortilla.test_signing_shown import page as one_page
 
 NONE = "The page can’t be shown here. You can sign all the same, and the mark goes to"
 PROGRAM = [sys.executable, "-I", "-m", page_picture.__name__]

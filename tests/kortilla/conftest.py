@@ -7,21 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla import Trust
 from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.state import MockCardState
 from kortilla.signing import processes
 from kortilla.testing import KortillaCard
-from tests.kortilla import signed_files
-from tests.kortilla.demo_signer import Signer, issue
 from tests.kortilla.pki import CA, Clock, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.responder import Server
-from tests.kortilla.signed_files import Maker
 from tests.kortilla.sites import NAMES, RunningSite, Sites
-from tests.kortilla.timestamps import stamper
 from tests.support import warm_python
 from tools.demo.site import DemoServer
 
@@ -119,17 +114,6 @@ def site(request: pytest.FixtureRequest, sites: Sites) -> RunningSite:
     return sites.start(request.param)
 
 
-@pytest.fixture(scope="module")
-def signing_leaf(ca: CA) -> Leaf:
-    return issue(ca)
-
-
-@pytest.fixture(scope="module")
-def maker(ca: CA) -> Maker:
-    """Signs files for the tests of verification."""
-    return Maker(signed_files.issue(ca), ca)
-
-
 @pytest.fixture
 def authority(kortilla_card: KortillaCard) -> Authority:
     """The CAs of the card."""
@@ -137,28 +121,6 @@ def authority(kortilla_card: KortillaCard) -> Authority:
 
 
 @pytest.fixture
-def timestamper(authority: Authority) -> DummyTimeStamper:
-    """A time-stamping service with a certificate of the card's CA."""
-    return stamper(authority)
-
-
-@pytest.fixture
 async def demo(trust: Trust) -> AsyncIterator[DemoServer]:
     async with DemoServer(trust, host="127.0.0.1") as demo:
         yield demo
-
-
-@pytest.fixture
-async def stranger(demo: DemoServer) -> AsyncIterator[Signer]:
-    """A browser that has not logged in."""
-    signer = Signer(demo)
-    yield signer
-    await signer.visitor.http.close()
-
-
-@pytest.fixture
-async def signer(demo: DemoServer, ca: CA) -> AsyncIterator[Signer]:
-    signer = Signer(demo)
-    await signer.visitor.log_in(ca)
-    yield signer
-    await signer.visitor.http.close()

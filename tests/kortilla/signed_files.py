@@ -2,16 +2,12 @@
 """Makes signed files for the tests of verification, good and bad ones."""
 
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from asn1crypto import keys, x509
-from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -19,19 +15,16 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers import SimpleSigner, sign_pdf
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
-from pyhanko.sign.timestamps import TimeStamper
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from kortilla.signing.asice import finish_container, prepare_container
-from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.own_card import OWN_CARD
-from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
+from kortilla.signing.pades import Appearance
 from kortilla.signing.verification import TrustedCAs
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
-from tests.kortilla.signing_parts import answer_to, make_pdf
+from tests.kortilla.signing_parts import FORMATS, answer_to, for_pyhanko
 
 SIGNATURES = "META-INF/signatures0.xml"
+_FINISHING = {"archive", "timestamper", "validation_data"}
 
 
 def issue(ca: CA, **more: Any) -> Leaf:
@@ -59,64 +52,31 @@ class Maker:
         """The CA, which is one of test cards."""
         return TrustedCAs.from_certificates([self.ca.der])
 
+    async def _signed(self, kind: str, content: Any, **more: Any) -> bytes:
+        """Sign in a format. ``more`` are arguments of either call."""
+        form = FORMATS[kind]
+        answering = {name: more.pop(name) for name in _FINISHING & more.keys()}
+        state = await form.prepared(self.leaf.der, OWN_CARD, content, **more)
+        answer = answer_to(state, self.leaf)
+        return (await form.finish(state, answer, trust=OWN_CARD, **answering)).content
+
     async def pdf(
-        self,
-        pdf: bytes | None = None,
-        *,
-        timestamper: TimeStamper | None = None,
-        visible: bool = False,
-        finishing: dict[str, Any] | None = None,
-        **more: Any,
+        self, pdf: bytes | None = None, *, visible: bool = False, **more: Any
     ) -> bytes:
         """Return a signed PDF."""
-        state = await prepare_pdf(
-            make_pdf() if pdf is None else pdf,
-            certificate=self.leaf.der,
-            trust=OWN_CARD,
-            name="a.pdf",
-            appearance=Appearance((72, 72, 300, 120)) if visible else None,
-            **more,
-        )
-        answer = answer_to(state, self.leaf)
-        signed = await finish_pdf(
-            state,
-            answer,
-            trust=OWN_CARD,
-            timestamper=timestamper,
-            **(finishing or {}),
-        )
-        return signed.content
+        appearance = Appearance((72, 72, 300, 120)) if visible else None
+        return await self._signed("pdf", pdf, appearance=appearance, **more)
 
     async def container(
-        self,
-        files: dict[str, bytes] | None = None,
-        timestamper: TimeStamper | None = None,
+        self, files: dict[str, bytes] | None = None, **more: Any
     ) -> bytes:
         """Return a signed container, of two files by default."""
-        state = await prepare_container(
-            files or {"a.txt": b"a", "ä&.txt": b"b"},
-            certificate=self.leaf.der,
-            trust=OWN_CARD,
-            name="a.asice",
-        )
-        answer = answer_to(state, self.leaf)
-        signed = await finish_container(
-            state, answer, trust=OWN_CARD, timestamper=timestamper
-        )
-        return signed.content
+        files = files or {"a.txt": b"a", "ä&.txt": b"b"}
+        return await self._signed("container", files, **more)
 
-    async def detached(
-        self, content: bytes, timestamper: TimeStamper | None = None
-    ) -> bytes:
+    async def detached(self, content: bytes, **more: Any) -> bytes:
         """Return a ``.p7s`` of a content."""
-        state = await prepare_file(
-            content, certificate=self.leaf.der, trust=OWN_CARD, name="a.txt"
-        )
-        answer = answer_to(state, self.leaf)
-        signed = await finish_file(
-            state, answer, trust=OWN_CARD, timestamper=timestamper
-        )
-        return signed.content
+        return await self._signed("file", content, **more)
 
 
 def repacked(
@@ -140,48 +100,15 @@ def repacked(
     return output.getvalue()
 
 
-def with_more_packed(
-    container: bytes, name: str, other: bytes, *, header: bool
-) -> bytes:
-    """Return a container with other bytes after the packed ones of a file.
-
-    Its directory says that the file has its content, packed. So does the ``header``
-    before the file, or it says that all these bytes are stored.
-    """
+def signature_of(container: bytes) -> str:
+    """Return the XML of a container's signature."""
     with zipfile.ZipFile(io.BytesIO(container)) as opened:
-        content = opened.read(name)
-    packer = zlib.compressobj(wbits=-15)
-    packed = packer.compress(content) + packer.flush()
-    output = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(container)) as old,
-        zipfile.ZipFile(output, "w") as new,
-    ):
-        for entry in old.infolist():
-            if entry.filename == name:
-                new.writestr(name, packed + other)
-            else:
-                new.writestr(entry, old.read(entry))
-        stored = new.getinfo(name)
-        stored.compress_type = zipfile.ZIP_DEFLATED  # in the directory, written last
-        stored.CRC, stored.file_size = zlib.crc32(content), len(content)
-    made = output.getvalue()
-    if not header:
-        return made
-    local = struct.pack(
-        "<HHHLLL",
-        stored.compress_type,
-        *struct.unpack_from("<HH", made, stored.header_offset + 10),  # time, date
-        *(stored.CRC, stored.compress_size, stored.file_size),
-    )
-    begin = stored.header_offset + 8
-    return made[:begin] + local + made[begin + len(local) :]
+        return opened.read(SIGNATURES).decode()
 
 
 def with_signature(container: bytes, change: Callable[[str], str]) -> bytes:
     """Return a container with its signature's XML changed."""
-    with zipfile.ZipFile(io.BytesIO(container)) as opened:
-        xml = opened.read(SIGNATURES).decode()
+    xml = signature_of(container)
     changed = change(xml)
     assert changed != xml
     return repacked(container, {SIGNATURES: changed.encode()})
@@ -222,15 +149,7 @@ def cover_with_note(writer: IncrementalPdfFileWriter) -> None:
 
 def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm) -> bytes:
     """Sign as an author who allows only some changes."""
-    signing_key = keys.PrivateKeyInfo.load(
-        leaf.key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
-    signer = SimpleSigner(x509.Certificate.load(leaf.der), signing_key, store)
+    signer = SimpleSigner(*for_pyhanko(leaf))
     meta = PdfSignatureMetadata(
         field_name="Author",
         certify=True,

@@ -6,35 +6,32 @@ import hashlib
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from asn1crypto import cms
-from cryptography.hazmat.primitives import hashes
+from asn1crypto import cms, keys, x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import (
     Prehashed,
     decode_dss_signature,
 )
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla import Trust
+from kortilla.revocation import CertificatePath
+from kortilla.signing import state as signing_state
 from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.cades import finish_file, prepare_file
+from kortilla.signing.own_card import OwnCard
 from kortilla.signing.pades import finish_pdf, prepare_pdf
 from kortilla.signing.signature import SignedDocument
 from kortilla.signing.state import PreparedSignature
 from kortilla.testing import KortillaCard
 from tests.kortilla.pki import NOW, ORIGIN, Leaf
 
-HASHES: dict[str, hashes.HashAlgorithm] = {
-    "SHA-224": hashes.SHA224(),
-    "SHA-256": hashes.SHA256(),
-    "SHA-384": hashes.SHA384(),
-    "SHA-512": hashes.SHA512(),
-    "SHA3-256": hashes.SHA3_256(),
-    "SHA3-384": hashes.SHA3_384(),
-    "SHA3-512": hashes.SHA3_512(),
-}
+HASHES = {"SHA-224": hashes.SHA224(), **signing_state.HASHES}
 
 
 def b64(data: bytes) -> str:
@@ -91,10 +88,10 @@ def page_answer(
     }
 
 
-def answer_to(
-    state: PreparedSignature, leaf: Leaf, scheme: str = "NONE"
-) -> dict[str, Any]:
+def answer_to(state: PreparedSignature, leaf: Leaf, scheme: str = "") -> dict[str, Any]:
     """Return the page's response for a prepared signature."""
+    on_curve = isinstance(leaf.key, ec.EllipticCurvePrivateKey)
+    scheme = scheme or ("NONE" if on_curve else "PKCS1.5")
     value = {state.name: state.digest.value}
     return page_answer(leaf, value, state.digest.hash_function, scheme)
 
@@ -109,22 +106,6 @@ def signing_certificate(card: KortillaCard) -> bytes:
     """Return the card's signing certificate, as the page receives it first."""
     answer = card.sign(ORIGIN, {"first": bytes(48)})
     return base64.b64decode(answer["certificate"])
-
-
-async def prepared_pdf(
-    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
-) -> PreparedSignature:
-    """Prepare the signature of a small PDF by a leaf."""
-    return await prepare_pdf(
-        make_pdf() if pdf is None else pdf,
-        **{
-            "certificate": leaf.der,
-            "trust": trust,
-            "name": "sopimus.pdf",
-            "at": NOW,
-            **more,
-        },
-    )
 
 
 def make_pdf(text: str = "Sopimus", *, pages: int = 1, catalog: str = "") -> bytes:
@@ -157,18 +138,43 @@ def pdf_of(objects: list[str], trailer: str = "") -> bytes:
     ).encode("latin-1")
 
 
-def cms_of(pdf: bytes, number: int = -1) -> cms.ContentInfo:
-    """Return the CMS signature in a signed PDF."""
-
-    signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[number]
+def cms_of(pdf: bytes) -> cms.ContentInfo:
+    """Return the last CMS signature in a PDF."""
+    signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[-1]
     return cms.ContentInfo.load(bytes(signature.pkcs7_content))
 
 
-def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
+def for_pyhanko(
+    leaf: Leaf,
+) -> tuple[x509.Certificate, keys.PrivateKeyInfo, SimpleCertificateStore]:
+    """Return what pyHanko needs to sign with a leaf."""
+    own_key = leaf.key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
+    certificate = x509.Certificate.load(leaf.der)
+    return certificate, keys.PrivateKeyInfo.load(own_key), store
+
+
+def flipped(data: bytes, position: int) -> bytes:
     """Return data with one bit changed."""
     changed = bytearray(data)
-    changed[position] ^= 1 << bit
+    changed[position] ^= 1
     return bytes(changed)
+
+
+class FixedRevocation:
+    """A check of revocation with a given outcome, which counts."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.count = error, 0
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        self.count += 1
+        if self.error is not None:
+            raise self.error
 
 
 @dataclass(frozen=True)
@@ -182,14 +188,16 @@ class Format:
     other: Any
 
     async def prepared(
-        self, certificate: bytes, trust: Trust, content: Any = None, **more: Any
+        self,
+        certificate: bytes,
+        trust: Trust | OwnCard,
+        content: Any = None,
+        **more: Any,
     ) -> PreparedSignature:
         """Prepare the signature of a content."""
         content = self.content if content is None else content
-        options = {"name": "sopimus", **more}
-        return await self.prepare(
-            content, certificate=certificate, trust=trust, **options
-        )
+        options = {"certificate": certificate, "trust": trust, "name": "sopimus"}
+        return await self.prepare(content, **{**options, **more})
 
 
 FORMATS = {
@@ -206,3 +214,20 @@ FORMATS = {
         Format("file", prepare_file, finish_file, b"Sopimus", b"Toinen"),
     )
 }
+
+
+async def prepared_pdf(
+    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
+) -> PreparedSignature:
+    """Prepare the signature of a small PDF by a leaf."""
+    options = {"name": "sopimus.pdf", "at": NOW, **more}
+    return await FORMATS["pdf"].prepared(leaf.der, trust, pdf, **options)
+
+
+async def signed_pdf(
+    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
+) -> bytes:
+    """Sign a PDF by a leaf."""
+    state = await prepared_pdf(leaf, trust, pdf, **more)
+    answer = answer_to(state, leaf)
+    return (await finish_pdf(state, answer, trust=trust, at=NOW)).content

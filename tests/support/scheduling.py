@@ -22,9 +22,7 @@ _TOGETHER = {
     "tests/kortilla/test_setup": "services",
     "tests/kortilla/test_wsgi": "services",
     "tests/openid/test_processes": "services",
-    "tests/kortilla/test_demo_signing": "signed files",
-    "tests/kortilla/test_signing": "signed files",
-    "tests/kortilla/test_verification": "signed files",
+    "tests/kortilla/signing/": "signed files",
 }
 
 

@@ -27,26 +27,19 @@ if TYPE_CHECKING:
     )
     from kortilla.signing.verification.trusted import TrustedCAs
 else:
+    _NAMES = {
+        "document": "verify_document verify_path",
+        "findings": "Change",
+        "report": "CODES CertificateFacts DocumentReport Problem SignatureReport "
+        "Signer TimestampReport Verdict",
+        "trusted": "TrustedCAs",
+    }
     __getattr__ = lazy_names(
         __name__,
         {
             name: f"{__name__}.{module}"
-            for module, names in {
-                "document": ("verify_document", "verify_path"),
-                "findings": ("Change",),
-                "report": (
-                    "CODES",
-                    "CertificateFacts",
-                    "DocumentReport",
-                    "Problem",
-                    "SignatureReport",
-                    "Signer",
-                    "TimestampReport",
-                    "Verdict",
-                ),
-                "trusted": ("TrustedCAs",),
-            }.items()
-            for name in names
+            for module, names in _NAMES.items()
+            for name in names.split()
         },
     )
 

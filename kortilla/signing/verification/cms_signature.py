@@ -65,14 +65,15 @@ def examine_cms(signature: bytes, content: bytes | None) -> Findings:
         return findings
     for number, signer in enumerate(signers[:_MAX_SIGNERS], start=1):
         finding = Finding(f"signer {number}", covers="whole-file")
-        examine_signer(signed, signer, _hasher(content), finding)
+        examine_signer(signed, signer, hasher(content), finding)
         findings.signatures.append(finding)
     if len(signers) > _MAX_SIGNERS:
         findings.problems.append(Found("TOO_LARGE", f"{len(signers)} signers"))
     return findings
 
 
-def _hasher(content: bytes) -> Callable[[str], bytes]:
+def hasher(content: bytes) -> Callable[[str], bytes]:
+    """Return a function that hashes a content by a function that hashlib knows."""
     return lambda function: hashlib.new(function, content).digest()
 
 
@@ -197,7 +198,7 @@ def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
         if attribute["type"].native == "signature_time_stamp_token":
             for token in attribute["values"]:
                 if finding.stamp is None:
-                    finding.stamp = examine_stamp(token, _hasher(value))
+                    finding.stamp = examine_stamp(token, hasher(value))
     finding.has_revocation_data |= _has_revocation_data(signer)
 
 

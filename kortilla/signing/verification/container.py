@@ -75,7 +75,7 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
             entry = data[unquote_to_bytes(uri).decode("utf-8")]
         except UnicodeDecodeError as error:
             raise KeyError(uri) from error
-        return _pieces(container, entry)
+        return pieces(container, entry)
 
     for place, element in _signatures(container, entries):
         finding, stamps = examine_signature(element, contents_of, place=place)
@@ -91,7 +91,8 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
         findings.signatures.append(finding)
 
 
-def _pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+def pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> Iterator[bytes]:
+    """Yield the content of a file in a container."""
     with container.open(entry) as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk

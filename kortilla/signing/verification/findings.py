@@ -86,11 +86,7 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All signatures of a file, in the order of signing.
-
-    ``wanted_digest`` is the hash function and digest of the file that a detached
-    signature is of.
-    """
+    """All signatures of a file, in the order of signing."""
 
     kind: Kind
     signatures: list[Finding] = field(default_factory=list)
@@ -112,8 +108,5 @@ _adapter = TypeAdapter(Findings)
 
 
 def read_findings(message: Mapping[str, Any]) -> Findings:
-    """Read findings that another process has sent.
-
-    Raises ``ValueError`` if they are none.
-    """
+    """Read findings that another process has sent. Raises ``ValueError`` for none."""
     return _adapter.validate_python(message)

@@ -94,20 +94,24 @@ class Judge:
             elif not stamp.trusted:
                 problems.append(Problem("TIMESTAMP_AUTHORITY_UNKNOWN"))
         proven = stamp is not None and stamp.trusted
-        claimed = finding.claimed_time if finding.intact else None
-        time = stamp.time if stamp is not None and proven else claimed
+        time = finding.claimed_time if finding.intact else None
+        source: Literal["timestamp", "claimed"] = "claimed"
+        if stamp is not None and proven:
+            time, source = stamp.time, "timestamp"
         issuer: _Issuer = "unknown"
         revocation: Literal["not-asked", "good", "revoked", "no-answer"] = "not-asked"
         certificate = _certificate(finding)
         if certificate is not None:
             problems += self._judge_time(certificate, time, proven=proven)
-            issuer, found = await self._judge_issuer(certificate, time)
+            issuer, trust, found = await self._judge_issuer(certificate, time)
             problems += found
-            if issuer != "unknown" and self._revocation is not None:
-                revocation, found = await self._ask(certificate, issuer, time)
-                problems += found
-            elif self._revocation is None:
+            if self._revocation is None:
                 problems.append(Problem("REVOCATION_NOT_ASKED"))
+            elif trust is not None:
+                revocation, found = await self._ask(
+                    certificate, trust, time, self._revocation
+                )
+                problems += found
         elif not any(CODES[each.code][0] != Verdict.VALID for each in problems):
             problems.append(Problem("CERTIFICATE_UNREADABLE"))
         return SignatureReport(
@@ -118,7 +122,7 @@ class Judge:
             certificate=None if certificate is None else _facts(certificate),
             issuer=issuer,
             time=time,
-            time_source=_source(time, proven=proven),
+            time_source="none" if time is None else source,
             timestamp=stamp,
             covers=finding.covers,
             files=finding.files,
@@ -170,7 +174,7 @@ class Judge:
 
     async def _judge_issuer(
         self, certificate: x509.Certificate, time: datetime | None
-    ) -> tuple[_Issuer, list[Problem]]:
+    ) -> tuple[_Issuer, Trust | None, list[Problem]]:
         """Return which of the CAs issued a certificate, and what is wrong with it."""
         candidates: tuple[tuple[_Issuer, Trust | None], ...] = (
             ("authority", self._trusted.authority),
@@ -180,27 +184,30 @@ class Judge:
             if trust is None or not trust.issuers_of(certificate):
                 continue
             try:
-                await self._validate(certificate.dump(), trust, time, UNCHECKED)
+                await self._validate(certificate, trust, time, UNCHECKED)
             except CertificateNotTrustedError as error:
-                return "unknown", [Problem("ISSUER_FORGED", str(error.__cause__))]
+                problem = Problem("ISSUER_FORGED", str(error.__cause__))
             except RelyingPartyError as error:
                 code = _CODES.get(type(error), "CERTIFICATE_UNREADABLE")
-                return "unknown", [Problem(code, str(error))]
-            return issuer, [Problem("TEST_CARD")] if issuer == "test" else []
-        if _is_test(certificate):
-            return "unknown", [Problem("TEST_CARD_NOT_TRUSTED")]
-        known = self._trusted.authority is not None
-        return "unknown", [Problem("UNKNOWN_ISSUER" if known else "NO_TRUST")]
+                problem = Problem(code, str(error))
+            else:
+                return issuer, trust, [Problem("TEST_CARD")] * (issuer == "test")
+            return "unknown", None, [problem]
+        code = "NO_TRUST" if self._trusted.authority is None else "UNKNOWN_ISSUER"
+        policies = certificate.certificate_policies_value or ()
+        if has_test_policy(each["policy_identifier"].dotted for each in policies):
+            code = "TEST_CARD_NOT_TRUSTED"
+        return "unknown", None, [Problem(code)]
 
     async def _ask(
-        self, certificate: x509.Certificate, issuer: _Issuer, time: datetime | None
+        self,
+        certificate: x509.Certificate,
+        trust: Trust,
+        time: datetime | None,
+        revocation: RevocationChecker,
     ) -> tuple[Literal["good", "revoked", "no-answer"], list[Problem]]:
-        trusted = self._trusted
-        trust = trusted.authority if issuer == "authority" else trusted.test
-        if trust is None or self._revocation is None:
-            raise ValueError("nobody to ask")
         try:
-            await self._validate(certificate.dump(), trust, time, self._revocation)
+            await self._validate(certificate, trust, time, revocation)
         except UserCertificateRevokedError:
             return "revoked", [Problem("CERTIFICATE_REVOKED")]
         except RevocationCheckFailedError as error:
@@ -209,13 +216,14 @@ class Judge:
 
     async def _validate(
         self,
-        der: bytes,
+        certificate: x509.Certificate,
         trust: Trust,
         time: datetime | None,
         revocation: RevocationChecker,
     ) -> None:
+        at = time or self._at
         await validate_signer(
-            der, trust=trust, at=time or self._at, revocation=revocation
+            certificate.dump(), trust=trust, at=at, revocation=revocation
         )
 
 
@@ -228,11 +236,6 @@ def _certificate(finding: Finding) -> x509.Certificate | None:
     except Exception:  # asn1crypto raises any exception on odd input
         return None
     return certificate
-
-
-def _is_test(certificate: x509.Certificate) -> bool:
-    policies = certificate.certificate_policies_value or ()
-    return has_test_policy(each["policy_identifier"].dotted for each in policies)
 
 
 def _signer(certificate: x509.Certificate) -> Signer:
@@ -260,14 +263,6 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
 def _shown(value: object) -> str:
     """Return a text of a name that a window can show, or an empty one."""
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def _source(
-    time: datetime | None, *, proven: bool
-) -> Literal["timestamp", "claimed", "none"]:
-    if time is None:
-        return "none"
-    return "timestamp" if proven else "claimed"
 
 
 def _level(

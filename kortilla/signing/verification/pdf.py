@@ -8,7 +8,7 @@ forms and notes make. Every other change counts as a forgery.
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
@@ -147,9 +147,8 @@ def _is_timestamp(signature: EmbeddedPdfSignature) -> bool:
 
 
 def _stamp(signature: EmbeddedPdfSignature, content: bytes) -> Stamp:
-    stamp = examine_stamp(
-        _content_info(signature), _digest_of(signature), place=signature.fq_name
-    )
+    token = cms.ContentInfo.load(signature.pkcs7_content)
+    stamp = examine_stamp(token, signature.compute_digest, place=signature.fq_name)
     signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call] # it has no types
     whole = _covers(signature, content) in {"whole-file", "earlier-revision"}
     return stamp if whole else replace(stamp, intact=False)
@@ -179,10 +178,11 @@ def _examine_signature(
         finding.problems.append(broken(error))
         return
     last = signature.signed_revision == signature.reader.xrefs.total_revisions - 1
+    *_, second, length = signature.byte_range
     if finding.covers == "part":
         finding.problems.append(Found("PART_NOT_SIGNED"))
     elif finding.covers != "whole-file" and (
-        not regular or (last and _end(signature, content).strip())
+        not regular or (last and content[second + length :].strip())
     ):
         # No revision that is known here, but perhaps one to programs that mend files.
         finding.changes = (Change("other"),)
@@ -190,7 +190,7 @@ def _examine_signature(
     else:
         _read_changes(signature, later, finding)
     examine_signer(
-        signature.signed_data, signature.signer_info, _digest_of(signature), finding
+        signature.signed_data, signature.signer_info, signature.compute_digest, finding
     )
 
 
@@ -204,12 +204,6 @@ def _covers(signature: EmbeddedPdfSignature, content: bytes) -> Covers:
     if not _GAP.fullmatch(gap) or (covers == "whole-file" and end != len(content)):
         return "part"
     return covers
-
-
-def _end(signature: EmbeddedPdfSignature, content: bytes) -> bytes:
-    """Return what comes after the revision that a signature covers."""
-    *_, second, length = signature.byte_range
-    return content[second + length :]
 
 
 def _read_changes(
@@ -248,18 +242,6 @@ def _read_changes(
         finding.problems.append(Found("ANNOTATED"))
     elif filled_in and allowed is None:
         finding.problems.append(Found("FORM_CHANGED"))
-
-
-def _content_info(signature: EmbeddedPdfSignature) -> cms.ContentInfo:
-    return cms.ContentInfo.load(signature.pkcs7_content)
-
-
-def _digest_of(signature: EmbeddedPdfSignature) -> Callable[[str], bytes]:
-    def digest(function: str) -> bytes:
-        value: bytes = signature.compute_digest(function)
-        return value
-
-    return digest
 
 
 def _shown_at(

@@ -25,8 +25,9 @@ from kortilla.errors import (
 )
 from kortilla.signing import xades
 from kortilla.signing.answer import PageSignature, verify_digest
+from kortilla.signing.state import HASHES, Digest
 from kortilla.signing.validation_data import are_revocation_data
-from kortilla.signing.verification.cms_signature import examine_stamp
+from kortilla.signing.verification.cms_signature import examine_stamp, hasher
 from kortilla.signing.verification.findings import (
     Finding,
     Found,
@@ -154,7 +155,7 @@ def _certificates(
     function, wanted = _digest(cert)
     path = f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate"
     found = [_decoded(each) for each in element.findall(path)]
-    own = [each for each in found if _hash(function, each) == wanted]
+    own = [each for each in found if Digest.of(each, function).value == wanted]
     if not own:
         code = "CERTIFICATE_SWAPPED" if found else "CERTIFICATE_UNREADABLE"
         finding.intact = False if found else None
@@ -179,7 +180,8 @@ def _check_references(
                 raise RefusedError("UNSUPPORTED", "several transforms")
             form = _form(transforms[0]) if transforms else _DEFAULT_FORM
             covered += 1
-            digest: bytes | None = _hash(function, xades.canonical(properties, form))
+            signed = xades.canonical(properties, form)
+            digest: bytes | None = Digest.of(signed, function).value
         elif uri == "" or uri.startswith("#") or transforms:
             raise RefusedError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
         else:
@@ -200,7 +202,7 @@ def _digest_of_file(contents_of: ContentsOf, uri: str, function: str) -> bytes |
         pieces = contents_of(uri)
     except KeyError:
         return None
-    return _hash_all(_hashlib(function), pieces)
+    return _hash_all(HASHES[function].name, pieces)
 
 
 def _check_value(element: Any, info: Any, finding: Finding) -> None:
@@ -225,8 +227,8 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
             }
         )
         certificate: x509.Certificate = load_leaf(finding.certificate or b"")
-        signed = xades.canonical(info, form)
-        verify_digest(certificate, signature, _hash(function, signed))
+        signed = Digest.of(xades.canonical(info, form), function)
+        verify_digest(certificate, signature, signed.value)
     except (SignatureValidationError, ValidationError):
         finding.intact = False
         raise RefusedError("SIGNATURE_BROKEN") from None
@@ -252,9 +254,7 @@ def _read_unsigned(element: Any, unsigned: Any, finding: Finding) -> None:
     except (ValueError, TypeError):
         finding.problems.append(Found("TIMESTAMP_BROKEN"))
         return
-    finding.stamp = examine_stamp(
-        token, lambda function: hashlib.new(function, stamped).digest()
-    )
+    finding.stamp = examine_stamp(token, hasher(stamped))
 
 
 def _has_revocation_data(unsigned: Any) -> bool:
@@ -338,17 +338,9 @@ def _decoded(element: Any) -> bytes:
         raise RefusedError("BROKEN", str(error)) from error
 
 
-def _hashlib(function: str) -> str:
-    return function.replace("-", "").lower()
-
-
 def _hash_all(function: str, pieces: Iterable[bytes]) -> bytes:
     """Hash pieces with a function that hashlib knows."""
     hasher = hashlib.new(function)
     for each in pieces:
         hasher.update(each)
     return hasher.digest()
-
-
-def _hash(function: str, content: bytes) -> bytes:
-    return hashlib.new(_hashlib(function), content).digest()

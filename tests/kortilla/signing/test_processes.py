@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
 import select
 import signal
@@ -12,24 +13,29 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
+from unittest.mock import Mock
 
 import pytest
 
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError, SigningUnavailableError
 from kortilla.signing import pades, processes, verify_signatures
-from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.processes import PdfProcesses
+from kortilla.signing.state import PreparedSignature
+from kortilla.signing.verification import (
+    TrustedCAs,
+    Verdict,
+    document,
+    verify_document,
+)
 from kortilla.signing.worker import write_message
 from kortilla.web.http import Headers
 from kortilla.web.refusals import error_response
-from tests.kortilla import pki
-from tests.kortilla.pki import CA, NOW, Leaf, key
+from tests.kortilla.pki import NOW, Leaf
 from tests.kortilla.signing_parts import (
     answer_to,
     digest,
@@ -38,9 +44,9 @@ from tests.kortilla.signing_parts import (
     prepared_pdf,
 )
 from tests.support import warm_python
-from tests.support.warm import WarmProcess
 
-ROOT = Path(__file__).parents[2]
+Prepare = Callable[..., Coroutine[Any, Any, PreparedSignature]]
+ROOT = Path(__file__).parents[3]
 
 
 def numbers(count: int) -> bytes:
@@ -48,10 +54,10 @@ def numbers(count: int) -> bytes:
     return make_pdf(catalog="/A[" + "0 " * count + "]")
 
 
-@pytest.fixture(scope="module")
-def signer(ca: CA) -> Leaf:
-    """A valid signature certificate."""
-    return ca.issue(key("P-256"), key_usage=pki.SIGNATURE)
+@pytest.fixture
+def prepare(signer: Leaf, trust: Trust) -> Prepare:
+    """Prepare the signature of a PDF."""
+    return functools.partial(prepared_pdf, signer, trust)
 
 
 class Pool(PdfProcesses):
@@ -65,10 +71,11 @@ class Pool(PdfProcesses):
             if each._popen is not None and each._popen.poll() is None
         ]
 
-    async def start(self, signer: Leaf, trust: Trust) -> None:
+    async def start(self, prepare: Prepare) -> Self:
         """Start all processes."""
         while len(self.there()) < len(self._processes):
-            await asyncio.gather(*(prepared_pdf(signer, trust) for _ in range(4)))
+            await asyncio.gather(*(prepare() for _ in range(4)))
+        return self
 
     def signal(self, number: int) -> None:
         """Send a signal to each process."""
@@ -97,16 +104,20 @@ def unread(process: Any) -> int:
     return int(struct.unpack("i", answer)[0])
 
 
+Use = Callable[..., Pool]
+
+
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pool]]:
-    """Provide a test with separate processes."""
+def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
+    """Provide a test with separate processes, for verification too."""
     used: list[Pool] = []
 
     def make(*, count: int = processes.PROCESSES, **limits: Any) -> Pool:
         monkeypatch.setattr(processes, "PROCESSES", count)
         pool = Pool(**limits)
         used.append(pool)
-        monkeypatch.setattr(pades, "shared_processes", lambda: pool)
+        for module in (pades, document):
+            monkeypatch.setattr(module, "shared_processes", lambda: pool)
         return pool
 
     yield make
@@ -115,74 +126,60 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pool]]:
         assert each.there() == []
 
 
-class Spy(ThreadPoolExecutor):
-    """The event loop's own thread pool, which records its work."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.did: list[str] = []
-
-    def submit(self, work: Any, /, *arguments: Any, **options: Any) -> Any:
-        self.did.append(work.__name__)
-        return super().submit(work, *arguments, **options)
-
-
-@pytest.fixture
-async def spy() -> AsyncIterator[Spy]:
-    """Observe the event loop's own thread pool."""
-    with Spy() as spy:
-        asyncio.get_running_loop().set_default_executor(spy)
-        yield spy
-
-
 async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool], spy: Spy
+    signer: Leaf,
+    trust: Trust,
+    prepare: Prepare,
+    use: Use,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pool = use()
-    await pool.start(signer, trust)
+    loop = asyncio.get_running_loop()
+    run = Mock(wraps=loop.run_in_executor)
+    monkeypatch.setattr(loop, "run_in_executor", run)
+    pool = await use().start(prepare)
     pool.signal(signal.SIGSTOP)
     pdf = make_pdf("Sopimus" * 150_000)  # 1 MB
-    waiting = [asyncio.create_task(prepared_pdf(signer, trust, pdf)) for _ in range(12)]
+    waiting = [asyncio.create_task(prepare(pdf)) for _ in range(12)]
     await pool.has(12)
     with pytest.raises(SigningUnavailableError) as caught:
-        await prepared_pdf(signer, trust, pdf)
+        await prepare(pdf)
     # They wait for stopped processes, and names are resolved all the same.
-    assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    assert await loop.getaddrinfo("localhost", 80)
     assert not any(each.done() for each in waiting)
     pool.signal(signal.SIGCONT)
     for state in (await asyncio.gather(*waiting))[:3]:
         answer = answer_to(state, signer)
         signed = await finish_pdf(state, answer, trust=trust, at=NOW)
         assert signed.content.startswith(pdf)
-    assert spy.did == ["getaddrinfo"]
+    # Nor does hashing take the event loop's own threads, as the names did.
+    answer = page_answer(signer, {"a": digest(pdf)})
+    await verify_signatures(answer, {"a": pdf}, trust=trust, at=NOW)
+    assert [each.args[0] for each in run.call_args_list].count(None) == 1
     refused = error_response(caught.value, Headers())
     assert refused.status == 503
     assert "Retry-After" in dict(refused.headers)
 
 
 async def test_one_pdf_after_the_other_needs_one_process(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+    prepare: Prepare, use: Use
 ) -> None:
     pool = use()
     for _ in range(3):
-        await prepared_pdf(signer, trust)
+        await prepare()
         assert len(pool.there()) == 1
-    await pool.start(signer, trust)  # two at a time need two
+    await pool.start(prepare)  # two at a time need two
     assert len(pool.there()) == processes.PROCESSES == 2
 
 
-async def test_who_goes_away_makes_room(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool]
-) -> None:
-    pool = use(count=1)
-    await pool.start(signer, trust)
+async def test_who_goes_away_makes_room(prepare: Prepare, use: Use) -> None:
+    pool = await use(count=1).start(prepare)
     pool.signal(signal.SIGSTOP)
-    waiting = [asyncio.create_task(prepared_pdf(signer, trust)) for _ in range(12)]
+    waiting = [asyncio.create_task(prepare()) for _ in range(12)]
     await pool.has(12)
     waiting.pop().cancel()
     with pytest.raises(SigningUnavailableError):
         while True:
-            waiting.append(asyncio.create_task(prepared_pdf(signer, trust)))
+            waiting.append(asyncio.create_task(prepare()))
             await asyncio.sleep(0)
             if waiting[-1].done():
                 await waiting.pop()
@@ -192,27 +189,26 @@ async def test_who_goes_away_makes_room(
 
 
 async def test_a_pdf_that_nobody_waits_for_any_more_is_given_up(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+    prepare: Prepare, use: Use
 ) -> None:
-    pool = use(count=1)
-    await pool.start(signer, trust)
+    pool = await use(count=1).start(prepare)
     [busy] = pool.there()
     pool.signal(signal.SIGSTOP)  # it would never respond
-    request = asyncio.create_task(prepared_pdf(signer, trust))
+    request = asyncio.create_task(prepare())
     await pool.has(1)
     request.cancel()
-    assert await prepared_pdf(signer, trust)
+    assert await prepare()
     assert busy not in pool.there()
 
 
 async def test_who_has_signed_comes_before_who_prepares_and_is_let_in(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+    signer: Leaf, trust: Trust, prepare: Prepare, use: Use
 ) -> None:
     pool = use(count=1)
-    state = await prepared_pdf(signer, trust)
+    state = await prepare()
     pool.signal(signal.SIGSTOP)
     done: list[str] = []
-    preparing = [asyncio.create_task(prepared_pdf(signer, trust)) for _ in range(12)]
+    preparing = [asyncio.create_task(prepare()) for _ in range(12)]
     await pool.has(12)
     finishing = asyncio.create_task(
         finish_pdf(state, answer_to(state, signer), trust=trust, at=NOW)
@@ -226,90 +222,66 @@ async def test_who_has_signed_comes_before_who_prepares_and_is_let_in(
     assert done.index("finished") == 1
 
 
-async def test_hashing_does_not_take_the_event_loops_own_threads_either(
-    signer: Leaf, trust: Trust, spy: Spy
-) -> None:
-    content = bytes(1_000_000)
-    state = await prepare_file(
-        content, certificate=signer.der, trust=trust, name="a", at=NOW
-    )
-    await finish_file(state, answer_to(state, signer), trust=trust, at=NOW)
-    answer = page_answer(signer, {"a": digest(content)})
-    await verify_signatures(answer, {"a": content}, trust=trust, at=NOW)
-    assert spy.did == []
-
-
 @pytest.mark.parametrize(
-    ("limits", "pdf", "why"),
+    ("limits", "pdf", "reason"),
     [
-        ({"seconds": 0.5}, numbers(600_000), "too long"),
-        ({"memory": 128 << 20, "seconds": 60}, numbers(300_000), "too much memory"),
+        ({"seconds": 0.5}, numbers(600_000), "too-slow"),
+        ({"memory": 128 << 20, "seconds": 60}, numbers(300_000), "too-much-memory"),
     ],
     ids=["time", "memory"],
 )
 async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
-    signer: Leaf,
-    trust: Trust,
-    use: Callable[..., Pool],
-    limits: dict[str, Any],
-    pdf: bytes,
-    why: str,
+    prepare: Prepare, use: Use, limits: dict[str, Any], pdf: bytes, reason: str
 ) -> None:
     use(count=1, **limits)
-    with pytest.raises(DocumentNotSignableError, match=why):
-        await prepared_pdf(signer, trust, pdf)
+    with pytest.raises(DocumentNotSignableError) as caught:
+        await prepare(pdf)
+    assert caught.value.reason == reason
     # The next caller has a process again.
-    assert await asyncio.gather(*(prepared_pdf(signer, trust) for _ in range(10)))
+    assert await asyncio.gather(*(prepare() for _ in range(10)))
+    report = await verify_document(pdf, trusted=TrustedCAs())
+    assert report.verdict is Verdict.CANT_SAY
+    assert [each.code for each in report.problems] == [reason.replace("-", "_").upper()]
 
 
 async def test_a_process_that_ends_is_named_and_replaced(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+    prepare: Prepare, use: Use
 ) -> None:
-    pool = use(count=1)
-    await pool.start(signer, trust)
+    pool = await use(count=1).start(prepare)
     pool.signal(signal.SIGSTOP)
-    under_way = asyncio.create_task(prepared_pdf(signer, trust))
+    under_way = asyncio.create_task(prepare())
     await pool.has(1)
     pool.signal(signal.SIGKILL)
     with pytest.raises(DocumentNotSignableError, match=r"has ended \(status -9\)"):
         await under_way
-    assert await prepared_pdf(signer, trust)
+    assert await prepare()
     # A process that ends while idle fails no caller.
     [idle] = pool.there()
     watched = os.pidfd_open(idle)
     pool.signal(signal.SIGKILL)
     select.select([watched], [], [])
     os.close(watched)
-    assert await prepared_pdf(signer, trust)
+    assert await prepare()
 
 
 async def test_a_python_that_cannot_be_started_is_said(
-    signer: Leaf,
-    trust: Trust,
-    use: Callable[..., Pool],
-    monkeypatch: pytest.MonkeyPatch,
+    prepare: Prepare, use: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use()
     for program in ("/nowhere/python", "/bin/true"):
-        monkeypatch.setattr(
-            processes, "get_executable", lambda program=program: program
-        )
+        monkeypatch.setattr(processes, "get_executable", lambda each=program: each)
         with pytest.raises(SigningUnavailableError, match="can't be started"):
-            await prepared_pdf(signer, trust)
-    monkeypatch.undo()
-    use()
-    assert await prepared_pdf(signer, trust)
+            await prepare()
 
 
 async def test_signals_for_the_service_do_not_end_what_is_under_way(
-    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+    prepare: Prepare, use: Use
 ) -> None:
-    pool = use(count=1)
-    await pool.start(signer, trust)
+    pool = await use(count=1).start(prepare)
     [child] = pool.there()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         pool.signal(number)
-    assert await prepared_pdf(signer, trust)
+    assert await prepare()
     assert pool.there() == [child]
 
 
@@ -336,7 +308,8 @@ def test_a_process_whose_service_has_been_killed_says_nothing() -> None:
 
 
 # A service without the guard that multiprocessing requires. It imports from a folder
-# that only it knows, and blocks the signals that end a process.
+# that only it knows, and blocks the signals that end a process. It forks, and ends or
+# is killed while a PDF is under way.
 SERVICE = """\
 import asyncio, os, signal, sys
 sys.path.insert(0, os.environ.pop("ROOT"))
@@ -345,75 +318,50 @@ from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
 
 print("begins", flush=True)
-certificate, pdf, slow = (open(each, "rb").read() for each in sys.argv[1:])
+certificate, pdf, slow = (open(each, "rb").read() for each in sys.argv[1:4])
 empty = dict.fromkeys(("reason", "location", "field_name", "box"))
 wanted = Placeholder(
     certificate=certificate, chain=(), hash_function="SHA-256", page=0, text="", **empty
 )
 prepare = shared_processes().prepare
-print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
-print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
-"""
-FORKED = """
+for _ in range(2):
+    print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
 if not (child := os.fork()):
     print(len(asyncio.run(shared_processes().prepare(wanted, pdf))[1]), flush=True)
     sys.exit()
 os.waitpid(child, 0)
-"""
-ENDS_MEANWHILE = """
+
 async def give_up():
     asyncio.ensure_future(prepare(wanted, slow))
     while not (there := [p for p in shared_processes()._processes if p._popen]):
         await asyncio.sleep(0)
     print(*(each._popen.pid for each in there), flush=True)
+    await asyncio.sleep(int(sys.argv[4]))
+
+asyncio.run(give_up())
 """
 
 
-@pytest.fixture
-def service(tmp_path: Path, signer: Leaf) -> Callable[..., WarmProcess]:
-    """Start a small service, as a program or as text. It starts processes in full."""
-    (tmp_path / "certificate").write_bytes(signer.der)
-    (tmp_path / "pdf").write_bytes(make_pdf())
-    (tmp_path / "slow").write_bytes(numbers(5_000_000))
-
-    def start(script: str, *, as_text: bool = False) -> WarmProcess:
-        program = tmp_path / "service.py"
-        program.write_text(script)
-        return warm_python.popen(
-            [
-                sys.executable,
-                *("-W", "ignore"),  # Python 3.12 warns of each fork beside threads
-                *(["-c", script] if as_text else [program]),
-                *(tmp_path / name for name in ("certificate", "pdf", "slow")),
-            ],
-            cwd=tmp_path,
-            env={"ROOT": str(ROOT), "PATH": os.defpath},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            imports=warm_python.PDF_PROCESS,
-        )
-
-    return start
-
-
-def test_a_service_without_a_guard_may_fork_and_has_processes_on_both_sides(
-    service: Callable[..., WarmProcess],
-) -> None:
-    with service(SERVICE + FORKED) as running:
-        assert running.stdout.read().split() == [b"begins", b"32", b"32", b"32"]
-        assert running.stderr.read() == b""
-
-
 @pytest.mark.parametrize("kill", [False, True], ids=["by itself", "SIGKILL"])
-def test_no_process_is_left_when_the_service_ends(
-    service: Callable[..., WarmProcess], kill: bool
+def test_a_service_without_a_guard_may_fork_and_no_process_is_left_when_it_ends(
+    tmp_path: Path, signer: Leaf, kill: bool
 ) -> None:
-    """One that is text, and has no main module at all."""
-    wait = "await asyncio.Event().wait()" if kill else ""
-    script = f"{SERVICE}{ENDS_MEANWHILE}    {wait}\nasyncio.run(give_up())"
-    with service(script, as_text=True) as running:
-        *lines, processes_there = (running.stdout.readline() for _ in range(4))
-        assert lines == [b"begins\n", b"32\n", b"32\n"]
+    names = ("service.py", "certificate", "pdf", "slow")
+    contents = (SERVICE.encode(), signer.der, make_pdf(), numbers(5_000_000))
+    files = [tmp_path / name for name in names]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    with warm_python.popen(
+        # Python 3.12 warns of each fork beside threads.
+        [sys.executable, "-W", "ignore", *files, str(1_000_000 * kill)],
+        cwd=tmp_path,
+        env={"ROOT": str(ROOT), "PATH": os.defpath},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        imports=warm_python.PDF_PROCESS,
+    ) as running:
+        *lines, processes_there = (running.stdout.readline() for _ in range(5))
+        assert lines == [b"begins\n", b"32\n", b"32\n", b"32\n"]
         watched = []
         for number in processes_there.split():
             with contextlib.suppress(ProcessLookupError):  # it has ended already

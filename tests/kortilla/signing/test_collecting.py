@@ -2,24 +2,19 @@
 """Revocation data are asked for while a signature is finished, and put into it."""
 
 import functools
-from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiohttp import web
-from asn1crypto import crl
-from cryptography import x509 as cryptography_x509
 from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla.errors import (
     RevocationCheckFailedError,
     UserCertificateRevokedError,
 )
-from kortilla.mock_card.authority import Authority
 from kortilla.revocation import UNCHECKED
-from kortilla.signing.asice import finish_container, prepare_container
-from kortilla.signing.pades import ValidationData, finish_pdf
+from kortilla.signing.signature import SignedDocument
+from kortilla.signing.validation_data import ValidationData
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.responder import (
@@ -33,7 +28,7 @@ from tests.kortilla.responder import (
     checker_by,
 )
 from tests.kortilla.revocation_checks import well
-from tests.kortilla.signing_parts import answer_to, prepared_pdf
+from tests.kortilla.signing_parts import FORMATS, answer_to
 from tests.kortilla.timestamps import stamper
 
 
@@ -53,71 +48,47 @@ def signer(chain: Chain) -> Leaf:
 @pytest.fixture
 def timestamper(chain: Chain) -> DummyTimeStamper:
     """A time-stamping service of the same CA, which names the responder."""
-    authority = SimpleNamespace(
-        issuing=cryptography_x509.load_der_x509_certificate(chain.ca.der),
-        issuing_key=chain.ca.key,
-    )
-    more = addresses(chain.address, "issuing")
-    return stamper(cast(Authority, authority), more=more)
+    return stamper(chain.ca, more=addresses(chain.address, "issuing"))
 
 
-async def test_a_pdf_and_a_container_get_what_their_certificates_need(
-    chain: Chain, signer: Leaf, timestamper: DummyTimeStamper, server: Server
-) -> None:
-    options: dict[str, Any] = {
-        "trust": chain.ca.trust(chain.root.der),
-        "at": NOW,
-        "revocation": UNCHECKED,
-    }
+async def signed(
+    chain: Chain, signer: Leaf, timestamper: DummyTimeStamper, kind: str
+) -> SignedDocument:
+    """Sign with the revocation data that are asked for meanwhile."""
+    form, trust = FORMATS[kind], chain.ca.trust(chain.root.der)
+    options: dict[str, Any] = {"at": NOW, "revocation": UNCHECKED}
+    state = await form.prepared(signer.der, trust, **options)
     async with checker_by(by="ocsp") as revocation:
         collect = functools.partial(
             ValidationData.collect,
             revocation=revocation,
             authorities=[chain.root.der],
         )
-        finishing = {"timestamper": timestamper, "validation_data": collect, **options}
-        state = await prepared_pdf(signer, options["trust"])
-        pdf = await finish_pdf(
-            state, answer_to(state, signer), archive=True, **finishing
+        return await form.finish(
+            state,
+            answer_to(state, signer),
+            trust=trust,
+            timestamper=timestamper,
+            validation_data=collect,
+            archive=kind == "pdf",
+            **options,
         )
-        state = await prepare_container(
-            {"a.txt": b"a"}, certificate=signer.der, name="a.asice", **options
-        )
-        container = await finish_container(state, answer_to(state, signer), **finishing)
-    assert (pdf.level, container.level) == ("B-LTA", "B-LT")
+
+
+async def test_a_pdf_and_a_container_get_what_their_certificates_need(
+    chain: Chain, signer: Leaf, timestamper: DummyTimeStamper, server: Server
+) -> None:
+    for kind, level in (("pdf", "B-LTA"), ("container", "B-LT")):
+        assert (await signed(chain, signer, timestamper, kind)).level == level
     # The signer, its CA and the timestamp's certificate, for each of the two.
     assert sorted(server.asked) == 4 * ["ocsp/issuing"] + 2 * ["ocsp/root"]
 
 
-async def test_a_list_is_kept_where_there_is_no_responder(
+async def test_the_list_that_is_kept_is_the_one_that_was_verified(
     chain: Chain, server: Server
 ) -> None:
-    path = chain.path
-    certificates = [path.leaf, path.issuer, chain.root.certificate]
-    server.handlers["crl/root.crl"] = arl = List(chain.root)
-    del server.handlers["ocsp/root"]
-    async with checker_by(by="ocsp") as revocation:
-        answers, lists = await revocation.collect(certificates)
-    assert len(answers) == 1
-    [kept] = lists
-    signed = [
-        crl.CertificateList.load(each)["tbs_cert_list"].dump()
-        for each in (kept, arl.encode())
-    ]
-    assert signed[0] == signed[1]
-
-
-@pytest.mark.parametrize("second", ["of another key", "expired", "an error page"])
-async def test_the_list_that_is_kept_is_the_one_that_was_verified(
-    chain: Chain, server: Server, second: str
-) -> None:
-    right = List(chain.root)
-    later = {
-        "of another key": List(chain.root, signing_key=key("P-384")).encode(),
-        "expired": List(chain.root, next_update=timedelta(hours=-9)).encode(),
-        "an error page": b"<html>",
-    }[second]
-    bodies = [right.encode(), later]
+    right = List(chain.root).encode()
+    bodies = [right, b"<html>"]
 
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.Response(body=bodies.pop(0), content_type="application/pkix-crl")
@@ -125,10 +96,9 @@ async def test_the_list_that_is_kept_is_the_one_that_was_verified(
     server.handlers["crl/root.crl"] = answer
     del server.handlers["ocsp/root"]
     certificates = [chain.path.issuer.dump(), chain.root.der]
-    first = bodies[0]
     async with checker_by(by="ocsp") as revocation:
         data = await ValidationData.collect(certificates, revocation=revocation)
-    assert (data.crls, bodies) == ((first,), [later])
+    assert (data.crls, bodies) == ((right,), [b"<html>"])
 
 
 async def test_a_list_that_can_not_be_kept_lowers_the_level(
@@ -139,23 +109,7 @@ async def test_a_list_that_can_not_be_kept_lowers_the_level(
 
     server.handlers["crl/root.crl"] = answer
     del server.handlers["ocsp/root"]
-    trust = chain.ca.trust(chain.root.der)
-    async with checker_by(by="ocsp") as revocation:
-        state = await prepared_pdf(signer, trust)
-        pdf = await finish_pdf(
-            state,
-            answer_to(state, signer),
-            trust=trust,
-            at=NOW,
-            revocation=UNCHECKED,
-            timestamper=timestamper,
-            validation_data=functools.partial(
-                ValidationData.collect,
-                revocation=revocation,
-                authorities=[chain.root.der],
-            ),
-        )
-    assert pdf.level == "B-T"
+    assert (await signed(chain, signer, timestamper, "container")).level == "B-T"
 
 
 async def test_what_can_not_be_read_is_no_bare_error() -> None:
