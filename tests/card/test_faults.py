@@ -15,7 +15,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import HASH_SIZES, supported_algorithms, token_algorithm
-from tests.card.certificates import certificates_of
+from tests.card.scripted import certificates_of
 from tests.support.cards import new_card
 
 VERIFY, SIGN = 0x20, 0x2A
@@ -134,57 +134,31 @@ def test_every_fault_at_every_step_is_a_card_error_and_costs_no_second_pin(
         assert (data.pin1.tries, data.pin2.tries) == (5, 5)
 
 
-@pytest.mark.parametrize("style", ["direct", "fetched"])
-@pytest.mark.parametrize("profile", ["v5", "v4.2"])
-def test_both_generations_log_in_whatever_the_reader_handles(
-    tmp_path: Path, profile: str, style: str
-) -> None:
-    state = new_card(tmp_path, profile)
-    connection = FaultyCard(state, mute, step=1000, lasting=False)
-    connection.card = MockCard(state, style=style)
-    card = FineidCard(connection)
-    certificates = certificates_of(card)
-    assert {key.role for key in certificates} == set(KeyRole)
-    for certificate in certificates.values():
-        assert certificate.name.endswith(state.read().surname)
-        assert certificate.satu == state.read().satu
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    key = card.key(KeyRole.AUTHENTICATION)
-    certificate = certificates[key]
-    digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-    card.sign(key, digest, token_algorithm(certificate.public_key))
-
-
-@pytest.mark.parametrize("style", ["direct", "fetched"])
+@pytest.mark.parametrize(("style", "with_atr"), [("direct", True), ("fetched", False)])
 @pytest.mark.parametrize("profile", PROFILES)
-def test_the_directories_of_each_profile_name_its_keys(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, profile: str, style: str
-) -> None:
-    state = new_card(tmp_path, profile)
-    connection = FaultyCard(state, mute, step=1000, lasting=False)
-    connection.card = MockCard(state, style=style)
-    with caplog.at_level(logging.INFO, "native_host.card"):
-        keys = FineidCard(connection).keys()
-    assert not caplog.records
-    assert {(key.reference, key.certificate_path) for key in keys} == {
-        (slot.reference, b"".join(part.to_bytes(2) for part in slot.certificate_path))
-        for slot in PROFILES[profile].keys
-    }
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("with_atr", [True, False])
 def test_every_key_signs_everything_that_it_is_said_to_sign(
-    tmp_path: Path, profile: str, with_atr: bool
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    profile: str,
+    style: str,
+    with_atr: bool,
 ) -> None:
     state = new_card(tmp_path, profile)
     connection = FaultyCard(state, mute, step=1000, lasting=False)
+    connection.card = MockCard(state, style=style)
     connection.atr = connection.card.atr if with_atr else None
     card = FineidCard(connection)
     pins = {PinRole.PIN1: b"1234", PinRole.PIN2: b"123456"}
-    certificates = certificates_of(card)
-    assert len(certificates) == len(PROFILES[profile].keys)
+    with caplog.at_level(logging.INFO, "native_host.card"):
+        certificates = certificates_of(card)
+    assert not caplog.records  # its directories are used
+    assert {(key.reference, key.certificate_path) for key in certificates} == {
+        (slot.reference, b"".join(part.to_bytes(2) for part in slot.certificate_path))
+        for slot in PROFILES[profile].keys
+    }
     for key, certificate in certificates.items():
+        assert certificate.name.endswith(state.read().surname)
+        assert certificate.satu == state.read().satu
         for algorithm in supported_algorithms(certificate.public_key):
             card.verify_pin(key.pin, bytearray(pins[key.pin]))
             # The card module verifies the signature before it returns it.

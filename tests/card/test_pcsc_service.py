@@ -14,8 +14,7 @@ from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import status_change
 from native_host.card.source import Reader
-from tests.card.service_tries import watching_tries
-from tests.card.virtual_reader import has_card, log_in, reader_where
+from tests.card.virtual_reader import has_card, reader_where, watching_tries
 from tests.support.pcsc import READER, READERS, Pcscd, isolated
 from tests.support.refusing import refusing
 
@@ -31,34 +30,20 @@ async def wait_for_its_end(source: PcscSource) -> None:
 @isolated
 async def test_a_service_that_is_not_there_is_said_and_waited_for(pcscd: Pcscd) -> None:
     pcscd.stop_service()
-    async with watching_tries() as tries_over, PcscSource() as source:
-        with pytest.raises(PcscUnavailableError):
-            await source.readers()
-        with pytest.raises(PcscUnavailableError):
-            await source.connect(Reader(READER))
-        waiting = asyncio.ensure_future(source.wait_for_service())
-        await tries_over()
-        assert not waiting.done()
-        pcscd.start_service()
-        async with asyncio.timeout(60):
-            await waiting
-        assert READER in [reader.name for reader in await source.readers()]
-
-
-@isolated
-async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
-    pcscd: Pcscd,
-) -> None:
-    pcscd.stop_service()
     # Even its folder is gone, as after a start of the computer without the service.
     shutil.rmtree(pcscd.socket.parent)
     async with watching_tries() as tries_over, PcscSource() as source:
         for _ in range(2):
+            with pytest.raises(PcscUnavailableError):
+                await source.readers()
+            with pytest.raises(PcscUnavailableError):
+                await source.connect(Reader(READER))
             waiting = asyncio.ensure_future(source.wait_for_service())
             await tries_over()
             assert not waiting.done()
             pcscd.start_service()
-            await waiting
+            async with asyncio.timeout(60):
+                await waiting
             readers = await source.readers()
             assert READER in [reader.name for reader in readers]
             waiting = asyncio.ensure_future(wait_for_its_end(source))
@@ -86,7 +71,7 @@ async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
             pcscd.insert(MockCard(state))
             after = await reader_where(source, has_card)
             assert after.insertion != before.insertion
-            assert len(await log_in(source)) == 96
+            assert len(await sign(source)) == 96
 
 
 @isolated

@@ -21,13 +21,13 @@ from native_host.card.errors import (
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import Code, scard
 from native_host.card.source import Reader
-from tests.card.service_tries import watching_tries
-from tests.support.patience import patience
+from tests.card.virtual_reader import threads_end, watching_tries
 
 ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
 PNP = "\\\\?PnP?\\Notification"
 CHANGED, UNKNOWN, EMPTY, PRESENT, IN_USE, MUTE = 0x2, 0x4, 0x10, 0x20, 0x100, 0x200
 NOT_TRANSACTED = 0x80100016
+FEATURES = list(bytes.fromhex("060442330006070442330007"))
 
 Handle = tuple[int, int]
 
@@ -201,6 +201,7 @@ async def test_nothing_is_asked_while_nothing_happens(fake: FakePcsc) -> None:
             known = await source.wait_for_change(known)
             assert len(known) == readers
             await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
+            assert fake.timeout == fake.INFINITE or not known
             waits = fake.waits
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
@@ -261,14 +262,6 @@ async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
         assert await source.readers() == (Reader("one"),)
 
 
-async def test_the_wait_for_events_ends_with_an_event_alone(fake: FakePcsc) -> None:
-    fake.set(one=(EMPTY, b""))
-    async with PcscSource() as source:
-        await source.readers()
-        await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
-        assert fake.timeout == fake.INFINITE
-
-
 async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     fake: FakePcsc,
 ) -> None:
@@ -277,11 +270,7 @@ async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     await source.readers()
     fake.lost_cancellations = 3
     await source.close()
-    # On a busy machine it may end later.
-    for thread in threading.enumerate():
-        if thread.name == "kortilla-readers":
-            await asyncio.to_thread(thread.join, patience())
-            assert not thread.is_alive()
+    await threads_end("kortilla-readers")
 
 
 async def test_a_source_that_was_never_used_closes(fake: FakePcsc) -> None:
@@ -373,6 +362,7 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
     reader: tuple[int, bytes] | None,
     error: type[CardError],
 ) -> None:
+    fake.control_answers = [(0, FEATURES), (code, [])]
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
         fake.set(**({"one": reader} if reader else {}))
@@ -380,8 +370,12 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
         with pytest.raises(error) as caught:
             await source.run(connection.send_and_receive, b"\x00\xa4")
         assert type(caught.value) is error
-        # The command was sent once, for every error.
-        assert len(fake.sent) == 1
+        assert connection.pin_pad
+        with pytest.raises(error) as caught:
+            await source.run(connection.pin_pad.verify, bytes(17), 4, 12)
+        assert type(caught.value) is error
+        # Each command was sent once, for every error; the first control asks.
+        assert (len(fake.sent), len(fake.controls)) == (1, 2)
 
 
 async def test_two_connections_to_one_card_are_made_one_after_the_other(
@@ -445,9 +439,6 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
         assert await source.readers() == ()
 
 
-FEATURES = list(bytes.fromhex("060442330006070442330007"))
-
-
 async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
     fake.control_answers = [(0, FEATURES), (0, [0x64, 0x01])]
     async with PcscSource() as source:
@@ -456,8 +447,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         assert connection.pin_pad.can_modify
         assert fake.controls == [(0x42000000 + 3400, b"")]
         template = bytes.fromhex("002000110C") + bytes(12)
-        digits = {"min_digits": 4, "max_digits": 12}
-        status = await source.run(connection.pin_pad.verify, template, **digits)
+        status = await source.run(connection.pin_pad.verify, template, 4, 12)
         assert status == 0x6401
         code, structure = fake.controls[1]
         assert code == 0x42330006
@@ -466,7 +456,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
-            connection.pin_pad.verify(template, **digits)
+            connection.pin_pad.verify(template, 4, 12)
 
 
 async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
@@ -476,26 +466,3 @@ async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
         # A query of the features needs no reset of the card.
         await source.run(connection.close)
         assert fake.endings[0] == ("end", 0)
-
-
-@pytest.mark.parametrize(
-    ("code", "reader", "error"),
-    [
-        (NOT_TRANSACTED, (EMPTY, b""), CardRemovedError),
-        (NOT_TRANSACTED, (PRESENT, ATR), CardMuteError),
-        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailableError),
-    ],
-)
-async def test_a_pin_pad_that_fails_is_explained_and_not_used_again(
-    fake: FakePcsc, code: int, reader: tuple[int, bytes], error: type[CardError]
-) -> None:
-    fake.control_answers = [(0, FEATURES), (code, [])]
-    fake.set(one=reader)
-    async with PcscSource() as source:
-        connection = await source.connect(Reader("one"))
-        assert connection.pin_pad
-        with pytest.raises(error):
-            await source.run(
-                connection.pin_pad.verify, bytes(17), min_digits=4, max_digits=12
-            )
-        assert len(fake.controls) == 2

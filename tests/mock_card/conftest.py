@@ -28,6 +28,28 @@ def pin_block(pin: str) -> str:
     return pin.encode().ljust(12, b"\0").hex()
 
 
+def verify(card: MockCard, reference: str, pin: str) -> str:
+    return send(card, f"002000{reference}0C{pin_block(pin)}")
+
+
+def set_pin(card: MockCard, ins: str, reference: str, old: str, new: str) -> str:
+    """Send CHANGE REFERENCE DATA (24) or RESET RETRY COUNTER (2C)."""
+    return send(card, f"00{ins}00{reference}18{pin_block(old)}{pin_block(new)}")
+
+
+def information(card: MockCard, reference: str) -> tuple[int, str]:
+    """Return a PIN's retry counter (DF21) and whether it was changed (DF2F)."""
+    answer = send(card, f"00CB00FF05A0038301{reference}")
+    return int(answer[40:42], 16), answer[-6:-4]
+
+
+def powered(state: MockCardState, style: str = Style.DIRECT) -> MockCard:
+    """Return a card with the application selected."""
+    card = MockCard(state, style=style)
+    assert send(card, SELECT_APPLICATION) == "9000"
+    return card
+
+
 def read_file(card: MockCard, path: str) -> bytes:
     """Read a file inside the application, 181 bytes at a time."""
     fcp = send(card, f"00A40804{len(path) // 2:02X}{path}00")
@@ -78,22 +100,4 @@ def state(make_state: Callable[[str], MockCardState]) -> MockCardState:
 @pytest.fixture
 def card(state: MockCardState) -> MockCard:
     """A v5 card with the application selected."""
-    card = MockCard(state)
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
-
-
-@pytest.fixture
-def rsa_card(make_state: Callable[[str], MockCardState]) -> MockCard:
-    """A v4.2 card with the application selected."""
-    card = MockCard(make_state("v4.2"))
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
-
-
-@pytest.fixture
-def fetching_card(state: MockCardState) -> MockCard:
-    """A v5 card whose responses need GET RESPONSE, as over plain T=0."""
-    card = MockCard(state, style=Style.FETCHED)
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
+    return powered(state)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
-from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, read_file, send
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, powered, send
 
 
 def test_the_whole_exchange_of_a_real_card(state: MockCardState) -> None:
@@ -43,39 +43,6 @@ def test_the_whole_exchange_of_a_real_card(state: MockCardState) -> None:
     key.verify(
         utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(SHA384()))
     )
-
-
-@pytest.mark.parametrize(
-    ("profile", "atr"),
-    [
-        ("v5", "3B7F9600008031B865B085050011122460829000"),
-        ("v5-2026", "3B7F9600008031B865B085051024122460829000"),
-        ("v4.2", "3B7F9600008031B865B08504021B1200F6829000"),
-    ],
-)
-def test_the_atr_is_the_generations(
-    make_state: Callable[[str], MockCardState], profile: str, atr: str
-) -> None:
-    assert MockCard(make_state(profile)).atr.hex().upper() == atr
-
-
-def test_each_certificate_is_where_the_generation_has_it(
-    make_state: Callable[[str], MockCardState],
-) -> None:
-    for profile, paths in (
-        ("v5", ["4331", "50164332"]),
-        ("v5-2026", ["4331", "50164332", "50164333", "50164335"]),
-        ("v4.2", ["4331", "50164332", "50164335"]),
-    ):
-        state = make_state(profile)
-        card = MockCard(state)
-        assert send(card, SELECT_APPLICATION) == "9000"
-        stored = [key.certificate for key in state.read().keys]
-        assert [read_file(card, path) for path in paths] == stored
-
-
-def test_a_v5_card_has_no_third_certificate(card: MockCard) -> None:
-    assert send(card, "00A408040450164335 00") == "6A82"
 
 
 def test_ca_certificates_are_in_the_master_file(
@@ -126,9 +93,9 @@ def test_reading_stops_at_the_end_of_the_file(
     assert len(send(card, "00B0000010")) == 2 * (16 + 2)
 
 
-@pytest.mark.parametrize("file", ["4332", "4402", "5033", "3F00", "FFFF"])
+@pytest.mark.parametrize("file", ["4332", "4402", "5033", "3F00", "FFFF", "50164335"])
 def test_what_is_not_there_is_not_found(card: MockCard, file: str) -> None:
-    assert send(card, f"00A4080402{file}00") == "6A82"
+    assert send(card, f"00A40804{len(file) // 2:02X}{file}00") == "6A82"
 
 
 def test_nothing_but_files_is_known_before_the_application_is_selected(
@@ -211,8 +178,9 @@ def test_le_00_is_the_same_as_no_le(card: MockCard) -> None:
 
 
 def test_answers_are_fetched_where_the_reader_is_plain(
-    fetching_card: MockCard, card: MockCard
+    state: MockCardState, card: MockCard
 ) -> None:
+    fetching_card = powered(state, "fetched")
     information = send(card, "00CB00FF05A003830111")
     assert send(fetching_card, "00A4080402433100") == "6106"
     assert send(fetching_card, "00C0000006")[:8] == "62048102"
@@ -222,11 +190,7 @@ def test_answers_are_fetched_where_the_reader_is_plain(
     assert send(fetching_card, "00C0000005") == information[:10] + "6120"
     assert send(fetching_card, "00C0000020") == information[10:]
     assert send(fetching_card, "00C0000000") == "6985"
-
-
-def test_an_answer_that_is_not_fetched_is_lost_at_the_next_command(
-    fetching_card: MockCard,
-) -> None:
+    # An answer that is not fetched is lost at the next command.
     assert send(fetching_card, "00CB00FF05A003830111") == "6125"
     assert send(fetching_card, "00200011") == "63C5"
     assert send(fetching_card, "00C0000000") == "6985"

@@ -4,7 +4,6 @@
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -35,6 +34,14 @@ async def source(state: MockCardState) -> AsyncIterator[MockCardSource]:
         yield source
 
 
+async def connected(source: MockCardSource) -> CardConnection:
+    """Return a connection to the card, with its application selected."""
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    return connection
+
+
 async def test_there_is_one_reader_with_a_test_card_in_it(
     source: MockCardSource, state: MockCardState
 ) -> None:
@@ -43,17 +50,19 @@ async def test_there_is_one_reader_with_a_test_card_in_it(
     assert reader.name == "Kortilla mock card"
     assert reader.atr == state.profile.atr
     assert (await source.connect(reader)).atr == reader.atr
+    source.insert(b"\x3b\x00")
+    [reader] = await source.readers()
+    assert (reader.atr, reader.insertion) == (b"\x3b\x00", 2)
 
 
 async def test_the_card_is_reset_when_a_connection_is_closed(
     source: MockCardSource,
 ) -> None:
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    connection = await connected(source)
     assert await source.run(connection.send_and_receive, VERIFY) == (b"", 0x9000)
     await source.run(connection.close)
     await source.run(connection.close)
+    [reader] = await source.readers()
     connection = await source.connect(reader)
     assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x6D00)
     assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
@@ -61,17 +70,13 @@ async def test_the_card_is_reset_when_a_connection_is_closed(
 
 
 async def test_the_style_of_answers_can_be_chosen(state: MockCardState) -> None:
-    select = bytes.fromhex("00A4080402433100")
-    for style, expected in (("direct", 0x9000), ("fetched", 0x6106)):
-        async with MockCardSource(state.folder, style=style) as source:
-            [reader] = await source.readers()
-            connection = await source.connect(reader)
-            await source.run(connection.send_and_receive, SELECT)
-            _, status_word = await source.run(connection.send_and_receive, select)
-            assert status_word == expected
+    async with MockCardSource(state.folder, style="fetched") as source:
+        connection = await connected(source)
+        select = bytes.fromhex("00A4080402433100")
+        assert await source.run(connection.send_and_receive, select) == (b"", 0x6106)
 
 
-async def test_a_second_connection_finds_the_card_busy(
+async def test_a_second_connection_waits_until_the_card_is_let_go(
     source: MockCardSource, state: MockCardState
 ) -> None:
     [reader] = await source.readers()
@@ -79,43 +84,11 @@ async def test_a_second_connection_finds_the_card_busy(
     async with MockCardSource(state.folder, patience=0) as other:
         with pytest.raises(CardBusyError):
             await other.connect(reader)
-        await source.run(connection.close)
-        await other.connect(reader)
-
-
-async def test_a_waiting_connection_comes_when_the_card_is_let_go(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
     async with MockCardSource(state.folder, patience=60) as other:
         waiting = asyncio.create_task(other.connect(reader))
         await asyncio.sleep(0)
         await source.run(connection.close)
         await waiting
-
-
-def test_another_process_keeps_the_card_until_it_ends(state: MockCardState) -> None:
-    program = """
-import sys
-from pathlib import Path
-from native_host.card.mock_source import MockCardConnection
-from kortilla.mock_card.state import MockCardState
-connection = MockCardConnection(MockCardState.open(Path(sys.argv[1])))
-print("held", flush=True)
-sys.stdin.read()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", program, state.folder],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"held\n"
-        with pytest.raises(CardBusyError):
-            MockCardConnection(state, patience=0)
-        process.kill()
-    MockCardConnection(state, patience=0).close()
 
 
 async def test_a_call_that_is_given_up_still_runs_to_its_end(
@@ -160,18 +133,19 @@ async def test_a_connection_that_nobody_waits_for_lets_go_of_the_card(
 
 
 async def test_a_pulled_card_is_noticed_and_does_not_come_back(
-    source: MockCardSource,
+    source: MockCardSource, state: MockCardState
 ) -> None:
+    connection = await connected(source)
     before = await source.readers()
-    connection = await source.connect(before[0])
-    await source.run(connection.send_and_receive, SELECT)
     source.remove()
     empty = await source.wait_for_change(before)
     assert empty[0].atr is None
-    with pytest.raises(CardRemovedError):
-        await source.connect(before[0])
-    with pytest.raises(CardRemovedError):
-        await source.connect(empty[0])
+    # It is out for another program, too.
+    async with MockCardSource(state.folder) as other:
+        for each in (source, other):
+            for reader in (*before, *empty):
+                with pytest.raises(CardRemovedError):
+                    await each.connect(reader)
     source.insert()
     after = await source.wait_for_change(empty)
     assert after != before
@@ -179,8 +153,7 @@ async def test_a_pulled_card_is_noticed_and_does_not_come_back(
     with pytest.raises(CardRemovedError):
         await source.run(connection.send_and_receive, STATUS)
     await source.run(connection.close)
-    connection = await source.connect(after[0])
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    await connected(source)
 
 
 async def test_waiting_ends_at_the_change_and_can_be_given_up(
@@ -228,13 +201,6 @@ async def test_faults_look_like_those_of_pcsc(
     assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x63C5)
 
 
-async def connected(source: MockCardSource) -> CardConnection:
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
-    return connection
-
-
 async def test_a_card_that_was_pulled_comes_back_by_an_event(
     source: MockCardSource, state: MockCardState
 ) -> None:
@@ -276,17 +242,6 @@ async def test_a_reader_that_is_pulled_and_put_back_by_another_process(
     assert (reader.atr, reader.insertion) == (state.profile.atr, 2)
 
 
-async def test_a_card_that_was_left_out_is_out_for_the_next_program(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    source.remove()
-    async with MockCardSource(state.folder) as other:
-        [reader] = await other.readers()
-        assert reader.atr is None
-        with pytest.raises(CardRemovedError):
-            await other.connect(reader)
-
-
 async def test_a_delay_does_not_outlive_the_end(
     source: MockCardSource, state: MockCardState
 ) -> None:
@@ -298,12 +253,6 @@ async def test_a_delay_does_not_outlive_the_end(
     await asyncio.sleep(0)
     await source.close()
     assert await command == (b"", 0x9000)
-
-
-async def test_another_card_can_be_put_in(source: MockCardSource) -> None:
-    source.insert(b"\x3b\x00")
-    [reader] = await source.readers()
-    assert (reader.atr, reader.insertion) == (b"\x3b\x00", 2)
 
 
 async def test_nothing_is_left_of_those_who_waited(
@@ -324,13 +273,10 @@ async def test_nothing_is_left_of_those_who_waited(
     assert pipes() == []
 
 
-def test_a_lock_that_can_not_be_taken_is_named(state: MockCardState) -> None:
+async def test_what_is_broken_is_named(state: MockCardState, tmp_path: Path) -> None:
     (state.folder / "session.lock").mkdir()
     with pytest.raises(MockCardBrokenError, match=r"session\.lock can't be used"):
         MockCardConnection(state)
-
-
-async def test_a_broken_folder_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(MockCardBrokenError, match=r"card\.json"):
         MockCardSource(tmp_path)
 
@@ -370,5 +316,4 @@ async def test_another_card_in_the_folder_or_another_folder_is_noticed(
     prepared.rename(state.folder)
     while (await news())[0].atr is None:
         pass
-    connection = await source.connect(known[0])
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    await connected(source)

@@ -12,12 +12,11 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.card_data import ACTIVATION_CODE, CardState
 from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.profiles import NEW_SCHEME
 from kortilla.mock_card.state import MockCardState
-from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
+from tests.mock_card.conftest import information, powered, send, set_pin, verify
 
 pytestmark = pytest.mark.usefixtures("known_rsa_keys")
 
@@ -26,26 +25,6 @@ ACTIVATED, UNTOUCHED = "01", "00"
 
 def make(folder: Path, **arguments: Any) -> MockCardState:
     return MockCardState.create(folder / "card", **arguments)
-
-
-def powered(state: MockCardState) -> MockCard:
-    card = MockCard(state)
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
-
-
-def information(card: MockCard, reference: str) -> tuple[int, str]:
-    """Return a PIN's retry counter (DF21) and whether it was changed (DF2F)."""
-    answer = send(card, f"00CB00FF05A0038301{reference}")
-    return int(answer[40:42], 16), answer[-6:-4]
-
-
-def set_pin(card: MockCard, ins: str, reference: str, old: str, new: str) -> str:
-    return send(card, f"00{ins}00{reference}18{pin_block(old)}{pin_block(new)}")
-
-
-def verify(card: MockCard, reference: str, pin: str) -> str:
-    return send(card, f"002000{reference}0C{pin_block(pin)}")
 
 
 def test_an_active_card_is_what_comes_without_asking(state: MockCardState) -> None:
@@ -75,23 +54,10 @@ def test_a_new_card_of_the_old_scheme_is_unblocked_with_its_code_of_eight_digits
     assert information(card, "83")[0] == 5
 
 
-def test_a_wrong_code_of_the_old_scheme_costs_a_try_of_the_puk(tmp_path: Path) -> None:
-    card = powered(make(tmp_path, state="new"))
-    for left in ("63C4", "63C3", "63C2", "63C1", "63C0", "6983"):
-        assert set_pin(card, "2C", "11", "87654321", "4711") == left
-    assert set_pin(card, "2C", "11", "12345678", "4711") == "6983"
-    assert information(card, "11") == (0, UNTOUCHED)
-
-
-def new_scheme_card(folder: Path, **arguments: Any) -> MockCardState:
-    """A card that is new by its date; its profile's keys are quick to generate."""
-    return make(folder, not_before=NEW_SCHEME, **arguments)
-
-
 def test_a_new_card_of_the_new_scheme_has_the_code_of_seven_digits_as_its_pins(
     tmp_path: Path,
 ) -> None:
-    card = powered(new_scheme_card(tmp_path, state="new"))
+    card = powered(make(tmp_path, state="new", not_before=NEW_SCHEME))
     assert len(ACTIVATION_CODE) == 7
     for reference, pin in (("11", "4711"), ("82", "471100")):
         assert information(card, reference) == (5, UNTOUCHED)
@@ -105,19 +71,14 @@ def test_a_new_card_of_the_new_scheme_has_the_code_of_seven_digits_as_its_pins(
     assert set_pin(card, "2C", "11", "12345678", "1357") == "9000"
 
 
-def test_cards_of_2026_are_of_the_new_scheme(
-    make_state: Callable[[str], MockCardState],
+def test_the_date_decides_the_scheme(
+    tmp_path: Path, make_state: Callable[[str], MockCardState]
 ) -> None:
+    before = make(tmp_path, state="new", not_before=NEW_SCHEME - timedelta(days=1))
+    assert information(powered(before), "11")[0] == 0
     for key in make_state("v5-2026").read().keys:
         certificate = asn1_x509.Certificate.load(key.certificate)
         assert certificate.not_valid_before >= NEW_SCHEME
-
-
-@pytest.mark.parametrize("day", [-1, 0])
-def test_the_date_decides_the_scheme(tmp_path: Path, day: int) -> None:
-    start = NEW_SCHEME + timedelta(days=day)
-    card = powered(make(tmp_path, state="new", not_before=start))
-    assert information(card, "11")[0] == {-1: 0, 0: 5}[day]
 
 
 @pytest.mark.parametrize("new_scheme", [False, True])

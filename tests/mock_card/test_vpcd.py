@@ -16,6 +16,7 @@ from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support.patience import patience
 
 OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
+STATUS = "00200011"
 
 
 class Driver:
@@ -75,19 +76,16 @@ def test_the_reader_powers_the_card_and_talks_to_it(
         assert len(driver.transmit("00CB00FF05A003830111")) == 2 * (0x25 + 2)
 
 
-@pytest.mark.parametrize("order", [OFF, ON, RESET])
-def test_power_and_reset_forget_verified_pins(
-    driver: Driver, card: MockCard, order: bytes
-) -> None:
+def test_power_and_reset_forget_verified_pins(driver: Driver, card: MockCard) -> None:
     with VirtualReader(card, port=driver.port):
         driver.accept()
-        assert driver.transmit(SELECT_APPLICATION) == "9000"
-        assert driver.transmit(f"002000110C{pin_block('1234')}") == "9000"
-        assert driver.transmit("00200011") == "9000"
-        driver.send(order)
-        assert driver.transmit("00200011") == "6D00"
-        assert driver.transmit(SELECT_APPLICATION) == "9000"
-        assert driver.transmit("00200011") == "63C5"
+        for order in (OFF, ON, RESET):
+            assert driver.transmit(SELECT_APPLICATION) == "9000"
+            assert driver.transmit(STATUS) == "63C5"
+            assert driver.transmit(f"002000110C{pin_block('1234')}") == "9000"
+            assert driver.transmit(STATUS) == "9000"
+            driver.send(order)
+            assert driver.transmit(STATUS) == "6D00"
 
 
 def test_unknown_orders_and_empty_frames_do_no_harm(
@@ -97,7 +95,7 @@ def test_unknown_orders_and_empty_frames_do_no_harm(
         driver.accept()
         driver.send(b"\x09")
         assert driver.transmit("") == "6700"
-        assert driver.transmit("00200011") == "63C5"
+        assert driver.transmit(STATUS) == "63C5"
 
 
 def test_stopping_takes_the_card_out(driver: Driver, card: MockCard) -> None:
@@ -118,9 +116,6 @@ def test_run_returns_when_the_reader_goes_away(driver: Driver, card: MockCard) -
     driver.line.sendall(b"\x00")  # half a length
     driver.line.close()
     reader.run()
-
-
-STATUS = "00200011"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -155,16 +150,6 @@ def test_a_card_that_another_process_pulls_and_puts_back(
         assert driver.transmit(SELECT_APPLICATION) == "9000"
 
 
-def test_a_card_that_is_out_can_be_stopped(
-    driver: Driver, card: MockCard, state: MockCardState
-) -> None:
-    with VirtualReader(card, port=driver.port) as reader:
-        driver.accept()
-        state.pull()
-        assert driver.ended()
-        reader.stop()
-
-
 def test_a_mute_card_is_there_still(
     driver: Driver, card: MockCard, state: MockCardState
 ) -> None:
@@ -179,12 +164,16 @@ def test_a_mute_card_is_there_still(
         assert driver.receive() == card.atr
 
 
-@pytest.mark.parametrize("fault", ["mute", "delay"])
+@pytest.mark.parametrize("fault", ["pulled", "mute", "delay"])
 def test_a_card_that_keeps_one_waiting_can_be_stopped(
     driver: Driver, card: MockCard, state: MockCardState, fault: str
 ) -> None:
     with VirtualReader(card, port=driver.port) as reader:
         driver.accept()
+        if fault == "pulled":
+            state.pull()
+            assert driver.ended()
+            return
         state.set_faults(Fault(fault, seconds=3600))
         driver.send(bytes.fromhex(STATUS))
         while state.faults():  # it is used up: the wait begins
