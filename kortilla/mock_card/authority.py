@@ -30,7 +30,7 @@ from kortilla.mock_card.keys import (
     load_private_key,
     private_key_der,
 )
-from kortilla.mock_card.ocsp_responder import Responder, answer_ocsp
+from kortilla.mock_card.ocsp_responder import Responder, answer_ocsp, key_usage
 from kortilla.mock_card.profiles import KeyType
 
 #: Under the authority's test arc, which only test trust accepts.
@@ -288,11 +288,6 @@ class Authority:
         extensions = [
             _extension("2.5.29.35", _authority_key(self.issuing).public_bytes()),
             _extension("2.5.29.14", subject_key.public_bytes()),
-            *(
-                [_extension("2.5.29.15", _KEY_USAGE[purpose, kind], critical=True)]
-                if key_usage
-                else []
-            ),
             _extension("2.5.29.32", policies.public_bytes()),
             _extension("2.5.29.19", _BASIC_CONSTRAINTS),
             _extension("2.5.29.31", _crl(self.address, "issuing").public_bytes()),
@@ -300,6 +295,9 @@ class Authority:
                 "1.3.6.1.5.5.7.1.1", _access(self.address, "issuing").public_bytes()
             ),
         ]
+        if key_usage:
+            value = _KEY_USAGE[purpose, kind]
+            extensions.insert(2, _extension("2.5.29.15", value, critical=True))
         if purpose == "signature":
             extensions.append(_extension("1.3.6.1.5.5.7.1.3", _QC_STATEMENTS))
         return extensions
@@ -371,20 +369,7 @@ def ca_builder(
         .add_extension(
             x509.BasicConstraints(ca=True, path_length=path_length), critical=True
         )
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=False,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=True,
-                crl_sign=True,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
+        .add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(
             x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
         )

@@ -78,7 +78,7 @@ _NO_SUCH_KEY = frozenset(
 )
 
 
-class FineidCard:
+class FineidCard(Pins):
     """A citizen card whose application is selected.
 
     ``connection`` needs only ``send_and_receive``; its ``protocol`` (0 or 1), ``atr``
@@ -88,14 +88,12 @@ class FineidCard:
     """
 
     def __init__(self, connection: Transport) -> None:
-        self._channel = CommandChannel(TracingConnection(connection))
-        self._files = FileReader(self._channel)
-        self._pins = Pins(
-            self._channel,
-            self._return_to_application,
+        super().__init__(
+            CommandChannel(TracingConnection(connection)),
             protocol=getattr(connection, "protocol", 0),
             pin_pad=getattr(connection, "pin_pad", None),
         )
+        self._files = FileReader(self._channel)
         atr: bytes | None = getattr(connection, "atr", None)
         try:
             #: The card's generation, or None if the connection knows no ATR.
@@ -154,64 +152,6 @@ class FineidCard:
                 logger.info("A CA certificate is not used: %s", error)
         self._return_to_application()
         return tuple(found)
-
-    # -- PINs -------------------------------------------------------------------------
-
-    @property
-    def has_pin_pad(self) -> bool:
-        """Whether PINs can be entered on the reader."""
-        return self._pins.pad_verifies
-
-    @property
-    def can_modify_on_pad(self) -> bool:
-        """Whether PINs can be changed and unblocked on the reader."""
-        return self._pins.pad_modifies
-
-    def pin_info(self, role: PinRole) -> PinInfo:
-        """Read a PIN's tries left, which costs none.
-
-        Raises ``PinTriesUnreadableError``.
-        """
-        return self._pins.info(role)
-
-    def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
-        """Send a PIN, ASCII digits, to the card, once; None means entry on the reader.
-
-        The tries left are read before, unless they are known. The caller wipes ``pin``.
-        Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
-        ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
-        ``PinTriesUnreadableError``, and with the reader's PIN pad
-        ``PinNotEnteredError``.
-        """
-        self._pins.verify(role, pin)
-
-    def change_pin(
-        self, role: PinRole, old: bytearray | None, new: bytearray | None
-    ) -> None:
-        """Change a PIN, ASCII digits, once; None for both means entry on the reader.
-
-        The code in the letter is the old PIN of a card that is activated with seven
-        digits. The PIN's tries left are read before, unless that was done since the
-        last such command; afterwards it has all of them. The caller wipes both. Raises
-        ``InvalidArgumentError`` for an impossible PIN or new PIN (4 to 8 digits, PIN2 6
-        to 8), without sending it, and ``WrongPinError``, ``PinBlockedError``,
-        ``NewPinRefusedError``, ``CardNotActivatedError``, ``PinTriesUnreadableError``
-        and ``PinNotEnteredError``.
-        """
-        self._pins.change(role, old, new)
-
-    def unblock_pin(
-        self, role: PinRole, puk: bytearray | None, new: bytearray | None
-    ) -> None:
-        """Set a PIN with the PUK, 8 to 12 digits, once; None for both: on the reader.
-
-        On the reader the PUK and the new PIN have eight digits. The PUK's tries left
-        are read as the PIN's are by ``change_pin``; the PIN has all of its own
-        afterwards. The caller wipes both. Raises as ``change_pin``, but
-        ``WrongPukError`` and ``PukBlockedError``: after five wrong PUKs the card is
-        unusable.
-        """
-        self._pins.unblock(role, puk, new)
 
     def serial(self) -> bytes:
         """Read the card's serial number (EF.TokenInfo), anew each time.
@@ -308,10 +248,6 @@ class FineidCard:
         )
 
     def _return_to_application(self) -> None:
-        """Select the application again if a folder below it is selected.
-
-        PIN2 is local to the application. The selection resets verified PINs.
-        """
         if self._files.in_folder:
             self._select_application()
 

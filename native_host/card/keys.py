@@ -223,8 +223,6 @@ _KEY_TYPES = {_SEQUENCE: KeyType.RSA, 0xA0: KeyType.ECC}
 _USAGE_SIGN = 2
 _USAGE_NON_REPUDIATION = 9
 
-_PREFERENCE = (KeyType.ECC, KeyType.RSA)
-
 
 class DirectoryError(CardError):
     """The card's directories can't be parsed, are contradictory or incomplete.
@@ -233,53 +231,28 @@ class DirectoryError(CardError):
     """
 
 
-@dataclass(frozen=True)
-class DirectoryFiles:
-    """The files that EF.OD names, as paths inside the application."""
-
-    private_keys: tuple[bytes, ...]
-    certificates: tuple[bytes, ...]
-    authentication_objects: tuple[bytes, ...]
-
-
-@dataclass(frozen=True)
-class _PrivateKey:
-    identifier: bytes
-    key_type: KeyType
-    reference: int
-    authentication: bytes
-    usage: bytes
-
-    @property
-    def role(self) -> KeyRole | None:
-        """The key's purpose, or None for one that does not sign."""
-        if _bit(self.usage, _USAGE_NON_REPUDIATION):
-            return KeyRole.SIGNATURE
-        return KeyRole.AUTHENTICATION if _bit(self.usage, _USAGE_SIGN) else None
-
-
 def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
     """Read the directories and return their keys (see ``parse_directories``).
 
     ``read`` reads a file by its path inside the application; its errors propagate.
     """
     files = parse_object_directory(read(OBJECT_DIRECTORY))
-    return parse_directories(
-        [read(path) for path in files.private_keys],
-        [read(path) for path in files.certificates],
-        [read(path) for path in files.authentication_objects],
-    )
+    return parse_directories(*([read(path) for path in paths] for paths in files))
 
 
-def parse_object_directory(content: bytes) -> DirectoryFiles:
-    """Return the files that EF.OD names. Raises ``DirectoryError``."""
+def parse_object_directory(content: bytes) -> list[list[bytes]]:
+    """Return the files that EF.OD names, as paths inside the application.
+
+    They are those with private keys, with certificates, and with authentication
+    objects. Raises ``DirectoryError``.
+    """
     found: dict[int, list[bytes]] = {
         _PRIVATE_KEYS: [],
         _CERTIFICATES: [],
         _AUTHENTICATION_OBJECTS: [],
     }
     try:
-        for entry in _objects(content):
+        for entry in _entries([content]):
             if entry.tag in found:
                 found[entry.tag] += map(_path, Tlv.parse_all(entry.value))
     except TlvError as error:
@@ -288,7 +261,7 @@ def parse_object_directory(content: bytes) -> DirectoryFiles:
         raise DirectoryError("EF.OD does not name every directory.")
     if sum(map(len, found.values())) > _MAX_FILES:
         raise DirectoryError("EF.OD names too many directories.")
-    return DirectoryFiles(*(tuple(paths) for paths in found.values()))
+    return list(found.values())
 
 
 def parse_directories(
@@ -305,23 +278,30 @@ def parse_directories(
     try:
         paths = _unique(_certificates(certificates), "certificates")
         pins = _unique(_pins(authentication_objects), "PINs")
-        listed = _unique(((k.identifier, k) for k in _keys(private_keys)), "keys")
+        listed = _unique(_keys(private_keys), "keys")
     except TlvError as error:
         raise DirectoryError(f"A directory is odd: {error}") from error
     keys = []
-    for identifier, key in listed.items():
-        if key.role is None or identifier not in paths:
+    for identifier, (pin, role, key_type, reference) in listed.items():
+        if role is None or identifier not in paths:
             continue
-        found = CardKey(key.role, key.key_type, key.reference, paths[identifier])
-        if pins.get(key.authentication) != found.pin.value:
-            raise DirectoryError(f"A key for {key.role.value} has an unfit PIN.")
-        keys.append(found)
+        key = CardKey(role, key_type, reference, paths[identifier])
+        if pins.get(pin) != key.pin.value:
+            raise DirectoryError(f"A key for {role.value} has an unfit PIN.")
+        keys.append(key)
     if not any(key.role is KeyRole.AUTHENTICATION for key in keys):
         raise DirectoryError("The directories list no key for authentication.")
-    return tuple(sorted(keys, key=lambda key: _PREFERENCE.index(key.key_type)))
+    return tuple(sorted(keys, key=lambda key: key.key_type is KeyType.RSA))
 
 
-def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
+_Key = tuple[bytes, KeyRole | None, KeyType, int]
+
+
+def _keys(files: Iterable[bytes]) -> Iterator[tuple[bytes, _Key]]:
+    """Yield the id of each key, with its PIN's id, its role, type and reference.
+
+    The role is None for a key that does not sign.
+    """
     for entry in _entries(files):
         key_type = _KEY_TYPES.get(entry.tag)
         if key_type is None:
@@ -330,13 +310,12 @@ def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
         reference = _reference(_first(attributes, _INTEGER))
         if reference == 0:
             raise DirectoryError("A key has the reference 0.")
-        yield _PrivateKey(
-            identifier=_first(attributes, _OCTET_STRING),
-            key_type=key_type,
-            reference=reference,
-            authentication=_first(common, _OCTET_STRING),
-            usage=_first(attributes, _BIT_STRING),
-        )
+        usage = _first(attributes, _BIT_STRING)
+        role = KeyRole.AUTHENTICATION if _bit(usage, _USAGE_SIGN) else None
+        if _bit(usage, _USAGE_NON_REPUDIATION):
+            role = KeyRole.SIGNATURE
+        pin = _first(common, _OCTET_STRING)
+        yield _first(attributes, _OCTET_STRING), (pin, role, key_type, reference)
 
 
 def _certificates(files: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -363,15 +342,12 @@ def _pins(files: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def _entries(files: Iterable[bytes]) -> Iterator[Tlv]:
+    """Parse the data objects of files, which may have padding of 00 or FF anywhere."""
     for content in files:
-        yield from _objects(content)
-
-
-def _objects(content: bytes) -> Iterator[Tlv]:
-    """Parse the data objects of a file, which may have padding of 00 or FF anywhere."""
-    while content := content.lstrip(b"\x00\xff"):
-        entry, content = Tlv.take(content)
-        yield entry
+        rest = content
+        while rest := rest.lstrip(b"\x00\xff"):
+            entry, rest = Tlv.take(rest)
+            yield entry
 
 
 def _attributes(entry: Tlv) -> tuple[list[Tlv], list[Tlv]]:

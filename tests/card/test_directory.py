@@ -16,7 +16,6 @@ from native_host.card.errors import (
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.keys import (
     DirectoryError,
-    DirectoryFiles,
     parse_directories,
     parse_object_directory,
 )
@@ -72,16 +71,18 @@ def test_a_file_is_named_from_the_top_or_from_the_application(
     written: str, inside: str
 ) -> None:
     files = parse_object_directory(object_directory(path(written), *OTHERS))
-    assert files.private_keys == (bytes.fromhex(inside),)
+    assert files[0] == [bytes.fromhex(inside)]
 
 
 def test_the_object_directory_names_one_or_more_files_of_each_kind() -> None:
     more = object_directory(path("4401") + path("4411"), path("4402"), path("4403"))
     public_keys = bytes.fromhex("A108300604043F004404")
     padded = b"\xff\x00" + public_keys + b"\x00" * 3 + more + b"\xff" * 40
-    assert parse_object_directory(padded) == DirectoryFiles(
-        (b"\x44\x01", b"\x44\x11"), (b"\x44\x02",), (b"\x44\x03",)
-    )
+    assert parse_object_directory(padded) == [
+        [b"\x44\x01", b"\x44\x11"],
+        [b"\x44\x02"],
+        [b"\x44\x03"],
+    ]
 
 
 def test_keys_are_paired_with_certificates_and_pins_by_their_ids() -> None:

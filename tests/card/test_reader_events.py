@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -177,7 +177,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePcsc]:
     scard.cache_clear()
 
 
-async def test_readers_plugged_in_and_pulled_out_are_noticed(fake: FakePcsc) -> None:
+async def test_readers_and_cards_that_come_and_go_are_noticed(fake: FakePcsc) -> None:
     async with PcscSource() as source:
         assert await source.readers() == ()
         fake.set(one=(EMPTY, b""))
@@ -187,8 +187,17 @@ async def test_readers_plugged_in_and_pulled_out_are_noticed(fake: FakePcsc) -> 
         both = await source.wait_for_change(one)
         assert both[0] == Reader("one")
         assert (both[1].name, both[1].atr, both[1].mute) == ("two", ATR, False)
+        # A card that was swapped between two looks is another insertion.
+        fake.set(one=(EMPTY, b""), two=(3 << 16 | PRESENT, ATR))
+        swapped = await source.wait_for_change(both)
+        assert swapped[1].atr == ATR
+        assert swapped[1].insertion != both[1].insertion
+        # One that does not answer its reset is mute.
+        fake.set(one=(EMPTY, b""), two=(5 << 16 | PRESENT | MUTE, b""))
+        mute = await source.wait_for_change(swapped)
+        assert (mute[1].atr, mute[1].mute) == (None, True)
         fake.set(one=(EMPTY, b""))
-        assert await source.wait_for_change(both) == one
+        assert await source.wait_for_change(mute) == one
         fake.set()
         assert await source.wait_for_change(one) == ()
 
@@ -200,34 +209,13 @@ async def test_nothing_is_asked_while_nothing_happens(fake: FakePcsc) -> None:
             fake.set(**{str(n): (EMPTY, b"") for n in range(readers)})
             known = await source.wait_for_change(known)
             assert len(known) == readers
-            await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
+            await asyncio.to_thread(wait_for_more_waits, fake, 0)
             assert fake.timeout == fake.INFINITE or not known
             waits = fake.waits
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await source.wait_for_change(known)
             assert fake.waits == waits
-
-
-async def test_a_card_that_does_not_answer_its_reset_is_mute(fake: FakePcsc) -> None:
-    fake.set(one=(1 << 16 | PRESENT | MUTE, b""))
-    async with PcscSource() as source:
-        (reader,) = await source.readers()
-        assert (reader.atr, reader.mute) == (None, True)
-        fake.set(one=(2 << 16 | EMPTY, b""))
-        assert await source.wait_for_change((reader,)) == (Reader("one"),)
-
-
-async def test_a_card_swapped_between_two_looks_is_another_insertion(
-    fake: FakePcsc,
-) -> None:
-    fake.set(one=(1 << 16 | PRESENT, ATR))
-    async with PcscSource() as source:
-        before = await source.readers()
-        fake.set(one=(3 << 16 | PRESENT, ATR))
-        after = await source.wait_for_change(before)
-        assert after[0].atr == before[0].atr
-        assert after[0].insertion != before[0].insertion
 
 
 async def test_other_programs_coming_and_going_are_no_change(fake: FakePcsc) -> None:
@@ -238,19 +226,15 @@ async def test_other_programs_coming_and_going_are_no_change(fake: FakePcsc) -> 
         for state in (PRESENT | IN_USE, PRESENT):
             before_it = fake.waits
             fake.set(one=(1 << 16 | state, ATR))
-            await asyncio.to_thread(wait_for_another_wait, fake, before_it)
+            await asyncio.to_thread(wait_for_more_waits, fake, before_it)
         assert not waiting.done()
         assert await source.readers() == before
         waiting.cancel()
 
 
-def wait_for_another_wait(fake: FakePcsc, before: int) -> None:
-    wait_until(fake, lambda: fake.waits > before)
-
-
-def wait_until(fake: FakePcsc, condition: Callable[[], object]) -> None:
+def wait_for_more_waits(fake: FakePcsc, before: int) -> None:
     with fake.news:
-        assert fake.news.wait_for(condition, 60)
+        assert fake.news.wait_for(lambda: fake.waiting and fake.waits > before, 60)
 
 
 async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
@@ -271,13 +255,10 @@ async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     fake.lost_cancellations = 3
     await source.close()
     await threads_end("kortilla-readers")
-
-
-async def test_a_source_that_was_never_used_closes(fake: FakePcsc) -> None:
-    source = PcscSource()
-    await source.close()
+    never_used = PcscSource()
+    await never_used.close()
     with pytest.raises(PcscUnavailableError):
-        await source.readers()
+        await never_used.readers()
 
 
 @pytest.mark.parametrize(
@@ -306,24 +287,19 @@ async def test_a_connection_that_fails_says_why(
         assert type(caught.value) is error
 
 
-async def test_a_moment_of_another_program_is_waited_out(fake: FakePcsc) -> None:
+async def test_a_card_is_reset_before_another_program_has_its_turn(
+    fake: FakePcsc,
+) -> None:
+    # Another program's moment is waited out.
     fake.connect_codes = [Code.SHARING_VIOLATION]
     fake.transaction_codes = [Code.RESET_CARD]
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
         assert connection.atr == ATR
-    assert fake.transaction_codes == [], "its transaction began after the other's"
-
-
-async def test_a_card_is_reset_before_another_program_has_its_turn(
-    fake: FakePcsc,
-) -> None:
-    async with PcscSource() as source:
-        connection = await source.connect(Reader("one"))
-        assert await source.run(connection.send_and_receive, b"\x00\xa4") == (
-            b"",
-            0x9000,
-        )
+        assert fake.transaction_codes == [], "its transaction began after the other's"
+        answer = await source.run(connection.send_and_receive, b"\x00\xa4")
+        assert answer == (b"", 0x9000)
+        fake.endings.clear()
         await source.run(connection.close)
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
@@ -376,18 +352,6 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
         assert type(caught.value) is error
         # Each command was sent once, for every error; the first control asks.
         assert (len(fake.sent), len(fake.controls)) == (1, 2)
-
-
-async def test_two_connections_to_one_card_are_made_one_after_the_other(
-    fake: FakePcsc,
-) -> None:
-    fake.connect_codes = [Code.SHARING_VIOLATION]
-    async with PcscSource() as source:
-        first = asyncio.ensure_future(source.connect(Reader("one")))
-        second = asyncio.ensure_future(source.connect(Reader("one")))
-        await first
-        assert not second.done()
-        await second
 
 
 async def test_a_connection_that_another_caller_waits_for_is_not_waited_for_for_ever(

@@ -38,9 +38,8 @@ def set_mode(path: Path) -> None:
     path.chmod(0o666)
 
 
-def replace(path: Path) -> None:
+def remove(path: Path) -> None:
     path.unlink()
-    listen(path)
 
 
 async def news(watch: ServiceWatch) -> None:
@@ -78,30 +77,24 @@ async def test_what_happens_before_it_is_waited_for_is_news(
     await news(watch)
 
 
-async def test_a_socket_that_was_left_behind_is_news_when_it_is_replaced(
-    comm: Path,
+async def test_a_socket_and_a_folder_that_come_again_are_news(
+    watch: ServiceWatch, comm: Path
 ) -> None:
     comm.parent.mkdir(parents=True)
     listen(comm)
-    watch = ServiceWatch(comm)
     watch.arm()
     await nothing(watch)
-    replace(comm)
+    remove(comm)
+    listen(comm)
     await news(watch)
-    watch.close()
-
-
-async def test_a_folder_that_goes_and_comes_back_is_noticed(comm: Path) -> None:
-    comm.parent.mkdir(parents=True)
-    watch = ServiceWatch(comm)
     watch.arm()
+    remove(comm)
     comm.parent.rmdir()
     await news(watch)
     watch.arm()
     await nothing(watch)
     comm.parent.mkdir()
     await news(watch)
-    watch.close()
 
 
 async def test_its_neighbours_are_no_news(watch: ServiceWatch, comm: Path) -> None:
@@ -112,29 +105,23 @@ async def test_its_neighbours_are_no_news(watch: ServiceWatch, comm: Path) -> No
     await nothing(watch)
 
 
+@pytest.mark.parametrize("cause", ["another system", "no watches left"])
 async def test_without_inotify_time_passes_instead(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(service_watch, "_RETRY", 0.0)
-    elsewhere = SimpleNamespace(platform="darwin")
-    monkeypatch.setattr("native_host.card.service_watch.sys", elsewhere)
-    watch = ServiceWatch(tmp_path / "pcscd.comm")
-    watch.arm()
-    await news(watch)
-    watch.close()
-
-
-async def test_a_watch_that_the_system_refuses_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, comm: Path, cause: str
 ) -> None:
     def refuse(self: object) -> None:
         raise OSError(28, "no space for a watch")
 
     monkeypatch.setattr(service_watch, "_RETRY", 0.0)
-    monkeypatch.setattr("asyncinotify.Inotify.__init__", refuse)
-    watch = ServiceWatch(tmp_path / "pcscd.comm")
+    if cause == "another system":
+        elsewhere = SimpleNamespace(platform="darwin")
+        monkeypatch.setattr("native_host.card.service_watch.sys", elsewhere)
+    else:
+        monkeypatch.setattr("asyncinotify.Inotify.__init__", refuse)
+    watch = ServiceWatch(comm)
     watch.arm()
     await news(watch)
+    watch.close()
 
 
 def test_the_socket_is_the_one_that_the_library_uses(

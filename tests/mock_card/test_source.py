@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The card as the host's source: one reader, exclusive access, a reset at the end."""
+"""The card as the host's source: one reader, exclusive access, a reset at the end.
+
+``tests/operations/test_every_fault.py`` has the errors that its faults become.
+"""
 
 import asyncio
-import os
 import shutil
 import sys
 import threading
@@ -13,7 +15,7 @@ import pytest
 
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
-from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
+from native_host.card.errors import CardBusyError, CardRemovedError
 from native_host.card.mock_source import (
     MockCardBrokenError,
     MockCardConnection,
@@ -169,38 +171,6 @@ async def test_waiting_ends_at_the_change_and_can_be_given_up(
     assert results[1] == results[2] == await source.readers()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ("card-pulled", CardRemovedError),
-        ("reader-pulled", CardRemovedError),
-        ("mute", CardMuteError),
-        ("too-short", CardMuteError),  # without a status word
-    ],
-)
-async def test_faults_look_like_those_of_pcsc(
-    source: MockCardSource,
-    state: MockCardState,
-    fault: str,
-    error: type[Exception],
-    when: str,
-) -> None:
-    connection = await connected(source)
-    state.set_faults(Fault(fault, on="verify", when=when))
-    with pytest.raises(error):
-        await source.run(connection.send_and_receive, VERIFY)
-    await source.run(connection.close)
-    readers = await source.readers()
-    if fault == "reader-pulled":
-        assert readers == ()
-    else:
-        assert [reader.atr is None for reader in readers] == [fault == "card-pulled"]
-    source.insert()
-    connection = await connected(source)
-    assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x63C5)
-
-
 async def test_a_card_that_was_pulled_comes_back_by_an_event(
     source: MockCardSource, state: MockCardState
 ) -> None:
@@ -253,24 +223,6 @@ async def test_a_delay_does_not_outlive_the_end(
     await asyncio.sleep(0)
     await source.close()
     assert await command == (b"", 0x9000)
-
-
-async def test_nothing_is_left_of_those_who_waited(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    def pipes() -> list[str]:
-        return [path.name for path in state.folder.iterdir() if path.is_fifo()]
-
-    waiting = asyncio.create_task(source.wait_for_change(await source.readers()))
-    await asyncio.sleep(0)
-    assert len(pipes()) == 1
-    waiting.cancel()
-    await source.close()
-    assert pipes() == []
-    # A killed process leaves its pipe; the next notification removes it.
-    os.mkfifo(state.folder / ".watch-1-dead", 0o600)
-    state.pull()
-    assert pipes() == []
 
 
 async def test_what_is_broken_is_named(state: MockCardState, tmp_path: Path) -> None:

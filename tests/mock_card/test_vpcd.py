@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.errors import InvalidArgumentError, NoVirtualReaderError
+from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
-from kortilla.mock_card.vpcd import DEFAULT_PORT, VirtualReader
+from kortilla.mock_card.vpcd import VirtualReader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support.patience import patience
 
@@ -69,16 +69,8 @@ def test_the_reader_powers_the_card_and_talks_to_it(
 ) -> None:
     with VirtualReader(card, port=driver.port):
         driver.accept()
-        driver.send(ON)
         driver.send(ATR)
         assert driver.receive() == card.atr
-        assert driver.transmit(SELECT_APPLICATION) == "9000"
-        assert len(driver.transmit("00CB00FF05A003830111")) == 2 * (0x25 + 2)
-
-
-def test_power_and_reset_forget_verified_pins(driver: Driver, card: MockCard) -> None:
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
         for order in (OFF, ON, RESET):
             assert driver.transmit(SELECT_APPLICATION) == "9000"
             assert driver.transmit(STATUS) == "63C5"
@@ -86,16 +78,10 @@ def test_power_and_reset_forget_verified_pins(driver: Driver, card: MockCard) ->
             assert driver.transmit(STATUS) == "9000"
             driver.send(order)
             assert driver.transmit(STATUS) == "6D00"
-
-
-def test_unknown_orders_and_empty_frames_do_no_harm(
-    driver: Driver, card: MockCard
-) -> None:
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
-        driver.send(b"\x09")
+        driver.send(b"\x09")  # unknown orders and empty frames do no harm
         assert driver.transmit("") == "6700"
-        assert driver.transmit(STATUS) == "63C5"
+        assert driver.transmit(SELECT_APPLICATION) == "9000"
+        assert len(driver.transmit("00CB00FF05A003830111")) == 2 * (0x25 + 2)
 
 
 def test_stopping_takes_the_card_out(driver: Driver, card: MockCard) -> None:
@@ -150,20 +136,6 @@ def test_a_card_that_another_process_pulls_and_puts_back(
         assert driver.transmit(SELECT_APPLICATION) == "9000"
 
 
-def test_a_mute_card_is_there_still(
-    driver: Driver, card: MockCard, state: MockCardState
-) -> None:
-    """The driver would wait for ever, so the card closes the line: a failed command."""
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
-        state.set_faults(Fault("mute"))
-        driver.send(bytes.fromhex(STATUS))
-        assert driver.ended()
-        driver.accept()
-        driver.send(ATR)
-        assert driver.receive() == card.atr
-
-
 @pytest.mark.parametrize("fault", ["pulled", "mute", "delay"])
 def test_a_card_that_keeps_one_waiting_can_be_stopped(
     driver: Driver, card: MockCard, state: MockCardState, fault: str
@@ -191,10 +163,3 @@ def test_a_virtual_reader_can_not_be_pulled_and_that_is_said(
     with pytest.raises(InvalidArgumentError, match="virtual reader"):
         reader.run()
     assert state.presence().reader
-
-
-def test_a_reader_that_is_not_there_is_said(driver: Driver, card: MockCard) -> None:
-    driver.close()
-    with pytest.raises(NoVirtualReaderError, match=str(driver.port)):
-        VirtualReader(card, port=driver.port)
-    assert DEFAULT_PORT == 35963
