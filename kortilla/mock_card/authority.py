@@ -18,7 +18,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from kortilla.mock_card.ber import encode, sequence
 from kortilla.mock_card.errors import InvalidArgumentError
@@ -310,16 +310,8 @@ def _sign(key: PrivateKey, data: bytes) -> bytes:
 
 
 def _ca_name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "FI"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "SPECIMEN Kortilla"),
-            x509.NameAttribute(
-                NameOID.ORGANIZATIONAL_UNIT_NAME, "Mock cards, for testing only"
-            ),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
+    organisation = r"OU=Mock cards\, for testing only,O=SPECIMEN Kortilla,C=FI"
+    return x509.Name.from_rfc4514_string(f"CN={common_name},{organisation}")
 
 
 def _ca_certificate(
@@ -402,17 +394,13 @@ def _crl(address: str, issuer: str) -> x509.CRLDistributionPoints:
 
 
 def _access(address: str, issuer: str) -> x509.AuthorityInformationAccess:
+    methods = {
+        AuthorityInformationAccessOID.OCSP: f"{address}/ocsp/{issuer}",
+        AuthorityInformationAccessOID.CA_ISSUERS: f"{address}/ca/{issuer}.crt",
+    }
     return x509.AuthorityInformationAccess(
-        [
-            x509.AccessDescription(
-                AuthorityInformationAccessOID.OCSP,
-                x509.UniformResourceIdentifier(f"{address}/ocsp/{issuer}"),
-            ),
-            x509.AccessDescription(
-                AuthorityInformationAccessOID.CA_ISSUERS,
-                x509.UniformResourceIdentifier(f"{address}/ca/{issuer}.crt"),
-            ),
-        ]
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+        for method, url in methods.items()
     )
 
 

@@ -7,6 +7,8 @@ sent.
 """
 
 import logging
+from dataclasses import replace
+from functools import partial
 
 from native_host.card.apdu import (
     INS_MANAGE_SECURITY_ENVIRONMENT,
@@ -18,7 +20,7 @@ from native_host.card.apdu import (
     TracingConnection,
     Transport,
 )
-from native_host.card.atr import identify
+from native_host.card.atr import Generation, identify
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CONNECTION_ERRORS,
@@ -27,9 +29,14 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.files import FileReader
-from native_host.card.keys import CardKey, KeyRing, KeyRole, PinRole
+from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole, PinRole, read_keys
 from native_host.card.pins import PinInfo, Pins
-from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureScheme
+from native_host.card.signature import (
+    KeyType,
+    SignatureAlgorithm,
+    SignatureScheme,
+    key_type_of,
+)
 from native_host.card.tlv import Tlv, TlvError
 
 __all__ = [
@@ -53,6 +60,7 @@ TOKEN_INFO = bytes.fromhex("5032")
 #: In the master file: the certificates of the issuing CA and of the root.
 AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
 _MAX_CERTIFICATE = 8192  # bytes
+_MAX_DIRECTORY = 4096  # bytes
 
 _TAG_SEQUENCE = 0x30
 _TAG_OCTET_STRING = 0x04
@@ -106,17 +114,26 @@ class FineidCard(Pins):
                     kind=CardKind.BANK,
                 ) from error
             raise
-        self._key_ring = KeyRing(self._files, self.generation)
+        # They count where the directories are missing or wrong.
+        self._known = KNOWN_KEYS[self.generation or Generation.MULTIAPP_V5]
+        self._listed: tuple[CardKey, ...] | None = None
+        self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
 
     # -- Keys and certificates --------------------------------------------------------
 
     def keys(self) -> tuple[CardKey, ...]:
         """Return the card's keys, the preferred one of each role first.
 
-        They come from the card's directories, or from the table of its generation if
-        the directories can't be used. Their certificates may still be missing.
+        They come from the card's directories; the table of its generation provides the
+        key of a role that they lack. Their certificates may still be missing.
         """
-        return self._key_ring.keys()
+        if self._listed is None:
+            listed = self._read_directories()
+            for role in KeyRole:
+                if not any(key.role is role for key in listed):
+                    listed += self._known_for(role)
+            self._listed = listed
+        return self._listed
 
     def key(self, role: KeyRole, key_type: KeyType | None = None) -> CardKey:
         """Return the preferred key of a role, or its first one of a type.
@@ -124,7 +141,25 @@ class FineidCard(Pins):
         Its certificate is read and determines the type. Raises ``UnsupportedCardError``
         if the card has none.
         """
-        return self._key_ring.key(role, key_type)
+        listed = [key for key in self.keys() if key.role is role]
+        obstacle: CardError | None = None
+        if key_type:
+            listed.sort(key=lambda key: key.key_type is not key_type)
+        # The table is the last resort if no listed key fits.
+        for candidate in dict.fromkeys((*listed, *self._known_for(role))):
+            try:
+                key, _ = self._settle(candidate)
+            except CONNECTION_ERRORS:
+                raise
+            except CardError as error:
+                logger.info("A key for %s is not used: %s", role.value, error)
+                obstacle = error
+            else:
+                if key_type in {None, key.key_type}:
+                    return key
+        if key_type is None and obstacle is not None:
+            raise obstacle
+        raise UnsupportedCardError(f"The card has no such key for {role.value}.")
 
     def certificate(self, key: CardKey) -> CardCertificate:
         """Return the certificate of a key. It is read once per session.
@@ -132,7 +167,58 @@ class FineidCard(Pins):
         Raises ``UnsupportedCardError`` if the card has none that fits the key's role,
         ``CertificateError`` if it can't be read.
         """
-        return self._key_ring.settle(key)[1]
+        return self._settle(key)[1]
+
+    def _settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
+        """Return a key with its true type, and its certificate."""
+        if key not in self._settled:
+            settled = self._with_certificate(key)
+            self._settled[key] = self._settled[settled[0]] = settled
+        return self._settled[key]
+
+    def _known_for(self, role: KeyRole) -> tuple[CardKey, ...]:
+        return tuple(key for key in self._known if key.role is role)
+
+    def _read_directories(self) -> tuple[CardKey, ...]:
+        try:
+            return read_keys(partial(self._files.read, limit=_MAX_DIRECTORY))
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            logger.info("The card's directories are not used: %s", error)
+            return ()
+
+    def _with_certificate(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
+        try:
+            certificate = self._read_certificate(key)
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            if any(key.certificate_path == k.certificate_path for k in self._known):
+                raise
+            # The file that the directories name holds no certificate for this key.
+            logger.info("The directories are wrong about a key: %s", error)
+            known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
+            if not known:
+                raise UnsupportedCardError(
+                    f"The card has no certificate for a key for {key.role.value}."
+                ) from error
+            key, certificate = known[0], self._read_certificate(known[0])
+        return replace(key, key_type=key_type_of(certificate.public_key)), certificate
+
+    def _read_certificate(self, key: CardKey) -> CardCertificate:
+        content = self._files.read(key.certificate_path)
+        # Files may have padding: the certificate is their first object.
+        certificate = CardCertificate.from_der(bytes(Tlv.take(content)[0]))
+        authenticates = key.role is KeyRole.AUTHENTICATION
+        fits = (
+            certificate.for_authentication if authenticates else certificate.for_signing
+        )
+        if not fits:
+            raise UnsupportedCardError(
+                f"The certificate of a key for {key.role.value} is not made for that."
+            )
+        return certificate
 
     def authority_certificates(self) -> tuple[bytes, ...]:
         """Read the certificates of the CAs above the card's own, the issuing one first.
@@ -179,7 +265,7 @@ class FineidCard(Pins):
         allow its role, ``SignatureInvalidError`` if the card's own certificate does not
         verify the signature.
         """
-        key, certificate = self._key_ring.settle(key)
+        key, certificate = self._settle(key)
         scheme = SignatureScheme(certificate.public_key, algorithm)
         card_digest = scheme.card_digest(digest)
         self._choose_key(key, scheme)
@@ -210,8 +296,13 @@ class FineidCard(Pins):
         try:
             self._name_key(key.reference, scheme)
         except CardError as error:
-            other = self._key_ring.other_reference(key)
-            if other is None or error.status_word not in _NO_SUCH_KEY:
+            known = (
+                each.reference
+                for each in self._known_for(key.role)
+                if each.certificate_path == key.certificate_path
+            )
+            other = next(known, key.reference)
+            if other == key.reference or error.status_word not in _NO_SUCH_KEY:
                 raise
             logger.info("The card's directories are wrong about a key's reference.")
             self._name_key(other, scheme)

@@ -5,14 +5,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from asn1crypto import core, x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    Prehashed,
-    decode_dss_signature,
-)
 
 from kortilla.mock_card.authority import Authority, Person
+from kortilla.mock_card.keys import PrivateKey
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
@@ -105,26 +100,6 @@ def file(select: str, content: bytes) -> list[Exchange]:
 AUTHENTICATING = "03020388"
 AUTHENTICATING_RSA = "030204B0"
 SIGNING = "03020640"
-
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-
-def card_signature(
-    key: PrivateKey,
-    digest: bytes,
-    algorithm: hashes.HashAlgorithm,
-    *,
-    pkcs1: bool = False,
-) -> bytes:
-    """Sign a digest as the card does: r‖s, or PSS with a salt as long as the hash."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        size = (key.key_size + 7) // 8
-        r, s = decode_dss_signature(key.sign(digest, ec.ECDSA(Prehashed(algorithm))))
-        return r.to_bytes(size) + s.to_bytes(size)
-    if pkcs1:
-        return key.sign(digest, padding.PKCS1v15(), Prehashed(algorithm))
-    pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-    return key.sign(digest, pss, Prehashed(algorithm))
 
 
 #: No test needs the certificate of this CA.

@@ -12,8 +12,9 @@ from cryptography.utils import CryptographyDeprecationWarning
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kortilla.mock_card.keys import PrivateKey
 from native_host.card.certificate import CardCertificate, CertificateError
-from tests.card.scripted import PrivateKey, make_certificate
+from tests.card.scripted import make_certificate
 from tests.support.cards import rsa_key
 
 P384 = ec.generate_private_key(ec.SECP384R1())

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from kortilla.mock_card.keys import PrivateKey, sign_digest
 from native_host.card.errors import (
     CardError,
     SignatureInvalidError,
@@ -36,9 +37,7 @@ from tests.card.scripted import (
     VERIFY_1234,
     VERIFY_123456,
     Exchange,
-    PrivateKey,
     Script,
-    card_signature,
     certificate,
     control_parameters,
     file,
@@ -136,8 +135,8 @@ def test_each_key_signs_with_four_commands_from_the_pin_on(
     function = functions[algorithm.hash_function]
     digest = hashlib.new(function.name, b"challenge").digest()
     for chained in (True, False):  # a batch of two
-        pkcs1 = algorithm.padding is Padding.PKCS1
-        signature = card_signature(own, digest, function, pkcs1=pkcs1)
+        pss = algorithm.padding is Padding.PSS
+        signature = sign_digest(own, digest, function, pss=pss)
         script.exchanges += [
             (VERIFY_123456 if signing else VERIFY_1234, "9000"),
             *prepared(environment, digest),
@@ -182,7 +181,7 @@ def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it(
         "46", "46", "02", usage=SIGNATURE_USAGE
     )
     certificates = certificate("45", "4331") + certificate("46", "50164332")
-    signature = card_signature(p384, DIGEST, hashes.SHA384())
+    signature = sign_digest(p384, DIGEST, hashes.SHA384())
     script = scripted(
         *file(
             SELECT_DIRECTORY,
@@ -243,9 +242,9 @@ def test_a_refused_signature_says_the_status_and_is_not_asked_for_again(
 def test_a_signature_that_does_not_verify_never_leaves(
     p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes
 ) -> None:
-    good = card_signature(p384, DIGEST, hashes.SHA384())
-    other = card_signature(p384, hashlib.sha384(b"x").digest(), hashes.SHA384())
-    stranger = card_signature(
+    good = sign_digest(p384, DIGEST, hashes.SHA384())
+    other = sign_digest(p384, hashlib.sha384(b"x").digest(), hashes.SHA384())
+    stranger = sign_digest(
         ec.generate_private_key(ec.SECP384R1()), DIGEST, hashes.SHA384()
     )
     short, doubled, zeros = good[:-1], good + good, bytes(96)
@@ -260,7 +259,7 @@ def test_an_rsa_signature_that_is_cut_off_never_leaves(
     rsa3072: rsa.RSAPrivateKey, status: str
 ) -> None:
     der = make_certificate(rsa3072, key_usage=SIGNING)
-    signature = card_signature(rsa3072, DIGEST_256, hashes.SHA256(), pkcs1=True)
+    signature = sign_digest(rsa3072, DIGEST_256, hashes.SHA256())
     script = scripted(
         *file(SELECT_SIGNATURE, der),
         *prepared("800142840102", DIGEST_256),

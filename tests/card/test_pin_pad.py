@@ -4,6 +4,7 @@
 The fields and their order follow PC/SC part 10 v2.02.09, §2.5.2 and §2.5.3.
 """
 
+from functools import partial
 from unittest import mock
 
 import pytest
@@ -34,11 +35,7 @@ FEATURE_REQUEST = 0x42000D48
 VERIFY, MODIFY = 0x42330006, 0x42330007
 FEATURES = "0604423300060704423300070A044233000A"
 
-VERIFY_PIN1 = "002000110C" + "00" * 12
-VERIFY_PIN2 = "002000820C" + "00" * 12
-CHANGE_PIN1 = "0024001118" + "00" * 24
-CHANGE_PIN2 = "0024008218" + "00" * 24
-UNBLOCK_PIN1 = "002C001118" + "00" * 24
+PIN1, PIN2, PUK = PinRole.PIN1, PinRole.PIN2, PinRole.PUK
 
 
 class ScriptedReader:
@@ -60,8 +57,9 @@ class ScriptedReader:
         return pin_pad
 
 
-def verification(shortest: str, template: str) -> str:
+def verification(shortest: str, header: str) -> str:
     """Return PIN_VERIFY, whose numbers are little-endian."""
+    template = header + "00" * 12
     return (
         "5A5A"  # bTimerOut, seconds, and bTimerOut2, from the first key
         "82"  # bmFormatString: bytes, at position 0, to the left, ASCII
@@ -77,8 +75,9 @@ def verification(shortest: str, template: str) -> str:
     )
 
 
-def modification(shortest: str, template: str) -> str:
+def modification(shortest: str, header: str) -> str:
     """Return PIN_MODIFY."""
+    template = header + "00" * 24
     return (
         "5A5A820C00"  # as above
         "000C"  # bInsertionOffsetOld and bInsertionOffsetNew
@@ -93,70 +92,42 @@ def modification(shortest: str, template: str) -> str:
     )
 
 
-VERIFY_STRUCTURE_PIN1 = verification("04", VERIFY_PIN1)
+COMMANDS = {
+    ("verify", PIN1): (VERIFY, verification("04", "002000110C")),
+    ("verify", PIN2): (VERIFY, verification("06", "002000820C")),
+    ("change", PIN1): (MODIFY, modification("04", "0024001118")),
+    ("change", PIN2): (MODIFY, modification("06", "0024008218")),
+    # A PUK has eight digits; other lengths are not sent. The reader then wants a new
+    # PIN of eight digits too.
+    ("unblock", PIN1): (MODIFY, modification("08", "002C001118")),
+}
 
 
-def card_with(
-    reader: ScriptedReader, role: PinRole = PinRole.PIN1
-) -> tuple[FineidCard, Script]:
-    script = Script(SELECTED, information(role))
-    script.pin_pad = reader.pin_pad()
+def typing(
+    *answers: str | Exception, command: str = "verify", role: PinRole = PIN1
+) -> tuple[Script, "partial[None]"]:
+    """Return a card whose reader answers so, and what has a PIN typed on it."""
+    script = Script(SELECTED, information(PUK if command == "unblock" else role))
+    if command != "verify":
+        script.exchanges += script.exchanges[1:] * (len(answers) - 1)
+    exchanges = [(*COMMANDS[command, role], answer) for answer in answers]
+    script.pin_pad = ScriptedReader(*exchanges).pin_pad()
     card = FineidCard(script)
     assert card.has_pin_pad
-    assert card.pin_info(role).tries_left == 5
-    return card, script
-
-
-@pytest.mark.parametrize(
-    ("role", "structure"),
-    [
-        (PinRole.PIN1, VERIFY_STRUCTURE_PIN1),
-        (PinRole.PIN2, verification("06", VERIFY_PIN2)),
-    ],
-)
-def test_a_pin_is_verified_by_the_reader_alone(role: PinRole, structure: str) -> None:
-    reader = ScriptedReader((VERIFY, structure, "9000"))
-    card, script = card_with(reader, role)
-    card.verify_pin(role, None)
-    assert not reader.exchanges
-    script.assert_done()
-
-
-@pytest.mark.parametrize(
-    ("role", "structure"),
-    [
-        (PinRole.PIN1, modification("04", CHANGE_PIN1)),
-        (PinRole.PIN2, modification("06", CHANGE_PIN2)),
-    ],
-)
-def test_a_pin_is_changed_by_the_reader_alone(role: PinRole, structure: str) -> None:
-    reader = ScriptedReader((MODIFY, structure, "9000"), (MODIFY, structure, "63C4"))
-    card, script = card_with(reader, role)
     assert card.can_modify_on_pad
-    script.exchanges += script.exchanges[1:]
-    card.change_pin(role, None, None)
-    with pytest.raises(WrongPinError) as caught:
-        card.change_pin(role, None, None)
+    codes = [None] if command == "verify" else [None, None]
+    return script, partial(getattr(card, f"{command}_pin"), role, *codes)
+
+
+@pytest.mark.parametrize(("command", "role"), COMMANDS)
+def test_a_pin_is_typed_on_the_reader_alone(command: str, role: PinRole) -> None:
+    script, send = typing("9000", "63C4", "6403", command=command, role=role)
+    send()
+    with pytest.raises((WrongPinError, WrongPukError)) as caught:
+        send()
     assert caught.value.tries_left == 4
-    assert not reader.exchanges
-    script.assert_done()
-
-
-def test_a_puk_typed_on_the_reader_has_its_eight_digits() -> None:
-    """Other lengths are not sent.
-
-    The reader then wants a new PIN of eight digits too.
-    """
-    structure = modification("08", UNBLOCK_PIN1)
-    reader = ScriptedReader((MODIFY, structure, "63C2"), (MODIFY, structure, "6403"))
-    card, script = card_with(reader)
-    script.exchanges += [information(PinRole.PUK)] * 2
-    with pytest.raises(WrongPukError) as caught:
-        card.unblock_pin(PinRole.PIN1, None, None)
-    assert caught.value.tries_left == 2
     with pytest.raises(PinNotEnteredError, match="length"):
-        card.unblock_pin(PinRole.PIN1, None, None)
-    assert not reader.exchanges
+        send()
     script.assert_done()
 
 
@@ -172,22 +143,18 @@ def test_a_puk_typed_on_the_reader_has_its_eight_digits() -> None:
 def test_a_pin_that_was_not_typed_costs_no_try_and_may_be_typed_again(
     answer: str, why: str
 ) -> None:
-    reader = ScriptedReader(
-        (VERIFY, VERIFY_STRUCTURE_PIN1, answer), (VERIFY, VERIFY_STRUCTURE_PIN1, "9000")
-    )
-    card, script = card_with(reader)
+    script, send = typing(answer, "9000")
     with pytest.raises(PinNotEnteredError) as caught:
-        card.verify_pin(PinRole.PIN1, None)
+        send()
     assert caught.value.why == why
-    # The card received no command meanwhile.
-    card.verify_pin(PinRole.PIN1, None)
+    send()  # the card received no command meanwhile
     script.assert_done()
 
 
 def test_the_same_answers_to_a_pin_from_the_computer_are_errors_of_the_card() -> None:
     script = Script(SELECTED, information(), (VERIFY_1234, "6401"))
     with pytest.raises(CardError) as caught:
-        FineidCard(script).verify_pin(PinRole.PIN1, bytearray(b"1234"))
+        FineidCard(script).verify_pin(PIN1, bytearray(b"1234"))
     assert type(caught.value) is CardError
 
 
@@ -209,21 +176,10 @@ def test_the_same_answers_to_a_pin_from_the_computer_are_errors_of_the_card() ->
 def test_a_pin_that_the_card_refused_is_said_and_the_reader_asked_once(
     answer: str | Exception, error: type[CardError]
 ) -> None:
-    reader = ScriptedReader((VERIFY, VERIFY_STRUCTURE_PIN1, answer))
-    card, script = card_with(reader)
+    script, send = typing(answer)
     with pytest.raises(error) as caught:
-        card.verify_pin(PinRole.PIN1, None)
+        send()
     assert type(caught.value) is error
-    assert not reader.exchanges
-    script.assert_done()
-
-
-def test_without_a_pin_pad_there_is_nothing_to_type_on() -> None:
-    script = Script(SELECTED)
-    card = FineidCard(script)
-    assert not card.has_pin_pad
-    with pytest.raises(InvalidArgumentError):
-        card.verify_pin(PinRole.PIN1, None)
     script.assert_done()
 
 
@@ -250,13 +206,12 @@ def test_a_reader_that_can_not_verify_has_no_pin_pad(
 def test_a_reader_may_verify_and_not_change() -> None:
     script = Script(SELECTED)
     script.pin_pad = pin_pad_of(lambda *_: bytes.fromhex("060442330006"), 0)
-    assert script.pin_pad
     card = FineidCard(script)
+    assert card.has_pin_pad
     assert not card.can_modify_on_pad
     for set_pin in (card.change_pin, card.unblock_pin):
         with pytest.raises(InvalidArgumentError, match="pad"):
-            set_pin(PinRole.PIN1, None, None)
-    script.assert_done()
+            set_pin(PIN1, None, None)
 
 
 @given(st.binary(max_size=100))
@@ -267,12 +222,10 @@ def test_any_answer_to_the_request_for_features_ends(answer: bytes) -> None:
 def test_a_trace_of_the_pin_pad_holds_the_header_and_the_status_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    reader = ScriptedReader((VERIFY, VERIFY_STRUCTURE_PIN1, "313233349000"))
-    card, _ = card_with(reader)
+    _, send = typing("313233349000")
     with caplog.at_level(TRAFFIC):
-        caplog.clear()
-        card.verify_pin(PinRole.PIN1, None)
-    assert [record.getMessage() for record in caplog.records] == [
+        send()
+    assert [record.getMessage() for record in caplog.records][-2:] == [
         "> 00200011 on the pin pad",
         "< 9000",
     ]

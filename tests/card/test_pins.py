@@ -33,6 +33,7 @@ from tests.card.scripted import (
 
 PIN1, PIN2, PUK = PinRole.PIN1, PinRole.PIN2, PinRole.PUK
 INSTRUCTIONS = {"verify": "20", "change": "24", "unblock": "2C"}
+FULL_WIDTH = "１２３４".encode()
 COMMANDS = pytest.mark.parametrize("command", INSTRUCTIONS)
 
 
@@ -207,30 +208,29 @@ def test_a_pin_is_sent_in_the_application(command: str) -> None:
 @pytest.mark.parametrize(
     ("command", "role", "code", "new"),
     [
-        ("verify", PIN1, b"", None),
-        ("verify", PIN1, b"123", None),
-        ("verify", PIN1, b"1234567890123", None),
-        ("verify", PIN1, b"12a4", None),
-        ("verify", PIN1, b"1234\x00", None),
-        ("verify", PIN1, "１２３４".encode(), None),
+        *(
+            ("verify", PIN1, pin, None)
+            for pin in (
+                b"",
+                b"123",
+                b"1" * 13,
+                b"12a4",
+                b"1234\x00",
+                "１２３４".encode(),
+            )
+        ),
         ("verify", PIN2, b"12345", None),
         ("verify", PUK, b"12345678", None),
-        ("change", PIN1, b"123", b"2580"),
-        ("change", PIN1, b"1" * 13, b"2580"),
-        ("change", PIN1, b"12a4", b"2580"),
-        ("change", PIN1, b"1234", b""),
-        ("change", PIN1, b"1234", b"258"),
-        ("change", PIN1, b"1234", b"2" * 9),
-        ("change", PIN1, b"1234", b"25 80"),
+        *(("change", PIN1, pin, b"2580") for pin in (b"123", b"1" * 13, b"12a4")),
+        *(("change", PIN1, b"1234", new) for new in (b"", b"258", b"2" * 9, b"25 80")),
         ("change", PIN2, b"12345", b"147258"),
-        ("change", PIN2, b"123456", b"14725"),
-        ("change", PIN2, b"123456", b"2" * 9),
+        *(("change", PIN2, b"123456", new) for new in (b"14725", b"2" * 9)),
         ("change", PUK, b"12345678", b"12345678"),
-        ("unblock", PIN1, b"1234567", b"2580"),
-        ("unblock", PIN1, b"1" * 13, b"2580"),
-        ("unblock", PIN1, b"1234567a", b"2580"),
-        ("unblock", PIN1, b"12345678", b"258"),
-        ("unblock", PIN1, b"12345678", b"2" * 9),
+        *(
+            ("unblock", PIN1, puk, b"2580")
+            for puk in (b"1234567", b"1" * 13, b"1234567a")
+        ),
+        *(("unblock", PIN1, b"12345678", new) for new in (b"258", b"2" * 9)),
         ("unblock", PIN2, b"12345678", b"14725"),
         ("unblock", PUK, b"12345678", b"12345678"),
     ],

@@ -29,7 +29,9 @@ CHANGED, UNKNOWN, EMPTY, PRESENT, IN_USE, MUTE = 0x2, 0x4, 0x10, 0x20, 0x100, 0x
 NOT_TRANSACTED = 0x80100016
 FEATURES = list(bytes.fromhex("060442330006070442330007"))
 
-Handle = tuple[int, int]
+Asked = list[tuple[str, int]]
+Found = list[tuple[str, int, list[int]]]
+Answer = tuple[int, list[int]]
 
 
 class FakePcsc:
@@ -53,14 +55,14 @@ class FakePcsc:
         self.listed_once: list[str] = []
         self.connect_codes: list[int] = []
         self.transaction_codes: list[int] = []
-        self.answer: tuple[int, list[int]] = (0, [0x90, 0x00])
+        self.answer: Answer = (0, [0x90, 0x00])
         self.protocol = 1
         self.sent: list[tuple[str, bytes]] = []
         self.endings: list[tuple[str, int]] = []
         self.lost_cancellations = 0
         self.available = True
         self.controls: list[tuple[int, bytes]] = []
-        self.control_answers: list[tuple[int, list[int]]] = []
+        self.control_answers: list[Answer] = []
         self.contexts = 0
 
     def set(self, **readers: tuple[int, bytes]) -> None:
@@ -69,7 +71,7 @@ class FakePcsc:
             self.readers = dict(readers)
             self.news.notify_all()
 
-    def SCardEstablishContext(self, scope: int) -> Handle:
+    def SCardEstablishContext(self, scope: int) -> tuple[int, int]:
         with self.news:
             self.contexts += 1
             self.news.notify_all()
@@ -78,16 +80,12 @@ class FakePcsc:
     def SCardReleaseContext(self, context: int) -> int:
         return 0
 
-    def SCardListReaders(
-        self, context: int, groups: list[str]
-    ) -> tuple[int, list[str]]:
+    def SCardListReaders(self, *_: object) -> tuple[int, list[str]]:
         with self.news:
             names, self.listed_once = self.listed_once + list(self.readers), []
         return (0, names) if names else (Code.NO_READERS_AVAILABLE, [])
 
-    def _states(
-        self, asked: list[tuple[str, int]]
-    ) -> list[tuple[str, int, list[int]]] | None:
+    def _states(self, asked: Asked) -> Found | None:
         found = []
         for name, known in asked:
             if name == PNP:
@@ -101,8 +99,8 @@ class FakePcsc:
         return found
 
     def SCardGetStatusChange(
-        self, context: int, timeout: int, asked: list[tuple[str, int]]
-    ) -> tuple[int, list[tuple[str, int, list[int]]]]:
+        self, context: int, timeout: int, asked: Asked
+    ) -> tuple[int, Found]:
         with self.news:
             self.waits += 1
             self.cancelled = False
@@ -132,9 +130,7 @@ class FakePcsc:
                 self.news.notify_all()
         return 0
 
-    def SCardConnect(
-        self, context: int, reader: str, mode: int, protocols: int
-    ) -> tuple[int, int, int]:
+    def SCardConnect(self, *_: object) -> tuple[int, int, int]:
         code = self.connect_codes.pop(0) if self.connect_codes else 0
         return code, 0 if code else 9, self.protocol
 
@@ -144,18 +140,14 @@ class FakePcsc:
     def SCardStatus(self, card: int) -> tuple[int, str, int, int, list[int]]:
         return 0, "reader", 0, self.protocol, list(ATR)
 
-    def SCardTransmit(
-        self, card: int, pci: str, apdu: list[int]
-    ) -> tuple[int, list[int]]:
+    def SCardTransmit(self, card: int, pci: str, apdu: list[int]) -> Answer:
         self.sent.append((pci, bytes(apdu)))
         return self.answer
 
     def SCARD_CTL_CODE(self, code: int) -> int:
         return 0x42000000 + code
 
-    def SCardControl(
-        self, card: int, code: int, data: list[int]
-    ) -> tuple[int, list[int]]:
+    def SCardControl(self, card: int, code: int, data: list[int]) -> Answer:
         self.controls.append((code, bytes(data)))
         return self.control_answers.pop(0) if self.control_answers else (1, [])
 

@@ -2,7 +2,7 @@
 """A verifier accepts the card's signature by every hash function.
 
 The card receives only the two kinds of ECDSA digest that real ones have signed.
-``test_faults.py`` has every key sign with every algorithm.
+``test_profiles.py`` has every key sign with every algorithm.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from kortilla.mock_card.keys import sign_digest
 from native_host.card.certificate import PublicKey
 from native_host.card.signature import (
     HASH_SIZES,
@@ -25,7 +26,6 @@ from native_host.card.signature import (
     token_algorithm,
 )
 from native_host.errors import InvalidArgumentError
-from tests.card.scripted import card_signature
 
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
@@ -61,7 +61,7 @@ def test_ecdsa_signs_a_digest_of_any_function(
     size, card_hash = kinds[scheme.card_algorithm]
     assert len(sent) == size
     assert (size == 48) <= (key.key_size == 384)
-    signature = card_signature(key, sent, card_hash)
+    signature = sign_digest(key, sent, card_hash)
     assert len(signature) == scheme.size
     scheme.verify(signature, digest_of(function))
     # A verifier with the document and without knowledge of cards verifies it too.

@@ -2,7 +2,7 @@
 """EF.OD leads to the keys, certificates and PINs in PKCS#15's own structures.
 
 The host's TLV parser, which shares no code with their builder, parses them here.
-``tests/card/test_faults.py`` shows that the host finds each key by them.
+``tests/card/test_profiles.py`` shows that the host finds each key by them.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PINs and their retry counters: what decrements and resets them, and what is lost."""
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -126,38 +125,12 @@ def test_a_puk_is_neither_changed_nor_unblocked(card: MockCard) -> None:
     assert tries(card, "83") == 5
 
 
-def test_tries_that_processes_spend_at_once_are_all_counted(
+def test_tries_that_are_spent_at_once_are_all_counted(
     card: MockCard, state: MockCardState
 ) -> None:
-    program = """
-import sys
-from pathlib import Path
-from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.state import MockCardState
-card = MockCard(MockCardState.open(Path(sys.argv[1])))
-card.transmit(bytes.fromhex("00A4040C0CA000000063504B43532D3135"))
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(2):
-    card.transmit(bytes.fromhex("002000110C393939390000000000000000"))
-"""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, state.folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate()
-        assert process.returncode == 0
+    """The lock on the folder is the same between processes."""
+    others = [powered(MockCardState.open(state.folder)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda each: verify(each, "11", "9999"), others)
+    assert {*answers} == {"63C4", "63C3", "63C2", "63C1"}
     assert tries(card, "11") == 1

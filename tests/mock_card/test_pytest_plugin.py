@@ -10,19 +10,6 @@ from tests.support.patience import patience
 
 PLUGIN = "kortilla.testing.pytest_plugin"
 
-THREE_LINES = """
-from kortilla import Trust, validate
-
-ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
-
-async def test_login(kortilla_card):
-    trust = Trust.from_folder(kortilla_card.folder, test=True)
-    token = kortilla_card.token(ORIGIN, NONCE)
-    person = await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)
-
-    assert (person.surname, person.satu) == ("SPECIMEN-VIRTANEN", "99955512B")
-"""
-
 ALL_OF_IT = """
 import asyncio
 
@@ -116,13 +103,12 @@ def test_an_origin_that_no_browser_gives_is_refused(kortilla_card):
 """
 
 
-def run_tests(folder: Path, *tests: str) -> str:
-    """Run files of tests, ``test_0.py`` and so on, in a separate pytest; they pass."""
+def run_tests(folder: Path, tests: str) -> str:
+    """Run a file of tests in a separate pytest; they pass."""
     (folder / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
     )
-    for number, text in enumerate(tests):
-        (folder / f"test_{number}.py").write_text(text)
+    (folder / "test_service.py").write_text(tests)
     plugins = [f"-p{name}" for name in (PLUGIN, "pytest_asyncio.plugin")]
     finished = subprocess.run(
         [
@@ -140,11 +126,9 @@ def run_tests(folder: Path, *tests: str) -> str:
     return finished.stdout
 
 
-def test_three_lines_log_in_and_all_that_the_plugin_gives(tmp_path: Path) -> None:
-    printed = run_tests(tmp_path, THREE_LINES, ALL_OF_IT)
-    passed = [line for line in printed.splitlines() if " PASSED " in line]
-    for file, count in (("test_0.py::", 1), ("test_1.py::", 14)):
-        assert len([line for line in passed if file in line]) == count
+def test_all_that_the_plugin_gives(tmp_path: Path) -> None:
+    """``test_documentation.py`` has the example of the guide, a login."""
+    assert "14 passed" in run_tests(tmp_path, ALL_OF_IT)
 
 
 def test_loading_the_plugin_loads_nothing_else() -> None:

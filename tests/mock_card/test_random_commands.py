@@ -12,40 +12,37 @@ from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support import cards
 
-_PINS = st.sampled_from(["1234", "123456", "12345678", "9999", "99999999"]).map(
-    lambda pin: bytes.fromhex(pin_block(pin))
-)
-_HEADERS = st.sampled_from(
-    [
-        *("00A4080C", "00A40804", "00A4000C", "00A4020C", "00A4040C"),
-        *("00B00000", "00B07FFF", "00C00000", "00CB00FF", "002241B6", "002A90A0"),
-        *("00200011", "00200082", "00200083", "00240011", "00240082"),
-        *("002C0011", "002C0082", "002C0083"),
-    ]
-).map(bytes.fromhex)
-_BODIES = st.one_of(
-    st.just(b""),
-    st.binary(max_size=255),
-    _PINS,
-    st.tuples(_PINS, _PINS).map(b"".join),
-    st.sampled_from(
-        [
-            *("3F00", "4331", "50164332", "4334", "A0038301" + "11"),
-            *("A000000063504B43532D3135", "800154840101", "800144840102"),
-            *("9030" + "AB" * 48, "9020" + "AB" * 32),
-        ]
-    ).map(bytes.fromhex),
-)
-_COMMANDS = st.one_of(
-    st.binary(max_size=300),
-    st.sampled_from(["002A9E9A60", "002A9E9A00", SELECT_APPLICATION]).map(
+_PINS = ["1234", "123456", "12345678", "9999", "99999999"]
+_HEADERS = [
+    *("00A4080C", "00A40804", "00A4000C", "00A4020C", "00A4040C"),
+    *("00B00000", "00B07FFF", "00C00000", "00CB00FF", "002241B6", "002A90A0"),
+    *("00200011", "00200082", "00200083", "00240011", "00240082"),
+    *("002C0011", "002C0082", "002C0083"),
+]
+_BODIES = [
+    *("", "3F00", "4331", "50164332", "4334", "A003830111"),
+    *("A000000063504B43532D3135", "800154840101", "800144840102"),
+    *("9030" + "AB" * 48, "9020" + "AB" * 32),
+    *(pin_block(old) + pin_block(new) for old in _PINS for new in _PINS),
+    *(pin_block(pin) for pin in _PINS),
+]
+
+
+def command(header: str, body: bytes, le: bytes) -> bytes:
+    return bytes.fromhex(header) + (bytes([len(body)]) + body if body else b"") + le
+
+
+_COMMANDS = (
+    st.binary(max_size=300)
+    | st.sampled_from(["002A9E9A60", "002A9E9A00", SELECT_APPLICATION]).map(
         bytes.fromhex
-    ),
-    st.tuples(
-        _HEADERS,
-        _BODIES.map(lambda body: bytes((len(body),)) + body if body else b""),
+    )
+    | st.builds(
+        command,
+        st.sampled_from(_HEADERS),
+        st.sampled_from(_BODIES).map(bytes.fromhex) | st.binary(max_size=255),
         st.sampled_from([b"", b"\x00", b"\x60"]),
-    ).map(b"".join),
+    )
 )
 _SPENDING = {0x20, 0x24, 0x2C}
 

@@ -6,7 +6,6 @@
 
 import asyncio
 import shutil
-import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -159,16 +158,26 @@ async def test_a_pulled_card_is_noticed_and_does_not_come_back(
 
 
 async def test_waiting_ends_at_the_change_and_can_be_given_up(
-    source: MockCardSource,
+    source: MockCardSource, state: MockCardState
 ) -> None:
+    """The reader is pulled and put back by another process, who has the folder too."""
+    connection = await connected(source)
     known = await source.readers()
     waiting = [asyncio.create_task(source.wait_for_change(known)) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
-    source.remove()
+    state.pull(reader=True)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    assert results[1] == results[2] == await source.readers()
+    assert results[1] == results[2] == ()
+    with pytest.raises(CardRemovedError):
+        await source.run(connection.send_and_receive, STATUS)
+    await source.run(connection.close)
+    again = asyncio.create_task(source.wait_for_change(()))
+    await asyncio.sleep(0)
+    state.insert()
+    [reader] = await again
+    assert (reader.atr, reader.insertion) == (state.profile.atr, 2)
 
 
 async def test_a_card_that_was_pulled_comes_back_by_an_event(
@@ -184,32 +193,6 @@ async def test_a_card_that_was_pulled_comes_back_by_an_event(
     assert empty[0].atr is None
     back = await source.wait_for_change(empty)
     assert (back[0].atr, back[0].insertion) == (state.profile.atr, 2)
-
-
-async def test_a_reader_that_is_pulled_and_put_back_by_another_process(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    connection = await connected(source)
-    before = await source.readers()
-    change = "from kortilla.mock_card.state import *; import pathlib, sys; "
-    change += "MockCardState.open(pathlib.Path(sys.argv[1]))."
-
-    async def elsewhere(call: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", change + call, state.folder
-        )
-        assert await process.wait() == 0
-
-    waiting = asyncio.create_task(source.wait_for_change(before))
-    await elsewhere("pull(reader=True)")
-    assert await waiting == ()
-    with pytest.raises(CardRemovedError):
-        await source.run(connection.send_and_receive, STATUS)
-    await source.run(connection.close)
-    waiting = asyncio.create_task(source.wait_for_change(()))
-    await elsewhere("insert()")
-    [reader] = await waiting
-    assert (reader.atr, reader.insertion) == (state.profile.atr, 2)
 
 
 async def test_a_delay_does_not_outlive_the_end(

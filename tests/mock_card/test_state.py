@@ -84,6 +84,7 @@ def test_what_is_shown_holds_no_secrets(state: MockCardState) -> None:
     ("arguments", "named"),
     [
         ({"profile": "v6"}, "profile"),
+        ({"state": "lost"}, "pin1-blocked"),
         ({"pin1": "123"}, "pin1"),
         ({"pin1": "１２３４"}, "pin1"),
         ({"pin2": "12345"}, "pin2"),

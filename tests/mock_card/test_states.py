@@ -13,7 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kortilla.mock_card.card_data import ACTIVATION_CODE, CardState
-from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.profiles import NEW_SCHEME
 from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import information, powered, send, set_pin, verify
@@ -25,12 +24,6 @@ ACTIVATED, UNTOUCHED = "01", "00"
 
 def make(folder: Path, **arguments: Any) -> MockCardState:
     return MockCardState.create(folder / "card", **arguments)
-
-
-def test_an_active_card_is_what_comes_without_asking(state: MockCardState) -> None:
-    card = powered(state)
-    assert state.describe()["state"] == "active"
-    assert information(card, "11") == information(card, "82") == (5, ACTIVATED)
 
 
 @pytest.mark.parametrize("profile", ["v5", "v4.2"])
@@ -98,6 +91,7 @@ def test_a_partly_activated_card_has_its_pin1_and_not_its_pin2(
 @pytest.mark.parametrize(
     ("state", "tries"),
     [
+        ("active", (5, 5)),
         ("pin1-blocked", (0, 5)),
         ("pin2-blocked", (5, 0)),
         ("last-try", (1, 1)),
@@ -106,11 +100,10 @@ def test_a_partly_activated_card_has_its_pin1_and_not_its_pin2(
 def test_tries_are_those_of_the_state(
     tmp_path: Path, state: str, tries: tuple[int, int]
 ) -> None:
-    card = powered(make(tmp_path, state=state))
-    assert information(card, "11") == (tries[0], ACTIVATED)
-    assert information(card, "82") == (tries[1], ACTIVATED)
+    card = powered(make(tmp_path, **({} if state == "active" else {"state": state})))
     assert information(card, "83")[0] == 5
     for reference, pin, left in (("11", "1234", tries[0]), ("82", "123456", tries[1])):
+        assert information(card, reference) == (left, ACTIVATED)
         assert verify(card, reference, pin) == ("9000" if left else "6983")
 
 
@@ -148,13 +141,9 @@ def test_a_revoked_card_stands_in_the_list_of_its_authority(
     assert crl.next_update_utc == issuing.not_valid_after_utc
     # The card itself does not notice.
     assert verify(powered(state), "11", "1234") == "9000"
-
-
-def test_a_card_that_replaces_a_revoked_one_is_not_revoked(tmp_path: Path) -> None:
-    revoked = make(tmp_path, state="revoked")
-    assert (revoked.folder / "revoked.crl").stat().st_mode & 0o077 == 0
-    state = make(tmp_path, replace=True)
-    assert state.read().revoked is None
+    # The card that replaces it is not revoked.
+    assert (state.folder / "revoked.crl").stat().st_mode & 0o077 == 0
+    assert make(tmp_path, replace=True).read().revoked is None
     assert not (state.folder / "revoked.crl").exists()
 
 
@@ -174,12 +163,6 @@ def test_the_state_that_is_shown_is_the_present_one(state: MockCardState) -> Non
     assert shown == ["active", "active", "active", "last-try", "pin2-blocked"]
     assert set_pin(card, "2C", "82", "12345678", "123456") == "9000"
     assert state.describe()["state"] == "active"
-
-
-def test_a_state_that_no_card_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="pin1-blocked"):
-        make(tmp_path, state="lost")
-    assert not (tmp_path / "card").exists()
 
 
 def test_a_card_of_the_first_version_still_opens(state: MockCardState) -> None:
