@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from asn1crypto import core, x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla.mock_card.authority import Authority, Person
 from kortilla.mock_card.keys import PrivateKey
@@ -14,6 +15,7 @@ from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.pin_pad import PinPad
 from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
 from native_host.card.tlv import Tlv
+from tests.support.cards import rsa_key
 
 Exchange = tuple[str, str | Exception]
 
@@ -145,6 +147,16 @@ def make_certificate(
         usage = {"extn_id": "key_usage", "critical": True, "extn_value": value}
         body["extensions"].append(usage)
     return bytes(certificate.dump())
+
+
+# The keys of cards of both generations, and their certificates.
+P256 = ec.generate_private_key(ec.SECP256R1())
+P384 = ec.generate_private_key(ec.SECP384R1())
+RSA3072 = rsa_key(3072)  # the measured length
+V5 = make_certificate(P384)
+V5_SIGNING = make_certificate(P384, key_usage=SIGNING)
+V4_2 = make_certificate(RSA3072, null_parameters=False, key_usage=AUTHENTICATING_RSA)
+V4_2_SIGNING = make_certificate(RSA3072, key_usage=SIGNING)
 
 
 def certificates_of(card: FineidCard) -> dict[CardKey, CardCertificate]:

@@ -21,6 +21,7 @@ from tests.card.scripted import (
     AUTHENTICATION,
     SELECT_AUTHENTICATION,
     SELECTED,
+    V5,
     VERIFY_1234,
     Script,
     control_parameters,
@@ -109,14 +110,14 @@ class Echo:
 
 
 def test_a_whole_login_is_traced_without_pin_and_person(
-    v5_certificate: bytes, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     script = Script(
         SELECTED,
-        (SELECT_AUTHENTICATION, control_parameters(len(v5_certificate))),
+        (SELECT_AUTHENTICATION, control_parameters(len(V5))),
         ("00B0000000", "6100"),
-        ("00C0000000", v5_certificate[:256].hex() + "9000"),
-        *reading(v5_certificate, step=256)[1:],
+        ("00C0000000", V5[:256].hex() + "9000"),
+        *reading(V5, step=256)[1:],
         information(),
         (VERIFY_1234, "63C4"),
     )
@@ -136,7 +137,7 @@ def test_a_whole_login_is_traced_without_pin_and_person(
     assert "< [0 bytes] 63C4" in trace
     assert "31323334" not in trace
     assert "1234" not in trace.replace("004B123460", "")
-    assert v5_certificate[20:30].hex().upper() not in trace.upper()
+    assert V5[20:30].hex().upper() not in trace.upper()
 
 
 @pytest.mark.parametrize("instruction", sorted(PIN_INSTRUCTIONS))

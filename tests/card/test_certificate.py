@@ -14,11 +14,8 @@ from hypothesis import strategies as st
 
 from kortilla.mock_card.keys import PrivateKey
 from native_host.card.certificate import CardCertificate, CertificateError
-from tests.card.scripted import make_certificate
+from tests.card.scripted import P256, P384, V5, make_certificate
 from tests.support.cards import rsa_key
-
-P384 = ec.generate_private_key(ec.SECP384R1())
-SPECIMEN = make_certificate(P384)
 
 
 def read(**changes: Any) -> CardCertificate:
@@ -28,9 +25,9 @@ def read(**changes: Any) -> CardCertificate:
 def test_both_encoding_defects_are_read_all_the_same() -> None:
     # Releases of cryptography before 45 only warn.
     with pytest.raises((ValueError, CryptographyDeprecationWarning)):
-        x509.load_der_x509_certificate(SPECIMEN)
-    certificate = CardCertificate.from_der(SPECIMEN)
-    assert certificate.der == SPECIMEN
+        x509.load_der_x509_certificate(V5)
+    certificate = CardCertificate.from_der(V5)
+    assert certificate.der == V5
     assert certificate.public_key == P384.public_key()
     assert (certificate.surname, certificate.given_names, certificate.satu) == (
         "SPECIMEN-KORHONEN",
@@ -62,7 +59,7 @@ def test_the_name_is_put_together_and_not_parsed_from_the_common_name(
 def test_the_key_decides_the_algorithm() -> None:
     rows: list[tuple[PrivateKey, str, str]] = [
         (P384, "ES384", "sha384"),
-        (ec.generate_private_key(ec.SECP256R1()), "ES256", "sha256"),
+        (P256, "ES256", "sha256"),
         (rsa_key(2048), "PS256", "sha256"),
     ]
     for key, algorithm, hash_name in rows:
@@ -91,29 +88,29 @@ def test_a_certificate_without_the_client_identifier_is_refused() -> None:
 @pytest.mark.parametrize("end", [b"240101000000Z", b"281231235959Z"])
 def test_a_validity_without_a_zone_is_refused(end: bytes) -> None:
     without = b"\x18\x0d2026010100.00"
-    der = SPECIMEN.replace(b"\x17\x0d" + end, without)
+    der = V5.replace(b"\x17\x0d" + end, without)
     assert without in der
     with pytest.raises(CertificateError, match="time zone"):
         CardCertificate.from_der(der)
 
 
 def test_no_person_shows_in_a_log() -> None:
-    shown = repr(CardCertificate.from_der(SPECIMEN))
-    for secret in ("KORHONEN", "Aino", "99900111N", SPECIMEN.hex()[:20]):
+    shown = repr(CardCertificate.from_der(V5))
+    for secret in ("KORHONEN", "Aino", "99900111N", V5.hex()[:20]):
         assert secret not in shown
 
 
 def changed(position: int, value: int) -> bytes:
-    return SPECIMEN[:position] + bytes([value]) + SPECIMEN[position + 1 :]
+    return V5[:position] + bytes([value]) + V5[position + 1 :]
 
 
 @settings(max_examples=300)
 @given(
     st.binary(max_size=300)
-    | st.builds(changed, st.integers(0, len(SPECIMEN) - 1), st.integers(0, 255))
+    | st.builds(changed, st.integers(0, len(V5) - 1), st.integers(0, 255))
     | st.builds(
-        lambda end, more: SPECIMEN[:end] + more,
-        st.integers(0, len(SPECIMEN)),
+        lambda end, more: V5[:end] + more,
+        st.integers(0, len(V5)),
         st.binary(max_size=3),
     )
 )

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The card's directories are used only when they are whole, and never crash it."""
 
-import logging
 from contextlib import suppress
 
 import pytest
@@ -25,6 +24,9 @@ from tests.card.scripted import (
     SELECT,
     SIGNATURE,
     SIGNATURE_USAGE,
+    V4_2,
+    V5,
+    V5_SIGNING,
     certificate,
     certificates_of,
     control_parameters,
@@ -267,125 +269,94 @@ class FileCard:
         return bytes.fromhex(control_parameters(len(content)))[:-2], 0x9000
 
 
-@pytest.fixture
-def files(v5_certificate: bytes, v5_signature_certificate: bytes) -> Files:
-    """The files of a v5 card whose keys and file ids differ from the table's."""
-    return {
-        "5031": OBJECTS,
-        "4401": private_key("45", "07", "01")
-        + private_key("46", "09", "02", usage=SIGNATURE_USAGE),
-        "4402": certificate("45", "4337") + certificate("46", "50164338"),
-        "4403": PINS,
-        "4337": v5_certificate,
-        "50164338": v5_signature_certificate,
-    }
+# The files of a v5 card whose keys and file ids differ from the table's.
+FIRST_KEY = private_key("45", "07", "01")
+FILES: Files = {
+    "5031": OBJECTS,
+    "4401": FIRST_KEY + private_key("46", "09", "02", usage=SIGNATURE_USAGE),
+    "4402": certificate("45", "4337") + certificate("46", "50164338"),
+    "4403": PINS,
+    "4337": V5,
+    "50164338": V5_SIGNING,
+}
+BROKEN: list[bytes | str] = ["6A82", b"\x30\x03\x02\x01\x05"]
 
 
-def references(card: FineidCard) -> list[int]:
-    keys = card.keys()
-    return [key.reference for key in keys]
-
-
-def test_a_card_uses_the_keys_that_its_directories_name(
-    files: Files,
-) -> None:
-    connection = FileCard(files)
+def test_a_card_uses_the_keys_that_its_directories_name() -> None:
+    connection = FileCard(FILES)
     card = FineidCard(connection)
-    assert references(card) == [7, 9]
     key = card.key(KeyRole.SIGNATURE)
     assert (key.reference, key.certificate_path.hex()) == (9, "50164338")
-    assert card.certificate(key).der == files["50164338"]
+    assert card.certificate(key).der == V5_SIGNING
     # Each file is read once.
     assert set(certificates_of(card)) == set(card.keys())
     assert len(connection.selected) == len(set(connection.selected)) == 6
 
 
-@pytest.mark.parametrize("name", ["5031", "4401", "4402", "4403"])
 @pytest.mark.parametrize(
-    "content",
-    ["6A82", "6982", "6F00", b"", b"\x30\x82\xff\xff", b"\xff" * 5000, b"\x30" * 9000],
+    ("changes", "listed", "authenticating", "signing"),
+    [
+        ({}, [7, 9], 7, 9),
+        # A role that the directories leave out is filled from the table.
+        ({"4401": FIRST_KEY}, [7, 2], 7, None),
+        # A directory that can't be used leaves the table.
+        *(
+            ({name: content, "4331": V5}, [1, 2], 1, None)
+            for name in ("5031", "4401", "4402", "4403")
+            for content in (
+                *("6A82", "6982", "6F00", b"", b"\x30\x82\xff\xff"),
+                *(b"\xff" * 5000, b"\x30" * 9000),
+            )
+        ),
+        # A certificate that is not where the directory says is where the table says.
+        *(({"4337": content, "4331": V5}, [7, 9], 1, 9) for content in (*BROKEN, b"")),
+        # A key is not used whose certificate is for another use.
+        ({"50164338": V5}, [7, 9], 7, None),
+        # The table has the last word, as if the directories listed RSA alone.
+        *(
+            (
+                {
+                    "4401": private_key("45", "07", "01", tag=RSA),
+                    "4337": content,
+                    "4331": V5,
+                },
+                [7, 2],
+                1,
+                None,
+            )
+            for content in BROKEN
+        ),
+    ],
 )
-def test_a_directory_that_can_not_be_used_leaves_the_table(
-    files: Files,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-    content: bytes | str,
-    v5_certificate: bytes,
+def test_the_table_stands_in_for_directories_that_are_wrong(
+    changes: Files, listed: list[int], authenticating: int, signing: int | None
 ) -> None:
-    files[name] = content
-    files["4331"] = v5_certificate
-    connection = FileCard(files)
-    with caplog.at_level(logging.INFO, "native_host.card"):
-        card = FineidCard(connection)
-        assert card.keys() == (AUTHENTICATION, SIGNATURE)
-    assert "directories are not used" in caplog.text
-    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
+    card = FineidCard(FileCard(FILES | changes))
+    keys, key = card.keys(), card.key(KeyRole.AUTHENTICATION)
+    assert [each.reference for each in keys] == listed
+    assert key.reference == authenticating
+    assert card.certificate(key).der == V5
+    if signing is None:
+        with pytest.raises(UnsupportedCardError):
+            card.key(KeyRole.SIGNATURE)
+    else:
+        assert card.key(KeyRole.SIGNATURE).reference == signing
 
 
 @pytest.mark.parametrize("error", [CardRemovedError("gone"), CardMuteError("mute")])
 @pytest.mark.parametrize("name", ["5031", "4403", "4337"])
 def test_a_card_that_goes_meanwhile_is_not_an_odd_directory(
-    files: Files, name: str, error: Exception
+    name: str, error: Exception
 ) -> None:
-    files[name] = error
     with pytest.raises(type(error)):
-        FineidCard(FileCard(files)).key(KeyRole.AUTHENTICATION)
+        FineidCard(FileCard(FILES | {name: error})).key(KeyRole.AUTHENTICATION)
 
 
-@pytest.mark.parametrize("content", ["6A82", b"\x30\x03\x02\x01\x05", b""])
-def test_a_certificate_that_is_not_where_the_directory_says_is_where_the_table_says(
-    files: Files,
-    v5_certificate: bytes,
-    content: bytes | str,
-) -> None:
-    files |= {"4337": content, "4331": v5_certificate}
-    card = FineidCard(FileCard(files))
-    listed = card.keys()[0]
-    assert listed.reference == 7
-    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
-    assert card.certificate(listed).der == v5_certificate
-    # The other key keeps its entry.
-    assert card.key(KeyRole.SIGNATURE).reference == 9
-
-
-def test_a_role_that_the_directories_leave_out_is_filled_from_the_table(
-    files: Files,
-) -> None:
-    files["4401"] = private_key("45", "07", "01")
-    assert references(FineidCard(FileCard(files))) == [7, 2]
-
-
-def test_the_certificate_decides_what_a_key_is(v4_2_certificate: bytes) -> None:
+def test_the_certificate_decides_what_a_key_is() -> None:
     # Nothing identifies this as a v4.2 card, and the table of v5 is wrong for it.
-    card = FineidCard(FileCard({"4331": v4_2_certificate}))
+    card = FineidCard(FileCard({"4331": V4_2}))
     assert card.keys()[0].key_type is KeyType.ECC
     assert card.key(KeyRole.AUTHENTICATION).key_type is KeyType.RSA
     assert card.key(KeyRole.AUTHENTICATION, KeyType.RSA).reference == 1
     with pytest.raises(UnsupportedCardError):
         card.key(KeyRole.AUTHENTICATION, KeyType.ECC)
-
-
-def test_a_key_whose_certificate_is_for_another_use_is_not_used(
-    files: Files, v5_certificate: bytes
-) -> None:
-    files["50164338"] = v5_certificate
-    card = FineidCard(FileCard(files))
-    with pytest.raises(UnsupportedCardError):
-        card.key(KeyRole.SIGNATURE)
-    with pytest.raises(UnsupportedCardError):
-        card.certificate(card.keys()[1])
-
-
-@pytest.mark.parametrize("content", ["6A82", b"\x30\x03\x02\x01\x05"])
-def test_the_table_has_the_last_word_when_nothing_that_is_listed_will_do(
-    files: Files, v5_certificate: bytes, content: bytes | str
-) -> None:
-    files |= {
-        # As if this card had RSA alone, with invalid bytes as its certificate.
-        "4401": private_key("45", "07", "01", tag=RSA),
-        "4337": content,
-        "4331": v5_certificate,
-    }
-    card = FineidCard(FileCard(files))
-    assert card.keys()[0].key_type is KeyType.RSA
-    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION

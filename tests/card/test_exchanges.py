@@ -8,7 +8,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla.mock_card.keys import PrivateKey, sign_digest
 from native_host.card.errors import (
@@ -25,7 +25,10 @@ from tests.card.scripted import (
     AUTHENTICATION_RSA,
     ES384,
     NO_DIRECTORY,
+    P256,
+    P384,
     PS256,
+    RSA3072,
     SELECT,
     SELECT_AUTHENTICATION,
     SELECT_DIRECTORY,
@@ -34,6 +37,9 @@ from tests.card.scripted import (
     SIGNATURE,
     SIGNATURE_USAGE,
     SIGNING,
+    V4_2_SIGNING,
+    V5,
+    V5_SIGNING,
     VERIFY_1234,
     VERIFY_123456,
     Exchange,
@@ -91,27 +97,25 @@ def signed(signature: bytes, *, chained: bool) -> list[Exchange]:
 @pytest.mark.parametrize(
     ("atr", "private", "key", "environment", "algorithm"),
     [
-        (V5_ATR, "p384", AUTHENTICATION, "800154840101", ES384),
-        (V5_ATR, "p384", SIGNATURE, "800154840102", ES384),
-        (V5_ATR, "p384", SIGNATURE, "800144840102", ES256),
-        (V4_2_ATR, "rsa3072", AUTHENTICATION_RSA, "800145840101", PS256),
-        (V4_2_ATR, "p256", SIGNATURE_P256, "800144840103", ES256),
-        (V4_2_ATR, "rsa3072", SIGNATURE_RSA, "800142840102", RS256),
-        (V4_2_ATR, "rsa3072", SIGNATURE_RSA, "800145840102", PS256),
+        (V5_ATR, P384, AUTHENTICATION, "800154840101", ES384),
+        (V5_ATR, P384, SIGNATURE, "800154840102", ES384),
+        (V5_ATR, P384, SIGNATURE, "800144840102", ES256),
+        (V4_2_ATR, RSA3072, AUTHENTICATION_RSA, "800145840101", PS256),
+        (V4_2_ATR, P256, SIGNATURE_P256, "800144840103", ES256),
+        (V4_2_ATR, RSA3072, SIGNATURE_RSA, "800142840102", RS256),
+        (V4_2_ATR, RSA3072, SIGNATURE_RSA, "800145840102", PS256),
     ],
 )
 def test_each_key_signs_with_four_commands_from_the_pin_on(
-    request: pytest.FixtureRequest,
     atr: str,
-    private: str,
+    private: PrivateKey,
     key: CardKey,
     environment: str,
     algorithm: SignatureAlgorithm,
 ) -> None:
-    own: PrivateKey = request.getfixturevalue(private)
     signing, is_rsa = key.role is KeyRole.SIGNATURE, key.key_type is KeyType.RSA
     usage = AUTHENTICATING_RSA if is_rsa else AUTHENTICATING
-    der = make_certificate(own, key_usage=SIGNING if signing else usage)
+    der = make_certificate(private, key_usage=SIGNING if signing else usage)
     name = key.certificate_path
     script = scripted(
         NO_DIRECTORY,
@@ -136,7 +140,7 @@ def test_each_key_signs_with_four_commands_from_the_pin_on(
     digest = hashlib.new(function.name, b"challenge").digest()
     for chained in (True, False):  # a batch of two
         pss = algorithm.padding is Padding.PSS
-        signature = sign_digest(own, digest, function, pss=pss)
+        signature = sign_digest(private, digest, function, pss=pss)
         script.exchanges += [
             (VERIFY_123456 if signing else VERIFY_1234, "9000"),
             *prepared(environment, digest),
@@ -151,37 +155,30 @@ def test_each_key_signs_with_four_commands_from_the_pin_on(
 
 
 @pytest.mark.parametrize("status", ["6A82", "6982", "6F00", None])
-def test_a_certificate_that_cant_be_read_hides_no_other_key(
-    rsa3072: rsa.RSAPrivateKey, status: str | None
-) -> None:
-    der = make_certificate(rsa3072, key_usage=SIGNING)
+def test_a_certificate_that_cant_be_read_hides_no_other_key(status: str | None) -> None:
     missing: list[Exchange] = [(SELECT_SECOND, "6A82")]
     if status:
         missing = [(SELECT_SECOND, control_parameters(1000)), ("00B0000000", status)]
     script = scripted(
-        NO_DIRECTORY, *missing, *file(SELECT_SIGNATURE, der), atr=V4_2_ATR
+        NO_DIRECTORY, *missing, *file(SELECT_SIGNATURE, V4_2_SIGNING), atr=V4_2_ATR
     )
     assert FineidCard(script).key(KeyRole.SIGNATURE).key_type is KeyType.RSA
     script.assert_done()
 
 
-def test_a_v5_card_has_no_rsa_key_unless_its_directories_name_one(
-    v5_signature_certificate: bytes,
-) -> None:
-    script = scripted(NO_DIRECTORY, *file(SELECT_SIGNATURE, v5_signature_certificate))
+def test_a_v5_card_has_no_rsa_key_unless_its_directories_name_one() -> None:
+    script = scripted(NO_DIRECTORY, *file(SELECT_SIGNATURE, V5_SIGNING))
     with pytest.raises(UnsupportedCardError):
         FineidCard(script).key(KeyRole.SIGNATURE, KeyType.RSA)
     script.assert_done()
 
 
-def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it(
-    p384: ec.EllipticCurvePrivateKey, v5_signature_certificate: bytes
-) -> None:
+def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it() -> None:
     keys = private_key("45", "01", "01") + private_key(
         "46", "46", "02", usage=SIGNATURE_USAGE
     )
     certificates = certificate("45", "4331") + certificate("46", "50164332")
-    signature = sign_digest(p384, DIGEST, hashes.SHA384())
+    signature = sign_digest(P384, DIGEST, hashes.SHA384())
     script = scripted(
         *file(
             SELECT_DIRECTORY,
@@ -190,7 +187,7 @@ def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it(
         *file("00A4080402440100", keys),
         *file("00A4080402440200", certificates),
         *file("00A4080402440300", pin("01", "11") + pin("02", "82")),
-        *file(SELECT_SIGNATURE, v5_signature_certificate),
+        *file(SELECT_SIGNATURE, V5_SIGNING),
         ("002241B606800154840146", "6A88"),
         *prepared("800154840102", DIGEST),
         *signed(signature, chained=False),
@@ -202,12 +199,10 @@ def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it(
     script.assert_done()
 
 
-def test_a_key_is_not_used_whose_certificate_is_for_the_other_role(
-    v5_certificate: bytes, v5_signature_certificate: bytes
-) -> None:
+def test_a_key_is_not_used_whose_certificate_is_for_the_other_role() -> None:
     for key, select, der in (
-        (SIGNATURE, SELECT_SIGNATURE, v5_certificate),
-        (AUTHENTICATION, SELECT_AUTHENTICATION, v5_signature_certificate),
+        (SIGNATURE, SELECT_SIGNATURE, V5),
+        (AUTHENTICATION, SELECT_AUTHENTICATION, V5_SIGNING),
     ):
         script = scripted(*file(select, der))
         with pytest.raises(UnsupportedCardError):
@@ -230,38 +225,33 @@ def signing_card(der: bytes, answer: str) -> tuple[FineidCard, Script]:
 
 @pytest.mark.parametrize("status", ["6982", "6985", "6986", "6F00", "6C60"])
 def test_a_refused_signature_says_the_status_and_is_not_asked_for_again(
-    v5_certificate: bytes, status: str
+    status: str,
 ) -> None:
-    card, script = signing_card(v5_certificate, status)
+    card, script = signing_card(V5, status)
     with pytest.raises(CardError, match=status) as caught:
         card.sign(AUTHENTICATION, DIGEST, ES384)
     assert caught.value.status_word == int(status, 16)
     script.assert_done()
 
 
-def test_a_signature_that_does_not_verify_never_leaves(
-    p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes
-) -> None:
-    good = sign_digest(p384, DIGEST, hashes.SHA384())
-    other = sign_digest(p384, hashlib.sha384(b"x").digest(), hashes.SHA384())
+def test_a_signature_that_does_not_verify_never_leaves() -> None:
+    good = sign_digest(P384, DIGEST, hashes.SHA384())
+    other = sign_digest(P384, hashlib.sha384(b"x").digest(), hashes.SHA384())
     stranger = sign_digest(
         ec.generate_private_key(ec.SECP384R1()), DIGEST, hashes.SHA384()
     )
     short, doubled, zeros = good[:-1], good + good, bytes(96)
     for bad in (other, stranger, short, doubled, zeros, b"", b"\xff" * 96):
-        card, _ = signing_card(v5_certificate, bad.hex() + "9000")
+        card, _ = signing_card(V5, bad.hex() + "9000")
         with pytest.raises(SignatureInvalidError):
             card.sign(AUTHENTICATION, DIGEST, ES384)
 
 
 @pytest.mark.parametrize("status", ["6282", "6F00", "6982", "6100", "9000"])
-def test_an_rsa_signature_that_is_cut_off_never_leaves(
-    rsa3072: rsa.RSAPrivateKey, status: str
-) -> None:
-    der = make_certificate(rsa3072, key_usage=SIGNING)
-    signature = sign_digest(rsa3072, DIGEST_256, hashes.SHA256())
+def test_an_rsa_signature_that_is_cut_off_never_leaves(status: str) -> None:
+    signature = sign_digest(RSA3072, DIGEST_256, hashes.SHA256())
     script = scripted(
-        *file(SELECT_SIGNATURE, der),
+        *file(SELECT_SIGNATURE, V4_2_SIGNING),
         *prepared("800142840102", DIGEST_256),
         ("002A9E9A00", signature[:256].hex() + "6180"),
         ("00C0000080", status),

@@ -17,6 +17,7 @@ from tests.card.scripted import (
     AUTHENTICATION,
     SELECT_AUTHENTICATION,
     SELECTED,
+    V5,
     Exchange,
     Script,
     control_parameters,
@@ -81,11 +82,9 @@ def described(
         ],
     ],
 )
-def test_a_file_is_read_whole(
-    v5_certificate: bytes, exchanges: Callable[[bytes], list[Exchange]]
-) -> None:
-    script = Script(SELECTED, *exchanges(v5_certificate))
-    assert read(script) == v5_certificate
+def test_a_file_is_read_whole(exchanges: Callable[[bytes], list[Exchange]]) -> None:
+    script = Script(SELECTED, *exchanges(V5))
+    assert read(script) == V5
     script.assert_done()
 
 
@@ -103,10 +102,8 @@ def test_a_wrong_length_is_put_right_once() -> None:
     script.assert_done()
 
 
-def test_a_file_that_is_cut_off_or_empty_or_missing_is_an_error(
-    v5_certificate: bytes,
-) -> None:
-    first = reading(v5_certificate)[0]
+def test_a_file_that_is_cut_off_or_empty_or_missing_is_an_error() -> None:
+    first = reading(V5)[0]
     for answer, exchanges, error in (
         (control_parameters(100), [first], CardError),
         (control_parameters(0), [], CardError),
@@ -155,10 +152,8 @@ def test_no_answer_keeps_the_host_busy_for_ever(answer: str, after: int) -> None
 
 @pytest.mark.parametrize("error", [CardRemovedError("gone"), CardMuteError("mute")])
 @pytest.mark.parametrize("step", range(4))
-def test_a_card_that_goes_at_any_step_is_said(
-    v5_certificate: bytes, step: int, error: CardError
-) -> None:
-    exchanges = [SELECTED, *file(SELECT_AUTHENTICATION, v5_certificate)]
+def test_a_card_that_goes_at_any_step_is_said(step: int, error: CardError) -> None:
+    exchanges = [SELECTED, *file(SELECT_AUTHENTICATION, V5)]
     script = Script(*exchanges[:step], (exchanges[step][0], error))
     with pytest.raises(type(error)):
         read(script)

@@ -14,7 +14,7 @@ from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import status_change
 from native_host.card.source import Reader
-from tests.card.virtual_reader import has_card, reader_where, watching_tries
+from tests.card.virtual_reader import has_card, reader_where, sign, watching_tries
 from tests.support.pcsc import READER, READERS, Pcscd, isolated
 from tests.support.refusing import refusing
 
@@ -59,31 +59,24 @@ async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
 ) -> None:
     state = pcscd.new_card()
     async with PcscSource() as source:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
+        for end in (signal.SIGTERM, signal.SIGKILL):
             pcscd.insert(MockCard(state))
             before = await reader_where(source, has_card)
+            connection = await source.connect(before)
+            card = await source.run(FineidCard, connection)
             waiting = asyncio.ensure_future(wait_for_its_end(source))
             await asyncio.sleep(0)
-            pcscd.stop_service(sign)
+            pcscd.stop_service(end)
             await waiting
+            with pytest.raises(PcscUnavailableError):
+                await source.run(card.pin_info, PinRole.PIN1)
+            await source.run(connection.close)
             pcscd.start_service()
             await source.wait_for_service()
             pcscd.insert(MockCard(state))
             after = await reader_where(source, has_card)
             assert after.insertion != before.insertion
             assert len(await sign(source)) == 96
-
-
-@isolated
-async def test_a_service_that_stops_within_a_session_is_said(pcscd: Pcscd) -> None:
-    pcscd.insert(MockCard(pcscd.new_card()))
-    async with PcscSource() as source:
-        connection = await source.connect(await reader_where(source, has_card))
-        card = await source.run(FineidCard, connection)
-        pcscd.stop_service()
-        with pytest.raises(PcscUnavailableError):
-            await source.run(card.pin_info, PinRole.PIN1)
-        await source.run(connection.close)
 
 
 @isolated

@@ -279,36 +279,27 @@ async def test_a_connection_that_fails_says_why(
         assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("protocol", [0, 1])
 async def test_a_card_is_reset_before_another_program_has_its_turn(
-    fake: FakePcsc,
+    fake: FakePcsc, protocol: int
 ) -> None:
+    fake.protocol = protocol + 1
     # Another program's moment is waited out.
     fake.connect_codes = [Code.SHARING_VIOLATION]
     fake.transaction_codes = [Code.RESET_CARD]
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
-        assert connection.atr == ATR
+        assert (connection.atr, connection.protocol) == (ATR, protocol)
         assert fake.transaction_codes == [], "its transaction began after the other's"
         answer = await source.run(connection.send_and_receive, b"\x00\xa4")
         assert answer == (b"", 0x9000)
+        assert fake.sent == [(f"T{protocol}", b"\x00\xa4")]
         fake.endings.clear()
         await source.run(connection.close)
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
             await source.run(connection.send_and_receive, b"\x00\xa4")
-
-
-@pytest.mark.parametrize("protocol", [0, 1])
-async def test_the_protocol_is_the_one_that_was_agreed_on(
-    fake: FakePcsc, protocol: int
-) -> None:
-    fake.protocol = protocol + 1
-    async with PcscSource() as source:
-        connection = await source.connect(Reader("one"))
-        assert connection.protocol == protocol
-        await source.run(connection.send_and_receive, b"\x00\xa4")
-        assert fake.sent == [(f"T{protocol}", b"\x00\xa4")]
 
 
 @pytest.mark.parametrize(

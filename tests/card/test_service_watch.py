@@ -2,8 +2,9 @@
 """Events announce a service that starts, wherever its socket will be."""
 
 import asyncio
+import shutil
 import socket
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,89 +21,42 @@ def comm(tmp_path: Path) -> Path:
     return tmp_path / "run" / "pcscd" / "pcscd.comm"
 
 
-@pytest.fixture
-def watch(comm: Path) -> Iterator[ServiceWatch]:
-    watch = ServiceWatch(comm)
-    watch.arm()
-    yield watch
-    watch.close()
-
-
 def listen(path: Path) -> None:
     """Create a socket and leave it behind, as a killed service does."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
 
 
-def set_mode(path: Path) -> None:
-    path.chmod(0o666)
-
-
-def remove(path: Path) -> None:
-    path.unlink()
-
-
-async def news(watch: ServiceWatch) -> None:
-    async with asyncio.timeout(patience()):
-        await watch.news()
-
-
-async def nothing(watch: ServiceWatch) -> None:
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
+async def news(watch: ServiceWatch, seconds: float = 0.05) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
             await watch.news()
+            return True
+    return False
 
 
-async def test_each_folder_and_then_the_socket_is_news(
-    watch: ServiceWatch, comm: Path
-) -> None:
-    for folder in (comm.parent.parent, comm.parent):
-        await nothing(watch)
-        folder.mkdir()
-        await news(watch)
+async def test_what_happens_on_the_way_to_the_socket_is_news(comm: Path) -> None:
+    run, folder = comm.parent.parent, comm.parent
+    watch = ServiceWatch(comm)
+    for step, (action, is_news) in enumerate(
+        [
+            (run.mkdir, True),
+            (folder.mkdir, True),
+            ((folder / "pcscd.pid").touch, False),
+            ((folder / "other").mkdir, False),
+            (lambda: listen(comm), True),
+            (lambda: comm.chmod(0o666), True),
+            (comm.unlink, True),
+            (lambda: listen(comm), True),
+            (lambda: shutil.rmtree(folder), True),
+            (folder.mkdir, True),
+        ]
+    ):
         watch.arm()
-    await nothing(watch)
-    listen(comm)
-    await news(watch)
-
-
-async def test_what_happens_before_it_is_waited_for_is_news(
-    watch: ServiceWatch, comm: Path
-) -> None:
-    comm.parent.mkdir(parents=True)
-    listen(comm)
-    await news(watch)
-    watch.arm()
-    set_mode(comm)
-    await news(watch)
-
-
-async def test_a_socket_and_a_folder_that_come_again_are_news(
-    watch: ServiceWatch, comm: Path
-) -> None:
-    comm.parent.mkdir(parents=True)
-    listen(comm)
-    watch.arm()
-    await nothing(watch)
-    remove(comm)
-    listen(comm)
-    await news(watch)
-    watch.arm()
-    remove(comm)
-    comm.parent.rmdir()
-    await news(watch)
-    watch.arm()
-    await nothing(watch)
-    comm.parent.mkdir()
-    await news(watch)
-
-
-async def test_its_neighbours_are_no_news(watch: ServiceWatch, comm: Path) -> None:
-    comm.parent.mkdir(parents=True)
-    watch.arm()
-    (comm.parent / "pcscd.pid").touch()
-    (comm.parent / "other").mkdir()
-    await nothing(watch)
+        assert not await news(watch), step
+        action()  # also before it is waited for
+        assert await news(watch, patience() if is_news else 0.05) is is_news, step
+    watch.close()
 
 
 @pytest.mark.parametrize("cause", ["another system", "no watches left"])
@@ -120,7 +74,7 @@ async def test_without_inotify_time_passes_instead(
         monkeypatch.setattr("asyncinotify.Inotify.__init__", refuse)
     watch = ServiceWatch(comm)
     watch.arm()
-    await news(watch)
+    assert await news(watch, patience())
     watch.close()
 
 

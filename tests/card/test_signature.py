@@ -9,7 +9,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
@@ -26,9 +26,7 @@ from native_host.card.signature import (
     token_algorithm,
 )
 from native_host.errors import InvalidArgumentError
-
-P256 = ec.generate_private_key(ec.SECP256R1())
-P384 = ec.generate_private_key(ec.SECP384R1())
+from tests.card.scripted import P256, P384, RSA3072
 
 # The names of docs/reference/web-eid.md, and the same functions in two other libraries.
 FUNCTIONS = {
@@ -73,8 +71,8 @@ def test_ecdsa_signs_a_digest_of_any_function(
     )
 
 
-def test_what_a_key_can_not_sign_is_refused(rsa3072: rsa.RSAPrivateKey) -> None:
-    own: tuple[PublicKey, PublicKey] = P384.public_key(), rsa3072.public_key()
+def test_what_a_key_can_not_sign_is_refused() -> None:
+    own: tuple[PublicKey, PublicKey] = P384.public_key(), RSA3072.public_key()
     for key, function, scheme_padding in (
         # The card knows no SHA-3.
         *((own[1], name, Padding.PKCS1) for name in FUNCTIONS if "SHA3" in name),
@@ -103,15 +101,15 @@ def test_a_digest_of_another_length_than_its_functions_is_refused(
             scheme.card_digest(bytes(HASH_SIZES[function] + off_by))
 
 
-def test_what_a_key_was_made_for_comes_first(rsa3072: rsa.RSAPrivateKey) -> None:
+def test_what_a_key_was_made_for_comes_first() -> None:
     names = [
         supported_algorithms(key)[0].name
-        for key in (P384.public_key(), P256.public_key(), rsa3072.public_key())
+        for key in (P384.public_key(), P256.public_key(), RSA3072.public_key())
     ]
     assert names == ["ES384", "ES256", "RS256"]
-    assert token_algorithm(rsa3072.public_key()).name == "PS256"
+    assert token_algorithm(RSA3072.public_key()).name == "PS256"
     assert len(supported_algorithms(P384.public_key())) == len(FUNCTIONS)
-    assert len(supported_algorithms(rsa3072.public_key())) == 8
+    assert len(supported_algorithms(RSA3072.public_key())) == 8
 
 
 def test_names_are_jwas_where_jwa_has_one() -> None:

@@ -1,48 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Files and responses match docs/reference/card.md, byte for byte."""
 
-import hashlib
 from collections.abc import Callable
 
 import pytest
-from asn1crypto import x509
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, powered, send
-
-
-def test_the_whole_exchange_of_a_real_card(state: MockCardState) -> None:
-    card = MockCard(state)
-    digest = hashlib.sha384(b"what is signed").digest()
-    certificate = state.read().keys[0].certificate
-
-    assert send(card, "00A4040C0CA000000063504B43532D3135") == "9000"
-    assert send(card, "00A4080402433100") == f"62048102{len(certificate):04X}9000"
-    assert send(card, "00B0000000") == certificate[:181].hex().upper() + "9000"
-    assert send(card, "00B000B500") == certificate[181:362].hex().upper() + "9000"
-    assert send(card, "00B0016A00") == certificate[362:543].hex().upper() + "9000"
-    assert send(card, "00CB00FF05A003830111") == (
-        "A023" "830111" "8C04F0000000" "9C04F0000000"
-        "DF210405FFA503" "DF2702FFFF" "DF28010C" "DF2F0101" "9000"
-    )  # fmt: skip
-    assert send(card, "002000110C313233340000000000000000") == "9000"
-    assert send(card, "002241B606800154840101") == "9000"
-    assert send(card, f"002A90A0329030{digest.hex()}") == "9000"
-    answer = card.transmit(bytes.fromhex("002A9E9A60"))
-
-    assert len(answer) == 96 + 2
-    assert answer[-2:] == b"\x90\x00"
-    r, s = int.from_bytes(answer[:48]), int.from_bytes(answer[48:96])
-    public_key = x509.Certificate.load(certificate).public_key.dump()
-    key = load_der_public_key(public_key)
-    assert isinstance(key, ec.EllipticCurvePublicKey)
-    key.verify(
-        utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(SHA384()))
-    )
 
 
 def test_ca_certificates_are_in_the_master_file(
