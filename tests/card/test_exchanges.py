@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kortilla.mock_card.keys import PrivateKey, sign_digest
 from native_host.card.errors import (
     CardError,
+    CardKind,
     SignatureInvalidError,
     UnsupportedCardError,
 )
@@ -269,28 +270,30 @@ def test_an_rsa_signature_that_is_cut_off_never_leaves(status: str) -> None:
 PAYMENT_SYSTEM = "00A404000E315041592E5359532E444446303100"
 
 
-@pytest.mark.parametrize("status", ["6A82", "6A81", "6A86", "6A88", "6D00", "6E00"])
-def test_a_card_without_the_application_is_not_a_citizen_card(status: str) -> None:
-    script = Script((SELECT, status), (PAYMENT_SYSTEM, "6A82"))
-    with pytest.raises(UnsupportedCardError) as caught:
+@pytest.mark.parametrize(
+    ("exchanges", "kind"),
+    [
+        *(
+            ([(SELECT, status), (PAYMENT_SYSTEM, "6A82")], CardKind.UNKNOWN)
+            for status in ("6A82", "6A81", "6A86", "6A88", "6D00", "6E00")
+        ),
+        (
+            [
+                *((SELECT, "6A82"), (PAYMENT_SYSTEM, "6104")),
+                ("00C0000004", "6F0284009000"),
+            ],
+            CardKind.BANK,
+        ),
+        ([(SELECT, "6982")], CardKind.CONTACTLESS),
+        ([(SELECT, "6F00")], None),  # a card that fails is not called unsupported
+    ],
+)
+def test_a_card_without_the_application_is_not_a_citizen_card(
+    exchanges: list[Exchange], kind: CardKind | None
+) -> None:
+    script = Script(*exchanges)
+    with pytest.raises(CardError, match=r"FINEID|slot|6F00") as caught:
         FineidCard(script)
-    assert caught.value.kind == ""
+    assert isinstance(caught.value, UnsupportedCardError) is (kind is not None)
+    assert getattr(caught.value, "kind", None) == kind
     script.assert_done()
-
-
-def test_a_bank_card_and_the_contactless_side_are_named() -> None:
-    bank = Script(
-        (SELECT, "6A82"), (PAYMENT_SYSTEM, "6104"), ("00C0000004", "6F0284009000")
-    )
-    with pytest.raises(UnsupportedCardError) as caught:
-        FineidCard(bank)
-    assert caught.value.kind == "bank card"
-    with pytest.raises(UnsupportedCardError, match="slot") as caught:
-        FineidCard(Script((SELECT, "6982")))
-    assert "contactless" in caught.value.kind
-
-
-def test_a_card_that_fails_is_not_called_unsupported() -> None:
-    with pytest.raises(CardError, match="6F00") as caught:
-        FineidCard(Script((SELECT, "6F00")))
-    assert type(caught.value) is CardError
