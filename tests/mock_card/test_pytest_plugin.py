@@ -152,29 +152,3 @@ print(*sorted(set(sys.modules) - before))
         "kortilla.testing",
         PLUGIN,
     ]
-
-
-def test_a_token_needs_neither_qt_nor_pcsc(tmp_path: Path) -> None:
-    program = """
-import sys
-for name in (
-    "PySide6", "smartcard", "native_host", "click", "aiohttp", "platformdirs", "pytest",
-):
-    sys.modules[name] = None  # importing it fails
-from pathlib import Path
-from kortilla.testing import KortillaCard, MockCardState
-folder = Path(sys.argv[1])
-MockCardState.create(folder)
-card = KortillaCard(folder)
-print(card.token("https://service.example", "A" * 44)["algorithm"])
-print(len(card.sign("https://service.example", {"a": bytes(48)})["signatures"]))
-"""
-    finished = subprocess.run(
-        [sys.executable, "-I", "-c", program, tmp_path / "card"],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=patience(),
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.split() == ["ES384", "1"]

@@ -25,21 +25,18 @@ class Driver:
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.line: socket.socket | None = None
+        self.line = socket.socket()
 
     def accept(self) -> None:
-        if self.line:
-            self.line.close()
+        self.line.close()
         self.line, _ = self.listener.accept()
         self.line.settimeout(patience())
 
     def send(self, frame: bytes) -> None:
-        assert self.line
         self.line.sendall(len(frame).to_bytes(2))
         self.line.sendall(frame)
 
     def receive(self) -> bytes:
-        assert self.line
         size = int.from_bytes(self.line.recv(2, socket.MSG_WAITALL))
         return self.line.recv(size, socket.MSG_WAITALL)
 
@@ -49,13 +46,11 @@ class Driver:
 
     def ended(self) -> bool:
         """Whether the card's side closes the line after its last data."""
-        assert self.line
         return self.line.recv(1) == b""
 
     def close(self) -> None:
         self.listener.close()
-        if self.line:
-            self.line.close()
+        self.line.close()
 
 
 @pytest.fixture
@@ -98,7 +93,6 @@ def test_run_returns_when_the_reader_goes_away(driver: Driver, card: MockCard) -
     reader = VirtualReader(card, port=driver.port)
     driver.accept()
     driver.send(ON)
-    assert driver.line
     driver.line.sendall(b"\x00")  # half a length
     driver.line.close()
     reader.run()
