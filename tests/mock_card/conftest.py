@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fixtures with mock cards of each profile; keys are cached and copied."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,12 +82,7 @@ def known_rsa_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_state(tmp_path: Path) -> Callable[[str], MockCardState]:
-    def make(profile: str) -> MockCardState:
-        folder = tmp_path / f"card-{profile}"
-        shutil.copytree(cards.made(profile), folder)
-        return MockCardState.open(folder)
-
-    return make
+    return lambda profile: cards.new_card(tmp_path / f"card-{profile}", profile)
 
 
 @pytest.fixture
