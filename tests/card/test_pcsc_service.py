@@ -58,9 +58,9 @@ async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
     pcscd: Pcscd,
 ) -> None:
     state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
     async with PcscSource() as source:
         for end in (signal.SIGTERM, signal.SIGKILL):
-            pcscd.insert(MockCard(state))
             before = await reader_where(source, has_card)
             connection = await source.connect(before)
             card = await source.run(FineidCard, connection)

@@ -123,9 +123,8 @@ def typing(
 def test_a_pin_is_typed_on_the_reader_alone(command: str, role: PinRole) -> None:
     script, send = typing("9000", "63C4", "6403", command=command, role=role)
     send()
-    with pytest.raises((WrongPinError, WrongPukError)) as caught:
+    with pytest.raises((WrongPinError, WrongPukError), match="4 tries"):
         send()
-    assert caught.value.tries_left == 4
     with pytest.raises(PinNotEnteredError, match="length"):
         send()
     script.assert_done()

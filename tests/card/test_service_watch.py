@@ -4,6 +4,7 @@
 import asyncio
 import shutil
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,20 +39,19 @@ async def news(watch: ServiceWatch, seconds: float = 0.05) -> bool:
 async def test_what_happens_on_the_way_to_the_socket_is_news(comm: Path) -> None:
     run, folder = comm.parent.parent, comm.parent
     watch = ServiceWatch(comm)
-    for step, (action, is_news) in enumerate(
-        [
-            (run.mkdir, True),
-            (folder.mkdir, True),
-            ((folder / "pcscd.pid").touch, False),
-            ((folder / "other").mkdir, False),
-            (lambda: listen(comm), True),
-            (lambda: comm.chmod(0o666), True),
-            (comm.unlink, True),
-            (lambda: listen(comm), True),
-            (lambda: shutil.rmtree(folder), True),
-            (folder.mkdir, True),
-        ]
-    ):
+    steps: list[tuple[Callable[[], object], bool]] = [
+        (run.mkdir, True),
+        (folder.mkdir, True),
+        ((folder / "pcscd.pid").touch, False),
+        ((folder / "other").mkdir, False),
+        (lambda: listen(comm), True),
+        (lambda: comm.chmod(0o666), True),
+        (comm.unlink, True),
+        (lambda: listen(comm), True),
+        (lambda: shutil.rmtree(folder), True),
+        (folder.mkdir, True),
+    ]
+    for step, (action, is_news) in enumerate(steps):
         watch.arm()
         assert not await news(watch), step
         action()  # also before it is waited for
