@@ -178,26 +178,24 @@ def test_an_odd_object_directory_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("keys", "certificates", "pins"),
     [
-        (b"", CERTIFICATES, PINS),
-        (KEYS, b"", PINS),
-        (KEYS, CERTIFICATES, b""),
-        (KEYS[:-1], CERTIFICATES, PINS),
-        (KEYS, CERTIFICATES[:-1], PINS),
-        (KEYS, CERTIFICATES, PINS[:-1]),
+        # One is empty, cut off, or begins with an odd object.
+        *((keys, CERTIFICATES, PINS) for keys in (b"", KEYS[:-1])),
+        *((KEYS, certificates, PINS) for certificates in (b"", CERTIFICATES[:-1])),
+        *((KEYS, CERTIFICATES, pins) for pins in (b"", PINS[:-1])),
         (b"\x30\x00" + KEYS, CERTIFICATES, PINS),
         (b"\x30\x04\x30\x00\x04\x00" + KEYS, CERTIFICATES, PINS),
         # No key for authentication.
         (private_key("46", "02", "02", usage=SIGNATURE_USAGE), CERTIFICATES, PINS),
-        # Invalid references.
-        (private_key("45", "00", "01"), CERTIFICATES, PINS),
-        (private_key("45", "0101", "01"), CERTIFICATES, PINS),
-        (private_key("45", "", "01"), CERTIFICATES, PINS),
-        # A PIN that is missing, is not one of the card's, or is not for the role.
-        (private_key("45", "01", "09"), CERTIFICATES, PINS),
-        (KEYS, CERTIFICATES, pin("01", "03") + pin("02", "82")),
-        (KEYS, CERTIFICATES, pin("01", "11") + pin("02", "04")),
-        (KEYS, CERTIFICATES, pin("01", "82") + pin("02", "11")),
-        (KEYS, CERTIFICATES, pin("01", "83") + pin("02", "82")),
+        # Invalid references, and a PIN that is missing.
+        *(
+            (private_key("45", *reference), CERTIFICATES, PINS)
+            for reference in (("00", "01"), ("0101", "01"), ("", "01"), ("01", "09"))
+        ),
+        # PINs that are not the card's, or not for the role.
+        *(
+            (KEYS, CERTIFICATES, pin("01", pin1) + pin("02", pin2))
+            for pin1, pin2 in (("03", "82"), ("11", "04"), ("82", "11"), ("83", "82"))
+        ),
         # A certificate that stands in the directory itself.
         (KEYS, CERTIFICATES.replace(path("4331"), b"\xa0\x04" + bytes(4)), PINS),
         # Duplicate ids.

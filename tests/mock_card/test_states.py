@@ -26,40 +26,43 @@ def make(folder: Path, **arguments: Any) -> MockCardState:
     return MockCardState.create(folder / "card", **arguments)
 
 
-@pytest.mark.parametrize("profile", ["v5", "v4.2"])
-def test_a_new_card_of_the_old_scheme_is_unblocked_with_its_code_of_eight_digits(
-    tmp_path: Path, profile: str
+# How the code in the letter sets a PIN: tries of a PIN that is not activated, the
+# command, and the code. In the old scheme it is the PUK.
+OLD, NEW = (0, "2C", "12345678"), (5, "24", ACTIVATION_CODE)
+
+
+@pytest.mark.parametrize("state", ["new", "partly-activated"])
+@pytest.mark.parametrize(
+    ("profile", "start", "scheme"),
+    [("v5", None, OLD), ("v4.2", None, OLD), ("v5", NEW_SCHEME, NEW)],
+)
+def test_a_card_that_is_not_activated_is_so_by_the_code_in_its_letter(
+    tmp_path: Path,
+    profile: str,
+    start: datetime | None,
+    scheme: tuple[int, str, str],
+    state: str,
 ) -> None:
-    state = make(tmp_path, profile=profile, state="new")
-    first = asn1_x509.Certificate.load(state.read().keys[0].certificate)
-    assert first.not_valid_before < NEW_SCHEME - timedelta(days=14)
+    made = make(tmp_path, profile=profile, state=state, not_before=start)
+    first = asn1_x509.Certificate.load(made.read().keys[0].certificate)
+    assert (first.not_valid_before >= NEW_SCHEME) is (scheme is NEW)
     assert first.not_valid_after > datetime.now(UTC) + timedelta(days=365)
-    card = powered(state)
+    card, (tries, ins, code) = powered(made), scheme
     for reference, pin in (("11", "4711"), ("82", "471100")):
-        assert information(card, reference) == (0, UNTOUCHED)
-        assert send(card, f"002000{reference}") == "6983"
-        assert verify(card, reference, "1234567") == "6983"
-        assert set_pin(card, "24", reference, "12345678", pin) == "6983"
-        # The code is the PUK: it stays valid, also for unblocking later.
-        assert set_pin(card, "2C", reference, "12345678", pin) == "9000"
+        if (state, reference) == ("partly-activated", "11"):
+            assert information(card, reference) == (5, ACTIVATED)
+            assert verify(card, reference, "1234") == "9000"
+            continue
+        assert information(card, reference) == (tries, UNTOUCHED)
+        assert send(card, f"002000{reference}") == ("63C5" if tries else "6983")
+        wrong = set_pin(card, "24", reference, "7654321", pin)
+        assert wrong == ("63C4" if tries else "6983")
+        assert set_pin(card, ins, reference, code, pin) == "9000"
         assert information(card, reference) == (5, ACTIVATED)
         assert verify(card, reference, pin) == "9000"
-    assert information(card, "83")[0] == 5
-
-
-def test_a_new_card_of_the_new_scheme_has_the_code_of_seven_digits_as_its_pins(
-    tmp_path: Path,
-) -> None:
-    card = powered(make(tmp_path, state="new", not_before=NEW_SCHEME))
-    assert len(ACTIVATION_CODE) == 7
-    for reference, pin in (("11", "4711"), ("82", "471100")):
-        assert information(card, reference) == (5, UNTOUCHED)
-        assert send(card, f"002000{reference}") == "63C5"
-        assert set_pin(card, "24", reference, "7654321", pin) == "63C4"
-        assert set_pin(card, "24", reference, ACTIVATION_CODE, pin) == "9000"
-        assert information(card, reference) == (5, ACTIVATED)
-        # Used up: it no longer works as this PIN.
-        assert set_pin(card, "24", reference, ACTIVATION_CODE, pin) == "63C4"
+        # It does not work as this PIN, also where it did.
+        assert set_pin(card, "24", reference, code, pin) == "63C4"
+    # The PUK stays valid, also for unblocking later.
     assert information(card, "83")[0] == 5
     assert set_pin(card, "2C", "11", "12345678", "1357") == "9000"
 
@@ -72,20 +75,6 @@ def test_the_date_decides_the_scheme(
     for key in make_state("v5-2026").read().keys:
         certificate = asn1_x509.Certificate.load(key.certificate)
         assert certificate.not_valid_before >= NEW_SCHEME
-
-
-@pytest.mark.parametrize("new_scheme", [False, True])
-def test_a_partly_activated_card_has_its_pin1_and_not_its_pin2(
-    tmp_path: Path, new_scheme: bool
-) -> None:
-    start = NEW_SCHEME if new_scheme else None
-    card = powered(make(tmp_path, state="partly-activated", not_before=start))
-    assert information(card, "11") == (5, ACTIVATED)
-    assert verify(card, "11", "1234") == "9000"
-    assert information(card, "82") == (5 if new_scheme else 0, UNTOUCHED)
-    change = ("24", "82", "1234567") if new_scheme else ("2C", "82", "12345678")
-    assert set_pin(card, *change, "471100") == "9000"
-    assert information(card, "82") == (5, ACTIVATED)
 
 
 @pytest.mark.parametrize(
