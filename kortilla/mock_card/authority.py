@@ -18,7 +18,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from kortilla.mock_card.ber import encode, sequence
 from kortilla.mock_card.errors import InvalidArgumentError
@@ -30,7 +30,7 @@ from kortilla.mock_card.keys import (
     load_private_key,
     private_key_der,
 )
-from kortilla.mock_card.ocsp_responder import Responder, answer_ocsp
+from kortilla.mock_card.ocsp_responder import Responder, answer_ocsp, key_usage
 from kortilla.mock_card.profiles import KeyType
 
 #: Under the authority's test arc, which only test trust accepts.
@@ -288,11 +288,6 @@ class Authority:
         extensions = [
             _extension("2.5.29.35", _authority_key(self.issuing).public_bytes()),
             _extension("2.5.29.14", subject_key.public_bytes()),
-            *(
-                [_extension("2.5.29.15", _KEY_USAGE[purpose, kind], critical=True)]
-                if key_usage
-                else []
-            ),
             _extension("2.5.29.32", policies.public_bytes()),
             _extension("2.5.29.19", _BASIC_CONSTRAINTS),
             _extension("2.5.29.31", _crl(self.address, "issuing").public_bytes()),
@@ -300,6 +295,9 @@ class Authority:
                 "1.3.6.1.5.5.7.1.1", _access(self.address, "issuing").public_bytes()
             ),
         ]
+        if key_usage:
+            value = _KEY_USAGE[purpose, kind]
+            extensions.insert(2, _extension("2.5.29.15", value, critical=True))
         if purpose == "signature":
             extensions.append(_extension("1.3.6.1.5.5.7.1.3", _QC_STATEMENTS))
         return extensions
@@ -312,16 +310,8 @@ def _sign(key: PrivateKey, data: bytes) -> bytes:
 
 
 def _ca_name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "FI"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "SPECIMEN Kortilla"),
-            x509.NameAttribute(
-                NameOID.ORGANIZATIONAL_UNIT_NAME, "Mock cards, for testing only"
-            ),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
+    organisation = r"OU=Mock cards\, for testing only,O=SPECIMEN Kortilla,C=FI"
+    return x509.Name.from_rfc4514_string(f"CN={common_name},{organisation}")
 
 
 def _ca_certificate(
@@ -371,20 +361,7 @@ def ca_builder(
         .add_extension(
             x509.BasicConstraints(ca=True, path_length=path_length), critical=True
         )
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=False,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=True,
-                crl_sign=True,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
+        .add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(
             x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
         )
@@ -417,17 +394,13 @@ def _crl(address: str, issuer: str) -> x509.CRLDistributionPoints:
 
 
 def _access(address: str, issuer: str) -> x509.AuthorityInformationAccess:
+    methods = {
+        AuthorityInformationAccessOID.OCSP: f"{address}/ocsp/{issuer}",
+        AuthorityInformationAccessOID.CA_ISSUERS: f"{address}/ca/{issuer}.crt",
+    }
     return x509.AuthorityInformationAccess(
-        [
-            x509.AccessDescription(
-                AuthorityInformationAccessOID.OCSP,
-                x509.UniformResourceIdentifier(f"{address}/ocsp/{issuer}"),
-            ),
-            x509.AccessDescription(
-                AuthorityInformationAccessOID.CA_ISSUERS,
-                x509.UniformResourceIdentifier(f"{address}/ca/{issuer}.crt"),
-            ),
-        ]
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+        for method, url in methods.items()
     )
 
 

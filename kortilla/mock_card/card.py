@@ -230,15 +230,11 @@ class MockCard:
             raise StatusWordError(SW.WRONG_DATA)
         reference = _pin_reference(command.data[4])
         pin = self.state.read().pin(reference)
-        return self._deliver(
-            command,
-            bytes.fromhex("A0238301")
-            + bytes((reference,))
-            + bytes.fromhex("8C04F00000009C04F0000000DF2104")
-            + bytes((pin.tries,))
-            + bytes.fromhex("FFA503DF2702FFFFDF28010CDF2F01")
-            + bytes((pin.changed,)),
+        told = (
+            f"A0238301{reference:02X}8C04F00000009C04F0000000DF2104{pin.tries:02X}"
+            f"FFA503DF2702FFFFDF28010CDF2F01{pin.changed:02X}"
         )
+        return self._deliver(command, bytes.fromhex(told))
 
     def _verify(self, command: Command) -> bytes:
         if command.p1:

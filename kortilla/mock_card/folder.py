@@ -126,11 +126,6 @@ class Watch:
         # With its own writer it never reaches end of file, which is readable too.
         self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
 
-    @property
-    def is_there(self) -> bool:
-        """Whether it can still receive news: its folder may have been replaced."""
-        return self._path.exists()
-
     def take_news(self) -> None:
         """Empty the pipe."""
         with suppress(BlockingIOError):

@@ -4,8 +4,9 @@
 The imports of this module are slow, so it is separate: using a card does not need it.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +14,19 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 
 from kortilla.mock_card.authority import DEFAULT_ADDRESS, Authority, Person
-from kortilla.mock_card.card_data import CardState, KeyData
+from kortilla.mock_card.card_data import (
+    CardData,
+    CardState,
+    KeyData,
+    PinData,
+    first_pins,
+)
 from kortilla.mock_card.folder import locked, write_atomically
 from kortilla.mock_card.keys import generate_key, private_key_der
 from kortilla.mock_card.profiles import NEW_SCHEME, Profile
 
 #: The CRL of the CA in a card's folder.
-_REVOCATION_LIST = "revoked.crl"
+REVOCATION_LIST = "revoked.crl"
 
 _DAY = timedelta(days=1)
 _FIVE_YEARS = timedelta(days=5 * 365)
@@ -28,42 +35,28 @@ _FIVE_YEARS = timedelta(days=5 * 365)
 _BEFORE_THE_NEW_SCHEME = datetime(2025, 6, 2, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class IssuedCard:
-    """An issued card: the authority, the person and the keys.
-
-    ``new_scheme`` is the activation scheme. ``revoked`` and ``revocation_list`` (DER)
-    are set if the card was revoked at once.
-    """
-
-    authority: Authority
-    holder: Person
-    keys: tuple[KeyData, ...]
-    new_scheme: bool
-    revoked: datetime | None = None
-    revocation_list: bytes | None = None
-
-
 def issue_card(
     profile: Profile,
-    person: Mapping[str, str],
     state: CardState = CardState.ACTIVE,
     *,
+    person: Mapping[str, str] | None = None,
+    pins: tuple[str, str, str] = ("1234", "123456", "12345678"),
     address: str | None = None,
     not_before: datetime | None = None,
     not_after: datetime | None = None,
-) -> IssuedCard:
-    """Make an authority, and the keys of a profile for a person.
+) -> tuple[Authority, CardData, bytes | None]:
+    """Make an authority, the data of a card, and the CRL of a card that is revoked.
 
-    ``person`` has the fields of ``Person`` that differ from the defaults.
+    ``person`` has the fields of ``Person`` that differ from the defaults, ``pins`` are
+    PIN1, PIN2 and PUK.
     """
-    holder = Person(**person)
+    holder = Person(**(person or {}))
     authority = Authority.create(profile.issuer, address=address or DEFAULT_ADDRESS)
     start, end = _validity(profile, state)
     if not_before is not None:
         start, end = not_before, not_before + _FIVE_YEARS
     end = not_after or end
-    keys = []
+    keys, serials = [], []
     for slot in profile.keys:
         key = generate_key(slot.key_type)
         certificate = authority.issue(
@@ -74,6 +67,7 @@ def issue_card(
             not_after=end,
             null_parameters=profile.null_parameters,
         )
+        serials.append(asn1_x509.Certificate.load(certificate).serial_number)
         keys.append(
             KeyData(
                 reference=slot.reference,
@@ -84,13 +78,19 @@ def issue_card(
     revoked, revocation_list = None, None
     if state is CardState.REVOKED:
         revoked = datetime.now(UTC).replace(microsecond=0)
-        revocation_list = authority.revoke(
-            [asn1_x509.Certificate.load(key.certificate).serial_number for key in keys],
-            revoked,
-        )
-    return IssuedCard(
-        authority, holder, tuple(keys), start >= NEW_SCHEME, revoked, revocation_list
+        revocation_list = authority.revoke(serials, revoked)
+    pin1, pin2 = first_pins(state, start >= NEW_SCHEME, *pins[:2])
+    data = CardData(
+        profile=profile.name,
+        serial=profile.serial_format.format(f"{secrets.randbelow(10**9):09d}"),
+        **asdict(holder),
+        pin1=pin1,
+        pin2=pin2,
+        puk=PinData(value=pins[2], changed=False),
+        revoked=revoked,
+        keys=tuple(keys),
     )
+    return authority, data, revocation_list
 
 
 def _validity(profile: Profile, state: CardState) -> tuple[datetime, datetime]:
@@ -122,7 +122,7 @@ def revoked_serials(folder: Path) -> frozenset[int]:
     Raises ``OSError`` and ``ValueError`` for a file that can't be read.
     """
     try:
-        content = (folder / _REVOCATION_LIST).read_bytes()
+        content = (folder / REVOCATION_LIST).read_bytes()
     except FileNotFoundError:
         return frozenset()
     return frozenset(entry.serial_number for entry in x509.load_der_x509_crl(content))
@@ -134,4 +134,4 @@ def revoke(folder: Path, serial_numbers: Iterable[int]) -> None:
         serials = revoked_serials(folder) | frozenset(serial_numbers)
         now = datetime.now(UTC).replace(microsecond=0)
         content = Authority.open(folder).revoke(sorted(serials), now)
-        write_atomically(folder / _REVOCATION_LIST, content)
+        write_atomically(folder / REVOCATION_LIST, content)

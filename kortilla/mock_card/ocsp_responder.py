@@ -26,6 +26,15 @@ _BASIC = core.ObjectIdentifier("1.3.6.1.5.5.7.48.1.1").dump()
 _ECDSA_WITH_SHA256 = bytes.fromhex("300A06082A8648CE3D040302")
 
 
+def key_usage(*bits: str) -> x509.KeyUsage:
+    """Return a key usage with these bits, by the names of ``x509.KeyUsage``."""
+    names = (
+        "digital_signature content_commitment key_encipherment data_encipherment "
+        "key_agreement key_cert_sign crl_sign encipher_only decipher_only"
+    )
+    return x509.KeyUsage(**{name: name in bits for name in names.split()})
+
+
 @dataclass(frozen=True)
 class Responder:
     """A responder that a CA has authorised with a certificate (RFC 6960 §4.2.2.2)."""
@@ -53,20 +62,7 @@ class Responder:
             .serial_number(x509.random_serial_number())
             .not_valid_before(authority.not_valid_before_utc)
             .not_valid_after(authority.not_valid_after_utc)
-            .add_extension(
-                x509.KeyUsage(
-                    digital_signature=True,
-                    content_commitment=False,
-                    key_encipherment=False,
-                    data_encipherment=False,
-                    key_agreement=False,
-                    key_cert_sign=False,
-                    crl_sign=False,
-                    encipher_only=False,
-                    decipher_only=False,
-                ),
-                critical=True,
-            )
+            .add_extension(key_usage("digital_signature"), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]),
                 critical=False,

@@ -11,7 +11,6 @@ Several processes may use one folder at a time: each change is made under a lock
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -20,7 +19,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from kortilla.mock_card.card_data import CardData, CardState, PinData, first_pins, judge
+from kortilla.mock_card.card_data import CardData, CardState, judge
 from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
 from kortilla.mock_card.faults import CommandName, Fault, dump, load, take
 from kortilla.mock_card.folder import (
@@ -100,7 +99,7 @@ class MockCardState:
         a card and ``replace`` is not set; ``MockCardBrokenError`` if the folder can't
         be written.
         """
-        from kortilla.mock_card.issue import issue_card
+        from kortilla.mock_card.issue import REVOCATION_LIST, issue_card
 
         if profile not in PROFILES:
             raise InvalidArgumentError(f"The profile is none of {', '.join(PROFILES)}.")
@@ -115,28 +114,14 @@ class MockCardState:
             if not digits or not shortest <= len(value) <= 12:
                 raise InvalidArgumentError(f"{name} is not {shortest} to 12 digits.")
         person = {"surname": surname, "given_name": given_name, "satu": satu}
-        issued = issue_card(
+        authority, data, revocation_list = issue_card(
             PROFILES[profile],
-            {name: value for name, value in person.items() if value is not None},
             CardState(state),
+            person={name: value for name, value in person.items() if value is not None},
+            pins=(pin1, pin2, puk),
             address=address,
             not_before=not_before,
             not_after=not_after,
-        )
-        pins = first_pins(CardState(state), issued.new_scheme, pin1, pin2)
-        data = CardData(
-            profile=profile,
-            serial=PROFILES[profile].serial_format.format(
-                f"{secrets.randbelow(10**9):09d}"
-            ),
-            surname=issued.holder.surname,
-            given_name=issued.holder.given_name,
-            satu=issued.holder.satu,
-            pin1=pins[0],
-            pin2=pins[1],
-            puk=PinData(value=puk, changed=False),
-            revoked=issued.revoked,
-            keys=issued.keys,
         )
         card = cls(folder or default_folder())
         try:
@@ -148,13 +133,13 @@ class MockCardState:
         with card._locked():
             if card._file.exists() and not replace:
                 raise InvalidArgumentError(f"There is a mock card in {card.folder}.")
-            issued.authority.save(card.folder)
-            card._faults_file.unlink(missing_ok=True)
-            card._presence_file.unlink(missing_ok=True)
-            if issued.revocation_list is None:
-                (card.folder / "revoked.crl").unlink(missing_ok=True)
+            authority.save(card.folder)
+            for file in (card._faults_file, card._presence_file):
+                file.unlink(missing_ok=True)
+            if revocation_list is None:
+                (card.folder / REVOCATION_LIST).unlink(missing_ok=True)
             else:
-                write_atomically(card.folder / "revoked.crl", issued.revocation_list)
+                write_atomically(card.folder / REVOCATION_LIST, revocation_list)
             write_atomically(card._file, _encode(data))
         return card
 

@@ -7,6 +7,8 @@ sent.
 """
 
 import logging
+from dataclasses import replace
+from functools import partial
 
 from native_host.card.apdu import (
     INS_MANAGE_SECURITY_ENVIRONMENT,
@@ -18,7 +20,7 @@ from native_host.card.apdu import (
     TracingConnection,
     Transport,
 )
-from native_host.card.atr import identify
+from native_host.card.atr import Generation, identify
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CONNECTION_ERRORS,
@@ -27,9 +29,14 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.files import FileReader
-from native_host.card.keys import CardKey, KeyRing, KeyRole, PinRole
+from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole, PinRole, read_keys
 from native_host.card.pins import PinInfo, Pins
-from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureScheme
+from native_host.card.signature import (
+    KeyType,
+    SignatureAlgorithm,
+    SignatureScheme,
+    key_type_of,
+)
 from native_host.card.tlv import Tlv, TlvError
 
 __all__ = [
@@ -53,6 +60,7 @@ TOKEN_INFO = bytes.fromhex("5032")
 #: In the master file: the certificates of the issuing CA and of the root.
 AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
 _MAX_CERTIFICATE = 8192  # bytes
+_MAX_DIRECTORY = 4096  # bytes
 
 _TAG_SEQUENCE = 0x30
 _TAG_OCTET_STRING = 0x04
@@ -78,7 +86,7 @@ _NO_SUCH_KEY = frozenset(
 )
 
 
-class FineidCard:
+class FineidCard(Pins):
     """A citizen card whose application is selected.
 
     ``connection`` needs only ``send_and_receive``; its ``protocol`` (0 or 1), ``atr``
@@ -88,14 +96,12 @@ class FineidCard:
     """
 
     def __init__(self, connection: Transport) -> None:
-        self._channel = CommandChannel(TracingConnection(connection))
-        self._files = FileReader(self._channel)
-        self._pins = Pins(
-            self._channel,
-            self._return_to_application,
+        super().__init__(
+            CommandChannel(TracingConnection(connection)),
             protocol=getattr(connection, "protocol", 0),
             pin_pad=getattr(connection, "pin_pad", None),
         )
+        self._files = FileReader(self._channel)
         atr: bytes | None = getattr(connection, "atr", None)
         try:
             #: The card's generation, or None if the connection knows no ATR.
@@ -108,17 +114,26 @@ class FineidCard:
                     kind=CardKind.BANK,
                 ) from error
             raise
-        self._key_ring = KeyRing(self._files, self.generation)
+        # They count where the directories are missing or wrong.
+        self._known = KNOWN_KEYS[self.generation or Generation.MULTIAPP_V5]
+        self._listed: tuple[CardKey, ...] | None = None
+        self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
 
     # -- Keys and certificates --------------------------------------------------------
 
     def keys(self) -> tuple[CardKey, ...]:
         """Return the card's keys, the preferred one of each role first.
 
-        They come from the card's directories, or from the table of its generation if
-        the directories can't be used. Their certificates may still be missing.
+        They come from the card's directories; the table of its generation provides the
+        key of a role that they lack. Their certificates may still be missing.
         """
-        return self._key_ring.keys()
+        if self._listed is None:
+            listed = self._read_directories()
+            for role in KeyRole:
+                if not any(key.role is role for key in listed):
+                    listed += self._known_for(role)
+            self._listed = listed
+        return self._listed
 
     def key(self, role: KeyRole, key_type: KeyType | None = None) -> CardKey:
         """Return the preferred key of a role, or its first one of a type.
@@ -126,7 +141,25 @@ class FineidCard:
         Its certificate is read and determines the type. Raises ``UnsupportedCardError``
         if the card has none.
         """
-        return self._key_ring.key(role, key_type)
+        listed = [key for key in self.keys() if key.role is role]
+        obstacle: CardError | None = None
+        if key_type:
+            listed.sort(key=lambda key: key.key_type is not key_type)
+        # The table is the last resort if no listed key fits.
+        for candidate in dict.fromkeys((*listed, *self._known_for(role))):
+            try:
+                key, _ = self._settle(candidate)
+            except CONNECTION_ERRORS:
+                raise
+            except CardError as error:
+                logger.info("A key for %s is not used: %s", role.value, error)
+                obstacle = error
+            else:
+                if key_type in {None, key.key_type}:
+                    return key
+        if key_type is None and obstacle is not None:
+            raise obstacle
+        raise UnsupportedCardError(f"The card has no such key for {role.value}.")
 
     def certificate(self, key: CardKey) -> CardCertificate:
         """Return the certificate of a key. It is read once per session.
@@ -134,7 +167,58 @@ class FineidCard:
         Raises ``UnsupportedCardError`` if the card has none that fits the key's role,
         ``CertificateError`` if it can't be read.
         """
-        return self._key_ring.settle(key)[1]
+        return self._settle(key)[1]
+
+    def _settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
+        """Return a key with its true type, and its certificate."""
+        if key not in self._settled:
+            settled = self._with_certificate(key)
+            self._settled[key] = self._settled[settled[0]] = settled
+        return self._settled[key]
+
+    def _known_for(self, role: KeyRole) -> tuple[CardKey, ...]:
+        return tuple(key for key in self._known if key.role is role)
+
+    def _read_directories(self) -> tuple[CardKey, ...]:
+        try:
+            return read_keys(partial(self._files.read, limit=_MAX_DIRECTORY))
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            logger.info("The card's directories are not used: %s", error)
+            return ()
+
+    def _with_certificate(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
+        try:
+            certificate = self._read_certificate(key)
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            if any(key.certificate_path == k.certificate_path for k in self._known):
+                raise
+            # The file that the directories name holds no certificate for this key.
+            logger.info("The directories are wrong about a key: %s", error)
+            known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
+            if not known:
+                raise UnsupportedCardError(
+                    f"The card has no certificate for a key for {key.role.value}."
+                ) from error
+            key, certificate = known[0], self._read_certificate(known[0])
+        return replace(key, key_type=key_type_of(certificate.public_key)), certificate
+
+    def _read_certificate(self, key: CardKey) -> CardCertificate:
+        content = self._files.read(key.certificate_path)
+        # Files may have padding: the certificate is their first object.
+        certificate = CardCertificate.from_der(bytes(Tlv.take(content)[0]))
+        authenticates = key.role is KeyRole.AUTHENTICATION
+        fits = (
+            certificate.for_authentication if authenticates else certificate.for_signing
+        )
+        if not fits:
+            raise UnsupportedCardError(
+                f"The certificate of a key for {key.role.value} is not made for that."
+            )
+        return certificate
 
     def authority_certificates(self) -> tuple[bytes, ...]:
         """Read the certificates of the CAs above the card's own, the issuing one first.
@@ -154,64 +238,6 @@ class FineidCard:
                 logger.info("A CA certificate is not used: %s", error)
         self._return_to_application()
         return tuple(found)
-
-    # -- PINs -------------------------------------------------------------------------
-
-    @property
-    def has_pin_pad(self) -> bool:
-        """Whether PINs can be entered on the reader."""
-        return self._pins.pad_verifies
-
-    @property
-    def can_modify_on_pad(self) -> bool:
-        """Whether PINs can be changed and unblocked on the reader."""
-        return self._pins.pad_modifies
-
-    def pin_info(self, role: PinRole) -> PinInfo:
-        """Read a PIN's tries left, which costs none.
-
-        Raises ``PinTriesUnreadableError``.
-        """
-        return self._pins.info(role)
-
-    def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
-        """Send a PIN, ASCII digits, to the card, once; None means entry on the reader.
-
-        The tries left are read before, unless they are known. The caller wipes ``pin``.
-        Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
-        ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
-        ``PinTriesUnreadableError``, and with the reader's PIN pad
-        ``PinNotEnteredError``.
-        """
-        self._pins.verify(role, pin)
-
-    def change_pin(
-        self, role: PinRole, old: bytearray | None, new: bytearray | None
-    ) -> None:
-        """Change a PIN, ASCII digits, once; None for both means entry on the reader.
-
-        The code in the letter is the old PIN of a card that is activated with seven
-        digits. The PIN's tries left are read before, unless that was done since the
-        last such command; afterwards it has all of them. The caller wipes both. Raises
-        ``InvalidArgumentError`` for an impossible PIN or new PIN (4 to 8 digits, PIN2 6
-        to 8), without sending it, and ``WrongPinError``, ``PinBlockedError``,
-        ``NewPinRefusedError``, ``CardNotActivatedError``, ``PinTriesUnreadableError``
-        and ``PinNotEnteredError``.
-        """
-        self._pins.change(role, old, new)
-
-    def unblock_pin(
-        self, role: PinRole, puk: bytearray | None, new: bytearray | None
-    ) -> None:
-        """Set a PIN with the PUK, 8 to 12 digits, once; None for both: on the reader.
-
-        On the reader the PUK and the new PIN have eight digits. The PUK's tries left
-        are read as the PIN's are by ``change_pin``; the PIN has all of its own
-        afterwards. The caller wipes both. Raises as ``change_pin``, but
-        ``WrongPukError`` and ``PukBlockedError``: after five wrong PUKs the card is
-        unusable.
-        """
-        self._pins.unblock(role, puk, new)
 
     def serial(self) -> bytes:
         """Read the card's serial number (EF.TokenInfo), anew each time.
@@ -239,7 +265,7 @@ class FineidCard:
         allow its role, ``SignatureInvalidError`` if the card's own certificate does not
         verify the signature.
         """
-        key, certificate = self._key_ring.settle(key)
+        key, certificate = self._settle(key)
         scheme = SignatureScheme(certificate.public_key, algorithm)
         card_digest = scheme.card_digest(digest)
         self._choose_key(key, scheme)
@@ -270,8 +296,13 @@ class FineidCard:
         try:
             self._name_key(key.reference, scheme)
         except CardError as error:
-            other = self._key_ring.other_reference(key)
-            if other is None or error.status_word not in _NO_SUCH_KEY:
+            known = (
+                each.reference
+                for each in self._known_for(key.role)
+                if each.certificate_path == key.certificate_path
+            )
+            other = next(known, key.reference)
+            if other == key.reference or error.status_word not in _NO_SUCH_KEY:
                 raise
             logger.info("The card's directories are wrong about a key's reference.")
             self._name_key(other, scheme)
@@ -308,10 +339,6 @@ class FineidCard:
         )
 
     def _return_to_application(self) -> None:
-        """Select the application again if a folder below it is selected.
-
-        PIN2 is local to the application. The selection resets verified PINs.
-        """
         if self._files.in_folder:
             self._select_application()
 

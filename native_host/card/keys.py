@@ -7,25 +7,17 @@ published, so nothing here relies on them: any inconsistency is a ``DirectoryErr
 and the table takes their place.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from typing import TypeVar
 
 from native_host.card.atr import Generation
-from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCardError
-from native_host.card.files import FileReader
-from native_host.card.signature import KeyType, key_type_of
+from native_host.card.errors import CardError
+from native_host.card.signature import KeyType
 from native_host.card.tlv import Tlv, TlvError
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
-
-_MAX_DIRECTORY = 4096  # bytes
 
 
 class PinRole(Enum):
@@ -79,122 +71,6 @@ KNOWN_KEYS = {
 }
 
 
-class KeyRing:
-    """Keys and certificates, each read once.
-
-    The card's directories list the keys. Where a certificate contradicts them, the
-    table of the card's generation is used instead. The certificate decides the type of
-    its key.
-    """
-
-    def __init__(self, files: FileReader, generation: Generation | None) -> None:
-        self._files = files
-        self._known = KNOWN_KEYS[generation or Generation.MULTIAPP_V5]
-        self._listed: tuple[CardKey, ...] | None = None
-        self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
-
-    def keys(self) -> tuple[CardKey, ...]:
-        """Return the keys, the preferred one of each role first.
-
-        The table provides the key of a role that the directories lack.
-        """
-        if self._listed is None:
-            listed = self._read_directories()
-            for role in KeyRole:
-                if not any(key.role is role for key in listed):
-                    listed += self._known_for(role)
-            self._listed = listed
-        return self._listed
-
-    def key(self, role: KeyRole, key_type: KeyType | None) -> CardKey:
-        """Return the preferred key of a role, optionally of a type.
-
-        Raises ``UnsupportedCardError`` if there is none.
-        """
-        listed = [key for key in self.keys() if key.role is role]
-        obstacle: CardError | None = None
-        if key_type:
-            listed.sort(key=lambda key: key.key_type is not key_type)
-        # The table is the last resort if no listed key fits.
-        for candidate in dict.fromkeys((*listed, *self._known_for(role))):
-            try:
-                key, _ = self.settle(candidate)
-            except CONNECTION_ERRORS:
-                raise
-            except CardError as error:
-                logger.info("A key for %s is not used: %s", role.value, error)
-                obstacle = error
-            else:
-                if key_type in {None, key.key_type}:
-                    return key
-        if key_type is None and obstacle is not None:
-            raise obstacle
-        raise UnsupportedCardError(f"The card has no such key for {role.value}.")
-
-    def settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
-        """Return a key with its true type, and its certificate.
-
-        Raises ``UnsupportedCardError`` if it has none that fits, ``CertificateError``
-        if it can't be read.
-        """
-        if key not in self._settled:
-            settled = self._with_certificate(key)
-            self._settled[key] = self._settled[settled[0]] = settled
-        return self._settled[key]
-
-    def other_reference(self, key: CardKey) -> int | None:
-        """Return the table's reference of a key if the directories' one differs."""
-        for known in self._known_for(key.role):
-            same = known.certificate_path == key.certificate_path
-            if same and known.reference != key.reference:
-                return known.reference
-        return None
-
-    def _known_for(self, role: KeyRole) -> tuple[CardKey, ...]:
-        return tuple(key for key in self._known if key.role is role)
-
-    def _read_directories(self) -> tuple[CardKey, ...]:
-        try:
-            return read_keys(partial(self._files.read, limit=_MAX_DIRECTORY))
-        except CONNECTION_ERRORS:
-            raise
-        except CardError as error:
-            logger.info("The card's directories are not used: %s", error)
-            return ()
-
-    def _with_certificate(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
-        try:
-            certificate = self._read_certificate(key)
-        except CONNECTION_ERRORS:
-            raise
-        except CardError as error:
-            if any(key.certificate_path == k.certificate_path for k in self._known):
-                raise
-            # The file that the directories name holds no certificate for this key.
-            logger.info("The directories are wrong about a key: %s", error)
-            known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
-            if not known:
-                raise UnsupportedCardError(
-                    f"The card has no certificate for a key for {key.role.value}."
-                ) from error
-            key, certificate = known[0], self._read_certificate(known[0])
-        return replace(key, key_type=key_type_of(certificate.public_key)), certificate
-
-    def _read_certificate(self, key: CardKey) -> CardCertificate:
-        content = self._files.read(key.certificate_path)
-        # Files may have padding: the certificate is their first object.
-        certificate = CardCertificate.from_der(bytes(Tlv.take(content)[0]))
-        authenticates = key.role is KeyRole.AUTHENTICATION
-        fits = (
-            certificate.for_authentication if authenticates else certificate.for_signing
-        )
-        if not fits:
-            raise UnsupportedCardError(
-                f"The certificate of a key for {key.role.value} is not made for that."
-            )
-        return certificate
-
-
 # -- The directories -------------------------------------------------------------------
 
 OBJECT_DIRECTORY = bytes.fromhex("5031")
@@ -223,8 +99,6 @@ _KEY_TYPES = {_SEQUENCE: KeyType.RSA, 0xA0: KeyType.ECC}
 _USAGE_SIGN = 2
 _USAGE_NON_REPUDIATION = 9
 
-_PREFERENCE = (KeyType.ECC, KeyType.RSA)
-
 
 class DirectoryError(CardError):
     """The card's directories can't be parsed, are contradictory or incomplete.
@@ -233,53 +107,28 @@ class DirectoryError(CardError):
     """
 
 
-@dataclass(frozen=True)
-class DirectoryFiles:
-    """The files that EF.OD names, as paths inside the application."""
-
-    private_keys: tuple[bytes, ...]
-    certificates: tuple[bytes, ...]
-    authentication_objects: tuple[bytes, ...]
-
-
-@dataclass(frozen=True)
-class _PrivateKey:
-    identifier: bytes
-    key_type: KeyType
-    reference: int
-    authentication: bytes
-    usage: bytes
-
-    @property
-    def role(self) -> KeyRole | None:
-        """The key's purpose, or None for one that does not sign."""
-        if _bit(self.usage, _USAGE_NON_REPUDIATION):
-            return KeyRole.SIGNATURE
-        return KeyRole.AUTHENTICATION if _bit(self.usage, _USAGE_SIGN) else None
-
-
 def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
     """Read the directories and return their keys (see ``parse_directories``).
 
     ``read`` reads a file by its path inside the application; its errors propagate.
     """
     files = parse_object_directory(read(OBJECT_DIRECTORY))
-    return parse_directories(
-        [read(path) for path in files.private_keys],
-        [read(path) for path in files.certificates],
-        [read(path) for path in files.authentication_objects],
-    )
+    return parse_directories(*([read(path) for path in paths] for paths in files))
 
 
-def parse_object_directory(content: bytes) -> DirectoryFiles:
-    """Return the files that EF.OD names. Raises ``DirectoryError``."""
+def parse_object_directory(content: bytes) -> list[list[bytes]]:
+    """Return the files that EF.OD names, as paths inside the application.
+
+    They are those with private keys, with certificates, and with authentication
+    objects. Raises ``DirectoryError``.
+    """
     found: dict[int, list[bytes]] = {
         _PRIVATE_KEYS: [],
         _CERTIFICATES: [],
         _AUTHENTICATION_OBJECTS: [],
     }
     try:
-        for entry in _objects(content):
+        for entry in _entries([content]):
             if entry.tag in found:
                 found[entry.tag] += map(_path, Tlv.parse_all(entry.value))
     except TlvError as error:
@@ -288,7 +137,7 @@ def parse_object_directory(content: bytes) -> DirectoryFiles:
         raise DirectoryError("EF.OD does not name every directory.")
     if sum(map(len, found.values())) > _MAX_FILES:
         raise DirectoryError("EF.OD names too many directories.")
-    return DirectoryFiles(*(tuple(paths) for paths in found.values()))
+    return list(found.values())
 
 
 def parse_directories(
@@ -305,23 +154,30 @@ def parse_directories(
     try:
         paths = _unique(_certificates(certificates), "certificates")
         pins = _unique(_pins(authentication_objects), "PINs")
-        listed = _unique(((k.identifier, k) for k in _keys(private_keys)), "keys")
+        listed = _unique(_keys(private_keys), "keys")
     except TlvError as error:
         raise DirectoryError(f"A directory is odd: {error}") from error
     keys = []
-    for identifier, key in listed.items():
-        if key.role is None or identifier not in paths:
+    for identifier, (pin, role, key_type, reference) in listed.items():
+        if role is None or identifier not in paths:
             continue
-        found = CardKey(key.role, key.key_type, key.reference, paths[identifier])
-        if pins.get(key.authentication) != found.pin.value:
-            raise DirectoryError(f"A key for {key.role.value} has an unfit PIN.")
-        keys.append(found)
+        key = CardKey(role, key_type, reference, paths[identifier])
+        if pins.get(pin) != key.pin.value:
+            raise DirectoryError(f"A key for {role.value} has an unfit PIN.")
+        keys.append(key)
     if not any(key.role is KeyRole.AUTHENTICATION for key in keys):
         raise DirectoryError("The directories list no key for authentication.")
-    return tuple(sorted(keys, key=lambda key: _PREFERENCE.index(key.key_type)))
+    return tuple(sorted(keys, key=lambda key: key.key_type is KeyType.RSA))
 
 
-def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
+_Key = tuple[bytes, KeyRole | None, KeyType, int]
+
+
+def _keys(files: Iterable[bytes]) -> Iterator[tuple[bytes, _Key]]:
+    """Yield the id of each key, with its PIN's id, its role, type and reference.
+
+    The role is None for a key that does not sign.
+    """
     for entry in _entries(files):
         key_type = _KEY_TYPES.get(entry.tag)
         if key_type is None:
@@ -330,13 +186,12 @@ def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
         reference = _reference(_first(attributes, _INTEGER))
         if reference == 0:
             raise DirectoryError("A key has the reference 0.")
-        yield _PrivateKey(
-            identifier=_first(attributes, _OCTET_STRING),
-            key_type=key_type,
-            reference=reference,
-            authentication=_first(common, _OCTET_STRING),
-            usage=_first(attributes, _BIT_STRING),
-        )
+        usage = _first(attributes, _BIT_STRING)
+        role = KeyRole.AUTHENTICATION if _bit(usage, _USAGE_SIGN) else None
+        if _bit(usage, _USAGE_NON_REPUDIATION):
+            role = KeyRole.SIGNATURE
+        pin = _first(common, _OCTET_STRING)
+        yield _first(attributes, _OCTET_STRING), (pin, role, key_type, reference)
 
 
 def _certificates(files: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -363,15 +218,12 @@ def _pins(files: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def _entries(files: Iterable[bytes]) -> Iterator[Tlv]:
+    """Parse the data objects of files, which may have padding of 00 or FF anywhere."""
     for content in files:
-        yield from _objects(content)
-
-
-def _objects(content: bytes) -> Iterator[Tlv]:
-    """Parse the data objects of a file, which may have padding of 00 or FF anywhere."""
-    while content := content.lstrip(b"\x00\xff"):
-        entry, content = Tlv.take(content)
-        yield entry
+        rest = content
+        while rest := rest.lstrip(b"\x00\xff"):
+            entry, rest = Tlv.take(rest)
+            yield entry
 
 
 def _attributes(entry: Tlv) -> tuple[list[Tlv], list[Tlv]]:

@@ -14,7 +14,7 @@ from kortilla.mock_card import errors
 from kortilla.mock_card.apdu import Style
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-from kortilla.mock_card.folder import Presence, Watch, locked
+from kortilla.mock_card.folder import Presence, locked
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
@@ -144,7 +144,6 @@ class MockCardSource(CardSource):
         self._atr: bytes | None = None
         self._serial = self._state.read().serial
         self._replacements = 0
-        self._watch: Watch | None = None
         self._following: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._worker = ThreadPoolExecutor(1, "mock-card")
@@ -178,7 +177,6 @@ class MockCardSource(CardSource):
             self._following = asyncio.create_task(self._follow_files())
         while True:
             changed = self._changed
-            self._watch_presence()
             if (readers := await self.readers()) != known:
                 return readers
             with suppress(TimeoutError):
@@ -189,45 +187,17 @@ class MockCardSource(CardSource):
     def _presence(self) -> Presence:
         return self._state.presence()
 
-    def _watch_presence(self) -> None:
-        """Watch the folder that there is now, if it has a card.
-
-        An open pipe would hide the end of a folder that is being deleted.
-        """
-        if not self._file.exists():
-            self._end_watch()
-            return
-        if self._watch and self._watch.is_there:
-            return
-        self._end_watch()
-        with suppress(errors.MockCardBrokenError):
-            self._watch = self._state.watch()
-            asyncio.get_running_loop().add_reader(
-                self._watch.descriptor, self._take_news
-            )
-
-    def _end_watch(self) -> None:
-        if self._watch:
-            asyncio.get_running_loop().remove_reader(self._watch.descriptor)
-            self._watch.close()
-            self._watch = None
-
     async def _follow_files(self) -> None:
-        """Notice another card in the folder, also with another folder."""
-        files = ServiceWatch(self._file)
+        """Notice that the card is pulled or replaced, also with another folder."""
+        files = ServiceWatch(self._file, "presence.json")
         try:
             while True:
                 files.arm()
-                self._take_news()
+                self._changed.set()
+                self._changed = asyncio.Event()
                 await files.news()
         finally:
             files.close()
-
-    def _take_news(self) -> None:
-        if self._watch:
-            self._watch.take_news()
-        self._changed.set()
-        self._changed = asyncio.Event()
 
     async def connect(self, reader: Reader) -> CardConnection:
         """Power the card.
@@ -272,7 +242,6 @@ class MockCardSource(CardSource):
             self._following.cancel()
             await asyncio.wait({self._following})
             self._following = None
-        self._end_watch()
         await asyncio.gather(*self._openings, return_exceptions=True)
         if self._connection:
             self._connection.hurry()

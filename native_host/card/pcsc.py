@@ -12,7 +12,6 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
@@ -43,42 +42,44 @@ _PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
 _SECOND_LOOK = 1000  # milliseconds
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The last report of a reader; ``state`` is passed to the next wait."""
+class _Watch:
+    """The readers, which a thread follows; ``news`` is set at each change.
 
-    state: int
-    reader: Reader
-
-    @property
-    def events(self) -> int:
-        return self.state >> 16
-
-
-class ReaderMonitor:
-    """Reports the readers at first, and then each time they differ.
-
-    The monitor calls ``report`` on its own thread, the last time with an error when the
-    service stops; then the monitor has ended. ``insertions`` provides the numbers of
-    ``Reader.insertion``.
+    When the service stops, ``failure`` says why and the thread ends. ``insertions``
+    provides the numbers of ``Reader.insertion``. It is for one event loop, except for
+    ``stop``.
     """
 
-    def __init__(
-        self,
-        report: Callable[[Readers | PcscUnavailableError], None],
-        insertions: Iterator[int],
-    ) -> None:
-        self._report = report
+    def __init__(self, insertions: Iterator[int]) -> None:
+        self.readers: Readers | None = None
+        self.failure: PcscUnavailableError | None = None
+        self.news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._insertions = insertions
         self._stopping = threading.Event()
         self._context: int | None = None
         self._thread = threading.Thread(
             target=self._run, name="kortilla-readers", daemon=True
         )
-
-    def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
+
+    def current(self) -> Readers:
+        """Return the readers.
+
+        Raises ``PcscUnavailableError`` if the thread has ended.
+        """
+        if self.failure:
+            raise type(self.failure)(str(self.failure))
+        return self.readers or ()
+
+    def hear(self, report: Readers | PcscUnavailableError) -> None:
+        """Store a report and wake all callers that wait for one."""
+        if isinstance(report, PcscUnavailableError):
+            self.failure = self.failure or report
+        else:
+            self.readers = report
+        self.news.set()
+        self.news = asyncio.Event()
 
     def stop(self) -> None:
         """End the thread. Returns when it has ended, within some milliseconds.
@@ -92,11 +93,14 @@ class ReaderMonitor:
                 scard().SCardCancel(context)
             self._thread.join(0.02)
 
+    def _report(self, report: Readers | PcscUnavailableError) -> None:
+        call_soon(self._loop, self.hear, report)
+
     def _run(self) -> None:
         try:
             self._context = establish_context()
             try:
-                self._watch(self._context)
+                self._follow(self._context)
             finally:
                 context, self._context = self._context, None
                 scard().SCardReleaseContext(context)
@@ -105,15 +109,17 @@ class ReaderMonitor:
         except CardError as error:
             self._report(PcscUnavailableError(str(error)))
 
-    def _watch(self, context: int) -> None:
-        known: dict[str, _Known] = {}
+    def _follow(self, context: int) -> None:
+        # The last report of each reader, whose state is passed to the next wait. State
+        # 0 of a new one is "unaware": the call returns at once.
+        known: dict[str, tuple[int, Reader]] = {}
         reported: Readers | None = None
         looked_again = False
         plugged = 0  # the plug-and-play state before the readers are listed
         while not self._stopping.is_set():
             names = _list_readers(context)
             known = {name: known[name] for name in names if name in known}
-            readers = tuple(item.reader for item in known.values())
+            readers = tuple(reader for _, reader in known.values())
             if len(known) == len(names) and readers != reported:
                 reported = readers
                 self._report(readers)
@@ -121,7 +127,8 @@ class ReaderMonitor:
             # between the list and the wait would be missed, hence the second check.
             looked_again = not names and not looked_again
             timeout = _SECOND_LOOK if looked_again else scard().INFINITE
-            states = [*_states(names, known), (_PLUG_AND_PLAY, plugged)]
+            states = [(name, known[name][0] if name in known else 0) for name in names]
+            states.append((_PLUG_AND_PLAY, plugged))
             code, found = status_change(context, timeout, states)
             if code in {Code.OK, Code.TIMEOUT}:
                 plugged = found[-1][1] & ~ReaderState.CHANGED
@@ -133,32 +140,24 @@ class ReaderMonitor:
                 self._stopping.wait(0.1)
                 continue
             check(code, "SCardGetStatusChange")
-            for name, state, atr in found[:-1]:
-                known[name] = self._heard(name, state, atr, known.get(name))
+            for name, event, atr in found[:-1]:
+                state = event & ~ReaderState.CHANGED
+                known[name] = (state, self._reader(name, state, atr, known.get(name)))
 
-    def _heard(self, name: str, state: int, atr: bytes, last: _Known | None) -> _Known:
-        state &= ~ReaderState.CHANGED
+    def _reader(
+        self, name: str, state: int, atr: bytes, last: tuple[int, Reader] | None
+    ) -> Reader:
         if not state & ReaderState.PRESENT:
-            return _Known(state, Reader(name))
-        insertion = last.reader.insertion if last else 0
-        if not (last and insertion and last.events == state >> 16):
-            insertion = next(self._insertions)
-        reader = Reader(
+            return Reader(name)
+        events = state >> 16
+        insertion = last[1].insertion if last and last[0] >> 16 == events else 0
+        return Reader(
             name,
             atr or None,
             mute=not atr,
-            insertion=insertion,
-            events=state >> 16,
+            insertion=insertion or next(self._insertions),
+            events=events,
         )
-        return _Known(state, reader)
-
-
-def _states(names: list[str], known: dict[str, _Known]) -> list[tuple[str, int]]:
-    """Return the last state of each reader, to wait for a change.
-
-    A reader that is not known yet has the state 0, "unaware": the call returns at once.
-    """
-    return [(name, known[name].state if name in known else 0) for name in names]
 
 
 def _list_readers(context: int) -> list[str]:
@@ -271,7 +270,7 @@ class PcscSource(CardSource):
             attempt.too_late.set()
         if self._watch:
             self._watch.hear(PcscUnavailableError(_CLOSED))
-            stopped = in_thread(self._watch.monitor.stop)
+            stopped = in_thread(self._watch.stop)
             await asyncio.wait({stopped}, timeout=_STOP_PATIENCE)
         closing = [self._worker.submit(c.close) for c in self._connections]
         closing.append(self._worker.stop())
@@ -279,7 +278,7 @@ class PcscSource(CardSource):
         if left:
             logger.warning("A command to the card does not end; it is left behind.")
 
-    async def _begin_watch(self) -> "_Watch":
+    async def _begin_watch(self) -> _Watch:
         """Return a watch that has a report; start a new one if the last has ended."""
         if self._closed:
             raise PcscUnavailableError(_CLOSED)
@@ -318,35 +317,3 @@ class _Attempt:
             connection.close()
             raise PcscUnavailableError(_CLOSED)
         return connection
-
-
-class _Watch:
-    """The event loop's view of a monitor; ``news`` is set at each report."""
-
-    def __init__(self, insertions: Iterator[int]) -> None:
-        self.readers: Readers | None = None
-        self.failure: PcscUnavailableError | None = None
-        self.news = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self.monitor = ReaderMonitor(
-            lambda report: call_soon(loop, self.hear, report), insertions
-        )
-        self.monitor.start()
-
-    def current(self) -> Readers:
-        """Return the readers.
-
-        Raises ``PcscUnavailableError`` if the monitor has ended.
-        """
-        if self.failure:
-            raise type(self.failure)(str(self.failure))
-        return self.readers or ()
-
-    def hear(self, report: Readers | PcscUnavailableError) -> None:
-        """Store a report and wake all callers that wait for one."""
-        if isinstance(report, PcscUnavailableError):
-            self.failure = self.failure or report
-        else:
-            self.readers = report
-        self.news.set()
-        self.news = asyncio.Event()

@@ -7,7 +7,6 @@ insert it. Sections are those of PC/SC part 10 v2.02.09.
 
 import logging
 import struct
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from native_host.card.errors import CardError, CardMuteError
@@ -43,52 +42,36 @@ _VERIFY = struct.Struct("<BBBBBHBBHB3sL")
 _MODIFY = struct.Struct("<BBBBBBBHBBBHBBB3sL")
 
 
-class PinPad(ABC):
+class PinPad:
     """A reader's PIN pad. Calls block until the person has finished or cancelled.
 
     ``template`` is the command with twelve zeros for each PIN. Returns the card's
     status word, or one of ``NOT_ENTERED``. Raises a connection's errors.
     """
 
-    #: Whether the reader can also change a PIN.
-    can_modify: bool
+    def __init__(
+        self, control: Callable[[int, bytes], bytes], features: Mapping[int, int]
+    ) -> None:
+        """``control`` sends the reader, not its card, a control code (SCardControl)."""
+        self._control = control
+        self._features = features
+        #: Whether the reader can also change a PIN.
+        self.can_modify = _MODIFY_PIN_DIRECT in features
 
-    @abstractmethod
     def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
         """Read one PIN from the keys and send the command with it, once."""
+        structure = verify_structure(template, min_digits, max_digits)
+        return self._enter(_VERIFY_PIN_DIRECT, template, structure)
 
-    @abstractmethod
     def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
         """Read a PIN or PUK, then a new PIN twice, and send the command, once.
 
         The lengths are for all three.
         """
-
-
-class ReaderPinPad(PinPad):
-    """The PIN pad of a reader of the system.
-
-    ``control`` sends the reader, not its card, a control code with data (SCardControl).
-    """
-
-    def __init__(
-        self, control: Callable[[int, bytes], bytes], features: Mapping[int, int]
-    ) -> None:
-        self._control = control
-        self._features = features
-        self.can_modify = _MODIFY_PIN_DIRECT in features
-
-    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        """See ``PinPad``."""
-        structure = verify_structure(template, min_digits, max_digits)
-        return self._send(_VERIFY_PIN_DIRECT, template, structure)
-
-    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        """See ``PinPad``."""
         structure = modify_structure(template, min_digits, max_digits)
-        return self._send(_MODIFY_PIN_DIRECT, template, structure)
+        return self._enter(_MODIFY_PIN_DIRECT, template, structure)
 
-    def _send(self, feature: int, template: bytes, structure: bytes) -> int:
+    def _enter(self, feature: int, template: bytes, structure: bytes) -> int:
         logger.log(TRAFFIC, "> %s on the pin pad", template[:4].hex().upper())
         answer = self._control(self._features[feature], structure)
         if len(answer) < 2:
@@ -111,7 +94,7 @@ def pin_pad_of(
         return None  # most readers have no features at all
     if _VERIFY_PIN_DIRECT not in features:
         return None
-    return ReaderPinPad(control, features)
+    return PinPad(control, features)
 
 
 def parse_features(answer: bytes) -> dict[int, int]:

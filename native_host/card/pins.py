@@ -7,7 +7,7 @@ before. A PIN whose length violates the card's rule is not sent (docs/reference/
 """
 
 import logging
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -82,39 +82,39 @@ class PinInfo:
     changed: bool | None
 
 
-class Pins:
-    """The PINs of a card whose application is selected.
-
-    ``return_to_application`` selects it again if reading has selected a folder below
-    it: PIN2 is local to the application.
-    """
+class Pins(ABC):
+    """The PINs of a card whose application is selected: a part of ``FineidCard``."""
 
     def __init__(
-        self,
-        channel: CommandChannel,
-        return_to_application: Callable[[], None],
-        *,
-        protocol: int,
-        pin_pad: PinPad | None,
+        self, channel: CommandChannel, *, protocol: int, pin_pad: PinPad | None
     ) -> None:
         self._channel = channel
-        self._return_to_application = return_to_application
         self._protocol = protocol
         self._pin_pad = pin_pad
         self._tries: dict[PinRole, int] = {}
 
+    @abstractmethod
+    def _return_to_application(self) -> None:
+        """Select the application again if a folder below it is selected.
+
+        PIN2 is local to the application. The selection resets verified PINs.
+        """
+
     @property
-    def pad_verifies(self) -> bool:
+    def has_pin_pad(self) -> bool:
         """Whether PINs can be entered on the reader."""
         return self._pin_pad is not None
 
     @property
-    def pad_modifies(self) -> bool:
+    def can_modify_on_pad(self) -> bool:
         """Whether PINs can be changed and unblocked on the reader."""
         return self._pin_pad is not None and self._pin_pad.can_modify
 
-    def info(self, role: PinRole) -> PinInfo:
-        """See ``FineidCard.pin_info``."""
+    def pin_info(self, role: PinRole) -> PinInfo:
+        """Read a PIN's tries left, which costs none.
+
+        Raises ``PinTriesUnreadableError``.
+        """
         self._tries.pop(role, None)
         self._return_to_application()
         info = self._read_info(role) or self._read_status(role)
@@ -125,30 +125,53 @@ class Pins:
         self._tries[role] = info.tries_left
         return info
 
-    def verify(self, role: PinRole, pin: bytearray | None) -> None:
-        """See ``FineidCard.verify_pin``."""
+    def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
+        """Send a PIN, ASCII digits, to the card, once; None means entry on the reader.
+
+        The tries left are read before, unless they are known. The caller wipes ``pin``.
+        Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
+        ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
+        ``PinTriesUnreadableError``, and with the reader's PIN pad
+        ``PinNotEnteredError``.
+        """
         if role is PinRole.PUK:
             raise InvalidArgumentError("The PUK is not for verifying.")
         digits = PIN_DIGITS[role]
         if pin is None:
-            self._need_pad(self.pad_verifies)
+            self._need_pad(self.has_pin_pad)
         else:
             _check(role.name, pin, digits)
         if role not in self._tries:
-            self.info(role)
+            self.pin_info(role)
         self._return_to_application()
         self._send(INS_VERIFY, role, role, () if pin is None else (pin,), digits)
 
-    def change(
+    def change_pin(
         self, role: PinRole, old: bytearray | None, new: bytearray | None
     ) -> None:
-        """See ``FineidCard.change_pin``."""
+        """Change a PIN, ASCII digits, once; None for both means entry on the reader.
+
+        The code in the letter is the old PIN of a card that is activated with seven
+        digits. The PIN's tries left are read before, unless that was done since the
+        last such command; afterwards it has all of them. The caller wipes both. Raises
+        ``InvalidArgumentError`` for an impossible PIN or new PIN (4 to 8 digits, PIN2 6
+        to 8), without sending it, and ``WrongPinError``, ``PinBlockedError``,
+        ``NewPinRefusedError``, ``CardNotActivatedError``, ``PinTriesUnreadableError``
+        and ``PinNotEnteredError``.
+        """
         self._set(INS_CHANGE_REFERENCE_DATA, role, role, old, new)
 
-    def unblock(
+    def unblock_pin(
         self, role: PinRole, puk: bytearray | None, new: bytearray | None
     ) -> None:
-        """See ``FineidCard.unblock_pin``."""
+        """Set a PIN with the PUK, 8 to 12 digits, once; None for both: on the reader.
+
+        On the reader the PUK and the new PIN have eight digits. The PUK's tries left
+        are read as the PIN's are by ``change_pin``; the PIN has all of its own
+        afterwards. The caller wipes both. Raises as ``change_pin``, but
+        ``WrongPukError`` and ``PukBlockedError``: after five wrong PUKs the card is
+        unusable.
+        """
         self._set(INS_RESET_RETRY_COUNTER, role, PinRole.PUK, puk, new)
 
     # -- Commands with a PIN ----------------------------------------------------------
@@ -177,11 +200,11 @@ class Pins:
         elif code is not None or new is not None:
             raise InvalidArgumentError("Both codes are typed on the reader, or none.")
         else:
-            self._need_pad(self.pad_modifies)
+            self._need_pad(self.can_modify_on_pad)
             if at_stake is PinRole.PUK:
                 digits = PUK_PAD_DIGITS
         if at_stake not in self._tries:
-            self.info(at_stake)
+            self.pin_info(at_stake)
         self._return_to_application()
         try:
             self._send(ins, role, at_stake, pins, digits)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Waits for events after which another attempt to reach pcscd may succeed.
 
-The mock card's source waits so for another card in its folder.
+The mock card's source waits so for another card in its folder, and for the card to be
+pulled and inserted.
 
 A stopped service sends no events, but its socket's file does: pcscd or systemd creates
 it when it begins to listen, in a folder that may not exist before.
@@ -28,16 +29,17 @@ def socket_path() -> Path:
 
 
 class ServiceWatch:
-    """Waits for an event at a socket's path, or at a folder on the path.
+    """Waits for an event at a socket's path or a sibling, or at a folder on the path.
 
     To miss no event, call ``arm`` before each attempt to connect and ``news`` after a
     failed one. It must be closed. Without inotify, ``news`` just waits for a second.
     """
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, *siblings: str) -> None:
         self._socket = socket.absolute()
+        self._siblings = siblings
         self._inotify: Inotify | None = None
-        self._awaited = ""
+        self._awaited: tuple[str, ...] = ()
 
     def arm(self) -> None:
         """Begin to watch the closest existing folder to the socket."""
@@ -57,7 +59,8 @@ class ServiceWatch:
                 watch.path for watch in self._inotify.watches
             ):
                 self._inotify.add_watch(folder, comes | goes | Mask.ONLYDIR)
-            self._awaited = self._socket.relative_to(folder).parts[0]
+            first, *rest = self._socket.relative_to(folder).parts
+            self._awaited = (first,) if rest else (first, *self._siblings)
         except OSError as error:
             logger.info("The service's socket can't be watched: %s", error.strerror)
             self.close()
@@ -81,4 +84,4 @@ class ServiceWatch:
 
     def _concerns(self, event: "Event") -> bool:
         """Whether an event concerns the path, or ends the watch itself."""
-        return event.name is None or event.name.name == self._awaited
+        return event.name is None or event.name.name in self._awaited

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Commands follow ISO/IEC 7816-4, and a PIN is sent at most once."""
+"""Answers have an end, a PIN is sent at most once, and no trace holds it."""
+
+import logging
 
 import pytest
 from hypothesis import given
@@ -10,10 +12,22 @@ from native_host.card.apdu import (
     PIN_INSTRUCTIONS,
     Command,
     CommandChannel,
-    tries_in,
+    TracingConnection,
 )
-from native_host.card.errors import CardError
-from tests.card.scripted import Script
+from native_host.card.errors import CardError, WrongPinError
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.log import TRAFFIC
+from tests.card.scripted import (
+    AUTHENTICATION,
+    SELECT_AUTHENTICATION,
+    SELECTED,
+    V5,
+    VERIFY_1234,
+    Script,
+    control_parameters,
+    information,
+    reading,
+)
 
 STATUS = st.integers(0, 0xFFFF) | st.sampled_from([0x9000, 0x6100, 0x61FF, 0x6C00])
 
@@ -28,21 +42,6 @@ class Recorded:
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         self.sent.append(apdu)
         return self.answers[len(self.sent) % len(self.answers)]
-
-
-@pytest.mark.parametrize(
-    ("command", "apdu"),
-    [
-        (Command(0x20, 0x00, 0x11), "00200011"),
-        (Command(0xB0, 0x01, 0x6A, le=256), "00B0016A00"),
-        (Command(0x2A, 0x9E, 0x9A, le=96), "002A9E9A60"),
-        (Command(0xA4, 0x04, 0x0C, b"\x01\x02"), "00A4040C020102"),
-        (Command(0xA4, 0x08, 0x04, b"\x43\x31", le=256), "00A4080402433100"),
-        (Command(0xCB, 0x00, 0xFF, bytes(255), cla=0x80), "80CB00FFFF" + "00" * 255),
-    ],
-)
-def test_the_four_cases_of_a_command(command: Command, apdu: str) -> None:
-    assert command.encode().hex().upper() == apdu
 
 
 def test_an_answer_in_pieces_is_put_together() -> None:
@@ -80,15 +79,6 @@ def test_what_carried_a_pin_is_wiped_even_when_the_card_goes() -> None:
     assert apdu == bytes(9)
 
 
-def test_tries_are_read_from_their_status_alone() -> None:
-    assert [tries_in(status) for status in (0x63C0, 0x63CF, 0x6300, 0x9000)] == [
-        0,
-        15,
-        None,
-        None,
-    ]
-
-
 @given(
     st.lists(st.tuples(st.binary(max_size=300), STATUS), min_size=1, max_size=8),
     st.sampled_from(sorted(PIN_INSTRUCTIONS | {0x2A, 0xA4, INS_READ_BINARY, 0xCB})),
@@ -107,3 +97,69 @@ def test_any_answers_end_in_an_answer_or_a_card_error(
     assert len(card.sent) <= 2 * 66
     if instruction in PIN_INSTRUCTIONS:
         assert [apdu[1] for apdu in card.sent].count(instruction) == 1
+
+
+# -- The trace ------------------------------------------------------------------------
+
+
+class Echo:
+    """A card that responds with the command."""
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        return apdu[4:], 0x9000
+
+
+def test_a_whole_login_is_traced_without_pin_and_person(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    script = Script(
+        SELECTED,
+        (SELECT_AUTHENTICATION, control_parameters(len(V5))),
+        ("00B0000000", "6100"),
+        ("00C0000000", V5[:256].hex() + "9000"),
+        *reading(V5, step=256)[1:],
+        information(),
+        (VERIFY_1234, "63C4"),
+    )
+    with caplog.at_level(TRAFFIC):
+        card = FineidCard(script)
+        card.certificate(AUTHENTICATION)
+        card.pin_info(PinRole.PIN1)
+        with pytest.raises(WrongPinError):
+            card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
+    trace = caplog.text
+    assert "> 00A4040C 0CA000000063504B43532D3135" in trace
+    assert "< 62048102" in trace
+    assert "> 00B00000 00" in trace
+    assert "< [256 bytes] 9000" in trace
+    assert "DF2104" in trace
+    assert "> 00200011 [13 bytes]" in trace
+    assert "< [0 bytes] 63C4" in trace
+    assert "31323334" not in trace
+    assert "1234" not in trace.replace("004B123460", "")
+    assert V5[20:30].hex().upper() not in trace.upper()
+
+
+@pytest.mark.parametrize("instruction", sorted(PIN_INSTRUCTIONS))
+@pytest.mark.parametrize("cla", [0x00, 0x0C, 0x10, 0x80])
+def test_commands_that_carry_a_pin_are_redacted_whatever_their_class(
+    instruction: int, cla: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(TRAFFIC):
+        apdu = bytes([cla, instruction, 0, 0x11, 4]) + b"7531"
+        TracingConnection(Echo()).send_and_receive(apdu)
+    assert "7531" not in caplog.text
+    assert b"7531".hex() not in caplog.text
+
+
+@given(st.binary(max_size=60))
+def test_anything_can_be_traced(caplog: pytest.LogCaptureFixture, apdu: bytes) -> None:
+    with caplog.at_level(TRAFFIC):
+        assert TracingConnection(Echo()).send_and_receive(apdu) == (apdu[4:], 0x9000)
+
+
+def test_nothing_is_traced_unless_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    assert TRAFFIC < logging.DEBUG
+    with caplog.at_level(logging.DEBUG):
+        TracingConnection(Echo()).send_and_receive(b"\x00\xb0\x00\x00\x00")
+    assert not caplog.records

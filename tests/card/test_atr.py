@@ -58,14 +58,6 @@ def test_other_cards_are_refused_by_name(atr: str, kind: CardKind) -> None:
         assert str(kind) in str(caught.value)
 
 
-def test_an_answer_to_reset_is_taken_apart() -> None:
-    atr = parse_atr(bytes.fromhex(V5))
-    assert atr.interface.hex() == "960000"
-    assert atr.historical.hex().upper() == "8031B865B085050011122460829000"
-    assert not atr.contactless
-    assert parse_atr(bytes.fromhex(CONTACTLESS)).contactless
-
-
 @pytest.mark.parametrize(
     "atr", ["", "3B", "0000", "3B0F", "3BFF", "3B80", "3B80808080", "3B" + "00" * 40]
 )

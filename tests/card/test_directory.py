@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The card's directories are used only when they are whole, and never crash it."""
 
-import logging
-from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from native_host.card.errors import (
@@ -17,21 +15,25 @@ from native_host.card.errors import (
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.keys import (
     DirectoryError,
-    DirectoryFiles,
     parse_directories,
     parse_object_directory,
 )
 from native_host.card.signature import KeyType
-from tests.card import directories
-from tests.card.certificates import certificates_of
-from tests.card.directories import SIGNATURE_USAGE, certificate, path, pin, private_key
 from tests.card.scripted import (
     AUTHENTICATION,
     SELECT,
     SIGNATURE,
-    SIGNING,
+    SIGNATURE_USAGE,
+    V4_2,
+    V5,
+    V5_SIGNING,
+    certificate,
+    certificates_of,
     control_parameters,
-    make_certificate,
+    object_directory,
+    path,
+    pin,
+    private_key,
 )
 
 Files = dict[str, bytes | Exception | str]
@@ -42,7 +44,8 @@ KEYS = private_key("45", "01", "01") + private_key(
     "46", "02", "02", usage=SIGNATURE_USAGE
 )
 CERTIFICATES = certificate("45", "4331") + certificate("46", "50164332")
-OBJECTS = directories.object_directory(path("4401"), path("4402"), path("4403"))
+OBJECTS = object_directory(path("4401"), path("4402"), path("4403"))
+OTHERS = path("4402"), path("4403")
 
 
 def parse(
@@ -69,21 +72,19 @@ def parse(
 def test_a_file_is_named_from_the_top_or_from_the_application(
     written: str, inside: str
 ) -> None:
-    files = parse_object_directory(
-        directories.object_directory(path(written), path("4402"), path("4403"))
-    )
-    assert files.private_keys == (bytes.fromhex(inside),)
+    files = parse_object_directory(object_directory(path(written), *OTHERS))
+    assert files[0] == [bytes.fromhex(inside)]
 
 
 def test_the_object_directory_names_one_or_more_files_of_each_kind() -> None:
-    more = directories.object_directory(
-        path("4401") + path("4411"), path("4402"), path("4403")
-    )
+    more = object_directory(path("4401") + path("4411"), path("4402"), path("4403"))
     public_keys = bytes.fromhex("A108300604043F004404")
     padded = b"\xff\x00" + public_keys + b"\x00" * 3 + more + b"\xff" * 40
-    assert parse_object_directory(padded) == DirectoryFiles(
-        (b"\x44\x01", b"\x44\x11"), (b"\x44\x02",), (b"\x44\x03",)
-    )
+    assert parse_object_directory(padded) == [
+        [b"\x44\x01", b"\x44\x11"],
+        [b"\x44\x02"],
+        [b"\x44\x03"],
+    ]
 
 
 def test_keys_are_paired_with_certificates_and_pins_by_their_ids() -> None:
@@ -144,12 +145,6 @@ def test_what_is_of_no_use_is_passed_over() -> None:
     )
 
 
-def test_a_certificate_that_stands_in_the_directory_itself_is_passed_over() -> None:
-    direct = certificate("45", "4331").replace(path("4331"), b"\xa0\x06" + bytes(6))
-    with pytest.raises(DirectoryError):
-        parse(certificates=direct)
-
-
 # -- Invalid directories --------------------------------------------------------------
 
 
@@ -161,14 +156,14 @@ def test_a_certificate_that_stands_in_the_directory_itself_is_passed_over() -> N
         bytes.fromhex("A0"),
         OBJECTS[:-1],
         OBJECTS[:20],
-        directories.object_directory(path("44"), path("4402"), path("4403")),
-        directories.object_directory(path(""), path("4402"), path("4403")),
-        directories.object_directory(path("3F00"), path("4402"), path("4403")),
-        directories.object_directory(path("44" * 10), path("4402"), path("4403")),
-        directories.object_directory(b"", path("4402"), path("4403")),
-        directories.object_directory(b"\x04\x02\x44\x01", path("4402"), path("4403")),
-        directories.object_directory(b"\x30\x00", path("4402"), path("4403")),
-        directories.object_directory(path("4401") * 9, path("4402"), path("4403")),
+        object_directory(path("44"), *OTHERS),
+        object_directory(path(""), *OTHERS),
+        object_directory(path("3F00"), *OTHERS),
+        object_directory(path("44" * 10), *OTHERS),
+        object_directory(b"", *OTHERS),
+        object_directory(b"\x04\x02\x44\x01", *OTHERS),
+        object_directory(b"\x30\x00", *OTHERS),
+        object_directory(path("4401") * 9, *OTHERS),
         # An object that begins in the middle of its file.
         OBJECTS.replace(path("4402"), bytes.fromhex("300704024402020105")).replace(
             b"\xa4\x06", b"\xa4\x09"
@@ -183,26 +178,26 @@ def test_an_odd_object_directory_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("keys", "certificates", "pins"),
     [
-        (b"", CERTIFICATES, PINS),
-        (KEYS, b"", PINS),
-        (KEYS, CERTIFICATES, b""),
-        (KEYS[:-1], CERTIFICATES, PINS),
-        (KEYS, CERTIFICATES[:-1], PINS),
-        (KEYS, CERTIFICATES, PINS[:-1]),
+        # One is empty, cut off, or begins with an odd object.
+        *((keys, CERTIFICATES, PINS) for keys in (b"", KEYS[:-1])),
+        *((KEYS, certificates, PINS) for certificates in (b"", CERTIFICATES[:-1])),
+        *((KEYS, CERTIFICATES, pins) for pins in (b"", PINS[:-1])),
         (b"\x30\x00" + KEYS, CERTIFICATES, PINS),
         (b"\x30\x04\x30\x00\x04\x00" + KEYS, CERTIFICATES, PINS),
         # No key for authentication.
         (private_key("46", "02", "02", usage=SIGNATURE_USAGE), CERTIFICATES, PINS),
-        # Invalid references.
-        (private_key("45", "00", "01"), CERTIFICATES, PINS),
-        (private_key("45", "0101", "01"), CERTIFICATES, PINS),
-        (private_key("45", "", "01"), CERTIFICATES, PINS),
-        # A PIN that is missing, is not one of the card's, or is not for the role.
-        (private_key("45", "01", "09"), CERTIFICATES, PINS),
-        (KEYS, CERTIFICATES, pin("01", "03") + pin("02", "82")),
-        (KEYS, CERTIFICATES, pin("01", "11") + pin("02", "04")),
-        (KEYS, CERTIFICATES, pin("01", "82") + pin("02", "11")),
-        (KEYS, CERTIFICATES, pin("01", "83") + pin("02", "82")),
+        # Invalid references, and a PIN that is missing.
+        *(
+            (private_key("45", *reference), CERTIFICATES, PINS)
+            for reference in (("00", "01"), ("0101", "01"), ("", "01"), ("01", "09"))
+        ),
+        # PINs that are not the card's, or not for the role.
+        *(
+            (KEYS, CERTIFICATES, pin("01", pin1) + pin("02", pin2))
+            for pin1, pin2 in (("03", "82"), ("11", "04"), ("82", "11"), ("83", "82"))
+        ),
+        # A certificate that stands in the directory itself.
+        (KEYS, CERTIFICATES.replace(path("4331"), b"\xa0\x04" + bytes(4)), PINS),
         # Duplicate ids.
         (KEYS + private_key("45", "05", "01"), CERTIFICATES, PINS),
         (KEYS, CERTIFICATES + certificate("45", "4337"), PINS),
@@ -216,31 +211,31 @@ def test_odd_directories_are_refused(
         parse(keys, certificates, pins)
 
 
-def keys_or_refusal(parse_it: Callable[[], object]) -> None:
-    try:
-        parse_it()
-    except DirectoryError as error:
-        assert str(error)
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_are_an_object_directory_or_refused(content: bytes) -> None:
-    keys_or_refusal(lambda: parse_object_directory(content))
-
-
-@given(st.lists(st.binary(max_size=120), min_size=3, max_size=3))
-def test_any_bytes_are_directories_or_refused(contents: list[bytes]) -> None:
-    keys_or_refusal(lambda: parse(*contents))
-
-
-@given(st.data(), st.integers(0, 2), st.integers(0, 255))
-def test_any_byte_of_a_directory_may_be_wrong(
-    data: st.DataObject, which: int, value: int
-) -> None:
+def changed(which: int, place: float, value: int) -> list[bytes]:
     contents = [bytearray(content) for content in (KEYS, CERTIFICATES, PINS)]
-    position = data.draw(st.integers(0, len(contents[which]) - 1))
-    contents[which][position] = value
-    keys_or_refusal(lambda: parse(*map(bytes, contents)))
+    contents[which][int(place * len(contents[which]))] = value
+    return [bytes(content) for content in contents]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.binary(max_size=120), min_size=3, max_size=3)
+    | st.builds(
+        changed,
+        st.integers(0, 2),
+        st.floats(0, 1, exclude_max=True),
+        st.integers(0, 255),
+    ),
+    st.binary(max_size=200),
+)
+def test_any_bytes_are_directories_or_refused(
+    contents: list[bytes], objects: bytes
+) -> None:
+    """Also directories with a wrong byte."""
+    with suppress(DirectoryError):
+        parse(*contents)
+    with suppress(DirectoryError):
+        parse_object_directory(objects)
 
 
 # -- On the card ----------------------------------------------------------------------
@@ -272,144 +267,94 @@ class FileCard:
         return bytes.fromhex(control_parameters(len(content)))[:-2], 0x9000
 
 
-@pytest.fixture
-def files(v5_certificate: bytes, v5_signature_certificate: bytes) -> Files:
-    """The files of a v5 card whose keys and file ids differ from the table's."""
-    return {
-        "5031": OBJECTS,
-        "4401": private_key("45", "07", "01")
-        + private_key("46", "09", "02", usage=SIGNATURE_USAGE),
-        "4402": certificate("45", "4337") + certificate("46", "50164338"),
-        "4403": PINS,
-        "4337": v5_certificate,
-        "50164338": v5_signature_certificate,
-    }
+# The files of a v5 card whose keys and file ids differ from the table's.
+FIRST_KEY = private_key("45", "07", "01")
+FILES: Files = {
+    "5031": OBJECTS,
+    "4401": FIRST_KEY + private_key("46", "09", "02", usage=SIGNATURE_USAGE),
+    "4402": certificate("45", "4337") + certificate("46", "50164338"),
+    "4403": PINS,
+    "4337": V5,
+    "50164338": V5_SIGNING,
+}
+BROKEN: list[bytes | str] = ["6A82", b"\x30\x03\x02\x01\x05"]
 
 
-def references(card: FineidCard) -> list[int]:
-    keys = card.keys()
-    return [key.reference for key in keys]
-
-
-def test_a_card_uses_the_keys_that_its_directories_name(
-    files: Files,
-) -> None:
-    connection = FileCard(files)
+def test_a_card_uses_the_keys_that_its_directories_name() -> None:
+    connection = FileCard(FILES)
     card = FineidCard(connection)
-    assert references(card) == [7, 9]
     key = card.key(KeyRole.SIGNATURE)
     assert (key.reference, key.certificate_path.hex()) == (9, "50164338")
-    assert card.certificate(key).der == files["50164338"]
+    assert card.certificate(key).der == V5_SIGNING
     # Each file is read once.
     assert set(certificates_of(card)) == set(card.keys())
     assert len(connection.selected) == len(set(connection.selected)) == 6
 
 
-@pytest.mark.parametrize("name", ["5031", "4401", "4402", "4403"])
 @pytest.mark.parametrize(
-    "content",
-    ["6A82", "6982", "6F00", b"", b"\x30\x82\xff\xff", b"\xff" * 5000, b"\x30" * 9000],
+    ("changes", "listed", "authenticating", "signing"),
+    [
+        ({}, [7, 9], 7, 9),
+        # A role that the directories leave out is filled from the table.
+        ({"4401": FIRST_KEY}, [7, 2], 7, None),
+        # A directory that can't be used leaves the table.
+        *(
+            ({name: content, "4331": V5}, [1, 2], 1, None)
+            for name in ("5031", "4401", "4402", "4403")
+            for content in (
+                *("6A82", "6982", "6F00", b"", b"\x30\x82\xff\xff"),
+                *(b"\xff" * 5000, b"\x30" * 9000),
+            )
+        ),
+        # A certificate that is not where the directory says is where the table says.
+        *(({"4337": content, "4331": V5}, [7, 9], 1, 9) for content in (*BROKEN, b"")),
+        # A key is not used whose certificate is for another use.
+        ({"50164338": V5}, [7, 9], 7, None),
+        # The table has the last word, as if the directories listed RSA alone.
+        *(
+            (
+                {
+                    "4401": private_key("45", "07", "01", tag=RSA),
+                    "4337": content,
+                    "4331": V5,
+                },
+                [7, 2],
+                1,
+                None,
+            )
+            for content in BROKEN
+        ),
+    ],
 )
-def test_a_directory_that_can_not_be_used_leaves_the_table(
-    files: Files,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-    content: bytes | str,
-    v5_certificate: bytes,
+def test_the_table_stands_in_for_directories_that_are_wrong(
+    changes: Files, listed: list[int], authenticating: int, signing: int | None
 ) -> None:
-    files[name] = content
-    files["4331"] = v5_certificate
-    connection = FileCard(files)
-    with caplog.at_level(logging.INFO, "native_host.card"):
-        card = FineidCard(connection)
-        assert card.keys() == (AUTHENTICATION, SIGNATURE)
-    assert "directories are not used" in caplog.text
-    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
+    card = FineidCard(FileCard(FILES | changes))
+    keys, key = card.keys(), card.key(KeyRole.AUTHENTICATION)
+    assert [each.reference for each in keys] == listed
+    assert key.reference == authenticating
+    assert card.certificate(key).der == V5
+    if signing is None:
+        with pytest.raises(UnsupportedCardError):
+            card.key(KeyRole.SIGNATURE)
+    else:
+        assert card.key(KeyRole.SIGNATURE).reference == signing
 
 
 @pytest.mark.parametrize("error", [CardRemovedError("gone"), CardMuteError("mute")])
 @pytest.mark.parametrize("name", ["5031", "4403", "4337"])
 def test_a_card_that_goes_meanwhile_is_not_an_odd_directory(
-    files: Files, name: str, error: Exception
+    name: str, error: Exception
 ) -> None:
-    files[name] = error
     with pytest.raises(type(error)):
-        FineidCard(FileCard(files)).key(KeyRole.AUTHENTICATION)
+        FineidCard(FileCard(FILES | {name: error})).key(KeyRole.AUTHENTICATION)
 
 
-@pytest.mark.parametrize("content", ["6A82", b"\x30\x03\x02\x01\x05", b""])
-def test_a_certificate_that_is_not_where_the_directory_says_is_where_the_table_says(
-    files: Files,
-    v5_certificate: bytes,
-    content: bytes | str,
-) -> None:
-    files |= {"4337": content, "4331": v5_certificate}
-    card = FineidCard(FileCard(files))
-    listed = card.keys()[0]
-    assert listed.reference == 7
-    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
-    assert card.certificate(listed).der == v5_certificate
-    # The other key keeps its entry.
-    assert card.key(KeyRole.SIGNATURE).reference == 9
-
-
-def test_a_role_that_the_directories_leave_out_is_filled_from_the_table(
-    files: Files,
-) -> None:
-    files["4401"] = private_key("45", "07", "01")
-    assert references(FineidCard(FileCard(files))) == [7, 2]
-
-
-def test_the_certificate_decides_what_a_key_is(v4_2_certificate: bytes) -> None:
+def test_the_certificate_decides_what_a_key_is() -> None:
     # Nothing identifies this as a v4.2 card, and the table of v5 is wrong for it.
-    card = FineidCard(FileCard({"4331": v4_2_certificate}))
+    card = FineidCard(FileCard({"4331": V4_2}))
     assert card.keys()[0].key_type is KeyType.ECC
     assert card.key(KeyRole.AUTHENTICATION).key_type is KeyType.RSA
     assert card.key(KeyRole.AUTHENTICATION, KeyType.RSA).reference == 1
     with pytest.raises(UnsupportedCardError):
         card.key(KeyRole.AUTHENTICATION, KeyType.ECC)
-
-
-def test_a_key_whose_certificate_is_for_another_use_is_not_used(
-    files: Files, v5_certificate: bytes
-) -> None:
-    files["50164338"] = v5_certificate
-    card = FineidCard(FileCard(files))
-    with pytest.raises(UnsupportedCardError):
-        card.key(KeyRole.SIGNATURE)
-    with pytest.raises(UnsupportedCardError):
-        card.certificate(card.keys()[1])
-    assert [key.role for key in certificates_of(card)] == [KeyRole.AUTHENTICATION]
-
-
-def test_alternates_are_used_when_they_are_asked_for(
-    files: Files, rsa3072: rsa.RSAPrivateKey
-) -> None:
-    alternate = make_certificate(rsa3072, key_usage=SIGNING)
-    files["50164335"] = alternate
-    for name, more in {
-        "4401": private_key("48", "05", "02", usage=SIGNATURE_USAGE, tag=RSA),
-        "4402": certificate("48", "50164335"),
-    }.items():
-        content = files[name]
-        assert isinstance(content, bytes)
-        files[name] = more + content
-    card = FineidCard(FileCard(files))
-    assert card.key(KeyRole.SIGNATURE).reference == 9
-    assert card.key(KeyRole.SIGNATURE, KeyType.RSA).reference == 5
-    assert len(certificates_of(card)) == 3
-
-
-@pytest.mark.parametrize("content", ["6A82", b"\x30\x03\x02\x01\x05"])
-def test_the_table_has_the_last_word_when_nothing_that_is_listed_will_do(
-    files: Files, v5_certificate: bytes, content: bytes | str
-) -> None:
-    files |= {
-        # As if this card had RSA alone, with invalid bytes as its certificate.
-        "4401": private_key("45", "07", "01", tag=RSA),
-        "4337": content,
-        "4331": v5_certificate,
-    }
-    card = FineidCard(FileCard(files))
-    assert card.keys()[0].key_type is KeyType.RSA
-    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION

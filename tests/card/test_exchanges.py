@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The exchanges with the card, byte for byte.
+"""The exchanges with the card, byte for byte: finding it, its keys, signatures.
 
 See docs/reference/card.md, "Commands" and "A whole exchange".
 """
@@ -8,382 +8,292 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from kortilla.mock_card.keys import PrivateKey, sign_digest
 from native_host.card.errors import (
     CardError,
-    CardNotActivatedError,
-    PinBlockedError,
-    PinTriesUnreadableError,
+    CardKind,
     SignatureInvalidError,
     UnsupportedCardError,
-    WrongPinError,
 )
-from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
-from native_host.errors import InvalidArgumentError
-from tests.card.certificates import certificates_of
+from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinInfo
+from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
 from tests.card.scripted import (
+    AUTHENTICATING,
+    AUTHENTICATING_RSA,
     AUTHENTICATION,
     AUTHENTICATION_RSA,
     ES384,
-    PIN_INFO,
+    NO_DIRECTORY,
+    P256,
+    P384,
     PS256,
+    RSA3072,
     SELECT,
     SELECT_AUTHENTICATION,
     SELECT_DIRECTORY,
     SELECT_SIGNATURE,
+    SELECTED,
     SIGNATURE,
+    SIGNATURE_USAGE,
+    SIGNING,
+    V4_2_SIGNING,
+    V5,
+    V5_SIGNING,
     VERIFY_1234,
-    Answer,
+    VERIFY_123456,
+    Exchange,
     Script,
-    ScriptT1,
-    card_signature,
+    certificate,
     control_parameters,
-    file_exchanges,
-    pin_information,
+    file,
+    information,
+    make_certificate,
+    object_directory,
+    path,
+    pin,
+    private_key,
 )
 
-DIGEST_384 = hashlib.sha384(b"challenge").digest()
+V5_ATR = "3B7F9600008031B865B085050011122460829000"
+V4_2_ATR = "3B7F9600008031B865B08504021B1200F6829000"
+SELECT_SECOND = "00A40804045016433500"
+
+SIGNATURE_P256 = CardKey(KeyRole.SIGNATURE, KeyType.ECC, 3, b"\x50\x16\x43\x35")
+SIGNATURE_RSA = CardKey(KeyRole.SIGNATURE, KeyType.RSA, 2, b"\x50\x16\x43\x32")
+ES256 = SignatureAlgorithm(KeyType.ECC, "SHA-256")
+RS256 = SignatureAlgorithm(KeyType.RSA, "SHA-256", Padding.PKCS1)
+
+DIGEST = hashlib.sha384(b"challenge").digest()
 DIGEST_256 = hashlib.sha256(b"challenge").digest()
 
 
-def certificate_exchanges(der: bytes) -> list[tuple[str, Answer]]:
+def scripted(*exchanges: Exchange, atr: str = V5_ATR) -> Script:
+    script = Script(SELECTED, *exchanges)
+    script.atr = bytes.fromhex(atr)
+    return script
+
+
+def prepared(environment: str, digest: bytes) -> list[Exchange]:
+    """Return MSE and HASH, which precede a signature."""
+    size = len(digest)
+    hashing = f"002A90A0{size + 2:02X}90{size:02X}{digest.hex().upper()}"
+    return [("002241B606" + environment, "9000"), (hashing, "9000")]
+
+
+def signed(signature: bytes, *, chained: bool) -> list[Exchange]:
+    """Return SIGN, for RSA in pieces if the reader does not chain them by itself."""
+    le = min(len(signature), 256) & 0xFF
+    if len(signature) <= 256 or not chained:
+        return [(f"002A9E9A{le:02X}", signature.hex() + "9000")]
+    left = len(signature) - 256
     return [
-        (SELECT_AUTHENTICATION, control_parameters(len(der))),
-        *file_exchanges(der),
-    ]
-
-
-def ready_card(script: Script, *, tries: int = 5) -> FineidCard:
-    """Return a card whose PIN information has been read, as every login does."""
-    script.exchanges[:0] = [
-        (SELECT, "9000"),
-        (PIN_INFO, pin_information(tries=tries)),
-    ]
-    card = FineidCard(script)
-    assert card.pin_info(PinRole.PIN1).tries_left == tries
-    return card
-
-
-def test_a_login_on_v5(p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes) -> None:
-    signature = card_signature(p384, DIGEST_384, hashes.SHA384())
-    script = Script(
-        (SELECT, "9000"),
-        (SELECT_DIRECTORY, "6A82"),
-        *certificate_exchanges(v5_certificate),
-        (PIN_INFO, pin_information()),
-    )
-    card = FineidCard(script)
-    key = card.key(KeyRole.AUTHENTICATION)
-    certificate = card.certificate(key)
-    assert certificate.der == v5_certificate
-    assert certificate.algorithm == "ES384"
-    assert card.pin_info(PinRole.PIN1) == PinInfo(tries_left=5, changed=True)
-    script.assert_done()
-
-    # From Enter to the signature: exactly four commands.
-    script.add(
-        (VERIFY_1234, "9000"),
-        ("002241B606 800154 840101", "9000"),
-        ("002A90A032 9030" + DIGEST_384.hex().upper(), "9000"),
-        ("002A9E9A60", signature.hex() + "9000"),
-    )
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert card.sign(key, DIGEST_384, ES384) == signature
-    script.assert_done()
-
-
-def test_a_login_on_v4_2(rsa3072: rsa.RSAPrivateKey, v4_2_certificate: bytes) -> None:
-    signature = card_signature(rsa3072, DIGEST_256, hashes.SHA256())
-    assert len(signature) == 384
-    script = Script(
-        (SELECT, "9000"),
-        (SELECT_DIRECTORY, "6A82"),
-        *certificate_exchanges(v4_2_certificate),
-        (PIN_INFO, pin_information(changed="00")),
-        (VERIFY_1234, "9000"),
-        ("002241B606 800145 840101", "9000"),
-        ("002A90A022 9020" + DIGEST_256.hex().upper(), "9000"),
         ("002A9E9A00", "6100"),
-        ("00C0000000", signature[:256].hex() + "6180"),
-        ("00C0000080", signature[256:].hex() + "9000"),
-    )
-    script.atr = bytes.fromhex("3B7F9600008031B865B08504021B1200F6829000")
-    card = FineidCard(script)
-    key = card.key(KeyRole.AUTHENTICATION)
-    assert key == AUTHENTICATION_RSA
-    assert card.certificate(key).algorithm == "PS256"
-    assert card.pin_info(PinRole.PIN1) == PinInfo(tries_left=5, changed=False)
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert card.sign(AUTHENTICATION_RSA, DIGEST_256, PS256) == signature
-    script.assert_done()
-
-
-def test_a_reader_that_chains_by_itself_makes_no_difference(
-    rsa3072: rsa.RSAPrivateKey, v4_2_certificate: bytes
-) -> None:
-    signature = card_signature(rsa3072, DIGEST_256, hashes.SHA256())
-    script = Script(
-        (SELECT, "9000"),
-        *certificate_exchanges(v4_2_certificate),
-        ("002241B606 800145 840101", "9000"),
-        ("002A90A022 9020" + DIGEST_256.hex().upper(), "9000"),
-        ("002A9E9A00", signature.hex() + "9000"),
-    )
-    card = FineidCard(script)
-    assert card.sign(AUTHENTICATION_RSA, DIGEST_256, PS256) == signature
-    script.assert_done()
-
-
-def test_pin_information_has_a_length_field_over_t1_only() -> None:
-    script = ScriptT1((SELECT, "9000"), (PIN_INFO + "00", pin_information()))
-    assert FineidCard(script).pin_info(PinRole.PIN1).tries_left == 5
-    script.assert_done()
-
-
-def test_a_certificate_is_read_once_and_each_by_its_path(
-    v5_certificate: bytes, v5_signature_certificate: bytes
-) -> None:
-    script = Script(
-        (SELECT, "9000"),
-        (SELECT_DIRECTORY, "6A82"),
-        *certificate_exchanges(v5_certificate),
-        (SELECT_SIGNATURE, control_parameters(len(v5_signature_certificate))),
-        *file_exchanges(v5_signature_certificate),
-    )
-    card = FineidCard(script)
-    assert set(certificates_of(card)) == {AUTHENTICATION, SIGNATURE}
-    assert set(certificates_of(card)) == {AUTHENTICATION, SIGNATURE}
-    script.assert_done()
-
-
-def test_a_card_may_lack_its_signature_certificate(v5_certificate: bytes) -> None:
-    script = Script(
-        (SELECT, "9000"),
-        (SELECT_DIRECTORY, "6A82"),
-        *certificate_exchanges(v5_certificate),
-        (SELECT_SIGNATURE, "6A82"),
-    )
-    assert set(certificates_of(FineidCard(script))) == {AUTHENTICATION}
+        ("00C0000000", f"{signature[:256].hex()}61{left:02X}"),
+        (f"00C00000{left:02X}", signature[256:].hex() + "9000"),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("atr", "private", "key", "environment", "algorithm"),
     [
-        ("63C4", WrongPinError),
-        ("63C1", WrongPinError),
-        ("6300", WrongPinError),
-        ("63C0", PinBlockedError),
-        ("6983", PinBlockedError),
-        ("6984", CardNotActivatedError),
-        ("6F00", CardError),
-        ("6C0C", CardError),
-        ("6700", CardError),
+        (V5_ATR, P384, AUTHENTICATION, "800154840101", ES384),
+        (V5_ATR, P384, SIGNATURE, "800154840102", ES384),
+        (V5_ATR, P384, SIGNATURE, "800144840102", ES256),
+        (V4_2_ATR, RSA3072, AUTHENTICATION_RSA, "800145840101", PS256),
+        (V4_2_ATR, P256, SIGNATURE_P256, "800144840103", ES256),
+        (V4_2_ATR, RSA3072, SIGNATURE_RSA, "800142840102", RS256),
+        (V4_2_ATR, RSA3072, SIGNATURE_RSA, "800145840102", PS256),
     ],
 )
-def test_a_refused_pin_is_said_and_nothing_more_is_sent(
-    answer: str, error: type[CardError]
+def test_each_key_signs_with_four_commands_from_the_pin_on(
+    atr: str,
+    private: PrivateKey,
+    key: CardKey,
+    environment: str,
+    algorithm: SignatureAlgorithm,
 ) -> None:
-    script = Script((VERIFY_1234, answer))
-    card = ready_card(script)
-    with pytest.raises(error) as caught:
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert type(caught.value) is error
-    script.assert_done()
-
-
-@pytest.mark.parametrize(("answer", "left"), [("63C3", 3), ("63C1", 1), ("6300", 4)])
-def test_a_wrong_pin_tells_how_many_tries_are_left(answer: str, left: int) -> None:
-    script = Script((VERIFY_1234, answer), (VERIFY_1234, "9000"))
-    card = ready_card(script)
-    with pytest.raises(WrongPinError) as caught:
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert caught.value.tries_left == left
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-
-
-def test_the_last_try_spent_without_a_count_blocks() -> None:
-    script = Script((VERIFY_1234, "6300"))
-    card = ready_card(script, tries=1)
-    with pytest.raises(PinBlockedError):
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    with pytest.raises(PinBlockedError):
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    script.assert_done()
-
-
-def test_a_blocked_pin_is_never_sent() -> None:
-    script = Script()
-    card = ready_card(script, tries=0)
-    with pytest.raises(PinBlockedError):
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    script.assert_done()
-
-
-def test_the_tries_are_read_before_a_pin_whoever_forgets_it() -> None:
-    script = Script(
-        (SELECT, "9000"), (PIN_INFO, pin_information()), (VERIFY_1234, "9000")
+    signing, is_rsa = key.role is KeyRole.SIGNATURE, key.key_type is KeyType.RSA
+    usage = AUTHENTICATING_RSA if is_rsa else AUTHENTICATING
+    der = make_certificate(private, key_usage=SIGNING if signing else usage)
+    name = key.certificate_path
+    script = scripted(
+        NO_DIRECTORY,
+        *file(f"00A40804{len(name):02X}{name.hex()}00", der),
+        # PIN2 belongs to the application, which must be selected again from DF 5016.
+        *[SELECTED] * signing,
+        information(key.pin, changed="00"),
+        atr=atr,
     )
-    FineidCard(script).verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    script.assert_done()
-
-
-def test_the_tries_are_read_again_when_an_answer_left_them_in_doubt() -> None:
-    script = Script(
-        (VERIFY_1234, "6F00"), (PIN_INFO, pin_information()), (VERIFY_1234, "9000")
-    )
-    card = ready_card(script)
-    with pytest.raises(CardError):
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    script.assert_done()
-
-
-@pytest.mark.parametrize(
-    ("role", "pin"),
-    [
-        (PinRole.PIN1, b""),
-        (PinRole.PIN1, b"123"),
-        (PinRole.PIN1, b"1234567890123"),
-        (PinRole.PIN1, b"12a4"),
-        (PinRole.PIN1, b"1234\x00"),
-        (PinRole.PIN1, "１２３４".encode()),
-        (PinRole.PIN2, b"12345"),
-        (PinRole.PUK, b"12345678"),
-    ],
-)
-def test_what_can_not_be_the_pin_is_never_sent(role: PinRole, pin: bytes) -> None:
-    script = Script()
-    card = ready_card(script)
-    with pytest.raises(InvalidArgumentError) as caught:
-        card.verify_pin(role, bytearray(pin))
-    if pin:
-        assert pin.decode() not in str(caught.value)
-    script.assert_done()
-
-
-def test_the_longest_pin_fills_its_field() -> None:
-    script = Script(("002000110C313233343536373839303132", "9000"))
-    ready_card(script).verify_pin(PinRole.PIN1, bytearray(b"123456789012"))
-    script.assert_done()
-
-
-@pytest.mark.parametrize(
-    "unreadable",
-    [
-        "6A88",
-        "6F00",
-        "9000",
-        "A0009000",
-        "A0238301119000",
-        "FFFFFFFF9000",
-        pin_information(tries=200),
-        pin_information(ref="82"),
-    ],
-)
-def test_without_pin_information_the_status_is_asked(unreadable: str) -> None:
-    script = Script((SELECT, "9000"), (PIN_INFO, unreadable), ("00200011", "63C3"))
-    info = FineidCard(script).pin_info(PinRole.PIN1)
-    assert info == PinInfo(tries_left=3, changed=None)
-    script.assert_done()
-
-
-def test_a_blocked_status_is_no_tries() -> None:
-    script = Script((SELECT, "9000"), (PIN_INFO, "6A88"), ("00200011", "6983"))
-    assert FineidCard(script).pin_info(PinRole.PIN1).tries_left == 0
-
-
-@pytest.mark.parametrize("status", ["9000", "6300", "6A88", "6984", "6700", "6C05"])
-def test_a_pin_whose_tries_are_unreadable_is_refused(status: str) -> None:
-    script = Script((SELECT, "9000"), (PIN_INFO, "6A88"), ("00200011", status))
     card = FineidCard(script)
-    with pytest.raises(PinTriesUnreadableError):
-        card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
+    asked = KeyType.RSA if signing and is_rsa else None
+    assert card.key(key.role, asked) == key
+    assert card.certificate(key).der == der
+    assert card.pin_info(key.pin) == PinInfo(tries_left=5, changed=False)
+    script.assert_done()
+
+    functions: dict[str, hashes.HashAlgorithm] = {
+        "SHA-256": hashes.SHA256(),
+        "SHA-384": hashes.SHA384(),
+    }
+    function = functions[algorithm.hash_function]
+    digest = hashlib.new(function.name, b"challenge").digest()
+    for chained in (True, False):  # a batch of two
+        pss = algorithm.padding is Padding.PSS
+        signature = sign_digest(private, digest, function, pss=pss)
+        script.exchanges += [
+            (VERIFY_123456 if signing else VERIFY_1234, "9000"),
+            *prepared(environment, digest),
+            *signed(signature, chained=chained),
+        ]
+        card.verify_pin(key.pin, bytearray(b"123456" if signing else b"1234"))
+        assert card.sign(key, digest, algorithm) == signature
+        script.assert_done()
+
+
+# -- Keys -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["6A82", "6982", "6F00", None])
+def test_a_certificate_that_cant_be_read_hides_no_other_key(status: str | None) -> None:
+    missing: list[Exchange] = [(SELECT_SECOND, "6A82")]
+    if status:
+        missing = [(SELECT_SECOND, control_parameters(1000)), ("00B0000000", status)]
+    script = scripted(
+        NO_DIRECTORY, *missing, *file(SELECT_SIGNATURE, V4_2_SIGNING), atr=V4_2_ATR
+    )
+    assert FineidCard(script).key(KeyRole.SIGNATURE).key_type is KeyType.RSA
     script.assert_done()
 
 
-def test_the_puk_is_never_asked_for_by_verify() -> None:
-    script = Script((SELECT, "9000"), ("00CB00FF05A003830183", "6A88"))
-    with pytest.raises(PinTriesUnreadableError):
-        FineidCard(script).pin_info(PinRole.PUK)
+def test_a_v5_card_has_no_rsa_key_unless_its_directories_name_one() -> None:
+    script = scripted(NO_DIRECTORY, *file(SELECT_SIGNATURE, V5_SIGNING))
+    with pytest.raises(UnsupportedCardError):
+        FineidCard(script).key(KeyRole.SIGNATURE, KeyType.RSA)
     script.assert_done()
 
 
-def signing_card(
-    der: bytes, *exchanges: tuple[str, Answer]
-) -> tuple[FineidCard, Script]:
-    """Return a card that has selected its key and received the digest."""
-    script = Script(
-        (SELECT, "9000"),
-        *certificate_exchanges(der),
-        ("002241B606800154840101", "9000"),
-        ("002A90A0329030" + DIGEST_384.hex().upper(), "9000"),
-        *exchanges,
+def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it() -> None:
+    keys = private_key("45", "01", "01") + private_key(
+        "46", "46", "02", usage=SIGNATURE_USAGE
+    )
+    certificates = certificate("45", "4331") + certificate("46", "50164332")
+    signature = sign_digest(P384, DIGEST, hashes.SHA384())
+    script = scripted(
+        *file(
+            SELECT_DIRECTORY,
+            object_directory(path("4401"), path("4402"), path("4403")),
+        ),
+        *file("00A4080402440100", keys),
+        *file("00A4080402440200", certificates),
+        *file("00A4080402440300", pin("01", "11") + pin("02", "82")),
+        *file(SELECT_SIGNATURE, V5_SIGNING),
+        ("002241B606800154840146", "6A88"),
+        *prepared("800154840102", DIGEST),
+        *signed(signature, chained=False),
+    )
+    card = FineidCard(script)
+    key = card.key(KeyRole.SIGNATURE)
+    assert key.reference == 0x46
+    assert card.sign(key, DIGEST, ES384) == signature
+    script.assert_done()
+
+
+def test_a_key_is_not_used_whose_certificate_is_for_the_other_role() -> None:
+    for key, select, der in (
+        (SIGNATURE, SELECT_SIGNATURE, V5),
+        (AUTHENTICATION, SELECT_AUTHENTICATION, V5_SIGNING),
+    ):
+        script = scripted(*file(select, der))
+        with pytest.raises(UnsupportedCardError):
+            FineidCard(script).sign(key, DIGEST, ES384)
+        script.assert_done()
+
+
+# -- Refused and false signatures -----------------------------------------------------
+
+
+def signing_card(der: bytes, answer: str) -> tuple[FineidCard, Script]:
+    """Return a card that gives this answer to SIGN."""
+    script = scripted(
+        *file(SELECT_AUTHENTICATION, der),
+        *prepared("800154840101", DIGEST),
+        ("002A9E9A60", answer),
     )
     return FineidCard(script), script
 
 
-def test_a_signature_is_never_asked_for_twice(v5_certificate: bytes) -> None:
-    card, script = signing_card(v5_certificate, ("002A9E9A60", "6C60"))
-    with pytest.raises(CardError) as caught:
-        card.sign(AUTHENTICATION, DIGEST_384, ES384)
-    assert caught.value.status_word == 0x6C60
+@pytest.mark.parametrize("status", ["6982", "6985", "6986", "6F00", "6C60"])
+def test_a_refused_signature_says_the_status_and_is_not_asked_for_again(
+    status: str,
+) -> None:
+    card, script = signing_card(V5, status)
+    with pytest.raises(CardError, match=status) as caught:
+        card.sign(AUTHENTICATION, DIGEST, ES384)
+    assert caught.value.status_word == int(status, 16)
     script.assert_done()
 
 
-@pytest.mark.parametrize("status", ["6982", "6985", "6986", "6F00"])
-def test_a_refused_signature_says_the_status(
-    v5_certificate: bytes, status: str
-) -> None:
-    card, _ = signing_card(v5_certificate, ("002A9E9A60", status))
-    with pytest.raises(CardError, match=status):
-        card.sign(AUTHENTICATION, DIGEST_384, ES384)
-
-
-def test_a_signature_that_does_not_verify_never_leaves(
-    p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes
-) -> None:
-    good = card_signature(p384, DIGEST_384, hashes.SHA384())
-    other = card_signature(p384, hashlib.sha384(b"x").digest(), hashes.SHA384())
-    stranger = card_signature(
-        ec.generate_private_key(ec.SECP384R1()), DIGEST_384, hashes.SHA384()
+def test_a_signature_that_does_not_verify_never_leaves() -> None:
+    good = sign_digest(P384, DIGEST, hashes.SHA384())
+    other = sign_digest(P384, hashlib.sha384(b"x").digest(), hashes.SHA384())
+    stranger = sign_digest(
+        ec.generate_private_key(ec.SECP384R1()), DIGEST, hashes.SHA384()
     )
     short, doubled, zeros = good[:-1], good + good, bytes(96)
     for bad in (other, stranger, short, doubled, zeros, b"", b"\xff" * 96):
-        card, _ = signing_card(v5_certificate, ("002A9E9A60", bad.hex() + "9000"))
+        card, _ = signing_card(V5, bad.hex() + "9000")
         with pytest.raises(SignatureInvalidError):
-            card.sign(AUTHENTICATION, DIGEST_384, ES384)
+            card.sign(AUTHENTICATION, DIGEST, ES384)
 
+
+@pytest.mark.parametrize("status", ["6282", "6F00", "6982", "6100", "9000"])
+def test_an_rsa_signature_that_is_cut_off_never_leaves(status: str) -> None:
+    signature = sign_digest(RSA3072, DIGEST_256, hashes.SHA256())
+    script = scripted(
+        *file(SELECT_SIGNATURE, V4_2_SIGNING),
+        *prepared("800142840102", DIGEST_256),
+        ("002A9E9A00", signature[:256].hex() + "6180"),
+        ("00C0000080", status),
+        *([("00C0000000", "9000")] if status == "6100" else []),
+    )
+    complete = status in {"6100", "9000"}
+    with pytest.raises(SignatureInvalidError if complete else CardError) as caught:
+        FineidCard(script).sign(SIGNATURE_RSA, DIGEST_256, RS256)
+    assert complete or type(caught.value) is CardError
+    script.assert_done()
+
+
+# -- Other cards ----------------------------------------------------------------------
 
 PAYMENT_SYSTEM = "00A404000E315041592E5359532E444446303100"
 
 
-@pytest.mark.parametrize("status", ["6A82", "6A81", "6A86", "6A88", "6D00", "6E00"])
-def test_a_card_without_the_application_is_not_a_citizen_card(status: str) -> None:
-    script = Script((SELECT, status), (PAYMENT_SYSTEM, "6A82"))
-    with pytest.raises(UnsupportedCardError) as caught:
+@pytest.mark.parametrize(
+    ("exchanges", "kind"),
+    [
+        *(
+            ([(SELECT, status), (PAYMENT_SYSTEM, "6A82")], CardKind.UNKNOWN)
+            for status in ("6A82", "6A81", "6A86", "6A88", "6D00", "6E00")
+        ),
+        (
+            [
+                *((SELECT, "6A82"), (PAYMENT_SYSTEM, "6104")),
+                ("00C0000004", "6F0284009000"),
+            ],
+            CardKind.BANK,
+        ),
+        ([(SELECT, "6982")], CardKind.CONTACTLESS),
+        ([(SELECT, "6F00")], None),  # a card that fails is not called unsupported
+    ],
+)
+def test_a_card_without_the_application_is_not_a_citizen_card(
+    exchanges: list[Exchange], kind: CardKind | None
+) -> None:
+    script = Script(*exchanges)
+    with pytest.raises(CardError, match=r"FINEID|slot|6F00") as caught:
         FineidCard(script)
-    assert caught.value.kind == ""
+    assert isinstance(caught.value, UnsupportedCardError) is (kind is not None)
+    assert getattr(caught.value, "kind", None) == kind
     script.assert_done()
-
-
-def test_a_bank_card_is_named() -> None:
-    script = Script(
-        (SELECT, "6A82"), (PAYMENT_SYSTEM, "6104"), ("00C0000004", "6F0284009000")
-    )
-    with pytest.raises(UnsupportedCardError) as caught:
-        FineidCard(script)
-    assert caught.value.kind == "bank card"
-
-
-def test_a_card_on_the_contactless_side_is_named() -> None:
-    script = Script((SELECT, "6982"))
-    with pytest.raises(UnsupportedCardError, match="slot") as caught:
-        FineidCard(script)
-    assert "contactless" in caught.value.kind
-
-
-def test_a_card_that_fails_is_not_called_unsupported() -> None:
-    with pytest.raises(CardError, match="6F00") as caught:
-        FineidCard(Script((SELECT, "6F00")))
-    assert type(caught.value) is CardError

@@ -3,19 +3,14 @@
 
 import asyncio
 import importlib
-import os
-import select
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
 
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.faults import Fault, Moment
+from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import (
     CardBusyError,
@@ -25,22 +20,26 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
-from native_host.card.signature import HASH_SIZES, KeyType, supported_algorithms
+from native_host.card.pcsc_connection import PcscConnection
+from native_host.card.signature import KeyType
 from native_host.card.source import Reader
-from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
-from tests.support import pcsc
-from tests.support.cards import new_card
+from tests.card.virtual_reader import (
+    has_card,
+    is_empty,
+    reader_where,
+    sign,
+    threads_end,
+)
 from tests.support.patience import patience
 from tests.support.pcsc import READER, READERS, Pcscd, isolated
 
 
 class Counting(MockCard):
-    """A mock card that counts its resets, and can disconnect or block."""
+    """A mock card that counts its resets and commands, and can block."""
 
     def __init__(self, state: MockCardState) -> None:
         self.resets = 0
         self.commands = 0
-        self.cut_off = False
         self.under_way = threading.Event()
         self.hold = threading.Event()
         self.hold.set()
@@ -54,63 +53,23 @@ class Counting(MockCard):
         self.commands += 1
         self.under_way.set()
         self.hold.wait(patience())
-        return b"\x90" if self.cut_off else super().transmit(apdu)
+        return super().transmit(apdu)
 
 
 @isolated
-async def test_v5_is_read_and_signs(pcscd: Pcscd) -> None:
-    pcscd.insert(MockCard(pcscd.new_card("v5")))
+async def test_each_kind_of_key_signs(pcscd: Pcscd) -> None:
+    authentication, signature = KeyRole
     async with PcscSource() as source:
-        assert len(await log_in(source)) == 96
-
-
-@isolated
-async def test_v4_2_is_read_and_signs(pcscd: Pcscd) -> None:
-    pcscd.insert(MockCard(pcscd.new_card("v4.2")))
-    async with PcscSource() as source:
-        assert len(await log_in(source)) == 256
-
-
-@isolated
-async def test_cards_that_have_their_answers_fetched_work(pcscd: Pcscd) -> None:
-    pcscd.insert(MockCard(pcscd.new_card("v4.2"), style="fetched"))
-    async with PcscSource() as source:
-        assert len(await log_in(source)) == 256
-
-
-async def sign_twice(source: PcscSource, key_type: KeyType) -> list[bytes]:
-    """Sign two digests with PIN2, as a batch does."""
-    connection = await source.connect(await reader_where(source, has_card))
-    assert connection.pin_pad is None
-    try:
-        card = await source.run(FineidCard, connection)
-        key = await source.run(card.key, KeyRole.SIGNATURE, key_type)
-        certificate = await source.run(card.certificate, key)
-        algorithm = supported_algorithms(certificate.public_key)[0]
-        assert (await source.run(card.pin_info, PinRole.PIN2)).tries_left == 5
-        signatures = []
-        for n in range(2):
-            digest = bytes([n]) * HASH_SIZES[algorithm.hash_function]
-            await source.run(card.verify_pin, PinRole.PIN2, bytearray(b"123456"))
-            signatures.append(await source.run(card.sign, key, digest, algorithm))
-        return signatures
-    finally:
-        await source.run(connection.close)
-
-
-@isolated
-async def test_every_signature_key_signs_a_batch(pcscd: Pcscd) -> None:
-    async with PcscSource() as source:
-        for profile, key_type, size in (
-            ("v5", KeyType.ECC, 96),
-            ("v4.2", KeyType.ECC, 64),
-            ("v4.2", KeyType.RSA, 256),
-            ("v5-2026", KeyType.RSA, 512),
+        for profile, style, role, key_type, size in (
+            ("v5", "direct", authentication, None, 96),
+            ("v5", "direct", signature, None, 96),
+            ("v4.2", "direct", authentication, None, 256),
+            ("v4.2", "fetched", authentication, None, 256),
+            ("v4.2", "direct", signature, None, 64),
+            ("v5-2026", "direct", signature, KeyType.RSA, 512),
         ):
-            folder = pcscd.folder / f"{profile}-{key_type}"
-            pcscd.insert(MockCard(new_card(folder, profile)))
-            signatures = await sign_twice(source, key_type)
-            assert [len(signature) for signature in signatures] == [size, size]
+            pcscd.insert(MockCard(pcscd.new_card(profile), style=style))
+            assert len(await sign(source, role, key_type)) == size
             pcscd.pull()
             await reader_where(source, is_empty)
 
@@ -121,27 +80,19 @@ async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
 ) -> None:
     mock = Counting(pcscd.new_card())
     pcscd.insert(mock)
-    async with PcscSource() as source:
+    source = PcscSource()
+    for close in ("connection", "source"):
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
         await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
         resets = mock.resets
-        await source.run(connection.close)
+        if close == "connection":
+            await source.run(connection.close)
+        else:
+            await source.close()
         assert mock.resets > resets
         # Another program finds the card reset: no application, no verified PIN.
         assert mock.transmit(bytes.fromhex("00200011")) == b"\x6d\x00"
-
-
-@isolated
-async def test_closing_the_source_closes_its_connections(pcscd: Pcscd) -> None:
-    mock = Counting(pcscd.new_card())
-    pcscd.insert(mock)
-    source = PcscSource()
-    connection = await source.connect(await reader_where(source, has_card))
-    await source.run(FineidCard, connection)
-    resets = mock.resets
-    await source.close()
-    assert mock.resets > resets
     await source.close()
 
 
@@ -155,68 +106,51 @@ async def test_a_card_pulled_and_put_back_shows_as_a_new_insertion(
         pcscd.insert(MockCard(state))
         first = await reader_where(source, has_card)
         assert first.atr == state.profile.atr
+        connection = await source.connect(first)
+        card = await source.run(FineidCard, connection)
         pcscd.pull()
-        await reader_where(source, is_empty)
+        for _ in range(2):  # within a session it is said at the next command
+            with pytest.raises(CardRemovedError):
+                await source.run(card.pin_info, PinRole.PIN1)
+        await source.run(connection.close)
+        empty = await reader_where(source, is_empty)
+        for each in (empty, Reader("No such reader")):
+            with pytest.raises(CardRemovedError):
+                await source.connect(each)
         pcscd.insert(MockCard(state))
         second = await reader_where(source, has_card)
         assert second.insertion != first.insertion
 
 
 @isolated
-async def test_a_card_pulled_within_a_session_is_said_at_the_next_command(
-    pcscd: Pcscd,
-) -> None:
-    pcscd.insert(MockCard(pcscd.new_card()))
-    async with PcscSource() as source:
-        connection = await source.connect(await reader_where(source, has_card))
-        card = await source.run(FineidCard, connection)
-        pcscd.pull()
-        with pytest.raises(CardRemovedError):
-            await source.run(card.pin_info, PinRole.PIN1)
-        with pytest.raises(CardRemovedError):
-            await source.run(card.pin_info, PinRole.PIN1)
-        await source.run(connection.close)
-
-
-@isolated
-async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
-    pcscd: Pcscd,
-) -> None:
+async def test_faults_during_a_command_are_told_apart(pcscd: Pcscd) -> None:
     state = pcscd.new_card()
     pcscd.insert(MockCard(state))
+
+    async def connect() -> PcscConnection:
+        while True:
+            with suppress(CardRemovedError):  # it turns out to have been removed
+                return await source.connect(await reader_where(source, has_card))
+
     async with PcscSource() as source:
-        for moment in Moment:
-            connection = await source.connect(await reader_where(source, has_card))
+        for name, when, errors in (
+            ("card-pulled", "before", (CardRemovedError,)),
+            ("card-pulled", "after", (CardRemovedError,)),
+            ("too-short", "after", (CardMuteError,)),  # half a status word
+            # pcscd may poll the card's line while it is down, and report later that
+            # the card was removed and inserted again.
+            ("mute", "before", (CardMuteError, CardRemovedError)),
+        ):
+            connection = await connect()
             card = await source.run(FineidCard, connection)
-            state.set_faults(Fault("card-pulled", on="pin-info", when=moment))
-            with pytest.raises(CardRemovedError):
-                await source.run(card.pin_info, PinRole.PIN1)
+            state.set_faults(Fault(name, on="verify", when=when))
+            with pytest.raises(errors):
+                await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
             await source.run(connection.close)
-            await reader_where(source, is_empty)
-            state.insert()
-
-
-@isolated
-async def test_an_empty_reader_gives_no_connection(pcscd: Pcscd) -> None:
-    async with PcscSource() as source:
-        reader = await reader_where(source, is_empty)
-        with pytest.raises(CardRemovedError):
-            await source.connect(reader)
-        with pytest.raises(CardRemovedError):
-            await source.connect(Reader("No such reader"))
-
-
-@isolated
-async def test_a_card_whose_answer_is_cut_off_is_mute(pcscd: Pcscd) -> None:
-    mock = Counting(pcscd.new_card())
-    pcscd.insert(mock)
-    async with PcscSource() as source:
-        connection = await source.connect(await reader_where(source, has_card))
-        card = await source.run(FineidCard, connection)
-        mock.cut_off = True
-        with pytest.raises(CardMuteError):
-            await source.run(card.pin_info, PinRole.PIN1)
-        await source.run(connection.close)
+            if name == "card-pulled":
+                await reader_where(source, is_empty)
+                state.insert()
+        await source.run((await connect()).close)
 
 
 @isolated
@@ -232,14 +166,6 @@ async def test_waiting_can_be_cancelled_and_closing_ends_it(pcscd: Pcscd) -> Non
     with pytest.raises(PcscUnavailableError):
         await waiting
     await threads_end("kortilla-readers")
-
-
-async def threads_end(name: str) -> None:
-    """Wait for threads that a busy machine may end later."""
-    for thread in threading.enumerate():
-        if thread.name == name:
-            await asyncio.to_thread(thread.join, patience())
-            assert not thread.is_alive()
 
 
 class OtherProgram:
@@ -318,7 +244,7 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
         # The connection sent nothing, so it did not reset the other program's card.
         assert mock.resets == resets
         keeper.close()
-        assert len(await log_in(source)) == 96
+        assert len(await sign(source)) == 96
 
 
 @isolated
@@ -358,46 +284,3 @@ async def test_a_command_under_way_runs_to_its_end_when_its_caller_is_cancelled(
     mock.hold.set()
     await closing
     assert mock.commands == before + 1
-
-
-def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) -> None:
-    new_card(tmp_path)
-    look = (
-        "from smartcard.System import readers\n"
-        "connection = readers()[0].createConnection()\n"
-        "connection.connect()\n"
-        "print(bytes(connection.getATR()).hex())\n"
-    )
-    with pcsc.beside(tmp_path) as within:
-        result = subprocess.run(
-            within(sys.executable, "-c", look),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert result.stdout.strip() == MockCardState.open(tmp_path).profile.atr.hex()
-
-
-@pytest.mark.pcscd
-def test_a_service_ends_with_the_process_that_started_it() -> None:
-    code = (
-        "import pathlib, sys; from tests.support import pcsc\n"
-        "with pcsc.open_pcscd(pathlib.Path(sys.argv[1])) as pcscd:\n"
-        "    print(pcscd.service.pid, flush=True)\n"
-        "    sys.stdin.read()\n"
-    )
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            [sys.executable, "-c", code, folder],
-            cwd=Path(pcsc.__file__).parents[2],
-            env={**os.environ, "TMPDIR": folder},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process,
-    ):
-        assert process.stdout
-        service = os.pidfd_open(int(process.stdout.readline()))
-        process.kill()
-        assert select.select([service], [], [], patience())[0]
-        os.close(service)

@@ -14,8 +14,7 @@ from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import status_change
 from native_host.card.source import Reader
-from tests.card.service_tries import watching_tries
-from tests.card.virtual_reader import has_card, log_in, reader_where
+from tests.card.virtual_reader import has_card, reader_where, sign, watching_tries
 from tests.support.pcsc import READER, READERS, Pcscd, isolated
 from tests.support.refusing import refusing
 
@@ -31,34 +30,20 @@ async def wait_for_its_end(source: PcscSource) -> None:
 @isolated
 async def test_a_service_that_is_not_there_is_said_and_waited_for(pcscd: Pcscd) -> None:
     pcscd.stop_service()
-    async with watching_tries() as tries_over, PcscSource() as source:
-        with pytest.raises(PcscUnavailableError):
-            await source.readers()
-        with pytest.raises(PcscUnavailableError):
-            await source.connect(Reader(READER))
-        waiting = asyncio.ensure_future(source.wait_for_service())
-        await tries_over()
-        assert not waiting.done()
-        pcscd.start_service()
-        async with asyncio.timeout(60):
-            await waiting
-        assert READER in [reader.name for reader in await source.readers()]
-
-
-@isolated
-async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
-    pcscd: Pcscd,
-) -> None:
-    pcscd.stop_service()
     # Even its folder is gone, as after a start of the computer without the service.
     shutil.rmtree(pcscd.socket.parent)
     async with watching_tries() as tries_over, PcscSource() as source:
         for _ in range(2):
+            with pytest.raises(PcscUnavailableError):
+                await source.readers()
+            with pytest.raises(PcscUnavailableError):
+                await source.connect(Reader(READER))
             waiting = asyncio.ensure_future(source.wait_for_service())
             await tries_over()
             assert not waiting.done()
             pcscd.start_service()
-            await waiting
+            async with asyncio.timeout(60):
+                await waiting
             readers = await source.readers()
             assert READER in [reader.name for reader in readers]
             waiting = asyncio.ensure_future(wait_for_its_end(source))
@@ -73,32 +58,25 @@ async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
     pcscd: Pcscd,
 ) -> None:
     state = pcscd.new_card()
+    pcscd.insert(MockCard(state))
     async with PcscSource() as source:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            pcscd.insert(MockCard(state))
+        for end in (signal.SIGTERM, signal.SIGKILL):
             before = await reader_where(source, has_card)
+            connection = await source.connect(before)
+            card = await source.run(FineidCard, connection)
             waiting = asyncio.ensure_future(wait_for_its_end(source))
             await asyncio.sleep(0)
-            pcscd.stop_service(sign)
+            pcscd.stop_service(end)
             await waiting
+            with pytest.raises(PcscUnavailableError):
+                await source.run(card.pin_info, PinRole.PIN1)
+            await source.run(connection.close)
             pcscd.start_service()
             await source.wait_for_service()
             pcscd.insert(MockCard(state))
             after = await reader_where(source, has_card)
             assert after.insertion != before.insertion
-            assert len(await log_in(source)) == 96
-
-
-@isolated
-async def test_a_service_that_stops_within_a_session_is_said(pcscd: Pcscd) -> None:
-    pcscd.insert(MockCard(pcscd.new_card()))
-    async with PcscSource() as source:
-        connection = await source.connect(await reader_where(source, has_card))
-        card = await source.run(FineidCard, connection)
-        pcscd.stop_service()
-        with pytest.raises(PcscUnavailableError):
-            await source.run(card.pin_info, PinRole.PIN1)
-        await source.run(connection.close)
+            assert len(await sign(source)) == 96
 
 
 @isolated

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +21,17 @@ from native_host.card.errors import (
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import Code, scard
 from native_host.card.source import Reader
-from tests.card.service_tries import watching_tries
-from tests.support.patience import patience
+from tests.card.virtual_reader import threads_end, watching_tries
 
 ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
 PNP = "\\\\?PnP?\\Notification"
 CHANGED, UNKNOWN, EMPTY, PRESENT, IN_USE, MUTE = 0x2, 0x4, 0x10, 0x20, 0x100, 0x200
 NOT_TRANSACTED = 0x80100016
+FEATURES = list(bytes.fromhex("060442330006070442330007"))
 
-Handle = tuple[int, int]
+Asked = list[tuple[str, int]]
+Found = list[tuple[str, int, list[int]]]
+Answer = tuple[int, list[int]]
 
 
 class FakePcsc:
@@ -53,14 +55,14 @@ class FakePcsc:
         self.listed_once: list[str] = []
         self.connect_codes: list[int] = []
         self.transaction_codes: list[int] = []
-        self.answer: tuple[int, list[int]] = (0, [0x90, 0x00])
+        self.answer: Answer = (0, [0x90, 0x00])
         self.protocol = 1
         self.sent: list[tuple[str, bytes]] = []
         self.endings: list[tuple[str, int]] = []
         self.lost_cancellations = 0
         self.available = True
         self.controls: list[tuple[int, bytes]] = []
-        self.control_answers: list[tuple[int, list[int]]] = []
+        self.control_answers: list[Answer] = []
         self.contexts = 0
 
     def set(self, **readers: tuple[int, bytes]) -> None:
@@ -69,7 +71,7 @@ class FakePcsc:
             self.readers = dict(readers)
             self.news.notify_all()
 
-    def SCardEstablishContext(self, scope: int) -> Handle:
+    def SCardEstablishContext(self, scope: int) -> tuple[int, int]:
         with self.news:
             self.contexts += 1
             self.news.notify_all()
@@ -78,16 +80,12 @@ class FakePcsc:
     def SCardReleaseContext(self, context: int) -> int:
         return 0
 
-    def SCardListReaders(
-        self, context: int, groups: list[str]
-    ) -> tuple[int, list[str]]:
+    def SCardListReaders(self, *_: object) -> tuple[int, list[str]]:
         with self.news:
             names, self.listed_once = self.listed_once + list(self.readers), []
         return (0, names) if names else (Code.NO_READERS_AVAILABLE, [])
 
-    def _states(
-        self, asked: list[tuple[str, int]]
-    ) -> list[tuple[str, int, list[int]]] | None:
+    def _states(self, asked: Asked) -> Found | None:
         found = []
         for name, known in asked:
             if name == PNP:
@@ -101,8 +99,8 @@ class FakePcsc:
         return found
 
     def SCardGetStatusChange(
-        self, context: int, timeout: int, asked: list[tuple[str, int]]
-    ) -> tuple[int, list[tuple[str, int, list[int]]]]:
+        self, context: int, timeout: int, asked: Asked
+    ) -> tuple[int, Found]:
         with self.news:
             self.waits += 1
             self.cancelled = False
@@ -132,9 +130,7 @@ class FakePcsc:
                 self.news.notify_all()
         return 0
 
-    def SCardConnect(
-        self, context: int, reader: str, mode: int, protocols: int
-    ) -> tuple[int, int, int]:
+    def SCardConnect(self, *_: object) -> tuple[int, int, int]:
         code = self.connect_codes.pop(0) if self.connect_codes else 0
         return code, 0 if code else 9, self.protocol
 
@@ -144,18 +140,14 @@ class FakePcsc:
     def SCardStatus(self, card: int) -> tuple[int, str, int, int, list[int]]:
         return 0, "reader", 0, self.protocol, list(ATR)
 
-    def SCardTransmit(
-        self, card: int, pci: str, apdu: list[int]
-    ) -> tuple[int, list[int]]:
+    def SCardTransmit(self, card: int, pci: str, apdu: list[int]) -> Answer:
         self.sent.append((pci, bytes(apdu)))
         return self.answer
 
     def SCARD_CTL_CODE(self, code: int) -> int:
         return 0x42000000 + code
 
-    def SCardControl(
-        self, card: int, code: int, data: list[int]
-    ) -> tuple[int, list[int]]:
+    def SCardControl(self, card: int, code: int, data: list[int]) -> Answer:
         self.controls.append((code, bytes(data)))
         return self.control_answers.pop(0) if self.control_answers else (1, [])
 
@@ -177,7 +169,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePcsc]:
     scard.cache_clear()
 
 
-async def test_readers_plugged_in_and_pulled_out_are_noticed(fake: FakePcsc) -> None:
+async def test_readers_and_cards_that_come_and_go_are_noticed(fake: FakePcsc) -> None:
     async with PcscSource() as source:
         assert await source.readers() == ()
         fake.set(one=(EMPTY, b""))
@@ -187,8 +179,17 @@ async def test_readers_plugged_in_and_pulled_out_are_noticed(fake: FakePcsc) -> 
         both = await source.wait_for_change(one)
         assert both[0] == Reader("one")
         assert (both[1].name, both[1].atr, both[1].mute) == ("two", ATR, False)
+        # A card that was swapped between two looks is another insertion.
+        fake.set(one=(EMPTY, b""), two=(3 << 16 | PRESENT, ATR))
+        swapped = await source.wait_for_change(both)
+        assert swapped[1].atr == ATR
+        assert swapped[1].insertion != both[1].insertion
+        # One that does not answer its reset is mute.
+        fake.set(one=(EMPTY, b""), two=(5 << 16 | PRESENT | MUTE, b""))
+        mute = await source.wait_for_change(swapped)
+        assert (mute[1].atr, mute[1].mute) == (None, True)
         fake.set(one=(EMPTY, b""))
-        assert await source.wait_for_change(both) == one
+        assert await source.wait_for_change(mute) == one
         fake.set()
         assert await source.wait_for_change(one) == ()
 
@@ -200,33 +201,13 @@ async def test_nothing_is_asked_while_nothing_happens(fake: FakePcsc) -> None:
             fake.set(**{str(n): (EMPTY, b"") for n in range(readers)})
             known = await source.wait_for_change(known)
             assert len(known) == readers
-            await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
+            await asyncio.to_thread(wait_for_more_waits, fake, 0)
+            assert fake.timeout == fake.INFINITE or not known
             waits = fake.waits
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await source.wait_for_change(known)
             assert fake.waits == waits
-
-
-async def test_a_card_that_does_not_answer_its_reset_is_mute(fake: FakePcsc) -> None:
-    fake.set(one=(1 << 16 | PRESENT | MUTE, b""))
-    async with PcscSource() as source:
-        (reader,) = await source.readers()
-        assert (reader.atr, reader.mute) == (None, True)
-        fake.set(one=(2 << 16 | EMPTY, b""))
-        assert await source.wait_for_change((reader,)) == (Reader("one"),)
-
-
-async def test_a_card_swapped_between_two_looks_is_another_insertion(
-    fake: FakePcsc,
-) -> None:
-    fake.set(one=(1 << 16 | PRESENT, ATR))
-    async with PcscSource() as source:
-        before = await source.readers()
-        fake.set(one=(3 << 16 | PRESENT, ATR))
-        after = await source.wait_for_change(before)
-        assert after[0].atr == before[0].atr
-        assert after[0].insertion != before[0].insertion
 
 
 async def test_other_programs_coming_and_going_are_no_change(fake: FakePcsc) -> None:
@@ -237,19 +218,15 @@ async def test_other_programs_coming_and_going_are_no_change(fake: FakePcsc) -> 
         for state in (PRESENT | IN_USE, PRESENT):
             before_it = fake.waits
             fake.set(one=(1 << 16 | state, ATR))
-            await asyncio.to_thread(wait_for_another_wait, fake, before_it)
+            await asyncio.to_thread(wait_for_more_waits, fake, before_it)
         assert not waiting.done()
         assert await source.readers() == before
         waiting.cancel()
 
 
-def wait_for_another_wait(fake: FakePcsc, before: int) -> None:
-    wait_until(fake, lambda: fake.waits > before)
-
-
-def wait_until(fake: FakePcsc, condition: Callable[[], object]) -> None:
+def wait_for_more_waits(fake: FakePcsc, before: int) -> None:
     with fake.news:
-        assert fake.news.wait_for(condition, 60)
+        assert fake.news.wait_for(lambda: fake.waiting and fake.waits > before, 60)
 
 
 async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
@@ -261,14 +238,6 @@ async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
         assert await source.readers() == (Reader("one"),)
 
 
-async def test_the_wait_for_events_ends_with_an_event_alone(fake: FakePcsc) -> None:
-    fake.set(one=(EMPTY, b""))
-    async with PcscSource() as source:
-        await source.readers()
-        await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
-        assert fake.timeout == fake.INFINITE
-
-
 async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     fake: FakePcsc,
 ) -> None:
@@ -277,18 +246,11 @@ async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     await source.readers()
     fake.lost_cancellations = 3
     await source.close()
-    # On a busy machine it may end later.
-    for thread in threading.enumerate():
-        if thread.name == "kortilla-readers":
-            await asyncio.to_thread(thread.join, patience())
-            assert not thread.is_alive()
-
-
-async def test_a_source_that_was_never_used_closes(fake: FakePcsc) -> None:
-    source = PcscSource()
-    await source.close()
+    await threads_end("kortilla-readers")
+    never_used = PcscSource()
+    await never_used.close()
     with pytest.raises(PcscUnavailableError):
-        await source.readers()
+        await never_used.readers()
 
 
 @pytest.mark.parametrize(
@@ -317,41 +279,27 @@ async def test_a_connection_that_fails_says_why(
         assert type(caught.value) is error
 
 
-async def test_a_moment_of_another_program_is_waited_out(fake: FakePcsc) -> None:
+@pytest.mark.parametrize("protocol", [0, 1])
+async def test_a_card_is_reset_before_another_program_has_its_turn(
+    fake: FakePcsc, protocol: int
+) -> None:
+    fake.protocol = protocol + 1
+    # Another program's moment is waited out.
     fake.connect_codes = [Code.SHARING_VIOLATION]
     fake.transaction_codes = [Code.RESET_CARD]
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
-        assert connection.atr == ATR
-    assert fake.transaction_codes == [], "its transaction began after the other's"
-
-
-async def test_a_card_is_reset_before_another_program_has_its_turn(
-    fake: FakePcsc,
-) -> None:
-    async with PcscSource() as source:
-        connection = await source.connect(Reader("one"))
-        assert await source.run(connection.send_and_receive, b"\x00\xa4") == (
-            b"",
-            0x9000,
-        )
+        assert (connection.atr, connection.protocol) == (ATR, protocol)
+        assert fake.transaction_codes == [], "its transaction began after the other's"
+        answer = await source.run(connection.send_and_receive, b"\x00\xa4")
+        assert answer == (b"", 0x9000)
+        assert fake.sent == [(f"T{protocol}", b"\x00\xa4")]
+        fake.endings.clear()
         await source.run(connection.close)
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
             await source.run(connection.send_and_receive, b"\x00\xa4")
-
-
-@pytest.mark.parametrize("protocol", [0, 1])
-async def test_the_protocol_is_the_one_that_was_agreed_on(
-    fake: FakePcsc, protocol: int
-) -> None:
-    fake.protocol = protocol + 1
-    async with PcscSource() as source:
-        connection = await source.connect(Reader("one"))
-        assert connection.protocol == protocol
-        await source.run(connection.send_and_receive, b"\x00\xa4")
-        assert fake.sent == [(f"T{protocol}", b"\x00\xa4")]
 
 
 @pytest.mark.parametrize(
@@ -373,6 +321,7 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
     reader: tuple[int, bytes] | None,
     error: type[CardError],
 ) -> None:
+    fake.control_answers = [(0, FEATURES), (code, [])]
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
         fake.set(**({"one": reader} if reader else {}))
@@ -380,20 +329,12 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
         with pytest.raises(error) as caught:
             await source.run(connection.send_and_receive, b"\x00\xa4")
         assert type(caught.value) is error
-        # The command was sent once, for every error.
-        assert len(fake.sent) == 1
-
-
-async def test_two_connections_to_one_card_are_made_one_after_the_other(
-    fake: FakePcsc,
-) -> None:
-    fake.connect_codes = [Code.SHARING_VIOLATION]
-    async with PcscSource() as source:
-        first = asyncio.ensure_future(source.connect(Reader("one")))
-        second = asyncio.ensure_future(source.connect(Reader("one")))
-        await first
-        assert not second.done()
-        await second
+        assert connection.pin_pad
+        with pytest.raises(error) as caught:
+            await source.run(connection.pin_pad.verify, bytes(17), 4, 12)
+        assert type(caught.value) is error
+        # Each command was sent once, for every error; the first control asks.
+        assert (len(fake.sent), len(fake.controls)) == (1, 2)
 
 
 async def test_a_connection_that_another_caller_waits_for_is_not_waited_for_for_ever(
@@ -445,9 +386,6 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
         assert await source.readers() == ()
 
 
-FEATURES = list(bytes.fromhex("060442330006070442330007"))
-
-
 async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
     fake.control_answers = [(0, FEATURES), (0, [0x64, 0x01])]
     async with PcscSource() as source:
@@ -456,8 +394,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         assert connection.pin_pad.can_modify
         assert fake.controls == [(0x42000000 + 3400, b"")]
         template = bytes.fromhex("002000110C") + bytes(12)
-        digits = {"min_digits": 4, "max_digits": 12}
-        status = await source.run(connection.pin_pad.verify, template, **digits)
+        status = await source.run(connection.pin_pad.verify, template, 4, 12)
         assert status == 0x6401
         code, structure = fake.controls[1]
         assert code == 0x42330006
@@ -466,7 +403,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
-            connection.pin_pad.verify(template, **digits)
+            connection.pin_pad.verify(template, 4, 12)
 
 
 async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
@@ -476,26 +413,3 @@ async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
         # A query of the features needs no reset of the card.
         await source.run(connection.close)
         assert fake.endings[0] == ("end", 0)
-
-
-@pytest.mark.parametrize(
-    ("code", "reader", "error"),
-    [
-        (NOT_TRANSACTED, (EMPTY, b""), CardRemovedError),
-        (NOT_TRANSACTED, (PRESENT, ATR), CardMuteError),
-        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailableError),
-    ],
-)
-async def test_a_pin_pad_that_fails_is_explained_and_not_used_again(
-    fake: FakePcsc, code: int, reader: tuple[int, bytes], error: type[CardError]
-) -> None:
-    fake.control_answers = [(0, FEATURES), (code, [])]
-    fake.set(one=reader)
-    async with PcscSource() as source:
-        connection = await source.connect(Reader("one"))
-        assert connection.pin_pad
-        with pytest.raises(error):
-            await source.run(
-                connection.pin_pad.verify, bytes(17), min_digits=4, max_digits=12
-            )
-        assert len(fake.controls) == 2

@@ -71,12 +71,9 @@ def test_what_is_wrong_is_said(data: str, reason: str) -> None:
         Tlv.take(bytes.fromhex(data))
 
 
-def test_bytes_after_the_only_object_are_refused() -> None:
+def test_values_are_found_by_their_path_and_missing_ones_named() -> None:
     with pytest.raises(TlvError, match="1 bytes follow"):
         Tlv.parse(bytes.fromhex("300100FF"))
-
-
-def test_values_are_found_by_their_path_and_missing_ones_named() -> None:
     tlv = Tlv.parse(bytes.fromhex("A0088301116103830199"))
     assert tlv.value_at(0x83) == b"\x11"
     assert tlv.value_at(0x61, 0x83) == b"\x99"

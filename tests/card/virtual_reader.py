@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Helpers for a card in the virtual reader of a real pcscd."""
+"""Helpers for PC/SC's readers: a card in one of pcscd's, a service that is awaited."""
 
-import hashlib
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from unittest import mock
 
-from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.fineid import FineidCard, KeyRole
 from native_host.card.pcsc import PcscSource
-from native_host.card.signature import token_algorithm
+from native_host.card.service_watch import ServiceWatch
+from native_host.card.signature import HASH_SIZES, KeyType, supported_algorithms
 from native_host.card.source import Reader
+from tests.support.patience import patience
 from tests.support.pcsc import READER
 
 
@@ -31,18 +36,57 @@ def is_empty(reader: Reader) -> bool:
     return reader.atr is None and not reader.mute
 
 
-async def log_in(source: PcscSource, *, pin: bytes = b"1234") -> bytes:
-    """Run the steps of a login and return the signature, which the session verifies."""
+async def sign(
+    source: PcscSource,
+    role: KeyRole = KeyRole.AUTHENTICATION,
+    key_type: KeyType | None = None,
+) -> bytes:
+    """Run the steps of an operation; return the signature, which the session verifies.
+
+    By default it is a login.
+    """
     connection = await source.connect(await reader_where(source, has_card))
+    assert connection.pin_pad is None
     try:
         card = await source.run(FineidCard, connection)
-        key = await source.run(card.key, KeyRole.AUTHENTICATION)
+        key = await source.run(card.key, role, key_type)
         certificate = await source.run(card.certificate, key)
-        info = await source.run(card.pin_info, PinRole.PIN1)
+        info = await source.run(card.pin_info, key.pin)
         assert (info.tries_left, info.changed) == (5, True)
-        await source.run(card.verify_pin, PinRole.PIN1, bytearray(pin))
-        digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-        algorithm = token_algorithm(certificate.public_key)
+        pin = b"1234" if role is KeyRole.AUTHENTICATION else b"123456"
+        await source.run(card.verify_pin, key.pin, bytearray(pin))
+        algorithm = supported_algorithms(certificate.public_key)[0]
+        digest = bytes(HASH_SIZES[algorithm.hash_function])
         return await source.run(card.sign, key, digest, algorithm)
     finally:
         await source.run(connection.close)
+
+
+@asynccontextmanager
+async def watching_tries() -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Yield a function that waits until a source's attempts are over.
+
+    After its attempts, the source waits for events of the service before it tries
+    again.
+    """
+    over: asyncio.Queue[None] = asyncio.Queue()
+    news = ServiceWatch.news
+
+    async def note_and_wait(watch: ServiceWatch) -> None:
+        over.put_nowait(None)
+        await news(watch)
+
+    async def tries_over() -> None:
+        async with asyncio.timeout(60):
+            await over.get()
+
+    with mock.patch.object(ServiceWatch, "news", note_and_wait):
+        yield tries_over
+
+
+async def threads_end(name: str) -> None:
+    """Wait for threads that a busy machine may end later."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            await asyncio.to_thread(thread.join, patience())
+            assert not thread.is_alive()

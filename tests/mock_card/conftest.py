@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fixtures with mock cards of each profile; keys are cached and copied."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +25,28 @@ def send(card: MockCard, apdu: str) -> str:
 def pin_block(pin: str) -> str:
     """Return a PIN as in commands: ASCII digits, padded with 00 to twelve bytes."""
     return pin.encode().ljust(12, b"\0").hex()
+
+
+def verify(card: MockCard, reference: str, pin: str) -> str:
+    return send(card, f"002000{reference}0C{pin_block(pin)}")
+
+
+def set_pin(card: MockCard, ins: str, reference: str, old: str, new: str) -> str:
+    """Send CHANGE REFERENCE DATA (24) or RESET RETRY COUNTER (2C)."""
+    return send(card, f"00{ins}00{reference}18{pin_block(old)}{pin_block(new)}")
+
+
+def information(card: MockCard, reference: str) -> tuple[int, str]:
+    """Return a PIN's retry counter (DF21) and whether it was changed (DF2F)."""
+    answer = send(card, f"00CB00FF05A0038301{reference}")
+    return int(answer[40:42], 16), answer[-6:-4]
+
+
+def powered(state: MockCardState, style: str = Style.DIRECT) -> MockCard:
+    """Return a card with the application selected."""
+    card = MockCard(state, style=style)
+    assert send(card, SELECT_APPLICATION) == "9000"
+    return card
 
 
 def read_file(card: MockCard, path: str) -> bytes:
@@ -61,12 +82,7 @@ def known_rsa_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_state(tmp_path: Path) -> Callable[[str], MockCardState]:
-    def make(profile: str) -> MockCardState:
-        folder = tmp_path / f"card-{profile}"
-        shutil.copytree(cards.made(profile), folder)
-        return MockCardState.open(folder)
-
-    return make
+    return lambda profile: cards.new_card(tmp_path / f"card-{profile}", profile)
 
 
 @pytest.fixture
@@ -78,22 +94,4 @@ def state(make_state: Callable[[str], MockCardState]) -> MockCardState:
 @pytest.fixture
 def card(state: MockCardState) -> MockCard:
     """A v5 card with the application selected."""
-    card = MockCard(state)
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
-
-
-@pytest.fixture
-def rsa_card(make_state: Callable[[str], MockCardState]) -> MockCard:
-    """A v4.2 card with the application selected."""
-    card = MockCard(make_state("v4.2"))
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
-
-
-@pytest.fixture
-def fetching_card(state: MockCardState) -> MockCard:
-    """A v5 card whose responses need GET RESPONSE, as over plain T=0."""
-    card = MockCard(state, style=Style.FETCHED)
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
+    return powered(state)

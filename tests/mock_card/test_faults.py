@@ -4,7 +4,6 @@
 import json
 import logging
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,9 +19,11 @@ from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 SELECT_FILE = "00A4080402433100"
 READ = "00B0000000"
 INFORMATION = "00CB00FF05A003830111"
+TOLD = "A0238301118C04F00000009C04F0000000DF210405FFA503DF2702FFFFDF28010CDF2F01019000"
 STATUS = "00200011"
 VERIFY = f"002000110C{pin_block('1234')}"
 WRONG = f"002000110C{pin_block('4321')}"
+VERIFY_PIN2 = f"002000820C{pin_block('123456')}"
 CHANGE = f"0024001118{pin_block('1234')}{pin_block('4711')}"
 UNBLOCK = f"002C001118{pin_block('12345678')}{pin_block('4711')}"
 CHOOSE = "002241B606800154840101"
@@ -65,18 +66,6 @@ def send(card: FaultyCard, apdu: str) -> str:
 # -- Which command --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "apdu"), [*SESSION, ("any", "00C0000000"), ("any", "0084000008")]
-)
-def test_commands_are_known_by_their_names(name: str, apdu: str) -> None:
-    assert CommandName.of(bytes.fromhex(apdu)) == name
-
-
-def test_whatever_is_sent_has_a_name() -> None:
-    for apdu in (b"", b"\x00", b"\x00\x20", b"\x00\x2a\x90", b"\xff" * 300):
-        assert CommandName.of(apdu) in set(CommandName)
-
-
 @pytest.mark.parametrize("name", sorted({name for name, _ in SESSION}))
 def test_a_fault_strikes_the_first_command_of_its_name(
     state: MockCardState, name: str
@@ -91,6 +80,8 @@ def test_a_fault_strikes_the_first_command_of_its_name(
         else:
             assert send(card, apdu)[-4:] in {"9000", "63C5"}
     assert state.faults() == ()
+    for apdu in ("00C0000000", "0084000008", "002A90", "00", ""):
+        assert CommandName.of(bytes.fromhex(apdu)) == "any"
     # The lost command can be sent again, and the session goes on.
     for _, apdu in SESSION[struck:]:
         assert send(card, apdu)[-4:] in {"9000", "63C5"}
@@ -103,38 +94,16 @@ def test_a_fault_lets_some_pass_and_strikes_as_often_as_told(
     answers = []
     for _ in range(7):
         answers.append(send(faulty, STATUS))
-        assert send(faulty, "00A4000C023F00") == "9000"  # another command
-        assert send(faulty, SELECT_APPLICATION) == "9000"
+        assert send(faulty, SELECT_APPLICATION) == "9000"  # another command
     assert answers == ["63C5"] * 2 + ["6F00"] * 3 + ["63C5"] * 2
     assert not (state.folder / "faults.json").exists()
-
-
-def test_a_fault_can_strike_until_it_is_cleared(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
-    state.set_faults(Fault("6F00", times=None))
+    state.set_faults(Fault("6F00", times=None))  # until it is cleared
     assert [send(faulty, STATUS) for _ in range(3)] == ["6F00"] * 3
-    state.set_faults()
-    assert send(faulty, STATUS) == "63C5"
-
-
-def test_of_several_faults_each_has_its_turn(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
     state.set_faults(Fault("6F00", on="read"), Fault("61xx", skip=1))
     state.add_fault(Fault("6F00", on="pin-info"))
     assert send(faulty, STATUS) == "6F00"
     assert send(faulty, STATUS) == "6110"  # this one was pending since the first
     assert state.faults() == (Fault("6F00", on="read"),)
-
-
-def test_a_fault_that_is_set_meanwhile_strikes_the_next_command(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
-    assert send(faulty, STATUS) == "63C5"
-    MockCardState(state.folder).add_fault(Fault("6F00"))
-    assert send(faulty, STATUS) == "6F00"
-    assert send(faulty, STATUS) == "63C5"
 
 
 # -- Before or after ------------------------------------------------------------------
@@ -178,57 +147,38 @@ def strike(card: FaultyCard, apdu: str) -> str:
 def test_a_signature_that_was_made_and_lost_has_used_pin2_up(
     state: MockCardState, faulty: FaultyCard, name: str
 ) -> None:
-    state.set_faults(Fault(name, on="sign", when="after"))
-    for apdu in (f"002000820C{pin_block('123456')}", "002241B606800154840102", HASH):
-        assert send(faulty, apdu) == "9000"
-    assert send(faulty, "00200082") == "9000"
-    strike(faulty, SIGN)
-    assert send(faulty, "00200082") == "63C5"
-    assert send(faulty, SIGN) == "6985"
-
-
-@pytest.mark.parametrize("name", ["mute", "garbled", "too-short", "6Cxx", "6F00"])
-def test_a_signature_that_was_never_made_can_be_asked_for_again(
-    state: MockCardState, faulty: FaultyCard, name: str
-) -> None:
-    state.set_faults(Fault(name, on="sign"))
-    for apdu in (f"002000820C{pin_block('123456')}", "002241B606800154840102", HASH):
-        assert send(faulty, apdu) == "9000"
-    strike(faulty, SIGN)
-    assert len(send(faulty, SIGN)) == 2 * (96 + 2)
+    for when in ("before", "after"):
+        state.set_faults(Fault(name, on="sign", when=when))
+        for apdu in (VERIFY_PIN2, "002241B606800154840102", HASH):
+            assert send(faulty, apdu) == "9000"
+        strike(faulty, SIGN)
+        if when == "before":  # it can be asked for again
+            assert len(send(faulty, SIGN)) == 2 * (96 + 2)
+        assert send(faulty, "00200082") == "63C5"
+        assert send(faulty, SIGN) == "6985"
 
 
 # -- Responses ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["card-pulled", "reader-pulled"])
 def test_a_card_that_was_pulled_has_forgotten_all_when_it_is_back(
-    state: MockCardState, faulty: FaultyCard, when: str
+    state: MockCardState, faulty: FaultyCard, name: str, when: str
 ) -> None:
     assert send(faulty, VERIFY) == "9000"
-    state.set_faults(Fault("card-pulled", on="pin-info", when=when))
+    state.set_faults(Fault(name, on="pin-info", when=when))
     for _ in range(2):
         with pytest.raises(CardGoneError):
             send(faulty, STATUS)
     assert not state.presence().card
-    assert state.presence().reader
+    assert state.presence().reader is (name == "card-pulled")
     state.insert()
+    assert (state.presence().card, state.presence().reader) == (True, True)
     # It is another card's session by now.
     with pytest.raises(CardGoneError):
         send(faulty, STATUS)
     assert send(powered(state), STATUS) == "63C5"
-
-
-def test_a_pulled_reader_takes_the_card_along(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
-    state.set_faults(Fault("reader-pulled"))
-    with pytest.raises(CardGoneError):
-        send(faulty, STATUS)
-    presence = state.presence()
-    assert (presence.card, presence.reader) == (False, False)
-    state.insert()
-    assert (state.presence().card, state.presence().reader) == (True, True)
 
 
 def test_what_was_pulled_comes_back_by_itself_when_told_so(
@@ -251,16 +201,6 @@ def test_what_was_pulled_comes_back_by_itself_when_told_so(
     assert state.presence().insertions == 3
 
 
-def test_a_mute_card_is_there_and_remembers(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
-    assert send(faulty, VERIFY) == "9000"
-    state.set_faults(Fault("mute"))
-    with pytest.raises(CardSilentError):
-        send(faulty, STATUS)
-    assert send(faulty, STATUS) == "9000"
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_delay_lasts_and_changes_nothing(
     state: MockCardState, faulty: FaultyCard, when: str, monkeypatch: pytest.MonkeyPatch
@@ -277,101 +217,72 @@ def test_a_delay_lasts_and_changes_nothing(
     state.set_faults(Fault("delay", when=when, seconds=0.25))
     assert send(faulty, WRONG) == "63C4"
     assert waited == [0.25]
+    monkeypatch.undo()
+    state.set_faults(Fault("delay", when=when, seconds=3600))
+    faulty.hurry()  # it can be cut short
+    assert send(faulty, STATUS) == "63C4"
 
 
-def test_a_delay_can_be_cut_short(state: MockCardState, faulty: FaultyCard) -> None:
-    state.set_faults(Fault("delay", seconds=3600))
-    faulty.hurry()
-    assert send(faulty, STATUS) == "63C5"
+@pytest.mark.parametrize(
+    ("name", "information", "status"),
+    [
+        ("too-short", TOLD[:36] + "9000", "63"),  # half of a status word
+        ("too-long", TOLD[:-4] + "00" * 8 + "9000", "00" * 8 + "63C5"),
+        ("61xx", "6125", "6100"),
+        ("6Cxx", "6C25", "6C00"),
+        ("6F00", "6F00", "6F00"),
+        ("mute", "CardSilentError", "CardSilentError"),
+    ],
+)
+def test_an_answer_is_altered_and_the_card_remembers(
+    state: MockCardState, faulty: FaultyCard, name: str, information: str, status: str
+) -> None:
+    assert send(faulty, INFORMATION) == TOLD
+    state.set_faults(Fault(name, when="after", times=2))
+    assert strike(faulty, INFORMATION) == information
+    assert strike(faulty, STATUS) == status
+    assert send(faulty, VERIFY) == "9000"
+    state.set_faults(Fault(name, on="read"))
+    strike(faulty, READ)
+    assert send(faulty, STATUS) == "9000"
 
 
 def test_a_garbled_answer_has_other_bits_in_each_byte(
     state: MockCardState, faulty: FaultyCard
 ) -> None:
-    right = bytes.fromhex(send(faulty, INFORMATION))
+    right = bytes.fromhex(TOLD)
     state.set_faults(Fault("garbled", when="after", times=2))
     wrong = bytes.fromhex(send(faulty, INFORMATION))
-    assert len(wrong) == len(right)
     assert all(a != b for a, b in zip(right[:-2], wrong[:-2], strict=True))
     assert wrong[-2:] == right[-2:]
     # Without data, the status word is none of ISO/IEC 7816-4.
     assert send(faulty, STATUS)[0] not in "69"
 
 
-def test_answers_of_the_wrong_length(state: MockCardState, faulty: FaultyCard) -> None:
-    right = send(faulty, INFORMATION)
-    state.set_faults(Fault("too-short", when="after", times=2))
-    assert send(faulty, INFORMATION) == right[:36] + "9000"
-    assert send(faulty, STATUS) == "63"  # half of a status word
-    state.set_faults(Fault("too-long", when="after", times=2))
-    assert send(faulty, INFORMATION) == right[:-4] + "00" * 8 + "9000"
-    assert send(faulty, STATUS) == "00" * 8 + "63C5"
-
-
-@pytest.mark.parametrize("name", LOSING)
-def test_no_fault_before_the_command_claims_that_all_is_well(
-    state: MockCardState, faulty: FaultyCard, name: str
-) -> None:
-    state.set_faults(Fault(name, on="verify"))
-    assert not strike(faulty, VERIFY).endswith("9000")
-
-
-@pytest.mark.parametrize("apdu", [SELECT_FILE, READ, INFORMATION])
 def test_answers_are_fetched_where_61xx_comes_although_the_reader_is_not_plain(
-    state: MockCardState, faulty: FaultyCard, apdu: str
-) -> None:
-    assert send(faulty, SELECT_FILE)[-4:] == "9000"
-    right = send(faulty, apdu)
-    state.set_faults(Fault("61xx", when="after"))
-    size = len(right) // 2 - 2
-    assert send(faulty, apdu) == f"61{size:02X}"
-    assert send(faulty, "00C0000004") == right[:8] + f"61{size - 4:02X}"
-    assert send(faulty, "00C0000000") == right[8:]
-    assert send(faulty, "00C0000000") == "6985"
-
-
-def test_a_verified_pin_is_not_lost_with_61xx(
     state: MockCardState, faulty: FaultyCard
 ) -> None:
+    for apdu in (SELECT_FILE, READ, INFORMATION):
+        right = send(faulty, apdu)
+        state.set_faults(Fault("61xx", when="after"))
+        size = len(right) // 2 - 2
+        assert send(faulty, apdu) == f"61{size:02X}"
+        assert send(faulty, "00C0000004") == right[:8] + f"61{size - 4:02X}"
+        assert send(faulty, "00C0000000") == right[8:]
+        assert send(faulty, "00C0000000") == "6985"
+    # A verified PIN is not lost with it, and what is not fetched is.
     state.set_faults(Fault("61xx", on="verify", when="after"))
     assert send(faulty, VERIFY) == "6100"
     assert send(faulty, "00C0000000") == "9000"
-
-
-def test_an_answer_that_is_not_fetched_is_lost(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
     state.set_faults(Fault("61xx", when="after"))
     assert send(faulty, INFORMATION) == "6125"
-    assert send(faulty, STATUS) == "63C5"
+    assert send(faulty, STATUS) == "9000"
     assert send(faulty, "00C0000000") == "6985"
-
-
-def test_nothing_waits_behind_61xx_before_the_command(
-    state: MockCardState, faulty: FaultyCard
-) -> None:
-    state.set_faults(Fault("61xx"))
+    state.set_faults(Fault("61xx"))  # nothing waits behind it before the command
     assert send(faulty, INFORMATION)[:2] == "61"
     assert send(faulty, "00C0000000") == "6985"
 
 
-def test_long_signatures_are_fetched_too(
-    make_state: Callable[[str], MockCardState],
-) -> None:
-    state = make_state("v5-2026")
-    card = powered(state)
-    pin2 = f"002000820C{pin_block('123456')}"
-    digest = f"002A90A0229020{'AB' * 32}"
-    for apdu in (pin2, "002241B60680014284011C", digest):
-        assert send(card, apdu) == "9000"
-    state.set_faults(Fault("61xx", on="sign", when="after"))
-    assert send(card, "002A9E9A00") == "6100"
-    first, second = send(card, "00C0000000"), send(card, "00C0000000")
-    assert (len(first), first[-4:]) == (2 * 258, "6100")
-    assert (len(second), second[-4:]) == (2 * 258, "9000")
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
     ("apdu", "size"),
     [
@@ -385,11 +296,11 @@ def test_long_signatures_are_fetched_too(
     ],
 )
 def test_6cxx_tells_the_length_that_would_have_been_right(
-    state: MockCardState, faulty: FaultyCard, apdu: str, size: int, when: str
+    state: MockCardState, faulty: FaultyCard, apdu: str, size: int
 ) -> None:
     for each in (SELECT_FILE, VERIFY, CHOOSE, HASH):
         assert send(faulty, each)[-4:] == "9000"
-    state.set_faults(Fault("6Cxx", when=when))
+    state.set_faults(Fault("6Cxx"))
     assert send(faulty, apdu) == f"6C{size:02X}"
 
 
@@ -431,28 +342,24 @@ def test_a_broken_file_is_named(
         send(faulty, STATUS)
 
 
-def test_a_new_card_has_no_faults_and_is_in_the_reader(state: MockCardState) -> None:
-    state.set_faults(Fault("mute"))
-    state.pull()
-    shown = state.describe()
-    assert shown["inserted"] is False
-    assert [each["name"] for each in shown["faults"]] == ["mute"]
-    MockCardState.create(state.folder, replace=True)
-    shown = state.describe()
-    assert (shown["inserted"], shown["faults"]) == (True, [])
-
-
-def test_faults_are_logged_without_what_was_sent(
+def test_faults_and_commands_are_logged_without_what_was_sent(
     state: MockCardState, faulty: FaultyCard, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     sent = "73519264"
+    for apdu in (
+        f"002000110C{pin_block(sent)}",
+        f"0024001118{pin_block(sent) * 2}",
+        f"002C001118{pin_block(sent) * 2}",
+        f"00200011{pin_block(sent)}",  # malformed
+    ):
+        strike(faulty, apdu)
+    assert "00200011 -> 63c4" in caplog.text
     for name in FaultName:
         seconds = 0.0 if name == "delay" else None
         state.set_faults(Fault(name, when="after", seconds=seconds))
         state.insert()
-        card = FaultyCard(MockCard(state))
-        strike(card, f"002000110C{pin_block(sent)}")
+        strike(FaultyCard(MockCard(state)), f"002000110C{pin_block(sent)}")
         assert f"Fault {name} after the command verify." in caplog.text
     for form in (sent, sent.encode().hex(), repr(sent.encode())[2:-1]):
         assert form not in caplog.text

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The host with a mock card responds as ``kortilla.testing`` does without it."""
 
-import base64
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 from kortilla import Trust, validate
 from kortilla.testing import KortillaCard, MockCardState
 from kortilla.testing.signatures import signing_certificate_fields
+from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
+from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureScheme
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
 from native_host.operations.sign import HashToSign, SignRequest, sign
@@ -83,9 +85,10 @@ async def test_signatures(
     )
     real = signatures_fields(await host(state, sign, request))
     made = KortillaCard(state.folder).sign(ORIGIN, hashes, hash_function)
-    for one, other in zip(real["signatures"], made["signatures"], strict=True):
-        lengths = {
-            len(base64.b64decode(each.pop("signature"))) for each in (one, other)
-        }
-        assert len(lengths) == 1
+    public_key = CardCertificate.from_der(b64decode(made["certificate"])).public_key
+    algorithm = SignatureAlgorithm(KeyType.ECC, hash_function)
+    verifier = SignatureScheme(public_key, algorithm)
+    for answer in (real, made):
+        for each in answer["signatures"]:
+            verifier.verify(b64decode(each.pop("signature")), hashes[each["name"]])
     assert made == real

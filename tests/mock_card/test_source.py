@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The card as the host's source: one reader, exclusive access, a reset at the end."""
+"""The card as the host's source: one reader, exclusive access, a reset at the end.
+
+``tests/operations/test_every_fault.py`` has the errors that its faults become.
+"""
 
 import asyncio
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
-from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
+from native_host.card.errors import CardBusyError, CardRemovedError
 from native_host.card.mock_source import (
     MockCardBrokenError,
     MockCardConnection,
@@ -35,6 +35,14 @@ async def source(state: MockCardState) -> AsyncIterator[MockCardSource]:
         yield source
 
 
+async def connected(source: MockCardSource) -> CardConnection:
+    """Return a connection to the card, with its application selected."""
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    return connection
+
+
 async def test_there_is_one_reader_with_a_test_card_in_it(
     source: MockCardSource, state: MockCardState
 ) -> None:
@@ -43,17 +51,19 @@ async def test_there_is_one_reader_with_a_test_card_in_it(
     assert reader.name == "Kortilla mock card"
     assert reader.atr == state.profile.atr
     assert (await source.connect(reader)).atr == reader.atr
+    source.insert(b"\x3b\x00")
+    [reader] = await source.readers()
+    assert (reader.atr, reader.insertion) == (b"\x3b\x00", 2)
 
 
 async def test_the_card_is_reset_when_a_connection_is_closed(
     source: MockCardSource,
 ) -> None:
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    connection = await connected(source)
     assert await source.run(connection.send_and_receive, VERIFY) == (b"", 0x9000)
     await source.run(connection.close)
     await source.run(connection.close)
+    [reader] = await source.readers()
     connection = await source.connect(reader)
     assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x6D00)
     assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
@@ -61,17 +71,13 @@ async def test_the_card_is_reset_when_a_connection_is_closed(
 
 
 async def test_the_style_of_answers_can_be_chosen(state: MockCardState) -> None:
-    select = bytes.fromhex("00A4080402433100")
-    for style, expected in (("direct", 0x9000), ("fetched", 0x6106)):
-        async with MockCardSource(state.folder, style=style) as source:
-            [reader] = await source.readers()
-            connection = await source.connect(reader)
-            await source.run(connection.send_and_receive, SELECT)
-            _, status_word = await source.run(connection.send_and_receive, select)
-            assert status_word == expected
+    async with MockCardSource(state.folder, style="fetched") as source:
+        connection = await connected(source)
+        select = bytes.fromhex("00A4080402433100")
+        assert await source.run(connection.send_and_receive, select) == (b"", 0x6106)
 
 
-async def test_a_second_connection_finds_the_card_busy(
+async def test_a_second_connection_waits_until_the_card_is_let_go(
     source: MockCardSource, state: MockCardState
 ) -> None:
     [reader] = await source.readers()
@@ -79,43 +85,11 @@ async def test_a_second_connection_finds_the_card_busy(
     async with MockCardSource(state.folder, patience=0) as other:
         with pytest.raises(CardBusyError):
             await other.connect(reader)
-        await source.run(connection.close)
-        await other.connect(reader)
-
-
-async def test_a_waiting_connection_comes_when_the_card_is_let_go(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
     async with MockCardSource(state.folder, patience=60) as other:
         waiting = asyncio.create_task(other.connect(reader))
         await asyncio.sleep(0)
         await source.run(connection.close)
         await waiting
-
-
-def test_another_process_keeps_the_card_until_it_ends(state: MockCardState) -> None:
-    program = """
-import sys
-from pathlib import Path
-from native_host.card.mock_source import MockCardConnection
-from kortilla.mock_card.state import MockCardState
-connection = MockCardConnection(MockCardState.open(Path(sys.argv[1])))
-print("held", flush=True)
-sys.stdin.read()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", program, state.folder],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"held\n"
-        with pytest.raises(CardBusyError):
-            MockCardConnection(state, patience=0)
-        process.kill()
-    MockCardConnection(state, patience=0).close()
 
 
 async def test_a_call_that_is_given_up_still_runs_to_its_end(
@@ -160,18 +134,19 @@ async def test_a_connection_that_nobody_waits_for_lets_go_of_the_card(
 
 
 async def test_a_pulled_card_is_noticed_and_does_not_come_back(
-    source: MockCardSource,
+    source: MockCardSource, state: MockCardState
 ) -> None:
+    connection = await connected(source)
     before = await source.readers()
-    connection = await source.connect(before[0])
-    await source.run(connection.send_and_receive, SELECT)
     source.remove()
     empty = await source.wait_for_change(before)
     assert empty[0].atr is None
-    with pytest.raises(CardRemovedError):
-        await source.connect(before[0])
-    with pytest.raises(CardRemovedError):
-        await source.connect(empty[0])
+    # It is out for another program, too.
+    async with MockCardSource(state.folder) as other:
+        for each in (source, other):
+            for reader in (*before, *empty):
+                with pytest.raises(CardRemovedError):
+                    await each.connect(reader)
     source.insert()
     after = await source.wait_for_change(empty)
     assert after != before
@@ -179,112 +154,34 @@ async def test_a_pulled_card_is_noticed_and_does_not_come_back(
     with pytest.raises(CardRemovedError):
         await source.run(connection.send_and_receive, STATUS)
     await source.run(connection.close)
-    connection = await source.connect(after[0])
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    await connected(source)
 
 
 async def test_waiting_ends_at_the_change_and_can_be_given_up(
-    source: MockCardSource,
+    source: MockCardSource, state: MockCardState
 ) -> None:
+    """The reader is pulled and put back by another process, who has the folder too."""
+    connection = await connected(source)
     known = await source.readers()
     waiting = [asyncio.create_task(source.wait_for_change(known)) for _ in range(3)]
     await asyncio.sleep(0)
     waiting[0].cancel()
-    source.remove()
+    state.pull(reader=True)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    assert results[1] == results[2] == await source.readers()
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ("card-pulled", CardRemovedError),
-        ("reader-pulled", CardRemovedError),
-        ("mute", CardMuteError),
-        ("too-short", CardMuteError),  # without a status word
-    ],
-)
-async def test_faults_look_like_those_of_pcsc(
-    source: MockCardSource,
-    state: MockCardState,
-    fault: str,
-    error: type[Exception],
-    when: str,
-) -> None:
-    connection = await connected(source)
-    state.set_faults(Fault(fault, on="verify", when=when))
-    with pytest.raises(error):
-        await source.run(connection.send_and_receive, VERIFY)
-    await source.run(connection.close)
-    readers = await source.readers()
-    if fault == "reader-pulled":
-        assert readers == ()
-    else:
-        assert [reader.atr is None for reader in readers] == [fault == "card-pulled"]
-    source.insert()
-    connection = await connected(source)
-    assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x63C5)
-
-
-async def connected(source: MockCardSource) -> CardConnection:
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
-    return connection
-
-
-async def test_a_card_that_was_pulled_comes_back_by_an_event(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    connection = await connected(source)
-    before = await source.readers()
-    state.set_faults(Fault("card-pulled", seconds=0.05))
+    assert results[1] == results[2] == ()
     with pytest.raises(CardRemovedError):
         await source.run(connection.send_and_receive, STATUS)
     await source.run(connection.close)
-    empty = await source.wait_for_change(before)
-    assert empty[0].atr is None
-    back = await source.wait_for_change(empty)
-    assert (back[0].atr, back[0].insertion) == (state.profile.atr, 2)
-
-
-async def test_a_reader_that_is_pulled_and_put_back_by_another_process(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    connection = await connected(source)
-    before = await source.readers()
-    change = "from kortilla.mock_card.state import *; import pathlib, sys; "
-    change += "MockCardState.open(pathlib.Path(sys.argv[1]))."
-
-    async def elsewhere(call: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", change + call, state.folder
-        )
-        assert await process.wait() == 0
-
-    waiting = asyncio.create_task(source.wait_for_change(before))
-    await elsewhere("pull(reader=True)")
-    assert await waiting == ()
-    with pytest.raises(CardRemovedError):
-        await source.run(connection.send_and_receive, STATUS)
-    await source.run(connection.close)
-    waiting = asyncio.create_task(source.wait_for_change(()))
-    await elsewhere("insert()")
-    [reader] = await waiting
+    again = asyncio.create_task(source.wait_for_change(()))
+    await asyncio.sleep(0)
+    state.insert()
+    [reader] = known = await again
     assert (reader.atr, reader.insertion) == (state.profile.atr, 2)
-
-
-async def test_a_card_that_was_left_out_is_out_for_the_next_program(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    source.remove()
-    async with MockCardSource(state.folder) as other:
-        [reader] = await other.readers()
-        assert reader.atr is None
-        with pytest.raises(CardRemovedError):
-            await other.connect(reader)
+    state.pull(seconds=0.05)  # it comes back by itself
+    while (known := await source.wait_for_change(known))[0].atr is None:
+        pass
+    assert known[0].insertion == 3
 
 
 async def test_a_delay_does_not_outlive_the_end(
@@ -300,37 +197,10 @@ async def test_a_delay_does_not_outlive_the_end(
     assert await command == (b"", 0x9000)
 
 
-async def test_another_card_can_be_put_in(source: MockCardSource) -> None:
-    source.insert(b"\x3b\x00")
-    [reader] = await source.readers()
-    assert (reader.atr, reader.insertion) == (b"\x3b\x00", 2)
-
-
-async def test_nothing_is_left_of_those_who_waited(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    def pipes() -> list[str]:
-        return [path.name for path in state.folder.iterdir() if path.is_fifo()]
-
-    waiting = asyncio.create_task(source.wait_for_change(await source.readers()))
-    await asyncio.sleep(0)
-    assert len(pipes()) == 1
-    waiting.cancel()
-    await source.close()
-    assert pipes() == []
-    # A killed process leaves its pipe; the next notification removes it.
-    os.mkfifo(state.folder / ".watch-1-dead", 0o600)
-    state.pull()
-    assert pipes() == []
-
-
-def test_a_lock_that_can_not_be_taken_is_named(state: MockCardState) -> None:
+async def test_what_is_broken_is_named(state: MockCardState, tmp_path: Path) -> None:
     (state.folder / "session.lock").mkdir()
     with pytest.raises(MockCardBrokenError, match=r"session\.lock can't be used"):
         MockCardConnection(state)
-
-
-async def test_a_broken_folder_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(MockCardBrokenError, match=r"card\.json"):
         MockCardSource(tmp_path)
 
@@ -370,5 +240,4 @@ async def test_another_card_in_the_folder_or_another_folder_is_noticed(
     prepared.rename(state.folder)
     while (await news())[0].atr is None:
         pass
-    connection = await source.connect(known[0])
-    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    await connected(source)

@@ -2,7 +2,9 @@
 """The folder is created once, never reset silently, and names what is broken."""
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState, default_folder
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
@@ -24,12 +27,6 @@ def change_file(state: MockCardState, change: Change) -> None:
     file.write_text(json.dumps(content))
 
 
-def test_the_default_card_has_the_documented_pins(state: MockCardState) -> None:
-    data = state.read()
-    values = (data.pin1.value, data.pin2.value, data.puk.value)
-    assert values == ("1234", "123456", "12345678")
-
-
 def test_the_default_folder_is_the_users_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,7 +36,10 @@ def test_the_default_folder_is_the_users_own(
     assert state.folder == default_folder()
     assert tmp_path in state.folder.parents
     assert state.folder.parts[-2:] == ("kortilla", "mock-card")
-    assert MockCardState.open().read() == state.read()
+    data = state.read()
+    assert MockCardState.open().read() == data
+    pins = (data.pin1.value, data.pin2.value, data.puk.value)
+    assert pins == ("1234", "123456", "12345678")
 
 
 def test_a_card_is_made_as_asked_for(tmp_path: Path) -> None:
@@ -81,6 +81,7 @@ def test_what_is_shown_holds_no_secrets(state: MockCardState) -> None:
     ("arguments", "named"),
     [
         ({"profile": "v6"}, "profile"),
+        ({"state": "lost"}, "pin1-blocked"),
         ({"pin1": "123"}, "pin1"),
         ({"pin1": "１２３４"}, "pin1"),
         ({"pin2": "12345"}, "pin2"),
@@ -99,25 +100,30 @@ def test_a_card_that_can_not_be_is_not_made(
 
 def test_a_card_is_thrown_away_only_when_told_so(state: MockCardState) -> None:
     before = state.read()
+    state.set_faults(Fault("mute"))
+    state.pull()
     with pytest.raises(InvalidArgumentError, match="There is a mock card"):
         MockCardState.create(state.folder)
     assert state.read() == before
+    shown = state.describe()
+    assert (shown["inserted"], shown["faults"][0]["name"]) == (False, "mute")
     MockCardState.create(state.folder, replace=True)
     assert state.read() != before
+    shown = state.describe()
+    assert (shown["inserted"], shown["faults"]) == (True, [])
 
 
-def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+def test_what_is_in_the_way_is_named(state: MockCardState, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MockCardBrokenError, match="file/card can't be made"):
         MockCardState.create(tmp_path / "file" / "card")
-
-
-def test_a_folder_without_a_card_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(
-        MockCardBrokenError, match=r"card\.json.*kortilla mock-card new"
-    ):
-        MockCardState.open(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MockCardBrokenError, match=r"card\.json.*mock-card new"):
+        MockCardState.open(tmp_path / "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
+    (state.folder / "root.der").unlink()
+    with pytest.raises(MockCardBrokenError, match=r"root\.der"):
+        MockCard(state)
 
 
 @pytest.mark.parametrize(
@@ -149,15 +155,10 @@ def test_a_broken_file_is_named_with_its_key_and_left_alone(
     assert f"{file}: {key}: " in str(caught.value)
     assert "73519" not in str(caught.value)
     assert file.read_bytes() == before
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
-def test_a_file_that_is_no_json_object_is_named(
-    state: MockCardState, content: bytes
-) -> None:
-    (state.folder / "card.json").write_bytes(content)
-    with pytest.raises(MockCardBrokenError, match=r"card\.json: "):
-        MockCardState.open(state.folder)
+    for content in (b"", b"{", b"[]", b"\xff\xfe", b"null"):
+        file.write_bytes(content)
+        with pytest.raises(MockCardBrokenError, match=r"card\.json: "):
+            MockCardState.open(state.folder)
 
 
 @pytest.mark.parametrize(
@@ -178,15 +179,14 @@ def test_a_key_that_is_none_or_not_the_certificates_is_named(
         MockCard(state)
 
 
-def test_a_missing_ca_file_is_named(state: MockCardState) -> None:
-    (state.folder / "root.der").unlink()
-    with pytest.raises(MockCardBrokenError, match=r"root\.der"):
-        MockCard(state)
-
-
 def test_files_are_the_owners_alone_and_no_temporary_one_stays(
     state: MockCardState,
 ) -> None:
+    before = state.read()
+    with suppress(ZeroDivisionError), state.update() as data:
+        data.pin1.tries = 1
+        raise ZeroDivisionError
+    assert state.read() == before, "a change that fails midway is not stored"
     with state.update() as data:
         data.pin1.tries = 2
     names = {file.name for file in state.folder.iterdir()}
@@ -198,14 +198,14 @@ def test_files_are_the_owners_alone_and_no_temporary_one_stays(
         assert (state.folder / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_change_that_fails_midway_is_not_stored(state: MockCardState) -> None:
-    before = (state.folder / "card.json").read_bytes()
+def test_nothing_is_left_of_those_who_watched(state: MockCardState) -> None:
+    def pipes() -> list[str]:
+        return [path.name for path in state.folder.iterdir() if path.is_fifo()]
 
-    def fail() -> None:
-        with state.update() as data:
-            data.pin1.tries = 1
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert (state.folder / "card.json").read_bytes() == before
+    watch = state.watch()
+    # A killed process leaves its pipe; the next notification removes it.
+    os.mkfifo(state.folder / ".watch-1-dead", 0o600)
+    state.pull()
+    assert len(pipes()) == 1
+    watch.close()
+    assert pipes() == []

@@ -12,12 +12,10 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.card_data import ACTIVATION_CODE, CardState
-from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.profiles import NEW_SCHEME
 from kortilla.mock_card.state import MockCardState
-from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
+from tests.mock_card.conftest import information, powered, send, set_pin, verify
 
 pytestmark = pytest.mark.usefixtures("known_rsa_keys")
 
@@ -28,115 +26,61 @@ def make(folder: Path, **arguments: Any) -> MockCardState:
     return MockCardState.create(folder / "card", **arguments)
 
 
-def powered(state: MockCardState) -> MockCard:
-    card = MockCard(state)
-    assert send(card, SELECT_APPLICATION) == "9000"
-    return card
+# How the code in the letter sets a PIN: tries of a PIN that is not activated, the
+# command, and the code. In the old scheme it is the PUK.
+OLD, NEW = (0, "2C", "12345678"), (5, "24", ACTIVATION_CODE)
 
 
-def information(card: MockCard, reference: str) -> tuple[int, str]:
-    """Return a PIN's retry counter (DF21) and whether it was changed (DF2F)."""
-    answer = send(card, f"00CB00FF05A0038301{reference}")
-    return int(answer[40:42], 16), answer[-6:-4]
-
-
-def set_pin(card: MockCard, ins: str, reference: str, old: str, new: str) -> str:
-    return send(card, f"00{ins}00{reference}18{pin_block(old)}{pin_block(new)}")
-
-
-def verify(card: MockCard, reference: str, pin: str) -> str:
-    return send(card, f"002000{reference}0C{pin_block(pin)}")
-
-
-def test_an_active_card_is_what_comes_without_asking(state: MockCardState) -> None:
-    card = powered(state)
-    assert state.describe()["state"] == "active"
-    assert information(card, "11") == information(card, "82") == (5, ACTIVATED)
-
-
-@pytest.mark.parametrize("profile", ["v5", "v4.2"])
-def test_a_new_card_of_the_old_scheme_is_unblocked_with_its_code_of_eight_digits(
-    tmp_path: Path, profile: str
+@pytest.mark.parametrize("state", ["new", "partly-activated"])
+@pytest.mark.parametrize(
+    ("profile", "start", "scheme"),
+    [("v5", None, OLD), ("v4.2", None, OLD), ("v5", NEW_SCHEME, NEW)],
+)
+def test_a_card_that_is_not_activated_is_so_by_the_code_in_its_letter(
+    tmp_path: Path,
+    profile: str,
+    start: datetime | None,
+    scheme: tuple[int, str, str],
+    state: str,
 ) -> None:
-    state = make(tmp_path, profile=profile, state="new")
-    first = asn1_x509.Certificate.load(state.read().keys[0].certificate)
-    assert first.not_valid_before < NEW_SCHEME - timedelta(days=14)
+    made = make(tmp_path, profile=profile, state=state, not_before=start)
+    first = asn1_x509.Certificate.load(made.read().keys[0].certificate)
+    assert (first.not_valid_before >= NEW_SCHEME) is (scheme is NEW)
     assert first.not_valid_after > datetime.now(UTC) + timedelta(days=365)
-    card = powered(state)
+    card, (tries, ins, code) = powered(made), scheme
     for reference, pin in (("11", "4711"), ("82", "471100")):
-        assert information(card, reference) == (0, UNTOUCHED)
-        assert send(card, f"002000{reference}") == "6983"
-        assert verify(card, reference, "1234567") == "6983"
-        assert set_pin(card, "24", reference, "12345678", pin) == "6983"
-        # The code is the PUK: it stays valid, also for unblocking later.
-        assert set_pin(card, "2C", reference, "12345678", pin) == "9000"
+        if (state, reference) == ("partly-activated", "11"):
+            assert information(card, reference) == (5, ACTIVATED)
+            assert verify(card, reference, "1234") == "9000"
+            continue
+        assert information(card, reference) == (tries, UNTOUCHED)
+        assert send(card, f"002000{reference}") == ("63C5" if tries else "6983")
+        wrong = set_pin(card, "24", reference, "7654321", pin)
+        assert wrong == ("63C4" if tries else "6983")
+        assert set_pin(card, ins, reference, code, pin) == "9000"
         assert information(card, reference) == (5, ACTIVATED)
         assert verify(card, reference, pin) == "9000"
-    assert information(card, "83")[0] == 5
-
-
-def test_a_wrong_code_of_the_old_scheme_costs_a_try_of_the_puk(tmp_path: Path) -> None:
-    card = powered(make(tmp_path, state="new"))
-    for left in ("63C4", "63C3", "63C2", "63C1", "63C0", "6983"):
-        assert set_pin(card, "2C", "11", "87654321", "4711") == left
-    assert set_pin(card, "2C", "11", "12345678", "4711") == "6983"
-    assert information(card, "11") == (0, UNTOUCHED)
-
-
-def new_scheme_card(folder: Path, **arguments: Any) -> MockCardState:
-    """A card that is new by its date; its profile's keys are quick to generate."""
-    return make(folder, not_before=NEW_SCHEME, **arguments)
-
-
-def test_a_new_card_of_the_new_scheme_has_the_code_of_seven_digits_as_its_pins(
-    tmp_path: Path,
-) -> None:
-    card = powered(new_scheme_card(tmp_path, state="new"))
-    assert len(ACTIVATION_CODE) == 7
-    for reference, pin in (("11", "4711"), ("82", "471100")):
-        assert information(card, reference) == (5, UNTOUCHED)
-        assert send(card, f"002000{reference}") == "63C5"
-        assert set_pin(card, "24", reference, "7654321", pin) == "63C4"
-        assert set_pin(card, "24", reference, ACTIVATION_CODE, pin) == "9000"
-        assert information(card, reference) == (5, ACTIVATED)
-        # Used up: it no longer works as this PIN.
-        assert set_pin(card, "24", reference, ACTIVATION_CODE, pin) == "63C4"
+        # It does not work as this PIN, also where it did.
+        assert set_pin(card, "24", reference, code, pin) == "63C4"
+    # The PUK stays valid, also for unblocking later.
     assert information(card, "83")[0] == 5
     assert set_pin(card, "2C", "11", "12345678", "1357") == "9000"
 
 
-def test_cards_of_2026_are_of_the_new_scheme(
-    make_state: Callable[[str], MockCardState],
+def test_the_date_decides_the_scheme(
+    tmp_path: Path, make_state: Callable[[str], MockCardState]
 ) -> None:
+    before = make(tmp_path, state="new", not_before=NEW_SCHEME - timedelta(days=1))
+    assert information(powered(before), "11")[0] == 0
     for key in make_state("v5-2026").read().keys:
         certificate = asn1_x509.Certificate.load(key.certificate)
         assert certificate.not_valid_before >= NEW_SCHEME
 
 
-@pytest.mark.parametrize("day", [-1, 0])
-def test_the_date_decides_the_scheme(tmp_path: Path, day: int) -> None:
-    start = NEW_SCHEME + timedelta(days=day)
-    card = powered(make(tmp_path, state="new", not_before=start))
-    assert information(card, "11")[0] == {-1: 0, 0: 5}[day]
-
-
-@pytest.mark.parametrize("new_scheme", [False, True])
-def test_a_partly_activated_card_has_its_pin1_and_not_its_pin2(
-    tmp_path: Path, new_scheme: bool
-) -> None:
-    start = NEW_SCHEME if new_scheme else None
-    card = powered(make(tmp_path, state="partly-activated", not_before=start))
-    assert information(card, "11") == (5, ACTIVATED)
-    assert verify(card, "11", "1234") == "9000"
-    assert information(card, "82") == (5 if new_scheme else 0, UNTOUCHED)
-    change = ("24", "82", "1234567") if new_scheme else ("2C", "82", "12345678")
-    assert set_pin(card, *change, "471100") == "9000"
-    assert information(card, "82") == (5, ACTIVATED)
-
-
 @pytest.mark.parametrize(
     ("state", "tries"),
     [
+        ("active", (5, 5)),
         ("pin1-blocked", (0, 5)),
         ("pin2-blocked", (5, 0)),
         ("last-try", (1, 1)),
@@ -145,11 +89,10 @@ def test_a_partly_activated_card_has_its_pin1_and_not_its_pin2(
 def test_tries_are_those_of_the_state(
     tmp_path: Path, state: str, tries: tuple[int, int]
 ) -> None:
-    card = powered(make(tmp_path, state=state))
-    assert information(card, "11") == (tries[0], ACTIVATED)
-    assert information(card, "82") == (tries[1], ACTIVATED)
+    card = powered(make(tmp_path, **({} if state == "active" else {"state": state})))
     assert information(card, "83")[0] == 5
     for reference, pin, left in (("11", "1234", tries[0]), ("82", "123456", tries[1])):
+        assert information(card, reference) == (left, ACTIVATED)
         assert verify(card, reference, pin) == ("9000" if left else "6983")
 
 
@@ -187,13 +130,9 @@ def test_a_revoked_card_stands_in_the_list_of_its_authority(
     assert crl.next_update_utc == issuing.not_valid_after_utc
     # The card itself does not notice.
     assert verify(powered(state), "11", "1234") == "9000"
-
-
-def test_a_card_that_replaces_a_revoked_one_is_not_revoked(tmp_path: Path) -> None:
-    revoked = make(tmp_path, state="revoked")
-    assert (revoked.folder / "revoked.crl").stat().st_mode & 0o077 == 0
-    state = make(tmp_path, replace=True)
-    assert state.read().revoked is None
+    # The card that replaces it is not revoked.
+    assert (state.folder / "revoked.crl").stat().st_mode & 0o077 == 0
+    assert make(tmp_path, replace=True).read().revoked is None
     assert not (state.folder / "revoked.crl").exists()
 
 
@@ -213,12 +152,6 @@ def test_the_state_that_is_shown_is_the_present_one(state: MockCardState) -> Non
     assert shown == ["active", "active", "active", "last-try", "pin2-blocked"]
     assert set_pin(card, "2C", "82", "12345678", "123456") == "9000"
     assert state.describe()["state"] == "active"
-
-
-def test_a_state_that_no_card_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="pin1-blocked"):
-        make(tmp_path, state="lost")
-    assert not (tmp_path / "card").exists()
 
 
 def test_a_card_of_the_first_version_still_opens(state: MockCardState) -> None:

@@ -8,14 +8,15 @@ from contextlib import closing
 import pytest
 
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.errors import InvalidArgumentError, NoVirtualReaderError
+from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
-from kortilla.mock_card.vpcd import DEFAULT_PORT, VirtualReader
+from kortilla.mock_card.vpcd import VirtualReader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support.patience import patience
 
 OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
+STATUS = "00200011"
 
 
 class Driver:
@@ -24,21 +25,18 @@ class Driver:
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.line: socket.socket | None = None
+        self.line = socket.socket()
 
     def accept(self) -> None:
-        if self.line:
-            self.line.close()
+        self.line.close()
         self.line, _ = self.listener.accept()
         self.line.settimeout(patience())
 
     def send(self, frame: bytes) -> None:
-        assert self.line
         self.line.sendall(len(frame).to_bytes(2))
         self.line.sendall(frame)
 
     def receive(self) -> bytes:
-        assert self.line
         size = int.from_bytes(self.line.recv(2, socket.MSG_WAITALL))
         return self.line.recv(size, socket.MSG_WAITALL)
 
@@ -48,13 +46,11 @@ class Driver:
 
     def ended(self) -> bool:
         """Whether the card's side closes the line after its last data."""
-        assert self.line
         return self.line.recv(1) == b""
 
     def close(self) -> None:
         self.listener.close()
-        if self.line:
-            self.line.close()
+        self.line.close()
 
 
 @pytest.fixture
@@ -68,36 +64,19 @@ def test_the_reader_powers_the_card_and_talks_to_it(
 ) -> None:
     with VirtualReader(card, port=driver.port):
         driver.accept()
-        driver.send(ON)
         driver.send(ATR)
         assert driver.receive() == card.atr
+        for order in (OFF, ON, RESET):
+            assert driver.transmit(SELECT_APPLICATION) == "9000"
+            assert driver.transmit(STATUS) == "63C5"
+            assert driver.transmit(f"002000110C{pin_block('1234')}") == "9000"
+            assert driver.transmit(STATUS) == "9000"
+            driver.send(order)
+            assert driver.transmit(STATUS) == "6D00"
+        driver.send(b"\x09")  # unknown orders and empty frames do no harm
+        assert driver.transmit("") == "6700"
         assert driver.transmit(SELECT_APPLICATION) == "9000"
         assert len(driver.transmit("00CB00FF05A003830111")) == 2 * (0x25 + 2)
-
-
-@pytest.mark.parametrize("order", [OFF, ON, RESET])
-def test_power_and_reset_forget_verified_pins(
-    driver: Driver, card: MockCard, order: bytes
-) -> None:
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
-        assert driver.transmit(SELECT_APPLICATION) == "9000"
-        assert driver.transmit(f"002000110C{pin_block('1234')}") == "9000"
-        assert driver.transmit("00200011") == "9000"
-        driver.send(order)
-        assert driver.transmit("00200011") == "6D00"
-        assert driver.transmit(SELECT_APPLICATION) == "9000"
-        assert driver.transmit("00200011") == "63C5"
-
-
-def test_unknown_orders_and_empty_frames_do_no_harm(
-    driver: Driver, card: MockCard
-) -> None:
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
-        driver.send(b"\x09")
-        assert driver.transmit("") == "6700"
-        assert driver.transmit("00200011") == "63C5"
 
 
 def test_stopping_takes_the_card_out(driver: Driver, card: MockCard) -> None:
@@ -114,13 +93,9 @@ def test_run_returns_when_the_reader_goes_away(driver: Driver, card: MockCard) -
     reader = VirtualReader(card, port=driver.port)
     driver.accept()
     driver.send(ON)
-    assert driver.line
     driver.line.sendall(b"\x00")  # half a length
     driver.line.close()
     reader.run()
-
-
-STATUS = "00200011"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -155,36 +130,16 @@ def test_a_card_that_another_process_pulls_and_puts_back(
         assert driver.transmit(SELECT_APPLICATION) == "9000"
 
 
-def test_a_card_that_is_out_can_be_stopped(
-    driver: Driver, card: MockCard, state: MockCardState
-) -> None:
-    with VirtualReader(card, port=driver.port) as reader:
-        driver.accept()
-        state.pull()
-        assert driver.ended()
-        reader.stop()
-
-
-def test_a_mute_card_is_there_still(
-    driver: Driver, card: MockCard, state: MockCardState
-) -> None:
-    """The driver would wait for ever, so the card closes the line: a failed command."""
-    with VirtualReader(card, port=driver.port):
-        driver.accept()
-        state.set_faults(Fault("mute"))
-        driver.send(bytes.fromhex(STATUS))
-        assert driver.ended()
-        driver.accept()
-        driver.send(ATR)
-        assert driver.receive() == card.atr
-
-
-@pytest.mark.parametrize("fault", ["mute", "delay"])
+@pytest.mark.parametrize("fault", ["pulled", "mute", "delay"])
 def test_a_card_that_keeps_one_waiting_can_be_stopped(
     driver: Driver, card: MockCard, state: MockCardState, fault: str
 ) -> None:
     with VirtualReader(card, port=driver.port) as reader:
         driver.accept()
+        if fault == "pulled":
+            state.pull()
+            assert driver.ended()
+            return
         state.set_faults(Fault(fault, seconds=3600))
         driver.send(bytes.fromhex(STATUS))
         while state.faults():  # it is used up: the wait begins
@@ -202,10 +157,3 @@ def test_a_virtual_reader_can_not_be_pulled_and_that_is_said(
     with pytest.raises(InvalidArgumentError, match="virtual reader"):
         reader.run()
     assert state.presence().reader
-
-
-def test_a_reader_that_is_not_there_is_said(driver: Driver, card: MockCard) -> None:
-    driver.close()
-    with pytest.raises(NoVirtualReaderError, match=str(driver.port)):
-        VirtualReader(card, port=driver.port)
-    assert DEFAULT_PORT == 35963

@@ -48,7 +48,7 @@ _RUNNERS = {f"native_host.install.{name}" for name in ("nss", "token")}
 PLACES = {
     "agent": "slow",
     "browser": "browser",
-    "card/test_faults.py": "slow",
+    "card/test_profiles.py": "slow",
     "card/test_reader_events.py": "slow",
     "cli/test_doctor.py": "slow",
     "cli/test_identify.py": "slow",
