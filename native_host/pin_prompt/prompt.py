@@ -7,18 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import NoReturn, TypeVar
 
 from native_host.errors import KortillaError, UserCancelledError
-from native_host.pin_prompt.model import (
-    CardChoice,
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt import model
 from native_host.tasks import race
 
 T = TypeVar("T")
@@ -53,7 +42,7 @@ class Prompt(ABC):
         return False
 
     @abstractmethod
-    async def open(self, conversation: Conversation) -> None:
+    async def open(self, conversation: model.Conversation) -> None:
         """Open the prompt; return once it is visible. Raises ``PromptError``."""
 
     @abstractmethod
@@ -63,9 +52,9 @@ class Prompt(ABC):
     @abstractmethod
     def show(
         self,
-        step: Step,
-        problem: Problem | None = None,
-        progress: Progress | None = None,
+        step: model.Step,
+        problem: model.Problem | None = None,
+        progress: model.Progress | None = None,
     ) -> None:
         """Show a step until the next call.
 
@@ -86,25 +75,25 @@ class Prompt(ABC):
         """
 
     @abstractmethod
-    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
         """Ask which of several cards to use; return its index.
 
         Raises ``UserCancelledError``.
         """
 
     @abstractmethod
-    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
         """Ask whether another card is meant than before. Nothing is typed.
 
         Returns when the person confirms it. Raises ``UserCancelledError``.
         """
 
     @abstractmethod
-    async def ask_consent(self, question: ConsentQuestion) -> None:
+    async def ask_consent(self, question: model.ConsentQuestion) -> None:
         """Ask for consent where no PIN is needed. Raises ``UserCancelledError``."""
 
     @abstractmethod
-    async def ask_pin(self, question: PinQuestion) -> bytearray:
+    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         """Ask for consent and the PIN together.
 
         Returns the ASCII digits in a buffer that the caller wipes, or an empty buffer
@@ -113,7 +102,7 @@ class Prompt(ABC):
         """
 
     @abstractmethod
-    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         """Ask for all codes of a question; return each under its field's name.
 
         The codes are ASCII digits of a valid length, and both entries of a new PIN are
@@ -131,7 +120,7 @@ class Prompt(ABC):
         """
 
     @abstractmethod
-    async def offer_unlock(self, question: UnlockQuestion) -> None:
+    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
         """Offer to unlock a PIN now. Only patient prompts are asked for it.
 
         Returns when the person accepts. Raises ``UserCancelledError``.

@@ -176,10 +176,7 @@ def codes(**changes: Any) -> Ask:
 PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
     "started": ("authenticate", AskStarted()),
     "choose": ("authenticate", ChooseCard(1, CARDS)),
-    "other-card": (
-        "sign",
-        Ask(1, OtherCardQuestion(NAME, True, READER, NAME, SATU)),
-    ),
+    "other-card": ("sign", Ask(1, OtherCardQuestion(NAME, True, READER, NAME, SATU))),
     "other-card-there": (
         "authenticate",
         Ask(1, OtherCardQuestion(NAME, False, READER, NAME, SATU)),

@@ -11,11 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kortilla.common.escaping import (
-    escape_name,
-    escape_text,
-    program_display_name,
-)
+from kortilla.common.escaping import escape_name, escape_text, program_display_name
 from native_host.card.signature import HASH_SIZES
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (

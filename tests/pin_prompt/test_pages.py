@@ -22,12 +22,7 @@ from native_host.pin_prompt.messages import (
     Show,
     WindowRequest,
 )
-from native_host.pin_prompt.model import (
-    Operation,
-    Problem,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
 from tests.pin_prompt.conftest import (
     CANCELLED,
     EACH_LANGUAGE,

@@ -69,11 +69,7 @@ def written(prompt: TerminalPrompt) -> Iterator[None]:
 CARDS = (CardChoice("Reader A", "SPECIMEN-A", "1"), CardChoice("B\x1b", "B", "2"))
 OTHER = OtherCardQuestion("SPECIMEN-\x1bA", True, "SPECIMEN Reader 2", HOLDER, "1")
 ON_PAD = a_codes_question(
-    operation="unblock",
-    pin="PIN2",
-    at_risk="PUK",
-    pin_pad=True,
-    fields=(PUK, NEW_PIN2),
+    operation="unblock", pin="PIN2", at_risk="PUK", pin_pad=True, fields=(PUK, NEW_PIN2)
 )
 #: A call, words of its question, and a result for each answer.
 QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [

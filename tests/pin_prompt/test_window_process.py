@@ -173,9 +173,7 @@ def test_the_real_window_ends_when_the_host_is_killed() -> None:
     os.close(window)
 
 
-async def test_the_window_needs_a_screen(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_the_window_needs_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":no-such")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     prompt = WindowPrompt(spawn())
