@@ -232,6 +232,8 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
     if operation == "activate":
         yield OfferActivation(1, partly=False)
         yield OfferActivation(1, partly=True)
+    if operation in FOR_PIN1:
+        yield Ask(1, a_question(unlocked=True))
     yield Ask(1, UnlockQuestion("PIN2", HOLDER, "1"))
     for step in Step:
         yield Show(step)
@@ -249,7 +251,6 @@ def questions(
     """Yield the questions for PINs and codes, without their status."""
     if operation in FOR_PIN1:
         yield a_question()
-        yield a_question(unlocked=True)
     elif operation == "sign":
         pin2 = {"role": "PIN2", "min_length": 6}
         there = a_document(folder, name="lease.txt"), a_document(folder)

@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
-from native_host.pin_prompt.gui.codes_page import PinPadCodesPage
 from native_host.pin_prompt.gui.widgets import LetterDrawing
 from native_host.pin_prompt.messages import Ask, OfferActivation, Show
 from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
@@ -20,7 +19,6 @@ from tests.pin_prompt.conftest import (
     HOLDER,
     NAME,
     NEW_PIN1,
-    NEW_PIN2,
     OLD_PIN,
     PUK,
     SITE,
@@ -93,43 +91,6 @@ def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
     page = stage.ask_codes(tries_left=1)
     buttons = [stage.button("Cancel"), stage.button("Next")]
     assert stage.tab_order() == [page.last_try_box, page.fields[0], *buttons]
-
-
-@EACH_LANGUAGE
-@pytest.mark.parametrize("pin", ["PIN1", "PIN2"])
-@pytest.mark.parametrize("operation", ["change-pin", "unblock"])
-def test_the_band_names_the_pin(
-    stage: Stage, language: str, pin: str, operation: Operation
-) -> None:
-    code, at_risk = (OLD_PIN, pin) if operation == "change-pin" else (PUK, "PUK")
-    new = NEW_PIN1 if pin == "PIN1" else NEW_PIN2
-    stage.open(operation=operation, origin="", language=language)
-    asked = {"operation": operation, "pin": pin, "fields": (code, new)}
-    stage.handle(Ask(1, a_codes_question(**asked, at_risk=at_risk)))
-    assert f"({pin})" in stage.band.heading.text()
-    stage.handle(Show(Step.SIGNING))
-    stage.handle(Show(Step.DONE))
-    assert f"({pin})" in stage.words.split("SATU")[-1]
-
-
-@pytest.mark.parametrize(
-    ("problem", "said"),
-    [
-        ("", "The reader asks first for the PUK code"),
-        ("different", "was not typed the same way twice on the reader"),
-        ("timed-out", "were not typed on the reader in time"),
-        ("length", "Too few or too many digits"),
-    ],
-)
-def test_on_a_pin_pad_there_are_rules(stage: Stage, problem: str, said: str) -> None:
-    stage.open(operation="unblock", origin="")
-    asked = {"pin": "PIN2", "fields": (PUK, NEW_PIN2), "at_risk": "PUK"}
-    on_pad = {"operation": "unblock", "pin_pad": True, "pad_problem": problem}
-    stage.show(Ask(4, a_codes_question(**asked, **on_pad)))
-    assert isinstance(stage.window.page, PinPadCodesPage)
-    stage.sees(said, "New signature PIN (PIN2): 6–8 digits.")
-    stage.press_button("Go on to the card reader")
-    assert stage.answers == agreed(4)
 
 
 @EACH_LANGUAGE
@@ -274,11 +235,3 @@ def test_a_change_that_became_unlocking_ends_without_that_note(stage: Stage) -> 
     stage.handle(Show(Step.DONE))
     stage.sees("The PIN has been changed")
     assert "stays set" not in stage.words
-
-
-def test_after_unlocking_the_pin_page_says_so(stage: Stage) -> None:
-    stage.open()
-    unlocking(stage)
-    stage.handle(Ask(3, a_question(unlocked=True)))
-    stage.sees("The PIN has been unlocked.")
-    assert stage.window.windowTitle() == TITLE

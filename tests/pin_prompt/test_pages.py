@@ -28,6 +28,7 @@ from tests.pin_prompt.conftest import (
     EACH_LANGUAGE,
     HOLDER,
     NEW_PIN2,
+    PUK,
     SEVEN,
     SITE,
     Stage,
@@ -68,6 +69,7 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
     ({}, pin1(name="\u202eNIMI\x1b[2J <b>x</b>"), "\ufffdNIMI\ufffd[2J <b>x</b>"),
     ({}, pin1(tries_left=4, wrong=True), "The PIN was wrong. | You have 4 tries left."),
     ({}, pin1(wrong=True, repeated=True), "same wrong PIN again | -The PIN was wrong."),
+    ({}, pin1(unlocked=True), "The PIN has been unlocked. | -You have"),
     ({}, AskStarted(), f"{SITE} | Your card has not been read yet."),
     (NOT_MARKED, pin1(), "-TEST"),
     (NOT_MARKED, pin1(test_card=True), "TEST CARD"),
@@ -140,6 +142,20 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
         MANAGING,
         codes(fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2"),
         "The basic PIN (PIN1) has already been set",
+    ),
+    (
+        MANAGING,
+        codes(
+            operation="unblock",
+            pin="PIN2",
+            fields=(PUK, NEW_PIN2),
+            at_risk="PUK",
+            pin_pad=True,
+            pad_problem="different",
+        ),
+        "Unlock the signature PIN (PIN2) | The reader asks first for the PUK code"
+        " | New signature PIN (PIN2): 6–8 digits."
+        " | was not typed the same way twice on the reader",
     ),
     (
         MANAGING,

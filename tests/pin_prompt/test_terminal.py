@@ -111,6 +111,11 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         ["was not finished", "tried with a test card only", "Type yes"],
         {"yes": "agreed"},
     ),
+    (
+        call("ask_codes", a_codes_question(tries_left=1, at_risk="PUK", wrong=True)),
+        ["activation code was wrong.", "never again be used online", "Type yes"],
+        {"": CANCELLED, "1234567": CANCELLED},
+    ),
     (call("ask_started"), ["Did you start this yourself?"], {"no": CANCELLED}),
     (
         call("ask_codes", ON_PAD),
@@ -174,6 +179,8 @@ def test_a_program_waits_for_pin2_and_colon(at: At, language: str, tries: int) -
     terminal.expect("PIN2): ")
     assert not terminal.echoes
     assert not re.search(r"PIN2\W*:", terminal.seen.removesuffix("PIN2): "))
+    assert f"*** {text('hashes.warning')}" in terminal.seen
+    assert text("document.claimed_name", name="contract.asice") in terminal.seen
     terminal.send("123456\n")
     assert terminal.result() == "123456"
 
@@ -199,13 +206,6 @@ def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> No
     terminal.send("123456\n")
     assert terminal.result() == "123456\nagreed"
     assert "2 signatures. Signatures made: 1," in terminal.seen
-
-
-def test_a_bare_hash_is_the_services_claim(at: At) -> None:
-    terminal = at(pin2(), operation="sign")
-    terminal.expect("PIN2): ")
-    assert "*** You do not see the document in this window" in terminal.seen
-    assert "The service calls this: contract.asice" in terminal.seen
 
 
 def test_mark_and_result_of_the_last_pin_come_with_the_question(at: At) -> None:
@@ -317,10 +317,10 @@ OWN = {"operation": "activate", "origin": ""}
 CODE, AGAIN = ("letter, 7 digits: ", "1234567"), "The new PIN again: "
 
 
-def activate(at: At, *later: Call, language: str = "en", **changes: Any) -> Terminal:
+def activate(at: At, *later: Call, **changes: Any) -> Terminal:
     """Start the activation of a card by a code of seven digits."""
     asked = call("ask_codes", a_codes_question(**changes))
-    return at(asked, *later, **OWN, language=language)
+    return at(asked, *later, **OWN)
 
 
 def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
@@ -377,7 +377,13 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
         ),
         (
             (SEVEN, NEW_PIN2),
-            [CODE, ("6–8 digits: ", "1234567"), (AGAIN, "1234567")],
+            # The last try is confirmed first.
+            [
+                ("Type yes", "yes"),
+                CODE,
+                ("6–8 digits: ", "1234567"),
+                (AGAIN, "1234567"),
+            ],
             "activation 1234567 new-PIN2 1234567",
             ["This is the code in the letter, or the PUK code."],
         ),
@@ -386,25 +392,11 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
 def test_what_does_not_fit_is_explained_and_asked_for_again(
     at: At, fields: Any, answers: list[tuple[str, str]], result: str, said: list[str]
 ) -> None:
-    terminal = activate(at, fields=fields)
+    tries = 1 if answers[0][1] == "yes" else 5
+    terminal = activate(at, fields=fields, tries_left=tries)
     terminal.answer(*answers)
     assert terminal.result() == result
     assert not [words for words in said if words not in terminal.seen]
-
-
-@EACH_LANGUAGE
-@pytest.mark.parametrize("agrees", [True, False])
-def test_the_last_try_is_confirmed_first(at: At, language: str, agrees: bool) -> None:
-    asked = {"tries_left": 1, "at_risk": "PUK", "fields": (SEVEN,), "wrong": True}
-    terminal = activate(at, language=language, **asked)
-    text = texts.load(language, "activate")
-    terminal.expect(text("terminal.go_on"))
-    assert text("last_try.PUK") in terminal.seen
-    assert text("wrong") in terminal.seen
-    terminal.send(f"{text('terminal.yes') if agrees else ''}\n")
-    if agrees:
-        terminal.answer((": ", "1234567"))
-    assert terminal.result() == ("activation 1234567" if agrees else CANCELLED)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])

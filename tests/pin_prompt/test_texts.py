@@ -197,6 +197,15 @@ def test_for_a_program_other_words_are_used(language: str, operation: str) -> No
 
 
 @EACH
+@pytest.mark.parametrize("pin", ["PIN1", "PIN2"])
+@pytest.mark.parametrize("operation", ["change-pin", "unblock"])
+def test_heading_and_end_name_the_pin(language: str, operation: str, pin: str) -> None:
+    text = texts.load(language, operation, pin)
+    assert f"({pin})" in text("heading")
+    assert f"({pin})" in " ".join(text.step(Step.DONE))
+
+
+@EACH
 def test_a_browser_is_named_with_its_address_bar_and_its_buttons(language: str) -> None:
     bar = {"fi": "osoiterivi", "sv": "adressfält", "en": "address bar"}[language]
     for key in ("tls-login.consent", "tls-login.check", "prepare-login.consent"):
