@@ -31,8 +31,8 @@ from tests.support.patience import patience
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16
-LIST, LIST_ITEM, HEADING, RADIO_BUTTON = 31, 32, 83, 44
-CHECKED, _ENABLED, _FOCUSED, _SHOWING = 4, 8, 12, 25
+LIST, LIST_ITEM, HEADING = 31, 32, 83
+_ENABLED, _FOCUSED, _SHOWING = 8, 12, 25
 
 
 @dataclass(frozen=True)

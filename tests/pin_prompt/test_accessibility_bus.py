@@ -20,20 +20,18 @@ from PySide6.QtGui import QColor
 
 from native_host.gui.tokens import DARK
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.model import CardChoice, CodesQuestion, PinQuestion
+from native_host.pin_prompt.model import CodesQuestion, PinQuestion
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import COMMAND, spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.host.test_hardening import AS_ORDINARY
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
-    CHECKED,
     DIALOG,
     HEADING,
     LIST,
     LIST_ITEM,
     PASSWORD_TEXT,
-    RADIO_BUTTON,
     AccessibilityBus,
     Part,
     open_accessibility_bus,
@@ -48,7 +46,6 @@ from tests.pin_prompt.conftest import (
     a_hash,
     a_question,
     ask_in_front,
-    open_in_front,
 )
 from tests.support.screen import Screen
 
@@ -70,10 +67,6 @@ CODES = {
 PIN = "739462"
 #: The colour of a login's band.
 _BLUE = "#0b4f86"
-CARDS = (
-    CardChoice("Reader A", "SPECIMEN-A", "99902038C"),
-    CardChoice("Reader B", "SPECIMEN-B", "99902039D"),
-)
 
 
 @pytest.fixture
@@ -102,12 +95,8 @@ class Listener:
             return bool(found) and self.length(found[0]) == 0
 
         self.screen.wait_until(is_there)
-        self.wait_for_keys()
-        return found
-
-    def wait_for_keys(self) -> None:
-        """Wait until the last button is enabled."""
         self.screen.wait_until(lambda: self.bus.has_state(self.bus.parts(BUTTON)[-1]))
+        return found
 
     def length(self, field: Part) -> int:
         """Return the number of bullets in a field."""
@@ -202,6 +191,12 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
     prompt = WindowPrompt(spawn())
     asking = await ask_in_front(prompt, screen, a_question())
     [field] = listener.fields()
+    pasted = texts.load("en")("pin.no_paste")
+    screen.press("ctrl+v")
+    screen.wait_until(
+        lambda: pasted in bus.property(field, "Accessible", "Description")
+    )
+    assert listener.length(field) == 0
     listener.type(field, PIN)
     for act, key in ((screen.press, "Tab"), (screen.hold, "space")):
         before = screen.rows()
@@ -213,6 +208,7 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
     assert await asking == PIN.encode()
     await prompt.close()
     assert [m for m in bus.heard if tells(m, [PIN])] == []
+    assert sum(pasted in each for each in bus.announcements()) == 1
 
 
 async def test_keys_keep_their_order_while_a_listener_hangs(
@@ -258,49 +254,6 @@ async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
     screen.type(f"{PIN}\r")
     assert await asking == PIN.encode()
     await prompt.close()
-
-
-async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
-    screen: Screen, bus: AccessibilityBus, listener: Listener
-) -> None:
-    prompt = WindowPrompt(spawn())
-    await open_in_front(prompt, screen)
-    choosing = ensure_future(prompt.choose_card(CARDS))
-
-    def wait_for_choice(*wanted: bool) -> None:
-        screen.wait_until(
-            lambda: (
-                [bus.has_state(each, CHECKED) for each in bus.parts(RADIO_BUTTON)]
-                == [*wanted]
-            )
-        )
-
-    await asyncio.sleep(0)
-    # No card is chosen before the person chooses one.
-    wait_for_choice(False, False)
-    listener.wait_for_keys()
-    screen.press("Down")
-    wait_for_choice(False, True)
-    screen.press("Up")
-    wait_for_choice(True, False)
-    screen.press("Down", "Tab", "Tab", "Return")
-    assert await choosing == 1
-
-    asking = ensure_future(prompt.ask_pin(a_question(tries_left=3, wrong=True)))
-    await asyncio.sleep(0)
-    [field] = listener.fields()
-    wrong, pasted = "The PIN was wrong.", texts.load("en")("pin.no_paste")
-    described = partial(bus.property, field, "Accessible", "Description")
-    assert wrong in described()
-    screen.press("ctrl+v")
-    screen.wait_until(lambda: pasted in described())
-    assert listener.length(field) == 0
-    screen.wait_until(lambda: any(pasted in each for each in bus.announcements()))
-    screen.type(f"{PIN}\r")
-    assert await asking == PIN.encode()
-    await prompt.close()
-    said = bus.announcements()
-    assert [sum(words in each for each in said) for words in (wrong, pasted)] == [1, 1]
 
 
 @pytest.mark.parametrize("desktop", ["", "XFCE"])  # Qt's own theme, and GTK's
