@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from kortilla.common.escaping import printable
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
@@ -133,9 +134,9 @@ class TerminalPrompt(Prompt):
         self._shown = None
         self._write(f"{text('choose.heading')}. {text('choose.body')}")
         for number, choice in enumerate(choices, 1):
-            name, satu = texts.printable(choice.name), texts.printable(choice.satu)
+            name, satu = printable(choice.name), printable(choice.satu)
             self._write(f"  {number}. {name}, {satu}")
-            reader = texts.printable(choice.reader)
+            reader = printable(choice.reader)
             self._write(f"     {text('choose.reader', reader=reader)}")
         self._show_typing()
         answer = await self._ask(text("terminal.choose"))
@@ -150,7 +151,7 @@ class TerminalPrompt(Prompt):
         self._begin(question)
         self._write(f"\n*** {text('other.heading')}. {text.other_card(question)}")
         self._write_person(question)
-        self._write(text("choose.reader", reader=texts.printable(question.reader)))
+        self._write(text("choose.reader", reader=printable(question.reader)))
         await self._ask_to_go_on()
 
     async def ask_consent(self, question: model.ConsentQuestion) -> None:
@@ -309,7 +310,7 @@ class TerminalPrompt(Prompt):
         return answer
 
     def _write_person(self, question: model.Question) -> None:
-        name, satu = texts.printable(question.name), texts.printable(question.satu)
+        name, satu = printable(question.name), printable(question.satu)
         self._write(f"{self._texts('person.name')}: {name}")
         self._write(f"{self._texts('person.satu')}: {satu}")
 

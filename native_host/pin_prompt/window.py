@@ -174,11 +174,7 @@ class WindowPrompt(Prompt):
         return await self._ask(kind(self._number, about), *wanted)
 
     async def _ask(self, request: messages.WindowRequest, *wanted: str) -> bytearray:
-        """Send a request, and return the content of its answer.
-
-        ``wanted`` are the kinds that the answer may have. Raises ``DeclinedError``,
-        ``UserCancelledError`` or ``PromptError``.
-        """
+        """Send a request; return the content of its answer, of a kind in ``wanted``."""
         answer: asyncio.Future[messages.Answer] = self._loop.create_future()
         self._pending, self._wanted, self._shown = answer, wanted, None
         taken = False

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,64 +59,35 @@ CANCELLED = [{"type": "cancel"}]
 
 def a_conversation(**changes: Any) -> Conversation:
     """Return a prompt in English for the mock card."""
-    values: dict[str, Any] = {
-        "operation": "authenticate",
-        "origin": SITE,
-        "language": "en",
-        "test_card": True,
-    }
-    return Conversation(**values | changes)
+    return replace(Conversation("authenticate", SITE, "en", True), **changes)
 
 
 def a_question(**changes: Any) -> PinQuestion:
     """Return a question for PIN1 with all five tries left."""
-    values: dict[str, Any] = {
-        "role": "PIN1",
-        "name": HOLDER,
-        "satu": "99902038C",
-        "tries_left": 5,
-        "min_length": 4,
-        "max_length": 12,
-    }
-    return PinQuestion(**values | changes)
+    return replace(PinQuestion("PIN1", HOLDER, "99902038C", 5, 4, 12), **changes)
 
 
 def a_codes_question(**changes: Any) -> CodesQuestion:
     """Return a question for all codes to activate a card; its code has seven digits."""
-    values: dict[str, Any] = {
-        "operation": "activate",
-        "fields": (SEVEN, NEW_PIN1, NEW_PIN2),
-        "name": HOLDER,
-        "satu": "99902038C",
-        "at_risk": "PIN1",
-        "tries_left": 5,
-    }
-    return CodesQuestion(**values | changes)
+    fields = (SEVEN, NEW_PIN1, NEW_PIN2)
+    asked = CodesQuestion("activate", fields, HOLDER, "99902038C", "PIN1", 5)
+    return replace(asked, **changes)
 
 
 def a_document(folder: Path, data: bytes = b"I agree.\n", **changes: Any) -> Document:
     """Return a document of a request, with its private copy in a folder."""
     path = folder / f"document-{len(list(folder.iterdir()))}"
     path.write_bytes(data)
-    values: dict[str, Any] = {
-        "name": "agreement.txt",
-        "hash_function": "SHA-384",
-        "digest": hashlib.sha384(data).hexdigest(),
-        "size": len(data),
-        "media_type": "text/plain",
-        "path": str(path),
-    }
-    return Document(**values | changes)
+    digest, size = hashlib.sha384(data).hexdigest(), len(data)
+    name, kind = "agreement.txt", "text/plain"
+    document = Document(name, "SHA-384", digest, size, kind, str(path))
+    return replace(document, **changes)
 
 
 def a_hash(**changes: Any) -> Document:
     """Return a bare hash with the name that a site claims for it."""
-    values: dict[str, Any] = {
-        "name": "contract.asice",
-        "hash_function": "SHA-256",
-        "digest": hashlib.sha256(b"contract").hexdigest(),
-    }
-    return Document(**values | changes)
+    digest = hashlib.sha256(b"contract").hexdigest()
+    return replace(Document("contract.asice", "SHA-256", digest), **changes)
 
 
 async def open_in_front(prompt: WindowPrompt, screen: Screen, **changes: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kortilla.common.escaping import printable
 from native_host.card.errors import CardError, CardKind
 from native_host.languages import SPOKEN
 from native_host.pin_prompt import codes, texts
@@ -32,31 +33,19 @@ EACH = pytest.mark.parametrize("language", sorted(CATALOGUES))
 #: The authority's term for each thing, and the words to avoid.
 TERMS = {
     "fi": [
-        "perustunnusluku (PIN1)",
-        "allekirjoitustunnusluku (PIN2)",
-        "sähköinen asiointitunnus (SATU)",
-        "aktivointitunnusluku",
-        "PUK-tunnusluku",
-        "avaa lukitus",
-        "aktivoi kortti",
+        *("perustunnusluku (PIN1)", "allekirjoitustunnusluku (PIN2)"),
+        *("sähköinen asiointitunnus (SATU)", "aktivointitunnusluku"),
+        *("PUK-tunnusluku", "avaa lukitus", "aktivoi kortti"),
     ],
     "sv": [
-        "grundläggande kod (PIN1)",
-        "signaturkod (PIN2)",
-        "elektronisk kommunikationskod (SATU)",
-        "aktiveringskod",
-        "PUK-kod",
-        "lås upp koden",
-        "aktivera kortet",
+        *("grundläggande kod (PIN1)", "signaturkod (PIN2)"),
+        *("elektronisk kommunikationskod (SATU)", "aktiveringskod"),
+        *("PUK-kod", "lås upp koden", "aktivera kortet"),
     ],
     "en": [
-        "basic PIN (PIN1)",
-        "signature PIN (PIN2)",
-        "electronic client identifier (SATU)",
-        "activation code",
-        "PUK code",
-        "unlock the PIN",
-        "activate the card",
+        *("basic PIN (PIN1)", "signature PIN (PIN2)"),
+        *("electronic client identifier (SATU)", "activation code"),
+        *("PUK code", "unlock the PIN", "activate the card"),
     ],
 }
 NEVER = r"henkilötunnu|personbeteckning|personal identity|kirjaud|logga in|log in"
@@ -352,8 +341,8 @@ def test_what_became_of_the_last_pin_and_the_tries_are_said(
     "hostile", ["\x1b", "\u202e", "\u200b", "\n", "\u2028", "\ue000"]
 )
 def test_what_could_garble_the_screen_is_replaced(hostile: str) -> None:
-    assert texts.printable(f"A{hostile}B") == "A\N{REPLACEMENT CHARACTER}B"
-    assert texts.printable("Åsa-Mäki O’Neil") == "Åsa-Mäki O’Neil"
+    assert printable(f"A{hostile}B") == "A\N{REPLACEMENT CHARACTER}B"
+    assert printable("Åsa-Mäki O’Neil") == "Åsa-Mäki O’Neil"
 
 
 EIGHT = CodeField("activation", (8,))
@@ -399,19 +388,8 @@ def test_a_code_of_a_wrong_length_is_explained(language: str, field: CodeField) 
         if words and typed and field in (SEVEN, EIGHT):
             assert str(field.lengths[0]) in words
             assert str(typed) in words
-
-
-@pytest.mark.parametrize(
-    ("field", "words"),
-    [
-        (SEVEN, "7 digits"),
-        (EITHER, "7 or 8 digits"),
-        (NEW_PIN1, "4–8 digits"),
-        (PUK, "8–12 digits"),
-    ],
-)
-def test_the_number_of_digits_is_said(field: CodeField, words: str) -> None:
-    assert codes.length_text(field, texts.load("en")) == words
+        if words and typed and field in (EITHER, PUK, OLD_PIN):
+            assert codes.length_text(field, text) in words
 
 
 @EACH

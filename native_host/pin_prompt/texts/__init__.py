@@ -17,8 +17,6 @@ from kortilla.common import texts
 from kortilla.common.escaping import printable, program_display_name
 from native_host.pin_prompt import model
 
-__all__ = ["Texts", "languages", "load", "printable"]
-
 _FOLDER = Path(__file__).parent
 #: The operations that manage PINs, in which no page takes part.
 _MANAGING = ("activate", "change-pin", "unblock")
