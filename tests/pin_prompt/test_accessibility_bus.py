@@ -165,7 +165,8 @@ async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
 ) -> None:
     question, prompt = QUESTIONS[what], WindowPrompt(spawn())
     opening: dict[str, str] = {"operation": "sign"} if what == "PIN2" else {}
-    typed, expected = [PIN], PIN.encode()
+    typed: list[str] = [PIN]
+    expected: object = PIN.encode()
     if isinstance(question, CodesQuestion):
         opening = {"operation": question.operation, "origin": ""}
         typed = [
@@ -173,7 +174,7 @@ async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
             for field in question.fields
             for _ in range(2 if field.name.startswith("new") else 1)
         ]
-        expected = {f.name: CODES[f.name].encode() for f in question.fields}  # type: ignore[assignment]
+        expected = {f.name: CODES[f.name].encode() for f in question.fields}
     asking = await ask_in_front(prompt, screen, question, **opening)
     for field, digits in zip(listener.fields(), typed, strict=True):
         assert bus.name(field)
@@ -198,10 +199,12 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
     )
     assert listener.length(field) == 0
     listener.type(field, PIN)
-    for act, key in ((screen.press, "Tab"), (screen.hold, "space")):
-        before = screen.rows()
-        act(key)
-        screen.wait_until(lambda before=before: screen.rows() != before)  # type: ignore[misc]
+    before = screen.rows()
+    screen.press("Tab")
+    screen.wait_until(lambda: screen.rows() != before)
+    hidden = screen.rows()
+    screen.hold("space")
+    screen.wait_until(lambda: screen.rows() != hidden)
     listener.ask_all(field, len(PIN))
     screen.release("space")
     screen.press("shift+Tab", "Return")
