@@ -31,11 +31,8 @@ _END_WITHIN = 0.12
 class WindowPrompt(Prompt):
     """Runs one conversation with a process that ``spawn`` started."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], *, open_within: float = _OPEN_WITHIN
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._open_within = open_within
         self._pump: threading.Thread | None = None
         self._number = 0
         self._wanted: tuple[str, ...] = ()
@@ -52,7 +49,7 @@ class WindowPrompt(Prompt):
     async def open(self, conversation: model.Conversation) -> None:
         self._start()
         try:
-            async with asyncio.timeout(self._open_within):
+            async with asyncio.timeout(_OPEN_WITHIN):
                 await self._ask(messages.Open(conversation), "visible")
         except TimeoutError:
             raise PromptError("The PIN window did not appear in time.") from None

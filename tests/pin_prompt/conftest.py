@@ -25,7 +25,6 @@ from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
-from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.messages import Ask, Open, WindowRequest
 from native_host.pin_prompt.model import (
     CodeField,
@@ -38,6 +37,7 @@ from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.terminal import Call, Terminal, command
 from tests.support.screen import Screen, open_screen
+from tools.window_pictures import offscreen_application
 
 W = TypeVar("W", bound=QWidget)
 

@@ -110,7 +110,7 @@ ACTIVATION += encode_request(Ask(1, a_codes_question()))
 def render(
     target: Path, *options: str, lines: bytes = LOGIN
 ) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-I", "-m", "native_host.pin_prompt", "--render"]
+    command = [sys.executable, "-I", "-m", "tools.window_pictures"]
     return subprocess.run(
         [*command, str(target), *options],
         input=lines,

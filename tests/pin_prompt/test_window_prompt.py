@@ -49,11 +49,11 @@ TO_THE_END = "sys.stdin.read()"
 
 @asynccontextmanager
 async def scripted(
-    script: str, **options: float
+    script: str,
 ) -> AsyncIterator[tuple[WindowPrompt, subprocess.Popen[bytes]]]:
     """A function that runs a script as the window; the teardown ends it."""
     process = spawn([sys.executable, "-I", "-c", HEAD + script])
-    prompt = WindowPrompt(process, **options)
+    prompt = WindowPrompt(process)
     try:
         yield prompt, process
     finally:
@@ -273,8 +273,11 @@ async def test_a_process_that_was_dead_before_it_was_opened_fails() -> None:
     await prompt.close()
 
 
-async def test_a_window_that_never_appears_fails() -> None:
-    async with scripted(TO_THE_END, open_within=0.05) as (prompt, _):
+async def test_a_window_that_never_appears_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("native_host.pin_prompt.window._OPEN_WITHIN", 0.05)
+    async with scripted(TO_THE_END) as (prompt, _):
         with pytest.raises(PromptError, match="in time"):
             await prompt.open(a_conversation())
 
