@@ -203,8 +203,9 @@ def test_it_is_named_above_the_site_as_large_and_with_a_sign(
 
 @pytest.mark.parametrize("operation", ["activate", "change-pin", "unblock"])
 def test_it_is_named_where_no_site_asks_too(stage: Stage, operation: Operation) -> None:
-    stage.open(operation=operation, origin="", caller=PROGRAM)
-    assert [name.text() for name in stage.visible(SiteLabel)] == [PROGRAM]
+    stage.open(operation=operation, origin="", caller="<b>a\u202eb</b>")
+    names = [name.text() for name in stage.visible(SiteLabel)]
+    assert names == ["<b>a\ufffdb</b>"]
     stage.sees(
         "This request does not come from a web browser that the Kortilla program knows",
         "Go on only if you started this program yourself.",
@@ -230,22 +231,6 @@ def test_it_stays_in_view_on_every_page(stage: Stage, caller: str) -> None:
         # A browser or the person's own button is not named.
         assert stage.site.text() == (caller or SITE), request
         assert ("does not come from a web browser" in stage.words) is bool(caller)
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("a\u202eb\nc", "a\ufffdb\ufffdc"),
-        ("x" * 500, "x" * 40),
-        ("\u2800", "(unknown program)"),
-        ("<b>Firefox</b>", "<b>Firefox</b>"),
-    ],
-)
-def test_no_name_can_pass_for_words_of_ours(
-    stage: Stage, name: str, shown: str
-) -> None:
-    stage.open(caller=name)
-    assert stage.site.text() == shown
 
 
 @pytest.mark.parametrize(
