@@ -151,15 +151,15 @@ def test_a_login_is_announced_in_few_words(stage: Stage, language: str) -> None:
 
 
 def test_documents_are_heard_before_the_pin(stage: Stage, tmp_path: Path) -> None:
-    stage.sign(a_document(tmp_path, name="lease.txt"), a_hash())
-    said = stage.spoken[-1]
-    for words in (
-        SITE,
-        "Documents that can't be shown here: 2",
-        "The service sent only their hashes",
-        "1. lease.txt. 2. ",
+    stage.sign(a_document(tmp_path, name="lease.txt"), a_document(tmp_path))
+    hashes = a_question(role="PIN2", min_length=6, documents=(a_hash(), a_hash()))
+    stage.handle(Ask(2, hashes))
+    for said, words in (
+        (stage.spoken[-2], "1. lease.txt. 2. agreement.txt."),
+        (stage.spoken[-1], "Documents that can't be shown here: 2"),
+        (stage.spoken[-1], "The service sent only their hashes"),
     ):
-        assert said.index(words) < said.index("Signature PIN (PIN2)")
+        assert said.index(SITE) < said.index(words) < said.index("PIN2")
 
 
 def test_what_unlocks_a_pin_is_a_list_of_two(stage: Stage) -> None:

@@ -210,7 +210,9 @@ def test_title_and_heading_name_the_operation_and_nobody(
     stage: Stage, operation: Operation, language: str
 ) -> None:
     program = "https://www.suomi.fi"
-    stage.open(operation=operation, language=language, origin="", program=program)
+    origin = "" if OPERATION_STYLES[operation].act == "manage" else program
+    asking = {"origin": origin, "program": program}
+    stage.open(operation=operation, language=language, **asking)
     text, title = texts.load(language, operation), stage.window.windowTitle()
     assert (title, stage.band.heading.text()) == (text("title"), text("heading"))
     assert "Kortilla" in title
