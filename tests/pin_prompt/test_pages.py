@@ -199,7 +199,8 @@ def test_the_mark_of_the_mock_card_is_everywhere(stage: Stage, language: str) ->
     mark = {"fi": "TESTIKORTTI", "sv": "TESTKORT", "en": "TEST CARD"}[language]
     stage.open(language=language)
     assert mark in stage.words
-    for request in (AskStarted(), pin1(test_card=True), *map(Show, Step)):
+    pages: list[WindowRequest] = [AskStarted(), pin1(test_card=True)]
+    for request in (*pages, *map(Show, Step)):
         stage.handle(request)
         assert stage.words.count(mark) == 1
 
