@@ -225,7 +225,7 @@ async def test_progress_is_told_in_hundredths_and_to_the_end() -> None:
 heard = []
 while (message := hear())['step'] == 'receiving':
     heard.append(message['progress']['done'])
-assert len(heard) < 110 and heard[0] == 0 and heard[-1] == 10_000, heard
+assert len(heard) < 110 and heard[0] == 0 and heard[-1] == 10_050, heard
 for done in (0, 1, 2):
     assert message['progress'] == {'done': done, 'total': 2}
     message = hear()
@@ -233,8 +233,8 @@ assert message['problem']['code'] == 'CARD_REMOVED'
 say(type='started')
 """
     async with opened(script) as prompt:
-        for done in range(10_001):
-            prompt.show(Step.RECEIVING, progress=Progress(done, 10_000))
+        for done in range(10_051):
+            prompt.show(Step.RECEIVING, progress=Progress(done, 10_050))
         for done in (0, 1, 2):
             prompt.show(Step.SIGNING, progress=Progress(done, 2))
         prompt.show(Step.SIGNING, Problem("CARD_REMOVED"), Progress(2, 2))
