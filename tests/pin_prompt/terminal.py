@@ -5,10 +5,10 @@ import contextlib
 import os
 import pickle
 import pty
+import select
 import subprocess
 import sys
 import termios
-import time
 from typing import Any
 
 from native_host.pin_prompt.model import Conversation
@@ -83,9 +83,8 @@ class Terminal:
 
     def expect(self, words: str) -> None:
         """Read until these words appear; ``seen`` is everything up to them."""
-        end = time.monotonic() + 20
         while words not in self._come:
-            assert time.monotonic() < end, self._come
+            assert select.select([self.ours], [], [], patience())[0], self._come
             self._come += os.read(self.ours, 4096).decode()
         before, _, self._come = self._come.partition(words)
         self.seen += before.replace("\r\n", "\n") + words
