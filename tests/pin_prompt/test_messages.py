@@ -109,7 +109,7 @@ CHOOSE = '{"type": "choose-card", "number": '
         f'{CHOOSE}1, "choices": ["A"]}}',
         f'{CHOOSE}true, "choices": []}}',
         '{"type": "ask-consent", "number": 1, "question": null}',
-        '{"type": "ask-pin", "number": "1", "question": {}}',
+        '{"type": "ask-consent", "number": "1", "question": {"name": "", "satu": ""}}',
         '{"type": "ask-codes", "number": 1, "question": {}}',
         '{"type": "offer-activation", "number": 1, "partly": 1}',
         '{"type": "pin", "digits": "4711"}',
