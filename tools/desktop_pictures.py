@@ -40,8 +40,8 @@ from native_host.doctor.findings import Place, info, kortilla, warning
 from native_host.files.check import CheckedFile
 from native_host.gui.tokens import DARK, palette_of, plain_palette
 from native_host.history import Entry
-from native_host.pin_prompt.gui.render import offscreen_application
 from tests.kortilla.signing_parts import make_pdf
+from tools.window_pictures import offscreen_application
 
 _READER = "Esimerkkilukija CR-100"
 _FOLDER = Path("/home/aino/Asiakirjat")

@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The window's process: ``python -I -m native_host.pin_prompt``.
-
-With ``--render`` it shows nothing, and saves a picture of the window instead.
-"""
+"""The window's process: ``python -I -m native_host.pin_prompt``."""
 
 import gc
-import sys
 
 
 def main() -> None:
-    """Run until the host ends the conversation, or render one picture."""
-    if sys.argv[1:]:
-        from native_host.pin_prompt.gui import render
-
-        render.main()
-        return
+    """Run until the host ends the conversation."""
     # The start makes no garbage, and the search for it takes 20 ms. `run` switches the
     # collector on after the first picture.
     gc.disable()

@@ -7,23 +7,14 @@ It works with the mock card only.
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from native_host.pin_prompt.model import (
-    CardChoice,
-    CodeField,
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt import model
 from native_host.pin_prompt.prompt import Prompt, PromptError
 
 #: The problem code of each step that needs a person.
-_WAITING = {Step.WAITING_FOR_READER: "NO_READER", Step.WAITING_FOR_CARD: "NO_CARD"}
+_WAITING = {
+    model.Step.WAITING_FOR_READER: "NO_READER",
+    model.Step.WAITING_FOR_CARD: "NO_CARD",
+}
 
 
 class AutomaticPrompt(Prompt):
@@ -43,7 +34,7 @@ class AutomaticPrompt(Prompt):
         self._problem = ""
         self._over = False
 
-    async def open(self, conversation: Conversation) -> None:
+    async def open(self, conversation: model.Conversation) -> None:
         if not conversation.test_card:
             raise PromptError("The automatic prompt answers for the mock card only.")
 
@@ -52,51 +43,45 @@ class AutomaticPrompt(Prompt):
 
     def show(
         self,
-        step: Step,
-        problem: Problem | None = None,
-        progress: Progress | None = None,
+        step: model.Step,
+        problem: model.Problem | None = None,
+        progress: model.Progress | None = None,
     ) -> None:
-        if step in (Step.EXPIRED, Step.FAILED):
+        if step in (model.Step.EXPIRED, model.Step.FAILED):
             self._over = True  # a window would stay open for reading
             self._stuck.set()
         elif problem is not None or step in _WAITING:
             self._problem = problem.code if problem else _WAITING[step]
             self._stuck.set()
 
-    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
         """Choose the first."""
         return 0
 
-    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
         raise PromptError("Nobody is there to say which card is meant.")
 
-    async def ask_consent(self, question: ConsentQuestion) -> None:
+    async def ask_consent(self, question: model.ConsentQuestion) -> None:
         """Agree."""
 
-    async def ask_pin(self, question: PinQuestion) -> bytearray:
-        if question.wrong or question.repeated:
-            raise PromptError(f"The card refused the {question.role} that was set up.")
-        if question.pin_pad:
-            raise PromptError("Nobody is there to type on the reader.")
+    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
+        _check(question, question.role)
         if question.role not in self._codes:
             raise PromptError(f"No {question.role} was set up.")
         return bytearray(self._codes[question.role], "ascii")
 
-    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
-        if question.wrong or question.repeated:
-            raise PromptError("The card refused the code that was set up.")
-        if question.pin_pad:
-            raise PromptError("Nobody is there to type on the reader.")
+    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
+        _check(question, "code")
         codes = {field.name: self._code(field, question) for field in question.fields}
         return {name: bytearray(code, "ascii") for name, code in codes.items()}
 
     async def offer_activation(self, *, partly: bool) -> None:
         raise PromptError("Nobody is there to activate the card.")
 
-    async def offer_unlock(self, question: UnlockQuestion) -> None:
+    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
         raise PromptError("Nobody is there to unlock the PIN.")
 
-    def _code(self, field: CodeField, question: CodesQuestion) -> str:
+    def _code(self, field: model.CodeField, question: model.CodesQuestion) -> str:
         """Return the code for a field. Raises ``PromptError`` if none fits."""
         names: Mapping[str, tuple[str, ...]] = {
             "activation": ("activation", "PUK"),  # of eight digits, it is the PUK
@@ -118,3 +103,11 @@ class AutomaticPrompt(Prompt):
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def _check(question: model.PinQuestion | model.CodesQuestion, what: str) -> None:
+    """Raise ``PromptError`` where only a person can answer."""
+    if question.wrong or question.repeated:
+        raise PromptError(f"The card refused the {what} that was set up.")
+    if question.pin_pad:
+        raise PromptError("Nobody is there to type on the reader.")

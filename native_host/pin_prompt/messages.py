@@ -51,19 +51,7 @@ from typing import (
     get_origin,
 )
 
-from native_host.pin_prompt.model import (
-    MAX_CODE_DIGITS,
-    CardChoice,
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt import model
 from native_host.wiping import wipe
 
 #: Longest line to the window, in bytes with its newline: room for twenty documents with
@@ -77,16 +65,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
-Question = (
-    OtherCardQuestion | ConsentQuestion | PinQuestion | CodesQuestion | UnlockQuestion
-)
 #: The questions by the type of their lines.
-_QUESTIONS: dict[str, type[Question]] = {
-    "confirm-other-card": OtherCardQuestion,
-    "ask-consent": ConsentQuestion,
-    "ask-pin": PinQuestion,
-    "ask-codes": CodesQuestion,
-    "offer-unlock": UnlockQuestion,
+_QUESTIONS: dict[str, type[model.Question]] = {
+    "confirm-other-card": model.OtherCardQuestion,
+    "ask-consent": model.ConsentQuestion,
+    "ask-pin": model.PinQuestion,
+    "ask-codes": model.CodesQuestion,
+    "offer-unlock": model.UnlockQuestion,
 }
 
 
@@ -94,7 +79,7 @@ _QUESTIONS: dict[str, type[Question]] = {
 class Open:
     """Show the window. The answer is ``visible``."""
 
-    conversation: Conversation
+    conversation: model.Conversation
 
 
 @dataclass(frozen=True)
@@ -106,9 +91,9 @@ class AskStarted:
 class Show:
     """Show a step."""
 
-    step: Step
-    problem: Problem | None = None
-    progress: Progress | None = None
+    step: model.Step
+    problem: model.Problem | None = None
+    progress: model.Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +101,7 @@ class ChooseCard:
     """Ask which card to use. ``number`` counts the questions of a conversation."""
 
     number: int
-    choices: tuple[CardChoice, ...]
+    choices: tuple[model.CardChoice, ...]
 
 
 @dataclass(frozen=True)
@@ -124,7 +109,7 @@ class Ask:
     """Ask a question of ``model``."""
 
     number: int
-    question: Question
+    question: model.Question
 
 
 @dataclass(frozen=True)
@@ -193,7 +178,7 @@ class Answer(NamedTuple):
     content: bytearray
 
 
-_DIGITS = b"[0-9]{1,%d}" % MAX_CODE_DIGITS
+_DIGITS = b"[0-9]{1,%d}" % model.MAX_CODE_DIGITS
 # A regular expression and not the JSON decoder: a PIN goes from the pipe's buffer into
 # the caller's without becoming a str, which can't be wiped.
 _NUMBERED = re.compile(
@@ -304,8 +289,8 @@ def _value(kind: Any, value: Any) -> Any:
         return tuple(_value(arguments[0], item) for item in value)
     if isinstance(kind, type) and is_dataclass(kind):
         return _record(kind, value)
-    if kind is Step:
-        return Step(value)
+    if kind is model.Step:
+        return model.Step(value)
     fits = value in arguments if origin is Literal else type(value) is kind
     if not fits:
         raise ValueError("A field has a value that it can't have.")

@@ -234,3 +234,8 @@ class PinQuestion:
     pad_problem: Literal["", "timed-out", "length"] = ""
     test_card: bool = False
     unlocked: bool = False
+
+
+Question = (
+    OtherCardQuestion | ConsentQuestion | PinQuestion | CodesQuestion | UnlockQuestion
+)

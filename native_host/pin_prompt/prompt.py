@@ -7,18 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import NoReturn, TypeVar
 
 from native_host.errors import KortillaError, UserCancelledError
-from native_host.pin_prompt.model import (
-    CardChoice,
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt import model
 from native_host.tasks import race
 
 T = TypeVar("T")
@@ -35,7 +24,12 @@ class DeclinedError(UserCancelledError):
 
 
 class Prompt(ABC):
-    """One conversation with one person."""
+    """One conversation with one person.
+
+    What asks raises ``UserCancelledError`` when the person cancels, and
+    ``PromptError`` when the prompt breaks. A question without an answer returns when
+    the person agrees.
+    """
 
     #: False when no person is present. A problem is then an error at once, and the
     #: operation does not wait.
@@ -53,19 +47,19 @@ class Prompt(ABC):
         return False
 
     @abstractmethod
-    async def open(self, conversation: Conversation) -> None:
+    async def open(self, conversation: model.Conversation) -> None:
         """Open the prompt; return once it is visible. Raises ``PromptError``."""
 
     @abstractmethod
     async def ask_started(self) -> None:
-        """Ask "did you start this?", naming the site. Raises ``UserCancelledError``."""
+        """Ask "did you start this?", naming the site."""
 
     @abstractmethod
     def show(
         self,
-        step: Step,
-        problem: Problem | None = None,
-        progress: Progress | None = None,
+        step: model.Step,
+        problem: model.Problem | None = None,
+        progress: model.Progress | None = None,
     ) -> None:
         """Show a step until the next call.
 
@@ -86,56 +80,43 @@ class Prompt(ABC):
         """
 
     @abstractmethod
-    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
-        """Ask which of several cards to use; return its index.
-
-        Raises ``UserCancelledError``.
-        """
+    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
+        """Ask which of several cards to use; return its index."""
 
     @abstractmethod
-    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
-        """Ask whether another card is meant than before. Nothing is typed.
-
-        Returns when the person confirms it. Raises ``UserCancelledError``.
-        """
+    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
+        """Ask whether another card is meant than before. Nothing is typed."""
 
     @abstractmethod
-    async def ask_consent(self, question: ConsentQuestion) -> None:
-        """Ask for consent where no PIN is needed. Raises ``UserCancelledError``."""
+    async def ask_consent(self, question: model.ConsentQuestion) -> None:
+        """Ask for consent where no PIN is needed."""
 
     @abstractmethod
-    async def ask_pin(self, question: PinQuestion) -> bytearray:
+    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         """Ask for consent and the PIN together.
 
         Returns the ASCII digits in a buffer that the caller wipes, or an empty buffer
         when the person types the PIN on the reader. With one try left, the person has
-        explicitly confirmed the last try. Raises ``UserCancelledError``.
+        explicitly confirmed the last try.
         """
 
     @abstractmethod
-    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         """Ask for all codes of a question; return each under its field's name.
 
         The codes are ASCII digits of a valid length, and both entries of a new PIN are
         equal. The caller wipes the buffers. The result is empty when the person types
         the codes on the reader. With one try left, the person has explicitly confirmed
-        the last try. Raises ``UserCancelledError``, and ``DeclinedError`` if the
-        question allows that.
+        the last try. Raises ``DeclinedError`` if the question allows that.
         """
 
     @abstractmethod
     async def offer_activation(self, *, partly: bool) -> None:
-        """Offer to activate the card now. With ``partly``, one PIN is set already.
-
-        Returns when the person accepts. Raises ``UserCancelledError``.
-        """
+        """Offer to activate the card now. With ``partly``, one PIN is set already."""
 
     @abstractmethod
-    async def offer_unlock(self, question: UnlockQuestion) -> None:
-        """Offer to unlock a PIN now. Only patient prompts are asked for it.
-
-        Returns when the person accepts. Raises ``UserCancelledError``.
-        """
+    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
+        """Offer to unlock a PIN now. Only patient prompts are asked for it."""
 
     @abstractmethod
     async def wait_for_cancel(self) -> None:
@@ -143,7 +124,6 @@ class Prompt(ABC):
 
         After ``EXPIRED`` or ``FAILED``, a prompt without a window returns at once.
         After ``READY``, only the person's closing counts.
-        Raises ``PromptError`` when the prompt breaks in the meantime.
         """
 
     @abstractmethod
@@ -151,11 +131,7 @@ class Prompt(ABC):
         """Close the prompt and end the conversation. May be called twice."""
 
     async def watch(self, awaitable: Awaitable[T]) -> T:
-        """Await something while the person may cancel.
-
-        Raises ``UserCancelledError``, or ``PromptError`` when the prompt breaks
-        meanwhile.
-        """
+        """Await something while the person may cancel."""
         return await race(awaitable, self._raise_when_cancelled())
 
     async def check_cancelled(self) -> None:

@@ -42,29 +42,25 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     Tests pass another ``command``. Raises ``PromptError`` if there is no screen or the
     process does not start. The process ends when its standard input is closed.
     """
-    if command is None and not has_screen():
-        from native_host.pin_prompt.prompt import (
-            PromptError,  # rarely needed, slow
-        )
+    cause = None
+    why = (
+        "There is no screen here for the PIN window. In a terminal, "
+        "--prompt terminal asks without one."
+    )
+    if command is not None or has_screen():
+        try:
+            return subprocess.Popen(  # noqa: S603 - ours, or what a test names
+                command or COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=window_environment(),
+            )
+        except OSError as error:
+            cause, why = error, f"The PIN window can't be started: {error.strerror}."
+    from native_host.pin_prompt.prompt import PromptError  # rarely needed, slow
 
-        raise PromptError(
-            "There is no screen here for the PIN window. In a terminal, "
-            "--prompt terminal asks without one."
-        )
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own program, or what a test names
-            command or COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env=window_environment(),
-        )
-    except OSError as error:
-        from native_host.pin_prompt.prompt import PromptError
-
-        raise PromptError(
-            f"The PIN window can't be started: {error.strerror}."
-        ) from error
+    raise PromptError(why) from cause
 
 
 def window_environment() -> dict[str, str] | None:

@@ -14,23 +14,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from kortilla.common.escaping import printable
 from native_host.errors import UserCancelledError
-from native_host.pin_prompt import codes, texts
+from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
-from native_host.pin_prompt.model import (
-    CardChoice,
-    CodeField,
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    Document,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
 from native_host.wiping import wipe
@@ -46,7 +33,7 @@ class TerminalPrompt(Prompt):
 
     def __init__(self) -> None:
         self._terminal = -1
-        self._shown: tuple[Step, Problem | None] | None = None
+        self._shown: tuple[model.Step, model.Problem | None] | None = None
         self._asking: asyncio.Future[bytearray] | None = None
         #: The texts of what is done with the PINs, while it is done.
         self._managing: texts.Texts | None = None
@@ -54,7 +41,7 @@ class TerminalPrompt(Prompt):
         self._over = asyncio.Event()
         #: How the terminal was before its echo was switched off.
         self._before: list[Any] | None = None
-        self._last_progress: tuple[Step, Progress] | None = None
+        self._last_progress: tuple[model.Step, model.Progress] | None = None
         self._late = False
         #: What the pending question ends with, where the answer is typed.
         self._words = ""
@@ -68,7 +55,7 @@ class TerminalPrompt(Prompt):
             self._asking.set_exception(UserCancelledError())
         return True
 
-    async def open(self, conversation: Conversation) -> None:
+    async def open(self, conversation: model.Conversation) -> None:
         if not _is_terminal():
             raise PromptError(
                 "The terminal prompt needs a terminal as standard input. Start the "
@@ -77,9 +64,7 @@ class TerminalPrompt(Prompt):
         self._terminal = sys.stdin.fileno()
         self._language = conversation.language
         self._texts = text = texts.load(
-            conversation.language,
-            conversation.operation,
-            program=conversation.program,
+            conversation.language, conversation.operation, program=conversation.program
         )
         self._mark(conversation.test_card)
         if warning := text.warning_of_caller(conversation):
@@ -104,26 +89,28 @@ class TerminalPrompt(Prompt):
 
     def show(
         self,
-        step: Step,
-        problem: Problem | None = None,
-        progress: Progress | None = None,
+        step: model.Step,
+        problem: model.Problem | None = None,
+        progress: model.Progress | None = None,
     ) -> None:
-        again = progress if step in {Step.PIN_PAD, Step.SIGNING} else None
+        again = progress if step in {model.Step.PIN_PAD, model.Step.SIGNING} else None
         if (step, problem) == self._shown and not again:
             return
         text = self._managing or self._texts
-        if (step, problem) != self._shown or step is Step.PIN_PAD:
+        if (step, problem) != self._shown or step is model.Step.PIN_PAD:
             heading, body = text.problem(problem) if problem else text.step(step)
             if problem and f"terminal.{problem.code}" in text:
                 body = text(f"terminal.{problem.code}")  # the window has a button
             self._write(f"{heading}. {body}")
-            if step in (Step.WAITING_FOR_READER, Step.WAITING_FOR_CARD):
+            if step in (model.Step.WAITING_FOR_READER, model.Step.WAITING_FOR_CARD):
                 self._write(text("terminal.cancel"))
         self._shown = step, problem
-        if again and (step is Step.PIN_PAD or (step, again) != self._last_progress):
+        if again and (
+            step is model.Step.PIN_PAD or (step, again) != self._last_progress
+        ):
             self._last_progress = step, again
             self._write(text.progress(step, again))
-        if step in (Step.EXPIRED, Step.FAILED):
+        if step in (model.Step.EXPIRED, model.Step.FAILED):
             self._over.set()  # the text stays in the terminal
 
     def show_caller_timeout(self) -> None:
@@ -142,14 +129,14 @@ class TerminalPrompt(Prompt):
         if asking:  # the typed digits are still in the terminal's line
             self._write(self._words, end="")
 
-    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
         text = self._texts
         self._shown = None
         self._write(f"{text('choose.heading')}. {text('choose.body')}")
         for number, choice in enumerate(choices, 1):
-            name, satu = texts.printable(choice.name), texts.printable(choice.satu)
+            name, satu = printable(choice.name), printable(choice.satu)
             self._write(f"  {number}. {name}, {satu}")
-            reader = texts.printable(choice.reader)
+            reader = printable(choice.reader)
             self._write(f"     {text('choose.reader', reader=reader)}")
         self._show_typing()
         answer = await self._ask(text("terminal.choose"))
@@ -159,26 +146,23 @@ class TerminalPrompt(Prompt):
             raise UserCancelledError
         return numbers.index(given)
 
-    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
+    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
         text = self._texts
-        self._shown = self._managing = None
-        self._mark(question.test_card)
+        self._begin(question)
         self._write(f"\n*** {text('other.heading')}. {text.other_card(question)}")
         self._write_person(question)
-        self._write(text("choose.reader", reader=texts.printable(question.reader)))
+        self._write(text("choose.reader", reader=printable(question.reader)))
         await self._ask_to_go_on()
 
-    async def ask_consent(self, question: ConsentQuestion) -> None:
-        self._shown = self._managing = None
-        self._mark(question.test_card)
+    async def ask_consent(self, question: model.ConsentQuestion) -> None:
+        self._begin(question)
         self._write_person(question)
         self._write(self._texts("consent"))
         await self._ask_to_go_on()
 
-    async def ask_pin(self, question: PinQuestion) -> bytearray:
+    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         text = self._texts
-        self._shown = self._managing = None
-        self._mark(question.test_card)
+        self._begin(question)
         self._write_question(question)
         if question.pin_pad:
             self._write(text("pin_pad.hint"))
@@ -199,7 +183,7 @@ class TerminalPrompt(Prompt):
             wipe(pin)
             self._write(error_notice)
 
-    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         self._shown = None
         self._mark(question.test_card)
         self._managing = text = texts.load(
@@ -208,11 +192,9 @@ class TerminalPrompt(Prompt):
         self._write(f"\n{text('heading')}.")
         self._write_person(question)
         about = codes.instructions(question, text, by_itself=self._by_itself)
-        for words in (*about, *codes.status(question, text)):
-            self._write(words)
+        self._write(*about, *codes.status(question, text))
         if question.pin_pad:
-            for words in codes.pin_pad_instructions(question, text):
-                self._write(words)
+            self._write(*codes.pin_pad_instructions(question, text))
         if question.pin_pad or question.tries_left == 1:
             await self._ask_to_go_on()
         typed: dict[str, bytearray] = {}
@@ -236,7 +218,7 @@ class TerminalPrompt(Prompt):
         self._write(text("unproven"))
         await self._ask_to_go_on()
 
-    async def offer_unlock(self, question: UnlockQuestion) -> None:
+    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
         raise PromptError("A terminal offers no unlocking.")
 
     async def wait_for_cancel(self) -> None:
@@ -248,13 +230,18 @@ class TerminalPrompt(Prompt):
             self._asking.set_exception(PromptError("The prompt has been closed."))
         self._show_typing()
 
+    def _begin(self, question: model.Question) -> None:
+        """Prepare for a question of the operation itself."""
+        self._shown = self._managing = None
+        self._mark(question.test_card)
+
     def _mark(self, test_card: bool) -> None:
         if test_card and not self._marked:
             self._marked = True
             mark = self._texts("mark.test_card")
             self._write(f"*** {mark} *** {self._texts('mark.test_card.explained')}")
 
-    def _write_question(self, question: PinQuestion) -> None:
+    def _write_question(self, question: model.PinQuestion) -> None:
         # No text before the field contains "PIN1", except that of the last try, so that
         # a program that drives the terminal can wait for it. "PIN2:" is the same.
         text = self._texts
@@ -265,13 +252,12 @@ class TerminalPrompt(Prompt):
         self._write(text("consent"))
         if "check" in text:
             self._write(text("check"))
-        for words in text.pin_status(question):
-            self._write(words)
+        self._write(*text.pin_status(question))
 
     async def _ask_code(
         self,
-        field: CodeField,
-        question: CodesQuestion,
+        field: model.CodeField,
+        question: model.CodesQuestion,
         typed: dict[str, bytearray],
         text: texts.Texts,
     ) -> bytearray:
@@ -299,16 +285,14 @@ class TerminalPrompt(Prompt):
             self._write(error_notice)
 
     def _warn(
-        self, field: CodeField, typed: dict[str, bytearray], text: texts.Texts
+        self, field: model.CodeField, typed: dict[str, bytearray], text: texts.Texts
     ) -> None:
         """Write the warnings about a new PIN before the person types it again."""
         before = {name: code for name, code in typed.items() if name != field.name}
         chosen = [before.pop(name) for name in list(before) if name.startswith("new-")]
         said = codes.warnings(typed[field.name], text, others=chosen, codes=before)
-        for words in said:
-            self._write(words)
         if said:
-            self._write(text("terminal.other"))
+            self._write(*said, text("terminal.other"))
 
     async def _ask_hidden(self, name: str) -> bytearray:
         """Ask without echo. An empty answer cancels.
@@ -325,24 +309,19 @@ class TerminalPrompt(Prompt):
             raise UserCancelledError
         return answer
 
-    def _write_person(
-        self,
-        question: PinQuestion | ConsentQuestion | CodesQuestion | OtherCardQuestion,
-    ) -> None:
-        name, satu = texts.printable(question.name), texts.printable(question.satu)
+    def _write_person(self, question: model.Question) -> None:
+        name, satu = printable(question.name), printable(question.satu)
         self._write(f"{self._texts('person.name')}: {name}")
         self._write(f"{self._texts('person.satu')}: {satu}")
 
-    def _write_documents(self, documents: tuple[Document, ...]) -> None:
+    def _write_documents(self, documents: tuple[model.Document, ...]) -> None:
         text = self._texts
         self._write(f"\n{text.what_is_signed(documents)}")
         if warning := text.warning(documents):
             self._write(f"*** {warning}")
         for number, document in enumerate(documents, 1):
             first, *rest = describe(document, text)
-            self._write(f"\n  {number}. {first}")
-            for line in rest:
-                self._write(f"     {line}")
+            self._write(f"\n  {number}. {first}", *(f"     {line}" for line in rest))
         self._write("")
 
     async def _ask_to_go_on(self) -> None:
@@ -353,12 +332,13 @@ class TerminalPrompt(Prompt):
         if given not in yes:
             raise UserCancelledError
 
-    def _write(self, words: str, end: str = "\n") -> None:
+    def _write(self, *lines: str, end: str = "\n") -> None:
         """Write to standard error, and to the terminal if that is another file."""
-        print(words, end=end, file=sys.stderr, flush=True)
-        if not sys.stderr.isatty():
-            with suppress(OSError):  # a terminal that is open for reading only
-                os.write(self._terminal, (words + end).encode(errors="replace"))
+        for line in lines:
+            print(line, end=end, file=sys.stderr, flush=True)
+            if not sys.stderr.isatty():
+                with suppress(OSError):  # a terminal that is open for reading only
+                    os.write(self._terminal, (line + end).encode(errors="replace"))
 
     async def _ask(self, words: str) -> bytearray:
         """Return the next line of the terminal, without its line end."""

@@ -15,35 +15,7 @@ from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack, cast
 
 from kortilla.common.extras import missing_words
 from native_host.errors import UserCancelledError
-from native_host.pin_prompt.messages import (
-    MAX_ANSWER,
-    Answer,
-    Ask,
-    AskStarted,
-    CallerTimedOut,
-    ChooseCard,
-    Close,
-    Connections,
-    OfferActivation,
-    Open,
-    Show,
-    WindowRequest,
-    decode_answer,
-    encode_request,
-    split_codes,
-)
-from native_host.pin_prompt.model import (
-    CardChoice,
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt import messages, model
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.wiping import wipe
 
@@ -59,16 +31,13 @@ _END_WITHIN = 0.12
 class WindowPrompt(Prompt):
     """Runs one conversation with a process that ``spawn`` started."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], *, open_within: float = _OPEN_WITHIN
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._open_within = open_within
         self._pump: threading.Thread | None = None
         self._number = 0
         self._wanted: tuple[str, ...] = ()
-        self._pending: asyncio.Future[Answer] | None = None
-        self._shown: Show | None = None
+        self._pending: asyncio.Future[messages.Answer] | None = None
+        self._shown: messages.Show | None = None
 
     def cancel(self) -> bool:
         """See ``Prompt``. Works once, and as the window's own button does."""
@@ -77,57 +46,58 @@ class WindowPrompt(Prompt):
         self._over.set_result(None)
         return True
 
-    async def open(self, conversation: Conversation) -> None:
+    async def open(self, conversation: model.Conversation) -> None:
         self._start()
         try:
-            async with asyncio.timeout(self._open_within):
-                await self._ask(Open(conversation), "visible")
+            async with asyncio.timeout(_OPEN_WITHIN):
+                await self._ask(messages.Open(conversation), "visible")
         except TimeoutError:
             raise PromptError("The PIN window did not appear in time.") from None
 
     async def ask_started(self) -> None:
-        await self._ask(AskStarted(), "started")
+        await self._ask(messages.AskStarted(), "started")
 
     def show(
         self,
-        step: Step,
-        problem: Problem | None = None,
-        progress: Progress | None = None,
+        step: model.Step,
+        problem: model.Problem | None = None,
+        progress: model.Progress | None = None,
     ) -> None:
-        show = Show(step, problem, progress)
+        show = messages.Show(step, problem, progress)
         if not _looks_same(self._shown, show):
             self._shown = show
             self._send(show)
 
     def show_caller_timeout(self) -> None:
         if not self._stdin.closed:  # the conversation may be over
-            self._send(CallerTimedOut())
+            self._send(messages.CallerTimedOut())
 
     def show_connections(self, count: int) -> None:
         if not self._stdin.closed:
-            self._send(Connections(count))
+            self._send(messages.Connections(count))
 
-    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
-        index = int(await self._ask_about(ChooseCard, tuple(choices), "chosen"))
+    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
+        index = int(
+            await self._ask_about(messages.ChooseCard, tuple(choices), "chosen")
+        )
         if index >= len(choices):
             raise PromptError("The PIN window chose a card that there is not.")
         return index
 
-    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
-        await self._ask_about(Ask, question, "agreed")
+    async def _agree(self, question: model.Question) -> None:
+        await self._ask_about(messages.Ask, question, "agreed")
 
-    async def ask_consent(self, question: ConsentQuestion) -> None:
-        await self._ask_about(Ask, question, "agreed")
+    confirm_other_card = ask_consent = offer_unlock = _agree
 
-    async def ask_pin(self, question: PinQuestion) -> bytearray:
+    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         wanted = "agreed" if question.pin_pad else "pin"
-        return await self._ask_about(Ask, question, wanted)
+        return await self._ask_about(messages.Ask, question, wanted)
 
-    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         wanted = "agreed" if question.pin_pad else "codes"
         also = ("declined",) if question.can_decline else ()
-        content = await self._ask_about(Ask, question, wanted, *also)
-        values = split_codes(content)
+        content = await self._ask_about(messages.Ask, question, wanted, *also)
+        values = messages.split_codes(content)
         wipe(content)
         fields = () if question.pin_pad else question.fields
         fit = len(values) == len(fields) and all(
@@ -141,10 +111,7 @@ class WindowPrompt(Prompt):
         return {f.name: value for f, value in zip(fields, values, strict=True)}
 
     async def offer_activation(self, *, partly: bool) -> None:
-        await self._ask_about(OfferActivation, partly, "agreed")
-
-    async def offer_unlock(self, question: UnlockQuestion) -> None:
-        await self._ask_about(Ask, question, "agreed")
+        await self._ask_about(messages.OfferActivation, partly, "agreed")
 
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)
@@ -153,7 +120,7 @@ class WindowPrompt(Prompt):
         self._start()
         self._end_with("The PIN window has been closed.")
         if not self._stdin.closed:
-            self._send(Close())
+            self._send(messages.Close())
             with contextlib.suppress(OSError):
                 self._stdin.close()
         # asyncio.timeout of Python 3.11.2 raises no TimeoutError in a cancelled task.
@@ -185,9 +152,9 @@ class WindowPrompt(Prompt):
             target=self._wait_for_exit, name="window-end", daemon=True
         ).start()
 
-    def _send(self, request: WindowRequest) -> None:
+    def _send(self, request: messages.WindowRequest) -> None:
         try:
-            line = encode_request(request)
+            line = messages.encode_request(request)
         except ValueError:
             raise PromptError("There is too much to be shown.") from None
         rest = memoryview(line)
@@ -197,19 +164,15 @@ class WindowPrompt(Prompt):
                 rest = rest[self._stdin.write(rest) :]
 
     async def _ask_about(
-        self, kind: Callable[[int, T], WindowRequest], about: T, *wanted: str
+        self, kind: Callable[[int, T], messages.WindowRequest], about: T, *wanted: str
     ) -> bytearray:
         """Ask a question, which has the next number. See ``_ask``."""
         self._number += 1
         return await self._ask(kind(self._number, about), *wanted)
 
-    async def _ask(self, request: WindowRequest, *wanted: str) -> bytearray:
-        """Send a request, and return the content of its answer.
-
-        ``wanted`` are the kinds that the answer may have. Raises ``DeclinedError``,
-        ``UserCancelledError`` or ``PromptError``.
-        """
-        answer: asyncio.Future[Answer] = self._loop.create_future()
+    async def _ask(self, request: messages.WindowRequest, *wanted: str) -> bytearray:
+        """Send a request; return the content of its answer, of a kind in ``wanted``."""
+        answer: asyncio.Future[messages.Answer] = self._loop.create_future()
         self._pending, self._wanted, self._shown = answer, wanted, None
         taken = False
         try:
@@ -232,7 +195,7 @@ class WindowPrompt(Prompt):
         """Pass each line to the event loop until the process ends (on a thread)."""
         stdout = cast(io.FileIO, self._process.stdout)
         # readinto, so that no library buffer keeps a copy of a PIN.
-        buffer = bytearray(MAX_ANSWER)
+        buffer = bytearray(messages.MAX_ANSWER)
         filled = 0
         while count := stdout.readinto(memoryview(buffer)[filled:]):
             filled += count
@@ -240,7 +203,7 @@ class WindowPrompt(Prompt):
                 self._call(self._receive, buffer[:end])
                 filled -= end + 1
                 buffer[:] = buffer[end + 1 :] + bytes(end + 1)
-            if filled == MAX_ANSWER:
+            if filled == messages.MAX_ANSWER:
                 self._call(self._fail, "The PIN window sent a line that is too long.")
                 filled = 0
         wipe(buffer)
@@ -262,7 +225,7 @@ class WindowPrompt(Prompt):
 
     def _receive(self, line: bytearray) -> None:
         """Take a line from the window (on the event loop)."""
-        answer = decode_answer(line)
+        answer = messages.decode_answer(line)
         wipe(line)
         if answer is None:
             self._fail("The PIN window sent something unknown.")
@@ -272,7 +235,7 @@ class WindowPrompt(Prompt):
         elif not self._settle(answer):
             wipe(answer.content)
 
-    def _settle(self, answer: Answer) -> bool:
+    def _settle(self, answer: messages.Answer) -> bool:
         """Resolve the pending request with its answer; return whether it fits."""
         pending = self._pending
         if pending is None or pending.done() or answer.kind not in self._wanted:
@@ -293,7 +256,7 @@ class WindowPrompt(Prompt):
             self._process.kill()
 
 
-def _looks_same(before: Show | None, now: Show) -> bool:
+def _looks_same(before: messages.Show | None, now: messages.Show) -> bool:
     """Return whether both look the same: the bar moved by less than a hundredth.
 
     A page sends documents in hundreds of pieces.

@@ -111,8 +111,8 @@ def test_the_current_step_is_named_in_any_width(
 def test_qt_does_not_translate_the_reasons_in_our_texts() -> None:
     """Such a reason is the C library's, in the language of ``LC_MESSAGES``."""
     look = (
-        "import locale; from native_host.pin_prompt.gui import render;"
-        "application = render.offscreen_application();"
+        "import locale; from tools import window_pictures;"
+        "application = window_pictures.offscreen_application();"
         "print(*map(locale.setlocale, (locale.LC_CTYPE, locale.LC_MESSAGES)))"
     )
     # The system's language is one that each system has, unlike Finnish.

@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from PySide6.QtCore import QEvent
@@ -17,13 +17,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from native_host.gui.accessibility import Announcer
+from native_host.gui.frame import HeadingBand
+from native_host.gui.panels import Notice
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
-from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.messages import Ask, Open, WindowRequest
 from native_host.pin_prompt.model import (
     CodeField,
@@ -32,9 +33,13 @@ from native_host.pin_prompt.model import (
     Document,
     PinQuestion,
 )
+from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
-from tests.pin_prompt.terminal import Terminal
+from tests.pin_prompt.terminal import Call, Terminal, command
 from tests.support.screen import Screen, open_screen
+from tools.window_pictures import offscreen_application
+
+W = TypeVar("W", bound=QWidget)
 
 #: A day: no input guard ends on its own during a test.
 NEVER = 24 * 3600 * 1000
@@ -48,68 +53,41 @@ NEW_PIN2 = CodeField("new-PIN2", tuple(range(6, 9)))
 
 EACH_LANGUAGE = pytest.mark.parametrize("language", texts.languages())
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
+SITE, HOLDER = "https://login.service.example", "SPECIMEN-POHJALAINEN Aino"
+CANCELLED = [{"type": "cancel"}]
 
 
 def a_conversation(**changes: Any) -> Conversation:
     """Return a prompt in English for the mock card."""
-    values: dict[str, Any] = {
-        "operation": "authenticate",
-        "origin": "https://login.service.example",
-        "language": "en",
-        "test_card": True,
-    }
-    return Conversation(**values | changes)
+    return replace(Conversation("authenticate", SITE, "en", True), **changes)
 
 
 def a_question(**changes: Any) -> PinQuestion:
     """Return a question for PIN1 with all five tries left."""
-    values: dict[str, Any] = {
-        "role": "PIN1",
-        "name": "SPECIMEN-POHJALAINEN Aino",
-        "satu": "99902038C",
-        "tries_left": 5,
-        "min_length": 4,
-        "max_length": 12,
-    }
-    return PinQuestion(**values | changes)
+    return replace(PinQuestion("PIN1", HOLDER, "99902038C", 5, 4, 12), **changes)
 
 
 def a_codes_question(**changes: Any) -> CodesQuestion:
     """Return a question for all codes to activate a card; its code has seven digits."""
-    values: dict[str, Any] = {
-        "operation": "activate",
-        "fields": (SEVEN, NEW_PIN1, NEW_PIN2),
-        "name": "SPECIMEN-POHJALAINEN Aino",
-        "satu": "99902038C",
-        "at_risk": "PIN1",
-        "tries_left": 5,
-    }
-    return CodesQuestion(**values | changes)
+    fields = (SEVEN, NEW_PIN1, NEW_PIN2)
+    asked = CodesQuestion("activate", fields, HOLDER, "99902038C", "PIN1", 5)
+    return replace(asked, **changes)
 
 
 def a_document(folder: Path, data: bytes = b"I agree.\n", **changes: Any) -> Document:
     """Return a document of a request, with its private copy in a folder."""
     path = folder / f"document-{len(list(folder.iterdir()))}"
     path.write_bytes(data)
-    values: dict[str, Any] = {
-        "name": "agreement.txt",
-        "hash_function": "SHA-384",
-        "digest": hashlib.sha384(data).hexdigest(),
-        "size": len(data),
-        "media_type": "text/plain",
-        "path": str(path),
-    }
-    return Document(**values | changes)
+    digest, size = hashlib.sha384(data).hexdigest(), len(data)
+    name, kind = "agreement.txt", "text/plain"
+    document = Document(name, "SHA-384", digest, size, kind, str(path))
+    return replace(document, **changes)
 
 
 def a_hash(**changes: Any) -> Document:
     """Return a bare hash with the name that a site claims for it."""
-    values: dict[str, Any] = {
-        "name": "contract.asice",
-        "hash_function": "SHA-256",
-        "digest": hashlib.sha256(b"contract").hexdigest(),
-    }
-    return Document(**values | changes)
+    digest = hashlib.sha256(b"contract").hexdigest()
+    return replace(Document("contract.asice", "SHA-256", digest), **changes)
 
 
 async def open_in_front(prompt: WindowPrompt, screen: Screen, **changes: Any) -> str:
@@ -120,6 +98,23 @@ async def open_in_front(prompt: WindowPrompt, screen: Screen, **changes: Any) ->
     return shown
 
 
+async def ask_in_front(
+    prompt: WindowPrompt,
+    screen: Screen,
+    question: PinQuestion | CodesQuestion,
+    **changes: Any,
+) -> "asyncio.Future[Any]":
+    """Ask for a PIN or codes in a new window that has the focus."""
+    await open_in_front(prompt, screen, **changes)
+    asking: asyncio.Future[Any]
+    if isinstance(question, PinQuestion):
+        asking = asyncio.ensure_future(prompt.ask_pin(question))
+    else:
+        asking = asyncio.ensure_future(prompt.ask_codes(question))
+    await asyncio.sleep(0)
+    return asking
+
+
 def interface(widget: QWidget) -> QAccessibleInterface:
     """Return what a screen reader gets of a widget."""
     found = QAccessible.queryAccessibleInterface(widget)
@@ -127,17 +122,32 @@ def interface(widget: QWidget) -> QAccessibleInterface:
     return found
 
 
-@dataclass
+def pin(digits: str, number: int = 1) -> list[dict[str, Any]]:
+    """Return the answers of a window in which one PIN was typed."""
+    return [{"type": "pin", "number": number, "digits": digits}]
+
+
+def agreed(number: int = 1) -> list[dict[str, Any]]:
+    """Return the answers of a window in which the user agreed."""
+    return [{"type": "agreed", "number": number}]
+
+
 class Stage:
-    """A window that takes messages as from the host, and keeps its answers."""
+    """A window that takes messages as from the host, and keeps its answers.
 
-    said: list[dict[str, Any]] = field(default_factory=list)
+    ``spoken`` are the announcements to screen readers, and ``polite`` says of each
+    whether it waits for others.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.said: list[dict[str, Any]] = []
+        self.spoken: list[str] = []
+        self.polite: list[bool] = []
         self.window = PromptWindow(
             lambda line: self.said.append(json.loads(line)),
             InputGuard(NEVER, 2 * NEVER),
         )
+        self.guard = self.window.guard
 
     def open(self, **changes: Any) -> None:
         """Open the window and wait until it accepts typing."""
@@ -145,27 +155,29 @@ class Stage:
         self.window.activateWindow()
         self.settle()
 
+    def show(self, request: WindowRequest) -> None:
+        """Handle a request, and end the input guard."""
+        self.handle(request)
+        self.guard.end()
+
     def ask(self, **changes: Any) -> PinPage:
         """Open the window at the page for PIN1, after the input guard's time."""
         self.open()
-        self.handle(Ask(1, a_question(**changes)))
-        self.window.guard.end()
+        self.show(Ask(1, a_question(**changes)))
         return self.pin_page
 
     def sign(self, *documents: Document, **changes: Any) -> PinPage:
         """Open the window at the page for PIN2, after the input guard's time."""
         self.open(operation="sign")
         asked = {"role": "PIN2", "min_length": 6, "documents": documents} | changes
-        self.handle(Ask(1, a_question(**asked)))
-        self.window.guard.end()
+        self.show(Ask(1, a_question(**asked)))
         return self.pin_page
 
     def ask_codes(self, **changes: Any) -> CodesPage:
         """Open an operation's window at its page, after the input guard's time."""
         question = a_codes_question(**changes)
         self.open(operation=question.operation, origin="")
-        self.handle(Ask(1, question))
-        self.window.guard.end()
+        self.show(Ask(1, question))
         page = self.codes_page
         page.pause.setInterval(10**9)  # a test ends the pause when it wants
         page.hold.setInterval(0)  # it ends with the events that a key press causes
@@ -174,7 +186,7 @@ class Stage:
     def press(self, keys: str) -> None:
         """Press keys, each in the widget that has the focus."""
         for key in keys:
-            QTest.keyClicks(self.window.focusWidget(), key)
+            QTest.keyClicks(self.focus, key)
             self.settle()
 
     def press_button(self, words: str) -> None:
@@ -187,9 +199,27 @@ class Stage:
         self.window.handle(request)
         self.settle()
 
-    def settle(self) -> None:
+    def settle(self, times: int = 1) -> None:
         """Process Qt's pending events."""
-        QApplication.processEvents()
+        for _ in range(times):
+            QApplication.processEvents()
+
+    def sees(self, *words: str) -> None:
+        """Check that all words can be read."""
+        assert not [each for each in words if each not in self.words], self.words
+
+    def tab_order(self) -> list[QWidget]:
+        """Go round by Tab, and return what has the focus in turn."""
+        seen: list[QWidget] = []
+        while self.focus not in seen:
+            seen.append(self.focus)
+            self.press("\t")
+        return seen
+
+    @property
+    def focus(self) -> QWidget:
+        """The widget that has the focus."""
+        return self.window.focusWidget()
 
     @property
     def pin_page(self) -> PinPage:
@@ -206,8 +236,18 @@ class Stage:
     @property
     def site(self) -> SiteLabel:
         """The origin as the window shows it."""
-        sites = self.window.findChildren(SiteLabel)
-        return next(site for site in sites if site.isVisible())
+        return self.visible(SiteLabel)[0]
+
+    @property
+    def band(self) -> HeadingBand:
+        """The band with the operation's heading."""
+        [band] = self.visible(HeadingBand)
+        return band
+
+    @property
+    def notices(self) -> list[str]:
+        """The beginnings of all visible notices."""
+        return [notice.label.text() for notice in self.visible(Notice)]
 
     @property
     def answers(self) -> list[dict[str, Any]]:
@@ -217,13 +257,15 @@ class Stage:
     @property
     def words(self) -> str:
         """All visible texts."""
-        labels = self.window.findChildren(QLabel)
-        return "\n".join(label.text() for label in labels if label.isVisible())
+        return "\n".join(label.text() for label in self.visible(QLabel))
+
+    def visible(self, kind: type[W]) -> list[W]:
+        """Return all visible widgets of a kind."""
+        return [each for each in self.window.findChildren(kind) if each.isVisible()]
 
     def button(self, words: str) -> QPushButton:
-        """The visible button with this text."""
-        buttons = self.window.findChildren(QPushButton)
-        return next(b for b in buttons if b.text() == words and b.isVisible())
+        """Return the visible button with this text."""
+        return next(b for b in self.visible(QPushButton) if b.text() == words)
 
 
 @pytest.fixture(scope="session")
@@ -246,13 +288,6 @@ def text_size(factor: float) -> Iterator[None]:
         QApplication.setFont(before)
 
 
-@pytest.fixture
-def large_text(application: QApplication) -> Iterator[None]:
-    """The desktop's text at double size."""
-    with text_size(2):
-        yield
-
-
 @pytest.fixture(params=[1, 2])
 def each_text_size(
     application: QApplication, request: pytest.FixtureRequest
@@ -271,6 +306,17 @@ def stage(
     monkeypatch.setattr(QApplication, "exit", lambda: None)
     palette = application.palette()
     stage = Stage()
+
+    def hear(event: Any) -> None:
+        stage.spoken.append(event.message())
+        stage.polite.append(
+            event.politeness() == QAccessible.AnnouncementPoliteness.Polite
+        )
+
+    monkeypatch.setattr(Announcer, "together", 0)
+    monkeypatch.setattr(
+        "native_host.gui.accessibility.QAccessible.updateAccessibility", hear
+    )
     yield stage
     stage.window.hide()
     stage.window.deleteLater()
@@ -289,21 +335,31 @@ def screen() -> Iterator[Screen]:
 
 
 @pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    """Terminals that the teardown closes."""
-    opened: list[Terminal] = []
-    yield opened
-    for terminal in opened:
-        terminal.close()
+def window(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> Iterator[WindowPrompt]:
+    """The window's process on that screen."""
+    monkeypatch.setenv("DISPLAY", screen.display)
+    process = spawn()
+    yield WindowPrompt(process)
+    if process.poll() is None:  # the test failed, and the next one needs the focus
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
-def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The announcements to screen readers."""
-    heard: list[str] = []
-    keep: Callable[[object], None] = lambda event: heard.append(event.message())  # type: ignore[attr-defined] # noqa: E731
-    monkeypatch.setattr(Announcer, "together", 0)
-    monkeypatch.setattr(
-        "native_host.gui.accessibility.QAccessible.updateAccessibility", keep
-    )
-    return heard
+def at() -> Iterator[Callable[..., Terminal]]:
+    """A function that has a prompt make calls at a terminal."""
+    opened: list[Terminal] = []
+
+    def at(
+        *calls: Call,
+        close_after: float = 0,
+        separate_errors: bool = False,
+        **changes: Any,
+    ) -> Terminal:
+        words = command(a_conversation(**changes), *calls, close_after=close_after)
+        opened.append(Terminal(words, separate_errors=separate_errors))
+        return opened[-1]
+
+    yield at
+    for terminal in opened:
+        terminal.close()

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What a screen reader gets: names, roles, and few words when a page appears."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import (
-    QAccessible,
-)
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from shiboken6 import delete
 
@@ -41,6 +40,7 @@ from native_host.pin_prompt.model import (
     Conversation,
     Operation,
     OtherCardQuestion,
+    PinQuestion,
     Problem,
     Step,
     UnlockQuestion,
@@ -48,6 +48,7 @@ from native_host.pin_prompt.model import (
 from tests.pin_prompt.conftest import (
     DESCRIPTION,
     EACH_LANGUAGE,
+    HOLDER,
     NAME,
     NEVER,
     NEW_PIN1,
@@ -55,6 +56,7 @@ from tests.pin_prompt.conftest import (
     OLD_PIN,
     PUK,
     SEVEN,
+    SITE,
     Stage,
     a_codes_question,
     a_conversation,
@@ -64,136 +66,60 @@ from tests.pin_prompt.conftest import (
     interface,
 )
 
+Role = QAccessible.Role
+
 # -- What can be read ------------------------------------------------------------------
 
 
-def test_all_that_can_have_the_focus_has_a_name(stage: Stage) -> None:
-    stage.open()
-    for request in (
+@pytest.mark.parametrize(
+    "request_",
+    [
         AskStarted(),
         Ask(1, a_question(tries_left=1)),
+        Ask(1, a_question(tries_left=2, wrong=True)),
         Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
-    ):
-        stage.handle(request)
-        widget = stage.window.focusWidget()
-        first = widget
-        while True:
-            assert interface(widget).text(NAME), widget
-            QTest.keyClick(widget, Qt.Key.Key_Tab)
-            widget = stage.window.focusWidget()
-            if widget is first:
-                break
-
-
-def test_the_field_is_a_password_field_with_the_name_of_the_pin(stage: Stage) -> None:
-    page = stage.ask()
-    field = interface(page.field)
-    assert field.text(NAME) == "Basic PIN (PIN1)"
-    assert "4 to 12 digits" in field.text(DESCRIPTION)
-    assert field.state().passwordEdit
-    QTest.keyClicks(page.field, "1234")
-    assert "1" not in field.text(QAccessible.Text.Value)
-
-
-def test_the_field_tells_how_many_tries_are_left(stage: Stage) -> None:
-    page = stage.ask(tries_left=3, wrong=True)
-    description = interface(page.field).text(DESCRIPTION)
-    assert "The PIN was wrong." in description
-    assert "You have 3 tries left." in description
-
-
-def test_the_box_to_tick_is_a_check_box_with_its_words(stage: Stage) -> None:
-    page = stage.ask(tries_left=1)
-    assert page.last_try_box is not None
-    box = interface(page.last_try_box)
-    assert box.role() == QAccessible.Role.CheckBox
-    assert box.text(NAME).startswith("I understand: if the PIN is wrong")
-
-
-def test_the_window_is_a_dialog_with_a_title(stage: Stage) -> None:
-    stage.open()
-    window = interface(stage.window)
-    assert window.role() == QAccessible.Role.Dialog
-    assert "Kortilla" in window.text(NAME)
-
-
-def test_all_words_can_be_read_by_a_screen_reader(stage: Stage) -> None:
-    stage.ask(tries_left=2, wrong=True)
-    for label in stage.window.findChildren(QLabel):
-        if label.isVisible():
-            heading = isinstance(label, Heading)
-            roles = QAccessible.Role
-            role = roles.Heading if heading else roles.StaticText
-            assert interface(label).role() == role
-            assert label.text() in interface(label).text(NAME)
-
-
-@pytest.mark.parametrize("step", list(Step))
-def test_each_step_is_announced(stage: Stage, spoken: list[str], step: Step) -> None:
-    stage.open()
-    stage.handle(Show(step))
-    heading, body = texts.load("en", "authenticate").step(step)
-    assert spoken == [f"{heading}. {body}"]
-
-
-def test_a_problem_is_announced(stage: Stage, spoken: list[str]) -> None:
-    stage.open()
-    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
-    assert spoken[-1].startswith("The card was taken out of the reader. Put the card")
-
-
-def test_a_question_is_announced_with_what_happened_before(
-    stage: Stage, spoken: list[str]
-) -> None:
-    stage.open()
-    stage.handle(Ask(1, a_question(tries_left=2, wrong=True)))
-    assert spoken[-1].startswith("The PIN was wrong. You have only two tries left.")
-    assert "https://login.service.example" in spoken[-1]
-
-
-def test_the_announced_question_of_a_program_says_where_to_look(
-    stage: Stage, spoken: list[str]
+    ],
+)
+def test_all_words_and_controls_can_be_read(
+    stage: Stage, request_: WindowRequest
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
-    stage.handle(Ask(1, a_question()))
-    assert spoken[-1].startswith(
-        "SPECIMEN-POHJALAINEN Aino. You identify yourself to the site in the address"
-    )
-    assert "Check the address bar before you type the PIN." in spoken[-1]
-
-
-def test_that_nobody_waits_any_longer_can_be_read_where_it_stands(
-    stage: Stage,
-) -> None:
-    stage.open(operation="tls-login", origin="", program="Firefox")
-    stage.handle(Ask(1, a_question()))
+    stage.handle(request_)
     stage.handle(CallerTimedOut())
-    late = next(
-        w for w in stage.window.findChildren(QLabel) if "stopped waiting" in w.text()
-    )
-    assert interface(late).role() == QAccessible.Role.StaticText
-    assert interface(late).text(NAME) == late.text()
+    assert all(interface(widget).text(NAME) for widget in stage.tab_order())
+    for label in stage.visible(QLabel):
+        heading = isinstance(label, Heading)
+        assert interface(label).role() == (Role.Heading if heading else Role.StaticText)
+        assert label.text() in interface(label).text(NAME)
 
 
-def test_the_dialog_and_the_field_say_who_asks_and_whose_card_it_is(
-    stage: Stage,
-) -> None:
-    page = stage.ask(tries_left=2, wrong=True)
-    parties = "https://login.service.example. SPECIMEN-POHJALAINEN Aino."
-    assert interface(stage.window).text(DESCRIPTION) == parties
-    field = interface(page.field)
-    assert field.text(DESCRIPTION).startswith("The PIN was wrong.")
-    QTest.keyClicks(page.field, "1")
+def test_dialog_field_and_box_say_who_asks_and_whose_card_it_is(stage: Stage) -> None:
+    page = stage.ask(tries_left=1, wrong=True)
+    window, field = interface(stage.window), interface(page.field)
+    assert page.last_try_box is not None
+    box, parties = interface(page.last_try_box), f"{SITE}. {HOLDER}."
+    assert window.role() == Role.Dialog
+    assert "Kortilla" in window.text(NAME)
+    assert window.text(DESCRIPTION) == parties
+    assert box.role() == Role.CheckBox
+    assert box.text(NAME).startswith("I understand: if the PIN is wrong")
+    assert field.text(NAME) == "Basic PIN (PIN1)"
+    assert field.state().passwordEdit
+    described = field.text(DESCRIPTION)
+    assert described.startswith("The PIN was wrong. This is the last try.")
+    assert "4 to 12 digits" in described
+    page.field.setFocus()
+    stage.press("1234")
     assert field.text(DESCRIPTION).startswith(parties)
+    assert "1" not in field.text(QAccessible.Text.Value)
 
 
 def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:
     """A screen reader may ask for any part at any time."""
     destroyed: list[str] = []
     page = stage.ask()
-    QTest.keyClicks(page.field, "12345")
-    parts = stage.window.findChildren(QWidget)
-    for each in parts:
+    stage.press("12345")
+    for each in stage.window.findChildren(QWidget):
         name = repr(each)
         each.destroyed.connect(lambda name=name: destroyed.append(name))
     stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
@@ -204,58 +130,52 @@ def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:
     assert not page.field.isVisible()
 
 
-def test_a_complaint_is_announced_and_described(
-    stage: Stage, spoken: list[str]
-) -> None:
-    page = stage.ask()
-    QTest.keyClicks(page.field, "1\r")
-    assert spoken[-1].startswith("The PIN is too short")
-    assert spoken[-1] in interface(page.field).text(DESCRIPTION)
-
-
 @EACH_LANGUAGE
-def test_a_login_is_announced_in_few_words_that_name_the_holder(
-    stage: Stage, spoken: list[str], language: str
-) -> None:
+def test_a_login_is_announced_in_few_words(stage: Stage, language: str) -> None:
+    text = texts.load(language, "authenticate")
     stage.open(language=language)
-    stage.handle(Ask(1, a_question()))
-    for words in ("SPECIMEN-POHJALAINEN Aino", "https://login.service.example", "PIN1"):
-        assert words in spoken[-1]
-    consent = texts.load(language, "authenticate")("consent")
-    assert consent in spoken[-1]
-    assert len(spoken[-1].split()) < 40
-    stage.handle(Ask(2, a_question(tries_left=2, wrong=True)))
-    assert "SPECIMEN-POHJALAINEN Aino" in spoken[-1]
-    assert len(spoken[-1].split()) < 40
-    stage.handle(Ask(3, a_question(tries_left=2)))
-    assert consent in spoken[-1]
+    for status, needs_consent in (
+        ({}, True),
+        # The person has just heard it.
+        ({"tries_left": 2, "wrong": True}, False),
+        ({"tries_left": 2}, True),
+    ):
+        question = a_question(**status)
+        stage.handle(Ask(1, question))
+        said = stage.spoken[-1]
+        news = [words.partition(". ")[0] for words in text.pin_status(question)]
+        assert said.startswith(" ".join(news))
+        assert all(words in said for words in (SITE, HOLDER, text("pin.PIN1")))
+        assert text("consent") in said or not needs_consent
+        assert len(said.split()) < MOST_WORDS
 
 
-def test_documents_are_heard_before_the_pin(
-    stage: Stage, spoken: list[str], tmp_path: Path
-) -> None:
+def test_documents_are_heard_before_the_pin(stage: Stage, tmp_path: Path) -> None:
     stage.sign(a_document(tmp_path, name="lease.txt"), a_document(tmp_path))
-    said = spoken[-1]
-    assert "1. lease.txt. 2. agreement.txt." in said
-    assert said.index("lease.txt") < said.index("PIN2")
+    hashes = a_question(role="PIN2", min_length=6, documents=(a_hash(), a_hash()))
+    stage.handle(Ask(2, hashes))
+    for said, words in (
+        (stage.spoken[-2], "1. lease.txt. 2. agreement.txt."),
+        (stage.spoken[-1], "Documents that can't be shown here: 2"),
+        (stage.spoken[-1], "The service sent only their hashes"),
+    ):
+        assert said.index(SITE) < said.index(words) < said.index("PIN2")
 
 
 def test_what_unlocks_a_pin_is_a_list_of_two(stage: Stage) -> None:
     stage.open()
     stage.handle(Ask(1, UnlockQuestion("PIN1", "SPECIMEN-A", "99902038C")))
-    (needed,) = (w for w in stage.window.findChildren(List) if w.isVisible())
+    [needed] = stage.visible(List)
     items = interface(needed)
-    assert items.role() == QAccessible.Role.List
+    assert items.role() == Role.List
     text = texts.load("en", "authenticate")
     names = [text(f"unlock.need.{key}") for key in ("letter", "puk")]
     found = [items.child(index) for index in range(items.childCount())]
     assert [item.text(NAME) for item in found] == names
-    assert {item.role() for item in found} == {QAccessible.Role.ListItem}
+    assert {item.role() for item in found} == {Role.ListItem}
 
 
-def test_the_heading_comes_first_when_a_login_becomes_an_activation(
-    stage: Stage,
-) -> None:
+def test_the_heading_comes_first_in_an_activation_on_the_way(stage: Stage) -> None:
     stage.ask()
     stage.handle(Ask(2, a_codes_question()))
     window = interface(stage.window)
@@ -266,13 +186,17 @@ def test_the_heading_comes_first_when_a_login_becomes_an_activation(
 
 # -- What is said when a page appears --------------------------------------------------
 
-HOLDER = "SPECIMEN-POHJALAINEN Aino"
 CARDS = (CardChoice("Reader A", HOLDER, "1"), CardChoice("B", HOLDER, "2"))
 FOR_PIN1: tuple[Operation, ...] = ("authenticate", "tls-login", "prepare-login")
-MANAGED: dict[Operation, dict[str, Any]] = {
-    "activate": {"fields": (SEVEN, NEW_PIN1, NEW_PIN2)},
-    "change-pin": {"fields": (OLD_PIN, NEW_PIN2), "pin": "PIN2", "at_risk": "PIN2"},
-    "unblock": {"fields": (PUK, NEW_PIN1), "pin": "PIN1", "at_risk": "PUK"},
+PROGRAM = {"origin": "", "program": "Firefox"}
+MANAGED: dict[Operation, CodesQuestion] = {
+    "activate": a_codes_question(),
+    "change-pin": a_codes_question(
+        operation="change-pin", fields=(OLD_PIN, NEW_PIN2), pin="PIN2", at_risk="PIN2"
+    ),
+    "unblock": a_codes_question(
+        operation="unblock", fields=(PUK, NEW_PIN1), pin="PIN1", at_risk="PUK"
+    ),
 }
 OTHER_CARDS = [
     OtherCardQuestion("SPECIMEN-AALTO Ville", removed, "Reader B", HOLDER, "1")
@@ -288,18 +212,13 @@ STATUS: tuple[dict[str, Any], ...] = (
     {"tries_left": 3, "pin_pad": True, "pad_problem": "timed-out"},
     {"tries_left": 1, "pin_pad": True, "wrong": True},
 )
-PLACES: dict[str, dict[str, Any]] = {
-    "site": {},
-    "program": {"origin": "", "program": "Firefox"},
-    "own": {"origin": ""},
-    "stranger": {"caller": "python3.13"},
-}
+OPERATIONS = (*FOR_PIN1, "sign", "signing-certificate", *MANAGED)
 
 
-def place_of(operation: Operation) -> str:
+def place_of(operation: Operation) -> dict[str, str]:
     if operation in MANAGED:
-        return "own"
-    return "program" if operation in ("tls-login", "prepare-login") else "site"
+        return {"origin": ""}
+    return PROGRAM if operation in ("tls-login", "prepare-login") else {}
 
 
 def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
@@ -313,56 +232,35 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
     if operation == "activate":
         yield OfferActivation(1, partly=False)
         yield OfferActivation(1, partly=True)
+    if operation in FOR_PIN1:
+        yield Ask(1, a_question(unlocked=True))
     yield Ask(1, UnlockQuestion("PIN2", HOLDER, "1"))
     for step in Step:
         yield Show(step)
-    for code in problems():
+    keys = " ".join(texts.load("en")._catalogue)
+    for code in sorted({*re.findall(r"problem\.(\w+)", keys)}):
         yield Show(Step.WAITING_FOR_CARD, Problem(code))
     yield Show(Step.FAILED, Problem("SIGNING_INTERRUPTED", "2/3"))
-    for status in STATUS:
-        if operation in FOR_PIN1:
-            yield Ask(1, a_question(**status))
-        elif operation == "sign":
-            pin2 = {"role": "PIN2", "min_length": 6}
-            for documents in (
-                (a_document(folder, name="lease.txt"), a_document(folder)),
-                (a_hash(), a_hash()),
-            ):
-                yield Ask(1, a_question(documents=documents, **pin2, **status))
-        for question in codes_questions(operation, status):
-            yield Ask(1, question)
+    for question in questions(operation, folder):
+        yield from (Ask(1, replace(question, **status)) for status in STATUS)
+
+
+def questions(
+    operation: Operation, folder: Path
+) -> Iterator[PinQuestion | CodesQuestion]:
+    """Yield the questions for PINs and codes, without their status."""
     if operation in FOR_PIN1:
-        yield Ask(1, a_question(unlocked=True))
-
-
-def codes_questions(
-    operation: Operation, status: dict[str, Any]
-) -> Iterator[CodesQuestion]:
-    if operation not in MANAGED:
-        return
-    asked = MANAGED[operation]
-    yield a_codes_question(operation=operation, **asked, **status)
+        yield a_question()
+    elif operation == "sign":
+        pin2 = {"role": "PIN2", "min_length": 6}
+        there = a_document(folder, name="lease.txt"), a_document(folder)
+        yield a_question(**pin2, documents=there)
+        yield a_question(**pin2, documents=(a_hash(), a_hash()))
+    elif operation in MANAGED:
+        yield MANAGED[operation]
     if operation == "activate":
-        yield a_codes_question(**asked, **status, at_risk="PUK")
-        done = {"fields": (SEVEN, NEW_PIN2), "done": ("PIN1",)}
-        yield a_codes_question(**done, **status)
-
-
-def problems() -> list[str]:
-    """Return the codes that have a text, without their details."""
-    keys = texts.load("en")._catalogue
-    found = {
-        key.split("problem.")[1].split(".")[0] for key in keys if "problem." in key
-    }
-    return sorted(found)
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    *FOR_PIN1,
-    "sign",
-    "signing-certificate",
-    *MANAGED,
-)
+        yield a_codes_question(at_risk="PUK")
+        yield a_codes_question(fields=(SEVEN, NEW_PIN2), done=("PIN1",))
 
 
 def announced(request: Any, conversation: Conversation, text: texts.Texts) -> str:
@@ -384,8 +282,8 @@ def announced(request: Any, conversation: Conversation, text: texts.Texts) -> st
 def test_every_page_is_announced_in_few_words(
     application: QApplication, tmp_path: Path, operation: Operation, language: str
 ) -> None:
-    place = PLACES[place_of(operation)]
-    conversation = a_conversation(operation=operation, language=language, **place)
+    asking = {"operation": operation, "language": language}
+    conversation = a_conversation(**asking | place_of(operation))
     for request in requests(operation, tmp_path):
         question: Any = getattr(request, "question", None)
         pin = getattr(question, "pin", "")
@@ -413,33 +311,29 @@ def test_every_page_is_announced_in_few_words(
     ],
 )
 def test_a_stranger_s_first_question_is_announced_in_few_words(
-    stage: Stage,
-    spoken: list[str],
-    operation: Operation,
-    request_: WindowRequest,
-    language: str,
+    stage: Stage, operation: Operation, request_: WindowRequest, language: str
 ) -> None:
-    place = PLACES[place_of(operation)] | PLACES["stranger"]
-    stage.open(operation=operation, language=language, **place)
+    asking = {"operation": operation, "language": language, "caller": "python3.13"}
+    stage.open(**asking | place_of(operation))
     stage.handle(request_)
-    assert spoken[-1].count("python3.13") == 1
-    assert len(spoken[-1].split()) <= MOST_WORDS, spoken[-1]
+    assert stage.spoken[-1].count("python3.13") == 1
+    assert len(stage.spoken[-1].split()) <= MOST_WORDS, stage.spoken[-1]
 
 
 @EACH_LANGUAGE
 @pytest.mark.parametrize("status", STATUS[2:6])
 def test_late_and_several_connections_are_announced_in_few_words(
-    stage: Stage, spoken: list[str], status: dict[str, Any], language: str
+    stage: Stage, status: dict[str, Any], language: str
 ) -> None:
-    stage.open(operation="tls-login", language=language, **PLACES["program"])
+    stage.open(operation="tls-login", language=language, **PROGRAM)
     stage.handle(Ask(1, a_question()))
     for request in (Connections(3), CallerTimedOut(), Ask(2, a_question(**status))):
         stage.handle(request)
-        assert len(spoken[-1].split()) <= MOST_WORDS, spoken[-1]
+        assert len(stage.spoken[-1].split()) <= MOST_WORDS, stage.spoken[-1]
 
 
 def test_what_is_said_within_a_moment_is_one_announcement(
-    stage: Stage, spoken: list[str], monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Orca drops a second announcement that comes within 0.1 s."""
     assert accessibility._TOGETHER > 100
@@ -448,18 +342,16 @@ def test_what_is_said_within_a_moment_is_one_announcement(
     stage.handle(Show(Step.READING))
     stage.handle(Ask(1, a_question()))
     stage.handle(CallerTimedOut())
-    assert spoken == []
+    assert stage.spoken == []
     stage.window._announcer._timer.timeout.emit()
-    [words] = spoken
-    assert words.startswith("https://login.service.example SPECIMEN-POHJALAINEN Aino.")
+    [words] = stage.spoken
+    assert words.startswith(f"{SITE} {HOLDER}.")
     assert stage.window._text("late") in words
     assert "Reading" not in words
 
 
 @EACH_LANGUAGE
-def test_the_steps_of_an_activation_are_announced_in_few_words(
-    stage: Stage, spoken: list[str], language: str
-) -> None:
+def test_the_steps_of_an_activation_are_announced_in_few_words(language: str) -> None:
     text = texts.load(language, "activate")
     for name in ("activation", "new-PIN1", "new-PIN2"):
         keys = (f"steps.{name}.heading", f"steps.{name}.body")
@@ -473,8 +365,6 @@ def test_what_is_needed_is_said_and_the_rest_as_far_as_it_fits() -> None:
     said.add("One two. " + "more " * 30 + "end. Last.", needed=1)
     said.add("Ten " * 9 + "ten.")
     said.add("It is number 2. lease.txt.", needed=1)
-    assert (
-        str(said)
-        == "One two. " + "more " * 30 + "end. Last. It is number 2. lease.txt."
-    )
+    rest = "more " * 30 + "end. Last. It is number 2. lease.txt."
+    assert str(said) == f"One two. {rest}"
     assert not Announcement()

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A program that monitors the accessibility bus learns nothing of a PIN."""
+"""A program that monitors the accessibility bus learns nothing of a PIN.
+
+The event loop may wait for the screen: it has nothing to do until an answer is awaited.
+"""
 
 import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-from asyncio import ensure_future, to_thread
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from asyncio import ensure_future
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,23 +20,22 @@ from PySide6.QtGui import QColor
 
 from native_host.gui.tokens import DARK
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.model import CardChoice, CodesQuestion, PinQuestion
+from native_host.pin_prompt.model import CodesQuestion, PinQuestion
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import COMMAND, spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.host.test_hardening import AS_ORDINARY
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
-    CHECKED,
     DIALOG,
     HEADING,
     LIST,
     LIST_ITEM,
     PASSWORD_TEXT,
-    RADIO_BUTTON,
     AccessibilityBus,
     Part,
     open_accessibility_bus,
+    open_settings_portal,
 )
 from tests.pin_prompt.conftest import (
     NEW_PIN1,
@@ -44,9 +45,8 @@ from tests.pin_prompt.conftest import (
     a_document,
     a_hash,
     a_question,
-    open_in_front,
+    ask_in_front,
 )
-from tests.pin_prompt.settings_portal import open_settings_portal
 from tests.support.screen import Screen
 
 QUESTIONS: dict[str, PinQuestion | CodesQuestion] = {
@@ -67,27 +67,16 @@ CODES = {
 PIN = "739462"
 #: The colour of a login's band.
 _BLUE = "#0b4f86"
-CARDS = (
-    CardChoice("Reader A", "SPECIMEN-A", "99902038C"),
-    CardChoice("Reader B", "SPECIMEN-B", "99902039D"),
-)
 
 
 @pytest.fixture
-def bus(screen: Screen) -> Iterator[AccessibilityBus]:
-    """A separate bus for each test."""
+def bus(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessibilityBus]:
+    """A separate bus for each test, and for the windows that it starts."""
     with open_accessibility_bus(screen.display) as bus:
+        monkeypatch.setenv("DISPLAY", screen.display)
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+        monkeypatch.setenv("LANG", "fi_FI.UTF-8")
         yield bus
-
-
-@pytest.fixture
-def window(
-    screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch
-) -> subprocess.Popen[bytes]:
-    """The window's process on that screen and bus."""
-    monkeypatch.setenv("DISPLAY", screen.display)
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
-    return spawn()
 
 
 class Listener:
@@ -97,23 +86,21 @@ class Listener:
         self.screen = screen
         self.bus = bus
 
-    def wait_for_page(self) -> None:
-        """Wait until a page accepts keys."""
-        self.screen.wait_until(
-            lambda: bool(fields := self.fields()) and self.is_empty(fields[0])
-        )
-        self.screen.wait_until(lambda: self.bus.has_state(self.bus.parts(BUTTON)[-1]))
-
     def fields(self) -> list[Part]:
-        """Return the fields on the page, also those of later steps."""
-        return self.bus.parts(PASSWORD_TEXT, hidden=True)
+        """Wait until a page accepts keys; return its fields, also of later steps."""
+        found: list[Part] = []
+
+        def is_there() -> bool:
+            found[:] = self.bus.parts(PASSWORD_TEXT, hidden=True)
+            return bool(found) and self.length(found[0]) == 0
+
+        self.screen.wait_until(is_there)
+        self.screen.wait_until(lambda: self.bus.has_state(self.bus.parts(BUTTON)[-1]))
+        return found
 
     def length(self, field: Part) -> int:
         """Return the number of bullets in a field."""
         return int(self.bus.property(field, "Text", "CharacterCount"))
-
-    def is_empty(self, field: Part) -> bool:
-        return self.length(field) == 0
 
     def type(self, field: Part, digits: str) -> None:
         """Type into a field, with mistakes."""
@@ -138,6 +125,11 @@ class Listener:
         assert not any(map(str.isdigit, "".join(map(str, said)))), said
 
 
+@pytest.fixture
+def listener(screen: Screen, bus: AccessibilityBus) -> Listener:
+    return Listener(screen, bus)
+
+
 def strings(value: Any) -> Iterator[str]:
     """Return all text in the messages."""
     if isinstance(value, str):
@@ -151,8 +143,7 @@ def strings(value: Any) -> Iterator[str]:
 
 def tells(message: Message, typed: Sequence[str]) -> bool:
     """Whether a message reveals something of the typed characters."""
-    fields = message.header.fields
-    if fields.get(HeaderFields.member) == "NotifyListenersSync":
+    if message.header.fields.get(HeaderFields.member) == "NotifyListenersSync":
         ((_type, keysym, _code, _modifiers, _time, text, _is_text),) = message.body
         return chr(keysym & 0x7F).isdigit() or text.isdigit()
     return any(
@@ -163,64 +154,77 @@ def tells(message: Message, typed: Sequence[str]) -> bool:
 
 def took_out(message: Message, length: int) -> bool:
     """Whether a message reports that so many characters were deleted from a field."""
-    fields = message.header.fields
-    return fields.get(HeaderFields.member) == "TextChanged" and (
+    return message.header.fields.get(HeaderFields.member) == "TextChanged" and (
         tuple(message.body[:3]) == ("delete", 0, length)
     )
 
 
 @pytest.mark.parametrize("what", QUESTIONS)
 async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
-    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes], what: str
+    screen: Screen, bus: AccessibilityBus, listener: Listener, what: str
 ) -> None:
-    question = QUESTIONS[what]
-    prompt = WindowPrompt(window)
-    operation = "sign" if what == "PIN2" else "authenticate"
-    asking: asyncio.Future[Any]
+    question, prompt = QUESTIONS[what], WindowPrompt(spawn())
+    opening: dict[str, str] = {"operation": "sign"} if what == "PIN2" else {}
+    typed: list[str] = [PIN]
+    expected: object = PIN.encode()
     if isinstance(question, CodesQuestion):
-        await open_in_front(prompt, screen, operation=question.operation, origin="")
-        asking = ensure_future(prompt.ask_codes(question))
+        opening = {"operation": question.operation, "origin": ""}
         typed = [
             CODES[field.name]
             for field in question.fields
             for _ in range(2 if field.name.startswith("new") else 1)
         ]
-    else:
-        await open_in_front(prompt, screen, operation=operation)
-        asking = ensure_future(prompt.ask_pin(question))
-        typed = [PIN]
-    listener = Listener(screen, bus)
-    await to_thread(listener.wait_for_page)
-    fields = await to_thread(listener.fields)
-    assert len(fields) == len(typed)
-    for field, digits in zip(fields, typed, strict=True):
-        name = await to_thread(bus.property, field, "Accessible", "Name")
-        assert name
-        await to_thread(listener.type, field, digits)
-        await to_thread(screen.press, "Return")
-    if isinstance(question, CodesQuestion):
-        codes = {f.name: CODES[f.name].encode() for f in question.fields}
-        assert await asking == codes
-    else:
-        assert await asking == PIN.encode()
-    last = len(typed[-1])
-    await to_thread(bus.wait_for, lambda m: took_out(m, last))
+        expected = {f.name: CODES[f.name].encode() for f in question.fields}
+    asking = await ask_in_front(prompt, screen, question, **opening)
+    for field, digits in zip(listener.fields(), typed, strict=True):
+        assert bus.name(field)
+        listener.type(field, digits)
+        screen.press("Return")
+    assert await asking == expected
+    bus.wait_for(lambda message: took_out(message, len(typed[-1])))
     await prompt.close()
     assert [m for m in bus.heard if tells(m, typed)] == []
 
 
-async def test_keys_keep_their_order_while_a_listener_hangs(
-    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
+async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
+    screen: Screen, bus: AccessibilityBus, listener: Listener
 ) -> None:
-    prompt = WindowPrompt(window)
-    await open_in_front(prompt, screen)
-    asking = ensure_future(prompt.ask_pin(a_question()))
-    await to_thread(Listener(screen, bus).wait_for_page)
+    prompt = WindowPrompt(spawn())
+    asking = await ask_in_front(prompt, screen, a_question())
+    [field] = listener.fields()
+    pasted = texts.load("en")("pin.no_paste")
+    screen.press("ctrl+v")
+    screen.wait_until(
+        lambda: pasted in bus.property(field, "Accessible", "Description")
+    )
+    assert listener.length(field) == 0
+    listener.type(field, PIN)
+    before = screen.rows()
+    screen.press("Tab")
+    screen.wait_until(lambda: screen.rows() != before)
+    hidden = screen.rows()
+    screen.hold("space")
+    screen.wait_until(lambda: screen.rows() != hidden)
+    listener.ask_all(field, len(PIN))
+    screen.release("space")
+    screen.press("shift+Tab", "Return")
+    assert await asking == PIN.encode()
+    await prompt.close()
+    assert [m for m in bus.heard if tells(m, [PIN])] == []
+    assert sum(pasted in each for each in bus.announcements()) == 1
+
+
+async def test_keys_keep_their_order_while_a_listener_hangs(
+    screen: Screen, bus: AccessibilityBus, listener: Listener
+) -> None:
+    prompt = WindowPrompt(spawn())
+    asking = await ask_in_front(prompt, screen, a_question())
+    listener.fields()
     registry = bus.registry_process()
     os.kill(registry, signal.SIGSTOP)
     try:
         keys = [*"129", "BackSpace", *"43", "Left", "Left", "Delete", "End", *"56"]
-        await to_thread(screen.press, *keys, "Home", *"78", "Return")
+        screen.press(*keys, "Home", *"78", "Return")
         assert await asking == b"7812356"
     finally:
         os.kill(registry, signal.SIGCONT)
@@ -228,21 +232,14 @@ async def test_keys_keep_their_order_while_a_listener_hangs(
 
 
 async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
-    screen: Screen,
-    bus: AccessibilityBus,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    screen: Screen, bus: AccessibilityBus, listener: Listener, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DISPLAY", screen.display)
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
-    monkeypatch.setenv("LANG", "fi_FI.UTF-8")
-    prompt = WindowPrompt(spawn())
-    await prompt.open(a_conversation(operation="sign", language="sv"))
     documents = (a_document(tmp_path, name="lease.txt"), a_document(tmp_path))
     question = a_question(role="PIN2", min_length=6, documents=documents)
-    asking = ensure_future(prompt.ask_pin(question))
-    await to_thread(Listener(screen, bus).wait_for_page)
-    roles = await to_thread(bus.roles)
+    prompt, opening = WindowPrompt(spawn()), {"operation": "sign", "language": "sv"}
+    asking = await ask_in_front(prompt, screen, question, **opening)
+    listener.fields()
+    roles = bus.roles()
 
     def names(role: int) -> list[str]:
         return [bus.name(part) for part, has in roles if has == role]
@@ -255,118 +252,28 @@ async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
     assert names(LIST_ITEM) == ["1. lease.txt", "2. agreement.txt"]
     order = [role for _, role in roles]
     assert order.index(LIST_ITEM) < order.index(PASSWORD_TEXT)
-    await prompt.close()
-    with pytest.raises(PromptError):
-        await asking
-
-
-async def test_no_request_for_a_part_that_is_gone_ends_the_window(
-    screen: Screen,
-    bus: AccessibilityBus,
-    window: subprocess.Popen[bytes],
-    tmp_path: Path,
-) -> None:
-    prompt = WindowPrompt(window)
-    await open_in_front(prompt, screen, operation="sign")
-    documents = tuple(a_document(tmp_path, name=f"{n}.txt") for n in range(4))
-    question = a_question(role="PIN2", min_length=6, documents=documents)
-    asking = ensure_future(prompt.ask_pin(question))
-    await to_thread(Listener(screen, bus).wait_for_page)
-    await to_thread(bus.ask_for_more)
-    await to_thread(screen.type, f"{PIN}\r")
+    # No request for a part that is gone ends the window.
+    bus.ask_for_more()
+    screen.type(f"{PIN}\r")
     assert await asking == PIN.encode()
     await prompt.close()
-
-
-def differs(screen: Screen, before: list[bytes]) -> bool:
-    return screen.rows() != before
-
-
-async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
-    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
-) -> None:
-    prompt = WindowPrompt(window)
-    await open_in_front(prompt, screen)
-    asking = ensure_future(prompt.ask_pin(a_question()))
-    listener = Listener(screen, bus)
-    await to_thread(listener.wait_for_page)
-    (field,) = await to_thread(listener.fields)
-    await to_thread(listener.type, field, PIN)
-    for act, key in ((screen.press, "Tab"), (screen.hold, "space")):
-        before = screen.rows()
-        await to_thread(act, key)
-        await to_thread(screen.wait_until, partial(differs, screen, before))
-    await to_thread(listener.ask_all, field, len(PIN))
-    await to_thread(screen.release, "space")
-    await to_thread(screen.press, "shift+Tab", "Return")
-    assert await asking == PIN.encode()
-    await prompt.close()
-    assert [m for m in bus.heard if tells(m, [PIN])] == []
-
-
-async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
-    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
-) -> None:
-    prompt = WindowPrompt(window)
-    await open_in_front(prompt, screen)
-    choosing = ensure_future(prompt.choose_card(CARDS))
-
-    def chosen() -> list[bool]:
-        return [bus.has_state(card, CHECKED) for card in bus.parts(RADIO_BUTTON)]
-
-    # No card is chosen before the person chooses one.
-    await to_thread(screen.wait_until, lambda: chosen() == [False, False])
-    await to_thread(screen.wait_until, lambda: bus.has_state(bus.parts(BUTTON)[-1]))
-    await to_thread(screen.press, "Down")
-    await to_thread(screen.wait_until, lambda: chosen() == [False, True])
-    await to_thread(screen.press, "Up")
-    await to_thread(screen.wait_until, lambda: chosen() == [True, False])
-    await to_thread(screen.press, "Down", "Tab", "Tab", "Return")
-    assert await choosing == 1
-
-    asking = ensure_future(prompt.ask_pin(a_question(tries_left=3, wrong=True)))
-    listener = Listener(screen, bus)
-    await to_thread(listener.wait_for_page)
-    (field,) = await to_thread(listener.fields)
-    text = texts.load("en", "authenticate")
-    wrong, pasted = "The PIN was wrong.", text("pin.no_paste")
-    described = partial(bus.property, field, "Accessible", "Description")
-    assert wrong in await to_thread(described)
-    await to_thread(screen.press, "ctrl+v")
-    await to_thread(screen.wait_until, lambda: pasted in described())
-    assert await to_thread(listener.is_empty, field)
-    await to_thread(
-        screen.wait_until, lambda: any(pasted in each for each in bus.announcements())
-    )
-    await to_thread(screen.type, f"{PIN}\r")
-    assert await asking == PIN.encode()
-    await prompt.close()
-    said = bus.announcements()
-    assert [sum(words in each for each in said) for words in (wrong, pasted)] == [1, 1]
 
 
 @pytest.mark.parametrize("desktop", ["", "XFCE"])  # Qt's own theme, and GTK's
 async def test_the_window_follows_the_desktops_preference_for_a_high_contrast(
     screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch, desktop: str
 ) -> None:
-    monkeypatch.setenv("DISPLAY", screen.display)
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", desktop)
     dark, black, white = DARK.window, QColor("black"), b"\xff\xff\xff"
-    settings = {"color-scheme": 1, "contrast": 0}
-    with open_settings_portal(bus.session, **settings) as portal:
+    with open_settings_portal(bus.session, **{"color-scheme": 1, "contrast": 0}) as it:
         async with open_window(screen, [*AS_ORDINARY, *COMMAND]) as shown:
             has = partial(has_ground, screen, shown)
-
-            async def wait(condition: Callable[[], bool]) -> None:
-                await to_thread(screen.wait_until, condition)
-
-            await wait(lambda: has(dark))
-            portal.change("contrast", 1)
-            await wait(lambda: has(black) and not has(dark))
+            screen.wait_until(lambda: has(dark))
+            it.change("contrast", 1)
+            screen.wait_until(lambda: has(black) and not has(dark))
             assert any(white in row for row in screen.rows_of(shown))
-            portal.change("contrast", 0)
-            await wait(lambda: has(dark))
+            it.change("contrast", 0)
+            screen.wait_until(lambda: has(dark))
 
 
 @pytest.mark.parametrize(
@@ -388,9 +295,8 @@ async def test_of_gtks_themes_only_one_of_high_contrast_is_used(
     settings.parent.mkdir()
     settings.write_text(f"[Settings]\ngtk-theme-name={theme}\n")
     async with open_window(screen) as shown:
-        has = partial(has_ground, screen, shown)
-        await to_thread(screen.wait_until, lambda: has(QColor(there)))
-        assert not has(QColor(missing))
+        screen.wait_until(lambda: has_ground(screen, shown, QColor(there)))
+        assert not has_ground(screen, shown, QColor(missing))
 
 
 @contextlib.asynccontextmanager
@@ -401,7 +307,8 @@ async def open_window(
     prompt = WindowPrompt(spawn(command))
     await prompt.open(a_conversation())
     asking = ensure_future(prompt.ask_pin(a_question()))
-    yield await to_thread(screen.find, "Kortilla")
+    await asyncio.sleep(0)
+    yield screen.find("Kortilla")
     await prompt.close()
     with pytest.raises(PromptError):
         await asking

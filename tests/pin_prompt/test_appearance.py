@@ -2,7 +2,7 @@
 """The window is legible and in reach: colours, focus, long texts, a low screen."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,24 @@ from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPalette, QScreen
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractScrollArea,
+    QApplication,
+    QLabel,
+    QWidget,
+)
 
 from native_host.gui import icons
+from native_host.gui.accessibility import FocusRing
 from native_host.gui.application import follow_colour_scheme
-from native_host.gui.sizes import dp
-from native_host.gui.tokens import (
-    DARK,
-    LIGHT,
-    contrast,
-    palette_of,
-    readable,
-    tokens_for,
-)
-from native_host.pin_prompt.gui.header import OPERATION_STYLES
-from native_host.pin_prompt.gui.pages import CardChoicePage
+from native_host.gui.buttons import WrappingRadioButton
+from native_host.gui.frame import Stepper
+from native_host.gui.labels import WrappingLabel
+from native_host.gui.sizes import dp, text_width
+from native_host.gui.tokens import DARK, LIGHT, contrast, palette_of, tokens_for
+from native_host.pin_prompt.gui.header import OPERATION_STYLES, SiteLabel
+from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import (
     Ask,
     AskStarted,
@@ -38,7 +41,6 @@ from native_host.pin_prompt.messages import (
 from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
-    Document,
     Operation,
     OtherCardQuestion,
     Problem,
@@ -57,21 +59,102 @@ from tests.pin_prompt.conftest import (
     a_hash,
     a_question,
 )
-from tests.pin_prompt.layout import layout_faults
 from tests.pin_prompt.test_document_viewer import open_document
 
-PALETTES = {
-    "light": palette_of(LIGHT),
-    "dark": palette_of(DARK),
-    "high contrast": QPalette(QColor("black"), QColor("black")),
-}
+
+def layout_faults(window: PromptWindow) -> list[str]:
+    """Return a sentence for each fault in the layout of a window and of its page."""
+    room = window.screen().availableSize()
+    faults = [] if room.height() >= window.height() else ["The window is too high."]
+    if window.width() > room.width():
+        faults.append("The window is too wide.")
+    parts = [part for part in window.findChildren(QWidget) if part.isVisible()]
+    for part in [window, *parts]:
+        faults += _overlaps(part)
+    for part in parts:
+        if isinstance(part, QLabel | QAbstractButton) and _is_cut(part):
+            faults.append(f"{_name(part)} is cut off: {part.size()}.")
+    return [*faults, *_unreachable(window)]
+
+
+def _overlaps(parent: QWidget) -> Iterator[str]:
+    """Yield the children that overlap each other, or extend beyond their parent."""
+    children = [
+        child
+        for child in parent.children()
+        if isinstance(child, QWidget) and child.isVisible() and not child.isWindow()
+        if not isinstance(child, FocusRing)
+    ]
+    grows = isinstance(parent.parentWidget(), QAbstractScrollArea)
+    for index, child in enumerate(children):
+        if not grows and not parent.rect().contains(child.geometry()):
+            yield f"{_name(child)} extends beyond {_name(parent)}."
+        for other in children[index + 1 :]:
+            if child.geometry().intersects(other.geometry()):
+                yield f"{_name(child)} overlaps {_name(other)}."
+
+
+def _is_cut(part: QLabel | QAbstractButton) -> bool:
+    """Whether a label or a button has less room than its words need."""
+    if isinstance(part, Stepper):
+        return False  # it leaves out names, and says all of them
+    if part.hasHeightForWidth() and part.height() < part.heightForWidth(part.width()):
+        return True
+    if isinstance(part, SiteLabel | WrappingLabel | WrappingRadioButton):
+        return False  # it wraps anywhere
+    edges = part.contentsMargins()
+    width = part.width() - edges.left() - edges.right()
+    wraps = part.hasHeightForWidth()
+    pieces = re.split(r"[\s\-–/]+" if wraps else "\n", part.text())
+    return any(text_width(piece, part.font()) - 1 > width for piece in pieces)
+
+
+def _unreachable(window: PromptWindow) -> Iterator[str]:
+    """Press Tab until all parts had the focus; yield those that are not seen then."""
+    seen: list[QWidget] = []
+    while (part := window.focusWidget()) and part not in seen:
+        seen.append(part)
+        for _ in range(3):
+            QApplication.processEvents()
+        if not _is_seen(part):
+            yield f"{_name(part)} has the focus and is not in view."
+        QTest.keyClick(part, Qt.Key.Key_Tab)
+    if not seen:
+        yield "Nothing has the focus."
+
+
+def _is_seen(part: QWidget) -> bool:
+    """Whether a part is in view whole; of a scroll area, one line is enough."""
+    shown = part.rect()
+    for above in _ancestors(part):
+        corner = part.mapFrom(above, QPoint(0, 0))
+        shown = shown.intersected(above.rect().translated(corner))
+    least = part.height()
+    if isinstance(part, QAbstractScrollArea):
+        least = part.fontMetrics().height()
+    return shown.width() == part.width() and shown.height() >= least
+
+
+def _ancestors(part: QWidget) -> Iterator[QWidget]:
+    while (above := part.parentWidget()) is not None and not part.isWindow():
+        yield above
+        part = above
+
+
+def _name(part: QWidget) -> str:
+    words = part.text() if isinstance(part, QLabel | QAbstractButton) else ""
+    return f"{type(part).__name__} {(words or part.accessibleName())[:40]!r}"
+
+
+HIGH = QPalette(QColor("black"), QColor("black"))
+PALETTES = {"light": palette_of(LIGHT), "dark": palette_of(DARK), "high contrast": HIGH}
 EACH = pytest.mark.parametrize("scheme", PALETTES)
 
 # -- Every page, with texts that are as long as they get ------------------------------
 
 SATU = "99902038C"
-NAME = "SPECIMEN-" + "POHJALAINENVIRTANEN" * 2 + "Å" * 13
-ORIGIN = "https://" + "label-which-is-long.suomi." * 9 + "kunta.example"
+NAME = "SPECIMEN-" + "POHJALAINENVIRTANEN" * 2 + "Å" * 13  # 60 characters
+ORIGIN = "https://" + "label-which-is-long.suomi." * 9 + "kunta.example"  # 255
 MIXED = ("חוזה שכירות-\u202eABC fdp.exe\u2066 عقد " * 10)[:196] + ".txt"
 UNBROKEN = "A" * 196 + ".pdf"
 BAD: dict[str, Any] = {"language": "fi", "origin": ORIGIN, "caller": "c" * 255}
@@ -80,66 +163,38 @@ READER = "SPECIMEN Reader " * 5
 CARDS = (CardChoice(READER, NAME, SATU), CardChoice(READER, "", SATU)) * 3
 UNBLOCK = {"operation": "unblock", "fields": (PUK, NEW_PIN1), "pin": "PIN1"}
 CHANGE = {"operation": "change-pin", "fields": (OLD_PIN, NEW_PIN2), "pin": "PIN2"}
-
-
-def documents(folder: Path) -> tuple[Document, ...]:
-    return (
-        a_document(folder, name=MIXED),
-        a_document(folder, b"%PDF-1.7", name=UNBROKEN),
-        a_document(folder, b"PK\3\4\0", name=MIXED[::-1], media_type="x" * 100),
-    )
-
-
-def signing(folder: Path, **changes: Any) -> Ask:
-    asked = {"role": "PIN2", "min_length": 6, "documents": documents(folder)}
-    return Ask(1, a_question(**asked | changes))
-
-
-def other_card(*, removed: bool) -> Ask:
-    return Ask(1, OtherCardQuestion(NAME, removed, READER, NAME, SATU))
+HASHES = (a_hash(name=MIXED), a_hash(name=UNBROKEN))
+UNSUPPORTED = Problem("UNSUPPORTED_CARD", "S4-2 organisation or health care card")
 
 
 def codes(**changes: Any) -> Ask:
     return Ask(1, a_codes_question(**LAST_TRY | changes))
 
 
-#: The requests by the page's name, with the conversation's operation.
-PAGES: dict[str, tuple[str, Callable[[Path], WindowRequest]]] = {
-    "started": ("authenticate", lambda _: AskStarted()),
-    "choose": ("authenticate", lambda _: ChooseCard(1, CARDS)),
-    "other-card": ("sign", lambda _: other_card(removed=True)),
-    "other-card-there": ("authenticate", lambda _: other_card(removed=False)),
-    "consent": ("signing-certificate", lambda _: Ask(1, ConsentQuestion(NAME, SATU))),
-    "pin1": ("authenticate", lambda _: Ask(1, a_question(**LAST_TRY))),
-    "no-name": ("authenticate", lambda _: Ask(1, a_question(name=""))),
-    "sign": ("sign", lambda folder: signing(folder, **LAST_TRY)),
-    "sign-first": ("sign", signing),
-    "pin-pad": ("sign", lambda folder: signing(folder, name=NAME, pin_pad=True)),
-    "hashes": (
-        "sign",
-        lambda folder: signing(
-            folder, documents=(a_hash(name=MIXED), a_hash(name=UNBROKEN))
-        ),
-    ),
-    "activate": ("authenticate", lambda _: codes()),
-    "unblock": ("authenticate", lambda _: codes(**UNBLOCK, at_risk="PUK")),
-    "change-pin": ("change-pin", lambda _: codes(**CHANGE, at_risk="PIN2")),
-    "offer": ("authenticate", lambda _: OfferActivation(1, partly=True)),
-    "locked": (
+#: A request by the page's name, with the conversation's operation; for ``sign``, what
+#: differs from the question for the three documents.
+PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
+    "started": ("authenticate", AskStarted()),
+    "choose": ("authenticate", ChooseCard(1, CARDS)),
+    "other-card": ("sign", Ask(1, OtherCardQuestion(NAME, True, READER, NAME, SATU))),
+    "other-card-there": (
         "authenticate",
-        lambda _: Ask(1, UnlockQuestion("PIN1", NAME, SATU)),
+        Ask(1, OtherCardQuestion(NAME, False, READER, NAME, SATU)),
     ),
-    "problem": (
-        "authenticate",
-        lambda _: Show(
-            Step.WAITING_FOR_CARD,
-            Problem("UNSUPPORTED_CARD", "S4-2 organisation or health care card"),
-        ),
-    ),
-    "receiving": (
-        "sign",
-        lambda _: Show(Step.RECEIVING, progress=Progress(1, 2_000_000)),
-    ),
+    "consent": ("signing-certificate", Ask(1, ConsentQuestion(NAME, SATU))),
+    "pin1": ("authenticate", Ask(1, a_question(**LAST_TRY))),
+    "no-name": ("authenticate", Ask(1, a_question(name=""))),
+    "sign": ("sign", LAST_TRY),
+    "sign-first": ("sign", {}),
+    "pin-pad": ("sign", {"name": NAME, "pin_pad": True}),
+    "hashes": ("sign", {"documents": HASHES}),
+    "activate": ("authenticate", codes()),
+    "unblock": ("authenticate", codes(**UNBLOCK, at_risk="PUK")),
+    "change-pin": ("change-pin", codes(**CHANGE, at_risk="PIN2")),
+    "offer": ("authenticate", OfferActivation(1, partly=True)),
+    "locked": ("authenticate", Ask(1, UnlockQuestion("PIN1", NAME, SATU))),
+    "problem": ("authenticate", Show(Step.WAITING_FOR_CARD, UNSUPPORTED)),
+    "receiving": ("sign", Show(Step.RECEIVING, progress=Progress(1, 2_000_000))),
 }
 
 
@@ -149,14 +204,16 @@ def show(stage: Stage, page: str, folder: Path, **changes: Any) -> None:
     if operation == "change-pin":
         changes["origin"] = ""  # no site changes a PIN
     stage.open(operation=operation, **changes)
-    stage.handle(request(folder))
-    settled(stage)
-
-
-def settled(stage: Stage) -> None:
-    stage.window.guard.end()
-    for _ in range(5):
-        stage.settle()
+    if isinstance(request, dict):
+        documents = (
+            a_document(folder, name=MIXED),
+            a_document(folder, b"%PDF-1.7", name=UNBROKEN),
+            a_document(folder, b"PK\3\4\0", name=MIXED[::-1], media_type="x" * 100),
+        )
+        asked = {"role": "PIN2", "min_length": 6, "documents": documents} | request
+        request = Ask(1, a_question(**asked))
+    stage.show(request)
+    stage.settle(5)
 
 
 @pytest.fixture(params=[1, 2])
@@ -176,18 +233,18 @@ def low_screen(
     application.setFont(before)
 
 
-def test_the_bad_input_is_as_long_as_it_gets() -> None:
-    assert (len(NAME), len(MIXED), len(UNBROKEN)) == (60, 200, 200)
-    assert len(ORIGIN) == 255
-
-
 @pytest.mark.usefixtures("low_screen")
 @pytest.mark.parametrize("page", PAGES)
-def test_nothing_overlaps_is_cut_off_or_out_of_reach(
+def test_every_page_is_whole_and_in_reach(
     stage: Stage, tmp_path: Path, page: str
 ) -> None:
     show(stage, page, tmp_path, **BAD)
     assert layout_faults(stage.window) == []
+    if page == "sign-first":
+        open_document(stage)
+        stage.guard.end()
+        stage.settle(5)
+        assert layout_faults(stage.window) == []
 
 
 @pytest.mark.usefixtures("low_screen")
@@ -198,69 +255,38 @@ def test_each_step_of_an_activation_is_whole_too(stage: Stage) -> None:
     for entry in page.entries[1:]:
         page.show_step_of(entry)
         entry.fields[0].setFocus()
-        settled(stage)
+        stage.guard.end()
+        stage.settle(5)
         assert layout_faults(stage.window) == []
-
-
-@pytest.mark.usefixtures("low_screen")
-def test_a_document_with_such_a_name_is_shown_whole(
-    stage: Stage, tmp_path: Path
-) -> None:
-    show(stage, "sign-first", tmp_path, **BAD)
-    open_document(stage)
-    settled(stage)
-    assert layout_faults(stage.window) == []
-
-
-def test_a_card_without_a_name_is_chosen_by_its_number(stage: Stage) -> None:
-    stage.open()
-    stage.handle(ChooseCard(1, (CardChoice("SPECIMEN Reader", "", SATU),)))
-    page = stage.window.page
-    assert isinstance(page, CardChoicePage)
-    assert page.group.button(0).text().startswith(SATU)
 
 
 # -- Focus and size -------------------------------------------------------------------
 
-FOCUSED = pytest.mark.parametrize(
+
+@pytest.mark.parametrize(
     "page",
     [
         *("pin1", "sign", "started", "choose", "activate", "new PIN", "locked"),
         "other-card",
     ],
 )
-
-
-def show_focused(stage: Stage, page: str, folder: Path) -> None:
-    if page == "sign":
-        stage.sign(a_document(folder), a_document(folder))
-    elif page == "new PIN":
-        stage.ask_codes()
-        stage.press("7384629\r")
-        assert "New" in stage.window.focusWidget().accessibleName()
-    else:
-        show(stage, page, folder)
-    settled(stage)
-
-
-def controls(stage: Stage) -> list[QWidget]:
-    """Go round by Tab and return what has the focus in turn."""
-    seen: list[QWidget] = []
-    while (focus := stage.window.focusWidget()) not in seen:
-        seen.append(focus)
-        QTest.keyClick(focus, Qt.Key.Key_Tab)
-    return seen
-
-
-@FOCUSED
 @EACH
-def test_a_ring_is_around_the_control_that_has_the_focus(
+def test_a_ring_is_around_the_focus_and_every_control_is_large_enough(
     application: QApplication, stage: Stage, tmp_path: Path, scheme: str, page: str
 ) -> None:
     application.setPalette(PALETTES[scheme])
-    show_focused(stage, page, tmp_path)
+    if page == "sign":
+        stage.sign(a_document(tmp_path), a_document(tmp_path))
+    elif page == "new PIN":
+        stage.ask_codes()
+        stage.press("7384629\r")
+        assert "New" in stage.focus.accessibleName()
+    else:
+        show(stage, page, tmp_path)
+    stage.settle(5)
     rings = []
-    for control in controls(stage):
+    for control in stage.tab_order():
+        assert min(control.width(), control.height()) >= 24
         control.setFocus()
         stage.settle()
         area = getattr(control, "focus_area", control.rect)()
@@ -272,24 +298,12 @@ def test_a_ring_is_around_the_control_that_has_the_focus(
         rings.append(sum(contrast(colour, ground) >= 3 for colour in column))
     assert len(rings) > 1
     assert min(rings) >= 2  # pixels
-
-
-@FOCUSED
-def test_every_control_is_large_enough_to_hit_and_no_text_is_small(
-    stage: Stage, tmp_path: Path, page: str
-) -> None:
-    show_focused(stage, page, tmp_path)
-    for control in controls(stage):
-        assert min(control.width(), control.height()) >= 24
-    body = QApplication.font().pointSizeF()
-    for part in stage.window.findChildren(QWidget):
-        if part.isVisible():
-            assert part.font().pointSizeF() >= body * 13 / 15 - 0.01
+    smallest = min(part.font().pointSizeF() for part in stage.visible(QWidget))
+    assert smallest >= QApplication.font().pointSizeF() * 13 / 15 - 0.01
 
 
 def test_the_ring_follows_and_lets_the_mouse_through(stage: Stage) -> None:
-    page = stage.ask()
-    cancel = page.buttons[0]
+    cancel = stage.ask().buttons[0]
     cancel.setFocus()
     stage.settle()
     place = cancel.mapTo(stage.window, QPoint(1, 1))
@@ -309,7 +323,14 @@ def test_all_words_stand_out_from_what_they_stand_on(
     application: QApplication, stage: Stage, scheme: str
 ) -> None:
     application.setPalette(PALETTES[scheme])
-    stage.open()
+    page = stage.sign(a_hash(), tries_left=2)
+    shot = stage.window.grab().toImage()
+    corner = shot.pixelColor(shot.width() - 2, shot.height() - 2)
+    assert corner == tokens_for(PALETTES[scheme]).foot
+    assert page.documents is not None
+    for label in page.documents.findChildren(QLabel):
+        palette = label.palette()
+        assert contrast(palette.windowText().color(), palette.base().color()) >= 4.5
     requests: tuple[WindowRequest, ...] = (
         Ask(1, a_question(tries_left=1, wrong=True)),
         Ask(2, a_codes_question(tries_left=1, wrong=True)),
@@ -321,44 +342,6 @@ def test_all_words_stand_out_from_what_they_stand_on(
         for label in stage.window.findChildren(QLabel):
             paper = label.palette().window().color()
             assert contrast(label.palette().windowText().color(), paper) >= 4.5
-
-
-@EACH
-def test_documents_stand_out_from_what_they_stand_on(
-    application: QApplication, stage: Stage, scheme: str
-) -> None:
-    application.setPalette(PALETTES[scheme])
-    page = stage.sign(a_hash(), tries_left=2)
-    assert page.documents is not None
-    for label in page.documents.findChildren(QLabel):
-        palette = label.palette()
-        assert contrast(palette.windowText().color(), palette.base().color()) >= 4.5
-
-
-@EACH
-def test_field_and_typed_dots_stand_out(scheme: str) -> None:
-    palette = PALETTES[scheme]
-    window, text = palette.window().color(), palette.windowText().color()
-    assert contrast(palette.text().color(), palette.base().color()) >= 4.5
-    assert contrast(text, window) >= 3
-    assert contrast(readable(palette.highlight().color(), window, 3.0), window) >= 3
-
-
-@pytest.mark.parametrize("operation", sorted(OPERATION_STYLES))
-def test_band_and_button_of_each_operation_can_be_read(operation: Operation) -> None:
-    style = OPERATION_STYLES[operation]
-    assert contrast(style.text, style.colour) >= 4.5
-
-
-@EACH
-def test_the_window_is_as_light_or_dark_as_the_desktop(
-    application: QApplication, stage: Stage, scheme: str
-) -> None:
-    application.setPalette(PALETTES[scheme])
-    stage.open()
-    shot = stage.window.grab().toImage()
-    corner = shot.pixelColor(shot.width() - 2, shot.height() - 2)
-    assert corner == tokens_for(PALETTES[scheme]).foot
 
 
 def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
@@ -373,18 +356,13 @@ def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
     assert stage.window.palette().window().color() == light
 
 
-def test_almost_black_and_white_colours_are_no_wish_for_a_high_contrast(
-    application: QApplication,
+def test_only_a_desktop_with_its_own_high_contrast_keeps_its_colours(
+    application: QApplication, stage: Stage
 ) -> None:
     application.setPalette(QPalette(QColor("#faf9f8"), QColor("#faf9f8")))  # GTK's
     follow_colour_scheme(application, Qt.ColorScheme.Light)
     assert tokens_for(application.palette()) is LIGHT
-
-
-def test_a_desktop_with_its_own_high_contrast_keeps_its_colours(
-    application: QApplication, stage: Stage
-) -> None:
-    high = QPalette(QColor("black"), QColor("black"))
+    high = QPalette(HIGH)
     high.setColor(QPalette.ColorRole.WindowText, QColor("yellow"))
     application.setPalette(high)
     follow_colour_scheme(application, Qt.ColorScheme.Dark, high_contrast=True)
@@ -393,27 +371,20 @@ def test_a_desktop_with_its_own_high_contrast_keeps_its_colours(
     assert palette.placeholderText().color() == high.windowText().color()
 
 
-@pytest.mark.parametrize(
-    ("acts", "others"),
-    [
-        (["authenticate", "tls-login", "prepare-login"], ["sign", "activate"]),
-        (["sign", "sign-own", "signing-certificate"], ["authenticate", "activate"]),
-        (["activate", "change-pin", "unblock"], ["authenticate", "sign"]),
-    ],
-)
-def test_no_act_looks_like_another(
-    acts: list[Operation], others: list[Operation]
-) -> None:
-    styles = [OPERATION_STYLES[operation] for operation in acts]
-    assert {style.colour.name() for style in styles} == {styles[0].colour.name()}
-    for other in (OPERATION_STYLES[operation] for operation in others):
-        assert other.colour != styles[0].colour
-        assert other.icon not in [style.icon for style in styles]
-
-
-def test_each_way_to_identify_has_an_icon_of_its_own() -> None:
-    used = [OPERATION_STYLES[o].icon for o in ("tls-login", "prepare-login")]
-    assert len({*used, OPERATION_STYLES["authenticate"].icon}) == 3
+def test_no_act_looks_like_another() -> None:
+    acts: list[list[Operation]] = [
+        ["authenticate", "tls-login", "prepare-login"],
+        ["sign", "sign-own", "signing-certificate"],
+        ["activate", "change-pin", "unblock"],
+    ]
+    styles = [[OPERATION_STYLES[operation] for operation in act] for act in acts]
+    colours = [{style.colour.name() for style in act} for act in styles]
+    assert [len(each) for each in colours] == [1, 1, 1]
+    assert len(set.union(*colours)) == 3
+    drawings = [{style.icon for style in act} for act in styles]
+    # Each way to identify has an icon of its own.
+    assert len(drawings[0]) == 3
+    assert len(set.union(*drawings)) == sum(map(len, drawings))
 
 
 def test_icons_are_drawings_of_three_replaceable_colours_and_the_chip() -> None:

@@ -11,20 +11,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 
 from native_host.pin_prompt.gui import document_viewer
-from native_host.pin_prompt.gui.document_viewer import DocumentPage
+from native_host.pin_prompt.gui.document_viewer import DocumentPage, ImageDecoder
 from native_host.pin_prompt.messages import Close, Show
 from native_host.pin_prompt.model import Problem, Step
-from tests.pin_prompt.conftest import Stage, a_document
-from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg, written
-from tests.pin_prompt.test_signing import accessible_name
-
-ESCAPE = Qt.Key.Key_Escape
+from tests.pin_prompt.conftest import CANCELLED, NAME, Stage, a_document, interface, pin
+from tests.pin_prompt.test_image_decoder import picture, slow_jpeg, written
+from tests.pin_prompt.test_questions import documents_of
 
 
 def press_open(stage: Stage, index: int = 0) -> None:
-    documents = stage.pin_page.documents
-    assert documents is not None
-    button = documents.cards[index].button
+    button = documents_of(stage).cards[index].button
     assert button is not None
     button.click()
     stage.settle()
@@ -47,8 +43,8 @@ def test_a_text_is_shown_as_it_is(stage: Stage, tmp_path: Path) -> None:
     view = page.findChildren(QPlainTextEdit)[0]
     assert view.toPlainText() == "<b>I agree</b>\nto all" + r"\u{202E}"
     assert view.isReadOnly()
-    assert accessible_name(view) == "agreement.txt"
-    assert "characters that can't be seen" in stage.words
+    assert interface(view).text(NAME) == "agreement.txt"
+    stage.sees("characters that can't be seen")
 
 
 def test_of_a_long_text_the_beginning_is_shown_and_that_is_said(
@@ -58,14 +54,12 @@ def test_of_a_long_text_the_beginning_is_shown_and_that_is_said(
     stage.sign(a_document(tmp_path, b"line\n" * 1000))
     view = open_document(stage).findChildren(QPlainTextEdit)[0]
     assert view.toPlainText() == "line\n" * 200
-    assert "Only its beginning is shown here, 1.0 kilobytes" in stage.words
-    assert "The whole document has 5.0 kilobytes" in stage.words
+    stage.sees("Only its beginning is shown here, 1.0 kilobytes")
+    stage.sees("The whole document has 5.0 kilobytes")
 
 
 @pytest.mark.parametrize("word", ["word ", "x"])
-def test_a_line_without_end_does_not_stop_the_window(
-    stage: Stage, tmp_path: Path, word: str
-) -> None:
+def test_a_line_without_end_is_split(stage: Stage, tmp_path: Path, word: str) -> None:
     text = word * (100_000 // len(word))
     stage.sign(a_document(tmp_path, text.encode()))
     shown = open_document(stage).findChildren(QPlainTextEdit)[0].toPlainText()
@@ -75,19 +69,22 @@ def test_a_line_without_end_does_not_stop_the_window(
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_a_picture_is_shown_with_its_name(
+def test_a_picture_is_shown_and_announced(
     stage: Stage, tmp_path: Path, form: str
 ) -> None:
     stage.sign(a_document(tmp_path, picture(form), name="plan"))
     page = open_document(stage)
-    named = [w for w in page.findChildren(QWidget) if w.accessibleName() == "plan"]
-    shot = named[0].grab().toImage()
-    middle = shot.pixelColor(20, 10)
+    [view] = [w for w in page.findChildren(QWidget) if w.accessibleName() == "plan"]
+    middle = view.grab().toImage().pixelColor(20, 10)
     assert middle.red() > 2 * middle.green()
+    assert stage.spoken[-2:] == [
+        *("plan The picture is being opened.", "The picture is open.")
+    ]
+    assert "being opened" not in stage.words
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "#8a8a8a", "paper"])
-def test_no_colour_hides_in_a_transparent_picture(
+def test_no_colour_hides_on_transparency(
     stage: Stage, tmp_path: Path, colour: str
 ) -> None:
     image = QImage(40, 20, QImage.Format.Format_ARGB32)
@@ -107,78 +104,46 @@ def test_no_colour_hides_in_a_transparent_picture(
     assert left != right
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        picture("PNG")[:40],
-        b"\x89PNG\r\n\x1a\n" + picture("JPEG"),
-        b"\xff\xd8\xff" + b"\0" * 100,
-    ],
-    ids=["cut", "of another form", "empty"],
-)
-def test_a_faulty_picture_is_said(stage: Stage, tmp_path: Path, data: bytes) -> None:
-    stage.sign(a_document(tmp_path, data))
+def test_a_faulty_picture_is_said(stage: Stage, tmp_path: Path) -> None:
+    stage.sign(a_document(tmp_path, picture("PNG")[:40]))
     open_document(stage)
-    assert "The picture could not be shown" in stage.words
-
-
-def test_a_picture_that_would_fill_the_memory_is_said(
-    stage: Stage, tmp_path: Path, spoken: list[str]
-) -> None:
-    stage.sign(a_document(tmp_path, huge_png(20_000), name="plan"))
-    open_document(stage)
-    assert "too large" in stage.words
-    assert "being opened" not in stage.words
-    assert spoken[-2] == "plan The picture is being opened."
-    assert "too large" in spoken[-1]
-
-
-def test_a_picture_is_said_to_be_open_once_it_is(
-    stage: Stage, tmp_path: Path, spoken: list[str]
-) -> None:
-    stage.sign(a_document(tmp_path, picture("PNG"), name="plan"))
-    open_document(stage)
-    assert spoken[-2:] == [
-        "plan The picture is being opened.",
-        "The picture is open.",
-    ]
+    stage.sees("The picture could not be shown", "too large")
+    assert "too large" in stage.spoken[-1]
     assert "being opened" not in stage.words
 
 
 def test_a_slow_picture_may_be_left_again_and_again(
-    stage: Stage, tmp_path: Path
+    stage: Stage, tmp_path: Path, application: QApplication
 ) -> None:
     stage.sign(a_document(tmp_path, slow_jpeg()))
     for _ in range(5):
         press_open(stage)
-        assert "The picture is being opened." in stage.words
+        stage.sees("The picture is being opened.")
         stage.press_button("Back to signing")
-    stage.window.guard.end()
-    QTest.keyClicks(stage.pin_page.field, "123456\r")
-    assert stage.answers == [{"type": "pin", "number": 1, "digits": "123456"}]
+    stage.guard.end()
+    stage.press("123456\r")
+    assert stage.answers == pin("123456")
+    # No decoder goes on without its page.
+    decoders = application.findChildren(ImageDecoder)
+    assert all(decoder.signalsBlocked() for decoder in decoders)
 
 
-def test_other_kinds_can_not_be_opened(stage: Stage, tmp_path: Path) -> None:
-    page = stage.sign(a_document(tmp_path, b"PK\x03\x04\0", name="a.docx"))
-    assert page.documents is not None
-    assert page.documents.cards[0].button is None
-    assert "can't be shown here" in stage.words
-
-
-def test_what_has_changed_is_not_shown(stage: Stage, tmp_path: Path) -> None:
-    document = a_document(tmp_path)
+@pytest.mark.parametrize("data", [b"I agree.\n", b"%PDF-1.7"])
+def test_what_has_changed_is_not_shown(
+    stage: Stage, tmp_path: Path, opened: list[Path], data: bytes
+) -> None:
+    document = a_document(tmp_path, data)
     stage.sign(document)
     assert document.path is not None
-    Path(document.path).write_text("I don't agree.\n")
+    Path(document.path).write_bytes(data + b" Or not.")
     open_document(stage)
-    assert "The document has changed" in stage.words
-    assert "I don't agree" not in stage.words
+    stage.sees("The document has changed")
+    assert "Or not" not in stage.words
+    assert opened == []
 
 
 @pytest.mark.parametrize("by", ["button", "escape"])
-def test_back_leads_to_the_same_page_with_nothing_typed(
-    stage: Stage, tmp_path: Path, by: str
-) -> None:
+def test_back_leads_to_the_page_before(stage: Stage, tmp_path: Path, by: str) -> None:
     documents = a_document(tmp_path), a_document(tmp_path)
     page = stage.sign(*documents, tries_left=1)
     assert page.last_try_box is not None
@@ -186,43 +151,30 @@ def test_back_leads_to_the_same_page_with_nothing_typed(
     QTest.keyClicks(page.field, "123456")
     before = stage.words
     view = open_document(stage, 1)
-    stage.window.guard.end()
+    stage.guard.end()
     if by == "button":
         stage.button("Back to signing").click()
     else:
-        QTest.keyClick(view, ESCAPE)
+        QTest.keyClick(view, Qt.Key.Key_Escape)
     stage.settle()
     assert stage.words == before
     page = stage.pin_page
     assert bytes(page.field.digits) == b""
     assert page.last_try_box is not None
     assert not page.last_try_box.isChecked()
-    assert stage.window.guard.active
+    assert stage.guard.active
     assert stage.answers == []
-    stage.window.guard.end()
+    stage.guard.end()
     page.last_try_box.setChecked(True)
     QTest.keyClicks(page.field, "123456\r")
-    assert stage.answers == [{"type": "pin", "number": 1, "digits": "123456"}]
+    assert stage.answers == pin("123456")
 
 
-def test_closing_the_window_cancels_from_a_document_too(
-    stage: Stage, tmp_path: Path
-) -> None:
+def test_a_document_gives_way_to_other_pages(stage: Stage, tmp_path: Path) -> None:
     stage.sign(a_document(tmp_path))
-    open_document(stage)
-    stage.window.close()
-    assert stage.answers == [{"type": "cancel"}]
-
-
-def test_a_document_gives_way_to_what_happens_meanwhile(
-    stage: Stage, tmp_path: Path
-) -> None:
-    stage.sign(a_document(tmp_path))
-    view = open_document(stage)
-    view.left.emit()
-    stage.window.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
-    stage.settle()
-    assert "The card was taken out" in stage.words
+    open_document(stage).left.emit()
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
+    stage.sees("The card was taken out")
 
 
 # A PDF
@@ -247,7 +199,7 @@ def test_a_pdf_is_opened_by_the_system_on_a_private_copy(
     stage: Stage, tmp_path: Path, opened: list[Path]
 ) -> None:
     page = stage.sign(a_document(tmp_path, b"%PDF-1.7 agreed", name="../lease.pdf"))
-    QTest.keyClicks(page.field, "1234")
+    stage.press("1234")
     press_open(stage)
     press_open(stage)
     path = opened[0]
@@ -257,9 +209,9 @@ def test_a_pdf_is_opened_by_the_system_on_a_private_copy(
     assert path.stat().st_mode & 0o777 == 0o400
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert bytes(page.field.digits) == b""
-    assert page.field is stage.window.focusWidget()
-    assert stage.window.guard.active
-    assert "opens in the computer's PDF program" in stage.words
+    assert page.field is stage.focus
+    assert stage.guard.active
+    stage.sees("opens in the computer's PDF program")
     stage.handle(Close())
     assert not path.parent.exists()
 
@@ -276,25 +228,15 @@ def test_a_copy_that_is_not_what_was_hashed_is_not_opened_again(
     assert opened[1].read_bytes() == b"%PDF-1.7 agreed"
 
 
-def test_the_copies_go_when_the_person_cancels(
+def test_closing_the_window_deletes_the_copies_and_cancels_from_a_document_too(
     stage: Stage, tmp_path: Path, opened: list[Path]
 ) -> None:
-    stage.sign(a_document(tmp_path, b"%PDF-1.7"))
+    stage.sign(a_document(tmp_path, b"%PDF-1.7"), a_document(tmp_path))
     press_open(stage)
+    open_document(stage, 1)
     stage.window.close()
     assert not opened[0].parent.exists()
-
-
-def test_a_pdf_that_has_changed_is_not_opened(
-    stage: Stage, tmp_path: Path, opened: list[Path]
-) -> None:
-    document = a_document(tmp_path, b"%PDF-1.7")
-    stage.sign(document)
-    assert document.path is not None
-    Path(document.path).write_bytes(b"%PDF-1.7 evil")
-    open_document(stage)
-    assert opened == []
-    assert "The document has changed" in stage.words
+    assert stage.answers == CANCELLED
 
 
 def test_a_pdf_that_nothing_opens_is_said(
@@ -303,4 +245,4 @@ def test_a_pdf_that_nothing_opens_is_said(
     monkeypatch.setattr(document_viewer.PrivateCopies, "open", lambda *_: False)
     stage.sign(a_document(tmp_path, b"%PDF-1.7"))
     press_open(stage)
-    assert "The document could not be opened." in stage.words
+    stage.sees("The document could not be opened.")

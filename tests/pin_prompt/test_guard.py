@@ -12,10 +12,20 @@ from native_host.pin_prompt.gui.input_guard import (
     QUIET_MILLISECONDS,
     InputGuard,
 )
-from native_host.pin_prompt.gui.pin_page import PinPadPage
-from native_host.pin_prompt.messages import Ask, AskStarted, Show
-from native_host.pin_prompt.model import Progress, Step
-from tests.pin_prompt.conftest import NEVER, Stage, a_question
+from native_host.pin_prompt.gui.page import QuestionPage
+from native_host.pin_prompt.messages import Ask, AskStarted, ChooseCard, Show
+from native_host.pin_prompt.model import CardChoice, ConsentQuestion, Progress, Step
+from tests.pin_prompt.conftest import (
+    CANCELLED,
+    NEVER,
+    Stage,
+    a_codes_question,
+    a_question,
+    agreed,
+    pin,
+)
+
+TWO_CARDS = (CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"))
 
 
 def test_the_guard_goes_by_itself(application: QApplication) -> None:
@@ -40,9 +50,7 @@ def wait_for(timer: QTimer) -> None:
         assert QSignalSpy(timer.timeout).wait(5000)
 
 
-def test_a_click_in_a_window_that_was_there_is_as_good_as_a_long_pause(
-    application: QApplication,
-) -> None:
+def test_a_click_is_as_good_as_a_long_pause(application: QApplication) -> None:
     guard = InputGuard(1, NEVER)
     guard.restart()
     guard.click()  # before anything was painted
@@ -69,9 +77,7 @@ class Clock(QElapsedTimer):
         return 1500
 
 
-def test_somebody_who_types_slowly_has_to_pause_for_longer(
-    application: QApplication,
-) -> None:
+def test_a_slow_typist_has_to_pause_for_longer(application: QApplication) -> None:
     guard = InputGuard()
     guard._since_key = Clock()
     guard.restart()
@@ -113,57 +119,67 @@ def test_a_new_page_takes_no_digits_and_no_confirmation(stage: Stage) -> None:
     stage.handle(Ask(2, a_question()))
     page = stage.pin_page
     assert not page.confirm.isEnabled()
-    QTest.keyClicks(page.field, "1234\r")
+    stage.press("1234\r")
     assert bytes(page.field.digits) == b""
     assert stage.answers == []
+    stage.guard.end()
+    assert page.confirm.isEnabled()
+    stage.press("1234\r")
+    assert stage.answers == pin("1234", 2)
 
 
-def test_what_was_not_taken_is_said(stage: Stage, spoken: list[str]) -> None:
-    stage.open()
-    stage.handle(Ask(1, a_question()))
-    QTest.keyClicks(stage.pin_page.field, "1")
-    assert "The digits were not taken" in stage.words
-    assert "The digits were not taken" in spoken[-1]
-    QTest.keyClicks(stage.pin_page.field, "234")
-    assert sum("were not taken" in words for words in spoken) == 1
-    stage.window.guard.end()
-    assert "You can type the PIN now." in stage.words
-    assert "You can type the PIN now." in spoken[-1]
-
-
-def test_after_the_guard_digits_and_confirmation_are_taken(stage: Stage) -> None:
-    stage.open()
-    stage.handle(Ask(1, a_question()))
-    stage.window.guard.end()
-    assert stage.pin_page.confirm.isEnabled()
-    QTest.keyClicks(stage.pin_page.field, "1234\r")
-    assert [answer["digits"] for answer in stage.answers] == ["1234"]
-
-
-def test_coming_back_to_the_window_puts_the_guard_up_again(stage: Stage) -> None:
-    page = stage.ask()
-    QTest.keyClicks(page.field, "12")
-    QApplication.sendEvent(stage.window, QEvent(QEvent.Type.ActivationChange))
-    assert stage.window.guard.active
-    assert not page.confirm.isEnabled()
-
-
-def test_half_a_pin_is_forgotten_when_the_other_half_was_not_taken(
-    stage: Stage,
+@pytest.mark.parametrize(
+    "asked",
+    [
+        AskStarted(),
+        ChooseCard(1, TWO_CARDS),
+        Ask(1, ConsentQuestion("SPECIMEN-A", "1")),
+        Ask(1, a_question(pin_pad=True)),
+        Ask(1, a_codes_question(pin_pad=True)),
+    ],
+    ids=lambda asked: type(getattr(asked, "question", asked)).__name__,
+)
+def test_no_other_page_is_confirmed(
+    stage: Stage, asked: AskStarted | ChooseCard | Ask
 ) -> None:
+    stage.open()
+    stage.handle(asked)
+    page = stage.window.page
+    assert isinstance(page, QuestionPage)
+    assert not page.confirm.isEnabled()
+    QTest.keyClick(stage.window, Qt.Key.Key_Return)
+    assert stage.answers == []
+    stage.guard.end()
+    assert page.confirm.isEnabled()
+
+
+def test_what_was_not_taken_is_said_once(stage: Stage) -> None:
+    stage.open()
+    stage.handle(Ask(1, a_question()))
+    stage.press("1234")
+    stage.sees("The digits were not taken")
+    assert "The digits were not taken" in stage.spoken[-1]
+    assert sum("were not taken" in words for words in stage.spoken) == 1
+    stage.guard.end()
+    stage.sees("You can type the PIN now.")
+    assert "You can type the PIN now." in stage.spoken[-1]
+
+
+def test_half_a_pin_is_forgotten_when_the_rest_was_not_taken(stage: Stage) -> None:
     page = stage.ask()
-    QTest.keyClicks(page.field, "12")
-    stage.window.guard.restart()
-    QTest.keyClicks(page.field, "3")
+    stage.press("12")
+    # The person comes back to the window.
+    QApplication.sendEvent(stage.window, QEvent(QEvent.Type.ActivationChange))
+    assert stage.guard.active
+    assert not page.confirm.isEnabled()
+    stage.press("3")
     assert bytes(page.field.digits) == b""
 
 
-def test_somebody_who_goes_on_typing_is_not_taken_for_somebody_who_begins(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_somebody_who_goes_on_typing_keeps_the_guard_up(stage: Stage) -> None:
     stage.open()
     stage.handle(Ask(1, a_question()))
-    spy = QSignalSpy(stage.window.guard.changed)
+    spy = QSignalSpy(stage.guard.changed)
     QTest.keyClicks(stage.pin_page.field, "12\r")
     assert [spy.at(i) for i in range(spy.count())] == [[True]] * 3
 
@@ -175,69 +191,62 @@ def test_somebody_who_goes_on_typing_is_not_taken_for_somebody_who_begins(
         Ask(1, a_question(role="PIN2", pin_pad=True)),
     ],
 )
-def test_a_pin_that_is_typed_where_no_field_is_presses_nothing(
+def test_a_pin_typed_without_a_field_presses_nothing(
     stage: Stage, asked: Show | Ask
 ) -> None:
     stage.open(operation="sign")
-    stage.handle(asked)
-    stage.window.guard.end()
-    focus = stage.window.focusWidget()
-    assert focus is not None
-    QTest.keyClicks(focus, "123456\r")
+    stage.show(asked)
+    stage.press("123456\r")
     assert stage.answers == []
-    stage.window.guard.end()
-    QTest.keyClick(focus, Qt.Key.Key_Return)
-    assert stage.answers == [{"type": "cancel"}]
+    stage.guard.end()
+    stage.press("\r")
+    assert stage.answers == CANCELLED
 
 
 def test_a_space_for_another_window_ticks_and_presses_nothing(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
-    assert page.last_try_box is not None
-    assert page.last_try_box.hasFocus()
-    handle = stage.window.windowHandle()
-    stage.window.guard.restart()
+    box, handle = page.last_try_box, stage.window.windowHandle()
+    assert box is not None
+    assert box.hasFocus()
+    stage.guard.restart()
     QTest.keyClick(handle, Qt.Key.Key_Space)
-    assert not page.last_try_box.isChecked()
-    stage.window.guard.end()
+    assert not box.isChecked()
+    box.setChecked(True)
+    assert not page.confirm.isEnabled()
+    stage.guard.end()
+    assert page.confirm.isEnabled()
     QTest.keyClick(handle, Qt.Key.Key_Space)
-    assert page.last_try_box.isChecked()
+    assert not box.isChecked()
 
 
 def test_a_click_counts_from_its_own_press_on(stage: Stage) -> None:
     stage.open(operation="sign")
     stage.handle(Ask(1, a_question(role="PIN2", pin_pad=True)))
-    guard, page = stage.window.guard, stage.window.page
-    assert isinstance(page, PinPadPage)
-    confirm = page.confirm
-    for timer in (guard._pause, guard._new):
+    for timer in (stage.guard._pause, stage.guard._new):
         timer.setInterval(1)
         timer.start()
         wait_for(timer)
+    confirm = stage.button("Go on to the card reader")
     assert not confirm.isEnabled()
     place = confirm.mapTo(stage.window, confirm.rect().center())
     QTest.mouseClick(stage.window.windowHandle(), Qt.MouseButton.LeftButton, pos=place)
-    assert stage.answers == [{"type": "agreed", "number": 1}]
+    assert stage.answers == agreed()
 
 
 def test_a_window_that_hides_the_address_takes_no_keys_and_grows(stage: Stage) -> None:
-    page = stage.ask(tries_left=2, wrong=True)
-    size = stage.window.size()
-    stage.window.resize(size.width(), 300)  # as a desktop does, perhaps late
-    stage.settle()
-    assert stage.window.guard.active
-    QTest.keyClicks(page.field, "1234\r")
-    stage.settle()
-    assert stage.window.height() >= size.height()
-    assert stage.answers == []
-
-
-def test_a_person_may_make_the_window_a_little_smaller(stage: Stage) -> None:
     stage.ask(tries_left=2, wrong=True)
-    smaller = stage.window.size() - QSize(0, 20)
-    stage.window.resize(smaller)
+    size = stage.window.size()
+    # A person may make it a little smaller.
+    stage.window.resize(smaller := size - QSize(0, 20))
     stage.settle()
     assert stage.window.size() == smaller
-    assert not stage.window.guard.active
+    assert not stage.guard.active
+    stage.window.resize(size.width(), 300)  # as a desktop does, perhaps late
+    stage.settle()
+    assert stage.guard.active
+    stage.press("1234\r")
+    assert stage.window.height() >= size.height()
+    assert stage.answers == []
 
 
 def test_a_desktop_that_leaves_the_window_too_small_gets_no_keys_into_it(
@@ -247,44 +256,21 @@ def test_a_desktop_that_leaves_the_window_too_small_gets_no_keys_into_it(
     stage.window.resize(stage.window.width(), 300)
     monkeypatch.setattr(stage.window, "resize", lambda *size: None)
     stage.settle()
-    QTest.keyClicks(page.field, "1234\r")
+    stage.press("1234\r")
     assert bytes(page.field.digits) == b""
-    assert "too small" in stage.words
+    stage.sees("too small")
     monkeypatch.undo()
     stage.window.resize(stage.window.width(), 700)
     stage.settle()
-    stage.window.guard.end()
-    QTest.keyClicks(page.field, "1234\r")
-    assert [answer["digits"] for answer in stage.answers] == ["1234"]
+    stage.guard.end()
+    stage.press("1234\r")
+    assert stage.answers == pin("1234")
 
 
 def test_an_input_method_waits_for_the_guard_too(stage: Stage) -> None:
     page = stage.ask()
-    stage.window.guard.restart()
+    stage.guard.restart()
     event = QInputMethodEvent()
     event.setCommitString("1234")
     QApplication.sendEvent(page.field, event)
     assert bytes(page.field.digits) == b""
-
-
-def test_enter_does_not_answer_for_the_person_who_started(stage: Stage) -> None:
-    stage.open(started_by_person=False)
-    stage.handle(AskStarted())
-    yes = stage.button("Yes, go on")
-    assert not yes.isEnabled()
-    QTest.keyClick(stage.window, Qt.Key.Key_Return)
-    assert stage.answers == []
-    stage.window.guard.end()
-    assert yes.isEnabled()
-
-
-def test_the_last_try_needs_both_the_guard_gone_and_the_box_ticked(
-    stage: Stage,
-) -> None:
-    page = stage.ask(tries_left=1)
-    assert page.last_try_box is not None
-    stage.window.guard.restart()
-    page.last_try_box.setChecked(True)
-    assert not page.confirm.isEnabled()
-    stage.window.guard.end()
-    assert page.confirm.isEnabled()

@@ -88,37 +88,33 @@ def an_opening(**changes: Any) -> dict[str, Any]:
     return line
 
 
+SHOW = '{"type": "show", "step": "reading"'
+CHOOSE = '{"type": "choose-card", "number": '
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b'"open"',
-        b"{}",
-        b'{"type": null}',
-        b'{"type": ["open"]}',
-        b'{"type": "sing"}',
-        b'{"type": "open"}',
-        b'{"type": "close", "now": true}',
-        b'{"type": "caller-timed-out", "now": true}',
-        b'{"type": "show", "step": "dancing"}',
-        b'{"type": "show", "step": ["reading"]}',
-        b'{"type": "show", "step": "reading", "problem": "X"}',
-        b'{"type": "show", "step": "reading", "problem": {"code": 1}}',
-        b'{"type": "show", "step": "reading", "progress": {"done": 1}}',
-        b'{"type": "show", "step": "reading", "progress": [1, 2]}',
-        b'{"type": "choose-card", "number": 1, "choices": {}}',
-        b'{"type": "choose-card", "number": 1, "choices": ["A"]}',
-        b'{"type": "choose-card", "number": true, "choices": []}',
-        b'{"type": "ask-consent", "number": 1, "question": null}',
-        b'{"type": "ask-pin", "number": "1", "question": {}}',
-        b'{"type": "ask-codes", "number": 1, "question": {}}',
-        b'{"type": "offer-activation", "number": 1, "partly": 1}',
-        b"\xff\xfe",
+        *("", "{", "[]", "null", '"open"', "{}", '{"type": null}'),
+        *('{"type": ["open"]}', '{"type": "sing"}', '{"type": "open"}', "\xff\xfe"),
+        '{"type": "close", "now": true}',
+        '{"type": "caller-timed-out", "now": true}',
+        '{"type": "show", "step": "dancing"}',
+        '{"type": "show", "step": ["reading"]}',
+        f'{SHOW}, "problem": "X"}}',
+        f'{SHOW}, "problem": {{"code": 1}}}}',
+        f'{SHOW}, "progress": {{"done": 1}}}}',
+        f'{SHOW}, "progress": [1, 2]}}',
+        f'{CHOOSE}1, "choices": {{}}}}',
+        f'{CHOOSE}1, "choices": ["A"]}}',
+        f'{CHOOSE}true, "choices": []}}',
+        '{"type": "ask-consent", "number": 1, "question": null}',
+        '{"type": "ask-consent", "number": "1", "question": {"name": "", "satu": ""}}',
+        '{"type": "ask-codes", "number": 1, "question": {}}',
+        '{"type": "offer-activation", "number": 1, "partly": 1}',
+        '{"type": "pin", "digits": "4711"}',
         *(
-            json.dumps(an_opening(**change)).encode()
+            json.dumps(an_opening(**change))
             for change in (
                 {"operation": "sing"},
                 {"origin": None},
@@ -130,9 +126,10 @@ def an_opening(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_line_that_does_not_fit_is_refused(line: bytes) -> None:
-    with pytest.raises(ValueError):
-        decode_request(line)
+def test_a_line_that_does_not_fit_is_refused_and_not_repeated(line: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        decode_request(line.encode("latin1"))
+    assert "4711" not in str(caught.value)
 
 
 @given(st.binary(max_size=200))
@@ -141,58 +138,51 @@ def test_no_line_does_more_than_be_refused(line: bytes) -> None:
         decode_request(line)
 
 
-def test_an_error_never_repeats_what_was_sent() -> None:
-    with pytest.raises(ValueError) as caught:
-        decode_request(b'{"type": "pin", "digits": "4711"}')
-    assert "4711" not in str(caught.value)
-
-
 def test_a_request_that_is_too_long_is_not_sent() -> None:
     with pytest.raises(ValueError, match="too long"):
         encode_request(Ask(1, a_question(name="A" * MAX_REQUEST)))
 
 
+TWELVE = "1" * 12
+
+
 @pytest.mark.parametrize(
     ("line", "read"),
     [
-        (b'{"type": "pin", "number": 12, "digits": "1234"}', ("pin", 12, b"1234")),
-        (b'{"type":"pin","number":1,"digits":"0"}', ("pin", 1, b"0")),
-        (b'{"type": "chosen", "number": 2, "index": 1}', ("chosen", 2, b"1")),
-        (b'{"type": "agreed", "number": 3}', ("agreed", 3, b"")),
-        (b'{"type": "declined", "number": 3}', ("declined", 3, b"")),
-        (
-            b'{"type": "codes", "number": 4, "values": ["1234567", "1234"]}',
-            ("codes", 4, b'"1234567", "1234"'),
+        ('"pin", "number": 12, "digits": "1234"', ("pin", 12, b"1234")),
+        (f'"pin","number":1,"digits":"{TWELVE}"', ("pin", 1, TWELVE.encode())),
+        ('"chosen", "number": 2, "index": 1', ("chosen", 2, b"1")),
+        ('"agreed", "number": 3', ("agreed", 3, b"")),
+        ('"declined", "number": 3', ("declined", 3, b"")),
+        ('"codes", "number": 4, "values": ["1", "2"]', ("codes", 4, b'"1", "2"')),
+        ('"codes","number":4,"values":["1"]', ("codes", 4, b'"1"')),
+        ('"cancel"', ("cancel", None, b"")),
+        *(
+            (f'"codes", "number": 4, "values": [{values}]', None)
+            for values in (
+                *("", '"1", "a"', '"1", ""', '"1" "2"', f'"{TWELVE}1"'),
+                '"1","2","3","4","5"',
+            )
         ),
-        (b'{"type":"codes","number":4,"values":["1"]}', ("codes", 4, b'"1"')),
-        (b'{"type": "codes", "number": 4, "values": []}', None),
-        (b'{"type": "codes", "number": 4, "values": ["1", "a"]}', None),
-        (b'{"type": "codes", "number": 4, "values": ["1", ""]}', None),
-        (b'{"type": "codes", "number": 4, "values": ["1" "2"]}', None),
-        (b'{"type": "codes", "number": 4, "values": ["1234567890123"]}', None),
-        (b'{"type": "codes", "number": 4, "values": ["1","2","3","4","5"]}', None),
-        (b'{"type": "codes", "number": 4, "digits": "1234"}', None),
-        (b'{"type": "codes", "number": 4}', None),
-        (b'{"type": "pin", "number": 1, "values": ["1234"]}', None),
-        (b'{"type": "pin", "number": 1, "digits": ""}', None),
-        (b'{"type": "pin", "number": 1, "digits": "12a4"}', None),
-        (b'{"type": "pin", "number": 1, "digits": "1234567890123"}', None),
-        (b'{"type": "pin", "number": 1, "index": 1}', None),
-        (b'{"type": "pin", "number": 1}', None),
-        (b'{"type": "pin", "digits": "1234"}', None),
-        (b'{"type": "chosen", "number": 1, "index": -1}', None),
-        (b'{"type": "chosen", "number": 1, "digits": "1"}', None),
-        (b'{"type": "agreed", "number": 1, "index": 1}', None),
-        (b'{"type": "declined", "number": 1, "index": 1}', None),
-        (b'{"type": "cancel"}', ("cancel", None, b"")),
-        (b'{"type": "cancel", "number": 1}', None),
-        (b'{"type": "close"}', None),
+        *((f'"pin", "number": 1, "digits": "{n}"', None) for n in ("", "1a", "1" * 13)),
+        ('"codes", "number": 4, "digits": "1234"', None),
+        ('"codes", "number": 4', None),
+        ('"pin", "number": 1, "values": ["1234"]', None),
+        ('"pin", "number": 1, "index": 1', None),
+        ('"pin", "number": 1', None),
+        ('"pin", "digits": "1234"', None),
+        ('"chosen", "number": 1, "index": -1', None),
+        ('"chosen", "number": 1, "digits": "1"', None),
+        ('"agreed", "number": 1, "index": 1', None),
+        ('"declined", "number": 1, "index": 1', None),
+        ('"cancel", "number": 1', None),
+        ('"close"', None),
     ],
 )
 def test_an_answer_is_read_without_becoming_a_str(
-    line: bytes, read: tuple[str, int | None, bytes] | None
+    line: str, read: tuple[str, int | None, bytes] | None
 ) -> None:
-    answer = decode_answer(bytearray(line))
+    answer = decode_answer(bytearray(f'{{"type": {line}}}'.encode()))
     assert (answer and (*answer[:2], bytes(answer[2]))) == read
 
 

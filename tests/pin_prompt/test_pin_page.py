@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPointF, QRegularExpression, Qt
 from PySide6.QtGui import (
-    QAccessible,
     QAccessibleEditableTextInterface,
     QClipboard,
     QInputEvent,
@@ -23,160 +22,115 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 from native_host.gui.sizes import dp
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.messages import (
-    Ask,
-    AskStarted,
+from native_host.pin_prompt.messages import Ask, AskStarted
+from tests.pin_prompt.conftest import (
+    CANCELLED,
+    DESCRIPTION,
+    NEVER,
+    Stage,
+    a_question,
+    interface,
+    pin,
 )
-from tests.pin_prompt.conftest import NEVER, Stage, a_question
+
+ENTER, SPACE = Qt.Key.Key_Return, Qt.Key.Key_Space
+ENOUGH = "The PIN has at most 12 digits. Type the PIN from the beginning."
 
 # -- The page --------------------------------------------------------------------------
 
-ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab
-SPACE, BACKTAB = Qt.Key.Key_Space, Qt.Key.Key_Backtab
 
-
-def pin(digits: str, number: int = 1) -> dict[str, object]:
-    return {"type": "pin", "number": number, "digits": digits}
-
-
-# Typing
-
-
-def test_digits_and_enter_answer(stage: Stage) -> None:
-    field = stage.ask().field
-    QTest.keyClicks(field, "1234")
-    QTest.keyClick(field, ENTER)
-    assert stage.answers == [pin("1234")]
-    assert bytes(field.digits) == b""
-
-
-def test_the_button_answers_too_and_only_once(stage: Stage) -> None:
-    page = stage.ask()
-    QTest.keyClicks(page.field, "123456789012")
-    page.confirm.click()
-    page.confirm.click()
-    QTest.keyClick(page.field, ENTER)
-    assert stage.answers == [pin("123456789012")]
-
-
-def test_the_answer_carries_the_number_of_its_question(stage: Stage) -> None:
+def test_a_pin_is_answered_once_with_the_number_of_its_question(stage: Stage) -> None:
     stage.ask()
-    stage.handle(Ask(7, a_question()))
-    stage.window.guard.end()
-    QTest.keyClicks(stage.pin_page.field, "1234\r")
-    assert stage.answers == [pin("1234", number=7)]
+    stage.show(Ask(7, a_question()))
+    page = stage.pin_page
+    stage.press("123456789012")
+    for _ in range(2):
+        page.confirm.click()
+    QTest.keyClick(page.field, ENTER)
+    assert stage.answers == pin("123456789012", 7)
+    assert bytes(page.field.digits) == b""
 
 
-def test_digits_are_never_readable(stage: Stage) -> None:
-    field = stage.ask().field
-    QTest.keyClicks(field, "1234")
-    assert "1234" not in stage.words
-    assert not set("1234") & set(field.displayText())
-
-
-def test_a_pin_that_is_too_short_is_not_sent(stage: Stage) -> None:
-    field = stage.ask().field
-    QTest.keyClicks(field, "123\r")
-    assert stage.answers == []
-    assert "Nothing was sent to the card." in stage.words
-
-
-def test_letters_and_the_thirteenth_digit_are_refused_aloud(
-    stage: Stage, spoken: list[str]
+@pytest.mark.parametrize(
+    ("keys", "kept", "said"),
+    [
+        ("123\r", b"123", "The PIN is too short: "),
+        ("12a", b"12", "Type digits only. The PIN has no other characters."),
+        ("1234567890123", b"123456789012", ENOUGH),
+    ],
+)
+def test_no_other_input_is_taken(
+    stage: Stage, keys: str, kept: bytes, said: str
 ) -> None:
     field = stage.ask().field
-    QTest.keyClicks(field, "12a")
-    assert bytes(field.digits) == b"12"
-    assert spoken[-1] == "Type digits only. The PIN has no other characters."
-    QTest.keyClicks(field, "34567890123")
-    assert bytes(field.digits) == b"123456789012"
-    assert spoken[-1] == (
-        "The PIN has at most 12 digits. Type the PIN from the beginning."
-    )
+    stage.press(keys)
+    assert bytes(field.digits) == kept
+    assert stage.answers == []
+    stage.sees(stage.spoken[-1])
+    assert stage.spoken[-1].startswith(said)
+    assert stage.spoken[-1] in interface(field).text(DESCRIPTION)
 
 
 def test_the_clipboard_neither_gives_nor_gets_a_pin(stage: Stage) -> None:
     field = stage.ask().field
-    clipboard = QApplication.clipboard()
+    control, clipboard = Qt.KeyboardModifier.ControlModifier, QApplication.clipboard()
     clipboard.setText("4321")
-    for key in (Qt.Key.Key_V, Qt.Key.Key_Insert):
-        control = Qt.KeyboardModifier.ControlModifier
-        shift = Qt.KeyboardModifier.ShiftModifier
-        QTest.keyClick(field, key, control if key == Qt.Key.Key_V else shift)
+    stage.press("1234")
+    QTest.keyClick(field, Qt.Key.Key_Insert, Qt.KeyboardModifier.ShiftModifier)
     QTest.mouseClick(field, Qt.MouseButton.MiddleButton)
-    assert bytes(field.digits) == b""
-    assert "can't be pasted" in stage.words
-    QTest.keyClicks(field, "1234")
     field.selectAll()
-    for key in (Qt.Key.Key_C, Qt.Key.Key_X):
-        QTest.keyClick(field, key, Qt.KeyboardModifier.ControlModifier)
-    assert bytes(field.digits) == b"1234"
+    for key in (Qt.Key.Key_V, Qt.Key.Key_C, Qt.Key.Key_X):
+        QTest.keyClick(field, key, control)
+        # What was typed stays.
+        assert bytes(field.digits) == b"1234"
+    stage.sees("can't be pasted")
     assert clipboard.text() == "4321"
 
 
 def test_at_the_last_try_nothing_goes_before_it_is_understood(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
-    assert page.last_try_box is not None
+    box = page.last_try_box
+    assert box is not None
+    assert stage.focus is box
     page.confirm.click()
-    assert "First tick" in stage.words
-    assert stage.window.focusWidget() is page.last_try_box
+    stage.sees("First tick")
     QTest.keyClicks(page.field, "1234\r")
     assert stage.answers == []
-    assert stage.window.focusWidget() is page.last_try_box
-    QTest.keyClick(page.last_try_box, SPACE)
+    assert stage.focus is box
+    QTest.keyClick(box, ENTER)
+    assert not box.isChecked()
+    QTest.keyClick(box, SPACE)
     QTest.keyClick(page.field, ENTER)
-    assert stage.answers == [pin("1234")]
-
-
-# The keyboard alone
+    assert stage.answers == pin("1234")
 
 
 def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
     assert page.last_try_box is not None
+    page.last_try_box.setChecked(True)
     cancel, confirm = page.buttons
-    QTest.keyClick(page.last_try_box, SPACE)
-    order = [page.last_try_box, page.field, page.eye, cancel, confirm]
-    page.last_try_box.setFocus()
-    seen = []
-    for _ in order:
-        seen.append(stage.window.focusWidget())
-        QTest.keyClick(stage.window.focusWidget(), TAB)
-    assert seen == order
+    assert stage.tab_order() == [
+        *(page.last_try_box, page.field, page.eye, cancel, confirm)
+    ]
     confirm.setFocus()
-    QTest.keyClick(confirm, BACKTAB)
-    assert stage.window.focusWidget() is cancel
+    QTest.keyClick(confirm, Qt.Key.Key_Backtab)
+    assert stage.focus is cancel
 
 
-def test_the_field_has_the_focus_unless_it_is_the_last_try(stage: Stage) -> None:
-    assert stage.ask().field is stage.window.focusWidget()
-    stage.handle(Ask(2, a_question(tries_left=1)))
-    assert stage.pin_page.last_try_box is stage.window.focusWidget()
-
-
-@pytest.mark.parametrize("request_", [AskStarted(), Ask(1, a_question())])
-def test_escape_cancels_everywhere(stage: Stage, request_: AskStarted | Ask) -> None:
-    stage.open()
-    stage.handle(request_)
-    QTest.keyClick(stage.window.focusWidget(), ESCAPE)
-    assert stage.answers == [{"type": "cancel"}]
+@pytest.mark.parametrize("way", ["escape", "close", "enter on cancel", "not started"])
+def test_whoever_leaves_cancels(stage: Stage, way: str) -> None:
+    page = stage.ask()
+    if way == "not started":
+        stage.handle(AskStarted())
+    if way == "close":
+        stage.window.close()
+    elif way == "enter on cancel":
+        page.buttons[0].setFocus()
+        stage.press("\r")
+    else:
+        QTest.keyClick(stage.focus, Qt.Key.Key_Escape)
+    assert stage.answers == CANCELLED
     assert not stage.window.isVisible()
-
-
-def test_closing_the_window_cancels(stage: Stage) -> None:
-    stage.ask()
-    stage.window.close()
-    assert stage.answers == [{"type": "cancel"}]
-
-
-def test_enter_on_cancel_cancels_and_elsewhere_does_nothing(stage: Stage) -> None:
-    page = stage.ask(tries_left=1)
-    assert page.last_try_box is not None
-    QTest.keyClick(page.last_try_box, ENTER)
-    assert stage.answers == []
-    page.buttons[0].setFocus()
-    QTest.keyClick(page.buttons[0], ENTER)
-    assert stage.answers == [{"type": "cancel"}]
 
 
 # -- The field -------------------------------------------------------------------------
@@ -246,9 +200,7 @@ def test_it_is_edited_as_any_password_field_of_qt(
         assert field.text() == "•" * len(plain.text())
 
 
-def test_what_is_deleted_or_taken_leaves_nothing_in_the_buffer(
-    application: QApplication,
-) -> None:
+def test_deleted_digits_leave_nothing_in_the_buffer(application: QApplication) -> None:
     field = PinField(InputGuard(NEVER, 2 * NEVER), 12)
     whole = field.digits.obj
     QTest.keyClicks(field, "938475")
@@ -270,115 +222,91 @@ CHANGES: dict[str, Callable[[QAccessibleEditableTextInterface], None]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_a_program_puts_in_is_not_taken_and_ends_what_was_typed(
-    stage: Stage, change: str
-) -> None:
-    page = stage.ask()
-    QTest.keyClicks(page.field, "1234")
-    interface = QAccessible.queryAccessibleInterface(page.field)
-    assert interface is not None
-    CHANGES[change](interface.editableTextInterface())
-    assert (bytes(page.field.digits), page.field.text()) == (b"", "")
-    assert "can't be pasted" in stage.words
-    QTest.keyClicks(page.field, "5678\r")
-    assert stage.answers == [{"type": "pin", "number": 1, "digits": "5678"}]
+def test_what_a_program_puts_in_is_not_taken(stage: Stage, change: str) -> None:
+    field = stage.ask().field
+    stage.press("1234")
+    CHANGES[change](interface(field).editableTextInterface())
+    assert (bytes(field.digits), field.text()) == (b"", "")
+    stage.sees("can't be pasted")
+    stage.press("5678\r")
+    assert stage.answers == pin("5678")
 
 
 @pytest.mark.parametrize("typed", ["12a", "１２３４", "1 2"])
-def test_an_input_method_gives_digits_and_nothing_else(
-    stage: Stage, typed: str
-) -> None:
-    page = stage.ask()
-    press(page.field, (typed, 0, 0))
-    assert bytes(page.field.digits) == b""
-    assert "Type digits only." in stage.words
-    event = QInputMethodEvent("34", [])
-    QApplication.sendEvent(page.field, event)
-    assert page.field.text() == page.field.displayText() == ""
+def test_an_input_method_gives_nothing_but_digits(stage: Stage, typed: str) -> None:
+    field = stage.ask().field
+    press(field, (typed, 0, 0))
+    assert bytes(field.digits) == b""
+    stage.sees("Type digits only.")
+    QApplication.sendEvent(field, QInputMethodEvent("34", []))
+    assert field.text() == field.displayText() == ""
 
 
-def test_neither_an_input_method_nor_the_selection_learns_digits(
-    stage: Stage,
-) -> None:
+def test_no_window_input_method_or_selection_learns_digits(stage: Stage) -> None:
     clipboard = QApplication.clipboard()
     for mode in QClipboard.Mode:
         clipboard.clear(mode)
-    page = stage.ask()
-    QTest.keyClicks(page.field, "9384")
-    page.field.selectAll()
-    texts = (
-        "SurroundingText",
-        "CurrentSelection",
-        "TextBeforeCursor",
-        "TextAfterCursor",
-    )
-    for name in texts:
-        query = Qt.InputMethodQuery[f"Im{name}"]
-        assert set(str(page.field.inputMethodQuery(query) or "")) <= {"•"}
-    QTest.keyClick(page.field, Key.Key_C, Modifier.ControlModifier)
-    for mode in QClipboard.Mode:
-        assert not set("9384") & set(clipboard.text(mode))
+    field = stage.ask().field
+    stage.press("9384")
+    field.selectAll()
+    learned = [field.text(), field.displayText()]
+    for name in (
+        *("SurroundingText", "CurrentSelection"),
+        *("TextBeforeCursor", "TextAfterCursor"),
+    ):
+        asked = field.inputMethodQuery(Qt.InputMethodQuery[f"Im{name}"])
+        assert set(str(asked or "")) <= {"•"}
+    QTest.keyClick(field, Key.Key_C, Modifier.ControlModifier)
+    learned += [clipboard.text(mode) for mode in QClipboard.Mode]
+    assert not set("9384") & set("".join(learned))
+    assert "9384" not in stage.words
 
 
 def test_a_key_that_is_held_down_is_one_digit(stage: Stage) -> None:
-    page = stage.ask()
+    field = stage.ask().field
     for repeated in (False, True, True):
-        event = QKeyEvent(
-            QEvent.Type.KeyPress, Key.Key_5, Modifier.NoModifier, "5", repeated
-        )
-        QApplication.sendEvent(page.field, event)
-    assert bytes(page.field.digits) == b"5"
+        kind, none = QEvent.Type.KeyPress, Modifier.NoModifier
+        QApplication.sendEvent(field, QKeyEvent(kind, Key.Key_5, none, "5", repeated))
+    assert bytes(field.digits) == b"5"
 
 
-@pytest.mark.parametrize("by", ["mouse", "keyboard"])
-def test_digits_are_shown_while_the_button_is_held_and_only_on_the_screen(
-    stage: Stage, by: str
-) -> None:
+@pytest.mark.parametrize("by", ["mouse", "keyboard", "focus"])
+def test_digits_are_shown_while_the_button_is_held(stage: Stage, by: str) -> None:
     page = stage.ask()
-    QTest.keyClicks(page.field, "9384")
+    stage.press("9384")
     page.eye.setFocus()
     hidden = page.field.grab().toImage()
     if by == "mouse":
         QTest.mousePress(page.eye, Qt.MouseButton.LeftButton)
     else:
-        QTest.keyPress(page.eye, Key.Key_Space)
+        QTest.keyPress(page.eye, SPACE)
     assert page.field.grab().toImage() != hidden
     assert set(page.field.displayText()) == {"●"}
     assert page.field.text() == "••••"
     if by == "mouse":
         QTest.mouseRelease(page.eye, Qt.MouseButton.LeftButton)
+    elif by == "keyboard":
+        QTest.keyRelease(page.eye, SPACE)
     else:
-        QTest.keyRelease(page.eye, Key.Key_Space)
+        page.buttons[0].setFocus()
     assert page.field.grab().toImage() == hidden
 
 
 def test_a_program_cannot_have_the_digits_shown(stage: Stage) -> None:
     page = stage.ask()
-    QTest.keyClicks(page.field, "9384")
-    interface = QAccessible.queryAccessibleInterface(page.eye)
-    assert interface is not None
-    page.eye.pressed.connect(lambda: pressed.append(page.field.revealed))
+    stage.press("9384")
     pressed: list[bool] = []
-    interface.actionInterface().doAction("Press")
+    page.eye.pressed.connect(lambda: pressed.append(page.field.revealed))
+    interface(page.eye).actionInterface().doAction("Press")
     page.eye.click()
     assert pressed
     assert not any(pressed)
 
 
-def test_digits_are_hidden_when_the_focus_leaves_the_button(stage: Stage) -> None:
-    page = stage.ask()
-    QTest.keyClicks(page.field, "9384")
-    page.eye.setFocus()
-    QTest.keyPress(page.eye, Key.Key_Space)
-    assert page.field.revealed
-    page.buttons[0].setFocus()
-    assert not page.field.revealed
-
-
 def test_a_click_puts_the_caret_where_it_is_painted(stage: Stage) -> None:
-    page = stage.ask()
-    QTest.keyClicks(page.field, "93841234")
+    field = stage.ask().field
+    stage.press("93841234")
     for index in range(9):
-        middle = page.field._place(index).center() - QPointF(dp(9), 0)
-        QTest.mouseClick(page.field, Qt.MouseButton.LeftButton, pos=middle.toPoint())
-        assert page.field.cursorPosition() == index
+        middle = field._place(index).center() - QPointF(dp(9), 0)
+        QTest.mouseClick(field, Qt.MouseButton.LeftButton, pos=middle.toPoint())
+        assert field.cursorPosition() == index

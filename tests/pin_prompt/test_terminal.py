@@ -2,100 +2,166 @@
 """The terminal prompt, driven over a real terminal with a program's input."""
 
 import asyncio
-import dataclasses
-import json
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.model import Progress, Step
+from native_host.pin_prompt.model import (
+    CardChoice,
+    ConsentQuestion,
+    OtherCardQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.terminal import TerminalPrompt
-from tests.pin_prompt.conftest import EACH_LANGUAGE, a_conversation, a_document, a_hash
-from tests.pin_prompt.terminal import ASKED, PROGRAM, Terminal, at
+from tests.pin_prompt.conftest import (
+    EACH_LANGUAGE,
+    HOLDER,
+    NEW_PIN1,
+    NEW_PIN2,
+    PUK,
+    SEVEN,
+    SITE,
+    a_codes_question,
+    a_conversation,
+    a_document,
+    a_hash,
+    a_question,
+)
+from tests.pin_prompt.terminal import PROGRAM, Call, Terminal, call, command
 from tests.support.patience import patience
 
 CANCELLED = "USER_CANCELLED"
+At = Callable[..., Terminal]
 
 
-#: What is asked, the last words of the question, and what stands before them.
-QUESTIONS: dict[str, tuple[dict[str, Any], str, list[str]]] = {
-    "certificate": (
-        {"operation": "signing-certificate"},
-        "Type yes",
-        ["Nothing is signed yet"],
+def pin1(**changes: Any) -> Call:
+    return call("ask_pin", a_question(**changes))
+
+
+def pin2(**changes: Any) -> Call:
+    return pin1(**{"role": "PIN2", "min_length": 6, "documents": (a_hash(),)} | changes)
+
+
+@contextlib.contextmanager
+def written(prompt: TerminalPrompt) -> Iterator[None]:
+    """Have a prompt write to standard error, as if it were open."""
+    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
+    try:
+        yield
+    finally:
+        os.close(prompt._terminal)
+
+
+# -- Questions -------------------------------------------------------------------------
+
+CARDS = (CardChoice("Reader A", "SPECIMEN-A", "1"), CardChoice("B\x1b", "B", "2"))
+OTHER = OtherCardQuestion("SPECIMEN-\x1bA", True, "SPECIMEN Reader 2", HOLDER, "1")
+ON_PAD = a_codes_question(
+    operation="unblock", pin="PIN2", at_risk="PUK", pin_pad=True, fields=(PUK, NEW_PIN2)
+)
+#: A call, words of its question, and a result for each answer.
+QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
+    (
+        call("ask_consent", ConsentQuestion(HOLDER, "1")),
+        [HOLDER, "Type yes"],
+        {"yes": "agreed", "no": CANCELLED},
     ),
-    "cards": (
-        {
-            "cards": [
-                ["Reader A", "SPECIMEN-A", "1"],
-                ["Reader\x1b B", "SPECIMEN-B", "2"],
-            ]
-        },
-        "Type the number of the card",
-        ["1. SPECIMEN-A, 1", "Card reader: Reader\ufffd B"],
+    (
+        call("choose_card", CARDS),
+        ["1. SPECIMEN-A, 1", "Card reader: B\ufffd", "Type the number of the card"],
+        {"2": "1", " 1 ": "0", "3": CANCELLED, "0": CANCELLED, "": CANCELLED},
     ),
-    "pad": (
-        {"pin_pad": True, "pad_problem": "timed-out"},
-        "Type yes",
-        ["The PIN is typed with the card reader's own keys.", "reader in time"],
+    (
+        call("confirm_other_card", OTHER),
+        [
+            "The card of SPECIMEN-\ufffdA was taken out of the reader.",
+            *(HOLDER, "Card reader: SPECIMEN Reader 2", "Type yes"),
+        ],
+        {"yes": "agreed", "no": CANCELLED},
     ),
-    "last try": ({"tries_left": 1}, "Type yes", ["This is the last try."]),
-    "started": ({"started": True}, "Type yes", ["Did you start this yourself?"]),
-    "offer": (
-        {"offer": "wholly"},
-        "Type yes",
-        ["not been activated yet", "tried with a test card only"],
+    (
+        pin1(pin_pad=True, pad_problem="timed-out"),
+        ["reader in time", "typed with the card reader's own keys.", "Type yes"],
+        {"yes": ""},
     ),
-    "second offer": (
-        {"offer": "partly"},
-        "Type yes",
-        ["was not finished", "tried with a test card only"],
+    (
+        pin1(tries_left=1),
+        ["This is the last try.", "Type yes"],
+        {"": CANCELLED, "no": CANCELLED, "1234": CANCELLED, "y": CANCELLED},
     ),
-}
+    (
+        call("offer_activation", partly=False),
+        ["not been activated yet", "tried with a test card only", "Type yes"],
+        {"yes": "agreed", "": CANCELLED},
+    ),
+    (
+        call("offer_activation", partly=True),
+        ["was not finished", "tried with a test card only", "Type yes"],
+        {"yes": "agreed"},
+    ),
+    (
+        call("ask_codes", a_codes_question(tries_left=1, at_risk="PUK", wrong=True)),
+        ["activation code was wrong.", "never again be used online", "Type yes"],
+        {"": CANCELLED, "1234567": CANCELLED},
+    ),
+    (call("ask_started"), ["Did you start this yourself?"], {"no": CANCELLED}),
+    (
+        call("ask_codes", ON_PAD),
+        [
+            "The reader asks first for the PUK code",
+            *("New signature PIN (PIN2): 6–8 digits.", "Type yes"),
+        ],
+        {"yes": ""},
+    ),
+]
 
 
 @pytest.mark.parametrize(
-    ("question", "answer", "result"),
+    ("asked", "shown", "answer", "result"),
     [
-        ("certificate", "yes", "agreed"),
-        ("certificate", "no", CANCELLED),
-        ("cards", "2", "1"),
-        ("cards", " 1 ", "0"),
-        *(("cards", answer, CANCELLED) for answer in ("3", "0", "")),
-        ("pad", "yes", ""),
-        *(("last try", answer, CANCELLED) for answer in ("", "no", "1234", "y")),
-        ("started", "no", CANCELLED),
-        ("offer", "yes", "agreed"),
-        ("offer", "", CANCELLED),
-        ("second offer", "yes", "agreed"),
-        ("second offer", "", CANCELLED),
+        (asked, shown, answer, result)
+        for asked, shown, answers in QUESTIONS
+        for answer, result in answers.items()
     ],
 )
 def test_a_question_is_answered_in_words(
-    terminals: list[Terminal], question: str, answer: str, result: str
+    at: At, asked: Call, shown: list[str], answer: str, result: str
 ) -> None:
-    asked, wanted, shown = QUESTIONS[question]
-    terminal = at(terminals, **asked)
-    terminal.expect(wanted)
-    assert all(words in terminal.seen for words in shown), terminal.seen
+    terminal = at(asked)
+    for words in shown:
+        terminal.expect(words)
+    assert terminal.echoes
     terminal.send(f"{answer}\n")
     assert terminal.result() == result
     assert "PIN1): " not in terminal.seen
 
 
-def test_a_program_waits_for_pin1_and_sends_the_digits(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals)
+# -- PINs ------------------------------------------------------------------------------
+
+
+def test_whom_what_and_to_whom_stand_before_the_question(at: At) -> None:
+    origin = "https://www.xn--mller-kva.example"
+    reading = call("show", Step.READING)
+    terminal = at(reading, reading, pin1(), origin=origin, language="fi")
     terminal.expect("PIN1")
+    for shown in (
+        *("*** TESTIKORTTI ***", origin, "www.müller.example", HOLDER, "99902038C"),
+        "Tunnistautumalla luovutat nimesi ja sähköisen asiointitunnuksesi palvelulle.",
+    ):
+        assert shown in terminal.seen
+    assert terminal.seen.count("Korttia luetaan") == 1
     assert not terminal.echoes
     terminal.send("1234\n")
     assert terminal.result() == "1234"
@@ -103,183 +169,95 @@ def test_a_program_waits_for_pin1_and_sends_the_digits(
     assert "1234" not in terminal.seen
 
 
-# Signing
-
-
 @EACH_LANGUAGE
 @pytest.mark.parametrize("tries", [1, 5])
-def test_a_program_waits_for_pin2_and_a_colon(
-    terminals: list[Terminal], language: str, tries: int
-) -> None:
-    documents = [dataclasses.astuple(a_hash())]
-    terminal = at(
-        terminals,
-        operation="sign",
-        language=language,
-        tries_left=tries,
-        documents=documents,
-    )
+def test_a_program_waits_for_pin2_and_colon(at: At, language: str, tries: int) -> None:
+    text = texts.load(language, "sign")
+    terminal = at(pin2(tries_left=tries), operation="sign", language=language)
     if tries == 1:
-        terminal.expect({"fi": "kyllä", "sv": "Skriv ja", "en": "Type yes"}[language])
-        terminal.send({"fi": "kyllä\n", "sv": "ja\n", "en": "yes\n"}[language])
+        terminal.answer((text("terminal.go_on"), text("terminal.yes").upper()))
     terminal.expect("PIN2): ")
     assert not terminal.echoes
     assert not re.search(r"PIN2\W*:", terminal.seen.removesuffix("PIN2): "))
+    assert f"*** {text('hashes.warning')}" in terminal.seen
+    assert text("document.claimed_name", name="contract.asice") in terminal.seen
     terminal.send("123456\n")
     assert terminal.result() == "123456"
 
 
-def test_what_is_signed_stands_before_the_question(
-    terminals: list[Terminal], tmp_path: Path
-) -> None:
-    documents = [
+def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> None:
+    documents = (
         a_document(tmp_path, name="a\u202egpj.exe\x1b[2J"),
         a_document(tmp_path, b"%PDF-1.7", name="lease.pdf", media_type=""),
-    ]
-    terminal = at(
-        terminals,
-        operation="sign",
-        documents=[dataclasses.astuple(document) for document in documents],
     )
+    failed = call("show", Step.FAILED, Problem("SIGNING_INTERRUPTED", "1/2"))
+    asked = pin2(documents=documents)
+    terminal = at(asked, failed, call("wait_for_cancel"), operation="sign")
     terminal.expect("PIN2): ")
-    seen = terminal.seen.replace("\r\n", "\n")
     for shown in (
-        "This service asks you to sign:",
-        "Documents to sign: 2",
-        r"1. a\u{202E}gpj.exe\u{1B}[2J",
-        "plain text · 9 bytes",
-        "2. lease.pdf",
-        "PDF document · 8 bytes",
-        "Hash (SHA-384): ",
+        *("This service asks you to sign:", "Documents to sign: 2"),
+        *(r"1. a\u{202E}gpj.exe\u{1B}[2J", "plain text · 9 bytes"),
+        *("2. lease.pdf", "PDF document · 8 bytes", "Hash (SHA-384): "),
         "You make 2 signatures. You type the PIN once.",
     ):
-        assert shown in seen
-    assert documents[0].digest in seen.replace(" ", "")
-    assert "\x1b" not in seen
+        assert shown in terminal.seen
+    assert documents[0].digest in terminal.seen.replace(" ", "")
+    assert "\x1b" not in terminal.seen
     terminal.send("123456\n")
-    assert terminal.result() == "123456"
+    assert terminal.result() == "123456\nagreed"
     assert "2 signatures. Signatures made: 1," in terminal.seen
 
 
-def test_a_bare_hash_is_the_services_claim(terminals: list[Terminal]) -> None:
-    documents = [dataclasses.astuple(a_hash())]
-    terminal = at(terminals, operation="sign", documents=documents)
-    terminal.expect("PIN2): ")
-    assert "*** You do not see the document in this window" in terminal.seen
-    assert "The service calls this: contract.asice" in terminal.seen
-    terminal.send("\n")
-    assert terminal.result() == "USER_CANCELLED"
-
-
-@pytest.mark.parametrize(("answer", "result"), [("yes", "1234"), ("no", CANCELLED)])
-def test_another_card_than_before_needs_a_yes(
-    terminals: list[Terminal], answer: str, result: str
-) -> None:
-    terminal = at(terminals, before="SPECIMEN-\x1bA")
-    terminal.expect("Type yes")
-    assert "The card of SPECIMEN-\ufffdA was taken out of the reader." in terminal.seen
-    assert "Card reader: SPECIMEN Reader 2" in terminal.seen
-    assert "SPECIMEN-POHJALAINEN Aino" in terminal.seen
-    terminal.send(f"{answer}\n")
-    if answer == "yes":
-        terminal.expect("PIN1")
-        terminal.send("1234\n")
-    assert terminal.result() == result
-
-
-def test_each_typing_on_the_pad_is_asked_for_anew(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    prompt = TerminalPrompt()
-    prompt._texts = texts.load("en", "sign")
-    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for done in (0, 0, 1):
-            prompt.show(Step.PIN_PAD, progress=Progress(done, 2))
-    finally:
-        os.close(prompt._terminal)
-    said = capsys.readouterr().err
-    assert said.count("Signatures made: 0 / 2") == 2
-    assert said.count("Signatures made: 1 / 2") == 1
-
-
-def test_how_far_a_batch_has_got_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    prompt = TerminalPrompt()
-    prompt._texts = texts.load("en", "sign")
-    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for done in (0, 1, 1, 2):
-            prompt.show(Step.SIGNING, progress=Progress(done, 3))
-    finally:
-        os.close(prompt._terminal)
-    said = capsys.readouterr().err
-    assert [said.count(f"Signatures made: {done} / 3") for done in range(3)] == [1] * 3
-    assert said.count("You are signing") == 1
-
-
-def test_the_mark_comes_with_a_question_about_a_test_card(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals, test_card=True)
+def test_mark_and_result_of_the_last_pin_come_with_the_question(at: At) -> None:
+    question = pin1(test_card=True, tries_left=2, wrong=True)
+    terminal = at(question, test_card=False)
     terminal.expect("PIN1")
     assert terminal.seen.count("*** TEST CARD ***") == 1
-    terminal.send("1234\n")
-    assert terminal.result() == "1234"
+    assert "The PIN was wrong.\nYou have only two tries left." in terminal.seen
 
 
-# Identifying
-
-
-def test_whom_what_and_to_whom_stand_before_the_question(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals, origin="https://www.xn--mller-kva.example", language="fi")
+@pytest.mark.parametrize("answer", ["\n", "\x04"])
+def test_an_empty_answer_cancels(at: At, answer: str) -> None:
+    terminal = at(pin1())
     terminal.expect("PIN1")
-    for shown in (
-        "*** TESTIKORTTI ***",
-        "https://www.xn--mller-kva.example",
-        "www.müller.example",
-        "SPECIMEN-POHJALAINEN Aino",
-        "99902038C",
-        "Tunnistautumalla luovutat nimesi ja sähköisen asiointitunnuksesi palvelulle.",
-    ):
-        assert shown in terminal.seen
-    assert terminal.seen.count("Korttia luetaan") == 1
-    terminal.send("\n")
-    assert terminal.result() == "USER_CANCELLED"
+    terminal.send(answer)
+    assert terminal.result() == CANCELLED
 
 
-# For a program
+def test_what_is_no_pin_is_asked_again(at: At) -> None:
+    terminal = at(pin1())
+    terminal.answer(("PIN1): ", "12"), ("PIN1): ", "12a4"), ("PIN1): ", "1" * 13))
+    terminal.answer(("PIN1): ", "1234"))
+    assert terminal.result() == "1234"
+    for said in ("too short", "digits only", "at most 12"):
+        assert said in terminal.seen
 
+
+# -- For a program ---------------------------------------------------------------------
 
 FIREFOX = {"operation": "tls-login", "origin": "", "program": "Fire\x1bfox"}
+READY = call("show", Step.READY)
 
 
-def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals, **FIREFOX)
+def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(at: At) -> None:
+    terminal = at(pin1(), READY, **FIREFOX)
     terminal.expect("PIN1): ")
-    seen = terminal.seen.replace("\r\n", "\n")
     for shown in (
         "This program on your computer wants to use your card:\n\n    Fire\ufffdfox\n",
-        "SPECIMEN-POHJALAINEN Aino",
-        "99902038C",
+        *(HOLDER, "99902038C"),
         "You identify yourself to the site in the address bar of Fire\ufffdfox.",
         "Check the address bar before you type the PIN.",
     ):
-        assert shown in seen
-    assert seen.count("PIN1") == 1
-    assert "\x1b" not in seen
+        assert shown in terminal.seen
+    assert terminal.seen.count("PIN1") == 1
+    assert "\x1b" not in terminal.seen
     terminal.send("1234\n")
     assert terminal.result() == "1234"
     assert "Choose Try again there" in terminal.seen
 
 
-def test_what_was_typed_stays_when_the_program_waits_no_longer(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals, **FIREFOX | {"operation": "prepare-login"})
+def test_what_was_typed_stays_when_the_program_waits_no_longer(at: At) -> None:
+    terminal = at(pin1(), READY, **FIREFOX | {"operation": "prepare-login"})
     terminal.expect("PIN1): ")
     terminal.send("12")
     for _ in range(2):
@@ -294,92 +272,146 @@ def test_what_was_typed_stays_when_the_program_waits_no_longer(
     assert "12" not in terminal.seen
 
 
-async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@EACH_LANGUAGE
+def test_a_caller_that_is_no_browser_is_named_first(at: At, language: str) -> None:
+    terminal = at(pin1(), language=language, caller="python3.13")
+    text = texts.load(language, "authenticate")
+    terminal.expect(f"*** {text('caller.asks')} python3.13. {text('caller.check')}")
+    terminal.expect(SITE)
+    terminal.expect("PIN1")
+
+
+async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
     prompt = TerminalPrompt()
-    prompt._texts = texts.load("en", "tls-login", program="Firefox")
-    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
-    try:
+    prompt._texts = texts.load("en", "sign")
+    with written(prompt):
+        for done in (0, 1, 1, 2):
+            prompt.show(Step.SIGNING, progress=Progress(done, 3))
+        # Each typing on the pad is asked for anew.
+        for done in (0, 0, 1):
+            prompt.show(Step.PIN_PAD, progress=Progress(done, 2))
+        said = capsys.readouterr().err
+        counts = [said.count(f"Signatures made: {n} / 3") for n in range(3)]
+        counts += [said.count(f"Signatures made: {n} / 2") for n in range(2)]
+        assert counts == [1, 1, 1, 2, 1]
+        assert said.count("You are signing") == 1
+        prompt._texts = texts.load("en", "tls-login", program="Firefox")
         prompt.show_connections(1)
         prompt.show_connections(2)
         prompt.show_caller_timeout()
         prompt.show(Step.READY)
+        # Nobody has closed the prompt yet. A kept PIN waits for no one.
         waiting = asyncio.ensure_future(prompt.wait_for_cancel())
-        done, _ = await asyncio.wait({waiting}, timeout=0)
-        assert not done  # nobody has closed the prompt yet
+        ended, _ = await asyncio.wait({waiting}, timeout=0)
+        assert not ended
         assert prompt.cancel()
         await waiting
-    finally:
-        os.close(prompt._terminal)
     said = capsys.readouterr().err
     assert said.startswith("Firefox has opened 2 connections at once.")
     assert said.index("Firefox has stopped") < said.index("Your PIN is right")
 
 
-@pytest.mark.parametrize("answer", ["\n", "\x04"])
-def test_an_empty_answer_cancels(terminals: list[Terminal], answer: str) -> None:
-    terminal = at(terminals)
-    terminal.expect("PIN1")
-    terminal.send(answer)
-    assert terminal.result() == "USER_CANCELLED"
+# -- Codes -----------------------------------------------------------------------------
+
+OWN = {"operation": "activate", "origin": ""}
+CODE, AGAIN = ("letter, 7 digits: ", "1234567"), "The new PIN again: "
 
 
-def test_what_is_no_pin_is_asked_again(terminals: list[Terminal]) -> None:
-    terminal = at(terminals)
-    terminal.expect("PIN1")
-    for answer, error_notice in (
-        ("12", "too short"),
-        ("12a4", "digits only"),
-        ("1234567890123", "at most 12"),
+def activate(at: At, *later: Call, **changes: Any) -> Terminal:
+    """Start the activation of a card by a code of seven digits."""
+    asked = call("ask_codes", a_codes_question(**changes))
+    return at(asked, *later, **OWN)
+
+
+def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
+    terminal = activate(at, call("show", Step.SIGNING), call("show", Step.DONE))
+    terminal.expect("letter, 7 digits: ")
+    assert not terminal.echoes
+    terminal.send("1234567\n")
+    terminal.answer(
+        ("(PIN1), 4–8 digits: ", "2580"),
+        (f"(PIN1), {AGAIN}", "2580"),
+        ("(PIN2), 6–8 digits: ", "739146"),
+        (f"(PIN2), {AGAIN}", "739146"),
+    )
+    assert terminal.result() == "activation 1234567 new-PIN1 2580 new-PIN2 739146"
+    assert terminal.echoes
+    for said in (
+        "No web page sees your codes",
+        "Take out the letter with this card's activation code.",
+        "tried with a test card only",
+        *("You have 5 tries left.", "unlocked only with a PUK code"),
+        *("The card is being activated.", "The card has been activated."),
     ):
-        terminal.send(f"{answer}\n")
-        terminal.expect(error_notice)
-        terminal.seen = ""
-        terminal.expect("PIN1")
-    terminal.send("1234\n")
-    assert terminal.result() == "1234"
+        assert said in terminal.seen
+    assert "https://" not in terminal.seen
+    assert not re.search("1234567|2580|739146", terminal.seen)
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("fields", "answers", "result", "said"),
     [
-        ({"tries_left": 3}, "You have 3 tries left."),
-        ({"tries_left": 2, "wrong": True}, "The PIN was wrong."),
-        ({"tries_left": 2}, "only two tries left"),
-        ({"tries_left": 4, "repeated": True}, "No try was used"),
+        (
+            (SEVEN, NEW_PIN1),
+            [
+                *(("7 digits: ", code) for code in ("12345678", "1234 67", "1234567")),
+                *(("4–8 digits: ", code) for code in ("258", "2580")),
+                *((AGAIN, "2581"), ("4–8 digits: ", "1234"), (AGAIN, "1234")),
+            ],
+            "activation 1234567 new-PIN1 1234",
+            [
+                *("The code must have 7 digits", "Type digits only."),
+                "Digits typed: 3. There should be 4–8 digits.",
+                "The new PIN was not typed the same way twice.",
+                "This PIN is easy to guess",
+            ],
+        ),
+        (
+            (SEVEN, NEW_PIN1, NEW_PIN2),
+            [
+                *(CODE, ("4–8 digits: ", "739146"), (AGAIN, "739146")),
+                *(("6–8 digits: ", "739146"), (AGAIN, "739146")),
+            ],
+            "activation 1234567 new-PIN1 739146 new-PIN2 739146",
+            ["Both PINs are the same."],
+        ),
+        (
+            (SEVEN, NEW_PIN2),
+            # The last try is confirmed first.
+            [
+                ("Type yes", "yes"),
+                CODE,
+                ("6–8 digits: ", "1234567"),
+                (AGAIN, "1234567"),
+            ],
+            "activation 1234567 new-PIN2 1234567",
+            ["This is the code in the letter, or the PUK code."],
+        ),
     ],
 )
-def test_tries_and_the_last_pin_are_told_before(
-    terminals: list[Terminal], asked: dict[str, Any], said: str
+def test_what_does_not_fit_is_explained_and_asked_for_again(
+    at: At, fields: Any, answers: list[tuple[str, str]], result: str, said: list[str]
 ) -> None:
-    terminal = at(terminals, **asked)
-    terminal.expect("PIN1")
-    assert said in terminal.seen
+    tries = 1 if answers[0][1] == "yes" else 5
+    terminal = activate(at, fields=fields, tries_left=tries)
+    terminal.answer(*answers)
+    assert terminal.result() == result
+    assert not [words for words in said if words not in terminal.seen]
 
 
-@pytest.mark.parametrize(
-    ("answer", "language"), [("yes", "en"), ("kyllä", "fi"), ("JA", "sv")]
-)
-def test_the_last_try_is_confirmed_first(
-    terminals: list[Terminal], answer: str, language: str
-) -> None:
-    terminal = at(terminals, tries_left=1, language=language)
-    terminal.expect(
-        {"en": "Type yes", "fi": "Kirjoita kyllä", "sv": "Skriv ja"}[language]
-    )
-    assert terminal.echoes
-    terminal.seen = ""
-    terminal.send(f"{answer}\n")
-    terminal.expect("PIN1")
-    terminal.send("1234\n")
-    assert terminal.result() == "1234"
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_an_empty_answer_cancels_anywhere(at: At, after: int) -> None:
+    terminal = activate(at, fields=(SEVEN, NEW_PIN1))
+    steps = [CODE, ("4–8 digits: ", "2580"), (AGAIN, "2580")]
+    terminal.answer(*steps[:after], (steps[after][0], ""))
+    assert terminal.result() == CANCELLED
 
 
-def test_the_question_is_on_the_terminal_and_among_the_errors(
-    terminals: list[Terminal],
-) -> None:
-    terminal = at(terminals, separate_errors=True)
+# -- The terminal ----------------------------------------------------------------------
+
+
+def test_the_question_is_on_the_terminal_and_among_the_errors(at: At) -> None:
+    terminal = at(pin1(), separate_errors=True)
     terminal.expect("PIN1")
     terminal.send("1234\n")
     assert isinstance(terminal.process, subprocess.Popen)
@@ -388,23 +420,23 @@ def test_the_question_is_on_the_terminal_and_among_the_errors(
     assert b"PIN1" in errors
 
 
-def test_ctrl_c_ends_it_and_gives_the_echo_back(terminals: list[Terminal]) -> None:
-    terminal = at(terminals)
+def test_ctrl_c_ends_it_and_gives_the_echo_back(at: At) -> None:
+    terminal = at(pin1())
     terminal.expect("PIN1")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.process.wait(patience()) != 0
     assert terminal.echoes
 
 
-def test_the_host_can_close_it_while_it_asks(terminals: list[Terminal]) -> None:
-    terminal = at(terminals, close_after=0.01)
+def test_the_host_can_close_it_while_it_asks(at: At) -> None:
+    terminal = at(pin1(), close_after=0.01)
     assert terminal.result() == "PROMPT_FAILED"
     assert terminal.echoes
 
 
 def test_without_a_terminal_it_fails_clearly() -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-c", PROGRAM, json.dumps(ASKED)],
+        [sys.executable, "-I", "-c", PROGRAM, command(a_conversation(), pin1())],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=patience(),
@@ -413,13 +445,7 @@ def test_without_a_terminal_it_fails_clearly() -> None:
     assert done.stdout == b"PROMPT_FAILED\n"
 
 
-async def test_it_is_never_cancelled_but_by_ctrl_c(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waiting = asyncio.ensure_future(TerminalPrompt().wait_for_cancel())
-    done, _ = await asyncio.wait({waiting}, timeout=0)
-    assert not done
-    waiting.cancel()
+async def test_without_an_input_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(PromptError, match="needs a terminal"):
         await TerminalPrompt().open(a_conversation())

@@ -1,60 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""The catalogues agree in each language and use the authority's terms."""
+"""The catalogues and the rules for codes, with the authority's terms."""
 
 import json
 import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kortilla.common.escaping import printable
 from native_host.card.errors import CardError, CardKind
 from native_host.languages import SPOKEN
-from native_host.pin_prompt import texts
-from native_host.pin_prompt.model import Problem, Progress, Step
+from native_host.pin_prompt import codes, texts
+from native_host.pin_prompt.model import CodeField, Problem, Progress, Step
+from tests.pin_prompt.conftest import (
+    NEW_PIN1,
+    OLD_PIN,
+    PUK,
+    SEVEN,
+    a_codes_question,
+    a_question,
+)
 
 FOLDER = Path(texts.__file__).parent
-LOCALES = Path(__file__).parents[2] / "extension/_locales"
 CATALOGUES: dict[str, dict[str, str]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")
-}
-EXTENSION: dict[str, dict[str, dict[str, str]]] = {
-    language: json.loads(
-        (LOCALES / language / "messages.json").read_text("utf-8"),
-    )
-    for language in CATALOGUES
 }
 EACH = pytest.mark.parametrize("language", sorted(CATALOGUES))
 
 #: The authority's term for each thing, and the words to avoid.
 TERMS = {
     "fi": [
-        "perustunnusluku (PIN1)",
-        "allekirjoitustunnusluku (PIN2)",
-        "sähköinen asiointitunnus (SATU)",
-        "aktivointitunnusluku",
-        "PUK-tunnusluku",
-        "avaa lukitus",
-        "aktivoi kortti",
+        *("perustunnusluku (PIN1)", "allekirjoitustunnusluku (PIN2)"),
+        *("sähköinen asiointitunnus (SATU)", "aktivointitunnusluku"),
+        *("PUK-tunnusluku", "avaa lukitus", "aktivoi kortti"),
     ],
     "sv": [
-        "grundläggande kod (PIN1)",
-        "signaturkod (PIN2)",
-        "elektronisk kommunikationskod (SATU)",
-        "aktiveringskod",
-        "PUK-kod",
-        "lås upp koden",
-        "aktivera kortet",
+        *("grundläggande kod (PIN1)", "signaturkod (PIN2)"),
+        *("elektronisk kommunikationskod (SATU)", "aktiveringskod"),
+        *("PUK-kod", "lås upp koden", "aktivera kortet"),
     ],
     "en": [
-        "basic PIN (PIN1)",
-        "signature PIN (PIN2)",
-        "electronic client identifier (SATU)",
-        "activation code",
-        "PUK code",
-        "unlock the PIN",
-        "activate the card",
+        *("basic PIN (PIN1)", "signature PIN (PIN2)"),
+        *("electronic client identifier (SATU)", "activation code"),
+        *("PUK code", "unlock the PIN", "activate the card"),
     ],
 }
 NEVER = r"henkilötunnu|personbeteckning|personal identity|kirjaud|logga in|log in"
@@ -65,17 +56,10 @@ SIGNING = r"allekirjoita\b|allekirjoittama|underteckna|\bsign(ing)?\b|\bPIN2\b"
 #: Card errors that operations add, and those possible during PIN management.
 BY_OPERATIONS = {"OTHER_CARD", "ACTIVATION_BLOCKED", "ACTIVATION_MISMATCH"}
 IN_THE_WAY = BY_OPERATIONS | {
-    *(
-        "CARD_SILENT",
-        "CARD_REMOVED",
-        "CARD_MUTE",
-        "CARD_BUSY",
-        "CARD_EXPIRED",
-        "CARD_ERROR",
-    ),
-    *("PIN_BLOCKED", "PUK_BLOCKED", "NEW_PIN_REFUSED", "CARD_NOT_ACTIVATED"),
-    *("PIN_NOT_ENTERED", "PIN_TRIES_UNREADABLE", "PCSC_UNAVAILABLE"),
-    "PCSC_DENIED",
+    *("CARD_SILENT", "CARD_REMOVED", "CARD_MUTE", "CARD_BUSY", "CARD_EXPIRED"),
+    *("CARD_ERROR", "PIN_BLOCKED", "PUK_BLOCKED", "NEW_PIN_REFUSED"),
+    *("CARD_NOT_ACTIVATED", "PIN_NOT_ENTERED", "PIN_TRIES_UNREADABLE"),
+    *("PCSC_UNAVAILABLE", "PCSC_DENIED"),
 }
 
 
@@ -83,46 +67,42 @@ def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def codes(kind: type[CardError] = CardError) -> Iterator[str]:
+def error_codes(kind: type[CardError] = CardError) -> Iterator[str]:
     yield kind.code
     for narrower in kind.__subclasses__():
         # The set of imported operations depends on the tests that run in this process.
         if narrower.__module__.startswith("native_host.card."):
-            yield from codes(narrower)
+            yield from error_codes(narrower)
 
 
 def test_there_is_a_catalogue_for_each_language_spoken() -> None:
     assert set(SPOKEN) == set(texts.languages()) == set(CATALOGUES)
+    for other in ("se", "../texts/fi"):
+        assert texts.load(other)("cancel") == "Cancel"
 
 
 @EACH
-def test_the_catalogues_have_the_same_keys_and_placeholders(language: str) -> None:
-    ours, english = CATALOGUES[language], CATALOGUES["en"]
-    assert ours.keys() == english.keys()
-    for key, text in ours.items():
-        assert placeholders(text) == placeholders(english[key]), key
-
-
-@EACH
-def test_no_text_is_empty_or_left_in_english(language: str) -> None:
-    for key, text in CATALOGUES[language].items():
-        assert text.strip(), key
-        same = text == CATALOGUES["en"][key]
-        assert language == "en" or not same or key in THE_SAME, key
-
-
-#: Texts that are identical in Swedish and English.
-THE_SAME = {"size.byte"}
-
-
-@EACH
-def test_no_key_stands_twice(language: str) -> None:
+def test_each_language_has_each_text_and_placeholder_once(language: str) -> None:
     def pairs(found: list[tuple[str, str]]) -> dict[str, str]:
         assert len({key for key, _ in found}) == len(found)
         return dict(found)
 
     path = FOLDER / f"{language}.json"
-    json.loads(path.read_text("utf-8"), object_pairs_hook=pairs)
+    ours = json.loads(path.read_text("utf-8"), object_pairs_hook=pairs)
+    english = CATALOGUES["en"]
+    assert ours.keys() == english.keys()
+    for key, text in ours.items():
+        assert placeholders(text) == placeholders(english[key]), key
+        assert text.strip(), key
+        same = language != "en" and text == english[key]
+        assert not same or key in THE_SAME, key
+        if key.endswith((".body", ".named", ".counted")):
+            assert text.endswith("."), key
+            assert text.count(". ") >= 1 or key.startswith("step."), key
+
+
+#: Texts that are identical in Swedish and English.
+THE_SAME = {"size.byte"}
 
 
 @EACH
@@ -145,9 +125,7 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
         ("prepare-login", SIGNING),
     ],
 )
-def test_identifying_and_signing_share_no_words(
-    language: str, operation: str, others: str
-) -> None:
+def test_two_acts_share_no_words(language: str, operation: str, others: str) -> None:
     """This covers an operation's own texts and the texts that it shares with others."""
     catalogue = CATALOGUES[language]
     for key, words in catalogue.items():
@@ -181,41 +159,21 @@ def test_the_finnish_consent_is_the_model_text() -> None:
 
 
 @EACH
-def test_what_happened_and_what_to_do_are_full_sentences(language: str) -> None:
-    for key, text in CATALOGUES[language].items():
-        if key.endswith((".body", ".named", ".counted")):
-            assert text.endswith("."), key
-            assert text.count(". ") >= 1 or key.startswith("step."), key
-
-
-@EACH
-@pytest.mark.parametrize(
-    "operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS | OWN)
-)
-def test_each_step_has_a_text(language: str, operation: str) -> None:
-    text = texts.load(language, operation)
-    for step in Step:
-        assert all(text.step(step))
-    assert text.progress(Step.RECEIVING, Progress(1, 2))
-
-
-@EACH
 def test_an_operation_says_it_in_its_own_words(language: str) -> None:
-    bodies = {
-        texts.load(language, operation)("step.done.body") for operation in OPERATIONS
-    }
-    assert len(bodies) == 3
+    spoken = [texts.load(language, operation) for operation in OPERATIONS]
+    assert len({text("step.done.body") for text in spoken}) == len(OPERATIONS)
     for operation, pin in (("authenticate", "PIN1"), ("sign", "PIN2")):
         text = texts.load(language, operation)
         assert pin in text("step.pin-pad.heading")
         assert pin in text.problem(Problem("PIN_BLOCKED"))[0]
+    blocked = texts.load(language, "change-pin").problem(Problem("PIN_BLOCKED"))
+    # Where it is unlocked: tests/repository/test_wording.py.
+    assert blocked[1] == CATALOGUES[language]["problem.PIN_BLOCKED.body"]
 
 
 @EACH
 @pytest.mark.parametrize("operation", sorted(FOR_PROGRAMS))
-def test_for_a_program_it_is_not_said_as_for_a_site(
-    language: str, operation: str
-) -> None:
+def test_for_a_program_other_words_are_used(language: str, operation: str) -> None:
     site, text = texts.load(language, "authenticate"), texts.load(language, operation)
     for key in ("title", "heading", "consent"):
         assert text(key) != site(key)
@@ -228,26 +186,26 @@ def test_for_a_program_it_is_not_said_as_for_a_site(
 
 
 @EACH
-def test_the_address_bar_is_what_names_the_site(language: str) -> None:
-    bar = {"fi": "osoiterivi", "sv": "adressfält", "en": "address bar"}[language]
-    for key in ("tls-login.consent", "tls-login.check", "prepare-login.consent"):
-        assert bar in CATALOGUES[language][key]
+@pytest.mark.parametrize("pin", ["PIN1", "PIN2"])
+@pytest.mark.parametrize("operation", ["change-pin", "unblock"])
+def test_heading_and_end_name_the_pin(language: str, operation: str, pin: str) -> None:
+    text = texts.load(language, operation, pin)
+    assert f"({pin})" in text("heading")
+    assert f"({pin})" in " ".join(text.step(Step.DONE))
 
 
 @EACH
-@pytest.mark.parametrize("key", ["late", "tls-login.step.ready.body"])
-def test_who_is_late_is_told_what_to_press(language: str, key: str) -> None:
-    words = CATALOGUES[language][key]
+def test_a_browser_is_named_with_its_address_bar_and_its_buttons(language: str) -> None:
+    bar = {"fi": "osoiterivi", "sv": "adressfält", "en": "address bar"}[language]
+    for key in ("tls-login.consent", "tls-login.check", "prepare-login.consent"):
+        assert bar in CATALOGUES[language][key]
     buttons = {
         "fi": ("Yritä uudelleen", "lataa sivu uudelleen"),  # Firefox, Chromium
         "sv": ("Försök igen", "ladda om sidan"),
         "en": ("Try again", "reload the page"),
     }
-    assert all(button in words for button in buttons[language])
-
-
-@EACH
-def test_the_program_is_named_as_it_is_shown(language: str) -> None:
+    for key in ("late", "tls-login.step.ready.body"):
+        assert all(each in CATALOGUES[language][key] for each in buttons[language])
     named = texts.load(language, "tls-login", program="{0}\u202eFox")
     assert "{0}\ufffdFox" in named("consent")
     unknown = CATALOGUES[language]["program.unknown"]
@@ -282,19 +240,21 @@ def test_sizes_are_said_in_the_words_of_the_language(size: int, words: str) -> N
 
 @EACH
 @pytest.mark.parametrize(
-    "code", sorted((set(codes()) | BY_OPERATIONS) - {"KEY_MISSING", "WRONG_PIN"})
+    "operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS | OWN)
 )
-def test_each_error_of_the_card_has_a_text_of_its_own(language: str, code: str) -> None:
-    for operation in OPERATIONS | MANAGING | FOR_PROGRAMS | OWN:
-        text = texts.load(language, operation)
-        assert text.problem(Problem(code))[0] != text("problem.other.heading")
+def test_each_step_and_error_has_a_text(language: str, operation: str) -> None:
+    text = texts.load(language, operation)
+    for step in Step:
+        assert all(text.step(step))
+    assert text.progress(Step.RECEIVING, Progress(1, 2))
+    for code in ({*error_codes()} | BY_OPERATIONS) - {"KEY_MISSING", "WRONG_PIN"}:
+        heading, _ = text.problem(Problem(code))
+        assert heading != text("problem.other.heading"), code
 
 
 @EACH
 @pytest.mark.parametrize("operation", sorted(MANAGING | OWN))
-def test_where_no_page_asks_no_service_is_spoken_of(
-    language: str, operation: str
-) -> None:
+def test_where_no_page_asks_no_service_is_named(language: str, operation: str) -> None:
     text = texts.load(language, operation)
     said = [text.step(step) for step in Step if step is not Step.RECEIVING]
     said += [text.problem(Problem(code)) for code in IN_THE_WAY]
@@ -315,44 +275,6 @@ SERVICE = {
 
 
 @EACH
-def test_no_text_of_the_window_names_a_command(language: str) -> None:
-    for key, text in CATALOGUES[language].items():
-        assert key.startswith("terminal.") or "kortilla card" not in text, key
-
-
-@EACH
-@pytest.mark.parametrize(
-    ("operation", "code", "buttons"),
-    [
-        ("authenticate", "CARD_NOT_ACTIVATED", ["activateCard"]),
-        ("sign", "CARD_NOT_ACTIVATED", ["activateCard"]),
-        ("change-pin", "CARD_NOT_ACTIVATED", ["activateCard"]),
-        ("authenticate", "PIN_BLOCKED", ["unlockPin1"]),
-        ("sign", "PIN_BLOCKED", ["unlockPin2"]),
-        ("change-pin", "PIN_BLOCKED", ["unlockPin1", "unlockPin2"]),
-    ],
-)
-def test_what_can_be_mended_names_the_button_for_it(
-    language: str, operation: str, code: str, buttons: list[str]
-) -> None:
-    _, body = texts.load(language, operation).problem(Problem(code))
-    here = {"fi": "tässä ikkunassa", "sv": "i det här fönstret", "en": "in this window"}
-    labels = [EXTENSION[language][button]["message"] for button in buttons]
-    assert here[language] in body or all(label in body for label in labels)
-
-
-@EACH
-def test_a_locked_puk_leaves_a_new_card_only(language: str) -> None:
-    _, body = texts.load(language, "unblock").problem(Problem("PUK_BLOCKED"))
-    new = {
-        "fi": "Vain uusi kortti",
-        "sv": "Du behöver ett nytt kort",
-        "en": "You need a new card",
-    }
-    assert new[language] in body
-
-
-@EACH
 def test_the_box_for_the_last_try_begins_as_its_reminder_says(language: str) -> None:
     catalogue = CATALOGUES[language]
     quoted = re.compile("[“”](.+?)”")
@@ -368,47 +290,149 @@ LAST_TRY = re.compile(r"last_try\..*confirm$")
 
 
 @EACH
-def test_a_code_without_a_text_gets_a_general_one(language: str) -> None:
-    text = texts.load(language)
-    assert text.problem(Problem("FULL_MOON", "waxing")) == (
-        text("problem.other.heading"),
-        text("problem.other.body"),
-    )
-
-
-@EACH
-def test_a_page_that_stops_waiting_for_a_signature_may_know_the_name(
-    language: str,
-) -> None:
+def test_a_page_that_awaited_a_signature_may_know_the_name(language: str) -> None:
     """It may have got the certificate before, which has the name."""
     body = CATALOGUES[language]["sign.step.expired.body"]
     assert not re.search("tieto|uppgift|name|identifier", body)
 
 
 @EACH
-@pytest.mark.parametrize("kind", [kind for kind in CardKind if kind])
-def test_each_card_that_will_not_do_is_named(language: str, kind: CardKind) -> None:
-    _, body = texts.load(language).problem(Problem("UNSUPPORTED_CARD", kind))
-    if kind is CardKind.CONTACTLESS:
-        assert body.startswith(("Kortti on nyt", "Kortet ligger nu", "The card is now"))
-    else:
-        assert kind not in body or language == "en"
-        assert CATALOGUES[language][f"kind.{kind}"] in body
-
-
-def test_a_card_of_an_unknown_name_is_named_as_it_is() -> None:
-    _, body = texts.load("en").problem(Problem("UNSUPPORTED_CARD", "library{card}\n"))
+def test_each_card_that_will_not_do_is_named(language: str) -> None:
+    text = texts.load(language)
+    for kind in filter(None, CardKind):
+        _, body = text.problem(Problem("UNSUPPORTED_CARD", kind))
+        if kind is CardKind.CONTACTLESS:
+            now = ("Kortti on nyt", "Kortet ligger nu", "The card is now")
+            assert body.startswith(now)
+        else:
+            assert kind not in body or language == "en"
+            assert CATALOGUES[language][f"kind.{kind}"] in body
+    _, body = text.problem(Problem("UNSUPPORTED_CARD", "library{card}\n"))
     assert "library{card}\N{REPLACEMENT CHARACTER}" in body
+    general = text("problem.other.heading"), text("problem.other.body")
+    assert text.problem(Problem("FULL_MOON", "waxing")) == general
 
 
-def test_an_unknown_language_is_english() -> None:
-    assert texts.load("se")("cancel") == "Cancel"
-    assert texts.load("../texts/fi")("cancel") == "Cancel"
+@EACH
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({}, []),
+        ({"tries_left": 4}, ["pin.tries"]),
+        ({"tries_left": 3, "wrong": True}, ["pin.wrong", "pin.tries"]),
+        ({"tries_left": 2}, ["pin.two_tries"]),
+        ({"tries_left": 1, "wrong": True}, ["pin.wrong", "last_try"]),
+        ({"wrong": True, "repeated": True}, ["pin.repeated"]),
+        ({"repeated": True, "pad_problem": "length"}, ["pin_pad.length"]),
+        ({"pad_problem": "timed-out"}, ["pin_pad.timed-out"]),
+        ({"unlocked": True, "tries_left": 2}, ["pin.unlocked", "pin.two_tries"]),
+    ],
+)
+def test_what_became_of_the_last_pin_and_the_tries_are_said(
+    language: str, changes: dict[str, Any], keys: list[str]
+) -> None:
+    text, question = texts.load(language, "authenticate"), a_question(**changes)
+    said = [text(key, tries=question.tries_left) for key in keys]
+    assert text.pin_status(question) == said
+    assert "pin.tries" not in keys or str(question.tries_left) in said[-1]
 
 
 @pytest.mark.parametrize(
     "hostile", ["\x1b", "\u202e", "\u200b", "\n", "\u2028", "\ue000"]
 )
 def test_what_could_garble_the_screen_is_replaced(hostile: str) -> None:
-    assert texts.printable(f"A{hostile}B") == "A\N{REPLACEMENT CHARACTER}B"
-    assert texts.printable("Åsa-Mäki O’Neil") == "Åsa-Mäki O’Neil"
+    assert printable(f"A{hostile}B") == "A\N{REPLACEMENT CHARACTER}B"
+    assert printable("Åsa-Mäki O’Neil") == "Åsa-Mäki O’Neil"
+
+
+EIGHT = CodeField("activation", (8,))
+EITHER = CodeField("activation", (7, 8))
+
+
+@pytest.mark.parametrize(
+    "pin",
+    [
+        *("1234", "4321", "7890", "0987", "1111", "000000", "123456", "87654321"),
+        *("2468", "9753", "1122", "112233", "1212", "123123", "12341234"),
+        *("2412", "1984", "2007"),
+        *("240584", "840524", "24051984", "19840524", "290200"),
+    ],
+)
+def test_a_pin_that_is_tried_first_is_easy_to_guess(pin: str) -> None:
+    assert codes.is_easy_to_guess(pin.encode())
+    assert codes.is_easy_to_guess(bytearray(pin, "ascii"))
+
+
+@pytest.mark.parametrize(
+    "pin", ["2580", "3947", "4907", "739146", "993184", "24851984", "38471059"]
+)
+def test_any_other_pin_is_not(pin: str) -> None:
+    assert not codes.is_easy_to_guess(pin.encode())
+
+
+NOTHING_SENT = {
+    "fi": "Kortille ei lähetetty mitään.",
+    "sv": "Ingenting skickades till kortet.",
+    "en": "Nothing was sent to the card.",
+}
+
+
+@EACH
+@pytest.mark.parametrize("field", [SEVEN, EIGHT, EITHER, PUK, OLD_PIN, NEW_PIN1])
+def test_a_code_of_a_wrong_length_is_explained(language: str, field: CodeField) -> None:
+    text = texts.load(language, "activate")
+    for typed in range(14):
+        words = codes.length_error(field, typed, text)
+        assert (NOTHING_SENT[language] in words) is (typed not in field.lengths)
+        assert bool(words) is (typed not in field.lengths)
+        if words and typed and field in (SEVEN, EIGHT):
+            assert str(field.lengths[0]) in words
+            assert str(typed) in words
+        if words and typed and field in (EITHER, PUK, OLD_PIN):
+            assert codes.length_text(field, text) in words
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("operation", "pin", "at_risk"),
+    [
+        ("activate", "", "PIN1"),
+        ("activate", "", "PIN2"),
+        ("activate", "", "PUK"),
+        ("change-pin", "PIN1", "PIN1"),
+        ("change-pin", "PIN2", "PIN2"),
+        ("unblock", "PIN1", "PUK"),
+        ("unblock", "PIN2", "PUK"),
+    ],
+)
+def test_tries_and_their_cost_are_always_said(
+    language: str, operation: str, pin: str, at_risk: str
+) -> None:
+    text = texts.load(language, operation, pin)
+    asked = {"operation": operation, "pin": pin, "at_risk": at_risk}
+    for tries in range(1, 6):
+        question = a_codes_question(**asked, tries_left=tries)
+        said = " ".join(codes.status(question, text))
+        cost = text(f"{'last_try' if tries == 1 else 'cost'}.{at_risk}")
+        assert cost in said
+        assert tries < 3 or str(tries) in said
+        lost = {"fi": "uuden kortin", "sv": "nytt kort", "en": "a new card"}
+        assert (at_risk == "PUK") is (lost[language] in said)
+        assert at_risk == "PUK" or f"({at_risk})" in said
+
+
+@EACH
+def test_what_has_happened_is_said(language: str) -> None:
+    text = texts.load(language, "unblock", "PIN1")
+    assert "unproven" not in text
+    for change in ("wrong", "repeated", "in_doubt"):
+        asked = {"operation": "unblock", "at_risk": "PUK", change: True}
+        assert codes.status(a_codes_question(**asked), text)[0] == text(change)
+    text = texts.load(language, "activate")
+    question = a_codes_question(done=("PIN1",))
+    said = codes.instructions(question, text, by_itself=True)
+    # Activation is proven on a test card only.
+    assert {text("done.PIN1"), text("unproven")} <= {*said}
+    assert text("done.PIN2") not in said
+    # The offer has just shown this text.
+    assert text("unproven") not in codes.instructions(question, text, by_itself=False)

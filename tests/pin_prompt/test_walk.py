@@ -5,27 +5,24 @@ The host is a process and talks to the test as to a browser. The window is on a 
 screen, and the test reads it as a screen reader does.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kortilla import Trust, validate
 from kortilla.mock_card.state import MockCardState
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.texts import Texts
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import (
-    NONCE,
     ORIGIN,
     OWN_CALLER,
     HostProcess,
     make_environment,
     own_arguments,
 )
-from tests.host.signing import announced, chunks, digest, signing, verify
+from tests.host.signing import announced, chunks, signing
 from tests.host.test_caller import started_by
 from tests.pin_prompt.accessibility_bus import (
     AccessibilityBus,
@@ -44,16 +41,12 @@ DOCUMENTS = {
 SIZE = (1024, 600)
 
 
-def catalogue(language: str) -> dict[str, str]:
-    path = Path(texts.__file__).with_name(f"{language}.json")
-    read: dict[str, str] = json.loads(path.read_text())
-    return read
+def catalogue(language: str) -> set[str]:
+    return {*texts.load(language)._catalogue.values()}
 
 
 #: Finnish and English texts that are no Swedish ones.
-FOREIGN = {
-    words for language in ("fi", "en") for words in catalogue(language).values()
-} - {*catalogue("sv").values()}
+FOREIGN = (catalogue("fi") | catalogue("en")) - catalogue("sv")
 
 
 class Walk:
@@ -150,19 +143,14 @@ def begin_login(host: HostProcess) -> None:
     host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
 
 
-async def check_login(host: HostProcess, card: Path) -> None:
-    """Check that the answer is a token of the card."""
-    answer = host.answer()
-    trust = Trust.from_folder(card, test=True)
-    token = json.dumps(answer["result"])
-    identity = await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)
-    assert identity.surname.startswith("SPECIMEN")
+def check_login(host: HostProcess) -> None:
+    """Check that the answer is a token. ``tests/host`` validates such tokens."""
+    assert host.answer()["result"]["signature"]
 
 
-async def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
+def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
     host: HostProcess, walk: Walk, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "home" / MOCK_FOLDER
 
     begin_login(host)
     walk.begin("authenticate")
@@ -189,11 +177,11 @@ async def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
     walk.begin("authenticate")
     walk.see(confirm, pin1, text("pin.unlocked"))
     walk.type("2580")
-    await check_login(host, cards.made())
+    check_login(host)
 
     # A new card is in the reader.
-    new = cards.made("v5-2026", "new", number=2)
-    shutil.copytree(new, folder, dirs_exist_ok=True)
+    new, folder = cards.made("v5-2026", "new", number=2), tmp_path / "home"
+    shutil.copytree(new, folder / MOCK_FOLDER, dirs_exist_ok=True)
     begin_login(host)
     walk.begin("activate")
     text = walk.text
@@ -218,7 +206,7 @@ async def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
     walk.begin("authenticate")
     walk.see(confirm, pin1)
     walk.type("3691")
-    await check_login(host, new)
+    check_login(host)
 
     host.send(signing(documents=announced(DOCUMENTS)))
     for each in chunks(DOCUMENTS):
@@ -228,8 +216,4 @@ async def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
     names = [f"{number}. {name}" for number, name in enumerate(DOCUMENTS, 1)]
     walk.see(text("confirm"), ORIGIN, *names, text("documents", count=3))
     walk.type("739146")
-    result = host.answer()["result"]
-    assert len(result["signatures"]) == len(DOCUMENTS)
-    for signed, content in zip(result["signatures"], DOCUMENTS.values(), strict=True):
-        function = signed["signatureAlgorithm"]["hashFunction"]
-        verify(result["certificate"], signed, digest(content, function))
+    assert len(host.answer()["result"]["signatures"]) == len(DOCUMENTS)

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The window's process: its environment, its end, and pictures without a screen."""
+"""The window's process: its environment, its end, and real keys on a real screen."""
 
 import asyncio
 import json
 import os
+import select
 import subprocess
 import sys
+from asyncio import ensure_future, to_thread
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from PySide6.QtGui import QImage
 
+from native_host.errors import UserCancelledError
+from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.messages import (
     MAX_REQUEST,
     Ask,
@@ -19,36 +25,33 @@ from native_host.pin_prompt.messages import (
     Open,
     encode_request,
 )
-from native_host.pin_prompt.model import Step
+from native_host.pin_prompt.model import CodesQuestion, Operation, PinQuestion, Step
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
-from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
+from tests.pin_prompt.conftest import (
+    a_codes_question,
+    a_conversation,
+    a_document,
+    a_question,
+    ask_in_front,
+    open_in_front,
+)
 from tests.support.offscreen import OFFSCREEN
 from tests.support.patience import patience
-from tests.support.screen import open_screen
+from tests.support.screen import Screen
 
 PRINT_IT = "import json, os; print(json.dumps(dict(os.environ)))"
-HOSTILE = {
-    "LD_PRELOAD": "/somewhere/evil.so",
-    "LD_LIBRARY_PATH": "/somewhere",
-    "LD_AUDIT": "/somewhere/evil.so",
-    "GCONV_PATH": "/somewhere",
-    "GTK_MODULES": "evil",
-    "PYTHONPATH": "/somewhere",
-    "PYTHONHOME": "/somewhere",
-    "QT_PLUGIN_PATH": "/somewhere",
-    "QT_QPA_PLATFORM_PLUGIN_PATH": "/somewhere",
-    "QT_QPA_PLATFORMTHEME": "evil",
-    "QT_QPA_GENERIC_PLUGINS": "evil",
-    "QT_STYLE_OVERRIDE": "evil",
-    "QT_IM_MODULE": "ibus",
-    "XMODIFIERS": "@im=evil",
-    "QT_LOGGING_RULES": "*=true",
-    "WAYLAND_DEBUG": "1",
-    "XKB_CONFIG_ROOT": "/somewhere",
-    "XCOMPOSEFILE": "/somewhere",
-}
+HOSTILE = dict.fromkeys(
+    [
+        *("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH", "GTK_MODULES"),
+        *("PYTHONPATH", "PYTHONHOME", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH"),
+        *("QT_QPA_PLATFORMTHEME", "QT_QPA_GENERIC_PLUGINS", "QT_STYLE_OVERRIDE"),
+        *("QT_IM_MODULE", "XMODIFIERS", "QT_LOGGING_RULES", "WAYLAND_DEBUG"),
+        *("XKB_CONFIG_ROOT", "XCOMPOSEFILE"),
+    ],
+    "evil",
+)
 HARMLESS = {
     "DISPLAY": ":7",
     "WAYLAND_DISPLAY": "wayland-7",
@@ -72,13 +75,13 @@ def test_without_a_screen_no_window_is_started(monkeypatch: pytest.MonkeyPatch) 
 
 
 def environment() -> dict[str, str]:
-    """A function that returns the environment of a window's process."""
+    """Return the environment of a window's process."""
     process = spawn([sys.executable, "-I", "-c", PRINT_IT])
     found: dict[str, str] = json.loads(process.communicate()[0])
     return found
 
 
-def test_a_hostile_environment_does_not_reach_the_window(
+def test_no_hostile_variable_reaches_the_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in (HOSTILE | HARMLESS).items():
@@ -89,54 +92,27 @@ def test_a_hostile_environment_does_not_reach_the_window(
 
 
 @pytest.mark.parametrize(
-    ("platform", "passed"),
-    [
-        ("xcb", "xcb"),
-        ("wayland", "wayland"),
-        ("vnc", None),
-        ("vnc;xcb", None),
-        ("offscreen", None),
-        ("xcb:anything", None),
-    ],
+    "platform", ["xcb", "wayland", "vnc", "vnc;xcb", "offscreen", "xcb:anything"]
 )
 def test_the_window_is_drawn_by_x11_or_wayland_alone(
-    monkeypatch: pytest.MonkeyPatch, platform: str, passed: str | None
+    monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", platform)
+    passed = platform if platform in ("xcb", "wayland") else None
     assert environment().get("QT_QPA_PLATFORM") == passed
 
 
-async def test_the_window_is_on_the_screen_whatever_the_environment_says(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with open_screen() as screen:
-        for name, value in HOSTILE.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("QT_QPA_PLATFORM", "vnc")
-        monkeypatch.setenv("DISPLAY", screen.display)
-        prompt = WindowPrompt(spawn())
-        for name in HOSTILE:
-            monkeypatch.delenv(name)
-        await prompt.open(a_conversation())
-        assert await asyncio.to_thread(screen.find, "Kortilla")
-        await prompt.close()
-
-
-LINES = encode_request(Open(a_conversation())) + encode_request(Ask(1, a_question()))
-
-
-CODES = encode_request(Open(a_conversation(operation="activate", origin="")))
-CODES += encode_request(Ask(1, a_codes_question()))
+LOGIN = encode_request(Open(a_conversation())) + encode_request(Ask(1, a_question()))
+ACTIVATION = encode_request(Open(a_conversation(operation="activate", origin="")))
+ACTIVATION += encode_request(Ask(1, a_codes_question()))
 
 
 def render(
-    target: Path, *options: str, lines: bytes = LINES
+    target: Path, *options: str, lines: bytes = LOGIN
 ) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-I", "-m", "tools.window_pictures"]
     return subprocess.run(
-        [
-            *(sys.executable, "-I", "-m", "native_host.pin_prompt"),
-            *("--render", str(target), *options),
-        ],
+        [*command, str(target), *options],
         input=lines,
         capture_output=True,
         timeout=60,
@@ -145,31 +121,21 @@ def render(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "options", [[], ["--dark", "--digits", "4"], ["--text-scale", "2"]]
-)
-def test_a_picture_is_saved(tmp_path: Path, options: list[str]) -> None:
-    target = tmp_path / "window.png"
-    assert render(target, *options).returncode == 0
-    picture = QImage(str(target))
-    assert picture.width() > 400
-    assert (picture.pixelColor(3, picture.height() - 3).lightness() < 128) is (
-        "--dark" in options
-    )
-
-
-@pytest.mark.slow
-def test_a_page_for_codes_is_drawn_with_what_is_typed(tmp_path: Path) -> None:
-    drawn = []
-    for typed in ("", "1234567,2580,2580"):
+def test_pictures_are_drawn_without_a_screen(tmp_path: Path) -> None:
+    drawn = {}
+    for options in (
+        *("", "--dark --digits 4", "--text-scale 2"),
+        *("--codes ", "--codes 1234567,2580,2580"),
+    ):
         target = tmp_path / "window.png"
-        assert render(target, "--codes", typed, lines=CODES).returncode == 0
-        drawn.append(target.read_bytes())
-    assert drawn[0] != drawn[1]
-
-
-@pytest.mark.slow
-def test_a_picture_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+        lines = ACTIVATION if "--codes" in options else LOGIN
+        arguments = options.split(" ") if options else []
+        assert render(target, *arguments, lines=lines).returncode == 0
+        picture = drawn[options] = QImage(str(target))
+        assert picture.width() > 400
+        dark = picture.pixelColor(3, picture.height() - 3).lightness() < 128
+        assert dark is ("--dark" in options)
+    assert drawn["--codes "] != drawn["--codes 1234567,2580,2580"]
     assert render(tmp_path / "missing" / "window.png").returncode != 0
 
 
@@ -191,50 +157,23 @@ async def test_the_real_window_appears_and_goes() -> None:
         await asking
 
 
-async def test_the_real_window_ends_with_the_host() -> None:
-    process = spawn(OFFSCREEN)
-    prompt = WindowPrompt(process)
-    await prompt.open(a_conversation())
-    assert process.stdin is not None
-    process.stdin.close()
-    assert await asyncio.to_thread(process.wait) == 0
-    await prompt.close()
-
-
-@pytest.fixture
-def host() -> Iterator[subprocess.Popen[bytes]]:
-    """A host with a window; it prints the window's process id."""
+def test_the_real_window_ends_when_the_host_is_killed() -> None:
     script = (
         "import time; from native_host.pin_prompt.spawn import spawn; "
         f"print(spawn({OFFSCREEN!r}).pid, flush=True); time.sleep(600)"
     )
-    host = subprocess.Popen(
-        [sys.executable, "-I", "-c", script], stdout=subprocess.PIPE
-    )
-    yield host
-    host.kill()
-    host.communicate()
+    command = [sys.executable, "-I", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as host:
+        try:
+            assert host.stdout is not None
+            window = os.pidfd_open(int(host.stdout.readline()))
+        finally:
+            host.kill()
+    assert select.select([window], [], [], patience())[0], "it is still there"
+    os.close(window)
 
 
-async def test_the_real_window_ends_when_the_host_is_killed(
-    host: subprocess.Popen[bytes],
-) -> None:
-    assert host.stdout is not None
-    window = os.pidfd_open(int(host.stdout.readline()))
-    loop, gone = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(window, gone.set)
-    try:
-        host.kill()
-        async with asyncio.timeout(10):
-            await gone.wait()
-    finally:
-        loop.remove_reader(window)
-        os.close(window)
-
-
-async def test_the_real_window_without_a_screen_fails(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_the_window_needs_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":no-such")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     prompt = WindowPrompt(spawn())
@@ -271,3 +210,231 @@ def test_the_host_pays_for_no_toolkit() -> None:
         [sys.executable, "-I", "-c", script], capture_output=True, check=True
     )
     assert done.stdout == b"[]\n"
+
+
+TITLE = "Kortilla: identify yourself"
+#: Keys that empty a field.
+CLEAR = ("BackSpace", "Home", "shift+End")
+
+
+def wait_for_keys(screen: Screen, operation: Operation) -> None:
+    """Wait for the colour of the button that confirms, in the window's foot.
+
+    The drawing of the letter has that colour too.
+    """
+    colour = OPERATION_STYLES[operation].colour
+    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 60
+
+    def ready() -> bool:
+        window = [row for row in screen.rows() if len(row.strip(b"\0")) > 900]
+        return any(pixels in row for row in window[-50:])
+
+    screen.wait_until(ready)
+
+
+async def ask(
+    prompt: WindowPrompt,
+    screen: Screen,
+    question: PinQuestion | CodesQuestion,
+    operation: Operation = "authenticate",
+) -> "asyncio.Future[Any]":
+    """Ask in a new window in front, which takes keys."""
+    asking = await ask_in_front(prompt, screen, question, operation=operation)
+    wait_for_keys(screen, operation)
+    return asking
+
+
+async def type_pin(
+    screen: Screen,
+    asking: "asyncio.Future[bytearray]",
+    pin: str,
+    operation: Operation = "authenticate",
+) -> None:
+    """Type a PIN when the window takes keys, and again if its page has changed."""
+    while not asking.done():
+        wait_for_keys(screen, operation)
+        # Escape would cancel. Keys that the guarded field ignored are not in it.
+        screen.press(*CLEAR)
+        screen.type(f"{pin}\r")
+        await asyncio.wait({asking}, timeout=0.6)
+    assert await asking == pin.encode()
+
+
+async def test_typed_codes_are_thrown_away_only_after_the_question(
+    screen: Screen, window: WindowPrompt
+) -> None:
+    asking = await ask(window, screen, a_codes_question(), "activate")
+    screen.type("123")
+    before = screen.rows()
+    screen.press("alt+F4")
+    screen.wait_until(lambda: screen.rows() != before)
+    assert screen.ids("Kortilla: activate the card")
+    # The window may still ignore the answer as one in haste.
+    while not asking.done():
+        screen.press("Escape")
+        await asyncio.wait({asking}, timeout=0.6)
+    with pytest.raises(UserCancelledError):
+        await asking
+    await window.close()
+
+
+@pytest.fixture
+def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The arguments and the environment that the system's viewer receives."""
+    folder, log = tmp_path / "bin", tmp_path / "opened"
+    folder.mkdir()
+    program = folder / "xdg-open"
+    program.write_text(
+        "#!/bin/sh\npath=${1#file://}\n"
+        f'echo "$path $(stat -c %a "$path") [$QT_QPA_PLATFORMTHEME]" >{log}.new\n'
+        f"mv {log}.new {log}\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.delenv("QT_QPA_PLATFORMTHEME", raising=False)
+    return log
+
+
+def turned(screen: Screen, first: list[bytes]) -> bool:
+    """Whether the screen shows another page than first, not just another focus."""
+    rows = zip(screen.rows(), first, strict=True)
+    return sum(now != then for now, then in rows) > 200
+
+
+async def test_documents_are_looked_at_and_signed_with_the_keyboard(
+    screen: Screen, viewer: Path, window: WindowPrompt, tmp_path: Path
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    documents = (a_document(copies), a_document(copies, b"%PDF-1.7", name="lease.pdf"))
+    question = a_question(role="PIN2", min_length=6, documents=documents)
+    asking = await ask(window, screen, question, "sign")
+    # The text in the window and back; then the PDF in the system's viewer.
+    first = screen.rows()
+    screen.press("shift+Tab", "shift+Tab", "space")
+    screen.wait_until(partial(turned, screen, first))
+    screen.press("Escape")
+    wait_for_keys(screen, "sign")
+    screen.press("shift+Tab", "space")
+    screen.wait_until(viewer.exists)
+    path, mode, theme = (await to_thread(viewer.read_text)).split()
+    assert (Path(path).name, mode, theme) == ("document-2.pdf", "400", "[]")
+    assert Path(path).parent.parent == copies
+    await type_pin(screen, asking, "123456", "sign")
+    await window.close()
+    assert sorted(copies.iterdir()) == sorted(Path(d.path or "") for d in documents)
+
+
+@pytest.fixture
+def editor(screen: Screen) -> Iterator[subprocess.Popen[str]]:
+    """Another program in which a person types; it prints the typed text."""
+    editor = subprocess.Popen(
+        [sys.executable, "-I", "-c", EDITOR],
+        env=screen.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    screen.activate(screen.find("Another program"))
+    yield editor
+    editor.kill()
+    editor.communicate()
+
+
+EDITOR = """
+from PySide6.QtWidgets import QApplication, QLineEdit
+application = QApplication([])
+line = QLineEdit()
+line.setWindowTitle("Another program")
+line.returnPressed.connect(lambda: print(line.text(), flush=True))
+line.show()
+application.exec()
+"""
+
+
+async def test_a_window_nobody_asked_for_takes_no_keys(
+    screen: Screen, window: WindowPrompt, editor: subprocess.Popen[str]
+) -> None:
+    other = screen.focused()
+    await window.open(a_conversation(started_by_person=False))
+    asking = ensure_future(window.ask_started())
+    await asyncio.sleep(0)
+    shown = screen.find(TITLE)
+    screen.type("1234\r")
+    assert editor.stdout is not None
+    assert await to_thread(editor.stdout.readline) == "1234\n"
+    assert screen.focused() == other
+    assert not asking.done()
+    # It accepts an answer only after the person has activated it.
+    screen.activate(shown)
+    wait_for_keys(screen, "authenticate")
+    screen.press("Tab", "Return")
+    await asking
+    await window.close()
+
+
+@pytest.mark.parametrize(("role", "milliseconds"), [("PIN1", 700), ("PIN2", 1500)])
+@pytest.mark.usefixtures("editor")
+async def test_digits_for_another_window_are_no_pin_at_any_rhythm(
+    screen: Screen,
+    window: WindowPrompt,
+    role: Literal["PIN1", "PIN2"],
+    milliseconds: int,
+) -> None:
+    operation: Operation = "authenticate" if role == "PIN1" else "sign"
+    before = screen.rows()
+    rhythm = str(2 * milliseconds)  # xdotool waits for half of it at each key
+    typing = asyncio.create_task(
+        to_thread(screen.run, "xdotool", "type", "--delay", rhythm, "9999999\r")
+    )
+    await to_thread(screen.wait_until, lambda: screen.rows() != before)
+    await window.open(a_conversation(operation=operation))
+    asking = ensure_future(window.ask_pin(a_question(role=role, min_length=4)))
+    await typing
+    assert not asking.done()
+    await type_pin(screen, asking, "123456", operation)
+    await window.close()
+
+
+async def test_a_window_that_the_desktop_makes_smaller_grows_again(
+    screen: Screen, window: WindowPrompt
+) -> None:
+    asking = await ask(window, screen, a_question(tries_left=2, wrong=True))
+    shown = screen.focused()
+    _, _, width, before = screen.geometry(shown)
+    for low in ("301", "320"):
+        screen.run("xdotool", "windowsize", shown, str(width), low)
+        screen.wait_until(lambda: screen.geometry(shown)[3] >= before)
+    await type_pin(screen, asking, "1234")
+    await window.close()
+
+
+async def test_a_key_pressed_while_a_page_is_laid_out_is_not_lost(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen.display)
+    prompt = WindowPrompt(spawn([sys.executable, "-I", "-c", IMPATIENT]))
+    try:
+        await open_in_front(prompt, screen)
+        async with asyncio.timeout(patience()):
+            await prompt.wait_for_cancel()
+    finally:
+        await prompt.close()
+
+
+#: The window, and a person who presses Escape once, right when the page is laid out.
+#: All drawing is done by then, so its reply can't wake the window.
+IMPATIENT = """
+import subprocess
+from PySide6.QtCore import QTimer
+from native_host.pin_prompt.__main__ import main
+from native_host.pin_prompt.gui.prompt_window import PromptWindow
+show = PromptWindow._show_page
+def show_and_press(self, page):
+    def press():
+        subprocess.run(["xdotool", "key", "Escape"], check=True)
+        self._settle(page)
+    show(self, page)
+    QTimer.singleShot(1500, lambda: QTimer.singleShot(0, press))
+PromptWindow._show_page = show_and_press
+main()
+"""

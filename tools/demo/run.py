@@ -226,14 +226,8 @@ async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None
     conversation = Conversation("authenticate", origin, "fi", test_card=True)
     question = PinQuestion("PIN1", shown["name"], shown["satu"], 5, 4, 12)
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-m",
-        "native_host.pin_prompt",
-        "--render",
-        str(target),
-        "--digits",
-        "4",
+        *(sys.executable, "-I", "-m", "tools.window_pictures"),
+        *(str(target), "--digits", "4"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

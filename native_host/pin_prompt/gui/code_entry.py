@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.labels import label, make_muted, wrapping_policy
+from native_host.gui.labels import label, muted, wrapping_policy
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -94,9 +94,7 @@ class CodeEntry(QWidget):
         row = QHBoxLayout()
         row.setSpacing(em(self, 0.6))
         row.addWidget(field)
-        hint = label(beside, 14 / 15)
-        make_muted(hint)
-        row.addWidget(hint, 1)
+        row.addWidget(muted(beside), 1)
         rows.addLayout(row)
         self.grid.addLayout(rows, 0, column)
 

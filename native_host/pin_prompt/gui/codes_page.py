@@ -196,7 +196,9 @@ class CodesPage(BaseCodesPage):
         self._leave = self.add_button(self.text("leave.yes"), self._leave_now)
         stay, forth = self.text("leave.no"), self.text("next")
         self._stay = self.add_button(stay, self._stay_here, confirms=True)
-        self._back = self.add_button(self.text("back"), self._go_back)
+        self._back = self.add_button(
+            self.text("back"), lambda: self._show_step(self._step - 1)
+        )
         self._next = self.add_button(forth, self._go_on, confirms=True)
         self.buttons.append(last)
 
@@ -240,9 +242,6 @@ class CodesPage(BaseCodesPage):
 
     def _fields_of(self, step: int) -> list[PinField]:
         return [f for e in self.entries if e in self._parts[step] for f in e.fields]
-
-    def _go_back(self) -> None:
-        self._show_step(self._step - 1)
 
     def _go_on(self) -> None:
         """Show the next step, if this one has no error."""

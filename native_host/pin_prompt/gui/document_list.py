@@ -4,14 +4,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QColor,
-    QFocusEvent,
-    QFont,
-    QPaintEvent,
-    QPen,
-    QResizeEvent,
-)
+from PySide6.QtGui import QColor, QFocusEvent, QFont, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -25,12 +18,7 @@ from kortilla.common.escaping import escape_name
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button, Fold
 from native_host.gui.icons import draw_icon, painter_of
-from native_host.gui.labels import (
-    WrappingLabel,
-    label,
-    make_muted,
-    wrapping_policy,
-)
+from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import readable, tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file

@@ -22,15 +22,11 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.frame import HeadingBand
 from native_host.gui.icons import draw_icon, painter_of
-from native_host.gui.labels import MockCardMark, label, make_muted, wrapping_policy
+from native_host.gui.labels import MockCardMark, label, muted, wrapping_policy
 from native_host.gui.panels import Notice, Panel
 from native_host.gui.sizes import LARGEST, dp, font
 from native_host.gui.tokens import LIGHT, Act, tokens_for
-from native_host.pin_prompt.gui.widgets import (
-    draw_round_icon,
-    em,
-    height_at,
-)
+from native_host.pin_prompt.gui.widgets import draw_round_icon, em, height_at
 from native_host.pin_prompt.model import Conversation, Operation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
@@ -215,9 +211,7 @@ class SitePanel(Panel):
 
     def show_name(self, above: str, name: "SiteLabel") -> None:
         """Show a name below words about it."""
-        words = label(above, 14 / 15)
-        make_muted(words)
-        self.rows.addWidget(words)
+        self.rows.addWidget(muted(above))
         self.rows.addWidget(name)
 
     def show_site(self, site: SiteName, text: Texts) -> None:

@@ -12,15 +12,7 @@ PIN, nobody knows what a PIN is for.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import (
-    QElapsedTimer,
-    QEvent,
-    QObject,
-    QSize,
-    Qt,
-    QTimer,
-    Signal,
-)
+from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
@@ -49,9 +41,7 @@ class InputGuard(QObject):
     refused = Signal()
 
     def __init__(
-        self,
-        milliseconds: int = GUARD_MILLISECONDS,
-        quiet: int = QUIET_MILLISECONDS,
+        self, milliseconds: int = GUARD_MILLISECONDS, quiet: int = QUIET_MILLISECONDS
     ) -> None:
         super().__init__()
         self._shortest = quiet - milliseconds

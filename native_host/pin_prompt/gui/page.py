@@ -7,6 +7,7 @@ sends it.
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QAbstractScrollArea, QPushButton, QVBoxLayout, QWidget
@@ -311,10 +312,8 @@ class ConfirmPage(QuestionPage):
         self.initial_focus = self.last_try_box or self.initial_focus or cancel
 
     def dismiss(self) -> None:
-        self.leave(self._decline if self.can_decline else self.cancelled.emit)
-
-    def _decline(self) -> None:
-        self.answer("declined")
+        decline = partial(self.answer, "declined")
+        self.leave(decline if self.can_decline else self.cancelled.emit)
 
     def press_confirm(self) -> None:
         """Handle the confirm button."""

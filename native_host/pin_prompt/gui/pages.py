@@ -23,36 +23,24 @@ from native_host.gui.labels import (
     WrappingLabel,
     label,
     make_muted,
+    muted,
     wrapping_policy,
 )
 from native_host.gui.panels import Notice, Panel
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
+from native_host.pin_prompt import model
 from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.page import Page, QuestionPage, YesNoPage
-from native_host.pin_prompt.gui.widgets import (
-    StepPicture,
-    draw_round_icon,
-    em,
-)
-from native_host.pin_prompt.model import (
-    CardChoice,
-    ConsentQuestion,
-    Conversation,
-    OtherCardQuestion,
-    Problem,
-    Progress,
-    Step,
-    UnlockQuestion,
-)
+from native_host.pin_prompt.gui.widgets import StepPicture, draw_round_icon, em
 from native_host.pin_prompt.texts import Texts
 
 _TOP = Qt.AlignmentFlag.AlignTop
-_AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
+_AT_WORK = (model.Step.RECEIVING, model.Step.READING, model.Step.SIGNING)
 #: After these steps, the person can only close the window.
-FINAL_STEPS = (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
+FINAL_STEPS = (model.Step.EXPIRED, model.Step.FAILED, model.Step.DONE, model.Step.READY)
 #: In these steps, nothing is to be done with the card.
-_NO_PICTURE = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
+_NO_PICTURE = (model.Step.EXPIRED, model.Step.FAILED, model.Step.RECEIVING)
 #: Problems that inserting the card again does not solve. Their page has no picture.
 _ELSEWHERE = (
     "PIN_BLOCKED",
@@ -76,16 +64,16 @@ class StepPage(Page):
 
     def __init__(
         self,
-        conversation: Conversation,
+        conversation: model.Conversation,
         text: Texts,
-        step: Step,
-        problem: Problem | None,
-        progress: Progress | None = None,
+        step: model.Step,
+        problem: model.Problem | None,
+        progress: model.Progress | None = None,
     ) -> None:
         super().__init__(conversation, text)
         self.shown = (step, problem)
-        self.awaits_person = step not in (*FINAL_STEPS, Step.SIGNING)
-        self.concerns_signature = step in (Step.SIGNING, Step.PIN_PAD)
+        self.awaits_person = step not in (*FINAL_STEPS, model.Step.SIGNING)
+        self.concerns_signature = step in (model.Step.SIGNING, model.Step.PIN_PAD)
         heading, body = text.problem(problem) if problem else text.step(step)
         self.add_heading(heading)
         self._add_body(body)
@@ -95,9 +83,8 @@ class StepPage(Page):
         if progress:
             self.set_progress(progress)
         if problem:
-            code = label(text("code", code=printable(problem.code)), 0.9)
-            make_muted(code)
-            self.column.addWidget(code)
+            code = text("code", code=printable(problem.code))
+            self.column.addWidget(muted(code, 0.9))
         self.column.addStretch()
         ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
         words = text("close") if ends else text("cancel")
@@ -110,7 +97,7 @@ class StepPage(Page):
         self.column.insertWidget(self.column.count() - 1, label(words))
         self.announcement.add(words, needed=1)
 
-    def set_progress(self, progress: Progress) -> None:
+    def set_progress(self, progress: model.Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
         if self._bar is not None:
             self._bar.setVisible(True)
@@ -152,7 +139,7 @@ class StepPage(Page):
 class StartedPage(YesNoPage):
     """Asks "Did you start this?", before anything is read from the card."""
 
-    def __init__(self, conversation: Conversation, text: Texts) -> None:
+    def __init__(self, conversation: model.Conversation, text: Texts) -> None:
         super().__init__(conversation, text)
         heading, body = text("started.heading"), text("started.body")
         self.add_heading(heading)
@@ -166,7 +153,10 @@ class ConsentPage(YesNoPage):
     """Asks for consent without a PIN."""
 
     def __init__(
-        self, conversation: Conversation, text: Texts, question: ConsentQuestion
+        self,
+        conversation: model.Conversation,
+        text: Texts,
+        question: model.ConsentQuestion,
     ) -> None:
         super().__init__(conversation, text)
         self.add_person(question.name, question.satu)
@@ -182,7 +172,10 @@ class OtherCardPage(YesNoPage):
     """Says that this is another card than before, and asks whether it is meant."""
 
     def __init__(
-        self, conversation: Conversation, text: Texts, question: OtherCardQuestion
+        self,
+        conversation: model.Conversation,
+        text: Texts,
+        question: model.OtherCardQuestion,
     ) -> None:
         super().__init__(conversation, text)
         self.wants_attention = True
@@ -203,7 +196,10 @@ class CardChoicePage(QuestionPage):
     """Asks which of several cards to use. No card is preselected."""
 
     def __init__(
-        self, conversation: Conversation, text: Texts, choices: Sequence[CardChoice]
+        self,
+        conversation: model.Conversation,
+        text: Texts,
+        choices: Sequence[model.CardChoice],
     ) -> None:
         super().__init__(conversation, text)
         heading, body = text("choose.heading"), text("choose.body")
@@ -243,7 +239,7 @@ class ActivationOfferPage(YesNoPage):
     """Offers to activate the card in this window."""
 
     def __init__(
-        self, conversation: Conversation, text: Texts, *, partly: bool
+        self, conversation: model.Conversation, text: Texts, *, partly: bool
     ) -> None:
         super().__init__(conversation, text)
         self.wants_attention = True
@@ -264,7 +260,10 @@ class LockedPage(YesNoPage):
     """
 
     def __init__(
-        self, conversation: Conversation, text: Texts, question: UnlockQuestion
+        self,
+        conversation: model.Conversation,
+        text: Texts,
+        question: model.UnlockQuestion,
     ) -> None:
         super().__init__(conversation, text)
         #: Whether the button gets the focus when it is enabled.

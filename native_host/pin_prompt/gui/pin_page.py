@@ -5,7 +5,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
-from native_host.gui.labels import TriesLabel, label, make_muted
+from native_host.gui.labels import TriesLabel, label, muted
 from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp
 from native_host.pin_prompt.gui.document_list import DocumentList
@@ -154,8 +154,7 @@ class PinPage(BasePinPage):
         low, high = question.min_length, question.max_length
         self._length = self.text("pin.length", min=low, max=high)
         self._describe_field(self._news)
-        beside = label(self.text("codes.length.range", min=low, max=high))
-        make_muted(beside)
+        beside = muted(self.text("codes.length.range", min=low, max=high), 1.0)
         above, row = QHBoxLayout(), QHBoxLayout()
         above.setSpacing(dp(12))
         above.addWidget(what)

@@ -15,12 +15,8 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from native_host.gui.accessibility import FocusRing
 from native_host.gui.frame import Foot
 from native_host.gui.sizes import dp
-from native_host.pin_prompt import texts
-from native_host.pin_prompt.documents import (
-    DocumentKind,
-    kind_of_bytes,
-    read_document,
-)
+from native_host.pin_prompt import messages, model, texts
+from native_host.pin_prompt.documents import DocumentKind, kind_of_bytes, read_document
 from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
 from native_host.pin_prompt.gui.header import OPERATION_STYLES, Header, window_icon
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -37,31 +33,6 @@ from native_host.pin_prompt.gui.pages import (
     StepPage,
 )
 from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
-from native_host.pin_prompt.messages import (
-    MAX_REQUEST,
-    Ask,
-    AskStarted,
-    CallerTimedOut,
-    ChooseCard,
-    Close,
-    Connections,
-    OfferActivation,
-    Open,
-    Show,
-    WindowRequest,
-    decode_request,
-    encode_answer,
-)
-from native_host.pin_prompt.model import (
-    CodesQuestion,
-    ConsentQuestion,
-    Conversation,
-    Operation,
-    OtherCardQuestion,
-    PinQuestion,
-    Step,
-    UnlockQuestion,
-)
 from native_host.pin_prompt.texts import Texts
 from native_host.wiping import wipe
 
@@ -74,42 +45,41 @@ _VISIBLE_AFTER = 1000
 #: Width of the window where body text has 15 pixels. Pages with documents or several
 #: codes are wider.
 _WIDTH, _WIDTH_FOR_MORE = 620, 760
-_MORE: Collection[Operation] = (
+_MORE: Collection[model.Operation] = (
     *("sign", "sign-own"),
     *("activate", "change-pin", "unblock"),
 )
 #: The steps after which the page has no result.
-_BROKEN_OFF = (Step.EXPIRED, Step.FAILED)
+_BROKEN_OFF = (model.Step.EXPIRED, model.Step.FAILED)
 #: Largest share of the screen's height for the site in the header.
 _SITE_AT_MOST = 0.4
-_Question = AskStarted | ChooseCard | OfferActivation | Ask
+_Question = (
+    messages.AskStarted | messages.ChooseCard | messages.OfferActivation | messages.Ask
+)
 
 
 def create_page(
-    request: _Question,
-    conversation: Conversation,
-    text: Texts,
-    guard: InputGuard,
+    request: _Question, conversation: model.Conversation, text: Texts, guard: InputGuard
 ) -> QuestionPage:
     """Return the page for a question of the host."""
     page: QuestionPage
     match request:
-        case AskStarted():
+        case messages.AskStarted():
             page = StartedPage(conversation, text)
-        case ChooseCard():
+        case messages.ChooseCard():
             page = CardChoicePage(conversation, text, request.choices)
-        case OfferActivation():
+        case messages.OfferActivation():
             page = ActivationOfferPage(conversation, text, partly=request.partly)
-        case Ask(question=OtherCardQuestion() as other):
+        case messages.Ask(question=model.OtherCardQuestion() as other):
             page = OtherCardPage(conversation, text, other)
-        case Ask(question=ConsentQuestion() as consent):
+        case messages.Ask(question=model.ConsentQuestion() as consent):
             page = ConsentPage(conversation, text, consent)
-        case Ask(question=UnlockQuestion() as unlock):
+        case messages.Ask(question=model.UnlockQuestion() as unlock):
             page = LockedPage(conversation, text, unlock)
-        case Ask(question=PinQuestion() as pin):
+        case messages.Ask(question=model.PinQuestion() as pin):
             for_pin = PinPadPage if pin.pin_pad else PinPage
             page = for_pin(conversation, text, pin, guard)
-        case Ask(question=CodesQuestion() as codes):
+        case messages.Ask(question=model.CodesQuestion() as codes):
             for_codes = PinPadCodesPage if codes.pin_pad else CodesPage
             page = for_codes(conversation, text, codes, guard)
     return page
@@ -135,11 +105,11 @@ class PromptWindow(PageWindow):
         self._reported_visible = False
         #: The conversation, with the operation whose style the window has. During a
         #: login, the card may be activated first.
-        self._conversation: Conversation | None = None
+        self._conversation: model.Conversation | None = None
         #: The copies for the system's PDF viewer, deleted in the end.
         self._copies: PrivateCopies | None = None
         #: The operation for which the conversation was opened.
-        self._purpose: Operation = "authenticate"
+        self._purpose: model.Operation = "authenticate"
         #: The notice that the calling program has stopped waiting.
         self._timeout_text = ""
         #: The warning about a caller that is no known browser. It is announced with the
@@ -158,8 +128,8 @@ class PromptWindow(PageWindow):
         """
 
         def read() -> NoReturn:
-            while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
-                if len(line) > MAX_REQUEST:
+            while line := sys.stdin.buffer.readline(messages.MAX_REQUEST + 1):
+                if len(line) > messages.MAX_REQUEST:
                     refuse("A request is too long.")
                 self._received.emit(line)
             end()  # the host has ended
@@ -169,30 +139,30 @@ class PromptWindow(PageWindow):
 
     def _receive(self, line: bytes) -> None:
         try:
-            self.handle(decode_request(line))
+            self.handle(messages.decode_request(line))
         except ValueError as error:
             refuse(str(error))
 
-    def handle(self, request: WindowRequest) -> None:
+    def handle(self, request: messages.WindowRequest) -> None:
         """Handle a request. Raises ``ValueError`` for one in a wrong order."""
-        if isinstance(request, Close):
+        if isinstance(request, messages.Close):
             self.hide()
             self.delete_copies()
             QApplication.exit()
-        elif isinstance(request, Open):
+        elif isinstance(request, messages.Open):
             self._open(request.conversation)
         elif self._conversation is None:
             raise ValueError("The window is not open.")
-        elif isinstance(request, CallerTimedOut):
+        elif isinstance(request, messages.CallerTimedOut):
             self._show_caller_timeout()
-        elif isinstance(request, Connections):
+        elif isinstance(request, messages.Connections):
             self._show_connections(request.count)
-        elif isinstance(request, Show):
+        elif isinstance(request, messages.Show):
             self._show_step(request, self._conversation)
         else:
             self._ask(request, self._conversation)
 
-    def _open(self, conversation: Conversation) -> None:
+    def _open(self, conversation: model.Conversation) -> None:
         if self._conversation is not None:
             raise ValueError("The window is open already.")
         self._purpose = conversation.operation
@@ -217,14 +187,16 @@ class PromptWindow(PageWindow):
             self.activateWindow()
         QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
 
-    def _show_step(self, request: Show, conversation: Conversation) -> None:
+    def _show_step(
+        self, request: messages.Show, conversation: model.Conversation
+    ) -> None:
         page, shown = self.page, (request.step, request.problem)
         if (
             isinstance(page, StepPage)
             and request.progress is not None
             and page.shown == shown
             # There the person must act again, so the page is announced again.
-            and request.step is not Step.PIN_PAD
+            and request.step is not model.Step.PIN_PAD
         ):
             page.set_progress(request.progress)
             return
@@ -239,13 +211,13 @@ class PromptWindow(PageWindow):
             page.add_note(self._text("kept"))
         self._show_page(page)
 
-    def _ask(self, request: _Question, conversation: Conversation) -> None:
+    def _ask(self, request: _Question, conversation: model.Conversation) -> None:
         """Show a question, in the style of its operation: a login may activate."""
         operation, pin = self._purpose, ""
-        question = request.question if isinstance(request, Ask) else None
-        if isinstance(question, CodesQuestion):
+        question = request.question if isinstance(request, messages.Ask) else None
+        if isinstance(question, model.CodesQuestion):
             operation, pin = question.operation, question.pin
-        elif isinstance(request, OfferActivation):
+        elif isinstance(request, messages.OfferActivation):
             operation = "activate"
         if (operation, pin) != (conversation.operation, self._pin):
             conversation = replace(conversation, operation=operation)
@@ -254,9 +226,15 @@ class PromptWindow(PageWindow):
             self._header.show_mock_card_mark(self._text)
         self._show_page(self._page_for(request, conversation))
 
-    def _page_for(self, request: _Question, conversation: Conversation) -> QuestionPage:
+    def _page_for(
+        self, request: _Question, conversation: model.Conversation
+    ) -> QuestionPage:
         page = create_page(request, conversation, self._text, self.guard)
-        number = {} if isinstance(request, AskStarted) else {"number": request.number}
+        number = (
+            {}
+            if isinstance(request, messages.AskStarted)
+            else {"number": request.number}
+        )
         page.answered.connect(
             lambda kind, fields: self._send_answer(kind, **number, **fields)
         )
@@ -268,7 +246,7 @@ class PromptWindow(PageWindow):
             )
         return page
 
-    def _apply_operation(self, conversation: Conversation, pin: str) -> None:
+    def _apply_operation(self, conversation: model.Conversation, pin: str) -> None:
         """Use the style and texts of an operation."""
         operation = conversation.operation
         self._conversation, self._pin = conversation, pin
@@ -374,7 +352,7 @@ class PromptWindow(PageWindow):
     # -- The person's answers ---------------------------------------------------------
 
     def _send_answer(self, kind: str, **fields: object) -> None:
-        line = encode_answer({"type": kind, **fields})
+        line = messages.encode_answer({"type": kind, **fields})
         self._send(line)
         wipe(line)
 
@@ -408,12 +386,14 @@ class PromptWindow(PageWindow):
         if self._conversation is not None:
             return
         text = texts.load("en", "authenticate")
-        nobody = Conversation("authenticate", "https://service.example", "en", False)
+        nobody = model.Conversation(
+            "authenticate", "https://service.example", "en", False
+        )
         unseen = QWidget()
         rows = QVBoxLayout(unseen)
         header, foot = Header(low=False), Foot(low=False)
         header.set_operation(nobody, text, dp(400), dp(620))
-        question = PinQuestion("PIN1", "", "", 5, 4, 12)
+        question = model.PinQuestion("PIN1", "", "", 5, 4, 12)
         page = PinPage(nobody, text, question, self.guard)
         for button in page.buttons:
             foot.add(button)

@@ -15,17 +15,7 @@ from pathlib import Path
 
 from kortilla.common import texts
 from kortilla.common.escaping import printable, program_display_name
-from native_host.pin_prompt.model import (
-    Conversation,
-    Document,
-    OtherCardQuestion,
-    PinQuestion,
-    Problem,
-    Progress,
-    Step,
-)
-
-__all__ = ["Texts", "languages", "load", "printable"]
+from native_host.pin_prompt import model
 
 _FOLDER = Path(__file__).parent
 #: The operations that manage PINs, in which no page takes part.
@@ -73,7 +63,7 @@ class Texts:
             next((name for name in found if name in self._catalogue), key)
         ].format(program=self.program, **values)
 
-    def problem(self, problem: Problem) -> tuple[str, str]:
+    def problem(self, problem: model.Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
 
         Some details have texts of their own under ``problem.CODE.DETAIL``. A code
@@ -92,14 +82,14 @@ class Texts:
             return heading, self(f"{key}.named", kind=printable(kind))
         return heading, self(f"{key}.body")
 
-    def other_card(self, question: OtherCardQuestion) -> str:
+    def other_card(self, question: model.OtherCardQuestion) -> str:
         """Return what has happened to the card before, and what to do."""
         key = "other.removed" if question.removed else "other.there"
         # A sentence breaks between words only.
         before = re.sub(r"(\S{30})\S+", r"\1…", printable(question.before))
         return self(key, before=before)
 
-    def caller(self, conversation: Conversation) -> str:
+    def caller(self, conversation: model.Conversation) -> str:
         """Return the display name of a caller that is no known browser."""
         return (
             program_display_name(conversation.caller)
@@ -115,25 +105,25 @@ class Texts:
             return None
         return self("asks"), self("here") if "here" in self else self.program
 
-    def warning_of_caller(self, conversation: Conversation) -> str:
+    def warning_of_caller(self, conversation: model.Conversation) -> str:
         """Return the warning about such a caller; empty if a browser asks."""
         if not conversation.caller:
             return ""
         name = self.caller(conversation)
         return f"{self('caller.asks')} {name}. {self('caller.check')}"
 
-    def step(self, step: Step) -> tuple[str, str]:
+    def step(self, step: model.Step) -> tuple[str, str]:
         """Return the heading and the body for a step."""
         return self(f"step.{step}.heading"), self(f"step.{step}.body")
 
-    def progress(self, step: Step, progress: Progress) -> str:
+    def progress(self, step: model.Step, progress: model.Progress) -> str:
         """Return the progress of a step, in words."""
         done, total = progress.done, progress.total
-        if step is Step.RECEIVING:
+        if step is model.Step.RECEIVING:
             return self(
                 f"step.{step}.progress", done=self.size(done), total=self.size(total)
             )
-        return self(f"step.{Step.SIGNING}.progress", done=done, total=total)
+        return self(f"step.{model.Step.SIGNING}.progress", done=done, total=total)
 
     def size(self, count: int) -> str:
         """Return a number of bytes in words; a kilobyte has a thousand bytes."""
@@ -144,7 +134,7 @@ class Texts:
         shown = shown.replace(".", self("size.point"))
         return self("size.megabytes" if mega else "size.kilobytes", count=shown)
 
-    def signatures(self, question: PinQuestion) -> str:
+    def signatures(self, question: model.PinQuestion) -> str:
         """Return how many signatures are made and how often the PIN is typed.
 
         The files of one container get one signature together.
@@ -157,18 +147,18 @@ class Texts:
             return self("signatures.one")
         return self(f"signatures.{'pad' if question.pin_pad else 'many'}", count=count)
 
-    def what_is_signed(self, documents: tuple[Document, ...]) -> str:
+    def what_is_signed(self, documents: tuple[model.Document, ...]) -> str:
         """Return how many documents or hashes are to be signed."""
         hashes = any(document.path is None for document in documents)
         return self("hashes" if hashes else "documents", count=len(documents))
 
-    def warning(self, documents: tuple[Document, ...]) -> str:
+    def warning(self, documents: tuple[model.Document, ...]) -> str:
         """Return the warning about bare hashes; empty for documents."""
         if all(document.path is not None for document in documents):
             return ""
         return self("hashes.warning.many" if len(documents) > 1 else "hashes.warning")
 
-    def pin_status(self, question: PinQuestion) -> list[str]:
+    def pin_status(self, question: model.PinQuestion) -> list[str]:
         """Return the result of the last PIN and the tries left, as sentences."""
         said = []
         if question.unlocked:

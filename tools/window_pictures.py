@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Renders the window to an image file without a screen, for documentation."""
+"""Draws the PIN window without a screen, for documentation and the demo.
+
+Usage: ``python -m tools.window_pictures PNG [--dark] [--text-scale N] […]``, with the
+host's requests on standard input.
+"""
 
 import argparse
 import json
@@ -28,8 +32,8 @@ def main() -> None:
     Raises ``ValueError`` for an invalid request, ``OSError`` when the image is not
     written.
     """
-    parser = argparse.ArgumentParser(prog="python -m native_host.pin_prompt")
-    parser.add_argument("--render", required=True, type=Path, metavar="PNG")
+    parser = argparse.ArgumentParser(prog="python -m tools.window_pictures")
+    parser.add_argument("target", type=Path, metavar="PNG")
     parser.add_argument("--text-scale", default=1.0, type=float)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--digits", default=0, type=int, help="dots in the PIN field")
@@ -64,8 +68,8 @@ def main() -> None:
         window.guard.end()
     _settle(application)
     picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    if not picture.save(os.fspath(wanted.render), quality=0):  # the smallest file
-        raise OSError(f"The picture {wanted.render} can't be written.")
+    if not picture.save(os.fspath(wanted.target), quality=0):  # the smallest file
+        raise OSError(f"The picture {wanted.target} can't be written.")
 
 
 def offscreen_application(text_scale: float = 1.0) -> QApplication:
@@ -83,3 +87,7 @@ def _settle(application: QApplication) -> None:
     for _ in range(5):
         application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         application.processEvents()
+
+
+if __name__ == "__main__":
+    main()
