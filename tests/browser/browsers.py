@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: MIT
 """One interface to Chromium and Firefox for tests.
 
-Clicks are real user gestures. ``evaluate`` is not a gesture in either browser.
+Clicks are real user gestures. ``evaluate`` is none in either browser: it awaits
+JavaScript in the page, and returns the value as JSON. ``goto`` waits until the page has
+loaded, and ``wait_for`` until an element is visible.
 """
 
 import contextlib
 import json
+import shutil
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 
-from playwright.async_api import BrowserContext, CDPSession, Error, Page
+from playwright.async_api import (
+    BrowserContext,
+    CDPSession,
+    Error,
+    Playwright,
+    async_playwright,
+)
 
-from native_host.browser_testing.temporary_home import extension_folder
+from kortilla.mock_card.folder import locked
+from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browser_home import UserHome
-from tests.browser.firefox_profile import prepare_profile
 from tests.browser.marionette import Marionette
-from tests.browser.playwright_driver import driver
+from tests.support import cards
 from tests.support.patience import patience
 from tools.demo.chromium import Chromium
 from tools.demo.errors import BrowserError
@@ -29,102 +37,29 @@ from tools.demo.site_authority import Authority
 #: Host names that resolve to this computer, for realistic origins.
 SITES = ("service.example", "other.example")
 
+#: Ends Playwright's driver, which all Chromium of a worker share: it is a program for
+#: Node.js that takes as long to start as Chromium. None in other processes.
+shared_driver: contextlib.AsyncExitStack | None = None
+_drivers: list[Playwright] = []
 
-class Tab(ABC):
-    """One tab of a browser."""
+#: Firefox's locks, the preferences of one browser, and the databases of NSS, to which a
+#: test may have added a token.
+_NOT_COPIED = shutil.ignore_patterns(
+    "lock", ".parentlock", "user.js", "cert9.db", "key4.db", "pkcs11.txt"
+)
+
+
+class ChromiumTab:
+    """A page of Playwright's."""
 
     closed = False
-
-    @abstractmethod
-    async def goto(self, url: str) -> None:
-        """Load an address and wait until it has loaded."""
-
-    @abstractmethod
-    async def evaluate(self, expression: str) -> Any:
-        """Evaluate JavaScript in the page, await it, and return the value as JSON."""
-
-    @abstractmethod
-    async def click(self, selector: str) -> None:
-        """Click an element with the mouse."""
-
-    @abstractmethod
-    async def wait_for(self, selector: str) -> None:
-        """Wait until an element is visible."""
-
-    @abstractmethod
-    async def text(self, selector: str) -> str:
-        """Wait for an element and return its text."""
-
-    @abstractmethod
-    async def to_front(self) -> None:
-        """Bring the tab to the front."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Close the tab."""
-
-
-class Browser(ABC):
-    """A browser with the extension. ``user_home`` is its HOME."""
-
-    user_home: UserHome
-    _blank: Tab | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Whether the browser can't be used any more."""
-        return False
-
-    @abstractmethod
-    async def new_tab(self) -> Tab:
-        """Open a tab and bring it to the front."""
-
-    async def take_blank(self) -> Tab:
-        """Return a blank tab that an earlier test has left, or open one.
-
-        A new tab and its end take as long as a page.
-        """
-        tab, self._blank = self._blank, None
-        if tab is None:
-            return await self.new_tab()
-        await tab.to_front()
-        return tab
-
-    async def leave_blank(self, tab: Tab) -> None:
-        """Empty a tab for ``take_blank``, or close it if there is one already."""
-        if self._blank is None:
-            await tab.goto("about:blank")
-            self._blank = tab
-        else:
-            await tab.close()
-
-    @abstractmethod
-    async def open_view(self, path: str) -> Tab:
-        """Open one of the extension's own pages in a tab."""
-
-    @abstractmethod
-    async def quit(self) -> None:
-        """End the browser as a person does."""
-
-    @abstractmethod
-    async def install(self, extension: Path) -> None:
-        """Install the extension from a folder, or update it, while pages are open."""
-
-    @abstractmethod
-    async def uninstall(self, extension: str) -> None:
-        """Remove the extension with an id."""
-
-
-class ChromiumTab(Tab):
-    """A page of Playwright's."""
 
     def __init__(self, driver: Chromium, session: CDPSession) -> None:
         self._driver, self._session = driver, session
 
     @classmethod
     async def open(cls, context: BrowserContext) -> Self:
-        """Open a tab."""
-        page: Page = await context.new_page()
+        page = await context.new_page()
         page.set_default_timeout(patience() * 1000)
         return cls(Chromium(context, page), await context.new_cdp_session(page))
 
@@ -168,16 +103,19 @@ class ChromiumTab(Tab):
         await self._driver.page.close()
 
 
-class ChromiumBrowser(Browser):
-    """Chromium through Playwright."""
+class ChromiumBrowser:
+    """Chromium through Playwright, with the extension. ``user_home`` is its HOME."""
+
+    failed = False
 
     def __init__(self, driver: Chromium, user_home: UserHome) -> None:
         self._driver, self.user_home = driver, user_home
 
-    async def new_tab(self) -> Tab:
+    async def new_tab(self) -> ChromiumTab:
         return await ChromiumTab.open(self._driver.context)
 
-    async def open_view(self, path: str) -> Tab:
+    async def open_view(self, path: str) -> ChromiumTab:
+        """Open one of the extension's own pages in a tab."""
         tab = await self.new_tab()
         await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
         return tab
@@ -186,16 +124,17 @@ class ChromiumBrowser(Browser):
         await self._driver.context.close()
 
     async def install(self, extension: Path) -> None:
-        browser = self._driver.context.browser
-        assert browser
-        session = await browser.new_browser_cdp_session()
-        await session.send("Extensions.loadUnpacked", {"path": str(extension)})
+        """Install the extension from a folder, or update it, while pages are open."""
+        await self._send("loadUnpacked", path=str(extension))
 
     async def uninstall(self, extension: str) -> None:
+        await self._send("uninstall", id=extension)
+
+    async def _send(self, command: str, **parameters: str) -> None:
         browser = self._driver.context.browser
         assert browser
         session = await browser.new_browser_cdp_session()
-        await session.send("Extensions.uninstall", {"id": extension})
+        await session.send(f"Extensions.{command}", parameters)
 
 
 # Resolves once the element is visible.
@@ -211,8 +150,10 @@ _APPEARS = """new Promise((resolve) => {
 })"""
 
 
-class FirefoxTab(Tab):
+class FirefoxTab:
     """A tab of Firefox. It comes to the front before each action in it."""
+
+    closed = False
 
     def __init__(self, driver: Marionette, handle: str) -> None:
         self._driver, self._handle = driver, handle
@@ -291,8 +232,8 @@ return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
 """
 
 
-class FirefoxBrowser(Browser):
-    """Firefox through Marionette."""
+class FirefoxBrowser:
+    """Firefox through Marionette, with the same methods."""
 
     def __init__(self, driver: Marionette, user_home: UserHome, extension: str) -> None:
         self._driver, self.user_home = driver, user_home
@@ -300,13 +241,14 @@ class FirefoxBrowser(Browser):
 
     @property
     def failed(self) -> bool:
+        """Whether the browser can't be used any more."""
         return self._driver.failed
 
-    async def new_tab(self) -> Tab:
+    async def new_tab(self) -> FirefoxTab:
         opened = await self._driver.command("WebDriver:NewWindow", type="tab")
         return FirefoxTab(self._driver, opened["handle"])
 
-    async def open_view(self, path: str) -> Tab:
+    async def open_view(self, path: str) -> FirefoxTab:
         tab = await self.new_tab()
         await tab.goto(f"moz-extension://{self._extension}/{path}")
         return tab
@@ -331,6 +273,10 @@ class FirefoxBrowser(Browser):
     async def version(self) -> str:
         """Return the version of the extension that runs."""
         return str(await self._driver.privileged(_VERSION, host_names()[0].firefox[0]))
+
+
+Tab = ChromiumTab | FirefoxTab
+Browser = ChromiumBrowser | FirefoxBrowser
 
 
 @contextlib.asynccontextmanager
@@ -361,12 +307,12 @@ async def open_browser(
                 "--enable-unsafe-extension-debugging",
             ],
             shown_to=SITES,
-            playwright=await driver(),
+            playwright=await _driver(),
         ) as chromium:
             yield ChromiumBrowser(chromium, user_home)
         return
     profile = user_home.home / "firefox-profile"
-    await prepare_profile(profile)
+    await _prepare_profile(profile)
     if authority is not None:
         authority.trust_in(profile)
     address = str(uuid.uuid4())
@@ -383,3 +329,31 @@ async def open_browser(
         },
     ) as firefox:
         yield FirefoxBrowser(firefox, user_home, address)
+
+
+async def _driver() -> Playwright | None:
+    if shared_driver is not None and not _drivers:
+        starting = shared_driver.enter_async_context(async_playwright())
+        _drivers.append(await starting)
+    return _drivers[0] if _drivers else None
+
+
+async def _prepare_profile(profile: Path) -> None:
+    """Fill a profile's folder with one that Firefox has started with once.
+
+    A start takes twice as long with a new profile: Firefox creates its databases and
+    reads its own scripts. Workers of pytest-xdist share that profile.
+    """
+    if (profile / "compatibility.ini").exists():
+        return
+    folder = cards.shared_folder() / "firefox"
+    with locked(cards.shared_folder() / "firefox.lock"):
+        if not (folder / "made").exists():
+            home = TemporaryHome.build(folder, "firefox", card="mock", prompt="window")
+            async with Marionette.launch(
+                home.home, environment=home.environment, extension=None, preferences={}
+            ) as firefox:
+                await firefox.quit()  # writes its cache of scripts
+            (folder / "made").touch()
+    used = folder / "home" / "firefox-profile"
+    shutil.copytree(used, profile, ignore=_NOT_COPIED, dirs_exist_ok=True)

@@ -10,14 +10,18 @@ import pytest
 
 from native_host.browser_testing.temporary_home import extension_folder
 from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import OpenTab, ready
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.signing import PIN2
-from tests.browser.test_card_management import BUTTONS, HEADINGS, POPUP, Popup
-from tests.browser.test_demo_signing import demo, hand_certificate_over, tab
-from tests.browser.test_extension_pages import text
-from tests.browser.test_login_switch import OPTIONS
-from tests.browser.window import WindowListener
+from tests.browser.conftest import OpenTab, only_in_chromium
+from tests.browser.test_demo import demo, hand_certificate_over, tab
+from tests.browser.views import (
+    BUTTONS,
+    HEADINGS,
+    OPTIONS,
+    POPUP,
+    Popup,
+    ready,
+    text,
+)
+from tests.browser.window import PIN2, WindowListener
 from tools.demo.site import DemoServer
 
 __all__ = ["demo", "tab"]

@@ -15,19 +15,10 @@ from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browser_home import Card, UserHome, end_of
 from tests.browser.browsers import Browser, ChromiumBrowser
-from tests.browser.conftest import OpenTab, ready
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.test_card_management import (
-    CODE,
-    HEADINGS,
-    NEW_PIN1,
-    NEW_PIN2,
-    POPUP,
-    Popup,
-)
-from tests.browser.test_extension_pages import text
-from tests.browser.test_first_starts import WELCOMES
+from tests.browser.conftest import OpenTab, only_in_chromium
+from tests.browser.test_card_management import CODE, NEW_PIN1, NEW_PIN2
 from tests.browser.test_look import FULL_HEIGHT, HEIGHT
+from tests.browser.views import HEADINGS, POPUP, WELCOMES, Popup, ready, text
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 from tools.demo.chromium import Chromium

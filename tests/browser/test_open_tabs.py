@@ -17,10 +17,10 @@ from native_host import VERSION
 from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browsers import Browser, FirefoxBrowser
-from tests.browser.conftest import ready
-from tests.browser.shared import SharedBrowser
+from tests.browser.conftest import SharedBrowser
 from tests.browser.site import Page, Site, authenticate
-from tests.browser.test_card_management import COMMANDS, POPUP
+from tests.browser.test_card_management import COMMANDS
+from tests.browser.views import POPUP, ready
 from tests.browser.window import WindowListener
 from tests.support.patience import patience
 

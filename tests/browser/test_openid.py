@@ -9,8 +9,7 @@ import pytest_asyncio
 
 from kortilla.testing import KortillaCard
 from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import Holder, OpenTab
-from tests.browser.in_turn import only_in_chromium
+from tests.browser.conftest import Holder, OpenTab, only_in_chromium
 from tests.browser.test_look import faults, resize
 from tests.browser.window import WindowListener
 from tests.openid.clients.running import NAME, RealClients, real_clients

@@ -17,10 +17,9 @@ from kortilla import Trust
 from native_host.install.tables import host_names
 from tests.browser.browser_home import UserHome
 from tests.browser.browsers import Browser
-from tests.browser.conftest import identity_of
-from tests.browser.shared import SharedBrowser
-from tests.browser.signing import PIN2, THREE, check
+from tests.browser.conftest import SharedBrowser, identity_of
 from tests.browser.site import NONCE, Page, Site
+from tests.browser.test_sign import PIN2, THREE, check, files
 from tests.browser.window import WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,10 +27,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOURCES = Path(__file__).with_name("web_eid")
 
 DOCUMENTS = THREE[:2]
-FILES = ", ".join(
-    f"new File({document.bytes_script}, {json.dumps(document.name)})"
-    for document in DOCUMENTS
-)
 
 # The page client's promise, reported in the form of a response to a page.
 LOGIN = f"""async () => {{
@@ -142,10 +137,12 @@ async def test_a_login_and_one_that_is_cancelled_without_a_second_window(
     await identity_of(token, page.origin, NONCE, trust)
 
 
-async def test_documents_are_signed_one_after_the_other_until_the_person_stops(
+async def test_documents_are_signed_one_after_the_other(
     page: Page, their_listener: WindowListener
 ) -> None:
-    await page.ask_script(f"() => clientSign({{documents: [{FILES}], lang: 'fi'}})")
+    await page.ask_script(
+        f"() => clientSign({{documents: {files(DOCUMENTS)}, lang: 'fi'}})"
+    )
     await (await their_listener.opened()).agree()
     for _ in DOCUMENTS:
         window = await their_listener.opened()
@@ -158,11 +155,3 @@ async def test_documents_are_signed_one_after_the_other_until_the_person_stops(
         ["signing", {"done": 0, "total": 2}],
         ["signing", {"done": 1, "total": 2}],
     ]
-
-    await page.ask_script(f"() => clientSign({{documents: [{FILES}]}})")
-    await (await their_listener.opened()).agree()
-    await (await their_listener.opened()).type_pin(PIN2)
-    window = await their_listener.opened()
-    await window.hear("ask-pin")
-    window.say("cancel")
-    assert (await page.failure("client:sign"))["code"] == "SIGNING_INTERRUPTED"

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The demo service signs a PDF with the mock card, and the signature is valid."""
+"""The demo logs people in, and signs PDFs with valid signatures.
 
+``tests/kortilla/test_demo_signing.py`` has what its service refuses.
+"""
+
+import asyncio
 import base64
 import io
 import json
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -16,19 +24,22 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from kortilla import Trust
-from kortilla.mock_card.issue import revoke
 from kortilla.revocation import Revocation
 from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import Holder, OpenTab
-from tests.browser.in_turn import only_in_chromium, only_in_firefox
-from tests.browser.signing import PIN2
-from tests.browser.window import WindowListener
+from tests.browser.conftest import Holder, OpenTab, only_in_chromium, only_in_firefox
+from tests.browser.window import PIN2, WindowListener
 from tests.kortilla.signing_parts import make_pdf
+from tests.support.screen import Screen
 from tools.demo.ca_service import CAService
 from tools.demo.site import DemoServer
 from tools.demo.site_authority import Authority
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+in_browser = pytest.mark.asyncio(loop_scope="session")
+
+#: The PIN window's title in English.
+TITLE = "^Kortilla: identify yourself"
+#: Seconds until keys that the window ignored are pressed again.
+AGAIN_AFTER = 0.8
 
 READ_SIGNED = """fetch(document.querySelector("#download").href)
   .then((answer) => answer.arrayBuffer())
@@ -61,6 +72,14 @@ async def demo(
         ) as demo,
     ):
         yield demo
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def front(open_tab: OpenTab, demo: DemoServer) -> Tab:
+    """A tab with the demo's front page in English."""
+    tab = await open_tab()
+    await tab.goto(f"{demo.origin}/en/")
+    return tab
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -98,6 +117,38 @@ async def check(tab: Tab, folder: Path) -> bytes:
     return signed
 
 
+@in_browser
+async def test_the_button_leads_to_the_page_of_the_session(
+    browser: Browser, front: Tab, holder: Holder
+) -> None:
+    """The launcher is the installed one, the prompt the automatic one."""
+    browser.user_home.install_host()
+    browser.user_home.configure(prompt="automatic")
+    await front.click("#identify")
+    await front.wait_for("#logout")
+    assert (await front.text("#name"), await front.text("#satu")) == holder
+    await front.click("#logout")
+    await front.wait_for("#identify")
+
+
+@in_browser
+async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
+    browser: Browser, front: Tab, screen: Screen, holder: Holder
+) -> None:
+    """The window is the real one on a real screen, and only keys are pressed."""
+    card = browser.user_home.card
+    browser.user_home.serve(environment=on(screen), anew=True)
+    await front.click("#identify")
+    window = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(type_pin, screen, "9999", lambda: card.tries == 4)
+    await asyncio.to_thread(type_pin, screen, "1234", lambda: card.tries == 5)
+    await front.wait_for("#logout")
+    assert (await front.text("#name"), await front.text("#satu")) == holder
+    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+@in_browser
 @only_in_chromium
 async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
     browser: Browser, tab: Tab, listener: WindowListener, holder: Holder
@@ -122,6 +173,7 @@ async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
     assert await tab.text("#signer") == holder[0]
 
 
+@in_browser
 @only_in_firefox
 async def test_an_own_pdf_is_signed(
     browser: Browser, demo: DemoServer, tab: Tab, listener: WindowListener
@@ -138,19 +190,56 @@ async def test_an_own_pdf_is_signed(
     assert (await check(tab, browser.user_home.card.folder)).startswith(pdf)
 
 
-@only_in_chromium
-async def test_a_card_that_was_revoked_does_not_sign_and_does_not_log_in(
-    browser: Browser, demo: DemoServer, tab: Tab, listener: WindowListener
+def test_the_demo_logs_in_with_the_certificate_by_each_version_of_tls(
+    tmp_path: Path,
 ) -> None:
-    card = browser.user_home.card
-    certificates = [key.certificate for key in card.state.read().keys]
-    serials = [x509.Certificate.load(der).serial_number for der in certificates]
-    revoke(card.folder, serials)
-    await tab.click("#certificate")
-    assert await tab.text("#problem-code") == "USER_CERTIFICATE_REVOKED"
-    await tab.goto(f"{demo.origin}/sv/session")
-    await tab.click("#logout")
-    await tab.click("#identify")
-    await (await listener.opened()).type_pin("1234")
-    assert await tab.text("#problem-code") == "USER_CERTIFICATE_REVOKED"
-    assert "spärrats" in await tab.text("#problem-text")
+    """``kortilla demo --tls`` makes the card a token of the demo's browser.
+
+    It runs as on a computer without a screen.
+    """
+    screens = {"DISPLAY", "WAYLAND_DISPLAY"}
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-I", "-m", "native_host.cli", "demo"),
+            *("--tls", "--output", str(tmp_path)),
+        ],
+        env={name: each for name, each in os.environ.items() if name not in screens},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert result["login"] == "ok"
+    assert result["tls"] == {"1.2": "ok", "1.3": "ok"}
+    first, *_, pictures, signed = ran.stderr.splitlines()
+    assert first == "There is no screen here: the demo logs in and signs by itself."
+    assert pictures == f"The pictures: {' and '.join(result['pictures'])}"
+    assert signed == f"The signed PDF: {result['signed']}"
+    for file in (*result["pictures"], result["signed"]):
+        assert Path(file).stat().st_size
+
+
+def on(screen: Screen) -> dict[str, str]:
+    """Return a launcher that shows the window on a screen."""
+    return {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
+
+
+def type_pin(screen: Screen, digits: str, arrived: Callable[[], bool]) -> None:
+    """Type a PIN and press Enter until the card has received it.
+
+    The window ignores keys before it has been there for half a second and the person
+    has clicked in it. So the person clicks, clears the field and types again.
+    """
+
+    def attempt() -> bool:
+        screen.click()
+        screen.press("ctrl+a")
+        screen.type(digits)
+        screen.press("Return")
+        again = time.monotonic() + AGAIN_AFTER
+        while not arrived() and time.monotonic() < again:
+            time.sleep(0.01)
+        return arrived()
+
+    screen.wait_until(attempt)
