@@ -24,7 +24,7 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A person's home with nothing in it."""
+    """A home with nothing in it."""
     home = tmp_path / "home"
     home.mkdir()
     return home
@@ -73,39 +73,32 @@ def test_make_program_ends_with_it(root: Path) -> None:
     assert said.splitlines()[-1] == b"tools/command link"
 
 
-def test_a_folder_that_is_not_on_the_path_is_named(
+def test_what_the_path_of_the_terminal_lacks_or_finds_before_it_is_named(
     checkout: Path, home: Path, link: Path
 ) -> None:
     said = run(checkout, home, "tools/command", "link").stdout
     assert f"{link.parent} is not on the PATH of this terminal." in said
-    assert "next login" in said
     assert said.endswith(f"type {checkout}/.venv/bin/kortilla\n")
-
-
-def test_a_command_that_comes_before_it_is_named(
-    checkout: Path, home: Path, link: Path
-) -> None:
     other = checkout / ".venv/bin"
-    ran = run(checkout, home, "tools/command", "link", path=f"{other}:{link.parent}:")
-    assert f"{other}/kortilla comes before it" in ran.stdout
+    said = run(
+        checkout, home, "tools/command", "link", path=f"{other}:{link.parent}:"
+    ).stdout
+    assert f"{other}/kortilla comes before it" in said
 
 
-@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling", "checkout"])
+@pytest.mark.parametrize(
+    "target",
+    [None, "/bin/true", "pipx/venvs/kortilla/bin/kortilla", "other/.venv/bin/kortilla"],
+)
 def test_what_is_another_programs_stays(
-    checkout: Path, home: Path, link: Path, tmp_path: Path, kind: str
+    checkout: Path, home: Path, link: Path, tmp_path: Path, target: str | None
 ) -> None:
     link.parent.mkdir(parents=True)
-    if kind == "file":
+    shutil.copytree(checkout, tmp_path / "other")
+    if target is None:
         link.write_text("of somebody else's")
-    elif kind == "folder":
-        link.mkdir()
-    elif kind == "link":
-        link.symlink_to("/bin/true")
-    elif kind == "dangling":
-        link.symlink_to(tmp_path / "pipx/venvs/kortilla/bin/kortilla")
     else:
-        shutil.copytree(checkout, tmp_path / "other")
-        link.symlink_to(tmp_path / "other/.venv/bin/kortilla")
+        link.symlink_to(tmp_path / target)  # the third leads nowhere
     before = link.lstat()
     ran = run(checkout, home, "tools/command", "link")
     assert ran.stdout == ""

@@ -10,17 +10,9 @@ import pytest
 
 from native_host.install.token import enable
 from tests.browser import browsers
-from tests.kortilla.redis_server import running_redis
 from tests.support import pcsc
 from tests.support.markers import PLACES, needs
-from tests.support.offscreen import OFFSCREEN
-from tests.support.pcsc import Pcscd, beside, isolated
 from tests.support.screen import open_screen
-
-
-def _in_a_helper() -> None:
-    with beside():
-        """A reader."""
 
 
 class _Reader:
@@ -35,7 +27,7 @@ class _BetterReader(_Reader):
         return [open_screen() for _ in range(2)]
 
 
-def _a_generator() -> Iterator[None]:
+def _in_a_helper() -> Iterator[None]:
     with pcsc.open_pcscd(Path()):
         yield
 
@@ -48,15 +40,11 @@ def _in_a_module() -> object:
     return browsers.open_browser
 
 
-def _a_window() -> object:
-    return lambda: subprocess.run(OFFSCREEN, check=True)
-
-
-def _a_program() -> object:
+def _programs() -> object:
     return ("openssl", "version")
 
 
-def _a_program_of_the_product() -> object:
+def _of_the_product() -> object:
     return enable(["chromium"])
 
 
@@ -67,14 +55,10 @@ def _nothing() -> object:
 @pytest.mark.parametrize(
     ("test", "markers"),
     [
-        (_in_a_helper, {"pcscd"}),
-        (_a_generator, {"pcscd"}),
         (_through_classes, {"pcscd", "window"}),
         (_in_a_module, {"browser"}),
-        (_a_window, {"window"}),
-        (_a_program, {"programs"}),
-        (_a_program_of_the_product, {"programs"}),
-        (running_redis, {"programs"}),
+        (_programs, {"programs"}),
+        (_of_the_product, {"programs"}),
         (_nothing, set()),
     ],
 )
@@ -82,15 +66,6 @@ def test_what_a_test_reaches_is_what_it_needs(
     test: Callable[..., object], markers: set[str]
 ) -> None:
     assert needs(test) == markers
-
-
-def test_a_test_beside_a_pcscd_is_marked_so() -> None:
-    @isolated
-    async def scenario(pcscd: Pcscd) -> None:
-        assert pcscd
-
-    marks = scenario.pytestmark  # type: ignore[attr-defined]  # pytest's own
-    assert [mark.name for mark in marks] == ["pcscd"]
 
 
 def test_each_marked_place_is_there(root: Path) -> None:
