@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.install.nss_databases import OTHER, TRUST, give_system
 
@@ -41,8 +41,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def specimen() -> tuple[bytes, bytes]:
-    """A certificate of a fictional person, and its key, in PEM."""
+def specimen_certificate() -> bytes:
+    """The certificate of a fictional person in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string("CN=SPECIMEN")
     now = datetime.datetime.now(datetime.UTC)
@@ -52,16 +52,7 @@ def specimen() -> tuple[bytes, bytes]:
         .not_valid_after(now + datetime.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    written = key.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(Encoding.PEM), written
-
-
-@pytest.fixture
-def specimen_certificate(specimen: tuple[bytes, bytes]) -> bytes:
-    """The certificate of a fictional person in PEM."""
-    return specimen[0]
+    return made.public_bytes(Encoding.PEM)
 
 
 @pytest.fixture
