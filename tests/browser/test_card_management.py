@@ -4,7 +4,6 @@
 `test_open_tabs` has a content script that tries.
 """
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest_asyncio
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab, Visit, in_turn, only_in_chromium
 from tests.browser.site import authenticate
-from tests.browser.views import BUTTONS, HEADINGS, OPTIONS, POPUP, Popup, ready, text
+from tests.browser.views import BUTTONS, HEADINGS, POPUP, Popup, ready, text
 from tests.browser.window import PIN2, Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -195,23 +194,3 @@ async def test_a_page_that_asks_is_refused(browser: Browser, visit: Visit) -> No
     answered = {answer["action"] for answer in await page.received()}
     assert not any(action.startswith("web-eid:") for action in answered)
     assert browser.user_home.launches() == []
-
-
-async def test_no_page_can_frame_the_popup(
-    browser: Browser, visit: Visit, open_tab: OpenTab
-) -> None:
-    view = await open_tab(OPTIONS)
-    await ready(view)
-    address = await view.evaluate("location.href")
-    started = browser.user_home.launches()
-    page = await visit()
-    source = json.dumps(address.replace(OPTIONS, POPUP))
-    # A blocked frame never loads in one of the browsers.
-    await page.tab.evaluate(f"void addFrame({source}, null)")
-    await page.send({"action": "kortilla:status", "id": "1"})
-    await page.heard("kortilla:status-success", "1")
-    reachable = (
-        "!!document.querySelector('iframe').contentDocument?.body?.children.length"
-    )
-    assert not await page.tab.evaluate(reachable)
-    assert browser.user_home.launches() == started

@@ -82,14 +82,6 @@ class Screen:
         """Press keys by their X names, ``Return`` or ``alt+F4``."""
         self.run("xdotool", "key", "--delay", "8", *keys)
 
-    def hold(self, key: str) -> None:
-        """Press a key by its X name and keep it down."""
-        self.run("xdotool", "keydown", key)
-
-    def release(self, key: str) -> None:
-        """Let a key go."""
-        self.run("xdotool", "keyup", key)
-
     def click(self) -> None:
         """Click at the upper left of the window that has the focus.
 
@@ -101,10 +93,6 @@ class Screen:
     def point_away(self) -> None:
         """Move the pointer to the lower right corner."""
         self.run("xdotool", "mousemove", "10000", "10000")
-
-    def screenshot(self, path: Path) -> None:
-        """Save the whole screen as a PNG."""
-        self.run("import", "-window", "root", os.fspath(path))
 
     def rows(self) -> list[bytes]:
         """Return the pixels of the whole screen, row by row from the top.
