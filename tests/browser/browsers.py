@@ -107,9 +107,10 @@ class ChromiumBrowser:
     """Chromium through Playwright, with the extension. ``user_home`` is its HOME."""
 
     failed = False
+    user_home: UserHome
 
-    def __init__(self, driver: Chromium, user_home: UserHome) -> None:
-        self._driver, self.user_home = driver, user_home
+    def __init__(self, driver: Chromium) -> None:
+        self._driver = driver
 
     async def new_tab(self) -> ChromiumTab:
         return await ChromiumTab.open(self._driver.context)
@@ -127,8 +128,9 @@ class ChromiumBrowser:
         """Install the extension from a folder, or update it, while pages are open."""
         await self._send("loadUnpacked", path=str(extension))
 
-    async def uninstall(self, extension: str) -> None:
-        await self._send("uninstall", id=extension)
+    async def uninstall(self) -> None:
+        """Remove our extension."""
+        await self._send("uninstall", id=host_names()[0].chromium[0])
 
     async def _send(self, command: str, **parameters: str) -> None:
         browser = self._driver.context.browser
@@ -222,11 +224,6 @@ return AddonManager.getInstallForFile(file).then(
   }),
 );
 """
-_ADDRESSES = """
-const windows = [...Services.wm.getEnumerator("navigator:browser")];
-const tabs = windows.flatMap(({ gBrowser }) => [...gBrowser.tabs]);
-return tabs.map(({ linkedBrowser }) => linkedBrowser.currentURI.spec);
-"""
 _VERSION = """
 return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
 """
@@ -235,9 +232,10 @@ return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
 class FirefoxBrowser:
     """Firefox through Marionette, with the same methods."""
 
-    def __init__(self, driver: Marionette, user_home: UserHome, extension: str) -> None:
-        self._driver, self.user_home = driver, user_home
-        self._extension = extension
+    user_home: UserHome
+
+    def __init__(self, driver: Marionette, extension: str) -> None:
+        self._driver, self._extension = driver, extension
 
     @property
     def failed(self) -> bool:
@@ -259,16 +257,12 @@ class FirefoxBrowser:
     async def install(self, extension: Path) -> None:
         await self._driver.install(extension)
 
-    async def uninstall(self, extension: str) -> None:
-        await self._driver.command("Addon:Uninstall", id=extension)
+    async def uninstall(self) -> None:
+        await self._driver.command("Addon:Uninstall", id=host_names()[0].firefox[0])
 
     async def update(self, archive: Path) -> None:
         """Install a packed extension, or update it, as from a store."""
         await self._driver.privileged(_UPDATE, str(archive))
-
-    async def addresses(self) -> list[str]:
-        """Return the addresses of all tabs."""
-        return list(await self._driver.privileged(_ADDRESSES))
 
     async def version(self) -> str:
         """Return the version of the extension that runs."""
@@ -309,7 +303,9 @@ async def open_browser(
             shown_to=SITES,
             playwright=await _driver(),
         ) as chromium:
-            yield ChromiumBrowser(chromium, user_home)
+            browser = ChromiumBrowser(chromium)
+            browser.user_home = user_home
+            yield browser
         return
     profile = user_home.home / "firefox-profile"
     await _prepare_profile(profile)
@@ -328,7 +324,9 @@ async def open_browser(
             "network.dns.forceResolve": "127.0.0.1",
         },
     ) as firefox:
-        yield FirefoxBrowser(firefox, user_home, address)
+        other = FirefoxBrowser(firefox, address)
+        other.user_home = user_home
+        yield other
 
 
 async def _driver() -> Playwright | None:

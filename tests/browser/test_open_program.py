@@ -111,7 +111,8 @@ async def test_a_person_activates_a_card_by_keys_and_opens_what_outlives_the_bro
         extension=extension_folder(),
         headless=False,
     ) as chromium:
-        browser = ChromiumBrowser(chromium, user_home)
+        browser = ChromiumBrowser(chromium)
+        browser.user_home = user_home
         home = f"chrome-extension://{host_names()[0].chromium[0]}"
         await chromium.goto(f"{home}/options/options.html")
         await chromium.wait_for("#host[data-state=ready]")

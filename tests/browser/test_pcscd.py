@@ -5,7 +5,6 @@ import asyncio
 
 from kortilla import Trust
 from kortilla.mock_card.card import MockCard
-from native_host.install.tables import Family
 from tests.browser.browser_home import UserHome
 from tests.browser.browsers import SITES, open_browser
 from tests.browser.window import WindowListener
@@ -16,28 +15,16 @@ from tools.demo.site_authority import Authority
 
 @isolated
 async def test_login_in_chromium_with_a_card_in_a_reader(pcscd: Pcscd) -> None:
-    await _log_in(pcscd, "chromium")
-
-
-@isolated
-async def test_login_in_firefox_with_a_card_in_a_reader(pcscd: Pcscd) -> None:
-    await _log_in(pcscd, "firefox")
-
-
-async def _log_in(pcscd: Pcscd, family: Family) -> None:
     card = pcscd.new_card()
     holder = card.read()
-    names = [name for site in SITES for name in (site, f"*.{site}")]
-    authority = Authority(pcscd.folder, names)
-    user_home = UserHome(pcscd.folder / "user_home", family, card.folder)
+    authority = Authority(pcscd.folder, [*SITES])
+    user_home = UserHome(pcscd.folder / "user_home", "chromium", card.folder)
     user_home.configure(card="pcsc")
+    trust = Trust.from_folder(card.folder, test=True)
+    context = authority.server_context
     async with (
         WindowListener() as listener,
-        DemoServer(
-            Trust.from_folder(card.folder, test=True),
-            host="service.example",
-            ssl_context=authority.server_context,
-        ) as demo,
+        DemoServer(trust, host=SITES[0], ssl_context=context) as demo,
         open_browser(user_home, authority) as browser,
     ):
         user_home.serve(prompt_command=listener.command)
@@ -50,6 +37,5 @@ async def _log_in(pcscd: Pcscd, family: Family) -> None:
         await asyncio.to_thread(pcscd.insert, MockCard(card))
         question = await window.type_pin("1234")
         assert question["satu"] == holder.satu
-        await tab.wait_for("#logout")
         assert await tab.text("#satu") == holder.satu
         await user_home.host_gone()

@@ -8,7 +8,6 @@ The host starts a small program as its window, which connects to the test's
 import asyncio
 import json
 import sys
-from types import TracebackType
 from typing import Any, Self
 
 from tests.support.patience import patience
@@ -133,12 +132,7 @@ class WindowListener:
         self.command = [sys.executable, "-I", "-S", "-c", _BRIDGE, str(port)]
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
         for window in self._all:
             window.close()
