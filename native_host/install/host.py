@@ -12,7 +12,7 @@ prefix.
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from native_host.install.changes import (
     Change,
     File,
     Plan,
+    as_json,
     launcher_path,
     remove_folders,
 )
@@ -73,14 +74,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the types of JSON."""
-        changes = [
-            {
-                name: getattr(each, name)
-                for name in ("path", "action", "browser", "host")
-            }
-            for each in self.changes
-        ]
-        return {**vars(self), "changes": changes}
+        return as_json(self, "path", "action", "browser", "host")
 
 
 def files_of(
@@ -103,16 +97,10 @@ def files_of(
         path = place(row[level], root, prefix=prefix) / name
         if target := row.get("link"):
             found.append(File(path, target=target))
-            continue
-        content = own_content(
-            name,
-            python,
-            quoting=row.get("quoting", ""),
-            command=row.get("command", ""),
-            packaged=level == "package",
-        )
-        mode = 0o755 if row.get("program") else 0o644
-        found.append(File(path, content, mode))
+        else:
+            content = own_content(name, row, python, packaged=level == "package")
+            mode = 0o755 if row.get("program") else 0o644
+            found.append(File(path, content, mode))
     return tuple(found)
 
 
@@ -311,7 +299,7 @@ def _is_taken(
     # Without system-wide places, nothing is installed there.
     with contextlib.suppress(InstallError):
         places |= {b.place for b in browsers(other, [browser.name], root=root)}
-    paths: Iterator[Path] = (each / f"{host.name}.json" for each in places)
+    paths = [each / f"{host.name}.json" for each in places]
     return any(files.read(p) is not None and not _points_to(p, ours) for p in paths)
 
 
