@@ -21,7 +21,6 @@ from tests.browser.browser_home import UserHome
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import (
     OpenTab,
-    only_in_chromium,
     only_in_firefox,
     tls_demo,
 )
@@ -41,7 +40,6 @@ from tests.browser.views import (
 from tests.support import commands
 from tests.support.patience import patience
 from tests.support.preload import preloading
-from tests.support.token_control import runtime_folder
 from tools.demo.site import DemoServer
 from tools.demo.site_authority import Authority
 
@@ -106,28 +104,6 @@ async def test_firefox_is_switched_on_and_off_in_either_view_while_it_runs(
         await other.click("#switch")
         await shows(other, "loginOff")
         assert not await is_checked(other)
-
-
-@only_in_firefox
-async def test_what_stands_in_the_way_is_said(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    tab = await open_tab(OPTIONS)
-    await shows(tab, "loginOff")
-    module = browser.user_home.home / MODULE
-    module.parent.mkdir(parents=True, exist_ok=True)
-    module.write_text("module: /usr/lib/specimen.so\n")
-    await tab.click("#switch")
-    await shows(tab, "loginFailed")
-    assert not await is_checked(tab)
-    module.unlink()
-    with browser.user_home.without_manifest():
-        await tab.click("#switch")
-        await shows(tab, "loginImpossible")
-        assert await tab.text("#token p") == text("missingExplanation")
-    # A click on an unusable switch only looks again.
-    await tab.click("#switch")
-    await shows(tab, "loginOff")
 
 
 async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
@@ -250,28 +226,3 @@ async def _open_database_is_mended(user_home: UserHome, check: CheckPage) -> Non
     await check.press("checkGoOn")
     await check.until("!pre.textContent.includes('COMPLETE')")
     assert has_token(user_home)
-
-
-@only_in_chromium
-async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    tab = await open_tab(POPUP)
-    await ready(tab)
-    popup = Popup(tab)
-    with runtime_folder() as runtime:
-        browser.user_home.serve(environment={"XDG_RUNTIME_DIR": str(runtime)})
-        await popup.shows("cardReady")
-        await popup.open("suomi-fi")
-        await shows(tab, "loginOff")
-        offered = "document.querySelector('#prepare button').checkVisibility()"
-        assert not await tab.evaluate(offered)
-        await tab.click("#switch")
-        await tab.wait_for("#prepare:not([hidden])")
-        assert await tab.evaluate(offered)
-        # No browser has started the program of the token here.
-        await popup.press("prepareLogin")
-        await popup.shows("notSwitchedOn")
-        await popup.shows("cardReady")
-    await popup.press("showSwitch")
-    assert await tab.evaluate("document.activeElement.id") == "switch"

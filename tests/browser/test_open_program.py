@@ -15,10 +15,8 @@ from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browser_home import Card, UserHome, end_of
 from tests.browser.browsers import Browser, ChromiumBrowser
-from tests.browser.conftest import OpenTab, only_in_chromium
 from tests.browser.test_card_management import CODE, NEW_PIN1, NEW_PIN2
-from tests.browser.test_look import FULL_HEIGHT, HEIGHT
-from tests.browser.views import HEADINGS, POPUP, WELCOMES, Popup, ready, text
+from tests.browser.views import POPUP, WELCOMES, ready
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 from tools.demo.chromium import Chromium
@@ -164,25 +162,3 @@ async def _opened_once(browser: Browser, screen: Screen) -> str:
         for process in user_home.launches():
             await end_of(process)
     return window
-
-
-@only_in_chromium
-async def test_a_window_that_can_not_open_is_said_in_place_of_the_card(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    """There is no screen for it."""
-    environment = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    browser.user_home.serve(environment=environment)
-    tab = await open_tab(POPUP)
-    await ready(tab)
-    await tab.wait_for("#card[aria-busy=false]")
-    popup = Popup(tab)
-    await tab.click("#program")
-    await popup.shows("promptFailed")
-    assert await popup.all(HEADINGS) == [text("promptFailed")]
-    assert text("promptFailedMore") in await popup.heard()
-    assert await tab.evaluate(FULL_HEIGHT) <= HEIGHT
-    focus = "document.activeElement.id"
-    assert await tab.evaluate(focus) == "program", "the person can press it again"
-    await popup.press("lookAtCard")
-    await popup.shows("cardReady")

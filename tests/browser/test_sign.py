@@ -201,22 +201,6 @@ async def test_what_is_no_blob_starts_nothing(browser: Browser, visit: Visit) ->
 
 
 @only_in_chromium
-async def test_the_page_client_signs_files(
-    visit: Visit, listener: WindowListener
-) -> None:
-    page = await visit()
-    await page.ask_script(f"() => clientSign({{documents: {files(THREE)}}})")
-    question = await (await listener.opened()).type_pin(PIN2)
-    assert question["documents"][0]["media_type"] == "application/octet-stream"
-    answer = await page.heard("client:sign-success")
-    check(answer, THREE)
-    total = sum(len(document.content) for document in THREE)
-    assert ["receiving", {"done": total, "total": total}] in answer["progress"]
-    assert ["signing", {"done": 2, "total": 3}] in answer["progress"]
-    assert ["window-open"] in answer["progress"]
-
-
-@only_in_chromium
 async def test_the_person_sees_two_windows_and_types_two_pins(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:

@@ -17,21 +17,18 @@ import pytest_asyncio
 
 from kortilla import Trust
 from kortilla.mock_card.faults import Fault
-from kortilla.validation.trust import certificate_files
 from native_host.install.tables import Family
 from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card, UserHome
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import (
     in_turn,
-    only_in_chromium,
     only_in_firefox,
     tls_demo,
 )
 from tests.browser.site import Site
 from tests.browser.views import POPUP, Popup, ready
 from tests.browser.window import Window, WindowListener
-from tests.support import cards
 from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 from tools.demo.errors import BrowserError
@@ -128,25 +125,17 @@ async def open_counter(
                 yield Counter(browser, listener, demo, patience)
 
 
-@pytest.fixture(scope="session")
-def older() -> Path:
-    """A card of the older generation, with RSA keys."""
-    return cards.made("v4.2")
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def any_counter(
     family: Family,
     tmp_path_factory: pytest.TempPathFactory,
     authority: Authority,
     pristine: Path,
-    older: Path,
+    trust: Trust,
 ) -> AsyncIterator[Counter]:
     """A browser that sends its certificate without asking the person which."""
     user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
     user_home.serve()
-    files = [*certificate_files(pristine), *certificate_files(older)]
-    trust = Trust.from_files(files, test=True)
     with runtime_folder() as runtime:
         user_home.environment["XDG_RUNTIME_DIR"] = str(runtime)
         async with open_counter(user_home, authority, trust) as counter:
@@ -283,22 +272,6 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     await try_until_asked(counter, tab, version)
 
 
-@in_turn("version", reversed(VERSIONS))
-async def test_a_card_that_is_put_back_logs_in(
-    counter: Counter, tab: Tab, version: str
-) -> None:
-    going = counter.start(tab, version)
-    window = await counter.listener.opened()
-    await window.hear("ask-pin")
-    counter.card.state.pull()
-    told = await window.hear_step("waiting-for-card")
-    assert told["problem"]["code"] == "CARD_REMOVED"
-    counter.card.state.insert()
-    await window.type_pin("1234")
-    await going
-    assert await tab.text("#satu") == counter.card.state.read().satu
-
-
 async def try_until_asked(counter: Counter, tab: Tab, version: str) -> None:
     """Start logins until one opens the window; the first may fail.
 
@@ -369,45 +342,9 @@ async def test_a_server_that_names_the_issuing_ca_is_shown_the_certificate(
     assert await tab.text("h1") == "Identifiera dig med identitetskortet"
 
 
+# Chromium may try once more what has failed, which opens a window in another test.
 @only_in_firefox
-async def test_a_card_of_the_older_generation_takes_the_other_s_place(
-    counter: Counter, tab: Tab, pristine: Path, older: Path
-) -> None:
-    counter.card.exchange(older)
-    try:
-        await try_until_asked(counter, tab, "1.3")
-        await try_until_asked(counter, tab, "1.2")
-    finally:
-        counter.card.exchange(pristine)
-    # For the tests that follow: the browser has noticed.
-    await try_until_asked(counter, tab, "1.2")
-
-
-@only_in_chromium
-async def test_a_person_who_is_late_tries_again_in_chromium(
-    family: Family,
-    tmp_path: Path,
-    authority: Authority,
-    pristine: Path,
-    trust: Trust,
-) -> None:
-    """In a browser of its own: Chromium may try once more what has failed.
-
-    That opens a window in another test.
-    """
-    user_home = UserHome(tmp_path, family, pristine)
-    async with open_counter(user_home, authority, trust) as counter:
-        await _is_late_and_tries_again(counter, await counter.browser.new_tab())
-
-
-@only_in_firefox
-async def test_a_person_who_is_late_tries_again_in_firefox(
-    counter: Counter, tab: Tab
-) -> None:
-    await _is_late_and_tries_again(counter, tab)
-
-
-async def _is_late_and_tries_again(counter: Counter, tab: Tab) -> None:
+async def test_a_person_who_is_late_tries_again(counter: Counter, tab: Tab) -> None:
     """The browser's time limit ends before the person has typed."""
     satu, count = counter.card.state.read().satu, counter.listener.count
     with counter.waiting(3.0):

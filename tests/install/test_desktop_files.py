@@ -16,6 +16,7 @@ import pytest
 
 from native_host.agent.presence import UNIT
 from native_host.desktop.window import DESKTOP_FILE
+from native_host.errors import InstallError
 from native_host.install.host import ACTIONS, AGENT, install, uninstall
 from tests.install.conftest import WHICH
 from tests.install.test_install import STARTERS, actions, tree
@@ -103,14 +104,6 @@ def test_a_python_with_odd_characters_in_its_path_is_quoted(
     assert command == f'"{in_entry}" -I -m native_host.cli agent'
 
 
-def test_uninstall_takes_them_away_with_the_launcher(home: Path) -> None:
-    install(["firefox", "chromium"])
-    assert not set(STARTERS) & set(actions(uninstall(["chromium"])))
-    assert (home / LINK).is_symlink()
-    assert set(STARTERS) <= set(actions(uninstall(["firefox"])))
-    assert tree(home) == {}
-
-
 def test_what_has_gone_or_was_changed_is_written_anew(home: Path) -> None:
     install(["firefox"])
     before = tree(home)
@@ -121,6 +114,8 @@ def test_what_has_gone_or_was_changed_is_written_anew(home: Path) -> None:
     done = actions(install())
     assert [done[each] for each in STARTERS] == ["unchanged", *["written"] * 3]
     assert tree(home) == before
+    assert set(STARTERS) <= set(actions(uninstall()))
+    assert tree(home) == {}
 
 
 def test_a_file_of_somebody_elses_making_is_not_removed(home: Path) -> None:
@@ -133,12 +128,15 @@ def test_a_file_of_somebody_elses_making_is_not_removed(home: Path) -> None:
     assert (home / AUTOSTART).exists() and (home / LINK).is_symlink()
 
 
-def test_a_system_without_such_gets_none(
+def test_other_systems_get_none_or_are_named(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     (home / "Library/Application Support/Mozilla").mkdir(parents=True)
     assert not set(STARTERS) & set(actions(install()))
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(InstallError, match="win32"):
+        install(["chromium"])
 
 
 @pytest.fixture

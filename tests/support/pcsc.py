@@ -226,10 +226,12 @@ class Pcscd:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the tested program
         )
-        with _patience() as left, socket.socket(socket.AF_UNIX) as client:
+        deadline = time.monotonic() + patience()
+        with socket.socket(socket.AF_UNIX) as client:
             while client.connect_ex(str(self.socket)):
                 assert self._pcscd.poll() is None, "pcscd did not start"
-                left()
+                assert time.monotonic() < deadline, "waited too long"
+                time.sleep(0.005)
 
     def stop_service(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """Stop pcscd and wait until it has exited. The card leaves with the reader."""
@@ -314,28 +316,14 @@ def _wait_for(reader: str, *, present: bool) -> None:
     scard = importlib.import_module("smartcard.scard")
     context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
     state = scard.SCARD_STATE_UNAWARE
-    while state & (scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_EMPTY) != (
-        scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
-    ):
+    wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
+    milliseconds = round(patience() * 1000)
+    while not state & wanted:
         asked = [(reader, state)]
-        result, found = scard.SCardGetStatusChange(
-            context, round(patience() * 1000), asked
-        )
+        result, found = scard.SCardGetStatusChange(context, milliseconds, asked)
         assert result == scard.SCARD_S_SUCCESS, "unexpected state of the card"
         state = found[0][1] & ~scard.SCARD_STATE_CHANGED
     scard.SCardReleaseContext(context)
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[Callable[[], None]]:
-    """Limit the time of a wait for something that sends no event."""
-    deadline = time.monotonic() + patience()
-
-    def left() -> None:
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
-
-    yield left
 
 
 def _keep_pcscd(folder: Path, card: str = "") -> None:
