@@ -209,26 +209,6 @@ class FirefoxTab:
         return await self._driver.command(name, **parameters)
 
 
-_UPDATE = """
-Services.prefs.setBoolPref("xpinstall.signatures.required", false);
-const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
-file.initWithPath(arguments[0]);
-return AddonManager.getInstallForFile(file).then(
-  (install) => new Promise((resolve, reject) => {
-    install.addListener({
-      onInstallEnded: () => resolve("installed"),
-      onInstallPostponed: () => resolve("postponed"),
-      onInstallFailed: () => reject(new Error(`Error ${install.error}`)),
-    });
-    install.install();
-  }),
-);
-"""
-_VERSION = """
-return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
-"""
-
-
 class FirefoxBrowser:
     """Firefox through Marionette, with the same methods."""
 
@@ -259,14 +239,6 @@ class FirefoxBrowser:
 
     async def uninstall(self) -> None:
         await self._driver.command("Addon:Uninstall", id=host_names()[0].firefox[0])
-
-    async def update(self, archive: Path) -> None:
-        """Install a packed extension, or update it, as from a store."""
-        await self._driver.privileged(_UPDATE, str(archive))
-
-    async def version(self) -> str:
-        """Return the version of the extension that runs."""
-        return str(await self._driver.privileged(_VERSION, host_names()[0].firefox[0]))
 
 
 Tab = ChromiumTab | FirefoxTab

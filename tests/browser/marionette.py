@@ -145,16 +145,6 @@ class Marionette:
             return result["value"]
         return result
 
-    async def privileged(self, script: str, *arguments: str) -> Any:
-        """Run a script of Firefox's own, and return what its promise resolves to."""
-        await self.command("Marionette:SetContext", value="chrome")
-        try:
-            return await self.command(
-                "WebDriver:ExecuteScript", script=script, args=list(arguments)
-            )
-        finally:
-            await self.command("Marionette:SetContext", value="content")
-
     async def _read(self) -> Any:
         length = int((await self._reader.readuntil(b":"))[:-1])
         return json.loads(await self._reader.readexactly(length))

@@ -8,15 +8,14 @@ import asyncio
 import json
 import shutil
 import uuid
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from native_host import VERSION
 from native_host.browser_testing.temporary_home import extension_folder
-from tests.browser.browsers import Browser, FirefoxBrowser
-from tests.browser.conftest import SharedBrowser, only_in_firefox
+from tests.browser.browsers import Browser
+from tests.browser.conftest import SharedBrowser
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.test_card_management import COMMANDS
 from tests.browser.views import POPUP, ready
@@ -194,41 +193,3 @@ async def _answers_once(page: Page) -> None:
     told = [each for each in await page.received() if each.get("id") == first]
     answers = [each["action"] for each in told]
     assert answers == ["kortilla:status-ack", "kortilla:status-success"]
-
-
-@only_in_firefox
-async def test_an_update_waits_until_a_login_has_ended(
-    bare_browser: SharedBrowser, site: Site, tmp_path: Path
-) -> None:
-    """In Firefox, whose driver can update it as a store does."""
-    async with bare_browser.lent() as browser, WindowListener() as listener:
-        assert isinstance(browser, FirefoxBrowser)
-        browser.user_home.serve(prompt_command=listener.command)
-        await browser.update(_packed(tmp_path, "0.1.0"))
-        page = await Page.open(await browser.new_tab(), site.fresh())
-        await _answers_once(page)
-        await page.ask(authenticate())
-        window = await listener.opened()
-        await browser.update(_packed(tmp_path, "0.1.0.1"))
-        window.say("cancel")
-        failure = await page.failure("kortilla:authenticate", "1")
-        assert failure["code"] == "USER_CANCELLED"
-        async with asyncio.timeout(patience()):
-            while (await browser.version()) != "0.1.0.1":
-                pass
-        await _answers_once(page)
-        await page.tab.close()
-        await browser.uninstall()
-        await browser.user_home.empty()
-
-
-def _packed(folder: Path, version: str) -> Path:
-    """Pack the extension as a release, and return the archive."""
-    archive = folder / f"{version}.xpi"
-    with zipfile.ZipFile(archive, "w") as packed:
-        for path in sorted(extension_folder().rglob("*")):
-            if path.is_file() and path.name != "manifest.json":
-                packed.write(path, path.relative_to(extension_folder()))
-        manifest = json.loads((extension_folder() / "manifest.json").read_bytes())
-        packed.writestr("manifest.json", json.dumps(manifest | {"version": version}))
-    return archive
