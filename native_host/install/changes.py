@@ -3,7 +3,7 @@
 
 ``installed.json`` beside the launcher lists the folders that ``install`` and ``pkcs11
 enable`` have created, so that uninstalling removes them. Both share the list, since
-either may create a folder that the other uses too.
+either may create a folder that the other uses too. A failure is an ``InstallError``.
 """
 
 import json
@@ -143,7 +143,7 @@ def launcher_path(level: Level, *, root: Path = ROOT) -> Path:
 
 
 def noted_folders(level: Level, root: Path = ROOT) -> list[str]:
-    """Return the created folders, outermost first. Raises ``InstallError``."""
+    """Return the created folders, outermost first."""
     path = _record(level, root)
     try:
         noted = json.loads(files.read(path) or b"[]")
@@ -155,7 +155,7 @@ def noted_folders(level: Level, root: Path = ROOT) -> list[str]:
 
 
 def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
-    """Record created folders. Raises ``InstallError``."""
+    """Record created folders."""
     noted = noted_folders(level, root)
     new = [str(each) for each in made if str(each) not in noted]
     while new:
@@ -167,7 +167,7 @@ def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
 def remove_folders(level: Level, root: Path = ROOT) -> None:
     """Remove the created folders that are empty now, innermost first.
 
-    The record is removed when none of our other files is left. Raises ``InstallError``.
+    The record is removed when none of our other files is left.
     """
     noted = noted_folders(level, root)
     last = files.read(launcher_path(level, root=root)) is None and not (

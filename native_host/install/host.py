@@ -6,7 +6,8 @@ A manifest is ours if it points to one of our launchers.
 A package of the system has a private tree, ``PREFIX/lib/kortilla``, which is a virtual
 environment. A marker file in it tells the program that it belongs to a package.
 Browsers and p11-kit look for their files in fixed places, which do not depend on the
-prefix.
+prefix. A failure is an ``InstallError``; files written before it remain, and the next
+call continues.
 """
 
 import contextlib
@@ -118,14 +119,11 @@ def install(
     extensions: Iterable[str] = (),
     root: Path = ROOT,
 ) -> Report:
-    """Write launcher and manifests for the browsers found or named.
-
-    It also writes the files that start the agent and the window.
+    """Write launcher and manifests for browsers, and what starts agent and window.
 
     ``names`` are names of the table; None means each browser whose folder exists. A
     named browser's folder is created. ``extensions`` are ids to admit besides the known
-    ones. ``root`` is the root of the system-wide places. Raises ``InstallError``; files
-    written before the error remain, and the next call continues.
+    ones. ``root`` is the root of the system-wide places.
     """
     chosen = browsers(level, names, root=root)
     targets = _targets(chosen, named=names is not None)
@@ -176,7 +174,7 @@ def uninstall(
     """Remove exactly what ``install`` wrote for these browsers (default: all).
 
     The launcher and the files that start agent and window are removed with the last
-    manifest that points to the launcher. Raises ``InstallError``.
+    manifest that points to the launcher.
     """
     launcher = launcher_path(level, root=root)
     everywhere = {
@@ -209,7 +207,6 @@ def install_package(destdir: Path, prefix: Path, *, dry_run: bool = False) -> Re
 
     ``prefix`` is absolute, ``/usr`` for a distribution. The files name the interpreter
     ``PREFIX/lib/kortilla/bin/python3``; the package itself fills the private tree.
-    Raises ``InstallError``.
     """
     root = destdir.absolute()
     tree = prefix / "lib/kortilla"
@@ -237,7 +234,7 @@ def set_up_package(*, dry_run: bool = False, root: Path = ROOT) -> Report:
     """Write what depends on the computer's architecture, after a package was unpacked.
 
     This is Firefox's manifest of the token, which names p11-kit's library by its
-    absolute path. Raises ``InstallError`` and ``ToolMissingError``.
+    absolute path. Raises ``ToolMissingError``.
     """
     content = token_state.manifest_content(str(p11_kit.proxy_library(root)))
     plan = Plan("system", root=root, noted=False)
@@ -246,7 +243,7 @@ def set_up_package(*, dry_run: bool = False, root: Path = ROOT) -> Report:
 
 
 def take_down_package(*, dry_run: bool = False, root: Path = ROOT) -> Report:
-    """Remove what ``set_up_package`` wrote. Raises ``InstallError``."""
+    """Remove what ``set_up_package`` wrote."""
     path = token_state.system_manifest(root)
     plan = Plan("system", root=root, noted=False)
     if token_state.manifest_state(path, None) in ("ours", "outdated"):

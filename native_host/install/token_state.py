@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where browsers learn of the card as a PKCS#11 token, and what is there now."""
+"""Where browsers learn of the card as a PKCS#11 token, and what is there now.
+
+What can't be read is an ``InstallError``.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,8 +52,7 @@ def is_there(family: Family) -> bool:
 def databases(family: Family, *, everywhere: bool = False) -> tuple[Path, ...]:
     """Return the databases of NSS that a family's browsers use.
 
-    With ``everywhere`` come those that they would use if others were not there. Raises
-    ``InstallError``.
+    With ``everywhere`` come those that they would use if others were not there.
     """
     shared = shared_databases(family)
     if not everywhere:
@@ -99,8 +101,7 @@ def runs(family: Family, database: Path) -> bool:
 def entry_state(database: Path, library: str | None) -> State:
     """Say what a database's list of modules has of ours.
 
-    ``library`` is p11-kit's proxy, None where that is missing. Raises
-    ``InstallError``.
+    ``library`` is p11-kit's proxy, None where that is missing.
     """
     for module in nss.modules(database):
         if module.name == NAME:
@@ -139,10 +140,7 @@ def manifest_state(path: Path, library: str | None) -> State:
 def module_content(
     families: Iterable[Family], python: Path, *, packaged: bool = False
 ) -> bytes:
-    """Return p11-kit's module file for these families, which starts an interpreter.
-
-    Raises ``InstallError``.
-    """
+    """Return p11-kit's module file for these families, which starts an interpreter."""
     command = [str(python), "-I", "-m", "native_host.cli", "pkcs11"]
     names = [name for each in FAMILIES if each in families for name in programs(each)]
     return p11_kit.module_content(command, names, packaged=packaged)
@@ -197,17 +195,14 @@ def enabled_families() -> frozenset[Family]:
 
 
 def is_entered(family: Family) -> bool:
-    """Whether a database of a family has our entry. Raises ``InstallError``."""
+    """Whether a database of a family has our entry."""
     # Whether the library is where the entry says makes no difference here.
     states = (entry_state(each, None) for each in databases(family))
     return any(each in ("ours", "outdated") for each in states)
 
 
 def is_prepared(family: Family, root: Path = ROOT) -> bool:
-    """Whether the files are there with which an extension adds our entry.
-
-    Raises ``InstallError``.
-    """
+    """Whether the files are there with which an extension adds our entry."""
     if (library := proxy(root)) is None:
         return False
     _, module = module_in_use(root)
@@ -220,7 +215,7 @@ def is_prepared(family: Family, root: Path = ROOT) -> bool:
 
 
 def status(*, root: Path = ROOT) -> dict[str, Any]:
-    """Return what is there, for each family of browsers. Raises ``InstallError``."""
+    """Return what is there, for each family of browsers."""
     library = proxy(root)
     module, state = module_in_use(root)
     return {
