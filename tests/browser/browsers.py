@@ -10,7 +10,7 @@ import contextlib
 import json
 import shutil
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,12 +26,11 @@ from kortilla.mock_card.folder import locked
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browser_home import UserHome
-from tests.browser.marionette import Marionette
 from tests.support import cards
 from tests.support.patience import patience
 from tools.demo.chromium import Chromium
 from tools.demo.errors import BrowserError
-from tools.demo.firefox import SHOW_CERTIFICATE
+from tools.demo.firefox import SHOW_CERTIFICATE, FirefoxTab, Marionette
 from tools.demo.site_authority import Authority
 
 #: Host names that resolve to this computer, for realistic origins.
@@ -42,6 +41,14 @@ SITES = ("service.example", "other.example")
 shared_driver: contextlib.AsyncExitStack | None = None
 _drivers: list[Playwright] = []
 
+#: Leaves out what takes a third of the time of a start: Firefox's own extensions, and
+#: its own page in new tabs, each of which has a process.
+_LIGHT: Mapping[str, bool | int | str] = {
+    "browser.newtab.preload": False,
+    "browser.newtabpage.enabled": False,
+    "browser.startup.homepage": "about:blank",
+    "extensions.enabledScopes": 1,
+}
 #: Firefox's locks, the preferences of one browser, and the databases of NSS, to which a
 #: test may have added a token.
 _NOT_COPIED = shutil.ignore_patterns(
@@ -139,76 +146,6 @@ class ChromiumBrowser:
         await session.send(f"Extensions.{command}", parameters)
 
 
-# Resolves once the element is visible.
-_APPEARS = """new Promise((resolve) => {
-  const observer = new MutationObserver(() => look());
-  const look = () => {
-    if (!document.querySelector(%s)?.checkVisibility()) return;
-    observer.disconnect();
-    resolve(true);
-  };
-  observer.observe(document, { subtree: true, childList: true, attributes: true });
-  look();
-})"""
-
-
-class FirefoxTab:
-    """A tab of Firefox. It comes to the front before each action in it."""
-
-    closed = False
-
-    def __init__(self, driver: Marionette, handle: str) -> None:
-        self._driver, self._handle = driver, handle
-
-    async def goto(self, url: str) -> None:
-        await self._command("WebDriver:Navigate", url=url)
-
-    async def evaluate(self, expression: str) -> Any:
-        text = await self._command(
-            "WebDriver:ExecuteScript",
-            script=f"return Promise.resolve({expression})"
-            ".then((value) => JSON.stringify(value))",
-            args=[],
-        )
-        return None if text is None else json.loads(text)
-
-    async def click(self, selector: str) -> None:
-        # Chromium's driver waits as well: a page may show the element a moment later.
-        await self.wait_for(f"{selector}:not([hidden])")
-        element = await self._command(
-            "WebDriver:FindElement", using="css selector", value=selector
-        )
-        await self._command("WebDriver:ElementClick", id=next(iter(element.values())))
-
-    async def wait_for(self, selector: str) -> None:
-        # The answer is empty, or an error, if the tab navigates to another page
-        # meanwhile, which may have the element.
-        appeared = None
-        while not appeared:
-            try:
-                appeared = await self.evaluate(_APPEARS % json.dumps(selector))
-            except BrowserError as error:
-                if "unloaded" not in str(error):
-                    raise
-
-    async def text(self, selector: str) -> str:
-        await self.wait_for(selector)
-        where = f"document.querySelector({json.dumps(selector)})"
-        return str(await self.evaluate(f"{where}.textContent.trim()"))
-
-    async def to_front(self) -> None:
-        await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
-
-    async def close(self) -> None:
-        self.closed = True
-        [first, *_] = await self._command("WebDriver:CloseWindow")
-        await self._driver.command("WebDriver:SwitchToWindow", handle=first)
-
-    async def _command(self, name: str, **parameters: Any) -> Any:
-        await self.to_front()
-        return await self._driver.command(name, **parameters)
-
-
 class FirefoxBrowser:
     """Firefox through Marionette, with the same methods."""
 
@@ -290,11 +227,13 @@ async def open_browser(
         environment=user_home.environment,
         extension=folder,
         preferences={
+            **_LIGHT,
             "dom.security.https_first": False,
             "extensions.webextensions.uuids": json.dumps({gecko: address}),
             **SHOW_CERTIFICATE,
             "network.dns.forceResolve": "127.0.0.1",
         },
+        seconds=patience,
     ) as firefox:
         other = FirefoxBrowser(firefox, address)
         other.user_home = user_home
@@ -321,7 +260,7 @@ async def _prepare_profile(profile: Path) -> None:
         if not (folder / "made").exists():
             home = TemporaryHome.build(folder, "firefox", card="mock", prompt="window")
             async with Marionette.launch(
-                home.home, environment=home.environment, extension=None, preferences={}
+                home.home, environment=home.environment, preferences=_LIGHT
             ) as firefox:
                 await firefox.quit()  # writes its cache of scripts
             (folder / "made").touch()

@@ -15,12 +15,12 @@ from native_host.install import p11_kit
 from native_host.install.token import disable, enable
 from native_host.install.token_state import status
 from native_host.pkcs11 import control
-from tests.browser.marionette import user_preferences
 from tests.install.nss_databases import OTHER, TRUST, give_system, make_profile
 from tests.install.test_token import MODULE, MODULES, done
 from tests.support import commands
 from tests.support.ordinary import as_ordinary, program_called
 from tests.support.patience import patience
+from tools.demo.firefox import user_preferences
 from tools.demo.process import end_process
 
 

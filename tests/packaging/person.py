@@ -24,11 +24,10 @@ from tests.browser.browsers import (
     ChromiumBrowser,
     ChromiumTab,
     FirefoxBrowser,
-    FirefoxTab,
 )
-from tests.browser.marionette import Marionette, user_preferences
 from tests.support.screen import Screen
 from tools.demo.chromium import Chromium
+from tools.demo.firefox import FirefoxTab, Marionette, user_preferences
 from tools.demo.process import background, end_process
 
 #: Seconds that a start of a browser may take.
