@@ -4,16 +4,12 @@
 import asyncio
 import json
 import os
-import shlex
-import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from native_host import VERSION
 from native_host.cli import main
 from native_host.doctor.browsers import check_token_files
 from native_host.doctor.findings import Place
@@ -112,29 +108,6 @@ def test_the_files_name_the_private_trees_programs(tmp_path: Path) -> None:
         "usr/share/p11-kit/modules/kortilla.module",
     ):
         assert f"{program}/bin/python3" in (tmp_path / name).read_text(), name
-
-
-def test_the_programs_of_a_package_run(tmp_path: Path) -> None:
-    tree_of_package = tmp_path / "tree"
-    prefix = tmp_path / "place"
-    install_package(tree_of_package, prefix)
-    shutil.copytree(tree_of_package / prefix.relative_to("/"), prefix)
-    python = prefix / "lib/kortilla/bin/python3"
-    python.parent.mkdir()
-    # An interpreter that finds its modules: it uses this environment's path.
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    python.chmod(0o755)
-    command = [str(prefix / "bin/kortilla"), "--version"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ran.stdout == f"{VERSION}\n"
-    host = subprocess.run(
-        [prefix / "lib/kortilla/kortilla-host", "-c", "status", "{}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert isinstance(json.loads(host.stdout), dict)
 
 
 @pytest.mark.parametrize(

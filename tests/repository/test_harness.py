@@ -36,12 +36,8 @@ def _through_classes() -> object:
     return _BetterReader()
 
 
-def _in_a_module() -> object:
-    return browsers.open_browser
-
-
-def _programs() -> object:
-    return ("openssl", "version")
+def _programs_and_a_browser() -> object:
+    return ("openssl", "version"), browsers.open_browser
 
 
 def _of_the_product() -> object:
@@ -56,8 +52,7 @@ def _nothing() -> object:
     ("test", "markers"),
     [
         (_through_classes, {"pcscd", "window"}),
-        (_in_a_module, {"browser"}),
-        (_programs, {"programs"}),
+        (_programs_and_a_browser, {"programs", "browser"}),
         (_of_the_product, {"programs"}),
         (_nothing, set()),
     ],
