@@ -27,7 +27,7 @@ _PAGE = """<!doctype html>
 // What a test may name is a property of the window, not a constant.
 var received = [], reports = [];
 const untaken = [], waiting = [];
-let next = null, askedAt = 0;
+let next = null;
 addEventListener("message", ({ data, source, origin }) => {
   if (data?.grandchild) addFrame(data.grandchild, null);
   if (data?.pleaseAsk) ask(data.pleaseAsk);
@@ -40,7 +40,7 @@ addEventListener("message", ({ data, source, origin }) => {
   // Web eID's library accepts only responses from its own window and origin.
   if (source !== window || origin !== self.origin || !isAnswer) return;
   received.push(data);
-  untaken.push({ ...data, after: performance.now() - askedAt });
+  untaken.push(data);
   if (parent !== window) parent.postMessage({ report: data }, "*");
   settle();
 });
@@ -78,7 +78,6 @@ function setNextScript(script) {
   next = (0, eval)(`(${script})`);
 }
 function ask(message) {
-  askedAt = performance.now();
   postMessage(message, "*");
 }
 // A foreign frame that adds a frame of this origin, which asks.
@@ -210,10 +209,7 @@ class Page:
         await self.tab.evaluate(f"ask({json.dumps(message)})")
 
     async def heard(self, action: str, id: str | None = None) -> dict[str, Any]:
-        """Return the next response of this name, without action and id.
-
-        ``after`` is the number of milliseconds between request and response.
-        """
+        """Return the next response of this name, without action and id."""
         answer = await self.tab.evaluate(
             f"heard({json.dumps(action)}, {json.dumps(id)})"
         )
