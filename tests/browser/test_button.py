@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The element `<kortilla-button>` works on a service's page under a strict CSP."""
 
-import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from html import escape
@@ -23,7 +21,6 @@ from tests.browser.conftest import (
     serving,
 )
 from tests.browser.window import WindowListener
-from tools.demo.errors import BrowserError
 from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -127,19 +124,10 @@ class Button:
         await self.tab.evaluate(f"says({json.dumps(selector)}, {json.dumps(words)})")
 
     async def arrives(self, place: str, language: str) -> None:
-        """Wait until the tab shows a path, in a page of a language.
-
-        A navigation ends a script that waits in a page, so this evaluates repeatedly.
-        """
-        there = (
-            f"(location.pathname + location.hash === {json.dumps(place)}) && "
-            f"document.querySelector('html[lang={language}] :target') !== null"
-        )
-        async with asyncio.timeout(60):
-            arrived = False
-            while not arrived:
-                with contextlib.suppress(BrowserError):
-                    arrived = bool(await self.tab.evaluate(there))
+        """Wait until the tab shows a path, in a page of a language."""
+        await self.tab.wait_for(f"html[lang={language}] :target")
+        there = await self.tab.evaluate("location.pathname + location.hash")
+        assert there == place
 
     async def heard(self) -> list[list[Any]]:
         """Return the tab's events, and the CSP violations."""
