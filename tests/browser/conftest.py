@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import pytest_asyncio
@@ -82,6 +82,12 @@ class SharedBrowser:
             await self.close()
             raise
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """End the browser. May be called twice."""
         self._browser = self.blank = None
@@ -135,19 +141,23 @@ async def site(authority: Authority) -> AsyncIterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def new_home(
+    family: Family, tmp_path_factory: pytest.TempPathFactory, pristine: Path
+) -> Callable[[], UserHome]:
+    """A function that makes a home for the browser."""
+    return lambda: UserHome(tmp_path_factory.mktemp(family), family, pristine)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_browser(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
-    site: Site,
+    new_home: Callable[[], UserHome], authority: Authority, site: Site
 ) -> AsyncIterator[SharedBrowser]:
     """The browser that tests share, connected to the host."""
 
     @contextlib.asynccontextmanager
     async def start() -> AsyncIterator[Browser]:
-        user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
+        user_home = new_home()
         user_home.serve()
         async with open_browser(user_home, authority) as browser:
             page = await Page.open(await browser.new_tab(), site.fresh())
@@ -156,29 +166,19 @@ async def shared_browser(
             await page.heard("kortilla:status-success")
             yield browser
 
-    shared = SharedBrowser(start)
-    yield shared
-    await shared.close()
+    async with SharedBrowser(start) as shared:
+        yield shared
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bare_browser(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
+    new_home: Callable[[], UserHome], authority: Authority
 ) -> AsyncIterator[SharedBrowser]:
     """Another browser that tests share. They install extensions and remove them."""
-
-    @contextlib.asynccontextmanager
-    async def start() -> AsyncIterator[Browser]:
-        user_home = UserHome(tmp_path_factory.mktemp("bare"), family, pristine)
-        async with open_browser(user_home, authority, installed=False) as browser:
-            yield browser
-
-    bare = SharedBrowser(start)
-    yield bare
-    await bare.close()
+    async with SharedBrowser(
+        lambda: open_browser(new_home(), authority, installed=False)
+    ) as shared:
+        yield shared
 
 
 @pytest_asyncio.fixture(loop_scope="session")

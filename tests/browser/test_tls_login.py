@@ -17,7 +17,6 @@ import pytest_asyncio
 
 from kortilla import Trust
 from kortilla.mock_card.faults import Fault
-from native_host.install.tables import Family
 from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card, UserHome
 from tests.browser.browsers import Browser, Tab, open_browser
@@ -127,14 +126,10 @@ async def open_counter(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def any_counter(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
-    trust: Trust,
+    new_home: Callable[[], UserHome], authority: Authority, trust: Trust
 ) -> AsyncIterator[Counter]:
     """A browser that sends its certificate without asking the person which."""
-    user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
+    user_home = new_home()
     user_home.serve()
     with runtime_folder() as runtime:
         user_home.environment["XDG_RUNTIME_DIR"] = str(runtime)
