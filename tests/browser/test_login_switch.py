@@ -52,7 +52,7 @@ HOST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
 IS_INSTALLED = "browser.pkcs11.isModuleInstalled('kortilla')"
 
 
-def new_home(folder: Path, family: Family, pristine: Path) -> UserHome:
+def quiet_home(folder: Path, family: Family, pristine: Path) -> UserHome:
     """Return a home in which nothing asks, and p11-kit works."""
     user_home = UserHome(folder, family, pristine)
     user_home.configure(prompt="automatic")
@@ -100,7 +100,7 @@ async def test_a_person_logs_in_after_switching_it_on_and_commands_undo_it(
     tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
 ) -> None:
     """In Firefox, which needs no restart. The next test has it in Chromium."""
-    user_home = new_home(tmp_path, "firefox", pristine)
+    user_home = quiet_home(tmp_path, "firefox", pristine)
     async with (
         tls_demo(trust, authority) as demo,
         open_browser(user_home, authority) as browser,
@@ -143,7 +143,7 @@ def has_token(user_home: UserHome) -> bool:
 async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_and_off(
     tmp_path: Path, pristine: Path, authority: Authority, trust: Trust, site: Site
 ) -> None:
-    user_home = new_home(tmp_path, "chromium", pristine)
+    user_home = quiet_home(tmp_path, "chromium", pristine)
     (user_home.home / ".config/chromium").mkdir(parents=True)
     extension = packaged(tmp_path)
     async with open_browser(user_home, authority, extension=extension) as browser:

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,35 +106,26 @@ class Counter:
         await tab.wait_for(ERROR_PAGES[self.browser.user_home.family])
 
 
-@asynccontextmanager
-async def open_counter(
-    user_home: UserHome, authority: Authority, trust: Trust
-) -> AsyncIterator[Counter]:
-    """Start the service and a browser that sends its certificate without a prompt."""
-    patience = user_home.home / "patience"
-    patience.write_text(str(BROWSERS_PATIENCE))
-    async with WindowListener() as listener, tls_demo(trust, authority) as demo:
-        code = _SERVER.format(window=listener.command, patience=str(patience))
-        command = (sys.executable, "-I", "-c", code)
-        async with TokenSocket(user_home.environment, command=command) as token:
-            user_home.environment["P11_KIT_SERVER_ADDRESS"] = token.address
-            place = database(user_home.home, user_home.family)
-            await asyncio.to_thread(add_token, place, authority)
-            async with open_browser(user_home) as browser:
-                yield Counter(browser, listener, demo, patience)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def any_counter(
     new_home: Callable[[], UserHome], authority: Authority, trust: Trust
 ) -> AsyncIterator[Counter]:
-    """A browser that sends its certificate without asking the person which."""
+    """The service, and a browser that sends its certificate without asking which."""
     user_home = new_home()
     user_home.serve()
+    seconds = user_home.home / "patience"
+    seconds.write_text(str(BROWSERS_PATIENCE))
     with runtime_folder() as runtime:
         user_home.environment["XDG_RUNTIME_DIR"] = str(runtime)
-        async with open_counter(user_home, authority, trust) as counter:
-            yield counter
+        async with WindowListener() as listener, tls_demo(trust, authority) as demo:
+            code = _SERVER.format(window=listener.command, patience=str(seconds))
+            command = (sys.executable, "-I", "-c", code)
+            async with TokenSocket(user_home.environment, command=command) as token:
+                user_home.environment["P11_KIT_SERVER_ADDRESS"] = token.address
+                place = database(user_home.home, user_home.family)
+                await asyncio.to_thread(add_token, place, authority)
+                async with open_browser(user_home) as browser:
+                    yield Counter(browser, listener, demo, seconds)
 
 
 @pytest.fixture
