@@ -4,16 +4,12 @@
 `test_open_tabs` has a content script that tries.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab, Visit, in_turn, only_in_chromium
 from tests.browser.site import authenticate
-from tests.browser.views import BUTTONS, HEADINGS, POPUP, Popup, ready, text
+from tests.browser.views import BUTTONS, HEADINGS, POPUP, Popup, open_popup, text
 from tests.browser.window import PIN2, Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -33,31 +29,19 @@ TRIES = (
 )
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def popup(listener: WindowListener, open_tab: OpenTab) -> AsyncIterator[Any]:
-    """Open the popup and wait until it has read the card."""
-
-    async def open_popup() -> Popup:
-        tab = await open_tab(POPUP)
-        await ready(tab)  # may date from an earlier check while this one runs
-        await tab.wait_for("#card[aria-busy=false]")
-        return Popup(tab)
-
-    yield open_popup
-
-
 async def finish(window: Window) -> None:
     """Read the result and close the window."""
     await window.hear_step("done")
     window.say("cancel")
 
 
+@pytest.mark.usefixtures("listener")
 async def test_the_popup_shows_the_card_and_spends_nothing(
-    browser: Browser, popup: Any, holder: Holder
+    browser: Browser, open_tab: OpenTab, holder: Holder
 ) -> None:
     content = (browser.user_home.card.folder / "card.json").read_bytes()
     assert browser.user_home.launches() == [], "the card is read too early"
-    shown = await popup()
+    shown = await open_popup(open_tab)
     name, satu = holder
     page = await shown.tab.text("#card")
     assert name in page and satu in page and text("testCard") in page
@@ -75,11 +59,11 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
 
 
 async def test_a_new_card_is_activated_while_the_popup_is_closed(
-    browser: Browser, popup: Any, listener: WindowListener, visit: Visit
+    browser: Browser, open_tab: OpenTab, listener: WindowListener, visit: Visit
 ) -> None:
     card = browser.user_home.card
     card.remake(state="new")
-    shown = await popup()
+    shown = await open_popup(open_tab)
     await shown.press("activateCard")
     window = await listener.opened()
     conversation = window.told[0]["conversation"]
@@ -102,9 +86,9 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
     assert (card.tries, card.signature_tries, data.puk.tries) == (5, 5, 5)
 
-    later = await popup()
+    later = await open_popup(open_tab)
     assert await later.all(HEADINGS) == [text("doneActivate"), text("cardReady")]
-    again = await popup()
+    again = await open_popup(open_tab)
     assert await again.all(HEADINGS) == [text("cardReady")], "announced once"
 
     if browser.user_home.family == "firefox":
@@ -135,7 +119,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
 )
 async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
     browser: Browser,
-    popup: Any,
+    open_tab: OpenTab,
     listener: WindowListener,
     state: str,
     label: str,
@@ -144,7 +128,7 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
 ) -> None:
     card = browser.user_home.card
     card.remake(state=state)
-    shown = await popup()
+    shown = await open_popup(open_tab)
     await shown.press(label)
     window = await listener.opened()
     await window.type_codes(typed)
@@ -160,9 +144,9 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
 
 @only_in_chromium
 async def test_a_person_who_stops_is_told_and_sees_the_card(
-    browser: Browser, popup: Any, listener: WindowListener
+    browser: Browser, open_tab: OpenTab, listener: WindowListener
 ) -> None:
-    shown = await popup()
+    shown = await open_popup(open_tab)
     await shown.press("changePin1")
     window = await listener.opened()
     await window.hear("ask-codes")

@@ -18,7 +18,7 @@ from tests.browser.views import (
     HEADINGS,
     OPTIONS,
     POPUP,
-    Popup,
+    open_popup,
     ready,
     text,
 )
@@ -170,17 +170,6 @@ async def resize(tab: Tab, width: int, *, text_size: int = 100) -> None:
     await tab.evaluate(f"(document.documentElement.style.fontSize = '{text_size}%')")
 
 
-@pytest.fixture
-def popup(browser: Browser, open_tab: OpenTab) -> Any:
-    async def popup() -> Popup:
-        tab = await open_tab(POPUP)
-        await tab.wait_for("#card[aria-busy=false]")
-        await resize(tab, WIDTH)
-        return Popup(tab)
-
-    return popup
-
-
 async def examine(tab: Tab, widths: dict[int, int]) -> None:
     """Check a page at widths by text size: with its folds closed, and open."""
     for is_open in ("false", "true"):
@@ -218,9 +207,9 @@ _CARDS: list[tuple[str, str, str, str | None, tuple[str, ...]]] = [
 
 @only_in_chromium
 async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sight(
-    browser: Browser, popup: Any
+    browser: Browser, open_tab: OpenTab
 ) -> None:
-    card, shown = browser.user_home.card, await popup()
+    card, shown = browser.user_home.card, await open_popup(open_tab)
 
     async def look(heading: str, action: str | None, others: Sequence[str]) -> None:
         # The program's own button is no card's.
@@ -332,9 +321,9 @@ async def test_the_popup_is_no_higher_than_browsers_show_in_any_state_and_langua
 
 @only_in_chromium
 async def test_a_long_name_and_a_large_text_stay_inside_the_popup(
-    popup: Any,
+    open_tab: OpenTab,
 ) -> None:
-    shown = await popup()
+    shown = await open_popup(open_tab)
     name = "SPECIMEN-" + "A" * 51
     await shown.tab.evaluate(
         f"(document.querySelector('.holder h2').textContent = '{name}')"

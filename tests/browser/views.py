@@ -2,6 +2,7 @@
 """The extension's own pages: the popup, the options, and their self-check."""
 
 import json
+from collections.abc import Awaitable, Callable
 
 from native_host.browser_testing.temporary_home import extension_folder
 from native_host.doctor.findings import catalogue
@@ -108,6 +109,14 @@ class Popup:
     async def shows(self, heading: str) -> None:
         """Wait for the panel with a heading."""
         await until(self.tab, f"{HEADINGS}.includes({json.dumps(text(heading))})")
+
+
+async def open_popup(open_tab: Callable[[str], Awaitable[Tab]]) -> Popup:
+    """Open the popup and wait until it has read the card."""
+    tab = await open_tab(POPUP)
+    await ready(tab)  # may date from an earlier check while this one runs
+    await tab.wait_for("#card[aria-busy=false]")
+    return Popup(tab)
 
 
 class CheckPage:
