@@ -5,12 +5,10 @@ import functools
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support import warm
-from tests.support.patience import patience
+from tests.support import commands, warm
 
 #: What services on any framework import, and the servers that run them.
 _LIBRARY = (
@@ -38,19 +36,13 @@ popen = functools.partial(warm.popen, imports=_LIBRARY)
 
 
 def run(command: Sequence[object], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, as ``subprocess.run`` does with ``capture_output``."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
-        process = popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, **options
-        )
-        try:
-            returned = process.wait(patience())
-        finally:
-            process.kill()  # it has ended, unless this failed
-        for each in (out, errors):
-            each.seek(0)
-        words = [*map(str, command)]
-        return subprocess.CompletedProcess(words, returned, out.read(), errors.read())
+    """Run a program without input to its end."""
+    pipe = subprocess.PIPE
+    process = popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **options)
+    try:
+        return commands.end(process)
+    finally:
+        process.kill()  # it has ended, unless this failed
 
 
 def start_pdf_process(command: Sequence[str | bytes], **options: Any) -> Any:
