@@ -24,11 +24,14 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from kortilla import Trust
+from kortilla.mock_card.card import MockCard
 from kortilla.revocation import Revocation
-from tests.browser.browsers import Browser, Tab
+from tests.browser.browser_home import UserHome
+from tests.browser.browsers import SITES, Browser, Tab, open_browser
 from tests.browser.conftest import Holder, OpenTab, only_in_chromium, only_in_firefox
 from tests.browser.window import PIN2, WindowListener
 from tests.kortilla.signing_parts import make_pdf
+from tests.support.pcsc import Pcscd, isolated
 from tests.support.screen import Screen
 from tools.demo.ca_service import CAService
 from tools.demo.site import DemoServer
@@ -146,6 +149,35 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     await front.wait_for("#logout")
     assert (await front.text("#name"), await front.text("#satu")) == holder
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+@isolated
+async def test_a_card_in_a_reader_logs_in(pcscd: Pcscd) -> None:
+    """With pcscd, vpcd and pyscard."""
+    card = pcscd.new_card()
+    holder = card.read()
+    authority = Authority(pcscd.folder, [*SITES])
+    user_home = UserHome(pcscd.folder / "user_home", "chromium", card.folder)
+    user_home.configure(card="pcsc")
+    trust = Trust.from_folder(card.folder, test=True)
+    context = authority.server_context
+    async with (
+        WindowListener() as listener,
+        DemoServer(trust, host=SITES[0], ssl_context=context) as demo,
+        open_browser(user_home, authority) as browser,
+    ):
+        user_home.serve(prompt_command=listener.command)
+        tab = await browser.new_tab()
+        await tab.goto(demo.origin)
+        await tab.click("#identify")
+        window = await listener.opened()
+        assert window.told[0]["conversation"]["test_card"] is False
+        await window.hear_step("waiting-for-card")
+        await asyncio.to_thread(pcscd.insert, MockCard(card))
+        question = await window.type_pin("1234")
+        assert question["satu"] == holder.satu
+        assert await tab.text("#satu") == holder.satu
+        await user_home.host_gone()
 
 
 @in_browser
