@@ -56,14 +56,12 @@ def test_the_unit_and_the_autostart_file_start_the_agent(home: Path) -> None:
 
 def test_menu_and_file_managers_start_the_window(home: Path) -> None:
     install(["firefox"])
-    for name, options in (
-        *(("Kortilla", []), ("Sign", ["--sign", "%F"])),
-        ("Check", ["--check", "%F"]),
-    ):
+    starting = {"Kortilla": "", "Sign": "--sign %F", "Check": "--check %F"}
+    for name, options in starting.items():
         path = home / MENU.with_name(f"fi.kortilla.{name}.desktop")
         entry = parse(path)["Desktop Entry"]
-        command = [sys.executable, "-I", "-m", "native_host.cli", "open", *options]
-        assert shlex.split(entry["Exec"]) == command
+        command = [sys.executable, "-I", "-m", "native_host.cli", "open"]
+        assert shlex.split(entry["Exec"]) == [*command, *options.split()]
         icon = Path(entry["Icon"]).read_bytes()
         assert icon == (CHECKOUT / "extension/icons/kortilla.svg").read_bytes()
         # The menu has the window once.

@@ -4,6 +4,7 @@
 import errno
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -218,23 +219,17 @@ def test_a_folder_that_is_a_link_is_followed_and_a_manifest_is_not(home: Path) -
     assert not place.exists()
 
 
-@pytest.mark.parametrize(
-    ("made", "named"),
-    [
-        (f"{FIREFOX}/fi.kortilla.host.json/", r"fi\.kortilla\.host\.json: "),
-        (".mozilla", r"\.mozilla"),
-    ],
-    ids=["a folder for a manifest", "a file for a folder"],
-)
-def test_what_is_in_the_way_is_named_and_stays(
-    home: Path, made: str, named: str
-) -> None:
-    (home / made).parent.mkdir(parents=True, exist_ok=True)
-    (home / made).mkdir() if made.endswith("/") else (home / made).touch()
-    before = tree(home / made)
-    with pytest.raises(InstallError, match=named):
-        install(["firefox"])
-    assert (home / made).exists() and tree(home / made) == before
+def test_what_is_in_the_way_is_named_and_stays(home: Path) -> None:
+    place = home / FIREFOX / "fi.kortilla.host.json"
+    place.mkdir(parents=True)
+    with pytest.raises(InstallError, match=r"fi\.kortilla\.host\.json: "):
+        install()
+    assert place.is_dir()
+    shutil.rmtree(home / ".mozilla")
+    (home / ".mozilla").write_text("not a folder")
+    with pytest.raises(InstallError, match=r"\.mozilla"):
+        install()
+    assert (home / ".mozilla").read_text() == "not a folder"
 
 
 def test_a_full_disk_is_named_and_nothing_half_written_stays(
