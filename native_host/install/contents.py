@@ -11,7 +11,7 @@ from typing import Any
 
 import native_host
 from native_host.errors import InstallError
-from native_host.install.tables import MARKER, Family, HostName, own_host, template
+from native_host.install.tables import MARKER, Family, HostName, template
 
 #: The program that browsers start.
 LAUNCHER = "kortilla-host"
@@ -99,7 +99,7 @@ def manifest(
     more = [e for e in extensions if bool(_CHROMIUM_ID.fullmatch(e)) == chromium]
     ids = dict.fromkeys([*own, *more])
     fields = {"name": host.name, "description": host.description}
-    return _filled(family, ids, path=str(launcher), **fields)
+    return filled(family, ids, path=str(launcher), **fields)
 
 
 def fields_of(content: bytes | None) -> dict[str, Any]:
@@ -111,13 +111,8 @@ def fields_of(content: bytes | None) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def token_manifest(name: str, description: str, library: str) -> bytes:
-    """Return the native manifest that lets our extension install a PKCS#11 module."""
-    ids = own_host().firefox
-    return _filled("pkcs11", ids, name=name, description=description, path=library)
-
-
-def _filled(kind: str, ids: Iterable[str], **fields: str) -> bytes:
+def filled(kind: str, ids: Iterable[str], **fields: str) -> bytes:
+    """Return a native manifest of a kind, which admits extensions by their ids."""
     content = json.loads(template(f"{kind}.json"))
     filled = {
         key: [item.format(id=each) for item in value for each in ids]

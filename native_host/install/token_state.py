@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from native_host.errors import ToolMissingError
 from native_host.install import files, nss, p11_kit
-from native_host.install.contents import fields_of, python_path, token_manifest
+from native_host.install.contents import fields_of, filled, python_path
 from native_host.install.tables import (
     FAMILIES,
     ROOT,
@@ -19,6 +19,7 @@ from native_host.install.tables import (
     browsers,
     browsers_of,
     is_packaged,
+    own_host,
     profile_folders,
     programs,
     shared_databases,
@@ -121,7 +122,8 @@ def has_own_proxy(database: Path) -> bool:
 
 def manifest_content(library: str) -> bytes:
     """Return the native manifest that lets our extension install the module."""
-    return token_manifest(_MANIFEST, NAME, library)
+    names = {"name": _MANIFEST, "description": NAME}
+    return filled("pkcs11", own_host().firefox, path=library, **names)
 
 
 def manifest_state(path: Path, library: str | None) -> State:
