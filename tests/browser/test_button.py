@@ -12,7 +12,7 @@ from aiohttp import web
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import current_identity, setup
-from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
+from tests.browser.browsers import Browser, ChromiumTab, Tab
 from tests.browser.conftest import (
     Holder,
     OpenTab,
@@ -21,6 +21,7 @@ from tests.browser.conftest import (
     serving,
 )
 from tests.browser.window import WindowListener
+from tools.demo.firefox import FirefoxTab
 from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

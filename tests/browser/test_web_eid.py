@@ -17,8 +17,8 @@ from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit, identity_of
 from tests.browser.site import NONCE, Page
-from tests.browser.test_sign import P384, PIN2
-from tests.browser.window import WindowListener
+from tests.browser.test_sign import P384
+from tests.browser.window import PIN2, WindowListener
 from tests.host.signing import verify
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -168,7 +168,7 @@ def test_the_database_that_chromium_would_use_is_used(
 
 def test_a_database_with_something_in_it_stays(home: Path, system: Path) -> None:
     done(enable(["chromium"], root=system))
-    where = ("-d", f"sql:{home}/.pki/nssdb", "-i", cards.made() / "issuing.der")
+    where = ("-d", f"sql:{home}/.pki/nssdb", "-i", f"{cards.made()}/issuing.der")
     command = ["certutil", "-A", "-n", "SPECIMEN", "-t", ",,", *where]
     subprocess.run(command, check=True, timeout=patience())
     assert ("database", "nssdb") not in done(disable(root=system))

@@ -222,21 +222,22 @@ def without_limits(kortilla_chromium):
 @pytest.mark.browser
 @pytest.mark.timeout(0)  # its verdict is not one by elapsed time
 def test_the_example_of_a_browser_test_passes_with_the_wheel(
-    wheel_file: Path, tmp_path: Path
+    wheel_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """One installation gives a tester a browser in which the mock card logs in."""
-    install(wheel_file, "testing-browser", tmp_path / "venv")
+    folder = tmp_path_factory.mktemp("tester")  # Chromium's sockets need a short path
+    install(wheel_file, "testing-browser", folder / "venv")
     *_, example, _ = blocks("testers.md", "python")
-    (tmp_path / "test_service.py").write_text(example)
-    (tmp_path / "conftest.py").write_text(WITHOUT_LIMITS)
-    python = tmp_path / "venv/bin/python"
+    (folder / "test_service.py").write_text(example)
+    (folder / "conftest.py").write_text(WITHOUT_LIMITS)
+    python = folder / "venv/bin/python"
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
+        cwd=folder,
         env={
-            "HOME": str(tmp_path),
+            "HOME": str(folder),
             "PATH": os.environ["PATH"],
-            "TMPDIR": str(tmp_path),
+            "TMPDIR": str(folder),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

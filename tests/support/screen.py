@@ -75,6 +75,14 @@ class Screen:
         """Press keys by their X names, ``Return`` or ``alt+F4``."""
         self.run("xdotool", "key", "--delay", "8", *keys)
 
+    def hold(self, key: str) -> None:
+        """Press a key by its X name and keep it down."""
+        self.run("xdotool", "keydown", key)
+
+    def release(self, key: str) -> None:
+        """Let a key go."""
+        self.run("xdotool", "keyup", key)
+
     def click(self) -> None:
         """Click at the upper left of the window that has the focus.
 
