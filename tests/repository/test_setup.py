@@ -173,31 +173,6 @@ def test_apt_without_a_network_is_not_tried_again(bare: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("target", ["program", "demo"])
-def test_a_target_looks_for_the_registry_and_installs_its_own_lock(
-    root: Path, target: str
-) -> None:
-    said = subprocess.run(
-        ["make", "--dry-run", "--always-make", target],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    locks = [
-        (line.startswith("tools/registry pip "), word.rsplit("/", 1)[1])
-        for line in said
-        for word in line.split()
-        if word.startswith("tools/requirements/")
-    ]
-    assert locks == [
-        (True, "build.txt"),
-        (False, "build.txt"),
-        (True, f"{target}.txt"),
-        (False, f"{target}.txt"),
-    ]
-
-
 def test_a_package_that_cannot_be_tested_fails(root: Path, tmp_path: Path) -> None:
     said = subprocess.check_output(
         ["make", "--dry-run", "--always-make", "test-packaging"], cwd=root, text=True
