@@ -61,7 +61,8 @@ test-fast: $(VENV)/fast.stamp ## Run the tests that need no browser, reader or w
 	$(if $(shell command -v node),$(call RUN_TESTS,$(FAST),$(FAST_NODE)),$(BIN)/python -m pytest $(FAST))
 # The package's tests need TypeScript.
 FAST_NODE := $(filter-out %/package.test.mjs,$(NODE_TESTS))
-FAST := -n $(shell nproc) -q -m 'not (slow or browser or pcscd or window or programs)'
+LEFT_OUT := slow or browser or pcscd or window or programs
+FAST := -n $(shell nproc) -q -m 'not ($(LEFT_OUT))'
 
 check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types and the extension.
 	$(BIN)/ruff check
@@ -97,17 +98,11 @@ deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
 
 # Python and libraries as Debian 13 has them, with what it lacks and what tests with.
 DEBIAN := build/debian-python
-# All but those of the demo and of signed files, which no package has.
 DEBIAN_TESTS := $(addprefix tests/,agent card cli desktop host install mock_card $\
   operations pin_prompt pkcs11)
 
 test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and libraries of Debian 13.
-	$(DEBIAN)/bin/python -m pytest $(FAST) $(DEBIAN_TESTS) --ignore tests/cli/test_browsers.py \
-	  --ignore tests/cli/test_sign_own.py --ignore tests/cli/test_sign_levels.py \
-	  --ignore tests/cli/test_verify.py --ignore tests/desktop/test_check_page.py \
-	  --ignore tests/desktop/test_sign_page.py --ignore tests/desktop/test_screen.py \
-	  --ignore tests/desktop/test_mark_preview.py --ignore tests/desktop/test_every_page.py \
-	  --ignore tests/desktop/test_orca.py
+	$(DEBIAN)/bin/python -m pytest $(FAST) -m 'not ($(LEFT_OUT) or extras)' $(DEBIAN_TESTS)
 
 $(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
 	/usr/bin/python3.13 -m venv --system-site-packages $(DEBIAN)

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from native_host.card.signature import token_algorithm
 from tests.support.offscreen import OFFSCREEN
 from tools import bench_desktop, bench_login, bench_tls, bench_validation
 from tools.bench_desktop import peak
-from tools.bench_page import measure
+from tools.bench_page import TYPIST, measure, show
 
 RUNS = 15
 ORIGIN = "https://service.example"
@@ -34,21 +33,6 @@ REQUEST = {
     "command": "authenticate",
     "arguments": {"challengeNonce": NONCE, "origin": ORIGIN, "userActivation": True},
 }
-
-#: Replaces a person: types at once, and records the time of Enter.
-TYPIST = """
-import json, sys, time
-def say(**message):
-    sys.stdout.write(json.dumps(message) + chr(10)); sys.stdout.flush()
-for line in sys.stdin:
-    message = json.loads(line)
-    if message["type"] == "open":
-        say(type="visible")
-    elif message["type"] == "ask-pin":
-        with open(sys.argv[1], "w") as file:
-            file.write(str(time.time()))
-        say(type="pin", number=message["number"], digits="1234")
-"""
 
 
 class Host:
@@ -113,7 +97,7 @@ def main() -> None:
         folder = home / ".local/share/kortilla/mock-card"
         state = MockCardState.create(folder)
         show("start → version", hello(home), "70 ms")
-        page = asyncio.run(measure(RUNS, TYPIST))
+        page = asyncio.run(measure(RUNS))
         show("click in the page → window, host cold", page["cold"], "350 ms")
         show("  of it, from the host's start", window(home))
         show("click in the page → window, host warmed", page["warm"], "100 ms")
@@ -127,16 +111,6 @@ def main() -> None:
     bench_validation.main()
     bench_tls.main()
     bench_login.measure(bench_login.LOGINS)
-
-
-def show(what: str, seconds: list[float], goal: str = "") -> None:
-    """Print the median of times, and their spread."""
-    low, high = min(seconds) * 1000, max(seconds) * 1000
-    median = statistics.median(seconds) * 1000
-    goal = f"goal {goal}" if goal else ""
-    print(
-        f"{what:44} {median:7.1f} ms    {goal:12} ({low:.1f} to {high:.1f})", flush=True
-    )
 
 
 def hello(home: Path) -> list[float]:

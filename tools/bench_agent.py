@@ -18,6 +18,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.agent import presence
 from tests.support.offscreen import OFFSCREEN
 from tests.support.pcsc import Pcscd, open_pcscd
+from tools.bench_desktop import ticks
 
 RUNS = 5
 MINUTE = 60
@@ -74,12 +75,6 @@ async def measure(pcscd: Pcscd) -> dict[str, object]:
     agent.terminate()
     await agent.wait()
     return {"window": times, "ticks": used}
-
-
-def ticks(pid: int) -> int:
-    """Return a process's processor time in hundredths of a second."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
 
 
 if __name__ == "__main__":

@@ -128,8 +128,8 @@ def ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def peak(pid: int) -> float:
-    """Return a process's peak resident memory in MB."""
+def peak(pid: int, field: str = "VmHWM") -> float:
+    """Return a process's peak resident memory, or another field of proc(5), in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
-    [line] = (each for each in status.splitlines() if each.startswith("VmHWM:"))
+    [line] = (each for each in status.splitlines() if each.startswith(f"{field}:"))
     return int(line.split()[1]) / 1024

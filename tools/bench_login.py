@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
 from tests.kortilla.pki import CA, NOW, ORIGIN, Leaf, key
+from tools.bench_desktop import peak, ticks
 
 CONCURRENT = 50
 LATENCIES = 3_000
@@ -189,16 +190,12 @@ def bare_verifications() -> float:
 
 def processor_time(pid: int) -> float:
     """Return the seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return ticks(pid) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> float:
     """Return a process's resident memory in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    return peak(pid, "VmRSS")
 
 
 if __name__ == "__main__":

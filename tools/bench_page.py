@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Measures a person's waiting times in headless Chromium: window and token.
 
-``bench.py`` uses it.
+``bench.py`` uses it. It also has what other measurements share.
 """
 
 import asyncio
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,21 @@ from native_host.install.contents import python_path
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium
 from tools.demo.site import DemoServer
+
+#: Replaces a person: types at once, and records the time of Enter.
+TYPIST = """
+import json, sys, time
+def say(**message):
+    sys.stdout.write(json.dumps(message) + chr(10)); sys.stdout.flush()
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["type"] == "open":
+        say(type="visible")
+    elif message["type"] == "ask-pin":
+        with open(sys.argv[1], "w") as file:
+            file.write(str(time.time()))
+        say(type="pin", number=message["number"], digits="1234")
+"""
 
 #: Records in the page the times of the click and of each message.
 _WATCH = """
@@ -33,12 +49,18 @@ addEventListener("message", ({data}) => {
 """
 
 
-async def measure(runs: int, typist: str) -> dict[str, list[float]]:
-    """Return seconds by name: ``cold``, ``warm`` and ``enter``.
+def show(what: str, seconds: list[float], goal: str = "") -> None:
+    """Print the median of times, and their spread."""
+    low, high = min(seconds) * 1000, max(seconds) * 1000
+    median = statistics.median(seconds) * 1000
+    goal = f"goal {goal}" if goal else ""
+    print(
+        f"{what:44} {median:7.1f} ms    {goal:12} ({low:.1f} to {high:.1f})", flush=True
+    )
 
-    ``typist`` is Python that replaces the window for ``enter``. It writes the time of
-    Enter, in seconds since the epoch, to the file of its first argument.
-    """
+
+async def measure(runs: int) -> dict[str, list[float]]:
+    """Return seconds by name: ``cold``, ``warm`` and ``enter``."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = TemporaryHome.build(folder, "chromium", card="mock", prompt="window")
@@ -57,7 +79,7 @@ async def measure(runs: int, typist: str) -> dict[str, list[float]]:
             for kind in ["cold"] * runs + ["warm"] * runs:
                 times[kind].append(await _window(browser, server.origin, kind))
             file = folder / "enter"
-            _put_host(home, [sys.executable, "-I", "-c", typist, str(file)])
+            _put_host(home, [sys.executable, "-I", "-c", TYPIST, str(file)])
             for _ in range(runs):
                 times["enter"].append(await _enter(browser, server.origin, file))
         return times

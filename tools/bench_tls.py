@@ -9,7 +9,6 @@ client is ``tstclnt``, which uses the same library as Firefox and Chromium. Run 
 
 import asyncio
 import ssl
-import statistics
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from kortilla.mock_card.state import MockCardState
 from native_host.browser_testing.temporary_home import TemporaryHome
 from tests.support.offscreen import OFFSCREEN
+from tools.bench_page import TYPIST, show
 from tools.demo.site_authority import Authority
 from tools.demo.token import TokenSocket, add_token
 
@@ -37,19 +37,6 @@ for line in window.stdout:
         line += '{{"type": "cancel"}}' + chr(10)
     sys.stdout.write(line); sys.stdout.flush()
 """
-#: Types at once, and records the time.
-TYPIST = """
-import json, sys, time
-def say(**message):
-    sys.stdout.write(json.dumps(message) + chr(10)); sys.stdout.flush()
-for line in sys.stdin:
-    message = json.loads(line)
-    if message["type"] == "open":
-        say(type="visible")
-    elif message["type"] == "ask-pin":
-        open(sys.argv[1], "w").write(str(time.time()))
-        say(type="pin", number=message["number"], digits="1234")
-"""
 
 
 def main() -> None:
@@ -61,14 +48,8 @@ def main() -> None:
         add_token(home.home / "nssdb", authority)
         for version in ("1.2", "1.3"):
             windows, ends = asyncio.run(_measure(home, authority, version))
-            _show(f"TLS {version}: certificate asked for → window", windows)
-            _show(f"TLS {version}: Enter → handshake finished", ends)
-
-
-def _show(what: str, seconds: list[float]) -> None:
-    low, high = min(seconds) * 1000, max(seconds) * 1000
-    median = statistics.median(seconds) * 1000
-    print(f"{what:44} {median:7.1f} ms    {'':12} ({low:.1f} to {high:.1f})")
+            show(f"TLS {version}: certificate asked for → window", windows)
+            show(f"TLS {version}: Enter → handshake finished", ends)
 
 
 async def _measure(

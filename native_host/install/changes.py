@@ -3,7 +3,7 @@
 
 ``installed.json`` beside the launcher lists the folders that ``install`` and ``pkcs11
 enable`` have created, so that uninstalling removes them. Both share the list, since
-either may create a folder that the other uses too.
+either may create a folder that the other uses too. A failure is an ``InstallError``.
 """
 
 import json
@@ -25,6 +25,9 @@ Action = Literal["written", "unchanged", "removed", "kept"]
 #: ``entry``: our line in a database's list of modules, by the database's folder.
 What = Literal["file", "module", "hidden", "manifest", "database", "entry"]
 
+#: Of folders that are created.
+_FOLDER_MODES = {"user": 0o700, "system": 0o755}
+
 
 @dataclass(frozen=True)
 class File:
@@ -36,7 +39,7 @@ class File:
     target: str | None = None
 
     def is_there(self) -> bool:
-        """Say whether the file is there with the right content and mode."""
+        """Whether the file is there with the right content and mode."""
         if self.target is not None:
             return files.read_link(self.path) == self.target
         return (
@@ -57,6 +60,15 @@ class Change:
     browser: str | None = None
     host: str | None = None
     what: What = "file"
+
+
+def as_json(report: object, *names: str) -> dict[str, Any]:
+    """Return a report with ``changes`` as JSON; ``names`` are their fields to tell."""
+    told = dict(vars(report))
+    told["changes"] = [
+        {name: getattr(each, name) for name in names} for each in told["changes"]
+    ]
+    return told
 
 
 class Plan:
@@ -104,7 +116,7 @@ class Plan:
             self.remove(path, **names)
 
     def then(self, step: Callable[[], object]) -> None:
-        """Take a step that changes nothing of its own, after those before."""
+        """Take a step after those before, which is no change of its own."""
         self._steps.append(step)
 
     def carry_out(self) -> None:
@@ -116,13 +128,11 @@ class Plan:
             step()
 
     def _write(self, file: File) -> None:
-        mode = 0o755 if self.level == "system" else 0o700
+        mode = _FOLDER_MODES[self.level]
         if file.target is not None:
-            made = files.write_link(file.path, file.target, folder_mode=mode)
+            made = files.write_link(file.path, file.target, mode)
         else:
-            made = files.write(
-                file.path, file.content, mode=file.mode, folder_mode=mode
-            )
+            made = files.write(file.path, file.content, file.mode, mode)
         if self._noted:
             note_folders(self.level, self.root, made)
 
@@ -133,7 +143,7 @@ def launcher_path(level: Level, *, root: Path = ROOT) -> Path:
 
 
 def noted_folders(level: Level, root: Path = ROOT) -> list[str]:
-    """Return the created folders, outermost first. Raises ``InstallError``."""
+    """Return the created folders, outermost first."""
     path = _record(level, root)
     try:
         noted = json.loads(files.read(path) or b"[]")
@@ -145,7 +155,7 @@ def noted_folders(level: Level, root: Path = ROOT) -> list[str]:
 
 
 def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
-    """Record created folders. Raises ``InstallError``."""
+    """Record created folders."""
     noted = noted_folders(level, root)
     new = [str(each) for each in made if str(each) not in noted]
     while new:
@@ -157,7 +167,7 @@ def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
 def remove_folders(level: Level, root: Path = ROOT) -> None:
     """Remove the created folders that are empty now, innermost first.
 
-    The record is removed when none of our other files is left. Raises ``InstallError``.
+    The record is removed when none of our other files is left.
     """
     noted = noted_folders(level, root)
     last = files.read(launcher_path(level, root=root)) is None and not (
@@ -165,9 +175,7 @@ def remove_folders(level: Level, root: Path = ROOT) -> None:
     )
     if last:
         files.remove(_record(level, root))
-    left = [
-        each for each in reversed(noted) if not files.remove_empty_folder(Path(each))
-    ]
+    left = [n for n in reversed(noted) if not files.remove_empty_folder(Path(n))]
     if noted and not last:
         _write_record(level, root, left[::-1])
 
@@ -178,5 +186,4 @@ def _record(level: Level, root: Path) -> Path:
 
 def _write_record(level: Level, root: Path, noted: list[str]) -> list[Path]:
     content = (json.dumps(noted, indent=2) + "\n").encode()
-    mode = 0o755 if level == "system" else 0o700
-    return files.write(_record(level, root), content, mode=0o644, folder_mode=mode)
+    return files.write(_record(level, root), content, 0o644, _FOLDER_MODES[level])

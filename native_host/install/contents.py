@@ -5,13 +5,13 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import native_host
 from native_host.errors import InstallError
-from native_host.install.tables import MARKER, Family, HostName, own_host, template
+from native_host.install.tables import MARKER, Family, HostName, template
 
 #: The program that browsers start.
 LAUNCHER = "kortilla-host"
@@ -62,9 +62,9 @@ def launcher(python: Path, *, through_sh: bool = False) -> bytes:
 
 
 def own_content(
-    name: str, python: Path, *, quoting: str, command: str, packaged: bool
+    name: str, row: Mapping[str, Any], python: Path, *, packaged: bool
 ) -> bytes:
-    """Return the bytes of a file of ``files.toml``; its row has ``quoting`` and so on.
+    """Return the bytes of a file of ``files.toml``, from its row there.
 
     ``python`` is the interpreter that it starts, ``packaged`` that a package has it.
     """
@@ -78,13 +78,12 @@ def own_content(
             "# Written by `kortilla install`: the command kortilla.\n"
             f'exec {shlex.quote(str(python))} -I -m native_host.cli "$@"\n'
         ).encode()
-    escapes = _QUOTING[quoting]
+    escapes = _QUOTING[row["quoting"]]
     quoted = "".join(escapes.get(character, character) for character in str(python))
     icon = "kortilla" if packaged else str(_ICON).replace("\\", "\\\\")
-    text = template(name).replace("{icon}", icon)
-    return text.replace(
-        "{command}", f'"{quoted}" -I -m native_host.cli {command}'
-    ).encode()
+    command = f'"{quoted}" -I -m native_host.cli {row["command"]}'
+    text = template(name).replace("{icon}", icon).replace("{command}", command)
+    return text.encode()
 
 
 def manifest(
@@ -95,25 +94,16 @@ def manifest(
     ``launcher`` is the absolute path of the program to start. ``extensions`` are
     further ids to admit; those of the other family are left out.
     """
-    ids = list(host.chromium if family == "chromium" else host.firefox)
-    for extension in extensions:
-        is_chromium = _CHROMIUM_ID.fullmatch(extension) is not None
-        if is_chromium == (family == "chromium") and extension not in ids:
-            ids.append(extension)
-    return _filled(
-        family,
-        ids,
-        name=host.name,
-        description=host.description,
-        path=str(launcher),
-    )
+    chromium = family == "chromium"
+    own = host.chromium if chromium else host.firefox
+    more = [e for e in extensions if bool(_CHROMIUM_ID.fullmatch(e)) == chromium]
+    ids = dict.fromkeys([*own, *more])
+    fields = {"name": host.name, "description": host.description}
+    return filled(family, ids, path=str(launcher), **fields)
 
 
 def fields_of(content: bytes | None) -> dict[str, Any]:
-    """Return the fields of a JSON file, which another program may have written.
-
-    There are none in what is no JSON object.
-    """
+    """Return the fields of another program's JSON; none if it is no object."""
     try:
         fields = json.loads(content or b"")
     except (ValueError, RecursionError):
@@ -121,13 +111,8 @@ def fields_of(content: bytes | None) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def token_manifest(name: str, description: str, library: str) -> bytes:
-    """Return the native manifest that lets our extension install a PKCS#11 module."""
-    ids = own_host().firefox
-    return _filled("pkcs11", ids, name=name, description=description, path=library)
-
-
-def _filled(kind: str, ids: Iterable[str], **fields: str) -> bytes:
+def filled(kind: str, ids: Iterable[str], **fields: str) -> bytes:
+    """Return a native manifest of a kind, which admits extensions by their ids."""
     content = json.loads(template(f"{kind}.json"))
     filled = {
         key: [item.format(id=each) for item in value for each in ids]

@@ -44,7 +44,7 @@ def read(path: Path) -> bytes | None:
         return stream.read()
 
 
-def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Path]:
+def write(path: Path, content: bytes, mode: int, folder_mode: int) -> list[Path]:
     """Write a file atomically, and create the folders on its path.
 
     Returns the created folders, outermost first. Raises ``InstallError``.
@@ -75,13 +75,11 @@ def read_link(path: Path) -> str | None:
         raise _failed(path, error) from error
 
 
-def write_link(path: Path, target: str, *, folder_mode: int) -> list[Path]:
+def write_link(path: Path, target: str, folder_mode: int) -> list[Path]:
     """Create a link atomically, as ``write`` does with a file."""
-
-    def put(folder: int, temporary: str) -> None:
-        os.symlink(target, temporary, dir_fd=folder)
-
-    return _place(path, put, folder_mode)
+    return _place(
+        path, lambda folder, name: os.symlink(target, name, dir_fd=folder), folder_mode
+    )
 
 
 def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> list[Path]:
@@ -91,7 +89,14 @@ def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> lis
             _explained(path),
             _folder(path.parent, made=made, folder_mode=folder_mode) as folder,
         ):
-            _replace(folder, path.name, put)
+            temporary = f".{path.name}.{secrets.token_hex(8)}"
+            try:
+                put(folder, temporary)
+                os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
     except BaseException:
         for each in reversed(made):
             remove_empty_folder(each)
@@ -144,17 +149,6 @@ def only_root_writes(path: Path) -> bool:
         else:
             where = here
     return True
-
-
-def _replace(folder: int, name: str, put: Callable[[int, str], None]) -> None:
-    temporary = f".{name}.{secrets.token_hex(8)}"
-    try:
-        put(folder, temporary)
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
-        raise
 
 
 @contextlib.contextmanager

@@ -6,13 +6,14 @@ A manifest is ours if it points to one of our launchers.
 A package of the system has a private tree, ``PREFIX/lib/kortilla``, which is a virtual
 environment. A marker file in it tells the program that it belongs to a package.
 Browsers and p11-kit look for their files in fixed places, which do not depend on the
-prefix.
+prefix. A failure is an ``InstallError``; files written before it remain, and the next
+call continues.
 """
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from native_host.install.changes import (
     Change,
     File,
     Plan,
+    as_json,
     launcher_path,
     remove_folders,
 )
@@ -73,14 +75,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the types of JSON."""
-        changes = [
-            {
-                name: getattr(each, name)
-                for name in ("path", "action", "browser", "host")
-            }
-            for each in self.changes
-        ]
-        return {**vars(self), "changes": changes}
+        return as_json(self, "path", "action", "browser", "host")
 
 
 def files_of(
@@ -103,16 +98,10 @@ def files_of(
         path = place(row[level], root, prefix=prefix) / name
         if target := row.get("link"):
             found.append(File(path, target=target))
-            continue
-        content = own_content(
-            name,
-            python,
-            quoting=row.get("quoting", ""),
-            command=row.get("command", ""),
-            packaged=level == "package",
-        )
-        mode = 0o755 if row.get("program") else 0o644
-        found.append(File(path, content, mode))
+        else:
+            content = own_content(name, row, python, packaged=level == "package")
+            mode = 0o755 if row.get("program") else 0o644
+            found.append(File(path, content, mode))
     return tuple(found)
 
 
@@ -130,14 +119,11 @@ def install(
     extensions: Iterable[str] = (),
     root: Path = ROOT,
 ) -> Report:
-    """Write launcher and manifests for the browsers found or named.
-
-    It also writes the files that start the agent and the window.
+    """Write launcher and manifests for browsers, and what starts agent and window.
 
     ``names`` are names of the table; None means each browser whose folder exists. A
     named browser's folder is created. ``extensions`` are ids to admit besides the known
-    ones. ``root`` is the root of the system-wide places. Raises ``InstallError``; files
-    written before the error remain, and the next call continues.
+    ones. ``root`` is the root of the system-wide places.
     """
     chosen = browsers(level, names, root=root)
     targets = _targets(chosen, named=names is not None)
@@ -188,7 +174,7 @@ def uninstall(
     """Remove exactly what ``install`` wrote for these browsers (default: all).
 
     The launcher and the files that start agent and window are removed with the last
-    manifest that points to the launcher. Raises ``InstallError``.
+    manifest that points to the launcher.
     """
     launcher = launcher_path(level, root=root)
     everywhere = {
@@ -221,7 +207,6 @@ def install_package(destdir: Path, prefix: Path, *, dry_run: bool = False) -> Re
 
     ``prefix`` is absolute, ``/usr`` for a distribution. The files name the interpreter
     ``PREFIX/lib/kortilla/bin/python3``; the package itself fills the private tree.
-    Raises ``InstallError``.
     """
     root = destdir.absolute()
     tree = prefix / "lib/kortilla"
@@ -249,7 +234,7 @@ def set_up_package(*, dry_run: bool = False, root: Path = ROOT) -> Report:
     """Write what depends on the computer's architecture, after a package was unpacked.
 
     This is Firefox's manifest of the token, which names p11-kit's library by its
-    absolute path. Raises ``InstallError`` and ``ToolMissingError``.
+    absolute path. Raises ``ToolMissingError``.
     """
     content = token_state.manifest_content(str(p11_kit.proxy_library(root)))
     plan = Plan("system", root=root, noted=False)
@@ -258,7 +243,7 @@ def set_up_package(*, dry_run: bool = False, root: Path = ROOT) -> Report:
 
 
 def take_down_package(*, dry_run: bool = False, root: Path = ROOT) -> Report:
-    """Remove what ``set_up_package`` wrote. Raises ``InstallError``."""
+    """Remove what ``set_up_package`` wrote."""
     path = token_state.system_manifest(root)
     plan = Plan("system", root=root, noted=False)
     if token_state.manifest_state(path, None) in ("ours", "outdated"):
@@ -311,7 +296,7 @@ def _is_taken(
     # Without system-wide places, nothing is installed there.
     with contextlib.suppress(InstallError):
         places |= {b.place for b in browsers(other, [browser.name], root=root)}
-    paths: Iterator[Path] = (each / f"{host.name}.json" for each in places)
+    paths = [each / f"{host.name}.json" for each in places]
     return any(files.read(p) is not None and not _points_to(p, ours) for p in paths)
 
 

@@ -2,7 +2,8 @@
 """NSS databases: folders in which browsers keep certificates and modules.
 
 This module reads the list of modules (``pkcs11.txt``); only NSS's own ``modutil``
-writes it. The locks that a browser holds say whether it has a database open.
+writes it. The locks that a browser holds say whether it has a database open. What can't
+be read or written is an ``InstallError``, a missing tool a ``ToolMissingError``.
 """
 
 import configparser
@@ -50,10 +51,7 @@ def exists(database: Path) -> bool:
 
 
 def modules(database: Path) -> tuple[NssModule, ...]:
-    """Return the modules that a database lists, without NSS's own.
-
-    Raises ``InstallError``.
-    """
+    """Return the modules that a database lists, without NSS's own."""
     text = (files.read(database / "pkcs11.txt") or b"").decode(errors="surrogateescape")
     found = []
     for stanza in re.split(r"\n\s*\n", text):
@@ -65,22 +63,17 @@ def modules(database: Path) -> tuple[NssModule, ...]:
 
 
 def add_module(database: Path, module: NssModule) -> None:
-    """Add a module to a database's list.
-
-    Raises ``ToolMissingError``, ``InstallError``.
-    """
     where = ("-dbdir", f"sql:{database}")
     what = ("-add", module.name, "-libfile", module.library)
     _run("modutil", database, *where, *what, "-force")
 
 
 def delete_module(database: Path, name: str) -> None:
-    """Remove a module from a database's list. Raises as ``add_module`` does."""
     _run("modutil", database, "-dbdir", f"sql:{database}", "-delete", name, "-force")
 
 
 def create(database: Path) -> None:
-    """Create a database without a password in a folder. Raises as ``add_module``."""
+    """Create a database without a password in a folder."""
     _run("certutil", database, "-N", "-d", f"sql:{database}", "--empty-password")
 
 
@@ -99,7 +92,7 @@ def holds_nothing(database: Path, *, but: str) -> bool:
 
 
 def remove(database: Path) -> None:
-    """Remove the files of a database. Raises ``InstallError``."""
+    """Remove the files of a database."""
     for name in _FILES:
         files.remove(database / name)
 
@@ -107,14 +100,12 @@ def remove(database: Path) -> None:
 def demand_tools() -> None:
     """Raise ``ToolMissingError`` if NSS's tools are missing."""
     for name in ("modutil", "certutil"):
-        _tool(name)
+        if shutil.which(name) is None:
+            raise ToolMissingError(f"{name} is missing: apt install {_PACKAGE}.")
 
 
 def profiles(folder: Path) -> Iterator[Path]:
-    """Return the profiles that a ``profiles.ini`` names and that have a database.
-
-    Raises ``InstallError`` if the file can't be parsed.
-    """
+    """Return the profiles that a ``profiles.ini`` names and that have a database."""
     path = folder / "profiles.ini"
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
@@ -131,7 +122,7 @@ def profiles(folder: Path) -> Iterator[Path]:
 
 
 def firefox_runs(profile: Path) -> bool:
-    """Say whether a Firefox uses a profile.
+    """Whether a Firefox uses a profile.
 
     ``lock`` is a link to ``ADDRESS:+PROCESS``; without the plus sign the file system
     knows no locks, and the link itself is the lock.
@@ -143,26 +134,25 @@ def firefox_runs(profile: Path) -> bool:
 
 
 def chromium_runs(user_data: Path) -> bool:
-    """Say whether a browser of Chromium's family uses a folder of user data.
+    """Whether a browser of Chromium's family uses a folder of user data.
 
     ``SingletonLock`` is a link to ``HOST-PROCESS``. One of another host, in a home that
     several computers share, counts as running.
     """
     host, _, process = _link(user_data / "SingletonLock").rpartition("-")
-    if not process.isdecimal():
-        return False
-    return host != socket.gethostname() or _is_alive(int(process))
+    elsewhere = host != socket.gethostname()
+    return process.isdecimal() and (elsewhere or _is_alive(int(process)))
 
 
 def is_open(path: Path) -> bool:
-    """Say whether a process of this person has a file open, as far as can be seen."""
+    """Whether a process of this person has a file open, as far as can be seen."""
     real = os.path.realpath(path)
     with contextlib.closing(_open_files()) as opened:
         return real in opened
 
 
 def is_changed_since_start(database: Path, process: int) -> bool:
-    """Say whether a database's list of modules is younger than a process that uses it.
+    """Whether a database's list of modules is younger than a process that uses it.
 
     NSS reads the list once.
     """
@@ -181,14 +171,8 @@ def _rows(path: Path, table: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def _tool(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise ToolMissingError(f"{name} is missing: apt install {_PACKAGE}.")
-    return path
-
-
 def _run(name: str, database: Path, *arguments: str) -> None:
+    demand_tools()
     with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
         # modutil loads the module. With this configuration p11-kit's proxy loads no
         # other module, so that no card is used. (For root it loads them all, and
@@ -198,12 +182,8 @@ def _run(name: str, database: Path, *arguments: str) -> None:
         config.write_text("user-config: only\n")
         try:
             finished = subprocess.run(  # noqa: S603 # no shell, a tool of the system's
-                [_tool(name), *arguments],
-                env={
-                    **os.environ,
-                    "XDG_CONFIG_HOME": folder,
-                    "XDG_CACHE_HOME": folder,
-                },
+                [name, *arguments],
+                env=os.environ | {"XDG_CONFIG_HOME": folder, "XDG_CACHE_HOME": folder},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -74,11 +74,9 @@ def programs_of(path: Path) -> frozenset[str]:
 def proxy_library(root: Path = ROOT) -> Path:
     """Return the proxy's absolute path. Raises ``ToolMissingError``."""
     multiarch = sysconfig.get_config_var("MULTIARCH")
-    folders = ["usr/lib64", "usr/lib"]
-    if multiarch:
-        folders.insert(0, f"usr/lib/{multiarch}")
+    own = [f"usr/lib/{multiarch}"] if multiarch else []
     table = p11_kit_table()
-    for folder in folders:
+    for folder in (*own, "usr/lib64", "usr/lib"):
         for name in table["libraries"]:
             path: Path = root / folder / name
             if path.exists():
@@ -104,11 +102,10 @@ def to_hide(programs: Sequence[str], root: Path = ROOT) -> Iterator[tuple[Path, 
         yield _own_folder() / name, _filled("hidden.module", programs=listed)
 
 
-def hidden_files() -> Iterator[Path]:
+def hidden_files() -> list[Path]:
     """Return our existing files that hide modules."""
-    for path in sorted(_files_in(_own_folder())):
-        if path != module_path() and is_ours(path):
-            yield path
+    there = sorted(_files_in(_own_folder()))
+    return [each for each in there if each != module_path() and is_ours(each)]
 
 
 def _own_folder() -> Path:
@@ -123,23 +120,19 @@ def _of_the_system(root: Path) -> dict[str, dict[str, str]]:
     return modules
 
 
-def _files_in(folder: Path) -> Iterator[Path]:
+def _files_in(folder: Path) -> list[Path]:
     try:
-        found = list(folder.iterdir())
+        return [each for each in folder.iterdir() if _NAME.fullmatch(each.name)]
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return []
     except OSError as error:
         raise InstallError(f"{folder}: {error.strerror}.") from error
-    yield from (each for each in found if _NAME.fullmatch(each.name))
 
 
 def _options(path: Path) -> dict[str, str]:
     text = (files.read(path) or b"").decode(errors="surrogateescape")
-    lines = (line.strip() for line in text.splitlines())
-    pairs = (
-        line.split(":", 1) for line in lines if ":" in line and not line.startswith("#")
-    )
-    return {key.strip(): value.strip() for key, value in pairs}
+    found = re.findall(r"^\s*([^#:\s][^:\n]*):(.*)$", text, re.MULTILINE)
+    return {key.strip(): value.strip() for key, value in found}
 
 
 def _listed(value: str) -> list[str]:

@@ -62,12 +62,12 @@ def place(text: str, root: Path = ROOT, *, prefix: Path = ROOT) -> Path:
 
 
 def is_packaged() -> bool:
-    """Say whether a package of the system installed this program, for everyone."""
+    """Whether a package of the system installed this program, for everyone."""
     return Path(sys.prefix, MARKER).is_file()
 
 
 def is_package_there() -> bool:
-    """Say whether a distribution's package of Kortilla is on this computer."""
+    """Whether a distribution's package of Kortilla is on this computer."""
     return (_PACKAGE_PLACE / MARKER).is_file()
 
 
@@ -111,9 +111,7 @@ def own_host() -> HostName:
 def known_extensions() -> frozenset[str]:
     """Return the ids of all extensions that may start the host by any of its names."""
     return frozenset(
-        extension
-        for host in host_names()
-        for extension in (*host.chromium, *host.firefox)
+        e for host in host_names() for e in (*host.chromium, *host.firefox)
     )
 
 
@@ -185,9 +183,8 @@ def browsers_of(family: Family) -> tuple[Browser, ...]:
 
 def is_any_browser_there(root: Path = ROOT) -> bool:
     """Return whether ``kortilla install`` finds a browser for this user."""
-    return any(
-        each.found or each.confined_places for each in browsers("user", root=root)
-    )
+    there = browsers("user", root=root)
+    return any(each.found or each.confined_places for each in there)
 
 
 def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Browser:
@@ -202,11 +199,14 @@ def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Brow
             "yet."
         )
     named = entry.get("found_by" if level == "user" else "found_by_system")
-    if named is None or not linux:
-        signs = [folder.parent]
-    else:
+    signs = [folder.parent]
+    if linux and named is not None:
         signs = [place(sign, root) for sign in named]
-    confined = entry.get("confined", ()) if linux and level == "user" else ()
+    confined = [
+        Confined(each["kind"], place(each["place"], root) if "place" in each else None)
+        for each in (entry.get("confined", ()) if linux and level == "user" else ())
+        if place(each["folder"], root).is_dir()
+    ]
     return Browser(
         name=name,
         title=entry["title"],
@@ -214,13 +214,7 @@ def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Brow
         place=folder,
         found=any(sign.exists() for sign in signs),
         packaged=entry.get("packaged", False),
-        confined=tuple(
-            Confined(
-                each["kind"], place(each["place"], root) if "place" in each else None
-            )
-            for each in confined
-            if place(each["folder"], root).is_dir()
-        ),
+        confined=tuple(confined),
     )
 
 

@@ -18,11 +18,12 @@ from native_host.install.changes import (
     Action,
     Change,
     Plan,
-    What,
+    as_json,
     note_folders,
     noted_folders,
     remove_folders,
 )
+from native_host.install.contents import python_path
 from native_host.install.nss import NssModule
 from native_host.install.tables import (
     FAMILIES,
@@ -52,15 +53,8 @@ class Report:
     root: bool
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as values that JSON knows."""
-        changes = [
-            {
-                name: getattr(each, name)
-                for name in ("what", "path", "action", "browser")
-            }
-            for each in self.changes
-        ]
-        return {**vars(self), "changes": changes}
+        """Return the report in the types of JSON."""
+        return as_json(self, "what", "path", "action", "browser")
 
 
 def enable(
@@ -169,7 +163,7 @@ class TokenPlan(Plan):
         """Have p11-kit's module file name the programs of these families."""
         path = p11_kit.module_path()
         wanted = enabled and not is_packaged()
-        content = token_state.module_content(enabled) if wanted else None
+        content = token_state.module_content(enabled, python_path()) if wanted else None
         self.settle(path, content, ours=p11_kit.is_ours(path), what="module")
 
     def hide(self, enabled: Collection[Family]) -> None:
@@ -194,72 +188,65 @@ class TokenPlan(Plan):
     def make_database(self, database: Path, family: Family, library: str) -> None:
         """Make a database with our entry."""
         nss.demand_tools()
-        self._database(
-            "database", database, "written", family, partial(_make, database)
-        )
-        self._enter(database, family, library)
+        change = Change(str(database), "written", family, what="database")
+        self.add(change, partial(_make, database))
+        self._add_entry(database, family, library)
 
     def enter(self, database: Path, family: Family, library: str) -> None:
         """Add our entry to a database."""
         state = token_state.entry_state(database, library)
         if state == "other":
-            self._database("entry", database, "kept", family)
+            self._entry(database, family, "kept")
         elif state in ("ours", "proxy"):
-            self._database("entry", database, "unchanged", family)
+            self._entry(database, family, "unchanged")
         else:
             if state == "outdated":
                 self.then(partial(nss.delete_module, database, token_state.NAME))
-            self._enter(database, family, library)
+            self._add_entry(database, family, library)
 
     def take_out(self, database: Path, family: Family, *, made: bool) -> None:
         """Remove our entry, and a database that we ``made`` if it is empty then."""
         state = token_state.entry_state(database, self._library)
         if state == "other":
-            self._database("entry", database, "kept", family)
+            self._entry(database, family, "kept")
         elif state in ("ours", "outdated"):
             delete = partial(nss.delete_module, database, token_state.NAME)
-            self._change_database(database, family, "removed", delete)
+            self._entry(database, family, "removed", delete)
         # Whoever has it open might be about to write to it.
         if (
             made
             and nss.holds_nothing(database, but=token_state.NAME)
             and not token_state.runs(family, database)
         ):
-            remove = partial(nss.remove, database)
-            self._database("database", database, "removed", family, remove)
+            change = Change(str(database), "removed", family, what="database")
+            self.add(change, partial(nss.remove, database))
 
-    def _enter(self, database: Path, family: Family, library: str) -> None:
+    def _add_entry(self, database: Path, family: Family, library: str) -> None:
         module = NssModule(token_state.NAME, library)
         add = partial(nss.add_module, database, module)
-        self._change_database(database, family, "written", add)
+        self._entry(database, family, "written", add)
 
-    def _change_database(
-        self, database: Path, family: Family, action: Action, step: Callable[[], None]
-    ) -> None:
-        nss.demand_tools()
-        if token_state.runs(family, database):
-            self._running[title(family)] = None
-        self._database("entry", database, action, family, step)
-
-    def _database(
+    def _entry(
         self,
-        what: What,
         database: Path,
-        action: Action,
         family: Family,
+        action: Action,
         step: Callable[[], None] | None = None,
     ) -> None:
-        self.add(Change(str(database), action, family, what=what), step)
+        if step is not None:
+            nss.demand_tools()
+            if token_state.runs(family, database):
+                self._running[title(family)] = None
+        self.add(Change(str(database), action, family, what="entry"), step)
 
 
 def _none_found() -> str:
-    for family in FAMILIES:
-        for browser in browsers_of(family):
-            for each in browser.confined:
-                return (
-                    f"{browser.title} is a {each.kind}, which can't load the module, "
-                    "and no other browser was found."
-                )
+    known = [browser for family in FAMILIES for browser in browsers_of(family)]
+    for browser in (each for each in known if each.confined):
+        return (
+            f"{browser.title} is a {browser.confined[0].kind}, which can't load the "
+            "module, and no other browser was found."
+        )
     return NONE_FOUND
 
 

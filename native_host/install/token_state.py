@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where browsers learn of the card as a PKCS#11 token, and what is there now."""
+"""Where browsers learn of the card as a PKCS#11 token, and what is there now.
+
+What can't be read is an ``InstallError``.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,14 +10,16 @@ from typing import Any, Literal
 
 from native_host.errors import ToolMissingError
 from native_host.install import files, nss, p11_kit
-from native_host.install.contents import fields_of, python_path, token_manifest
+from native_host.install.contents import fields_of, filled, python_path
 from native_host.install.tables import (
     FAMILIES,
     ROOT,
+    Browser,
     Family,
     browsers,
     browsers_of,
     is_packaged,
+    own_host,
     profile_folders,
     programs,
     shared_databases,
@@ -41,16 +46,14 @@ def proxy(root: Path = ROOT) -> str | None:
 
 
 def is_there(family: Family) -> bool:
-    """Say whether the person seems to use a browser of a family."""
-    found = any(each.found for each in browsers_of(family))
-    return found or any(databases(family))
+    """Whether the person seems to use a browser of a family."""
+    return any(each.found for each in browsers_of(family)) or any(databases(family))
 
 
 def databases(family: Family, *, everywhere: bool = False) -> tuple[Path, ...]:
     """Return the databases of NSS that a family's browsers use.
 
-    With ``everywhere`` come those that they would use if others were not there. Raises
-    ``InstallError``.
+    With ``everywhere`` come those that they would use if others were not there.
     """
     shared = shared_databases(family)
     if not everywhere:
@@ -72,35 +75,34 @@ def manifests(family: Family, *, everywhere: bool = False) -> tuple[Path, ...]:
     """Return the native manifests of a family's browsers that are there, or of all."""
     if family != "firefox":
         return ()
-    return tuple(
-        each.place.parent / "pkcs11-modules" / f"{_MANIFEST}.json"
-        for each in browsers_of(family)
-        if each.found or everywhere
-    )
+    there = (each for each in browsers_of(family) if each.found or everywhere)
+    return tuple(map(_manifest_of, there))
 
 
 def system_manifest(root: Path) -> Path:
     """Return Firefox's native manifest of the token for everyone on the computer."""
     [firefox] = browsers("system", ["firefox"], root=root)
-    return firefox.place.parent / "pkcs11-modules" / f"{_MANIFEST}.json"
+    return _manifest_of(firefox)
+
+
+def _manifest_of(browser: Browser) -> Path:
+    return browser.place.parent / "pkcs11-modules" / f"{_MANIFEST}.json"
 
 
 def runs(family: Family, database: Path) -> bool:
-    """Say whether a browser runs that uses a database."""
+    """Whether a browser runs that uses a database."""
     if family == "firefox":
         locked = nss.firefox_runs(database)
     else:
-        locked = any(
-            nss.chromium_runs(each.place.parent) for each in browsers_of(family)
-        )
+        places = (each.place.parent for each in browsers_of(family))
+        locked = any(map(nss.chromium_runs, places))
     return locked or nss.is_open(database / "cert9.db")
 
 
 def entry_state(database: Path, library: str | None) -> State:
     """Say what a database's list of modules has of ours.
 
-    ``library`` is p11-kit's proxy, None where that is missing. Raises
-    ``InstallError``.
+    ``library`` is p11-kit's proxy, None where that is missing.
     """
     for module in nss.modules(database):
         if module.name == NAME:
@@ -111,7 +113,7 @@ def entry_state(database: Path, library: str | None) -> State:
 
 
 def has_own_proxy(database: Path) -> bool:
-    """Say whether somebody else gave a database p11-kit's proxy."""
+    """Whether somebody else gave a database p11-kit's proxy."""
     return any(
         p11_kit.is_proxy(each.library) and each.name != NAME
         for each in nss.modules(database)
@@ -120,7 +122,8 @@ def has_own_proxy(database: Path) -> bool:
 
 def manifest_content(library: str) -> bytes:
     """Return the native manifest that lets our extension install the module."""
-    return token_manifest(_MANIFEST, NAME, library)
+    names = {"name": _MANIFEST, "description": NAME}
+    return filled("pkcs11", own_host().firefox, path=library, **names)
 
 
 def manifest_state(path: Path, library: str | None) -> State:
@@ -136,25 +139,18 @@ def manifest_state(path: Path, library: str | None) -> State:
     return "outdated" if is_ours and fields.get("type") == "pkcs11" else "other"
 
 
-def module_content(families: Iterable[Family]) -> bytes:
-    """Return p11-kit's module file for these families. Raises ``InstallError``."""
-    return p11_kit.module_content(_command(python_path()), _programs(families))
+def module_content(
+    families: Iterable[Family], python: Path, *, packaged: bool = False
+) -> bytes:
+    """Return p11-kit's module file for these families, which starts an interpreter."""
+    command = [str(python), "-I", "-m", "native_host.cli", "pkcs11"]
+    names = [name for each in FAMILIES if each in families for name in programs(each)]
+    return p11_kit.module_content(command, names, packaged=packaged)
 
 
 def system_module_content(python: Path) -> bytes:
-    """Return a package's module file, which is there for the browsers of all families.
-
-    ``python`` is the interpreter to start. Raises ``InstallError``.
-    """
-    return p11_kit.module_content(_command(python), _programs(FAMILIES), packaged=True)
-
-
-def _command(python: Path) -> list[str]:
-    return [str(python), "-I", "-m", "native_host.cli", "pkcs11"]
-
-
-def _programs(families: Iterable[Family]) -> list[str]:
-    return [name for each in FAMILIES if each in families for name in programs(each)]
+    """Return a package's module file, which is for the browsers of all families."""
+    return module_content(FAMILIES, python, packaged=True)
 
 
 def module_in_use(root: Path = ROOT) -> tuple[Path, State]:
@@ -184,7 +180,8 @@ def module_state() -> State:
     # A package's program needs none: this one is left from another installation.
     if is_packaged():
         return "outdated"
-    return "ours" if content == module_content(enabled_families()) else "outdated"
+    wanted = module_content(enabled_families(), python_path())
+    return "ours" if content == wanted else "outdated"
 
 
 def enabled_families() -> frozenset[Family]:
@@ -200,31 +197,27 @@ def enabled_families() -> frozenset[Family]:
 
 
 def is_entered(family: Family) -> bool:
-    """Say whether a database of a family has our entry. Raises ``InstallError``."""
+    """Whether a database of a family has our entry."""
     # Whether the library is where the entry says makes no difference here.
-    return any(
-        entry_state(each, None) in ("ours", "outdated") for each in databases(family)
-    )
+    states = (entry_state(each, None) for each in databases(family))
+    return any(each in ("ours", "outdated") for each in states)
 
 
 def is_prepared(family: Family, root: Path = ROOT) -> bool:
-    """Say whether the files are there with which an extension adds our entry.
-
-    Raises ``InstallError``.
-    """
+    """Whether the files are there with which an extension adds our entry."""
     if (library := proxy(root)) is None:
         return False
     _, module = module_in_use(root)
     written = [*manifests(family), system_manifest(root)]
     return (
         module == "ours"
-        and (is_packaged() or family in enabled_families())
+        and _is_named(family)
         and any(manifest_state(each, library) == "ours" for each in written)
     )
 
 
 def status(*, root: Path = ROOT) -> dict[str, Any]:
-    """Return what is there, for each family of browsers. Raises ``InstallError``."""
+    """Return what is there, for each family of browsers."""
     library = proxy(root)
     module, state = module_in_use(root)
     return {
@@ -247,26 +240,23 @@ def _status(
         }
         for each in databases(family)
     ]
+    written = manifests(family)
+    if family == "firefox" and is_packaged():
+        # A person's own is needed no more, and is told of where it is there.
+        left = (each for each in written if files.read(each) is not None)
+        written = (*left, system_manifest(root))
     works = any(each["state"] in ("ours", "proxy") for each in found)
     return {
         "browser": family,
-        "enabled": works
-        and module == "ours"
-        # A package's module file names the programs of all families.
-        and (is_packaged() or family in enabled_families()),
+        "enabled": works and module == "ours" and _is_named(family),
         "manifests": [
             {"path": str(each), "state": manifest_state(each, library)}
-            for each in _all_manifests(family, root)
+            for each in written
         ],
         "databases": found,
     }
 
 
-def _all_manifests(family: Family, root: Path) -> tuple[Path, ...]:
-    """Return where a family's manifests are, a package's among them."""
-    own = manifests(family)
-    if family != "firefox" or not is_packaged():
-        return own
-    # A person's own is needed no more, and is told of where it is there.
-    left = (each for each in own if files.read(each) is not None)
-    return (*left, system_manifest(root))
+def _is_named(family: Family) -> bool:
+    """Whether the module file names a family. A package's names them all."""
+    return is_packaged() or family in enabled_families()

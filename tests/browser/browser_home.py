@@ -46,14 +46,6 @@ class Card:
         if not state.presence().card:
             state.insert()
 
-    def exchange(self, other: Path) -> None:
-        """Remove the card and insert a copy of the card in another folder."""
-        self.state.pull()
-        for file in other.iterdir():
-            if file.name not in {"card.lock", "presence.json", "session.lock"}:
-                shutil.copy(file, self.folder)
-        self.state.insert()
-
     def remake(self, *, profile: str = "v5", state: str = "active") -> None:
         """Replace the card with one of another kind."""
         shutil.rmtree(self.folder)

@@ -1,130 +1,72 @@
 # SPDX-License-Identifier: MIT
 """One interface to Chromium and Firefox for tests.
 
-Clicks are real user gestures. ``evaluate`` is not a gesture in either browser.
+Clicks are real user gestures. ``evaluate`` is none in either browser: it awaits
+JavaScript in the page, and returns the value as JSON. ``goto`` waits until the page has
+loaded, and ``wait_for`` until an element is visible.
 """
 
 import contextlib
 import json
+import shutil
 import uuid
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from playwright.async_api import BrowserContext, CDPSession, Error, Page
+from playwright.async_api import (
+    BrowserContext,
+    CDPSession,
+    Error,
+    Playwright,
+    async_playwright,
+)
 
-from native_host.browser_testing.temporary_home import extension_folder
+from kortilla.mock_card.folder import locked
+from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browser_home import UserHome
-from tests.browser.firefox_profile import prepare_profile
-from tests.browser.marionette import Marionette
-from tests.browser.playwright_driver import driver
+from tests.support import cards
 from tests.support.patience import patience
 from tools.demo.chromium import Chromium
 from tools.demo.errors import BrowserError
-from tools.demo.firefox import SHOW_CERTIFICATE
+from tools.demo.firefox import SHOW_CERTIFICATE, FirefoxTab, Marionette
 from tools.demo.site_authority import Authority
 
 #: Host names that resolve to this computer, for realistic origins.
 SITES = ("service.example", "other.example")
 
+#: Ends Playwright's driver, which all Chromium of a worker share: it is a program for
+#: Node.js that takes as long to start as Chromium. None in other processes.
+shared_driver: contextlib.AsyncExitStack | None = None
+_drivers: list[Playwright] = []
 
-class Tab(ABC):
-    """One tab of a browser."""
+#: Leaves out what takes a third of the time of a start: Firefox's own extensions, and
+#: its own page in new tabs, each of which has a process.
+_LIGHT: Mapping[str, bool | int | str] = {
+    "browser.newtab.preload": False,
+    "browser.newtabpage.enabled": False,
+    "browser.startup.homepage": "about:blank",
+    "extensions.enabledScopes": 1,
+}
+#: Firefox's locks, the preferences of one browser, and the databases of NSS, to which a
+#: test may have added a token.
+_NOT_COPIED = shutil.ignore_patterns(
+    "lock", ".parentlock", "user.js", "cert9.db", "key4.db", "pkcs11.txt"
+)
+
+
+class ChromiumTab:
+    """A page of Playwright's."""
 
     closed = False
-
-    @abstractmethod
-    async def goto(self, url: str) -> None:
-        """Load an address and wait until it has loaded."""
-
-    @abstractmethod
-    async def evaluate(self, expression: str) -> Any:
-        """Evaluate JavaScript in the page, await it, and return the value as JSON."""
-
-    @abstractmethod
-    async def click(self, selector: str) -> None:
-        """Click an element with the mouse."""
-
-    @abstractmethod
-    async def wait_for(self, selector: str) -> None:
-        """Wait until an element is visible."""
-
-    @abstractmethod
-    async def text(self, selector: str) -> str:
-        """Wait for an element and return its text."""
-
-    @abstractmethod
-    async def to_front(self) -> None:
-        """Bring the tab to the front."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Close the tab."""
-
-
-class Browser(ABC):
-    """A browser with the extension. ``user_home`` is its HOME."""
-
-    user_home: UserHome
-    _blank: Tab | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Whether the browser can't be used any more."""
-        return False
-
-    @abstractmethod
-    async def new_tab(self) -> Tab:
-        """Open a tab and bring it to the front."""
-
-    async def take_blank(self) -> Tab:
-        """Return a blank tab that an earlier test has left, or open one.
-
-        A new tab and its end take as long as a page.
-        """
-        tab, self._blank = self._blank, None
-        if tab is None:
-            return await self.new_tab()
-        await tab.to_front()
-        return tab
-
-    async def leave_blank(self, tab: Tab) -> None:
-        """Empty a tab for ``take_blank``, or close it if there is one already."""
-        if self._blank is None:
-            await tab.goto("about:blank")
-            self._blank = tab
-        else:
-            await tab.close()
-
-    @abstractmethod
-    async def open_view(self, path: str) -> Tab:
-        """Open one of the extension's own pages in a tab."""
-
-    @abstractmethod
-    async def quit(self) -> None:
-        """End the browser as a person does."""
-
-    @abstractmethod
-    async def install(self, extension: Path) -> None:
-        """Install the extension from a folder, or update it, while pages are open."""
-
-    @abstractmethod
-    async def uninstall(self, extension: str) -> None:
-        """Remove the extension with an id."""
-
-
-class ChromiumTab(Tab):
-    """A page of Playwright's."""
 
     def __init__(self, driver: Chromium, session: CDPSession) -> None:
         self._driver, self._session = driver, session
 
     @classmethod
     async def open(cls, context: BrowserContext) -> Self:
-        """Open a tab."""
-        page: Page = await context.new_page()
+        page = await context.new_page()
         page.set_default_timeout(patience() * 1000)
         return cls(Chromium(context, page), await context.new_cdp_session(page))
 
@@ -168,16 +110,20 @@ class ChromiumTab(Tab):
         await self._driver.page.close()
 
 
-class ChromiumBrowser(Browser):
-    """Chromium through Playwright."""
+class ChromiumBrowser:
+    """Chromium through Playwright, with the extension. ``user_home`` is its HOME."""
 
-    def __init__(self, driver: Chromium, user_home: UserHome) -> None:
-        self._driver, self.user_home = driver, user_home
+    failed = False
+    user_home: UserHome
 
-    async def new_tab(self) -> Tab:
+    def __init__(self, driver: Chromium) -> None:
+        self._driver = driver
+
+    async def new_tab(self) -> ChromiumTab:
         return await ChromiumTab.open(self._driver.context)
 
-    async def open_view(self, path: str) -> Tab:
+    async def open_view(self, path: str) -> ChromiumTab:
+        """Open one of the extension's own pages in a tab."""
         tab = await self.new_tab()
         await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
         return tab
@@ -186,127 +132,38 @@ class ChromiumBrowser(Browser):
         await self._driver.context.close()
 
     async def install(self, extension: Path) -> None:
+        """Install the extension from a folder, or update it, while pages are open."""
+        await self._send("loadUnpacked", path=str(extension))
+
+    async def uninstall(self) -> None:
+        """Remove our extension."""
+        await self._send("uninstall", id=host_names()[0].chromium[0])
+
+    async def _send(self, command: str, **parameters: str) -> None:
         browser = self._driver.context.browser
         assert browser
         session = await browser.new_browser_cdp_session()
-        await session.send("Extensions.loadUnpacked", {"path": str(extension)})
-
-    async def uninstall(self, extension: str) -> None:
-        browser = self._driver.context.browser
-        assert browser
-        session = await browser.new_browser_cdp_session()
-        await session.send("Extensions.uninstall", {"id": extension})
+        await session.send(f"Extensions.{command}", parameters)
 
 
-# Resolves once the element is visible.
-_APPEARS = """new Promise((resolve) => {
-  const observer = new MutationObserver(() => look());
-  const look = () => {
-    if (!document.querySelector(%s)?.checkVisibility()) return;
-    observer.disconnect();
-    resolve(true);
-  };
-  observer.observe(document, { subtree: true, childList: true, attributes: true });
-  look();
-})"""
+class FirefoxBrowser:
+    """Firefox through Marionette, with the same methods."""
 
+    user_home: UserHome
 
-class FirefoxTab(Tab):
-    """A tab of Firefox. It comes to the front before each action in it."""
-
-    def __init__(self, driver: Marionette, handle: str) -> None:
-        self._driver, self._handle = driver, handle
-
-    async def goto(self, url: str) -> None:
-        await self._command("WebDriver:Navigate", url=url)
-
-    async def evaluate(self, expression: str) -> Any:
-        text = await self._command(
-            "WebDriver:ExecuteScript",
-            script=f"return Promise.resolve({expression})"
-            ".then((value) => JSON.stringify(value))",
-            args=[],
-        )
-        return None if text is None else json.loads(text)
-
-    async def click(self, selector: str) -> None:
-        # Chromium's driver waits as well: a page may show the element a moment later.
-        await self.wait_for(f"{selector}:not([hidden])")
-        element = await self._command(
-            "WebDriver:FindElement", using="css selector", value=selector
-        )
-        await self._command("WebDriver:ElementClick", id=next(iter(element.values())))
-
-    async def wait_for(self, selector: str) -> None:
-        # The answer is empty, or an error, if the tab navigates to another page
-        # meanwhile, which may have the element.
-        appeared = None
-        while not appeared:
-            try:
-                appeared = await self.evaluate(_APPEARS % json.dumps(selector))
-            except BrowserError as error:
-                if "unloaded" not in str(error):
-                    raise
-
-    async def text(self, selector: str) -> str:
-        await self.wait_for(selector)
-        where = f"document.querySelector({json.dumps(selector)})"
-        return str(await self.evaluate(f"{where}.textContent.trim()"))
-
-    async def to_front(self) -> None:
-        await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
-
-    async def close(self) -> None:
-        self.closed = True
-        [first, *_] = await self._command("WebDriver:CloseWindow")
-        await self._driver.command("WebDriver:SwitchToWindow", handle=first)
-
-    async def _command(self, name: str, **parameters: Any) -> Any:
-        await self.to_front()
-        return await self._driver.command(name, **parameters)
-
-
-_UPDATE = """
-Services.prefs.setBoolPref("xpinstall.signatures.required", false);
-const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
-file.initWithPath(arguments[0]);
-return AddonManager.getInstallForFile(file).then(
-  (install) => new Promise((resolve, reject) => {
-    install.addListener({
-      onInstallEnded: () => resolve("installed"),
-      onInstallPostponed: () => resolve("postponed"),
-      onInstallFailed: () => reject(new Error(`Error ${install.error}`)),
-    });
-    install.install();
-  }),
-);
-"""
-_ADDRESSES = """
-const windows = [...Services.wm.getEnumerator("navigator:browser")];
-const tabs = windows.flatMap(({ gBrowser }) => [...gBrowser.tabs]);
-return tabs.map(({ linkedBrowser }) => linkedBrowser.currentURI.spec);
-"""
-_VERSION = """
-return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
-"""
-
-
-class FirefoxBrowser(Browser):
-    """Firefox through Marionette."""
-
-    def __init__(self, driver: Marionette, user_home: UserHome, extension: str) -> None:
-        self._driver, self.user_home = driver, user_home
-        self._extension = extension
+    def __init__(self, driver: Marionette, extension: str) -> None:
+        self._driver, self._extension = driver, extension
 
     @property
     def failed(self) -> bool:
+        """Whether the browser can't be used any more."""
         return self._driver.failed
 
-    async def new_tab(self) -> Tab:
+    async def new_tab(self) -> FirefoxTab:
         opened = await self._driver.command("WebDriver:NewWindow", type="tab")
         return FirefoxTab(self._driver, opened["handle"])
 
-    async def open_view(self, path: str) -> Tab:
+    async def open_view(self, path: str) -> FirefoxTab:
         tab = await self.new_tab()
         await tab.goto(f"moz-extension://{self._extension}/{path}")
         return tab
@@ -317,20 +174,12 @@ class FirefoxBrowser(Browser):
     async def install(self, extension: Path) -> None:
         await self._driver.install(extension)
 
-    async def uninstall(self, extension: str) -> None:
-        await self._driver.command("Addon:Uninstall", id=extension)
+    async def uninstall(self) -> None:
+        await self._driver.command("Addon:Uninstall", id=host_names()[0].firefox[0])
 
-    async def update(self, archive: Path) -> None:
-        """Install a packed extension, or update it, as from a store."""
-        await self._driver.privileged(_UPDATE, str(archive))
 
-    async def addresses(self) -> list[str]:
-        """Return the addresses of all tabs."""
-        return list(await self._driver.privileged(_ADDRESSES))
-
-    async def version(self) -> str:
-        """Return the version of the extension that runs."""
-        return str(await self._driver.privileged(_VERSION, host_names()[0].firefox[0]))
+Tab = ChromiumTab | FirefoxTab
+Browser = ChromiumBrowser | FirefoxBrowser
 
 
 @contextlib.asynccontextmanager
@@ -361,12 +210,14 @@ async def open_browser(
                 "--enable-unsafe-extension-debugging",
             ],
             shown_to=SITES,
-            playwright=await driver(),
+            playwright=await _driver(),
         ) as chromium:
-            yield ChromiumBrowser(chromium, user_home)
+            browser = ChromiumBrowser(chromium)
+            browser.user_home = user_home
+            yield browser
         return
     profile = user_home.home / "firefox-profile"
-    await prepare_profile(profile)
+    await _prepare_profile(profile)
     if authority is not None:
         authority.trust_in(profile)
     address = str(uuid.uuid4())
@@ -376,10 +227,42 @@ async def open_browser(
         environment=user_home.environment,
         extension=folder,
         preferences={
+            **_LIGHT,
             "dom.security.https_first": False,
             "extensions.webextensions.uuids": json.dumps({gecko: address}),
             **SHOW_CERTIFICATE,
             "network.dns.forceResolve": "127.0.0.1",
         },
+        seconds=patience,
     ) as firefox:
-        yield FirefoxBrowser(firefox, user_home, address)
+        other = FirefoxBrowser(firefox, address)
+        other.user_home = user_home
+        yield other
+
+
+async def _driver() -> Playwright | None:
+    if shared_driver is not None and not _drivers:
+        starting = shared_driver.enter_async_context(async_playwright())
+        _drivers.append(await starting)
+    return _drivers[0] if _drivers else None
+
+
+async def _prepare_profile(profile: Path) -> None:
+    """Fill a profile's folder with one that Firefox has started with once.
+
+    A start takes twice as long with a new profile: Firefox creates its databases and
+    reads its own scripts. Workers of pytest-xdist share that profile.
+    """
+    if (profile / "compatibility.ini").exists():
+        return
+    folder = cards.shared_folder() / "firefox"
+    with locked(cards.shared_folder() / "firefox.lock"):
+        if not (folder / "made").exists():
+            home = TemporaryHome.build(folder, "firefox", card="mock", prompt="window")
+            async with Marionette.launch(
+                home.home, environment=home.environment, preferences=_LIGHT
+            ) as firefox:
+                await firefox.quit()  # writes its cache of scripts
+            (folder / "made").touch()
+    used = folder / "home" / "firefox-profile"
+    shutil.copytree(used, profile, ignore=_NOT_COPIED, dirs_exist_ok=True)

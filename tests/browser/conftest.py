@@ -5,31 +5,93 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from kortilla import Trust, validate
 from kortilla.mock_card.state import MockCardState
 from native_host.install.tables import Family
+from tests.browser import browsers
 from tests.browser.browser_home import UserHome
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
-from tests.browser.playwright_driver import shared_driver
-from tests.browser.shared import SharedBrowser
-from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
 from tests.browser.window import WindowListener
 from tests.support import cards
 from tests.support.screen import Screen, open_screen
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import GateSettings
 from tools.demo.site_authority import Authority
 
 Visit = Callable[..., Awaitable[Page]]
 #: The name and the SATU of a person.
 Holder = tuple[str, str]
 OpenTab = Callable[..., Awaitable[Tab]]
+
+_FAMILIES = ("chromium", "firefox")
+
+#: For a test of which the browser is no subject, as long as others go its way in both.
+#: A test costs Firefox half as much again as Chromium.
+only_in_chromium = pytest.mark.parametrize("family", ["chromium"], indirect=True)
+only_in_firefox = pytest.mark.parametrize("family", ["firefox"], indirect=True)
+
+
+def in_turn(names: str, cases: Iterable[Any]) -> pytest.MarkDecorator:
+    """Parametrize like pytest, with each case in the next browser in turn.
+
+    The host or the window makes the difference there, and not the browser.
+    """
+    rows = [each if isinstance(each, tuple) else (each,) for each in cases]
+    return pytest.mark.parametrize(
+        f"family, {names}",
+        [(_FAMILIES[place % 2], *row) for place, row in enumerate(rows)],
+        indirect=["family"],
+    )
+
+
+class SharedBrowser:
+    """Starts a browser at its first use, and a new one after it has failed."""
+
+    def __init__(
+        self, start: Callable[[], contextlib.AbstractAsyncContextManager[Browser]]
+    ) -> None:
+        self._start = start
+        self._started = contextlib.AsyncExitStack()
+        self._browser: Browser | None = None
+        #: A tab that the next test may use.
+        self.blank: Tab | None = None
+
+    async def get(self) -> Browser:
+        """Return the browser."""
+        if self._browser is None or self._browser.failed:
+            await self.close()
+            self._browser = await self._started.enter_async_context(self._start())
+        return self._browser
+
+    @contextlib.asynccontextmanager
+    async def lent(self) -> AsyncIterator[Browser]:
+        """Lend the browser to a test, which leaves it as it was. A failure ends it."""
+        try:
+            yield await self.get()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the browser. May be called twice."""
+        self._browser = self.blank = None
+        await self._started.aclose()
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +120,7 @@ def holder(pristine: Path) -> Holder:
     return f"{card.given_name} {card.surname}", card.satu
 
 
-@pytest.fixture(scope="session", params=["chromium", "firefox"])
+@pytest.fixture(scope="session", params=_FAMILIES)
 def family(request: pytest.FixtureRequest) -> Family:
     """The name of the browser."""
     name: Family = request.param
@@ -68,7 +130,7 @@ def family(request: pytest.FixtureRequest) -> Family:
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
 async def playwright() -> AsyncIterator[None]:
     """One driver for all Chromium of a worker."""
-    async with shared_driver():
+    async with contextlib.AsyncExitStack() as browsers.shared_driver:
         yield
 
 
@@ -79,19 +141,23 @@ async def site(authority: Authority) -> AsyncIterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def new_home(
+    family: Family, tmp_path_factory: pytest.TempPathFactory, pristine: Path
+) -> Callable[[], UserHome]:
+    """A function that makes a home for the browser."""
+    return lambda: UserHome(tmp_path_factory.mktemp(family), family, pristine)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_browser(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
-    site: Site,
+    new_home: Callable[[], UserHome], authority: Authority, site: Site
 ) -> AsyncIterator[SharedBrowser]:
     """The browser that tests share, connected to the host."""
 
     @contextlib.asynccontextmanager
     async def start() -> AsyncIterator[Browser]:
-        user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
+        user_home = new_home()
         user_home.serve()
         async with open_browser(user_home, authority) as browser:
             page = await Page.open(await browser.new_tab(), site.fresh())
@@ -100,29 +166,19 @@ async def shared_browser(
             await page.heard("kortilla:status-success")
             yield browser
 
-    shared = SharedBrowser(start)
-    yield shared
-    await shared.close()
+    async with SharedBrowser(start) as shared:
+        yield shared
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bare_browser(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
+    new_home: Callable[[], UserHome], authority: Authority
 ) -> AsyncIterator[SharedBrowser]:
     """Another browser that tests share. They install extensions and remove them."""
-
-    @contextlib.asynccontextmanager
-    async def start() -> AsyncIterator[Browser]:
-        user_home = UserHome(tmp_path_factory.mktemp("bare"), family, pristine)
-        async with open_browser(user_home, authority, installed=False) as browser:
-            yield browser
-
-    bare = SharedBrowser(start)
-    yield bare
-    await bare.close()
+    async with SharedBrowser(
+        lambda: open_browser(new_home(), authority, installed=False)
+    ) as shared:
+        yield shared
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -169,26 +225,32 @@ async def listener(browser: Browser) -> AsyncIterator[WindowListener]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(
-    browser: Browser, listener: WindowListener, open_tab: OpenTab, site: Site
+    browser: Browser,
+    shared_browser: SharedBrowser,
+    listener: WindowListener,
+    open_tab: OpenTab,
+    site: Site,
 ) -> AsyncIterator[Visit]:
     """A function that opens the calling page, each time in another tab and origin.
 
-    The first tab may be one that an earlier test has left, blank.
+    The first tab may be one that an earlier test has left, blank: a new tab and its end
+    take as long as a page.
     """
-    first: list[Tab] = []
+    first, shared_browser.blank = shared_browser.blank, None
+    if first is None:
+        first = await browser.new_tab()
+    else:
+        await first.to_front()
+    tabs = [first]
 
     async def visit(origin: str | None = None, *, asking: object = None) -> Page:
-        if first:
-            tab = await open_tab()
-        else:
-            tab = await browser.take_blank()
-            first.append(tab)
+        tab = tabs.pop() if tabs else await open_tab()
         return await Page.open(tab, origin or site.fresh(), asking=asking)
 
     yield visit
-    for tab in first:
-        if not tab.closed and not browser.failed:
-            await browser.leave_blank(tab)
+    if not first.closed and not browser.failed:
+        await first.goto("about:blank")
+        shared_browser.blank = first
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -200,41 +262,37 @@ async def new_minute(browser: Browser) -> None:
 
 
 @pytest.fixture
-def papers(browser: Browser, listener: WindowListener, tmp_path: Path) -> Papers:
-    """The host's folder for copies of documents."""
-    tmp_path.chmod(0o700)
-    browser.user_home.serve(
-        prompt_command=listener.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
-    )
-    return Papers(tmp_path)
-
-
-@pytest.fixture
 def screen() -> Iterator[Screen]:
     """A screen with a window manager."""
     with open_screen() as screen:
         yield screen
 
 
-_IS_READY = """new Promise((resolve) => {
-  const look = () => {
-    const found = ["#host[data-state=ready]", "#switch:not([aria-busy])"];
-    if (!found.every((each) => document.querySelector(each))) return;
-    observer.disconnect();
-    resolve(true);
-  };
-  const observer = new MutationObserver(look);
-  observer.observe(document, { subtree: true, childList: true, attributes: true });
-  look();
-})"""
+@contextlib.asynccontextmanager
+async def serving(
+    authority: Authority, make_app: Callable[[str], web.Application]
+) -> AsyncIterator[str]:
+    """Serve an application, which is made for its https origin; yield that."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = f"https://n0.service.example:{listener.getsockname()[1]}"
+        runner = web.AppRunner(make_app(origin), access_log=None)
+        await runner.setup()
+        try:
+            context = authority.server_context
+            await web.SockSite(runner, listener, ssl_context=context).start()
+            yield origin
+        finally:
+            await runner.cleanup()
 
 
-async def ready(tab: Tab) -> None:
-    """Wait until an extension page knows that the program is available.
-
-    The switch of the login has its answer by then, too. The popup folds both away.
-    """
-    await tab.evaluate(_IS_READY)
+def tls_demo(trust: Trust, authority: Authority) -> DemoServer:
+    """Return the demo with its login by TLS."""
+    return DemoServer(
+        trust,
+        host="n2.service.example",
+        ssl_context=authority.server_context,
+        gates=GateSettings(authority.chain, "n3.service.example"),
+    )
 
 
 async def identity_of(

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A web site whose pages call the extension and record all its messages."""
 
-import asyncio
 import itertools
 import json
 import ssl
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -29,7 +27,7 @@ _PAGE = """<!doctype html>
 // What a test may name is a property of the window, not a constant.
 var received = [], reports = [];
 const untaken = [], waiting = [];
-let next = null, askedAt = 0;
+let next = null;
 addEventListener("message", ({ data, source, origin }) => {
   if (data?.grandchild) addFrame(data.grandchild, null);
   if (data?.pleaseAsk) ask(data.pleaseAsk);
@@ -42,7 +40,7 @@ addEventListener("message", ({ data, source, origin }) => {
   // Web eID's library accepts only responses from its own window and origin.
   if (source !== window || origin !== self.origin || !isAnswer) return;
   received.push(data);
-  untaken.push({ ...data, after: performance.now() - askedAt });
+  untaken.push(data);
   if (parent !== window) parent.postMessage({ report: data }, "*");
   settle();
 });
@@ -79,16 +77,7 @@ function setNext(message) {
 function setNextScript(script) {
   next = (0, eval)(`(${script})`);
 }
-// Sends a message when a request first tells this progress.
-function answerProgress(word, message) {
-  addEventListener("message", function listener({ data }) {
-    if (data?.progress !== word) return;
-    removeEventListener("message", listener);
-    ask(message);
-  });
-}
 function ask(message) {
-  askedAt = performance.now();
   postMessage(message, "*");
 }
 // A foreign frame that adds a frame of this origin, which asks.
@@ -156,14 +145,10 @@ class Site:
         self._context = server_context
         self._numbers = itertools.count()
         self._ports: dict[str, int] = {}
-        #: A request for ``/slow`` sets the first event and is answered after the
-        #: second.
-        self.slow_asked, self.slow_released = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/", _answer)
-        app.router.add_get("/slow", self._answer_slowly)
         app.router.add_post("/challenge", _challenge)
         app.router.add_static("/client", _CLIENT)
         self._runner = web.AppRunner(app, access_log=None)
@@ -174,12 +159,7 @@ class Site:
             self._ports[scheme] = self._runner.addresses[-1][1]
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
     def fresh(self, site: str = "service.example") -> str:
@@ -189,11 +169,6 @@ class Site:
     def origin(self, name: str, scheme: str = "https") -> str:
         """Return the origin of a host name."""
         return f"{scheme}://{name}:{self._ports[scheme]}"
-
-    async def _answer_slowly(self, request: web.Request) -> web.Response:
-        self.slow_asked.set()
-        await self.slow_released.wait()
-        return await _answer(request)
 
 
 async def _challenge(_request: web.Request) -> web.Response:
@@ -229,21 +204,12 @@ class Page:
         await self.tab.evaluate(f"setNextScript({json.dumps(script)})")
         await self.tab.click("#ask")
 
-    async def answer_progress(self, word: str, message: object) -> None:
-        """Make the page send a message at the first progress message of a name."""
-        await self.tab.evaluate(
-            f"answerProgress({json.dumps(word)}, {json.dumps(message)})"
-        )
-
     async def send(self, message: object) -> None:
         """Make the page send a message without a click."""
         await self.tab.evaluate(f"ask({json.dumps(message)})")
 
     async def heard(self, action: str, id: str | None = None) -> dict[str, Any]:
-        """Return the next response of this name, without action and id.
-
-        ``after`` is the number of milliseconds between request and response.
-        """
+        """Return the next response of this name, without action and id."""
         answer = await self.tab.evaluate(
             f"heard({json.dumps(action)}, {json.dumps(id)})"
         )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The npm package works in a Vite or Rollup bundle under a strict CSP, and in React."""
+"""Services as developers build them: bundles, React, and the guides' examples.
+
+The npm package works in a Vite or Rollup bundle under a strict CSP.
+"""
 
 import asyncio
 import os
@@ -8,7 +11,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,9 @@ from aiohttp import web
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
 from tests.browser.browsers import Browser
-from tests.browser.conftest import Holder, OpenTab
-from tests.browser.in_turn import only_in_chromium
+from tests.browser.conftest import Holder, OpenTab, only_in_chromium, serving
 from tests.browser.test_button import POLICY, TEXTS
+from tests.support.guide import blocks
 from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -41,14 +43,6 @@ const told = (asked) =>
 Object.assign(globalThis, { kortilla, told });
 addEventListener("kortilla-login", ({ detail }) => (globalThis.person = detail));
 """
-
-#: The texts for a cancelled signature and for a missing program. The last language is
-#: not English, whose texts are in the bundle from the start.
-ERRORS = {
-    "en": ("The signing was cancelled.", "the Kortilla program is missing"),
-    "sv": ("Undertecknandet avbröts.", "programmet Kortilla saknas"),
-    "fi": ("Allekirjoittaminen peruutettiin.", "Kortilla-ohjelma puuttuu"),
-}
 
 
 @pytest.fixture(scope="session")
@@ -106,64 +100,44 @@ def run(folder: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-@dataclass
-class Service:
-    """A service whose page is a bundle; it records the paths of all requests."""
-
-    origin: str
-    asked: list[str] = field(default_factory=list)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def service(
-    bundle: Path, trust: Trust, authority: Authority
-) -> AsyncIterator[Service]:
-    """Serve a bundle and the login's routes."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        service = Service(f"https://n0.service.example:{port}")
-
-        async def prepare(request: web.Request, answer: web.StreamResponse) -> None:
-            service.asked.append(request.path)
-            answer.headers["Content-Security-Policy"] = POLICY
-
-        async def front(_: web.Request) -> web.FileResponse:
-            return web.FileResponse(bundle / "index.html")
-
-        app = web.Application()
-        app.on_response_prepare.append(prepare)
-        setup(app, LoginService(origin=service.origin, trust=trust))
-        app.router.add_get("/", front)
-        app.router.add_static("/", bundle)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            context = authority.server_context
-            await web.SockSite(runner, listener, ssl_context=context).start()
-            yield service
-        finally:
-            await runner.cleanup()
-
-
 @pytest.mark.usefixtures("new_minute")
 @pytest.mark.parametrize(
     ("family", "bundle"),
     [("chromium", "vite"), ("firefox", "rollup")],
     indirect=["family", "bundle"],
 )
-async def test_a_bundle_speaks_each_language_and_logs_in(
-    browser: Browser, open_tab: OpenTab, service: Service, holder: Holder
+async def test_a_bundle_speaks_another_language_and_logs_in(
+    browser: Browser,
+    open_tab: OpenTab,
+    bundle: Path,
+    trust: Trust,
+    authority: Authority,
+    holder: Holder,
 ) -> None:
     browser.user_home.configure(prompt="automatic")
+    asked: list[str] = []
+
+    async def prepare(request: web.Request, answer: web.StreamResponse) -> None:
+        asked.append(request.path)
+        answer.headers["Content-Security-Policy"] = POLICY
+
+    async def front(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(bundle / "index.html")
+
+    def make_app(origin: str) -> web.Application:
+        app = web.Application()
+        app.on_response_prepare.append(prepare)
+        setup(app, LoginService(origin=origin, trust=trust))
+        app.router.add_get("/", front)
+        app.router.add_static("/", bundle)
+        return app
+
     tab = await open_tab()
     inside = "document.querySelector('kortilla-button').shadowRoot"
-    for language, (cancelled, _) in ERRORS.items():
-        await tab.goto(f"{service.origin}/?{language}")
+    async with serving(authority, make_app) as origin:
+        # Not in English, whose texts are in the bundle from the start.
+        await tab.goto(f"{origin}/?fi")
         await tab.wait_for("kortilla-button[state=idle]")
-        error = await tab.evaluate(
-            "told(kortilla.sign({ documents: [], signal: AbortSignal.abort() }))"
-        )
-        assert error["message"].startswith(cancelled)
         # The text appears with its language, a moment after the element.
         label = await tab.evaluate(
             "new Promise((resolve) => { const look = () => { "
@@ -171,26 +145,26 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
             "if (textContent) resolve(textContent); else requestAnimationFrame(look); "
             "}; look(); })"
         )
-        assert label == TEXTS[language][0]
+        assert label == TEXTS["fi"][0]
 
-    # Without a click a page may ask once a minute.
-    with browser.user_home.without_manifest():
-        error = await tab.evaluate(
-            "told(kortilla.authenticate({ nonce: 'A'.repeat(44) }))"
-        )
+        # Without a click a page may ask once a minute.
+        with browser.user_home.without_manifest():
+            error = await tab.evaluate(
+                "told(kortilla.authenticate({ nonce: 'A'.repeat(44) }))"
+            )
         assert error["code"] == "HOST_MISSING"
-        assert ERRORS[language][1] in error["message"]
+        assert TEXTS["fi"][2] in error["message"]
         # A bundle has no help page, so its texts must not link to one.
         assert "help" not in error
 
-    await tab.evaluate(f"void ({inside}.host.style.width = 'fit-content')")
-    await tab.click("kortilla-button")
-    await tab.wait_for("kortilla-button[state=done]")
+        await tab.evaluate(f"void ({inside}.host.style.width = 'fit-content')")
+        await tab.click("kortilla-button")
+        await tab.wait_for("kortilla-button[state=done]")
     assert await tab.evaluate("person") == {"name": holder[0], "satu": holder[1]}
     # The page requests no file of the package except the bundle.
-    routes = {path for path in service.asked if path.startswith("/auth/")}
+    routes = {path for path in asked if path.startswith("/auth/")}
     assert routes == {"/auth/challenge", "/auth/login"}
-    assert service.asked.count("/auth/login") == 1
+    assert asked.count("/auth/login") == 1
 
 
 @pytest.fixture(scope="session")
@@ -252,3 +226,41 @@ async def test_the_example_with_react_logs_in_and_out_through_its_proxy(
     await tab.wait_for("kortilla-button[state=idle]")
     await tab.goto(behind_proxy)
     await tab.wait_for("kortilla-button[state=idle]")
+
+
+@only_in_chromium
+async def test_the_guides_examples_log_in_and_sign(
+    browser: Browser,
+    open_tab: OpenTab,
+    tmp_path: Path,
+    trust: Trust,
+    holder: Holder,
+    authority: Authority,
+) -> None:
+    """Those of docs/login.md and docs/signing.md, as written."""
+    browser.user_home.configure(prompt="automatic")
+    files = [tmp_path / "service.py", tmp_path / "signing.py"]
+    for file, guide in zip(files, ("login.md", "signing.md"), strict=True):
+        file.write_text(blocks(guide, "python")[0])
+    service, signing = (runpy.run_path(str(file)) for file in files)
+
+    def make_app(origin: str) -> web.Application:
+        login = LoginService(origin=origin, trust=trust)
+        app: web.Application = service["create_app"](login)
+        signing["add_signing"](app, login)
+        return app
+
+    tab = await open_tab()
+    async with serving(authority, make_app) as origin:
+        await tab.goto(origin)
+        await tab.wait_for("#identify[state=idle]")
+        # A click hits the middle of the element, which is as wide as the page.
+        await tab.evaluate("void (identify.style.width = 'fit-content')")
+        await tab.click("#identify")
+        assert holder[1] in await tab.text("#person")
+        await tab.goto(f"{origin}/contract")
+        for way in ("document", "hash"):
+            await tab.click(f"#{way}")
+            await tab.wait_for("#result:not(:empty)")
+            assert (await tab.text("#result")).endswith(" allekirjoitti.")
+            await tab.evaluate("document.querySelector('#result').replaceChildren()")

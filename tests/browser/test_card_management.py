@@ -4,23 +4,16 @@
 `test_open_tabs` has a content script that tries.
 """
 
-import json
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
 
-from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import Holder, OpenTab, Visit, ready
-from tests.browser.in_turn import in_turn, only_in_chromium
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Holder, OpenTab, Visit, in_turn, only_in_chromium
 from tests.browser.site import authenticate
-from tests.browser.test_extension_pages import text
-from tests.browser.window import Window, WindowListener
+from tests.browser.views import BUTTONS, HEADINGS, POPUP, Popup, open_popup, text
+from tests.browser.window import PIN2, Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-POPUP = "popup/popup.html"
 #: The codes in the mock card's letter.
 CODE, NEW_PIN1, NEW_PIN2 = "12345678", "2580", "147258"
 ACTIVATION = {"activation": CODE, "new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
@@ -29,84 +22,11 @@ COMMANDS = (
     "open-window",
 )
 
-HEADINGS = (
-    "[...document.querySelectorAll('#card .report h2')].map((h) => h.textContent)"
-)
-#: The buttons that the card's state gives, as a screen reader names them.
-FOUND = (
-    "[...document.querySelectorAll('#card button, #forgotten button, #prepare button')]"
-)
-BUTTONS = f"{FOUND}.map((b) => b.ariaLabel ?? b.textContent)"
 #: The alternative texts of the images that show how many tries are left.
 TRIES = (
     "[...document.querySelectorAll('main [role=img]')]"
     ".map((image) => image.getAttribute('aria-label'))"
 )
-
-
-class Popup:
-    """The popup, opened in a tab."""
-
-    def __init__(self, tab: Tab) -> None:
-        self.tab = tab
-
-    async def all(self, what: str) -> list[str]:
-        """Return the texts of the elements that an expression selects."""
-        return list(await self.tab.evaluate(what))
-
-    async def heard(self) -> str:
-        """Return the text of the live region."""
-        return str(await self.tab.evaluate("document.querySelector('#said').innerText"))
-
-    async def press(self, label: str) -> None:
-        """Click a button of the card by its name, in its fold if it has one."""
-        place = (await self.all(BUTTONS)).index(text(label))
-        fold = await self.tab.evaluate(
-            f"(({FOUND}[{place}].id = 'pressed'),"
-            f" {FOUND}[{place}].checkVisibility()"
-            f" ? null : {FOUND}[{place}].closest('#folds .fold').parentElement.id)"
-        )
-        if fold is not None:
-            await self.open(fold)
-        await self.tab.click("#pressed")
-
-    async def open(self, fold: str) -> None:
-        """Click the heading of a fold, and first that of the fold around it."""
-        if await self.tab.evaluate(
-            f"document.querySelector('#others:not([open]) #{fold}') !== null"
-        ):
-            await self.tab.click("#others-heading")
-        await self.tab.click(f"#{fold} summary")
-
-    async def shows(self, heading: str) -> None:
-        """Wait for the panel with a heading."""
-        wanted = json.dumps(text(heading))
-        await self.tab.evaluate(
-            f"""new Promise((resolve, reject) => {{
-              const look = () => {{
-                if (!{HEADINGS}.includes({wanted})) return;
-                observer.disconnect();
-                resolve(true);
-              }};
-              const observer = new MutationObserver(look);
-              observer.observe(document, {{ subtree: true, childList: true }});
-              setTimeout(() => reject(new Error({HEADINGS}.join())), 15000);
-              look();
-            }})"""
-        )
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def popup(listener: WindowListener, open_tab: OpenTab) -> AsyncIterator[Any]:
-    """Open the popup and wait until it has read the card."""
-
-    async def open_popup() -> Popup:
-        tab = await open_tab(POPUP)
-        await ready(tab)  # may date from an earlier check while this one runs
-        await tab.wait_for("#card[aria-busy=false]")
-        return Popup(tab)
-
-    yield open_popup
 
 
 async def finish(window: Window) -> None:
@@ -115,12 +35,13 @@ async def finish(window: Window) -> None:
     window.say("cancel")
 
 
+@pytest.mark.usefixtures("listener")
 async def test_the_popup_shows_the_card_and_spends_nothing(
-    browser: Browser, popup: Any, holder: Holder
+    browser: Browser, open_tab: OpenTab, holder: Holder
 ) -> None:
     content = (browser.user_home.card.folder / "card.json").read_bytes()
     assert browser.user_home.launches() == [], "the card is read too early"
-    shown = await popup()
+    shown = await open_popup(open_tab)
     name, satu = holder
     page = await shown.tab.text("#card")
     assert name in page and satu in page and text("testCard") in page
@@ -137,30 +58,12 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
     assert len(browser.user_home.launches()) == 2, "for the card, and for the switch"
 
 
-@only_in_chromium
-async def test_no_card_and_no_reader_are_said_and_a_card_that_comes_is_shown(
-    browser: Browser, popup: Any
-) -> None:
-    card = browser.user_home.card.state
-    card.pull()
-    shown = await popup()
-    assert await shown.all(HEADINGS) == [text("noCard")]
-    assert await shown.all(BUTTONS) == [text("lookAtCard")]
-    card.pull(reader=True)
-    await shown.press("lookAtCard")
-    await shown.shows("noReader")
-    card.insert()
-    await shown.shows("cardReady")
-    await shown.tab.click("#again")
-    await shown.shows("cardReady")
-
-
 async def test_a_new_card_is_activated_while_the_popup_is_closed(
-    browser: Browser, popup: Any, listener: WindowListener, visit: Visit
+    browser: Browser, open_tab: OpenTab, listener: WindowListener, visit: Visit
 ) -> None:
     card = browser.user_home.card
     card.remake(state="new")
-    shown = await popup()
+    shown = await open_popup(open_tab)
     await shown.press("activateCard")
     window = await listener.opened()
     conversation = window.told[0]["conversation"]
@@ -183,9 +86,9 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
     assert (card.tries, card.signature_tries, data.puk.tries) == (5, 5, 5)
 
-    later = await popup()
+    later = await open_popup(open_tab)
     assert await later.all(HEADINGS) == [text("doneActivate"), text("cardReady")]
-    again = await popup()
+    again = await open_popup(open_tab)
     assert await again.all(HEADINGS) == [text("cardReady")], "announced once"
 
     if browser.user_home.family == "firefox":
@@ -201,29 +104,22 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
 
 
 @in_turn(
-    ("state", "label", "typed", "heading"),
+    "state, label, typed, heading",
     [
+        ("active", "changePin1", {"old": "1234", "new-PIN1": NEW_PIN1}, "doneChange1"),
+        ("active", "changePin2", {"old": PIN2, "new-PIN2": NEW_PIN2}, "doneChange2"),
         (
-            *("active", "changePin1"),
-            *({"old": "1234", "new-PIN1": NEW_PIN1}, "doneChange1"),
+            "pin1-blocked",
+            "unlockPin1",
+            {"PUK": CODE, "new-PIN1": NEW_PIN1},
+            "doneUnlock1",
         ),
-        (
-            *("active", "changePin2"),
-            *({"old": "123456", "new-PIN2": NEW_PIN2}, "doneChange2"),
-        ),
-        (
-            *("pin1-blocked", "unlockPin1"),
-            *({"PUK": CODE, "new-PIN1": NEW_PIN1}, "doneUnlock1"),
-        ),
-        (
-            *("active", "forgottenPin2"),
-            *({"PUK": CODE, "new-PIN2": NEW_PIN2}, "doneUnlock2"),
-        ),
+        ("active", "forgottenPin2", {"PUK": CODE, "new-PIN2": NEW_PIN2}, "doneUnlock2"),
     ],
 )
 async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
     browser: Browser,
-    popup: Any,
+    open_tab: OpenTab,
     listener: WindowListener,
     state: str,
     label: str,
@@ -232,7 +128,7 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
 ) -> None:
     card = browser.user_home.card
     card.remake(state=state)
-    shown = await popup()
+    shown = await open_popup(open_tab)
     await shown.press(label)
     window = await listener.opened()
     await window.type_codes(typed)
@@ -248,9 +144,9 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
 
 @only_in_chromium
 async def test_a_person_who_stops_is_told_and_sees_the_card(
-    browser: Browser, popup: Any, listener: WindowListener
+    browser: Browser, open_tab: OpenTab, listener: WindowListener
 ) -> None:
-    shown = await popup()
+    shown = await open_popup(open_tab)
     await shown.press("changePin1")
     window = await listener.opened()
     await window.hear("ask-codes")
@@ -282,23 +178,3 @@ async def test_a_page_that_asks_is_refused(browser: Browser, visit: Visit) -> No
     answered = {answer["action"] for answer in await page.received()}
     assert not any(action.startswith("web-eid:") for action in answered)
     assert browser.user_home.launches() == []
-
-
-async def test_no_page_can_frame_the_popup(
-    browser: Browser, visit: Visit, open_tab: OpenTab
-) -> None:
-    view = await open_tab("options/options.html")
-    await ready(view)
-    address = await view.evaluate("location.href")
-    started = browser.user_home.launches()
-    page = await visit()
-    source = json.dumps(address.replace("options/options.html", POPUP))
-    # A blocked frame never loads in one of the browsers.
-    await page.tab.evaluate(f"void addFrame({source}, null)")
-    await page.send({"action": "kortilla:status", "id": "1"})
-    await page.heard("kortilla:status-success", "1")
-    reachable = (
-        "!!document.querySelector('iframe').contentDocument?.body?.children.length"
-    )
-    assert not await page.tab.evaluate(reachable)
-    assert browser.user_home.launches() == started

@@ -1,89 +1,181 @@
 # SPDX-License-Identifier: MIT
-"""The extension's own pages show the program's state, version and the next step."""
+"""The extension says whether the program works, in its own pages and to web pages.
+
+``test_login_switch`` has the buttons that repair it, ``tests/extension/host.test.mjs``
+all that a program may do wrong.
+"""
 
 import json
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from native_host import VERSION
-from native_host.browser_testing.temporary_home import extension_folder
-from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import OpenTab, ready
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.test_host_trouble import speak
+from tests.browser.browsers import Browser
+from tests.browser.conftest import OpenTab, SharedBrowser, Visit, in_turn
+from tests.browser.site import NONCE, authenticate
+from tests.browser.views import (
+    CHECK,
+    OPTIONS,
+    POPUP,
+    CheckPage,
+    Popup,
+    ready,
+    shows,
+    text,
+)
+from tests.browser.window import WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+#: The texts of a page.
+TEXTS = """[...document.querySelectorAll('button, a, h1, h2, p, li')]
+  .map((each) => each.textContent.trim())"""
+UNNAMED = "[...document.images].filter((each) => !each.hasAttribute('alt')).length"
 
-def text(name: str, language: str = "en") -> str:
-    """Return one of the extension's texts."""
-    catalogue = extension_folder() / f"_locales/{language}/messages.json"
-    return str(json.loads(catalogue.read_text())[name]["message"])
 
-
-async def have_names(tab: Tab) -> None:
-    """Check that each control and picture of a view has a name."""
-    names = await tab.evaluate(
-        "[...document.querySelectorAll('button, a, h1, h2, p, li')]"
-        ".map((each) => each.textContent.trim())"
+def speak(message: object) -> str:
+    """Return a program that writes one message and reads on."""
+    body = json.dumps(message).encode()
+    data = len(body).to_bytes(4, "little") + body
+    return (
+        f"import sys; sys.stdout.buffer.write({data!r}); sys.stdout.flush(); "
+        "sys.stdin.buffer.read()"
     )
-    assert names and all(names)
-    without = "[...document.images].filter((each) => !each.hasAttribute('alt')).length"
-    assert await tab.evaluate(without) == 0
 
 
-async def test_the_popup_says_which_version_of_the_program_is_there_and_all_has_a_name(
+TOO_OLD = speak({"version": "2.9.0+kortilla.0.0.9"})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def recovery(shared_browser: SharedBrowser) -> AsyncIterator[None]:
+    """Check that the extension finds a working program afterwards."""
+    yield
+    browser = await shared_browser.get()
+    browser.user_home.configure()
+    browser.user_home.serve()
+    tab = await browser.open_view(POPUP)
+    await ready(tab)
+    await tab.close()
+    await browser.user_home.empty()
+
+
+async def test_both_pages_say_which_version_is_there_and_all_has_a_name(
     browser: Browser, open_tab: OpenTab
 ) -> None:
-    tab = await open_tab("popup/popup.html")
-    await ready(tab)
-    await have_names(tab)
-    await tab.click("#help summary")
-    assert VERSION in await tab.text("#version")
-    assert await tab.evaluate("document.querySelector('#host').hidden")
-
-
-async def test_the_options_say_which_version_is_there_and_can_look_again(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    tab = await open_tab("options/options.html")
-    await ready(tab)
-    await have_names(tab)
-    assert await tab.text("#host h2") == text("readyHeading")
-    assert VERSION in await tab.text("#host p")
-    assert await tab.evaluate("document.documentElement.lang") == "en"
-    role = await tab.evaluate("document.querySelector('#host').getAttribute('role')")
-    assert role == "status", "a screen reader reads the result aloud"
-    with browser.user_home.without_manifest():
-        await tab.click("#again")
-        await tab.wait_for("#host[data-state=problem]")
-        assert await tab.text("#host h2") == text("missingHeading")
-    await tab.click("#again")
-    await ready(tab)
-
-
-#: What the popup says of programs that do not work. None is one that is missing.
-TROUBLES = {
-    "missingHeading": None,
-    "crashedHeading": "import sys; sys.exit(3)",
-    "tooOldHeading": speak({"version": "2.9.0+kortilla.0.0.9"}),
-}
-
-
-@only_in_chromium
-async def test_the_popup_says_what_to_do(browser: Browser, open_tab: OpenTab) -> None:
-    user_home = browser.user_home
-    tab = await open_tab("popup/popup.html")
-    address = await tab.evaluate("location.href")
-    for heading, program in TROUBLES.items():
-        with user_home.without_manifest():
-            if program is not None:
-                user_home.put_host(program)
-                user_home.put_manifest()
-            await tab.goto(address)
-            await tab.wait_for("#host[data-state=problem]")
-        assert await tab.text("#host h2") == text(heading)
-        assert await tab.evaluate("document.querySelector('code') === null"), heading
-        user_home.serve()  # a second opening repeats the check
-        await tab.goto(address)
+    popup, options = await open_tab(POPUP), await open_tab(OPTIONS)
+    for tab in (popup, options):
         await ready(tab)
+        texts = await tab.evaluate(TEXTS)
+        assert texts and all(texts)
+        assert await tab.evaluate(UNNAMED) == 0
+    await popup.click("#help summary")
+    assert VERSION in await popup.text("#version")
+    assert await popup.evaluate("document.querySelector('#host').hidden")
+    assert await options.text("#host h2") == text("readyHeading")
+    assert VERSION in await options.text("#host p")
+    assert await options.evaluate("document.documentElement.lang") == "en"
+    role = "document.querySelector('#host').getAttribute('role')"
+    assert await options.evaluate(role) == "status", "a screen reader reads it aloud"
+    with browser.user_home.without_manifest():
+        await options.click("#again")
+        await options.wait_for("#host[data-state=problem]")
+        assert await options.text("#host h2") == text("missingHeading")
+    await options.click("#again")
+    await ready(options)
+
+
+async def test_the_popups_button_leads_to_the_check(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    other = await open_tab(OPTIONS)
+    popup = await open_tab(POPUP)
+    await Popup(popup).open("help")
+    await popup.click("#check")
+    popup.closed = True  # the popup closes without help
+    # The new view starts a check. The test closes the view after that.
+    spoken = await other.evaluate(
+        """(async () => {
+          for (;;) {
+            const views = chrome.extension.getViews({ type: "tab" });
+            const view = views.find(({ location }) => location.hash === "#check");
+            if (view?.document.querySelector(".finding")) {
+              const { id } = await view.chrome.tabs.getCurrent();
+              chrome.tabs.remove(id);
+              const summary = view.document.querySelector("#check-summary");
+              return summary.closest("[role=status]")?.textContent.trim() ?? "";
+            }
+            // This tab is in the background: Chromium may draw no frame of it.
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+        })()"""
+    )
+    assert spoken, "the outcome is read aloud"
+
+
+async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
+    page = CheckPage(await open_tab(CHECK))
+    assert "CARD" in await page.codes()
+    shown = await page.tab.evaluate("document.querySelector('pre').textContent")
+    card = browser.user_home.card.state.read()
+    for secret in (card.surname, card.satu, str(browser.user_home.home)):
+        assert secret not in shown
+    await page.tab.click("#copy")
+    await page.tab.wait_for("#copied:not(:empty)")
+    assert await page.tab.text("#copied") == text("checkCopied")
+
+
+@in_turn(
+    "program, explanation",
+    [(None, "missingExplanation"), (TOO_OLD, "tooOldExplanation")],
+)
+async def test_without_a_program_the_page_says_so(
+    browser: Browser, open_tab: OpenTab, program: str | None, explanation: str
+) -> None:
+    with browser.user_home.without_manifest():
+        if program is not None:
+            browser.user_home.put_host(program)
+            browser.user_home.put_manifest()
+        page = CheckPage(await open_tab(CHECK))
+        await page.codes()
+        said = await page.tab.text("#check-summary")
+        assert said == f"{text('checkFailed')} {text(explanation)}"
+        await shows(page.tab, "loginImpossible")
+        assert await page.tab.text("#token p") == text(explanation)
+    browser.user_home.serve()
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "web_eid"),
+    [
+        (None, "HOST_MISSING", "NATIVE_UNAVAILABLE"),
+        ("import sys; sys.exit(3)", "HOST_CRASHED", "NATIVE_FATAL"),
+        (TOO_OLD, "HOST_TOO_OLD", "VERSION_MISMATCH"),
+    ],
+    ids=["missing", "ends at once", "too old"],
+)
+async def test_a_page_is_told_and_the_program_is_used_once_it_works(
+    browser: Browser,
+    visit: Visit,
+    listener: WindowListener,
+    program: str | None,
+    code: str,
+    web_eid: str,
+) -> None:
+    page = await visit()
+    with browser.user_home.without_manifest():
+        if program is not None:
+            browser.user_home.put_host(program)
+            browser.user_home.put_manifest()
+        await page.ask(authenticate())
+        error = await page.failure("kortilla:authenticate", "1")
+        assert error["code"] == code
+        action = "web-eid:authenticate"
+        asking = {"libraryVersion": "2.0.2", "challengeNonce": NONCE}
+        await page.ask({"action": action, **asking})
+        assert (await page.failure(action))["code"] == f"ERR_WEBEID_{web_eid}"
+    browser.user_home.serve(prompt_command=listener.command)
+    await page.ask(authenticate("2"))
+    await (await listener.opened()).type_pin("1234")
+    await page.heard("kortilla:authenticate-success", "2")

@@ -3,21 +3,26 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from native_host.browser_testing.temporary_home import extension_folder
-from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import OpenTab, ready
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.signing import PIN2
-from tests.browser.test_card_management import BUTTONS, HEADINGS, POPUP, Popup
-from tests.browser.test_demo_signing import demo, hand_certificate_over, tab
-from tests.browser.test_extension_pages import text
-from tests.browser.test_login_switch import OPTIONS
-from tests.browser.window import WindowListener
+from tests.browser.browsers import Browser, ChromiumTab, Tab
+from tests.browser.conftest import OpenTab, only_in_chromium
+from tests.browser.test_demo import demo, hand_certificate_over, tab
+from tests.browser.views import (
+    BUTTONS,
+    HEADINGS,
+    OPTIONS,
+    POPUP,
+    open_popup,
+    ready,
+    text,
+)
+from tests.browser.window import PIN2, WindowListener
 from tools.demo.site import DemoServer
 
 __all__ = ["demo", "tab"]
@@ -45,7 +50,7 @@ _ALL_RULES = '{ rules: { "target-size": { enabled: true } } }'
 _COLOUR_RULES = '{ runOnly: ["color-contrast", "link-in-text-block"] }'
 
 # How far the page and each of its elements reach beyond the width, in px.
-_BEYOND = """Math.max(0, ...[...document.querySelectorAll("*")]
+BEYOND = """Math.max(0, ...[...document.querySelectorAll("*")]
   .filter((each) => each.checkVisibility() && !each.closest(".said, svg"))
   .map((each) => each.getBoundingClientRect().right - innerWidth))"""
 
@@ -125,15 +130,19 @@ _SHOW = """(() => {
 })()""".replace("NATURAL", FULL_HEIGHT)
 
 
+async def send(tab: Tab, command: str, **parameters: object) -> Any:
+    """Send a command of Chromium's debugger, which a page's policy does not bind."""
+    assert isinstance(tab, ChromiumTab)
+    return await tab._session.send(command, parameters)
+
+
 async def faults(tab: Tab) -> Any:
     """Return what axe finds in the light and the dark look."""
-    session = tab._session  # type: ignore[attr-defined]
     found = []
-    # The page's own policy lets no script in. A debugger's is no script of a page.
-    await session.send("Runtime.evaluate", {"expression": AXE.read_text()})
+    await send(tab, "Runtime.evaluate", expression=AXE.read_text())
     for scheme, rules in (("light", _ALL_RULES), ("dark", _COLOUR_RULES)):
         feature = {"name": "prefers-color-scheme", "value": scheme}
-        await session.send("Emulation.setEmulatedMedia", {"features": [feature]})
+        await send(tab, "Emulation.setEmulatedMedia", features=[feature])
         violations, passes = await tab.evaluate(_RUN % rules)
         least = 10 if scheme == "light" else 0
         assert passes > least, "axe has looked at the page"
@@ -143,37 +152,22 @@ async def faults(tab: Tab) -> Any:
 
 async def fonts_of(tab: Tab) -> set[str]:
     """Return the names of the fonts in which the page is drawn."""
-    session = tab._session  # type: ignore[attr-defined]
-    await session.send("DOM.enable")
-    await session.send("CSS.enable")
-    root = (await session.send("DOM.getDocument"))["root"]["nodeId"]
-    selected = {"nodeId": root, "selector": "main *"}
-    found = await session.send("DOM.querySelectorAll", selected)
+    await send(tab, "DOM.enable")
+    await send(tab, "CSS.enable")
+    root = (await send(tab, "DOM.getDocument"))["root"]["nodeId"]
+    found = await send(tab, "DOM.querySelectorAll", nodeId=root, selector="main *")
     names = set()
     for node in found["nodeIds"]:
-        drawn = await session.send("CSS.getPlatformFontsForNode", {"nodeId": node})
+        drawn = await send(tab, "CSS.getPlatformFontsForNode", nodeId=node)
         names |= {each["familyName"] for each in drawn["fonts"]}
     return names
 
 
 async def resize(tab: Tab, width: int, *, text_size: int = 100) -> None:
     """Give the page a width in px, and the person's text size in per cent."""
-    await tab._session.send(  # type: ignore[attr-defined]
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False},
-    )
+    size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+    await send(tab, "Emulation.setDeviceMetricsOverride", **size)
     await tab.evaluate(f"(document.documentElement.style.fontSize = '{text_size}%')")
-
-
-@pytest.fixture
-def popup(browser: Browser, open_tab: OpenTab) -> Any:
-    async def popup() -> Popup:
-        tab = await open_tab(POPUP)
-        await tab.wait_for("#card[aria-busy=false]")
-        await resize(tab, WIDTH)
-        return Popup(tab)
-
-    return popup
 
 
 async def examine(tab: Tab, widths: dict[int, int]) -> None:
@@ -185,7 +179,7 @@ async def examine(tab: Tab, widths: dict[int, int]) -> None:
         )
         for text_size, width in widths.items():
             await resize(tab, width, text_size=text_size)
-            assert await tab.evaluate(_BEYOND) < 1, (text_size, is_open)
+            assert await tab.evaluate(BEYOND) < 1, (text_size, is_open)
     await resize(tab, widths[100])
     assert await faults(tab) == []
     assert await tab.evaluate(_SMALL) == []
@@ -193,47 +187,34 @@ async def examine(tab: Tab, widths: dict[int, int]) -> None:
         assert (style, ring, is_large) == ("solid", "3px", True), name
 
 
-#: For each kind of card, as its profile and state: the heading, the primary button,
-#: and all buttons. The popup offers what makes sense.
-_CARDS: list[tuple[str, str, str, str | None, list[str]]] = [
-    ("v5", "new", "cardNew", "activateCard", ["activateCard"]),
-    ("v5-2026", "new", "cardNew", "activateCard", ["activateCard"]),
-    (
-        *("v5", "partly-activated", "cardPartly", "activateCard"),
-        ["activateCard", "changePin1", "forgottenPin1", "prepareLogin"],
-    ),
+_FIRST = ("changePin1", "forgottenPin1", "prepareLogin")
+_ALL = ("changePin1", "changePin2", "forgottenPin1", "forgottenPin2", "prepareLogin")
+#: For each kind of card, as its profile and state: the heading, the primary button, and
+#: all others. The popup offers what makes sense.
+_CARDS: list[tuple[str, str, str, str | None, tuple[str, ...]]] = [
+    ("v5", "new", "cardNew", "activateCard", ()),
+    ("v5-2026", "new", "cardNew", "activateCard", ()),
+    ("v5", "partly-activated", "cardPartly", "activateCard", _FIRST),
     (
         *("v5", "pin1-blocked", "pin1Locked", "unlockPin1"),
-        ["unlockPin1", "changePin2", "forgottenPin2"],
+        ("changePin2", "forgottenPin2"),
     ),
-    (
-        *("v4.2", "pin2-blocked", "pin2Locked", "unlockPin2"),
-        ["unlockPin2", "changePin1", "forgottenPin1", "prepareLogin"],
-    ),
-    (
-        *("v5", "last-try", "pinsLast", None),
-        [
-            *("changePin1", "changePin2"),
-            *("forgottenPin1", "forgottenPin2", "prepareLogin"),
-        ],
-    ),
-    (
-        *("v5", "active", "cardReady", "openProgram"),
-        [
-            *("changePin1", "changePin2"),
-            *("forgottenPin1", "forgottenPin2", "prepareLogin"),
-        ],
-    ),
+    ("v4.2", "pin2-blocked", "pin2Locked", "unlockPin2", _FIRST),
+    ("v5", "last-try", "pinsLast", None, _ALL),
+    ("v5", "active", "cardReady", "openProgram", _ALL),
 ]
 
 
 @only_in_chromium
 async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sight(
-    browser: Browser, popup: Any
+    browser: Browser, open_tab: OpenTab
 ) -> None:
-    card, shown = browser.user_home.card, await popup()
+    card, shown = browser.user_home.card, await open_popup(open_tab)
 
-    async def look(heading: str, action: str | None, buttons: list[str]) -> None:
+    async def look(heading: str, action: str | None, others: Sequence[str]) -> None:
+        # The program's own button is no card's.
+        own = [action] if action and action != "openProgram" else []
+        buttons = [*own, *others]
         await shown.tab.goto(await shown.tab.evaluate("location.href"))
         await ready(shown.tab)
         await shown.tab.wait_for("#card[aria-busy=false]")
@@ -250,22 +231,21 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
         assert all(bottom <= HEIGHT for _, bottom in mains)
         await examine(shown.tab, {100: WIDTH, 200: 2 * WIDTH})
 
-    for profile, state, heading, action, buttons in _CARDS:
+    for profile, state, heading, action, others in _CARDS:
         await browser.user_home.empty()
         card.remake(profile=profile, state=state)
-        await look(heading, action, buttons)
+        await look(heading, action, others)
     card.state.pull()
-    await look("noCard", "lookAtCard", ["lookAtCard"])
+    await look("noCard", "lookAtCard", [])
 
 
-def tries(**left: int) -> dict[str, dict[str, Any]]:
-    """Return the PINs that are set, with the tries left."""
-    return {name: {"tries": each, "isSet": True} for name, each in left.items()}
+def tries(*, are_set: bool = True, **left: int) -> dict[str, dict[str, Any]]:
+    """Return PINs with the tries left: of the activation code, if they are not set."""
+    return {name: {"tries": each, "isSet": are_set} for name, each in left.items()}
 
 
 def unset(**left: int) -> dict[str, dict[str, Any]]:
-    """Return the PINs that are not set, with the tries of the activation code."""
-    return {name: {"tries": each, "isSet": False} for name, each in left.items()}
+    return tries(are_set=False, **left)
 
 
 #: The states of a card, as differences to one that is ready, and their headings.
@@ -303,9 +283,8 @@ async def test_the_popup_is_no_higher_than_browsers_show_in_any_state_and_langua
     """
     tab = await open_tab(POPUP)
     await ready(tab)
-    session = tab._session  # type: ignore[attr-defined]
-    await session.send("Page.enable")
-    await session.send("Page.addScriptToEvaluateOnNewDocument", {"source": _KEEP})
+    await send(tab, "Page.enable")
+    await send(tab, "Page.addScriptToEvaluateOnNewDocument", source=_KEEP)
     await tab.goto(await tab.evaluate("location.href"))
     await resize(tab, WIDTH)
     await tab.wait_for("#card[aria-busy=false] .report")
@@ -342,19 +321,19 @@ async def test_the_popup_is_no_higher_than_browsers_show_in_any_state_and_langua
 
 @only_in_chromium
 async def test_a_long_name_and_a_large_text_stay_inside_the_popup(
-    popup: Any,
+    open_tab: OpenTab,
 ) -> None:
-    shown = await popup()
+    shown = await open_popup(open_tab)
     name = "SPECIMEN-" + "A" * 51
     await shown.tab.evaluate(
         f"(document.querySelector('.holder h2').textContent = '{name}')"
     )
     for text_size in (100, 200):
         await resize(shown.tab, WIDTH * text_size // 100, text_size=text_size)
-        assert await shown.tab.evaluate(_BEYOND) < 1
+        assert await shown.tab.evaluate(BEYOND) < 1
     # A text of 300 % wants 1080 px, and browsers give a popup 800 at most.
     await resize(shown.tab, 800, text_size=300)
-    assert await shown.tab.evaluate(_BEYOND) < 1
+    assert await shown.tab.evaluate(BEYOND) < 1
     assert await shown.tab.evaluate(_WIDTH_NOW) <= 800
 
 

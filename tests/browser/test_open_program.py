@@ -15,19 +15,8 @@ from native_host.browser_testing.temporary_home import extension_folder
 from native_host.install.tables import host_names
 from tests.browser.browser_home import Card, UserHome, end_of
 from tests.browser.browsers import Browser, ChromiumBrowser
-from tests.browser.conftest import OpenTab, ready
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.test_card_management import (
-    CODE,
-    HEADINGS,
-    NEW_PIN1,
-    NEW_PIN2,
-    POPUP,
-    Popup,
-)
-from tests.browser.test_extension_pages import text
-from tests.browser.test_first_starts import WELCOMES
-from tests.browser.test_look import FULL_HEIGHT, HEIGHT
+from tests.browser.test_card_management import CODE, NEW_PIN1, NEW_PIN2
+from tests.browser.views import POPUP, WELCOMES, ready
 from tests.support.screen import Screen
 from tests.support.sight import Sight
 from tools.demo.chromium import Chromium
@@ -120,7 +109,8 @@ async def test_a_person_activates_a_card_by_keys_and_opens_what_outlives_the_bro
         extension=extension_folder(),
         headless=False,
     ) as chromium:
-        browser = ChromiumBrowser(chromium, user_home)
+        browser = ChromiumBrowser(chromium)
+        browser.user_home = user_home
         home = f"chrome-extension://{host_names()[0].chromium[0]}"
         await chromium.goto(f"{home}/options/options.html")
         await chromium.wait_for("#host[data-state=ready]")
@@ -172,25 +162,3 @@ async def _opened_once(browser: Browser, screen: Screen) -> str:
         for process in user_home.launches():
             await end_of(process)
     return window
-
-
-@only_in_chromium
-async def test_a_window_that_can_not_open_is_said_in_place_of_the_card(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    """There is no screen for it."""
-    environment = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    browser.user_home.serve(environment=environment)
-    tab = await open_tab(POPUP)
-    await ready(tab)
-    await tab.wait_for("#card[aria-busy=false]")
-    popup = Popup(tab)
-    await tab.click("#program")
-    await popup.shows("promptFailed")
-    assert await popup.all(HEADINGS) == [text("promptFailed")]
-    assert text("promptFailedMore") in await popup.heard()
-    assert await tab.evaluate(FULL_HEIGHT) <= HEIGHT
-    focus = "document.activeElement.id"
-    assert await tab.evaluate(focus) == "program", "the person can press it again"
-    await popup.press("lookAtCard")
-    await popup.shows("cardReady")

@@ -8,19 +8,17 @@ import asyncio
 import json
 import shutil
 import uuid
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from native_host import VERSION
 from native_host.browser_testing.temporary_home import extension_folder
-from native_host.install.tables import host_names
-from tests.browser.browsers import Browser, FirefoxBrowser
-from tests.browser.conftest import ready
-from tests.browser.shared import SharedBrowser
+from tests.browser.browsers import Browser
+from tests.browser.conftest import SharedBrowser
 from tests.browser.site import Page, Site, authenticate
-from tests.browser.test_card_management import COMMANDS, POPUP
+from tests.browser.test_card_management import COMMANDS
+from tests.browser.views import POPUP, ready
 from tests.browser.window import WindowListener
 from tests.support.patience import patience
 
@@ -49,14 +47,6 @@ if (!globalThis.isForged) window.addEventListener("message", ({ data }) => {
 globalThis.isForged = true;
 """
 
-#: Posts the requests that it receives, and records each message of its window.
-_BLANK = """<script>
-onmessage = ({ data }) => {
-  if (data.pleaseAsk) postMessage(data.pleaseAsk, "*");
-  else parent.postMessage({ report: { action: `blank ${data.action}` } }, "*");
-};
-</script>"""
-
 
 async def test_open_pages_get_extension_program_and_update_but_no_popup_commands(
     bare_browser: SharedBrowser, site: Site, tmp_path: Path
@@ -68,20 +58,20 @@ async def test_open_pages_get_extension_program_and_update_but_no_popup_commands
     async with bare_browser.lent() as browser:
         browser.user_home.serve()
         pages = [
-            await Page.open(await browser.new_tab(), site.fresh()) for _ in range(4)
+            await Page.open(await browser.new_tab(), site.fresh()) for _ in range(3)
         ]
-        plain, button, framing, loading = pages
+        plain, button, framing = pages
         status = await plain.tab.evaluate("clientStatus()")
         assert status["problem"] == "EXTENSION_MISSING"
         # The page's world does not have the content script's marker.
         await plain.tab.evaluate("window[Symbol.for('kortilla')] = true")
         await _press_button(button)
-        await _add_frames(framing, site)
-        await _start_loading(loading, site)
+        await framing.add_frame(framing.origin, None)
+        await framing.add_frame(site.fresh("other.example"), None)
+        await framing.add_frame(framing.origin, None, sandbox="allow-scripts")
 
         with browser.user_home.without_manifest():
             await browser.install(extension_folder())
-            site.slow_released.set()
             await _answers_once(plain)
             await _finds_a_program_that_is_installed_later(browser, plain)
         await _answers_once(button)
@@ -89,20 +79,17 @@ async def test_open_pages_get_extension_program_and_update_but_no_popup_commands
         await button.tab.evaluate("dispatchEvent(new Event('focus'))")
         await button.tab.wait_for("kortilla-button[state=idle]")
         await _frames_ask_as_others(framing)
-        # The page that was requested before is there before its script has run.
-        is_new = "!window.isOld && typeof clientStatus === 'function'"
-        async with asyncio.timeout(patience()):
-            while not await loading.tab.evaluate(is_new):
-                pass
-        await _answers_once(loading)
         async with WindowListener() as listener:
             browser.user_home.serve(prompt_command=listener.command)
             await _goes_on_after_an_update(browser, listener, plain)
-            await browser.install(forged_extension(tmp_path / "forged"))
+            forged = shutil.copytree(extension_folder(), tmp_path / "forged")
+            with (forged / "content.js").open("a") as script:
+                script.write(_FORGERY)
+            await browser.install(forged)
             await _forged_messages_are_refused(browser, listener, plain)
         for page in pages:
             await page.tab.close()
-        await browser.uninstall(extension_id(browser))
+        await browser.uninstall()
 
 
 async def _press_button(page: Page) -> None:
@@ -115,38 +102,16 @@ async def _press_button(page: Page) -> None:
     await page.tab.wait_for("kortilla-button[state=error]")
 
 
-async def _start_loading(page: Page, site: Site) -> None:
-    """Have the page request another, which the site does not send yet."""
-    site.slow_asked.clear()
-    site.slow_released.clear()
-    await page.tab.evaluate("window.isOld = true")
-    await page.tab.evaluate("setTimeout(() => location.assign('/slow')) && null")
-    async with asyncio.timeout(patience()):
-        await site.slow_asked.wait()
-
-
-async def _add_frames(page: Page, site: Site) -> None:
-    """Add a frame of the same origin, a foreign, a sandboxed, and a blank one."""
-    await page.add_frame(page.origin, None)
-    await page.add_frame(site.fresh("other.example"), None)
-    await page.add_frame(page.origin, None, sandbox="allow-scripts")
-    await page.tab.evaluate(f"addDocument({json.dumps(_BLANK)})")
-
-
 async def _frames_ask_as_others(page: Page) -> None:
     """Let the frames ask, and check that only the one of the same origin may."""
     await _answers_once(page)
-    for frame in range(4):
+    for frame in range(3):
         asking = json.dumps({"pleaseAsk": _status(str(frame))})
         await page.tab.evaluate(f"void frames[{frame}].postMessage({asking}, '*')")
     assert (await page.reported("kortilla:status-success"))["id"] == "0"
     for _ in ("foreign", "sandboxed"):
         answer = await page.reported("kortilla:status-failure")
         assert answer["error"]["code"] == "FRAME_REFUSED"
-    await page.reported("blank kortilla:status")
-    await _answers_once(page)
-    actions = [each["action"] for each in await page.tab.evaluate("reports")]
-    assert [action for action in actions if action.startswith("blank")] == []
 
 
 async def _finds_a_program_that_is_installed_later(
@@ -193,14 +158,6 @@ async def _goes_on_after_an_update(
     await browser.user_home.empty()
 
 
-def forged_extension(folder: Path) -> Path:
-    """Copy the extension with a content script that takes the popup's part."""
-    shutil.copytree(extension_folder(), folder)
-    with (folder / "content.js").open("a") as script:
-        script.write(_FORGERY)
-    return folder
-
-
 async def _forged_messages_are_refused(
     browser: Browser, listener: WindowListener, page: Page
 ) -> None:
@@ -216,14 +173,6 @@ async def _forged_messages_are_refused(
         assert (await page.heard("forged-success"))["told"] == [], command
     assert browser.user_home.launches() == started
     assert listener.count == windows
-
-
-def extension_id(browser: Browser) -> str:
-    """Return our extension's id in a browser."""
-    host = host_names()[0]
-    return (host.chromium if browser.user_home.family == "chromium" else host.firefox)[
-        0
-    ]
 
 
 def _status(id: str) -> dict[str, object]:
@@ -244,51 +193,3 @@ async def _answers_once(page: Page) -> None:
     told = [each for each in await page.received() if each.get("id") == first]
     answers = [each["action"] for each in told]
     assert answers == ["kortilla:status-ack", "kortilla:status-success"]
-
-
-@pytest.mark.parametrize("family", ["firefox"], indirect=True, scope="session")
-async def test_an_update_waits_until_a_login_has_ended(
-    bare_browser: SharedBrowser, site: Site, tmp_path: Path
-) -> None:
-    """In Firefox, whose driver can update it as a store does."""
-    async with bare_browser.lent() as browser, WindowListener() as listener:
-        assert isinstance(browser, FirefoxBrowser)
-        browser.user_home.serve(prompt_command=listener.command)
-        await browser.update(_packed(tmp_path, "0.1.0"))
-
-        async def welcomes() -> int:
-            addresses = await browser.addresses()
-            return sum(each.endswith("/welcome/welcome.html") for each in addresses)
-
-        async with asyncio.timeout(patience()):
-            while await welcomes() == 0:
-                pass
-        page = await Page.open(await browser.new_tab(), site.fresh())
-        await _answers_once(page)
-        await page.ask(authenticate())
-        window = await listener.opened()
-        await browser.update(_packed(tmp_path, "0.1.0.1"))
-        window.say("cancel")
-        failure = await page.failure("kortilla:authenticate", "1")
-        assert failure["code"] == "USER_CANCELLED"
-        async with asyncio.timeout(patience()):
-            while (await browser.version()) != "0.1.0.1":
-                pass
-        await _answers_once(page)
-        # Firefox has closed the pages of the old extension.
-        assert await welcomes() == 0, "an update opens no page"
-        await page.tab.close()
-        await browser.uninstall(extension_id(browser))
-        await browser.user_home.empty()
-
-
-def _packed(folder: Path, version: str) -> Path:
-    """Pack the extension as a release, and return the archive."""
-    archive = folder / f"{version}.xpi"
-    with zipfile.ZipFile(archive, "w") as packed:
-        for path in sorted(extension_folder().rglob("*")):
-            if path.is_file() and path.name != "manifest.json":
-                packed.write(path, path.relative_to(extension_folder()))
-        manifest = json.loads((extension_folder() / "manifest.json").read_bytes())
-        packed.writestr("manifest.json", json.dumps(manifest | {"version": version}))
-    return archive

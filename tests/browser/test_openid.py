@@ -9,18 +9,13 @@ import pytest_asyncio
 
 from kortilla.testing import KortillaCard
 from tests.browser.browsers import Browser, Tab
-from tests.browser.conftest import Holder, OpenTab
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.test_look import faults, resize
+from tests.browser.conftest import Holder, OpenTab, only_in_chromium
+from tests.browser.test_look import BEYOND, faults, resize
 from tests.browser.window import WindowListener
 from tests.openid.clients.running import NAME, RealClients, real_clients
 from tests.openid.provider import write_files
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-#: How far the page and each of its elements reach beyond the width, in px.
-_BEYOND = """Math.max(0, ...[...document.querySelectorAll("*")]
-  .map((each) => each.getBoundingClientRect().right - innerWidth))"""
 
 
 @pytest.fixture(scope="session")
@@ -37,24 +32,22 @@ async def clients(openid_files: Path) -> AsyncIterator[RealClients]:
 
 
 @only_in_chromium
-@pytest.mark.parametrize("name", ["node", "python"])
 async def test_a_service_logs_a_person_in(
     browser: Browser,
     open_tab: OpenTab,
     listener: WindowListener,
     holder: Holder,
     clients: RealClients,
-    name: str,
 ) -> None:
     browser.user_home.configure(localhost=True)
     tab = await open_tab()
-    await tab.goto(f"{clients.urls[name]}?ui_locales=en")
+    await tab.goto(f"{clients.urls['python']}?ui_locales=en")
     assert NAME["en"] in await tab.text(".lead")
     await tab.click("kortilla-button")
     await (await listener.opened()).type_pin("1234")
     assert await tab.text("#who") == holder[0]
     # A person who cancels on the page is back at the service.
-    await tab.goto(clients.urls[name])
+    await tab.goto(clients.urls["python"])
     await tab.click("#cancel")
     assert await tab.text("#who") == "access_denied"
 
@@ -67,7 +60,7 @@ async def examine(tab: Tab, clients: RealClients, ready: str) -> None:
         assert await faults(tab) == []
         for width, text_size in ((320, 100), (640, 200)):
             await resize(tab, width, text_size=text_size)
-            assert await tab.evaluate(_BEYOND) == 0
+            assert await tab.evaluate(BEYOND) < 1
         await resize(tab, 800)
     await tab.goto(f"{clients.provider.protocol.issuer}/authorize")
     assert await faults(tab) == []

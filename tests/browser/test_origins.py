@@ -29,48 +29,37 @@ async def test_other_frames_and_windows_are_refused_or_get_no_answer(
     browser: Browser, visit: Visit, site: Site
 ) -> None:
     page = await visit()
+    foreign, asking = site.fresh("other.example"), json.dumps(authenticate())
 
     async def refused(action: str, code: str) -> None:
         report = await page.reported(f"{action}-failure")
         assert report["error"]["code"] == code
         await page.tab.evaluate("document.querySelector('iframe').remove()")
 
-    # A foreign frame.
-    frame = site.fresh("other.example")
-    await page.add_frame(frame, authenticate())
+    await page.add_frame(foreign, authenticate())
     await refused("kortilla:authenticate", "FRAME_REFUSED")
-    await page.add_frame(frame, web_eid())
+    await page.add_frame(foreign, web_eid())
     await refused("web-eid:authenticate", "ERR_WEBEID_CONTEXT_INSECURE")
 
     # The top frame has the same origin, but the frame between does not.
-    await page.add_frame(site.fresh("other.example"), None)
-    await page.tab.evaluate(
-        f"addGrandchild({json.dumps(f'{page.origin}/')}, "
-        f"{json.dumps(json.dumps(authenticate()))})"
-    )
+    await page.add_frame(foreign, None)
+    top = json.dumps(f"{page.origin}/")
+    await page.tab.evaluate(f"addGrandchild({top}, {json.dumps(asking)})")
     await refused("kortilla:authenticate", "FRAME_REFUSED")
 
-    # A sandboxed frame.
     await page.add_frame(page.origin, authenticate(), sandbox="allow-scripts")
     await refused("kortilla:authenticate", "FRAME_REFUSED")
 
-    # A frame without an address.
-    script = f"<script>postMessage({json.dumps(authenticate())}, '*')</script>"
-    await page.tab.evaluate(f"addDocument({json.dumps(script)})")
-
-    # An event that a script made up.
+    # A frame without an address, an event that a script made up, another window.
+    script = json.dumps(f"<script>postMessage({asking}, '*')</script>")
+    await page.tab.evaluate(f"addDocument({script})")
     for request in (authenticate(), web_eid()):
         await page.tab.evaluate(
             f"""dispatchEvent(new MessageEvent("message", {{
               data: {json.dumps(request)}, source: window,
               origin: "https://bank.example" }}))"""
         )
-
-    # A message from another window.
-    await page.tab.evaluate(
-        f"forwardFrom({json.dumps(site.fresh('other.example'))}, "
-        f"{json.dumps(json.dumps(authenticate()))})"
-    )
+    await page.tab.evaluate(f"forwardFrom({json.dumps(foreign)}, {json.dumps(asking)})")
 
     await page.ask(STATUS)
     await page.heard("kortilla:status-success")

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The card is a PKCS#11 token of the browser and serves as TLS client certificate."""
+"""The card is a PKCS#11 token of the browser and serves as TLS client certificate.
+
+``tests/pkcs11`` has what the token answers, one by one.
+"""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,21 +17,23 @@ import pytest_asyncio
 
 from kortilla import Trust
 from kortilla.mock_card.faults import Fault
-from kortilla.validation.trust import certificate_files
-from native_host.install.tables import Family
-from tests.browser.browser_home import UserHome
-from tests.browser.browsers import Tab
-from tests.browser.conftest import ready
-from tests.browser.counter import Counter, open_counter
-from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
+from native_host.pkcs11.service import BROWSERS_PATIENCE
+from tests.browser.browser_home import Card, UserHome
+from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.conftest import (
+    in_turn,
+    only_in_firefox,
+    tls_demo,
+)
 from tests.browser.site import Site
-from tests.browser.test_card_management import POPUP, Popup
-from tests.browser.window import Window
-from tests.support import cards
+from tests.browser.views import POPUP, Popup, ready
+from tests.browser.window import Window, WindowListener
 from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 from tools.demo.errors import BrowserError
+from tools.demo.site import DemoServer
 from tools.demo.site_authority import Authority
+from tools.demo.token import TokenSocket, add_token, database
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,31 +42,90 @@ VERSIONS = ["1.2", "1.3"]
 #: event tells when they accept one again.
 PAUSE = 0.5
 NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
+#: The browsers' error codes for a signature that failed.
+ERRORS = {
+    "chromium": "net::ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED",
+    "firefox": "about:neterror",
+}
+#: An element on their error pages.
+ERROR_PAGES = {"chromium": "#main-message", "firefox": "body"}
+
+#: A server like ``kortilla pkcs11``, but without the window.
+_SERVER = """import sys
+from native_host.config import load_config
+from native_host.pkcs11.service import serve_stdio
+
+class Patience:
+    def __radd__(self, now):
+        return now + float(open({patience!r}).read())
+
+sys.exit(serve_stdio(load_config(), window={window!r}, patience=Patience()))
+"""
 
 
-@pytest.fixture(scope="session")
-def older() -> Path:
-    """A card of the older generation, with RSA keys."""
-    return cards.made("v4.2")
+@dataclass(frozen=True)
+class Counter:
+    """A browser with the token, and the service for the login."""
+
+    browser: Browser
+    listener: WindowListener
+    demo: DemoServer
+    #: A file with the number of seconds that the browser waits for a signature.
+    patience: Path
+
+    @property
+    def card(self) -> Card:
+        """The card in the reader."""
+        return self.browser.user_home.card
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Have the browser wait so long for signatures of the context."""
+        self.patience.write_text(str(seconds))
+        try:
+            yield
+        finally:
+            self.patience.write_text(str(BROWSERS_PATIENCE))
+
+    def start(self, tab: Tab, version: str) -> asyncio.Task[None]:
+        """Start a login in a tab; the awaitable ends when the last page has loaded."""
+        url = f"{self.demo.origin}/en/tls-login/{version}"
+        return asyncio.create_task(tab.goto(url))
+
+    async def fails(
+        self, going: asyncio.Task[None], tab: Tab, error: str | None = None
+    ) -> None:
+        """Wait for the browser's error page, by default after a failed signature."""
+        error = error or ERRORS[self.browser.user_home.family]
+        with pytest.raises(BrowserError, match=error):
+            await going
+        await self.error_page(tab)
+
+    async def error_page(self, tab: Tab) -> None:
+        """Wait until a tab shows one of the browser's error pages."""
+        await tab.wait_for(ERROR_PAGES[self.browser.user_home.family])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def any_counter(
-    family: Family,
-    tmp_path_factory: pytest.TempPathFactory,
-    authority: Authority,
-    pristine: Path,
-    older: Path,
+    new_home: Callable[[], UserHome], authority: Authority, trust: Trust
 ) -> AsyncIterator[Counter]:
-    """A browser that sends its certificate without asking the person which."""
-    user_home = UserHome(tmp_path_factory.mktemp(family), family, pristine)
+    """The service, and a browser that sends its certificate without asking which."""
+    user_home = new_home()
     user_home.serve()
-    files = [*certificate_files(pristine), *certificate_files(older)]
-    trust = Trust.from_files(files, test=True)
+    seconds = user_home.home / "patience"
+    seconds.write_text(str(BROWSERS_PATIENCE))
     with runtime_folder() as runtime:
         user_home.environment["XDG_RUNTIME_DIR"] = str(runtime)
-        async with open_counter(user_home, authority, trust) as counter:
-            yield counter
+        async with WindowListener() as listener, tls_demo(trust, authority) as demo:
+            code = _SERVER.format(window=listener.command, patience=str(seconds))
+            command = (sys.executable, "-I", "-c", code)
+            async with TokenSocket(user_home.environment, command=command) as token:
+                user_home.environment["P11_KIT_SERVER_ADDRESS"] = token.address
+                place = database(user_home.home, user_home.family)
+                await asyncio.to_thread(add_token, place, authority)
+                async with open_browser(user_home) as browser:
+                    yield Counter(browser, listener, demo, seconds)
 
 
 @pytest.fixture
@@ -151,11 +217,20 @@ async def find_it_blocked(counter: Counter, window: Window) -> None:
     window.say("cancel")
 
 
+async def see_it_pulled(counter: Counter, window: Window) -> None:
+    counter.card.state.set_faults(Fault("card-pulled", on="sign"))
+    await window.type_pin("1234")
+    told = await window.hear_step("waiting-for-card")
+    assert told["problem"]["code"] == "CARD_REMOVED"
+    window.say("cancel")
+
+
 @in_turn(
-    ("do", "tries", "version"),
+    "do, tries, version",
     [
         *((cancel, 5, "1.2"), (cancel, 5, "1.3")),
         *((find_it_blocked, 0, "1.3"), (err_and_cancel, 4, "1.2")),
+        *((see_it_pulled, 5, "1.2"), (see_it_pulled, 5, "1.3")),
     ],
 )
 async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
@@ -171,8 +246,10 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     going = counter.start(tab, version)
     window = await counter.listener.opened()
     await do(counter, window)
-    # The browser retries once or twice without opening a window.
-    await counter.fails(going, tab)
+    # The browser retries once or twice without opening a window. Chromium may have
+    # noticed that the card was pulled.
+    pulled = "net::ERR|neterror" if do is see_it_pulled else None
+    await counter.fails(going, tab, pulled)
     await window.gone()
     assert counter.card.is_free
     assert counter.card.tries == tries
@@ -181,56 +258,15 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     await try_until_asked(counter, tab, version)
 
 
-@in_turn("version", VERSIONS)
-async def test_a_card_that_is_pulled_ends_in_an_error_page(
-    counter: Counter, tab: Tab, version: str
-) -> None:
-    going = counter.start(tab, version)
-    window = await counter.listener.opened()
-    counter.card.state.set_faults(Fault("card-pulled", on="sign"))
-    await window.type_pin("1234")
-    told = await window.hear_step("waiting-for-card")
-    assert told["problem"]["code"] == "CARD_REMOVED"
-    window.say("cancel")
-    # Chromium may have noticed the removal of the card.
-    await counter.fails(going, tab, any_error=True)
-    await window.gone()
-    assert counter.card.is_free and counter.card.tries == 5
-    counter.card.mend()
-    await try_until_asked(counter, tab, version)
-
-
-@in_turn("version", reversed(VERSIONS))
-async def test_a_card_that_is_put_back_logs_in(
-    counter: Counter, tab: Tab, version: str
-) -> None:
-    going = counter.start(tab, version)
-    window = await counter.listener.opened()
-    await window.hear("ask-pin")
-    counter.card.state.pull()
-    told = await window.hear_step("waiting-for-card")
-    assert told["problem"]["code"] == "CARD_REMOVED"
-    counter.card.state.insert()
-    await window.type_pin("1234")
-    await going
-    assert await tab.text("#satu") == counter.card.state.read().satu
-
-
 async def try_until_asked(counter: Counter, tab: Tab, version: str) -> None:
     """Start logins until one opens the window; the first may fail.
 
     Browsers check for cards only now and then, and for two seconds after a person has
     cancelled, logins are refused.
     """
-    await go_until_asked(counter, tab, f"{counter.demo.origin}/en/tls-login/{version}")
-    assert await tab.text("#satu") == counter.card.state.read().satu
-
-
-async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
-    """Log in again and again until a login asks for the PIN."""
     async with asyncio.timeout(patience()):
         while True:
-            going = asyncio.create_task(tab.goto(url))
+            going = counter.start(tab, version)
             opened = asyncio.ensure_future(counter.listener.opened())
             await asyncio.wait({opened, going}, return_when=asyncio.FIRST_COMPLETED)
             try:
@@ -245,7 +281,8 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
                 await counter.error_page(tab)
                 await asyncio.sleep(PAUSE)
             else:
-                return
+                break
+    assert await tab.text("#satu") == counter.card.state.read().satu
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -291,45 +328,9 @@ async def test_a_server_that_names_the_issuing_ca_is_shown_the_certificate(
     assert await tab.text("h1") == "Identifiera dig med identitetskortet"
 
 
+# Chromium may try once more what has failed, which opens a window in another test.
 @only_in_firefox
-async def test_a_card_of_the_older_generation_takes_the_other_s_place(
-    counter: Counter, tab: Tab, pristine: Path, older: Path
-) -> None:
-    counter.card.exchange(older)
-    try:
-        await try_until_asked(counter, tab, "1.3")
-        await try_until_asked(counter, tab, "1.2")
-    finally:
-        counter.card.exchange(pristine)
-    # For the tests that follow: the browser has noticed.
-    await try_until_asked(counter, tab, "1.2")
-
-
-@only_in_chromium
-async def test_a_person_who_is_late_tries_again_in_chromium(
-    family: Family,
-    tmp_path: Path,
-    authority: Authority,
-    pristine: Path,
-    trust: Trust,
-) -> None:
-    """In a browser of its own: Chromium may try once more what has failed.
-
-    That opens a window in another test.
-    """
-    user_home = UserHome(tmp_path, family, pristine)
-    async with open_counter(user_home, authority, trust) as counter:
-        await _is_late_and_tries_again(counter, await counter.browser.new_tab())
-
-
-@only_in_firefox
-async def test_a_person_who_is_late_tries_again_in_firefox(
-    counter: Counter, tab: Tab
-) -> None:
-    await _is_late_and_tries_again(counter, tab)
-
-
-async def _is_late_and_tries_again(counter: Counter, tab: Tab) -> None:
+async def test_a_person_who_is_late_tries_again(counter: Counter, tab: Tab) -> None:
     """The browser's time limit ends before the person has typed."""
     satu, count = counter.card.state.read().satu, counter.listener.count
     with counter.waiting(3.0):

@@ -5,10 +5,8 @@ import pytest
 
 from kortilla import Trust
 from tests.browser.browsers import Browser
-from tests.browser.conftest import Visit, identity_of
-from tests.browser.in_turn import only_in_chromium
-from tests.browser.shared import SharedBrowser
-from tests.browser.site import NONCE, authenticate
+from tests.browser.conftest import SharedBrowser, Visit, identity_of
+from tests.browser.site import NONCE, Site, authenticate
 from tests.browser.window import Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -46,6 +44,43 @@ async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_i
     await window.gone()
     await browser.user_home.host_gone()
     assert browser.user_home.card.is_free
+
+
+@pytest.mark.usefixtures("new_minute")
+async def test_only_without_a_click_the_window_asks_before_the_card_is_read(
+    browser: Browser, visit: Visit, listener: WindowListener, site: Site
+) -> None:
+    page = await visit(asking=authenticate())
+    window = await listener.opened()
+    conversation = window.told[0]["conversation"]
+    assert conversation["started_by_person"] is False
+    assert conversation["origin"] == page.origin
+    await window.hear("ask-started")
+    # By the time of this response, the host has done everything else that it does.
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success")
+    assert browser.user_home.card.is_free
+    assert [each["type"] for each in window.told] == ["open", "ask-started"]
+    window.say("started")
+    await window.hear_step("reading")
+    await window.type_pin("1234")
+    await page.heard("kortilla:authenticate-success", "1")
+
+    # A click needs no question.
+    await page.ask(authenticate("3"))
+    window = await listener.opened()
+    assert window.told[0]["conversation"]["started_by_person"] is True
+    await window.hear("ask-pin")
+    assert "ask-started" not in [each["type"] for each in window.told]
+    window.say("cancel")
+    await page.failure("kortilla:authenticate", "3")
+
+    # A site may open one such window a minute.
+    again = await visit(page.origin, asking=authenticate("4"))
+    failure = await again.failure("kortilla:authenticate", "4")
+    assert failure["code"] == "RATE_LIMITED"
+    await visit(site.fresh("other.example"), asking=authenticate("5"))
+    await (await listener.opened()).hear("ask-started")
 
 
 async def test_a_request_that_ends_early_takes_window_host_and_card_along(
@@ -114,25 +149,6 @@ async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
     assert len(browser.user_home.launches()) == 2
     await page.tab.close()
     await browser.user_home.host_gone()
-
-
-@only_in_chromium
-async def test_a_program_between_browser_and_host_is_named(
-    browser: Browser, visit: Visit, listener: WindowListener
-) -> None:
-    command = f"main(prompt_command={listener.command!r})"
-    host = f"from native_host.__main__ import main; {command}"
-    browser.user_home.put_host(
-        "import subprocess, sys; "
-        f"subprocess.run([sys.executable, '-I', '-c', {host!r}, *sys.argv[1:]])"
-    )
-    page = await visit()
-    await page.ask(authenticate())
-    window = await listener.opened()
-    assert window.told[0]["conversation"]["caller"].startswith("python3")
-    window.say("cancel")
-    await page.failure("kortilla:authenticate", "1")
-    await window.gone()
 
 
 async def test_a_browser_that_ends_takes_window_host_and_card_along(

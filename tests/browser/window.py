@@ -1,20 +1,37 @@
 # SPDX-License-Identifier: MIT
 """Replaces the PIN window: the test receives its messages and answers them.
 
-The host starts ``window_bridge.py`` as its window, which connects to the test's
-``WindowListener``.
+The host starts a small program as its window, which connects to the test's
+``WindowListener`` and relays bytes both ways, until either side ends.
 """
 
 import asyncio
 import json
 import sys
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.support.patience import patience
 
-BRIDGE = Path(__file__).with_name("window_bridge.py")
+#: The mock card's.
+PIN2 = "123456"
+
+# It starts several hundred times in a run, so it imports only what is built in.
+_BRIDGE = """
+import _socket, _thread, os, sys
+
+def pass_on_answers():
+    while data := test.recv(65536):
+        os.write(1, data)
+    os._exit(7)
+
+test = _socket.socket()
+test.connect(("127.0.0.1", int(sys.argv[1])))
+_thread.start_new_thread(pass_on_answers, ())
+while data := os.read(0, 65536):
+    while data:
+        data = data[test.send(data) :]
+os._exit(0)
+"""
 
 
 class Window:
@@ -112,15 +129,10 @@ class WindowListener:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._receive, "127.0.0.1")
         port = self._server.sockets[0].getsockname()[1]
-        self.command = [sys.executable, "-I", "-S", str(BRIDGE), str(port)]
+        self.command = [sys.executable, "-I", "-S", "-c", _BRIDGE, str(port)]
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
         for window in self._all:
             window.close()

@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: MIT
-import datetime
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from tests.install.nss_databases import OTHER, TRUST, give_system
 
@@ -38,30 +33,6 @@ def no_desktop(monkeypatch: pytest.MonkeyPatch) -> None:
 def root(tmp_path: Path) -> Path:
     """The root of the system-wide places."""
     return tmp_path / "root"
-
-
-@pytest.fixture
-def specimen() -> tuple[bytes, bytes]:
-    """A certificate of a fictional person, and its key, in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name.from_rfc4514_string("CN=SPECIMEN")
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    written = key.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(Encoding.PEM), written
-
-
-@pytest.fixture
-def specimen_certificate(specimen: tuple[bytes, bytes]) -> bytes:
-    """The certificate of a fictional person in PEM."""
-    return specimen[0]
 
 
 @pytest.fixture

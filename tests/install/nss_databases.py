@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """NSS databases as browsers create them, and this computer's p11-kit."""
 
-import subprocess
 import sysconfig
 from pathlib import Path
 
 from native_host.install import nss
-from tests.support.patience import patience
 
 LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/libp11-kit.so.0"
 
@@ -32,16 +30,6 @@ def make_profile(firefox: Path, name: str = "abc.default") -> Path:
         f"{known}[Profile{number}]\nName={name}\nIsRelative=1\nPath={name}\n"
     )
     return profile
-
-
-def database_with_a_certificate(database: Path, certificate: bytes) -> None:
-    """Create a database with a certificate."""
-    subprocess.run(
-        ["certutil", "-A", "-a", "-d", f"sql:{database}", "-n", "SPECIMEN", "-t", ",,"],
-        input=certificate,
-        check=True,
-        timeout=patience(),
-    )
 
 
 def give_system(root: Path, **modules: str) -> Path:

@@ -7,11 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from native_host.install.contents import manifest
 from native_host.install.tables import (
     OWN_HOST,
+    Family,
     browsers,
-    data_folder,
     host_names,
     known_extensions,
 )
@@ -21,22 +23,13 @@ LAUNCHER = Path("/opt/kortilla/kortilla-host")
 HOSTS = {host.name: host for host in host_names()}
 
 
-def test_our_chromium_id_is_the_one_that_the_extensions_key_gives() -> None:
+def test_our_ids_are_those_that_the_extensions_manifest_gives() -> None:
     extension = json.loads((REPOSITORY / "extension" / "manifest.json").read_text())
     digest = hashlib.sha256(base64.b64decode(extension["key"])).hexdigest()
     letters = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
     assert HOSTS[OWN_HOST].chromium == (digest[:32].translate(letters),)
-
-
-def test_our_firefox_id_is_the_extensions() -> None:
-    extension = json.loads((REPOSITORY / "extension" / "manifest.json").read_text())
     gecko = extension["browser_specific_settings"]["gecko"]["id"]
     assert HOSTS[OWN_HOST].firefox == (gecko,)
-
-
-def test_each_name_is_one_that_browsers_take() -> None:
-    for name in HOSTS:
-        assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", name)
 
 
 def test_each_extension_in_the_table_is_known_to_the_host() -> None:
@@ -49,26 +42,36 @@ def test_each_extension_in_the_table_is_known_to_the_host() -> None:
     }
 
 
-def test_a_chromium_manifest_admits_origins() -> None:
-    assert json.loads(manifest(HOSTS["eu.webeid"], "chromium", LAUNCHER)) == {
-        "name": "eu.webeid",
-        "description": HOSTS["eu.webeid"].description,
-        "path": "/opt/kortilla/kortilla-host",
+@pytest.mark.parametrize(
+    ("name", "family", "admitted"),
+    [
+        (
+            *("eu.webeid", "chromium"),
+            {
+                "allowed_origins": [
+                    "chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",
+                    "chrome-extension://gnmckgbandlkacikdndelhfghdejfido/",
+                ]
+            },
+        ),
+        (
+            *(OWN_HOST, "firefox"),
+            {"allowed_extensions": ["{48e30dea-567c-4965-9e98-7118cfcaca7e}"]},
+        ),
+    ],
+)
+def test_a_manifest_admits_what_its_family_names(
+    name: str, family: Family, admitted: dict[str, list[str]]
+) -> None:
+    # Braces, quotes and letters beyond ASCII are for no format to read.
+    path = Path('/home/ä "{id}"/kortilla-host')
+    assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", name)
+    assert json.loads(manifest(HOSTS[name], family, path)) == {
+        "name": name,
+        "description": HOSTS[name].description,
+        "path": str(path),
         "type": "stdio",
-        "allowed_origins": [
-            "chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",
-            "chrome-extension://gnmckgbandlkacikdndelhfghdejfido/",
-        ],
-    }
-
-
-def test_a_firefox_manifest_admits_ids() -> None:
-    assert json.loads(manifest(HOSTS[OWN_HOST], "firefox", LAUNCHER)) == {
-        "name": "fi.kortilla.host",
-        "description": HOSTS[OWN_HOST].description,
-        "path": "/opt/kortilla/kortilla-host",
-        "type": "stdio",
-        "allowed_extensions": ["{48e30dea-567c-4965-9e98-7118cfcaca7e}"],
+        **admitted,
     }
 
 
@@ -83,12 +86,6 @@ def test_more_extensions_go_to_the_family_that_they_belong_to() -> None:
     ]
 
 
-def test_a_path_with_braces_quotes_and_letters_beyond_ascii_stays_as_it_is() -> None:
-    path = Path('/home/ä "{id}"/kortilla-host')
-    fields = json.loads(manifest(HOSTS[OWN_HOST], "firefox", path))
-    assert fields["path"] == str(path)
-
-
 def test_every_browser_of_the_table_has_its_places(home: Path, root: Path) -> None:
     places = {b.name: b.place for b in browsers("user")}
     assert places["brave"] == (
@@ -99,11 +96,3 @@ def test_every_browser_of_the_table_has_its_places(home: Path, root: Path) -> No
     everywhere = {b.name: b.place for b in browsers("system", root=root)}
     assert everywhere["firefox"] == root / "usr/lib/mozilla/native-messaging-hosts"
     assert everywhere.keys() == places.keys()
-
-
-def test_the_wheel_holds_the_data_where_the_program_looks() -> None:
-    project = (REPOSITORY / "pyproject.toml").read_text()
-    assert '"manifests" = "native_host/install/data"' in project
-    assert {"browsers.toml", "hosts.json", "chromium.json", "firefox.json"} <= {
-        path.name for path in data_folder().iterdir()
-    }

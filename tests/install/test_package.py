@@ -4,20 +4,15 @@
 import asyncio
 import json
 import os
-import shlex
-import shutil
 import stat
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from native_host import VERSION
 from native_host.cli import main
 from native_host.doctor.browsers import check_token_files
-from native_host.doctor.findings import Finding, Place
+from native_host.doctor.findings import Place
 from native_host.install import nss, p11_kit, tables, token_state
 from native_host.install.host import (
     install,
@@ -26,7 +21,6 @@ from native_host.install.host import (
     take_down_package,
 )
 from native_host.install.nss import NssModule
-from native_host.install.tables import MARKER, host_names, is_packaged
 from native_host.install.token import disable, enable
 from native_host.install.token_state import status
 from tests.install.nss_databases import LIBRARY, make_database, make_profile
@@ -59,9 +53,8 @@ def packaged(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.fixture(autouse=True)
-def no_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    yield
 
 
 def in_tree(folder: Path) -> set[str]:
@@ -77,6 +70,9 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     tree_of_package = tmp_path / "tree"
+    report = install_package(tree_of_package, Path("/usr"), dry_run=True)
+    assert len(report.changes) == len(FILES)
+    assert not tree_of_package.exists()
     command = ["install", "--system", "--destdir", str(tree_of_package)]
     assert main([*command, "--prefix", "/usr", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -93,9 +89,8 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
         path = tree_of_package / name
         assert str(tmp_path) not in path.read_text()
     assert main([*command, "--json"]) == 0
-    assert {
-        change["action"] for change in json.loads(capsys.readouterr().out)["changes"]
-    } == {"unchanged"}
+    result = json.loads(capsys.readouterr().out)
+    assert {change["action"] for change in result["changes"]} == {"unchanged"}
 
 
 def test_the_files_name_the_private_trees_programs(tmp_path: Path) -> None:
@@ -104,39 +99,15 @@ def test_the_files_name_the_private_trees_programs(tmp_path: Path) -> None:
     for folder in ("etc/chromium", "usr/lib/mozilla"):
         place = tmp_path / folder / "native-messaging-hosts/fi.kortilla.host.json"
         assert json.loads(place.read_bytes())["path"] == f"{program}/kortilla-host"
-    starters = (
-        "opt/specimen/bin/kortilla",
-        "opt/specimen/lib/kortilla/kortilla-host",
+    own = ("bin/kortilla", "lib/kortilla/kortilla-host")
+    for name in (
+        *(f"opt/specimen/{each}" for each in own),
         "opt/specimen/lib/systemd/user/kortilla-agent.service",
         "etc/xdg/autostart/kortilla-agent.desktop",
         "opt/specimen/share/applications/fi.kortilla.Kortilla.desktop",
         "usr/share/p11-kit/modules/kortilla.module",
-    )
-    for name in starters:
+    ):
         assert f"{program}/bin/python3" in (tmp_path / name).read_text(), name
-
-
-def test_the_programs_of_a_package_run(tmp_path: Path) -> None:
-    tree_of_package = tmp_path / "tree"
-    prefix = tmp_path / "place"
-    install_package(tree_of_package, prefix)
-    shutil.copytree(tree_of_package / prefix.relative_to("/"), prefix)
-    python = prefix / "lib/kortilla/bin/python3"
-    python.parent.mkdir()
-    # An interpreter that finds its modules: it uses this environment's path.
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    python.chmod(0o755)
-    command = [str(prefix / "bin/kortilla"), "--version"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ran.stdout == f"{VERSION}\n"
-    host = subprocess.run(
-        [prefix / "lib/kortilla/kortilla-host", "-c", "status", "{}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert isinstance(json.loads(host.stdout), dict)
 
 
 @pytest.mark.parametrize(
@@ -155,18 +126,6 @@ def test_options_that_do_not_go_together(arguments: list[str], tmp_path: Path) -
         main(["install", *(str(folder) if a == "DIR" else a for a in arguments)]) == 2
     )
     assert not folder.exists()
-
-
-def test_a_manifest_that_web_eid_has_too_is_not_in_a_package() -> None:
-    shared = {host.name for host in host_names() if host.shared}
-    assert shared
-    assert not {Path(name).stem for name in FILES} & shared
-
-
-def test_a_dry_run_writes_no_package(tmp_path: Path) -> None:
-    report = install_package(tmp_path / "tree", Path("/usr"), dry_run=True)
-    assert len(report.changes) == len(FILES)
-    assert not (tmp_path / "tree").exists()
 
 
 @pytest.mark.usefixtures("packaged")
@@ -225,11 +184,6 @@ def test_an_installation_beside_a_package_says_which_one_browsers_start(
     assert tree(system) == before
 
 
-def test_a_checkout_is_no_package() -> None:
-    assert not is_packaged()
-    assert MARKER == "packaged"
-
-
 def test_firefoxs_manifest_of_the_token_comes_when_the_package_is_set_up(
     packaged: Path,
 ) -> None:
@@ -240,11 +194,7 @@ def test_firefoxs_manifest_of_the_token_comes_when_the_package_is_set_up(
     assert [c.action for c in set_up_package(root=packaged).changes] == ["unchanged"]
     take_down_package(root=packaged)
     assert tree(packaged) == before
-    assert take_down_package(root=packaged).changes == ()
-
-
-def test_taking_down_leaves_what_is_somebody_elses(packaged: Path) -> None:
-    place = packaged / "usr/lib/mozilla/pkcs11-modules/kortilla.json"
+    # Somebody else's stays.
     place.parent.mkdir()
     place.write_text("{}")
     assert take_down_package(root=packaged).changes == ()
@@ -280,27 +230,23 @@ def test_a_packages_token_is_enabled_without_a_second_module_file(
     disable(root=packaged).carry_out()
     assert tree(home).keys() == before.keys()
     assert listed(profile) == {}
-    assert [each["enabled"] for each in status(root=packaged)["browsers"]] == [
-        False,
-        False,
-    ]
+    found = status(root=packaged)["browsers"]
+    assert [each["enabled"] for each in found] == [False, False]
 
 
 def test_a_browser_that_has_p11_kit_anyway_sees_a_packages_card(
     packaged: Path, home: Path
 ) -> None:
+    def findings() -> list[str]:
+        found = asyncio.run(check_token_files(Place(root=packaged)))
+        return [each.code for each in found]
+
     profile = make_profile(home / ".mozilla/firefox")
-    assert {each.code for each in token_findings(packaged)} == {"PKCS11_OFF"}
+    assert set(findings()) == {"PKCS11_OFF"}
     nss.add_module(profile, NssModule("p11-kit", f"{packaged}{LIBRARY}"))
-    assert [each["enabled"] for each in status(root=packaged)["browsers"]] == [
-        True,
-        False,
-    ]
-    assert token_findings(packaged) == [], "the doctor agrees"
-
-
-def token_findings(root: Path) -> list[Finding]:
-    return asyncio.run(check_token_files(Place(root=root)))
+    found = status(root=packaged)["browsers"]
+    assert [each["enabled"] for each in found] == [True, False]
+    assert findings() == [], "the doctor agrees"
 
 
 def test_an_extension_switches_a_packages_token_on_and_off(
@@ -337,14 +283,3 @@ def test_a_module_file_of_a_checkout_goes_when_the_package_has_its_own(
     assert changes["module", "kortilla.module"] == "removed"
     assert not (home / MODULE).exists()
     assert status(root=system)["browsers"][0]["enabled"]
-
-
-def test_somebody_elses_module_file_of_our_name_is_refused(
-    packaged: Path, home: Path
-) -> None:
-    make_profile(home / ".mozilla/firefox")
-    (home / MODULE).parent.mkdir(parents=True)
-    (home / MODULE).write_text("module: /usr/lib/specimen.so\n")
-    assert status(root=packaged)["module"]["state"] == "other"
-    disable(root=packaged).carry_out()
-    assert (home / MODULE).exists()

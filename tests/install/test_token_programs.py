@@ -4,9 +4,7 @@
 import asyncio
 import json
 import re
-import ssl
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from asyncinotify import Inotify, Mask
 
 from native_host.errors import InstallError
 from native_host.install import p11_kit
-from native_host.install.tables import Family
 from native_host.install.token import disable, enable
 from native_host.install.token_state import status
 from native_host.pkcs11 import control
@@ -23,7 +20,7 @@ from tests.install.test_token import MODULE, MODULES, done
 from tests.support import commands
 from tests.support.ordinary import as_ordinary, program_called
 from tests.support.patience import patience
-from tools.demo.firefox import QUIET
+from tools.demo.firefox import user_preferences
 from tools.demo.process import end_process
 
 
@@ -112,40 +109,6 @@ def test_a_command_that_p11_kit_could_not_read_is_refused(path: str) -> None:
         p11_kit.module_content([path], ["firefox"])
 
 
-@pytest.fixture
-async def site(tmp_path: Path, specimen: tuple[bytes, bytes]) -> AsyncIterator[str]:
-    """A page over TLS: Chromium looks for tokens only after a TLS connection."""
-    certificate, key = specimen
-    (tmp_path / "site.pem").write_bytes(key + certificate)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "site.pem")
-
-    async def answer(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await reader.readline()
-        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-
-
-def command(family: Family, home: Path, site: str) -> list[str]:
-    if family == "chromium":
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-        return ["chromium", *options, "--ignore-certificate-errors", site]
-    profile = make_profile(home / ".mozilla/firefox")
-    (profile / "user.js").write_text(
-        "".join(
-            f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-            for name, value in QUIET.items()
-        )
-    )
-    return ["firefox-esr", "--headless", "--profile", str(profile), site]
-
-
 async def kortilla(*arguments: str) -> dict[str, object]:
     ended = await asyncio.to_thread(commands.run, *arguments, "--json")
     result: dict[str, object] = json.loads(ended.stdout)
@@ -164,33 +127,32 @@ async def server_of(program: str, runtime: Path) -> control.RunningServer:
                 await changes.get()
 
 
-@pytest.mark.parametrize(
-    ("family", "program"), [("chromium", "Chromium"), ("firefox", "Firefox")]
-)
-async def test_a_browser_finds_the_card_and_a_login_can_be_prepared(
-    home: Path, runtime: Path, site: str, family: Family, program: str
+async def test_firefox_finds_the_card_and_a_login_can_be_prepared(
+    home: Path, runtime: Path
 ) -> None:
+    """``tests/browser/test_login_switch.py`` has it in Chromium."""
     config = home / ".config/kortilla/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text('card = "mock"\nprompt = "automatic"\n')
-    words = command(family, home, site)
-    await kortilla("pkcs11", "enable", "--browser", family)
+    profile = make_profile(home / ".mozilla/firefox")
+    (profile / "user.js").write_text(user_preferences({}))
+    await kortilla("pkcs11", "enable", "--browser", "firefox")
     browser = await asyncio.create_subprocess_exec(
-        *as_ordinary(*words),
+        *as_ordinary("firefox-esr", "--headless", "--profile", profile),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        server = await server_of(program, runtime)
+        server = await server_of("Firefox", runtime)
         assert server.program_pid == browser.pid
-        prepared = await kortilla("pkcs11", "prepare", "--browser", family)
-        assert prepared == {"program": program, "pid": browser.pid}
-        [found] = [each for each in status()["browsers"] if each["browser"] == family]
+        prepared = await kortilla("pkcs11", "prepare", "--browser", "firefox")
+        assert prepared == {"program": "Firefox", "pid": browser.pid}
+        [found] = [e for e in status()["browsers"] if e["browser"] == "firefox"]
         assert found["enabled"]
         assert [each["running"] for each in found["databases"]] == [True]
-        assert disable([family]).report.running == (program,)
+        assert disable(["firefox"]).report.running == ("Firefox",)
     finally:
         await end_process(browser)
-    assert disable([family]).report.running == ()
+    assert disable(["firefox"]).report.running == ()

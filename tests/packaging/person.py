@@ -14,17 +14,20 @@ import re
 import subprocess
 import tarfile
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, async_playwright
 
 from native_host.install.tables import host_names
-from tests.browser.browsers import ChromiumTab, FirefoxTab, Tab
-from tests.browser.marionette import Marionette, user_preferences
+from tests.browser.browsers import (
+    ChromiumBrowser,
+    ChromiumTab,
+    FirefoxBrowser,
+)
 from tests.support.screen import Screen
 from tools.demo.chromium import Chromium
+from tools.demo.firefox import FirefoxTab, Marionette, user_preferences
 from tools.demo.process import background, end_process
 
 #: Seconds that a start of a browser may take.
@@ -120,82 +123,41 @@ class Person:
 _WELCOME = "welcome/welcome.html"
 
 
-class RunningBrowser(ABC):
-    """A browser of the person's."""
-
-    @abstractmethod
-    async def new_tab(self) -> Tab:
-        """Open a tab and turn to it."""
-
-    @abstractmethod
-    async def tab_of(self, url: str) -> Tab:
-        """Return the tab that shows a page, when it does."""
-
-    @abstractmethod
-    async def open_view(self, path: str) -> Tab:
-        """Open one of the extension's own views in a tab."""
-
-    @abstractmethod
-    async def welcomed(self) -> None:
-        """Wait until the extension has opened its welcome page."""
-
-    @abstractmethod
-    async def quit(self) -> None:
-        """End the browser as a person does; it remembers its pages."""
-
-
-class _Chromium(RunningBrowser):
+class _Chromium(ChromiumBrowser):
     def __init__(
         self, process: asyncio.subprocess.Process, context: BrowserContext
     ) -> None:
+        super().__init__(Chromium(context, context.pages[0]))
         self._process, self._context = process, context
 
-    async def new_tab(self) -> Tab:
-        return await ChromiumTab.open(self._context)
-
-    async def tab_of(self, url: str) -> Tab:
+    async def tab_of(self, url: str) -> ChromiumTab:
+        """Return the tab that shows a page, when it does."""
         while True:
             for page in self._context.pages:
                 if page.url == url:
                     await page.wait_for_load_state()
                     await page.bring_to_front()
-                    return await self._tab(page)
+                    session = await self._context.new_cdp_session(page)
+                    return ChromiumTab(Chromium(self._context, page), session)
             await self._context.wait_for_event("page")
 
-    async def open_view(self, path: str) -> Tab:
-        tab = await self.new_tab()
-        await tab.goto(self._address(path))
-        return tab
-
     async def welcomed(self) -> None:
-        address = self._address(_WELCOME)
+        """Wait until the extension has opened its welcome page."""
+        address = f"chrome-extension://{host_names()[0].chromium[0]}/{_WELCOME}"
         async with asyncio.timeout(_SECONDS):
             while address not in [page.url for page in self._context.pages]:
                 await self._context.pages[0].title()
 
     async def quit(self) -> None:
+        """End the browser as a person does; it remembers its pages."""
         assert self._context.browser
         session = await self._context.browser.new_browser_cdp_session()
         await session.send("Browser.close")
         await self._process.wait()
 
-    def _address(self, path: str) -> str:
-        return f"chrome-extension://{host_names()[0].chromium[0]}/{path}"
 
-    async def _tab(self, page: Page) -> Tab:
-        session = await self._context.new_cdp_session(page)
-        return ChromiumTab(Chromium(self._context, page), session)
-
-
-class _Firefox(RunningBrowser):
-    def __init__(self, driver: Marionette, extension: str) -> None:
-        self._driver, self._extension = driver, extension
-
-    async def new_tab(self) -> Tab:
-        opened = await self._driver.command("WebDriver:NewWindow", type="tab")
-        return FirefoxTab(self._driver, opened["handle"])
-
-    async def tab_of(self, url: str) -> Tab:
+class _Firefox(FirefoxBrowser):
+    async def tab_of(self, url: str) -> FirefoxTab:
         async with asyncio.timeout(_SECONDS):
             while True:
                 for handle in await self._driver.command("WebDriver:GetWindowHandles"):
@@ -205,19 +167,11 @@ class _Firefox(RunningBrowser):
                     if await self._driver.command("WebDriver:GetCurrentURL") == url:
                         return FirefoxTab(self._driver, handle)
 
-    async def open_view(self, path: str) -> Tab:
-        tab = await self.new_tab()
-        await tab.goto(self._address(path))
-        return tab
-
     async def welcomed(self) -> None:
-        await self.tab_of(self._address(_WELCOME))
+        await self.tab_of(f"moz-extension://{self._extension}/{_WELCOME}")
 
-    def _address(self, path: str) -> str:
-        return f"moz-extension://{self._extension}/{path}"
 
-    async def quit(self) -> None:
-        await self._driver.quit()
+RunningBrowser = _Chromium | _Firefox
 
 
 @contextlib.asynccontextmanager

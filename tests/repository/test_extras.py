@@ -15,13 +15,12 @@ from packaging.requirements import Requirement
 
 from kortilla import cli as rp_cli
 from native_host import cli
+from tests.support.guide import blocks
 from tests.support.patience import patience
 
 #: Runs a command of an environment: its arguments, then exit status, standard output
 #: and standard error.
 Run = Callable[..., tuple[int, str, str]]
-#: Those of all commands, by an extra.
-Outcomes = Callable[[str], dict[tuple[str, ...], tuple[int, str, str]]]
 
 
 @pytest.fixture(scope="module")
@@ -53,59 +52,6 @@ def environment(
         return run
 
     return make
-
-
-#: Runs each command as its script in ``bin`` does, in a process of its own that has
-#: the common imports done, and prints the results.
-_RUN_EACH = """
-import gc, json, os, sys, tempfile, traceback
-from importlib import metadata
-import aiohttp, asyncio, cryptography.x509, kortilla.cli, native_host.cli, pydantic
-scripts = metadata.entry_points(group="console_scripts")
-results = []
-
-def run(main):
-    status = 1
-    try:
-        status = main()
-    except SystemExit as end:
-        status = end.code
-    except BaseException:
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status or 0)  # without the work of Python's end
-
-gc.freeze()
-for name, *arguments in json.loads(sys.argv[1]):
-    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
-        if not (child := os.fork()):
-            os.dup2(printed.fileno(), 1)
-            os.dup2(said.fileno(), 2)
-            sys.argv = [name, *arguments]
-            run(scripts[name].load())
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        outputs = [os.pread(file.fileno(), 1 << 20, 0) for file in (printed, said)]
-        results.append([status, *map(bytes.decode, outputs)])
-print(json.dumps(results))
-"""
-
-
-@pytest.fixture(scope="module")
-def outcomes(
-    environment: Callable[[str], Run],
-) -> Outcomes:
-    """A function that runs all commands in the environment of an extra, once."""
-
-    @functools.cache
-    def run_all(extra: str) -> dict[tuple[str, ...], tuple[int, str, str]]:
-        run = environment(extra)
-        status, printed, said = run("python", "-c", _RUN_EACH, json.dumps([*COMMANDS]))
-        assert (status, said) == (0, "")
-        results = json.loads(printed)
-        return dict(zip(COMMANDS, map(tuple, results), strict=True))
-
-    return run_all
 
 
 def install(wheel: Path, extra: str, folder: Path) -> None:
@@ -172,20 +118,23 @@ def test_no_command_is_forgotten() -> None:
     ("command", "extra"), [item for item in COMMANDS.items() if item[1]]
 )
 def test_without_an_extra_each_command_names_its_own(
-    outcomes: Outcomes, command: tuple[str, ...], extra: str
+    environment: Callable[[str], Run], command: tuple[str, ...], extra: str
 ) -> None:
-    status, printed, said = outcomes("")[command]
+    status, printed, said = environment("")(*command)
     program = "pipx" if extra.startswith("host") else "pip"
-    install = f"type: {program} install '.[{extra}]'"
     assert status == 1
-    assert said.endswith(install + "\n")
+    assert said.endswith(f"type: {program} install '.[{extra}]'\n")
     if command == ("kortilla", "pkcs11"):  # its standard output is a protocol
         assert printed == ""
-        return
     # These are for scripts without being told.
-    if command[:2] == ("kortilla", "identify") or "--origin" in command:
+    elif command[1] == "identify" or "--origin" in command:
         error = json.loads(printed)["error"]
         assert (error["code"], error["message"]) == ("TOOL_MISSING", said.strip())
+    # With a part of what it needs, it breaks no more than without.
+    _, printed, said = environment("testing")(*command)
+    assert "should not happen" not in said
+    assert "Traceback" not in said
+    assert "No module named" not in printed + said
 
 
 def test_without_an_extra_the_library_is_there(
@@ -199,17 +148,9 @@ def test_without_an_extra_the_library_is_there(
     assert (status, "need the extra host" in printed) == (0, True)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_with_a_servers_extra_no_command_breaks(
-    outcomes: Outcomes, command: tuple[str, ...]
+def test_a_tester_makes_a_mock_card_and_lacks_reader_and_window(
+    environment: Callable[[str], Run],
 ) -> None:
-    _, printed, said = outcomes("testing")[command]
-    assert "should not happen" not in said
-    assert "Traceback" not in said
-    assert "No module named" not in printed + said
-
-
-def test_a_tester_makes_a_mock_card(environment: Callable[[str], Run]) -> None:
     run = environment("testing")
     status, printed, said = run("kortilla", "mock-card", "new", "--force", "--json")
     assert status == 0, said
@@ -217,13 +158,6 @@ def test_a_tester_makes_a_mock_card(environment: Callable[[str], Run]) -> None:
     status, printed, _ = run("kortilla", "card", "status", "--card", "pcsc", "--json")
     assert status == 1
     assert "smartcard is missing." in printed
-
-
-def test_a_window_without_qt_names_the_extra(
-    environment: Callable[[str], Run],
-) -> None:
-    run = environment("testing")
-    assert run("kortilla", "mock-card", "new", "--force")[0] == 0
     script = (
         "import os, sys; os.environ['DISPLAY'] = ':7';"
         "from native_host.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -266,3 +200,54 @@ def test_the_demo_says_that_it_runs_in_a_checkout(
     assert "a checkout of Kortilla's repository" in error["message"]
     described = " ".join(run("kortilla", "demo", "--help")[1].split())
     assert "a checkout of Kortilla's repository" in described
+
+
+#: Playwright gives up after half a minute, and its assertions after five seconds.
+WITHOUT_LIMITS = """
+import pytest
+from playwright.sync_api import expect
+
+expect.set_options(timeout=0)
+
+@pytest.fixture
+def kortilla_chromium_options():
+    return {"timeout": 0}
+
+@pytest.fixture(autouse=True)
+def without_limits(kortilla_chromium):
+    kortilla_chromium.set_default_timeout(0)
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(0)  # its verdict is not one by elapsed time
+def test_the_example_of_a_browser_test_passes_with_the_wheel(
+    wheel_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One installation gives a tester a browser in which the mock card logs in."""
+    folder = tmp_path_factory.mktemp("tester")  # Chromium's sockets need a short path
+    install(wheel_file, "testing-browser", folder / "venv")
+    *_, example, _ = blocks("testers.md", "python")
+    (folder / "test_service.py").write_text(example)
+    (folder / "conftest.py").write_text(WITHOUT_LIMITS)
+    python = folder / "venv/bin/python"
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env={
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(folder),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in done.stdout, done.stdout
+    # Neither the window nor a reader can have had a part in it.
+    for module in ("PySide6", "smartcard"):
+        found = subprocess.run(
+            [python, "-c", f"import {module}"], capture_output=True, check=False
+        )
+        assert b"ModuleNotFoundError" in found.stderr

@@ -43,26 +43,15 @@ def test_one_release_of_a_package_in_all_locks(
     )
 
 
-def test_the_program_brings_no_browser_driver_and_no_framework(
-    texts: dict[str, str],
-) -> None:
-    program = releases(texts["tools/requirements/program.txt"])
-    assert "pyside6-essentials" in program
-    others = {"playwright", "lxml", "pyhanko"}
-    assert others & program.keys() == set()
-    assert others <= releases(texts["tools/requirements/demo.txt"]).keys()
-    assert program.keys().isdisjoint({"django", "starlette", "redis"})
-
-
-def test_the_program_brings_all_that_it_needs_and_nothing_for_services(
+def test_the_program_brings_what_it_needs_and_nothing_for_services_and_demo(
     texts: dict[str, str],
 ) -> None:
     project = tomllib.loads(texts["pyproject.toml"])["project"]
-    services = {"aiohttp"}
     asked = [*project["dependencies"], *project["optional-dependencies"]["host"]]
     program = releases(texts["tools/requirements/program.txt"]).keys()
-    assert {_name(each) for each in asked} - program == services
-    assert program.isdisjoint({"multidict", "oscrypto", "yarl"})
+    assert {_name(each) for each in asked} - program == {"aiohttp"}
+    others = {"django", "lxml", "multidict", "oscrypto", "playwright", "pyhanko"}
+    assert program.isdisjoint({*others, "redis", "starlette", "yarl"})
 
 
 def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The content of the package that a computer installs."""
+"""What is in the wheel, in Debian's package and in the archives for the stores."""
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
 import zipfile
 from email import message_from_bytes
 from email.message import Message
@@ -8,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host import VERSION
+from native_host import VERSION, cli
+from tools.pack_extension import EXTENSION, LEFT_OUT, pack
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +40,8 @@ def test_the_data_of_the_program_come_along(
     }
     assert manifests
     assert manifests <= names
+    folders = {name.split("/")[0] for name in names}
+    assert folders == {"native_host", "kortilla", f"kortilla-{VERSION}.dist-info"}
 
 
 def test_the_extension_comes_along_for_browser_tests(
@@ -45,12 +54,6 @@ def test_the_extension_comes_along_for_browser_tests(
     assert {name for name in names if name.startswith(f"{folder}ext")} == extension
 
 
-def test_nothing_of_the_workshop_comes_along(wheel: tuple[set[str], Message]) -> None:
-    names, _ = wheel
-    folders = {name.split("/")[0] for name in names}
-    assert folders == {"native_host", "kortilla", f"kortilla-{VERSION}.dist-info"}
-
-
 def test_a_server_installs_neither_qt_nor_pcsc(
     wheel: tuple[set[str], Message],
 ) -> None:
@@ -59,3 +62,139 @@ def test_a_server_installs_neither_qt_nor_pcsc(
     server = [line for line in requirements if "extra ==" not in line]
     assert any(line.startswith("aiohttp>=") for line in server)
     assert not any(line.lower().startswith(("pyscard", "pyside")) for line in server)
+
+
+#: Imports each of our modules below a folder, except those that run at once. Prints
+#: those that lack a module of ours, with its name.
+IMPORT_ALL = """
+import importlib, json, pathlib, sys
+sys.path.insert(0, sys.argv[1])
+lacking = {}
+for package in ("kortilla", "native_host"):
+    for file in pathlib.Path(sys.argv[1], package).rglob("*.py"):
+        name = ".".join(file.relative_to(sys.argv[1]).with_suffix("").parts)
+        if name.endswith("__main__"):
+            continue
+        try:
+            importlib.import_module(name.removesuffix(".__init__"))
+        except ModuleNotFoundError as error:
+            if error.name.startswith(("kortilla.", "native_host.")):
+                lacking[name] = error.name
+        except ImportError:
+            pass  # a library of the system is missing here
+assert sys.modules["kortilla.mock_card"].__file__.startswith(sys.argv[1])
+print(json.dumps(lacking))
+"""
+
+
+@pytest.fixture(scope="module")
+def modules(
+    files: set[str], root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The modules that the package has after two were added to the sources."""
+    sources = tmp_path_factory.mktemp("sources")
+    folders = ("kortilla/", "native_host/", "manifests/", "extension/")
+    alone = {"pyproject.toml", "README.md", "LICENSE", "packaging/debian/modules"}
+    for name in files:
+        if name.startswith(folders) or name in alone:
+            (sources / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, sources / name)
+    for name in ("mock_card/added.py", "mock_card/added_too/__init__.py"):
+        (sources / "kortilla" / name).parent.mkdir(exist_ok=True)
+        (sources / "kortilla" / name).touch()
+    target = tmp_path_factory.mktemp("modules")
+    script = sources / "packaging/debian/modules"
+    subprocess.run([script, sys.executable, target], check=True)
+    return target
+
+
+def test_the_package_has_each_module_of_the_mock_card_and_no_list_of_them(
+    files: set[str], modules: Path
+) -> None:
+    there = {str(each.relative_to(modules)) for each in modules.rglob("*.py")}
+    shared = ("kortilla/mock_card/", "kortilla/common/")
+    assert {each for each in files if each.startswith(shared)} <= there
+    assert {f"{shared[0]}added.py", f"{shared[0]}added_too/__init__.py"} <= there
+    library = {each for each in there if each.startswith("kortilla/")}
+    assert {each for each in library if not each.startswith(shared)} == {
+        "kortilla/__init__.py"
+    }
+
+
+def test_the_program_lacks_only_the_library_in_the_package(modules: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", IMPORT_ALL, modules],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lacking = json.loads(finished.stdout)
+    # Signed files need the library, whose extra the commands then name.
+    of_library = {f"native_host.files.{each}" for each in ("check", "library", "words")}
+    assert {*lacking} == of_library
+
+
+def test_the_manual_page_names_each_command(texts: dict[str, str]) -> None:
+    page = texts["packaging/debian/kortilla.1"].replace("\\-", "-")
+    section = page.partition(".SH COMMANDS")[2].partition(".PP")[0]
+    named = re.findall(r"^\.TP\n\.B (.+)$", section, re.MULTILINE)
+    assert named == sorted(cli._COMMANDS)
+
+
+def test_each_requirement_of_the_program_is_debians_or_comes_along(
+    texts: dict[str, str],
+) -> None:
+    control = texts["packaging/debian/control"]
+    [depends] = re.findall(r"^Depends: (.+)$", control, re.MULTILINE)
+    [vendored] = re.findall(
+        r"^vendored='(.+)'$", texts["packaging/debian/build"], re.MULTILINE
+    )
+    project = tomllib.loads(texts["pyproject.toml"])["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["host"]]
+    names = {re.split(r"[\[<>=!; ]", each)[0].lower() for each in wanted}
+    names -= {"aiohttp"}  # for services
+    there = {
+        re.sub(r"^python3-", "", each.split()[0].split(".")[0])
+        for each in depends.split(", ")
+    }
+    there = {each.replace("pyside6", "pyside6-essentials") for each in there}
+    assert names <= there | set(vendored.split("|"))
+
+
+def test_the_package_needs_each_module_of_qt_that_the_window_has(
+    texts: dict[str, str],
+) -> None:
+    used = {
+        module
+        for name, text in texts.items()
+        if name.startswith("native_host/")
+        for module in re.findall(
+            r"^\s*(?:from|import) PySide6\.(\w+)", text, re.MULTILINE
+        )
+    }
+    control = texts["packaging/debian/control"]
+    assert used
+    assert {m for m in used if f"python3-pyside6.{m.lower()}" not in control} == set()
+
+
+@pytest.mark.parametrize("browser", LEFT_OUT)
+def test_an_archive_has_the_files_as_they_are_and_the_same_bytes_each_time(
+    browser: str, tmp_path: Path
+) -> None:
+    for name in ("archive", "again"):
+        pack(tmp_path / name, browser)
+    assert (tmp_path / "archive").read_bytes() == (tmp_path / "again").read_bytes()
+    with zipfile.ZipFile(tmp_path / "archive") as archive:
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    files = {
+        each.relative_to(EXTENSION).as_posix(): each.read_bytes()
+        for each in EXTENSION.rglob("*")
+        if each.is_file()
+    }
+    manifest = json.loads(packed.pop("manifest.json"))
+    expected = json.loads(files.pop("manifest.json"))
+    assert packed == files
+    assert "key" not in manifest
+    assert manifest == {
+        key: value for key, value in expected.items() if key not in LEFT_OUT[browser]
+    }

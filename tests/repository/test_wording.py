@@ -7,7 +7,6 @@ import re
 import pytest
 
 LANGUAGES = ("fi", "sv", "en")
-EACH = pytest.mark.parametrize("language", LANGUAGES)
 
 _SCRIPT_TEXT = re.compile(r'^\s+"?([\w.-]+)"?:\s*"((?:[^"\\]|\\.)*)",$', re.MULTILINE)
 _TAG = re.compile(r"<[^>]+>")
@@ -38,68 +37,44 @@ IN_THIS_WINDOW = {
     "en": "in this window",
 }
 
-Catalogue = dict[str, str]
+#: Where each program has its texts.
+PLACES = {
+    "window": "native_host/pin_prompt/texts/{}.json",
+    "desktop": "native_host/desktop/texts/{}.json",
+    "extension": "extension/_locales/{}/messages.json",
+    "server": "kortilla/web/texts/{}.json",
+    "provider": "kortilla/openid/texts/{}.json",
+}
+
+Catalogues = dict[str, dict[str, str]]
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def window(texts: dict[str, str], language: str) -> Catalogue:
-    """The PIN window's texts."""
-    return dict(json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"]))
-
-
-@pytest.fixture
-def desktop(texts: dict[str, str], language: str) -> Catalogue:
-    """The texts of the window of ``kortilla open``."""
-    return dict(json.loads(texts[f"native_host/desktop/texts/{language}.json"]))
-
-
-@pytest.fixture
-def extension(texts: dict[str, str], language: str) -> Catalogue:
-    """The texts of the extension's pages."""
-    found = json.loads(texts[f"extension/_locales/{language}/messages.json"])
-    return {name: entry["message"] for name, entry in found.items()}
-
-
-@pytest.fixture
-def client(texts: dict[str, str], language: str) -> Catalogue:
-    """The texts of the page client's errors and button."""
+def catalogues(texts: dict[str, str], language: str) -> Catalogues:
+    """The texts that people see, by the program; ``client`` is the page's."""
+    found = {name: json.loads(texts[p.format(language)]) for name, p in PLACES.items()}
+    extension = found["extension"].items()
+    found["extension"] = {name: entry["message"] for name, entry in extension}
     folder = "kortilla/client"
     pages = [texts[f"{folder}/{kind}/{language}.js"] for kind in ("texts", "labels")]
-    found = dict(_SCRIPT_TEXT.findall("\n".join(pages)))
-    assert len(found) > 60
+    found["client"] = dict(_SCRIPT_TEXT.findall("\n".join(pages)))
+    assert len(found["client"]) > 60
     return found
 
 
 @pytest.fixture
-def server(texts: dict[str, str], language: str) -> Catalogue:
-    """The texts of the server library's errors."""
-    return dict(json.loads(texts[f"kortilla/web/texts/{language}.json"]))
-
-
-@pytest.fixture
-def provider(texts: dict[str, str], language: str) -> Catalogue:
-    """The texts of the OpenID Provider's pages."""
-    return dict(json.loads(texts[f"kortilla/openid/texts/{language}.json"]))
-
-
-@pytest.fixture
-def catalogues(
-    window: Catalogue,
-    desktop: Catalogue,
-    extension: Catalogue,
-    client: Catalogue,
-    server: Catalogue,
-    provider: Catalogue,
-) -> list[str]:
-    """The texts that need no command and no word for logging in.
-
-    A person in a terminal has typed a command already.
-    """
-    window = {key: window[key] for key in window if not key.startswith("terminal.")}
+def all_texts(catalogues: Catalogues) -> list[str]:
+    """The texts that need no command: in a terminal a person has typed one already."""
     return [
         text
-        for each in (window, desktop, extension, client, server, provider)
-        for text in each.values()
+        for each in catalogues.values()
+        for key, text in each.items()
+        if not key.startswith("terminal.")
     ]
 
 
@@ -120,17 +95,21 @@ def test_no_finnish_sentence_begins_with_the_bare_name(texts: dict[str, str]) ->
     assert found == []
 
 
-@EACH
-def test_no_text_sends_a_citizen_to_a_command(
-    catalogues: list[str], language: str
-) -> None:
-    assert [text for text in catalogues if COMMAND.search(text)] == []
+def test_no_text_sends_a_citizen_to_a_command(all_texts: list[str]) -> None:
+    assert [text for text in all_texts if COMMAND.search(text)] == []
 
 
-@EACH
-def test_one_act_has_one_name(catalogues: list[str], language: str) -> None:
+def test_one_act_has_one_name(all_texts: list[str], language: str) -> None:
     other = re.compile(OTHER_WORDS[language], re.IGNORECASE)
-    assert [text for text in catalogues if other.search(text)] == []
+    assert [text for text in all_texts if other.search(text)] == []
+
+
+def test_the_extension_sends_nobody_to_a_command_line(catalogues: Catalogues) -> None:
+    words = r"\bkortilla (card|doctor|install|pkcs11)|pääte|terminal|kommando|komento"
+    found = re.compile(rf"{words}|command")
+    assert [
+        text for text in catalogues["extension"].values() if found.search(text)
+    ] == []
 
 
 def test_swedish_says_again_in_one_way(texts: dict[str, str]) -> None:
@@ -139,52 +118,56 @@ def test_swedish_says_again_in_one_way(texts: dict[str, str]) -> None:
     assert [path for path in swedish if "på nytt" in texts[path]] == []
 
 
-@EACH
 def test_a_locked_pin_and_a_new_card_lead_to_a_button(
-    window: Catalogue, extension: Catalogue, client: Catalogue, language: str
+    catalogues: Catalogues, language: str
 ) -> None:
-    for button, told in (
-        ("unlockPin1", (window["problem.PIN_BLOCKED.body"], client["PIN_BLOCKED"])),
-        (
-            "unlockPin2",
-            (window["sign.problem.PIN_BLOCKED.body"], client["sign.PIN_BLOCKED"]),
-        ),
-        (
-            "activateCard",
-            (window["problem.CARD_NOT_ACTIVATED.body"], client["CARD_NOT_ACTIVATED"]),
-        ),
+    window, client = catalogues["window"], catalogues["client"]
+    for button, in_window, in_page in (
+        ("unlockPin1", "problem.PIN_BLOCKED.body", "PIN_BLOCKED"),
+        ("unlockPin2", "sign.problem.PIN_BLOCKED.body", "sign.PIN_BLOCKED"),
+        ("activateCard", "problem.CARD_NOT_ACTIVATED.body", "CARD_NOT_ACTIVATED"),
     ):
-        here = (f" {extension[button]}.", IN_THIS_WINDOW[language])
-        assert all(any(place in text for place in here) for text in told), button
+        label = catalogues["extension"][button]
+        for text in (window[in_window], client[in_page]):
+            assert f" {label}." in text or IN_THIS_WINDOW[language] in text, button
 
 
-@EACH
-def test_a_card_that_is_lost_leads_to_the_police(
-    window: Catalogue,
-    extension: Catalogue,
-    client: Catalogue,
-    server: Catalogue,
+#: What a text advises, and where that is said.
+ADVICE: list[tuple[dict[str, str], dict[str, list[str]]]] = [
+    (
+        POLICE,
+        {
+            "window": ["problem.PUK_BLOCKED.body", "problem.CARD_EXPIRED.body"],
+            "extension": ["cardLostMore", "expiredMore", "kindOldMore"],
+            "client": ["PUK_BLOCKED", "CARD_EXPIRED"],
+            "server": [
+                "CERTIFICATE_EXPIRED",
+                *("USER_CERTIFICATE_REVOKED", "USER_CERTIFICATE_WEAK_KEY"),
+            ],
+        },
+    ),
+    (
+        INSTALLER,
+        {
+            "window": [
+                *("problem.PCSC_DENIED.body", "manage.problem.PCSC_DENIED.body"),
+                "problem.PCSC_UNAVAILABLE.body",
+                "manage.problem.PCSC_UNAVAILABLE.body",
+            ],
+            "extension": ["pcscDeniedMore", "pcscUnavailableMore"],
+            "client": ["PCSC_DENIED", "PCSC_UNAVAILABLE"],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("advice", "places"), ADVICE, ids=["police", "installer"])
+def test_who_can_help_is_named(
+    catalogues: Catalogues,
     language: str,
+    advice: dict[str, str],
+    places: dict[str, list[str]],
 ) -> None:
-    told = [window[f"problem.{code}.body"] for code in ("PUK_BLOCKED", "CARD_EXPIRED")]
-    told += [extension[key] for key in ("cardLostMore", "expiredMore", "kindOldMore")]
-    told += [client[code] for code in ("PUK_BLOCKED", "CARD_EXPIRED")]
-    told += [server[f"{code}"] for code in ("CERTIFICATE_EXPIRED",)]
-    told += [server[f"USER_CERTIFICATE_{code}"] for code in ("REVOKED", "WEAK_KEY")]
-    assert [text for text in told if POLICE[language] not in text] == []
-
-
-@EACH
-def test_a_computer_without_its_card_service_leads_to_who_installed_the_program(
-    window: Catalogue, extension: Catalogue, client: Catalogue, language: str
-) -> None:
-    codes = ("PCSC_DENIED", "PCSC_UNAVAILABLE")
-    told = [
-        window[f"{room}problem.{code}.body"]
-        for code in codes
-        for room in ("", "manage.")
-    ]
-    told += [extension[key] for key in ("pcscDeniedMore", "pcscUnavailableMore")]
-    told += [client[code] for code in codes]
-    assert [text for text in told if INSTALLER[language] not in text] == []
+    told = [catalogues[name][key] for name, keys in places.items() for key in keys]
+    assert [text for text in told if advice[language] not in text] == []
     assert [text for text in told if re.search("pcscd|polkit", text)] == []

@@ -28,6 +28,7 @@ _MARKERS = {
     "certutil": "programs",
     "desktop-file-validate": "programs",
     "gio": "programs",
+    "hatchling": "slow",  # builds the wheel
     "modutil": "programs",
     "openssl": "programs",
     "p11-kit": "programs",
@@ -43,20 +44,26 @@ _MARKERS = {
 }
 #: Modules of the product whose functions run certutil and modutil.
 _RUNNERS = {f"native_host.install.{name}" for name in ("nss", "token")}
-#: Folders and files in which each test has the marker, relative to the parent of this
+#: Folders and files in which each test has the markers, relative to the parent of this
 #: file's folder.
 PLACES = {
     "agent": "slow",
     "browser": "browser",
     "card/test_profiles.py": "slow",
     "card/test_reader_events.py": "slow",
+    "cli/test_browsers.py": "extras",
     "cli/test_doctor.py": "slow",
     "cli/test_identify.py": "slow",
     "cli/test_pkcs11.py": "programs",
-    "cli/test_sign_levels.py": "slow",
-    "cli/test_verify.py": "slow",
-    "desktop/test_check_page.py": "slow",
-    "desktop/test_sign_page.py": "slow",
+    "cli/test_sign_levels.py": "slow extras",
+    "cli/test_sign_own.py": "extras",
+    "cli/test_verify.py": "slow extras",
+    "desktop/test_check_page.py": "slow extras",
+    "desktop/test_every_page.py": "extras",
+    "desktop/test_mark_preview.py": "extras",
+    "desktop/test_orca.py": "extras",
+    "desktop/test_screen.py": "extras",
+    "desktop/test_sign_page.py": "slow extras",
     "host/test_caller.py": "slow",
     "host/test_framing.py": "slow",
     "host/test_life.py": "slow",
@@ -94,12 +101,8 @@ PLACES = {
     "pkcs11/test_hostile.py": "slow",
     "pkcs11/test_real.py": "programs",
     "repository/test_api_reference.py": "slow",
-    "repository/test_browser_testing.py": "browser",
-    "repository/test_extras.py": "slow",
     "repository/test_locks.py": "slow",
-    "repository/test_package.py": "slow",
     "repository/test_setup.py": "slow",
-    "repository/test_typing.py": "slow",
 }
 _TESTS = Path(__file__).parent.parent
 
@@ -120,7 +123,14 @@ def mark(item: pytest.Item) -> None:
 def _of_place(path: Path) -> frozenset[str]:
     place = path.relative_to(_TESTS)
     places = {str(each) for each in (place, *place.parents)}
-    return frozenset(PLACES[each] for each in places & PLACES.keys())
+    return frozenset(
+        marker for each in places & PLACES.keys() for marker in PLACES[each].split()
+    )
+
+
+def needs_extras(path: Path) -> bool:
+    """Whether the tests of a file need libraries that Debian 13 lacks."""
+    return "extras" in _of_place(path)
 
 
 @functools.cache

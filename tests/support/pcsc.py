@@ -20,6 +20,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,7 +31,7 @@ import pytest
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from kortilla.mock_card.vpcd import VirtualReader
-from tests.support import cards, forked
+from tests.support import cards, warm
 from tests.support.patience import patience
 from tests.support.preload import preload
 
@@ -59,6 +60,13 @@ LIBPATH      {driver}
 CHANNELID    {port:#X}
 """
 _CONTROL = "control"  # a socket in its folder
+#: What the tasks of ``_in_process`` import, if only at their first use.
+_IMPORTS = ("encodings.idna", "smartcard.System", "tests.support.pcsc")
+_TASK = """
+import importlib, pathlib, sys
+module, name, home, *more = sys.argv[1:]
+getattr(importlib.import_module(module), name).inside(pathlib.Path(home), *more)
+"""
 
 
 @contextlib.contextmanager
@@ -75,7 +83,7 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
         listener.listen()
         listener.settimeout(patience(30))
         words = [str(card)] if card else []
-        with forked.running(__name__, _keep_pcscd.__name__, Path(folder), *words):
+        with _in_process(_keep_pcscd, Path(folder), *words):
             inside, _ = listener.accept()
             with inside:
                 found = f"{_SOCKET}={inside.recv(200).decode()}"
@@ -90,7 +98,8 @@ def isolated(scenario: Scenario) -> Callable[[Path], None]:
     """
 
     def test(tmp_path: Path) -> None:
-        forked.run(scenario.__module__, scenario.__name__, tmp_path)
+        with _in_process(scenario, tmp_path):
+            """That is all."""
 
     test.__name__ = scenario.__name__
     test.__doc__ = scenario.__doc__
@@ -98,6 +107,42 @@ def isolated(scenario: Scenario) -> Callable[[Path], None]:
     inside = functools.partial(_run_scenario, scenario)
     test.inside = inside  # type: ignore[attr-defined]  # found again by name
     return pytest.mark.pcscd(test)
+
+
+@contextlib.contextmanager
+def _in_process(
+    function: Callable[..., object], home: Path, *more: str
+) -> Iterator[None]:
+    """Run the ``inside`` of a function's name while the context's body runs.
+
+    It gets the HOME and ``more``. In a new process it may change what libraries read
+    only once. Raises ``AssertionError`` with its output if it fails or does not end.
+    """
+    file, variables = warm.handed_on()
+    variables |= {"HOME": str(home), "PATH": os.environ["PATH"], **cards.handed_on()}
+    module = function.__module__
+    with tempfile.TemporaryFile() as output:
+        process = warm.popen(
+            [sys.executable, "-c", _TASK, module, function.__name__, home, *more],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[file],
+            cwd=Path(__file__).parents[2],
+            env=variables,
+            imports=_IMPORTS,
+            ahead=module,
+        )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience())
+            process.kill()
+            status = process.wait()
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+            assert status == 0, f"It ended with {status}.\n{said}"
 
 
 @contextlib.contextmanager
@@ -181,10 +226,12 @@ class Pcscd:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the tested program
         )
-        with _patience() as left, socket.socket(socket.AF_UNIX) as client:
+        deadline = time.monotonic() + patience()
+        with socket.socket(socket.AF_UNIX) as client:
             while client.connect_ex(str(self.socket)):
                 assert self._pcscd.poll() is None, "pcscd did not start"
-                left()
+                assert time.monotonic() < deadline, "waited too long"
+                time.sleep(0.005)
 
     def stop_service(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """Stop pcscd and wait until it has exited. The card leaves with the reader."""
@@ -269,28 +316,14 @@ def _wait_for(reader: str, *, present: bool) -> None:
     scard = importlib.import_module("smartcard.scard")
     context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
     state = scard.SCARD_STATE_UNAWARE
-    while state & (scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_EMPTY) != (
-        scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
-    ):
+    wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
+    milliseconds = round(patience() * 1000)
+    while not state & wanted:
         asked = [(reader, state)]
-        result, found = scard.SCardGetStatusChange(
-            context, round(patience() * 1000), asked
-        )
+        result, found = scard.SCardGetStatusChange(context, milliseconds, asked)
         assert result == scard.SCARD_S_SUCCESS, "unexpected state of the card"
         state = found[0][1] & ~scard.SCARD_STATE_CHANGED
     scard.SCardReleaseContext(context)
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[Callable[[], None]]:
-    """Limit the time of a wait for something that sends no event."""
-    deadline = time.monotonic() + patience()
-
-    def left() -> None:
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
-
-    yield left
 
 
 def _keep_pcscd(folder: Path, card: str = "") -> None:

@@ -52,11 +52,8 @@ class Screen:
 
     def ids(self, title: str) -> list[str]:
         """Return the ids of the visible windows with such a title."""
-        command = ["xdotool", "search", "--onlyvisible", "--name", title]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False
-        )
-        return done.stdout.split()
+        command = ("xdotool", "search", "--onlyvisible", "--name", title)
+        return self.run(*command, check=False).split()
 
     def activate(self, window: str) -> None:
         """Bring a window to the front and wait until it has the focus."""
@@ -64,11 +61,7 @@ class Screen:
 
     def focused(self) -> str:
         """Return the id of the window that has the focus, or an empty string."""
-        command = ["xdotool", "getactivewindow"]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip()
+        return self.run("xdotool", "getactivewindow", check=False).strip()
 
     def wait_for_focus(self, window: str) -> None:
         """Wait until a window has the focus."""
@@ -101,10 +94,6 @@ class Screen:
     def point_away(self) -> None:
         """Move the pointer to the lower right corner."""
         self.run("xdotool", "mousemove", "10000", "10000")
-
-    def screenshot(self, path: Path) -> None:
-        """Save the whole screen as a PNG."""
-        self.run("import", "-window", "root", os.fspath(path))
 
     def rows(self) -> list[bytes]:
         """Return the pixels of the whole screen, row by row from the top.
@@ -157,7 +146,7 @@ class Screen:
 
         self.wait_until(holds)
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, check: bool = True) -> str:
         """Run a program of the screen, and return what it prints."""
         done = subprocess.run(
             command,
@@ -165,7 +154,7 @@ class Screen:
             capture_output=True,
             text=True,
             timeout=patience(),
-            check=True,
+            check=check,
         )
         return done.stdout
 
@@ -197,7 +186,10 @@ def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
                 stderr=subprocess.DEVNULL,
             )
             try:
-                screen.wait_until(lambda: _is_managed(screen))
+                asked = ("xprop", "-root", "_NET_SUPPORTING_WM_CHECK")
+                screen.wait_until(
+                    lambda: "window id" in screen.run(*asked, check=False)
+                )
                 yield screen
             finally:
                 _end(manager)
@@ -238,14 +230,6 @@ def _read_number(fd: int) -> str:
         assert chunk, "Xvfb ended"
         number += chunk
     return number.decode().strip()
-
-
-def _is_managed(screen: Screen) -> bool:
-    command = ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"]
-    done = subprocess.run(
-        command, env=screen.environment, capture_output=True, text=True, check=False
-    )
-    return "window id" in done.stdout
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,28 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Starts processes of the program that have all imports done.
+"""Starts Python programs in processes that have most imports done.
 
-``start`` replaces ``python -I -c CODE`` in a test without the quarter of a second for
-the imports: a process that has them forks itself.
+``popen`` replaces ``subprocess.Popen`` where the imports take longer than the test: a
+process that has done them forks itself. The child has the arguments, the environment
+and the files that a new Python would have, and ends as one does, but for what Python
+then does with each imported module. ``start`` runs code as hosts and commands do.
+``tests/browser/warm_host.py`` has programs that others than a test start.
 """
 
+import ast
 import atexit
 import contextlib
+import fcntl
 import functools
 import gc
 import importlib
-import json
 import locale
 import os
 import pkgutil
+import runpy
 import selectors
+import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
+import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +40,9 @@ from typing import IO, Any, NoReturn, Self
 import native_host
 from native_host.hardening import die_with_parent
 
-#: Modules that host and commands do not use, or that run code on import.
+#: Stands for all modules that hosts and commands use.
+HOST = ("host",)
+#: Modules that they do not use, or that run code on import.
 _NOT_IMPORTED = (
     "tools.demo",
     "native_host.browser_testing",
@@ -54,8 +65,11 @@ _BESIDE = (
 _ROOT = Path(__file__).parents[2]
 _MESSAGE = 1 << 17  # bytes of a request
 _FILES = 16  # of a request, at most
-_one_at_a_time = threading.Lock()
-
+#: Above all file numbers that a child is to have.
+_ABOVE = 900
+_CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: process, user, group
+#: Environment variable with the socket and the address of the process for ``HOST``.
+_HANDED_ON = "TESTS_FORKING"
 
 # As setsid(1) does with --ctty.
 _TAKE_TERMINAL = """
@@ -130,6 +144,52 @@ class WarmProcess:
         self.send_signal(signal.SIGKILL)
 
 
+def popen(
+    command: Sequence[object],
+    *,
+    stdin: int | IO[Any] | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+    bufsize: int = -1,
+    pass_fds: Iterable[int] = (),
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    imports: tuple[str, ...] = HOST,
+    ahead: str = "",
+) -> WarmProcess:
+    """Start a program as ``subprocess.Popen`` does; its pipes are bytes.
+
+    ``command`` is this Python, ``-I`` and ``-W`` options, then ``-m`` and a module,
+    ``-c`` and code, or a file, then the program's arguments. The process that forks has
+    done ``imports``, and imports ``ahead`` if it can.
+    """
+    python, *arguments = map(str, command)
+    assert python == sys.executable
+    files = {number: number for number in pass_fds}
+    pipes: list[Any] = [None] * 3
+    with contextlib.ExitStack() as theirs:
+        for number, stream in enumerate((stdin, stdout, stderr)):
+            if stream == subprocess.DEVNULL:
+                files[number] = os.open(os.devnull, os.O_RDWR)
+                theirs.callback(os.close, files[number])
+            elif stream == subprocess.PIPE:
+                ends = os.pipe()
+                mode = "rb" if number else "wb"
+                pipes[number] = os.fdopen(ends[not number], mode, bufsize)
+                files[number] = ends[bool(number)]
+                theirs.callback(os.close, files[number])
+            elif stream is None or isinstance(stream, int):
+                files[number] = number if stream is None else stream
+            else:
+                files[number] = stream.fileno()
+        status, their_status = os.pipe()
+        theirs.callback(os.close, their_status)
+        environment = dict(os.environ if env is None else env)
+        asked = (arguments, environment, str(cwd or Path.cwd()), [*files], ahead)
+        pid, pidfd = forking(imports).ask(asked, [*files.values(), their_status])
+    return WarmProcess(pidfd, pid, status, pipes)
+
+
 def start(
     code: str,
     arguments: Sequence[str],
@@ -138,186 +198,258 @@ def start(
     terminal: int | None = None,
     errors: int | None = None,
 ) -> WarmProcess:
-    """Run Python code with ``sys.argv`` and an environment; its streams are pipes.
+    """Run ``python -I -c CODE`` with arguments; its streams are pipes without buffers.
 
     With a ``terminal`` that becomes its input, its error output, and what controls it.
     ``errors`` is a file for its error output.
     """
-    control = _control()
-    our_out, their_out = os.pipe()
-    if terminal is None:
-        their_in, our_in = os.pipe()
-        our_err, their_err = os.pipe()
-    else:
-        their_in, their_err = os.dup(terminal), os.dup(terminal)
-        our_in, our_err = (os.open(os.devnull, os.O_RDWR) for _ in range(2))
+    stdin = stderr = subprocess.PIPE
+    if terminal is not None:
+        stdin = stderr = terminal
         code = _TAKE_TERMINAL + code
-    if errors is not None:
-        os.close(their_err)
-        their_err = os.dup(errors)
-    our_status, their_status = os.pipe()
-    theirs = [their_in, their_out, their_err, their_status]
-    asked = [code, [*arguments], {**environment}, str(Path.cwd())]
-    with _one_at_a_time:
-        socket.send_fds(control, [json.dumps(asked).encode()], theirs)
-        pid, [pidfd], _, _ = socket.recv_fds(control, 16, 1)
-    for each in theirs:
-        os.close(each)
-    pipes = [
-        os.fdopen(our_in, "wb", buffering=0),
-        os.fdopen(our_out, "rb", buffering=0),
-        os.fdopen(our_err, "rb", buffering=0),
-    ]
-    return WarmProcess(pidfd, int(pid), our_status, pipes)
+    process = popen(
+        [sys.executable, "-I", "-c", code, *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr if errors is None else errors,
+        bufsize=0,
+        env=environment,
+    )
+    for name in ("stdin", "stderr"):
+        if getattr(process, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            setattr(process, name, os.fdopen(nothing, "r+b", 0))
+    return process
 
 
-#: The socket of the process that forks for the parent process too.
-_taken_over: list[socket.socket] = []
+class Forking:
+    """A Python that forks itself, which ends with this process.
 
-
-def handed_on() -> int:
-    """Return the file number that a process gets from this one for ``take_over``."""
-    return _control().fileno()
-
-
-def take_over(control: int) -> None:
-    """Let the process that forks for another one do it for this one too.
-
-    ``control`` is the file number of its socket here. One of the two uses it at a time.
+    A relay connects to ``address``. ``base`` are the imports of the one that it is
+    forked from itself, if any.
     """
-    _taken_over.append(socket.socket(fileno=control))
+
+    def __init__(self, imports: tuple[str, ...], base: tuple[str, ...] = ()) -> None:
+        self._turn = threading.Lock()
+        kind = socket.SOCK_SEQPACKET
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, kind)
+        folder = tempfile.mkdtemp(prefix="kortilla-test-")
+        self.address = f"{folder}/server"
+        with theirs, socket.socket(socket.AF_UNIX, kind) as listener:
+            listener.bind(self.address)
+            listener.listen(16)
+            numbers = [theirs.fileno(), listener.fileno()]
+            options = ["-I"] if imports == HOST or base else []
+            command = [sys.executable, *options, "-m", "tests.support.warm"]
+            command += [*map(str, numbers), *imports]
+            process: WarmProcess | subprocess.Popen[bytes]
+            if base:
+                process = popen(command, pass_fds=numbers, cwd=_ROOT, imports=base)
+            else:
+                process = subprocess.Popen(command, pass_fds=numbers, cwd=_ROOT)
+
+        def end() -> None:
+            self.control.close()
+            process.wait()
+            shutil.rmtree(folder)
+
+        atexit.register(end)
+
+    def ask(self, what: object, files: Sequence[int]) -> tuple[int, int]:
+        """Have it fork; return the child and the file that stands for it."""
+        with self._turn:
+            socket.send_fds(self.control, [repr(what).encode()], files)
+            pid, [pidfd], _, _ = socket.recv_fds(self.control, 16, 1)
+        return int(pid), pidfd
+
+
+class _Given(Forking):
+    """The one of the process that has started this one, which does not use it now."""
+
+    def __init__(self, number: int, address: str) -> None:
+        self._turn = threading.Lock()
+        self.control, self.address = socket.socket(fileno=number), address
 
 
 @functools.cache
-def _control() -> socket.socket:
-    """Return the socket of the process that forks, which ends with this one."""
-    if _taken_over:
-        return _taken_over[0]
-    return start_forking("-I", "-m", "tests.support.warm")
+def forking(imports: tuple[str, ...], base: tuple[str, ...] = ()) -> Forking:
+    """Return the process that forks with these imports."""
+    if imports == HOST and (given := os.environ.get(_HANDED_ON)):
+        number, _, address = given.partition(" ")
+        return _Given(int(number), address)
+    return Forking(imports, base)
 
 
-def start_forking(*options: str, modules: Sequence[str] = ()) -> socket.socket:
-    """Start a Python that forks, and return its socket; it ends with this process.
+def handed_on() -> tuple[int, dict[str, str]]:
+    """Return a file and variables with which a child shares what forks hosts."""
+    given = forking(HOST)
+    number = given.control.fileno()
+    return number, {_HANDED_ON: f"{number} {given.address}"}
 
-    Its arguments are the number of its socket, and ``modules``.
+
+class _Server:
+    """Forks for each request and each relay, until the requests end."""
+
+    def __init__(self, control: socket.socket, listener: socket.socket) -> None:
+        self._control, self._listener = control, listener
+        self._process = os.getpid()
+        self._is_over = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ, self._hear)
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+
+    def serve(self) -> None:
+        while not self._is_over:
+            # One at a time, since what one does may end what another is about.
+            [(key, _), *_] = self._selector.select()
+            key.data()
+
+    def _hear(self) -> None:
+        message, files, *_ = socket.recv_fds(self._control, _MESSAGE, _FILES)
+        if not message:
+            self._is_over = True
+            return
+        asked = ast.literal_eval(message.decode())
+        if ahead := asked[-1]:
+            with contextlib.suppress(Exception):  # the child raises it again
+                importlib.import_module(ahead)
+            gc.freeze()
+        pid, pidfd = self._fork(asked, files[:-1], files[-1])
+        socket.send_fds(self._control, [str(pid).encode()], [pidfd])
+
+    def _accept(self) -> None:
+        relay = self._listener.accept()[0]
+        message, files, *_ = socket.recv_fds(relay, _MESSAGE, 3)
+        if not message:  # it was killed
+            relay.close()
+            return
+        told = relay.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+        )
+        launched, *_ = _CREDENTIALS.unpack(told)
+        number = relay.detach()
+        asked = ast.literal_eval(message.decode())
+        _, pidfd = self._fork(asked, files, number, launched)
+        pass_on = partial(self._pass_on, number, pidfd)
+        self._selector.register(number, selectors.EVENT_READ, pass_on)
+
+    def _fork(
+        self, asked: Any, files: Sequence[int], status: int, launched: int = 0
+    ) -> tuple[int, int]:
+        if not (pid := os.fork()):
+            die_with_parent(self._process)
+            _become(asked, files, launched)
+        for each in files:
+            os.close(each)
+        pidfd = os.pidfd_open(pid)
+        reap = partial(self._reap, pid, pidfd, status)
+        self._selector.register(pidfd, selectors.EVENT_READ, reap)
+        return pid, pidfd
+
+    def _pass_on(self, relay: int, pidfd: int) -> None:
+        """Pass on what a relay says. A relay that has gone takes its child along."""
+        try:
+            told = os.read(relay, 16)
+        except ConnectionError:
+            told = b""
+        if not told:
+            self._selector.unregister(relay)
+        with contextlib.suppress(ProcessLookupError):  # it may just have ended
+            number = signal.SIGTERM if told else signal.SIGKILL
+            signal.pidfd_send_signal(pidfd, number)
+
+    def _reap(self, pid: int, pidfd: int, status: int) -> None:
+        """Tell whoever waits the status of a child, which has ended."""
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self._selector.unregister(pidfd)
+        os.close(pidfd)
+        with contextlib.suppress(KeyError):  # only a relay is registered
+            self._selector.unregister(status)
+        with contextlib.suppress(OSError):  # nobody waits any more
+            os.write(status, str(code).encode())
+        os.close(status)
+
+
+def _become(asked: Any, received: Sequence[int], launched: int) -> NoReturn:
+    """Run a program in this process, which was forked for it, and end as it does.
+
+    ``launched`` is a relay, whose parent counts as the parent.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    process = subprocess.Popen(
-        [sys.executable, *options, str(theirs.fileno()), *modules],
-        pass_fds=[theirs.fileno()],
-        cwd=_ROOT,
-    )
-    theirs.close()
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
-
-
-def import_all() -> None:
-    """Import all that hosts and commands use."""
-    found = pkgutil.walk_packages(native_host.__path__, "native_host.")
-    names = [each.name for each in found]
-    beside = (each for each in _BESIDE if find_spec(each.partition(".")[0]))
-    for name in (*names, *beside):
-        if not any(part in name for part in _NOT_IMPORTED):
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
-
-
-def serve(
-    control: socket.socket, child: Callable[[Any, Sequence[int]], NoReturn]
-) -> None:
-    """Fork for each request until the requests end.
-
-    ``child`` runs in each child, with the request and its files.
-    """
-    with selectors.DefaultSelector() as selector:
-        selector.register(control, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                if key.fileobj is not control:
-                    _reap(selector, key)
-                elif not (asked := socket.recv_fds(control, _MESSAGE, _FILES))[0]:
-                    return
-                elif (pid := os.fork()) == 0:
-                    selector.close()
-                    control.close()
-                    child(json.loads(asked[0]), asked[1])
-                else:
-                    *ends, status = asked[1]
-                    for each in ends:
-                        os.close(each)
-                    pidfd = os.pidfd_open(pid)
-                    selector.register(pidfd, selectors.EVENT_READ, (pid, status))
-                    socket.send_fds(control, [str(pid).encode()], [pidfd])
-
-
-def _reap(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-    pid, status = key.data
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    selector.unregister(key.fd)
-    os.close(key.fd)
-    with contextlib.suppress(BrokenPipeError):  # nobody waits for the process any more
-        os.write(status, str(code).encode())
-    os.close(status)
-
-
-def become(
-    code: str,
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    folder: str,
-    streams: Sequence[int],
-    **names: object,
-) -> NoReturn:
-    """Run Python code in a process that was forked, and end the process.
-
-    ``streams`` begin with the three standard streams. The code also finds ``names``. As
-    in any Python, the end waits for threads. It leaves out what Python then does with
-    each imported module, which takes as long as a short test.
-    """
-    status = 1
+    arguments, environment, folder, numbers, _ = asked
+    status: object = 1
     try:
-        for number, each in enumerate(streams[:3]):
+        moved = [fcntl.fcntl(each, fcntl.F_DUPFD, _ABOVE) for each in received]
+        os.closerange(3, _ABOVE)
+        for number, each in zip(numbers, moved, strict=True):
             os.dup2(each, number)
-        os.closerange(3, 256)
+        os.closerange(_ABOVE, 2 * _ABOVE)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
         locale.setlocale(locale.LC_CTYPE, "")
-        sys.argv = ["-c", *arguments]
-        exec(code, {"__name__": "__main__", **names})  # noqa: S102 - a test's own code
+        if launched:
+            with contextlib.suppress(OSError):  # killed already, and soon this too
+                fields = Path(f"/proc/{launched}/stat").read_text().rpartition(")")
+                browser = int(fields[2].split()[1])
+                os.getppid = lambda: browser
+        _run(arguments, folder, launched)
         status = 0
     except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        status = ended.code or 0
+        if not isinstance(status, int):
+            print(status, file=sys.stderr)
+            status = 1
     except BaseException:
         traceback.print_exc()
     finally:
-        finish(status)
+        # As Python ends: idle threads of executors end too. There is no public way, so
+        # the types do not know it.
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        # It is a number, which the type of ``SystemExit.code`` does not say.
+        os._exit(int(status))  # type: ignore[call-overload]
 
 
-def finish(status: int) -> NoReturn:
-    """End a process that was forked, after its threads and with all it has written."""
-    # As Python ends: idle threads of executors end too. There is no public way, so the
-    # types do not know it.
-    threading._shutdown()  # type: ignore[attr-defined]
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(status)
+def _run(arguments: list[str], folder: str, launched: int) -> None:
+    is_isolated = False
+    while arguments[0] in ("-I", "-W"):
+        if arguments.pop(0) == "-I":
+            is_isolated = True
+        else:
+            # Python refuses an action that it does not know, as with ``-W``.
+            warnings.simplefilter(arguments.pop(0))  # type: ignore[arg-type]
+    if not is_isolated:
+        sys.path.insert(0, folder)
+    match arguments:
+        case ["-m", module, *rest]:
+            sys.argv = [module, *rest]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        case ["-c", code, *rest]:
+            sys.argv = ["-c", *rest]
+            names = {"__name__": "__main__", "LAUNCHED": launched}
+            exec(code, names)  # noqa: S102 - a test's own code
+        case [file, *_]:
+            sys.argv, sys.path[0] = arguments, str(Path(file).parent)
+            runpy.run_path(file, run_name="__main__")
 
 
-def _become(parent: int, asked: Any, streams: Sequence[int]) -> NoReturn:
-    die_with_parent(parent)
-    code, arguments, environment, folder = asked
-    become(code, arguments, environment, folder, streams)
+def _import_all(names: Iterable[str]) -> None:
+    wanted = list(names)
+    if wanted == [*HOST]:
+        found = pkgutil.walk_packages(native_host.__path__, "native_host.")
+        beside = (each for each in _BESIDE if find_spec(each.partition(".")[0]))
+        all_names = (*(each.name for each in found), *beside)
+        wanted = [n for n in all_names if not any(part in n for part in _NOT_IMPORTED)]
+    for name in ("ctypes", *wanted):  # the former is for die_with_parent
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":
-    import_all()
-    serve(socket.socket(fileno=int(sys.argv[1])), partial(_become, os.getpid()))
+    _control, _listener = (socket.socket(fileno=int(each)) for each in sys.argv[1:3])
+    _import_all(sys.argv[3:])
+    _Server(_control, _listener).serve()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Controls Firefox over WebDriver BiDi without a driver program.
+"""Controls Firefox over Marionette, without a driver program.
 
-Firefox starts with ``--remote-debugging-port=0`` and prints its address on standard
-error. Everything else is JSON over one WebSocket (W3C WebDriver BiDi).
+Unlike WebDriver BiDi it also reaches the extension's own pages. A message is
+``length:[0, id, command, parameters]`` over TCP, its reply ``length:[1, id, error,
+result]``.
 """
 
 import asyncio
@@ -10,26 +11,19 @@ import base64
 import contextlib
 import itertools
 import json
-import logging
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
-
-import aiohttp
+from typing import Any, Self
 
 from tools.demo.errors import BrowserError, BrowserMissingError
 from tools.demo.process import background, end_process
 
-logger = logging.getLogger(__name__)
-
-_LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
-_START_SECONDS = 60
-_COMMAND_SECONDS = 30
+Preferences = Mapping[str, bool | int | str]
 
 #: A profile that starts quietly: no first-run pages, no updates, nothing sent home.
-QUIET: Mapping[str, bool | int | str] = {
+QUIET: Preferences = {
     "app.update.disabledForTesting": True,
     "browser.aboutwelcome.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
@@ -43,9 +37,13 @@ QUIET: Mapping[str, bool | int | str] = {
 }
 
 #: Sends a client certificate to any site that asks for one: only for our own profiles.
-SHOW_CERTIFICATE: Mapping[str, bool | int | str] = {
+SHOW_CERTIFICATE: Preferences = {
     "security.default_personal_cert": "Select Automatically"
 }
+
+_LISTENING = re.compile(rb"Listening on port ([0-9]+)")
+#: Until an answer that does not come is an error.
+_SECONDS = 120.0
 
 # Resolves to true once the element is visible, and to false after a while, so that the
 # caller can check its time limit. It observes the page without polling.
@@ -60,33 +58,34 @@ _APPEARS = """new Promise((resolve) => {
   look();
 })"""
 
-_MIDDLE = """(() => {
-  const element = document.querySelector(%s);
-  element.scrollIntoView({ block: "center", behavior: "instant" });
-  const box = element.getBoundingClientRect();
-  return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
-})()"""
+
+def user_preferences(preferences: Preferences) -> str:
+    """Return ``user.js`` for a quiet profile with these preferences too."""
+    return "".join(
+        f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
+        for name, value in {**QUIET, "marionette.port": 0, **preferences}.items()
+    )
 
 
-class Firefox:
-    """A running Firefox with the one tab that is controlled.
+class Marionette:
+    """A Firefox process with one Marionette session.
 
-    ``launch``, an asynchronous context manager, creates it. Every method raises
-    ``BrowserError`` if the browser fails to do its part.
+    ``seconds`` says how long to wait for an answer.
     """
-
-    name = "firefox"
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        socket: aiohttp.ClientWebSocketResponse,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        seconds: Callable[[], float],
     ) -> None:
-        self._process = process
-        self._socket = socket
+        self.process, self.seconds = process, seconds
+        self._reader, self._writer = reader, writer
         self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._tab = ""
+        self._turn = asyncio.Lock()
+        #: Whether an answer did not come. All later ones would go to wrong commands.
+        self.failed = False
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -97,196 +96,222 @@ class Firefox:
         environment: Mapping[str, str],
         extension: Path | None = None,
         headless: bool = True,
-        preferences: Mapping[str, bool | int | str] | None = None,
+        preferences: Preferences | None = None,
+        seconds: Callable[[], float] = lambda: _SECONDS,
     ) -> AsyncIterator[Self]:
         """Start Firefox, and end it with all its processes when the context exits.
 
         ``home`` becomes its HOME, so that it looks for native-messaging manifests in
-        ``home/.mozilla``; the profile is there too. ``environment`` is the rest of its
-        environment. ``extension`` is a folder to install as a temporary extension.
-        ``preferences`` are added to a profile that starts quietly. Raises
+        ``home/.mozilla``; the profile is ``home/firefox-profile``. ``environment`` is
+        the rest of its environment. ``extension`` is a folder to install as a temporary
+        extension. ``preferences`` are added to a profile that starts quietly. Raises
         ``BrowserMissingError``.
         """
         program = shutil.which("firefox-esr") or shutil.which("firefox")
         if program is None:
             raise BrowserMissingError("Firefox", "firefox-esr")
+        profile = home / "firefox-profile"
+        profile.mkdir(parents=True, exist_ok=True)
+        (profile / "user.js").write_text(user_preferences(preferences or {}))
+        options = ["--no-remote", "--profile", str(profile)]
+        if headless:
+            options.append("--headless")
+        environment = {**environment, "HOME": str(home)}
+        async with cls.start([program, *options], environment, seconds) as self:
+            if extension is not None:
+                await self.install(extension)
+            yield self
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def start(
+        cls,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        seconds: Callable[[], float] = lambda: _SECONDS,
+    ) -> AsyncIterator[Self]:
+        """Start what runs Firefox; all its processes end with the context.
+
+        The profile has ``user_preferences``.
+        """
         async with contextlib.AsyncExitStack() as stack:
             process = await asyncio.create_subprocess_exec(
-                program,
-                "--remote-debugging-port=0",
-                "--no-remote",
-                "--profile",
-                str(_profile(home, {**QUIET, **(preferences or {})})),
-                *(["--headless"] if headless else []),
+                *(*command, "--marionette", "--remote-allow-system-access"),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                env={**environment, "HOME": str(home)},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=dict(environment),
                 start_new_session=True,
             )
             stack.push_async_callback(end_process, process)
-            errors = cast(asyncio.StreamReader, process.stderr)
-            address = await _listening_address(errors)
-            await stack.enter_async_context(background(_log(errors)))
-            session = await stack.enter_async_context(aiohttp.ClientSession())
-            socket = await stack.enter_async_context(
-                session.ws_connect(f"{address}/session", max_msg_size=0)
-            )
-            self = cls(process, socket)
-            await stack.enter_async_context(background(self._receive()))
-            await self.command("session.new", capabilities={})
-            if extension is not None:
-                await self.command(
-                    "webExtension.install",
-                    extensionData={"type": "path", "path": str(extension)},
-                )
-            self._tab = await self._first_tab()
+            assert process.stdout  # noqa: S101 - for the type checker
+            port = await _port(process.stdout, seconds())
+            await stack.enter_async_context(background(_drain(process.stdout)))
+            connection = await asyncio.open_connection("127.0.0.1", port)
+            self = cls(process, *connection, seconds)
+            stack.callback(self._writer.close)
+            await self._read()
+            await self.command("WebDriver:NewSession")
             yield self
 
+    async def install(self, extension: Path) -> None:
+        """Install the extension from a folder until Firefox exits."""
+        await self.command("Addon:Install", path=str(extension), temporary=True)
+
+    async def quit(self) -> None:
+        """Have Firefox end as a person does, and wait for that."""
+        await self.command("Marionette:Quit", flags=["eAttemptQuit"])
+        await self.process.wait()
+
+    async def command(self, name: str, **parameters: Any) -> Any:
+        """Send a command and return its result. Raises ``BrowserError``.
+
+        It waits for the answer to the one before. After a time-out, and after a command
+        that was cancelled, all commands fail.
+        """
+        body = json.dumps([0, next(self._numbers), name, parameters])
+        async with self._turn:
+            if self.failed:
+                raise BrowserError(
+                    f"{name}: Firefox left an earlier command unanswered."
+                )
+            try:
+                async with asyncio.timeout(self.seconds()):
+                    self._writer.write(f"{len(body)}:{body}".encode())
+                    _, _, error, result = await self._read()
+            except (TimeoutError, OSError, EOFError) as failure:
+                self.failed = True
+                raise BrowserError(f"Firefox did not answer {name}.") from failure
+            except BaseException:
+                self.failed = True
+                raise
+        if error is not None:
+            raise BrowserError(f"{name}: {error['error']}: {error['message']}")
+        if isinstance(result, dict) and set(result) == {"value"}:
+            return result["value"]
+        return result
+
+    async def _read(self) -> Any:
+        length = int((await self._reader.readuntil(b":"))[:-1])
+        return json.loads(await self._reader.readexactly(length))
+
+
+class FirefoxTab:
+    """A tab of Firefox. It comes to the front before each action in it.
+
+    Every method raises ``BrowserError`` if the browser fails to do its part.
+    """
+
+    closed = False
+
+    def __init__(self, driver: Marionette, handle: str) -> None:
+        self._driver, self._handle = driver, handle
+
     async def goto(self, url: str) -> None:
-        """Load an address in the tab and wait until it has loaded."""
-        await self.command(
-            "browsingContext.navigate", context=self._tab, url=url, wait="complete"
-        )
+        """Load an address and wait until it has loaded."""
+        await self._command("WebDriver:Navigate", url=url)
 
     async def evaluate(self, expression: str) -> Any:
         """Evaluate JavaScript in the page, await it, and return the value as JSON.
 
         To the page this is no user gesture.
         """
-        answer = await self.command(
-            "script.evaluate",
-            expression=f"Promise.resolve({expression}).then((v) => JSON.stringify(v))",
-            target={"context": self._tab},
-            awaitPromise=True,
+        text = await self._command(
+            "WebDriver:ExecuteScript",
+            script=f"return Promise.resolve({expression})"
+            ".then((value) => JSON.stringify(value))",
+            args=[],
         )
-        if answer["type"] != "success":
-            raise BrowserError(f"Script: {answer['exceptionDetails']['text']}")
-        value = answer["result"]
-        return json.loads(value["value"]) if value["type"] == "string" else None
-
-    async def wait_for(self, selector: str, *, seconds: float = 120) -> None:
-        """Wait until the page shows an element that matches the CSS selector.
-
-        The tab may navigate meanwhile.
-        """
-        try:
-            async with asyncio.timeout(seconds):
-                while not await self._appears(selector):
-                    pass
-        except TimeoutError:
-            raise BrowserError(f"The page never showed {selector}.") from None
+        return None if text is None else json.loads(text)
 
     async def click(self, selector: str) -> None:
-        """Click the middle of an element with the mouse, as a user gesture."""
-        await self.wait_for(selector)
-        x, y = await self.evaluate(_MIDDLE % json.dumps(selector))
-        steps = [
-            {"type": "pointerMove", "x": x, "y": y},
-            {"type": "pointerDown", "button": 0},
-            {"type": "pointerUp", "button": 0},
-        ]
-        await self.command(
-            "input.performActions",
-            context=self._tab,
-            actions=[{"type": "pointer", "id": "mouse", "actions": steps}],
+        """Click an element with the mouse, as a user gesture."""
+        # A page may show the element a moment later.
+        await self.wait_for(f"{selector}:not([hidden])")
+        element = await self._command(
+            "WebDriver:FindElement", using="css selector", value=selector
         )
+        await self._command("WebDriver:ElementClick", id=next(iter(element.values())))
+
+    async def wait_for(self, selector: str, *, seconds: float | None = None) -> None:
+        """Wait until an element is visible. The tab may navigate meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (seconds or self._driver.seconds())
+        while not await self._appears(selector):
+            if loop.time() > end:
+                raise BrowserError(f"The page never showed {selector}.")
 
     async def text(self, selector: str) -> str:
-        """Return the text of an element."""
+        """Wait for an element and return its text."""
         await self.wait_for(selector)
-        return str(
-            await self.evaluate(
-                f"document.querySelector({json.dumps(selector)}).textContent.trim()"
-            )
-        )
+        where = f"document.querySelector({json.dumps(selector)})"
+        return str(await self.evaluate(f"{where}.textContent.trim()"))
 
     async def screenshot(self, path: Path) -> None:
-        """Save the tab's content as PNG."""
-        answer = await self.command(
-            "browsingContext.captureScreenshot", context=self._tab
-        )
-        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
+        """Save what the tab shows as PNG."""
+        data = await self._command("WebDriver:TakeScreenshot", full=False, hash=False)
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(data))
 
-    async def new_tab(self) -> str:
-        """Open another tab, switch to it, and return its handle."""
-        self._tab = (await self.command("browsingContext.create", type="tab"))[
-            "context"
-        ]
-        return self._tab
+    async def to_front(self) -> None:
+        """Bring the tab to the front."""
+        await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
+
+    async def close(self) -> None:
+        """Close the tab."""
+        self.closed = True
+        [first, *_] = await self._command("WebDriver:CloseWindow")
+        await self._driver.command("WebDriver:SwitchToWindow", handle=first)
 
     async def wait_closed(self) -> None:
         """Wait until the person has closed the browser."""
-        await self._process.wait()
-
-    async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one BiDi command and return its result."""
-        number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        try:
-            await self._socket.send_json(
-                {"id": number, "method": method, "params": parameters}
-            )
-            async with asyncio.timeout(_COMMAND_SECONDS):
-                reply = await answer
-        except TimeoutError:
-            raise BrowserError(f"Firefox did not answer {method}.") from None
-        except aiohttp.ClientError as error:
-            raise BrowserError(f"Firefox went away before {method}.") from error
-        finally:
-            del self._answers[number]
-        if reply["type"] == "error":
-            raise BrowserError(f"{method}: {reply['error']}: {reply['message']}")
-        return dict(reply["result"])
-
-    async def _receive(self) -> None:
-        async for message in self._socket:
-            reply = json.loads(message.data)
-            answer = self._answers.get(reply.get("id"))
-            if answer is not None and not answer.done():
-                answer.set_result(reply)
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(BrowserError("Firefox went away."))
-
-    async def _first_tab(self) -> str:
-        tree = await self.command("browsingContext.getTree")
-        return str(tree["contexts"][0]["context"])
+        await self._driver.process.wait()
 
     async def _appears(self, selector: str) -> bool:
+        # The answer is empty, or an error, if the tab navigates to another page
+        # meanwhile, which may have the element.
         try:
             return bool(await self.evaluate(_APPEARS % json.dumps(selector)))
         except BrowserError as error:
-            if self._socket.closed:
+            if "unloaded" not in str(error):
                 raise
-            # The page was unloaded under the script; check the next one.
-            logger.debug("waiting for %s: %s", selector, error)
             return False
 
-
-def _profile(home: Path, preferences: Mapping[str, bool | int | str]) -> Path:
-    profile = home / "firefox-profile"
-    profile.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"user_pref({json.dumps(key)}, {json.dumps(value)});\n"
-        for key, value in preferences.items()
-    ]
-    (profile / "user.js").write_text("".join(lines), encoding="utf-8")
-    return profile
+    async def _command(self, name: str, **parameters: Any) -> Any:
+        await self.to_front()
+        return await self._driver.command(name, **parameters)
 
 
-async def _listening_address(errors: asyncio.StreamReader) -> str:
-    try:
-        async with asyncio.timeout(_START_SECONDS):
-            while line := await errors.readline():
+@contextlib.asynccontextmanager
+async def launch_firefox(
+    home: Path,
+    *,
+    environment: Mapping[str, str],
+    extension: Path,
+    headless: bool,
+    preferences: Preferences | None,
+) -> AsyncIterator[FirefoxTab]:
+    """Start Firefox as ``Marionette.launch`` does, and yield its tab."""
+    async with Marionette.launch(
+        home,
+        environment=environment,
+        extension=extension,
+        headless=headless,
+        preferences=preferences,
+    ) as driver:
+        yield FirefoxTab(driver, await driver.command("WebDriver:GetWindowHandle"))
+
+
+async def _port(output: asyncio.StreamReader, seconds: float) -> int:
+    said = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while line := await output.readline():
                 if found := _LISTENING.search(line):
-                    return found[1].decode()
-                logger.debug("%s", line.decode(errors="replace").rstrip())
-    except TimeoutError:
+                    return int(found[1])
+                said += line
+    raise BrowserError(f"Firefox did not start: {said.decode(errors='replace')}")
+
+
+async def _drain(output: asyncio.StreamReader) -> None:
+    while await output.read(65536):
         pass
-    raise BrowserError("Firefox did not start.")
-
-
-async def _log(errors: asyncio.StreamReader) -> None:
-    while line := await errors.readline():
-        logger.debug("%s", line.decode(errors="replace").rstrip())

@@ -23,7 +23,7 @@ from native_host.pin_prompt.spawn import has_screen
 from tools.demo.ca_service import CAService
 from tools.demo.chromium import Chromium
 from tools.demo.errors import BrowserError, DemoError
-from tools.demo.firefox import SHOW_CERTIFICATE, Firefox
+from tools.demo.firefox import SHOW_CERTIFICATE, FirefoxTab, launch_firefox
 from tools.demo.process import cancel_on_signals
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import VERSIONS, GateSettings
@@ -156,7 +156,7 @@ async def _token(
 
 def _launch(
     browser: Family, demo_home: TemporaryHome, *, headless: bool
-) -> AbstractAsyncContextManager[Chromium | Firefox]:
+) -> AbstractAsyncContextManager[Chromium | FirefoxTab]:
     # Without a screen, nobody can choose the certificate.
     if browser == "chromium":
         return Chromium.launch(
@@ -166,7 +166,7 @@ def _launch(
             headless=headless,
             shown_to=[_GATE_HOST] if headless else [],
         )
-    return Firefox.launch(
+    return launch_firefox(
         demo_home.home,
         environment=demo_home.environment,
         extension=extension_folder(),
@@ -175,13 +175,13 @@ def _launch(
     )
 
 
-async def _log_in(driver: Chromium | Firefox) -> None:
+async def _log_in(driver: Chromium | FirefoxTab) -> None:
     await driver.click("#identify")
     await _wait_for(driver, "#logout", seconds=_LOGIN_SECONDS)
 
 
 async def _log_in_by_tls(
-    driver: Chromium | Firefox, origin: str, version: str, expected: dict[str, Any]
+    driver: Chromium | FirefoxTab, origin: str, version: str, expected: dict[str, Any]
 ) -> str:
     """Log out, and in again with the certificate. Raises ``BrowserError``."""
     await driver.goto(f"{origin}/fi/session")
@@ -197,7 +197,7 @@ async def _log_in_by_tls(
     return "ok"
 
 
-async def _sign(driver: Chromium | Firefox) -> bytes:
+async def _sign(driver: Chromium | FirefoxTab) -> bytes:
     """Sign the page's own contract, and return the signed PDF."""
     await driver.click("#to-sign")
     await driver.wait_for("#certificate")
@@ -209,7 +209,7 @@ async def _sign(driver: Chromium | Firefox) -> bytes:
 
 
 async def _wait_for(
-    driver: Chromium | Firefox, selector: str, *, seconds: float
+    driver: Chromium | FirefoxTab, selector: str, *, seconds: float
 ) -> None:
     """Wait for an element. Raises ``BrowserError`` with the page's error text."""
     # Waits for this element or for an error, whichever appears first.

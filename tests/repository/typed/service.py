@@ -6,11 +6,10 @@ It never runs.
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, assert_type
+from typing import Literal, assert_type
 
 from aiohttp import web
-from fastapi import Depends, FastAPI
-from starlette.requests import Request
+from fastapi import FastAPI
 
 import kortilla.aiohttp
 import kortilla.starlette
@@ -19,7 +18,6 @@ from kortilla import (
     LoginService,
     RelyingPartyError,
     Trust,
-    TrustFolder,
     validate,
     validate_client,
     validate_signer,
@@ -34,13 +32,11 @@ from kortilla.events import (
     SignatureRefused,
     pseudonym,
 )
-from kortilla.health import check_health
 from kortilla.prometheus import Metrics
 from kortilla.redis import RedisStores
 from kortilla.revocation import (
     UNCHECKED,
     CertificatePath,
-    Reason,
     Revocation,
     RevocationChecker,
 )
@@ -137,14 +133,9 @@ def watch(event: Event) -> None:
             assert_type(event.to_json(), dict[str, str | float | None])
 
 
-async def watch_later(event: Event) -> None:
-    """Look at an event, in a coroutine."""
-    assert_type(event.kind, str)
-
-
 async def watched(folder: Path, key: bytes, answer: bytes) -> LoginService:
     """Create a service with hooks of each kind."""
-    hooks: list[EventHook] = [watch, watch_later, AuditLog(folder / "audit.jsonl")]
+    hooks: list[EventHook] = [watch, AuditLog(folder / "audit.jsonl")]
     service = LoginService(
         origin="https://service.example",
         trust=Trust.from_folder(folder),
@@ -168,21 +159,6 @@ async def watched(folder: Path, key: bytes, answer: bytes) -> LoginService:
     return service
 
 
-async def state(folder: Path, sessions: SessionStore) -> str:
-    """Follow a folder of CA certificates, and say how the service is."""
-    trust = TrustFolder(folder, pins=["00" * 32], policies=["1.2.246.517.1.10.402.1"])
-    assert_type(trust.reload(), bool)
-    assert_type(trust.problem, str)
-    assert_type(trust.loaded_at, datetime)
-    trust.watch(60)
-    service = LoginService(origin="https://service.example", trust=trust)
-    assert_type(service.trust, Trust)
-    health = await check_health(service, sessions=sessions, warn=timedelta(days=9))
-    assert_type(health.ready, bool)
-    assert_type(health.checks[0].status, Literal["ok", "warning", "failed"])
-    return health.checks[0].detail
-
-
 async def front(request: web.Request) -> web.Response:
     """Respond with the name, in aiohttp."""
     person = await kortilla.aiohttp.current_identity(request)
@@ -201,23 +177,6 @@ async def front(request: web.Request) -> web.Response:
     )
     await kortilla.aiohttp.end_session(request, response)
     return response
-
-
-Person = Annotated[Identity | None, Depends(kortilla.starlette.current_identity)]
-
-
-def who(person: Person) -> dict[str, str]:
-    """Respond with all fields, in FastAPI."""
-    return person.to_json() if person else {}
-
-
-async def who_asks(request: Request) -> Identity | None:
-    """Return who is logged in, in Starlette."""
-    assert_type(await kortilla.starlette.session_id(request), str | None)
-    assert_type(await kortilla.starlette.end_sessions(request, "99902038C"), int)
-    return await kortilla.starlette.current_identity(
-        request, max_age=timedelta(minutes=5)
-    )
 
 
 async def checks(token: str, certificate: bytes, trust: Trust) -> str:
@@ -266,8 +225,3 @@ async def signatures(
     file = await prepare_file(pdf, certificate=certificate, trust=trust, name="a.pdf")
     finished = await finish_file(file, answer, trust=trust)
     return signed.content, finished.content
-
-
-def reasons() -> list[str]:
-    """Return the reasons of failures."""
-    return [reason.value for reason in Reason]
