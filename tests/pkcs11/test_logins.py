@@ -51,7 +51,9 @@ async def test_a_login_ends_with_what_it_was_for(
         gone = client.begin("WaitForSlotEvent", 0)
         source.remove()
         await gone
+        back = client.begin("WaitForSlotEvent", 0)
         source.insert()
+        await back
     else:
         argument = {"CloseAllSessions": [1], "Finalize": []}.get(how, [session])
         await client.call(how, *argument)
