@@ -150,7 +150,7 @@ class Activation(PinSetting):
         prevent a code of the wrong length, which would cost a try.
         """
         check_validity(seen.certificate)
-        scheme = scheme_of(seen.certificate)
+        scheme = scheme_of(seen.certificate.not_before)
         writes = partial(self._writes, scheme, seen)
         try:
             commands = _possible(writes, scheme)

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 
-from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import PinInfo
 
 #: From this day on cards are granted with a code of seven digits.
@@ -30,12 +29,7 @@ class Scheme(Enum):
     UNCLEAR = (7, 8)
 
 
-def scheme_of(certificate: CardCertificate) -> Scheme:
-    """Tell a card's scheme by its authentication certificate."""
-    return scheme_on(certificate.not_before)
-
-
-def scheme_on(not_before: datetime) -> Scheme:
+def scheme_of(not_before: datetime) -> Scheme:
     """Tell the scheme of cards whose certificates are valid from a time on."""
     age = not_before - _NEW_SCHEME
     if abs(age) <= _DOUBT:

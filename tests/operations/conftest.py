@@ -46,6 +46,11 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
 
 
 @pytest.fixture
+def state(folder: Path) -> MockCardState:
+    return MockCardState.open(folder)
+
+
+@pytest.fixture
 def old_folder(tmp_path: Path) -> Path:
     """The folder of a fresh copy of a card of the older generation."""
     return Path(shutil.copytree(cards.made("v4.2"), tmp_path / "old-mock-card"))
@@ -80,6 +85,25 @@ def new_card(
     # No folder of a test needs to survive a power failure.
     monkeypatch.setattr(os, "fsync", lambda _: None)
     return lambda granted: copy(new_cards(granted), tmp_path / f"new-{granted}")
+
+
+@pytest.fixture
+def scheme() -> str:
+    """The scheme of ``new``; ``EACH_SCHEME`` gives a test both."""
+    return "seven"
+
+
+@pytest.fixture
+def new(new_card: NewCard, scheme: str) -> MockCardState:
+    """A new card."""
+    return new_card(scheme)
+
+
+@pytest.fixture
+async def reader(new: MockCardState) -> AsyncIterator[MockCardSource]:
+    """A reader with the new card in it."""
+    async with MockCardSource(new.folder) as source:
+        yield source
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import Prompt
 from native_host.results import token_fields
-from tests.operations.one_reader import OneReader
+from tests.operations.readers import OneReader
 from tests.operations.signing import ORIGIN
 from tests.operations.user import User
 

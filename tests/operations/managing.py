@@ -6,17 +6,28 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
+from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
 from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Prompt
-from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
+from tests.operations.faulty_session import (
+    SETTING,
+    Handy,
+    Operation,
+    Record,
+    log_in,
+    session,
+    signing_of,
+)
 from tests.operations.user import User
 
 REQUEST = ManageRequest(language="fi")
@@ -41,6 +52,7 @@ PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
 
 #: The command that sets a PIN, by scheme.
 COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
+EACH_SCHEME = pytest.mark.parametrize("scheme", SCHEMES)
 
 #: Returns a fresh copy of a card by its date of issue.
 NewCard = Callable[[str], MockCardState]
@@ -107,6 +119,32 @@ def codes_sent(commands: Iterable[bytes]) -> list[tuple[int, int, str]]:
         for apdu in commands
         if apdu[1] in {0x24, 0x2C}
     ]
+
+
+async def managed(
+    source: MockCardSource,
+    state: MockCardState,
+    operation: Operation,
+    *pins: str,
+    codes: Iterable[dict[str, str]] = (),
+) -> tuple[Handy, Record, object]:
+    """Run ``session``, and check what holds for every fault and input."""
+    user, record, result = await session(source, state, operation, *pins, codes=codes)
+    check_codes(user, record)
+    return user, record, result
+
+
+def reason(result: object) -> str | None:
+    """Return the reason of the cancellation that ended an operation."""
+    assert isinstance(result, UserCancelledError)
+    return result.reason
+
+
+def put_pins(state: MockCardState, *pins: tuple[str, int]) -> None:
+    """Set PIN1, and perhaps PIN2: each has a value and so many tries left."""
+    with state.update() as card:
+        for pin, (value, left) in zip((card.pin1, card.pin2), pins, strict=False):
+            pin.value, pin.tries, pin.changed = value, left, True
 
 
 def check_codes(user: User, record: Record) -> None:

@@ -27,7 +27,7 @@ from tests.operations.managing import (
     tries,
     typing,
 )
-from tests.operations.one_reader import OneReader
+from tests.operations.readers import OneReader
 from tests.support.pcsc import READERS, Pcscd, isolated
 
 #: The scheme, the number of PINs set before the fault, and its moment.

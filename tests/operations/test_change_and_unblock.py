@@ -2,7 +2,6 @@
 """Changing and unblocking a PIN, on the computer's keyboard and on the reader."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +18,14 @@ from tests.operations.faulty_session import session
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
-    NewCard,
+    PAGE_1,
+    Manage,
     changing,
     check_card_works,
-    check_codes,
     codes_sent,
+    managed,
     pins,
+    reason,
     tries,
     unlocking,
 )
@@ -35,11 +36,9 @@ OLD = {PinRole.PIN1: "1234", PinRole.PIN2: "123456"}
 NEW = {PinRole.PIN1: NEW_PIN1, PinRole.PIN2: NEW_PIN2}
 SET = {PinRole.PIN1: PinsSet(pin1="set"), PinRole.PIN2: PinsSet(pin2="set")}
 PUK = "12345678"
-
-
-@pytest.fixture
-def state(folder: Path) -> MockCardState:
-    return MockCardState.open(folder)
+CHANGE, UNBLOCK = changing(PinRole.PIN1), unlocking(PinRole.PIN1)
+#: Each operation on PIN1, the field of its code, and the right code.
+EACH = [(CHANGE, "old", "1234"), (UNBLOCK, "PUK", PUK)]
 
 
 def page(role: PinRole, **code: str) -> dict[str, str]:
@@ -52,17 +51,13 @@ def expected_pins(role: PinRole) -> tuple[str, str]:
     return pin1, pin2
 
 
-# -- Changing -------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_pin_is_changed_by_the_old_one(
     role: PinRole, source: MockCardSource, state: MockCardState
 ) -> None:
-    user, record, result = await session(
+    user, _, result = await managed(
         source, state, changing(role), codes=[page(role, old=OLD[role])]
     )
-    check_codes(user, record)
     assert result == SET[role]
     assert result.fields() == {role.name.lower(): "set"}
     assert tries(state) == (5, 5, 5)
@@ -71,28 +66,48 @@ async def test_a_pin_is_changed_by_the_old_one(
     [question] = user.codes_questions
     assert question.operation == "change-pin"
     assert (question.pin, question.at_risk) == (role.name, role.name)
-    old, new = question.fields
     shortest = len(OLD[role])
-    assert (old.name, old.lengths) == ("old", tuple(range(shortest, 13)))
-    assert (new.name, new.lengths) == (
-        f"new-{role.name}",
-        tuple(range(shortest, 9)),
-    )
+    assert [(each.name, each.lengths) for each in question.fields] == [
+        ("old", tuple(range(shortest, 13))),
+        (f"new-{role.name}", tuple(range(shortest, 9))),
+    ]
     assert user.conversation
     assert user.conversation.operation == "change-pin"
     assert user.shown[-1] == (Step.DONE, None)
 
 
+@pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_wrong_old_pin_costs_a_try_and_is_not_sent_again(
-    role: PinRole, source: MockCardSource, state: MockCardState
+async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
+    role: PinRole, left: int, source: MockCardSource, state: MockCardState
 ) -> None:
-    wrong, right = page(role, old="999999"), page(role, old=OLD[role])
-    user, record, result = await session(
-        source, state, changing(role), codes=[wrong, wrong, right]
+    with state.update() as card:
+        (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
+    user, _, result = await managed(
+        source, state, unlocking(role), codes=[page(role, PUK=PUK)]
     )
-    check_codes(user, record)
     assert result == SET[role]
+    assert tries(state) == (5, 5, 5)
+    await check_card_works(source, state, *expected_pins(role))
+    [question] = user.codes_questions
+    assert question.operation == "unblock"
+    assert (question.pin, question.at_risk) == (role.name, "PUK")
+    puk, new = question.fields
+    assert (puk.name, puk.lengths) == ("PUK", (8, 9, 10, 11, 12))
+    assert new.name == f"new-{role.name}"
+
+
+@pytest.mark.parametrize(("operation", "field", "right"), EACH)
+async def test_a_wrong_code_costs_a_try_and_is_not_sent_again(
+    operation: Manage,
+    field: str,
+    right: str,
+    source: MockCardSource,
+    state: MockCardState,
+) -> None:
+    codes = [page(PinRole.PIN1, **{field: c}) for c in ("99999999",) * 2 + (right,)]
+    user, record, result = await managed(source, state, operation, codes=codes)
+    assert result == SET[PinRole.PIN1]
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
     assert [q.repeated for q in user.codes_questions] == [False, False, True]
@@ -104,14 +119,36 @@ async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
     source: MockCardSource, state: MockCardState
 ) -> None:
     wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(5)]
-    user, record, result = await session(
-        source, state, changing(PinRole.PIN1), codes=wrong
-    )
-    check_codes(user, record)
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PIN_BLOCKED"
+    user, _, result = await managed(source, state, CHANGE, codes=wrong)
+    assert reason(result) == "PIN_BLOCKED"
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
     assert tries(state) == (0, 5, 5)
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
+    moment: Moment, source: MockCardSource, state: MockCardState
+) -> None:
+    state.set_faults(
+        Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment, skip=2)
+    )
+    wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
+    user, _, result = await managed(source, state, UNBLOCK, codes=wrong)
+    assert reason(result) == "PUK_BLOCKED"
+    asked = [q.tries_left for q in user.codes_questions]
+    assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
+    assert tries(state) == (5, 5, 0)
+
+
+async def test_a_dead_puk_is_said_and_not_asked_for(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    with state.update() as card:
+        card.puk.tries = card.pin1.tries = 0
+    user, record, result = await managed(source, state, UNBLOCK)
+    assert reason(result) == "PUK_BLOCKED"
+    assert not codes_sent(record.commands())
+    assert not user.codes_questions
 
 
 async def test_an_old_pin_of_twelve_digits_can_be_changed(
@@ -119,23 +156,9 @@ async def test_an_old_pin_of_twelve_digits_can_be_changed(
 ) -> None:
     with state.update() as card:
         card.pin1.value = "123456789012"
-    _, _, result = await session(
-        source,
-        state,
-        changing(PinRole.PIN1),
-        codes=[page(PinRole.PIN1, old="123456789012")],
-    )
+    codes = [page(PinRole.PIN1, old="123456789012")]
+    _, _, result = await managed(source, state, CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
-
-
-async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) -> None:
-    state = new_card("seven")
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(source, state, changing(PinRole.PIN1))
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "CARD_NOT_ACTIVATED"
-    assert not codes_sent(record.commands())
-    assert not user.codes_questions
 
 
 @pytest.mark.parametrize(
@@ -163,10 +186,7 @@ async def test_a_change_that_got_no_answer(
         card.pin1.tries = before
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again) if old]
-    user, record, result = await session(
-        source, state, changing(PinRole.PIN1), codes=codes
-    )
-    check_codes(user, record)
+    user, _, result = await managed(source, state, CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, *doubts]
     assert pins(state)[0] == NEW_PIN1
@@ -184,113 +204,33 @@ async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
     monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
     again = NEW_PIN1 if moment is Moment.AFTER else "1234"
-    user, record, result = await session(
-        source,
-        state,
-        changing(PinRole.PIN1),
-        codes=[page(PinRole.PIN1, old=old) for old in ("1234", again)],
-    )
+    codes = [page(PinRole.PIN1, old=old) for old in ("1234", again)]
+    user, record, result = await session(source, state, CHANGE, codes=codes)
     assert len(codes_sent(record.commands())) == 2
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, True]
     assert tries(state) == (5, 5, 5)
 
 
-# -- Unblocking -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
-@pytest.mark.parametrize("role", ROLES)
-async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
-    role: PinRole, left: int, source: MockCardSource, state: MockCardState
+@pytest.mark.parametrize("operation", [CHANGE, UNBLOCK])
+async def test_a_new_card_s_pin_is_not_set_but_activated(
+    operation: Manage, reader: MockCardSource, new: MockCardState
 ) -> None:
-    with state.update() as card:
-        (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
-    user, record, result = await session(
-        source, state, unlocking(role), codes=[page(role, PUK=PUK)]
-    )
-    check_codes(user, record)
-    assert result == SET[role]
-    assert tries(state) == (5, 5, 5)
-    await check_card_works(source, state, *expected_pins(role))
-    [question] = user.codes_questions
-    assert question.operation == "unblock"
-    assert (question.pin, question.at_risk) == (role.name, "PUK")
-    puk, new = question.fields
-    assert (puk.name, puk.lengths) == ("PUK", (8, 9, 10, 11, 12))
-    assert new.name == f"new-{role.name}"
-
-
-async def test_a_wrong_puk_costs_one_of_its_tries_and_is_not_sent_again(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    wrong, right = (page(PinRole.PIN2, PUK=puk) for puk in ("99999999", PUK))
-    user, record, result = await session(
-        source, state, unlocking(PinRole.PIN2), codes=[wrong, wrong, right]
-    )
-    check_codes(user, record)
-    assert result == SET[PinRole.PIN2]
-    assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
-    assert [q.repeated for q in user.codes_questions] == [False, False, True]
-
-
-@pytest.mark.parametrize("moment", Moment)
-async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
-    moment: Moment, source: MockCardSource, state: MockCardState
-) -> None:
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment, skip=2)
-    )
-    wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
-    user, record, result = await session(
-        source, state, unlocking(PinRole.PIN1), codes=wrong
-    )
-    check_codes(user, record)
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PUK_BLOCKED"
-    asked = [q.tries_left for q in user.codes_questions]
-    assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
-    assert tries(state) == (5, 5, 0)
-
-
-async def test_a_dead_puk_is_said_and_not_asked_for(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    with state.update() as card:
-        card.puk.tries = card.pin1.tries = 0
-    user, record, result = await session(source, state, unlocking(PinRole.PIN1))
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PUK_BLOCKED"
+    user, record, result = await managed(reader, new, operation)
+    assert reason(result) == "CARD_NOT_ACTIVATED"
     assert not codes_sent(record.commands())
     assert not user.codes_questions
 
 
 async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(
-    new_card: NewCard,
+    reader: MockCardSource, new: MockCardState
 ) -> None:
-    state = new_card("seven")
-    with state.update() as card:
+    with new.update() as card:
         card.pin1.tries = 0
-    async with MockCardSource(state.folder) as source:
-        _, _, result = await session(
-            source,
-            state,
-            unlocking(PinRole.PIN1),
-            codes=[page(PinRole.PIN1, PUK=PUK)],
-        )
+    codes = [page(PinRole.PIN1, PUK=PUK)]
+    _, _, result = await managed(reader, new, UNBLOCK, codes=codes)
     assert result == SET[PinRole.PIN1]
-    assert tries(state) == (5, 5, 5)
-
-
-async def test_a_new_pin_with_tries_is_not_unlocked_but_activated(
-    new_card: NewCard,
-) -> None:
-    state = new_card("seven")
-    async with MockCardSource(state.folder) as source:
-        user, _, result = await session(source, state, unlocking(PinRole.PIN1))
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "CARD_NOT_ACTIVATED"
-    assert not user.codes_questions
+    assert tries(new) == (5, 5, 5)
 
 
 @pytest.mark.parametrize("operation", [changing, unlocking])
@@ -301,57 +241,49 @@ async def test_the_puk_itself_is_not_set(
         await operation(PinRole.PUK)(source, User())
 
 
-@pytest.mark.parametrize(
-    ("operation", "code"), [(changing, {"old": "1234"}), (unlocking, {"PUK": PUK})]
-)
+@pytest.mark.parametrize(("operation", "field", "right"), EACH)
 async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
-    operation: type,
-    code: dict[str, str],
+    operation: Manage,
+    field: str,
+    right: str,
     source: MockCardSource,
     state: MockCardState,
 ) -> None:
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE))
     state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
-    user = User(codes=[page(PinRole.PIN1, **code)] * 2)
-    work = asyncio.create_task(operation(PinRole.PIN1)(source, user))
+    user = User(codes=[page(PinRole.PIN1, **{field: right}) for _ in range(2)])
+    work = asyncio.create_task(operation(source, user))
     await until(lambda: "CARD_REMOVED" in user.problems())
     with state.update() as card:
         serial, card.serial = card.serial, "FI9999999"
     before = state.read()
     source.insert()
     await until(lambda: "OTHER_CARD" in user.problems())
+    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
     assert state.read() == before
     assert len(user.codes) == 1
     with state.update() as card:
         card.serial = serial
     source.remove()
     source.insert()
-    async with asyncio.timeout(60):
-        assert await work == SET[PinRole.PIN1]
+    assert await work == SET[PinRole.PIN1]
 
 
 # -- On the reader --------------------------------------------------------------------
 
-TIMED_OUT, CANCELLED, DIFFERENT, LENGTH = 0x6400, 0x6401, 0x6402, 0x6403
+TIMED_OUT, CANCELLED, DIFFERENT = 0x6400, 0x6401, 0x6402
 
 
 async def test_a_pin_is_changed_on_the_reader(
-    source: MockCardSource,
-    state: MockCardState,
-    typings: list[Typing],
+    source: MockCardSource, state: MockCardState, typings: list[Typing]
 ) -> None:
-    typings += [
-        TIMED_OUT,
-        DIFFERENT,
-        ("1234", "258"),
-        ("9999", NEW_PIN1),
-        ("1234", NEW_PIN1),
-    ]
+    typed = [("1234", "258"), ("9999", NEW_PIN1), ("1234", NEW_PIN1)]
+    typings += [TIMED_OUT, DIFFERENT, *typed]
     user = User(codes=[{}] * 5)
-    assert await changing(PinRole.PIN1)(source, user) == SET[PinRole.PIN1]
+    assert await CHANGE(source, user) == SET[PinRole.PIN1]
     questions = user.codes_questions
     assert all(q.pin_pad for q in questions)
-    assert [each.lengths for each in questions[0].fields] == [(4, 5, 6, 7, 8)] * 2
+    assert [each.lengths for each in questions[0].fields] == [PAGE_1] * 2
     problems = ["", "timed-out", "different", "length", ""]
     assert [q.pad_problem for q in questions] == problems
     assert [q.tries_left for q in questions] == [5, 5, 5, 5, 4]
@@ -361,14 +293,12 @@ async def test_a_pin_is_changed_on_the_reader(
 
 
 async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
-    source: MockCardSource,
-    state: MockCardState,
-    typings: list[Typing],
+    source: MockCardSource, state: MockCardState, typings: list[Typing]
 ) -> None:
     """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
     user = User(codes=[{}] * 3)
-    assert await unlocking(PinRole.PIN1)(source, user) == SET[PinRole.PIN1]
+    assert await UNBLOCK(source, user) == SET[PinRole.PIN1]
     assert [each.lengths for each in user.codes_questions[0].fields] == [(8,)] * 2
     assert [q.pad_problem for q in user.codes_questions] == ["", "length", "length"]
     assert pins(state) == ("25801470", "123456")
@@ -376,9 +306,7 @@ async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
 
 
 async def test_cancelled_on_the_reader_is_cancelled(
-    source: MockCardSource,
-    state: MockCardState,
-    typings: list[Typing],
+    source: MockCardSource, state: MockCardState, typings: list[Typing]
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelledError):

@@ -29,7 +29,7 @@ from tests.operations.faulty_session import (
     session,
     signing_of,
 )
-from tests.operations.one_reader import OneReader
+from tests.operations.readers import OneReader
 
 # The message to the user when a fault occurs at a step before or after the card
 # executes it. In the middle of a batch, also the reason of the interruption. "." means

@@ -17,7 +17,7 @@ from kortilla.mock_card.faults import Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc import PcscSource
-from tests.operations.one_reader import OneReader
+from tests.operations.readers import OneReader
 from tests.operations.test_every_fault import (
     BEFORE_TYPING,
     CODES,

@@ -12,25 +12,21 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
-from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import authenticate
 from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Step
-from tests.operations.faulty_session import (
-    LOGIN,
-    log_in,
-    session,
-    signing_of,
-)
+from tests.operations.faulty_session import LOGIN, log_in, session, signing_of
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
     changing,
     check_codes,
     codes_sent,
+    managed,
     pins,
+    reason,
     tries,
 )
 from tests.operations.readers import SeveralReaders
@@ -44,58 +40,43 @@ DECLINED: dict[str, str] = {}
 
 
 @pytest.fixture
-def state(folder: Path) -> MockCardState:
-    """A card with both PINs blocked."""
-    state = MockCardState.open(folder)
+def blocked(state: MockCardState) -> MockCardState:
+    """The card with both PINs blocked."""
     with state.update() as card:
         card.pin1.tries = card.pin2.tries = 0
     return state
 
 
 async def test_a_login_offers_to_unblock_and_goes_on(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    user, record, result = await session(
-        source, state, log_in, NEW_PIN1, codes=[FOR_PIN1]
-    )
-    check_codes(user, record)
+    user, _, result = await managed(source, blocked, log_in, NEW_PIN1, codes=[FOR_PIN1])
     assert isinstance(result, dict)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
     assert [q.operation for q in user.codes_questions] == ["unblock"]
-    assert [(q.tries_left, q.unlocked, q.wrong) for q in user.questions] == [
-        (5, True, False)
-    ]
+    [question] = user.questions
+    assert (question.tries_left, question.unlocked, question.wrong) == (5, True, False)
     assert not user.problems()
-    assert tries(state) == (5, 0, 5)
+    assert tries(blocked) == (5, 0, 5)
 
 
 async def test_a_signature_offers_to_unblock_pin2_and_goes_on(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    user, record, result = await session(
-        source, state, signing_of("ab"), NEW_PIN2, codes=[FOR_PIN2]
+    user, _, result = await managed(
+        source, blocked, signing_of("ab"), NEW_PIN2, codes=[FOR_PIN2]
     )
-    check_codes(user, record)
     assert isinstance(result, Signatures)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN2"]
-    assert tries(state) == (0, 5, 5)
+    assert tries(blocked) == (0, 5, 5)
 
 
 async def test_wrong_pins_block_it_and_a_refused_one_may_be_the_new_one(
-    source: MockCardSource, folder: Path
+    source: MockCardSource, state: MockCardState
 ) -> None:
-    state = MockCardState.open(folder)
     wrong = [f"999{n}" for n in range(5)]
-    user, record, result = await session(
-        source,
-        state,
-        log_in,
-        *wrong,
-        "9990",
-        codes=[{"PUK": PUK, "new-PIN1": "9990"}],
-    )
-    assert not any(any(typed) for typed in user.typed)
-    assert not record.verified_afterwards
+    codes = [{"PUK": PUK, "new-PIN1": "9990"}]
+    user, _, result = await managed(source, state, log_in, *wrong, "9990", codes=codes)
     assert isinstance(result, dict)
     assert [q.tries_left for q in user.questions] == [5, 4, 3, 2, 1, 5]
     assert not any(q.repeated for q in user.questions)
@@ -103,90 +84,78 @@ async def test_wrong_pins_block_it_and_a_refused_one_may_be_the_new_one(
 
 
 async def test_a_pin_that_is_blocked_once_more_is_unblocked_once_more(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    wrong = [f"999{n}" for n in range(5)]
-    other = {**FOR_PIN1, "new-PIN1": "8520"}
-    user, _, result = await session(
-        source, state, log_in, *wrong, NEW_PIN1, codes=[other, FOR_PIN1]
-    )
+    typed = [f"999{n}" for n in range(5)] + [NEW_PIN1]
+    codes = [{**FOR_PIN1, "new-PIN1": "8520"}, FOR_PIN1]
+    user, _, result = await managed(source, blocked, log_in, *typed, codes=codes)
     assert isinstance(result, dict)
     assert len(user.unlock_offers) == 2
-    assert tries(state) == (5, 0, 5)
+    assert tries(blocked) == (5, 0, 5)
 
 
 @pytest.mark.parametrize("declined", [0, 2])
 async def test_no_costs_nothing_no_matter_how_often_one_went_back(
-    source: MockCardSource, state: MockCardState, declined: int
+    source: MockCardSource, blocked: MockCardState, declined: int
 ) -> None:
-    user, record, result = await session(
-        source, state, log_in, codes=[DECLINED] * declined
+    user, record, result = await managed(
+        source, blocked, log_in, codes=[DECLINED] * declined
     )
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PIN_BLOCKED"
+    assert reason(result) == "PIN_BLOCKED"
     assert len(user.unlock_offers) == declined + 1
     assert codes_sent(record.commands()) == []
-    assert tries(state) == (0, 0, 5)
+    assert tries(blocked) == (0, 0, 5)
 
 
 async def test_a_refused_puk_is_not_sent_again_even_after_going_back(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    user, record, result = await session(
-        source,
-        state,
-        log_in,
-        NEW_PIN1,
-        codes=[WRONG, WRONG, DECLINED, WRONG, FOR_PIN1],
-    )
-    check_codes(user, record)
+    codes = [WRONG, WRONG, DECLINED, WRONG, FOR_PIN1]
+    user, record, result = await managed(source, blocked, log_in, NEW_PIN1, codes=codes)
     assert isinstance(result, dict)
     assert [q.repeated for q in user.codes_questions] == [0, 0, 1, 0, 1]
     assert len(codes_sent(record.commands())) == 2
-    assert tries(state) == (5, 0, 5)
+    assert tries(blocked) == (5, 0, 5)
 
 
 async def test_after_the_last_try_of_the_puk_only_a_new_card_helps(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    with state.update() as card:
+    with blocked.update() as card:
         card.puk.tries = 1
-    user, _, result = await session(source, state, log_in, codes=[WRONG, FOR_PIN1])
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PUK_BLOCKED"
+    user, _, result = await managed(source, blocked, log_in, codes=[WRONG, FOR_PIN1])
+    assert reason(result) == "PUK_BLOCKED"
     assert user.codes_questions[0].tries_left == 1
     assert set(user.problems()) == {"PUK_BLOCKED"}
     # It is not offered again.
     assert len(user.unlock_offers) == len(user.codes_questions) == 1
-    assert tries(state) == (0, 0, 0)
+    assert tries(blocked) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("moment", list(Moment))
 async def test_a_card_that_is_pulled_meanwhile_is_unblocked_after_it_is_back(
-    source: MockCardSource, state: MockCardState, moment: Moment
+    source: MockCardSource, blocked: MockCardState, moment: Moment
 ) -> None:
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment))
-    user, record, result = await session(
-        source, state, log_in, NEW_PIN1, codes=[FOR_PIN1, FOR_PIN1]
+    fault = Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment)
+    blocked.set_faults(fault)
+    user, _, result = await managed(
+        source, blocked, log_in, NEW_PIN1, codes=[FOR_PIN1, FOR_PIN1]
     )
-    check_codes(user, record)
     assert isinstance(result, dict)
     assert user.problems() == ["CARD_REMOVED"]
     sent = 2 if moment is Moment.BEFORE else 1
     assert len(user.unlock_offers) == len(user.codes_questions) == sent
-    assert pins(state)[0] == NEW_PIN1
+    assert pins(blocked)[0] == NEW_PIN1
 
 
 async def test_a_wrong_puk_without_an_answer_is_not_sent_again(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=Moment.AFTER)
+    fault = Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=Moment.AFTER)
+    blocked.set_faults(fault)
+    user, record, result = await managed(
+        source, blocked, log_in, NEW_PIN1, codes=[WRONG, WRONG, FOR_PIN1]
     )
-    user, record, result = await session(
-        source, state, log_in, NEW_PIN1, codes=[WRONG, WRONG, FOR_PIN1]
-    )
-    check_codes(user, record)
     assert isinstance(result, dict)
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
     assert [q.repeated for q in user.codes_questions] == [False, False, True]
@@ -194,7 +163,7 @@ async def test_a_wrong_puk_without_an_answer_is_not_sent_again(
 
 
 async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
-    source: MockCardSource, state: MockCardState, tmp_path: Path
+    source: MockCardSource, blocked: MockCardState, tmp_path: Path
 ) -> None:
     user = User(["1234"], unlocks=[True])
     login = asyncio.create_task(log_in(source, user))
@@ -202,7 +171,9 @@ async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
     source.remove()
     await until(user.problems)
     other = MockCardState.create(tmp_path / "other")
-    (state.folder / "card.json").write_bytes((other.folder / "card.json").read_bytes())
+    (blocked.folder / "card.json").write_bytes(
+        (other.folder / "card.json").read_bytes()
+    )
     source.insert()
     assert isinstance(await login, dict)
     assert len(user.codes_questions) == len(user.questions) == 1
@@ -211,7 +182,7 @@ async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
 
 
 async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
-    source: MockCardSource, state: MockCardState, tmp_path: Path
+    source: MockCardSource, blocked: MockCardState, tmp_path: Path
 ) -> None:
     other = MockCardState.create(tmp_path / "other")
     async with MockCardSource(other.folder) as second:
@@ -223,16 +194,16 @@ async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
         second.insert()
         assert isinstance(await login, dict)
     assert len(user.unlock_offers) == 1
-    assert tries(state) == (0, 0, 5)
+    assert tries(blocked) == (0, 0, 5)
 
 
 @pytest.mark.parametrize("number", range(0, 60, 3))
 async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
-    source: MockCardSource, state: MockCardState, number: int
+    source: MockCardSource, blocked: MockCardState, number: int
 ) -> None:
     user, record, result = await session(
         source,
-        state,
+        blocked,
         log_in,
         NEW_PIN1,
         codes=[FOR_PIN1],
@@ -241,16 +212,15 @@ async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
     check_codes(user, record)
     assert isinstance(result, asyncio.CancelledError | dict)
     assert len(codes_sent(record.commands())) <= 1
-    assert tries(state)[0] in {0, 5}
-    assert tries(state)[2] == 5
+    assert tries(blocked)[0] in {0, 5}
+    assert tries(blocked)[2] == 5
     # The page asks again, and the user goes on from there.
-    _, _, result = await session(source, state, log_in, NEW_PIN1, codes=[FOR_PIN1])
+    _, _, result = await session(source, blocked, log_in, NEW_PIN1, codes=[FOR_PIN1])
     assert isinstance(result, dict)
 
 
-async def test_the_page_does_not_hear_of_it(
-    source: MockCardSource, state: MockCardState
-) -> None:
+@pytest.mark.usefixtures("blocked")
+async def test_the_page_does_not_hear_of_it(source: MockCardSource) -> None:
     heard: list[str] = []
     user = User([NEW_PIN1], unlocks=[True], codes=[FOR_PIN1])
     context = Context(source, user, lambda word, _: heard.append(word))
@@ -258,9 +228,10 @@ async def test_the_page_does_not_hear_of_it(
     assert heard == ["window-open", "signing"]
 
 
+@pytest.mark.usefixtures("blocked")
 @pytest.mark.parametrize("kind", ["unattended", "impatient"])
 async def test_it_is_offered_only_to_a_person_with_a_window(
-    source: MockCardSource, state: MockCardState, kind: str
+    source: MockCardSource, kind: str
 ) -> None:
     user = Unattended() if kind == "unattended" else User()
     user.patient = kind == "unattended"
@@ -270,23 +241,16 @@ async def test_it_is_offered_only_to_a_person_with_a_window(
 
 
 async def test_a_pin_blocked_among_signatures_ends_the_batch(
-    source: MockCardSource, folder: Path
+    source: MockCardSource, state: MockCardState
 ) -> None:
-    state = MockCardState.open(folder)
+    class Blocking(User):
+        def show(self, step: Step, *more: Any, **named: Any) -> None:
+            super().show(step, *more, **named)
+            if self.bars and self.bars[-1].done == 1:
+                with state.update() as card:
+                    card.pin2.tries = 0
 
-    def block() -> None:
-        with state.update() as card:
-            card.pin2.tries = 0
-
-    user = User(["123456"], unlocks=[True])
-    blocking = user.show
-
-    def show(step: Step, *more: Any, **named: Any) -> None:
-        blocking(step, *more, **named)
-        if user.bars and user.bars[-1].done == 1:
-            block()
-
-    user.show = show  # type: ignore[method-assign]
+    user = Blocking(["123456"], unlocks=[True])
     with pytest.raises(SigningInterruptedError) as caught:
         await signing_of("ab")(source, user)
     assert caught.value.reason == "PIN_BLOCKED"
@@ -294,12 +258,11 @@ async def test_a_pin_blocked_among_signatures_ends_the_batch(
 
 
 async def test_a_blocked_pin_is_unblocked_where_it_was_to_be_changed(
-    source: MockCardSource, state: MockCardState
+    source: MockCardSource, blocked: MockCardState
 ) -> None:
-    user, record, result = await session(
-        source, state, changing(PinRole.PIN1), codes=[FOR_PIN1]
+    user, _, result = await managed(
+        source, blocked, changing(PinRole.PIN1), codes=[FOR_PIN1]
     )
-    check_codes(user, record)
     assert result == PinsSet(pin1="set")
     assert [q.operation for q in user.codes_questions] == ["unblock"]
-    assert pins(state)[0] == NEW_PIN1
+    assert pins(blocked)[0] == NEW_PIN1

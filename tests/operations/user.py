@@ -89,16 +89,16 @@ class User(Prompt):
 
     async def confirm_other_card(self, question: OtherCardQuestion) -> None:
         self.other_cards.append(question)
-        if self.confirms is None:
-            await self._cancelled.wait()
-        if not self.confirms:
-            raise UserCancelledError
+        await self._decide(self.confirms)
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
         self.consents.append(question)
-        if self.agrees is None:
+        await self._decide(self.agrees)
+
+    async def _decide(self, agrees: bool | None) -> None:
+        if agrees is None:
             await self._cancelled.wait()
-        if not self.agrees:
+        if not agrees:
             raise UserCancelledError
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
@@ -123,17 +123,12 @@ class User(Prompt):
 
     async def offer_activation(self, *, partly: bool) -> None:
         self.offers.append(partly)
-        if self.agrees is None:
-            await self._cancelled.wait()
-        if not self.agrees:
-            raise UserCancelledError
+        await self._decide(self.agrees)
 
     async def offer_unlock(self, question: UnlockQuestion) -> None:
         self.unlock_offers.append(question)
-        if not self.unlocks:
-            await self._cancelled.wait()
-        if self._cancelled.is_set() or not self.unlocks.pop(0):
-            raise UserCancelledError
+        agrees = self.unlocks.pop(0) if self.unlocks else None
+        await self._decide(agrees and not self._cancelled.is_set())
 
     async def wait_for_cancel(self) -> None:
         await self._cancelled.wait()
