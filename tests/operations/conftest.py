@@ -78,12 +78,8 @@ def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture
-def new_card(
-    new_cards: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> NewCard:
+def new_card(new_cards: Made, tmp_path: Path) -> NewCard:
     """A function that returns fresh copies of them."""
-    # No folder of a test needs to survive a power failure.
-    monkeypatch.setattr(os, "fsync", lambda _: None)
     return lambda granted: copy(new_cards(granted), tmp_path / f"new-{granted}")
 
 
@@ -104,6 +100,12 @@ async def reader(new: MockCardState) -> AsyncIterator[MockCardSource]:
     """A reader with the new card in it."""
     async with MockCardSource(new.folder) as source:
         yield source
+
+
+@pytest.fixture(autouse=True)
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No card's folder needs to survive a power failure."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(autouse=True)

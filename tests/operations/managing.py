@@ -28,6 +28,7 @@ from tests.operations.faulty_session import (
     session,
     signing_of,
 )
+from tests.operations.readers import OneReader
 from tests.operations.user import User
 
 REQUEST = ManageRequest(language="fi")
@@ -122,7 +123,7 @@ def codes_sent(commands: Iterable[bytes]) -> list[tuple[int, int, str]]:
 
 
 async def managed(
-    source: MockCardSource,
+    source: MockCardSource | OneReader,
     state: MockCardState,
     operation: Operation,
     *pins: str,

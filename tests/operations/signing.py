@@ -14,7 +14,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import Padding
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.request import Context
+from native_host.operations.request import Context, Report, report_nothing
 from native_host.operations.sign import (
     HashToSign,
     Signature,
@@ -22,7 +22,6 @@ from native_host.operations.sign import (
     SignRequest,
     sign,
 )
-from native_host.pin_prompt.model import Progress
 from tests.operations.user import User
 
 ORIGIN = "https://service.example"
@@ -52,21 +51,22 @@ def hash_of(
     return HashToSign(name, digest(content, hash_function), hash_function)
 
 
-def request(*items: HashToSign, **fields: Any) -> SignRequest:
-    asked = items or (hash_of(b"x"),)
-    return SignRequest(origin=ORIGIN, language="fi", hashes=asked, **fields)
+def request(
+    *items: HashToSign, documents: DocumentInbox | None = None, **fields: Any
+) -> SignRequest:
+    """Return a request for documents, for hashes, or for one hash."""
+    hashes = items or (() if documents else (hash_of(b"x"),))
+    return SignRequest(
+        origin=ORIGIN, language="fi", hashes=hashes, documents=documents, **fields
+    )
 
 
 def begin(
     user: User,
     source: MockCardSource,
     asked: SignRequest | None = None,
-    heard: list[tuple[str, Progress | None]] | None = None,
+    hear: Report = report_nothing,
 ) -> "asyncio.Task[Signatures]":
-    def hear(word: str, progress: Progress | None) -> None:
-        if heard is not None:
-            heard.append((word, progress))
-
     return asyncio.create_task(sign(Context(source, user, hear), asked or request()))
 
 
@@ -93,7 +93,3 @@ def fill(inbox: DocumentInbox) -> None:
     for number, content in enumerate(CONTENTS.values()):
         if content:
             inbox.put(number, 0, content)
-
-
-def inside(folder: Path) -> list[Path]:
-    return list(folder.iterdir())

@@ -92,7 +92,6 @@ PLACES = {
     "openid/test_processes.py": "programs",
     "operations/test_every_fault.py": "slow",
     "operations/test_every_fault_activation.py": "slow",
-    "operations/test_random_activation.py": "slow",
     "operations/test_random_faults.py": "slow",
     "pin_prompt/test_document_viewer.py": "slow",
     "pin_prompt/test_image_decoder.py": "slow",
