@@ -2,8 +2,9 @@
 """pcscd stops, is killed or restarts while a user logs in or signs."""
 
 import asyncio
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from itertools import product
+from signal import SIGKILL, SIGTERM
 
 import pytest
 
@@ -22,7 +23,6 @@ from tests.support.pcsc import Pcscd, isolated
 from tests.support.refusing import refusing
 
 GONE = "PCSC_UNAVAILABLE"
-ENDINGS = (signal.SIGTERM, signal.SIGKILL)
 FOUR = (
     CommandName.VERIFY,
     CommandName.CHOOSE_KEY,
@@ -91,48 +91,33 @@ async def until_said(user: User) -> None:
     assert set(user.problems()) == {GONE}
 
 
-async def while_a_pin_is_asked_for(
-    pcscd: Pcscd, away: Callable[[User], Awaitable[None]]
-) -> None:
-    """Stop and restart the service, and type the PIN when the prompt asks again.
-
-    ``away`` ends when the service is to start again.
-    """
-    state = pcscd.new_card()
-    for operation, pin in OPERATIONS.values():
-        for ending in ENDINGS:
-            start_anew(pcscd, MockCard(state))
-            user, card = User(), Watched(state)
-            async with PcscSource() as source:
-                work = asyncio.ensure_future(operation(source, user))
-                await until(user.questions.__len__)
-                pcscd.stop_service(ending)
-                user.pins.append(pin)
-                await away(user)
-                start_anew(pcscd, card)
-                made = await work
-            assert set(user.problems()) <= {GONE}
-            assert (len(user.questions), len(user.typed)) == (2, 1)
-            signatures = len(made.signatures) if isinstance(made, Signatures) else 1
-            assert card.names.count(CommandName.VERIFY) == signatures
-            await check_card(state)
+async def not_noticed(_: User) -> None:
+    """The service is back before the host has noticed."""
 
 
 @isolated
 async def test_a_service_that_goes_while_a_pin_is_asked_for_is_said_and_waited_for(
     pcscd: Pcscd,
 ) -> None:
-    await while_a_pin_is_asked_for(pcscd, until_said)
-
-
-@isolated
-async def test_a_service_that_is_started_anew_meanwhile_is_found_again(
-    pcscd: Pcscd,
-) -> None:
-    async def away(_: User) -> None:
-        """It is back before the host has noticed."""
-
-    await while_a_pin_is_asked_for(pcscd, away)
+    """The user types the PIN when the prompt asks again."""
+    state = pcscd.new_card()
+    cases = product(OPERATIONS.values(), (SIGTERM, SIGKILL), (until_said, not_noticed))
+    for (operation, pin), ending, away in cases:
+        start_anew(pcscd, MockCard(state))
+        user, card = User(), Watched(state)
+        async with PcscSource() as source:
+            work = asyncio.ensure_future(operation(source, user))
+            await until(user.questions.__len__)
+            pcscd.stop_service(ending)
+            user.pins.append(pin)
+            await away(user)
+            start_anew(pcscd, card)
+            made = await work
+        assert set(user.problems()) <= {GONE}
+        assert (len(user.questions), len(user.typed)) == (2, 1)
+        signatures = len(made.signatures) if isinstance(made, Signatures) else 1
+        assert card.names.count(CommandName.VERIFY) == signatures
+        await check_card(state)
 
 
 @isolated
