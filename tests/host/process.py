@@ -18,6 +18,7 @@ from tests.support.patience import patience
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
+AUTOMATIC = 'card = "mock"\nprompt = "automatic"\n'
 OWN_CALLER = (
     "/somewhere/fi.kortilla.host.json",
     "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
@@ -116,6 +117,12 @@ class HostProcess:
         """Wait until the process has exited, and return its status."""
         return self.process.wait(seconds or patience())
 
+    def end(self) -> str:
+        """Close the input, see the host exit without an error, and return its log."""
+        self.end_input()
+        assert self.wait() == 0
+        return self.log()
+
     def log(self) -> str:
         """Return the host's standard error. The host must have exited."""
         assert self.process.stderr
@@ -155,28 +162,62 @@ class HostProcess:
 def running(
     environment: Mapping[str, str],
     caller: Sequence[str] = OWN_CALLER,
-    *,
-    prompt_command: Sequence[str] | None = None,
-    prelude: str = "",
-    anew: bool = False,
+    **options: Any,
 ) -> Iterator[HostProcess]:
     """Run a host and read its hello; nothing of it remains afterwards.
 
-    The parameters are those of ``HostProcess``.
+    The options are those of ``HostProcess``.
     """
-    host = HostProcess(
-        environment,
-        caller,
-        prompt_command=prompt_command,
-        prelude=prelude,
-        anew=anew,
-    )
+    host = HostProcess(environment, caller, **options)
     try:
         hello = host.receive()
         assert hello is not None and set(hello) == {"version"}
         yield host
     finally:
         host.put_away()
+
+
+class Script:
+    """The scripted window's command, and the messages that it received."""
+
+    def __init__(self, folder: Path, *answers: str) -> None:
+        self._log = folder / "window.log"
+        script = Path(__file__).with_name("scripted_prompt.py")
+        self.command = [sys.executable, "-I", "-S", str(script), str(self._log)]
+        self.command += answers
+
+    def running(
+        self,
+        environment: Mapping[str, str],
+        caller: Sequence[str] = OWN_CALLER,
+        **options: Any,
+    ) -> contextlib.AbstractContextManager[HostProcess]:
+        """Run a host whose window this is."""
+        return running(environment, caller, prompt_command=self.command, **options)
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return the messages."""
+        if not self._log.exists():
+            return []
+        *lines, _ = self._log.read_text().split("\n")
+        return [json.loads(line) for line in lines]
+
+    def showed(self, step: str) -> bool:
+        """Whether the window has been told of a step."""
+        return any(each.get("step") == step for each in self.told())
+
+    def opened(self) -> dict[str, Any]:
+        """Return the conversation with which the window was opened."""
+        conversation: dict[str, Any] = self.told()[0]["conversation"]
+        return conversation
+
+    def questions(self) -> list[dict[str, Any]]:
+        """Return the questions for a PIN."""
+        return [each["question"] for each in self.told() if each["type"] == "ask-pin"]
+
+    def process(self) -> int:
+        """Return the number of the window's process."""
+        return int(self._log.with_suffix(".log.pid").read_text())
 
 
 def command_line(
@@ -232,6 +273,11 @@ def login_request(request_id: str = "1") -> dict[str, object]:
         "command": "authenticate",
         "arguments": own_arguments(),
     }
+
+
+def off(command: str) -> dict[str, str]:
+    """Return the message that ends the request with id 1: cancel or expire."""
+    return {"id": "1", "command": command}
 
 
 def make_environment(home: Path, config: str) -> dict[str, str]:

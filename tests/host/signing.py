@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from kortilla.mock_card.card_data import CardData
 from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import ORIGIN, HostProcess
@@ -50,12 +51,6 @@ def announced(documents: Documents, media_type: str = "text/plain") -> list[Any]
     ]
 
 
-def named_hash(data: bytes, hash_function: str, name: str = "a hash") -> dict[str, str]:
-    """Return the hash of bytes in the form that ``sign`` takes."""
-    hashed = b64(digest(data, hash_function))
-    return {"name": name, "hash": hashed, "hashFunction": hash_function}
-
-
 def chunk(document: int, number: int, data: bytes) -> dict[str, Any]:
     """Return one ``chunk`` of the request with id 1."""
     arguments = {"document": document, "number": number, "data": b64(data)}
@@ -79,22 +74,14 @@ def sign_documents(
     return host.answer()
 
 
-def sign_hashes(
-    host: HostProcess, *hashes: dict[str, str], **arguments: object
-) -> dict[str, Any]:
-    """Request signatures of hashes and return the response."""
-    host.send(signing(hashes=list(hashes), **arguments))
-    return host.answer()
-
-
 def left_behind(environment: Mapping[str, str]) -> list[Path]:
     """Return the remaining copies of documents."""
     return list(Path(environment["XDG_RUNTIME_DIR"]).iterdir())
 
 
-def pin2_tries(home: Path) -> int:
-    """Return how many tries are left for PIN2 of a HOME's mock card."""
-    return MockCardState.open(home / MOCK_FOLDER).read().pin2.tries
+def card_of(home: Path) -> CardData:
+    """Return the content of a HOME's mock card."""
+    return MockCardState.open(home / MOCK_FOLDER).read()
 
 
 def verify(certificate: str, signed: Mapping[str, Any], hashed: bytes) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from kortilla.mock_card.folder import locked
 from tests.host.conftest import MOCK_FOLDER
-from tests.host.process import running
-from tests.host.test_own_protocol import Script, tries
+from tests.host.process import HostProcess, Script, running
+from tests.host.signing import card_of, sign_documents
 from tests.support.patience import patience
 
 #: Chromium kills the host this many seconds after it closes the host's input. By then
@@ -27,51 +27,43 @@ host.serve = chatty
 """
 
 
+def end(host: HostProcess, how: str) -> None:
+    """See that the host ends in time at the end of input or at SIGTERM."""
+    if how == "SIGTERM":
+        host.process.send_signal(signal.SIGTERM)
+    else:
+        host.end_input()
+    assert host.wait(patience(KILLED_AFTER)) == 0
+
+
+@pytest.mark.parametrize("how", ["end of input", "SIGTERM"])
 @pytest.mark.parametrize("when", ["window open", "asked for a PIN"])
 def test_the_end_of_input_closes_the_window_and_ends_the_host(
-    home: Path, window: dict[str, str], when: str
+    home: Path, window: dict[str, str], when: str, how: str
 ) -> None:
     script = Script(home, "wait")
-    anew = when == "window open"
-    with running(window, prompt_command=script.command, anew=anew) as host:
+    with script.running(window, anew=when == "window open") as host:
         host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         if when == "asked for a PIN":
             host.until(script.questions)
-        host.end_input()
-        assert host.wait(patience(KILLED_AFTER)) == 0
-    assert script.told()[-1]["type"] == "gone"
-    assert tries(home) == 5
-
-
-def test_sigterm_is_the_same_end(home: Path, window: dict[str, str]) -> None:
-    script = Script(home, "wait")
-    with running(window, prompt_command=script.command, anew=True) as host:
-        host.begin_login()
-        assert host.receive() == {"id": "1", "progress": "window-open"}
-        host.process.send_signal(signal.SIGTERM)
-        assert host.wait() == 0
+        end(host, how)
     assert script.told()[-1]["type"] in {"close", "gone"}
+    assert card_of(home).pin1.tries == 5
 
 
-@pytest.mark.parametrize("end", ["end of input", "SIGTERM"])
+@pytest.mark.parametrize("how", ["end of input", "SIGTERM"])
 def test_a_card_that_another_program_holds_does_not_keep_the_host(
-    home: Path, window: dict[str, str], end: str
+    home: Path, window: dict[str, str], how: str
 ) -> None:
     script = Script(home)
     with (
         locked(home / MOCK_FOLDER / "session.lock"),
-        running(
-            window, prompt_command=script.command, anew=end == "end of input"
-        ) as host,
+        script.running(window, anew=how == "end of input") as host,
     ):
         host.begin_login()
         host.until(lambda: script.told()[-1:] and script.told()[-1]["type"] == "show")
-        if end == "SIGTERM":
-            host.process.send_signal(signal.SIGTERM)
-        else:
-            host.end_input()
-        assert host.wait(patience(KILLED_AFTER)) == 0
+        end(host, how)
 
 
 def test_what_a_library_or_child_prints_or_reads_is_kept_from_the_browser(
@@ -79,36 +71,29 @@ def test_what_a_library_or_child_prints_or_reads_is_kept_from_the_browser(
 ) -> None:
     with running(automatic, prelude=STRAY) as host:
         assert "result" in host.authenticate()
-        host.end_input()
-        assert host.wait() == 0
+        assert host.end().count("stray") == 2
         assert host.receive() is None
-        assert host.log().count("stray") == 2
 
 
-@pytest.mark.parametrize("level", ["debug", "traffic"])
-def test_no_log_holds_a_pin_a_name_or_the_environment(
-    home: Path, window: dict[str, str], level: str
+@pytest.mark.parametrize("pin", ["1234", "123456"])
+def test_no_log_holds_a_pin_a_name_a_document_or_the_environment(
+    home: Path, window: dict[str, str], pin: str
 ) -> None:
-    script = Script(home, "90817263", "1234")
-    environment = {**window, "KORTILLA_LOG": level, "SECRET_OF_SHELL": "hush"}
-    with running(environment, prompt_command=script.command) as host:
-        token = host.authenticate()["result"]
-        host.end_input()
-        host.wait()
-        log = host.log()
+    script = Script(home, "90817263", pin)
+    environment = {**window, "KORTILLA_LOG": "traffic", "SECRET_OF_SHELL": "hush"}
+    with script.running(environment) as host:
+        if pin == "1234":
+            made = host.authenticate()["result"]["unverifiedCertificate"]
+        else:
+            document = {"secret plan": b"the secret contents"}
+            made = sign_documents(host, document)["result"]["certificate"]
+        log = host.end().lower()
     assert log
-    [question, *_] = script.questions()
-    for secret in (
-        "90817263",
-        b"90817263".hex(),
-        "3132333400",
-        question["satu"],
-        "SPECIMEN",
-        b"SPECIMEN".hex(),
-        token["unverifiedCertificate"][:40],
-        "hush",
-    ):
-        assert secret.lower() not in log.lower()
+    words = ["90817263", "secret", "SPECIMEN", pin + "\0"]
+    satu = script.questions()[0]["satu"]
+    for secret in (*words, satu, made[:40], "hush"):
+        assert secret.lower() not in log
+        assert secret.encode().hex() not in log
 
 
 def test_a_host_without_a_reader_of_its_output_ends_by_itself(
@@ -118,5 +103,4 @@ def test_a_host_without_a_reader_of_its_output_ends_by_itself(
         assert host.process.stdout
         host.process.stdout.close()
         host.send({"id": "1", "command": "prepare"})
-        host.end_input()
-        assert host.wait() == 0
+        host.end()

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.process import HostProcess, running
+from tests.host.process import HostProcess, Script, running
 from tests.host.test_own_page import FIREFOX_PAGE
-from tests.host.test_own_protocol import Script
 from tests.support.patience import patience
 from tests.support.token_control import TokenControl, runtime_folder
 
@@ -37,7 +36,7 @@ def test_the_token_of_the_nearest_program_asks_and_this_host_has_no_window(
     with (
         TokenControl(runtime, os.getppid(), answer=DONE, pid=1) as farther,
         TokenControl(runtime, os.getpid(), answer=DONE) as token,
-        running(window, prompt_command=script.command) as host,
+        script.running(window) as host,
     ):
         assert prepare(host) == {}
         assert (token.prepared, farther.prepared) == (1, 0)

@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 from native_host.install import nss
-from tests.host.process import HostProcess, kortilla, make_environment, running
+from tests.host.process import (
+    HostProcess,
+    Script,
+    kortilla,
+    make_environment,
+    running,
+)
 from tests.host.test_own_page import (
     CHROMIUM_CALLER,
     CHROMIUM_PAGE,
     FIREFOX_PAGE,
 )
-from tests.host.test_own_protocol import Script
 from tests.install.nss_databases import make_profile
 from tests.install.test_token import listed
 
@@ -41,7 +46,7 @@ def test_a_page_gets_what_the_command_prints(
 ) -> None:
     before = (home / ".local/share/kortilla/mock-card/card.json").read_bytes()
     script = Script(home)
-    with running(installed, prompt_command=script.command) as host:
+    with script.running(installed) as host:
         told = host.ask("self-check", page=FIREFOX_PAGE, lang="sv")["result"]
         # The port serves for more than one.
         assert "result" in host.ask("card-status", page=FIREFOX_PAGE)

@@ -8,17 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.process import HostProcess, make_environment, running
+from tests.host.process import (
+    AUTOMATIC,
+    HostProcess,
+    Script,
+    make_environment,
+    off,
+    running,
+)
 from tests.host.signing import (
     announced,
+    card_of,
     chunks,
     left_behind,
-    pin2_tries,
     sign_documents,
     signing,
 )
 from tests.host.test_life import KILLED_AFTER
-from tests.host.test_own_protocol import AUTOMATIC, Script, off
 
 DOCUMENTS = {"a": b"abc", "b": bytes(40_000)}
 
@@ -49,6 +55,11 @@ class Stage:
             os.mkfifo(self._pipe)
             self.prelude = SLOW_CARD.format(pipe=str(self._pipe))
 
+    def running(
+        self, environment: Mapping[str, str]
+    ) -> contextlib.AbstractContextManager[HostProcess]:
+        return self.script.running(environment, prelude=self.prelude)
+
     def reach(self, host: HostProcess) -> None:
         host.send(signing(documents=announced(DOCUMENTS)))
         if self._name == "announced":
@@ -59,7 +70,7 @@ class Stage:
         while (host.receive() or {})["progress"] != "receiving":
             pass
         if self._name == "receiving":
-            host.until(lambda: self._told("receiving"))
+            host.until(lambda: self.script.showed("receiving"))
             return
         for each in rest:
             host.send(each)
@@ -88,83 +99,16 @@ class Stage:
             self._held_up = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
         return self._held_up is not None
 
-    def _told(self, step: str) -> bool:
-        return any(each.get("step") == step for each in self.script.told())
+
+@pytest.fixture(params=STAGES)
+def at(request: pytest.FixtureRequest, home: Path) -> Stage:
+    return Stage(home, request.param)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_cancelled_signing_leaves_nothing(
-    home: Path, window: dict[str, str], stage: str
+def test_a_cancelled_signing_leaves_nothing_and_meanwhile_a_second_one_is_told_busy(
+    home: Path, window: dict[str, str], at: Stage
 ) -> None:
-    at = Stage(home, stage)
-    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
-        at.reach(host)
-        host.send(off("cancel"))
-        at.let_go(host, window)
-        assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
-        assert at.script.told()[-1]["type"] in {"close", "gone"}
-        assert left_behind(window) == []
-        # The card is free for the next request.
-        host.begin_login("2")
-        host.until(
-            lambda: any(each["role"] == "PIN1" for each in at.script.questions())
-        )
-    assert pin2_tries(home) == 5
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_an_expired_signing_is_explained_and_keeps_no_documents(
-    home: Path, window: dict[str, str], stage: str
-) -> None:
-    at = Stage(home, stage)
-    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
-        at.reach(host)
-        host.send(off("expire"))
-        at.let_go(host, window)
-        host.until(lambda: at.script.told()[-1].get("step") == "expired")
-        assert left_behind(window) == []
-        for each in chunks(DOCUMENTS):  # a page that continues to send
-            host.send(each)
-        host.send(off("cancel"))
-        answer = host.answer()
-        assert answer["error"]["code"] in {"REQUEST_CANCELLED", "REQUEST_EXPIRED"}
-    assert pin2_tries(home) == 5
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_end_of_input_ends_a_signing_whatever_the_card_does(
-    home: Path, window: dict[str, str], stage: str
-) -> None:
-    at = Stage(home, stage)
-    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
-        at.reach(host)
-        host.end_input()
-        assert host.wait(KILLED_AFTER) == 0
-    at.end()
-    assert left_behind(window) == []
-    assert pin2_tries(home) == 5
-    with running(make_environment(home, AUTOMATIC)) as host:
-        assert "result" in sign_documents(host, DOCUMENTS)
-
-
-@pytest.mark.parametrize("stage", STAGES[:3])
-def test_a_window_that_dies_ends_a_signing(
-    home: Path, window: dict[str, str], stage: str
-) -> None:
-    at = Stage(home, stage)
-    with running(window, prompt_command=at.script.command) as host:
-        at.reach(host)
-        os.kill(at.script.process(), 9)
-        assert host.answer()["error"]["code"] == "PROMPT_FAILED"
-        assert left_behind(window) == []
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_second_signing_meanwhile_is_told_busy_and_its_chunks_are_ignored(
-    home: Path, window: dict[str, str], stage: str
-) -> None:
-    at = Stage(home, stage)
-    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
+    with at.running(window) as host:
         at.reach(host)
         host.send({**signing(documents=announced(DOCUMENTS)), "id": "2"})
         for each in chunks(DOCUMENTS):
@@ -175,40 +119,60 @@ def test_a_second_signing_meanwhile_is_told_busy_and_its_chunks_are_ignored(
         at.let_go(host, window)
         answer = host.answer()
         assert (answer["id"], answer["error"]["code"]) == ("1", "REQUEST_CANCELLED")
+        assert at.script.told()[-1]["type"] in {"close", "gone"}
+        assert left_behind(window) == []
+        # The card is free for the next request.
+        host.begin_login("2")
+        host.until(lambda: at.script.questions()[-1:])
+        host.until(lambda: at.script.questions()[-1]["role"] == "PIN1")
+    assert card_of(home).pin2.tries == 5
+
+
+def test_an_expired_signing_is_explained_and_keeps_no_documents(
+    home: Path, window: dict[str, str], at: Stage
+) -> None:
+    with at.running(window) as host:
+        at.reach(host)
+        host.send(off("expire"))
+        at.let_go(host, window)
+        host.until(lambda: at.script.told()[-1].get("step") == "expired")
+        assert left_behind(window) == []
+        for each in chunks(DOCUMENTS):  # a page that continues to send
+            host.send(each)
+        host.send(off("cancel"))
+        answer = host.answer()
+        assert answer["error"]["code"] in {"REQUEST_CANCELLED", "REQUEST_EXPIRED"}
+    assert card_of(home).pin2.tries == 5
+
+
+def test_the_end_of_input_ends_a_signing_whatever_the_card_does(
+    home: Path, window: dict[str, str], at: Stage
+) -> None:
+    with at.running(window) as host:
+        at.reach(host)
+        host.end_input()
+        assert host.wait(KILLED_AFTER) == 0
+    at.end()
+    assert left_behind(window) == []
+    assert card_of(home).pin2.tries == 5
+    with running(make_environment(home, AUTOMATIC)) as host:
+        assert "result" in sign_documents(host, DOCUMENTS)
+
+
+@pytest.mark.parametrize("at", STAGES[:3], indirect=True)
+def test_a_window_that_dies_ends_a_signing(window: dict[str, str], at: Stage) -> None:
+    with at.running(window) as host:
+        at.reach(host)
+        os.kill(at.script.process(), 9)
+        assert host.answer()["error"]["code"] == "PROMPT_FAILED"
         assert left_behind(window) == []
 
 
 def test_a_cancellation_by_the_person_keeps_no_documents(
     home: Path, window: dict[str, str]
 ) -> None:
-    script = Script(home, "999999", "cancel")
-    with running(window, prompt_command=script.command) as host:
+    with Script(home, "999999", "cancel").running(window) as host:
         error = sign_documents(host, DOCUMENTS)["error"]
         assert error["code"] == "USER_CANCELLED"
         assert left_behind(window) == []
-    assert pin2_tries(home) == 4
-
-
-def test_no_log_holds_pin2_or_what_was_signed(
-    home: Path, window: dict[str, str]
-) -> None:
-    documents = {"secret plan": b"the secret contents"}
-    script = Script(home, "90817263", "123456")
-    environment = {**window, "KORTILLA_LOG": "traffic"}
-    with running(environment, prompt_command=script.command) as host:
-        result = sign_documents(host, documents)["result"]
-        host.end_input()
-        host.wait()
-        log = host.log()
-    assert log
-    for secret in (
-        "90817263",
-        b"90817263".hex(),
-        b"123456".hex(),
-        "secret",
-        b"secret".hex(),
-        "SPECIMEN",
-        b"SPECIMEN".hex(),
-        result["certificate"][:40],
-    ):
-        assert secret.lower() not in log.lower()
+    assert card_of(home).pin2.tries == 4

@@ -8,20 +8,31 @@ from typing import Any
 
 import pytest
 
-from kortilla.mock_card.state import MockCardState
-from tests.host.conftest import MOCK_FOLDER, furnish
+from tests.host.conftest import furnish
 from tests.host.process import (
+    AUTOMATIC,
     ORIGIN,
     WEB_EID_CALLER,
+    Script,
     command_line,
     make_environment,
     running,
 )
-from tests.host.signing import b64, digest, pin2_tries, verify
-from tests.host.test_own_protocol import AUTOMATIC, Script
+from tests.host.signing import b64, card_of, digest, verify
 
 PIN2 = "123456"
 FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}
+
+
+def second(certificate: str, hashed: bytes, **changes: object) -> dict[str, Any]:
+    """Return the request of the second step."""
+    sound = {
+        "hash": b64(hashed),
+        "hashFunction": "SHA-384",
+        "certificate": certificate,
+        "origin": ORIGIN,
+    }
+    return {"command": "sign", "arguments": {**sound, **changes}}
 
 
 def web_eid(
@@ -52,17 +63,12 @@ def test_web_eids_two_steps_make_a_good_signature(
     offered = first["supportedSignatureAlgorithms"]
     for algorithm in (offered[0], offered[-1]):
         hashed = digest(b"contract", algorithm["hashFunction"])
-        arguments = {
-            "hash": b64(hashed),
-            "hashFunction": algorithm["hashFunction"],
-            "certificate": first["certificate"],
-            "origin": ORIGIN,
-            "lang": "fi",
-        }
-        second = web_eid(environment, {"command": "sign", "arguments": arguments}, how)
-        assert set(second) == {"signature", "signatureAlgorithm"}
-        assert second["signatureAlgorithm"] == algorithm
-        verify(first["certificate"], second, hashed)
+        fields = {"hashFunction": algorithm["hashFunction"], "lang": "fi"}
+        asked = second(first["certificate"], hashed, **fields)
+        made = web_eid(environment, asked, how)
+        assert set(made) == {"signature", "signatureAlgorithm"}
+        assert made["signatureAlgorithm"] == algorithm
+        verify(first["certificate"], made, hashed)
 
 
 @pytest.mark.parametrize("how", ["extension", "-c"])
@@ -78,20 +84,13 @@ def test_web_eids_two_steps_make_a_good_signature(
 def test_what_web_eids_sign_can_not_be_is_fatal_and_signs_nothing(
     home: Path, automatic: dict[str, str], changes: dict[str, object], how: str
 ) -> None:
-    card = MockCardState.open(home / MOCK_FOLDER).read()
-    sound = {
-        "hash": b64(bytes(48)),
-        "hashFunction": "SHA-384",
-        "certificate": b64(card.keys[1].certificate),
-        "origin": ORIGIN,
-    }
-    request = {"command": "sign", "arguments": {**sound, **changes}}
-    reply = web_eid(automatic, request, how)
+    certificate = b64(card_of(home).keys[1].certificate)
+    reply = web_eid(automatic, second(certificate, bytes(48), **changes), how)
     assert set(reply) == {"error"}
     assert reply["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
     assert reply["error"]["message"]
     assert set(reply["error"]) == {"code", "message"}
-    assert pin2_tries(home) == 5
+    assert card_of(home).pin2.tries == 5
 
 
 @pytest.mark.parametrize("how", ["window", "automatic"])
@@ -99,15 +98,8 @@ def test_another_certificate_than_the_cards_signs_nothing(home: Path, how: str) 
     """A person may insert the right card or cancel. Without a person it is an error."""
     config = 'card = "mock"\n' if how == "window" else AUTOMATIC
     environment = make_environment(home, config)
-    script = Script(home, "cancel")
-    arguments = {
-        "hash": b64(bytes(48)),
-        "hashFunction": "SHA-384",
-        "certificate": b64(b"0\x00"),
-        "origin": ORIGIN,
-    }
-    with running(environment, WEB_EID_CALLER, prompt_command=script.command) as host:
-        host.send({"command": "sign", "arguments": arguments})
+    with Script(home, "cancel").running(environment, WEB_EID_CALLER) as host:
+        host.send(second(b64(b"0\x00"), bytes(48)))
         reply = host.receive()
         assert reply is not None
         assert set(reply["error"]) == {"code", "message"}
@@ -125,26 +117,20 @@ def test_the_second_step_does_not_wait_for_the_end_of_the_first_ones_window(
         (tmp_path / name).mkdir()
     scripts = [Script(tmp_path / "first", "agree"), Script(tmp_path / "second", PIN2)]
     with (
-        running(window, WEB_EID_CALLER, prompt_command=scripts[0].command) as first,
-        running(window, WEB_EID_CALLER, prompt_command=scripts[1].command) as second,
+        scripts[0].running(window, WEB_EID_CALLER) as host,
+        scripts[1].running(window, WEB_EID_CALLER) as other,
     ):
-        first.send(FIRST)
-        given = first.receive()
+        host.send(FIRST)
+        given = host.receive()
         assert given is not None
         if at_once:
-            first.end_input()
+            host.end_input()
         hashed = digest(b"contract", "SHA-384")
-        arguments = {
-            "hash": b64(hashed),
-            "hashFunction": "SHA-384",
-            "certificate": given["certificate"],
-            "origin": ORIGIN,
-        }
-        second.send({"command": "sign", "arguments": arguments})
-        made = second.receive()
+        other.send(second(given["certificate"], hashed))
+        made = other.receive()
         assert made is not None
         verify(given["certificate"], made, hashed)
         if at_once:
-            second.end_input()
-        assert [first.wait(), second.wait()] == [0, 0]
-        assert pin2_tries(home) == 5
+            other.end_input()
+        assert [host.wait(), other.wait()] == [0, 0]
+    assert card_of(home).pin2.tries == 5
