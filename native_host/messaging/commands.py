@@ -40,7 +40,6 @@ from native_host.operations.documents import (
     MAX_TOTAL_SIZE,
     DocumentHeader,
     DocumentInbox,
-    check_names,
 )
 from native_host.operations.request import Context
 from native_host.operations.sign import HashToSign, SignRequest, sign
@@ -186,13 +185,6 @@ class _Hash(Model):
     hash: Base64
     hash_function: HashFunction
 
-    @model_validator(mode="after")
-    def _check_length(self) -> Self:
-        size = HASH_SIZES[self.hash_function]
-        if len(self.hash) != size:
-            raise _wrong(f"A hash of {self.hash_function} has {size} bytes")
-        return self
-
 
 class WebEidSignArguments(OriginArguments, _Hash):
     """The arguments of Web eID's ``sign``."""
@@ -232,18 +224,12 @@ class SignArguments(_OwnArguments, OriginArguments):
     padding_scheme: Annotated[Padding | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        if (self.documents is None) == (self.hashes is None):
-            raise _wrong("There must be either documents or hashes")
-        if self.hashes is not None and self.hash_function is not None:
-            raise _wrong("hashFunction is for documents; each of the hashes has its")
+    def _check_padding(self) -> Self:
+        # The rest of what must fit together is checked by `SignRequest` and the inbox.
         if self.padding_scheme is not None and (
             self.padding_scheme is Padding.NONE or self.crypto_algorithm is KeyType.ECC
         ):
             raise _wrong("paddingScheme is PKCS1.5 or PSS, and for RSA alone")
-        if sum(each.size for each in self.documents or ()) > MAX_TOTAL_SIZE:
-            raise _wrong(f"The documents have more than {MAX_TOTAL_SIZE} bytes")
-        check_names([each.name for each in self.documents or self.hashes or ()])
         return self
 
 

@@ -20,6 +20,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.errors import UserCancelledError
+from native_host.operations.activation_offers import note
 from native_host.operations.activation_table import (
     TABLE,
     Action,
@@ -122,7 +123,7 @@ class Activation(PinSetting):
 
     async def work(self, held_card: HeldCard) -> None:
         """See ``PinSetting``."""
-        held_card.note_offer()
+        note(held_card.reader)
         while True:
             try:
                 await super().work(held_card)
@@ -192,7 +193,7 @@ class Activation(PinSetting):
             if role in self.set:
                 continue
             state = PinState.of(seen.info(role))
-            action = TABLE[state, event].action
+            action = TABLE[state, event]
             if action in _REFUSALS:
                 raise _REFUSALS[action]()
             if action is not Action.LEAVE:
@@ -278,7 +279,7 @@ class ActivationOffer:
                 partly = await self._prompt.watch(
                     held_card.run(_any_set, held_card.card)
                 )
-                held_card.note_offer()
+                note(held_card.reader)
                 await held_card.race_removal(
                     self._prompt.offer_activation(partly=partly)
                 )

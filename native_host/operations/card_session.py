@@ -26,7 +26,6 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import UserCancelledError
-from native_host.operations.activation_offers import note
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import (
     CardChoice,
@@ -127,10 +126,6 @@ class HeldCard:
         ``CardError``.
         """
         await self._cards.confirm(self, certificate)
-
-    def note_offer(self) -> None:
-        """Record an offer to activate this card."""
-        note(self.reader)
 
     async def race_removal(self, awaitable: Awaitable[T]) -> T:
         """Await a person's action.

@@ -37,23 +37,22 @@ ALL = list(product(PinState, Event))
 
 @pytest.mark.parametrize(("state", "event"), ALL, ids=lambda each: each.name)
 def test_the_table_keeps_the_rules(state: PinState, event: Event) -> None:
-    row = TABLE[state, event]
+    action = TABLE[state, event]
     seven = event in {Event.SEVEN, Event.SEVEN_IN_DOUBT}
     eight = event in {Event.EIGHT, Event.EIGHT_IN_DOUBT}
     in_doubt = event in {Event.SEVEN_IN_DOUBT, Event.EIGHT_IN_DOUBT}
-    if row.action is Action.CHANGE:
+    if action is Action.CHANGE:
         assert seven
         assert state is PinState.NEVER_SET
-    if row.action is Action.UNBLOCK:
+    if action is Action.UNBLOCK:
         assert eight
         assert state is not PinState.IN_USE
         assert not (in_doubt and state is PinState.NEVER_SET)
     if event is Event.MISFIT or state in {PinState.IN_USE, PinState.UNKNOWN}:
-        assert row.action not in COMMANDS
+        assert action not in COMMANDS
     # A user with the right code of a card that can be activated must succeed.
     if state is PinState.NEVER_SET and event in {Event.SEVEN, Event.EIGHT}:
-        assert row.action in COMMANDS
-    assert row.then is (PinState.IN_USE if row.action in COMMANDS else state)
+        assert action in COMMANDS
 
 
 SCHEMES = {
@@ -93,8 +92,8 @@ async def test_the_card_gets_what_the_table_says(
     card = new_card("eight")
     put_into(card, state, CODES[7])
     monkeypatch.setattr(activation, "scheme_of", lambda _: scheme)
-    row = TABLE[state, event]
-    locked = row.action in {Action.LOCKED, Action.LEAVE} and state in WITHOUT_TRIES
+    action = TABLE[state, event]
+    locked = action in {Action.LOCKED, Action.LEAVE} and state in WITHOUT_TRIES
     # Where no code can help, none is asked for.
     codes = [] if locked and scheme is Scheme.SEVEN_DIGITS else [typing(digits)]
     async with MockCardSource(card.folder) as source:
@@ -102,8 +101,8 @@ async def test_the_card_gets_what_the_table_says(
             hide_whether_set(monkeypatch)
         user, record, result = await managed(source, card, activating, codes=codes)
     sent = codes_sent(record.commands())
-    if row.action in COMMANDS:
-        ins = COMMANDS[row.action]
+    if action in COMMANDS:
+        ins = COMMANDS[action]
         assert sent == [(ins, 0x11, CODES[digits]), (ins, 0x82, CODES[digits])]
         assert not user.problems()
         assert result == PinsSet("set", "set")
@@ -116,11 +115,12 @@ async def test_the_card_gets_what_the_table_says(
             assert isinstance(result, PromptError)  # the prompt should have rejected it
         else:
             assert bool(user.unlock_offers) is locked
-            assert set(user.problems()) == (set() if locked else {SAID[row.action]})
-            assert reason(result) == SAID[row.action] or not locked
+            assert set(user.problems()) == (set() if locked else {SAID[action]})
+            assert reason(result) == SAID[action] or not locked
+    expected = PinState.IN_USE if action in COMMANDS else state
     for pin in (card.read().pin1, card.read().pin2):
         then = PinState.of(PinInfo(pin.tries, pin.changed))
-        assert state is PinState.UNKNOWN or then is row.then
+        assert state is PinState.UNKNOWN or then is expected
 
 
 def hide_whether_set(monkeypatch: pytest.MonkeyPatch) -> None:
