@@ -206,53 +206,28 @@ test("progress of a signing is not in this protocol", async () => {
   assert.deepEqual(port.sent, []);
 });
 
-test("a card with another certificate is NATIVE_FATAL", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(webEidSign());
-  await settle();
-  const error = { code: "CERTIFICATE_MISMATCH", message: "" };
-  fake.hosts[0]?.say({ id: "1", error });
-  await settle();
-  assert.deepEqual(Object.keys(port.sent[0].error), ["code", "message"]);
-  assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_NATIVE_FATAL");
-});
-
-test("a signing fails after the page's timeout", async () => {
-  fake.onHost = slowHost;
-  for (const message of [webEidCertificate, webEidSign()]) {
-    const page = new Page();
+for (const message of [webEidAuthenticate(), webEidCertificate, webEidSign()]) {
+  const { action } = /** @type {{action: string}} */ (message);
+  test(`after the page's timeout ${action} fails, and the host expires`, async () => {
+    fake.onHost = slowHost;
     const options = { userInteractionTimeout: 3000 };
-    const port = page.ask({ ...message, options });
+    const port = new Page().ask({ ...message, options });
     await settle();
-    mock.timers.tick(3000);
+    mock.timers.tick(2999);
+    await settle();
+    assert.deepEqual(port.sent, []);
+    mock.timers.tick(1);
     await settle();
     assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
-    assert.deepEqual(fake.hosts.at(-1)?.sent.at(-1), { id: "1", command: "expire" });
-    await page.leave();
-  }
-});
-
-test("after the page's timeout the page gets the failure, and the host an expire", async () => {
-  fake.onHost = slowHost;
-  const page = new Page();
-  const port = page.ask(
-    webEidAuthenticate({ options: { userInteractionTimeout: 3000 } }),
-  );
-  await settle();
-  mock.timers.tick(2999);
-  await settle();
-  assert.deepEqual(port.sent, []);
-  mock.timers.tick(1);
-  await settle();
-  assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
-  const host = fake.hosts[0];
-  assert.deepEqual(host?.sent.at(-1), { id: "1", command: "expire" });
-  assert.equal(host?.disconnected, false, "the person may still read the window");
-  host?.say({ id: "1", error: { code: "REQUEST_EXPIRED", message: "" } });
-  await settle();
-  assert.ok(host?.disconnected);
-  assert.equal(port.sent.length, 1);
-});
+    const host = fake.hosts[0];
+    assert.deepEqual(host?.sent.at(-1), { id: "1", command: "expire" });
+    assert.equal(host?.disconnected, false, "the person may still read the window");
+    host?.say({ id: "1", error: { code: "REQUEST_EXPIRED", message: "" } });
+    await settle();
+    assert.ok(host?.disconnected);
+    assert.equal(port.sent.length, 1);
+  });
+}
 
 test("the timeout is the page's, by default two minutes, at most an hour", async () => {
   fake.onHost = slowHost;
@@ -277,32 +252,21 @@ test("the timeout is the page's, by default two minutes, at most an hour", async
   }
 });
 
-test("the window of an expired request makes room", async () => {
+test("the window of an expired request makes room, and closes with the document", async () => {
   fake.onHost = slowHost;
-  const options = { userInteractionTimeout: 10 };
   const page = new Page();
-  page.ask(webEidAuthenticate({ options }));
-  await settle();
-  mock.timers.tick(10);
-  await settle();
-  page.ask(webEidAuthenticate());
-  await settle();
+  for (const message of [webEidAuthenticate, webEidAuthenticate]) {
+    page.ask(message({ options: { userInteractionTimeout: 10 } }));
+    await settle();
+    mock.timers.tick(10);
+    await settle();
+  }
   assert.deepEqual(
     fake.hosts.map(({ disconnected }) => disconnected),
     [true, false],
   );
   await page.leave();
-});
-
-test("the window of an expired request closes with the document", async () => {
-  fake.onHost = slowHost;
-  const page = new Page();
-  page.ask(webEidAuthenticate({ options: { userInteractionTimeout: 10 } }));
-  await settle();
-  mock.timers.tick(10);
-  await settle();
-  await page.leave();
-  assert.ok(fake.hosts[0]?.disconnected);
+  assert.ok(fake.hosts[1]?.disconnected);
 });
 
 test("an operation of another page is pending for this one too", async () => {
