@@ -14,7 +14,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import CardConnection, Reader
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from tests.operations.managing import GRANTED, NewCard, copy
+from tests.operations.managing import GRANTED, Bench, NewCard, copy
 from tests.operations.signing import CONTENTS
 from tests.support import cards
 
@@ -48,6 +48,11 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
 @pytest.fixture
 def state(folder: Path) -> MockCardState:
     return MockCardState.open(folder)
+
+
+@pytest.fixture
+def bench(source: MockCardSource, state: MockCardState) -> Bench:
+    return Bench(source, state)
 
 
 @pytest.fixture
@@ -90,16 +95,11 @@ def scheme() -> str:
 
 
 @pytest.fixture
-def new(new_card: NewCard, scheme: str) -> MockCardState:
-    """A new card."""
-    return new_card(scheme)
-
-
-@pytest.fixture
-async def reader(new: MockCardState) -> AsyncIterator[MockCardSource]:
-    """A reader with the new card in it."""
-    async with MockCardSource(new.folder) as source:
-        yield source
+async def new(new_card: NewCard, scheme: str) -> AsyncIterator[Bench]:
+    """A reader with a new card in it."""
+    state = new_card(scheme)
+    async with MockCardSource(state.folder) as source:
+        yield Bench(source, state)
 
 
 @pytest.fixture(autouse=True)

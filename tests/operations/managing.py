@@ -3,12 +3,13 @@
 
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
@@ -141,13 +142,6 @@ def reason(result: object) -> str | None:
     return result.reason
 
 
-def put_pins(state: MockCardState, *pins: tuple[str, int]) -> None:
-    """Set PIN1, and perhaps PIN2: each has a value and so many tries left."""
-    with state.update() as card:
-        for pin, (value, left) in zip((card.pin1, card.pin2), pins, strict=False):
-            pin.value, pin.tries, pin.changed = value, left, True
-
-
 def check_codes(user: User, record: Record) -> None:
     """Check what holds for every fault and input.
 
@@ -193,14 +187,52 @@ def check_codes(user: User, record: Record) -> None:
     assert not any(any(code) for code in user.typed)
 
 
-async def check_card_works(
-    source: MockCardSource,
-    state: MockCardState,
-    pin1: str = NEW_PIN1,
-    pin2: str = NEW_PIN2,
-) -> None:
-    """Log in and sign with the PINs."""
-    _, _, token = await session(source, state, log_in, pin1)
-    assert isinstance(token, dict)
-    _, _, signed = await session(source, state, signing_of("a"), pin2)
-    assert isinstance(signed, Signatures)
+@dataclass(frozen=True)
+class Bench:
+    """A reader, and the mock card in it."""
+
+    source: MockCardSource
+    state: MockCardState
+
+    async def run(
+        self, operation: Operation, *pins: str, codes: Iterable[dict[str, str]] = ()
+    ) -> tuple[Handy, Record, object]:
+        """Run ``managed``."""
+        return await managed(self.source, self.state, operation, *pins, codes=codes)
+
+    async def check_works(self, pin1: str = NEW_PIN1, pin2: str = NEW_PIN2) -> None:
+        """Log in and sign with the PINs."""
+        _, _, token = await session(self.source, self.state, log_in, pin1)
+        assert isinstance(token, dict)
+        _, _, signed = await session(self.source, self.state, signing_of("a"), pin2)
+        assert isinstance(signed, Signatures)
+
+    def leave(self, **tries: int) -> None:
+        """Leave a code of the card so many tries: ``pin1``, ``pin2`` or ``puk``."""
+        with self.state.update() as card:
+            for name, left in tries.items():
+                getattr(card, name).tries = left
+
+    def put_pins(self, *pins: tuple[str, int]) -> None:
+        """Set PIN1, and perhaps PIN2: each has a value and so many tries left."""
+        with self.state.update() as card:
+            for pin, (value, left) in zip((card.pin1, card.pin2), pins, strict=False):
+                pin.value, pin.tries, pin.changed = value, left, True
+
+    def pull_at(
+        self, command: CommandName, when: Moment = Moment.BEFORE, *, skip: int = 0
+    ) -> None:
+        """Have the card pulled at a command, after so many of them."""
+        self.state.set_faults(
+            Fault(FaultName.CARD_PULLED, on=command, when=when, skip=skip)
+        )
+
+    @property
+    def tries(self) -> tuple[int, int, int]:
+        """How many tries are left for PIN1, PIN2 and the PUK."""
+        return tries(self.state)
+
+    @property
+    def pins(self) -> tuple[str, str]:
+        """The values of PIN1 and PIN2; one that is not set is empty."""
+        return pins(self.state)

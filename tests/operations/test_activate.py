@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.card_data import CardData
-from kortilla.mock_card.faults import Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
@@ -34,14 +33,10 @@ from tests.operations.managing import (
     PAGE_1,
     PAGE_2,
     WRONG,
+    Bench,
     activating,
-    check_card_works,
     codes_sent,
-    managed,
-    pins,
-    put_pins,
     reason,
-    tries,
     typing,
 )
 from tests.operations.user import Unattended, User, until
@@ -49,14 +44,14 @@ from tests.operations.user import Unattended, User, until
 
 @pytest.mark.parametrize("scheme", GRANTED)
 async def test_the_code_and_two_new_pins_activate_a_card(
-    scheme: str, reader: MockCardSource, new: MockCardState
+    scheme: str, new: Bench
 ) -> None:
     digits = DIGITS[scheme]
-    user, _, result = await managed(reader, new, activating, codes=[typing(digits)])
+    user, _, result = await new.run(activating, codes=[typing(digits)])
     assert result == PinsSet("set", "set")
-    assert tries(new) == (5, 5, 5)
-    assert pins(new) == (NEW_PIN1, NEW_PIN2)
-    await check_card_works(reader, new)
+    assert new.tries == (5, 5, 5)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
+    await new.check_works()
     assert user.conversation
     assert user.conversation.operation == "activate"
     assert user.conversation.origin == ""
@@ -74,19 +69,19 @@ async def test_the_code_and_two_new_pins_activate_a_card(
 
 @EACH_SCHEME
 async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_works(
-    scheme: str, reader: MockCardSource, new: MockCardState
+    scheme: str, new: Bench
 ) -> None:
     digits, ins = DIGITS[scheme], INS[scheme]
     wrong = typing(digits, code=WRONG[scheme])
-    user, record, result = await managed(
-        reader, new, activating, codes=[wrong, wrong, typing(digits)]
+    user, record, result = await new.run(
+        activating, codes=[wrong, wrong, typing(digits)]
     )
-    await check_card_works(reader, new)
+    await new.check_works()
     assert result == PinsSet("set", "set")
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
     assert [q.repeated for q in user.codes_questions] == [False, False, True]
-    assert tries(new) == (5, 5, 5)
+    assert new.tries == (5, 5, 5)
     assert codes_sent(record.commands()) == [
         (ins, 0x11, WRONG[scheme]),
         (ins, 0x11, CODES[digits]),
@@ -96,13 +91,10 @@ async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_wo
 
 @EACH_SCHEME
 async def test_a_card_that_changes_under_our_hands_is_never_written(
-    scheme: str,
-    reader: MockCardSource,
-    new: MockCardState,
-    monkeypatch: pytest.MonkeyPatch,
+    scheme: str, new: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if the reader misses the exchange, the serial number differs before PIN2."""
-    serial = new.read().serial.encode()
+    serial = new.state.read().serial.encode()
     send = MockCardConnection.send_and_receive
     written = False
 
@@ -116,14 +108,14 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
 
     monkeypatch.setattr(MockCardConnection, "send_and_receive", send_and_swap)
     user = User(codes=[typing(DIGITS[scheme]), typing(DIGITS[scheme], 2)])
-    work = asyncio.create_task(activating(reader, user))
+    work = asyncio.create_task(activating(new.source, user))
     await until(lambda: "OTHER_CARD" in user.problems())
     user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await work
     assert caught.value.reason == "OTHER_CARD"
-    assert pins(new) == (NEW_PIN1, "")
-    assert tries(new) == (5, 0 if scheme == "eight" else 5, 5)
+    assert new.pins == (NEW_PIN1, "")
+    assert new.tries == (5, 0 if scheme == "eight" else 5, 5)
 
 
 class Meanwhile(User):
@@ -140,22 +132,22 @@ class Meanwhile(User):
 
 @EACH_SCHEME
 async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
-    scheme: str, reader: MockCardSource, new: MockCardState
+    scheme: str, new: Bench
 ) -> None:
     def set_pin1(card: CardData) -> None:
         card.pin1.changed, card.pin1.value, card.pin1.tries = True, "8642", 5
 
     user = Meanwhile(codes=[typing(DIGITS[scheme]), typing(DIGITS[scheme], 2)])
-    user.state, user.change = new, set_pin1
-    assert await activating(reader, user) == PinsSet("was-set", "set")
+    user.state, user.change = new.state, set_pin1
+    assert await activating(new.source, user) == PinsSet("was-set", "set")
     assert [q.done for q in user.codes_questions] == [(), ("PIN1",)]
-    assert pins(new) == ("8642", NEW_PIN2)
-    assert tries(new) == (5, 5, 5)
+    assert new.pins == ("8642", NEW_PIN2)
+    assert new.tries == (5, 5, 5)
 
 
 @EACH_SCHEME
 async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
-    scheme: str, reader: MockCardSource, new: MockCardState
+    scheme: str, new: Bench
 ) -> None:
     def lose_tries(card: CardData) -> None:
         card.puk.tries = 1
@@ -164,8 +156,8 @@ async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
 
     digits = DIGITS[scheme]
     user = Meanwhile(codes=[typing(digits, code=WRONG[scheme]), typing(digits)])
-    user.state, user.change = new, lose_tries
-    assert await activating(reader, user) == PinsSet("set", "set")
+    user.state, user.change = new.state, lose_tries
+    assert await activating(new.source, user) == PinsSet("set", "set")
     assert [q.tries_left for q in user.codes_questions] == [5, 1]
     assert not any(q.wrong for q in user.codes_questions)
 
@@ -178,30 +170,22 @@ async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
     ],
 )
 async def test_a_code_runs_down_to_its_last_try_and_stops(
-    problem: str,
-    at_risk: str,
-    left: tuple[int, ...],
-    scheme: str,
-    reader: MockCardSource,
-    new: MockCardState,
+    problem: str, at_risk: str, left: tuple[int, ...], scheme: str, new: Bench
 ) -> None:
     wrong = [f"{WRONG[scheme][:-1]}{n}" for n in range(5)]
-    user, _, result = await managed(
-        reader, new, activating, codes=[typing(0, code=code) for code in wrong]
+    user, _, result = await new.run(
+        activating, codes=[typing(0, code=code) for code in wrong]
     )
     assert reason(result) == problem
     # With one try left the user has confirmed: prompts guarantee that.
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
     assert {q.at_risk for q in user.codes_questions} == {at_risk}
-    assert tries(new) == left
+    assert new.tries == left
 
 
-async def test_the_pin_with_fewer_tries_is_the_one_at_risk(
-    reader: MockCardSource, new: MockCardState
-) -> None:
-    with new.update() as card:
-        card.pin2.tries = 1
-    user, _, result = await managed(reader, new, activating, codes=[typing(7)])
+async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new: Bench) -> None:
+    new.leave(pin2=1)
+    user, _, result = await new.run(activating, codes=[typing(7)])
     assert result == PinsSet("set", "set")
     [question] = user.codes_questions
     assert (question.at_risk, question.tries_left) == ("PIN2", 1)
@@ -220,12 +204,12 @@ async def test_the_pin_with_fewer_tries_is_the_one_at_risk(
     ],
 )
 async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
-    without: list[str], problem: str, reader: MockCardSource, new: MockCardState
+    without: list[str], problem: str, new: Bench
 ) -> None:
-    with new.update() as card:
+    with new.state.update() as card:
         for code in without:
             getattr(card, code).tries = 0
-    user, record, result = await managed(reader, new, activating)
+    user, record, result = await new.run(activating)
     assert reason(result) == problem
     assert not codes_sent(record.commands())
     assert not user.codes_questions
@@ -236,11 +220,11 @@ async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
     ("scheme", "digits"), [("unclear-seven", 8), ("unclear-eight", 7)]
 )
 async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sent(
-    digits: int, scheme: str, reader: MockCardSource, new: MockCardState
+    digits: int, scheme: str, new: Bench
 ) -> None:
     right = DIGITS[scheme]
-    user, record, result = await managed(
-        reader, new, activating, codes=[typing(digits), typing(right)]
+    user, record, result = await new.run(
+        activating, codes=[typing(digits), typing(right)]
     )
     assert user.problems() == ["ACTIVATION_MISMATCH"]
     assert result == PinsSet("set", "set")
@@ -270,60 +254,61 @@ class Broken(User):
     ],
 )
 async def test_codes_that_do_not_fit_their_fields_are_not_sent(
-    typed: dict[str, str], scheme: str, reader: MockCardSource, new: MockCardState
+    typed: dict[str, str], scheme: str, new: Bench
 ) -> None:
     user = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
-    before = tries(new)
+    before = new.tries
     with pytest.raises(PromptError):
-        await activating(reader, user)
-    assert tries(new) == before
-    assert pins(new) == ("", "")
+        await activating(new.source, user)
+    assert new.tries == before
+    assert new.pins == ("", "")
     assert not any(any(code) for code in user.typed)
 
 
 @EACH_SCHEME
 async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
-    scheme: str, reader: MockCardSource, new: MockCardState
+    scheme: str, new: Bench
 ) -> None:
-    put_pins(new, ("8642", 3))
+    new.put_pins(("8642", 3))
     codes = [typing(DIGITS[scheme], 2)]
-    user, _, result = await managed(reader, new, activating, codes=codes)
+    user, _, result = await new.run(activating, codes=codes)
     assert result == PinsSet("was-set", "set")
     [question] = user.codes_questions
     assert question.done == ("PIN1",)
     assert [each.name for each in question.fields] == ["activation", "new-PIN2"]
-    assert pins(new) == ("8642", NEW_PIN2)
-    assert tries(new) == (3, 5, 5)
+    assert new.pins == ("8642", NEW_PIN2)
+    assert new.tries == (3, 5, 5)
 
 
 @pytest.mark.parametrize("scheme", ["seven", "unclear-seven"])
 async def test_a_new_pin_without_tries_is_unlocked_and_the_letter_sets_the_other(
-    reader: MockCardSource, new: MockCardState
+    new: Bench,
 ) -> None:
-    with new.update() as card:
+    with new.state.update() as card:
         card.pin1.tries = 0
         puk = {"PUK": card.puk.value, "new-PIN1": NEW_PIN1}
-    user, _, result = await managed(reader, new, activating, codes=[puk, typing(7, 2)])
+    user, _, result = await new.run(activating, codes=[puk, typing(7, 2)])
     assert result == PinsSet("set", "set")
     assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
     assert [q.operation for q in user.codes_questions] == ["unblock", "activate"]
     assert user.codes_questions[-1].done == ("PIN1",)
     assert not user.problems()
-    assert pins(new) == (NEW_PIN1, NEW_PIN2)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
 
 
 @pytest.mark.parametrize("locked", [(1,), (2,), (1, 2)])
 async def test_a_pin_in_use_that_is_locked_is_unlocked(
-    locked: tuple[int, ...], reader: MockCardSource, new: MockCardState
+    locked: tuple[int, ...], new: Bench
 ) -> None:
-    put_pins(new, ("8642", 5 * (1 not in locked)), ("864286", 5 * (2 not in locked)))
-    puk, values = new.read().puk.value, {1: NEW_PIN1, 2: NEW_PIN2}
+    left = [5 * (number not in locked) for number in (1, 2)]
+    new.put_pins(("8642", left[0]), ("864286", left[1]))
+    puk, values = new.state.read().puk.value, {1: NEW_PIN1, 2: NEW_PIN2}
     codes = [{"PUK": puk, f"new-PIN{n}": values[n]} for n in locked]
-    user, _, result = await managed(reader, new, activating, codes=codes)
+    user, _, result = await new.run(activating, codes=codes)
     assert isinstance(result, PinsSet)
     assert [offer.pin for offer in user.unlock_offers] == [f"PIN{n}" for n in locked]
     assert not user.problems()
-    assert 0 not in tries(new)
+    assert 0 not in new.tries
 
 
 async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
@@ -339,10 +324,7 @@ async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
 
 @EACH_SCHEME
 async def test_whoever_cancels_between_the_pins_keeps_the_first(
-    scheme: str,
-    reader: MockCardSource,
-    new: MockCardState,
-    monkeypatch: pytest.MonkeyPatch,
+    scheme: str, new: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User(codes=[typing(DIGITS[scheme])])
     loop = asyncio.get_running_loop()
@@ -355,19 +337,16 @@ async def test_whoever_cancels_between_the_pins_keeps_the_first(
 
     monkeypatch.setattr(MockCardConnection, "send_and_receive", cancel_at_the_write)
     with pytest.raises(UserCancelledError):
-        await activating(reader, user)
-    assert pins(new) == (NEW_PIN1, "")
+        await activating(new.source, user)
+    assert new.pins == (NEW_PIN1, "")
     assert not any(any(code) for code in user.typed)
 
 
-async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(
-    reader: MockCardSource, new: MockCardState
-) -> None:
-    with new.update() as card:
-        card.pin1.tries = 0
+async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(new: Bench) -> None:
+    new.leave(pin1=0)
     user = Unattended()
     with pytest.raises(ActivationBlockedError):
-        await activating(reader, user)
+        await activating(new.source, user)
     assert not user.unlock_offers
 
 
@@ -375,12 +354,12 @@ async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(
     ("scheme", "error"), [("eight", WrongPukError), ("seven", WrongPinError)]
 )
 async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
-    error: type[KortillaError], scheme: str, reader: MockCardSource, new: MockCardState
+    error: type[KortillaError], scheme: str, new: Bench
 ) -> None:
     user = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
     with pytest.raises(error):
-        await activating(reader, user)
+        await activating(new.source, user)
     assert len(user.codes_questions) == 1
-    new.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme]))
+    new.pull_at(COMMAND[scheme])
     with pytest.raises(CardRemovedError):
-        await activating(reader, Unattended(codes=[typing(DIGITS[scheme])]))
+        await activating(new.source, Unattended(codes=[typing(DIGITS[scheme])]))

@@ -6,7 +6,6 @@ import asyncio
 import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
-from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pins import Pins
@@ -19,14 +18,11 @@ from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
     PAGE_1,
+    Bench,
     Manage,
     changing,
-    check_card_works,
     codes_sent,
-    managed,
-    pins,
     reason,
-    tries,
     unlocking,
 )
 from tests.operations.user import User, until
@@ -52,17 +48,13 @@ def expected_pins(role: PinRole) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_pin_is_changed_by_the_old_one(
-    role: PinRole, source: MockCardSource, state: MockCardState
-) -> None:
-    user, _, result = await managed(
-        source, state, changing(role), codes=[page(role, old=OLD[role])]
-    )
+async def test_a_pin_is_changed_by_the_old_one(role: PinRole, bench: Bench) -> None:
+    user, _, result = await bench.run(changing(role), codes=[page(role, old=OLD[role])])
     assert result == SET[role]
     assert result.fields() == {role.name.lower(): "set"}
-    assert tries(state) == (5, 5, 5)
-    assert pins(state) == expected_pins(role)
-    await check_card_works(source, state, *expected_pins(role))
+    assert bench.tries == (5, 5, 5)
+    assert bench.pins == expected_pins(role)
+    await bench.check_works(*expected_pins(role))
     [question] = user.codes_questions
     assert question.operation == "change-pin"
     assert (question.pin, question.at_risk) == (role.name, role.name)
@@ -79,16 +71,14 @@ async def test_a_pin_is_changed_by_the_old_one(
 @pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
-    role: PinRole, left: int, source: MockCardSource, state: MockCardState
+    role: PinRole, left: int, bench: Bench
 ) -> None:
-    with state.update() as card:
+    with bench.state.update() as card:
         (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
-    user, _, result = await managed(
-        source, state, unlocking(role), codes=[page(role, PUK=PUK)]
-    )
+    user, _, result = await bench.run(unlocking(role), codes=[page(role, PUK=PUK)])
     assert result == SET[role]
-    assert tries(state) == (5, 5, 5)
-    await check_card_works(source, state, *expected_pins(role))
+    assert bench.tries == (5, 5, 5)
+    await bench.check_works(*expected_pins(role))
     [question] = user.codes_questions
     assert question.operation == "unblock"
     assert (question.pin, question.at_risk) == (role.name, "PUK")
@@ -99,65 +89,54 @@ async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
 
 @pytest.mark.parametrize(("operation", "field", "right"), EACH)
 async def test_a_wrong_code_costs_a_try_and_is_not_sent_again(
-    operation: Manage,
-    field: str,
-    right: str,
-    source: MockCardSource,
-    state: MockCardState,
+    operation: Manage, field: str, right: str, bench: Bench
 ) -> None:
     codes = [page(PinRole.PIN1, **{field: c}) for c in ("99999999",) * 2 + (right,)]
-    user, record, result = await managed(source, state, operation, codes=codes)
+    user, record, result = await bench.run(operation, codes=codes)
     assert result == SET[PinRole.PIN1]
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
     assert [q.repeated for q in user.codes_questions] == [False, False, True]
     assert len(codes_sent(record.commands())) == 2
-    assert tries(state) == (5, 5, 5)
+    assert bench.tries == (5, 5, 5)
 
 
 async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
-    source: MockCardSource, state: MockCardState
+    bench: Bench,
 ) -> None:
     wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(5)]
-    user, _, result = await managed(source, state, CHANGE, codes=wrong)
+    user, _, result = await bench.run(CHANGE, codes=wrong)
     assert reason(result) == "PIN_BLOCKED"
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
-    assert tries(state) == (0, 5, 5)
+    assert bench.tries == (0, 5, 5)
 
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
-    moment: Moment, source: MockCardSource, state: MockCardState
+    moment: Moment, bench: Bench
 ) -> None:
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment, skip=2)
-    )
+    bench.pull_at(CommandName.UNBLOCK, moment, skip=2)
     wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
-    user, _, result = await managed(source, state, UNBLOCK, codes=wrong)
+    user, _, result = await bench.run(UNBLOCK, codes=wrong)
     assert reason(result) == "PUK_BLOCKED"
     asked = [q.tries_left for q in user.codes_questions]
     assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
-    assert tries(state) == (5, 5, 0)
+    assert bench.tries == (5, 5, 0)
 
 
-async def test_a_dead_puk_is_said_and_not_asked_for(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    with state.update() as card:
-        card.puk.tries = card.pin1.tries = 0
-    user, record, result = await managed(source, state, UNBLOCK)
+async def test_a_dead_puk_is_said_and_not_asked_for(bench: Bench) -> None:
+    bench.leave(puk=0, pin1=0)
+    user, record, result = await bench.run(UNBLOCK)
     assert reason(result) == "PUK_BLOCKED"
     assert not codes_sent(record.commands())
     assert not user.codes_questions
 
 
-async def test_an_old_pin_of_twelve_digits_can_be_changed(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    with state.update() as card:
+async def test_an_old_pin_of_twelve_digits_can_be_changed(bench: Bench) -> None:
+    with bench.state.update() as card:
         card.pin1.value = "123456789012"
     codes = [page(PinRole.PIN1, old="123456789012")]
-    _, _, result = await managed(source, state, CHANGE, codes=codes)
+    _, _, result = await bench.run(CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
 
 
@@ -175,62 +154,50 @@ async def test_an_old_pin_of_twelve_digits_can_be_changed(
     ],
 )
 async def test_a_change_that_got_no_answer(
-    moment: Moment,
-    before: int,
-    again: str | None,
-    doubts: list[bool],
-    source: MockCardSource,
-    state: MockCardState,
+    moment: Moment, before: int, again: str | None, doubts: list[bool], bench: Bench
 ) -> None:
-    with state.update() as card:
-        card.pin1.tries = before
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    bench.leave(pin1=before)
+    bench.pull_at(CommandName.CHANGE, moment)
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again) if old]
-    user, _, result = await managed(source, state, CHANGE, codes=codes)
+    user, _, result = await bench.run(CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, *doubts]
-    assert pins(state)[0] == NEW_PIN1
-    assert tries(state) == (5, 5, 5)
+    assert bench.pins[0] == NEW_PIN1
+    assert bench.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
-    moment: Moment,
-    source: MockCardSource,
-    state: MockCardState,
-    monkeypatch: pytest.MonkeyPatch,
+    moment: Moment, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The empty VERIFY does not show whether a PIN was ever set."""
     monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    bench.pull_at(CommandName.CHANGE, moment)
     again = NEW_PIN1 if moment is Moment.AFTER else "1234"
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again)]
-    user, record, result = await session(source, state, CHANGE, codes=codes)
+    user, record, result = await session(bench.source, bench.state, CHANGE, codes=codes)
     assert len(codes_sent(record.commands())) == 2
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, True]
-    assert tries(state) == (5, 5, 5)
+    assert bench.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("operation", [CHANGE, UNBLOCK])
 async def test_a_new_card_s_pin_is_not_set_but_activated(
-    operation: Manage, reader: MockCardSource, new: MockCardState
+    operation: Manage, new: Bench
 ) -> None:
-    user, record, result = await managed(reader, new, operation)
+    user, record, result = await new.run(operation)
     assert reason(result) == "CARD_NOT_ACTIVATED"
     assert not codes_sent(record.commands())
     assert not user.codes_questions
 
 
-async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(
-    reader: MockCardSource, new: MockCardState
-) -> None:
-    with new.update() as card:
-        card.pin1.tries = 0
+async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(new: Bench) -> None:
+    new.leave(pin1=0)
     codes = [page(PinRole.PIN1, PUK=PUK)]
-    _, _, result = await managed(reader, new, UNBLOCK, codes=codes)
+    _, _, result = await new.run(UNBLOCK, codes=codes)
     assert result == SET[PinRole.PIN1]
-    assert tries(new) == (5, 5, 5)
+    assert new.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("operation", [changing, unlocking])
@@ -243,29 +210,25 @@ async def test_the_puk_itself_is_not_set(
 
 @pytest.mark.parametrize(("operation", "field", "right"), EACH)
 async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
-    operation: Manage,
-    field: str,
-    right: str,
-    source: MockCardSource,
-    state: MockCardState,
+    operation: Manage, field: str, right: str, bench: Bench
 ) -> None:
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE))
-    state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
+    bench.pull_at(CommandName.CHANGE)
+    bench.state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
     user = User(codes=[page(PinRole.PIN1, **{field: right}) for _ in range(2)])
-    work = asyncio.create_task(operation(source, user))
+    work = asyncio.create_task(operation(bench.source, user))
     await until(lambda: "CARD_REMOVED" in user.problems())
-    with state.update() as card:
+    with bench.state.update() as card:
         serial, card.serial = card.serial, "FI9999999"
-    before = state.read()
-    source.insert()
+    before = bench.state.read()
+    bench.source.insert()
     await until(lambda: "OTHER_CARD" in user.problems())
     assert user.shown[-1][0] is Step.WAITING_FOR_CARD
-    assert state.read() == before
+    assert bench.state.read() == before
     assert len(user.codes) == 1
-    with state.update() as card:
+    with bench.state.update() as card:
         card.serial = serial
-    source.remove()
-    source.insert()
+    bench.source.remove()
+    bench.source.insert()
     assert await work == SET[PinRole.PIN1]
 
 
@@ -275,12 +238,12 @@ TIMED_OUT, CANCELLED, DIFFERENT = 0x6400, 0x6401, 0x6402
 
 
 async def test_a_pin_is_changed_on_the_reader(
-    source: MockCardSource, state: MockCardState, typings: list[Typing]
+    bench: Bench, typings: list[Typing]
 ) -> None:
     typed = [("1234", "258"), ("9999", NEW_PIN1), ("1234", NEW_PIN1)]
     typings += [TIMED_OUT, DIFFERENT, *typed]
     user = User(codes=[{}] * 5)
-    assert await CHANGE(source, user) == SET[PinRole.PIN1]
+    assert await CHANGE(bench.source, user) == SET[PinRole.PIN1]
     questions = user.codes_questions
     assert all(q.pin_pad for q in questions)
     assert [each.lengths for each in questions[0].fields] == [PAGE_1] * 2
@@ -289,27 +252,27 @@ async def test_a_pin_is_changed_on_the_reader(
     assert [q.tries_left for q in questions] == [5, 5, 5, 5, 4]
     assert [q.wrong for q in questions] == [False, False, False, False, True]
     assert Step.PIN_PAD in [step for step, _ in user.shown]
-    assert pins(state) == (NEW_PIN1, "123456")
+    assert bench.pins == (NEW_PIN1, "123456")
 
 
 async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
-    source: MockCardSource, state: MockCardState, typings: list[Typing]
+    bench: Bench, typings: list[Typing]
 ) -> None:
     """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
     user = User(codes=[{}] * 3)
-    assert await UNBLOCK(source, user) == SET[PinRole.PIN1]
+    assert await UNBLOCK(bench.source, user) == SET[PinRole.PIN1]
     assert [each.lengths for each in user.codes_questions[0].fields] == [(8,)] * 2
     assert [q.pad_problem for q in user.codes_questions] == ["", "length", "length"]
-    assert pins(state) == ("25801470", "123456")
-    assert tries(state) == (5, 5, 5)
+    assert bench.pins == ("25801470", "123456")
+    assert bench.tries == (5, 5, 5)
 
 
 async def test_cancelled_on_the_reader_is_cancelled(
-    source: MockCardSource, state: MockCardState, typings: list[Typing]
+    bench: Bench, typings: list[Typing]
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelledError):
-        await changing(PinRole.PIN2)(source, User(codes=[{}]))
-    assert tries(state) == (5, 5, 5)
-    assert pins(state) == ("1234", "123456")
+        await changing(PinRole.PIN2)(bench.source, User(codes=[{}]))
+    assert bench.tries == (5, 5, 5)
+    assert bench.pins == ("1234", "123456")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import CommandName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import PinRole
@@ -24,12 +24,10 @@ from tests.operations.managing import (
     EACH_SCHEME,
     NEW_PIN1,
     NEW_PIN2,
+    Bench,
     changing,
     check_codes,
     codes_sent,
-    managed,
-    pins,
-    put_pins,
     reason,
     tries,
     typing,
@@ -41,117 +39,104 @@ from tests.operations.user import Unattended, User, until
 
 
 @EACH_SCHEME
-async def test_a_login_offers_to_activate_and_goes_on(
-    scheme: str, reader: MockCardSource, new: MockCardState
-) -> None:
-    user, _, result = await managed(
-        reader, new, log_in, NEW_PIN1, codes=[typing(DIGITS[scheme])]
-    )
+async def test_a_login_offers_to_activate_and_goes_on(scheme: str, new: Bench) -> None:
+    user, _, result = await new.run(log_in, NEW_PIN1, codes=[typing(DIGITS[scheme])])
     assert isinstance(result, dict)
     assert user.offers == [False]
     assert [q.operation for q in user.codes_questions] == ["activate"]
     assert not user.problems()
-    assert tries(new) == (5, 5, 5)
+    assert new.tries == (5, 5, 5)
 
 
 @EACH_SCHEME
 async def test_a_signature_offers_to_set_pin2_and_goes_on(
-    scheme: str, reader: MockCardSource, new: MockCardState
+    scheme: str, new: Bench
 ) -> None:
-    put_pins(new, ("1234", 5))
-    user, _, result = await managed(
-        reader, new, signing_of("ab"), NEW_PIN2, codes=[typing(DIGITS[scheme], 2)]
+    new.put_pins(("1234", 5))
+    user, _, result = await new.run(
+        signing_of("ab"), NEW_PIN2, codes=[typing(DIGITS[scheme], 2)]
     )
     assert isinstance(result, Signatures)
     assert user.offers == [True]
-    assert pins(new) == ("1234", NEW_PIN2)
+    assert new.pins == ("1234", NEW_PIN2)
 
 
-async def test_a_login_with_a_pin1_that_is_set_offers_nothing(
-    reader: MockCardSource, new: MockCardState
-) -> None:
-    put_pins(new, ("1234", 5))
-    user, _, result = await session(reader, new, log_in, "1234")
+async def test_a_login_with_a_pin1_that_is_set_offers_nothing(new: Bench) -> None:
+    new.put_pins(("1234", 5))
+    user, _, result = await session(new.source, new.state, log_in, "1234")
     assert isinstance(result, dict)
     assert not user.offers
 
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_an_activation_within_a_login_goes_on_when_the_card_is_back(
-    moment: Moment, reader: MockCardSource, new: MockCardState
+    moment: Moment, new: Bench
 ) -> None:
-    new.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    new.pull_at(CommandName.CHANGE, moment)
     missing = (2,) if moment is Moment.AFTER else (1, 2)
-    user, _, result = await managed(
-        reader, new, log_in, NEW_PIN1, codes=[typing(7), typing(7, *missing)]
+    user, _, result = await new.run(
+        log_in, NEW_PIN1, codes=[typing(7), typing(7, *missing)]
     )
     assert isinstance(result, dict)
     assert user.offers == [False]  # once
-    assert pins(new) == (NEW_PIN1, NEW_PIN2)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
 
 
 @pytest.mark.parametrize("when", ["offer", "codes"])
 async def test_whoever_declines_ends_the_login_with_the_reason(
-    when: str, reader: MockCardSource, new: MockCardState
+    when: str, new: Bench
 ) -> None:
     user = User(agrees=when == "codes")
-    work = asyncio.create_task(log_in(reader, user))
+    work = asyncio.create_task(log_in(new.source, user))
     if when == "codes":
         await until(lambda: user.codes_questions)
         user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await work
     assert caught.value.reason == "CARD_NOT_ACTIVATED"
-    assert pins(new) == ("", "")
+    assert new.pins == ("", "")
 
 
-async def test_a_card_that_goes_during_the_offer_is_waited_for(
-    reader: MockCardSource,
-) -> None:
+async def test_a_card_that_goes_during_the_offer_is_waited_for(new: Bench) -> None:
     user = User([NEW_PIN1], agrees=None)
-    work = asyncio.create_task(log_in(reader, user))
+    work = asyncio.create_task(log_in(new.source, user))
     await until(lambda: user.offers)
-    reader.remove()
+    new.source.remove()
     await until(lambda: "CARD_REMOVED" in user.problems())
     user.agrees = True
     user.codes.append(typing(7))
-    reader.insert()
+    new.source.insert()
     assert "signature" in await work
     assert user.offers == [False, False]
 
 
-async def test_where_nobody_is_there_a_new_card_is_an_error(
-    reader: MockCardSource,
-) -> None:
+async def test_where_nobody_is_there_a_new_card_is_an_error(new: Bench) -> None:
     user = Unattended([NEW_PIN1], codes=[typing(7)])
     with pytest.raises(CardNotActivatedError):
-        await log_in(reader, user)
+        await log_in(new.source, user)
     assert not user.offers
 
 
 @pytest.mark.parametrize("first", ["other-in", "this-out"])
 async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
-    first: str, reader: MockCardSource, new: MockCardState, source: MockCardSource
+    first: str, new: Bench, source: MockCardSource
 ) -> None:
-    with new.update() as card:
-        card.pin1.tries = 1
+    new.leave(pin1=1)
     source.remove()
     user = User(["1234"], codes=[typing(7, code="7654321")])
-    readers = SeveralReaders({"A": reader, "B": source})
+    readers = SeveralReaders({"A": new.source, "B": source})
     work = asyncio.create_task(log_in(readers, user))
     await until(lambda: user.unlock_offers)
     if first == "this-out":
-        reader.remove()
+        new.source.remove()
         await until(lambda: "CARD_REMOVED" in user.problems())
     source.insert()
     assert "signature" in await work
     assert "OTHER_CARD" not in user.problems()
 
 
-async def test_a_login_unlocks_a_new_pin_and_goes_on(
-    reader: MockCardSource, new: MockCardState
-) -> None:
-    with new.update() as card:
+async def test_a_login_unlocks_a_new_pin_and_goes_on(new: Bench) -> None:
+    with new.state.update() as card:
         card.pin1.tries = 1
         puks = ("00000000", "00000000", card.puk.value)
     sheets = [
@@ -159,34 +144,33 @@ async def test_a_login_unlocks_a_new_pin_and_goes_on(
         *({"PUK": puk, "new-PIN1": NEW_PIN1} for puk in puks),
         typing(7, 2),
     ]
-    user, _, result = await managed(reader, new, log_in, NEW_PIN1, codes=sheets)
+    user, _, result = await new.run(log_in, NEW_PIN1, codes=sheets)
     assert isinstance(result, dict)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
     # A refused PUK is not sent again.
     assert [q.repeated for q in user.codes_questions] == [0, 0, 0, 1, 0]
-    assert pins(new) == (NEW_PIN1, NEW_PIN2)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
 
 
 async def test_a_puk_that_was_refused_is_known_after_the_card_was_out(
-    reader: MockCardSource, new: MockCardState
+    new: Bench,
 ) -> None:
-    with new.update() as card:
-        card.pin1.tries = 0
+    new.leave(pin1=0)
     wrong = {"PUK": "00000000", "new-PIN1": NEW_PIN1}
     user = User(codes=[wrong], unlocks=[True, True])
-    work = asyncio.create_task(log_in(reader, user))
+    work = asyncio.create_task(log_in(new.source, user))
     await until(lambda: len(user.codes_questions) == 2)
-    reader.remove()
+    new.source.remove()
     await until(lambda: "CARD_REMOVED" in user.problems())
     user.codes.append(wrong)
-    reader.insert()
+    new.source.insert()
     await until(lambda: len(user.codes_questions) == 4)
     user.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await work
     assert caught.value.reason == "ACTIVATION_BLOCKED"
     assert user.codes_questions[-1].repeated
-    assert tries(new)[2] == 4
+    assert new.tries[2] == 4
 
 
 # -- A blocked PIN --------------------------------------------------------------------
@@ -200,121 +184,105 @@ DECLINED: dict[str, str] = {}
 
 
 @pytest.fixture
-def blocked(state: MockCardState) -> MockCardState:
+def blocked(bench: Bench) -> Bench:
     """The card with both PINs blocked."""
-    with state.update() as card:
-        card.pin1.tries = card.pin2.tries = 0
-    return state
+    bench.leave(pin1=0, pin2=0)
+    return bench
 
 
-async def test_a_login_offers_to_unblock_and_goes_on(
-    source: MockCardSource, blocked: MockCardState
-) -> None:
-    user, _, result = await managed(source, blocked, log_in, NEW_PIN1, codes=[FOR_PIN1])
+async def test_a_login_offers_to_unblock_and_goes_on(blocked: Bench) -> None:
+    user, _, result = await blocked.run(log_in, NEW_PIN1, codes=[FOR_PIN1])
     assert isinstance(result, dict)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
     assert [q.operation for q in user.codes_questions] == ["unblock"]
     [question] = user.questions
     assert (question.tries_left, question.unlocked, question.wrong) == (5, True, False)
     assert not user.problems()
-    assert tries(blocked) == (5, 0, 5)
+    assert blocked.tries == (5, 0, 5)
 
 
-async def test_a_signature_offers_to_unblock_pin2_and_goes_on(
-    source: MockCardSource, blocked: MockCardState
-) -> None:
-    user, _, result = await managed(
-        source, blocked, signing_of("ab"), NEW_PIN2, codes=[FOR_PIN2]
-    )
+async def test_a_signature_offers_to_unblock_pin2_and_goes_on(blocked: Bench) -> None:
+    user, _, result = await blocked.run(signing_of("ab"), NEW_PIN2, codes=[FOR_PIN2])
     assert isinstance(result, Signatures)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN2"]
-    assert tries(blocked) == (0, 5, 5)
+    assert blocked.tries == (0, 5, 5)
 
 
 async def test_wrong_pins_block_it_and_a_refused_one_may_be_the_new_one(
-    source: MockCardSource, state: MockCardState
+    bench: Bench,
 ) -> None:
     wrong = [f"999{n}" for n in range(5)]
     codes = [{"PUK": PUK, "new-PIN1": "9990"}]
-    user, _, result = await managed(source, state, log_in, *wrong, "9990", codes=codes)
+    user, _, result = await bench.run(log_in, *wrong, "9990", codes=codes)
     assert isinstance(result, dict)
     assert [q.tries_left for q in user.questions] == [5, 4, 3, 2, 1, 5]
     assert not any(q.repeated for q in user.questions)
-    assert tries(state) == (5, 5, 5)
+    assert bench.tries == (5, 5, 5)
 
 
 async def test_a_pin_that_is_blocked_once_more_is_unblocked_once_more(
-    source: MockCardSource, blocked: MockCardState
+    blocked: Bench,
 ) -> None:
     typed = [f"999{n}" for n in range(5)] + [NEW_PIN1]
     codes = [{**FOR_PIN1, "new-PIN1": "8520"}, FOR_PIN1]
-    user, _, result = await managed(source, blocked, log_in, *typed, codes=codes)
+    user, _, result = await blocked.run(log_in, *typed, codes=codes)
     assert isinstance(result, dict)
     assert len(user.unlock_offers) == 2
-    assert tries(blocked) == (5, 0, 5)
+    assert blocked.tries == (5, 0, 5)
 
 
 @pytest.mark.parametrize("declined", [0, 2])
 async def test_no_costs_nothing_no_matter_how_often_one_went_back(
-    source: MockCardSource, blocked: MockCardState, declined: int
+    blocked: Bench, declined: int
 ) -> None:
-    user, record, result = await managed(
-        source, blocked, log_in, codes=[DECLINED] * declined
-    )
+    user, record, result = await blocked.run(log_in, codes=[DECLINED] * declined)
     assert reason(result) == "PIN_BLOCKED"
     assert len(user.unlock_offers) == declined + 1
     assert codes_sent(record.commands()) == []
-    assert tries(blocked) == (0, 0, 5)
+    assert blocked.tries == (0, 0, 5)
 
 
 async def test_a_refused_puk_is_not_sent_again_even_after_going_back(
-    source: MockCardSource, blocked: MockCardState
+    blocked: Bench,
 ) -> None:
     codes = [WRONG, WRONG, DECLINED, WRONG, FOR_PIN1]
-    user, record, result = await managed(source, blocked, log_in, NEW_PIN1, codes=codes)
+    user, record, result = await blocked.run(log_in, NEW_PIN1, codes=codes)
     assert isinstance(result, dict)
     assert [q.repeated for q in user.codes_questions] == [0, 0, 1, 0, 1]
     assert len(codes_sent(record.commands())) == 2
-    assert tries(blocked) == (5, 0, 5)
+    assert blocked.tries == (5, 0, 5)
 
 
 async def test_after_the_last_try_of_the_puk_only_a_new_card_helps(
-    source: MockCardSource, blocked: MockCardState
+    blocked: Bench,
 ) -> None:
-    with blocked.update() as card:
-        card.puk.tries = 1
-    user, _, result = await managed(source, blocked, log_in, codes=[WRONG, FOR_PIN1])
+    blocked.leave(puk=1)
+    user, _, result = await blocked.run(log_in, codes=[WRONG, FOR_PIN1])
     assert reason(result) == "PUK_BLOCKED"
     assert user.codes_questions[0].tries_left == 1
     assert set(user.problems()) == {"PUK_BLOCKED"}
     # It is not offered again.
     assert len(user.unlock_offers) == len(user.codes_questions) == 1
-    assert tries(blocked) == (0, 0, 0)
+    assert blocked.tries == (0, 0, 0)
 
 
 @pytest.mark.parametrize("moment", list(Moment))
 async def test_a_card_that_is_pulled_meanwhile_is_unblocked_after_it_is_back(
-    source: MockCardSource, blocked: MockCardState, moment: Moment
+    blocked: Bench, moment: Moment
 ) -> None:
-    fault = Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment)
-    blocked.set_faults(fault)
-    user, _, result = await managed(
-        source, blocked, log_in, NEW_PIN1, codes=[FOR_PIN1, FOR_PIN1]
-    )
+    blocked.pull_at(CommandName.UNBLOCK, moment)
+    user, _, result = await blocked.run(log_in, NEW_PIN1, codes=[FOR_PIN1, FOR_PIN1])
     assert isinstance(result, dict)
     assert user.problems() == ["CARD_REMOVED"]
     sent = 2 if moment is Moment.BEFORE else 1
     assert len(user.unlock_offers) == len(user.codes_questions) == sent
-    assert pins(blocked)[0] == NEW_PIN1
+    assert blocked.pins[0] == NEW_PIN1
 
 
-async def test_a_wrong_puk_without_an_answer_is_not_sent_again(
-    source: MockCardSource, blocked: MockCardState
-) -> None:
-    fault = Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=Moment.AFTER)
-    blocked.set_faults(fault)
-    user, record, result = await managed(
-        source, blocked, log_in, NEW_PIN1, codes=[WRONG, WRONG, FOR_PIN1]
+async def test_a_wrong_puk_without_an_answer_is_not_sent_again(blocked: Bench) -> None:
+    blocked.pull_at(CommandName.UNBLOCK, Moment.AFTER)
+    user, record, result = await blocked.run(
+        log_in, NEW_PIN1, codes=[WRONG, WRONG, FOR_PIN1]
     )
     assert isinstance(result, dict)
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
@@ -323,18 +291,18 @@ async def test_a_wrong_puk_without_an_answer_is_not_sent_again(
 
 
 async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
-    source: MockCardSource, blocked: MockCardState, tmp_path: Path
+    blocked: Bench, tmp_path: Path
 ) -> None:
     user = User(["1234"], unlocks=[True])
-    login = asyncio.create_task(log_in(source, user))
+    login = asyncio.create_task(log_in(blocked.source, user))
     await until(lambda: user.codes_questions)
-    source.remove()
+    blocked.source.remove()
     await until(user.problems)
     other = MockCardState.create(tmp_path / "other")
-    (blocked.folder / "card.json").write_bytes(
+    (blocked.state.folder / "card.json").write_bytes(
         (other.folder / "card.json").read_bytes()
     )
-    source.insert()
+    blocked.source.insert()
     assert isinstance(await login, dict)
     assert len(user.codes_questions) == len(user.questions) == 1
     assert not user.questions[0].unlocked
@@ -342,28 +310,28 @@ async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
 
 
 async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
-    source: MockCardSource, blocked: MockCardState, tmp_path: Path
+    blocked: Bench, tmp_path: Path
 ) -> None:
     other = MockCardState.create(tmp_path / "other")
     async with MockCardSource(other.folder) as second:
         second.remove()
-        readers = SeveralReaders({"1": source, "2": second})
+        readers = SeveralReaders({"1": blocked.source, "2": second})
         user = User(["1234"])
         login = asyncio.create_task(log_in(readers, user))
         await until(lambda: user.unlock_offers)
         second.insert()
         assert isinstance(await login, dict)
     assert len(user.unlock_offers) == 1
-    assert tries(blocked) == (0, 0, 5)
+    assert blocked.tries == (0, 0, 5)
 
 
 @pytest.mark.parametrize("number", range(0, 60, 3))
 async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
-    source: MockCardSource, blocked: MockCardState, number: int
+    blocked: Bench, number: int
 ) -> None:
     user, record, result = await session(
-        source,
-        blocked,
+        blocked.source,
+        blocked.state,
         log_in,
         NEW_PIN1,
         codes=[FOR_PIN1],
@@ -372,10 +340,12 @@ async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
     check_codes(user, record)
     assert isinstance(result, asyncio.CancelledError | dict)
     assert len(codes_sent(record.commands())) <= 1
-    assert tries(blocked)[0] in {0, 5}
-    assert tries(blocked)[2] == 5
+    assert blocked.tries[0] in {0, 5}
+    assert blocked.tries[2] == 5
     # The page asks again, and the user goes on from there.
-    _, _, result = await session(source, blocked, log_in, NEW_PIN1, codes=[FOR_PIN1])
+    _, _, result = await session(
+        blocked.source, blocked.state, log_in, NEW_PIN1, codes=[FOR_PIN1]
+    )
     assert isinstance(result, dict)
 
 
@@ -400,29 +370,25 @@ async def test_it_is_offered_only_to_a_person_with_a_window(
     assert not user.unlock_offers
 
 
-async def test_a_pin_blocked_among_signatures_ends_the_batch(
-    source: MockCardSource, state: MockCardState
-) -> None:
+async def test_a_pin_blocked_among_signatures_ends_the_batch(bench: Bench) -> None:
     class Blocking(User):
         def show(self, step: Step, *more: Any, **named: Any) -> None:
             super().show(step, *more, **named)
             if self.bars and self.bars[-1].done == 1:
-                with state.update() as card:
+                with bench.state.update() as card:
                     card.pin2.tries = 0
 
     user = Blocking(["123456"], unlocks=[True])
     with pytest.raises(SigningInterruptedError) as caught:
-        await signing_of("ab")(source, user)
+        await signing_of("ab")(bench.source, user)
     assert caught.value.reason == "PIN_BLOCKED"
     assert not user.unlock_offers
 
 
 async def test_a_blocked_pin_is_unblocked_where_it_was_to_be_changed(
-    source: MockCardSource, blocked: MockCardState
+    blocked: Bench,
 ) -> None:
-    user, _, result = await managed(
-        source, blocked, changing(PinRole.PIN1), codes=[FOR_PIN1]
-    )
+    user, _, result = await blocked.run(changing(PinRole.PIN1), codes=[FOR_PIN1])
     assert result == PinsSet(pin1="set")
     assert [q.operation for q in user.codes_questions] == ["unblock"]
-    assert pins(blocked)[0] == NEW_PIN1
+    assert blocked.pins[0] == NEW_PIN1
