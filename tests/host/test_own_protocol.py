@@ -11,7 +11,7 @@ import pytest
 
 from kortilla import Trust, validate
 from native_host import VERSION, WEB_EID_VERSION
-from tests.host.conftest import MOCK_FOLDER, furnish
+from tests.host.conftest import furnish
 from tests.host.process import (
     AUTOMATIC,
     NONCE,
@@ -305,19 +305,6 @@ def test_a_broken_configuration_is_answered_by_name(
         assert error["code"] == "CONFIG_BROKEN"
         assert named in error["message"]
         assert host.end() == ""
-
-
-def test_a_broken_mock_card_is_answered_by_name(
-    home: Path, automatic: dict[str, str]
-) -> None:
-    file = home / MOCK_FOLDER / "card.json"
-    broken = file.read_text().replace('"pin1"', '"pin9"', 1)
-    file.write_text(broken)
-    with running(automatic) as host:
-        error = host.authenticate()["error"]
-    assert error["code"] == "MOCK_CARD_BROKEN"
-    assert "card.json" in error["message"] and "pin" in error["message"]
-    assert file.read_text() == broken, "the host resets no state silently"
 
 
 OTHER_ID = "abcdefghijklmnopabcdefghijklmnop"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from tests.host.conftest import furnish
 from tests.host.process import AUTOMATIC, ORIGIN, Script, make_environment, running
 from tests.host.signing import (
     b64,
@@ -53,30 +52,6 @@ def check_signatures(
         verify(result["certificate"], signed, hashed)
         with pytest.raises(InvalidSignature):
             verify(result["certificate"], signed, digest(b"other", hash_function))
-
-
-def test_three_documents_are_signed_with_one_pin2(
-    tmp_path: Path, each_card: Path
-) -> None:
-    home = furnish(tmp_path / "home", each_card)
-    environment = make_environment(home, 'card = "mock"\n')
-    script = Script(home, "123456")
-    with script.running(environment) as host:
-        answer = sign_documents(host, THREE)
-        own_hash = answer["result"]["signatures"][0]["hashFunction"]
-        check_signatures(answer["result"], THREE, own_hash)
-        assert left_behind(environment) == []
-        assert host.end() == ""
-    [question] = script.questions()
-    shown = question["documents"]
-    assert question["role"] == "PIN2"
-    assert [each["name"] for each in shown] == list(THREE)
-    assert [each["size"] for each in shown] == [len(each) for each in THREE.values()]
-    assert [bytes.fromhex(each["digest"]) for each in shown] == [
-        digest(each, own_hash) for each in THREE.values()
-    ]
-    assert all(each["path"] and each["media_type"] == "text/plain" for each in shown)
-    assert card_of(home).pin2.tries == 5
 
 
 def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> None:

@@ -39,7 +39,7 @@ from tests.operations.managing import (
     reason,
     typing,
 )
-from tests.operations.user import Unattended, User, until
+from tests.operations.user import Unattended, User, cancelled, until
 
 
 @pytest.mark.parametrize("scheme", GRANTED)
@@ -110,10 +110,7 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
     user = User(codes=[typing(DIGITS[scheme]), typing(DIGITS[scheme], 2)])
     work = asyncio.create_task(activating(new.source, user))
     await until(lambda: "OTHER_CARD" in user.problems())
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await work
-    assert caught.value.reason == "OTHER_CARD"
+    assert await cancelled(user, work) == "OTHER_CARD"
     assert new.pins == (NEW_PIN1, "")
     assert new.tries == (5, 0 if scheme == "eight" else 5, 5)
 

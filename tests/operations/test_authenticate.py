@@ -23,11 +23,10 @@ from native_host.card.errors import (
 )
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
-from native_host.errors import UserCancelledError
 from native_host.operations import card_session
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import LOGIN, NONCE, log_in
-from tests.operations.user import Unattended, User, until
+from tests.operations.user import Unattended, User, cancelled, until
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,13 +42,6 @@ def tries(folder: Path) -> int:
 
 def begin(user: User, source: MockCardSource) -> "asyncio.Task[dict[str, Any]]":
     return asyncio.create_task(log_in(source, user))
-
-
-async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
-    """Return the reason of the cancellation that ends a login."""
-    with pytest.raises(UserCancelledError) as caught:
-        await login
-    return caught.value.reason
 
 
 class SilentSource(MockCardSource):
@@ -210,8 +202,7 @@ async def test_what_stood_in_the_way_is_the_reason_of_the_cancellation(
     user = User()
     login = begin(user, source)
     await until(lambda: user.shown)
-    user.cancel()
-    assert await cancelled(login) == reason
+    assert await cancelled(user, login) == reason
     assert user.shown[-1][0] is step
 
 
@@ -265,8 +256,7 @@ async def test_whoever_gives_up_on_a_card_that_is_held_says_so(
     monkeypatch.setattr(source, "connect", never_free)
     login = begin(user, source)
     await until(user.problems)
-    user.cancel()
-    assert await cancelled(login) == "CARD_BUSY"
+    assert await cancelled(user, login) == "CARD_BUSY"
 
 
 @pytest.mark.parametrize("days", [(-10, -1), (1, 10)])
@@ -281,6 +271,5 @@ async def test_a_card_that_is_not_valid_today_is_said(
     async with MockCardSource(folder) as source:
         login = begin(user, source)
         await until(user.problems)
-        user.cancel()
-        assert await cancelled(login) == "CARD_EXPIRED"
+        assert await cancelled(user, login) == "CARD_EXPIRED"
     assert not user.questions

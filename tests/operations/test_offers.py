@@ -12,7 +12,6 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
-from native_host.errors import UserCancelledError
 from native_host.operations.authenticate import authenticate
 from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
@@ -33,7 +32,7 @@ from tests.operations.managing import (
     typing,
 )
 from tests.operations.readers import SeveralReaders
-from tests.operations.user import Unattended, User, until
+from tests.operations.user import Unattended, User, cancelled, until
 
 # -- A new card -----------------------------------------------------------------------
 
@@ -90,10 +89,7 @@ async def test_whoever_declines_ends_the_login_with_the_reason(
     work = asyncio.create_task(log_in(new.source, user))
     if when == "codes":
         await until(lambda: user.codes_questions)
-        user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await work
-    assert caught.value.reason == "CARD_NOT_ACTIVATED"
+        assert await cancelled(user, work) == "CARD_NOT_ACTIVATED"
     assert new.pins == ("", "")
 
 
@@ -165,10 +161,7 @@ async def test_a_puk_that_was_refused_is_known_after_the_card_was_out(
     user.codes.append(wrong)
     new.source.insert()
     await until(lambda: len(user.codes_questions) == 4)
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await work
-    assert caught.value.reason == "ACTIVATION_BLOCKED"
+    assert await cancelled(user, work) == "ACTIVATION_BLOCKED"
     assert user.codes_questions[-1].repeated
     assert new.tries[2] == 4
 

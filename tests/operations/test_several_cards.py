@@ -19,7 +19,6 @@ from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource
-from native_host.errors import UserCancelledError
 from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures, sign
@@ -42,7 +41,7 @@ from tests.operations.managing import (
 )
 from tests.operations.readers import SeveralReaders
 from tests.operations.signing import ORIGIN, PIN1, PIN2, certificate_of, request
-from tests.operations.user import User, until
+from tests.operations.user import User, cancelled, ending, until
 from tests.support.pcsc import READERS, Pcscd, isolated
 
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
@@ -75,18 +74,21 @@ def begin_login(user: User, source: SeveralReaders) -> "asyncio.Task[dict[str, A
     return asyncio.create_task(log_in(source, user))
 
 
+async def pulled_at_the_pin(
+    user: User, readers: SeveralReaders
+) -> "asyncio.Task[dict[str, Any]]":
+    """Begin a login, and pull the card in reader A when the PIN is asked for."""
+    login = begin_login(user, readers)
+    await until(lambda: user.questions)
+    readers.sources["A"].remove()
+    await until(user.problems)
+    return login
+
+
 def signing(
     user: User, source: SeveralReaders, certificate: bytes | None = None
 ) -> Coroutine[Any, Any, Signatures]:
     return sign(Context(source, user), request(certificate=certificate))
-
-
-async def end(user: User, work: Awaitable[object]) -> str | None:
-    """Cancel an operation, and return its reason."""
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await work
-    return caught.value.reason
 
 
 # -- Which card is used ---------------------------------------------------------------
@@ -178,7 +180,7 @@ async def test_a_locked_card_is_unlocked_when_no_other_can_be_used(
     login = begin_login(user, readers)
     await until(lambda: user.unlock_offers)
     assert user.unlock_offers[0].name == VILLE
-    assert await end(user, login) == "PIN_BLOCKED"
+    assert await cancelled(user, login) == "PIN_BLOCKED"
 
 
 async def test_when_none_can_be_used_the_last_reason_is_said(
@@ -190,7 +192,7 @@ async def test_when_none_can_be_used_the_last_reason_is_said(
     login = begin_login(user, readers)
     await until(user.problems)
     assert set(user.problems()) == {"UNSUPPORTED_CARD"}
-    assert await end(user, login) == "UNSUPPORTED_CARD"
+    assert await cancelled(user, login) == "UNSUPPORTED_CARD"
 
 
 async def test_when_all_are_held_that_is_said_and_waited_for(
@@ -214,7 +216,7 @@ async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
     await until(lambda: len(user.choices) == 1)
     readers.sources["B"].remove()
     await until(lambda: user.questions)
-    await end(user, login)
+    await cancelled(user, login)
 
     user = User()
     readers.sources["B"].insert()
@@ -234,17 +236,14 @@ async def test_whoever_cancels_the_choice_has_cancelled(
     user = User()
     login = begin_login(user, readers)
     await until(lambda: user.choices)
-    await end(user, login)
+    await cancelled(user, login)
 
 
 async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
     readers: SeveralReaders,
 ) -> None:
     user = User(choice=0)
-    login = begin_login(user, readers)
-    await until(lambda: user.questions)
-    readers.sources["A"].remove()
-    await until(user.problems)
+    login = await pulled_at_the_pin(user, readers)
     assert user.shown[-1][0] is Step.WAITING_FOR_CARD
     user.pins.append(PIN1)
     readers.sources["A"].insert()
@@ -272,7 +271,7 @@ async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
     user = User([PIN2])
     work = asyncio.create_task(signing(user, readers, certificate_of(other_folder, 2)))
     await until(lambda: user.unlock_offers)
-    await end(user, work)
+    await cancelled(user, work)
 
 
 async def test_a_certificate_that_is_on_neither_card_is_said(
@@ -282,7 +281,7 @@ async def test_a_certificate_that_is_on_neither_card_is_said(
     work = asyncio.create_task(signing(user, readers, b"another"))
     await until(lambda: user.shown and user.shown[-1][0] is Step.WAITING_FOR_CARD)
     assert user.problems()[-1] == "CERTIFICATE_MISMATCH"
-    assert await end(user, work) == "CERTIFICATE_MISMATCH"
+    assert await cancelled(user, work) == "CERTIFICATE_MISMATCH"
     assert not user.choices
     assert not user.questions
 
@@ -294,10 +293,7 @@ async def test_the_other_card_is_taken_when_it_is_put_in_anew_and_confirmed(
     readers: SeveralReaders,
 ) -> None:
     user = User(choice=0)
-    login = begin_login(user, readers)
-    await until(lambda: user.questions)
-    readers.sources["A"].remove()
-    await until(user.problems)
+    login = await pulled_at_the_pin(user, readers)
     user.pins.append(PIN1)
     readers.sources["B"].insert()
     await login
@@ -311,14 +307,10 @@ async def test_another_card_in_the_same_reader_is_confirmed_too(
 ) -> None:
     first, other = readers.sources["A"], readers.sources.pop("B")
     user = User(confirms=False)
-    login = begin_login(user, readers)
-    await until(lambda: user.questions)
-    first.remove()
-    await until(user.problems)
+    login = await pulled_at_the_pin(user, readers)
     readers.sources["A"] = other
     first.insert()  # the readers are looked at again
-    with pytest.raises(UserCancelledError):
-        await login
+    await ending(login)
     assert [(q.before, q.name) for q in user.other_cards] == [(AINO, VILLE)]
     assert len(user.questions) == 1
 
@@ -396,7 +388,7 @@ async def test_no_other_holder_appears_without_a_question(
     second.insert()
     await until(lambda: len(user.other_cards) == 2)
     assert len(asked(user)) == 2
-    await end(user, work)
+    await cancelled(user, work)
     assert not user.typed
 
 
@@ -416,7 +408,7 @@ async def test_a_new_card_beside_an_expired_one_is_offered(
         user = User(agrees=None)
         work = asyncio.ensure_future(start(SeveralReaders(there), user))
         await until(lambda: user.offers or user.codes_questions)
-        await end(user, work)
+        await cancelled(user, work)
     assert not user.choices
     assert Step.WAITING_FOR_CARD not in [step for step, _ in user.shown]
 

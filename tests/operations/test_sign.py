@@ -20,7 +20,6 @@ from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import (
     HashToSign,
-    Signatures,
     SigningInterruptedError,
     SignRequest,
 )
@@ -38,16 +37,7 @@ from tests.operations.signing import (
     request,
     tries,
 )
-from tests.operations.user import User, until
-
-
-async def ended(signing: "asyncio.Task[Signatures]", user: User) -> str | None:
-    """Cancel a signing, and return the reason."""
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await signing
-    assert not user.questions
-    return caught.value.reason
+from tests.operations.user import User, cancelled, until
 
 
 async def test_three_documents_are_shown_and_signed_with_one_pin(
@@ -172,7 +162,8 @@ async def test_a_certificate_that_is_not_the_cards_is_said(
     await until(user.problems)
     said = Problem("CERTIFICATE_MISMATCH")
     assert user.shown[-1] == (Step.WAITING_FOR_CARD, said)
-    assert await ended(signing, user) == said.code
+    assert await cancelled(user, signing) == said.code
+    assert not user.questions
     assert tries(folder) == (5, 5)
 
 
@@ -187,7 +178,8 @@ async def test_a_key_that_is_not_certified_for_signing_is_not_used(
         user = User([PIN2])
         signing = begin(user, source, request(certificate=certificate))
         await until(lambda: signing.done() or user.problems())  # noqa: B023
-        assert await ended(signing, user) == "UNSUPPORTED_CARD"
+        assert await cancelled(user, signing) == "UNSUPPORTED_CARD"
+        assert not user.questions
 
 
 async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alone(
@@ -197,7 +189,8 @@ async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alon
     signing = begin(user, source, request(key_type=KeyType.RSA))
     await until(user.problems)
     assert user.problems() == ["KEY_MISSING"]
-    await ended(signing, user)
+    await cancelled(user, signing)
+    assert not user.questions
 
 
 # -- Requests refused before anything is shown ----------------------------------------
@@ -280,7 +273,8 @@ async def test_cancelled_while_documents_come(
     user = User()
     signing = begin(user, source, request(documents=inbox))
     await until(lambda: user.shown)
-    await ended(signing, user)
+    await cancelled(user, signing)
+    assert not user.questions
 
 
 async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(

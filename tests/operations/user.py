@@ -2,8 +2,10 @@
 """A scripted user at a prompt."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+
+import pytest
 
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.model import (
@@ -158,3 +160,16 @@ async def until(happened: Callable[[], object]) -> None:
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             # The card's thread needs the processor meanwhile.
             await asyncio.sleep(0.001)
+
+
+async def cancelled(user: User, work: Awaitable[object]) -> str | None:
+    """Cancel an operation, and return the reason with which it ends."""
+    user.cancel()
+    return await ending(work)
+
+
+async def ending(work: Awaitable[object]) -> str | None:
+    """Return the reason of the cancellation with which an operation ends."""
+    with pytest.raises(UserCancelledError) as caught:
+        await work
+    return caught.value.reason
