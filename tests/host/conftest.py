@@ -2,13 +2,15 @@
 """Fixtures for the host: a HOME with a mock card whose keys are cached."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.host.process import AUTOMATIC, make_environment
+from tests.host.process import AUTOMATIC, Script, make_environment
 from tests.support import cards
 
+Scripted = Callable[..., Script]
 MOCK_FOLDER = Path(".local/share/kortilla/mock-card")
 
 
@@ -34,6 +36,12 @@ def automatic(home: Path) -> dict[str, str]:
 def window(home: Path) -> dict[str, str]:
     """Configuration with the mock card and the window."""
     return make_environment(home, 'card = "mock"\nlanguage = "en"\n')
+
+
+@pytest.fixture
+def scripted(home: Path, window: dict[str, str]) -> Scripted:
+    """A function that makes a window with these answers."""
+    return lambda *answers: Script(home, *answers, environment=window)
 
 
 def furnish(home: Path, card: Path) -> Path:

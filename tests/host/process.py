@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.warm_host import relay_command
-from tests.support import warm
+from tests.support import commands, warm
 from tests.support.patience import patience
 
 ORIGIN = "https://service.example"
@@ -180,20 +180,27 @@ def running(
 class Script:
     """The scripted window's command, and the messages that it received."""
 
-    def __init__(self, folder: Path, *answers: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *answers: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = folder / "window.log"
+        self._environment = environment or {}
         script = Path(__file__).with_name("scripted_prompt.py")
         self.command = [sys.executable, "-I", "-S", str(script), str(self._log)]
         self.command += answers
 
     def running(
         self,
-        environment: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
         caller: Sequence[str] = OWN_CALLER,
         **options: Any,
     ) -> contextlib.AbstractContextManager[HostProcess]:
         """Run a host whose window this is."""
-        return running(environment, caller, prompt_command=self.command, **options)
+        options["prompt_command"] = self.command
+        return running(environment or self._environment, caller, **options)
 
     def told(self) -> list[dict[str, Any]]:
         """Return the messages."""
@@ -228,31 +235,15 @@ def command_line(
     Return the exit status and the reply. The process has all imports done.
     """
     code = "import sys; from native_host.__main__ import main; sys.exit(main())"
-    return _run(code, ["-c", *words], environment)
+    done = commands.end(warm.start(code, ["-c", *words], environment))
+    return done.returncode, json.loads(done.stdout)
 
 
-def kortilla(
-    environment: Mapping[str, str], *words: str, status: int | None = 0
-) -> dict[str, Any]:
-    """Run a command of ``kortilla``, and return the JSON that it prints.
-
-    The process has all imports done. ``status`` is the expected exit status,
-    or None for any.
-    """
-    code = "import sys; from native_host.cli import main; sys.exit(main())"
-    ended, printed = _run(code, [*words, "--json"], environment)
-    assert status in (None, ended)
+def kortilla(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
+    """Run a command of ``kortilla``, and return the JSON that it prints."""
+    done = commands.run(*words, "--json", environment=environment)
+    printed: dict[str, Any] = json.loads(done.stdout)
     return printed
-
-
-def _run(
-    code: str, words: Sequence[str], environment: Mapping[str, str]
-) -> tuple[int, dict[str, Any]]:
-    process = warm.start(code, words, environment)
-    process.stdin.close()
-    with process.stdout, process.stderr:
-        printed: dict[str, Any] = json.loads(process.stdout.read())
-    return process.wait(patience()), printed
 
 
 def own_arguments(**changes: object) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.host.conftest import Scripted
 from tests.host.process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, Script
 from tests.host.signing import b64, card_of
 
@@ -84,12 +85,12 @@ def test_the_window_says_what_started_the_host(
 
 @pytest.mark.parametrize("program", ["firefox", "discord"])
 def test_only_a_browser_gets_the_certificate_of_a_login_without_a_window(
-    home: Path, window: dict[str, str], tmp_path: Path, program: str
+    scripted: Scripted, home: Path, tmp_path: Path, program: str
 ) -> None:
     login, signing = (key.certificate for key in card_of(home).keys)
-    script = Script(home, "cancel")
+    script = scripted("cancel")
     under = started_by(tmp_path / "programs" / program)
-    with script.running(window, under=under) as host:
+    with script.running(under=under) as host:
         answer = host.ask(
             "get-signing-certificate",
             origin=ORIGIN,

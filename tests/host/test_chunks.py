@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.host.process import Script, make_environment, running
+from tests.host.conftest import Scripted
+from tests.host.process import make_environment, running
 from tests.host.signing import (
     announced,
     b64,
@@ -41,9 +42,9 @@ WRONG: dict[str, list[dict[str, Any]]] = {
 
 
 def test_a_wrong_chunk_ends_the_request_with_one_error(
-    home: Path, window: dict[str, str]
+    scripted: Scripted, home: Path, window: dict[str, str]
 ) -> None:
-    with Script(home, "wait").running(window) as host:
+    with scripted("wait").running() as host:
         for wrong, messages in WRONG.items():
             host.send(signing(documents=announced(TWO)))
             for message in messages:
@@ -84,8 +85,8 @@ def test_chunks_of_a_sign_that_was_refused_are_ignored(home: Path) -> None:
         assert host.receive() is None
 
 
-def test_a_login_takes_no_documents(home: Path, window: dict[str, str]) -> None:
-    with Script(home, "wait").running(window) as host:
+def test_a_login_takes_no_documents(scripted: Scripted) -> None:
+    with scripted("wait").running() as host:
         host.begin_login()
         host.send(FIRST)
         assert host.answer()["error"]["code"] == "INVALID_ARGUMENT"
@@ -107,7 +108,7 @@ def test_chunks_may_come_before_the_window_and_in_any_size(
 
 
 def test_what_can_not_be_signed_shows_no_window_and_keeps_nothing(
-    home: Path, window: dict[str, str]
+    scripted: Scripted, window: dict[str, str]
 ) -> None:
     bad: list[tuple[dict[str, object], str]] = [
         ({"documents": announced({"a": bytes(20_000_001)})}, "documents.0.size"),
@@ -116,8 +117,8 @@ def test_what_can_not_be_signed_shows_no_window_and_keeps_nothing(
         ({"hashes": [HASH | {"hash": "AAAA"}]}, "A hash of SHA-256 has 32 bytes"),
         ({}, "1 to 20 things"),
     ]
-    script = Script(home)
-    with script.running(window) as host:
+    script = scripted()
+    with script.running() as host:
         for arguments, field in bad:
             host.send(signing(**arguments))
             error = host.answer()["error"]

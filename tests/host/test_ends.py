@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.folder import locked
-from tests.host.conftest import MOCK_FOLDER
+from tests.host.conftest import MOCK_FOLDER, Scripted
 from tests.host.process import (
     AUTOMATIC,
     HostProcess,
@@ -59,10 +59,10 @@ def end(host: HostProcess, how: str) -> None:
 @pytest.mark.parametrize("how", ["end of input", "SIGTERM"])
 @pytest.mark.parametrize("when", ["window open", "asked for a PIN"])
 def test_the_end_of_input_closes_the_window_and_ends_the_host(
-    home: Path, window: dict[str, str], when: str, how: str
+    scripted: Scripted, home: Path, when: str, how: str
 ) -> None:
-    script = Script(home, "wait")
-    with script.running(window, anew=when == "window open") as host:
+    script = scripted("wait")
+    with script.running(anew=when == "window open") as host:
         host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         if when == "asked for a PIN":
@@ -74,12 +74,12 @@ def test_the_end_of_input_closes_the_window_and_ends_the_host(
 
 @pytest.mark.parametrize("how", ["end of input", "SIGTERM"])
 def test_a_card_that_another_program_holds_does_not_keep_the_host(
-    home: Path, window: dict[str, str], how: str
+    scripted: Scripted, home: Path, how: str
 ) -> None:
-    script = Script(home)
+    script = scripted()
     with (
         locked(home / MOCK_FOLDER / "session.lock"),
-        script.running(window, anew=how == "end of input") as host,
+        script.running(anew=how == "end of input") as host,
     ):
         host.begin_login()
         host.until(lambda: script.told()[-1:] and script.told()[-1]["type"] == "show")
@@ -97,9 +97,9 @@ def test_what_a_library_or_child_prints_or_reads_is_kept_from_the_browser(
 
 @pytest.mark.parametrize("pin", ["1234", "123456"])
 def test_no_log_holds_a_pin_a_name_a_document_or_the_environment(
-    home: Path, window: dict[str, str], pin: str
+    scripted: Scripted, window: dict[str, str], pin: str
 ) -> None:
-    script = Script(home, "90817263", pin)
+    script = scripted("90817263", pin)
     environment = {**window, "KORTILLA_LOG": "traffic", "SECRET_OF_SHELL": "hush"}
     with script.running(environment) as host:
         if pin == "1234":
@@ -269,9 +269,9 @@ def test_a_window_that_dies_ends_a_signing(window: dict[str, str], at: Stage) ->
 
 
 def test_a_cancellation_by_the_person_keeps_no_documents(
-    home: Path, window: dict[str, str]
+    scripted: Scripted, home: Path, window: dict[str, str]
 ) -> None:
-    with Script(home, "999999", "cancel").running(window) as host:
+    with scripted("999999", "cancel").running() as host:
         error = sign_documents(host, DOCUMENTS)["error"]
         assert error["code"] == "USER_CANCELLED"
         assert left_behind(window) == []

@@ -9,7 +9,7 @@ import pytest
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardConnection
 from native_host.messaging.commands import UnknownCommandError, web_eid_command
-from tests.host.conftest import MOCK_FOLDER
+from tests.host.conftest import MOCK_FOLDER, Scripted
 from tests.host.process import (
     ORIGIN,
     OWN_CALLER,
@@ -57,11 +57,15 @@ def refused(host: HostProcess, command: str, arguments: dict[str, object]) -> bo
     ids=["Firefox", "Chromium"],
 )
 def test_the_cards_status_is_the_one_that_the_command_prints(
-    home: Path, window: dict[str, str], caller: tuple[str, ...], page: str
+    scripted: Scripted,
+    home: Path,
+    window: dict[str, str],
+    caller: tuple[str, ...],
+    page: str,
 ) -> None:
     before = (home / MOCK_FOLDER / "card.json").read_bytes()
-    script = Script(home)
-    with script.running(window, caller) as host:
+    script = scripted()
+    with script.running(caller=caller) as host:
         answer = host.ask("card-status", page=page)
         # The port accepts further requests.
         assert host.ask("card-status", page=page) == answer
@@ -154,10 +158,10 @@ BAD_PAGES: dict[tuple[str, ...], list[dict[str, object]]] = {
 
 @pytest.mark.parametrize("caller", BAD_PAGES, ids=["Firefox", "Chromium"])
 def test_no_web_page_gets_through_our_own_extension(
-    home: Path, window: dict[str, str], caller: tuple[str, ...]
+    scripted: Scripted, caller: tuple[str, ...]
 ) -> None:
-    script = Script(home)
-    with script.running(window, caller) as host:
+    script = scripted()
+    with script.running(caller=caller) as host:
         for command, needed in COMMANDS.items():
             for arguments in BAD_PAGES[caller]:
                 asked = {**needed, **arguments}

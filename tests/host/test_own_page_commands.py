@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from native_host.install import nss
+from tests.host.conftest import Scripted
 from tests.host.process import (
     HostProcess,
     Script,
@@ -54,7 +55,7 @@ def test_a_page_gets_what_the_command_prints(
         assert "result" in host.ask("card-status", page=FIREFOX_PAGE)
     assert script.told() == [], "no window"
     # The configured language wins, as everywhere.
-    assert told == kortilla(installed, "doctor", "--lang", "en", status=None)
+    assert told == kortilla(installed, "doctor", "--lang", "en")
     assert card_of(home) == before
 
 
@@ -183,13 +184,13 @@ def prepare(host: HostProcess) -> object:
 
 
 def test_the_token_of_the_nearest_program_asks_and_this_host_has_no_window(
-    runtime: Path, home: Path, window: dict[str, str]
+    runtime: Path, scripted: Scripted
 ) -> None:
-    script = Script(home)
+    script = scripted()
     with (
         TokenControl(runtime, os.getppid(), answer=DONE, pid=1) as farther,
         TokenControl(runtime, os.getpid(), answer=DONE) as token,
-        script.running(window) as host,
+        script.running() as host,
     ):
         assert prepare(host) == {}
         assert (token.prepared, farther.prepared) == (1, 0)

@@ -11,14 +11,13 @@ import pytest
 
 from kortilla import Trust, validate
 from native_host import VERSION, WEB_EID_VERSION
-from tests.host.conftest import furnish
+from tests.host.conftest import Scripted, furnish
 from tests.host.process import (
     AUTOMATIC,
     NONCE,
     ORIGIN,
     OWN_CALLER,
     HostProcess,
-    Script,
     login_request,
     make_environment,
     off,
@@ -54,11 +53,9 @@ async def test_each_profiles_token_is_accepted_by_the_validator(
     assert card_of(home).pin1.tries == 5
 
 
-def test_preparing_starts_the_window_and_shows_nothing(
-    home: Path, window: dict[str, str]
-) -> None:
-    script = Script(home, "1234")
-    with script.running(window) as host:
+def test_preparing_starts_the_window_and_shows_nothing(scripted: Scripted) -> None:
+    script = scripted("1234")
+    with script.running() as host:
         assert host.ask("prepare") == {"id": "1", "result": {}}
         assert host.ask("prepare") == {"id": "1", "result": {}}
         assert "result" in host.authenticate()
@@ -66,10 +63,10 @@ def test_preparing_starts_the_window_and_shows_nothing(
 
 
 def test_the_window_is_told_who_asks_and_a_cancellation_is_answered(
-    home: Path, window: dict[str, str]
+    scripted: Scripted, home: Path
 ) -> None:
-    script = Script(home, "cancel")
-    with script.running(window) as host:
+    script = scripted("cancel")
+    with script.running() as host:
         error = host.authenticate(lang="sv")["error"]
         assert error["code"] == "USER_CANCELLED"
         assert "reason" not in error
@@ -90,10 +87,10 @@ def test_the_window_is_told_who_asks_and_a_cancellation_is_answered(
 
 
 def test_without_a_click_the_window_asks_first_and_reads_no_card(
-    home: Path, window: dict[str, str]
+    scripted: Scripted,
 ) -> None:
-    script = Script(home, "cancel")
-    with script.running(window) as host:
+    script = scripted("cancel")
+    with script.running() as host:
         error = host.authenticate(userActivation=False)["error"]
     assert error["code"] == "USER_CANCELLED"
     assert script.opened()["started_by_person"] is False
@@ -104,10 +101,8 @@ def test_without_a_click_the_window_asks_first_and_reads_no_card(
 # -- One at a time, until it is called off --------------------------------------------
 
 
-def test_a_second_request_meanwhile_is_told_busy(
-    home: Path, window: dict[str, str]
-) -> None:
-    with Script(home, "wait").running(window) as host:
+def test_a_second_request_meanwhile_is_told_busy(scripted: Scripted) -> None:
+    with scripted("wait").running() as host:
         host.begin_login()
         assert host.receive() == {"id": "1", "progress": "window-open"}
         host.begin_login("2")
@@ -127,10 +122,10 @@ def test_a_second_request_meanwhile_is_told_busy(
     [("cancel", "REQUEST_CANCELLED"), ("expire", "REQUEST_EXPIRED")],
 )
 def test_a_request_that_is_called_off_in_the_same_breath_is_answered(
-    home: Path, window: dict[str, str], command: str, code: str
+    scripted: Scripted, command: str, code: str
 ) -> None:
     bodies = [json.dumps(each).encode() for each in (login_request(), off(command))]
-    with Script(home, "wait").running(window) as host:
+    with scripted("wait").running() as host:
         # In a single write, so that the host finds both at its first read.
         host.send_raw(b"".join(len(b).to_bytes(4, sys.byteorder) + b for b in bodies))
         assert host.answer()["error"]["code"] == code
@@ -143,10 +138,10 @@ def test_a_request_that_is_called_off_in_the_same_breath_is_answered(
     [["expire", "cancel"], ["cancel", "expire"], ["expire"] * 3 + ["cancel"]],
 )
 def test_an_expired_request_can_still_be_called_off_at_once(
-    home: Path, window: dict[str, str], commands: list[str]
+    scripted: Scripted, commands: list[str]
 ) -> None:
-    script = Script(home, "wait", "wait")
-    with script.running(window) as host:
+    script = scripted("wait", "wait")
+    with script.running() as host:
         host.begin_login()
         host.until(script.questions)
         for command in commands:
@@ -189,9 +184,9 @@ def test_a_window_that_clings_is_gone_however_often_it_is_called_off(
 
 
 def test_a_window_that_dies_is_an_error_and_not_the_end(
-    home: Path, window: dict[str, str]
+    scripted: Scripted, home: Path
 ) -> None:
-    with Script(home, "die").running(window) as host:
+    with scripted("die").running() as host:
         assert host.authenticate()["error"]["code"] == "PROMPT_FAILED"
         assert host.authenticate()["error"]["code"] == "PROMPT_FAILED"
     assert card_of(home).pin1.tries == 5
@@ -236,10 +231,10 @@ BAD_ARGUMENTS: list[tuple[dict[str, object], str]] = [
 
 
 def test_each_wrong_field_is_named_at_once_and_shows_no_window(
-    home: Path, window: dict[str, str]
+    scripted: Scripted,
 ) -> None:
-    script = Script(home)
-    with script.running(window) as host:
+    script = scripted()
+    with script.running() as host:
         for changes, field in BAD_ARGUMENTS:
             error = host.authenticate(**changes)["error"]
             assert error["code"] == "INVALID_ARGUMENT"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
+from tests.host.conftest import Scripted
 from tests.host.process import AUTOMATIC, ORIGIN, Script, make_environment, running
 from tests.host.signing import (
     b64,
@@ -76,10 +77,10 @@ def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> 
 
 
 def test_the_signing_certificate_is_handed_over_after_consent(
-    home: Path, window: dict[str, str]
+    scripted: Scripted,
 ) -> None:
-    script = Script(home, "agree")
-    with script.running(window) as host:
+    script = scripted("agree")
+    with script.running() as host:
         result = host.ask(
             "get-signing-certificate", origin=ORIGIN, userActivation=True
         )["result"]
@@ -97,10 +98,10 @@ def test_the_signing_certificate_is_handed_over_after_consent(
 
 @pytest.mark.parametrize("end", ["next", "cancel", "end of input", "window dies"])
 def test_an_explaining_window_is_ended_by_what_follows(
-    home: Path, window: dict[str, str], end: str
+    scripted: Scripted, end: str
 ) -> None:
-    script = Script(home, "123456", "die" if end == "window dies" else "wait", "1234")
-    with script.running(window, prelude=PULLED_AT_THE_SECOND) as host:
+    script = scripted("123456", "die" if end == "window dies" else "wait", "1234")
+    with script.running(prelude=PULLED_AT_THE_SECOND) as host:
         assert sign_documents(host, THREE)["error"]["shown"] is True
         host.until(lambda: script.told()[-1].get("step") == "failed")
         if end == "next":
