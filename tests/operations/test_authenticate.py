@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import (
     CardBusyError,
-    PcscUnavailableError,
 )
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
@@ -117,21 +116,6 @@ async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
     assert (token["algorithm"], token["format"]) == ("ES384", "web-eid:1.0")
 
 
-async def test_a_card_pulled_while_the_person_types_is_waited_for(
-    source: MockCardSource, folder: Path
-) -> None:
-    user = User()
-    login = begin(user, source)
-    await until(lambda: user.questions)
-    source.remove()
-    await until(lambda: "CARD_REMOVED" in user.problems())
-    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
-    user.pins.append("1234")
-    source.insert()
-    assert (await login)["algorithm"] == "ES384"
-    assert tries(folder) == 5
-
-
 async def test_a_pin_that_the_card_refused_is_remembered_across_a_removal(
     source: MockCardSource, folder: Path
 ) -> None:
@@ -204,27 +188,6 @@ async def test_what_stood_in_the_way_is_the_reason_of_the_cancellation(
     await until(lambda: user.shown)
     assert await cancelled(user, login) == reason
     assert user.shown[-1][0] is step
-
-
-async def test_a_service_that_does_not_run_is_said_and_waited_for(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = asyncio.Event()
-    readers = source.readers
-
-    async def unless_stopped() -> tuple[Reader, ...]:
-        if not there.is_set():
-            raise PcscUnavailableError("stopped")
-        return await readers()
-
-    monkeypatch.setattr(source, "readers", unless_stopped)
-    monkeypatch.setattr(source, "wait_for_service", there.wait)
-    user = User(["1234"])
-    login = begin(user, source)
-    await until(user.problems)
-    assert user.shown[-1][0] is Step.WAITING_FOR_READER
-    there.set()
-    assert "signature" in await login
 
 
 async def test_a_card_that_another_program_holds_is_said_and_tried_again(

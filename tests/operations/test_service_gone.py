@@ -12,7 +12,6 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from native_host.errors import UserCancelledError
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
@@ -20,7 +19,6 @@ from tests.operations.faulty_session import PIN_STATUS
 from tests.operations.test_every_fault import OPERATIONS
 from tests.operations.user import User, until
 from tests.support.pcsc import Pcscd, isolated
-from tests.support.refusing import refusing
 
 GONE = "PCSC_UNAVAILABLE"
 FOUR = (
@@ -160,19 +158,3 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
         assert card.names.count(CommandName.VERIFY) == 2
         start_anew(pcscd, MockCard(state))
         await check_card(state)
-
-
-@isolated
-async def test_a_service_that_refuses_is_said_in_the_window(pcscd: Pcscd) -> None:
-    for operation, _ in OPERATIONS.values():
-        user = User()
-        with refusing(pcscd):
-            async with PcscSource() as source:
-                asked = asyncio.ensure_future(operation(source, user))
-                await until(user.problems)
-                assert set(user.problems()) == {"PCSC_DENIED"}
-                user.cancel()
-                with pytest.raises(UserCancelledError) as caught:
-                    await asked
-                assert caught.value.reason == "PCSC_DENIED"
-        pcscd.start_service()
