@@ -14,7 +14,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import CardConnection, Reader
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from tests.operations.managing import GRANTED, Bench, NewCard, copy
+from tests.operations.managing import GRANTED, CardInReader, NewCard, copy
 from tests.operations.signing import CONTENTS
 from tests.support import cards
 
@@ -51,8 +51,8 @@ def state(folder: Path) -> MockCardState:
 
 
 @pytest.fixture
-def bench(source: MockCardSource, state: MockCardState) -> Bench:
-    return Bench(source, state)
+def active(source: MockCardSource, state: MockCardState) -> CardInReader:
+    return CardInReader(source, state)
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ def scheme() -> str:
 
 
 @pytest.fixture
-async def new(new_card: NewCard, scheme: str) -> AsyncIterator[Bench]:
+async def new(new_card: NewCard, scheme: str) -> AsyncIterator[CardInReader]:
     """A reader with a new card in it."""
     state = new_card(scheme)
     async with MockCardSource(state.folder) as source:
-        yield Bench(source, state)
+        yield CardInReader(source, state)
 
 
 @pytest.fixture(autouse=True)

@@ -188,7 +188,7 @@ def check_codes(user: User, record: Record) -> None:
 
 
 @dataclass(frozen=True)
-class Bench:
+class CardInReader:
     """A reader, and the mock card in it."""
 
     source: MockCardSource

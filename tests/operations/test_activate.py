@@ -33,7 +33,7 @@ from tests.operations.managing import (
     PAGE_1,
     PAGE_2,
     WRONG,
-    Bench,
+    CardInReader,
     activating,
     codes_sent,
     reason,
@@ -44,7 +44,7 @@ from tests.operations.user import Unattended, User, cancelled, until
 
 @pytest.mark.parametrize("scheme", GRANTED)
 async def test_the_code_and_two_new_pins_activate_a_card(
-    scheme: str, new: Bench
+    scheme: str, new: CardInReader
 ) -> None:
     digits = DIGITS[scheme]
     user, _, result = await new.run(activating, codes=[typing(digits)])
@@ -69,7 +69,7 @@ async def test_the_code_and_two_new_pins_activate_a_card(
 
 @EACH_SCHEME
 async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_works(
-    scheme: str, new: Bench
+    scheme: str, new: CardInReader
 ) -> None:
     digits, ins = DIGITS[scheme], INS[scheme]
     wrong = typing(digits, code=WRONG[scheme])
@@ -91,7 +91,7 @@ async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_wo
 
 @EACH_SCHEME
 async def test_a_card_that_changes_under_our_hands_is_never_written(
-    scheme: str, new: Bench, monkeypatch: pytest.MonkeyPatch
+    scheme: str, new: CardInReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if the reader misses the exchange, the serial number differs before PIN2."""
     serial = new.state.read().serial.encode()
@@ -129,7 +129,7 @@ class Meanwhile(User):
 
 @EACH_SCHEME
 async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
-    scheme: str, new: Bench
+    scheme: str, new: CardInReader
 ) -> None:
     def set_pin1(card: CardData) -> None:
         card.pin1.changed, card.pin1.value, card.pin1.tries = True, "8642", 5
@@ -144,7 +144,7 @@ async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
 
 @EACH_SCHEME
 async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
-    scheme: str, new: Bench
+    scheme: str, new: CardInReader
 ) -> None:
     def lose_tries(card: CardData) -> None:
         card.puk.tries = 1
@@ -167,7 +167,7 @@ async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
     ],
 )
 async def test_a_code_runs_down_to_its_last_try_and_stops(
-    problem: str, at_risk: str, left: tuple[int, ...], scheme: str, new: Bench
+    problem: str, at_risk: str, left: tuple[int, ...], scheme: str, new: CardInReader
 ) -> None:
     wrong = [f"{WRONG[scheme][:-1]}{n}" for n in range(5)]
     user, _, result = await new.run(
@@ -180,7 +180,7 @@ async def test_a_code_runs_down_to_its_last_try_and_stops(
     assert new.tries == left
 
 
-async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new: Bench) -> None:
+async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new: CardInReader) -> None:
     new.leave(pin2=1)
     user, _, result = await new.run(activating, codes=[typing(7)])
     assert result == PinsSet("set", "set")
@@ -201,7 +201,7 @@ async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new: Bench) -> None:
     ],
 )
 async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
-    without: list[str], problem: str, new: Bench
+    without: list[str], problem: str, new: CardInReader
 ) -> None:
     with new.state.update() as card:
         for code in without:
@@ -217,7 +217,7 @@ async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
     ("scheme", "digits"), [("unclear-seven", 8), ("unclear-eight", 7)]
 )
 async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sent(
-    digits: int, scheme: str, new: Bench
+    digits: int, scheme: str, new: CardInReader
 ) -> None:
     right = DIGITS[scheme]
     user, record, result = await new.run(
@@ -251,7 +251,7 @@ class Broken(User):
     ],
 )
 async def test_codes_that_do_not_fit_their_fields_are_not_sent(
-    typed: dict[str, str], scheme: str, new: Bench
+    typed: dict[str, str], scheme: str, new: CardInReader
 ) -> None:
     user = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
     before = new.tries
@@ -264,7 +264,7 @@ async def test_codes_that_do_not_fit_their_fields_are_not_sent(
 
 @EACH_SCHEME
 async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
-    scheme: str, new: Bench
+    scheme: str, new: CardInReader
 ) -> None:
     new.put_pins(("8642", 3))
     codes = [typing(DIGITS[scheme], 2)]
@@ -279,7 +279,7 @@ async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
 
 @pytest.mark.parametrize("scheme", ["seven", "unclear-seven"])
 async def test_a_new_pin_without_tries_is_unlocked_and_the_letter_sets_the_other(
-    new: Bench,
+    new: CardInReader,
 ) -> None:
     with new.state.update() as card:
         card.pin1.tries = 0
@@ -295,7 +295,7 @@ async def test_a_new_pin_without_tries_is_unlocked_and_the_letter_sets_the_other
 
 @pytest.mark.parametrize("locked", [(1,), (2,), (1, 2)])
 async def test_a_pin_in_use_that_is_locked_is_unlocked(
-    locked: tuple[int, ...], new: Bench
+    locked: tuple[int, ...], new: CardInReader
 ) -> None:
     left = [5 * (number not in locked) for number in (1, 2)]
     new.put_pins(("8642", left[0]), ("864286", left[1]))
@@ -321,7 +321,7 @@ async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
 
 @EACH_SCHEME
 async def test_whoever_cancels_between_the_pins_keeps_the_first(
-    scheme: str, new: Bench, monkeypatch: pytest.MonkeyPatch
+    scheme: str, new: CardInReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User(codes=[typing(DIGITS[scheme])])
     loop = asyncio.get_running_loop()
@@ -339,7 +339,9 @@ async def test_whoever_cancels_between_the_pins_keeps_the_first(
     assert not any(any(code) for code in user.typed)
 
 
-async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(new: Bench) -> None:
+async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(
+    new: CardInReader,
+) -> None:
     new.leave(pin1=0)
     user = Unattended()
     with pytest.raises(ActivationBlockedError):
@@ -351,7 +353,7 @@ async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(new: Bench) ->
     ("scheme", "error"), [("eight", WrongPukError), ("seven", WrongPinError)]
 )
 async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
-    error: type[KortillaError], scheme: str, new: Bench
+    error: type[KortillaError], scheme: str, new: CardInReader
 ) -> None:
     user = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
     with pytest.raises(error):

@@ -18,7 +18,7 @@ from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
     PAGE_1,
-    Bench,
+    CardInReader,
     Manage,
     changing,
     codes_sent,
@@ -48,13 +48,17 @@ def expected_pins(role: PinRole) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_pin_is_changed_by_the_old_one(role: PinRole, bench: Bench) -> None:
-    user, _, result = await bench.run(changing(role), codes=[page(role, old=OLD[role])])
+async def test_a_pin_is_changed_by_the_old_one(
+    role: PinRole, active: CardInReader
+) -> None:
+    user, _, result = await active.run(
+        changing(role), codes=[page(role, old=OLD[role])]
+    )
     assert result == SET[role]
     assert result.fields() == {role.name.lower(): "set"}
-    assert bench.tries == (5, 5, 5)
-    assert bench.pins == expected_pins(role)
-    await bench.check_works(*expected_pins(role))
+    assert active.tries == (5, 5, 5)
+    assert active.pins == expected_pins(role)
+    await active.check_works(*expected_pins(role))
     [question] = user.codes_questions
     assert question.operation == "change-pin"
     assert (question.pin, question.at_risk) == (role.name, role.name)
@@ -71,14 +75,14 @@ async def test_a_pin_is_changed_by_the_old_one(role: PinRole, bench: Bench) -> N
 @pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
-    role: PinRole, left: int, bench: Bench
+    role: PinRole, left: int, active: CardInReader
 ) -> None:
-    with bench.state.update() as card:
+    with active.state.update() as card:
         (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
-    user, _, result = await bench.run(unlocking(role), codes=[page(role, PUK=PUK)])
+    user, _, result = await active.run(unlocking(role), codes=[page(role, PUK=PUK)])
     assert result == SET[role]
-    assert bench.tries == (5, 5, 5)
-    await bench.check_works(*expected_pins(role))
+    assert active.tries == (5, 5, 5)
+    await active.check_works(*expected_pins(role))
     [question] = user.codes_questions
     assert question.operation == "unblock"
     assert (question.pin, question.at_risk) == (role.name, "PUK")
@@ -89,54 +93,54 @@ async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
 
 @pytest.mark.parametrize(("operation", "field", "right"), EACH)
 async def test_a_wrong_code_costs_a_try_and_is_not_sent_again(
-    operation: Manage, field: str, right: str, bench: Bench
+    operation: Manage, field: str, right: str, active: CardInReader
 ) -> None:
     codes = [page(PinRole.PIN1, **{field: c}) for c in ("99999999",) * 2 + (right,)]
-    user, record, result = await bench.run(operation, codes=codes)
+    user, record, result = await active.run(operation, codes=codes)
     assert result == SET[PinRole.PIN1]
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
     assert [q.repeated for q in user.codes_questions] == [False, False, True]
     assert len(codes_sent(record.commands())) == 2
-    assert bench.tries == (5, 5, 5)
+    assert active.tries == (5, 5, 5)
 
 
 async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
-    bench: Bench,
+    active: CardInReader,
 ) -> None:
     wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(5)]
-    user, _, result = await bench.run(CHANGE, codes=wrong)
+    user, _, result = await active.run(CHANGE, codes=wrong)
     assert reason(result) == "PIN_BLOCKED"
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
-    assert bench.tries == (0, 5, 5)
+    assert active.tries == (0, 5, 5)
 
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
-    moment: Moment, bench: Bench
+    moment: Moment, active: CardInReader
 ) -> None:
-    bench.pull_at(CommandName.UNBLOCK, moment, skip=2)
+    active.pull_at(CommandName.UNBLOCK, moment, skip=2)
     wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
-    user, _, result = await bench.run(UNBLOCK, codes=wrong)
+    user, _, result = await active.run(UNBLOCK, codes=wrong)
     assert reason(result) == "PUK_BLOCKED"
     asked = [q.tries_left for q in user.codes_questions]
     assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
-    assert bench.tries == (5, 5, 0)
+    assert active.tries == (5, 5, 0)
 
 
-async def test_a_dead_puk_is_said_and_not_asked_for(bench: Bench) -> None:
-    bench.leave(puk=0, pin1=0)
-    user, record, result = await bench.run(UNBLOCK)
+async def test_a_dead_puk_is_said_and_not_asked_for(active: CardInReader) -> None:
+    active.leave(puk=0, pin1=0)
+    user, record, result = await active.run(UNBLOCK)
     assert reason(result) == "PUK_BLOCKED"
     assert not codes_sent(record.commands())
     assert not user.codes_questions
 
 
-async def test_an_old_pin_of_twelve_digits_can_be_changed(bench: Bench) -> None:
-    with bench.state.update() as card:
+async def test_an_old_pin_of_twelve_digits_can_be_changed(active: CardInReader) -> None:
+    with active.state.update() as card:
         card.pin1.value = "123456789012"
     codes = [page(PinRole.PIN1, old="123456789012")]
-    _, _, result = await bench.run(CHANGE, codes=codes)
+    _, _, result = await active.run(CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
 
 
@@ -154,37 +158,43 @@ async def test_an_old_pin_of_twelve_digits_can_be_changed(bench: Bench) -> None:
     ],
 )
 async def test_a_change_that_got_no_answer(
-    moment: Moment, before: int, again: str | None, doubts: list[bool], bench: Bench
+    moment: Moment,
+    before: int,
+    again: str | None,
+    doubts: list[bool],
+    active: CardInReader,
 ) -> None:
-    bench.leave(pin1=before)
-    bench.pull_at(CommandName.CHANGE, moment)
+    active.leave(pin1=before)
+    active.pull_at(CommandName.CHANGE, moment)
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again) if old]
-    user, _, result = await bench.run(CHANGE, codes=codes)
+    user, _, result = await active.run(CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, *doubts]
-    assert bench.pins[0] == NEW_PIN1
-    assert bench.tries == (5, 5, 5)
+    assert active.pins[0] == NEW_PIN1
+    assert active.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
-    moment: Moment, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    moment: Moment, active: CardInReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The empty VERIFY does not show whether a PIN was ever set."""
     monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
-    bench.pull_at(CommandName.CHANGE, moment)
+    active.pull_at(CommandName.CHANGE, moment)
     again = NEW_PIN1 if moment is Moment.AFTER else "1234"
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again)]
-    user, record, result = await session(bench.source, bench.state, CHANGE, codes=codes)
+    user, record, result = await session(
+        active.source, active.state, CHANGE, codes=codes
+    )
     assert len(codes_sent(record.commands())) == 2
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, True]
-    assert bench.tries == (5, 5, 5)
+    assert active.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("operation", [CHANGE, UNBLOCK])
 async def test_a_new_card_s_pin_is_not_set_but_activated(
-    operation: Manage, new: Bench
+    operation: Manage, new: CardInReader
 ) -> None:
     user, record, result = await new.run(operation)
     assert reason(result) == "CARD_NOT_ACTIVATED"
@@ -192,7 +202,9 @@ async def test_a_new_card_s_pin_is_not_set_but_activated(
     assert not user.codes_questions
 
 
-async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(new: Bench) -> None:
+async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(
+    new: CardInReader,
+) -> None:
     new.leave(pin1=0)
     codes = [page(PinRole.PIN1, PUK=PUK)]
     _, _, result = await new.run(UNBLOCK, codes=codes)
@@ -210,25 +222,25 @@ async def test_the_puk_itself_is_not_set(
 
 @pytest.mark.parametrize(("operation", "field", "right"), EACH)
 async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
-    operation: Manage, field: str, right: str, bench: Bench
+    operation: Manage, field: str, right: str, active: CardInReader
 ) -> None:
-    bench.pull_at(CommandName.CHANGE)
-    bench.state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
+    active.pull_at(CommandName.CHANGE)
+    active.state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
     user = User(codes=[page(PinRole.PIN1, **{field: right}) for _ in range(2)])
-    work = asyncio.create_task(operation(bench.source, user))
+    work = asyncio.create_task(operation(active.source, user))
     await until(lambda: "CARD_REMOVED" in user.problems())
-    with bench.state.update() as card:
+    with active.state.update() as card:
         serial, card.serial = card.serial, "FI9999999"
-    before = bench.state.read()
-    bench.source.insert()
+    before = active.state.read()
+    active.source.insert()
     await until(lambda: "OTHER_CARD" in user.problems())
     assert user.shown[-1][0] is Step.WAITING_FOR_CARD
-    assert bench.state.read() == before
+    assert active.state.read() == before
     assert len(user.codes) == 1
-    with bench.state.update() as card:
+    with active.state.update() as card:
         card.serial = serial
-    bench.source.remove()
-    bench.source.insert()
+    active.source.remove()
+    active.source.insert()
     assert await work == SET[PinRole.PIN1]
 
 
@@ -238,12 +250,12 @@ TIMED_OUT, CANCELLED, DIFFERENT = 0x6400, 0x6401, 0x6402
 
 
 async def test_a_pin_is_changed_on_the_reader(
-    bench: Bench, typings: list[Typing]
+    active: CardInReader, typings: list[Typing]
 ) -> None:
     typed = [("1234", "258"), ("9999", NEW_PIN1), ("1234", NEW_PIN1)]
     typings += [TIMED_OUT, DIFFERENT, *typed]
     user = User(codes=[{}] * 5)
-    assert await CHANGE(bench.source, user) == SET[PinRole.PIN1]
+    assert await CHANGE(active.source, user) == SET[PinRole.PIN1]
     questions = user.codes_questions
     assert all(q.pin_pad for q in questions)
     assert [each.lengths for each in questions[0].fields] == [PAGE_1] * 2
@@ -252,27 +264,27 @@ async def test_a_pin_is_changed_on_the_reader(
     assert [q.tries_left for q in questions] == [5, 5, 5, 5, 4]
     assert [q.wrong for q in questions] == [False, False, False, False, True]
     assert Step.PIN_PAD in [step for step, _ in user.shown]
-    assert bench.pins == (NEW_PIN1, "123456")
+    assert active.pins == (NEW_PIN1, "123456")
 
 
 async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
-    bench: Bench, typings: list[Typing]
+    active: CardInReader, typings: list[Typing]
 ) -> None:
     """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
     user = User(codes=[{}] * 3)
-    assert await UNBLOCK(bench.source, user) == SET[PinRole.PIN1]
+    assert await UNBLOCK(active.source, user) == SET[PinRole.PIN1]
     assert [each.lengths for each in user.codes_questions[0].fields] == [(8,)] * 2
     assert [q.pad_problem for q in user.codes_questions] == ["", "length", "length"]
-    assert bench.pins == ("25801470", "123456")
-    assert bench.tries == (5, 5, 5)
+    assert active.pins == ("25801470", "123456")
+    assert active.tries == (5, 5, 5)
 
 
 async def test_cancelled_on_the_reader_is_cancelled(
-    bench: Bench, typings: list[Typing]
+    active: CardInReader, typings: list[Typing]
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelledError):
-        await changing(PinRole.PIN2)(bench.source, User(codes=[{}]))
-    assert bench.tries == (5, 5, 5)
-    assert bench.pins == ("1234", "123456")
+        await changing(PinRole.PIN2)(active.source, User(codes=[{}]))
+    assert active.tries == (5, 5, 5)
+    assert active.pins == ("1234", "123456")

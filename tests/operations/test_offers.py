@@ -23,7 +23,7 @@ from tests.operations.managing import (
     EACH_SCHEME,
     NEW_PIN1,
     NEW_PIN2,
-    Bench,
+    CardInReader,
     changing,
     check_codes,
     codes_sent,
@@ -38,7 +38,9 @@ from tests.operations.user import Unattended, User, cancelled, until
 
 
 @EACH_SCHEME
-async def test_a_login_offers_to_activate_and_goes_on(scheme: str, new: Bench) -> None:
+async def test_a_login_offers_to_activate_and_goes_on(
+    scheme: str, new: CardInReader
+) -> None:
     user, _, result = await new.run(log_in, NEW_PIN1, codes=[typing(DIGITS[scheme])])
     assert isinstance(result, dict)
     assert user.offers == [False]
@@ -49,7 +51,7 @@ async def test_a_login_offers_to_activate_and_goes_on(scheme: str, new: Bench) -
 
 @EACH_SCHEME
 async def test_a_signature_offers_to_set_pin2_and_goes_on(
-    scheme: str, new: Bench
+    scheme: str, new: CardInReader
 ) -> None:
     new.put_pins(("1234", 5))
     user, _, result = await new.run(
@@ -60,7 +62,9 @@ async def test_a_signature_offers_to_set_pin2_and_goes_on(
     assert new.pins == ("1234", NEW_PIN2)
 
 
-async def test_a_login_with_a_pin1_that_is_set_offers_nothing(new: Bench) -> None:
+async def test_a_login_with_a_pin1_that_is_set_offers_nothing(
+    new: CardInReader,
+) -> None:
     new.put_pins(("1234", 5))
     user, _, result = await session(new.source, new.state, log_in, "1234")
     assert isinstance(result, dict)
@@ -69,7 +73,7 @@ async def test_a_login_with_a_pin1_that_is_set_offers_nothing(new: Bench) -> Non
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_an_activation_within_a_login_goes_on_when_the_card_is_back(
-    moment: Moment, new: Bench
+    moment: Moment, new: CardInReader
 ) -> None:
     new.pull_at(CommandName.CHANGE, moment)
     missing = (2,) if moment is Moment.AFTER else (1, 2)
@@ -83,7 +87,7 @@ async def test_an_activation_within_a_login_goes_on_when_the_card_is_back(
 
 @pytest.mark.parametrize("when", ["offer", "codes"])
 async def test_whoever_declines_ends_the_login_with_the_reason(
-    when: str, new: Bench
+    when: str, new: CardInReader
 ) -> None:
     user = User(agrees=when == "codes")
     work = asyncio.create_task(log_in(new.source, user))
@@ -93,7 +97,9 @@ async def test_whoever_declines_ends_the_login_with_the_reason(
     assert new.pins == ("", "")
 
 
-async def test_a_card_that_goes_during_the_offer_is_waited_for(new: Bench) -> None:
+async def test_a_card_that_goes_during_the_offer_is_waited_for(
+    new: CardInReader,
+) -> None:
     user = User([NEW_PIN1], agrees=None)
     work = asyncio.create_task(log_in(new.source, user))
     await until(lambda: user.offers)
@@ -106,7 +112,7 @@ async def test_a_card_that_goes_during_the_offer_is_waited_for(new: Bench) -> No
     assert user.offers == [False, False]
 
 
-async def test_where_nobody_is_there_a_new_card_is_an_error(new: Bench) -> None:
+async def test_where_nobody_is_there_a_new_card_is_an_error(new: CardInReader) -> None:
     user = Unattended([NEW_PIN1], codes=[typing(7)])
     with pytest.raises(CardNotActivatedError):
         await log_in(new.source, user)
@@ -115,7 +121,7 @@ async def test_where_nobody_is_there_a_new_card_is_an_error(new: Bench) -> None:
 
 @pytest.mark.parametrize("first", ["other-in", "this-out"])
 async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
-    first: str, new: Bench, source: MockCardSource
+    first: str, new: CardInReader, source: MockCardSource
 ) -> None:
     new.leave(pin1=1)
     source.remove()
@@ -131,7 +137,7 @@ async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
     assert "OTHER_CARD" not in user.problems()
 
 
-async def test_a_login_unlocks_a_new_pin_and_goes_on(new: Bench) -> None:
+async def test_a_login_unlocks_a_new_pin_and_goes_on(new: CardInReader) -> None:
     with new.state.update() as card:
         card.pin1.tries = 1
         puks = ("00000000", "00000000", card.puk.value)
@@ -149,7 +155,7 @@ async def test_a_login_unlocks_a_new_pin_and_goes_on(new: Bench) -> None:
 
 
 async def test_a_puk_that_was_refused_is_known_after_the_card_was_out(
-    new: Bench,
+    new: CardInReader,
 ) -> None:
     new.leave(pin1=0)
     wrong = {"PUK": "00000000", "new-PIN1": NEW_PIN1}
@@ -177,13 +183,13 @@ DECLINED: dict[str, str] = {}
 
 
 @pytest.fixture
-def blocked(bench: Bench) -> Bench:
+def blocked(active: CardInReader) -> CardInReader:
     """The card with both PINs blocked."""
-    bench.leave(pin1=0, pin2=0)
-    return bench
+    active.leave(pin1=0, pin2=0)
+    return active
 
 
-async def test_a_login_offers_to_unblock_and_goes_on(blocked: Bench) -> None:
+async def test_a_login_offers_to_unblock_and_goes_on(blocked: CardInReader) -> None:
     user, _, result = await blocked.run(log_in, NEW_PIN1, codes=[FOR_PIN1])
     assert isinstance(result, dict)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
@@ -194,7 +200,9 @@ async def test_a_login_offers_to_unblock_and_goes_on(blocked: Bench) -> None:
     assert blocked.tries == (5, 0, 5)
 
 
-async def test_a_signature_offers_to_unblock_pin2_and_goes_on(blocked: Bench) -> None:
+async def test_a_signature_offers_to_unblock_pin2_and_goes_on(
+    blocked: CardInReader,
+) -> None:
     user, _, result = await blocked.run(signing_of("ab"), NEW_PIN2, codes=[FOR_PIN2])
     assert isinstance(result, Signatures)
     assert [offer.pin for offer in user.unlock_offers] == ["PIN2"]
@@ -202,19 +210,19 @@ async def test_a_signature_offers_to_unblock_pin2_and_goes_on(blocked: Bench) ->
 
 
 async def test_wrong_pins_block_it_and_a_refused_one_may_be_the_new_one(
-    bench: Bench,
+    active: CardInReader,
 ) -> None:
     wrong = [f"999{n}" for n in range(5)]
     codes = [{"PUK": PUK, "new-PIN1": "9990"}]
-    user, _, result = await bench.run(log_in, *wrong, "9990", codes=codes)
+    user, _, result = await active.run(log_in, *wrong, "9990", codes=codes)
     assert isinstance(result, dict)
     assert [q.tries_left for q in user.questions] == [5, 4, 3, 2, 1, 5]
     assert not any(q.repeated for q in user.questions)
-    assert bench.tries == (5, 5, 5)
+    assert active.tries == (5, 5, 5)
 
 
 async def test_a_pin_that_is_blocked_once_more_is_unblocked_once_more(
-    blocked: Bench,
+    blocked: CardInReader,
 ) -> None:
     typed = [f"999{n}" for n in range(5)] + [NEW_PIN1]
     codes = [{**FOR_PIN1, "new-PIN1": "8520"}, FOR_PIN1]
@@ -226,7 +234,7 @@ async def test_a_pin_that_is_blocked_once_more_is_unblocked_once_more(
 
 @pytest.mark.parametrize("declined", [0, 2])
 async def test_no_costs_nothing_no_matter_how_often_one_went_back(
-    blocked: Bench, declined: int
+    blocked: CardInReader, declined: int
 ) -> None:
     user, record, result = await blocked.run(log_in, codes=[DECLINED] * declined)
     assert reason(result) == "PIN_BLOCKED"
@@ -236,7 +244,7 @@ async def test_no_costs_nothing_no_matter_how_often_one_went_back(
 
 
 async def test_a_refused_puk_is_not_sent_again_even_after_going_back(
-    blocked: Bench,
+    blocked: CardInReader,
 ) -> None:
     codes = [WRONG, WRONG, DECLINED, WRONG, FOR_PIN1]
     user, record, result = await blocked.run(log_in, NEW_PIN1, codes=codes)
@@ -247,7 +255,7 @@ async def test_a_refused_puk_is_not_sent_again_even_after_going_back(
 
 
 async def test_after_the_last_try_of_the_puk_only_a_new_card_helps(
-    blocked: Bench,
+    blocked: CardInReader,
 ) -> None:
     blocked.leave(puk=1)
     user, _, result = await blocked.run(log_in, codes=[WRONG, FOR_PIN1])
@@ -261,7 +269,7 @@ async def test_after_the_last_try_of_the_puk_only_a_new_card_helps(
 
 @pytest.mark.parametrize("moment", list(Moment))
 async def test_a_card_that_is_pulled_meanwhile_is_unblocked_after_it_is_back(
-    blocked: Bench, moment: Moment
+    blocked: CardInReader, moment: Moment
 ) -> None:
     blocked.pull_at(CommandName.UNBLOCK, moment)
     user, _, result = await blocked.run(log_in, NEW_PIN1, codes=[FOR_PIN1, FOR_PIN1])
@@ -272,7 +280,9 @@ async def test_a_card_that_is_pulled_meanwhile_is_unblocked_after_it_is_back(
     assert blocked.pins[0] == NEW_PIN1
 
 
-async def test_a_wrong_puk_without_an_answer_is_not_sent_again(blocked: Bench) -> None:
+async def test_a_wrong_puk_without_an_answer_is_not_sent_again(
+    blocked: CardInReader,
+) -> None:
     blocked.pull_at(CommandName.UNBLOCK, Moment.AFTER)
     user, record, result = await blocked.run(
         log_in, NEW_PIN1, codes=[WRONG, WRONG, FOR_PIN1]
@@ -284,7 +294,7 @@ async def test_a_wrong_puk_without_an_answer_is_not_sent_again(blocked: Bench) -
 
 
 async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
-    blocked: Bench, tmp_path: Path
+    blocked: CardInReader, tmp_path: Path
 ) -> None:
     user = User(["1234"], unlocks=[True])
     login = asyncio.create_task(log_in(blocked.source, user))
@@ -303,7 +313,7 @@ async def test_another_card_in_the_same_reader_is_used_and_not_written_on(
 
 
 async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
-    blocked: Bench, tmp_path: Path
+    blocked: CardInReader, tmp_path: Path
 ) -> None:
     other = MockCardState.create(tmp_path / "other")
     async with MockCardSource(other.folder) as second:
@@ -320,7 +330,7 @@ async def test_a_card_in_another_reader_is_used_in_place_of_the_blocked_one(
 
 @pytest.mark.parametrize("number", range(0, 60, 3))
 async def test_a_page_that_cancels_at_any_command_leaves_a_card_that_works(
-    blocked: Bench, number: int
+    blocked: CardInReader, number: int
 ) -> None:
     user, record, result = await session(
         blocked.source,
@@ -363,23 +373,25 @@ async def test_it_is_offered_only_to_a_person_with_a_window(
     assert not user.unlock_offers
 
 
-async def test_a_pin_blocked_among_signatures_ends_the_batch(bench: Bench) -> None:
+async def test_a_pin_blocked_among_signatures_ends_the_batch(
+    active: CardInReader,
+) -> None:
     class Blocking(User):
         def show(self, step: Step, *more: Any, **named: Any) -> None:
             super().show(step, *more, **named)
             if self.bars and self.bars[-1].done == 1:
-                with bench.state.update() as card:
+                with active.state.update() as card:
                     card.pin2.tries = 0
 
     user = Blocking(["123456"], unlocks=[True])
     with pytest.raises(SigningInterruptedError) as caught:
-        await signing_of("ab")(bench.source, user)
+        await signing_of("ab")(active.source, user)
     assert caught.value.reason == "PIN_BLOCKED"
     assert not user.unlock_offers
 
 
 async def test_a_blocked_pin_is_unblocked_where_it_was_to_be_changed(
-    blocked: Bench,
+    blocked: CardInReader,
 ) -> None:
     user, _, result = await blocked.run(changing(PinRole.PIN1), codes=[FOR_PIN1])
     assert result == PinsSet(pin1="set")
