@@ -86,8 +86,7 @@ ChallengeNonce = Annotated[
 ]
 #: Web eID's language may be anything. What names none is as if it were not there.
 AnyLanguage = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value if isinstance(value, str) else None),
+    str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)
 ]
 #: A language tag; what is not spoken falls back (see ``native_host.languages``).
 Language = Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)]

@@ -44,12 +44,7 @@ from native_host.operations.pin_setting import (
     set_pins,
 )
 from native_host.operations.request import Context, report_nothing
-from native_host.operations.set_pin import (
-    ManageRequest,
-    Outcome,
-    PinsSet,
-    UnlockOffer,
-)
+from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet, UnlockOffer
 from native_host.pin_prompt.model import CodeField
 
 logger = logging.getLogger(__name__)

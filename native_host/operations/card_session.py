@@ -27,12 +27,7 @@ from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.request import Context
-from native_host.pin_prompt.model import (
-    CardChoice,
-    OtherCardQuestion,
-    Problem,
-    Step,
-)
+from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
 
 logger = logging.getLogger(__name__)

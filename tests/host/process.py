@@ -160,9 +160,7 @@ class HostProcess:
 
 @contextlib.contextmanager
 def running(
-    environment: Mapping[str, str],
-    caller: Sequence[str] = OWN_CALLER,
-    **options: Any,
+    environment: Mapping[str, str], caller: Sequence[str] = OWN_CALLER, **options: Any
 ) -> Iterator[HostProcess]:
     """Run a host and read its hello; nothing of it remains afterwards.
 
@@ -181,10 +179,7 @@ class Script:
     """The scripted window's command, and the messages that it received."""
 
     def __init__(
-        self,
-        folder: Path,
-        *answers: str,
-        environment: Mapping[str, str] | None = None,
+        self, folder: Path, *answers: str, environment: Mapping[str, str] | None = None
     ) -> None:
         self._log = folder / "window.log"
         self._environment = environment or {}
@@ -259,11 +254,7 @@ def own_arguments(**changes: object) -> dict[str, object]:
 
 def login_request(request_id: str = "1") -> dict[str, object]:
     """Return a request of our ``authenticate``."""
-    return {
-        "id": request_id,
-        "command": "authenticate",
-        "arguments": own_arguments(),
-    }
+    return {"id": request_id, "command": "authenticate", "arguments": own_arguments()}
 
 
 def off(command: str) -> dict[str, str]:

@@ -13,13 +13,7 @@ import pytest
 
 from native_host.install import nss
 from tests.host.conftest import Scripted
-from tests.host.process import (
-    HostProcess,
-    Script,
-    kortilla,
-    make_environment,
-    running,
-)
+from tests.host.process import HostProcess, Script, kortilla, make_environment, running
 from tests.host.signing import card_of
 from tests.host.test_own_page import CHROMIUM_CALLER, CHROMIUM_PAGE, FIREFOX_PAGE
 from tests.install.nss_databases import make_profile

@@ -11,14 +11,7 @@ from cryptography.exceptions import InvalidSignature
 
 from tests.host.conftest import Scripted
 from tests.host.process import AUTOMATIC, ORIGIN, Script, make_environment, running
-from tests.host.signing import (
-    b64,
-    card_of,
-    digest,
-    left_behind,
-    sign_documents,
-    verify,
-)
+from tests.host.signing import b64, card_of, digest, left_behind, sign_documents, verify
 
 THREE = {
     "contract.txt": b"abc",

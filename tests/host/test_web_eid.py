@@ -121,9 +121,7 @@ def test_every_bad_message_has_one_fatal_error_and_ends_the_host(
         assert host.receive() is None
 
 
-def test_a_cancellation_has_its_own_code_and_any_language_is_taken(
-    home: Path,
-) -> None:
+def test_a_cancellation_has_its_own_code_and_any_language_is_taken(home: Path) -> None:
     environment = make_environment(home, 'card = "mock"\n') | {"LC_MESSAGES": "sv_FI"}
     script = Script(home, "9999", "cancel")
     with script.running(environment, WEB_EID_CALLER) as host:

@@ -82,10 +82,7 @@ def put_into(card: MockCardState, state: PinState, code: str) -> None:
 
 @pytest.mark.parametrize(("state", "event"), ALL, ids=lambda each: each.name)
 async def test_the_card_gets_what_the_table_says(
-    state: PinState,
-    event: Event,
-    new_card: NewCard,
-    monkeypatch: pytest.MonkeyPatch,
+    state: PinState, event: Event, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scheme, digits = SCHEMES[event]
     assert event_of(scheme, digits) is event

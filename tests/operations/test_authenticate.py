@@ -17,9 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.state import MockCardState
-from native_host.card.errors import (
-    CardBusyError,
-)
+from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
 from native_host.operations import card_session

@@ -232,9 +232,7 @@ async def test_a_disk_that_is_full_is_said_and_nothing_stays(
         assert not inside(place)
 
 
-def test_a_place_that_takes_no_folder_is_said(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_place_that_takes_no_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: object) -> str:
         raise PermissionError(errno.EACCES, "Permission denied")
 

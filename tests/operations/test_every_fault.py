@@ -181,10 +181,7 @@ async def reason_of(
     made = len(result.done.signatures)
     assert made == done or (typings > 1 and 1 <= made < done)
     assert [each.name for each in result.done.signatures] == ["a", "b"][:made]
-    assert user.shown[-1] == (
-        Step.FAILED,
-        Problem("SIGNING_INTERRUPTED", f"{made}/3"),
-    )
+    assert user.shown[-1] == (Step.FAILED, Problem("SIGNING_INTERRUPTED", f"{made}/3"))
     assert result.reason is not None
     return result.reason
 

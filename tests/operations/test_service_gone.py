@@ -21,12 +21,7 @@ from tests.operations.user import User, until
 from tests.support.pcsc import Pcscd, isolated
 
 GONE = "PCSC_UNAVAILABLE"
-FOUR = (
-    CommandName.VERIFY,
-    CommandName.CHOOSE_KEY,
-    CommandName.HASH,
-    CommandName.SIGN,
-)
+FOUR = (CommandName.VERIFY, CommandName.CHOOSE_KEY, CommandName.HASH, CommandName.SIGN)
 
 
 class Watched(MockCard):

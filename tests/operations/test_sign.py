@@ -18,11 +18,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import KeyType, Padding
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign import (
-    HashToSign,
-    SigningInterruptedError,
-    SignRequest,
-)
+from native_host.operations.sign import HashToSign, SigningInterruptedError, SignRequest
 from native_host.pin_prompt.model import PinQuestion, Problem, Progress, Step
 from tests.operations.signing import (
     CONTENTS,
