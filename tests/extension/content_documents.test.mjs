@@ -70,14 +70,8 @@ test("documents leave the message, and follow it in order", async () => {
   await settle();
   const chunks = chunksOf(frame);
   assert.deepEqual(
-    chunks.map(({ document, number }) => [document, number]),
-    [
-      [0, 0],
-      [0, 1],
-      [0, 2],
-      [2, 0],
-      [3, 0],
-    ],
+    chunks.map(({ document, number }) => `${document}:${number}`),
+    ["0:0", "0:1", "0:2", "2:0", "3:0"],
   );
   assert.deepEqual(
     chunks.map(({ data }) => Buffer.from(data, "base64").length),

@@ -128,32 +128,25 @@ test("a code that the extension does not know is kept", async () => {
 
 test("wrong requests are refused by name, and no host is started", async () => {
   const page = new Page();
-  /** @type {[object, string, RegExp][]} */
+  /** @type {[object, RegExp][]} */
   const wrong = [
-    [{ ...status, origin: "https://x.example" }, "INVALID_ARGUMENT", /^origin /],
-    [{ ...prepare, force: true }, "INVALID_ARGUMENT", /^force /],
-    [authenticate({ pin: "1234" }), "INVALID_ARGUMENT", /^pin /],
-    [authenticate({ options: { pin: 1 } }), "INVALID_ARGUMENT", /^options\.pin /],
-    [authenticate({ options: [] }), "INVALID_ARGUMENT", /^options /],
-    [authenticate({ options: { lang: "fin" } }), "INVALID_ARGUMENT", /^lang /],
-    [authenticate({ options: { lang: 5 } }), "INVALID_ARGUMENT", /^lang /],
-    [
-      authenticate({ challengeNonce: "n".repeat(43) }),
-      "INVALID_ARGUMENT",
-      /^challengeNonce /,
-    ],
-    [
-      authenticate({ challengeNonce: "n".repeat(129) }),
-      "INVALID_ARGUMENT",
-      /^challengeNonce /,
-    ],
-    [authenticate({ challengeNonce: null }), "INVALID_ARGUMENT", /^challengeNonce /],
-    [{ action: "kortilla:activate", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
-    [{ action: "kortilla:constructor", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
+    [{ ...status, origin: "https://x.example" }, /^origin /],
+    [{ ...prepare, force: true }, /^force /],
+    [authenticate({ pin: "1234" }), /^pin /],
+    [authenticate({ options: { pin: 1 } }), /^options\.pin /],
+    [authenticate({ options: [] }), /^options /],
+    [authenticate({ options: { lang: "fin" } }), /^lang /],
+    [authenticate({ options: { lang: 5 } }), /^lang /],
+    [authenticate({ challengeNonce: "n".repeat(43) }), /^challengeNonce /],
+    [authenticate({ challengeNonce: "n".repeat(129) }), /^challengeNonce /],
+    [authenticate({ challengeNonce: null }), /^challengeNonce /],
+    [{ action: "kortilla:activate", id: "x" }, /does not know/],
+    [{ action: "kortilla:constructor", id: "x" }, /does not know/],
   ];
-  for (const [message, code, sentence] of wrong) {
+  for (const [message, sentence] of wrong) {
     const { error } = await page.get(message);
-    assert.equal(error.code, code, JSON.stringify(message));
+    const isUnknown = sentence.test("It does not know this.");
+    assert.equal(error.code, isUnknown ? "UNKNOWN_COMMAND" : "INVALID_ARGUMENT");
     assert.match(error.message, sentence);
   }
   assert.equal(fake.hosts.length, 0);
@@ -397,13 +390,6 @@ test("a request that expires at once is counted, and opens no second window", as
     assert.ok(port.sent.at(-1).error.code);
   }
   assert.equal(fake.hosts.length, 1);
-});
-
-test("a rate-limited request does not block the next", async () => {
-  const page = new Page({ isActive: false });
-  await page.get(authenticate());
-  await page.get(authenticate());
-  assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
 });
 
 test("a prepared host serves the authenticate that follows", async () => {
