@@ -20,7 +20,6 @@ class Responder(ABC):
         self.answered = False
 
     def answer(self, result: Reply) -> None:
-        """Answer with the fields of a result."""
         self.answered = True
         self._write(self._of_result(result))
 

@@ -161,8 +161,6 @@ class _OwnArguments(Model):
 
 
 class WebEidAuthenticateArguments(OriginArguments):
-    """The arguments of Web eID's ``authenticate``."""
-
     challenge_nonce: ChallengeNonce
 
 
@@ -186,14 +184,10 @@ class _Hash(Model):
 
 
 class WebEidSignArguments(OriginArguments, _Hash):
-    """The arguments of Web eID's ``sign``."""
-
     certificate: Certificate
 
 
 class HashArgument(_Hash):
-    """A hash that the page computed, and its name for it."""
-
     name: Name
 
 
@@ -301,7 +295,6 @@ class Command:
     is_plain: bool
 
     async def run(self, context: CommandContext | None) -> Reply:
-        """Run the operation, and return the fields of its result."""
         return await self._run(self.arguments, context)
 
     @property
@@ -313,12 +306,10 @@ class Command:
 
     @property
     def language(self) -> str | None:
-        """The language that the page asks for, if any."""
         return getattr(self.arguments, "lang", None)
 
     @property
     def documents(self) -> tuple[DocumentHeader, ...]:
-        """The documents that the request announces."""
         if not isinstance(self.arguments, SignArguments):
             return ()
         return tuple(
@@ -365,7 +356,6 @@ def _find(
 def _common_fields(
     arguments: OriginArguments, context: CommandContext
 ) -> dict[str, Any]:
-    """Return the fields that the requests of all web pages have."""
     return {
         "origin": arguments.origin,
         "language": context.language,

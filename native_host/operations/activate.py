@@ -117,7 +117,6 @@ class Activation(PinSetting):
         return seen.certificate
 
     async def work(self, held_card: HeldCard) -> None:
-        """See ``PinSetting``."""
         note(held_card.reader)
         while True:
             try:

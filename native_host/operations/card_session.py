@@ -267,7 +267,6 @@ class UsableCards:
             timer.cancel()
 
     async def confirm(self, held_card: HeldCard, certificate: CardCertificate) -> None:
-        """See ``HeldCard.confirm``."""
         asked, certificates = self._asked, {certificate.der}
         if asked is not None:
             if held_card is asked.held_card or self._is_asked(certificate):

@@ -315,11 +315,9 @@ class _Batch:
 
     @property
     def done(self) -> Signatures:
-        """The completed signatures."""
         return Signatures(self._certificate, tuple(self.signatures))
 
     def interrupted(self, error: Exception) -> SigningInterruptedError:
-        """Return the error that reports an early end of the batch."""
         known = error if isinstance(error, KortillaError) else KortillaError
         return SigningInterruptedError(self.done, len(self._things), reason=known.code)
 
