@@ -22,19 +22,16 @@ def each_card(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A HOME that holds a mock card."""
     return furnish(tmp_path / "home", cards.made())
 
 
 @pytest.fixture
 def automatic(home: Path) -> dict[str, str]:
-    """Configuration with the mock card and the automatic prompt."""
     return make_environment(home, AUTOMATIC)
 
 
 @pytest.fixture
 def window(home: Path) -> dict[str, str]:
-    """Configuration with the mock card and the window."""
     return make_environment(home, 'card = "mock"\nlanguage = "en"\n')
 
 

@@ -73,7 +73,6 @@ class HostProcess:
         self.send_raw(len(body).to_bytes(4, sys.byteorder) + body)
 
     def send_raw(self, data: bytes) -> None:
-        """Send bytes without a frame."""
         self._in.write(data)
 
     def receive(self) -> dict[str, Any] | None:
@@ -94,12 +93,10 @@ class HostProcess:
         raise AssertionError("The host ended without an answer: " + self.log())
 
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """Send a request of Kortilla's protocol and return its response."""
         self.send({"id": "1", "command": command, "arguments": arguments})
         return self.answer()
 
     def begin_login(self, request_id: str = "1") -> None:
-        """Send Kortilla's ``authenticate``, and read nothing."""
         self.send(login_request(request_id))
 
     def authenticate(self, **changes: object) -> dict[str, Any]:
@@ -114,7 +111,6 @@ class HostProcess:
         self._in.close()
 
     def wait(self, seconds: float | None = None) -> int:
-        """Wait until the process has exited, and return its status."""
         return self.process.wait(seconds or patience())
 
     def end(self) -> str:
@@ -198,7 +194,6 @@ class Script:
         return running(environment or self._environment, caller, **options)
 
     def told(self) -> list[dict[str, Any]]:
-        """Return the messages."""
         if not self._log.exists():
             return []
         *lines, _ = self._log.read_text().split("\n")
@@ -209,16 +204,13 @@ class Script:
         return any(each.get("step") == step for each in self.told())
 
     def opened(self) -> dict[str, Any]:
-        """Return the conversation with which the window was opened."""
         conversation: dict[str, Any] = self.told()[0]["conversation"]
         return conversation
 
     def questions(self) -> list[dict[str, Any]]:
-        """Return the questions for a PIN."""
         return [each["question"] for each in self.told() if each["type"] == "ask-pin"]
 
     def process(self) -> int:
-        """Return the number of the window's process."""
         return int(self._log.with_suffix(".log.pid").read_text())
 
 
@@ -235,7 +227,6 @@ def command_line(
 
 
 def kortilla(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
-    """Run a command of ``kortilla``, and return the JSON that it prints."""
     done = commands.run(*words, "--json", environment=environment)
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed
@@ -253,7 +244,6 @@ def own_arguments(**changes: object) -> dict[str, object]:
 
 
 def login_request(request_id: str = "1") -> dict[str, object]:
-    """Return a request of our ``authenticate``."""
     return {"id": request_id, "command": "authenticate", "arguments": own_arguments()}
 
 
@@ -263,7 +253,6 @@ def off(command: str) -> dict[str, str]:
 
 
 def make_environment(home: Path, config: str) -> dict[str, str]:
-    """Return an environment with a separate HOME and configuration."""
     home.mkdir(exist_ok=True)
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     (home / "config.toml").write_text(config)

@@ -27,7 +27,6 @@ Documents = Mapping[str, bytes]
 
 
 def b64(data: bytes) -> str:
-    """Encode bytes as in messages."""
     return base64.b64encode(data).decode()
 
 
@@ -44,7 +43,6 @@ def signing(**arguments: object) -> dict[str, Any]:
 
 
 def announced(documents: Documents, media_type: str = "text/plain") -> list[Any]:
-    """Return the documents as ``sign`` announces them."""
     return [
         {"name": name, "mediaType": media_type, "size": len(content)}
         for name, content in documents.items()
@@ -52,7 +50,6 @@ def announced(documents: Documents, media_type: str = "text/plain") -> list[Any]
 
 
 def chunk(document: int, number: int, data: bytes) -> dict[str, Any]:
-    """Return one ``chunk`` of the request with id 1."""
     arguments = {"document": document, "number": number, "data": b64(data)}
     return {"id": "1", "command": "chunk", "arguments": arguments}
 
@@ -67,7 +64,6 @@ def chunks(documents: Documents) -> Iterator[dict[str, Any]]:
 def sign_documents(
     host: HostProcess, documents: Documents, **arguments: object
 ) -> dict[str, Any]:
-    """Request signatures of documents and return the response."""
     host.send(signing(documents=announced(documents), **arguments))
     for each in chunks(documents):
         host.send(each)
@@ -80,7 +76,6 @@ def left_behind(environment: Mapping[str, str]) -> list[Path]:
 
 
 def card_of(home: Path) -> CardData:
-    """Return the content of a HOME's mock card."""
     return MockCardState.open(home / MOCK_FOLDER).read()
 
 

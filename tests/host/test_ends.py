@@ -48,7 +48,6 @@ host.serve = chatty
 
 
 def end(host: HostProcess, how: str) -> None:
-    """See that the host ends in time at the end of input or at SIGTERM."""
     if how == "SIGTERM":
         host.process.send_signal(signal.SIGTERM)
     else:
@@ -188,7 +187,6 @@ class Stage:
         self.end()
 
     def end(self) -> None:
-        """Release everything that is blocked."""
         if self._held_up is not None:
             os.close(self._held_up)
             self._held_up = None

@@ -31,7 +31,6 @@ ARGUMENTS = {"challengeNonce": NONCE, "origin": ORIGIN}
 
 
 def login(**changes: object) -> dict[str, object]:
-    """Return a login with changed arguments."""
     return {"command": "authenticate", "arguments": {**ARGUMENTS, **changes}}
 
 
@@ -40,7 +39,6 @@ FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}
 
 
 def second(certificate: str, hashed: bytes, **changes: object) -> dict[str, Any]:
-    """Return the request of the second step."""
     sound = {
         "hash": b64(hashed),
         "hashFunction": "SHA-384",

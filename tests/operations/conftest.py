@@ -34,13 +34,11 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, made_once: Path) -> Path:
-    """The folder of a fresh copy of the card."""
     return Path(shutil.copytree(made_once, tmp_path / "mock-card"))
 
 
 @pytest.fixture
 async def source(folder: Path) -> AsyncIterator[MockCardSource]:
-    """A reader with the card in it."""
     async with MockCardSource(folder) as source:
         yield source
 
@@ -57,13 +55,11 @@ def active(source: MockCardSource, state: MockCardState) -> CardInReader:
 
 @pytest.fixture
 def old_folder(tmp_path: Path) -> Path:
-    """The folder of a fresh copy of a card of the older generation."""
     return Path(shutil.copytree(cards.made("v4.2"), tmp_path / "old-mock-card"))
 
 
 @pytest.fixture
 async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
-    """A reader with the card of the older generation in it."""
     async with MockCardSource(old_folder) as source:
         yield source
 
@@ -96,7 +92,6 @@ def scheme() -> str:
 
 @pytest.fixture
 async def new(new_card: NewCard, scheme: str) -> AsyncIterator[CardInReader]:
-    """A reader with a new card in it."""
     state = new_card(scheme)
     async with MockCardSource(state.folder) as source:
         yield CardInReader(source, state)

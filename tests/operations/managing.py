@@ -62,7 +62,6 @@ Manage = Callable[[CardSource, Prompt], Awaitable[PinsSet]]
 
 
 def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
-    """Return the user's input on the page of an activation."""
     new = {1: NEW_PIN1, 2: NEW_PIN2}
     return {
         "activation": code or CODES[digits],
@@ -71,19 +70,15 @@ def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
 
 
 def copy(made: Path, folder: Path) -> MockCardState:
-    """Copy a card into a folder, which may hold one already."""
     shutil.rmtree(folder, ignore_errors=True)
     return MockCardState.open(Path(shutil.copytree(made, folder)))
 
 
 async def activating(source: CardSource, prompt: Prompt) -> PinsSet:
-    """Activate a card."""
     return await activate(Context(source, prompt), REQUEST)
 
 
 def changing(role: PinRole) -> Manage:
-    """Return the operation that changes a PIN."""
-
     async def change(source: CardSource, prompt: Prompt) -> PinsSet:
         return await change_pin(Context(source, prompt), REQUEST, role)
 
@@ -91,8 +86,6 @@ def changing(role: PinRole) -> Manage:
 
 
 def unlocking(role: PinRole) -> Manage:
-    """Return the operation that unblocks a PIN."""
-
     async def unlock(source: CardSource, prompt: Prompt) -> PinsSet:
         return await unblock(Context(source, prompt), REQUEST, role)
 
@@ -197,11 +190,9 @@ class CardInReader:
     async def run(
         self, operation: Operation, *pins: str, codes: Iterable[dict[str, str]] = ()
     ) -> tuple[Handy, Record, object]:
-        """Run ``managed``."""
         return await managed(self.source, self.state, operation, *pins, codes=codes)
 
     async def check_works(self, pin1: str = NEW_PIN1, pin2: str = NEW_PIN2) -> None:
-        """Log in and sign with the PINs."""
         _, _, token = await session(self.source, self.state, log_in, pin1)
         assert isinstance(token, dict)
         _, _, signed = await session(self.source, self.state, signing_of("a"), pin2)

@@ -30,14 +30,12 @@ class SeveralReaders(CardSource):
         self.connected: list[str] = []
 
     async def readers(self) -> tuple[Reader, ...]:
-        """Return the readers in the order of their names."""
         found: list[Reader] = []
         for name, source in self.sources.items():
             found += [replace(each, name=name) for each in await source.readers()]
         return tuple(found)
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        """Wait until one of the readers changes."""
         if (readers := await self.readers()) != known:
             return readers
         waiting = [
@@ -53,7 +51,6 @@ class SeveralReaders(CardSource):
         return await self.readers()
 
     async def connect(self, reader: Reader) -> CardConnection:
-        """Connect to the card in a reader."""
         self.connected.append(reader.name)
         source = self.sources[reader.name]
         if reader.name in self.busy:
@@ -64,7 +61,6 @@ class SeveralReaders(CardSource):
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function on the only card thread."""
         return await next(iter(self.sources.values())).run(function, *args, **kwargs)
 
     async def close(self) -> None:
@@ -87,11 +83,9 @@ class OneReader(PcscSource):
         self._putting_in: asyncio.Task[None] | None = None
 
     async def readers(self) -> tuple[Reader, ...]:
-        """Return the reader's current state."""
         return self._mine(await self._all.readers())
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        """Wait until the reader's state differs."""
         readers = await self._all.readers()
         while (mine := self._mine(readers)) == known:
             readers = await self._all.wait_for_change(readers)

@@ -251,5 +251,4 @@ def test_no_card_is_ruined(
 
 
 def _pins(card: CardData) -> dict[int, PinData]:
-    """Return a card's codes by their references in commands."""
     return {0x11: card.pin1, 0x82: card.pin2, 0x83: card.puk}

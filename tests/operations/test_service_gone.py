@@ -57,7 +57,6 @@ def killing(
 
 
 def start_anew(pcscd: Pcscd, card: MockCard) -> None:
-    """Start the service and insert a card."""
     pcscd.stop_service()
     pcscd.start_service()
     pcscd.insert(card)

@@ -139,7 +139,6 @@ class User(Prompt):
         """There is no window."""
 
     def cancel(self) -> bool:
-        """Press cancel."""
         self._cancelled.set()
         return True
 
@@ -155,7 +154,6 @@ class Unattended(User):
 
 
 async def until(happened: Callable[[], object]) -> None:
-    """Run the event loop until a condition holds."""
     async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             # The card's thread needs the processor meanwhile.
