@@ -12,6 +12,7 @@ import asyncio
 import shutil
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from itertools import product
 from unittest import mock
 
@@ -76,32 +77,36 @@ def cases_of(row: list[str], operation: str, steps: Steps) -> Iterator[Case]:
             continue  # a login has the same
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
         for key in commands:
-            yield saying(expected, fault_of(row, *key), step, operation)
+            yield partial(saying, expected, fault_of(row, *key), step, operation)
     if operation != "sign":
         return
     for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
         for done in (1, 2):
-            yield interrupting(expected, fault_of(row, *steps[step][done]), done)
+            fault = fault_of(row, *steps[step][done])
+            yield partial(interrupting, expected, fault, done)
 
 
-def saying(expected: str, fault: Fault, step: str, operation: str) -> Case:
-    async def case(source: OneReader, state: MockCardState) -> None:
-        typings = MANY if fault.name == FaultName.MUTE else 2
-        said, typed = await said_of(fault, operation, source, state, typings=typings)
-        check(expected, fault, said)
-        if fault.name != FaultName.MUTE:
-            assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
+async def saying(
+    expected: str,
+    fault: Fault,
+    step: str,
+    operation: str,
+    source: OneReader,
+    state: MockCardState,
+) -> None:
+    typings = MANY if fault.name == FaultName.MUTE else 2
+    said, typed = await said_of(fault, operation, source, state, typings=typings)
+    check(expected, fault, said)
+    if fault.name != FaultName.MUTE:
+        assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
 
-    return case
 
-
-def interrupting(expected: str, fault: Fault, done: int) -> Case:
-    async def case(source: OneReader, state: MockCardState) -> None:
-        typings = MANY if fault.name == FaultName.MUTE else 1
-        reason = await reason_of(fault, done, source, state, typings=typings)
-        check(expected, fault, reason)
-
-    return case
+async def interrupting(
+    expected: str, fault: Fault, done: int, source: OneReader, state: MockCardState
+) -> None:
+    typings = MANY if fault.name == FaultName.MUTE else 1
+    reason = await reason_of(fault, done, source, state, typings=typings)
+    check(expected, fault, reason)
 
 
 def check(expected: str, fault: Fault, said: str) -> None:
