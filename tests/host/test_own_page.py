@@ -173,41 +173,38 @@ def test_no_web_page_gets_through_our_own_extension(
     assert all(told["type"] == "gone" for told in script.told())
 
 
-WRONG_FIELDS: list[tuple[str, dict[str, Any], str]] = [
-    ("card-status", {"lang": "fi"}, "lang"),
-    ("card-status", {"pin": "PIN1"}, "pin"),
-    ("prepare-login", {"lang": "fi"}, "lang"),
-    ("activate", {"pin": "PIN1"}, "pin"),
-    ("activate", {"code": "1234567"}, "code"),
-    ("activate", {"lang": "finnish please"}, "lang"),
-    ("change-pin", {}, "pin"),
-    ("change-pin", {"pin": "PUK"}, "pin"),
-    ("change-pin", {"pin": "pin1"}, "pin"),
-    ("change-pin", {"pin": 1}, "pin"),
-    ("unblock", {"pin": None}, "pin"),
-    ("unblock", {"pin": "PIN1", "puk": "12345678"}, "puk"),
-    ("unblock", {"pin": "PIN1", "userActivation": True}, "userActivation"),
-    ("self-check", {"lang": 1}, "lang"),
-    ("mend", {}, "code"),
-    ("mend", {"code": "kortilla install"}, "code"),
-    ("mend", {"code": "PKCS11_OFF", "confirmed": "yes"}, "confirmed"),
-    ("mend", {"code": "PKCS11_OFF", "words": ["kortilla", "install"]}, "words"),
-    ("open-window", {"lang": "fi"}, "lang"),
-    ("open-window", {"files": ["/etc/passwd"]}, "files"),
-    ("open-window", {"program": "sh"}, "program"),
-    ("token-status", {"on": True}, "on"),
-    ("token-switch", {}, "on"),
-    ("token-switch", {"on": "true"}, "on"),
-    ("token-switch", {"on": True, "browser": "firefox"}, "browser"),
-]
+#: The last field of each is wrong, or the only one is missing.
+WRONG_FIELDS: dict[str, list[dict[str, Any]]] = {
+    "card-status": [{"lang": "fi"}, {"pin": "PIN1"}],
+    "prepare-login": [{"lang": "fi"}],
+    "activate": [{"pin": "PIN1"}, {"code": "1234567"}, {"lang": "finnish please"}],
+    "change-pin": [{}, {"pin": "PUK"}, {"pin": "pin1"}, {"pin": 1}],
+    "unblock": [
+        {"pin": None},
+        {"pin": "PIN1", "puk": "12345678"},
+        {"pin": "PIN1", "userActivation": True},
+    ],
+    "self-check": [{"lang": 1}],
+    "mend": [
+        {},
+        {"code": "kortilla install"},
+        {"code": "PKCS11_OFF", "confirmed": "yes"},
+        {"code": "PKCS11_OFF", "words": ["kortilla", "install"]},
+    ],
+    "open-window": [{"lang": "fi"}, {"files": ["/etc/passwd"]}, {"program": "sh"}],
+    "token-status": [{"on": True}],
+    "token-switch": [{}, {"on": "true"}, {"on": True, "browser": "firefox"}],
+}
 
 
 def test_a_wrong_field_is_named(window: dict[str, str]) -> None:
     with running(window) as host:
-        for command, arguments, named in WRONG_FIELDS:
-            error = host.ask(command, page=FIREFOX_PAGE, **arguments)["error"]
-            assert error["code"] == "INVALID_ARGUMENT", (command, arguments)
-            assert error["message"].startswith(named), (command, arguments)
+        for command, wrong in WRONG_FIELDS.items():
+            for arguments in wrong:
+                error = host.ask(command, page=FIREFOX_PAGE, **arguments)["error"]
+                assert error["code"] == "INVALID_ARGUMENT", (command, arguments)
+                named = [*(arguments or COMMANDS[command])][-1]
+                assert error["message"].startswith(named), (command, arguments)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
