@@ -4,6 +4,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ def test_a_window_that_can_not_be_started_is_said(
 
 # -- What is wrong --------------------------------------------------------------------
 
-BAD_ARGUMENTS: list[dict[str, object]] = [
+BAD_ARGUMENTS: list[Mapping[str, object]] = [
     *({"challengeNonce": nonce} for nonce in ("A" * 43, "A" * 129, "A" * 43 + "\n")),
     *({"challengeNonce": nonce} for nonce in (None, 44)),
     *({"origin": origin} for origin in (None, ["https://service.example"])),
@@ -240,6 +241,7 @@ def test_each_wrong_field_is_named_at_once_and_shows_no_window(
     assert script.told() in ([], [{"type": "gone"}])
 
 
+NO_TEXTS: list[object] = [[], {}, 1, None, "\ud800"]
 BAD_MESSAGES: list[tuple[object, str, str | None]] = [
     (b"{", "INVALID_MESSAGE", None),
     (b"", "INVALID_MESSAGE", None),
@@ -252,7 +254,7 @@ BAD_MESSAGES: list[tuple[object, str, str | None]] = [
     ({"id": "1"}, "INVALID_ARGUMENT", None),
     *(
         ({"id": "1", "command": command}, "INVALID_ARGUMENT", None)
-        for command in ([], {}, 1, None, "\ud800")
+        for command in NO_TEXTS
     ),
     ({"id": "1", "command": "prepare", "more": 1}, "INVALID_ARGUMENT", None),
     ({"id": "1", "command": "prepare", "arguments": []}, "INVALID_ARGUMENT", None),

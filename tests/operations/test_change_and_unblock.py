@@ -213,7 +213,7 @@ async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
     active.pull_at(CommandName.CHANGE)
     active.state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
     user = User(codes=[page(PinRole.PIN1, **code) for _ in range(2)])
-    work = asyncio.create_task(operation(active.source, user))
+    work = asyncio.ensure_future(operation(active.source, user))
     await until(lambda: "CARD_REMOVED" in user.problems())
     with active.state.update() as card:
         serial, card.serial = card.serial, "FI9999999"

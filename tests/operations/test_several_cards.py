@@ -33,9 +33,9 @@ from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
+    CardInReader,
     activating,
     changing,
-    pins,
     typing,
     unlocking,
 )
@@ -398,13 +398,13 @@ async def test_no_other_holder_appears_without_a_question(
 @pytest.mark.parametrize("expired", ["A", "B"])
 @pytest.mark.parametrize("start", [log_in, signing_of("a"), activating])
 async def test_a_new_card_beside_an_expired_one_is_offered(
-    reader: MockCardSource, tmp_path: Path, start: Start, expired: str
+    new: CardInReader, tmp_path: Path, start: Start, expired: str
 ) -> None:
     old = MockCardState.create(
         tmp_path / "expired", not_before=datetime(2015, 3, 2, tzinfo=UTC)
     )
     async with MockCardSource(old.folder) as beyond:
-        there = {expired: beyond, "AB".replace(expired, ""): reader}
+        there = {expired: beyond, "AB".replace(expired, ""): new.source}
         user = User(agrees=None)
         work = asyncio.ensure_future(start(SeveralReaders(there), user))
         await until(lambda: user.offers or user.codes_questions)
@@ -414,13 +414,13 @@ async def test_a_new_card_beside_an_expired_one_is_offered(
 
 
 async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
-    readers: SeveralReaders, reader: MockCardSource, new: MockCardState
+    readers: SeveralReaders, new: CardInReader
 ) -> None:
-    readers.sources["B"] = reader
+    readers.sources["B"] = new.source
     user = User(codes=[typing(7)])
     assert await activating(readers, user) == PinsSet("set", "set")
     assert not user.choices
-    assert pins(new) == (NEW_PIN1, NEW_PIN2)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
 
 
 async def test_of_two_active_cards_the_person_says_which_is_meant(

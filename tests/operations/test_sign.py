@@ -20,6 +20,7 @@ from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import HashToSign, SigningInterruptedError, SignRequest
 from native_host.pin_prompt.model import PinQuestion, Problem, Progress, Step
+from tests.host.signing import digest
 from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
@@ -27,7 +28,6 @@ from tests.operations.signing import (
     begin,
     certificate_of,
     check,
-    digest,
     fill,
     hash_of,
     request,
