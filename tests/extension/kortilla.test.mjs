@@ -6,14 +6,12 @@ import { mock, test } from "node:test";
 
 import { TOKEN, fake, missingHost, settle, slowHost } from "./fake_browser.mjs";
 import { NONCE, Page, authenticate, useFreshBrowser } from "./pages.mjs";
+import { asked, codeOf } from "./signing.mjs";
 
 useFreshBrowser();
 
 const status = { action: "kortilla:status", id: "s1" };
 const prepare = { action: "kortilla:prepare", id: "p1" };
-
-/** @param {any} reply */
-const codeOf = (reply) => reply.error.code;
 
 test("a status has both versions and starts no process", async () => {
   assert.deepEqual(await new Page().get(status), {
@@ -87,9 +85,7 @@ test("authenticate sends the browser's origin to the host, and the token to the 
 });
 
 test("progress reaches the page with its id", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(authenticate());
-  await settle();
+  const { port } = await asked(authenticate());
   fake.hosts[0]?.say({ id: "1", progress: "window-open" });
   assert.deepEqual(port.sent, [
     { action: "kortilla:authenticate-progress", id: "a1", progress: "window-open" },
@@ -100,9 +96,7 @@ test("progress reaches the page with its id", async () => {
 });
 
 test("a cancellation has its reason, and never the host's own sentence", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(authenticate());
-  await settle();
+  const { port } = await asked(authenticate());
   const error = { code: "USER_CANCELLED", message: "/home/maija", reason: "NO_CARD" };
   fake.hosts[0]?.say({ id: "1", error });
   await settle();
@@ -118,9 +112,7 @@ test("a cancellation has its reason, and never the host's own sentence", async (
 });
 
 test("a code that the extension does not know is kept", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(authenticate());
-  await settle();
+  const { port } = await asked(authenticate());
   fake.hosts[0]?.say({ id: "1", error: { code: "MOON_FULL", message: "…" } });
   await settle();
   assert.equal(codeOf(port.sent.at(-1)), "MOON_FULL");
@@ -195,10 +187,7 @@ for (const [goes, go] of goodbyes) {
 }
 
 test("the host is closed with the document", async () => {
-  fake.onHost = slowHost;
-  const page = new Page();
-  page.ask(authenticate());
-  await settle();
+  const { page } = await asked(authenticate());
   assert.equal(fake.hosts[0]?.disconnected, false);
   await page.leave();
   assert.ok(fake.hosts[0]?.disconnected);
@@ -215,9 +204,7 @@ test("a document that goes before the hello leaves no host behind", async () => 
 });
 
 test("the page's cancel reaches the host, whose answer is waited for", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(authenticate());
-  await settle();
+  const { port } = await asked(authenticate());
   port.say({ cancel: true });
   assert.deepEqual(fake.hosts[0]?.sent.at(-1), { id: "1", command: "cancel" });
   fake.hosts[0]?.say({ id: "1", error: { code: "REQUEST_CANCELLED", message: "" } });
@@ -226,10 +213,7 @@ test("the page's cancel reaches the host, whose answer is waited for", async () 
 });
 
 test("a request right after a cancel waits for the host to end", async () => {
-  fake.onHost = slowHost;
-  const page = new Page();
-  page.ask(authenticate());
-  await settle();
+  const { page } = await asked(authenticate());
   page.cancel();
   const [host] = fake.hosts;
   const other = new Page({ tab: 2 });
@@ -248,9 +232,7 @@ test("a request right after a cancel waits for the host to end", async () => {
 });
 
 test("a host that ignores a cancel is closed after two seconds", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(authenticate());
-  await settle();
+  const { port } = await asked(authenticate());
   port.say({ cancel: true });
   mock.timers.tick(1999);
   await settle();

@@ -24,6 +24,7 @@ import {
   webEidSign,
   useFreshBrowser,
 } from "./pages.mjs";
+import { asked, codeOf } from "./signing.mjs";
 
 useFreshBrowser();
 
@@ -32,9 +33,6 @@ const webEidCertificate = {
   action: "web-eid:get-signing-certificate",
   libraryVersion: "2.0.2",
 };
-
-/** @param {any} reply */
-const codeOf = (reply) => reply.error.code;
 
 test("a status gives the three versions and starts no process", async () => {
   assert.deepEqual(await new Page().get(status), {
@@ -199,9 +197,7 @@ test("a hash is signed by the key of the certificate that the page names", async
 });
 
 test("progress of a signing is not in this protocol", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(webEidSign());
-  await settle();
+  const { port } = await asked(webEidSign());
   fake.hosts[0]?.say({ id: "1", progress: "signing", done: 0, total: 1 });
   assert.deepEqual(port.sent, []);
 });
@@ -313,7 +309,7 @@ const begun = () =>
  * @param {number} number from 0
  * @param {object} [answer] that the host gives
  */
-async function asked(number, answer) {
+async function begunAt(number, answer) {
   while (!fake.hosts[number]?.sent.length) await settle();
   if (answer) fake.hosts[number]?.say({ id: "1", ...answer });
   await settle();
@@ -326,12 +322,12 @@ test("three actions called together run in order, and no others with them", asyn
   const other = new Page({ tab: 2 });
   const certificates = { certificate: "MIIBAAAA", signatures: [signatureOf("service.example")] };
   for (const [number, result] of [TOKEN, SIGNING_CERTIFICATE, certificates].entries()) {
-    await asked(number);
+    await begunAt(number);
     assert.equal(codeOf(await page.get(webEidSign())), pending);
     assert.equal(codeOf(await other.get(webEidAuthenticate())), pending);
     assert.equal(codeOf(await page.get(authenticate())), "BUSY");
     mock.timers.tick(20_000);
-    await asked(number, { result });
+    await begunAt(number, { result });
   }
   for (const port of ports) await page.answerOn(port);
   assert.deepEqual(begun(), [
@@ -349,7 +345,7 @@ test("three actions called together run in order, and no others with them", asyn
 
 test("a person who cancels has cancelled all that waits", async () => {
   const { ports } = await callThree();
-  await asked(0, { error: { code: "USER_CANCELLED", message: "" } });
+  await begunAt(0, { error: { code: "USER_CANCELLED", message: "" } });
   const codes = ports.map(({ sent: [reply] }) => codeOf(reply));
   assert.deepEqual(codes, Array(3).fill("ERR_WEBEID_USER_CANCELLED"));
   assert.equal(fake.hosts.length, 1);
@@ -366,10 +362,10 @@ test("after a failure a click counts for five seconds only", async () => {
   const failure = { error: { code: "CARD_ERROR", message: "" } };
   const { ports } = await callThree();
   mock.timers.tick(4999);
-  await asked(0, failure);
+  await begunAt(0, failure);
   mock.timers.tick(1);
-  await asked(1, failure);
-  await asked(2);
+  await begunAt(1, failure);
+  await begunAt(2);
   assert.deepEqual(begun(), [
     ["authenticate", true],
     ["get-signing-certificate", true],
@@ -383,8 +379,8 @@ test("a request may expire while it waits, and the one before it goes on", async
   mock.timers.tick(3000);
   await settle();
   assert.equal(codeOf(ports[2]?.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
-  await asked(0, { result: TOKEN });
-  await asked(1, { result: SIGNING_CERTIFICATE });
+  await begunAt(0, { result: TOKEN });
+  await begunAt(1, { result: SIGNING_CERTIFICATE });
   for (const port of ports) await page.answerOn(port);
   assert.deepEqual(
     ports.slice(0, 2).map(({ sent }) => sent[0].action.split("-").at(-1)),
@@ -396,9 +392,9 @@ test("a request may expire while it waits, and the one before it goes on", async
 test("a time that began with the call ends the window too", async () => {
   const { ports } = await callThree({ userInteractionTimeout: 3000 });
   mock.timers.tick(2000);
-  await asked(0, { result: TOKEN });
-  await asked(1, { result: SIGNING_CERTIFICATE });
-  await asked(2);
+  await begunAt(0, { result: TOKEN });
+  await begunAt(1, { result: SIGNING_CERTIFICATE });
+  await begunAt(2);
   mock.timers.tick(1000);
   await settle();
   assert.equal(codeOf(ports[2]?.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
@@ -424,9 +420,7 @@ for (const { code, theirs } of [
   { code: "CODE_OF_TOMORROW", theirs: "ERR_WEBEID_NATIVE_FATAL" },
 ]) {
   test(`${code} becomes ${theirs}, without a reason`, async () => {
-    fake.onHost = slowHost;
-    const port = new Page().ask(webEidAuthenticate());
-    await settle();
+    const { port } = await asked(webEidAuthenticate());
     fake.hosts[0]?.say({ id: "1", error: { code, message: "", reason: "NO_CARD" } });
     await settle();
     const { error } = port.sent[0];
