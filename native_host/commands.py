@@ -17,7 +17,6 @@ _EXTRAS = {"mock-card": "testing"}
 
 
 def kortilla() -> int:
-    """Run ``kortilla`` and return its exit status."""
     return _run("native_host.cli", extra_of(sys.argv[1:]))
 
 

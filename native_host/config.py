@@ -33,7 +33,6 @@ class Config(NamedTuple):
 
 
 def config_path() -> Path:
-    """Return the configuration file's path."""
     named = os.environ.get("KORTILLA_CONFIG")
     if named:
         return Path(named)

@@ -15,7 +15,6 @@ _NAME = "kortilla"
 
 
 def user_config_folder() -> Path:
-    """Return the folder of Kortilla's configuration."""
     import platformdirs
 
     return platformdirs.user_config_path(_NAME, appauthor=False)

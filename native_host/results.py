@@ -80,5 +80,4 @@ def error_fields(error: KortillaError) -> Reply:
 
 
 def encode_base64(data: bytes) -> str:
-    """Return base64 as text."""
     return base64.b64encode(data).decode()

@@ -19,11 +19,9 @@ class TaskSet:
         return len(self._tasks)
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine in a task."""
         self.add(asyncio.create_task(coroutine))
 
     def add(self, task: asyncio.Task[Any]) -> None:
-        """Include a task that was started elsewhere."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -70,7 +70,6 @@ _OPENED = re.compile(
 
 
 def catalogue(language: str) -> dict[str, str]:
-    """Return the words of a language."""
     return dict(texts.catalogue(_FOLDER, language))
 
 
@@ -120,7 +119,6 @@ def make_report(
 
 
 def write_text(report: dict[str, Any]) -> str:
-    """Return the text of a report's file."""
     return json.dumps(report, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -12,31 +12,31 @@ from native_host.results import Reply, algorithm_fields, encode_base64, error_fi
 
 
 class Responder(ABC):
-    """Receives a request's progress and its one answer."""
+    """Writes a request's progress and its one answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[Reply], None]) -> None:
+        self._write = write
         #: True once the result or an error has been sent.
         self.answered = False
 
     def answer(self, result: Reply) -> None:
-        """Answer with the fields of a result."""
         self.answered = True
-        self._send_result(result)
+        self._write(self._of_result(result))
 
     def fail(self, error: KortillaError, *, shown: bool = False) -> None:
         """Answer with an error. ``shown`` says that a window still explains it."""
         self.answered = True
-        self._send_error(error, shown=shown)
+        self._write(self._of_error(error, shown=shown))
 
     @abstractmethod
     def progress(self, word: str, progress: Progress | None) -> None:
-        """Report progress, see ``prompting.Report``."""
+        """Report progress, see ``operations.request.Report``."""
 
     @abstractmethod
-    def _send_result(self, result: Reply) -> None: ...
+    def _of_result(self, result: Reply) -> Reply: ...
 
     @abstractmethod
-    def _send_error(self, error: KortillaError, *, shown: bool) -> None: ...
+    def _of_error(self, error: KortillaError, *, shown: bool) -> Reply: ...
 
 
 class OwnResponder(Responder):
@@ -46,40 +46,32 @@ class OwnResponder(Responder):
     """
 
     def __init__(self, write: Callable[[Reply], None], request_id: str | None) -> None:
-        super().__init__()
-        self._write = write
-        self.request_id = request_id
+        super().__init__(write)
+        self._id = request_id
 
     def progress(self, word: str, progress: Progress | None) -> None:
-        """See ``Responder``."""
         numbers = {} if progress is None else asdict(progress)
-        self._write({"id": self.request_id, "progress": word, **numbers})
+        self._write({"id": self._id, "progress": word, **numbers})
 
-    def _send_result(self, result: Reply) -> None:
-        self._write({"id": self.request_id, "result": result})
+    def _of_result(self, result: Reply) -> Reply:
+        return {"id": self._id, "result": result}
 
-    def _send_error(self, error: KortillaError, *, shown: bool) -> None:
-        fields = error_fields(error)
-        if shown:
-            fields["shown"] = True
-        self._write({"id": self.request_id, "error": fields})
+    def _of_error(self, error: KortillaError, *, shown: bool) -> Reply:
+        also = {"shown": True} if shown else {}
+        return {"id": self._id, "error": error_fields(error) | also}
 
 
 class WebEidResponder(Responder):
     """Answers in Web eID's protocol, which has one answer and no progress."""
 
-    def __init__(self, write: Callable[[Reply], None]) -> None:
-        super().__init__()
-        self._write = write
-
     def progress(self, word: str, progress: Progress | None) -> None:
-        """Send nothing."""
+        pass
 
-    def _send_result(self, result: Reply) -> None:
-        self._write(result)
+    def _of_result(self, result: Reply) -> Reply:
+        return result
 
-    def _send_error(self, error: KortillaError, *, shown: bool) -> None:
-        self._write(web_eid_error(error))
+    def _of_error(self, error: KortillaError, *, shown: bool) -> Reply:
+        return web_eid_error(error)
 
 
 def web_eid_signature_fields(made: Signatures) -> Reply:

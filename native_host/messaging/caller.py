@@ -106,7 +106,7 @@ def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> N
 def _objection(caller: Caller, values: Mapping[str, Any]) -> str:
     """Return why a request is refused, or an empty text."""
     extension = caller.extension
-    if extension is None or extension not in own_extensions():
+    if extension is None or not caller.is_own:
         return "the program was started by another extension, or by none"
     if "origin" in values:
         return "the request carries the origin of a web page"

@@ -41,23 +41,12 @@ async def _reply(words: Sequence[str]) -> Reply:
     if command == "quit":
         check(NoArguments, values)
         return {}
-    responder = _Printed()
+    replies: list[Reply] = []
     runner = RequestRunner(
         web_eid_command(command, values),
-        responder,
+        WebEidResponder(replies.append),
         caller=program_in_place_of_browser(),
         prelaunch=PromptPrelaunch(None),
     )
     await runner.run()
-    return responder.reply
-
-
-class _Printed(WebEidResponder):
-    """Keeps the answer, which is printed at the end."""
-
-    def __init__(self) -> None:
-        super().__init__(self._keep)
-        self.reply: Reply = {}
-
-    def _keep(self, reply: Reply) -> None:
-        self.reply = reply
+    return replies[-1]

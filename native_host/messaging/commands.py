@@ -40,7 +40,6 @@ from native_host.operations.documents import (
     MAX_TOTAL_SIZE,
     DocumentHeader,
     DocumentInbox,
-    check_names,
 )
 from native_host.operations.request import Context
 from native_host.operations.sign import HashToSign, SignRequest, sign
@@ -87,8 +86,7 @@ ChallengeNonce = Annotated[
 ]
 #: Web eID's language may be anything. What names none is as if it were not there.
 AnyLanguage = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value if isinstance(value, str) else None),
+    str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)
 ]
 #: A language tag; what is not spoken falls back (see ``native_host.languages``).
 Language = Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)]
@@ -163,8 +161,6 @@ class _OwnArguments(Model):
 
 
 class WebEidAuthenticateArguments(OriginArguments):
-    """The arguments of Web eID's ``authenticate``."""
-
     challenge_nonce: ChallengeNonce
 
 
@@ -186,23 +182,12 @@ class _Hash(Model):
     hash: Base64
     hash_function: HashFunction
 
-    @model_validator(mode="after")
-    def _check_length(self) -> Self:
-        size = HASH_SIZES[self.hash_function]
-        if len(self.hash) != size:
-            raise _wrong(f"A hash of {self.hash_function} has {size} bytes")
-        return self
-
 
 class WebEidSignArguments(OriginArguments, _Hash):
-    """The arguments of Web eID's ``sign``."""
-
     certificate: Certificate
 
 
 class HashArgument(_Hash):
-    """A hash that the page computed, and its name for it."""
-
     name: Name
 
 
@@ -232,18 +217,12 @@ class SignArguments(_OwnArguments, OriginArguments):
     padding_scheme: Annotated[Padding | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        if (self.documents is None) == (self.hashes is None):
-            raise _wrong("There must be either documents or hashes")
-        if self.hashes is not None and self.hash_function is not None:
-            raise _wrong("hashFunction is for documents; each of the hashes has its")
+    def _check_padding(self) -> Self:
+        # The rest of what must fit together is checked by `SignRequest` and the inbox.
         if self.padding_scheme is not None and (
             self.padding_scheme is Padding.NONE or self.crypto_algorithm is KeyType.ECC
         ):
             raise _wrong("paddingScheme is PKCS1.5 or PSS, and for RSA alone")
-        if sum(each.size for each in self.documents or ()) > MAX_TOTAL_SIZE:
-            raise _wrong(f"The documents have more than {MAX_TOTAL_SIZE} bytes")
-        check_names([each.name for each in self.documents or self.hashes or ()])
         return self
 
 
@@ -316,7 +295,6 @@ class Command:
     is_plain: bool
 
     async def run(self, context: CommandContext | None) -> Reply:
-        """Run the operation, and return the fields of its result."""
         return await self._run(self.arguments, context)
 
     @property
@@ -328,12 +306,10 @@ class Command:
 
     @property
     def language(self) -> str | None:
-        """The language that the page asks for, if any."""
         return getattr(self.arguments, "lang", None)
 
     @property
     def documents(self) -> tuple[DocumentHeader, ...]:
-        """The documents that the request announces."""
         if not isinstance(self.arguments, SignArguments):
             return ()
         return tuple(
@@ -380,7 +356,6 @@ def _find(
 def _common_fields(
     arguments: OriginArguments, context: CommandContext
 ) -> dict[str, Any]:
-    """Return the fields that the requests of all web pages have."""
     return {
         "origin": arguments.origin,
         "language": context.language,

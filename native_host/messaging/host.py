@@ -209,13 +209,11 @@ class PromptPrelaunch:
                 self._process = spawn(self.command)
 
     def take(self) -> subprocess.Popen[bytes] | None:
-        """Return the waiting process, if there is one."""
         with self._lock:
             process, self._process = self._process, None
         return process
 
     def discard(self) -> None:
-        """End a process that was not needed."""
         process = self.take()
         if process is not None:
             process.kill()

@@ -58,20 +58,14 @@ class OwnPageArguments(Model):
 
 
 class ManageArguments(OwnPageArguments):
-    """The arguments of ``activate`` and ``self-check``."""
-
     lang: Language | None = None
 
 
 class PinArguments(ManageArguments):
-    """The arguments of ``change-pin`` and ``unblock``."""
-
     pin: Literal["PIN1", "PIN2"]
 
 
 class SwitchArguments(OwnPageArguments):
-    """The arguments of ``token-switch``."""
-
     on: bool
 
 

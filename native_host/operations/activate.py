@@ -20,6 +20,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.errors import UserCancelledError
+from native_host.operations.activation_offers import note
 from native_host.operations.activation_table import (
     TABLE,
     Action,
@@ -43,12 +44,7 @@ from native_host.operations.pin_setting import (
     set_pins,
 )
 from native_host.operations.request import Context, report_nothing
-from native_host.operations.set_pin import (
-    ManageRequest,
-    Outcome,
-    PinsSet,
-    UnlockOffer,
-)
+from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet, UnlockOffer
 from native_host.pin_prompt.model import CodeField
 
 logger = logging.getLogger(__name__)
@@ -121,8 +117,7 @@ class Activation(PinSetting):
         return seen.certificate
 
     async def work(self, held_card: HeldCard) -> None:
-        """See ``PinSetting``."""
-        held_card.note_offer()
+        note(held_card.reader)
         while True:
             try:
                 await super().work(held_card)
@@ -150,7 +145,7 @@ class Activation(PinSetting):
         prevent a code of the wrong length, which would cost a try.
         """
         check_validity(seen.certificate)
-        scheme = scheme_of(seen.certificate)
+        scheme = scheme_of(seen.certificate.not_before)
         writes = partial(self._writes, scheme, seen)
         try:
             commands = _possible(writes, scheme)
@@ -192,7 +187,7 @@ class Activation(PinSetting):
             if role in self.set:
                 continue
             state = PinState.of(seen.info(role))
-            action = TABLE[state, event].action
+            action = TABLE[state, event]
             if action in _REFUSALS:
                 raise _REFUSALS[action]()
             if action is not Action.LEAVE:
@@ -278,7 +273,7 @@ class ActivationOffer:
                 partly = await self._prompt.watch(
                     held_card.run(_any_set, held_card.card)
                 )
-                held_card.note_offer()
+                note(held_card.reader)
                 await held_card.race_removal(
                     self._prompt.offer_activation(partly=partly)
                 )

@@ -52,7 +52,6 @@ def forget(reader: Reader) -> None:
 
 
 def forget_all() -> None:
-    """Delete all records."""
     if path := runtime_folder():
         with contextlib.suppress(OSError), private_folder(path) as folder:
             for name in os.listdir(folder):  # noqa: PTH208 - by its descriptor

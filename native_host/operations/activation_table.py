@@ -8,12 +8,10 @@ is asked again after each command.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 
-from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import PinInfo
 
 #: From this day on cards are granted with a code of seven digits.
@@ -30,12 +28,7 @@ class Scheme(Enum):
     UNCLEAR = (7, 8)
 
 
-def scheme_of(certificate: CardCertificate) -> Scheme:
-    """Tell a card's scheme by its authentication certificate."""
-    return scheme_on(certificate.not_before)
-
-
-def scheme_on(not_before: datetime) -> Scheme:
+def scheme_of(not_before: datetime) -> Scheme:
     """Tell the scheme of cards whose certificates are valid from a time on."""
     age = not_before - _NEW_SCHEME
     if abs(age) <= _DOUBT:
@@ -97,21 +90,7 @@ class Action(Enum):
     UNREADABLE = "the card is said not to tell enough"
 
 
-@dataclass(frozen=True)
-class Row:
-    """The action, and the state once the card has answered it with 9000."""
-
-    action: Action
-    then: PinState
-
-
-def _row(state: PinState, action: Action) -> Row:
-    sets = action in {Action.CHANGE, Action.UNBLOCK}
-    return Row(action, PinState.IN_USE if sets else state)
-
-
 # One column for each event, in their order.
-_COLUMNS = tuple(Event)
 _ACTIONS: dict[PinState, tuple[Action, Action, Action, Action, Action]] = {
     PinState.NEVER_SET: (
         Action.CHANGE,
@@ -144,11 +123,11 @@ _ACTIONS: dict[PinState, tuple[Action, Action, Action, Action, Action]] = {
     PinState.UNKNOWN: (Action.UNREADABLE,) * 5,
 }
 
-#: The action for a PIN in each state at each event, and the state that follows.
-TABLE: Mapping[tuple[PinState, Event], Row] = MappingProxyType(
+#: The action for a PIN in each state at each event. One that sets it puts it in use.
+TABLE: Mapping[tuple[PinState, Event], Action] = MappingProxyType(
     {
-        (state, event): _row(state, action)
+        (state, event): action
         for state, actions in _ACTIONS.items()
-        for event, action in zip(_COLUMNS, actions, strict=True)
+        for event, action in zip(Event, actions, strict=True)
     }
 )

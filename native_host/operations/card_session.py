@@ -26,14 +26,8 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import UserCancelledError
-from native_host.operations.activation_offers import note
 from native_host.operations.request import Context
-from native_host.pin_prompt.model import (
-    CardChoice,
-    OtherCardQuestion,
-    Problem,
-    Step,
-)
+from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
 
 logger = logging.getLogger(__name__)
@@ -127,10 +121,6 @@ class HeldCard:
         ``CardError``.
         """
         await self._cards.confirm(self, certificate)
-
-    def note_offer(self) -> None:
-        """Record an offer to activate this card."""
-        note(self.reader)
 
     async def race_removal(self, awaitable: Awaitable[T]) -> T:
         """Await a person's action.
@@ -277,7 +267,6 @@ class UsableCards:
             timer.cancel()
 
     async def confirm(self, held_card: HeldCard, certificate: CardCertificate) -> None:
-        """See ``HeldCard.confirm``."""
         asked, certificates = self._asked, {certificate.der}
         if asked is not None:
             if held_card is asked.held_card or self._is_asked(certificate):

@@ -114,7 +114,7 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
             continue
         holder = holder or {"name": certificate.name, "satu": certificate.satu}
         if key.role is KeyRole.AUTHENTICATION and code_lengths is None:
-            code_lengths = list(scheme_of(certificate).value)
+            code_lengths = list(scheme_of(certificate.not_before).value)
         found.append(
             {
                 "role": key.role.value,

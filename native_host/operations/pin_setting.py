@@ -365,11 +365,9 @@ async def set_pins(setting: PinSetting, context: Context, request: Request) -> N
 
 
 def pin_name(role: PinRole) -> Literal["PIN1", "PIN2"]:
-    """Return the name of PIN1 or PIN2 in questions."""
     return "PIN1" if role is PinRole.PIN1 else "PIN2"
 
 
 def new_pin_field(role: PinRole) -> CodeField:
-    """Return the field for a new PIN."""
     lengths = tuple(NEW_PIN_DIGITS[role])
     return CodeField("new-PIN1" if role is PinRole.PIN1 else "new-PIN2", lengths)

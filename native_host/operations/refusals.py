@@ -57,7 +57,6 @@ class Refusals:
             card.unanswered = None
 
     def holds(self, certificate: CardCertificate, code: bytearray) -> bool:
-        """Whether a card has refused a code."""
         return _fingerprint(certificate, code) in self._card(certificate).refused
 
     def sending(

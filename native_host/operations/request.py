@@ -83,6 +83,7 @@ _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\]/%]*\]|[^:/?#@\[\]]*)(?P<port>:[0-9]*)?"
 )
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_PORT = re.compile(r":[1-9][0-9]{0,4}")
 _DEFAULT_PORT = {"https": ":443", "http": ":80"}
 
 
@@ -123,12 +124,10 @@ def check_origin(origin: str, *, allow_localhost: bool = False) -> str:
 
 
 def _is_port(port: str, scheme: str) -> bool:
-    digits = port[1:]
     return (
         port != _DEFAULT_PORT[scheme]
-        and 1 <= len(digits) <= 5
-        and not digits.startswith("0")
-        and int(digits) <= 65535
+        and _PORT.fullmatch(port) is not None
+        and int(port[1:]) <= 65535
     )
 
 

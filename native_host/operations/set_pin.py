@@ -49,7 +49,6 @@ class PinsSet:
 
     @classmethod
     def only(cls, role: PinRole) -> Self:
-        """Return the result for a single PIN that was set."""
         return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
 
     def fields(self) -> dict[str, Any]:
@@ -120,7 +119,6 @@ class _Change(_OnePin):
         self._offer = UnlockOffer(context, role)
 
     async def work(self, held_card: HeldCard) -> None:
-        """See ``PinSetting``."""
         try:
             await super().work(held_card)
         except PinBlockedError:

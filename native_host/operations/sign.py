@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from native_host.card.certificate import CardCertificate, CertificateError, PublicKey
@@ -33,7 +32,7 @@ from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.history import recorded
 from native_host.log import log_unexpected
 from native_host.operations.card_session import UsableCards
-from native_host.operations.documents import DocumentHeader, DocumentInbox, check_names
+from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.pin import PinAsker, PinAttempt, prefer_usable
 from native_host.operations.request import Context, Request, begin
 from native_host.operations.signing_certificate import algorithm_of, signature_keys
@@ -316,11 +315,9 @@ class _Batch:
 
     @property
     def done(self) -> Signatures:
-        """The completed signatures."""
         return Signatures(self._certificate, tuple(self.signatures))
 
     def interrupted(self, error: Exception) -> SigningInterruptedError:
-        """Return the error that reports an early end of the batch."""
         known = error if isinstance(error, KortillaError) else KortillaError
         return SigningInterruptedError(self.done, len(self._things), reason=known.code)
 
@@ -335,14 +332,11 @@ class _Batch:
                 await attempt.show(bar if total > 1 else None)
                 context.progress("signing", bar)
                 value = await attempt.sign(key, thing.digest, thing.algorithm)
-            except WrongPinError as error:
+            except (WrongPinError, PinBlockedError) as error:
                 # A PIN on the reader may have been mistyped, so it is asked for again.
                 # A typed PIN that the card has accepted before can't be the cause.
-                if attempt.pin is not None and self.signatures:
-                    raise self.interrupted(error) from error
-                raise
-            except PinBlockedError as error:
-                if self.signatures:
+                again = attempt.pin is None and isinstance(error, WrongPinError)
+                if self.signatures and not again:
                     raise self.interrupted(error) from error
                 raise
             self.signatures.append(
@@ -394,7 +388,16 @@ async def _things(
         digest = await context.prompt.watch(
             asyncio.to_thread(inbox.digest, index, algorithm.hash_function)
         )
-        shown.append(_document(header, inbox.path(index), digest, algorithm))
+        shown.append(
+            Document(
+                header.name,
+                algorithm.hash_function,
+                digest.hex(),
+                size=header.size,
+                media_type=header.media_type,
+                path=str(inbox.path(index)),
+            )
+        )
     if not isinstance(request, OwnFilesRequest):
         return tuple(shown), tuple(
             _Thing(each.name, bytes.fromhex(each.digest), algorithm) for each in shown
@@ -416,19 +419,6 @@ def _hashes(
             algorithm_of(key, each.hash_function, request.padding),
         )
         for each in hashes
-    )
-
-
-def _document(
-    header: DocumentHeader, path: Path, digest: bytes, algorithm: SignatureAlgorithm
-) -> Document:
-    return Document(
-        header.name,
-        algorithm.hash_function,
-        digest.hex(),
-        size=header.size,
-        media_type=header.media_type,
-        path=str(path),
     )
 
 

@@ -6,11 +6,11 @@ import { mock, test } from "node:test";
 
 import {
   FakePort,
-  HELLO,
   HOME,
   READER,
   REPORT,
   TOKEN,
+  answering,
   fake,
   goodHost,
   missingHost,
@@ -80,25 +80,13 @@ for (const [name, onHost, problem] of /** @type {const} */ ([
     "UNKNOWN_COMMAND",
   ],
   ["nonsense", answering({ result: { findings: [] } }), "HOST_CRASHED"],
-  [
-    "a finding without a sentence",
-    answering({ result: { ...REPORT, findings: [{ code: "X" }] } }),
-    "HOST_CRASHED",
-  ],
+  ["no sentence", answering({ result: { ...REPORT, findings: [{ code: "X" }] } }), "HOST_CRASHED"],
 ])) {
   test(`${name} is the check's problem`, async () => {
     fake.onHost = onHost;
     const { check } = await send(openView(), "self-check");
     assert.deepEqual(check, { isRunning: false, report: null, problem });
   });
-}
-
-/** A host that answers each command so. @param {object} answer */
-function answering(answer) {
-  return (/** @type {FakePort} */ port) => {
-    port.onSent = ({ id }) => port.say({ id, ...answer });
-    queueMicrotask(() => port.say(HELLO));
-  };
 }
 
 test("what later hosts may say is shown: a severity, a mend", async () => {

@@ -233,16 +233,9 @@ for (const [name, request] of repeatable) {
 
   test(`${name} twice in a prerendered page is a duplicate`, () => {
     const frame = new Frame();
-    /** @type {(() => void)[]} */
-    const shown = [];
-    Object.assign(frame.window.document, {
-      prerendering: true,
-      /** @param {string} _type @param {() => void} listener */
-      addEventListener: (_type, listener) => shown.push(listener),
-    });
+    const show = frame.prerender();
     frame.hear(request).hear(request);
-    frame.window.document.prerendering = false;
-    for (const show of shown) show();
+    show();
     assert.equal(frame.ports.length, 1);
     assert.match(frame.replies.at(-1).error.code, /ACTION_PENDING|INVALID_ARGUMENT/);
   });
@@ -250,16 +243,9 @@ for (const [name, request] of repeatable) {
 
 test("a cancel in a prerendered page comes after its request", () => {
   const frame = new Frame();
-  /** @type {(() => void)[]} */
-  const shown = [];
-  Object.assign(frame.window.document, {
-    prerendering: true,
-    /** @param {string} _type @param {() => void} listener */
-    addEventListener: (_type, listener) => shown.push(listener),
-  });
+  const show = frame.prerender();
   frame.hear(status).hear({ action: "kortilla:cancel", id: "s1" });
-  frame.window.document.prerendering = false;
-  for (const show of shown) show();
+  show();
   assert.deepEqual(frame.ports[0]?.sent.at(-1), { cancel: true });
 });
 
@@ -305,18 +291,9 @@ test("only the top frame answers the background's question", () => {
 
 test("a prerendered page sends its request when it is shown", () => {
   const frame = new Frame();
-  /** @type {() => void} */
-  let show = () => {};
-  Object.assign(frame.window.document, {
-    prerendering: true,
-    /** @param {string} _type @param {() => void} listener */
-    addEventListener: (_type, listener) => {
-      show = listener;
-    },
-  });
+  const show = frame.prerender();
   frame.hear(status);
   assert.equal(frame.ports.length, 0);
-  frame.window.document.prerendering = false;
   show();
   assert.equal(frame.ports.length, 1);
 });

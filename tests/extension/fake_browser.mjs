@@ -228,40 +228,56 @@ export const REPORT = Object.freeze({
 
 export const HELLO = Object.freeze({ version: "2.9.0+kortilla.0.1.0" });
 
+/** @param {{pin: string}} wanted */
+const onePin = ({ pin }) => ({ [pin.toLowerCase()]: "set" });
+
+/** @param {{on?: boolean}} wanted */
+function token({ on = fake.isShown }) {
+  fake.isShown = on;
+  return { shown: on, restart: false };
+}
+
+/** What a good host answers. @type {Record<string, (wanted: any) => object>} */
+const RESULTS = {
+  prepare: () => ({}),
+  authenticate: () => TOKEN,
+  "get-signing-certificate": () => SIGNING_CERTIFICATE,
+  "card-status": () => ({ readers: [READER] }),
+  activate: () => ({ pin1: "set", pin2: "was-set" }),
+  "change-pin": onePin,
+  unblock: onePin,
+  "prepare-login": () => ({}),
+  mend: () => ({}),
+  "open-window": () => ({}),
+  "self-check": () => REPORT,
+  "token-status": token,
+  "token-switch": token,
+  sign: ({ documents, hashes = documents }) => ({
+    certificate: SIGNING_CERTIFICATE.certificate,
+    signatures: hashes.map((/** @type {{name: string}} */ { name }) => signatureOf(name)),
+  }),
+};
+
 /** A host that responds correctly. @param {FakePort} port */
 export function goodHost(port) {
   port.onSent = ({ id, command, arguments: wanted }) => {
-    if (command === "prepare") port.say({ id, result: {} });
-    if (command === "authenticate") port.say({ id, result: TOKEN });
-    if (command === "get-signing-certificate") {
-      port.say({ id, result: SIGNING_CERTIFICATE });
-    }
-    if (command === "card-status") port.say({ id, result: { readers: [READER] } });
-    if (command === "activate") {
-      port.say({ id, progress: "window-open" });
-      port.say({ id, result: { pin1: "set", pin2: "was-set" } });
-    }
-    if (["prepare-login", "mend", "open-window"].includes(command)) {
-      port.say({ id, result: {} });
-    }
-    if (command === "self-check") port.say({ id, result: REPORT });
-    if (command === "token-switch") fake.isShown = wanted.on;
-    if (command === "token-status" || command === "token-switch") {
-      port.say({ id, result: { shown: fake.isShown, restart: false } });
-    }
-    if (command === "change-pin" || command === "unblock") {
-      port.say({ id, result: { [wanted.pin.toLowerCase()]: "set" } });
-    }
-    if (command === "sign") {
-      const { certificate } = SIGNING_CERTIFICATE;
-      /** @type {{name: string}[]} */
-      const items = wanted.documents ?? wanted.hashes;
-      const signatures = items.map(({ name }) => signatureOf(name));
-      port.say({ id, result: { certificate, signatures } });
-    }
+    if (command === "activate") port.say({ id, progress: "window-open" });
+    const result = RESULTS[command]?.(wanted);
+    if (result) port.say({ id, result });
   };
   queueMicrotask(() => port.say(HELLO));
 }
+
+/**
+ * A host that gives each command the same answer.
+ *
+ * @param {object} answer
+ * @returns {(port: FakePort) => void}
+ */
+export const answering = (answer) => (port) => {
+  port.onSent = ({ id }) => port.say({ id, ...answer });
+  queueMicrotask(() => port.say(HELLO));
+};
 
 /** A host whose person never acts. @param {FakePort} port */
 export function slowHost(port) {

@@ -180,6 +180,22 @@ export class Frame {
     return this;
   }
 
+  /** The page is prerendered until the function is called that this returns. */
+  prerender() {
+    /** @type {(() => void)[]} */
+    const listeners = [];
+    const { document } = this.window;
+    Object.assign(document, {
+      prerendering: true,
+      /** @param {string} _type @param {() => void} listener */
+      addEventListener: (_type, listener) => listeners.push(listener),
+    });
+    return () => {
+      document.prerendering = false;
+      for (const show of listeners) show();
+    };
+  }
+
   /** The document is hidden: destroyed, or put into the back/forward cache. */
   leave() {
     this.#listeners.get("pagehide")?.({});

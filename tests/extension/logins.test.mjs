@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mock, test } from "node:test";
 
-import { FakePort, TOKEN, fake, goodHost, settle, slowHost } from "./fake_browser.mjs";
+import { FakePort, TOKEN, answering, fake, goodHost, settle } from "./fake_browser.mjs";
 import {
   Page,
   authenticate,
@@ -50,11 +50,7 @@ async function loginFor(page = new Page()) {
   return asked().identifiedBy;
 }
 
-/** @param {string} code @returns {(port: FakePort) => void} a host that fails */
-const failingHost = (code) => (port) => {
-  slowHost(port);
-  port.onSent = ({ id }) => port.say({ id, error: { code, message: "" } });
-};
+const cancelling = answering({ error: { code: "USER_CANCELLED", message: "" } });
 
 for (const [name, login, ask, use] of /** @type {[string, any, any, any][]} */ ([
   ["kortilla:", authenticate(), certificate, sign()],
@@ -77,7 +73,7 @@ test("a page that asks again without a signature has the person asked", async ()
   await new Page().get(authenticate());
   assert.equal(await loginFor(), KNOWN);
   assert.equal(await loginFor(), undefined);
-  fake.onHost = failingHost("USER_CANCELLED");
+  fake.onHost = cancelling;
   await new Page().get(sign());
   fake.onHost = goodHost;
   assert.equal(await loginFor(), undefined);
@@ -87,7 +83,7 @@ test("a page that asks again without a signature has the person asked", async ()
 
 test("a certificate that was not given uses the login up", async () => {
   await new Page().get(authenticate());
-  fake.onHost = failingHost("USER_CANCELLED");
+  fake.onHost = cancelling;
   await new Page().get(certificate);
   fake.onHost = goodHost;
   assert.equal(await loginFor(), undefined);
@@ -145,7 +141,7 @@ for (const [which, as] of others) {
 }
 
 test("a login that failed does not count", async () => {
-  fake.onHost = failingHost("USER_CANCELLED");
+  fake.onHost = cancelling;
   await new Page().get(authenticate());
   fake.onHost = goodHost;
   assert.equal(await loginFor(), undefined);

@@ -4,9 +4,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { HELLO, HOME, fake, goodHost, missingHost } from "./fake_browser.mjs";
-
-/** @import { FakePort } from "./fake_browser.mjs" */
+import { HOME, answering, fake, goodHost, missingHost } from "./fake_browser.mjs";
 
 const { openProgram } = await import("../../extension/shared/program.js");
 
@@ -27,10 +25,7 @@ test("the host is asked for this extension's page with nothing else, and let go"
 
 for (const code of ["TOOL_MISSING", "PROMPT_FAILED", "UNKNOWN_COMMAND"]) {
   test(`${code} of the host reaches the page, and the host is let go`, async () => {
-    fake.onHost = (/** @type {FakePort} */ port) => {
-      port.onSent = ({ id }) => port.say({ id, error: { code, message: "It is so." } });
-      queueMicrotask(() => port.say(HELLO));
-    };
+    fake.onHost = answering({ error: { code, message: "It is so." } });
     await assert.rejects(openProgram(), { code });
     assert.ok(fake.hosts[0]?.disconnected);
   });

@@ -154,22 +154,11 @@ test("progress has its numbers, if any", async () => {
   host().say({ id: "1", progress: "window-open" });
   host().say({ id: "1", progress: "receiving", done: 0, total: 120_000 });
   host().say({ id: "1", progress: "signing", done: 1, total: 3 });
+  const [action, id] = ["kortilla:sign-progress", "s1"];
   assert.deepEqual(port.sent, [
-    { action: "kortilla:sign-progress", id: "s1", progress: "window-open" },
-    {
-      action: "kortilla:sign-progress",
-      id: "s1",
-      progress: "receiving",
-      done: 0,
-      total: 120_000,
-    },
-    {
-      action: "kortilla:sign-progress",
-      id: "s1",
-      progress: "signing",
-      done: 1,
-      total: 3,
-    },
+    { action, id, progress: "window-open" },
+    { action, id, progress: "receiving", done: 0, total: 120_000 },
+    { action, id, progress: "signing", done: 1, total: 3 },
   ]);
 });
 

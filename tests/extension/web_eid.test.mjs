@@ -24,6 +24,7 @@ import {
   webEidSign,
   useFreshBrowser,
 } from "./pages.mjs";
+import { asked, codeOf } from "./signing.mjs";
 
 useFreshBrowser();
 
@@ -32,9 +33,6 @@ const webEidCertificate = {
   action: "web-eid:get-signing-certificate",
   libraryVersion: "2.0.2",
 };
-
-/** @param {any} reply */
-const codeOf = (reply) => reply.error.code;
 
 test("a status gives the three versions and starts no process", async () => {
   assert.deepEqual(await new Page().get(status), {
@@ -199,60 +197,33 @@ test("a hash is signed by the key of the certificate that the page names", async
 });
 
 test("progress of a signing is not in this protocol", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(webEidSign());
-  await settle();
+  const { port } = await asked(webEidSign());
   fake.hosts[0]?.say({ id: "1", progress: "signing", done: 0, total: 1 });
   assert.deepEqual(port.sent, []);
 });
 
-test("a card with another certificate is NATIVE_FATAL", async () => {
-  fake.onHost = slowHost;
-  const port = new Page().ask(webEidSign());
-  await settle();
-  const error = { code: "CERTIFICATE_MISMATCH", message: "" };
-  fake.hosts[0]?.say({ id: "1", error });
-  await settle();
-  assert.deepEqual(Object.keys(port.sent[0].error), ["code", "message"]);
-  assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_NATIVE_FATAL");
-});
-
-test("a signing fails after the page's timeout", async () => {
-  fake.onHost = slowHost;
-  for (const message of [webEidCertificate, webEidSign()]) {
-    const page = new Page();
+for (const message of [webEidAuthenticate(), webEidCertificate, webEidSign()]) {
+  const { action } = /** @type {{action: string}} */ (message);
+  test(`after the page's timeout ${action} fails, and the host expires`, async () => {
+    fake.onHost = slowHost;
     const options = { userInteractionTimeout: 3000 };
-    const port = page.ask({ ...message, options });
+    const port = new Page().ask({ ...message, options });
     await settle();
-    mock.timers.tick(3000);
+    mock.timers.tick(2999);
+    await settle();
+    assert.deepEqual(port.sent, []);
+    mock.timers.tick(1);
     await settle();
     assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
-    assert.deepEqual(fake.hosts.at(-1)?.sent.at(-1), { id: "1", command: "expire" });
-    await page.leave();
-  }
-});
-
-test("after the page's timeout the page gets the failure, and the host an expire", async () => {
-  fake.onHost = slowHost;
-  const page = new Page();
-  const port = page.ask(
-    webEidAuthenticate({ options: { userInteractionTimeout: 3000 } }),
-  );
-  await settle();
-  mock.timers.tick(2999);
-  await settle();
-  assert.deepEqual(port.sent, []);
-  mock.timers.tick(1);
-  await settle();
-  assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
-  const host = fake.hosts[0];
-  assert.deepEqual(host?.sent.at(-1), { id: "1", command: "expire" });
-  assert.equal(host?.disconnected, false, "the person may still read the window");
-  host?.say({ id: "1", error: { code: "REQUEST_EXPIRED", message: "" } });
-  await settle();
-  assert.ok(host?.disconnected);
-  assert.equal(port.sent.length, 1);
-});
+    const host = fake.hosts[0];
+    assert.deepEqual(host?.sent.at(-1), { id: "1", command: "expire" });
+    assert.equal(host?.disconnected, false, "the person may still read the window");
+    host?.say({ id: "1", error: { code: "REQUEST_EXPIRED", message: "" } });
+    await settle();
+    assert.ok(host?.disconnected);
+    assert.equal(port.sent.length, 1);
+  });
+}
 
 test("the timeout is the page's, by default two minutes, at most an hour", async () => {
   fake.onHost = slowHost;
@@ -277,32 +248,21 @@ test("the timeout is the page's, by default two minutes, at most an hour", async
   }
 });
 
-test("the window of an expired request makes room", async () => {
+test("the window of an expired request makes room, and closes with the document", async () => {
   fake.onHost = slowHost;
-  const options = { userInteractionTimeout: 10 };
   const page = new Page();
-  page.ask(webEidAuthenticate({ options }));
-  await settle();
-  mock.timers.tick(10);
-  await settle();
-  page.ask(webEidAuthenticate());
-  await settle();
+  for (const message of [webEidAuthenticate, webEidAuthenticate]) {
+    page.ask(message({ options: { userInteractionTimeout: 10 } }));
+    await settle();
+    mock.timers.tick(10);
+    await settle();
+  }
   assert.deepEqual(
     fake.hosts.map(({ disconnected }) => disconnected),
     [true, false],
   );
   await page.leave();
-});
-
-test("the window of an expired request closes with the document", async () => {
-  fake.onHost = slowHost;
-  const page = new Page();
-  page.ask(webEidAuthenticate({ options: { userInteractionTimeout: 10 } }));
-  await settle();
-  mock.timers.tick(10);
-  await settle();
-  await page.leave();
-  assert.ok(fake.hosts[0]?.disconnected);
+  assert.ok(fake.hosts[1]?.disconnected);
 });
 
 test("an operation of another page is pending for this one too", async () => {
@@ -349,7 +309,7 @@ const begun = () =>
  * @param {number} number from 0
  * @param {object} [answer] that the host gives
  */
-async function asked(number, answer) {
+async function begunAt(number, answer) {
   while (!fake.hosts[number]?.sent.length) await settle();
   if (answer) fake.hosts[number]?.say({ id: "1", ...answer });
   await settle();
@@ -362,12 +322,12 @@ test("three actions called together run in order, and no others with them", asyn
   const other = new Page({ tab: 2 });
   const certificates = { certificate: "MIIBAAAA", signatures: [signatureOf("service.example")] };
   for (const [number, result] of [TOKEN, SIGNING_CERTIFICATE, certificates].entries()) {
-    await asked(number);
+    await begunAt(number);
     assert.equal(codeOf(await page.get(webEidSign())), pending);
     assert.equal(codeOf(await other.get(webEidAuthenticate())), pending);
     assert.equal(codeOf(await page.get(authenticate())), "BUSY");
     mock.timers.tick(20_000);
-    await asked(number, { result });
+    await begunAt(number, { result });
   }
   for (const port of ports) await page.answerOn(port);
   assert.deepEqual(begun(), [
@@ -385,7 +345,7 @@ test("three actions called together run in order, and no others with them", asyn
 
 test("a person who cancels has cancelled all that waits", async () => {
   const { ports } = await callThree();
-  await asked(0, { error: { code: "USER_CANCELLED", message: "" } });
+  await begunAt(0, { error: { code: "USER_CANCELLED", message: "" } });
   const codes = ports.map(({ sent: [reply] }) => codeOf(reply));
   assert.deepEqual(codes, Array(3).fill("ERR_WEBEID_USER_CANCELLED"));
   assert.equal(fake.hosts.length, 1);
@@ -402,10 +362,10 @@ test("after a failure a click counts for five seconds only", async () => {
   const failure = { error: { code: "CARD_ERROR", message: "" } };
   const { ports } = await callThree();
   mock.timers.tick(4999);
-  await asked(0, failure);
+  await begunAt(0, failure);
   mock.timers.tick(1);
-  await asked(1, failure);
-  await asked(2);
+  await begunAt(1, failure);
+  await begunAt(2);
   assert.deepEqual(begun(), [
     ["authenticate", true],
     ["get-signing-certificate", true],
@@ -419,8 +379,8 @@ test("a request may expire while it waits, and the one before it goes on", async
   mock.timers.tick(3000);
   await settle();
   assert.equal(codeOf(ports[2]?.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
-  await asked(0, { result: TOKEN });
-  await asked(1, { result: SIGNING_CERTIFICATE });
+  await begunAt(0, { result: TOKEN });
+  await begunAt(1, { result: SIGNING_CERTIFICATE });
   for (const port of ports) await page.answerOn(port);
   assert.deepEqual(
     ports.slice(0, 2).map(({ sent }) => sent[0].action.split("-").at(-1)),
@@ -432,9 +392,9 @@ test("a request may expire while it waits, and the one before it goes on", async
 test("a time that began with the call ends the window too", async () => {
   const { ports } = await callThree({ userInteractionTimeout: 3000 });
   mock.timers.tick(2000);
-  await asked(0, { result: TOKEN });
-  await asked(1, { result: SIGNING_CERTIFICATE });
-  await asked(2);
+  await begunAt(0, { result: TOKEN });
+  await begunAt(1, { result: SIGNING_CERTIFICATE });
+  await begunAt(2);
   mock.timers.tick(1000);
   await settle();
   assert.equal(codeOf(ports[2]?.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
@@ -460,9 +420,7 @@ for (const { code, theirs } of [
   { code: "CODE_OF_TOMORROW", theirs: "ERR_WEBEID_NATIVE_FATAL" },
 ]) {
   test(`${code} becomes ${theirs}, without a reason`, async () => {
-    fake.onHost = slowHost;
-    const port = new Page().ask(webEidAuthenticate());
-    await settle();
+    const { port } = await asked(webEidAuthenticate());
     fake.hosts[0]?.say({ id: "1", error: { code, message: "", reason: "NO_CARD" } });
     await settle();
     const { error } = port.sent[0];

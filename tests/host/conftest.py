@@ -2,13 +2,15 @@
 """Fixtures for the host: a HOME with a mock card whose keys are cached."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.host.process import make_environment
+from tests.host.process import AUTOMATIC, Script, make_environment
 from tests.support import cards
 
+Scripted = Callable[..., Script]
 MOCK_FOLDER = Path(".local/share/kortilla/mock-card")
 
 
@@ -18,40 +20,25 @@ def each_card(request: pytest.FixtureRequest) -> Path:
     return cards.made(request.param)
 
 
-@pytest.fixture(scope="session")
-def a_card() -> Path:
-    """A card of the newer profile; copy it to use it."""
-    return cards.made()
-
-
 @pytest.fixture
-def home(tmp_path: Path, a_card: Path) -> Path:
-    """A HOME that holds a mock card."""
-    return furnish(tmp_path / "home", a_card)
-
-
-@pytest.fixture(scope="session")
-def old_card() -> Path:
-    """A card with signature keys of both kinds; copy it to use it."""
-    return cards.made("v4.2")
-
-
-@pytest.fixture
-def old_home(tmp_path: Path, old_card: Path) -> Path:
-    """A HOME that holds such a card."""
-    return furnish(tmp_path / "home", old_card)
+def home(tmp_path: Path) -> Path:
+    return furnish(tmp_path / "home", cards.made())
 
 
 @pytest.fixture
 def automatic(home: Path) -> dict[str, str]:
-    """Configuration with the mock card and the automatic prompt."""
-    return make_environment(home, 'card = "mock"\nprompt = "automatic"\n')
+    return make_environment(home, AUTOMATIC)
 
 
 @pytest.fixture
 def window(home: Path) -> dict[str, str]:
-    """Configuration with the mock card and the window."""
     return make_environment(home, 'card = "mock"\nlanguage = "en"\n')
+
+
+@pytest.fixture
+def scripted(home: Path, window: dict[str, str]) -> Scripted:
+    """A function that makes a window with these answers."""
+    return lambda *answers: Script(home, *answers, environment=window)
 
 
 def furnish(home: Path, card: Path) -> Path:

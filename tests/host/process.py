@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.warm_host import relay_command
-from tests.support import warm
+from tests.support import commands, warm
 from tests.support.patience import patience
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
+AUTOMATIC = 'card = "mock"\nprompt = "automatic"\n'
 OWN_CALLER = (
     "/somewhere/fi.kortilla.host.json",
     "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
@@ -72,7 +73,6 @@ class HostProcess:
         self.send_raw(len(body).to_bytes(4, sys.byteorder) + body)
 
     def send_raw(self, data: bytes) -> None:
-        """Send bytes without a frame."""
         self._in.write(data)
 
     def receive(self) -> dict[str, Any] | None:
@@ -93,12 +93,10 @@ class HostProcess:
         raise AssertionError("The host ended without an answer: " + self.log())
 
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """Send a request of Kortilla's protocol and return its response."""
         self.send({"id": "1", "command": command, "arguments": arguments})
         return self.answer()
 
     def begin_login(self, request_id: str = "1") -> None:
-        """Send Kortilla's ``authenticate``, and read nothing."""
         self.send(login_request(request_id))
 
     def authenticate(self, **changes: object) -> dict[str, Any]:
@@ -113,8 +111,13 @@ class HostProcess:
         self._in.close()
 
     def wait(self, seconds: float | None = None) -> int:
-        """Wait until the process has exited, and return its status."""
         return self.process.wait(seconds or patience())
+
+    def end(self) -> str:
+        """Close the input, see the host exit without an error, and return its log."""
+        self.end_input()
+        assert self.wait() == 0
+        return self.log()
 
     def log(self) -> str:
         """Return the host's standard error. The host must have exited."""
@@ -153,30 +156,62 @@ class HostProcess:
 
 @contextlib.contextmanager
 def running(
-    environment: Mapping[str, str],
-    caller: Sequence[str] = OWN_CALLER,
-    *,
-    prompt_command: Sequence[str] | None = None,
-    prelude: str = "",
-    anew: bool = False,
+    environment: Mapping[str, str], caller: Sequence[str] = OWN_CALLER, **options: Any
 ) -> Iterator[HostProcess]:
     """Run a host and read its hello; nothing of it remains afterwards.
 
-    The parameters are those of ``HostProcess``.
+    The options are those of ``HostProcess``.
     """
-    host = HostProcess(
-        environment,
-        caller,
-        prompt_command=prompt_command,
-        prelude=prelude,
-        anew=anew,
-    )
+    host = HostProcess(environment, caller, **options)
     try:
         hello = host.receive()
         assert hello is not None and set(hello) == {"version"}
         yield host
     finally:
         host.put_away()
+
+
+class Script:
+    """The scripted window's command, and the messages that it received."""
+
+    def __init__(
+        self, folder: Path, *answers: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._log = folder / "window.log"
+        self._environment = environment or {}
+        script = Path(__file__).with_name("scripted_prompt.py")
+        self.command = [sys.executable, "-I", "-S", str(script), str(self._log)]
+        self.command += answers
+
+    def running(
+        self,
+        environment: Mapping[str, str] | None = None,
+        caller: Sequence[str] = OWN_CALLER,
+        **options: Any,
+    ) -> contextlib.AbstractContextManager[HostProcess]:
+        """Run a host whose window this is."""
+        options["prompt_command"] = self.command
+        return running(environment or self._environment, caller, **options)
+
+    def told(self) -> list[dict[str, Any]]:
+        if not self._log.exists():
+            return []
+        *lines, _ = self._log.read_text().split("\n")
+        return [json.loads(line) for line in lines]
+
+    def showed(self, step: str) -> bool:
+        """Whether the window has been told of a step."""
+        return any(each.get("step") == step for each in self.told())
+
+    def opened(self) -> dict[str, Any]:
+        conversation: dict[str, Any] = self.told()[0]["conversation"]
+        return conversation
+
+    def questions(self) -> list[dict[str, Any]]:
+        return [each["question"] for each in self.told() if each["type"] == "ask-pin"]
+
+    def process(self) -> int:
+        return int(self._log.with_suffix(".log.pid").read_text())
 
 
 def command_line(
@@ -187,31 +222,14 @@ def command_line(
     Return the exit status and the reply. The process has all imports done.
     """
     code = "import sys; from native_host.__main__ import main; sys.exit(main())"
-    return _run(code, ["-c", *words], environment)
+    done = commands.end(warm.start(code, ["-c", *words], environment))
+    return done.returncode, json.loads(done.stdout)
 
 
-def kortilla(
-    environment: Mapping[str, str], *words: str, status: int | None = 0
-) -> dict[str, Any]:
-    """Run a command of ``kortilla``, and return the JSON that it prints.
-
-    The process has all imports done. ``status`` is the expected exit status,
-    or None for any.
-    """
-    code = "import sys; from native_host.cli import main; sys.exit(main())"
-    ended, printed = _run(code, [*words, "--json"], environment)
-    assert status in (None, ended)
+def kortilla(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
+    done = commands.run(*words, "--json", environment=environment)
+    printed: dict[str, Any] = json.loads(done.stdout)
     return printed
-
-
-def _run(
-    code: str, words: Sequence[str], environment: Mapping[str, str]
-) -> tuple[int, dict[str, Any]]:
-    process = warm.start(code, words, environment)
-    process.stdin.close()
-    with process.stdout, process.stderr:
-        printed: dict[str, Any] = json.loads(process.stdout.read())
-    return process.wait(patience()), printed
 
 
 def own_arguments(**changes: object) -> dict[str, object]:
@@ -226,16 +244,15 @@ def own_arguments(**changes: object) -> dict[str, object]:
 
 
 def login_request(request_id: str = "1") -> dict[str, object]:
-    """Return a request of our ``authenticate``."""
-    return {
-        "id": request_id,
-        "command": "authenticate",
-        "arguments": own_arguments(),
-    }
+    return {"id": request_id, "command": "authenticate", "arguments": own_arguments()}
+
+
+def off(command: str) -> dict[str, str]:
+    """Return the message that ends the request with id 1: cancel or expire."""
+    return {"id": "1", "command": command}
 
 
 def make_environment(home: Path, config: str) -> dict[str, str]:
-    """Return an environment with a separate HOME and configuration."""
     home.mkdir(exist_ok=True)
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     (home / "config.toml").write_text(config)

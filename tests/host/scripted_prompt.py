@@ -17,7 +17,6 @@ from io import TextIOWrapper
 
 
 def main(log: str, answers: list[str]) -> None:
-    """Answer messages until the input ends."""
     with appended(f"{log}.pid") as file:
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -58,7 +57,6 @@ def is_other_card(problem: dict[str, object] | None) -> bool:
 
 
 def answer(word: str, number: int) -> None:
-    """Answer one question."""
     if word == "die":
         os._exit(7)
     if word in {"cancel", "started"}:

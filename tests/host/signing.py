@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from kortilla.mock_card.card_data import CardData
 from kortilla.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import ORIGIN, HostProcess
@@ -26,7 +27,6 @@ Documents = Mapping[str, bytes]
 
 
 def b64(data: bytes) -> str:
-    """Encode bytes as in messages."""
     return base64.b64encode(data).decode()
 
 
@@ -43,21 +43,13 @@ def signing(**arguments: object) -> dict[str, Any]:
 
 
 def announced(documents: Documents, media_type: str = "text/plain") -> list[Any]:
-    """Return the documents as ``sign`` announces them."""
     return [
         {"name": name, "mediaType": media_type, "size": len(content)}
         for name, content in documents.items()
     ]
 
 
-def named_hash(data: bytes, hash_function: str, name: str = "a hash") -> dict[str, str]:
-    """Return the hash of bytes in the form that ``sign`` takes."""
-    hashed = b64(digest(data, hash_function))
-    return {"name": name, "hash": hashed, "hashFunction": hash_function}
-
-
 def chunk(document: int, number: int, data: bytes) -> dict[str, Any]:
-    """Return one ``chunk`` of the request with id 1."""
     arguments = {"document": document, "number": number, "data": b64(data)}
     return {"id": "1", "command": "chunk", "arguments": arguments}
 
@@ -72,18 +64,9 @@ def chunks(documents: Documents) -> Iterator[dict[str, Any]]:
 def sign_documents(
     host: HostProcess, documents: Documents, **arguments: object
 ) -> dict[str, Any]:
-    """Request signatures of documents and return the response."""
     host.send(signing(documents=announced(documents), **arguments))
     for each in chunks(documents):
         host.send(each)
-    return host.answer()
-
-
-def sign_hashes(
-    host: HostProcess, *hashes: dict[str, str], **arguments: object
-) -> dict[str, Any]:
-    """Request signatures of hashes and return the response."""
-    host.send(signing(hashes=list(hashes), **arguments))
     return host.answer()
 
 
@@ -92,9 +75,8 @@ def left_behind(environment: Mapping[str, str]) -> list[Path]:
     return list(Path(environment["XDG_RUNTIME_DIR"]).iterdir())
 
 
-def pin2_tries(home: Path) -> int:
-    """Return how many tries are left for PIN2 of a HOME's mock card."""
-    return MockCardState.open(home / MOCK_FOLDER).read().pin2.tries
+def card_of(home: Path) -> CardData:
+    return MockCardState.open(home / MOCK_FOLDER).read()
 
 
 def verify(certificate: str, signed: Mapping[str, Any], hashed: bytes) -> None:

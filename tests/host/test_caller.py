@@ -1,31 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The window names a program that is no browser, despite its claims."""
 
-import base64
 import hashlib
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kortilla.mock_card.state import MockCardState
-from tests.host.conftest import MOCK_FOLDER
-from tests.host.process import (
-    NONCE,
-    ORIGIN,
-    OWN_CALLER,
-    WEB_EID_CALLER,
-    HostProcess,
-)
-from tests.host.test_own_protocol import Script
+from tests.host.conftest import Scripted
+from tests.host.process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, Script
+from tests.host.signing import b64, card_of
 
 #: The name of the program that runs this test.
 PYTHON = Path(sys.executable).resolve().name
 #: A shell that stays the host's parent.
 WRAPPER = ["sh", "-c", '"$@"; exit $?', "wrapper"]
-POSING: list[tuple[str, ...]] = [OWN_CALLER, WEB_EID_CALLER, ()]
 
 
 def started_by(path: Path, *beside: str, seconds: int = 60) -> list[str]:
@@ -44,53 +36,36 @@ def started_by(path: Path, *beside: str, seconds: int = 60) -> list[str]:
 def named(
     folder: Path,
     environment: dict[str, str],
-    under: Sequence[str],
-    arguments: Sequence[str] = OWN_CALLER,
-    *,
-    anew: bool = False,
+    caller: Sequence[str] = OWN_CALLER,
+    **options: Any,
 ) -> str:
     """Return the program that the window names for a host started this way."""
     script = Script(folder, "cancel")
-    host = HostProcess(
-        environment,
-        arguments,
-        prompt_command=script.command,
-        anew=anew,
-        under=under,
-    )
-    try:
-        assert host.receive()
-        values = {"challengeNonce": NONCE, "origin": ORIGIN}
-        if arguments == OWN_CALLER:
+    with script.running(environment, caller, **options) as host:
+        if caller == OWN_CALLER:
             host.authenticate()
         else:
+            values = {"challengeNonce": NONCE, "origin": ORIGIN}
             host.send({"command": "authenticate", "arguments": values})
             host.answer()
         host.end_input()
         host.wait()
-    finally:
-        host.put_away()
-    conversation = script.told()[0]["conversation"]
-    assert conversation["origin"] == ORIGIN
-    return str(conversation["caller"])
+    assert script.opened()["origin"] == ORIGIN
+    return str(script.opened()["caller"])
 
 
-@pytest.mark.parametrize("arguments", POSING, ids=["own", "web-eid", "portal"])
+@pytest.mark.parametrize(
+    "caller", [OWN_CALLER, WEB_EID_CALLER, ()], ids=["own", "web-eid", "portal"]
+)
 def test_a_script_that_gives_an_extensions_id_is_named(
-    home: Path, window: dict[str, str], arguments: tuple[str, ...]
+    home: Path, window: dict[str, str], caller: tuple[str, ...]
 ) -> None:
-    anew = arguments == OWN_CALLER
-    assert named(home, window, [], arguments, anew=anew) == PYTHON
+    assert named(home, window, caller, anew=caller == OWN_CALLER) == PYTHON
 
 
 @pytest.mark.parametrize(
     ("path", "shown", "shell"),
-    [
-        ("opt/zen/zen-bin", "", True),
-        ("firefox", "", False),
-        ("discord", "discord", True),
-        ("a\u202eb\nc", "a\ufffdb\ufffdc", False),
-    ],
+    [("opt/zen/zen-bin", "", True), ("a\u202eb\nc", "a\ufffdb\ufffdc", False)],
     ids=ascii,
 )
 def test_the_window_says_what_started_the_host(
@@ -102,41 +77,31 @@ def test_the_window_says_what_started_the_host(
     *,
     shell: bool,
 ) -> None:
+    """test_processes.py has the names of all programs."""
     beside = ["libxul.so"] if path.startswith("opt") else []
     under = started_by(tmp_path / "programs" / path, *beside)
-    assert named(home, window, [*under, *(WRAPPER if shell else [])]) == shown
+    assert named(home, window, under=[*under, *(WRAPPER if shell else [])]) == shown
 
 
 @pytest.mark.parametrize("program", ["firefox", "discord"])
 def test_only_a_browser_gets_the_certificate_of_a_login_without_a_window(
-    home: Path, window: dict[str, str], tmp_path: Path, program: str
+    scripted: Scripted, home: Path, tmp_path: Path, program: str
 ) -> None:
-    card = MockCardState.open(home / MOCK_FOLDER).read()
-    login = hashlib.sha256(card.keys[0].certificate).digest()
-    script = Script(home, "cancel")
-    host = HostProcess(
-        window,
-        OWN_CALLER,
-        prompt_command=script.command,
-        under=started_by(tmp_path / "programs" / program),
-    )
-    try:
-        assert host.receive()
+    login, signing = (key.certificate for key in card_of(home).keys)
+    script = scripted("cancel")
+    under = started_by(tmp_path / "programs" / program)
+    with script.running(under=under) as host:
         answer = host.ask(
             "get-signing-certificate",
             origin=ORIGIN,
             userActivation=True,
-            identifiedBy=base64.b64encode(login).decode(),
+            identifiedBy=b64(hashlib.sha256(login).digest()),
         )
         host.end_input()
         host.wait()
-    finally:
-        host.put_away()
-    opened = [each for each in script.told() if each["type"] == "open"]
     if program == "firefox":
-        given = base64.b64decode(answer["result"]["certificate"])
-        assert given == card.keys[1].certificate
-        assert opened == []
+        assert answer["result"]["certificate"] == b64(signing)
+        assert not any(each["type"] == "open" for each in script.told())
     else:
         assert answer["error"]["code"] == "USER_CANCELLED"
-        assert [each["conversation"]["caller"] for each in opened] == [program]
+        assert script.opened()["caller"] == program

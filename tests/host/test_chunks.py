@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Wrong or missing documents cause one error, no signature and no copies."""
+"""Wrong or missing documents cause one error, no signature and no copies.
+
+operations/test_documents.py and test_models.py go through what is wrong.
+"""
 
 import os
 from pathlib import Path
@@ -7,66 +10,60 @@ from typing import Any
 
 import pytest
 
+from tests.host.conftest import Scripted
 from tests.host.process import make_environment, running
 from tests.host.signing import (
     announced,
+    b64,
+    card_of,
     chunk,
     chunks,
     left_behind,
-    pin2_tries,
     sign_documents,
     signing,
 )
-from tests.host.test_own_protocol import Script
 
 TWO = {"a": b"abc", "b": bytes(40_000)}
 FIRST, SECOND, THIRD = chunks(TWO)
+HASH = {"name": "a", "hash": b64(bytes(32)), "hashFunction": "SHA-256"}
 
 
-def changed(message: dict[str, Any], **changes: object) -> dict[str, Any]:
-    return {**message, "arguments": {**message["arguments"], **changes}}
+def changed(**changes: object) -> dict[str, Any]:
+    return {**FIRST, "arguments": {**FIRST["arguments"], **changes}}
 
 
-# Each other one is in operations/test_documents.py or in test_models.py.
 WRONG: dict[str, list[dict[str, Any]]] = {
     "the second document first": [SECOND],
     "more after all": [FIRST, SECOND, THIRD, chunk(1, 2, b"d")],
-    "base64 with a line end": [changed(FIRST, data="YWJj\n")],
-    "a number of bits": [changed(FIRST, document=2**70)],
+    "base64 with a line end": [changed(data="YWJj\n")],
+    "a number of bits": [changed(document=2**70)],
     "a field too few": [{**FIRST, "arguments": {"document": 0, "number": 0}}],
 }
 
 
-@pytest.mark.parametrize("messages", WRONG.values(), ids=WRONG)
 def test_a_wrong_chunk_ends_the_request_with_one_error(
-    home: Path, window: dict[str, str], messages: list[dict[str, Any]]
+    scripted: Scripted, home: Path, window: dict[str, str]
 ) -> None:
-    script = Script(home, "wait")
-    with running(window, prompt_command=script.command) as host:
-        host.send(signing(documents=announced(TWO)))
-        for message in messages:
-            host.send(message)
-        answer = host.answer()
-        assert answer["id"] == "1"
-        assert answer["error"]["code"] == "INVALID_ARGUMENT"
-        assert "shown" not in answer["error"]
-        assert left_behind(window) == []
-        for message in (FIRST, SECOND, THIRD):  # the request is over
-            host.send(message)
-        assert host.ask("prepare") == {"id": "1", "result": {}}
-        host.end_input()
-        assert host.wait() == 0
-        assert host.log() == ""
-    assert pin2_tries(home) == 5
+    with scripted("wait").running() as host:
+        for wrong, messages in WRONG.items():
+            host.send(signing(documents=announced(TWO)))
+            for message in messages:
+                host.send(message)
+            answer = host.answer()
+            assert answer["id"] == "1"
+            assert answer["error"]["code"] == "INVALID_ARGUMENT", wrong
+            assert "shown" not in answer["error"]
+            assert left_behind(window) == []
+            for message in (FIRST, SECOND, THIRD):  # the request is over
+                host.send(message)
+            assert host.ask("prepare") == {"id": "1", "result": {}}
+        assert host.end() == ""
+    assert card_of(home).pin2.tries == 5
 
 
-UNASKED = [
-    {"id": "1", "command": "chunk", "arguments": {"document": 0}},
-    FIRST,
-]
-
-
-@pytest.mark.parametrize("message", UNASKED)
+@pytest.mark.parametrize(
+    "message", [{"id": "1", "command": "chunk", "arguments": {"document": 0}}, FIRST]
+)
 def test_a_chunk_of_no_request_is_ignored(
     automatic: dict[str, str], message: dict[str, Any]
 ) -> None:
@@ -88,9 +85,8 @@ def test_chunks_of_a_sign_that_was_refused_are_ignored(home: Path) -> None:
         assert host.receive() is None
 
 
-def test_a_login_takes_no_documents(home: Path, window: dict[str, str]) -> None:
-    script = Script(home, "wait")
-    with running(window, prompt_command=script.command) as host:
+def test_a_login_takes_no_documents(scripted: Scripted) -> None:
+    with scripted("wait").running() as host:
         host.begin_login()
         host.send(FIRST)
         assert host.answer()["error"]["code"] == "INVALID_ARGUMENT"
@@ -111,23 +107,19 @@ def test_chunks_may_come_before_the_window_and_in_any_size(
         assert received == [(count, 1000) for count in range(1, 1001)]
 
 
-BAD: list[tuple[dict[str, object], str]] = [
-    ({"documents": announced({"a": bytes(20_000_001)})}, "documents.0.size"),
-    ({"documents": announced({"a": b""}) * 2}, "Two things"),
-    ({"documents": []}, "documents"),
-    ({"documents": announced({str(n): b"" for n in range(21)})}, "documents"),
-    ({"hashes": [{"name": "a", "hash": "AAAA", "hashFunction": "MD5"}]}, "hashes.0"),
-    ({"hashes": [{"name": "a", "hash": "AAAA", "hashFunction": "SHA-256"}]}, "hashes"),
-    ({}, "There must be"),
-]
-
-
 def test_what_can_not_be_signed_shows_no_window_and_keeps_nothing(
-    home: Path, window: dict[str, str]
+    scripted: Scripted, window: dict[str, str]
 ) -> None:
-    script = Script(home)
-    with running(window, prompt_command=script.command) as host:
-        for arguments, field in BAD:
+    bad: list[tuple[dict[str, object], str]] = [
+        ({"documents": announced({"a": bytes(20_000_001)})}, "documents.0.size"),
+        ({"hashes": [{"name": "a", "hash": "AAAA"}]}, "hashes.0"),
+        ({"hashes": [HASH], "documents": announced(TWO)}, "Documents or hashes"),
+        ({"hashes": [HASH | {"hash": "AAAA"}]}, "A hash of SHA-256 has 32 bytes"),
+        ({}, "1 to 20 things"),
+    ]
+    script = scripted()
+    with script.running() as host:
+        for arguments, field in bad:
             host.send(signing(**arguments))
             error = host.answer()["error"]
             assert error["code"] == "INVALID_ARGUMENT"
@@ -135,7 +127,7 @@ def test_what_can_not_be_signed_shows_no_window_and_keeps_nothing(
         host.send(signing(documents=announced(TWO), origin="http://service.example"))
         assert host.answer()["error"]["code"] == "ORIGIN_REFUSED"
         assert left_behind(window) == []
-    assert script.told() in ([], [{"type": "gone"}])
+    assert not any(each["type"] == "open" for each in script.told())
 
 
 def test_twenty_megabytes_are_not_kept_in_memory(automatic: dict[str, str]) -> None:

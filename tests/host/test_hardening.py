@@ -81,14 +81,12 @@ def until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> Non
 
 
 def core_limits(pid: int) -> list[str]:
-    """Return the soft and the hard limit of a process's core dumps."""
     limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
     [core] = [line for line in limits if line.startswith("Max core file size")]
     return core.split()[4:6]
 
 
 def can_be_read(pid: int) -> bool:
-    """Whether a program of the same user can read a process's memory."""
     opening = [*AS_ORDINARY, "head", "--bytes=0", f"/proc/{pid}/mem"]
     done = subprocess.run(opening, stderr=subprocess.DEVNULL, check=False)
     return done.returncode == 0

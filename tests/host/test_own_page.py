@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The commands for pages of Kortilla's own extension, and who is refused."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +8,18 @@ import pytest
 
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardConnection
-from native_host.messaging.caller import Caller, CallerRefusedError
-from native_host.messaging.commands import own_command
-from tests.host.conftest import MOCK_FOLDER
+from native_host.messaging.commands import UnknownCommandError, web_eid_command
+from tests.host.conftest import MOCK_FOLDER, Scripted
 from tests.host.process import (
     ORIGIN,
     OWN_CALLER,
     WEB_EID_CALLER,
     HostProcess,
-    command_line,
+    Script,
     kortilla,
     make_environment,
     running,
 )
-from tests.host.test_own_protocol import Script
 
 CHROMIUM_ID = "eeofbendeddpgakkpoeccckfnfplkhcb"
 CHROMIUM_PAGE = f"chrome-extension://{CHROMIUM_ID}"
@@ -44,6 +41,11 @@ COMMANDS: dict[str, dict[str, object]] = {
 }
 
 
+def check_log(log: str) -> None:
+    for command in COMMANDS:
+        assert f"{command} was asked for and refused" in log
+
+
 def refused(host: HostProcess, command: str, arguments: dict[str, object]) -> bool:
     answer = host.ask(command, **arguments)
     return bool(answer["error"]["code"] == "CALLER_REFUSED")
@@ -55,11 +57,15 @@ def refused(host: HostProcess, command: str, arguments: dict[str, object]) -> bo
     ids=["Firefox", "Chromium"],
 )
 def test_the_cards_status_is_the_one_that_the_command_prints(
-    home: Path, window: dict[str, str], caller: tuple[str, ...], page: str
+    scripted: Scripted,
+    home: Path,
+    window: dict[str, str],
+    caller: tuple[str, ...],
+    page: str,
 ) -> None:
     before = (home / MOCK_FOLDER / "card.json").read_bytes()
-    script = Script(home)
-    with running(window, caller, prompt_command=script.command) as host:
+    script = scripted()
+    with script.running(caller=caller) as host:
         answer = host.ask("card-status", page=page)
         # The port accepts further requests.
         assert host.ask("card-status", page=page) == answer
@@ -76,11 +82,9 @@ def test_a_wait_for_a_card_ends_when_there_is_one(
     card = MockCardState.open(home / MOCK_FOLDER)
     card.pull(reader=True)
     with running(window) as host:
-        asked = {"command": "wait-for-card", "arguments": {"page": FIREFOX_PAGE}}
-        host.send({"id": "1", **asked})
-        host.send(
-            {"id": "2", "command": "card-status", "arguments": asked["arguments"]}
-        )
+        page = {"page": FIREFOX_PAGE}
+        host.send({"id": "1", "command": "wait-for-card", "arguments": page})
+        host.send({"id": "2", "command": "card-status", "arguments": page})
         assert host.answer()["error"]["code"] == "BUSY", "it waits"
         card.insert()
         assert host.answer() == {"id": "1", "result": {}}
@@ -117,122 +121,93 @@ def test_no_other_extension_may_ask_and_that_is_logged(
 ) -> None:
     script = Script(home)
     config = f'card = "mock"\nextensions = ["{OTHER_ID}"]\n'
-    environment = make_environment(home, config)
-    with running(environment, caller, prompt_command=script.command) as host:
+    with script.running(make_environment(home, config), caller) as host:
         for command, arguments in COMMANDS.items():
             assert refused(host, command, {"page": page, **arguments}), command
-        host.end_input()
-        assert host.wait() == 0
-        log = host.log()
-    for command in COMMANDS:
-        assert f"{command} was asked for and refused" in log
+        check_log(host.end())
     assert all(told["type"] == "gone" for told in script.told())
 
 
-BAD_PAGES: list[tuple[tuple[str, ...], dict[str, object]]] = [
-    (OWN_CALLER, {}),
-    (OWN_CALLER, {"page": None}),
-    (OWN_CALLER, {"page": ""}),
-    (OWN_CALLER, {"page": [FIREFOX_PAGE]}),
-    (OWN_CALLER, {"page": ORIGIN}),
-    (OWN_CALLER, {"page": "null"}),
-    (OWN_CALLER, {"page": CHROMIUM_PAGE}),
-    (OWN_CALLER, {"page": f"{FIREFOX_PAGE}/"}),
-    (OWN_CALLER, {"page": f"{FIREFOX_PAGE}\n"}),
-    (OWN_CALLER, {"page": FIREFOX_PAGE.upper()}),
-    (OWN_CALLER, {"page": "moz-extension://service.example"}),
-    (OWN_CALLER, {"page": f"{FIREFOX_PAGE}@service.example"}),
-    (OWN_CALLER, {"page": FIREFOX_PAGE, "origin": ORIGIN}),
-    (OWN_CALLER, {"page": FIREFOX_PAGE, "origin": FIREFOX_PAGE}),
-    (OWN_CALLER, {"page": FIREFOX_PAGE, "origin": None}),
-    (CHROMIUM_CALLER, {"page": FIREFOX_PAGE}),
-    (CHROMIUM_CALLER, {"page": f"chrome-extension://{OTHER_ID}"}),
-    (CHROMIUM_CALLER, {"page": f"{CHROMIUM_PAGE}/"}),
-    (CHROMIUM_CALLER, {"page": ORIGIN}),
-    (CHROMIUM_CALLER, {"origin": ORIGIN, "page": CHROMIUM_PAGE}),
-]
+BAD_PAGES: dict[tuple[str, ...], list[dict[str, object]]] = {
+    OWN_CALLER: [
+        {},
+        {"page": None},
+        {"page": ""},
+        {"page": [FIREFOX_PAGE]},
+        {"page": ORIGIN},
+        {"page": "null"},
+        {"page": CHROMIUM_PAGE},
+        {"page": f"{FIREFOX_PAGE}/"},
+        {"page": f"{FIREFOX_PAGE}\n"},
+        {"page": FIREFOX_PAGE.upper()},
+        {"page": "moz-extension://service.example"},
+        {"page": f"{FIREFOX_PAGE}@service.example"},
+        {"page": FIREFOX_PAGE, "origin": ORIGIN},
+        {"page": FIREFOX_PAGE, "origin": FIREFOX_PAGE},
+        {"page": FIREFOX_PAGE, "origin": None},
+    ],
+    CHROMIUM_CALLER: [
+        {"page": FIREFOX_PAGE},
+        {"page": f"chrome-extension://{OTHER_ID}"},
+        {"page": f"{CHROMIUM_PAGE}/"},
+        {"page": ORIGIN},
+        {"origin": ORIGIN, "page": CHROMIUM_PAGE},
+    ],
+}
 
 
-@pytest.mark.parametrize(
-    "caller", [OWN_CALLER, CHROMIUM_CALLER], ids=["Firefox", "Chromium"]
-)
+@pytest.mark.parametrize("caller", BAD_PAGES, ids=["Firefox", "Chromium"])
 def test_no_web_page_gets_through_our_own_extension(
-    home: Path, window: dict[str, str], caller: tuple[str, ...]
+    scripted: Scripted, caller: tuple[str, ...]
 ) -> None:
-    script = Script(home)
-    with running(window, caller, prompt_command=script.command) as host:
+    script = scripted()
+    with script.running(caller=caller) as host:
         for command, needed in COMMANDS.items():
-            for whose, arguments in BAD_PAGES:
-                if whose == caller:
-                    asked = {**needed, **arguments}
-                    assert refused(host, command, asked), (command, arguments)
+            for arguments in BAD_PAGES[caller]:
+                asked = {**needed, **arguments}
+                assert refused(host, command, asked), (command, arguments)
         # The host goes on for permitted callers.
         page = FIREFOX_PAGE if caller == OWN_CALLER else CHROMIUM_PAGE
         assert "result" in host.ask("card-status", page=page)
-        host.end_input()
-        assert host.wait() == 0
-        log = host.log()
-    for command in COMMANDS:
-        assert f"{command} was asked for and refused" in log
+        check_log(host.end())
     assert all(told["type"] == "gone" for told in script.told())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_guard_comes_before_the_command_itself(command: str) -> None:
-    for arguments in ({}, {"page": FIREFOX_PAGE, "origin": ORIGIN}, {"more": 1}):
-        for caller in (Caller(None), Caller(OTHER_ID), Caller(OWN_CALLER[1])):
-            with pytest.raises(CallerRefusedError):
-                own_command(command, arguments, caller)
-
-
-@pytest.mark.parametrize(
-    ("command", "arguments", "named"),
-    [
-        ("card-status", {"lang": "fi"}, "lang"),
-        ("card-status", {"pin": "PIN1"}, "pin"),
-        ("prepare-login", {"lang": "fi"}, "lang"),
-        ("activate", {"pin": "PIN1"}, "pin"),
-        ("activate", {"code": "1234567"}, "code"),
-        ("activate", {"lang": "finnish please"}, "lang"),
-        ("change-pin", {}, "pin"),
-        ("change-pin", {"pin": "PUK"}, "pin"),
-        ("change-pin", {"pin": "pin1"}, "pin"),
-        ("change-pin", {"pin": 1}, "pin"),
-        ("unblock", {"pin": None}, "pin"),
-        ("unblock", {"pin": "PIN1", "puk": "12345678"}, "puk"),
-        ("unblock", {"pin": "PIN1", "userActivation": True}, "userActivation"),
-        ("self-check", {"lang": 1}, "lang"),
-        ("mend", {}, "code"),
-        ("mend", {"code": "kortilla install"}, "code"),
-        ("mend", {"code": "PKCS11_OFF", "confirmed": "yes"}, "confirmed"),
-        ("mend", {"code": "PKCS11_OFF", "words": ["kortilla", "install"]}, "words"),
-        ("open-window", {"lang": "fi"}, "lang"),
-        ("open-window", {"files": ["/etc/passwd"]}, "files"),
-        ("open-window", {"program": "sh"}, "program"),
-        ("token-status", {"on": True}, "on"),
-        ("token-switch", {}, "on"),
-        ("token-switch", {"on": "true"}, "on"),
-        ("token-switch", {"on": True, "browser": "firefox"}, "browser"),
+#: The last field of each is wrong, or the only one is missing.
+WRONG_FIELDS: dict[str, list[dict[str, Any]]] = {
+    "card-status": [{"lang": "fi"}, {"pin": "PIN1"}],
+    "prepare-login": [{"lang": "fi"}],
+    "activate": [{"pin": "PIN1"}, {"code": "1234567"}, {"lang": "finnish please"}],
+    "change-pin": [{}, {"pin": "PUK"}, {"pin": "pin1"}, {"pin": 1}],
+    "unblock": [
+        {"pin": None},
+        {"pin": "PIN1", "puk": "12345678"},
+        {"pin": "PIN1", "userActivation": True},
     ],
-)
-def test_a_wrong_field_is_named(
-    command: str, arguments: dict[str, Any], named: str, window: dict[str, str]
-) -> None:
+    "self-check": [{"lang": 1}],
+    "mend": [
+        {},
+        {"code": "kortilla install"},
+        {"code": "PKCS11_OFF", "confirmed": "yes"},
+        {"code": "PKCS11_OFF", "words": ["kortilla", "install"]},
+    ],
+    "open-window": [{"lang": "fi"}, {"files": ["/etc/passwd"]}, {"program": "sh"}],
+    "token-status": [{"on": True}],
+    "token-switch": [{}, {"on": "true"}, {"on": True, "browser": "firefox"}],
+}
+
+
+def test_a_wrong_field_is_named(window: dict[str, str]) -> None:
     with running(window) as host:
-        error = host.ask(command, page=FIREFOX_PAGE, **arguments)["error"]
-    assert error["code"] == "INVALID_ARGUMENT"
-    assert error["message"].startswith(named)
+        for command, wrong in WRONG_FIELDS.items():
+            for arguments in wrong:
+                error = host.ask(command, page=FIREFOX_PAGE, **arguments)["error"]
+                assert error["code"] == "INVALID_ARGUMENT", (command, arguments)
+                named = [*(arguments or COMMANDS[command])][-1]
+                assert error["message"].startswith(named), (command, arguments)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_requests_without_an_id_know_none_of_these(
-    window: dict[str, str], command: str
-) -> None:
-    arguments = {"page": FIREFOX_PAGE, **COMMANDS[command]}
-    with running(window, WEB_EID_CALLER) as host:
-        host.send({"command": command, "arguments": arguments})
-        assert host.answer()["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
-        assert host.wait() == 0
-    status, printed = command_line(window, command, json.dumps(arguments))
-    assert status == 1
-    assert printed["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
+def test_requests_without_an_id_know_none_of_these(command: str) -> None:
+    with pytest.raises(UnknownCommandError):
+        web_eid_command(command, {"page": FIREFOX_PAGE, **COMMANDS[command]})

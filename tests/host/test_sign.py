@@ -9,27 +9,15 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from tests.host.conftest import furnish
-from tests.host.process import ORIGIN, make_environment, running
-from tests.host.signing import (
-    announced,
-    b64,
-    chunks,
-    digest,
-    left_behind,
-    pin2_tries,
-    sign_documents,
-    signing,
-    verify,
-)
-from tests.host.test_own_protocol import AUTOMATIC, Script
+from tests.host.conftest import Scripted
+from tests.host.process import AUTOMATIC, ORIGIN, Script, make_environment, running
+from tests.host.signing import b64, card_of, digest, left_behind, sign_documents, verify
 
 THREE = {
     "contract.txt": b"abc",
     "\u202egpj.exe": bytes(range(256)) * 400,
     "../nothing": b"",
 }
-WHO = {"origin": ORIGIN, "userActivation": True}
 
 #: The second signature fails as if the card were removed.
 PULLED_AT_THE_SECOND = """
@@ -60,32 +48,6 @@ def check_signatures(
             verify(result["certificate"], signed, digest(b"other", hash_function))
 
 
-def test_three_documents_are_signed_with_one_pin2(
-    tmp_path: Path, each_card: Path
-) -> None:
-    home = furnish(tmp_path / "home", each_card)
-    environment = make_environment(home, 'card = "mock"\n')
-    script = Script(home, "123456")
-    with running(environment, prompt_command=script.command) as host:
-        answer = sign_documents(host, THREE)
-        own_hash = answer["result"]["signatures"][0]["hashFunction"]
-        check_signatures(answer["result"], THREE, own_hash)
-        assert left_behind(environment) == []
-        host.end_input()
-        assert host.wait() == 0
-        assert host.log() == ""
-    [question] = script.questions()
-    shown = question["documents"]
-    assert question["role"] == "PIN2"
-    assert [each["name"] for each in shown] == list(THREE)
-    assert [each["size"] for each in shown] == [len(each) for each in THREE.values()]
-    assert [bytes.fromhex(each["digest"]) for each in shown] == [
-        digest(each, own_hash) for each in THREE.values()
-    ]
-    assert all(each["path"] and each["media_type"] == "text/plain" for each in shown)
-    assert pin2_tries(home) == 5
-
-
 def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> None:
     page = Path(__file__).parents[2] / "PROTOCOL.md"
     section = page.read_text(encoding="utf-8").split("seen from the extension:")[1]
@@ -107,68 +69,34 @@ def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> 
     assert heard[-1] == told[-1]
 
 
-def test_twenty_signatures_are_announced_one_by_one(automatic: dict[str, str]) -> None:
-    documents = {f"{number}" + "🦭" * 250: b"abc" for number in range(20)}
-    heard = []
-    with running(automatic) as host:
-        host.send(signing(documents=announced(documents)))
-        for each in chunks(documents):
-            host.send(each)
-        while "result" not in (message := host.receive() or {}):
-            heard.append(message)
-    check_signatures(message["result"], documents, "SHA-384")
-    made = [each for each in heard if each["progress"] == "signing"]
-    assert [each["done"] for each in made] == list(range(20))
-    assert {each["total"] for each in made} == {20}
-    assert [each["done"] for each in heard if each["progress"] == "receiving"] == [
-        3 * count for count in range(1, 21)
-    ]
-
-
 def test_the_signing_certificate_is_handed_over_after_consent(
-    home: Path, window: dict[str, str]
+    scripted: Scripted,
 ) -> None:
-    script = Script(home, "agree")
-    with running(window, prompt_command=script.command) as host:
-        result = host.ask("get-signing-certificate", **WHO)["result"]
+    script = scripted("agree")
+    with script.running() as host:
+        result = host.ask(
+            "get-signing-certificate", origin=ORIGIN, userActivation=True
+        )["result"]
     assert set(result) == {"certificate", "supportedSignatureAlgorithms"}
     assert result["supportedSignatureAlgorithms"][0] == {
         "cryptoAlgorithm": "ECC",
         "hashFunction": "SHA-384",
         "paddingScheme": "NONE",
     }
-    opened = script.told()[0]["conversation"]
-    assert opened["operation"] == "signing-certificate"
-
-
-@pytest.mark.parametrize("login", ["", "AAAA", b64(bytes(33)), 5, "x" * 44])
-def test_a_login_that_is_no_hash_is_refused(
-    home: Path, window: dict[str, str], login: object
-) -> None:
-    script = Script(home)
-    with running(window, prompt_command=script.command) as host:
-        answer = host.ask("get-signing-certificate", **WHO, identifiedBy=login)
-        other = host.authenticate(identifiedBy=b64(bytes(32)))
-    assert answer["error"]["code"] == other["error"]["code"] == "INVALID_ARGUMENT"
+    assert script.opened()["operation"] == "signing-certificate"
 
 
 # An error that the window goes on to explain.
 
 
-def is_explained(script: Script) -> bool:
-    return script.told()[-1].get("step") == "failed"
-
-
 @pytest.mark.parametrize("end", ["next", "cancel", "end of input", "window dies"])
 def test_an_explaining_window_is_ended_by_what_follows(
-    home: Path, window: dict[str, str], end: str
+    scripted: Scripted, end: str
 ) -> None:
-    script = Script(home, "123456", "die" if end == "window dies" else "wait", "1234")
-    with running(
-        window, prompt_command=script.command, prelude=PULLED_AT_THE_SECOND
-    ) as host:
+    script = scripted("123456", "die" if end == "window dies" else "wait", "1234")
+    with script.running(prelude=PULLED_AT_THE_SECOND) as host:
         assert sign_documents(host, THREE)["error"]["shown"] is True
-        host.until(lambda: is_explained(script))
+        host.until(lambda: script.told()[-1].get("step") == "failed")
         if end == "next":
             host.begin_login("2")
             assert host.receive() == {"id": "2", "progress": "window-open"}
@@ -189,9 +117,7 @@ def test_what_was_signed_before_an_interruption_is_handed_over(
     config = 'card = "mock"\n' if how == "window" else AUTOMATIC
     environment = make_environment(home, config)
     script = Script(home, "123456", "cancel")
-    with running(
-        environment, prompt_command=script.command, prelude=PULLED_AT_THE_SECOND
-    ) as host:
+    with script.running(environment, prelude=PULLED_AT_THE_SECOND) as host:
         error = sign_documents(host, THREE)["error"]
         if how == "window":
             assert host.wait() == 0
@@ -201,4 +127,4 @@ def test_what_was_signed_before_an_interruption_is_handed_over(
     assert error.get("shown", False) is (how == "window")
     check_signatures(error, {"contract.txt": b"abc"}, "SHA-384")
     assert left_behind(environment) == []
-    assert pin2_tries(home) == 5
+    assert card_of(home).pin2.tries == 5

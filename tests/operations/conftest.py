@@ -14,7 +14,7 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import CardConnection, Reader
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from tests.operations.managing import GRANTED, NewCard, copy
+from tests.operations.managing import GRANTED, CardInReader, NewCard, copy
 from tests.operations.signing import CONTENTS
 from tests.support import cards
 
@@ -34,26 +34,32 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, made_once: Path) -> Path:
-    """The folder of a fresh copy of the card."""
     return Path(shutil.copytree(made_once, tmp_path / "mock-card"))
 
 
 @pytest.fixture
 async def source(folder: Path) -> AsyncIterator[MockCardSource]:
-    """A reader with the card in it."""
     async with MockCardSource(folder) as source:
         yield source
 
 
 @pytest.fixture
+def state(folder: Path) -> MockCardState:
+    return MockCardState.open(folder)
+
+
+@pytest.fixture
+def active(source: MockCardSource, state: MockCardState) -> CardInReader:
+    return CardInReader(source, state)
+
+
+@pytest.fixture
 def old_folder(tmp_path: Path) -> Path:
-    """The folder of a fresh copy of a card of the older generation."""
     return Path(shutil.copytree(cards.made("v4.2"), tmp_path / "old-mock-card"))
 
 
 @pytest.fixture
 async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
-    """A reader with the card of the older generation in it."""
     async with MockCardSource(old_folder) as source:
         yield source
 
@@ -73,13 +79,28 @@ def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture
-def new_card(
-    new_cards: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> NewCard:
+def new_card(new_cards: Made, tmp_path: Path) -> NewCard:
     """A function that returns fresh copies of them."""
-    # No folder of a test needs to survive a power failure.
-    monkeypatch.setattr(os, "fsync", lambda _: None)
     return lambda granted: copy(new_cards(granted), tmp_path / f"new-{granted}")
+
+
+@pytest.fixture
+def scheme() -> str:
+    """The scheme of ``new``; ``EACH_SCHEME`` gives a test both."""
+    return "seven"
+
+
+@pytest.fixture
+async def new(new_card: NewCard, scheme: str) -> AsyncIterator[CardInReader]:
+    state = new_card(scheme)
+    async with MockCardSource(state.folder) as source:
+        yield CardInReader(source, state)
+
+
+@pytest.fixture(autouse=True)
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No card's folder needs to survive a power failure."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(autouse=True)
@@ -111,12 +132,6 @@ class Pad(PinPad):
         self._card = card
 
     def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        return self._send(template, min_digits, max_digits)
-
-    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        return self._send(template, min_digits, max_digits)
-
-    def _send(self, template: bytes, min_digits: int, max_digits: int) -> int:
         typed = next(self._typings)
         if callable(typed):
             typed = typed()
@@ -128,6 +143,8 @@ class Pad(PinPad):
             return 0x6403
         padded = (each.encode().ljust(12, b"\0") for each in codes)
         return self._card.send_and_receive(template[:5] + b"".join(padded))[1]
+
+    modify = verify
 
 
 @pytest.fixture

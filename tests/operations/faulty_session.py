@@ -27,7 +27,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import Prompt
 from native_host.results import token_fields
-from tests.operations.one_reader import OneReader
+from tests.operations.readers import OneReader
 from tests.operations.signing import ORIGIN
 from tests.operations.user import User
 
@@ -47,12 +47,10 @@ Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 
 
 async def make_token(context: Context, request: AuthenticateRequest) -> dict[str, Any]:
-    """Log in and return the token's fields."""
     return token_fields(await authenticate(context, request))
 
 
 async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
-    """Log in at a service, and return the token's fields."""
     return await make_token(Context(source, prompt), LOGIN)
 
 
@@ -81,7 +79,6 @@ class Record:
     on_command: Callable[[int], None] = lambda _: None
 
     def commands(self) -> list[bytes]:
-        """Return the commands alone."""
         return [event[0] for event in self.events if not isinstance(event, str)]
 
 

@@ -3,20 +3,33 @@
 
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kortilla.mock_card.faults import CommandName
+import pytest
+
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
+from native_host.errors import UserCancelledError
 from native_host.operations.activate import activate
 from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Prompt
-from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
+from tests.operations.faulty_session import (
+    SETTING,
+    Handy,
+    Operation,
+    Record,
+    log_in,
+    session,
+    signing_of,
+)
+from tests.operations.readers import OneReader
 from tests.operations.user import User
 
 REQUEST = ManageRequest(language="fi")
@@ -41,6 +54,7 @@ PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
 
 #: The command that sets a PIN, by scheme.
 COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
+EACH_SCHEME = pytest.mark.parametrize("scheme", SCHEMES)
 
 #: Returns a fresh copy of a card by its date of issue.
 NewCard = Callable[[str], MockCardState]
@@ -48,7 +62,6 @@ Manage = Callable[[CardSource, Prompt], Awaitable[PinsSet]]
 
 
 def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
-    """Return the user's input on the page of an activation."""
     new = {1: NEW_PIN1, 2: NEW_PIN2}
     return {
         "activation": code or CODES[digits],
@@ -57,19 +70,15 @@ def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
 
 
 def copy(made: Path, folder: Path) -> MockCardState:
-    """Copy a card into a folder, which may hold one already."""
     shutil.rmtree(folder, ignore_errors=True)
     return MockCardState.open(Path(shutil.copytree(made, folder)))
 
 
 async def activating(source: CardSource, prompt: Prompt) -> PinsSet:
-    """Activate a card."""
     return await activate(Context(source, prompt), REQUEST)
 
 
 def changing(role: PinRole) -> Manage:
-    """Return the operation that changes a PIN."""
-
     async def change(source: CardSource, prompt: Prompt) -> PinsSet:
         return await change_pin(Context(source, prompt), REQUEST, role)
 
@@ -77,8 +86,6 @@ def changing(role: PinRole) -> Manage:
 
 
 def unlocking(role: PinRole) -> Manage:
-    """Return the operation that unblocks a PIN."""
-
     async def unlock(source: CardSource, prompt: Prompt) -> PinsSet:
         return await unblock(Context(source, prompt), REQUEST, role)
 
@@ -107,6 +114,25 @@ def codes_sent(commands: Iterable[bytes]) -> list[tuple[int, int, str]]:
         for apdu in commands
         if apdu[1] in {0x24, 0x2C}
     ]
+
+
+async def managed(
+    source: MockCardSource | OneReader,
+    state: MockCardState,
+    operation: Operation,
+    *pins: str,
+    codes: Iterable[dict[str, str]] = (),
+) -> tuple[Handy, Record, object]:
+    """Run ``session``, and check what holds for every fault and input."""
+    user, record, result = await session(source, state, operation, *pins, codes=codes)
+    check_codes(user, record)
+    return user, record, result
+
+
+def reason(result: object) -> str | None:
+    """Return the reason of the cancellation that ended an operation."""
+    assert isinstance(result, UserCancelledError)
+    return result.reason
 
 
 def check_codes(user: User, record: Record) -> None:
@@ -154,14 +180,50 @@ def check_codes(user: User, record: Record) -> None:
     assert not any(any(code) for code in user.typed)
 
 
-async def check_card_works(
-    source: MockCardSource,
-    state: MockCardState,
-    pin1: str = NEW_PIN1,
-    pin2: str = NEW_PIN2,
-) -> None:
-    """Log in and sign with the PINs."""
-    _, _, token = await session(source, state, log_in, pin1)
-    assert isinstance(token, dict)
-    _, _, signed = await session(source, state, signing_of("a"), pin2)
-    assert isinstance(signed, Signatures)
+@dataclass(frozen=True)
+class CardInReader:
+    """A reader, and the mock card in it."""
+
+    source: MockCardSource
+    state: MockCardState
+
+    async def run(
+        self, operation: Operation, *pins: str, codes: Iterable[dict[str, str]] = ()
+    ) -> tuple[Handy, Record, object]:
+        return await managed(self.source, self.state, operation, *pins, codes=codes)
+
+    async def check_works(self, pin1: str = NEW_PIN1, pin2: str = NEW_PIN2) -> None:
+        _, _, token = await session(self.source, self.state, log_in, pin1)
+        assert isinstance(token, dict)
+        _, _, signed = await session(self.source, self.state, signing_of("a"), pin2)
+        assert isinstance(signed, Signatures)
+
+    def leave(self, **tries: int) -> None:
+        """Leave a code of the card so many tries: ``pin1``, ``pin2`` or ``puk``."""
+        with self.state.update() as card:
+            for name, left in tries.items():
+                getattr(card, name).tries = left
+
+    def put_pins(self, *pins: tuple[str, int]) -> None:
+        """Set PIN1, and perhaps PIN2: each has a value and so many tries left."""
+        with self.state.update() as card:
+            for pin, (value, left) in zip((card.pin1, card.pin2), pins, strict=False):
+                pin.value, pin.tries, pin.changed = value, left, True
+
+    def pull_at(
+        self, command: CommandName, when: Moment = Moment.BEFORE, *, skip: int = 0
+    ) -> None:
+        """Have the card pulled at a command, after so many of them."""
+        self.state.set_faults(
+            Fault(FaultName.CARD_PULLED, on=command, when=when, skip=skip)
+        )
+
+    @property
+    def tries(self) -> tuple[int, int, int]:
+        """How many tries are left for PIN1, PIN2 and the PUK."""
+        return tries(self.state)
+
+    @property
+    def pins(self) -> tuple[str, str]:
+        """The values of PIN1 and PIN2; one that is not set is empty."""
+        return pins(self.state)

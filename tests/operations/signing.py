@@ -2,19 +2,14 @@
 """Requests for the tests of signing, and checks of the results."""
 
 import asyncio
-import hashlib
 from pathlib import Path
 from typing import Any
-
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
 from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
-from native_host.card.signature import Padding
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.request import Context
+from native_host.operations.request import Context, Report, report_nothing
 from native_host.operations.sign import (
     HashToSign,
     Signature,
@@ -22,7 +17,8 @@ from native_host.operations.sign import (
     SignRequest,
     sign,
 )
-from native_host.pin_prompt.model import Progress
+from native_host.results import signature_fields
+from tests.host.signing import b64, digest, verify
 from tests.operations.user import User
 
 ORIGIN = "https://service.example"
@@ -41,59 +37,39 @@ def tries(folder: Path) -> tuple[int, int]:
     return card.pin1.tries, card.pin2.tries
 
 
-def digest(content: bytes, hash_function: str) -> bytes:
-    name = hash_function.replace("SHA-", "sha").replace("SHA3-", "sha3_")
-    return hashlib.new(name, content).digest()
-
-
 def hash_of(
     content: bytes, name: str = "a", hash_function: str = "SHA-384"
 ) -> HashToSign:
     return HashToSign(name, digest(content, hash_function), hash_function)
 
 
-def request(*items: HashToSign, **fields: Any) -> SignRequest:
-    asked = items or (hash_of(b"x"),)
-    return SignRequest(origin=ORIGIN, language="fi", hashes=asked, **fields)
+def request(
+    *items: HashToSign, documents: DocumentInbox | None = None, **fields: Any
+) -> SignRequest:
+    """Return a request for documents, for hashes, or for one hash."""
+    hashes = items or (() if documents else (hash_of(b"x"),))
+    return SignRequest(
+        origin=ORIGIN, language="fi", hashes=hashes, documents=documents, **fields
+    )
 
 
 def begin(
     user: User,
     source: MockCardSource,
     asked: SignRequest | None = None,
-    heard: list[tuple[str, Progress | None]] | None = None,
+    hear: Report = report_nothing,
 ) -> "asyncio.Task[Signatures]":
-    def hear(word: str, progress: Progress | None) -> None:
-        if heard is not None:
-            heard.append((word, progress))
-
     return asyncio.create_task(sign(Context(source, user, hear), asked or request()))
 
 
 def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:
     """Verify a signature with the certificate's key over the test's own data."""
-    name = signature.algorithm.hash_function
-    assert signature.digest == digest(content, name)
-    function = getattr(hashes, name.replace("SHA-", "SHA").replace("SHA3-", "SHA3_"))()
-    key, value = certificate.public_key, signature.value
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        half = len(value) // 2
-        value = utils.encode_dss_signature(
-            int.from_bytes(value[:half]), int.from_bytes(value[half:])
-        )
-        key.verify(value, content, ec.ECDSA(function))
-    elif signature.algorithm.padding is Padding.PSS:
-        pss = padding.PSS(padding.MGF1(function), function.digest_size)
-        key.verify(value, content, pss, function)
-    else:
-        key.verify(value, content, padding.PKCS1v15(), function)
+    hashed = digest(content, signature.algorithm.hash_function)
+    assert signature.digest == hashed
+    verify(b64(certificate.der), signature_fields(signature), hashed)
 
 
 def fill(inbox: DocumentInbox) -> None:
     for number, content in enumerate(CONTENTS.values()):
         if content:
             inbox.put(number, 0, content)
-
-
-def inside(folder: Path) -> list[Path]:
-    return list(folder.iterdir())

@@ -1,64 +1,63 @@
 # SPDX-License-Identifier: MIT
-"""Activation of a new card, by both schemes, despite errors of people and cards."""
+"""Activation of a new card, by both schemes, despite errors of people and cards.
+
+tests/host/test_manage.py has the progress that a page hears.
+"""
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from kortilla.mock_card.faults import Fault, FaultName, Moment
+from kortilla.mock_card.card_data import CardData
 from kortilla.mock_card.state import MockCardState
+from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
-from native_host.errors import UserCancelledError
-from native_host.operations.activate import activate
-from native_host.operations.request import Context
+from native_host.errors import KortillaError, UserCancelledError
+from native_host.operations.activate import ActivationBlockedError
 from native_host.operations.set_pin import PinsSet
-from native_host.pin_prompt.model import CodesQuestion, Progress, Step
+from native_host.pin_prompt.model import CodesQuestion, Step
+from native_host.pin_prompt.prompt import PromptError
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (
     CODES,
     COMMAND,
     DIGITS,
+    EACH_SCHEME,
     GRANTED,
     INS,
     NEW_PIN1,
     NEW_PIN2,
     PAGE_1,
     PAGE_2,
-    REQUEST,
-    SCHEMES,
     WRONG,
-    NewCard,
+    CardInReader,
     activating,
-    check_card_works,
-    check_codes,
     codes_sent,
-    pins,
-    tries,
+    reason,
     typing,
 )
-from tests.operations.user import User, until
+from tests.operations.user import Unattended, User, cancelled, until
 
 
-@pytest.mark.parametrize("granted", GRANTED)
+@pytest.mark.parametrize("scheme", GRANTED)
 async def test_the_code_and_two_new_pins_activate_a_card(
-    granted: str, new_card: NewCard
+    scheme: str, new: CardInReader
 ) -> None:
-    state, digits = new_card(granted), DIGITS[granted]
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(
-            source, state, activating, codes=[typing(digits)]
-        )
-        check_codes(user, record)
-        assert result == PinsSet("set", "set")
-        assert tries(state) == (5, 5, 5)
-        assert pins(state) == (NEW_PIN1, NEW_PIN2)
-        await check_card_works(source, state)
+    digits = DIGITS[scheme]
+    user, _, result = await new.run(activating, codes=[typing(digits)])
+    assert result == PinsSet("set", "set")
+    assert new.tries == (5, 5, 5)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
+    await new.check_works()
     assert user.conversation
     assert user.conversation.operation == "activate"
     assert user.conversation.origin == ""
     [question] = user.codes_questions
     assert [(each.name, each.lengths) for each in question.fields] == [
-        ("activation", (7, 8) if "unclear" in granted else (digits,)),
+        ("activation", (7, 8) if "unclear" in scheme else (digits,)),
         ("new-PIN1", PAGE_1),
         ("new-PIN2", PAGE_2),
     ]
@@ -68,70 +67,21 @@ async def test_the_code_and_two_new_pins_activate_a_card(
     assert user.shown[-1] == (Step.DONE, None)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_each_write_comes_right_after_a_look_at_the_card(
-    scheme: str, new_card: NewCard
-) -> None:
-    """Serial number, PIN information, tries at risk, then the write."""
-    state = new_card(scheme)
-    async with MockCardSource(state.folder) as source:
-        _, record, _ = await session(
-            source, state, activating, codes=[typing(DIGITS[scheme])]
-        )
-    [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
-    sent = [apdu.hex().upper() for apdu in record.commands()[asked:]]
-    code = CODES[DIGITS[scheme]].encode().ljust(12, b"\0").hex().upper()
-    expected = []
-    for reference, new in (("11", NEW_PIN1), ("82", NEW_PIN2)):
-        at_risk = "83" if scheme == "eight" else reference
-        padded = new.encode().ljust(12, b"\0").hex().upper()
-        expected += [
-            "00A4080402503200",
-            *("00B0000000", "00B000B500", "00B0016A00"),
-            *{f"00CB00FF05A0038301{each}": None for each in (reference, at_risk)},
-            f"00{INS[scheme]:02X}00{reference}18{code}{padded}",
-        ]
-    assert sent == expected
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_progress_is_told_by_pins(scheme: str, new_card: NewCard) -> None:
-    heard: list[tuple[str, Progress | None]] = []
-    state = new_card(scheme)
-    async with MockCardSource(state.folder) as source:
-        await activate(
-            Context(
-                source,
-                User(codes=[typing(DIGITS[scheme])]),
-                lambda word, progress: heard.append((word, progress)),
-            ),
-            REQUEST,
-        )
-    assert heard == [
-        ("window-open", None),
-        ("setting", Progress(0, 2)),
-        ("setting", Progress(1, 2)),
-    ]
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
+@EACH_SCHEME
 async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_works(
-    scheme: str, new_card: NewCard
+    scheme: str, new: CardInReader
 ) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
+    digits, ins = DIGITS[scheme], INS[scheme]
     wrong = typing(digits, code=WRONG[scheme])
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(
-            source, state, activating, codes=[wrong, wrong, typing(digits)]
-        )
-        await check_card_works(source, state)
-    check_codes(user, record)
+    user, record, result = await new.run(
+        activating, codes=[wrong, wrong, typing(digits)]
+    )
+    await new.check_works()
     assert result == PinsSet("set", "set")
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
     assert [q.wrong for q in user.codes_questions] == [False, True, True]
     assert [q.repeated for q in user.codes_questions] == [False, False, True]
-    assert tries(state) == (5, 5, 5)
-    ins = INS[scheme]
+    assert new.tries == (5, 5, 5)
     assert codes_sent(record.commands()) == [
         (ins, 0x11, WRONG[scheme]),
         (ins, 0x11, CODES[digits]),
@@ -139,46 +89,12 @@ async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_wo
     ]
 
 
-@pytest.mark.parametrize("executed", [False, True])
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_another_card_is_noticed_and_never_written(
-    scheme: str, executed: bool, new_card: NewCard
-) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    moment = Moment.AFTER if executed else Moment.BEFORE
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment))
-    user = User(codes=[typing(digits)])
-    async with MockCardSource(state.folder) as source:
-        work = asyncio.create_task(activating(source, user))
-        await until(lambda: "CARD_REMOVED" in user.problems())
-        mine = state.read()
-        with state.update() as card:
-            card.serial = "FI9999999"
-            card.pin1.changed = False
-        other = state.read()
-        source.insert()
-        await until(lambda: "OTHER_CARD" in user.problems())
-        assert user.shown[-1][0] is Step.WAITING_FOR_CARD
-        assert state.read() == other
-        source.remove()
-        with state.update() as card:
-            card.serial = mine.serial
-            card.pin1, card.pin2 = mine.pin1, mine.pin2
-        user.codes.append(typing(digits, *((2,) if executed else (1, 2))))
-        source.insert()
-        async with asyncio.timeout(60):
-            assert await work == PinsSet("set", "set")
-        await check_card_works(source, state)
-    assert len(user.codes_questions) == 2
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
+@EACH_SCHEME
 async def test_a_card_that_changes_under_our_hands_is_never_written(
-    scheme: str, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
+    scheme: str, new: CardInReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if the reader misses the exchange, the serial number differs before PIN2."""
-    state, digits = new_card(scheme), DIGITS[scheme]
-    serial = state.read().serial.encode()
+    serial = new.state.read().serial.encode()
     send = MockCardConnection.send_and_receive
     written = False
 
@@ -191,107 +107,258 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
         return data, status
 
     monkeypatch.setattr(MockCardConnection, "send_and_receive", send_and_swap)
-    user = User(codes=[typing(digits), typing(digits, 2)])
-    async with MockCardSource(state.folder) as source:
-        work = asyncio.create_task(activating(source, user))
-        await until(lambda: "OTHER_CARD" in user.problems())
-        user.cancel()
-        with pytest.raises(UserCancelledError) as caught:
-            await work
-    assert caught.value.reason == "OTHER_CARD"
-    assert pins(state) == (NEW_PIN1, "")
-    assert tries(state) == (5, 0 if scheme == "eight" else 5, 5)
+    user = User(codes=[typing(DIGITS[scheme]), typing(DIGITS[scheme], 2)])
+    work = asyncio.create_task(activating(new.source, user))
+    await until(lambda: "OTHER_CARD" in user.problems())
+    assert await cancelled(user, work) == "OTHER_CARD"
+    assert new.pins == (NEW_PIN1, "")
+    assert new.tries == (5, 0 if scheme == "eight" else 5, 5)
 
 
 class Meanwhile(User):
-    """A user whose PIN1 is set by other means while the code is typed."""
+    """A user whose card is changed by other means during each entry."""
 
     state: MockCardState
+    change: Callable[[CardData], None]
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         with self.state.update() as card:
-            card.pin1.changed, card.pin1.value, card.pin1.tries = True, "8642", 5
+            self.change(card)
         return await super().ask_codes(question)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@EACH_SCHEME
 async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
-    scheme: str, new_card: NewCard
+    scheme: str, new: CardInReader
 ) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    user = Meanwhile(codes=[typing(digits), typing(digits, 2)])
-    user.state = state
-    async with MockCardSource(state.folder) as source:
-        assert await activating(source, user) == PinsSet("was-set", "set")
+    def set_pin1(card: CardData) -> None:
+        card.pin1.changed, card.pin1.value, card.pin1.tries = True, "8642", 5
+
+    user = Meanwhile(codes=[typing(DIGITS[scheme]), typing(DIGITS[scheme], 2)])
+    user.state, user.change = new.state, set_pin1
+    assert await activating(new.source, user) == PinsSet("was-set", "set")
     assert [q.done for q in user.codes_questions] == [(), ("PIN1",)]
-    assert pins(state) == ("8642", NEW_PIN2)
-    assert tries(state) == (5, 5, 5)
+    assert new.pins == ("8642", NEW_PIN2)
+    assert new.tries == (5, 5, 5)
 
 
-class Fewer(User):
-    """A user whose card loses tries by other means during the entry."""
-
-    state: MockCardState
-
-    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
-        with self.state.update() as card:
-            card.puk.tries = 1
-            if not card.pin1.changed and card.pin1.tries:
-                card.pin1.tries = 1
-        return await super().ask_codes(question)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
+@EACH_SCHEME
 async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
-    scheme: str, new_card: NewCard
+    scheme: str, new: CardInReader
 ) -> None:
-    state, digits = new_card(scheme), DIGITS[scheme]
-    user = Fewer(codes=[typing(digits, code=WRONG[scheme]), typing(digits)])
-    user.state = state
-    async with MockCardSource(state.folder) as source:
-        assert await activating(source, user) == PinsSet("set", "set")
+    def lose_tries(card: CardData) -> None:
+        card.puk.tries = 1
+        if not card.pin1.changed and card.pin1.tries:
+            card.pin1.tries = 1
+
+    digits = DIGITS[scheme]
+    user = Meanwhile(codes=[typing(digits, code=WRONG[scheme]), typing(digits)])
+    user.state, user.change = new.state, lose_tries
+    assert await activating(new.source, user) == PinsSet("set", "set")
     assert [q.tries_left for q in user.codes_questions] == [5, 1]
     assert not any(q.wrong for q in user.codes_questions)
 
 
-async def test_the_puk_runs_down_to_its_last_try_and_stops(new_card: NewCard) -> None:
-    state = new_card("eight")
-    wrong = [typing(8, code=f"9999999{n}") for n in range(5)]
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(source, state, activating, codes=wrong)
-    check_codes(user, record)
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PUK_BLOCKED"
+@pytest.mark.parametrize(
+    ("scheme", "problem", "at_risk", "left"),
+    [
+        ("eight", "PUK_BLOCKED", "PUK", (0, 0, 0)),
+        ("seven", "ACTIVATION_BLOCKED", "PIN1", (0, 5, 5)),
+    ],
+)
+async def test_a_code_runs_down_to_its_last_try_and_stops(
+    problem: str, at_risk: str, left: tuple[int, ...], scheme: str, new: CardInReader
+) -> None:
+    wrong = [f"{WRONG[scheme][:-1]}{n}" for n in range(5)]
+    user, _, result = await new.run(
+        activating, codes=[typing(0, code=code) for code in wrong]
+    )
+    assert reason(result) == problem
     # With one try left the user has confirmed: prompts guarantee that.
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
-    assert {q.at_risk for q in user.codes_questions} == {"PUK"}
-    assert set(user.problems()) == {"PUK_BLOCKED"}
-    assert tries(state) == (0, 0, 0)
+    assert {q.at_risk for q in user.codes_questions} == {at_risk}
+    assert new.tries == left
 
 
-async def test_a_new_pin_runs_down_and_then_only_a_puk_helps(
-    new_card: NewCard,
-) -> None:
-    state = new_card("seven")
-    wrong = [typing(7, code=f"999999{n}") for n in range(5)]
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(source, state, activating, codes=wrong)
-    check_codes(user, record)
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "ACTIVATION_BLOCKED"
-    assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
-    assert tries(state) == (0, 5, 5)
-
-
-async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new_card: NewCard) -> None:
-    state = new_card("seven")
-    with state.update() as card:
-        card.pin2.tries = 1
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(
-            source, state, activating, codes=[typing(7)]
-        )
-    check_codes(user, record)
+async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new: CardInReader) -> None:
+    new.leave(pin2=1)
+    user, _, result = await new.run(activating, codes=[typing(7)])
     assert result == PinsSet("set", "set")
     [question] = user.codes_questions
     assert (question.at_risk, question.tries_left) == ("PIN2", 1)
+
+
+# -- What is refused, or ends early ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scheme", "without", "problem"),
+    [
+        ("eight", ["puk"], "PUK_BLOCKED"),
+        ("seven", ["pin2"], "ACTIVATION_BLOCKED"),
+        ("unclear-seven", ["pin1"], "ACTIVATION_BLOCKED"),
+        ("seven", ["pin1", "puk"], "PUK_BLOCKED"),
+    ],
+)
+async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
+    without: list[str], problem: str, new: CardInReader
+) -> None:
+    with new.state.update() as card:
+        for code in without:
+            getattr(card, code).tries = 0
+    user, record, result = await new.run(activating)
+    assert reason(result) == problem
+    assert not codes_sent(record.commands())
+    assert not user.codes_questions
+    assert not (user.unlock_offers and "puk" in without)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "digits"), [("unclear-seven", 8), ("unclear-eight", 7)]
+)
+async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sent(
+    digits: int, scheme: str, new: CardInReader
+) -> None:
+    right = DIGITS[scheme]
+    user, record, result = await new.run(
+        activating, codes=[typing(digits), typing(right)]
+    )
+    assert user.problems() == ["ACTIVATION_MISMATCH"]
+    assert result == PinsSet("set", "set")
+    assert {code for _, _, code in codes_sent(record.commands())} == {CODES[right]}
+
+
+class Broken(User):
+    """A prompt that does not validate the input."""
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self.typed += [bytearray(code.encode()) for code in self.codes[0].values()]
+        return dict(zip(self.codes[0], self.typed, strict=True))
+
+
+@EACH_SCHEME
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"activation": "123456"},
+        {"activation": "123456789"},
+        {"activation": "123456a"},
+        {"new-PIN1": "123"},
+        {"new-PIN1": "123456789"},
+        {"new-PIN2": "12345"},
+        {"new-PIN2": "१२३४५६"},
+        {"old": "1234"},
+    ],
+)
+async def test_codes_that_do_not_fit_their_fields_are_not_sent(
+    typed: dict[str, str], scheme: str, new: CardInReader
+) -> None:
+    user = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
+    before = new.tries
+    with pytest.raises(PromptError):
+        await activating(new.source, user)
+    assert new.tries == before
+    assert new.pins == ("", "")
+    assert not any(any(code) for code in user.typed)
+
+
+@EACH_SCHEME
+async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
+    scheme: str, new: CardInReader
+) -> None:
+    new.put_pins(("8642", 3))
+    codes = [typing(DIGITS[scheme], 2)]
+    user, _, result = await new.run(activating, codes=codes)
+    assert result == PinsSet("was-set", "set")
+    [question] = user.codes_questions
+    assert question.done == ("PIN1",)
+    assert [each.name for each in question.fields] == ["activation", "new-PIN2"]
+    assert new.pins == ("8642", NEW_PIN2)
+    assert new.tries == (3, 5, 5)
+
+
+@pytest.mark.parametrize("scheme", ["seven", "unclear-seven"])
+async def test_a_new_pin_without_tries_is_unlocked_and_the_letter_sets_the_other(
+    new: CardInReader,
+) -> None:
+    with new.state.update() as card:
+        card.pin1.tries = 0
+        puk = {"PUK": card.puk.value, "new-PIN1": NEW_PIN1}
+    user, _, result = await new.run(activating, codes=[puk, typing(7, 2)])
+    assert result == PinsSet("set", "set")
+    assert [offer.pin for offer in user.unlock_offers] == ["PIN1"]
+    assert [q.operation for q in user.codes_questions] == ["unblock", "activate"]
+    assert user.codes_questions[-1].done == ("PIN1",)
+    assert not user.problems()
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
+
+
+@pytest.mark.parametrize("locked", [(1,), (2,), (1, 2)])
+async def test_a_pin_in_use_that_is_locked_is_unlocked(
+    locked: tuple[int, ...], new: CardInReader
+) -> None:
+    left = [5 * (number not in locked) for number in (1, 2)]
+    new.put_pins(("8642", left[0]), ("864286", left[1]))
+    puk, values = new.state.read().puk.value, {1: NEW_PIN1, 2: NEW_PIN2}
+    codes = [{"PUK": puk, f"new-PIN{n}": values[n]} for n in locked]
+    user, _, result = await new.run(activating, codes=codes)
+    assert isinstance(result, PinsSet)
+    assert [offer.pin for offer in user.unlock_offers] == [f"PIN{n}" for n in locked]
+    assert not user.problems()
+    assert 0 not in new.tries
+
+
+async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    state = MockCardState.create(
+        tmp_path / "card", state="new", not_before=GRANTED["eight"], not_after=yesterday
+    )
+    async with MockCardSource(state.folder) as source:
+        user, _, result = await session(source, state, activating, codes=[typing(8)])
+    assert reason(result) == "CARD_EXPIRED"
+    assert not user.codes_questions
+
+
+@EACH_SCHEME
+async def test_whoever_cancels_between_the_pins_keeps_the_first(
+    scheme: str, new: CardInReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = User(codes=[typing(DIGITS[scheme])])
+    loop = asyncio.get_running_loop()
+    send = MockCardConnection.send_and_receive
+
+    def cancel_at_the_write(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        if apdu[1] in SETTING:
+            loop.call_soon_threadsafe(user.cancel)
+        return send(card, apdu)
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", cancel_at_the_write)
+    with pytest.raises(UserCancelledError):
+        await activating(new.source, user)
+    assert new.pins == (NEW_PIN1, "")
+    assert not any(any(code) for code in user.typed)
+
+
+async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(
+    new: CardInReader,
+) -> None:
+    new.leave(pin1=0)
+    user = Unattended()
+    with pytest.raises(ActivationBlockedError):
+        await activating(new.source, user)
+    assert not user.unlock_offers
+
+
+@pytest.mark.parametrize(
+    ("scheme", "error"), [("eight", WrongPukError), ("seven", WrongPinError)]
+)
+async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
+    error: type[KortillaError], scheme: str, new: CardInReader
+) -> None:
+    user = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
+    with pytest.raises(error):
+        await activating(new.source, user)
+    assert len(user.codes_questions) == 1
+    new.pull_at(COMMAND[scheme])
+    with pytest.raises(CardRemovedError):
+        await activating(new.source, Unattended(codes=[typing(DIGITS[scheme])]))

@@ -4,10 +4,8 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,20 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kortilla.mock_card.state import MockCardState
-from native_host.card.errors import (
-    CardBusyError,
-    CardRemovedError,
-    PcscUnavailableError,
-)
+from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
-from native_host.errors import UserCancelledError
 from native_host.operations import card_session
-from native_host.operations.authenticate import authenticate
-from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import LOGIN, NONCE, log_in
-from tests.operations.user import Unattended, User, until
+from tests.operations.user import Unattended, User, cancelled, until
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,13 +41,6 @@ def begin(user: User, source: MockCardSource) -> "asyncio.Task[dict[str, Any]]":
     return asyncio.create_task(log_in(source, user))
 
 
-async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
-    """Return the reason of the cancellation that ends a login."""
-    with pytest.raises(UserCancelledError) as caught:
-        await login
-    return caught.value.reason
-
-
 class SilentSource(MockCardSource):
     """A reader whose card gives no answer before ``answers`` is set."""
 
@@ -69,37 +53,48 @@ class SilentSource(MockCardSource):
         return await super().run(function, *args, **kwargs)
 
 
-@pytest.mark.parametrize("kind", [User, Unattended])
-async def test_a_card_that_keeps_silent_is_named_while_it_is_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[User]
-) -> None:
+SILENT = (Step.READING, Problem("CARD_SILENT"))
+
+
+@pytest.fixture
+async def silent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SilentSource]:
     monkeypatch.setattr(card_session, "SILENT_AFTER", 0.0)
     async with SilentSource(folder) as source:
         source.answers = asyncio.Event()
-        user = kind()
-        login = begin(user, source)
-        await until(lambda: user.shown)
-        silent = (Step.READING, Problem("CARD_SILENT"))
-        if user.attended:
-            await until(lambda: user.shown[-1] == silent)
-        source.answers.set()
-        await until(lambda: user.questions)
-        before = len(user.shown)
-        # What comes after the question is no reading any more.
-        user.pins.append("1234")
-        source.remove()
-        if not user.attended:
-            with pytest.raises(CardRemovedError):
-                await login
-            assert silent not in user.shown
-            return
-        await until(lambda: user.problems()[-1] == "CARD_REMOVED")
-        source.insert()
-        await login
-        steps = [step for step, _ in user.shown]
-        assert Step.READING in steps[before:]
-        signing = steps.index(Step.SIGNING)
-        assert silent not in user.shown[signing:]
+        yield source
+
+
+async def test_a_card_that_keeps_silent_is_named_while_it_is_read(
+    silent: SilentSource,
+) -> None:
+    user = User()
+    login = begin(user, silent)
+    await until(lambda: SILENT in user.shown)
+    silent.answers.set()
+    await until(lambda: user.questions)
+    before = len(user.shown)
+    # What comes after the question is no reading any more.
+    user.pins.append("1234")
+    silent.remove()
+    await until(lambda: user.problems()[-1] == "CARD_REMOVED")
+    silent.insert()
+    await login
+    steps = [step for step, _ in user.shown]
+    assert Step.READING in steps[before:]
+    assert SILENT not in user.shown[steps.index(Step.SIGNING) :]
+
+
+async def test_nobody_is_told_of_silence_where_nobody_is_there(
+    silent: SilentSource,
+) -> None:
+    user = Unattended(["1234"])
+    login = begin(user, silent)
+    await until(lambda: user.shown)
+    silent.answers.set()
+    await login
+    assert SILENT not in user.shown
 
 
 async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
@@ -117,21 +112,6 @@ async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
     message = b"".join(hashlib.sha384(part).digest() for part in parts)
     key.verify(signature, message, ec.ECDSA(hashes.SHA384()))
     assert (token["algorithm"], token["format"]) == ("ES384", "web-eid:1.0")
-
-
-async def test_a_card_pulled_while_the_person_types_is_waited_for(
-    source: MockCardSource, folder: Path
-) -> None:
-    user = User()
-    login = begin(user, source)
-    await until(lambda: user.questions)
-    source.remove()
-    await until(lambda: "CARD_REMOVED" in user.problems())
-    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
-    user.pins.append("1234")
-    source.insert()
-    assert (await login)["algorithm"] == "ES384"
-    assert tries(folder) == 5
 
 
 async def test_a_pin_that_the_card_refused_is_remembered_across_a_removal(
@@ -164,26 +144,16 @@ async def test_a_card_of_another_kind_is_named_and_gets_no_command(
     async def never(_: Reader) -> CardConnection:
         raise AssertionError("a command for a card that is not ours")
 
-    monkeypatch.setattr(source, "connect", never)
     source.insert(atr)
-    user = User()
-    login = begin(user, source)
-    await until(user.problems)
-    user.cancel()
-    assert await cancelled(login) == user.problems()[-1]
+    user = User(["1234"])
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "connect", never)
+        login = begin(user, source)
+        await until(user.problems)
     problem = user.shown[-1][1]
     assert problem is not None
     assert kind in problem.detail.lower()
-
-
-async def test_after_a_card_that_will_not_do_another_one_is_taken(
-    source: MockCardSource,
-) -> None:
-    source.insert(ORGANISATION_CARD)
-    user = User(["1234"])
-    login = begin(user, source)
-    await until(user.problems)
-    source.insert()
+    source.insert()  # another one is taken
     assert "signature" in await login
 
 
@@ -214,30 +184,8 @@ async def test_what_stood_in_the_way_is_the_reason_of_the_cancellation(
     user = User()
     login = begin(user, source)
     await until(lambda: user.shown)
-    user.cancel()
-    assert await cancelled(login) == reason
+    assert await cancelled(user, login) == reason
     assert user.shown[-1][0] is step
-
-
-async def test_a_service_that_does_not_run_is_said_and_waited_for(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = asyncio.Event()
-    readers = source.readers
-
-    async def unless_stopped() -> tuple[Reader, ...]:
-        if not there.is_set():
-            raise PcscUnavailableError("stopped")
-        return await readers()
-
-    monkeypatch.setattr(source, "readers", unless_stopped)
-    monkeypatch.setattr(source, "wait_for_service", there.wait)
-    user = User(["1234"])
-    login = begin(user, source)
-    await until(user.problems)
-    assert user.shown[-1][0] is Step.WAITING_FOR_READER
-    there.set()
-    assert "signature" in await login
 
 
 async def test_a_card_that_another_program_holds_is_said_and_tried_again(
@@ -269,8 +217,7 @@ async def test_whoever_gives_up_on_a_card_that_is_held_says_so(
     monkeypatch.setattr(source, "connect", never_free)
     login = begin(user, source)
     await until(user.problems)
-    user.cancel()
-    assert await cancelled(login) == "CARD_BUSY"
+    assert await cancelled(user, login) == "CARD_BUSY"
 
 
 @pytest.mark.parametrize("days", [(-10, -1), (1, 10)])
@@ -285,32 +232,5 @@ async def test_a_card_that_is_not_valid_today_is_said(
     async with MockCardSource(folder) as source:
         login = begin(user, source)
         await until(user.problems)
-        user.cancel()
-        assert await cancelled(login) == "CARD_EXPIRED"
+        assert await cancelled(user, login) == "CARD_EXPIRED"
     assert not user.questions
-
-
-async def test_a_login_called_off_while_the_pin_is_on_its_way_sends_it_whole(
-    source: MockCardSource, folder: Path
-) -> None:
-    """A PIN wiped too early would be sent as zeros, and cost a try."""
-    for _ in range(6):
-        user = User(["1234"])
-        login = begin(user, source)
-        await until(partial(user.shown.count, (Step.SIGNING, None)))
-        login.cancel()
-        await asyncio.wait({login})
-        assert tries(folder) == 5
-
-
-async def test_nothing_is_read_from_the_card_before_the_person_says_it_was_them(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def never(_: Reader) -> CardConnection:
-        raise AssertionError("the card is read")
-
-    monkeypatch.setattr(source, "connect", never)
-    request = replace(LOGIN, started_by_person=False)
-    with pytest.raises(UserCancelledError) as caught:
-        await authenticate(Context(source, User(started=False)), request)
-    assert caught.value.reason is None

@@ -2,12 +2,10 @@
 """Changing and unblocking a PIN, on the computer's keyboard and on the reader."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
-from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pins import Pins
@@ -19,13 +17,12 @@ from tests.operations.faulty_session import session
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
-    NewCard,
+    PAGE_1,
+    CardInReader,
+    Manage,
     changing,
-    check_card_works,
-    check_codes,
     codes_sent,
-    pins,
-    tries,
+    reason,
     unlocking,
 )
 from tests.operations.user import User, until
@@ -35,11 +32,7 @@ OLD = {PinRole.PIN1: "1234", PinRole.PIN2: "123456"}
 NEW = {PinRole.PIN1: NEW_PIN1, PinRole.PIN2: NEW_PIN2}
 SET = {PinRole.PIN1: PinsSet(pin1="set"), PinRole.PIN2: PinsSet(pin2="set")}
 PUK = "12345678"
-
-
-@pytest.fixture
-def state(folder: Path) -> MockCardState:
-    return MockCardState.open(folder)
+CHANGE, UNBLOCK = changing(PinRole.PIN1), unlocking(PinRole.PIN1)
 
 
 def page(role: PinRole, **code: str) -> dict[str, str]:
@@ -52,90 +45,87 @@ def expected_pins(role: PinRole) -> tuple[str, str]:
     return pin1, pin2
 
 
-# -- Changing -------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_pin_is_changed_by_the_old_one(
-    role: PinRole, source: MockCardSource, state: MockCardState
+    role: PinRole, active: CardInReader
 ) -> None:
-    user, record, result = await session(
-        source, state, changing(role), codes=[page(role, old=OLD[role])]
+    user, _, result = await active.run(
+        changing(role), codes=[page(role, old=OLD[role])]
     )
-    check_codes(user, record)
     assert result == SET[role]
     assert result.fields() == {role.name.lower(): "set"}
-    assert tries(state) == (5, 5, 5)
-    assert pins(state) == expected_pins(role)
-    await check_card_works(source, state, *expected_pins(role))
+    assert active.tries == (5, 5, 5)
+    assert active.pins == expected_pins(role)
+    await active.check_works(*expected_pins(role))
     [question] = user.codes_questions
     assert question.operation == "change-pin"
     assert (question.pin, question.at_risk) == (role.name, role.name)
-    old, new = question.fields
     shortest = len(OLD[role])
-    assert (old.name, old.lengths) == ("old", tuple(range(shortest, 13)))
-    assert (new.name, new.lengths) == (
-        f"new-{role.name}",
-        tuple(range(shortest, 9)),
-    )
+    assert [(each.name, each.lengths) for each in question.fields] == [
+        ("old", tuple(range(shortest, 13))),
+        (f"new-{role.name}", tuple(range(shortest, 9))),
+    ]
     assert user.conversation
     assert user.conversation.operation == "change-pin"
     assert user.shown[-1] == (Step.DONE, None)
 
 
+@pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_wrong_old_pin_costs_a_try_and_is_not_sent_again(
-    role: PinRole, source: MockCardSource, state: MockCardState
+async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
+    role: PinRole, left: int, active: CardInReader
 ) -> None:
-    wrong, right = page(role, old="999999"), page(role, old=OLD[role])
-    user, record, result = await session(
-        source, state, changing(role), codes=[wrong, wrong, right]
-    )
-    check_codes(user, record)
+    with active.state.update() as card:
+        (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
+    user, _, result = await active.run(unlocking(role), codes=[page(role, PUK=PUK)])
     assert result == SET[role]
-    assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
-    assert [q.wrong for q in user.codes_questions] == [False, True, True]
-    assert [q.repeated for q in user.codes_questions] == [False, False, True]
-    assert len(codes_sent(record.commands())) == 2
-    assert tries(state) == (5, 5, 5)
+    assert active.tries == (5, 5, 5)
+    await active.check_works(*expected_pins(role))
+    [question] = user.codes_questions
+    assert question.operation == "unblock"
+    assert (question.pin, question.at_risk) == (role.name, "PUK")
+    puk, new = question.fields
+    assert (puk.name, puk.lengths) == ("PUK", (8, 9, 10, 11, 12))
+    assert new.name == f"new-{role.name}"
 
 
 async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
-    source: MockCardSource, state: MockCardState
+    active: CardInReader,
 ) -> None:
     wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(5)]
-    user, record, result = await session(
-        source, state, changing(PinRole.PIN1), codes=wrong
-    )
-    check_codes(user, record)
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PIN_BLOCKED"
+    user, _, result = await active.run(CHANGE, codes=wrong)
+    assert reason(result) == "PIN_BLOCKED"
     assert [q.tries_left for q in user.codes_questions] == [5, 4, 3, 2, 1]
-    assert tries(state) == (0, 5, 5)
+    assert active.tries == (0, 5, 5)
 
 
-async def test_an_old_pin_of_twelve_digits_can_be_changed(
-    source: MockCardSource, state: MockCardState
+@pytest.mark.parametrize("moment", Moment)
+async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
+    moment: Moment, active: CardInReader
 ) -> None:
-    with state.update() as card:
-        card.pin1.value = "123456789012"
-    _, _, result = await session(
-        source,
-        state,
-        changing(PinRole.PIN1),
-        codes=[page(PinRole.PIN1, old="123456789012")],
-    )
-    assert result == SET[PinRole.PIN1]
+    active.pull_at(CommandName.UNBLOCK, moment, skip=2)
+    wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
+    user, _, result = await active.run(UNBLOCK, codes=wrong)
+    assert reason(result) == "PUK_BLOCKED"
+    asked = [q.tries_left for q in user.codes_questions]
+    assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
+    assert active.tries == (5, 5, 0)
 
 
-async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) -> None:
-    state = new_card("seven")
-    async with MockCardSource(state.folder) as source:
-        user, record, result = await session(source, state, changing(PinRole.PIN1))
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "CARD_NOT_ACTIVATED"
+async def test_a_dead_puk_is_said_and_not_asked_for(active: CardInReader) -> None:
+    active.leave(puk=0, pin1=0)
+    user, record, result = await active.run(UNBLOCK)
+    assert reason(result) == "PUK_BLOCKED"
     assert not codes_sent(record.commands())
     assert not user.codes_questions
+
+
+async def test_an_old_pin_of_twelve_digits_can_be_changed(active: CardInReader) -> None:
+    with active.state.update() as card:
+        card.pin1.value = "123456789012"
+    codes = [page(PinRole.PIN1, old="123456789012")]
+    _, _, result = await active.run(CHANGE, codes=codes)
+    assert result == SET[PinRole.PIN1]
 
 
 @pytest.mark.parametrize(
@@ -156,141 +146,54 @@ async def test_a_change_that_got_no_answer(
     before: int,
     again: str | None,
     doubts: list[bool],
-    source: MockCardSource,
-    state: MockCardState,
+    active: CardInReader,
 ) -> None:
-    with state.update() as card:
-        card.pin1.tries = before
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    active.leave(pin1=before)
+    active.pull_at(CommandName.CHANGE, moment)
     codes = [page(PinRole.PIN1, old=old) for old in ("1234", again) if old]
-    user, record, result = await session(
-        source, state, changing(PinRole.PIN1), codes=codes
-    )
-    check_codes(user, record)
+    user, _, result = await active.run(CHANGE, codes=codes)
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, *doubts]
-    assert pins(state)[0] == NEW_PIN1
-    assert tries(state) == (5, 5, 5)
+    assert active.pins[0] == NEW_PIN1
+    assert active.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("moment", Moment)
 async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
-    moment: Moment,
-    source: MockCardSource,
-    state: MockCardState,
-    monkeypatch: pytest.MonkeyPatch,
+    moment: Moment, active: CardInReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The empty VERIFY does not show whether a PIN was ever set."""
     monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    active.pull_at(CommandName.CHANGE, moment)
     again = NEW_PIN1 if moment is Moment.AFTER else "1234"
+    codes = [page(PinRole.PIN1, old=old) for old in ("1234", again)]
     user, record, result = await session(
-        source,
-        state,
-        changing(PinRole.PIN1),
-        codes=[page(PinRole.PIN1, old=old) for old in ("1234", again)],
+        active.source, active.state, CHANGE, codes=codes
     )
     assert len(codes_sent(record.commands())) == 2
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in user.codes_questions] == [False, True]
-    assert tries(state) == (5, 5, 5)
+    assert active.tries == (5, 5, 5)
 
 
-# -- Unblocking -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
-@pytest.mark.parametrize("role", ROLES)
-async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
-    role: PinRole, left: int, source: MockCardSource, state: MockCardState
+@pytest.mark.parametrize("operation", [CHANGE, UNBLOCK])
+async def test_a_new_card_s_pin_is_not_set_but_activated(
+    operation: Manage, new: CardInReader
 ) -> None:
-    with state.update() as card:
-        (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
-    user, record, result = await session(
-        source, state, unlocking(role), codes=[page(role, PUK=PUK)]
-    )
-    check_codes(user, record)
-    assert result == SET[role]
-    assert tries(state) == (5, 5, 5)
-    await check_card_works(source, state, *expected_pins(role))
-    [question] = user.codes_questions
-    assert question.operation == "unblock"
-    assert (question.pin, question.at_risk) == (role.name, "PUK")
-    puk, new = question.fields
-    assert (puk.name, puk.lengths) == ("PUK", (8, 9, 10, 11, 12))
-    assert new.name == f"new-{role.name}"
-
-
-async def test_a_wrong_puk_costs_one_of_its_tries_and_is_not_sent_again(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    wrong, right = (page(PinRole.PIN2, PUK=puk) for puk in ("99999999", PUK))
-    user, record, result = await session(
-        source, state, unlocking(PinRole.PIN2), codes=[wrong, wrong, right]
-    )
-    check_codes(user, record)
-    assert result == SET[PinRole.PIN2]
-    assert [q.tries_left for q in user.codes_questions] == [5, 4, 4]
-    assert [q.repeated for q in user.codes_questions] == [False, False, True]
-
-
-@pytest.mark.parametrize("moment", Moment)
-async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
-    moment: Moment, source: MockCardSource, state: MockCardState
-) -> None:
-    state.set_faults(
-        Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment, skip=2)
-    )
-    wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
-    user, record, result = await session(
-        source, state, unlocking(PinRole.PIN1), codes=wrong
-    )
-    check_codes(user, record)
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PUK_BLOCKED"
-    asked = [q.tries_left for q in user.codes_questions]
-    assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
-    assert tries(state) == (5, 5, 0)
-
-
-async def test_a_dead_puk_is_said_and_not_asked_for(
-    source: MockCardSource, state: MockCardState
-) -> None:
-    with state.update() as card:
-        card.puk.tries = card.pin1.tries = 0
-    user, record, result = await session(source, state, unlocking(PinRole.PIN1))
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "PUK_BLOCKED"
+    user, record, result = await new.run(operation)
+    assert reason(result) == "CARD_NOT_ACTIVATED"
     assert not codes_sent(record.commands())
     assert not user.codes_questions
 
 
 async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(
-    new_card: NewCard,
+    new: CardInReader,
 ) -> None:
-    state = new_card("seven")
-    with state.update() as card:
-        card.pin1.tries = 0
-    async with MockCardSource(state.folder) as source:
-        _, _, result = await session(
-            source,
-            state,
-            unlocking(PinRole.PIN1),
-            codes=[page(PinRole.PIN1, PUK=PUK)],
-        )
+    new.leave(pin1=0)
+    codes = [page(PinRole.PIN1, PUK=PUK)]
+    _, _, result = await new.run(UNBLOCK, codes=codes)
     assert result == SET[PinRole.PIN1]
-    assert tries(state) == (5, 5, 5)
-
-
-async def test_a_new_pin_with_tries_is_not_unlocked_but_activated(
-    new_card: NewCard,
-) -> None:
-    state = new_card("seven")
-    async with MockCardSource(state.folder) as source:
-        user, _, result = await session(source, state, unlocking(PinRole.PIN1))
-    assert isinstance(result, UserCancelledError)
-    assert result.reason == "CARD_NOT_ACTIVATED"
-    assert not user.codes_questions
+    assert new.tries == (5, 5, 5)
 
 
 @pytest.mark.parametrize("operation", [changing, unlocking])
@@ -302,86 +205,72 @@ async def test_the_puk_itself_is_not_set(
 
 
 @pytest.mark.parametrize(
-    ("operation", "code"), [(changing, {"old": "1234"}), (unlocking, {"PUK": PUK})]
+    ("operation", "code"), [(CHANGE, {"old": "1234"}), (UNBLOCK, {"PUK": PUK})]
 )
 async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
-    operation: type,
-    code: dict[str, str],
-    source: MockCardSource,
-    state: MockCardState,
+    operation: Manage, code: dict[str, str], active: CardInReader
 ) -> None:
-    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE))
-    state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
-    user = User(codes=[page(PinRole.PIN1, **code)] * 2)
-    work = asyncio.create_task(operation(PinRole.PIN1)(source, user))
+    active.pull_at(CommandName.CHANGE)
+    active.state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
+    user = User(codes=[page(PinRole.PIN1, **code) for _ in range(2)])
+    work = asyncio.ensure_future(operation(active.source, user))
     await until(lambda: "CARD_REMOVED" in user.problems())
-    with state.update() as card:
+    with active.state.update() as card:
         serial, card.serial = card.serial, "FI9999999"
-    before = state.read()
-    source.insert()
+    before = active.state.read()
+    active.source.insert()
     await until(lambda: "OTHER_CARD" in user.problems())
-    assert state.read() == before
+    assert user.shown[-1][0] is Step.WAITING_FOR_CARD
+    assert active.state.read() == before
     assert len(user.codes) == 1
-    with state.update() as card:
+    with active.state.update() as card:
         card.serial = serial
-    source.remove()
-    source.insert()
-    async with asyncio.timeout(60):
-        assert await work == SET[PinRole.PIN1]
+    active.source.remove()
+    active.source.insert()
+    assert await work == SET[PinRole.PIN1]
 
 
 # -- On the reader --------------------------------------------------------------------
 
-TIMED_OUT, CANCELLED, DIFFERENT, LENGTH = 0x6400, 0x6401, 0x6402, 0x6403
+TIMED_OUT, CANCELLED, DIFFERENT = 0x6400, 0x6401, 0x6402
 
 
 async def test_a_pin_is_changed_on_the_reader(
-    source: MockCardSource,
-    state: MockCardState,
-    typings: list[Typing],
+    active: CardInReader, typings: list[Typing]
 ) -> None:
-    typings += [
-        TIMED_OUT,
-        DIFFERENT,
-        ("1234", "258"),
-        ("9999", NEW_PIN1),
-        ("1234", NEW_PIN1),
-    ]
+    typed = [("1234", "258"), ("9999", NEW_PIN1), ("1234", NEW_PIN1)]
+    typings += [TIMED_OUT, DIFFERENT, *typed]
     user = User(codes=[{}] * 5)
-    assert await changing(PinRole.PIN1)(source, user) == SET[PinRole.PIN1]
+    assert await CHANGE(active.source, user) == SET[PinRole.PIN1]
     questions = user.codes_questions
     assert all(q.pin_pad for q in questions)
-    assert [each.lengths for each in questions[0].fields] == [(4, 5, 6, 7, 8)] * 2
+    assert [each.lengths for each in questions[0].fields] == [PAGE_1] * 2
     problems = ["", "timed-out", "different", "length", ""]
     assert [q.pad_problem for q in questions] == problems
     assert [q.tries_left for q in questions] == [5, 5, 5, 5, 4]
     assert [q.wrong for q in questions] == [False, False, False, False, True]
     assert Step.PIN_PAD in [step for step, _ in user.shown]
-    assert pins(state) == (NEW_PIN1, "123456")
+    assert active.pins == (NEW_PIN1, "123456")
 
 
 async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
-    source: MockCardSource,
-    state: MockCardState,
-    typings: list[Typing],
+    active: CardInReader, typings: list[Typing]
 ) -> None:
     """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
     user = User(codes=[{}] * 3)
-    assert await unlocking(PinRole.PIN1)(source, user) == SET[PinRole.PIN1]
+    assert await UNBLOCK(active.source, user) == SET[PinRole.PIN1]
     assert [each.lengths for each in user.codes_questions[0].fields] == [(8,)] * 2
     assert [q.pad_problem for q in user.codes_questions] == ["", "length", "length"]
-    assert pins(state) == ("25801470", "123456")
-    assert tries(state) == (5, 5, 5)
+    assert active.pins == ("25801470", "123456")
+    assert active.tries == (5, 5, 5)
 
 
 async def test_cancelled_on_the_reader_is_cancelled(
-    source: MockCardSource,
-    state: MockCardState,
-    typings: list[Typing],
+    active: CardInReader, typings: list[Typing]
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelledError):
-        await changing(PinRole.PIN2)(source, User(codes=[{}]))
-    assert tries(state) == (5, 5, 5)
-    assert pins(state) == ("1234", "123456")
+        await changing(PinRole.PIN2)(active.source, User(codes=[{}]))
+    assert active.tries == (5, 5, 5)
+    assert active.pins == ("1234", "123456")

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -30,17 +30,9 @@ CONTENT = bytes(range(256)) * 300  # three chunks
 TEXT = DocumentHeader("a.txt", "text/plain", len(CONTENT))
 
 
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The place of the private folders."""
-    tmp_path.chmod(0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path
-
-
 @pytest.fixture
 def inbox() -> Iterator[DocumentInbox]:
-    with closing(DocumentInbox([TEXT], patience=20)) as inbox:
+    with closing(DocumentInbox([TEXT])) as inbox:
         yield inbox
 
 
@@ -79,33 +71,31 @@ async def test_documents_come_whole_and_are_hashed(place: Path) -> None:
         assert inbox.digest(0, "SHA-384") == hashlib.sha384(CONTENT).digest()
         assert inbox.digest(1, "SHA-256") == hashlib.sha256(b"").digest()
         assert inbox.digest(2, "SHA3-512") == hashlib.sha3_512(b"hello").digest()
+        # What stands under its name by then is not signed.
+        inbox.path(0).unlink()
+        inbox.path(0).write_bytes(b"something else")
+        assert inbox.digest(0, "SHA-256") == hashlib.sha256(CONTENT).digest()
     assert not inside(place)
-
-
-async def test_put_tells_how_many_bytes_there_are(inbox: DocumentInbox) -> None:
-    assert inbox.put(0, 0, CONTENT[:MAX_CHUNK]) == MAX_CHUNK
-    assert inbox.put(0, 1, b"x") == MAX_CHUNK + 1
-
-
-async def test_nothing_to_wait_for_when_all_documents_are_empty() -> None:
-    with closing(DocumentInbox([header(size=0)])) as inbox:
-        await inbox.complete(nothing)
+    with closing(DocumentInbox([header(size=0)])) as empty:
+        await empty.complete(nothing)
 
 
 async def test_folder_and_files_are_private_and_their_names_say_nothing(
     place: Path,
 ) -> None:
+    hostile = ["../../x", "/etc/passwd", "a\u202egnp.exe", "\x00\x1b[2J", "A", "a", " "]
     named = header("SPECIMEN-KORHONEN.pdf", 1, "application/pdf")
-    with closing(DocumentInbox([named, header("b")])) as inbox:
+    headers = [named, *(header(name) for name in hostile)]
+    with closing(DocumentInbox(headers)) as inbox:
+        assert [each.name for each in inbox.headers[1:]] == hostile
         [folder] = inside(place)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert {path.name for path in inside(folder)} == {"0.pdf", "1"}
-        for path in inside(folder):
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        fill(inbox, b"x", b"y")
+        assert {path.name for path in inside(folder)} == {"0.pdf", *"1234567"}
+        assert {stat.S_IMODE(p.stat().st_mode) for p in inside(folder)} == {0o600}
+        fill(inbox, *[b"x"] * 8)
         await inbox.complete(nothing)
-        for path in inside(folder):
-            assert stat.S_IMODE(path.stat().st_mode) == 0o400
+        assert {stat.S_IMODE(p.stat().st_mode) for p in inside(folder)} == {0o400}
+    check_names(["x" * 255])
 
 
 @pytest.mark.parametrize("unusable", ["open", "missing", "relative", "file"])
@@ -117,41 +107,19 @@ def test_a_runtime_folder_that_is_not_private_is_not_used(
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
-    match unusable:
-        case "open":
-            place.chmod(0o755)
-        case "missing":
-            monkeypatch.setenv("XDG_RUNTIME_DIR", str(place / "missing"))
-        case "relative":
-            monkeypatch.setenv("XDG_RUNTIME_DIR", ".")
-        case "file":
-            file = place / "file"
-            file.touch(0o700)
-            monkeypatch.setenv("XDG_RUNTIME_DIR", str(file))
+    (place / "file").touch(0o700)
+    runtime = {
+        "open": place,
+        "missing": place / "missing",
+        "relative": ".",
+        "file": place / "file",
+    }
+    if unusable == "open":
+        place.chmod(0o755)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime[unusable]))
     with closing(DocumentInbox([TEXT])) as inbox:
         assert inbox.path(0).is_relative_to(elsewhere)
     assert not list(elsewhere.iterdir())
-
-
-async def test_what_is_signed_is_what_came_whatever_stands_under_its_name(
-    inbox: DocumentInbox,
-) -> None:
-    fill(inbox, CONTENT)
-    await inbox.complete(nothing)
-    path = inbox.path(0)
-    path.unlink()
-    path.write_bytes(b"something else")
-    assert inbox.digest(0, "SHA-256") == hashlib.sha256(CONTENT).digest()
-
-
-async def test_a_document_is_hashed_once(
-    inbox: DocumentInbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(inbox, CONTENT)
-    await inbox.complete(nothing)
-    digest = inbox.digest(0, "SHA-384")
-    monkeypatch.delattr(hashlib, "file_digest")
-    assert inbox.digest(0, "SHA-384") == digest
 
 
 FIRST = CONTENT[:MAX_CHUNK]
@@ -195,30 +163,34 @@ async def test_a_wrong_chunk_ends_it_all_with_one_error(
             await inbox.complete(nothing)
 
 
-async def test_whoever_waits_hears_of_a_wrong_chunk(inbox: DocumentInbox) -> None:
-    complete = asyncio.create_task(inbox.complete(nothing))
-    await asyncio.sleep(0)
+def wrong_chunk(inbox: DocumentInbox) -> None:
     with pytest.raises(InvalidArgumentError):
         inbox.put(0, 7, b"x")
-    with pytest.raises(InvalidArgumentError, match="out of order"):
-        await complete
 
 
-async def test_chunks_that_never_come_end_it(place: Path) -> None:
-    with closing(DocumentInbox([TEXT], patience=0.001)) as inbox:
-        inbox.put(0, 0, FIRST)
-        with pytest.raises(InvalidArgumentError, match="stopped coming"):
-            await inbox.complete(nothing)
+def close_twice(inbox: DocumentInbox) -> None:
+    inbox.close()
+    inbox.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "patience", "why"),
+    [
+        (wrong_chunk, 20.0, "out of order"),
+        (close_twice, 20.0, "deleted"),
+        (lambda inbox: inbox.put(0, 0, FIRST), 0.001, "stopped coming"),
+    ],
+)
+async def test_whoever_waits_hears_of_the_end(
+    end: Callable[[DocumentInbox], object], patience: float, why: str, place: Path
+) -> None:
+    with closing(DocumentInbox([TEXT], patience=patience)) as inbox:
+        complete = asyncio.create_task(inbox.complete(nothing))
+        await asyncio.sleep(0)
+        end(inbox)
+        with pytest.raises(InvalidArgumentError, match=why):
+            await complete
         assert not inside(place)
-
-
-async def test_whoever_waits_hears_that_it_was_closed(inbox: DocumentInbox) -> None:
-    complete = asyncio.create_task(inbox.complete(nothing))
-    await asyncio.sleep(0)
-    inbox.close()
-    inbox.close()
-    with pytest.raises(InvalidArgumentError, match="deleted"):
-        await complete
 
 
 @pytest.mark.parametrize(
@@ -246,15 +218,6 @@ def test_documents_over_the_limits_are_refused(
     assert not inside(place)
 
 
-def test_hostile_names_are_names_and_reach_no_file(place: Path) -> None:
-    names = ["../../x", "/etc/passwd", "a\u202egnp.exe", "\x00\x1b[2J", "A", "a", " "]
-    with closing(DocumentInbox([header(name) for name in names])) as inbox:
-        assert [each.name for each in inbox.headers] == names
-        [folder] = inside(place)
-        assert {path.name for path in inside(folder)} == set("0123456")
-    check_names(["x" * 255])
-
-
 @pytest.mark.parametrize("size", [len(FIRST), 5], ids=["at once", "at the end"])
 async def test_a_disk_that_is_full_is_said_and_nothing_stays(
     size: int, place: Path
@@ -269,9 +232,7 @@ async def test_a_disk_that_is_full_is_said_and_nothing_stays(
         assert not inside(place)
 
 
-def test_a_place_that_takes_no_folder_is_said(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_place_that_takes_no_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: object) -> str:
         raise PermissionError(errno.EACCES, "Permission denied")
 

@@ -9,9 +9,7 @@ and the page receives the existing signatures.
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
-from pathlib import Path
+from itertools import product
 from typing import Literal
 
 import pytest
@@ -29,7 +27,7 @@ from tests.operations.faulty_session import (
     session,
     signing_of,
 )
-from tests.operations.one_reader import OneReader
+from tests.operations.readers import OneReader
 
 # The message to the user when a fault occurs at a step before or after the card
 # executes it. In the middle of a batch, also the reason of the interruption. "." means
@@ -71,7 +69,17 @@ CODES = {
     "invalid": "SIGNATURE_INVALID",
 }
 
-HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+
+def rows(table: str) -> tuple[list[str], list[list[str]]]:
+    """Return the steps of a table, and its rows: every fault, before and after."""
+    header, *rows = [line.split() for line in table.strip().splitlines()]
+    assert [tuple(row[:2]) for row in rows] == [*product(FaultName, Moment)]
+    return header, rows
+
+
+HEADER, ROWS = rows(TABLE)
+EACH_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+EACH_OPERATION = pytest.mark.parametrize("operation", ["login", "sign"])
 BEFORE_TYPING = HEADER[:5]
 IN_A_SIGNATURE = HEADER[5:]
 
@@ -83,16 +91,6 @@ OPERATIONS: dict[str, tuple[Operation, str]] = {
     "login": (log_in, "1234"),
     "sign": (signing_of("abc"), "123456"),
 }
-
-
-@pytest.fixture
-async def source(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[MockCardSource]:
-    """A reader with the card in it, whose folder need not survive a power failure."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    async with MockCardSource(folder) as source:
-        yield source
 
 
 async def steps_of(
@@ -129,12 +127,6 @@ def fault_of(row: list[str], command: CommandName, skip: int) -> Fault:
     name, when = row[:2]
     seconds = 0 if name == FaultName.DELAY else None
     return Fault(name, on=command, when=when, skip=skip, seconds=seconds)
-
-
-def test_the_table_has_every_fault_before_and_after() -> None:
-    assert [tuple(row[:2]) for row in ROWS] == [
-        (fault, moment) for fault in FaultName for moment in Moment
-    ]
 
 
 async def said_of(
@@ -189,20 +181,16 @@ async def reason_of(
     made = len(result.done.signatures)
     assert made == done or (typings > 1 and 1 <= made < done)
     assert [each.name for each in result.done.signatures] == ["a", "b"][:made]
-    assert user.shown[-1] == (
-        Step.FAILED,
-        Problem("SIGNING_INTERRUPTED", f"{made}/3"),
-    )
+    assert user.shown[-1] == (Step.FAILED, Problem("SIGNING_INTERRUPTED", f"{made}/3"))
     assert result.reason is not None
     return result.reason
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+@EACH_OPERATION
+@EACH_ROW
 async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
-    row: list[str], operation: str, source: MockCardSource, folder: Path
+    row: list[str], operation: str, source: MockCardSource, state: MockCardState
 ) -> None:
-    state = MockCardState.open(folder)
     steps = await steps_of(operation, source, state)
     found = dict(zip(HEADER, row[2:], strict=True))
     for step, expected in zip(HEADER, row[2:], strict=True):
@@ -218,11 +206,10 @@ async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
 
 
 @pytest.mark.parametrize("done", [1, 2])
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+@EACH_ROW
 async def test_a_fault_in_a_later_signature_interrupts_the_batch(
-    row: list[str], done: int, source: MockCardSource, folder: Path
+    row: list[str], done: int, source: MockCardSource, state: MockCardState
 ) -> None:
-    state = MockCardState.open(folder)
     steps = await steps_of("sign", source, state)
     for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
         fault = fault_of(row, *steps[step][done])
@@ -230,11 +217,10 @@ async def test_a_fault_in_a_later_signature_interrupts_the_batch(
         assert reason == CODES.get(expected, ""), step
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@EACH_OPERATION
 async def test_nothing_is_sent_between_a_refusal_and_the_next_typing(
-    operation: str, source: MockCardSource, folder: Path
+    operation: str, source: MockCardSource, state: MockCardState
 ) -> None:
-    state = MockCardState.open(folder)
     function, pin = OPERATIONS[operation]
     wrong = ["999999", "999999", "888888"]
     user, record, result = await session(source, state, function, *wrong, pin)
@@ -244,11 +230,10 @@ async def test_nothing_is_sent_between_a_refusal_and_the_next_typing(
 
 
 @pytest.mark.parametrize("fault", [FaultName.CARD_PULLED, FaultName.GARBLED])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@EACH_OPERATION
 async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
-    operation: str, fault: FaultName, source: MockCardSource, folder: Path
+    operation: str, fault: FaultName, source: MockCardSource, state: MockCardState
 ) -> None:
-    state = MockCardState.open(folder)
     function, pin = OPERATIONS[operation]
     state.set_faults(Fault(fault, on=CommandName.VERIFY, when=Moment.AFTER))
     user, record, result = await session(
@@ -261,12 +246,12 @@ async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
     assert [q.repeated for q in user.questions] == [False, False, True]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@EACH_OPERATION
 async def test_four_commands_go_to_the_card_for_a_signature(
-    operation: str, source: MockCardSource, folder: Path
+    operation: str, source: MockCardSource, state: MockCardState
 ) -> None:
     function, pin = OPERATIONS[operation]
-    _, record, _ = await session(source, MockCardState.open(folder), function, pin)
+    _, record, _ = await session(source, state, function, pin)
     [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
     four = [
         CommandName.VERIFY,
@@ -279,14 +264,13 @@ async def test_four_commands_go_to_the_card_for_a_signature(
 
 
 @pytest.mark.parametrize("who", ["user", "page"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@EACH_OPERATION
 async def test_it_can_be_called_off_at_every_command(
     operation: str,
     who: Literal["user", "page"],
     source: MockCardSource,
-    folder: Path,
+    state: MockCardState,
 ) -> None:
-    state = MockCardState.open(folder)
     function, pin = OPERATIONS[operation]
     _, whole, _ = await session(source, state, function, pin)
     for number in range(len(whole.commands())):

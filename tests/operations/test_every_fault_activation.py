@@ -10,7 +10,7 @@ The same holds for changing and for unblocking a PIN.
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
@@ -18,6 +18,7 @@ from native_host.operations.set_pin import PinsSet
 from tests.operations.faulty_session import SETTING, Handy, Record, session
 from tests.operations.managing import (
     DIGITS,
+    EACH_SCHEME,
     NEW_PIN1,
     NEW_PIN2,
     Manage,
@@ -30,6 +31,7 @@ from tests.operations.managing import (
     typing,
     unlocking,
 )
+from tests.operations.test_every_fault import fault_of, rows
 
 # The message to the user when a fault occurs at a step before or after the card
 # executes it; "." means that the fault goes unnoticed. Several codes mean that the
@@ -74,19 +76,14 @@ CODES = {
     "unreadable": "PIN_TRIES_UNREADABLE",
 }
 
-HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+HEADER, ROWS = rows(TABLE)
+EACH_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
 
 #: Commands that read the card before the scheme is known.
 SAME_FOR_BOTH = {"application", "directory", "certificate", "serial"}
 
 #: A command by its name and the number of earlier ones of that name.
 Command = tuple[CommandName, int]
-
-
-def test_the_table_has_every_fault_before_and_after() -> None:
-    assert [tuple(row[:2]) for row in ROWS] == [
-        (fault, moment) for fault in FaultName for moment in Moment
-    ]
 
 
 def steps_of(record: Record) -> dict[str, list[Command]]:
@@ -119,12 +116,6 @@ def steps_of(record: Record) -> dict[str, list[Command]]:
     return steps
 
 
-def fault_of(row: list[str], command: Command) -> Fault:
-    name, when = row[:2]
-    seconds = 0 if name == FaultName.DELAY else None
-    return Fault(name, on=command[0], when=when, skip=command[1], seconds=seconds)
-
-
 async def broken(
     state: MockCardState, operation: Manage, sheets: list[dict[str, str]], *fault: Fault
 ) -> tuple[Handy, Record, object]:
@@ -145,8 +136,8 @@ def said_to(user: Handy) -> str:
     return said
 
 
-@pytest.mark.parametrize("scheme", ["eight", "seven"])
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+@EACH_SCHEME
+@EACH_ROW
 async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
     row: list[str], scheme: str, new_card: NewCard
 ) -> None:
@@ -159,7 +150,7 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
             continue
         for command in commands:
             state = new_card(scheme)
-            fault = fault_of(row, command)
+            fault = fault_of(row, *command)
             user, record, result = await broken(state, activating, sheets, fault)
             assert pins(state) == (NEW_PIN1, NEW_PIN2)
             assert result == PinsSet("set", "set")
@@ -179,7 +170,7 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
 
 
 @pytest.mark.parametrize("name", ["change", "unblock"])
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+@EACH_ROW
 async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
     row: list[str], name: str, new_card: NewCard
 ) -> None:
@@ -199,7 +190,7 @@ async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
     for step in ("again", "PIN2"):
         expected = {CODES[word] for word in row[HEADER.index(step) + 2].split("/")}
         for command in steps[step]:
-            fault, state = fault_of(row, command), card()
+            fault, state = fault_of(row, *command), card()
             sheets = [sheet, sheet]
             if changes and step == "PIN2" and fault.executed:
                 sheets[1] = sheet | {"old": NEW_PIN2}  # as the message says

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The table of every step and every fault again, in readers of the real pcscd.
+"""Every step and every fault of a login and a batch, in readers of the real pcscd.
+
+Cards are also pulled around each PIN of an activation.
 
 The results are the same, except that a virtual reader can't be unplugged. Most time is
 spent waiting for pcscd, which polls for cards a few times a second. So there are many
@@ -10,14 +12,32 @@ import asyncio
 import shutil
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from itertools import product
 from unittest import mock
 
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.faults import Fault, FaultName
+from kortilla.mock_card.faults import Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc import PcscSource
-from tests.operations.one_reader import OneReader
+from native_host.operations.set_pin import PinsSet
+from tests.operations.faulty_session import log_in, session
+from tests.operations.managing import (
+    COMMAND,
+    DIGITS,
+    GRANTED,
+    NEW_PIN1,
+    NEW_PIN2,
+    SCHEMES,
+    activating,
+    copy,
+    managed,
+    pins,
+    tries,
+    typing,
+)
+from tests.operations.readers import OneReader
 from tests.operations.test_every_fault import (
     BEFORE_TYPING,
     CODES,
@@ -57,32 +77,36 @@ def cases_of(row: list[str], operation: str, steps: Steps) -> Iterator[Case]:
             continue  # a login has the same
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
         for key in commands:
-            yield saying(expected, fault_of(row, *key), step, operation)
+            yield partial(saying, expected, fault_of(row, *key), step, operation)
     if operation != "sign":
         return
     for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
         for done in (1, 2):
-            yield interrupting(expected, fault_of(row, *steps[step][done]), done)
+            fault = fault_of(row, *steps[step][done])
+            yield partial(interrupting, expected, fault, done)
 
 
-def saying(expected: str, fault: Fault, step: str, operation: str) -> Case:
-    async def case(source: OneReader, state: MockCardState) -> None:
-        typings = MANY if fault.name == FaultName.MUTE else 2
-        said, typed = await said_of(fault, operation, source, state, typings=typings)
-        check(expected, fault, said)
-        if fault.name != FaultName.MUTE:
-            assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
+async def saying(
+    expected: str,
+    fault: Fault,
+    step: str,
+    operation: str,
+    source: OneReader,
+    state: MockCardState,
+) -> None:
+    typings = MANY if fault.name == FaultName.MUTE else 2
+    said, typed = await said_of(fault, operation, source, state, typings=typings)
+    check(expected, fault, said)
+    if fault.name != FaultName.MUTE:
+        assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
 
-    return case
 
-
-def interrupting(expected: str, fault: Fault, done: int) -> Case:
-    async def case(source: OneReader, state: MockCardState) -> None:
-        typings = MANY if fault.name == FaultName.MUTE else 1
-        reason = await reason_of(fault, done, source, state, typings=typings)
-        check(expected, fault, reason)
-
-    return case
+async def interrupting(
+    expected: str, fault: Fault, done: int, source: OneReader, state: MockCardState
+) -> None:
+    typings = MANY if fault.name == FaultName.MUTE else 1
+    reason = await reason_of(fault, done, source, state, typings=typings)
+    check(expected, fault, reason)
 
 
 def check(expected: str, fault: Fault, said: str) -> None:
@@ -130,3 +154,46 @@ async def test_a_login_is_as_the_table_says(pcscd: Pcscd) -> None:
 @isolated
 async def test_a_batch_is_as_the_table_says(pcscd: Pcscd) -> None:
     await in_all_readers(pcscd, "sign")
+
+
+async def activate_in(
+    scheme: str, done: int, moment: Moment, source: OneReader, state: MockCardState
+) -> None:
+    """Activate a card that is pulled when so many of its PINs are set."""
+    fault = Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment, skip=done)
+    state.set_faults(fault)
+    sheets = [typing(DIGITS[scheme])] * 2
+    user, _, result = await managed(source, state, activating, codes=sheets)
+    assert result == PinsSet("set", "set")
+    assert set(user.problems()) == {"CARD_REMOVED"}
+    assert tries(state) == (5, 5, 5)
+    assert pins(state) == (NEW_PIN1, NEW_PIN2)
+    whole = done == 1 and moment is Moment.AFTER
+    assert len(user.codes_questions) == (1 if whole else 2)
+    _, _, token = await session(source, state, log_in, NEW_PIN1)
+    assert isinstance(token, dict)
+
+
+@isolated
+async def test_a_card_pulled_at_either_pin_is_activated_in_the_end(
+    pcscd: Pcscd,
+) -> None:
+    cases = [*product(SCHEMES, [0, 1], Moment)]
+    pcscd.stop_service()
+    pcscd.start_service(drivers=len(cases) // 2)
+    made = {
+        scheme: MockCardState.create(
+            pcscd.folder / scheme, state="new", not_before=GRANTED[scheme]
+        ).folder
+        for scheme in SCHEMES
+    }
+
+    async def in_reader(case: tuple[str, int, Moment], reader: str) -> None:
+        state = copy(made[case[0]], pcscd.folder / reader)
+        pcscd.insert(MockCard(state), reader)
+        async with OneReader(reader, state, all_readers) as source:
+            await activate_in(*case, source, state)
+
+    with mock.patch("os.fsync"):
+        async with PcscSource() as all_readers:
+            await asyncio.gather(*map(in_reader, cases, READERS))

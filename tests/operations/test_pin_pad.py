@@ -2,19 +2,15 @@
 """PIN entry on the reader: the window asks only for consent."""
 
 import asyncio
-from pathlib import Path
 from threading import Event
 
 import pytest
 
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.mock_source import MockCardSource
-from native_host.card.source import CardConnection, Reader
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.operations.sign import (
-    SigningInterruptedError,
-)
+from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.model import Progress, Step
 from tests.operations.conftest import Typing
 from tests.operations.faulty_session import log_in, signing_of
@@ -28,17 +24,12 @@ sign_two = signing_of("ab")
 async def test_the_pin_is_typed_on_the_reader_after_consent_in_the_window(
     source: MockCardSource, typings: list[Typing]
 ) -> None:
-    typings.append("1234")
+    typings += ["1234", "123456", "123456"]
     user = User([""])
     assert "signature" in await log_in(source, user)
     assert user.questions[0].pin_pad
     assert user.shown[-1][0] is Step.PIN_PAD
-
-
-async def test_pin2_is_typed_once_for_each_signature(
-    source: MockCardSource, typings: list[Typing]
-) -> None:
-    typings += ["123456", "123456"]
+    # PIN2 is typed once for each signature.
     user = User([""])
     assert len((await sign_two(source, user)).signatures) == 2
     assert len(user.questions) == 1
@@ -90,7 +81,11 @@ async def test_cancel_on_the_reader_in_the_middle_of_a_batch_is_an_interruption(
 
 @pytest.mark.parametrize("who", ["user", "page"])
 async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
-    who: str, source: MockCardSource, typings: list[Typing], folder: Path
+    who: str,
+    source: MockCardSource,
+    typings: list[Typing],
+    state: MockCardState,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop, at_the_pad, go_on = asyncio.get_running_loop(), asyncio.Event(), Event()
 
@@ -100,21 +95,14 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
         return "123456"
 
     typings.append(slowly)
-    commands = []
-    connect = source.connect
+    commands: list[CommandName] = []
+    send = MockCardConnection.send_and_receive
 
-    async def watched(reader: Reader) -> CardConnection:
-        connection = await connect(reader)
-        send = connection.send_and_receive
+    def watched(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        commands.append(CommandName.of(apdu))
+        return send(card, apdu)
 
-        def send_and_receive(apdu: bytes) -> tuple[bytes, int]:
-            commands.append(CommandName.of(apdu))
-            return send(apdu)
-
-        connection.send_and_receive = send_and_receive  # type: ignore[method-assign] # to look on
-        return connection
-
-    source.connect = watched  # type: ignore[method-assign] # to look on
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", watched)
     user = User([""])
     signing = asyncio.create_task(sign_two(source, user))
     await at_the_pad.wait()
@@ -130,4 +118,4 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
         await signing
     assert CommandName.VERIFY in commands
     assert CommandName.SIGN not in commands
-    assert MockCardState.open(folder).read().pin2.tries == 5
+    assert state.read().pin2.tries == 5

@@ -8,49 +8,24 @@ import pytest
 from native_host.tasks import race
 
 
-async def test_the_result_of_the_first_is_returned_and_the_others_are_cancelled() -> (
-    None
-):
-    ended: list[str] = []
-
-    async def forever() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("cancelled")
-
-    async def brief() -> str:
-        await asyncio.sleep(0)
-        return "done"
-
-    assert await race(forever(), brief()) == "done"
-    assert ended == ["cancelled"]
+async def give() -> str:
+    return "result"
 
 
-async def test_the_error_of_the_first_is_raised() -> None:
-    async def fail() -> None:
-        raise ValueError("first")
-
-    with pytest.raises(ValueError, match="first"):
-        await race(asyncio.Event().wait(), fail())
+async def fail() -> str:
+    raise ValueError("error")
 
 
-@pytest.mark.parametrize("first", ["result", "error"])
-async def test_of_several_that_have_ended_the_leftmost_counts(first: str) -> None:
-    async def give() -> str:
-        return "result"
-
-    async def fail() -> str:
-        raise ValueError("error")
-
-    if first == "result":
-        assert await race(give(), fail()) == "result"
-    else:
+async def test_the_leftmost_that_has_ended_counts() -> None:
+    assert await race(asyncio.Event().wait(), give()) == "result"
+    assert await race(give(), fail()) == "result"
+    for contest in (race(fail(), give()), race(asyncio.Event().wait(), fail())):
         with pytest.raises(ValueError, match="error"):
-            await race(fail(), give())
+            await contest
 
 
-async def test_a_caller_who_is_cancelled_leaves_nothing_running() -> None:
+@pytest.mark.parametrize("end", ["another wins", "the caller is cancelled"])
+async def test_the_others_have_ended_when_it_returns(end: str) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def forever() -> None:
@@ -60,9 +35,12 @@ async def test_a_caller_who_is_cancelled_leaves_nothing_running() -> None:
         finally:
             ended.set()
 
-    task = asyncio.create_task(race(forever(), asyncio.Event().wait()))
-    await begun.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    if end == "another wins":
+        await race(forever(), begun.wait())
+    else:
+        task = asyncio.create_task(race(forever(), asyncio.Event().wait()))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert ended.is_set()

@@ -2,8 +2,9 @@
 """pcscd stops, is killed or restarts while a user logs in or signs."""
 
 import asyncio
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from itertools import product
+from signal import SIGKILL, SIGTERM
 
 import pytest
 
@@ -11,7 +12,6 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.pcsc import PcscSource
-from native_host.errors import UserCancelledError
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
@@ -19,16 +19,9 @@ from tests.operations.faulty_session import PIN_STATUS
 from tests.operations.test_every_fault import OPERATIONS
 from tests.operations.user import User, until
 from tests.support.pcsc import Pcscd, isolated
-from tests.support.refusing import refusing
 
 GONE = "PCSC_UNAVAILABLE"
-ENDINGS = (signal.SIGTERM, signal.SIGKILL)
-FOUR = (
-    CommandName.VERIFY,
-    CommandName.CHOOSE_KEY,
-    CommandName.HASH,
-    CommandName.SIGN,
-)
+FOUR = (CommandName.VERIFY, CommandName.CHOOSE_KEY, CommandName.HASH, CommandName.SIGN)
 
 
 class Watched(MockCard):
@@ -64,7 +57,6 @@ def killing(
 
 
 def start_anew(pcscd: Pcscd, card: MockCard) -> None:
-    """Start the service and insert a card."""
     pcscd.stop_service()
     pcscd.start_service()
     pcscd.insert(card)
@@ -91,48 +83,33 @@ async def until_said(user: User) -> None:
     assert set(user.problems()) == {GONE}
 
 
-async def while_a_pin_is_asked_for(
-    pcscd: Pcscd, away: Callable[[User], Awaitable[None]]
-) -> None:
-    """Stop and restart the service, and type the PIN when the prompt asks again.
-
-    ``away`` ends when the service is to start again.
-    """
-    state = pcscd.new_card()
-    for operation, pin in OPERATIONS.values():
-        for ending in ENDINGS:
-            start_anew(pcscd, MockCard(state))
-            user, card = User(), Watched(state)
-            async with PcscSource() as source:
-                work = asyncio.ensure_future(operation(source, user))
-                await until(user.questions.__len__)
-                pcscd.stop_service(ending)
-                user.pins.append(pin)
-                await away(user)
-                start_anew(pcscd, card)
-                made = await work
-            assert set(user.problems()) <= {GONE}
-            assert (len(user.questions), len(user.typed)) == (2, 1)
-            signatures = len(made.signatures) if isinstance(made, Signatures) else 1
-            assert card.names.count(CommandName.VERIFY) == signatures
-            await check_card(state)
+async def not_noticed(_: User) -> None:
+    """The service is back before the host has noticed."""
 
 
 @isolated
 async def test_a_service_that_goes_while_a_pin_is_asked_for_is_said_and_waited_for(
     pcscd: Pcscd,
 ) -> None:
-    await while_a_pin_is_asked_for(pcscd, until_said)
-
-
-@isolated
-async def test_a_service_that_is_started_anew_meanwhile_is_found_again(
-    pcscd: Pcscd,
-) -> None:
-    async def away(_: User) -> None:
-        """It is back before the host has noticed."""
-
-    await while_a_pin_is_asked_for(pcscd, away)
+    """The user types the PIN when the prompt asks again."""
+    state = pcscd.new_card()
+    cases = product(OPERATIONS.values(), (SIGTERM, SIGKILL), (until_said, not_noticed))
+    for (operation, pin), ending, away in cases:
+        start_anew(pcscd, MockCard(state))
+        user, card = User(), Watched(state)
+        async with PcscSource() as source:
+            work = asyncio.ensure_future(operation(source, user))
+            await until(user.questions.__len__)
+            pcscd.stop_service(ending)
+            user.pins.append(pin)
+            await away(user)
+            start_anew(pcscd, card)
+            made = await work
+        assert set(user.problems()) <= {GONE}
+        assert (len(user.questions), len(user.typed)) == (2, 1)
+        signatures = len(made.signatures) if isinstance(made, Signatures) else 1
+        assert card.names.count(CommandName.VERIFY) == signatures
+        await check_card(state)
 
 
 @isolated
@@ -175,19 +152,3 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
         assert card.names.count(CommandName.VERIFY) == 2
         start_anew(pcscd, MockCard(state))
         await check_card(state)
-
-
-@isolated
-async def test_a_service_that_refuses_is_said_in_the_window(pcscd: Pcscd) -> None:
-    for operation, _ in OPERATIONS.values():
-        user = User()
-        with refusing(pcscd):
-            async with PcscSource() as source:
-                asked = asyncio.ensure_future(operation(source, user))
-                await until(user.problems)
-                assert set(user.problems()) == {"PCSC_DENIED"}
-                user.cancel()
-                with pytest.raises(UserCancelledError) as caught:
-                    await asked
-                assert caught.value.reason == "PCSC_DENIED"
-        pcscd.start_service()

@@ -4,7 +4,7 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from kortilla.mock_card.authority import make_satu
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
+from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource
-from native_host.errors import UserCancelledError
-from native_host.operations.activate import activate
 from native_host.operations.request import Context
-from native_host.operations.set_pin import ManageRequest, PinsSet
-from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
+from native_host.operations.set_pin import PinsSet
+from native_host.operations.sign import Signatures, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
@@ -32,20 +33,20 @@ from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
-    NewCard,
+    CardInReader,
     activating,
     changing,
-    pins,
     typing,
     unlocking,
 )
 from tests.operations.readers import SeveralReaders
-from tests.operations.signing import ORIGIN
-from tests.operations.user import User, until
+from tests.operations.signing import ORIGIN, PIN1, PIN2, certificate_of, request
+from tests.operations.user import User, cancelled, ending, until
+from tests.support.pcsc import READERS, Pcscd, isolated
 
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
-PIN1, PIN2 = "1234", "123456"
 AINO, VILLE = "AINO SPECIMEN-VIRTANEN", "Ville SPECIMEN-VIRTANEN"
+CERTIFICATE = CertificateRequest(origin=ORIGIN, language="fi")
 
 
 @pytest.fixture(scope="session")
@@ -61,70 +62,65 @@ def other_folder(tmp_path: Path, other_made_once: Path) -> Path:
 
 
 @pytest.fixture
-async def other(other_folder: Path) -> AsyncIterator[MockCardSource]:
-    async with MockCardSource(other_folder) as source:
-        yield source
-
-
-@pytest.fixture
-def readers(source: MockCardSource, other: MockCardSource) -> SeveralReaders:
+async def readers(
+    source: MockCardSource, other_folder: Path
+) -> AsyncIterator[SeveralReaders]:
     """Reader A with one user's card, reader B with another's."""
-    return SeveralReaders({"A": source, "B": other})
+    async with MockCardSource(other_folder) as other:
+        yield SeveralReaders({"A": source, "B": other})
 
 
 def begin_login(user: User, source: SeveralReaders) -> "asyncio.Task[dict[str, Any]]":
     return asyncio.create_task(log_in(source, user))
 
 
-def begin_sign(
+async def pulled_at_the_pin(
+    user: User, readers: SeveralReaders
+) -> "asyncio.Task[dict[str, Any]]":
+    """Begin a login, and pull the card in reader A when the PIN is asked for."""
+    login = begin_login(user, readers)
+    await until(lambda: user.questions)
+    readers.sources["A"].remove()
+    await until(user.problems)
+    return login
+
+
+def signing(
     user: User, source: SeveralReaders, certificate: bytes | None = None
-) -> "asyncio.Task[Signatures]":
-    hashes = (HashToSign("a", bytes(48), "SHA-384"),)
-    request = SignRequest(
-        origin=ORIGIN, language="fi", hashes=hashes, certificate=certificate
-    )
-    return asyncio.create_task(sign(Context(source, user), request))
+) -> Coroutine[Any, Any, Signatures]:
+    return sign(Context(source, user), request(certificate=certificate))
 
 
-def signing_certificate_of(folder: Path) -> bytes:
-    return MockCardState.open(folder).read().keys[1].certificate
+# -- Which card is used ---------------------------------------------------------------
 
 
-async def test_the_person_chooses_by_reader_and_holder(readers: SeveralReaders) -> None:
+async def test_the_person_chooses_by_reader_and_holder(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
     user = User([PIN1], choice=1)
     await begin_login(user, readers)
     [choices] = user.choices
     assert [choice.reader for choice in choices] == ["A", "B"]
-    assert choices[1].name == "Ville SPECIMEN-VIRTANEN"
+    assert choices[1].name == VILLE
     assert choices[0].satu != choices[1].satu
     assert user.questions[0].satu == choices[1].satu
     assert readers.connected == ["A", "B", "B"]
-
-
-async def test_the_same_holds_for_signing_and_for_the_certificate(
-    readers: SeveralReaders, other_folder: Path
-) -> None:
-    made = await begin_sign(User([PIN2], choice=1), readers)
-    assert made.certificate.der == signing_certificate_of(other_folder)
-    found = await signing_certificate(
-        Context(readers, User(choice=1)),
-        CertificateRequest(origin=ORIGIN, language="fi"),
-    )
-    assert found.certificate.der == signing_certificate_of(other_folder)
+    # The same holds for signing and for the certificate.
+    chosen = certificate_of(other_folder, 2)
+    made = await signing(User([PIN2], choice=1), readers)
+    assert made.certificate.der == chosen
+    found = await signing_certificate(Context(readers, User(choice=1)), CERTIFICATE)
+    assert found.certificate.der == chosen
 
 
 async def test_after_a_login_its_card_is_found_in_any_reader(
     readers: SeveralReaders, other_folder: Path
 ) -> None:
-    certificate = MockCardState.open(other_folder).read().keys[0].certificate
-    request = CertificateRequest(
-        origin=ORIGIN,
-        language="fi",
-        identified_by=hashlib.sha256(certificate).digest(),
-    )
+    login = hashlib.sha256(certificate_of(other_folder, 1)).digest()
+    request = CertificateRequest(origin=ORIGIN, language="fi", identified_by=login)
     user = User(choice=0)
     found = await signing_certificate(Context(readers, user), request)
-    assert found.certificate.der == signing_certificate_of(other_folder)
+    assert found.certificate.der == certificate_of(other_folder, 2)
     assert user.conversation is None
     # Without it, and while another program holds it, the user is asked.
     readers.busy = {"B"}
@@ -135,53 +131,56 @@ async def test_after_a_login_its_card_is_found_in_any_reader(
     assert len(user.consents) == 2
 
 
-async def test_a_card_that_is_in_alone_is_used_without_asking(
-    readers: SeveralReaders,
-) -> None:
+def no_card(readers: SeveralReaders) -> None:
     readers.sources["A"].remove()
-    user = User([PIN1])
-    await begin_login(user, readers)
-    assert not user.choices
-    assert readers.connected == ["B"]
 
 
-async def test_cards_that_can_not_be_used_are_no_choice(
-    readers: SeveralReaders,
-) -> None:
+def other_kind(readers: SeveralReaders) -> None:
     readers.sources["A"].insert(ORGANISATION_CARD)
+
+
+def held(readers: SeveralReaders) -> None:
+    readers.busy.add("A")
+
+
+@pytest.mark.parametrize("first", [no_card, other_kind, held])
+async def test_the_only_card_that_can_be_used_is_used_without_asking(
+    readers: SeveralReaders, first: Callable[[SeveralReaders], None]
+) -> None:
+    first(readers)
     user = User([PIN1])
     await begin_login(user, readers)
     assert not user.choices
+    assert not user.problems()
+    assert readers.connected[-1] == "B"
+    assert first is held or "A" not in readers.connected
 
 
 async def test_a_card_whose_pin_is_blocked_is_no_choice(
-    readers: SeveralReaders, folder: Path
+    readers: SeveralReaders, state: MockCardState
 ) -> None:
-    with MockCardState.open(folder).update() as card:
+    with state.update() as card:
         card.pin1.tries = 0
     user = User([PIN1])
     await begin_login(user, readers)
     assert not user.choices
     # This does not affect its other PIN.
     signer = User([PIN2], choice=0)
-    await begin_sign(signer, readers)
+    await signing(signer, readers)
     assert len(signer.choices[0]) == 2
 
 
 async def test_a_locked_card_is_unlocked_when_no_other_can_be_used(
     readers: SeveralReaders, other_folder: Path
 ) -> None:
-    readers.sources["A"].insert(ORGANISATION_CARD)
+    other_kind(readers)
     with MockCardState.open(other_folder).update() as card:
         card.pin1.tries = 0
     user = User([PIN1])
     login = begin_login(user, readers)
     await until(lambda: user.unlock_offers)
     assert user.unlock_offers[0].name == VILLE
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await login
-    assert caught.value.reason == "PIN_BLOCKED"
+    assert await cancelled(user, login) == "PIN_BLOCKED"
 
 
 async def test_when_none_can_be_used_the_last_reason_is_said(
@@ -193,21 +192,7 @@ async def test_when_none_can_be_used_the_last_reason_is_said(
     login = begin_login(user, readers)
     await until(user.problems)
     assert set(user.problems()) == {"UNSUPPORTED_CARD"}
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await login
-    assert caught.value.reason == "UNSUPPORTED_CARD"
-
-
-async def test_a_card_that_is_held_does_not_hide_the_next(
-    readers: SeveralReaders,
-) -> None:
-    readers.busy.add("A")
-    user = User([PIN1])
-    await begin_login(user, readers)
-    assert not user.choices
-    assert not user.problems()
-    assert readers.connected == ["A", "B", "B"]
+    assert await cancelled(user, login) == "UNSUPPORTED_CARD"
 
 
 async def test_when_all_are_held_that_is_said_and_waited_for(
@@ -226,13 +211,12 @@ async def test_when_all_are_held_that_is_said_and_waited_for(
 async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
     readers: SeveralReaders,
 ) -> None:
-    user = User([PIN1])
+    user = User()
     login = begin_login(user, readers)
     await until(lambda: len(user.choices) == 1)
     readers.sources["B"].remove()
     await until(lambda: user.questions)
-    login.cancel()
-    await asyncio.wait({login})
+    await cancelled(user, login)
 
     user = User()
     readers.sources["B"].insert()
@@ -252,19 +236,14 @@ async def test_whoever_cancels_the_choice_has_cancelled(
     user = User()
     login = begin_login(user, readers)
     await until(lambda: user.choices)
-    user.cancel()
-    with pytest.raises(UserCancelledError):
-        await login
+    await cancelled(user, login)
 
 
 async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
     readers: SeveralReaders,
 ) -> None:
     user = User(choice=0)
-    login = begin_login(user, readers)
-    await until(lambda: user.questions)
-    readers.sources["A"].remove()
-    await until(user.problems)
+    login = await pulled_at_the_pin(user, readers)
     assert user.shown[-1][0] is Step.WAITING_FOR_CARD
     user.pins.append(PIN1)
     readers.sources["A"].insert()
@@ -273,14 +252,48 @@ async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
     assert len({question.satu for question in user.questions}) == 1
 
 
+# -- The certificate that the service has chosen --------------------------------------
+
+
+async def test_the_card_with_the_certificate_asked_for_needs_no_choice(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    chosen, user = certificate_of(other_folder, 2), User([PIN2])
+    assert (await signing(user, readers, chosen)).certificate.der == chosen
+    assert not user.choices
+
+
+async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    with MockCardState.open(other_folder).update() as card:
+        card.pin2.tries = 0
+    user = User([PIN2])
+    work = asyncio.create_task(signing(user, readers, certificate_of(other_folder, 2)))
+    await until(lambda: user.unlock_offers)
+    await cancelled(user, work)
+
+
+async def test_a_certificate_that_is_on_neither_card_is_said(
+    readers: SeveralReaders,
+) -> None:
+    user = User([PIN2])
+    work = asyncio.create_task(signing(user, readers, b"another"))
+    await until(lambda: user.shown and user.shown[-1][0] is Step.WAITING_FOR_CARD)
+    assert user.problems()[-1] == "CERTIFICATE_MISMATCH"
+    assert await cancelled(user, work) == "CERTIFICATE_MISMATCH"
+    assert not user.choices
+    assert not user.questions
+
+
+# -- Another holder -------------------------------------------------------------------
+
+
 async def test_the_other_card_is_taken_when_it_is_put_in_anew_and_confirmed(
     readers: SeveralReaders,
 ) -> None:
     user = User(choice=0)
-    login = begin_login(user, readers)
-    await until(lambda: user.questions)
-    readers.sources["A"].remove()
-    await until(user.problems)
+    login = await pulled_at_the_pin(user, readers)
     user.pins.append(PIN1)
     readers.sources["B"].insert()
     await login
@@ -294,14 +307,10 @@ async def test_another_card_in_the_same_reader_is_confirmed_too(
 ) -> None:
     first, other = readers.sources["A"], readers.sources.pop("B")
     user = User(confirms=False)
-    login = begin_login(user, readers)
-    await until(lambda: user.questions)
-    first.remove()
-    await until(user.problems)
+    login = await pulled_at_the_pin(user, readers)
     readers.sources["A"] = other
     first.insert()  # the readers are looked at again
-    with pytest.raises(UserCancelledError):
-        await login
+    await ending(login)
     assert [(q.before, q.name) for q in user.other_cards] == [(AINO, VILLE)]
     assert len(user.questions) == 1
 
@@ -311,8 +320,7 @@ Asked = Callable[[User], Sequence[object]]
 
 
 def consenting(source: CardSource, prompt: Prompt) -> Awaitable[object]:
-    request = CertificateRequest(origin=ORIGIN, language="fi")
-    return signing_certificate(Context(source, prompt), request)
+    return signing_certificate(Context(source, prompt), CERTIFICATE)
 
 
 async def preparing(source: CardSource, prompt: Prompt) -> None:
@@ -380,96 +388,94 @@ async def test_no_other_holder_appears_without_a_question(
     second.insert()
     await until(lambda: len(user.other_cards) == 2)
     assert len(asked(user)) == 2
-    user.cancel()
-    with pytest.raises(UserCancelledError):
-        await work
+    await cancelled(user, work)
     assert not user.typed
+
+
+# -- New cards ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("expired", ["A", "B"])
 @pytest.mark.parametrize("start", [log_in, signing_of("a"), activating])
 async def test_a_new_card_beside_an_expired_one_is_offered(
-    readers: SeveralReaders,
-    new_card: NewCard,
-    tmp_path: Path,
-    start: Start,
-    expired: str,
+    new: CardInReader, tmp_path: Path, start: Start, expired: str
 ) -> None:
     old = MockCardState.create(
         tmp_path / "expired", not_before=datetime(2015, 3, 2, tzinfo=UTC)
     )
-    async with (
-        MockCardSource(old.folder) as beyond,
-        MockCardSource(new_card("seven").folder) as new,
-    ):
-        there = {expired: beyond, "AB".replace(expired, ""): new}
+    async with MockCardSource(old.folder) as beyond:
+        there = {expired: beyond, "AB".replace(expired, ""): new.source}
         user = User(agrees=None)
         work = asyncio.ensure_future(start(SeveralReaders(there), user))
         await until(lambda: user.offers or user.codes_questions)
-        user.cancel()
-        with pytest.raises(UserCancelledError):
-            await work
+        await cancelled(user, work)
     assert not user.choices
     assert Step.WAITING_FOR_CARD not in [step for step, _ in user.shown]
 
 
-async def test_the_card_with_the_certificate_asked_for_needs_no_choice(
-    readers: SeveralReaders, other_folder: Path
-) -> None:
-    chosen = signing_certificate_of(other_folder)
-    user = User([PIN2])
-    made = await begin_sign(user, readers, chosen)
-    assert made.certificate.der == chosen
-    assert not user.choices
-
-
-async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
-    readers: SeveralReaders, other_folder: Path
-) -> None:
-    with MockCardState.open(other_folder).update() as card:
-        card.pin2.tries = 0
-    user = User([PIN2])
-    signing = begin_sign(user, readers, signing_certificate_of(other_folder))
-    await until(lambda: user.unlock_offers)
-    user.cancel()
-    with pytest.raises(UserCancelledError):
-        await signing
-
-
-async def test_a_certificate_that_is_on_neither_card_is_said(
-    readers: SeveralReaders,
-) -> None:
-    user = User([PIN2])
-    signing = begin_sign(user, readers, b"another")
-    await until(lambda: user.shown and user.shown[-1][0] is Step.WAITING_FOR_CARD)
-    assert user.problems()[-1] == "CERTIFICATE_MISMATCH"
-    user.cancel()
-    with pytest.raises(UserCancelledError) as caught:
-        await signing
-    assert caught.value.reason == "CERTIFICATE_MISMATCH"
-    assert not user.choices
-    assert not user.questions
-
-
 async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
-    readers: SeveralReaders, new_card: NewCard
+    readers: SeveralReaders, new: CardInReader
 ) -> None:
-    state = new_card("seven")
-    async with MockCardSource(state.folder) as source:
-        readers.sources["B"] = source
-        user = User(codes=[typing(7)])
-        result = await activate(Context(readers, user), ManageRequest(language="fi"))
-    assert result == PinsSet("set", "set")
+    readers.sources["B"] = new.source
+    user = User(codes=[typing(7)])
+    assert await activating(readers, user) == PinsSet("set", "set")
     assert not user.choices
-    assert pins(state) == (NEW_PIN1, NEW_PIN2)
+    assert new.pins == (NEW_PIN1, NEW_PIN2)
 
 
 async def test_of_two_active_cards_the_person_says_which_is_meant(
     readers: SeveralReaders,
 ) -> None:
     user = User(choice=1)
-    result = await activate(Context(readers, user), ManageRequest(language="fi"))
-    assert result == PinsSet("was-set", "was-set")
+    assert await activating(readers, user) == PinsSet("was-set", "was-set")
     [choices] = user.choices
     assert [choice.reader for choice in choices] == ["A", "B"]
     assert not user.codes_questions
+
+
+# -- Through the real pcscd -----------------------------------------------------------
+
+
+class Logged(MockCard):
+    """A mock card that records the names of its commands, and its resets."""
+
+    def __init__(self, state: MockCardState) -> None:
+        self.log: list[str] = []
+        super().__init__(state)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.log.append(CommandName.of(apdu))
+        return super().transmit(apdu)
+
+    def reset(self) -> None:
+        self.log.append("reset")
+        super().reset()
+
+
+@isolated
+async def test_the_card_that_is_chosen_signs_and_the_other_is_only_read(
+    pcscd: Pcscd,
+) -> None:
+    folder, satu = pcscd.folder / "other", make_satu(99900111)
+    other = MockCardState.create(folder, given_name="VILLE", satu=satu)
+    cards = Logged(pcscd.new_card()), Logged(other)
+    made = [card.state.read() for card in cards]
+    for card, reader in zip(cards, READERS, strict=False):
+        pcscd.insert(card, reader)
+    async with PcscSource() as source:
+        seen = await source.readers()
+        while not all(each.atr for each in seen):
+            seen = await source.wait_for_change(seen)
+        user = User([PIN2], choice=1)
+        signed = await signing_of("ab")(source, user)
+    [choices] = user.choices
+    assert [(each.reader, each.name) for each in choices] == [
+        (READERS[0], AINO),
+        (READERS[1], "VILLE SPECIMEN-VIRTANEN"),
+    ]
+    assert user.questions[0].satu == choices[1].satu
+    assert signed.certificate.der == made[1].keys[1].certificate
+    assert cards[1].log.count("sign") == 2
+    assert cards[0].state.read() == made[0]
+    assert {*cards[0].log} <= {"select", "read", "pin-info", "reset"}
+    assert cards[0].log[-1] == cards[1].log[-1] == "reset"

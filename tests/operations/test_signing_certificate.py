@@ -22,63 +22,68 @@ from native_host.operations.signing_certificate import (
     SigningCertificate,
     signing_certificate,
 )
-from native_host.pin_prompt.model import Progress, Step
+from native_host.pin_prompt.model import Step
 from tests.operations.faulty_session import log_in
-from tests.operations.user import User, until
+from tests.operations.signing import ORIGIN, certificate_of
+from tests.operations.user import User, cancelled, ending, until
 
-REQUEST = CertificateRequest(origin="https://service.example", language="fi")
+REQUEST = CertificateRequest(origin=ORIGIN, language="fi")
 
 
-def after_login(folder: Path) -> CertificateRequest:
-    """Return the request of a page that got the card's certificate by a login."""
-    certificate = MockCardState.open(folder).read().keys[0].certificate
+def after_login(certificate: bytes) -> CertificateRequest:
+    """Return the request of a page that got this certificate by a login."""
     return replace(REQUEST, identified_by=hashlib.sha256(certificate).digest())
 
 
+@pytest.fixture
+def identified(folder: Path) -> CertificateRequest:
+    """The request of a page that the card's holder has identified to."""
+    return after_login(certificate_of(folder, 1))
+
+
 def begin(
-    user: User, source: MockCardSource, request: CertificateRequest = REQUEST
+    user: User,
+    source: MockCardSource,
+    request: CertificateRequest = REQUEST,
+    heard: list[str] | None = None,
 ) -> "asyncio.Task[SigningCertificate]":
-    return asyncio.create_task(signing_certificate(Context(source, user), request))
+    told = [] if heard is None else heard
+    context = Context(source, user, lambda word, _: told.append(word))
+    return asyncio.create_task(signing_certificate(context, request))
 
 
 async def test_certificate_and_algorithms_are_those_of_the_preferred_key(
     source: MockCardSource, folder: Path
 ) -> None:
-    user = User()
-    found = await begin(user, source)
-    assert (
-        found.certificate.der == MockCardState.open(folder).read().keys[1].certificate
-    )
+    user, heard = User(), list[str]()
+    found = await begin(user, source, heard=heard)
+    assert found.certificate.der == certificate_of(folder, 2)
     assert {each.hash_function for each in found.algorithms} == set(HASH_SIZES)
     assert {each.key_type for each in found.algorithms} == {KeyType.ECC}
     assert {each.padding for each in found.algorithms} == {Padding.NONE}
     [consent] = user.consents
-    assert (consent.name, consent.satu) == (
-        found.certificate.name,
-        found.certificate.satu,
-    )
+    holder = found.certificate.name, found.certificate.satu
+    assert (consent.name, consent.satu) == holder
     assert consent.test_card
     assert user.conversation is not None
     assert user.conversation.operation == "signing-certificate"
     assert not user.questions
-
-
-async def test_the_older_card_gives_its_ec_key(
-    old_source: MockCardSource, old_folder: Path
-) -> None:
-    found = await begin(User(), old_source)
-    keys = MockCardState.open(old_folder).read().keys
-    [certificate] = [key.certificate for key in keys if key.reference == 3]
-    assert found.certificate.der == certificate
-    assert found.algorithms[0].name == "ES256"
+    assert heard == ["window-open"]
 
 
 async def test_whoever_does_not_agree_gives_nothing_away(
     source: MockCardSource,
 ) -> None:
-    with pytest.raises(UserCancelledError) as caught:
-        await begin(User(agrees=False), source)
-    assert caught.value.reason is None
+    assert await ending(begin(User(agrees=False), source)) is None
+
+
+async def test_nothing_is_read_before_the_person_says_it_was_them(
+    source: MockCardSource,
+) -> None:
+    user = User(started=False)
+    with pytest.raises(UserCancelledError):
+        await begin(user, source, replace(REQUEST, started_by_person=False))
+    assert not user.shown
 
 
 async def test_a_card_pulled_during_the_question_is_asked_about_again(
@@ -96,60 +101,40 @@ async def test_a_card_pulled_during_the_question_is_asked_about_again(
 
 
 async def test_a_locked_pin2_is_no_hindrance(
-    source: MockCardSource, folder: Path
+    source: MockCardSource, state: MockCardState
 ) -> None:
-    with MockCardState.open(folder).update() as card:
+    with state.update() as card:
         card.pin2.tries = 0
     assert (await begin(User(), source)).certificate
 
 
-async def test_the_page_hears_of_nothing_but_the_window(
-    source: MockCardSource,
-) -> None:
-    heard: list[tuple[str, Progress | None]] = []
-    await signing_certificate(
-        Context(source, User(), lambda word, bar: heard.append((word, bar))), REQUEST
-    )
-    assert heard == [("window-open", None)]
-
-
-async def test_nothing_is_read_before_the_person_says_it_was_them(
-    source: MockCardSource,
-) -> None:
-    request = replace(REQUEST, started_by_person=False)
-    user = User(started=False)
-    with pytest.raises(UserCancelledError):
-        await begin(user, source, request)
-    assert not user.shown
+# -- After a login --------------------------------------------------------------------
 
 
 async def test_after_a_login_with_the_card_the_person_is_not_asked(
-    source: MockCardSource, folder: Path
+    source: MockCardSource, state: MockCardState, identified: CertificateRequest
 ) -> None:
-    user = User()
-    heard: list[str] = []
-    found = await signing_certificate(
-        Context(source, user, lambda word, _: heard.append(word)), after_login(folder)
-    )
-    state = MockCardState.open(folder).read()
-    assert found.certificate.der == state.keys[1].certificate
+    user, heard = User(), list[str]()
+    found = await begin(user, source, identified, heard)
+    assert found.certificate.der == certificate_of(state.folder, 2)
     assert user.conversation is None
     assert not user.shown
-    assert not user.consents
     assert not heard
-    assert (state.pin1.tries, state.pin2.tries) == (5, 5)
+    card = state.read()
+    assert (card.pin1.tries, card.pin2.tries) == (5, 5)
 
 
-async def test_the_older_cards_login_is_known_too(
+async def test_the_older_cards_login_is_known_too_and_gives_its_ec_key(
     old_source: MockCardSource, old_folder: Path
 ) -> None:
     token = await log_in(old_source, User(["1234"]))
-    certificate = base64.b64decode(token["unverifiedCertificate"])
-    request = replace(REQUEST, identified_by=hashlib.sha256(certificate).digest())
+    login = after_login(base64.b64decode(token["unverifiedCertificate"]))
     user = User()
-    found = await begin(user, old_source, request)
-    assert found.algorithms[0].name == "ES256"
+    found = await begin(user, old_source, login)
     assert user.conversation is None
+    for each in (found, await begin(User(), old_source)):
+        assert each.certificate.der == certificate_of(old_folder, 3)
+        assert each.algorithms[0].name == "ES256"
 
 
 @pytest.mark.parametrize(
@@ -163,11 +148,11 @@ async def test_the_older_cards_login_is_known_too(
     ids=["another card", "nothing", "no click", "not a browser"],
 )
 async def test_without_such_a_login_the_person_is_asked(
-    source: MockCardSource, folder: Path, changes: dict[str, Any]
+    source: MockCardSource, identified: CertificateRequest, changes: dict[str, Any]
 ) -> None:
     user = User(agrees=False)
     with pytest.raises(UserCancelledError):
-        await begin(user, source, replace(after_login(folder), **changes))
+        await begin(user, source, replace(identified, **changes))
     assert user.conversation is not None
     assert len(user.consents) == 1
 
@@ -175,20 +160,17 @@ async def test_without_such_a_login_the_person_is_asked(
 async def test_the_certificate_of_signing_is_no_login(
     source: MockCardSource, folder: Path
 ) -> None:
-    certificate = MockCardState.open(folder).read().keys[1].certificate
-    digest = hashlib.sha256(certificate).digest()
     user = User()
-    await begin(user, source, replace(REQUEST, identified_by=digest))
+    await begin(user, source, after_login(certificate_of(folder, 2)))
     assert len(user.consents) == 1
 
 
 async def test_after_a_login_a_card_that_is_out_is_asked_for(
-    source: MockCardSource, folder: Path
+    source: MockCardSource, identified: CertificateRequest
 ) -> None:
-    request = after_login(folder)
     source.remove()
     user = User()
-    asking = begin(user, source, request)
+    asking = begin(user, source, identified)
     await until(lambda: (Step.WAITING_FOR_CARD, None) in user.shown)
     source.insert()
     await asking
@@ -197,22 +179,24 @@ async def test_after_a_login_a_card_that_is_out_is_asked_for(
 
 @pytest.mark.parametrize("name", ["garbled", "mute", "card-pulled", "6F00"])
 async def test_after_a_login_a_card_that_fails_is_asked_about_in_the_window(
-    source: MockCardSource, folder: Path, name: str
+    source: MockCardSource,
+    state: MockCardState,
+    identified: CertificateRequest,
+    name: str,
 ) -> None:
-    request = after_login(folder)
-    MockCardState.open(folder).set_faults(Fault(name, "read", times=None))
+    state.set_faults(Fault(name, "read", times=None))
     user = User()
-    asking = begin(user, source, request)
+    asking = begin(user, source, identified)
     await until(lambda: user.conversation)
-    user.cancel()
-    with pytest.raises(UserCancelledError):
-        await asking
+    await cancelled(user, asking)
 
 
 async def test_a_card_that_answers_too_late_opens_the_window(
-    source: MockCardSource, folder: Path, monkeypatch: pytest.MonkeyPatch
+    source: MockCardSource,
+    identified: CertificateRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(operation, "_FOUND_WITHIN", 0)
     user = User()
-    await begin(user, source, after_login(folder))
+    await begin(user, source, identified)
     assert len(user.consents) == 1

@@ -2,8 +2,10 @@
 """A scripted user at a prompt."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+
+import pytest
 
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.model import (
@@ -89,16 +91,16 @@ class User(Prompt):
 
     async def confirm_other_card(self, question: OtherCardQuestion) -> None:
         self.other_cards.append(question)
-        if self.confirms is None:
-            await self._cancelled.wait()
-        if not self.confirms:
-            raise UserCancelledError
+        await self._decide(self.confirms)
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
         self.consents.append(question)
-        if self.agrees is None:
+        await self._decide(self.agrees)
+
+    async def _decide(self, agrees: bool | None) -> None:
+        if agrees is None:
             await self._cancelled.wait()
-        if not self.agrees:
+        if not agrees:
             raise UserCancelledError
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
@@ -123,17 +125,12 @@ class User(Prompt):
 
     async def offer_activation(self, *, partly: bool) -> None:
         self.offers.append(partly)
-        if self.agrees is None:
-            await self._cancelled.wait()
-        if not self.agrees:
-            raise UserCancelledError
+        await self._decide(self.agrees)
 
     async def offer_unlock(self, question: UnlockQuestion) -> None:
         self.unlock_offers.append(question)
-        if not self.unlocks:
-            await self._cancelled.wait()
-        if self._cancelled.is_set() or not self.unlocks.pop(0):
-            raise UserCancelledError
+        agrees = self.unlocks.pop(0) if self.unlocks else None
+        await self._decide(agrees and not self._cancelled.is_set())
 
     async def wait_for_cancel(self) -> None:
         await self._cancelled.wait()
@@ -142,7 +139,6 @@ class User(Prompt):
         """There is no window."""
 
     def cancel(self) -> bool:
-        """Press cancel."""
         self._cancelled.set()
         return True
 
@@ -158,8 +154,20 @@ class Unattended(User):
 
 
 async def until(happened: Callable[[], object]) -> None:
-    """Run the event loop until a condition holds."""
     async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             # The card's thread needs the processor meanwhile.
             await asyncio.sleep(0.001)
+
+
+async def cancelled(user: User, work: Awaitable[object]) -> str | None:
+    """Cancel an operation, and return the reason with which it ends."""
+    user.cancel()
+    return await ending(work)
+
+
+async def ending(work: Awaitable[object]) -> str | None:
+    """Return the reason of the cancellation with which an operation ends."""
+    with pytest.raises(UserCancelledError) as caught:
+        await work
+    return caught.value.reason
