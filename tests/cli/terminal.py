@@ -30,6 +30,8 @@ class Terminal:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._master, self._slave = pty.openpty()
+        #: The terminal's settings before the command began.
+        self.first_settings = self.settings
         self._seen = b""
         self._over = threading.Event()
         self._process: warm.WarmProcess

@@ -184,13 +184,12 @@ def test_a_command_that_is_told_to_end_leaves_all_in_order(
     begin: Begin, mock_card: MockCardState, number: signal.Signals
 ) -> None:
     terminal = begin(*SIGN)
-    before = terminal.settings
     terminal.wait_for("PIN2): ")
     assert not terminal.echoes
     terminal.signal(number)
     outcome = terminal.end()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
-    assert terminal.settings == before
+    assert terminal.settings == terminal.first_settings
     assert terminal.echoes
     assert mock_card.read().pin2.tries == 5
 

@@ -346,11 +346,12 @@ async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     signed, sign_once = 0, FineidCard.sign
+    typed = "-".join(["90", "81", "72"])  # not in the source, which the log quotes
 
     def break_down(card: FineidCard, *arguments: Any) -> bytes:
         nonlocal signed
         if signed == 1:
-            raise ValueError("nobody foresaw")
+            raise ValueError(typed)
         signed += 1
         return sign_once(card, *arguments)
 
@@ -362,6 +363,7 @@ async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
     [made] = caught.value.done.signatures
     check(made, caught.value.done.certificate, b"x")
     assert "unexpected ValueError" in caplog.text
+    assert typed not in caplog.text
     signed = 1
-    with pytest.raises(ValueError, match="foresaw"):
+    with pytest.raises(ValueError, match=typed):
         await begin(User([PIN2]), source)

@@ -2,7 +2,9 @@
 """The messages of the Makefile and its tools before any download or installation."""
 
 import http.server
+import json
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -46,12 +48,21 @@ def unreachable() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}/"
 
 
-class NoName(http.server.BaseHTTPRequestHandler):
-    """A registry that has no package."""
+class OneName(http.server.BaseHTTPRequestHandler):
+    """Has one page for npm, and 404 for pip."""
 
     def do_GET(self) -> None:
-        """Respond with 404."""
-        self.send_error(404)
+        """Respond with a package that has one version."""
+        if self.path != "/typescript":
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        named = {"name": "typescript", "version": "1.0.0"}
+        page = {"name": "typescript", "versions": {"1.0.0": named}}
+        page["dist-tags"] = {"latest": "1.0.0"}
+        self.wfile.write(json.dumps(page).encode())
+        return None
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -60,7 +71,7 @@ class NoName(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def responding() -> Iterator[str]:
     """The address of a registry that responds."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), NoName) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), OneName) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -104,6 +115,36 @@ def test_no_network_alone_is_said_in_one_sentence(
     assert registry(checkout, unreachable, *command) == (1, said)
     # Any other fault is left to the installation.
     assert registry(checkout, responding, *command) == (0, "")
+
+
+def test_no_question_is_asked_on_a_terminal(
+    checkout: Path, responding: str, tmp_path: Path
+) -> None:
+    # Debian's npm makes files of its cache read-only. Root may write these, so that rm
+    # would not ask about them.
+    as_others = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-all")
+    (tmp_path / "temporary").mkdir()
+    master, terminal = pty.openpty()
+    os.write(master, b"n\n" * 100)
+    try:
+        ran = subprocess.run(
+            [*(() if os.geteuid() else as_others), "tools/registry", "npm"],
+            cwd=checkout,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(checkout),
+                "TMPDIR": str(tmp_path / "temporary"),
+                "npm_config_registry": responding,
+            },
+            stdin=terminal,
+            capture_output=True,
+            check=False,
+        )
+    finally:
+        os.close(master)
+        os.close(terminal)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_nobody_is_asked_where_everything_is_there(
@@ -171,6 +212,25 @@ def test_apt_without_a_network_is_not_tried_again(bare: Path) -> None:
         "There is no network: apt can't reach Debian's packages. "
         "These are missing, by their names in Debian:\n  no-such-package\n"
     )
+
+
+def test_one_thing_is_installed_at_a_time(root: Path, checkout: Path) -> None:
+    shutil.copy(root / "Makefile", checkout)
+    tools = checkout / "tools"
+    (tools / "system-packages").rename(tools / "system-packages-itself")
+    (tools / "system-packages").write_text(
+        '#!/bin/sh\nmkdir busy && tools/system-packages-itself "$@" && rmdir busy\n'
+    )
+    (tools / "system-packages").chmod(0o755)
+    sets = ("python", "program", "card", "demo", "test", "check")
+    ran = subprocess.run(
+        ["make", "-j4", *(f"packages-{each}" for each in sets)],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_package_that_cannot_be_tested_fails(root: Path, tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ _BESIDE = (
     "smartcard.scard",
     "uuid",
 )
+# A test may give its processes another folder, which goes with the test. gettempdir()
+# would keep this one for all children of this process.
+_TEMPORARY = os.environ.get("TMPDIR", "/tmp")  # noqa: S108
 _ROOT = Path(__file__).parents[2]
 _MESSAGE = 1 << 17  # bytes of a request
 _FILES = 16  # of a request, at most
@@ -233,7 +236,7 @@ class Forking:
         self._turn = threading.Lock()
         kind = socket.SOCK_SEQPACKET
         self.control, theirs = socket.socketpair(socket.AF_UNIX, kind)
-        folder = tempfile.mkdtemp(prefix="kortilla-test-")
+        folder = tempfile.mkdtemp(prefix="kortilla-test-", dir=_TEMPORARY)
         self.address = f"{folder}/server"
         with theirs, socket.socket(socket.AF_UNIX, kind) as listener:
             listener.bind(self.address)
