@@ -150,9 +150,11 @@ def _own_needs(thing: object) -> tuple[set[str], set[object]]:
     markers = {_MARKERS[name] for name, _ in named if name in _MARKERS}
     if any(getattr(value, "__module__", None) in _RUNNERS for _, value in named):
         markers.add("programs")
+    # A cached function is behind its cache.
+    values = (inspect.unwrap(v) if callable(v) else v for _, v in named)
     used: set[object] = {
         value
-        for _, value in named
+        for value in values
         if isinstance(value, types.FunctionType | type)
         and value.__module__.startswith("tests.")
     }
