@@ -216,7 +216,11 @@ class FirefoxTab:
 
         To the page this is no user gesture.
         """
-        text = await self._command(
+        await self.to_front()
+        return await self._evaluate(expression)
+
+    async def _evaluate(self, expression: str) -> Any:
+        text = await self._driver.command(
             "WebDriver:ExecuteScript",
             script=f"return Promise.resolve({expression})"
             ".then((value) => JSON.stringify(value))",
@@ -237,9 +241,14 @@ class FirefoxTab:
         """Wait until an element is visible. The tab may navigate meanwhile."""
         loop = asyncio.get_running_loop()
         end = loop.time() + (seconds or self._driver.seconds())
+        await self.to_front()
         while not await self._appears(selector):
             if loop.time() > end:
                 raise BrowserError(f"The page never showed {selector}.")
+            # The user may be typing a PIN in another window, which keeps the focus.
+            await self._driver.command(
+                "WebDriver:SwitchToWindow", handle=self._handle, focus=False
+            )
 
     async def text(self, selector: str) -> str:
         """Wait for an element and return its text."""
@@ -270,7 +279,7 @@ class FirefoxTab:
         # The answer is empty, or an error, if the tab navigates to another page
         # meanwhile, which may have the element.
         try:
-            return bool(await self.evaluate(_APPEARS % json.dumps(selector)))
+            return bool(await self._evaluate(_APPEARS % json.dumps(selector)))
         except BrowserError as error:
             if "unloaded" not in str(error):
                 raise
