@@ -130,7 +130,7 @@ class ServiceEvents:
     def reporting(
         self, headers: Headers, client: str | None, action: Action
     ) -> Iterator[tuple[RequestContext, float]]:
-        """Report the refusal of a request, whatever is raised while it is handled.
+        """Report any exception in the block as the request's refusal.
 
         Yields its context, and when it began (``time.monotonic``).
         """

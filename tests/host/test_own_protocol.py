@@ -99,7 +99,7 @@ def test_without_a_click_the_window_asks_first_and_reads_no_card(
     assert not script.showed("reading")
 
 
-# -- One at a time, until it is called off --------------------------------------------
+# -- One at a time, until it is cancelled ----------------------------------------------
 
 
 def test_a_second_request_meanwhile_is_told_busy(scripted: Scripted) -> None:

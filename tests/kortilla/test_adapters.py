@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The login behaves alike on every framework, over real servers, with each store.
 
-What is the same whatever the framework is in ``test_login.py`` and ``test_http.py``.
+``test_login.py`` and ``test_http.py`` have what is the same in all frameworks.
 """
 
 import asyncio

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from kortilla.mock_card.authority import make_satu
-from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
@@ -42,7 +40,7 @@ from tests.operations.managing import (
 from tests.operations.readers import SeveralReaders
 from tests.operations.signing import ORIGIN, PIN1, PIN2, certificate_of, request
 from tests.operations.user import User, cancelled, ending, until
-from tests.support.pcsc import READERS, Pcscd, isolated
+from tests.support.pcsc import READERS, LoggedCard, Pcscd, isolated
 
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
 AINO, VILLE = "AINO SPECIMEN-VIRTANEN", "Ville SPECIMEN-VIRTANEN"
@@ -436,29 +434,13 @@ async def test_of_two_active_cards_the_person_says_which_is_meant(
 # -- Through the real pcscd -----------------------------------------------------------
 
 
-class Logged(MockCard):
-    """A mock card that records the names of its commands, and its resets."""
-
-    def __init__(self, state: MockCardState) -> None:
-        self.log: list[str] = []
-        super().__init__(state)
-
-    def transmit(self, apdu: bytes) -> bytes:
-        self.log.append(CommandName.of(apdu))
-        return super().transmit(apdu)
-
-    def reset(self) -> None:
-        self.log.append("reset")
-        super().reset()
-
-
 @isolated
 async def test_the_card_that_is_chosen_signs_and_the_other_is_only_read(
     pcscd: Pcscd,
 ) -> None:
     folder, satu = pcscd.folder / "other", make_satu(99900111)
     other = MockCardState.create(folder, given_name="VILLE", satu=satu)
-    cards = Logged(pcscd.new_card()), Logged(other)
+    cards = LoggedCard(pcscd.new_card()), LoggedCard(other)
     made = [card.state.read() for card in cards]
     for card, reader in zip(cards, READERS, strict=False):
         pcscd.insert(card, reader)

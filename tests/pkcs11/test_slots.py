@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.faults import Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
@@ -20,7 +20,7 @@ from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import Client, refusal
 from tests.pkcs11.conftest import Server, open_server
 from tests.support import cards
-from tests.support.pcsc import READER, Pcscd, isolated
+from tests.support.pcsc import READER, LoggedCard, Pcscd, isolated
 
 
 async def test_a_card_comes_goes_and_comes_again(
@@ -216,27 +216,11 @@ async def test_a_third_card_has_no_slot_until_one_is_free(folder: Path) -> None:
 # -- A reader of the real pcscd --------------------------------------------------------
 
 
-class Logged(MockCard):
-    """A mock card that records the names of its commands, and its resets."""
-
-    def __init__(self, state: MockCardState) -> None:
-        self.log: list[str] = []
-        super().__init__(state)
-
-    def transmit(self, apdu: bytes) -> bytes:
-        self.log.append(CommandName.of(apdu))
-        return super().transmit(apdu)
-
-    def reset(self) -> None:
-        self.log.append("reset")
-        super().reset()
-
-
 @isolated
 async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
     pcscd: Pcscd,
 ) -> None:
-    card = Logged(pcscd.new_card())
+    card = LoggedCard(pcscd.new_card())
     async with PcscSource() as source, open_server(source) as server:
         client = await server.client()
         assert await client.slots() == []

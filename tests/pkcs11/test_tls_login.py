@@ -281,7 +281,7 @@ async def test_a_window_stays_for_the_next_try_when_the_program_waits_no_longer(
     late.login._patience = LONG
     again = late.begin()
     await asyncio.sleep(0)
-    # It stays also when the next try is called off.
+    # It also stays when the next try is cancelled.
     again.cancel()
     await asyncio.gather(again, return_exceptions=True)
     for _ in range(100):

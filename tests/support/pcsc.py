@@ -29,6 +29,7 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from kortilla.mock_card.vpcd import VirtualReader
 from tests.support import cards, warm
@@ -159,6 +160,22 @@ def open_pcscd(folder: Path, *, hurried: bool = True) -> Iterator["Pcscd"]:
             yield pcscd
         finally:
             pcscd.close()
+
+
+class LoggedCard(MockCard):
+    """A mock card that records the names of its commands, and its resets."""
+
+    def __init__(self, state: MockCardState) -> None:
+        self.log: list[str] = []
+        super().__init__(state)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.log.append(CommandName.of(apdu))
+        return super().transmit(apdu)
+
+    def reset(self) -> None:
+        self.log.append("reset")
+        super().reset()
 
 
 class Pcscd:

@@ -362,7 +362,7 @@ class _Server:
             signal.pidfd_send_signal(pidfd, number)
 
     def _reap(self, pid: int, pidfd: int, status: int) -> None:
-        """Tell whoever waits the status of a child, which has ended."""
+        """Send the status of a child that has ended to the one that waits for it."""
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         self._selector.unregister(pidfd)
         os.close(pidfd)
