@@ -33,7 +33,7 @@ main(["open", "--card", "mock", "--lang", "fi"])
 #: was there, and from then until the page showed what was made. PIN2 is typed at once,
 #: and the mock card takes no time.
 _BATCH_CODE = """
-import sys, time
+import json, sys, time
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from native_host.desktop.pages.sign import Page
@@ -42,7 +42,9 @@ from native_host.cli import main
 run, take, ended = Command.run, Page.take, Page._ended
 times = []
 def run_alone(command):
-    command.words[command.words.index("window")] = "automatic"
+    given = json.loads(command.given)
+    assert given["prompt"] == "window"
+    command.given = json.dumps({**given, "prompt": "automatic"}).encode()
     return run(command)
 def take_and_sign(page, files):
     take(page, files)
@@ -76,6 +78,7 @@ def measure_batch(home: Path) -> tuple[list[float], list[float]]:
                 env=_environment(home, screen),
                 capture_output=True,
                 check=True,
+                timeout=120,  # seconds: a window that waits would stay for ever
             )
             to_pin, from_pin, made = done.stdout.split()[:3]
             assert int(made) == BATCH  # noqa: S101 - or the figure means nothing
