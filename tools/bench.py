@@ -22,7 +22,7 @@ from native_host.card.mock_source import MockCardConnection
 from native_host.card.signature import token_algorithm
 from tests.support.offscreen import OFFSCREEN
 from tools import bench_desktop, bench_login, bench_tls, bench_validation
-from tools.bench_desktop import peak
+from tools.bench_login import peak
 from tools.bench_page import TYPIST, measure, show
 
 RUNS = 15

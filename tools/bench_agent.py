@@ -18,7 +18,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.agent import presence
 from tests.support.offscreen import OFFSCREEN
 from tests.support.pcsc import Pcscd, open_pcscd
-from tools.bench_desktop import ticks
+from tools.bench_login import ticks
 
 RUNS = 5
 MINUTE = 60

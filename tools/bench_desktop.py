@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from tests.kortilla.signing_parts import make_pdf
 from tests.support.screen import Screen, open_screen
+from tools.bench_login import peak, ticks
 
 RUNS = 7
 SETTLED = 5  # seconds until the card is read and the window is still
@@ -123,16 +124,3 @@ def measure(home: Path) -> tuple[list[float], float, int]:
             window.terminate()
             window.communicate()
     return times, memory, used
-
-
-def ticks(pid: int) -> int:
-    """Return a process's processor time in hundredths of a second."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def peak(pid: int, field: str = "VmHWM") -> float:
-    """Return a process's peak resident memory, or another field of proc(5), in MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    [line] = (each for each in status.splitlines() if each.startswith(f"{field}:"))
-    return int(line.split()[1]) / 1024

@@ -32,7 +32,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
 from tests.kortilla.pki import CA, NOW, ORIGIN, Leaf, key
-from tools.bench_desktop import peak, ticks
 
 CONCURRENT = 50
 LATENCIES = 3_000
@@ -186,6 +185,19 @@ def bare_verifications() -> float:
     for _ in range(2 * TURN):
         public.verify(signature, b"x", algorithm)
     return (time.process_time() - begun) / TURN
+
+
+def ticks(pid: int) -> int:
+    """Return a process's processor time in hundredths of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def peak(pid: int, field: str = "VmHWM") -> float:
+    """Return a process's peak resident memory, or another field of proc(5), in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = (each for each in status.splitlines() if each.startswith(f"{field}:"))
+    return int(line.split()[1]) / 1024
 
 
 def processor_time(pid: int) -> float:
