@@ -55,7 +55,7 @@ class Subject:
             if len(fields) < 6:
                 raise der.MalformedError("not a certificate")
             spki = fields[5]
-            key = list(der.children(spki))[-1]
+            *_, key = der.children(spki)
             extensions = _extensions(fields[6:])
             return cls(
                 certificate,
@@ -163,8 +163,12 @@ def _extensions(optional: list[der.Element]) -> dict[bytes, bytes]:
     for wrapper in optional:
         if wrapper.tag != _EXTENSIONS:  # a unique identifier
             continue
-        for extension in der.children(der.only(wrapper.value)):
-            oid, value = _open_extension(extension.whole)
+        content = der.only(wrapper.value).value
+        start, end = 0, len(content)
+        while start < end:
+            _, _, after = der.header(content, start, end)
+            oid, value = _open_extension(content[start:after])
+            start = after
             if oid in found:
                 raise der.MalformedError("an extension that occurs twice")
             found[oid] = value

@@ -81,14 +81,16 @@ def only(data: bytes) -> Element:
 
 def children(parent: Element) -> Iterator[Element]:
     """Read the elements in a constructed element, 64 at most."""
-    start, left = parent.content, _MOST_CHILDREN
-    while start < parent.end:
-        if left == 0:
-            # Millions of empty elements would exhaust the memory.
-            raise MalformedError("more elements than anything here has")
-        child = read(parent.data, start, parent.end)
-        yield child
-        start, left = child.end, left - 1
+    data, start, end = parent.data, parent.content, parent.end
+    for _ in range(_MOST_CHILDREN):
+        if start >= end:
+            return
+        tag, content, after = header(data, start, end)
+        yield Element(data, tag, start, content, after)
+        start = after
+    if start < end:
+        # Millions of empty elements would exhaust the memory.
+        raise MalformedError("more elements than anything here has")
 
 
 def outline(data: bytes, depth: int = 8) -> str:
