@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar
 
-from kortilla.common.folders import make_folder
+from kortilla.common.files import make_folder
 from kortilla.revocation import crl
 from kortilla.revocation.certificates import Subject, crl_addresses
 from kortilla.revocation.crl import RevocationList

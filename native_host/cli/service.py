@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
-import ssl
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -222,10 +221,9 @@ def _size(file: Path) -> int:
 
 
 def _der(file: Path) -> bytes:
-    content = file.read_bytes()
-    if content.startswith(b"-----"):
-        try:
-            content = ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
-        except ValueError as error:
-            raise click.UsageError(f"{file} is not a certificate in PEM.") from error
-    return content
+    from kortilla.validation.trust import read_certificate
+
+    try:
+        return read_certificate(file)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{file} is not a certificate.") from error
