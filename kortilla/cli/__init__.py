@@ -22,7 +22,7 @@ from kortilla.common.command_output import (
     print_error,
     print_result,
 )
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
 from kortilla.mock_card.errors import MockCardError
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from kortilla.common.command_output import CommandError, json_option, print_result
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 
 if TYPE_CHECKING:
     from kortilla.openid.settings import Settings

@@ -15,7 +15,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.audit import AuditLog
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
 from kortilla.openid.browsers import Browsers

@@ -35,7 +35,7 @@ from native_host.card.errors import (
     PcscUnavailableError,
     UnsupportedCardError,
 )
-from native_host.card.files import MASTER_FILE, FileReader
+from native_host.card.files import MASTER_FILE, FileReader, Tlv, TlvError
 from native_host.card.fineid import AUTHORITIES, TOKEN_INFO, FineidCard
 from native_host.card.keys import (
     KNOWN_KEYS,
@@ -46,7 +46,6 @@ from native_host.card.keys import (
 )
 from native_host.card.pins import info_command
 from native_host.card.source import CardConnection, CardSource
-from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import KortillaError
 
 _READING = frozenset({INS_SELECT, INS_READ_BINARY, INS_GET_DATA, INS_GET_RESPONSE})

@@ -19,7 +19,7 @@ from asn1crypto.core import ObjectIdentifier
 
 from kortilla.common import texts
 from native_host import VERSION
-from native_host.card.tlv import Tlv, TlvError
+from native_host.card.files import Tlv, TlvError
 from native_host.card_report.reading import (
     CardContent,
     CardReportError,

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from native_host.card.errors import CardKind
-from native_host.desktop.card_state import (
+from native_host.desktop.card_watch import (
     Cards,
     ReaderContent,
     can_change,

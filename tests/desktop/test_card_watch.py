@@ -15,8 +15,7 @@ from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource, Reader
 from native_host.desktop import card_watch
-from native_host.desktop.card_state import Cards
-from native_host.desktop.card_watch import CardWatch
+from native_host.desktop.card_watch import Cards, CardWatch
 from native_host.operations.card_status import reader_status
 from tests.support import cards
 from tests.support.patience import patience

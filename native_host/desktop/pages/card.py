@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
 from native_host.card.errors import CardKind
-from native_host.desktop.card_state import (
+from native_host.desktop.card_watch import (
     PINS,
     Cards,
     CardState,
