@@ -308,7 +308,7 @@ def _understood(card: FineidCard) -> dict[str, Any]:
             "type": key.key_type.value,
             "reference": f"{key.reference:02X}",
             "file": path.hex().upper() if _PATH.fullmatch(path) else None,
-            "algorithm": certificate.algorithm,
+            "algorithm": certificate.algorithm.name,
             "keyBits": certificate.public_key.key_size,
             "test": certificate.test,
             "forAuthentication": certificate.for_authentication,

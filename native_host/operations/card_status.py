@@ -119,7 +119,7 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
             {
                 "role": key.role.value,
                 "keyType": key_type_of(certificate.public_key).value,
-                "algorithm": certificate.algorithm,
+                "algorithm": certificate.algorithm.name,
                 "forSigning": certificate.for_signing,
                 "test": certificate.test,
                 "notBefore": certificate.not_before.isoformat(),
