@@ -76,6 +76,9 @@ T = TypeVar("T")
 #: Django's ASGI application, whose stubs give its arguments other types.
 _Handler = Callable[[Any, Any, Any], Awaitable[None]]
 
+#: What a view returns, or an asynchronous one.
+_Answer = HttpResponse | Awaitable[HttpResponse]
+
 #: The routes of the process's one login, and their view.
 _configured: list[tuple[LoginRoutes, Callable[..., Any]]] = []
 
@@ -85,8 +88,8 @@ def urls(
     *,
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
-    on_login: Callable[..., Any] | None = None,
-    on_logout: Callable[..., Any] | None = None,
+    on_login: Callable[..., object] | None = None,
+    on_logout: Callable[..., object] | None = None,
 ) -> list[URLPattern]:
     """Return the URL patterns of card login, for ``include``.
 
@@ -169,12 +172,15 @@ class StoreUnavailableMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+    def __init__(
+        self,
+        get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]],
+    ) -> None:
         self._get_response = get_response
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request: HttpRequest) -> _Answer:
         """Pass the request on."""
         return self._get_response(request)
 
@@ -263,7 +269,7 @@ def _headers(request: HttpRequest) -> Headers:
 
 
 async def _on_lasting_loop(
-    request: HttpRequest, coroutine: Coroutine[Any, Any, T]
+    request: HttpRequest, coroutine: Coroutine[None, None, T]
 ) -> T:
     """Await on the server's event loop, or under WSGI on the process's own.
 

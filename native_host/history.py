@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
+from kortilla.common import JsonObject
 from kortilla.common.files import make_folder, open_regular
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
@@ -188,7 +189,7 @@ def _read(file: IO[str]) -> list[Entry]:
     found = []
     for line in file:
         try:
-            fields: dict[str, Any] = json.loads(line)
+            fields: JsonObject = json.loads(line)
             entry = Entry(**{**fields, "names": tuple(map(str, fields["names"]))})
         except (ValueError, TypeError, KeyError, RecursionError):
             continue

@@ -12,7 +12,6 @@ import importlib.metadata
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -95,6 +94,6 @@ def _described(error: Exception) -> tuple[str, str]:
     return "FAILED", f"This should not happen: {type(error).__name__}."
 
 
-def _fail(code: str, message: str, **result: Any) -> int:
+def _fail(code: str, message: str, **result: object) -> int:
     print_error(message, code, **result)
     return 1

@@ -10,11 +10,11 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
+from kortilla.common import JsonObject
 from kortilla.errors import StoreUnavailableError
 
-Data = dict[str, Any]
+Data = JsonObject
 
 #: What anybody can have stored. It is bounded by itself, and the oldest goes first.
 _BEGUN = ("login", "par")
@@ -257,7 +257,7 @@ class RedisStore(Store):
 
     def __init__(
         self,
-        client: Any,
+        client: object,
         *,
         prefix: str = "kortilla:",
         seconds: float = 2,

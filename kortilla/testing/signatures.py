@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from asn1crypto import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from kortilla.common import JsonObject
 from kortilla.common.hash_functions import HASH_FUNCTIONS
 from kortilla.common.origin import check_origin
 from kortilla.mock_card.card_data import CardData, KeyData
@@ -123,7 +124,7 @@ def sign_token(key: PrivateKey, origin: str, nonce: str) -> dict[str, str]:
 
 def sign_hashes(
     folder: Path, origin: str, named: Mapping[str, bytes], hash_function: str
-) -> dict[str, Any]:
+) -> JsonObject:
     """Sign hashes with PIN2's key, and return the result of PROTOCOL.md's ``sign``.
 
     ``named`` maps the name of each document to its digest. Raises ``MockCardError``.
@@ -145,7 +146,7 @@ def sign_hashes(
     return {"certificate": _base64(certificate), "signatures": signatures}
 
 
-def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
+def signing_certificate_fields(state: MockCardState) -> JsonObject:
     """Return the preferred signing certificate and the algorithms of its key.
 
     The names are those of a token of web-eid:1.1.

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kortilla.common import JsonObject
 from kortilla.validation.untrusted import load_json
 
 __all__ = [
@@ -147,7 +148,7 @@ class Response:
         return Response(self.status, self.body, self.headers + more)
 
 
-def json_response(content: dict[str, Any], *, status: int = 200) -> Response:
+def json_response(content: JsonObject, *, status: int = 200) -> Response:
     """Return a response in JSON that no cache may store."""
     text = json.dumps(content, ensure_ascii=False)
     return Response.create(text, "application/json; charset=utf-8", status=status)
@@ -213,7 +214,7 @@ async def read_body(
 
 async def read_json(
     request: Request, *, allowed: set[str], max_bytes: int, seconds: float
-) -> dict[str, Any]:
+) -> JsonObject:
     """Read a JSON object with no other names than ``allowed``.
 
     Raises ``RequestRefusedError``: 415 before it reads, or 400, 408 or 413.

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from threading import Event
-from typing import Any, Literal
+from typing import Literal
 
+from kortilla.common import JsonObject
 from native_host.card.apdu import (
     INS_GET_DATA,
     INS_GET_RESPONSE,
@@ -126,7 +127,7 @@ class CardContent:
     chained: bool = False
     files: list[FileContent] = field(default_factory=list)
     pins: list[tuple[PinRole, bytes, int]] = field(default_factory=list)
-    understood: dict[str, Any] | None = None
+    understood: JsonObject | None = None
     stopped: str | None = None
 
 
@@ -295,10 +296,10 @@ def _paths(tlv: Tlv, depth: int = 0) -> Iterator[bytes]:
 # -- What the program makes of the card ------------------------------------------------
 
 
-def _understood(card: FineidCard) -> dict[str, Any]:
+def _understood(card: FineidCard) -> JsonObject:
     """Recognise the card, choose its keys, and read its PIN states."""
 
-    def key(key: CardKey | KeyRole) -> dict[str, Any]:
+    def key(key: CardKey | KeyRole) -> JsonObject:
         if isinstance(key, KeyRole):
             key = card.key(key)
         certificate = card.certificate(key)
@@ -315,7 +316,7 @@ def _understood(card: FineidCard) -> dict[str, Any]:
             "forSigning": certificate.for_signing,
         }
 
-    def pin(role: PinRole) -> dict[str, Any]:
+    def pin(role: PinRole) -> JsonObject:
         info = card.pin_info(role)
         return {"triesLeft": info.tries_left, "changed": info.changed}
 
@@ -328,7 +329,7 @@ def _understood(card: FineidCard) -> dict[str, Any]:
     }
 
 
-def _told(ask: Callable[[], Any]) -> Any:
+def _told(ask: Callable[[], object]) -> object:
     """Return an answer, or the code of the error in its place."""
     try:
         return ask()

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from native_host.agent.agent import OTHERS_FIRST
 from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
@@ -22,7 +22,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.operations.card_session import SILENT_AFTER
-from native_host.operations.card_status import reader_status
+from native_host.operations.card_status import CardStatus, ReaderStatus, reader_status
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class ReaderContent:
 
     name: str
     has_card: bool
-    status: dict[str, Any] | None
+    status: ReaderStatus | None
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class CardState:
     can_activate: bool = False
 
 
-def card_state(card: dict[str, Any], now: datetime) -> CardState:
+def card_state(card: CardStatus, now: datetime) -> CardState:
     ends = [each for each in card["certificates"] if "error" not in each]
     if ends and all(now > datetime.fromisoformat(each["notAfter"]) for each in ends):
         return CardState("card.expired", "error")
@@ -108,19 +108,19 @@ def _which(pins: list[str]) -> str:
     return "pins" if len(pins) == 2 else pins[0].lower()
 
 
-def can_change(card: dict[str, Any], pin: str) -> bool:
+def can_change(card: CardStatus, pin: str) -> bool:
     """Whether a person can type this PIN, and so change it."""
     return bool(card["pinsSet"].get(pin) and card["tries"][pin])
 
 
-def can_unlock(card: dict[str, Any], pin: str) -> bool:
+def can_unlock(card: CardStatus, pin: str) -> bool:
     """Whether the PUK can set this PIN: it is locked, or may be forgotten."""
     if card["tries"]["PUK"] == 0:
         return False
     return bool(card["pinsSet"].get(pin)) or _activation_blocked(card, pin)
 
 
-def valid_until(card: dict[str, Any]) -> datetime | None:
+def valid_until(card: CardStatus) -> datetime | None:
     """Return the earliest end of the readable certificates, if there are any."""
     ends = [
         datetime.fromisoformat(each["notAfter"])
@@ -130,7 +130,7 @@ def valid_until(card: dict[str, Any]) -> datetime | None:
     return min(ends, default=None)
 
 
-def _activation_blocked(card: dict[str, Any], pin: str) -> bool:
+def _activation_blocked(card: CardStatus, pin: str) -> bool:
     """Whether the activation code has no tries left.
 
     A code of eight digits is the PUK, which also sets a PIN without tries.
@@ -148,7 +148,7 @@ class CardWatch:
         self._report = report
         self._last: Cards | None = None
         self._readers: tuple[Reader, ...] = ()
-        self._status: dict[Reader, dict[str, Any]] = {}
+        self._status: dict[Reader, ReaderStatus] = {}
         self._reading: dict[Reader, asyncio.Task[None]] = {}
         #: Readers to read once more, when their reading ends.
         self._again: set[Reader] = set()
@@ -223,18 +223,17 @@ class CardWatch:
                 return
 
     def _say_silent(self, reader: Reader) -> None:
-        error = {"code": "CARD_SILENT"}
-        self._status[reader] = {"testCard": False, "card": None, "error": error}
+        self._status[reader] = _failed(reader, "CARD_SILENT")
         self._tell(self._cards())
 
-    async def _status_of(self, reader: Reader) -> dict[str, Any]:
+    async def _status_of(self, reader: Reader) -> ReaderStatus:
         try:
             return await reader_status(self._source, reader)
         except Exception as error:
             # The page must not wait for ever, also for a card with a strange answer.
             log_unexpected(logger, error)
             code = error.code if isinstance(error, KortillaError) else CardError.code
-            return {"testCard": False, "card": None, "error": {"code": code}}
+            return _failed(reader, code)
 
     async def _wait_until_free(self, reader: Reader) -> None:
         if isinstance(self._source, PcscSource):
@@ -262,3 +261,13 @@ class CardWatch:
         if cards != self._last:
             self._last = cards
             self._report(cards)
+
+
+def _failed(reader: Reader, code: str) -> ReaderStatus:
+    return {
+        "reader": reader.name,
+        "atr": None,
+        "testCard": False,
+        "card": None,
+        "error": {"code": code, "message": ""},
+    }

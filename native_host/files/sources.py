@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
 from kortilla.common.files import open_regular
 from native_host.errors import InvalidArgumentError, KortillaError
@@ -92,7 +93,7 @@ class RefusedFilesError(KortillaError):
         self.files = tuple(files)
         self.reason = files[0].reason
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> JsonObject:
         """Return the JSON for scripts and for the desktop program."""
         files = [{"file": str(each.path), "reason": each.reason} for each in self.files]
         error = {"code": self.code, "message": str(self), "reason": self.reason}

@@ -230,7 +230,7 @@ def decode_request(line: bytes) -> WindowRequest:
     raise ValueError("A request is not an object of a known type.")
 
 
-def encode_answer(message: Mapping[str, Any]) -> bytearray:
+def encode_answer(message: Mapping[str, object]) -> bytearray:
     """Return the line for an answer. The caller wipes it.
 
     Digits are in a ``bytearray``, several codes in a list of them. This function wipes
@@ -271,7 +271,7 @@ def split_codes(content: bytearray) -> list[bytearray]:
     return [content[start:end] for start, end in spans]
 
 
-def _record(kind: type[T], value: Any) -> T:
+def _record(kind: type[T], value: object) -> T:
     """Build a dataclass from an object that has exactly its fields."""
     known = {field.name: field for field in fields(kind)}
     needed = {name for name, field in known.items() if field.default is MISSING}
@@ -280,7 +280,7 @@ def _record(kind: type[T], value: Any) -> T:
     return kind(**{name: _value(known[name].type, value[name]) for name in value})
 
 
-def _value(kind: Any, value: Any) -> Any:
+def _value(kind: Any, value: object) -> Any:
     """Return a value as a field's type, or raise ``ValueError``."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is UnionType:  # something or None
