@@ -37,13 +37,13 @@ from kortilla.validation.identity import Identity
 from kortilla.web import http
 from kortilla.web.http import (
     ASGIApp,
-    BrokenBodyError,
     Headers,
     Receive,
     RequestRefusedError,
     Response,
     Scope,
     Send,
+    at_once,
     live,
     read_request,
     refuse_websocket,
@@ -293,13 +293,7 @@ def _body(request: HttpRequest) -> AsyncIterator[bytes]:
         content = request.read(MAX_BODY_BYTES + 1)
     except UnreadablePostError:
         content = None
-
-    async def chunks() -> AsyncIterator[bytes]:
-        if content is None:
-            raise BrokenBodyError
-        yield content
-
-    return chunks()
+    return at_once(content)
 
 
 def _response(answer: Response) -> HttpResponse:

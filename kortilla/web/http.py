@@ -62,6 +62,13 @@ class BrokenBodyError(Exception):
     """Reading the body failed: the client disconnected or sent invalid HTTP."""
 
 
+async def at_once(body: bytes | None) -> AsyncIterator[bytes]:
+    """Yield a body that was read whole. Raises ``BrokenBodyError`` for None."""
+    if body is None:
+        raise BrokenBodyError
+    yield body
+
+
 class RequestRefusedError(Exception):
     """A request that is refused before its token is read."""
 

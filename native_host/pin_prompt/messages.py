@@ -51,8 +51,8 @@ from typing import (
     get_origin,
 )
 
+from native_host.hardening import wipe
 from native_host.pin_prompt import model
-from native_host.wiping import wipe
 
 #: Longest line to the window, in bytes with its newline: room for twenty documents with
 #: two names of 255 characters each, all of them escaped.

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 
 from native_host.errors import KortillaError
+from native_host.hardening import wipe
 from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CALLS, Call, CryptokiError, return_value_of
 from native_host.pkcs11.constants import CKR
@@ -32,7 +33,6 @@ from native_host.pkcs11.wire import (
     wipe_arguments,
 )
 from native_host.tasks import TaskSet
-from native_host.wiping import wipe
 
 logger = logging.getLogger(__name__)
 
