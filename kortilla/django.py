@@ -76,9 +76,6 @@ T = TypeVar("T")
 #: Django's ASGI application, whose stubs give its arguments other types.
 _Handler = Callable[[Any, Any, Any], Awaitable[None]]
 
-#: What a view returns, or an asynchronous one.
-_Answer = HttpResponse | Awaitable[HttpResponse]
-
 #: The routes of the process's one login, and their view.
 _configured: list[tuple[LoginRoutes, Callable[..., Any]]] = []
 
@@ -174,13 +171,13 @@ class StoreUnavailableMiddleware:
 
     def __init__(
         self,
-        get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]],
+        get_response: Callable[[HttpRequest], HttpResponse],
     ) -> None:
         self._get_response = get_response
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> _Answer:
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on."""
         return self._get_response(request)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -88,7 +88,7 @@ def setup(
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager
-    async def closing(app: Starlette) -> AsyncIterator[object]:
+    async def closing(app: Starlette) -> AsyncIterator[Any]:
         try:
             async with lifespan(app) as state:
                 yield state

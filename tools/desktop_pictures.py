@@ -78,7 +78,7 @@ def _card(**changes: Any) -> Cards:
         "activation": "active",
         "activationCodeLengths": [8],
     }
-    status = {"reader": _READER, "testCard": False, "card": card | changes}
+    status: Any = {"reader": _READER, "testCard": False, "card": card | changes}
     return Cards((ReaderContent(_READER, True, status),))
 
 

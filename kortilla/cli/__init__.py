@@ -95,5 +95,5 @@ def _described(error: Exception) -> tuple[str, str]:
 
 
 def _fail(code: str, message: str, **result: object) -> int:
-    print_error(message, code, **result)
+    print_error(message, code, None, **result)
     return 1

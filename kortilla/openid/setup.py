@@ -15,7 +15,6 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.audit import AuditLog
-from kortilla.common import JsonObject
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
@@ -204,7 +203,7 @@ def load_client_keys(
     file = settings.path(client.jwks_file)
     key = f"clients[{number}].jwks_file"
     try:
-        content: JsonObject = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
         with warnings.catch_warnings():
             # Of short RSA keys, which are refused below.
             warnings.simplefilter("ignore", SecurityWarning)

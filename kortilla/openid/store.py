@@ -10,6 +10,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 from kortilla.common import JsonObject
 from kortilla.errors import StoreUnavailableError
@@ -257,7 +258,7 @@ class RedisStore(Store):
 
     def __init__(
         self,
-        client: object,
+        client: Any,
         *,
         prefix: str = "kortilla:",
         seconds: float = 2,

@@ -26,7 +26,7 @@ from native_host.config import Config
 
 if TYPE_CHECKING:
     from native_host.environment import OpenPrompt
-    from native_host.operations.card_status import ReaderStatus
+    from native_host.operations.card_status import CardStatus, ReaderStatus
     from native_host.operations.set_pin import PinsSet
 
 _pin_argument = click.argument(
@@ -152,13 +152,13 @@ def _words(readers: list[ReaderStatus]) -> list[str]:
         elif each["card"] is None:
             lines.append("  There is no card in it.")
         else:
-            lines += [f"  {line}" for line in _card_words(each)]
+            words = _card_words(each["card"], test=each["testCard"])
+            lines += [f"  {line}" for line in words]
     return lines
 
 
-def _card_words(reader: ReaderStatus) -> list[str]:
-    found = reader["card"]
-    lines = ["Test card."] if reader["testCard"] else []
+def _card_words(found: CardStatus, *, test: bool) -> list[str]:
+    lines = ["Test card."] if test else []
     if found["holder"]:
         lines.append(f"{found['holder']['name']}, SATU {found['holder']['satu']}")
     for each in found["certificates"]:

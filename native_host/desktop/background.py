@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from PySide6.QtCore import QObject, Qt, Signal
 
@@ -27,7 +27,7 @@ class Background:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._works: set[Future[object]] = set()
+        self._works: set[Future[Any]] = set()
         self._window = _Window()
         self._closed = False
         self._thread = threading.Thread(

@@ -150,9 +150,11 @@ def _read(connection: CardConnection) -> CardContent:
             pins[role.name] = None
     return {
         **content,
-        "tries": {name: info and info.tries_left for name, info in pins.items()},
+        "tries": {
+            name: info.tries_left if info else None for name, info in pins.items()
+        },
         "pinsSet": {
-            name: info and info.changed
+            name: info.changed if info else None
             for name, info in pins.items()
             if name != PinRole.PUK.name
         },

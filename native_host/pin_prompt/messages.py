@@ -280,7 +280,7 @@ def _record(kind: type[T], value: object) -> T:
     return kind(**{name: _value(known[name].type, value[name]) for name in value})
 
 
-def _value(kind: Any, value: object) -> Any:
+def _value(kind: Any, value: Any) -> Any:
     """Return a value as a field's type, or raise ``ValueError``."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is UnionType:  # something or None

@@ -103,8 +103,10 @@ class _LoginWindow:
 
     def fail(self, error: Exception) -> None:
         """Fail all signatures that are still pending."""
-        futures: list[asyncio.Future[bytes]] = [each.value for each in self.pending]
-        for future in (self.prepared, *futures):
+        signatures = [each.value for each in self.pending]
+        futures: list[asyncio.Future[None] | asyncio.Future[bytes]]
+        futures = [self.prepared, *signatures]
+        for future in futures:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # in case it is never awaited

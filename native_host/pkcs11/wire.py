@@ -40,7 +40,7 @@ _ERROR = 0  # the call's number in the answer to a failed call
 _NULL = 0xFFFF_FFFF
 _MAX_DEPTH = 8  # attributes within attributes
 
-AttributeValue = bytes | int | bool | tuple["Attribute", ...]
+AttributeValue = bytes | int | bool | tuple["Attribute", ...] | tuple[int, ...]
 
 
 class WireError(Exception):

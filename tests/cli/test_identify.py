@@ -162,7 +162,7 @@ def test_what_no_putting_in_of_the_card_mends_ends_it(
     with mock_card.update() as data:
         for name, value in changes.items():
             setattr(getattr(data, of), name, value)
-    outcome = begin(*words).end()
+    outcome = begin(*words).outcome()
     assert (outcome.status, outcome.error) == (1, code)
     assert said in outcome.words
 

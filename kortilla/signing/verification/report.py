@@ -5,7 +5,7 @@ import base64
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from kortilla.common import JsonObject
 from kortilla.signing.verification.findings import Change, Covers, Kind
@@ -227,7 +227,7 @@ class DocumentReport:
         return report
 
 
-def _json(value: object) -> object:
+def _json(value: object) -> Any:
     if is_dataclass(value):
         names = [each.name for each in fields(value)]
         names += [

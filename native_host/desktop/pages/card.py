@@ -150,7 +150,7 @@ class Page(PageBase):
         if status is None:
             return [self.note("card.reading")]
         if "error" in status:
-            kind = status["error"].get("kind")
+            kind = status["error"].get("kind", "")
             detail = CardKind[kind].value if kind in CardKind.__members__ else ""
             return [
                 muted(self.texts("card.reader", reader=printable(reader.name))),
