@@ -13,7 +13,7 @@ the CA certificates that ``Trust.from_folder`` reads.
 
 from typing import TYPE_CHECKING
 
-from kortilla.common.lazy import lazy_names
+from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.errors import RelyingPartyError

@@ -10,10 +10,10 @@ to one file on a local disk. Each line is written at once, after what is there.
 
 import json
 import os
-import stat
 import threading
 from pathlib import Path
 
+from kortilla.common.files import open_regular
 from kortilla.errors import ConfigurationError
 from kortilla.events import Event
 
@@ -85,13 +85,10 @@ class AuditLog:
 
     def _open(self) -> tuple[int, tuple[int, int] | None]:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
-        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):  # not on Windows
-            flags |= getattr(os, name, 0)
-        opened = os.open(self._file, flags, 0o600)
+        flags |= getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+        opened = open_regular(self._file, flags)
         try:
             found = os.fstat(opened)
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(0, "it is not a regular file")
             if found.st_mode & 0o077 and hasattr(os, "fchmod"):
                 os.fchmod(opened, 0o600)
         except BaseException:

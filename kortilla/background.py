@@ -18,7 +18,7 @@ import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 __all__ = ["at_exit", "call", "run"]
 
@@ -35,7 +35,7 @@ _thread: threading.Thread | None = None
 _closers: list[Callable[[], Awaitable[None]]] = []
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
+def run(coroutine: Coroutine[None, None, T]) -> T:
     """Run a coroutine on the process's loop, and wait for its result.
 
     For synchronous code. Raises ``RuntimeError`` in a thread with a running event loop:
@@ -56,7 +56,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def call(coroutine: Coroutine[Any, Any, T]) -> T:
+async def call(coroutine: Coroutine[None, None, T]) -> T:
     """Run a coroutine on the process's loop, from a loop that lives for one request."""
     loop = _started()
     if asyncio.get_running_loop() is loop:

@@ -37,13 +37,13 @@ from kortilla.validation.identity import Identity
 from kortilla.web import http
 from kortilla.web.http import (
     ASGIApp,
-    BrokenBodyError,
     Headers,
     Receive,
     RequestRefusedError,
     Response,
     Scope,
     Send,
+    at_once,
     live,
     read_request,
     refuse_websocket,
@@ -85,8 +85,8 @@ def urls(
     *,
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
-    on_login: Callable[..., Any] | None = None,
-    on_logout: Callable[..., Any] | None = None,
+    on_login: Callable[..., object] | None = None,
+    on_logout: Callable[..., object] | None = None,
 ) -> list[URLPattern]:
     """Return the URL patterns of card login, for ``include``.
 
@@ -169,12 +169,15 @@ class StoreUnavailableMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+    def __init__(
+        self,
+        get_response: Callable[[HttpRequest], HttpResponse],
+    ) -> None:
         self._get_response = get_response
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on."""
         return self._get_response(request)
 
@@ -263,7 +266,7 @@ def _headers(request: HttpRequest) -> Headers:
 
 
 async def _on_lasting_loop(
-    request: HttpRequest, coroutine: Coroutine[Any, Any, T]
+    request: HttpRequest, coroutine: Coroutine[None, None, T]
 ) -> T:
     """Await on the server's event loop, or under WSGI on the process's own.
 
@@ -287,13 +290,7 @@ def _body(request: HttpRequest) -> AsyncIterator[bytes]:
         content = request.read(MAX_BODY_BYTES + 1)
     except UnreadablePostError:
         content = None
-
-    async def chunks() -> AsyncIterator[bytes]:
-        if content is None:
-            raise BrokenBodyError
-        yield content
-
-    return chunks()
+    return at_once(content)
 
 
 def _response(answer: Response) -> HttpResponse:

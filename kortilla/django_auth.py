@@ -8,7 +8,6 @@ Django's own ``logout``. Then ``request.user`` is the person.
 """
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib.auth import authenticate, get_user_model, login
 from django.contrib.auth.backends import ModelBackend
@@ -39,7 +38,7 @@ class CardBackend(ModelBackend):  # type: ignore[misc] # Django has no types
         self,
         request: HttpRequest | None,
         identity: Identity | None = None,
-        **credentials: Any,
+        **credentials: object,
     ) -> AbstractBaseUser | None:
         """Return the active user of a person whose login was validated, or None."""
         if identity is None or credentials:

@@ -18,7 +18,7 @@ from kortilla import background
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.http import BrokenBodyError, Headers
+from kortilla.web.http import Headers, at_once
 from kortilla.web.login import LoginService
 from kortilla.web.refusals import error_response
 from kortilla.web.routes import (
@@ -208,13 +208,7 @@ def _body() -> AsyncIterator[bytes]:
         content = bytes(MAX_BODY_BYTES + 1)
     except (BadRequest, OSError):
         content = None
-
-    async def chunks() -> AsyncIterator[bytes]:
-        if content is None:
-            raise BrokenBodyError
-        yield content
-
-    return chunks()
+    return at_once(content)
 
 
 def _response(answer: http.Response) -> Response:

@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
+from kortilla.common import JsonObject
 from kortilla.errors import (
     RelyingPartyError,
     RevocationCheckFailedError,
@@ -57,7 +58,7 @@ class Health:
         """Whether no part has failed. Warnings are for people."""
         return all(check.status != "failed" for check in self.checks)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return ``{"ready", "at", "checks": [{"name", "status", "detail"}]}``."""
         return {
             "ready": self.ready,

@@ -5,7 +5,7 @@ import base64
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from yarl import URL
 
@@ -19,6 +19,14 @@ class _Proxy:
 
     url: URL
     headers: Mapping[str, str] = field(repr=False)
+
+
+class RequestOptions(TypedDict):
+    """Arguments of aiohttp's ``request``."""
+
+    headers: Mapping[str, str]
+    proxy: NotRequired[URL]
+    proxy_headers: NotRequired[Mapping[str, str]]
 
 
 class Proxies:
@@ -43,7 +51,7 @@ class Proxies:
         }
         self._direct = {"no": environment.get("no", "")}
 
-    def options(self, url: URL, headers: Mapping[str, str]) -> dict[str, Any]:
+    def options(self, url: URL, headers: Mapping[str, str]) -> RequestOptions:
         """Return the arguments of aiohttp's ``request`` for a URL and headers.
 
         They include ``proxy`` if one is used.

@@ -88,7 +88,7 @@ def setup(
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager
-    async def closing(app: Any) -> AsyncIterator[Any]:
+    async def closing(app: Starlette) -> AsyncIterator[Any]:
         try:
             async with lifespan(app) as state:
                 yield state

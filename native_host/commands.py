@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 
 _OWN = ("native_host", "kortilla")
 #: The extra that a command of ``kortilla`` needs, if it is not ``host``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits that a process sets on itself, so that a PIN stays in its memory.
+"""Limits that a process sets on itself, so that a PIN stays in its memory; wiping it.
 
 See core(5), and PR_SET_DUMPABLE and PR_SET_PDEATHSIG in prctl(2).
 """
@@ -104,3 +104,8 @@ def _prctl(option: int, value: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def wipe(buffer: bytearray) -> None:
+    """Overwrite a PIN or a code; the buffer keeps its length."""
+    buffer[:] = bytes(len(buffer))

@@ -13,7 +13,6 @@ or program with the same result, within ten seconds of each other, are one entry
 import json
 import logging
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,9 +20,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
-from kortilla.common.folders import make_folder
+from kortilla.common import JsonObject
+from kortilla.common.files import make_folder, open_regular
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
 
@@ -176,10 +176,10 @@ def _opened() -> Iterator[IO[str]]:
 
     It may be read while another program writes: a line that is half there is left out.
     """
-    descriptor = os.open(_path(), os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = open_regular(_path(), os.O_RDWR | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         found = os.fstat(descriptor)
-        own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        own = found.st_uid == os.geteuid()
         if not own or found.st_mode & 0o077 or found.st_size > _LARGEST:
             raise PermissionError(None, "the file is not this person's alone")
         yield file
@@ -189,7 +189,7 @@ def _read(file: IO[str]) -> list[Entry]:
     found = []
     for line in file:
         try:
-            fields: dict[str, Any] = json.loads(line)
+            fields: JsonObject = json.loads(line)
             entry = Entry(**{**fields, "names": tuple(map(str, fields["names"]))})
         except (ValueError, TypeError, KeyError, RecursionError):
             continue

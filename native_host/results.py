@@ -5,8 +5,8 @@ PROTOCOL.md has the fields: browsers, scripts and testers receive the same ones.
 """
 
 import base64
-from typing import Any
 
+from kortilla.common import JsonObject
 from native_host import VERSION
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import KortillaError
@@ -14,7 +14,7 @@ from native_host.operations.authenticate import AuthenticationToken
 from native_host.operations.sign import Signature, Signatures, SigningInterruptedError
 from native_host.operations.signing_certificate import SigningCertificate
 
-Reply = dict[str, Any]
+Reply = JsonObject
 
 #: Web eID requires a URL. This is a URN, since Kortilla has no permanent page.
 _APP_VERSION = f"urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-{VERSION}"

@@ -3,7 +3,7 @@
 
 import importlib.util
 
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from native_host.errors import KortillaError
 
 

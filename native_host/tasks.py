@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 
 class TaskSet:
@@ -13,15 +13,15 @@ class TaskSet:
     """
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def start(self, coroutine: Coroutine[None, None, object]) -> None:
         self.add(asyncio.create_task(coroutine))
 
-    def add(self, task: asyncio.Task[Any]) -> None:
+    def add(self, task: asyncio.Task[object]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -45,13 +45,12 @@ async def race(*awaitables: Awaitable[T]) -> T:
     If several have ended, the leftmost of them counts. The others are cancelled, and
     have ended when this returns.
     """
-    futures: list[asyncio.Future[Any]] = [
+    futures: list[asyncio.Future[T]] = [
         asyncio.ensure_future(each) for each in awaitables
     ]
     try:
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-        result: T = next(each for each in futures if each.done()).result()
-        return result
+        return next(each for each in futures if each.done()).result()
     finally:
         for future in futures:
             future.cancel()

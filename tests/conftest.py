@@ -34,6 +34,29 @@ _ENOUGH = 1 << 30  # bytes
 _PR_SET_DUMPABLE = 4  # of prctl(2)
 
 
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty HOME, without other folders and settings in the environment."""
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "KORTILLA_")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def empty_session(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty HOME, and an empty runtime folder."""
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    return empty_home
+
+
 def pytest_configure() -> None:
     """Keep temporary folders in memory if it has room and allows programs.
 

@@ -19,7 +19,6 @@ from typing import Any
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.mock_source import MockCardConnection
-from native_host.card.signature import token_algorithm
 from tests.support.offscreen import OFFSCREEN
 from tools import bench_desktop, bench_login, bench_tls, bench_validation
 from tools.bench_login import peak
@@ -170,7 +169,7 @@ def commands(state: MockCardState) -> int:
     counting = Counting()
     card = FineidCard(counting)
     key = card.key(KeyRole.AUTHENTICATION)
-    algorithm = token_algorithm(card.certificate(key).public_key)
+    algorithm = card.certificate(key).algorithm
     card.pin_info(PinRole.PIN1)
     counting.count = 0
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))

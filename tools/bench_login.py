@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -126,19 +126,28 @@ def show(what: str, times: list[float]) -> None:
 
 async def log_in(port: int, leaf: Leaf, count: int, concurrent: int) -> list[float]:
     """Log in so many times, and return the duration of each login."""
+    return await repeat(one_login, f"http://127.0.0.1:{port}", leaf, count, concurrent)
+
+
+async def repeat(
+    log_in: Callable[[aiohttp.ClientSession, Leaf], Awaitable[float]],
+    url: str,
+    leaf: Leaf,
+    count: int,
+    concurrent: int,
+) -> list[float]:
+    """Log in so many times, so many at once, and return the duration of each login."""
     times: list[float] = []
     left = iter(range(count))
-    connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(
-        f"http://127.0.0.1:{port}",
-        headers=_HEADERS,
-        connector=connector,
+        url,
+        connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as http:
 
         async def person() -> None:
             for _ in left:
-                times.append(await one_login(http, leaf))
+                times.append(await log_in(http, leaf))
 
         await asyncio.gather(*(person() for _ in range(concurrent)))
     return times
@@ -147,15 +156,14 @@ async def log_in(port: int, leaf: Leaf, count: int, concurrent: int) -> list[flo
 async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
     """Log in from a new browser, and return the duration without the signature."""
     begun = time.monotonic()
-    async with http.post("/auth/challenge", data="{}") as answer:
+    async with http.post("/auth/challenge", data="{}", headers=_HEADERS) as answer:
         nonce = (await answer.json())["nonce"]
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
     took = time.monotonic() - begun
     body = json.dumps({"authToken": leaf.token(nonce=nonce), "nonce": nonce})
     begun = time.monotonic()
-    async with http.post(
-        "/auth/login", data=body, headers={"Cookie": cookie}
-    ) as answer:
+    headers = {**_HEADERS, "Cookie": cookie}
+    async with http.post("/auth/login", data=body, headers=headers) as answer:
         if answer.status != 200:
             raise SystemExit(f"bench_login: {await answer.text()}")
         await answer.read()

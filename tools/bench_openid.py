@@ -70,7 +70,7 @@ def measure(logins: int) -> None:
         KeyFile(folder / "keys.json").write(Keys.create())
         (folder / "openid.toml").write_text(_CONFIGURATION)
         with server(folder) as (pid, url):
-            asyncio.run(log_in(url, leaf, LATENCIES // 10, CONCURRENT))  # warms up
+            run(url, leaf, LATENCIES // 10, CONCURRENT)  # warms up
             show("OpenID login, one at a time", run(url, leaf, LATENCIES // 10, 1))
             begun = time.monotonic()
             times = run(url, leaf, LATENCIES, CONCURRENT)
@@ -106,25 +106,7 @@ def server(folder: Path) -> Iterator[tuple[int, str]]:
 
 def run(url: str, leaf: Leaf, count: int, concurrent: int) -> list[float]:
     """Log in so many times, and return the duration of each login."""
-    return asyncio.run(log_in(url, leaf, count, concurrent))
-
-
-async def log_in(url: str, leaf: Leaf, count: int, concurrent: int) -> list[float]:
-    """Log in so many times, so many at once."""
-    times: list[float] = []
-    left = iter(range(count))
-    async with aiohttp.ClientSession(
-        url,
-        connector=aiohttp.TCPConnector(limit=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    ) as http:
-
-        async def person() -> None:
-            for _ in left:
-                times.append(await one_login(http, leaf))
-
-        await asyncio.gather(*(person() for _ in range(concurrent)))
-    return times
+    return asyncio.run(bench_login.repeat(one_login, url, leaf, count, concurrent))
 
 
 async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:

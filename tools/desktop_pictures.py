@@ -33,7 +33,7 @@ from kortilla.signing.verification import (
 from native_host import paths
 from native_host.config import Config
 from native_host.desktop.background import Background
-from native_host.desktop.card_state import Cards, ReaderContent
+from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.system_settings import BrowsersReport
 from native_host.desktop.window import Window
 from native_host.doctor.findings import Place, info, kortilla, warning
@@ -78,7 +78,7 @@ def _card(**changes: Any) -> Cards:
         "activation": "active",
         "activationCodeLengths": [8],
     }
-    status = {"reader": _READER, "testCard": False, "card": card | changes}
+    status: Any = {"reader": _READER, "testCard": False, "card": card | changes}
     return Cards((ReaderContent(_READER, True, status),))
 
 

@@ -12,7 +12,6 @@ import importlib.metadata
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -22,7 +21,7 @@ from kortilla.common.command_output import (
     print_error,
     print_result,
 )
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
 from kortilla.mock_card.errors import MockCardError
 
@@ -95,6 +94,6 @@ def _described(error: Exception) -> tuple[str, str]:
     return "FAILED", f"This should not happen: {type(error).__name__}."
 
 
-def _fail(code: str, message: str, **result: Any) -> int:
-    print_error(message, code, **result)
+def _fail(code: str, message: str, **result: object) -> int:
+    print_error(message, code, None, **result)
     return 1

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from kortilla.common import JsonObject
 from kortilla.common.command_output import CommandError, json_option, print_result
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 
 if TYPE_CHECKING:
     from kortilla.openid.settings import Settings
@@ -252,9 +253,7 @@ def add(
     print_result(result, words)
 
 
-async def _check(
-    settings: "Settings", *, public: bool, simulator: bool
-) -> dict[str, Any]:
+async def _check(settings: "Settings", *, public: bool, simulator: bool) -> JsonObject:
     from kortilla.errors import StoreUnavailableError
     from kortilla.openid.setup import create_provider
 
@@ -275,7 +274,7 @@ async def _check(
     }
 
 
-async def _ask(metadata: dict[str, Any]) -> None:
+async def _ask(metadata: JsonObject) -> None:
     """Compare the discovery document at the issuer's address with this one."""
     import aiohttp
 

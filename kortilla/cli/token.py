@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from kortilla.common.command_output import CommandError, json_option, print_result, say
-from kortilla.common.extras import missing_words
-from kortilla.common.folders import make_folder
+from kortilla.common.files import make_folder
+from kortilla.common.imports import missing_words
 
 if TYPE_CHECKING:
     from kortilla.mock_card.state import MockCardState

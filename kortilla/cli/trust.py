@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from kortilla.clock import utc_now
+from kortilla.common import JsonObject
 from kortilla.common.command_output import (
     CommandError,
     json_option,
@@ -161,7 +161,7 @@ def _report(
         f"- {name!r} was passed over: {why}"
         for name, why in (passed_over or {}).items()
     ]
-    result: dict[str, Any] = {
+    result: JsonObject = {
         "folder": str(folder),
         "certificates": [_as_json(ca, new or set()) for ca in report],
     }
@@ -179,8 +179,8 @@ def _report(
     print_result(result, words)
 
 
-def _as_json(ca: CAFile, new: set[str]) -> dict[str, Any]:
-    result: dict[str, Any] = {
+def _as_json(ca: CAFile, new: set[str]) -> JsonObject:
+    result: JsonObject = {
         "name": ca.name,
         "state": "stored" if ca.name in new else ca.state,
         "file": str(ca.file) if ca.file else None,

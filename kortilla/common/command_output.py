@@ -4,9 +4,10 @@
 import json
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Any
 
 import click
+
+from kortilla.common import JsonObject
 
 _json_wanted = ContextVar("json_wanted", default=False)
 
@@ -25,7 +26,7 @@ class CommandError(Exception):
     ``code`` is stable, for scripts. ``result`` is printed together with the error.
     """
 
-    def __init__(self, code: str, message: str, **result: Any) -> None:
+    def __init__(self, code: str, message: str, **result: object) -> None:
         super().__init__(message)
         self.code = code
         self.result = result
@@ -39,7 +40,7 @@ def choose_output(*, for_scripts: bool) -> None:
     _json_wanted.set(for_scripts)
 
 
-def print_result(result: Any, words: Iterable[str] = ()) -> None:
+def print_result(result: object, words: Iterable[str] = ()) -> None:
     """Print a result on standard output: its words, a line each, or its JSON."""
     if _json_wanted.get():
         click.echo(_one_line(result))
@@ -55,7 +56,7 @@ def print_words(words: Iterable[str]) -> None:
 
 
 def print_error(
-    message: str, code: str, reason: str | None = None, **result: Any
+    message: str, code: str, reason: str | None = None, **result: object
 ) -> None:
     """Print an error: a sentence on standard error, and its JSON for scripts.
 
@@ -65,13 +66,13 @@ def print_error(
     print_result({**error_result(code, message, reason), **result})
 
 
-def error_result(code: str, message: str, reason: str | None = None) -> dict[str, Any]:
+def error_result(code: str, message: str, reason: str | None = None) -> JsonObject:
     """Return an error as the JSON object for scripts."""
     error = {"code": code, "message": message}
     return {"error": error if reason is None else {**error, "reason": reason}}
 
 
-def _one_line(result: Any) -> str:
+def _one_line(result: object) -> str:
     """Return JSON whose characters can't garble a terminal, as names of files could."""
     line = json.dumps(result, ensure_ascii=False)
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)

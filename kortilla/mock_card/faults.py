@@ -1,18 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Faults that testers can inject into the mock card.
+"""Faults that testers can inject into the mock card, and the card that has them.
 
 A fault names the command that it affects, and whether the card executes it first.
 ``faults.json`` in the card's folder holds the pending faults.
 """
 
 import json
-from collections.abc import Iterable
+import logging
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kortilla.mock_card.apdu import SW, more_data, status
 from kortilla.mock_card.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from kortilla.mock_card.card import MockCard  # whose state has faults
+
+logger = logging.getLogger(__name__)
+
+_GET_RESPONSE = b"\xc0"
+_BITS = 0x55  # bits that a garbled response inverts in each byte
+_SURPLUS = bytes(8)
+_FILE_CONTROL_SIZE = 6  # bytes of SELECT's response if requested
+_USUAL_DELAY = 1.0  # seconds
 
 
 class FaultName(StrEnum):
@@ -160,3 +174,158 @@ def load(content: bytes) -> tuple[Fault, ...]:
         return tuple(Fault(**item) for item in json.loads(content))
     except (TypeError, InvalidArgumentError) as error:
         raise ValueError(str(error)) from None
+
+
+class CardGoneError(Exception):
+    """The card or its reader was removed; the command's response is lost."""
+
+
+class CardSilentError(Exception):
+    """The card does not respond to the command."""
+
+
+class FaultyCard:
+    """The card that is present now, with the faults of its folder.
+
+    The faults are read at each command, so that a new fault affects the next one. With
+    ``reader_stays``, removing the reader is refused.
+    """
+
+    def __init__(self, card: "MockCard", *, reader_stays: bool = False) -> None:
+        self._card = card
+        self._state = card.state
+        self._reader_stays = reader_stays
+        self._insertion = card.state.presence().insertions
+        self._answer = b""  # the host has only received its 61xx
+        self._impatient = threading.Event()
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self._card.atr
+
+    @property
+    def present(self) -> bool:
+        """Whether the card has been in the reader without interruption."""
+        presence = self._state.presence()
+        return presence.card and presence.insertions == self._insertion
+
+    def reset(self) -> None:
+        """Clear the volatile state."""
+        self._answer = b""
+        self._card.reset()
+
+    def hurry(self) -> None:
+        """End current and later delays, from any thread."""
+        self._impatient.set()
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Respond to a command APDU.
+
+        Raises ``CardGoneError`` and ``CardSilentError``, ``MockCardBrokenError``, and
+        ``InvalidArgumentError`` for a fault that is impossible here.
+        """
+        self._check_presence()
+        answer = self._transmit(apdu)
+        self._check_presence()
+        return answer
+
+    def _check_presence(self) -> None:
+        if not self.present:
+            self.reset()
+            raise CardGoneError
+
+    def _transmit(self, apdu: bytes) -> bytes:
+        if self._answer and apdu[1:2] == _GET_RESPONSE:
+            return self._get_response(apdu)
+        self._answer = b""
+        command = CommandName.of(apdu)
+        fault = self._state.take_fault(command)
+        if fault is None:
+            return self._card.transmit(apdu)
+        if fault.name == FaultName.READER_PULLED and self._reader_stays:
+            raise InvalidArgumentError("A virtual reader of PC/SC can't be pulled out.")
+        logger.info("Fault %s %s the command %s.", fault.name, fault.when, command)
+        return self._strike(fault, command, apdu)
+
+    def _strike(self, fault: Fault, command: CommandName, apdu: bytes) -> bytes:
+        if fault.name == FaultName.DELAY and not fault.executed:
+            self._wait(fault.seconds)
+        if fault.executed or fault.name == FaultName.DELAY:
+            answer = self._card.transmit(apdu)
+        else:
+            answer = status(SW.NO_DIAGNOSIS)
+        match fault.name:
+            case FaultName.CARD_PULLED | FaultName.READER_PULLED:
+                reader = fault.name == FaultName.READER_PULLED
+                self._state.pull(reader=reader, seconds=fault.seconds)
+                self.reset()
+                raise CardGoneError
+            case FaultName.MUTE:
+                self._wait(fault.seconds or 0)
+                raise CardSilentError
+            case FaultName.DELAY if fault.executed:
+                self._wait(fault.seconds)
+            case FaultName.MORE_DATA:
+                return self._keep(answer, fault)
+            case FaultName.WRONG_LE:
+                size = len(answer) - 2 if fault.executed else self._size(command, apdu)
+                return status(SW.WRONG_LE | size % 256)
+        return _ALTERATIONS.get(fault.name, bytes)(answer)
+
+    def _wait(self, seconds: float | None) -> None:
+        self._impatient.wait(_USUAL_DELAY if seconds is None else seconds)
+
+    def _keep(self, answer: bytes, fault: Fault) -> bytes:
+        """Return 61xx; a response can be fetched only if the card executed it."""
+        if fault.executed:
+            self._answer = answer
+            return more_data(answer[:-2])
+        return status(SW.MORE_DATA | 0x10)
+
+    def _get_response(self, apdu: bytes) -> bytes:
+        """Return the pending response, or the requested part of it."""
+        data, end = self._answer[:-2], self._answer[-2:]
+        size = (apdu[4] if len(apdu) > 4 else 0) or 256
+        if len(data) <= size:
+            self._answer = b""
+            return data + end
+        self._answer = data[size:] + end
+        return data[:size] + more_data(data[size:])
+
+    def _size(self, command: CommandName, apdu: bytes) -> int:
+        """Return the length of a response, without changing persistent state."""
+        match command:
+            case CommandName.SELECT:
+                return _FILE_CONTROL_SIZE if apdu[3:4] == b"\x04" else 0
+            case CommandName.READ | CommandName.PIN_INFO:
+                return len(self._card.transmit(apdu)) - 2
+            case CommandName.SIGN:
+                return self._card.signature_size
+        return 0
+
+
+def _garble(answer: bytes) -> bytes:
+    """Invert bits in each byte of the data, or of the status word without data."""
+    data, end = answer[:-2], answer[-2:]
+    if data:
+        return bytes(byte ^ _BITS for byte in data) + end
+    return bytes(byte ^ _BITS for byte in end)
+
+
+def _shorten(answer: bytes) -> bytes:
+    """Return half of the data, or half of the status word without data."""
+    data, end = answer[:-2], answer[-2:]
+    return data[: len(data) // 2] + end if data else end[:1]
+
+
+def _lengthen(answer: bytes) -> bytes:
+    return answer[:-2] + _SURPLUS + answer[-2:]
+
+
+_ALTERATIONS: dict[str, Callable[[bytes], bytes]] = {
+    FaultName.GARBLED: _garble,
+    FaultName.TOO_SHORT: _shorten,
+    FaultName.TOO_LONG: _lengthen,
+    FaultName.NO_DIAGNOSIS: lambda _: status(SW.NO_DIAGNOSIS),
+}

@@ -17,7 +17,7 @@ from typing import Self
 
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.errors import NoVirtualReaderError
-from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.faults import CardGoneError, CardSilentError, FaultyCard
 from kortilla.mock_card.folder import Watch
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ three. ``kortilla.openid.protocol`` alone imports Authlib.
 
 from typing import TYPE_CHECKING
 
-from kortilla.common.lazy import lazy_names
+from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.errors import ConfigurationError

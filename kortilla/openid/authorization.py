@@ -8,9 +8,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from kortilla.common import JsonObject
 from kortilla.openid.settings import LONGEST_URI
 from kortilla.web.http import Response
 
@@ -183,12 +184,12 @@ class AuthorizationRequest(ReturnAddress):
             return False
         return self.max_age is None or now - auth_time < self.max_age
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return a dictionary for the store, without what is empty."""
         return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_json(cls, data: JsonObject) -> Self:
         """Read what ``to_json`` made."""
         return cls(**data)
 

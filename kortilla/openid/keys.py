@@ -15,11 +15,12 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeyParameters, KeySet, RSAKey, import_key
 
+from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError
 
 _ALGORITHMS = ("RS256", "ES256")
@@ -61,7 +62,7 @@ class Keys:
         """Return the key that signs with an algorithm."""
         return self.signing[algorithm, "current"]
 
-    def public(self) -> dict[str, Any]:
+    def public(self) -> JsonObject:
         """Return the published JWK set: the public keys alone."""
         keys = [
             {**key.as_dict(private=False), "alg": algorithm, "use": "sig"}
@@ -191,7 +192,7 @@ def _generate(algorithm: str) -> SigningKey:
     return ECKey.generate_key("P-256", parameters)
 
 
-def _key(content: dict[str, Any]) -> SigningKey:
+def _key(content: JsonObject) -> SigningKey:
     own = {name: value for name, value in content.items() if name not in {"alg", "age"}}
     key = import_key(own)
     wanted = RSAKey if content["alg"] == "RS256" else ECKey

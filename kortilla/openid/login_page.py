@@ -15,8 +15,9 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kortilla.common import JsonObject
 from kortilla.errors import RelyingPartyError
 from kortilla.events import Action, RequestContext
 from kortilla.openid.authorization import (
@@ -60,7 +61,7 @@ BODY_SECONDS = 10
 
 _PATH = re.compile(r"/login/([A-Za-z0-9_-]{43})(/[a-z]*)?")
 _CANCELLED = RefusedError("access_denied", "The user has denied the request")
-Data = dict[str, Any]
+Data = JsonObject
 
 
 class LoginPage:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
@@ -34,6 +34,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from kortilla.common import JsonObject
 from kortilla.openid.authorization import SCOPES, AuthorizationRequest, RefusedError
 from kortilla.openid.keys import KeyFile, SigningKey
 from kortilla.openid.records import CodeRecord, Login, TokenRecord
@@ -43,6 +44,8 @@ from kortilla.openid.settings import CLAIMS, ClientSettings, Settings, hash_secr
 TOKEN_SECONDS = 300
 #: How far ahead an assertion may expire, which is how long its jti is kept.
 ASSERTION_SECONDS = 3660
+
+T = TypeVar("T")
 
 _METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 _ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
@@ -113,21 +116,21 @@ class _Server(AuthorizationServer):
     def query_client(self, client_id: str) -> Client | None:
         return self._clients.get(client_id)
 
-    def save_token(self, token: dict[str, Any], request: _Request) -> None:
+    def save_token(self, token: JsonObject, request: _Request) -> None:
         """The caller stores what ``Protocol.token`` returns."""
 
     def create_oauth2_request(self, request: _Request) -> _Request:
         return request
 
     def handle_response(
-        self, status: int, body: Any, headers: list[tuple[str, str]]
-    ) -> Any:
+        self, status: int, body: object, headers: list[tuple[str, str]]
+    ) -> object:
         return body
 
     def handle_error_response(self, request: _Request, error: OAuth2Error) -> None:
         raise error
 
-    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Nobody listens."""
 
 
@@ -158,7 +161,7 @@ class _Assertion(JWTBearerClientAssertion):
         #: The jti of the assertion that was verified last.
         self.jti = ""
 
-    def __call__(self, query_client: Any, request: _Request) -> Client | None:
+    def __call__(self, query_client: object, request: _Request) -> Client | None:
         client: Client | None = super().__call__(query_client, request)
         named = request.form.get("client_id")
         if client is not None and named not in (None, client.settings.id):
@@ -173,7 +176,9 @@ class _Assertion(JWTBearerClientAssertion):
             raise InvalidClientError(description="The client has no keys")
         return client.keys
 
-    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
+    def process_assertion_claims(
+        self, assertion: str, resolve_key: KeySet
+    ) -> JsonObject:
         try:
             token = jwt.decode(assertion, resolve_key, algorithms=_ASSERTION_ALGORITHMS)
         except _MALFORMED:
@@ -183,7 +188,7 @@ class _Assertion(JWTBearerClientAssertion):
         self.verify_claims(token.claims)
         return token.claims
 
-    def verify_claims(self, claims: dict[str, Any]) -> None:
+    def verify_claims(self, claims: JsonObject) -> None:
         audience = claims.get("aud")
         if isinstance(audience, list) and len(audience) == 1:
             [audience] = audience  # as several clients send it
@@ -205,7 +210,7 @@ class _Assertion(JWTBearerClientAssertion):
             raise InvalidClientError(description="jti is not a text of 1 to 256")
         super().verify_claims(claims)
 
-    def validate_jti(self, claims: dict[str, Any], jti: str) -> bool:
+    def validate_jti(self, claims: JsonObject, jti: str) -> bool:
         """Keep the jti: the caller stores it, and refuses a second use."""
         self.jti = jti
         return True
@@ -218,7 +223,7 @@ class _IdToken(OpenIDToken):
         self._issuer = issuer
         self._keys = keys
 
-    def encode_id_token(self, token: dict[str, Any], request: _Request) -> str:
+    def encode_id_token(self, token: JsonObject, request: _Request) -> str:
         # Read once: a rotation between two reads would give another key's kid.
         self._key = self._keys.read().current(request.client.settings.algorithm)
         encoded: str = super().encode_id_token(token, request)
@@ -230,7 +235,7 @@ class _IdToken(OpenIDToken):
     def get_encode_header(self, client: Client) -> dict[str, str]:
         return {"alg": client.settings.algorithm, "kid": str(self._key.kid)}
 
-    def get_client_claims(self, client: Client) -> dict[str, Any]:
+    def get_client_claims(self, client: Client) -> JsonObject:
         return {"iss": self._issuer, "aud": client.settings.id}
 
     def generate_user_info(self, user: Login, scope: str) -> dict[str, str]:
@@ -264,7 +269,7 @@ class Logout:
     """A valid request to end a session. ``claims`` are the hint's, if there is one."""
 
     client: Client | None
-    claims: dict[str, Any] | None
+    claims: JsonObject | None
     redirect_uri: str | None
 
 
@@ -306,7 +311,7 @@ class Protocol:
         self._end_session = _EndSession(self._server, self.keys)
         self.metadata()
 
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> JsonObject:
         """Return the discovery document, which was checked."""
         url = self.issuer
         content = {
@@ -405,7 +410,7 @@ class Protocol:
 
     def token(
         self, client: Client, form: Parameters, record: CodeRecord | None
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return the answer to a token request. Raises ``RefusedError``.
 
         ``record`` was taken from the store with the code, so that it works once.
@@ -413,14 +418,12 @@ class Protocol:
         request = self._request("token", form)
         request.client = client
         request.record = record
-        answer: dict[str, Any] = _refusing(
+        answer: JsonObject = _refusing(
             lambda: self._server.create_token_response(request)
         )
         return answer
 
-    def userinfo(
-        self, authorization: str, record: TokenRecord | None
-    ) -> dict[str, Any]:
+    def userinfo(self, authorization: str, record: TokenRecord | None) -> JsonObject:
         """Return what a client may know of a person. Raises ``RefusedError``."""
         protector = ResourceProtector()
         protector.register_token_validator(_Bearer(record))
@@ -481,7 +484,7 @@ def check_token(form: Parameters) -> None:
         raise RefusedError("invalid_request", "code_verifier is malformed")
 
 
-def _refusing(call: Callable[[], Any], *, error: str = "invalid_request") -> Any:
+def _refusing(call: Callable[[], T], *, error: str = "invalid_request") -> T:
     """Call Authlib, which also raises ``_MALFORMED`` for text from the request."""
     try:
         return call()

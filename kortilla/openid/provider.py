@@ -15,9 +15,9 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
 from urllib.parse import urlencode
 
+from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
 from kortilla.openid.authorization import (
@@ -380,7 +380,7 @@ def _oauth_error(error: str, description: str, status: int) -> Response:
     return json_response(content, status=status)
 
 
-def _public_json(content: dict[str, Any]) -> Response:
+def _public_json(content: JsonObject) -> Response:
     """Return a document that clients may keep for a short time."""
     answer = json_response(content)
     headers = [

@@ -2,8 +2,9 @@
 """Who has logged in, and what codes and access tokens stand for."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
+from kortilla.common import JsonObject
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.settings import CLAIMS, ClientSettings
 from kortilla.validation.identity import Identity
@@ -40,7 +41,7 @@ class Login:
         """Return this login with its subject for a client."""
         return replace(self, subject=self.subject_for(client, keys))
 
-    def claims(self, client: ClientSettings, scopes: list[str]) -> dict[str, Any]:
+    def claims(self, client: ClientSettings, scopes: list[str]) -> JsonObject:
         """Return what userinfo answers: what the operator allows and scopes ask for."""
         values = {
             "name": f"{self.given_names} {self.surname}",
@@ -51,7 +52,7 @@ class Login:
             "urn:oid:2.5.4.4": self.surname,
             "urn:oid:1.2.246.575.1.14": self.given_names,
         }
-        claims: dict[str, Any] = {"sub": self.subject}
+        claims: JsonObject = {"sub": self.subject}
         for name in client.claims:
             if CLAIMS[name] in scopes:
                 claims[name] = values[name]
@@ -73,12 +74,12 @@ class _Record:
     def get_scope(self) -> str:
         return self.scope
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return a dictionary for the store."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_json(cls, data: JsonObject) -> Self:
         """Read what ``to_json`` made."""
         return cls(**{**data, "login": Login(**data["login"])})
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from kortilla.aiohttp import read_request, to_response
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError
 from kortilla.openid.provider import Provider
 from kortilla.web import http

@@ -10,7 +10,7 @@ import logging
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import (
@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from kortilla.common import JsonObject
 from kortilla.common.origin import check_origin
 from kortilla.errors import ConfigurationError
 from kortilla.revocation import By
@@ -356,7 +357,7 @@ def _has_plain_secret(text: str) -> bool:
         return False  # ``parse`` names what is wrong
 
 
-def _described(file: Path, error: ValidationError, content: Any) -> str:
+def _described(file: Path, error: ValidationError, content: JsonObject) -> str:
     """Name each key that is wrong, and the client that it belongs to.
 
     Of the values only those of ``_SHOWN`` are named: others may be secrets.
@@ -380,7 +381,7 @@ def _described(file: Path, error: ValidationError, content: Any) -> str:
 _SHOWN = ("redirect_uris", "post_logout_redirect_uris", "claims")
 
 
-def _client_of(place: tuple[int | str, ...], content: Any) -> str:
+def _client_of(place: tuple[int | str, ...], content: JsonObject) -> str:
     """Return the id of the client that an error is about, and the value."""
     try:
         if place[0] != "clients":

@@ -9,13 +9,13 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.audit import AuditLog
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
 from kortilla.openid.browsers import Browsers
@@ -203,7 +203,7 @@ def load_client_keys(
     file = settings.path(client.jwks_file)
     key = f"clients[{number}].jwks_file"
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
         with warnings.catch_warnings():
             # Of short RSA keys, which are refused below.
             warnings.simplefilter("ignore", SecurityWarning)

@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from kortilla.common import JsonObject
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation import CertificatePath
 from kortilla.testing import MockCardState, make_token, revoked_serials
@@ -80,7 +80,7 @@ class Simulator:
         """Return whether a choice is the person's who cancels."""
         return name == "cancelled"
 
-    def token(self, name: str, origin: str, nonce: str) -> dict[str, Any]:
+    def token(self, name: str, origin: str, nonce: str) -> JsonObject:
         """Return the token of a choice's card."""
         choice = _BY_NAME[name]
         folder = self._folder / str(CHOICES.index(choice))

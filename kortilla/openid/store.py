@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from kortilla.common import JsonObject
 from kortilla.errors import StoreUnavailableError
 
-Data = dict[str, Any]
+Data = JsonObject
 
 #: What anybody can have stored. It is bounded by itself, and the oldest goes first.
 _BEGUN = ("login", "par")

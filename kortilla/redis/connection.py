@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
@@ -59,9 +58,8 @@ def connect(url: str, *, seconds: float = 2, connections: int = 50) -> Redis:
     At most ``connections`` are open at once. It retries nothing: a command that was
     lost may have been executed.
     """
-    more: dict[str, Any] = {}
-    if not url.startswith("unix:"):
-        more["socket_keepalive"] = True  # finds a server that is gone without a word
+    # It finds a server that is gone without a word.
+    more = {} if url.startswith("unix:") else {"socket_keepalive": True}
     pool = _Pool.from_url(
         url,
         max_connections=connections,

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.client import NEVER_DECODE
 
 from kortilla.clock import utc_now
+from kortilla.common import JsonObject
 from kortilla.errors import ChallengeNonceNotFoundError, PreparedSignatureNotFoundError
 from kortilla.redis.connection import RUN_ID, asking, check_run, probe, text
 from kortilla.signing.state import PreparedSignature
@@ -182,7 +183,7 @@ class RedisSessionStore(_RedisStore, SessionStore):
         self._lifetime = lifetime
         self._clock = clock
 
-    async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
+    async def create(self, data: JsonObject, *, satu: str | None = None) -> str:
         session_id = new_session_id()
         key, born = self._key(session_id), int(self._clock() * 1000)
         content = f"{born:0{_BORN}}{json.dumps(data)}"
@@ -196,7 +197,7 @@ class RedisSessionStore(_RedisStore, SessionStore):
                 await self._client.eval(_CREATE_SESSION, 2, *keys, *more)
         return session_id
 
-    async def load(self, session_id: str) -> dict[str, Any] | None:
+    async def load(self, session_id: str) -> JsonObject | None:
         """Return the content of a session. This counts as a use."""
         key = self._key(session_id)
         async with asking(self._seconds):
@@ -211,7 +212,7 @@ class RedisSessionStore(_RedisStore, SessionStore):
                 raise ValueError("not a session")  # noqa: TRY004 - of any JSON
             return data
 
-    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+    async def save(self, session_id: str, data: JsonObject) -> None:
         async with asking(self._seconds):
             key = self._key(session_id)
             await self._client.eval(_SAVE_SESSION, 1, key, json.dumps(data))

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
-from kortilla.common.folders import make_folder
+from kortilla.common.files import make_folder
 from kortilla.revocation import crl
 from kortilla.revocation.certificates import Subject, crl_addresses
 from kortilla.revocation.crl import RevocationList
@@ -45,7 +45,9 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[T]] = {}
 
-    async def run(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run(
+        self, key: Hashable, make: Callable[[], Coroutine[None, None, T]]
+    ) -> T:
         """Await the key's running coroutine, or start one.
 
         It continues if a caller is cancelled: others may be waiting.
@@ -53,7 +55,7 @@ class SingleFlight(Generic[T]):
         return await asyncio.shield(self.start(key, make))
 
     def start(
-        self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]
+        self, key: Hashable, make: Callable[[], Coroutine[None, None, T]]
     ) -> "asyncio.Task[T]":
         """Start the coroutine unless one is running, without waiting for it."""
         task = self._running.get(key)

@@ -10,7 +10,7 @@ need ``kortilla[signing]``.
 
 from typing import TYPE_CHECKING
 
-from kortilla.common.lazy import lazy_names
+from kortilla.common.imports import lazy_names
 
 # The processes that read PDFs need none of these, and load faster without.
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ with or without ``certificate``.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from asn1crypto import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -98,7 +98,7 @@ class _WebEidAnswer(PageSignature):
 
 
 #: An answer as JSON, or as the parsed object.
-Answer = str | bytes | Mapping[str, Any]
+Answer = str | bytes | Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def parse_answer(answer: Answer) -> PageAnswer:
     )
 
 
-def _form_of(content: Mapping[str, Any]) -> "type[_KortillaAnswer | _WebEidAnswer]":
+def _form_of(content: Mapping[str, object]) -> "type[_KortillaAnswer | _WebEidAnswer]":
     return _KortillaAnswer if "signatures" in content else _WebEidAnswer
 
 
@@ -218,7 +218,7 @@ class VerifiedSignatures:
 
 
 async def verify_signatures(
-    answer: str | bytes | Mapping[str, Any],
+    answer: str | bytes | Mapping[str, object],
     expected: Mapping[str, bytes | Digest],
     *,
     trust: Trust,

@@ -17,12 +17,12 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import unquote
 
 from asn1crypto import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
+from lxml.etree import _Element as Element
 from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.clock import utc_now
@@ -279,7 +279,7 @@ def _manifest(files: Iterable[str]) -> bytes:
     return xades.serialise(root)
 
 
-def _archived(root: Any, container: bytes, hash_function: str) -> Digest:
+def _archived(root: Element, container: bytes, hash_function: str) -> Digest:
     """Hash what an archive timestamp is of: the files, and the signature so far."""
     hasher = hashlib.new(HASHES[hash_function].name)
     try:

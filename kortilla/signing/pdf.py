@@ -4,7 +4,6 @@
 import asyncio
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 from asn1crypto import cms
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -25,6 +24,7 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from kortilla.common import JsonObject
 from kortilla.common.corners import Corner, corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.signing.appearance import shown_of_page, stamp_style
@@ -56,7 +56,7 @@ class Placeholder:
     page: int
     text: str
 
-    def put_into(self, pdf: bytes) -> tuple[dict[str, Any], bytes]:
+    def put_into(self, pdf: bytes) -> tuple[JsonObject, bytes]:
         """Return the signature's place and digest, and the PDF with space for it.
 
         Raises ``DocumentNotSignableError``, and any exception for broken files.
@@ -122,7 +122,7 @@ def _free_name(start: str, names: set[str]) -> str:
     return next(name for name in numbered if name not in names)
 
 
-def put_timestamp(pdf: bytes, hash_function: str) -> tuple[dict[str, Any], bytes]:
+def put_timestamp(pdf: bytes, hash_function: str) -> tuple[JsonObject, bytes]:
     """Return the place and digest of a timestamp of a PDF, and the PDF with space.
 
     It is a document timestamp (ISO 32000-2 §12.8.5). Raises as ``put_into``.

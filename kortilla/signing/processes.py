@@ -22,8 +22,9 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from multiprocessing.spawn import get_executable
 from queue import Empty, PriorityQueue
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
+from kortilla.common import JsonObject
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -57,7 +58,7 @@ _ERRORS: dict[str, type[RelyingPartyError]] = {
     each.code: each for each in (DocumentNotSignableError, SignatureValidationError)
 }
 
-_Answer = tuple[dict[str, Any], bytes]
+_Answer = tuple[JsonObject, bytes]
 
 
 class _Process:
@@ -70,7 +71,7 @@ class _Process:
         self._limits = str(memory), str(seconds)
         self._popen: subprocess.Popen[bytes] | None = None
 
-    def ask(self, head: Mapping[str, Any], document: bytes) -> _Answer:
+    def ask(self, head: Mapping[str, object], document: bytes) -> _Answer:
         """Run a job.
 
         Raises ``SigningUnavailableError`` if the process can't be started, and
@@ -137,7 +138,7 @@ def _ended(status: int | None) -> DocumentNotSignableError:
 
 
 def _with_space(
-    answer: dict[str, Any], document: bytes
+    answer: JsonObject, document: bytes
 ) -> tuple[tuple[int, int], bytes, bytes]:
     begin, end = answer["gap"]
     return (begin, end), answer["digest"], document
@@ -146,7 +147,7 @@ def _with_space(
 class _Job:
     """A job, and the future of its result."""
 
-    def __init__(self, head: Mapping[str, Any], document: bytes) -> None:
+    def __init__(self, head: Mapping[str, object], document: bytes) -> None:
         self.future: Future[_Answer] = Future()
         self._message = head, document
         self._lock = threading.Lock()
@@ -261,7 +262,7 @@ class PdfProcesses:
             thread.join()
 
     async def _run(
-        self, head: Mapping[str, Any], document: bytes, *, finishing: bool = False
+        self, head: Mapping[str, object], document: bytes, *, finishing: bool = False
     ) -> _Answer:
         job = _Job(head, document)
         with self._lock:

@@ -7,21 +7,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
-from cryptography.hazmat.primitives import hashes
-
+from kortilla.common.hash_functions import HASH_FUNCTIONS
 from kortilla.validation.untrusted import load_json
 
 __all__ = ["PreparedSignature"]
 
-#: Web eID's names, without SHA-224 and SHA3-224, which are too short for documents.
-HASHES: dict[str, hashes.HashAlgorithm] = {
-    "SHA-256": hashes.SHA256(),
-    "SHA-384": hashes.SHA384(),
-    "SHA-512": hashes.SHA512(),
-    "SHA3-256": hashes.SHA3_256(),
-    "SHA3-384": hashes.SHA3_384(),
-    "SHA3-512": hashes.SHA3_512(),
-}
+#: SHA-224 and SHA3-224 are too short for documents.
+HASHES = {name: each for name, each in HASH_FUNCTIONS.items() if each.digest_size >= 32}
 
 #: Characters of a document's name (PROTOCOL.md §3).
 MAX_NAME_LENGTH = 255

@@ -22,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from kortilla.common import JsonObject
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -43,7 +44,9 @@ _MAX_CAUSE = 200  # characters
 _HEADER_WITHIN = 1024  # octets; where viewers look for a PDF's header
 
 
-def write_message(stream: BinaryIO, head: Mapping[str, Any], document: bytes) -> None:
+def write_message(
+    stream: BinaryIO, head: Mapping[str, object], document: bytes
+) -> None:
     """Send JSON, with bytes in it, and a document. Raises ``OSError``."""
     line = json.dumps(head, default=_encode).encode()
     stream.write(_LENGTHS.pack(len(line), len(document)))
@@ -52,7 +55,7 @@ def write_message(stream: BinaryIO, head: Mapping[str, Any], document: bytes) ->
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+def read_message(stream: BinaryIO) -> tuple[JsonObject, bytes]:
     """Receive a message. Raises ``EOFError`` if the other side has closed."""
     line, document = _LENGTHS.unpack(_read(stream, _LENGTHS.size))
     head = json.loads(_read(stream, line), object_hook=_decode)
@@ -72,7 +75,7 @@ def _encode(value: bytes | datetime) -> dict[str, str] | str:
     return {"base64": base64.b64encode(value).decode()}
 
 
-def _decode(found: dict[str, Any]) -> Any:
+def _decode(found: JsonObject) -> Any:
     if found.keys() == {"base64"}:
         return base64.b64decode(found["base64"])
     return found
@@ -126,7 +129,7 @@ def _limit_time(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
 
 
-def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], bytes]:
+def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
     try:
         if "examine" in request:
             content = document if request["has_content"] else None
@@ -182,7 +185,7 @@ def _examine(content: bytes | None, signature: bytes | None) -> Findings:
     return Findings("unknown", problems=[Found("NOT_A_SIGNED_FORMAT")])
 
 
-def _refusal(error: RelyingPartyError, cause: str | None = None) -> dict[str, Any]:
+def _refusal(error: RelyingPartyError, cause: str | None = None) -> JsonObject:
     return {
         "refused": error.code,
         "message": str(error),

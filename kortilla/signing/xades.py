@@ -11,10 +11,10 @@ import base64
 import mimetypes
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from kortilla.signing.state import Digest
 from kortilla.signing.validation_data import ValidationData
@@ -62,7 +62,7 @@ def media_type(name: str) -> str:
     return _TYPES.guess_type(name, strict=True)[0] or "application/octet-stream"
 
 
-def canonical(element: Any, method: str = C14N) -> bytes:
+def canonical(element: Element, method: str = C14N) -> bytes:
     """Return an element in a canonical form of ``CANONICAL_FORMS``.
 
     Canonical XML 1.0 and 1.1 are the same if the document has no attribute in the
@@ -78,7 +78,7 @@ def canonical(element: Any, method: str = C14N) -> bytes:
     )
 
 
-def parse(document: bytes) -> Any:
+def parse(document: bytes) -> Element:
     """Parse an XML document without loading anything that it names.
 
     Raises ``ValueError`` for what is not well-formed or not UTF-8, and
@@ -103,7 +103,7 @@ def build_signature(
     ecc: bool,
     hash_function: str,
     time: datetime,
-) -> Any:
+) -> Element:
     """Return the element XAdESSignatures of one signature that has no value yet.
 
     ``digests`` maps the names of files to their digests. ``ecc`` says whether the key
@@ -145,27 +145,27 @@ def build_signature(
     return root
 
 
-def set_value(root: Any, value: bytes) -> None:
+def set_value(root: Element, value: bytes) -> None:
     """Put in the signature: raw r‖s for ECDSA (RFC 9231 §2.3.6)."""
     root.find(f".//{DS}SignatureValue").text = _base64(value)
 
 
-def value_to_stamp(root: Any) -> bytes:
+def value_to_stamp(root: Element) -> bytes:
     """Return what a timestamp of the signature's value is of (EN 319 132-1 §5.3)."""
     return canonical(root.find(f".//{DS}SignatureValue"))
 
 
-def add_timestamp(root: Any, token: bytes) -> None:
+def add_timestamp(root: Element, token: bytes) -> None:
     """Add a timestamp (DER) of the signature's value."""
     stamp = _add(_unsigned(root), XADES + "SignatureTimeStamp", Id="S0-T0")
     _add_token(stamp, token)
 
 
 def archived(
-    signature: Any,
+    signature: Element,
     contents_of: Callable[[str], Iterator[bytes]],
     *,
-    before: Any = None,
+    before: Element = None,
     method: str = C14N,
 ) -> Iterator[bytes]:
     """Yield what an archive timestamp is of, in pieces (EN 319 132-1 §5.5.2.2).
@@ -196,7 +196,7 @@ def archived(
             yield canonical(each, method)
 
 
-def add_archive_timestamp(root: Any, token: bytes) -> None:
+def add_archive_timestamp(root: Element, token: bytes) -> None:
     """Add a timestamp (DER) of what ``archived`` yields."""
     # The prefix is declared here: at the root it would change what was signed.
     stamp = etree.SubElement(
@@ -205,7 +205,7 @@ def add_archive_timestamp(root: Any, token: bytes) -> None:
     _add_token(stamp, token)
 
 
-def add_validation_data(root: Any, data: ValidationData) -> None:
+def add_validation_data(root: Element, data: ValidationData) -> None:
     """Add certificates and revocation data (EN 319 132-1 §5.4)."""
     unsigned = _unsigned(root)
     if data.certificates:
@@ -223,12 +223,12 @@ def add_validation_data(root: Any, data: ValidationData) -> None:
                 _add(parent, XADES + element, _base64(each))
 
 
-def serialise(root: Any) -> bytes:
+def serialise(root: Element) -> bytes:
     """Return the XML document of an element."""
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
-def _unsigned(root: Any) -> Any:
+def _unsigned(root: Element) -> Element:
     qualifying = root.find(f".//{XADES}QualifyingProperties")
     unsigned = qualifying.find(XADES + "UnsignedProperties")
     if unsigned is None:
@@ -237,18 +237,20 @@ def _unsigned(root: Any) -> Any:
     return unsigned[0]
 
 
-def _add(parent: Any, name: str, text: str | None = None, /, **attributes: str) -> Any:
+def _add(
+    parent: Element, name: str, text: str | None = None, /, **attributes: str
+) -> Element:
     element = etree.SubElement(parent, name, attributes)
     element.text = text
     return element
 
 
-def _add_token(parent: Any, token: bytes) -> None:
+def _add_token(parent: Element, token: bytes) -> None:
     _add(parent, DS + "CanonicalizationMethod", Algorithm=C14N)
     _add(parent, XADES + "EncapsulatedTimeStamp", _base64(token))
 
 
-def _add_digest(parent: Any, digest: Digest) -> None:
+def _add_digest(parent: Element, digest: Digest) -> None:
     _add(parent, DS + "DigestMethod", Algorithm=DIGESTS[digest.hash_function])
     _add(parent, DS + "DigestValue", _base64(digest.value))
 

@@ -8,7 +8,7 @@ its keys and its CA; the citizen's program uses the same folder as a card in a r
 
 from typing import TYPE_CHECKING
 
-from kortilla.common.lazy import lazy_names
+from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.mock_card.authority import Authority, Person

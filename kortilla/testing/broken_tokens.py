@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
     rsa_crt_iqmp,
 )
 
+from kortilla.common import JsonObject
 from kortilla.mock_card.authority import Authority, Person
 from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.issue import revoke
@@ -33,7 +34,7 @@ from kortilla.mock_card.profiles import PROFILES, KeyType
 from kortilla.mock_card.state import MockCardState
 from kortilla.testing.signatures import find_key, sign_token
 
-Token = dict[str, Any]
+Token = JsonObject
 
 _DAY = timedelta(days=1)
 _E = 65537
@@ -107,7 +108,7 @@ class _Maker:
         self.authority = Authority.open(folder)
         self._card = MockCardState.open(folder).read()
 
-    def changed(self, **fields: Any) -> Token:
+    def changed(self, **fields: object) -> Token:
         return {**self.sound, **fields}
 
     def without(self, field: str) -> Token:

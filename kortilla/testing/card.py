@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from asn1crypto import x509
 
+from kortilla.common import JsonObject
 from kortilla.mock_card.authority import Person
 from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.issue import revoke
@@ -89,7 +90,7 @@ class KortillaCard:
         *,
         broken: TokenFault | str | None = None,
         version: Version = "1.0",
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return a Web eID token for an origin and a challenge.
 
         Arguments and errors are those of ``kortilla.testing.make_token``.
@@ -98,7 +99,7 @@ class KortillaCard:
 
     def sign(
         self, origin: str, hashes: Mapping[str, bytes], hash_function: str = "SHA-384"
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Sign hashes, by the names that the window would show, with PIN2's key.
 
         Returns ``{"certificate", "signatures"}`` as a page gets it from
@@ -122,7 +123,7 @@ def make_token(
     *,
     broken: TokenFault | str | None = None,
     version: Version = "1.0",
-) -> dict[str, Any]:
+) -> JsonObject:
     """Identify with the mock card in ``folder``, and return the token.
 
     The card's key signs at once: no PIN is verified and no try is spent. ``broken`` is
@@ -136,7 +137,7 @@ def make_token(
     check_browser_origin(origin)
     state = MockCardState.open(folder)
     key, certificate = usable_key(state, "authentication")
-    token: dict[str, Any] = {
+    token: JsonObject = {
         "unverifiedCertificate": base64.b64encode(certificate).decode(),
         **sign_token(key, origin, nonce),
         "format": f"web-eid:{version}",

@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from asn1crypto import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from kortilla.common import JsonObject
+from kortilla.common.hash_functions import HASH_FUNCTIONS
 from kortilla.common.origin import check_origin
 from kortilla.mock_card.card_data import CardData, KeyData
 from kortilla.mock_card.errors import (
@@ -30,17 +31,6 @@ from kortilla.mock_card.state import MockCardState
 
 Purpose = Literal["authentication", "signature"]
 
-#: The hash functions that ECDSA signs, by Web eID's names.
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "SHA-224": hashes.SHA224(),
-    "SHA-256": hashes.SHA256(),
-    "SHA-384": hashes.SHA384(),
-    "SHA-512": hashes.SHA512(),
-    "SHA3-224": hashes.SHA3_224(),
-    "SHA3-256": hashes.SHA3_256(),
-    "SHA3-384": hashes.SHA3_384(),
-    "SHA3-512": hashes.SHA3_512(),
-}
 _MAX_HASHES, _MAX_NAME = 20, 255
 
 #: The commands of a signature that a fault can strike, in the order of the card.
@@ -122,7 +112,7 @@ def sign_token(key: PrivateKey, origin: str, nonce: str) -> dict[str, str]:
     ``H(H(origin) ‖ H(nonce))`` is signed, as ES256, ES384 or PS256 by the kind of key.
     """
     algorithm = "PS256" if isinstance(key, RSAPrivateKey) else f"ES{key.key_size}"
-    function = _HASHES[f"SHA-{algorithm[2:]}"]
+    function = HASH_FUNCTIONS[f"SHA-{algorithm[2:]}"]
 
     def h(data: bytes) -> bytes:
         return hashlib.new(function.name, data).digest()
@@ -134,7 +124,7 @@ def sign_token(key: PrivateKey, origin: str, nonce: str) -> dict[str, str]:
 
 def sign_hashes(
     folder: Path, origin: str, named: Mapping[str, bytes], hash_function: str
-) -> dict[str, Any]:
+) -> JsonObject:
     """Sign hashes with PIN2's key, and return the result of PROTOCOL.md's ``sign``.
 
     ``named`` maps the name of each document to its digest. Raises ``MockCardError``.
@@ -142,12 +132,13 @@ def sign_hashes(
     check_browser_origin(origin)
     _check_hashes(named, hash_function)
     key, certificate = usable_key(MockCardState.open(folder), "signature")
+    function = HASH_FUNCTIONS[hash_function]
     signatures = [
         {
             "name": name,
             "hash": _base64(digest),
             "hashFunction": hash_function,
-            "signature": _base64(sign_digest(key, digest, _HASHES[hash_function])),
+            "signature": _base64(sign_digest(key, digest, function)),
             "signatureAlgorithm": _algorithm(hash_function),
         }
         for name, digest in named.items()
@@ -155,7 +146,7 @@ def sign_hashes(
     return {"certificate": _base64(certificate), "signatures": signatures}
 
 
-def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
+def signing_certificate_fields(state: MockCardState) -> JsonObject:
     """Return the preferred signing certificate and the algorithms of its key.
 
     The names are those of a token of web-eid:1.1.
@@ -164,7 +155,7 @@ def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
     key = load_private_key(data.private_key)
     # The program lists the hash functions of the key's length first.
     first = ("SHA-384", "SHA-256") if key.key_size > 256 else ("SHA-256", "SHA-384")
-    names = dict.fromkeys((*first, "SHA-512", "SHA-224", *_HASHES))
+    names = dict.fromkeys((*first, "SHA-512", "SHA-224", *HASH_FUNCTIONS))
     return {
         "certificate": _base64(data.certificate),
         "supportedSignatureAlgorithms": [_algorithm(name) for name in names],
@@ -172,13 +163,13 @@ def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
 
 
 def _check_hashes(named: Mapping[str, bytes], hash_function: str) -> None:
-    if hash_function not in _HASHES:
+    if hash_function not in HASH_FUNCTIONS:
         raise InvalidArgumentError(
-            f"The hash function is none of {', '.join(_HASHES)}."
+            f"The hash function is none of {', '.join(HASH_FUNCTIONS)}."
         )
     if not 1 <= len(named) <= _MAX_HASHES:
         raise InvalidArgumentError(f"1 to {_MAX_HASHES} hashes can be signed at once.")
-    size = _HASHES[hash_function].digest_size
+    size = HASH_FUNCTIONS[hash_function].digest_size
     for name, digest in named.items():
         if not 1 <= len(name) <= _MAX_NAME:
             raise InvalidArgumentError(f"A name has 1 to {_MAX_NAME} characters.")

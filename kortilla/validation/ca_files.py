@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Literal
 
 import aiohttp
-from asn1crypto import pem, x509
+from asn1crypto import x509
 from yarl import URL
 
-from kortilla.common.folders import make_folder
+from kortilla.common.files import make_folder
 from kortilla.errors import TrustConfigurationError
 from kortilla.proxies import Proxies
 from kortilla.validation.pinned_cas import (
@@ -30,7 +30,12 @@ from kortilla.validation.pinned_cas import (
     PinnedCertificate,
     configured_pins,
 )
-from kortilla.validation.trust import MAX_FILE_BYTES, certificate_files
+from kortilla.validation.trust import (
+    MAX_FILE_BYTES,
+    certificate_der,
+    certificate_files,
+    read_certificate,
+)
 
 #: Seconds for one URL, and how many redirects on the same host it may give.
 _PATIENCE = 10.0
@@ -98,7 +103,7 @@ async def fetch(
     async def ask(session: aiohttp.ClientSession, address: str) -> None:
         try:
             async with asyncio.timeout(patience):
-                content = _der(await _get(session, URL(address), proxies))
+                content = certificate_der(await _get(session, URL(address), proxies))
         except TimeoutError:
             failures[address] = f"no answer within {patience:g} seconds"
         except aiohttp.ClientProxyConnectionError as error:
@@ -137,11 +142,7 @@ def take(
         try:
             if file.is_dir():
                 raise ValueError("a folder")
-            if not file.is_file():  # reading a pipe would not end
-                raise ValueError("not a file")
-            if file.stat().st_size > MAX_FILE_BYTES:
-                raise ValueError("too long for a certificate")
-            content = _der(file.read_bytes())
+            content = read_certificate(file)
         except OSError as error:
             passed_over[file.name] = f"can't be read: {error.strerror}"
         except ValueError as error:
@@ -224,22 +225,9 @@ async def _get(session: aiohttp.ClientSession, url: URL, proxies: Proxies) -> by
     raise ValueError("the address sends elsewhere again and again")
 
 
-def _der(content: bytes) -> bytes:
-    """Return a certificate's DER encoding, of DER or PEM. Raises ``ValueError``."""
-    try:
-        if pem.detect(content):
-            _, _, content = pem.unarmor(content)
-        x509.Certificate.load(content, strict=True).not_valid_after  # noqa: B018 - reading is the check
-    except Exception as error:  # asn1crypto raises any exception
-        raise ValueError("not a certificate") from error
-    return content
-
-
 def _fingerprint(file: Path) -> str:
     try:
-        if not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
-            return ""  # reading a pipe would not end
-        return hashlib.sha256(_der(file.read_bytes())).hexdigest()
+        return hashlib.sha256(read_certificate(file)).hexdigest()
     except (OSError, ValueError):
         return ""
 
@@ -264,7 +252,7 @@ def _store(
             missing = CAFile(pin.name, "missing", None, pin.sha256, None, "not there")
             report.append(replace(missing, origin=pin.origin))
             continue
-        certificate = x509.Certificate.load(_der(file.read_bytes()))
+        certificate = x509.Certificate.load(read_certificate(file))
         name = pin.name
         if pin.configured:  # which has no name of its own
             name = str(certificate.subject.native.get("common_name", name))

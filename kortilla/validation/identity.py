@@ -4,10 +4,11 @@
 import re
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from asn1crypto import x509
 
+from kortilla.common import JsonObject
 from kortilla.errors import UserCertificateParseError
 from kortilla.revocation import der
 from kortilla.validation.leaf import Leaf
@@ -103,7 +104,7 @@ class Identity:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_json(cls, data: JsonObject) -> Self:
         """Make an identity from the result of ``to_json``, also of another version.
 
         Newer fields may be missing, and unknown fields are ignored. Raises

@@ -7,7 +7,7 @@ that the signature does not cover are never relied upon.
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -86,7 +86,7 @@ class AuthToken(WireModel):
         return base64.b64decode(self.signature)
 
 
-def parse_token(token: str | bytes | Mapping[str, Any]) -> AuthToken:
+def parse_token(token: str | bytes | Mapping[str, object]) -> AuthToken:
     """Parse a token, given as JSON or as the parsed object.
 
     Raises ``AuthTokenParseError``, which names the field and quotes no input.

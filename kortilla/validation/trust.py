@@ -5,11 +5,8 @@ The package contains no CA certificates. A service loads the authority's files, 
 production trust accepts a file only if its SHA-256 fingerprint is in ``PINS``.
 """
 
-import errno
 import hashlib
-import os
 import re
-import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +18,7 @@ from asn1crypto import pem, x509
 from cryptography import x509 as cryptography_x509
 from cryptography.exceptions import InvalidSignature
 
+from kortilla.common.files import read_regular
 from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import der
 from kortilla.revocation.certificates import same_name
@@ -160,7 +158,7 @@ class Trust:
         contents = []
         for file in files:
             try:
-                content = _read(Path(file))
+                content = read_regular(Path(file), MAX_FILE_BYTES + 1)
             except OSError as error:
                 raise TrustConfigurationError(
                     f"The CA file {file} can't be read: {error.strerror}."
@@ -283,6 +281,27 @@ def certificate_files(folder: Path) -> list[Path]:
     ]
 
 
+def certificate_der(content: bytes) -> bytes:
+    """Return a certificate's DER encoding, of DER or PEM. Raises ``ValueError``."""
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError("too long for a certificate")
+    try:
+        if pem.detect(content):
+            _, _, content = pem.unarmor(content)
+        x509.Certificate.load(content, strict=True).not_valid_after  # noqa: B018 - reading is the check
+    except Exception as error:  # asn1crypto raises any exception
+        raise ValueError("not a certificate") from error
+    return content
+
+
+def read_certificate(file: Path) -> bytes:
+    """Return the DER encoding of a file's certificate.
+
+    Raises ``OSError`` as ``read_regular``, and ``ValueError`` as ``certificate_der``.
+    """
+    return certificate_der(read_regular(file, MAX_FILE_BYTES + 1))
+
+
 def _root_of(
     issuer: x509.Certificate, roots: Iterable[x509.Certificate]
 ) -> x509.Certificate | None:
@@ -299,18 +318,6 @@ def _root_of(
 
 def _below(policy: str, roots: tuple[str, ...]) -> bool:
     return any(policy == root or policy.startswith(root + ".") for root in roots)
-
-
-def _read(file: Path) -> bytes:
-    """Read a file, at most one octet more than a CA certificate may have.
-
-    Raises ``OSError``, also for what is no regular file: a pipe or a device never ends.
-    """
-    opened = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(opened, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        return stream.read(MAX_FILE_BYTES + 1)
 
 
 def _check_policies(policies: tuple[str, ...], *, test: bool) -> None:
@@ -331,10 +338,7 @@ def _check_policies(policies: tuple[str, ...], *, test: bool) -> None:
 
 def _load(name: str, content: bytes) -> x509.Certificate:
     try:
-        if len(content) > MAX_FILE_BYTES:
-            raise ValueError("too long")
-        if pem.detect(content):
-            _, _, content = pem.unarmor(content)
+        content = certificate_der(content)
         certificate: x509.Certificate = ExactCertificate.load(content, strict=True)
         # CA certificates are strict DER, unlike leaves: cryptography can parse them.
         cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check

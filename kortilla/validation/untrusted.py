@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from kortilla.common import JsonObject
 from kortilla.errors import RelyingPartyError
 
 T = TypeVar("T", bound=BaseModel)
@@ -58,8 +59,8 @@ Base64Text = Annotated[str, Field(min_length=4), CanonicalBase64]
 
 
 def read_object(
-    given: str | bytes | Mapping[str, Any],
-    model_of: Callable[[Mapping[str, Any]], type[T]],
+    given: str | bytes | Mapping[str, object],
+    model_of: Callable[[Mapping[str, object]], type[T]],
     *,
     what: str,
     limit: int,
@@ -70,7 +71,7 @@ def read_object(
     ``model_of`` returns the model for an object. ``what`` is the object's name in
     messages. Raises ``error``, which names the field and quotes no input.
     """
-    content: Any = None
+    content: object = None
     try:
         if isinstance(given, str | bytes):
             size = len(given)
@@ -127,7 +128,7 @@ class _RefusedError(ValueError):
     """A message of this module, which quotes no input."""
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> JsonObject:
     result = dict(pairs)
     if len(result) != len(pairs):
         raise _RefusedError("A name occurs twice in a JSON object.")

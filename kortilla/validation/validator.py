@@ -12,7 +12,7 @@ forged token never triggers a network request.
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kortilla.clock import utc_now
 from kortilla.errors import (
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 async def validate(
-    token: AuthToken | Mapping[str, Any] | str | bytes,
+    token: AuthToken | Mapping[str, object] | str | bytes,
     *,
     origin: str,
     nonce: str,

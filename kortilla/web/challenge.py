@@ -42,6 +42,9 @@ NONCE_LIFETIME = timedelta(minutes=5)
 _OPEN_PER_SESSION = 4
 _SESSION_KEY = "kortilla.challenges"
 
+#: The content of a session, in which the application keeps values of its own types.
+SessionData = MutableMapping[str, Any]
+
 
 class ChallengeStore(ABC):
     """Holds each nonce until it is taken, once.
@@ -161,16 +164,14 @@ class Challenges:
         self._clock = clock
         self._used = ReplayCache(clock=clock)
 
-    async def create(self, session: MutableMapping[str, Any]) -> str:
+    async def create(self, session: SessionData) -> str:
         """Return a new nonce of 44 characters that only this session can use."""
         nonce = base64.b64encode(secrets.token_bytes(NONCE_BYTES)).decode()
         await self.store.put(nonce, self._clock() + self._lifetime)
         session[_SESSION_KEY] = [*_open(session), nonce][-_OPEN_PER_SESSION:]
         return nonce
 
-    async def take(
-        self, session: MutableMapping[str, Any], nonce: str | None = None
-    ) -> str:
+    async def take(self, session: SessionData, nonce: str | None = None) -> str:
         """Redeem a nonce of this session, the newest if none is named.
 
         The session is not changed: the store records which nonces are used. Raises
@@ -201,10 +202,10 @@ class Challenges:
             self._used.add(nonce)
 
     @staticmethod
-    def forget(session: MutableMapping[str, Any]) -> None:
+    def forget(session: SessionData) -> None:
         """Remove all open challenges from a session."""
         session.pop(_SESSION_KEY, None)
 
 
-def _open(session: MutableMapping[str, Any]) -> list[str]:
+def _open(session: SessionData) -> list[str]:
     return list(session.get(_SESSION_KEY, ()))

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kortilla.common import JsonObject
 from kortilla.validation.untrusted import load_json
 
 __all__ = [
@@ -59,6 +60,13 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 class BrokenBodyError(Exception):
     """Reading the body failed: the client disconnected or sent invalid HTTP."""
+
+
+async def at_once(body: bytes | None) -> AsyncIterator[bytes]:
+    """Yield a body that was read whole. Raises ``BrokenBodyError`` for None."""
+    if body is None:
+        raise BrokenBodyError
+    yield body
 
 
 class RequestRefusedError(Exception):
@@ -147,7 +155,7 @@ class Response:
         return Response(self.status, self.body, self.headers + more)
 
 
-def json_response(content: dict[str, Any], *, status: int = 200) -> Response:
+def json_response(content: JsonObject, *, status: int = 200) -> Response:
     """Return a response in JSON that no cache may store."""
     text = json.dumps(content, ensure_ascii=False)
     return Response.create(text, "application/json; charset=utf-8", status=status)
@@ -213,7 +221,7 @@ async def read_body(
 
 async def read_json(
     request: Request, *, allowed: set[str], max_bytes: int, seconds: float
-) -> dict[str, Any]:
+) -> JsonObject:
     """Read a JSON object with no other names than ``allowed``.
 
     Raises ``RequestRefusedError``: 415 before it reads, or 400, 408 or 413.

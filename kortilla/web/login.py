@@ -6,7 +6,7 @@ lists and dictionaries are put. The caller makes a new session id at login and l
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from kortilla.web.challenge import (
     Challenges,
     ChallengeStore,
     MemoryChallengeStore,
+    SessionData,
 )
 from kortilla.web.rate_limit import Attempt, RateLimit
 from kortilla.web.refusals import Refusals
@@ -144,12 +145,12 @@ class LoginService:
         if self._rate_limit is not None:
             await self._rate_limit(attempt)
 
-    async def challenge(self, session: MutableMapping[str, Any]) -> str:
+    async def challenge(self, session: SessionData) -> str:
         """Return a new challenge nonce, bound to this session."""
         return await self.nonces.create(session)
 
     async def login(
-        self, session: MutableMapping[str, Any], token: Any, *, nonce: str | None = None
+        self, session: SessionData, token: object, *, nonce: str | None = None
     ) -> Identity:
         """Redeem the session's nonce and validate the token against it.
 
@@ -173,7 +174,7 @@ class LoginService:
         return replace(identity, authenticated_at=at.astimezone(UTC))
 
     @staticmethod
-    def set_identity(session: MutableMapping[str, Any], identity: Identity) -> None:
+    def set_identity(session: SessionData, identity: Identity) -> None:
         """Record in a new, empty session who logged in."""
         session[_IDENTITY_KEY] = identity.to_json()
 

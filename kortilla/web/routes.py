@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from kortilla.common import JsonObject
 from kortilla.errors import (
     ChallengeNonceNotFoundError,
     ConfigurationError,
@@ -319,7 +320,7 @@ class LoginRoutes:
         if not self._keep_identity:
             cookie = await self._sessions.end(session)
             return PendingLogin(identity, request.headers, context, since, cookie)
-        data: dict[str, Any] = {}
+        data: JsonObject = {}
         self.service.set_identity(data, identity)
         kept = await self._sessions.replace(session, data, satu=identity.satu)
         self.service.events.logged_in(context, identity, time.monotonic() - since)
@@ -351,9 +352,7 @@ class LoginRoutes:
         answer = json_response({}).with_headers(("Set-Cookie", cookie))
         return replace(answer, logged_out=True)
 
-    async def _read_json(
-        self, request: Request, *, allowed: set[str]
-    ) -> dict[str, Any]:
+    async def _read_json(self, request: Request, *, allowed: set[str]) -> JsonObject:
         headers = request.headers
         check_origin_header(headers, self.service.origin)
         await self.service.admit(
@@ -371,7 +370,7 @@ class LoginRoutes:
         )
 
 
-def token_of(body: dict[str, Any]) -> tuple[Any, str | None]:
+def token_of(body: JsonObject) -> tuple[object, str | None]:
     """Return a login's token, of any type, and the nonce that it names.
 
     Raises ``RequestRefusedError``.

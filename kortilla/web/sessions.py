@@ -15,7 +15,8 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+
+from kortilla.common import JsonObject
 
 __all__ = [
     "BrowserSessions",
@@ -73,7 +74,7 @@ class Cookie:
 class Session:
     """One browser's session: what is in it, and its id once the store has it."""
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: JsonObject = field(default_factory=dict)
     id: str | None = None
 
     @property
@@ -95,18 +96,18 @@ class SessionStore(ABC):
     """
 
     @abstractmethod
-    async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
+    async def create(self, data: JsonObject, *, satu: str | None = None) -> str:
         """Store a new session and return its id, which can't be guessed.
 
         ``satu`` is the person who is logged in in it, for ``end_sessions``.
         """
 
     @abstractmethod
-    async def load(self, session_id: str) -> dict[str, Any] | None:
+    async def load(self, session_id: str) -> JsonObject | None:
         """Return a copy of what is in a session, or None when there is none."""
 
     @abstractmethod
-    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+    async def save(self, session_id: str, data: JsonObject) -> None:
         """Store what is in a session, unless it has ended meanwhile."""
 
     @abstractmethod
@@ -154,7 +155,7 @@ class MemorySessionStore(SessionStore):
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
+    async def create(self, data: JsonObject, *, satu: str | None = None) -> str:
         """Store a new session, and end the expired ones."""
         now = self._clock()
         while self._entries:
@@ -169,7 +170,7 @@ class MemorySessionStore(SessionStore):
         )
         return session_id
 
-    async def load(self, session_id: str) -> dict[str, Any] | None:
+    async def load(self, session_id: str) -> JsonObject | None:
         """Return what is in a session, which is thereby used."""
         entry = self._entries.get(session_id)
         if entry is None:
@@ -180,10 +181,10 @@ class MemorySessionStore(SessionStore):
             return None
         entry.seen = now
         self._entries.move_to_end(session_id)
-        data: dict[str, Any] = json.loads(entry.content)
+        data: JsonObject = json.loads(entry.content)
         return data
 
-    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+    async def save(self, session_id: str, data: JsonObject) -> None:
         if entry := self._entries.get(session_id):
             entry.content = json.dumps(data)
 
@@ -229,7 +230,7 @@ class BrowserSessions:
         return self.cookie.set(session.id)
 
     async def replace(
-        self, session: Session, data: dict[str, Any], *, satu: str | None = None
+        self, session: Session, data: JsonObject, *, satu: str | None = None
     ) -> str | None:
         """End a session and begin another with a new id, which holds ``data``.
 

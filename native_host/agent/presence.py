@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from kortilla.common.folders import make_folder
+from kortilla.common.files import make_folder
 from native_host.errors import KortillaError
 from native_host.operations.activation_offers import forget_all
 from native_host.paths import (

@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.card.errors import CardError
+from native_host.card.signature import (
+    PublicKey,
+    SignatureAlgorithm,
+    token_algorithm,
+)
 
-PublicKey = EllipticCurvePublicKey | RSAPublicKey
-
-# Algorithm of the token (JWA) by the curve of the key; RSA keys sign with PSS.
-_ECDSA = {"secp256r1": "ES256", "secp384r1": "ES384"}
-_RSA = "PS256"
+_CURVES = ("secp256r1", "secp384r1")
 _RSA_BITS = range(2048, 4097)
 
 _KEY_USAGE = "2.5.29.15"
@@ -43,9 +44,8 @@ class CardCertificate:
 
     ``der`` is the certificate byte for byte as on the card. ``satu`` is the electronic
     client identifier, eight digits and a check character. ``not_before`` and
-    ``not_after`` are in UTC, with a time zone. ``algorithm`` is the key's algorithm by
-    its JWA name (``ES384``, ``ES256``, ``PS256``). ``test`` says that it was issued
-    under a test policy and identifies no real person.
+    ``not_after`` are in UTC, with a time zone. ``test`` says that it was issued under a
+    test policy and identifies no real person.
 
     ``for_authentication`` and ``for_signing`` say what its key usage allows. A key that
     also authenticates is not for signing: it must never sign data that a page has
@@ -58,7 +58,6 @@ class CardCertificate:
     satu: str = field(repr=False)
     not_before: datetime
     not_after: datetime
-    algorithm: str
     test: bool
     for_authentication: bool
     for_signing: bool
@@ -91,7 +90,7 @@ class CardCertificate:
         satu = subject.get(_SERIAL_NUMBER)
         if not satu:
             raise CertificateError("The certificate names no client identifier.")
-        key, algorithm = _load_key(to_be_signed["subject_public_key_info"].dump())
+        key = _load_key(to_be_signed["subject_public_key_info"].dump())
         validity = to_be_signed["validity"]
         not_before, not_after = (
             validity[end].native for end in ("not_before", "not_after")
@@ -111,7 +110,6 @@ class CardCertificate:
             satu=satu,
             not_before=not_before,
             not_after=not_after,
-            algorithm=algorithm,
             test=any(
                 f"{policy['policy_identifier']}.".startswith(_TEST_POLICIES)
                 for policy in extensions.get(_CERTIFICATE_POLICIES, ())
@@ -132,16 +130,15 @@ class CardCertificate:
         return "".join(character for character in name if character.isprintable())
 
     @property
-    def hash_name(self) -> str:
-        """The name in ``hashlib`` of the hash of ``algorithm``, such as ``sha384``."""
-        return f"sha{self.algorithm[2:]}"
+    def algorithm(self) -> SignatureAlgorithm:
+        """The key's algorithm for tokens: ES384, ES256 or PS256."""
+        return token_algorithm(self.public_key)
 
 
-def _load_key(der: bytes) -> tuple[PublicKey, str]:
-    """Return a public key and the algorithm with which it signs."""
+def _load_key(der: bytes) -> PublicKey:
     key = load_der_public_key(der)
-    if isinstance(key, EllipticCurvePublicKey) and key.curve.name in _ECDSA:
-        return key, _ECDSA[key.curve.name]
+    if isinstance(key, EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return key
     if isinstance(key, RSAPublicKey) and key.key_size in _RSA_BITS:
-        return key, _RSA
+        return key
     raise CertificateError("The certificate's key is of a kind that is not known.")

@@ -28,7 +28,7 @@ from native_host.card.errors import (
     CardKind,
     UnsupportedCardError,
 )
-from native_host.card.files import FileReader
+from native_host.card.files import FileReader, Tlv, TlvError
 from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole, PinRole, read_keys
 from native_host.card.pins import PinInfo, Pins
 from native_host.card.signature import (
@@ -37,7 +37,6 @@ from native_host.card.signature import (
     SignatureScheme,
     key_type_of,
 )
-from native_host.card.tlv import Tlv, TlvError
 
 __all__ = [
     "APPLICATION",

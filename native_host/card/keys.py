@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from native_host.card.atr import Generation
 from native_host.card.errors import CardError
+from native_host.card.files import Tlv, TlvError
 from native_host.card.signature import KeyType
-from native_host.card.tlv import Tlv, TlvError
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from kortilla.mock_card import errors
 from kortilla.mock_card.apdu import Style
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.faults import CardGoneError, CardSilentError, FaultyCard
 from kortilla.mock_card.folder import Presence, locked
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState

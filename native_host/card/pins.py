@@ -32,9 +32,9 @@ from native_host.card.errors import (
     WrongPinError,
     WrongPukError,
 )
+from native_host.card.files import Tlv, TlvError
 from native_host.card.keys import PinRole
 from native_host.card.pin_pad import NOT_ENTERED, PinPad
-from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import InvalidArgumentError
 
 logger = logging.getLogger(__name__)

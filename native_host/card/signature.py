@@ -5,30 +5,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import (
     Prehashed,
     encode_dss_signature,
 )
 
-from native_host.card.certificate import PublicKey
+from kortilla.common.hash_functions import HASH_FUNCTIONS
 from native_host.card.errors import SignatureInvalidError
 from native_host.errors import InvalidArgumentError
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "SHA-224": hashes.SHA224(),
-    "SHA-256": hashes.SHA256(),
-    "SHA-384": hashes.SHA384(),
-    "SHA-512": hashes.SHA512(),
-    "SHA3-224": hashes.SHA3_224(),
-    "SHA3-256": hashes.SHA3_256(),
-    "SHA3-384": hashes.SHA3_384(),
-    "SHA3-512": hashes.SHA3_512(),
-}
+PublicKey = ec.EllipticCurvePublicKey | RSAPublicKey
 
 #: The supported hash functions, by Web eID's names, with their digests' bytes.
-HASH_SIZES = {name: hash_.digest_size for name, hash_ in _HASHES.items()}
+HASH_SIZES = {name: hash_.digest_size for name, hash_ in HASH_FUNCTIONS.items()}
 
 # Nibbles of the card's algorithm byte (docs/reference/card.md, "Algorithms").
 _HASH_NIBBLES = {"SHA-224": 3, "SHA-256": 4, "SHA-384": 5, "SHA-512": 6}
@@ -116,7 +107,7 @@ class SignatureScheme:
             raise InvalidArgumentError(f"The key can't sign with {algorithm.name}.")
         self._key = key
         self._padding = algorithm.padding
-        self._hash = _HASHES[algorithm.hash_function]
+        self._hash = HASH_FUNCTIONS[algorithm.hash_function]
         key_bytes = (key.key_size + 7) // 8
         self._card_digest_size: int | None = None
         if isinstance(key, ec.EllipticCurvePublicKey):

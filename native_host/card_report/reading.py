@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from threading import Event
-from typing import Any, Literal
+from typing import Literal
 
+from kortilla.common import JsonObject
 from native_host.card.apdu import (
     INS_GET_DATA,
     INS_GET_RESPONSE,
@@ -35,7 +36,7 @@ from native_host.card.errors import (
     PcscUnavailableError,
     UnsupportedCardError,
 )
-from native_host.card.files import MASTER_FILE, FileReader
+from native_host.card.files import MASTER_FILE, FileReader, Tlv, TlvError
 from native_host.card.fineid import AUTHORITIES, TOKEN_INFO, FineidCard
 from native_host.card.keys import (
     KNOWN_KEYS,
@@ -46,7 +47,6 @@ from native_host.card.keys import (
 )
 from native_host.card.pins import info_command
 from native_host.card.source import CardConnection, CardSource
-from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import KortillaError
 
 _READING = frozenset({INS_SELECT, INS_READ_BINARY, INS_GET_DATA, INS_GET_RESPONSE})
@@ -127,7 +127,7 @@ class CardContent:
     chained: bool = False
     files: list[FileContent] = field(default_factory=list)
     pins: list[tuple[PinRole, bytes, int]] = field(default_factory=list)
-    understood: dict[str, Any] | None = None
+    understood: JsonObject | None = None
     stopped: str | None = None
 
 
@@ -296,10 +296,10 @@ def _paths(tlv: Tlv, depth: int = 0) -> Iterator[bytes]:
 # -- What the program makes of the card ------------------------------------------------
 
 
-def _understood(card: FineidCard) -> dict[str, Any]:
+def _understood(card: FineidCard) -> JsonObject:
     """Recognise the card, choose its keys, and read its PIN states."""
 
-    def key(key: CardKey | KeyRole) -> dict[str, Any]:
+    def key(key: CardKey | KeyRole) -> JsonObject:
         if isinstance(key, KeyRole):
             key = card.key(key)
         certificate = card.certificate(key)
@@ -309,14 +309,14 @@ def _understood(card: FineidCard) -> dict[str, Any]:
             "type": key.key_type.value,
             "reference": f"{key.reference:02X}",
             "file": path.hex().upper() if _PATH.fullmatch(path) else None,
-            "algorithm": certificate.algorithm,
+            "algorithm": certificate.algorithm.name,
             "keyBits": certificate.public_key.key_size,
             "test": certificate.test,
             "forAuthentication": certificate.for_authentication,
             "forSigning": certificate.for_signing,
         }
 
-    def pin(role: PinRole) -> dict[str, Any]:
+    def pin(role: PinRole) -> JsonObject:
         info = card.pin_info(role)
         return {"triesLeft": info.tries_left, "changed": info.changed}
 
@@ -329,7 +329,7 @@ def _understood(card: FineidCard) -> dict[str, Any]:
     }
 
 
-def _told(ask: Callable[[], Any]) -> Any:
+def _told(ask: Callable[[], object]) -> object:
     """Return an answer, or the code of the error in its place."""
     try:
         return ask()

@@ -13,13 +13,12 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from asn1crypto.core import ObjectIdentifier
 
-from kortilla.common import texts
+from kortilla.common import JsonObject, texts
 from native_host import VERSION
-from native_host.card.tlv import Tlv, TlvError
+from native_host.card.files import Tlv, TlvError
 from native_host.card_report.reading import (
     CardContent,
     CardReportError,
@@ -75,12 +74,12 @@ def catalogue(language: str) -> dict[str, str]:
 
 def make_report(
     content: CardContent, texts: dict[str, str], *, mock_card: bool
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return a report as values that JSON knows, without anything personal."""
     # The mock card may be in a reader of the system, too.
     mock_card |= any(_MOCK_CARD in each.content for each in content.files)
 
-    def file(each: FileContent) -> dict[str, Any]:
+    def file(each: FileContent) -> JsonObject:
         path = each.path.hex().upper()
         return {
             "file": f"3F00{path}" if each.kind is FileKind.AUTHORITY else path,
@@ -118,7 +117,7 @@ def make_report(
     }
 
 
-def write_text(report: dict[str, Any]) -> str:
+def write_text(report: JsonObject) -> str:
     return json.dumps(report, ensure_ascii=False, indent=1) + "\n"
 
 

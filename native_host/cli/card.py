@@ -7,15 +7,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
 from native_host.cli.options import (
     Card,
     CommandGroup,
     PromptKind,
+    PromptOptions,
     card_option,
     configured,
     prompt_options,
@@ -24,6 +26,7 @@ from native_host.config import Config
 
 if TYPE_CHECKING:
     from native_host.environment import OpenPrompt
+    from native_host.operations.card_status import CardStatus, ReaderStatus
     from native_host.operations.set_pin import PinsSet
 
 _pin_argument = click.argument(
@@ -47,7 +50,7 @@ def status(card: Card | None) -> None:
 
 @card.command()
 @prompt_options
-def activate(**options: Any) -> None:
+def activate(**options: Unpack[PromptOptions]) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
     from native_host.operations.activate import activate as operation
 
@@ -57,7 +60,7 @@ def activate(**options: Any) -> None:
 @card.command()
 @_pin_argument
 @prompt_options
-def change_pin(pin: str, **options: Any) -> None:
+def change_pin(pin: str, **options: Unpack[PromptOptions]) -> None:
     """Change PIN1 or PIN2."""
     from native_host.card.keys import PinRole
     from native_host.operations.set_pin import change_pin as operation
@@ -68,7 +71,7 @@ def change_pin(pin: str, **options: Any) -> None:
 @card.command()
 @_pin_argument
 @prompt_options
-def unblock(pin: str, **options: Any) -> None:
+def unblock(pin: str, **options: Unpack[PromptOptions]) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
     from native_host.card.keys import PinRole
     from native_host.operations.set_pin import unblock as operation
@@ -96,7 +99,7 @@ async def _managed(
     config: Config,
     lang: str | None,
     open_prompt: OpenPrompt,
-) -> dict[str, Any]:
+) -> JsonObject:
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.request import Context
@@ -114,7 +117,7 @@ async def _managed(
     return done.fields()
 
 
-async def _status(config: Config) -> list[dict[str, Any]]:
+async def _status(config: Config) -> list[ReaderStatus]:
     from native_host.environment import open_source
     from native_host.operations.card_session import SILENT_AFTER
     from native_host.operations.card_status import card_status
@@ -140,7 +143,7 @@ _ACTIVATION = {
 }
 
 
-def _words(readers: list[dict[str, Any]]) -> list[str]:
+def _words(readers: list[ReaderStatus]) -> list[str]:
     lines = [] if readers else ["There is no card reader."]
     for each in readers:
         lines.append(f"{each['reader']}:")
@@ -149,13 +152,13 @@ def _words(readers: list[dict[str, Any]]) -> list[str]:
         elif each["card"] is None:
             lines.append("  There is no card in it.")
         else:
-            lines += [f"  {line}" for line in _card_words(each)]
+            words = _card_words(each["card"], test=each["testCard"])
+            lines += [f"  {line}" for line in words]
     return lines
 
 
-def _card_words(reader: dict[str, Any]) -> list[str]:
-    found = reader["card"]
-    lines = ["Test card."] if reader["testCard"] else []
+def _card_words(found: CardStatus, *, test: bool) -> list[str]:
+    lines = ["Test card."] if test else []
     if found["holder"]:
         lines.append(f"{found['holder']['name']}, SATU {found['holder']['satu']}")
     for each in found["certificates"]:

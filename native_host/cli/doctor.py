@@ -6,10 +6,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from kortilla.common import JsonObject
 from kortilla.common.command_output import (
     json_option,
     print_error,
@@ -107,7 +108,7 @@ def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
 
 def _mend(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Run the commands that mend faults, each once and after asking."""
     from native_host.doctor.examination import run_command
     from native_host.doctor.findings import MendBy
@@ -142,7 +143,7 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     harden()
     language = choose_language(config.language, lang)
     texts = catalogue(language)
-    report: dict[str, Any] = {}
+    report: JsonObject = {}
 
     def make() -> str:
         report.update(_read_card(config, texts))
@@ -164,13 +165,13 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     return 0 if report["complete"] else 1
 
 
-def _read_card(config: Config, texts: dict[str, str]) -> dict[str, Any]:
+def _read_card(config: Config, texts: dict[str, str]) -> JsonObject:
     """Make the report. A signal ends it. Raises ``KeyboardInterrupt``."""
     from native_host.card_report.reading import read_the_one_card
     from native_host.card_report.report import make_report
     from native_host.environment import open_source
 
-    async def make() -> dict[str, Any]:
+    async def make() -> JsonObject:
         say(texts["reading"])
         async with open_source(config) as source:
             content = await read_the_one_card(source)

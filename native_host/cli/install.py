@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 import native_host
+from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import dry_run_option
 from native_host.cli.pkcs11 import change_lines, change_words, confirm
@@ -189,7 +190,7 @@ _EXTENSION = {
 def _show(
     report: Report, *, token: TokenReport | None = None, last: str | None = None
 ) -> None:
-    result: dict[str, Any] = report.as_json()
+    result: JsonObject = report.as_json()
     words: list[str] = []
     if token and token.changes:
         result["pkcs11"] = token.as_json()

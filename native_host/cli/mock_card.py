@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -87,7 +87,7 @@ def show() -> None:
     print_result(described, _lines(described))
 
 
-def _lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+def _lines(described: Mapping[str, object], indent: str = "") -> Iterator[str]:
     """Return a description in lines, of which those of a part are indented."""
     for name, value in described.items():
         if isinstance(value, Mapping):
@@ -158,7 +158,10 @@ def fault(
     insert: bool,
     times: int,
     always: bool,
-    **options: Any,
+    on: str,
+    when: str,
+    skip: int,
+    seconds: float | None,
 ) -> None:
     """Make something go wrong: NAME at the next command of a kind.
 
@@ -174,7 +177,8 @@ def fault(
         )
     card = MockCardState.open()
     if name is not None:
-        card.add_fault(Fault(name, times=None if always else times, **options))
+        number = None if always else times
+        card.add_fault(Fault(name, on, when, skip, number, seconds))
     elif clear:
         card.set_faults()
     elif pull:

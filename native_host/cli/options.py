@@ -7,7 +7,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from typing import IO, Literal, TypedDict, TypeVar
 
 import click
 
@@ -15,7 +15,7 @@ from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., object])
 Card = Literal["pcsc", "mock"]
 PromptKind = Literal["window", "terminal", "automatic"]
 
@@ -33,6 +33,16 @@ lang_option = click.option("--lang", help="The language to speak: fi, sv or en."
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Only say what would be done."
 )
+
+
+class PromptOptions(TypedDict):
+    """What ``prompt_options`` gives a command."""
+
+    lang: str | None
+    prompt: PromptKind | None
+    card: Card | None
+
+
 _prompt_option = click.option(
     "--prompt",
     type=click.Choice(PROMPTS),
@@ -69,7 +79,7 @@ class CommandGroup(click.Group):
 
 
 class _CommandMissingError(click.UsageError):
-    def show(self, file: IO[Any] | None = None) -> None:
+    def show(self, file: IO[str] | None = None) -> None:
         if self.ctx is not None:
             click.echo(self.ctx.get_help(), file=file)
 

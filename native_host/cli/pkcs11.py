@@ -11,11 +11,12 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
 
+from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
 from native_host.cli.options import dry_run_option
 from native_host.commands import missing
@@ -173,7 +174,7 @@ def prepare(browser: Family | None) -> None:
     print_result(result, [f"Log in with {result['program']} within two minutes."])
 
 
-async def _prepare(family: Family | None) -> dict[str, Any]:
+async def _prepare(family: Family | None) -> JsonObject:
     from native_host.install.tables import browsers
     from native_host.pkcs11 import control
 
@@ -313,7 +314,7 @@ def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
             yield _ANEW
 
 
-def _status_words(status: dict[str, Any]) -> Iterator[str]:
+def _status_words(status: JsonObject) -> Iterator[str]:
     state = status["module"]["state"]
     for each in status["browsers"]:
         title = _TITLES[each["browser"]]

@@ -6,16 +6,16 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
-import ssl
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from kortilla.common import JsonObject
 from kortilla.common.command_output import print_result, say
 from native_host.cli.options import (
     Card,
@@ -59,7 +59,7 @@ def identify(
 
 async def _identify(
     config: Config, origin: str, nonce: str, lang: str | None, open_prompt: OpenPrompt
-) -> dict[str, Any]:
+) -> JsonObject:
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
@@ -173,11 +173,11 @@ def _hashes(
         raise InvalidArgumentError("A hash is not base64.") from error
 
 
-def _fields(made: Signatures) -> dict[str, Any]:
+def _fields(made: Signatures) -> JsonObject:
     """Return the protocol's fields, and the JWA name of each signature's algorithm."""
     from native_host.results import signature_fields, signatures_fields
 
-    def with_name(signature: Signature) -> dict[str, Any]:
+    def with_name(signature: Signature) -> JsonObject:
         fields = signature_fields(signature)
         return {**fields, "algorithm": signature.algorithm.name}
 
@@ -222,10 +222,9 @@ def _size(file: Path) -> int:
 
 
 def _der(file: Path) -> bytes:
-    content = file.read_bytes()
-    if content.startswith(b"-----"):
-        try:
-            content = ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
-        except ValueError as error:
-            raise click.UsageError(f"{file} is not a certificate in PEM.") from error
-    return content
+    from kortilla.validation.trust import read_certificate
+
+    try:
+        return read_certificate(file)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{file} is not a certificate.") from error

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -121,7 +120,7 @@ async def _serve(window: Sequence[str] | None) -> str:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, run.cancel)
-        awaited: set[asyncio.Task[Any]] = {run}
+        awaited: set[asyncio.Task[object]] = {run}
         if is_packaged():
             from native_host.agent import package_watch
 

@@ -219,15 +219,12 @@ def _report(outcome: Outcome) -> int:
 
 
 def _authorities(folder: Path) -> tuple[bytes, ...]:
-    from asn1crypto import pem
-
-    from kortilla.validation.trust import certificate_files
+    from kortilla.validation.trust import certificate_files, read_certificate
 
     found = []
     for path in certificate_files(folder):
         try:
-            content = path.read_bytes()
-            found.append(pem.unarmor(content)[2] if pem.detect(content) else content)
+            found.append(read_certificate(path))
         except (OSError, ValueError) as error:
             raise click.UsageError(f"{path} is not a CA certificate.") from error
     if not found:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import PATH, lang_option
 from native_host.errors import InvalidArgumentError
@@ -80,8 +81,8 @@ def verify(
     return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 2)
 
 
-def _fields(checked: CheckedFile) -> dict[str, Any]:
-    fields: dict[str, Any] = {"file": str(checked.path), "verdict": checked.verdict}
+def _fields(checked: CheckedFile) -> JsonObject:
+    fields: JsonObject = {"file": str(checked.path), "verdict": checked.verdict}
     if checked.report is None:
         return {**fields, "error": checked.error}
     report = checked.report.to_json()

@@ -37,7 +37,7 @@ class Background:
 
     def start(
         self,
-        work: Callable[[], Coroutine[Any, Any, T]],
+        work: Callable[[], Coroutine[None, None, T]],
         done: Callable[[T], object] = lambda _: None,
         failed: Callable[[KortillaError], object] = lambda _: None,
     ) -> Future[T]:

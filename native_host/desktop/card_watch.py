@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Follows readers and cards by events, and reads each card without holding it.
+"""What a card's status means for its holder, and the cards in the readers by events.
 
-A card is read when it is inserted and when ``read_again`` is called. Programs that wait
-for a card go first, as the agent lets them. While nothing happens, nothing runs here.
+A card is read when it is inserted and when ``read_again`` is called, and never held
+longer. Programs that wait for a card go first, as the agent lets them. While nothing
+happens, nothing runs here.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 from native_host.agent.agent import OTHERS_FIRST
 from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
@@ -16,16 +19,125 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import wait_until_free
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import CardSource, Reader
-from native_host.desktop.card_state import Cards, ReaderContent
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.operations.card_session import SILENT_AFTER
-from native_host.operations.card_status import reader_status
+from native_host.operations.card_status import CardStatus, ReaderStatus, reader_status
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between two attempts to read a mock card that another program holds.
 _MOCK_PAUSE = 1.0
+
+PINS = ("PIN1", "PIN2")
+_Kind = Literal["good", "note", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class ReaderContent:
+    """A reader, and what ``card-status`` of PROTOCOL.md says of the card in it.
+
+    ``status`` is None while a card is read for the first time.
+    """
+
+    name: str
+    has_card: bool
+    status: ReaderStatus | None
+
+
+@dataclass(frozen=True)
+class Cards:
+    """All readers, or the code of the error for which there are none."""
+
+    readers: tuple[ReaderContent, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class CardState:
+    """A state: ``key`` begins its texts."""
+
+    key: str
+    kind: _Kind
+    can_activate: bool = False
+
+
+def card_state(card: CardStatus, now: datetime) -> CardState:
+    ends = [each for each in card["certificates"] if "error" not in each]
+    if ends and all(now > datetime.fromisoformat(each["notAfter"]) for each in ends):
+        return CardState("card.expired", "error")
+    if card["activation"] in ("new", "partly"):
+        unset = [pin for pin in PINS if not card["pinsSet"].get(pin)]
+        if all(_activation_blocked(card, pin) for pin in unset):
+            return CardState("card.activation_blocked", "error")
+        if card["activation"] == "new":
+            return CardState("card.new", "note", can_activate=True)
+        return CardState("card.partly", "warning", can_activate=True)
+    return (
+        _of_tries(card["tries"])
+        or _of_certificates(len(ends), len(card["certificates"]))
+        or (
+            CardState("card.ready", "good")
+            if card["activation"] == "active"
+            else CardState("card.unknown", "warning")
+        )
+    )
+
+
+def _of_certificates(readable: int, there: int) -> CardState | None:
+    if not readable:
+        return CardState("card.no_certificate", "error")
+    if readable < there:
+        return CardState("card.lacks_certificate", "warning")
+    return None
+
+
+def _of_tries(tries: dict[str, int | None]) -> CardState | None:
+    locked = [pin for pin in PINS if tries[pin] == 0]
+    last = [pin for pin in PINS if tries[pin] == 1]
+    if tries["PUK"] == 0:
+        if locked:
+            return CardState("card.lost", "error")
+        return CardState("card.puk_locked", "warning")
+    if locked:
+        return CardState(f"card.{_which(locked)}_locked", "error")
+    return CardState(f"card.{_which(last)}_last", "warning") if last else None
+
+
+def _which(pins: list[str]) -> str:
+    return "pins" if len(pins) == 2 else pins[0].lower()
+
+
+def can_change(card: CardStatus, pin: str) -> bool:
+    """Whether a person can type this PIN, and so change it."""
+    return bool(card["pinsSet"].get(pin) and card["tries"][pin])
+
+
+def can_unlock(card: CardStatus, pin: str) -> bool:
+    """Whether the PUK can set this PIN: it is locked, or may be forgotten."""
+    if card["tries"]["PUK"] == 0:
+        return False
+    return bool(card["pinsSet"].get(pin)) or _activation_blocked(card, pin)
+
+
+def valid_until(card: CardStatus) -> datetime | None:
+    """Return the earliest end of the readable certificates, if there are any."""
+    ends = [
+        datetime.fromisoformat(each["notAfter"])
+        for each in card["certificates"]
+        if "error" not in each
+    ]
+    return min(ends, default=None)
+
+
+def _activation_blocked(card: CardStatus, pin: str) -> bool:
+    """Whether the activation code has no tries left.
+
+    A code of eight digits is the PUK, which also sets a PIN without tries.
+    """
+    lengths = card["activationCodeLengths"] or ()
+    unset = card["pinsSet"].get(pin) is False
+    return unset and card["tries"][pin] == 0 and 8 not in lengths
 
 
 class CardWatch:
@@ -36,7 +148,7 @@ class CardWatch:
         self._report = report
         self._last: Cards | None = None
         self._readers: tuple[Reader, ...] = ()
-        self._status: dict[Reader, dict[str, Any]] = {}
+        self._status: dict[Reader, ReaderStatus] = {}
         self._reading: dict[Reader, asyncio.Task[None]] = {}
         #: Readers to read once more, when their reading ends.
         self._again: set[Reader] = set()
@@ -111,18 +223,17 @@ class CardWatch:
                 return
 
     def _say_silent(self, reader: Reader) -> None:
-        error = {"code": "CARD_SILENT"}
-        self._status[reader] = {"testCard": False, "card": None, "error": error}
+        self._status[reader] = _failed(reader, "CARD_SILENT")
         self._tell(self._cards())
 
-    async def _status_of(self, reader: Reader) -> dict[str, Any]:
+    async def _status_of(self, reader: Reader) -> ReaderStatus:
         try:
             return await reader_status(self._source, reader)
         except Exception as error:
             # The page must not wait for ever, also for a card with a strange answer.
             log_unexpected(logger, error)
             code = error.code if isinstance(error, KortillaError) else CardError.code
-            return {"testCard": False, "card": None, "error": {"code": code}}
+            return _failed(reader, code)
 
     async def _wait_until_free(self, reader: Reader) -> None:
         if isinstance(self._source, PcscSource):
@@ -150,3 +261,13 @@ class CardWatch:
         if cards != self._last:
             self._last = cards
             self._report(cards)
+
+
+def _failed(reader: Reader, code: str) -> ReaderStatus:
+    return {
+        "reader": reader.name,
+        "atr": None,
+        "testCard": False,
+        "card": None,
+        "error": {"code": code, "message": ""},
+    }

@@ -11,15 +11,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
+from kortilla.common import JsonObject
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.pages.page import Services
 from native_host.errors import KortillaError
 from native_host.files.process import request
 from native_host.files.sources import Wish
 
-Said = Callable[[dict[str, Any]], object]
+Said = Callable[[JsonObject], object]
 
 
 class Prompts:
@@ -41,7 +41,7 @@ class Prompts:
         return self._run(command, lambda result: ended(_code(result)))
 
     def sign(
-        self, wish: Wish, ended: Callable[[dict[str, Any]], object], progressed: Said
+        self, wish: Wish, ended: Callable[[JsonObject], object], progressed: Said
     ) -> bool:
         """Sign files; ``ended`` gets the result.
 
@@ -56,17 +56,15 @@ class Prompts:
         )
         return self._run(command, ended)
 
-    def _run(
-        self, running: "Command", ended: Callable[[dict[str, Any]], object]
-    ) -> bool:
+    def _run(self, running: "Command", ended: Callable[[JsonObject], object]) -> bool:
         if self._running is not None:
             return False
         self._running = running
 
-        async def work() -> dict[str, Any]:
+        async def work() -> JsonObject:
             return await in_thread(running.run)
 
-        def done(result: dict[str, Any]) -> None:
+        def done(result: JsonObject) -> None:
             self._running = None
             ended(result)
 
@@ -106,8 +104,8 @@ class Command:
         if self._process is not None:
             self._process.terminate()
 
-    def run(self) -> dict[str, Any]:
-        result: dict[str, Any] = {"error": {"code": KortillaError.code}}
+    def run(self) -> JsonObject:
+        result: JsonObject = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-m", self._module, *self.words],
@@ -134,5 +132,5 @@ class Command:
         return result
 
 
-def _code(result: dict[str, Any]) -> str:
+def _code(result: JsonObject) -> str:
     return str(result["error"]["code"]) if "error" in result else ""

@@ -13,8 +13,9 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from kortilla.common import JsonObject
 from native_host import VERSION, WEB_EID_VERSION
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
@@ -270,7 +271,7 @@ def _version_in(value: object) -> str:
     return value if isinstance(value, str) and _VERSION.fullmatch(value) else ""
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> JsonObject:
     """Return an object out of a browser's file; empty where there is none."""
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
@@ -280,7 +281,7 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _at(found: dict[str, Any], *keys: str) -> dict[str, Any]:
+def _at(found: JsonObject, *keys: str) -> JsonObject:
     for key in keys:
         below = found.get(key)
         found = below if isinstance(below, dict) else {}
@@ -305,7 +306,7 @@ async def check_token(place: Place) -> list[Finding]:
     return told
 
 
-async def _read_files(place: Place) -> tuple[dict[str, Any], frozenset[Family]]:
+async def _read_files(place: Place) -> tuple[JsonObject, frozenset[Family]]:
     """Return the status, and the families that the module's file names."""
     return await in_thread(
         lambda: (
@@ -315,7 +316,7 @@ async def _read_files(place: Place) -> tuple[dict[str, Any], frozenset[Family]]:
     )
 
 
-def _judge_token(found: dict[str, Any], shown: frozenset[Family]) -> Iterator[Finding]:
+def _judge_token(found: JsonObject, shown: frozenset[Family]) -> Iterator[Finding]:
     """Judge a status; ``shown`` are the families that the module's file names."""
     state = found["module"]["state"]
     entered = {

@@ -5,6 +5,8 @@
 then be ended. It sends no PIN and spends no try.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import re
@@ -12,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from native_host.card.errors import (
     CardError,
@@ -30,6 +32,14 @@ from native_host.doctor.findings import (
     warning,
 )
 from native_host.doctor.programs import output_of
+
+if TYPE_CHECKING:
+    from native_host.operations.card_status import (
+        CardStatus,
+        CertificateStatus,
+        Failure,
+        ReaderStatus,
+    )
 
 _ENDS_SOON = timedelta(days=60)
 _ROLES = ("authentication", "signature")
@@ -55,7 +65,7 @@ async def check_card(place: Place) -> list[Finding]:
 
 
 def findings_in_readers(
-    readers: list[dict[str, Any]], now: datetime
+    readers: list[ReaderStatus], now: datetime
 ) -> Iterator[Finding]:
     """Judge what ``card-status`` of PROTOCOL.md §3 says of the readers."""
     if not readers:
@@ -88,7 +98,7 @@ def reader_name(name: str) -> str:
 def finding_of(problem: CardError) -> Finding:
     if isinstance(problem, PcscUnavailableError):
         return _service(problem.code, Place())
-    told = {"code": problem.code}
+    told: Failure = {"code": problem.code, "message": str(problem)}
     if isinstance(problem, UnsupportedCardError):
         told["kind"] = CardKind(problem.kind).name
     return _unusable(told)
@@ -106,7 +116,7 @@ def _service(code: str, place: Place) -> Finding:
     return error("PCSCD_STOPPED", administrator("systemctl", "start", "pcscd.socket"))
 
 
-def _unusable(told: dict[str, Any]) -> Finding:
+def _unusable(told: Failure) -> Finding:
     if told["code"] in _READER_ERRORS:
         return error(told["code"])
     if told["code"] == "UNSUPPORTED_CARD":
@@ -115,7 +125,7 @@ def _unusable(told: dict[str, Any]) -> Finding:
     return error("CARD_UNREADABLE", code=told["code"])
 
 
-def _pins(card: dict[str, Any]) -> Iterator[Finding]:
+def _pins(card: CardStatus) -> Iterator[Finding]:
     if card["activation"] == "new":
         yield error("CARD_NOT_ACTIVATED", person("card", "activate"))
     elif card["activation"] == "partly":
@@ -138,7 +148,7 @@ def _pins(card: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _certificates(
-    certificates: list[dict[str, Any]], now: datetime
+    certificates: list[CertificateStatus], now: datetime
 ) -> Iterator[Finding]:
     for role in _ROLES:
         found = [each for each in certificates if each["role"] == role]

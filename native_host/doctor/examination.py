@@ -12,8 +12,8 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
 
+from kortilla.common import JsonObject
 from native_host import VERSION
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import Config, load_config
@@ -108,7 +108,7 @@ async def examine_files(place: Place) -> list[Finding]:
     return await examine(place, checks=_FILE_CHECKS)
 
 
-def report(findings: list[Finding], language: str) -> dict[str, Any]:
+def report(findings: list[Finding], language: str) -> JsonObject:
     """Return a report as values that JSON knows, to be handed to others."""
     texts = catalogue(language)
     return {

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from kortilla.common import texts
+from kortilla.common import JsonObject, texts
 
 _FOLDER = Path(__file__).parent / "texts"
 
@@ -67,7 +66,7 @@ class Finding:
         }
         return texts[self.code].format(**details)
 
-    def as_json(self, texts: Mapping[str, str]) -> dict[str, Any]:
+    def as_json(self, texts: Mapping[str, str]) -> JsonObject:
         return {
             "code": self.code,
             "severity": self.severity.value,

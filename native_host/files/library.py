@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
+from kortilla.common import JsonObject
 from kortilla.errors import (
     RelyingPartyError,
     RevocationCheckFailedError,
@@ -74,7 +75,7 @@ async def prepare(
 
 
 async def finish(
-    state: PreparedSignature, answer: Mapping[str, Any], wish: Wish
+    state: PreparedSignature, answer: Mapping[str, object], wish: Wish
 ) -> Finished:
     """Return the signed file. What can't be had only lowers its level.
 
@@ -83,7 +84,7 @@ async def finish(
     finishing = finish_pdf if state.kind == "pdf" else finish_container
     shortfall = ""
     async with AsyncExitStack() as stack:
-        ways: list[dict[str, Any]] = [{}]
+        ways: list[JsonObject] = [{}]
         if wish.tsa is not None:
             stamped = {"timestamper": HTTPTimeStamper(wish.tsa, timeout=_SECONDS)}
             ways.insert(0, stamped)

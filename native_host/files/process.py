@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kortilla.common import JsonObject
 from native_host.config import Config, load_config
 from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import KortillaError, UserCancelledError
@@ -71,7 +72,7 @@ def main() -> None:
     _write(_run(wanted))
 
 
-def _run(wanted: dict[str, Any]) -> dict[str, Any]:
+def _run(wanted: JsonObject) -> JsonObject:
     def progressed(done: int, total: int) -> None:
         _write({"progress": {"done": done, "total": total}})
 
@@ -90,14 +91,14 @@ def _run(wanted: dict[str, Any]) -> dict[str, Any]:
         return _failed(KortillaError.code, type(error).__name__)
 
 
-def _failed(code: str, message: str) -> dict[str, Any]:
+def _failed(code: str, message: str) -> JsonObject:
     return {"error": {"code": code, "message": message}}
 
 
-def _wish(fields: dict[str, Any]) -> Wish:
+def _wish(fields: JsonObject) -> Wish:
     mark, out = fields["mark"], fields["out"]
     if mark is not None:
-        box: Any = mark["box"]
+        box = mark["box"]
         mark = Mark(mark["page"], tuple(box) if isinstance(box, list) else box)
     return Wish(
         **{
@@ -110,7 +111,7 @@ def _wish(fields: dict[str, Any]) -> Wish:
     )
 
 
-def _write(result: dict[str, Any]) -> None:
+def _write(result: JsonObject) -> None:
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
 

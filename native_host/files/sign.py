@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from kortilla.common import JsonObject
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.files.sources import (
     FileNotSignableError,
@@ -86,9 +87,9 @@ class Outcome:
     failed: tuple[FailedFile, ...]
     changed: tuple[Path, ...]
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> JsonObject:
         """Return the JSON for scripts and for the desktop program."""
-        fields: dict[str, Any] = {
+        fields: JsonObject = {
             "files": [
                 {
                     "file": str(made.path),

@@ -5,17 +5,19 @@ The desktop program imports this too, so it imports nothing that is heavy.
 """
 
 import asyncio
+import errno
 import hashlib
 import os
-import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
+from kortilla.common.files import open_regular
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.operations.documents import (
     MAX_CHUNK,
@@ -91,7 +93,7 @@ class RefusedFilesError(KortillaError):
         self.files = tuple(files)
         self.reason = files[0].reason
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> JsonObject:
         """Return the JSON for scripts and for the desktop program."""
         files = [{"file": str(each.path), "reason": each.reason} for each in self.files]
         error = {"code": self.code, "message": str(self), "reason": self.reason}
@@ -233,17 +235,16 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     Raises ``FileNotSignableError``, also for an ``OSError`` within.
     """
     try:
-        # Do not wait for the writer of a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise _fault(path, "kind", "This is not a file with bytes of its own.")
-            if found.st_size > MAX_TOTAL_BYTES:
+        with os.fdopen(open_regular(path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_TOTAL_BYTES:
                 message = f"The file has more than {_mb(MAX_TOTAL_BYTES)}."
                 raise _fault(path, "too-long", message)
-            yield file, found.st_size
+            yield file, size
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            message = "This is not a file with bytes of its own."
+            raise _fault(path, "kind", message) from error
         message = f"The file can't be read: {error.strerror}."
         raise _fault(path, "unreadable", message) from error
 

@@ -11,11 +11,11 @@ import contextlib
 import fcntl
 import os
 import secrets
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from kortilla.common.files import open_regular
 from native_host.files.sources import FileNotWritableError, shown_path
 
 _MAX_NAME_BYTES = 255
@@ -127,12 +127,9 @@ def _sweep(folder: Path) -> None:
     """Delete the hidden files of processes that were killed."""
     for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError):  # a link, another user's, locked, or gone
-            descriptor = os.open(
-                part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            )
+            descriptor = open_regular(part, os.O_RDONLY | os.O_NOFOLLOW)
             try:
-                found = os.fstat(descriptor)
-                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                if os.fstat(descriptor).st_uid == os.geteuid():
                     _lock(descriptor)
                     part.unlink()
             finally:

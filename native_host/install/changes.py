@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict, Unpack
 
+from kortilla.common import JsonObject
 from native_host.errors import InstallError
 from native_host.install import files
 from native_host.install.contents import LAUNCHER
@@ -62,7 +63,15 @@ class Change:
     what: What = "file"
 
 
-def as_json(report: object, *names: str) -> dict[str, Any]:
+class ChangeFields(TypedDict, total=False):
+    """Fields of a change besides its path and action."""
+
+    browser: str
+    host: str
+    what: What
+
+
+def as_json(report: object, *names: str) -> JsonObject:
     """Return a report with ``changes`` as JSON; ``names`` are their fields to tell."""
     told = dict(vars(report))
     told["changes"] = [
@@ -90,7 +99,7 @@ class Plan:
         if step is not None:
             self.then(step)
 
-    def write(self, file: File, **names: Any) -> None:
+    def write(self, file: File, **names: Unpack[ChangeFields]) -> None:
         """Write a file, unless it is there; ``names`` are of fields of the change."""
         there = file.is_there()
         change = Change(str(file.path), "unchanged" if there else "written")
@@ -98,13 +107,18 @@ class Plan:
             replace(change, **names), None if there else partial(self._write, file)
         )
 
-    def remove(self, path: Path, **names: Any) -> None:
+    def remove(self, path: Path, **names: Unpack[ChangeFields]) -> None:
         """Remove a file."""
         change = Change(str(path), "removed")
         self.add(replace(change, **names), partial(files.remove, path))
 
     def settle(
-        self, path: Path, content: bytes | None, *, ours: bool, **names: Any
+        self,
+        path: Path,
+        content: bytes | None,
+        *,
+        ours: bool,
+        **names: Unpack[ChangeFields],
     ) -> None:
         """Give a file its content, or remove it; one that is not ours is left alone."""
         there = files.read(path) is not None

@@ -7,9 +7,9 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import native_host
+from kortilla.common import JsonObject
 from native_host.errors import InstallError
 from native_host.install.tables import MARKER, Family, HostName, template
 
@@ -62,7 +62,7 @@ def launcher(python: Path, *, through_sh: bool = False) -> bytes:
 
 
 def own_content(
-    name: str, row: Mapping[str, Any], python: Path, *, packaged: bool
+    name: str, row: Mapping[str, object], python: Path, *, packaged: bool
 ) -> bytes:
     """Return the bytes of a file of ``files.toml``, from its row there.
 
@@ -78,7 +78,7 @@ def own_content(
             "# Written by `kortilla install`: the command kortilla.\n"
             f'exec {shlex.quote(str(python))} -I -m native_host.cli "$@"\n'
         ).encode()
-    escapes = _QUOTING[row["quoting"]]
+    escapes = _QUOTING[str(row["quoting"])]
     quoted = "".join(escapes.get(character, character) for character in str(python))
     icon = "kortilla" if packaged else str(_ICON).replace("\\", "\\\\")
     command = f'"{quoted}" -I -m native_host.cli {row["command"]}'
@@ -102,7 +102,7 @@ def manifest(
     return filled(family, ids, path=str(launcher), **fields)
 
 
-def fields_of(content: bytes | None) -> dict[str, Any]:
+def fields_of(content: bytes | None) -> JsonObject:
     """Return the fields of another program's JSON; none if it is no object."""
     try:
         fields = json.loads(content or b"")

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kortilla.common.files import open_regular
 from native_host.errors import InstallError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -26,22 +27,18 @@ def read(path: Path) -> bytes | None:
 
     An irregular file, or one larger than 64 KiB, reads as empty: none of ours is.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         with _folder(path.parent) as folder:
-            file = os.open(path.name, flags, dir_fd=folder)
+            file = open_regular(path.name, os.O_RDONLY | os.O_NOFOLLOW, folder=folder)
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
+        if error.errno in (errno.EINVAL, errno.ELOOP, errno.ENXIO):
             return b""
         raise _failed(path, error) from error
-    status = os.fstat(file)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-        os.close(file)
-        return b""
     with os.fdopen(file, "rb") as stream:
-        return stream.read()
+        content = stream.read(_LARGEST + 1)
+    return content if len(content) <= _LARGEST else b""
 
 
 def write(path: Path, content: bytes, mode: int, folder_mode: int) -> list[Path]:

@@ -17,9 +17,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import native_host
+from kortilla.common import JsonObject
 from native_host.errors import InstallError
 from native_host.install import files, p11_kit, token_state
 from native_host.install.changes import (
@@ -71,9 +72,9 @@ class Report:
     dry_run: bool
     changes: tuple[Change, ...] = ()
     absent: tuple[str, ...] = ()
-    confined: tuple[dict[str, Any], ...] = ()
+    confined: tuple[JsonObject, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return the report in the types of JSON."""
         return as_json(self, "path", "action", "browser", "host")
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from kortilla.common import JsonObject
 from native_host.errors import InstallError
 from native_host.paths import user_data_folder, xdg_config_home, xdg_data_home
 
@@ -47,7 +48,7 @@ def template(name: str) -> str:
 
 
 @cache
-def _table(name: str) -> dict[str, dict[str, Any]]:
+def _table(name: str) -> dict[str, JsonObject]:
     return tomllib.loads(template(name))
 
 
@@ -187,7 +188,7 @@ def is_any_browser_there(root: Path = ROOT) -> bool:
     return any(each.found or each.confined_places for each in there)
 
 
-def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Browser:
+def _browser(name: str, entry: JsonObject, level: Level, root: Path) -> Browser:
     linux = sys.platform.startswith("linux")
     if linux:
         folder = place(entry[f"linux_{level}"], root)
@@ -218,12 +219,12 @@ def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Brow
     )
 
 
-def own_files() -> dict[str, dict[str, Any]]:
+def own_files() -> dict[str, JsonObject]:
     """Return the rows of ``files.toml``, whose comment says what they hold."""
     return _table("files.toml")
 
 
-def p11_kit_table() -> dict[str, Any]:
+def p11_kit_table() -> JsonObject:
     """Return the settings of p11-kit itself."""
     return _table("pkcs11.toml")["p11_kit"]
 

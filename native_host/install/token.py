@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from kortilla.common import JsonObject
 from native_host.errors import InstallError
 from native_host.install import nss, p11_kit, token_state
 from native_host.install.changes import (
@@ -52,7 +52,7 @@ class Report:
     confined: tuple[dict[str, str], ...]
     root: bool
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return the report in the types of JSON."""
         return as_json(self, "what", "path", "action", "browser")
 

@@ -6,8 +6,9 @@ What can't be read is an ``InstallError``.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from kortilla.common import JsonObject
 from native_host.errors import ToolMissingError
 from native_host.install import files, nss, p11_kit
 from native_host.install.contents import fields_of, filled, python_path
@@ -216,7 +217,7 @@ def is_prepared(family: Family, root: Path = ROOT) -> bool:
     )
 
 
-def status(*, root: Path = ROOT) -> dict[str, Any]:
+def status(*, root: Path = ROOT) -> JsonObject:
     """Return what is there, for each family of browsers."""
     library = proxy(root)
     module, state = module_in_use(root)
@@ -231,7 +232,7 @@ def status(*, root: Path = ROOT) -> dict[str, Any]:
 
 def _status(
     family: Family, library: str | None, module: State, root: Path
-) -> dict[str, Any]:
+) -> JsonObject:
     found = [
         {
             "path": str(each),

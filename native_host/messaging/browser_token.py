@@ -8,8 +8,8 @@ in its own memory, so no PIN passes here.
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
+from kortilla.common import JsonObject
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.examination import run_detached
 from native_host.errors import ProgramNotRunningError
@@ -19,7 +19,7 @@ from native_host.pkcs11 import control
 from native_host.processes import parent_of, parent_program
 
 
-async def token_status(family: Family) -> dict[str, Any]:
+async def token_status(family: Family) -> JsonObject:
     """Return whether this browser is shown the card (PROTOCOL.md, ``token-status``).
 
     Raises ``InstallError``.
@@ -27,7 +27,7 @@ async def token_status(family: Family) -> dict[str, Any]:
     return await in_thread(lambda: _status(family))
 
 
-async def switch_token(family: Family, *, on: bool) -> dict[str, Any]:
+async def switch_token(family: Family, *, on: bool) -> JsonObject:
     """Show this browser the card, or take it back; return the status then.
 
     Raises ``InstallError``, ``ToolMissingError`` and ``CommandFailedError``.
@@ -42,7 +42,7 @@ async def switch_token(family: Family, *, on: bool) -> dict[str, Any]:
     return await token_status(family)
 
 
-def _status(family: Family) -> dict[str, Any]:
+def _status(family: Family) -> JsonObject:
     if family == "firefox":
         return {"shown": token_state.is_prepared(family), "restart": False}
     found = token_state.status()

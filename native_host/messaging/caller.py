@@ -14,7 +14,6 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from native_host.config import load_config
 from native_host.errors import KortillaError
@@ -90,7 +89,7 @@ def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller
     return Caller(extension)
 
 
-def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> None:
+def check_own_page(caller: Caller, command: str, values: Mapping[str, object]) -> None:
     """Raise ``CallerRefusedError`` unless a page of our own extension asks.
 
     An extension that the configuration or a manifest of Web eID's admits is not ours,
@@ -103,7 +102,7 @@ def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> N
         raise CallerRefusedError(f"Only Kortilla's own pages may ask for this: {why}.")
 
 
-def _objection(caller: Caller, values: Mapping[str, Any]) -> str:
+def _objection(caller: Caller, values: Mapping[str, object]) -> str:
     """Return why a request is refused, or an empty text."""
     extension = caller.extension
     if extension is None or not caller.is_own:

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from kortilla.common import JsonObject
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.languages import LANGUAGE_TAG
@@ -116,14 +117,14 @@ class Request(Model):
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     command: Annotated[str, Field(max_length=64)]
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: JsonObject = Field(default_factory=dict)
 
 
 class WebEidRequest(Model):
     """A request of Web eID's: no id, one reply."""
 
     command: Annotated[str, Field(max_length=64)]
-    arguments: dict[str, Any]
+    arguments: JsonObject
 
 
 class NoArguments(Model):
@@ -237,7 +238,7 @@ class ChunkArguments(Model):
 M = TypeVar("M", bound=BaseModel)
 
 
-def check(model: type[M], values: Mapping[str, Any]) -> M:
+def check(model: type[M], values: Mapping[str, object]) -> M:
     """Return ``values`` as a model, else raise ``InvalidArgumentError``.
 
     The message names the first field that is wrong and never repeats its value.
@@ -318,7 +319,7 @@ class Command:
         )
 
 
-def own_command(name: str, values: Mapping[str, Any], caller: Caller) -> Command:
+def own_command(name: str, values: Mapping[str, object], caller: Caller) -> Command:
     """Return the command of a request with an id.
 
     Raises ``InvalidArgumentError`` and ``UnknownCommandError``, and
@@ -332,7 +333,7 @@ def own_command(name: str, values: Mapping[str, Any], caller: Caller) -> Command
     return _find(_SITE_COMMANDS, name, values)
 
 
-def web_eid_command(name: str, values: Mapping[str, Any]) -> Command:
+def web_eid_command(name: str, values: Mapping[str, object]) -> Command:
     """Return the command of a request of Web eID's.
 
     Raises ``InvalidArgumentError`` and ``UnknownCommandError``.
@@ -343,7 +344,7 @@ def web_eid_command(name: str, values: Mapping[str, Any]) -> Command:
 def _find(
     table: Mapping[str, tuple[type[BaseModel], Run]],
     name: str,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
 ) -> Command:
     if name not in table:
         raise UnknownCommandError("The command is not known.")
@@ -353,9 +354,7 @@ def _find(
     )
 
 
-def _common_fields(
-    arguments: OriginArguments, context: CommandContext
-) -> dict[str, Any]:
+def _common_fields(arguments: OriginArguments, context: CommandContext) -> JsonObject:
     return {
         "origin": arguments.origin,
         "language": context.language,

@@ -16,8 +16,9 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from kortilla.common import JsonObject
 from native_host.hardening import harden
 
 #: Longest accepted message of a browser, in bytes.
@@ -132,7 +133,7 @@ class FrameWriter:
         self._fd = fd
         self._lock = threading.Lock()
 
-    def write(self, message: dict[str, Any]) -> None:
+    def write(self, message: JsonObject) -> None:
         """Send one message. A browser that has disconnected is no error here.
 
         The end of input reports that, and the host reacts to it there.
@@ -147,7 +148,7 @@ class FrameWriter:
                 return
 
 
-def parse(frame: Frame) -> dict[str, Any] | str:
+def parse(frame: Frame) -> JsonObject | str:
     """Return the JSON object in a frame, or a sentence that explains the error."""
     if frame.fault is not None:
         return frame.fault
@@ -160,7 +161,7 @@ def parse(frame: Frame) -> dict[str, Any] | str:
     return message
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_twins(pairs: list[tuple[str, object]]) -> JsonObject:
     """Reject a duplicate key: two parsers could see two messages."""
     message = dict(pairs)
     if len(message) != len(pairs):

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from native_host.card.keys import PinRole
 from native_host.config import load_config
 from native_host.errors import ToolMissingError

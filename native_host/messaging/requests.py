@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from native_host.config import Config, load_config
 from native_host.environment import open_prompt, open_source
@@ -300,7 +299,7 @@ class RequestRunner:
         """Let go of the card and say so: the page has stopped waiting."""
         self._stop(RequestExpiredError("The page stopped waiting for an answer."))
 
-    def take_chunk(self, values: Mapping[str, Any]) -> None:
+    def take_chunk(self, values: Mapping[str, object]) -> None:
         """Take a piece of a document. A wrong one ends the request."""
         if self.responder.answered or self._end is not None:
             return

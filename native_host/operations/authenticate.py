@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
-from native_host.card.signature import token_algorithm
 from native_host.errors import InvalidArgumentError
 from native_host.history import recorded
 from native_host.operations.card_session import UsableCards, check_validity
@@ -50,7 +49,7 @@ class AuthenticationToken:
     @property
     def algorithm(self) -> str:
         """The JWA name of the signature's algorithm."""
-        return self.certificate.algorithm
+        return self.certificate.algorithm.name
 
 
 async def authenticate(
@@ -78,12 +77,11 @@ async def _authenticate(
                 held_card.run(authentication_key, held_card.card)
             )
             digest = _digest(request, certificate)
-            algorithm = token_algorithm(certificate.public_key)
             async for attempt in asker.tries(held_card, certificate):
                 async with attempt:
                     await attempt.show()
                     context.progress("signing", None)
-                    signature = await attempt.sign(key, digest, algorithm)
+                    signature = await attempt.sign(key, digest, certificate.algorithm)
     return AuthenticationToken(certificate, signature)
 
 
@@ -107,8 +105,10 @@ def look_for_authentication(card: FineidCard) -> CardCertificate:
 
 
 def _digest(request: AuthenticateRequest, certificate: CardCertificate) -> bytes:
+    name = certificate.algorithm.hash_function.replace("-", "")
+
     def h(data: bytes) -> bytes:
-        return hashlib.new(certificate.hash_name, data).digest()
+        return hashlib.new(name, data).digest()
 
     origin, nonce = request.origin.encode(), request.challenge_nonce.encode()
     return h(h(origin) + h(nonce))

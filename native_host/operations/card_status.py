@@ -2,7 +2,7 @@
 """The contents of the readers, as JSON. Reading them costs no try."""
 
 import asyncio
-from typing import Any, Literal
+from typing import Literal, NotRequired, Required, TypedDict
 
 from native_host.card.atr import identify
 from native_host.card.errors import (
@@ -19,11 +19,73 @@ from native_host.card.signature import key_type_of
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.operations.activation_table import scheme_of
 
+# PROTOCOL.md §3 names the fields.
+
 #: How far a card has been activated; ``partly`` if only one of its PINs is set.
 Activation = Literal["active", "new", "partly", "unknown"]
 
 
-async def card_status(source: CardSource) -> list[dict[str, Any]]:
+class Failure(TypedDict):
+    """An error's code, its message, and the kind of an unsupported card."""
+
+    code: str
+    message: str
+    kind: NotRequired[str]
+
+
+class Holder(TypedDict):
+    """Who a card belongs to."""
+
+    name: str
+    satu: str
+
+
+class CertificateStatus(TypedDict, total=False):
+    """A certificate; one that can't be read has only ``role`` and ``error``."""
+
+    role: Required[str]
+    error: Failure
+    keyType: str
+    algorithm: str
+    forSigning: bool
+    test: bool
+    notBefore: str
+    notAfter: str
+
+
+class CertificatesStatus(TypedDict):
+    """A card's certificates, and what they say of the card."""
+
+    holder: Holder | None
+    certificates: list[CertificateStatus]
+    activationCodeLengths: list[int] | None
+
+
+class CardContent(CertificatesStatus):
+    """A card. ``tries`` and ``pinsSet`` have PIN1, PIN2 and PUK; None is unknown."""
+
+    tries: dict[str, int | None]
+    pinsSet: dict[str, bool | None]
+    activation: Activation
+
+
+class CardStatus(CardContent):
+    """A card, and its generation."""
+
+    generation: str
+
+
+class ReaderStatus(TypedDict):
+    """A reader, and the card in it or the error of reading it."""
+
+    reader: str
+    atr: str | None
+    testCard: bool
+    card: CardStatus | None
+    error: NotRequired[Failure]
+
+
+async def card_status(source: CardSource) -> list[ReaderStatus]:
     """Return each reader's content as in PROTOCOL.md, ``card-status``.
 
     The response includes a card's errors. Raises ``PcscUnavailableError``.
@@ -48,9 +110,9 @@ def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:
     return "active" if changed == {True} else "new"
 
 
-async def reader_status(source: CardSource, reader: Reader) -> dict[str, Any]:
+async def reader_status(source: CardSource, reader: Reader) -> ReaderStatus:
     """Return one reader's content, as ``card_status`` does."""
-    found: dict[str, Any] = {
+    found: ReaderStatus = {
         "reader": reader.name,
         "atr": reader.atr.hex().upper() if reader.atr else None,
         "testCard": source.test_card,
@@ -73,11 +135,11 @@ async def reader_status(source: CardSource, reader: Reader) -> dict[str, Any]:
                 each.get("test", False) for each in content["certificates"]
             )
     except CardError as error:
-        found |= _failed(error)
+        found["error"] = _failure(error)
     return found
 
 
-def _read(connection: CardConnection) -> dict[str, Any]:
+def _read(connection: CardConnection) -> CardContent:
     session = FineidCard(connection)
     content = _read_certificates(session)
     pins: dict[str, PinInfo | None] = {}
@@ -88,9 +150,11 @@ def _read(connection: CardConnection) -> dict[str, Any]:
             pins[role.name] = None
     return {
         **content,
-        "tries": {name: info and info.tries_left for name, info in pins.items()},
+        "tries": {
+            name: info.tries_left if info else None for name, info in pins.items()
+        },
         "pinsSet": {
-            name: info and info.changed
+            name: info.changed if info else None
             for name, info in pins.items()
             if name != PinRole.PUK.name
         },
@@ -98,10 +162,11 @@ def _read(connection: CardConnection) -> dict[str, Any]:
     }
 
 
-def _read_certificates(session: FineidCard) -> dict[str, Any]:
+def _read_certificates(session: FineidCard) -> CertificatesStatus:
     """Return the certificates' data; an invalid one does not hide the others."""
-    holder, code_lengths = None, None
-    found: list[dict[str, Any]] = []
+    holder: Holder | None = None
+    code_lengths: list[int] | None = None
+    found: list[CertificateStatus] = []
     for key in sorted(session.keys(), key=lambda key: key.role.value):
         try:
             certificate = session.certificate(key)
@@ -110,7 +175,7 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
         except UnsupportedCardError:  # there is none, or none for this
             continue
         except CardError as error:
-            found.append({"role": key.role.value, **_failed(error)})
+            found.append({"role": key.role.value, "error": _failure(error)})
             continue
         holder = holder or {"name": certificate.name, "satu": certificate.satu}
         if key.role is KeyRole.AUTHENTICATION and code_lengths is None:
@@ -119,7 +184,7 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
             {
                 "role": key.role.value,
                 "keyType": key_type_of(certificate.public_key).value,
-                "algorithm": certificate.algorithm,
+                "algorithm": certificate.algorithm.name,
                 "forSigning": certificate.for_signing,
                 "test": certificate.test,
                 "notBefore": certificate.not_before.isoformat(),
@@ -133,8 +198,8 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
     }
 
 
-def _failed(error: CardError) -> dict[str, Any]:
-    told = {"code": error.code, "message": str(error)}
+def _failure(error: CardError) -> Failure:
+    told: Failure = {"code": error.code, "message": str(error)}
     if isinstance(error, UnsupportedCardError) and error.kind:
         told["kind"] = CardKind(error.kind).name
-    return {"error": told}
+    return told

@@ -16,13 +16,13 @@ from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
 from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
+from native_host.hardening import wipe
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard, SecondChoiceError
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
-from native_host.wiping import wipe
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:

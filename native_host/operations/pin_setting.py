@@ -25,13 +25,13 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
+from native_host.hardening import wipe
 from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context, Request, begin
 from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
 from native_host.pin_prompt.prompt import DeclinedError, PromptError
-from native_host.wiping import wipe
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,9 @@
 """Change a PIN that the person knows, or set a new one with the PUK."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NoReturn, Self
+from typing import Literal, NoReturn, Self
 
+from kortilla.common import JsonObject
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardNotActivatedError,
@@ -51,7 +52,7 @@ class PinsSet:
     def only(cls, role: PinRole) -> Self:
         return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> JsonObject:
         """Return the outcomes except ``untouched``, ``{"pin1": "set", …}``."""
         both = {"pin1": self.pin1, "pin2": self.pin2}
         return {name: value for name, value in both.items() if value != "untouched"}

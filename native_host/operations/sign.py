@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from native_host.card.certificate import CardCertificate, CertificateError, PublicKey
+from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.errors import (
     CardError,
     KeyMissingError,
@@ -25,6 +25,7 @@ from native_host.card.signature import (
     HASH_SIZES,
     KeyType,
     Padding,
+    PublicKey,
     SignatureAlgorithm,
     key_type_of,
 )

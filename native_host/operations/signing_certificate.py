@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from native_host.card.atr import identify
-from native_host.card.certificate import CardCertificate, PublicKey
+from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
@@ -25,6 +25,7 @@ from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.signature import (
     KeyType,
     Padding,
+    PublicKey,
     SignatureAlgorithm,
     supported_algorithms,
 )

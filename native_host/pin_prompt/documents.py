@@ -10,6 +10,7 @@ import os
 from enum import StrEnum
 
 from kortilla.common.escaping import escape_name, group_digest
+from kortilla.common.files import open_regular
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
@@ -99,8 +100,7 @@ def kind_of_file(document: Document) -> DocumentKind:
 
 def _read(path: str, at_most: int) -> bytes | None:
     try:
-        # Follow no symbolic link, and do not block on a pipe.
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        file = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(file, "rb") as opened:
             return opened.read(at_most)
     except OSError:

@@ -51,8 +51,8 @@ from typing import (
     get_origin,
 )
 
+from native_host.hardening import wipe
 from native_host.pin_prompt import model
-from native_host.wiping import wipe
 
 #: Longest line to the window, in bytes with its newline: room for twenty documents with
 #: two names of 255 characters each, all of them escaped.
@@ -230,7 +230,7 @@ def decode_request(line: bytes) -> WindowRequest:
     raise ValueError("A request is not an object of a known type.")
 
 
-def encode_answer(message: Mapping[str, Any]) -> bytearray:
+def encode_answer(message: Mapping[str, object]) -> bytearray:
     """Return the line for an answer. The caller wipes it.
 
     Digits are in a ``bytearray``, several codes in a list of them. This function wipes
@@ -271,7 +271,7 @@ def split_codes(content: bytearray) -> list[bytearray]:
     return [content[start:end] for start, end in spans]
 
 
-def _record(kind: type[T], value: Any) -> T:
+def _record(kind: type[T], value: object) -> T:
     """Build a dataclass from an object that has exactly its fields."""
     known = {field.name: field for field in fields(kind)}
     needed = {name for name, field in known.items() if field.default is MISSING}

@@ -16,11 +16,11 @@ from typing import Any
 
 from kortilla.common.escaping import printable
 from native_host.errors import UserCancelledError
+from native_host.hardening import wipe
 from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
-from native_host.wiping import wipe
 
 #: Longest answer in bytes. A terminal's line has at most 4096.
 _MAX_LINE = 4096

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack, cast
 
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from native_host.errors import UserCancelledError
+from native_host.hardening import wipe
 from native_host.pin_prompt import messages, model
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
-from native_host.wiping import wipe
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -3,13 +3,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from native_host.errors import KortillaError
 from native_host.pkcs11.constants import CKR
 
 #: The values of an answer, as its signature has them.
-Values = Sequence[Any]
+Values = Sequence[object]
 
 _Method = TypeVar("_Method", bound=Callable[..., Awaitable[Values]])
 

@@ -12,9 +12,9 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
 
 from native_host.errors import KortillaError
+from native_host.hardening import wipe
 from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CALLS, Call, CryptokiError, return_value_of
 from native_host.pkcs11.constants import CKR
@@ -33,7 +33,6 @@ from native_host.pkcs11.wire import (
     wipe_arguments,
 )
 from native_host.tasks import TaskSet
-from native_host.wiping import wipe
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ class _Connection:
             return
         self.tasks.start(self._answer(code, call, arguments))
 
-    def _read(self, message: Input) -> tuple[Call, list[Any]]:
+    def _read(self, message: Input) -> tuple[Call, list[object]]:
         """Decode a message, and wipe it. Raises ``CryptokiError``."""
         try:
             number, signature = read_preamble(message)
@@ -122,7 +121,7 @@ class _Connection:
         finally:
             wipe(message.data)
 
-    async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
+    async def _answer(self, code: int, call: Call, arguments: list[object]) -> None:
         try:
             if not (call.before_initialize or self._cryptoki.initialized):
                 wipe_arguments(arguments)

@@ -17,8 +17,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 
+from kortilla.common import JsonObject
 from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.paths import runtime_folder
@@ -105,7 +106,7 @@ class ControlServer:
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _answer(self, line: bytes) -> JsonObject:
         try:
             request = json.loads(line)
             command = request.get("command") if isinstance(request, dict) else None
@@ -183,7 +184,7 @@ async def prepare_login(server: RunningServer) -> None:
         raise ProgramNotRunningError("The program has let go of the card.") from error
     if "result" not in answer:
         described = answer.get("error")
-        fields: dict[str, Any] = described if isinstance(described, dict) else {}
+        fields: JsonObject = described if isinstance(described, dict) else {}
         raise ControlError(
             str(fields.get("code", "INTERNAL")), str(fields.get("message", ""))
         )
@@ -202,7 +203,7 @@ async def _ask_who(path: Path) -> RunningServer | None:
     return None
 
 
-async def _ask(path: Path, command: str) -> dict[str, Any]:
+async def _ask(path: Path, command: str) -> JsonObject:
     """Send a command and return the answer.
 
     Raises ``OSError``, ``ValueError`` for an answer that is no JSON object, and

@@ -14,7 +14,8 @@ from asn1crypto import core, x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from native_host.card.certificate import CardCertificate, PublicKey
+from native_host.card.certificate import CardCertificate
+from native_host.card.signature import PublicKey
 from native_host.pkcs11.constants import (
     CK_UNAVAILABLE_INFORMATION,
     CKA,

@@ -17,12 +17,12 @@ from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
+from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
 from native_host.operations.pin import usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.tasks import TaskSet
-from native_host.wiping import wipe
 
 T = TypeVar("T")
 

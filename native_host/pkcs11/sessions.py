@@ -5,7 +5,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from native_host.pkcs11.calls import CryptokiError
 from native_host.pkcs11.constants import CKF, CKR, CKS
@@ -38,7 +38,7 @@ class Session:
             return CKS.RW_USER_FUNCTIONS if logged_in else CKS.RW_PUBLIC_SESSION
         return CKS.RO_USER_FUNCTIONS if logged_in else CKS.RO_PUBLIC_SESSION
 
-    async def run_signing(self, signing: Coroutine[Any, Any, bytes]) -> bytes:
+    async def run_signing(self, signing: Coroutine[None, None, bytes]) -> bytes:
         """Await a signature.
 
         Raises ``CryptokiError`` when ``cancel_signing`` is called meanwhile.

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import CardKey, PinRole
@@ -103,8 +103,10 @@ class _LoginWindow:
 
     def fail(self, error: Exception) -> None:
         """Fail all signatures that are still pending."""
-        futures: list[asyncio.Future[Any]] = [each.value for each in self.pending]
-        for future in (self.prepared, *futures):
+        signatures = [each.value for each in self.pending]
+        futures: list[asyncio.Future[None] | asyncio.Future[bytes]]
+        futures = [self.prepared, *signatures]
+        for future in futures:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # in case it is never awaited

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from native_host.hardening import wipe
 from native_host.pkcs11.constants import CKA, CKM
-from native_host.wiping import wipe
 
 #: The newest version of the protocol that is supported.
 VERSION = 2
@@ -40,7 +40,7 @@ _ERROR = 0  # the call's number in the answer to a failed call
 _NULL = 0xFFFF_FFFF
 _MAX_DEPTH = 8  # attributes within attributes
 
-AttributeValue = bytes | int | bool | tuple[Any, ...]
+AttributeValue = bytes | int | bool | tuple["Attribute", ...] | tuple[int, ...]
 
 
 class WireError(Exception):
@@ -158,9 +158,9 @@ def read_preamble(message: Input) -> tuple[int, str]:
     return call, signature.decode("ascii", "replace")
 
 
-def decode(signature: str, message: Input) -> list[Any]:
+def decode(signature: str, message: Input) -> list[object]:
     """Read a call's arguments to their end. Raises ``WireError``."""
-    values: list[Any] = []
+    values: list[object] = []
     try:
         for kind in _kinds(signature):
             values.append(_READERS[kind](message))
@@ -173,14 +173,14 @@ def decode(signature: str, message: Input) -> list[Any]:
     return values
 
 
-def wipe_arguments(arguments: Sequence[Any]) -> None:
+def wipe_arguments(arguments: Sequence[object]) -> None:
     """Overwrite the bytes among unused arguments: they may be a PIN."""
     for each in arguments:
         if isinstance(each, bytearray):
             wipe(each)
 
 
-def encode(call: int, signature: str, values: Sequence[Any]) -> bytes:
+def encode(call: int, signature: str, values: Sequence[object]) -> bytes:
     """Return the body of an answer to a call: its number, signature and values."""
     kinds = _kinds(signature)
     parts = [call.to_bytes(4), len(signature).to_bytes(4), signature.encode("ascii")]
@@ -345,7 +345,7 @@ def _write_attributes(attributes: Sequence[Attribute]) -> bytes:
     return len(attributes).to_bytes(4) + b"".join(map(_write_attribute, attributes))
 
 
-_READERS: dict[str, Callable[[Input], Any]] = {
+_READERS: dict[str, Callable[[Input], object]] = {
     "y": lambda message: message.number(1),
     "u": lambda message: message.number(8),
     "ay": _read_bytes,

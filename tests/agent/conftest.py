@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fixtures for the agent: a separate session."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,18 +11,12 @@ from tests.support.warm import WarmProcess
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty HOME and an empty runtime folder."""
-    for name in list(os.environ):
-        if name.startswith(("XDG_", "KORTILLA_")):
-            monkeypatch.delenv(name)
-    home, runtime = tmp_path / "home", tmp_path / "run"
-    for name, folder in (("HOME", home), ("XDG_RUNTIME_DIR", runtime)):
-        folder.mkdir(mode=0o700)
-        monkeypatch.setenv(name, str(folder))
-    # No smart card service: the agent waits for one.
+def session(
+    empty_session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A session without a smart card service: the agent waits for one."""
     monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "pcscd.comm"))
-    return home
+    return empty_session
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from kortilla.mock_card.authority import Authority, Person
 from kortilla.mock_card.keys import PrivateKey
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
+from native_host.card.files import Tlv
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.pin_pad import PinPad
 from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
-from native_host.card.tlv import Tlv
 from tests.support.cards import rsa_key
 
 Exchange = tuple[str, str | Exception]

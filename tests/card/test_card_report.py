@@ -18,9 +18,9 @@ from kortilla.mock_card.ber import octets, sequence, text
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardError, CardMuteError, UnsupportedCardError
+from native_host.card.files import Tlv
 from native_host.card.mock_source import MockCardConnection
 from native_host.card.source import CardConnection
-from native_host.card.tlv import Tlv
 from native_host.card_report import reading
 from native_host.card_report.reading import CardContent, FileKind, read_card
 from native_host.card_report.report import (

@@ -11,8 +11,8 @@ from native_host.card.errors import (
     CardRemovedError,
     UnsupportedCardError,
 )
+from native_host.card.files import TlvError
 from native_host.card.fineid import FineidCard, KeyRole
-from native_host.card.tlv import TlvError
 from tests.card.scripted import (
     AUTHENTICATION,
     SELECT_AUTHENTICATION,

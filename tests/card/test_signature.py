@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from kortilla.mock_card.keys import sign_digest
-from native_host.card.certificate import PublicKey
 from native_host.card.signature import (
     HASH_SIZES,
     KeyType,
     Padding,
+    PublicKey,
     SignatureAlgorithm,
     SignatureScheme,
     supported_algorithms,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.card.tlv import Tlv, TlvError
+from native_host.card.files import Tlv, TlvError
 
 TAGS = (
     st.integers(0x01, 0xFE).filter(lambda tag: tag & 0x1F != 0x1F)

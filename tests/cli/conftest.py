@@ -52,16 +52,10 @@ NewCard = Callable[..., MockCardState]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of a person."""
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    for name in list(os.environ):
-        if name.startswith(("XDG_", "KORTILLA_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return home
+def home(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of a user, who works beside it."""
+    monkeypatch.chdir(empty_home.parent)
+    return empty_home
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_nothing_is_run_without_asking(installed: Path) -> None:
         with contextlib.closing(Terminal([*KORTILLA, *DOCTOR, "--fix"])) as terminal:
             terminal.wait_for("Run kortilla install?")
             terminal.type(answer)
-            assert bool(terminal.end().result["mended"]) == there
+            assert bool(terminal.outcome().result["mended"]) == there
         assert (installed / CHROMIUM).exists() == there
 
 

@@ -53,7 +53,7 @@ def test_certificates_are_judged_by_the_clock(days: int, expected: set[str]) -> 
     times = {"notBefore": NOW.isoformat(), "notAfter": end.isoformat()}
     roles = ("authentication", "signature")
     card = CARD | {"certificates": [{"role": role, **times} for role in roles]}
-    readers = [{"reader": "A", "testCard": False, "card": card}]
+    readers: Any = [{"reader": "A", "testCard": False, "card": card}]
     found = findings_in_readers(readers, NOW + timedelta(days=days))
     assert {each.code for each in found} - {"READER", "CARD"} == expected
 
@@ -64,7 +64,7 @@ def test_a_pin_that_no_puk_can_unlock_has_no_command() -> None:
         "pinsSet": {"PIN1": True, "PIN2": None},
         "certificates": [{"role": "signature", "error": {"code": "CARD_ERROR"}}],
     }
-    readers: list[dict[str, Any]] = [
+    readers: Any = [
         {"reader": "A", "testCard": False, "card": card},
         {"reader": "B", "card": None, "error": {"code": "CARD_MUTE"}},
     ]

@@ -137,7 +137,7 @@ def _identify(terminal: Terminal, card: MockCardState) -> None:
     terminal.wait_for("PIN1): ")
     assert card.read().pin1.tries == 4
     terminal.type("1234\r")
-    assert satu_for(ORIGIN, terminal.end(), card) == card.read().satu
+    assert satu_for(ORIGIN, terminal.outcome(), card) == card.read().satu
     assert card.read().pin1.tries == 5
 
 
@@ -162,7 +162,7 @@ def test_what_no_putting_in_of_the_card_mends_ends_it(
     with mock_card.update() as data:
         for name, value in changes.items():
             setattr(getattr(data, of), name, value)
-    outcome = begin(*words).end()
+    outcome = begin(*words).outcome()
     assert (outcome.status, outcome.error) == (1, code)
     assert said in outcome.words
 
@@ -174,7 +174,7 @@ def test_whoever_gives_up_waiting_is_told_of_the_reason(
     terminal = begin(*ASKED)
     terminal.wait_for("Ctrl+C cancels.")
     terminal.type("\x03")
-    outcome = terminal.end()
+    outcome = terminal.outcome()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert outcome.result["error"]["reason"] == "NO_CARD"
 
@@ -187,7 +187,7 @@ def test_a_command_that_is_told_to_end_leaves_all_in_order(
     terminal.wait_for("PIN2): ")
     assert not terminal.echoes
     terminal.signal(number)
-    outcome = terminal.end()
+    outcome = terminal.outcome()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert terminal.settings == terminal.first_settings
     assert terminal.echoes
@@ -206,7 +206,7 @@ def test_what_was_signed_before_ctrl_c_is_printed(
     terminal.type("123456\r")
     terminal.wait_for("Signatures made: 1 / 2")
     terminal.type("\x03")
-    outcome = terminal.end()
+    outcome = terminal.outcome()
     assert (outcome.status, outcome.error) == (1, "SIGNING_INTERRUPTED")
     assert outcome.result["error"]["reason"] == "USER_CANCELLED"
     [made] = outcome.result["error"]["signatures"]
@@ -226,7 +226,7 @@ def test_no_digit_shows_of_what_is_typed_while_the_card_is_pulled_out(
     mock_card.insert()
     terminal.wait_for("PIN1): ")
     terminal.type("1234\r")
-    outcome = terminal.end()
+    outcome = terminal.outcome()
     assert outcome.status == 0, "earlier input is discarded"
     assert "34" not in outcome.words
     assert terminal.echoes
@@ -258,4 +258,4 @@ def test_a_program_that_starts_a_command_is_named_before_the_service(
     terminal.wait_for(ORIGIN)
     terminal.wait_for("PIN")
     terminal.type("\x03")
-    terminal.end()
+    terminal.outcome()

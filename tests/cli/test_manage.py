@@ -132,7 +132,7 @@ def test_a_command_works_on_a_terminal(
             if left != (5, 5, 5):
                 terminal.wait_for(" was wrong.")
                 assert tries(card) == left
-        outcome = terminal.end()
+        outcome = terminal.outcome()
     check_end(outcome, card, pins)
 
 

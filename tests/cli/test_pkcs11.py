@@ -60,7 +60,7 @@ def test_a_person_who_starts_it_by_hand_is_told_what_it_is() -> None:
     with contextlib.closing(Terminal([*KORTILLA, "pkcs11"])) as terminal:
         terminal.wait_for("kortilla pkcs11 --help")
         terminal.type("\x03")
-        assert terminal.end().lines == []
+        assert terminal.outcome().lines == []
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_a_person_is_asked_while_a_browser_runs(
     with contextlib.closing(Terminal([*KORTILLA, "pkcs11", "enable"])) as terminal:
         terminal.wait_for("Go on all the same? [y/N]")
         terminal.type(f"{answer}\r")
-        outcome = terminal.end()
+        outcome = terminal.outcome()
     assert outcome.status == (0 if answer == "y" else 1)
     assert outcome.status == 0 or outcome.error == "BROWSER_RUNNING"
     assert (home / MODULE).exists() is (answer == "y")

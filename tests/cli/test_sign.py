@@ -183,7 +183,7 @@ def test_several_files_are_signed_in_a_terminal_with_one_pin2_after_a_wrong_one(
         terminal.wait_for("PIN2")
         assert mock_card.read().pin2.tries == 4
         terminal.type("123456\r")
-        outcome = terminal.end()
+        outcome = terminal.outcome()
     assert outcome.status == 0
     check(outcome.result, "ES256")
     assert mock_card.read().pin2.tries == 5

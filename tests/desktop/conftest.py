@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Fixtures for the window of ``kortilla open``: a person's own folders, and pages."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,16 +40,8 @@ CONTROLS = {
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of a person, and an empty runtime folder."""
-    for name in list(os.environ):
-        if name.startswith(("XDG_", "KORTILLA_")):
-            monkeypatch.delenv(name)
-    home, runtime = tmp_path / "home", tmp_path / "run"
-    for name, folder in (("HOME", home), ("XDG_RUNTIME_DIR", runtime)):
-        folder.mkdir(mode=0o700)
-        monkeypatch.setenv(name, str(folder))
-    return home
+def home(empty_session: Path) -> Path:
+    return empty_session
 
 
 @pytest.fixture

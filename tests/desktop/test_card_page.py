@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from native_host.card.errors import CardKind
-from native_host.desktop.card_state import (
+from native_host.desktop.card_watch import (
     Cards,
     ReaderContent,
     can_change,
@@ -40,7 +40,7 @@ NOW = datetime.now(UTC)
 READER = "Example Reader CR-100"
 
 
-def a_card(**changes: Any) -> dict[str, Any]:
+def a_card(**changes: Any) -> Any:
     """Return an active card with all tries."""
     certificates = [
         {
@@ -72,16 +72,16 @@ NEW: dict[str, Any] = {
 }
 
 
-def status_of(card: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
+def status_of(card: dict[str, Any] | None, **changes: Any) -> Any:
     return {"reader": READER, "testCard": False, "card": card} | changes
 
 
-def failed(code: str, kind: str = "") -> dict[str, Any]:
+def failed(code: str, kind: str = "") -> Any:
     error = {"code": code, "message": "…"} | ({"kind": kind} if kind else {})
     return status_of(None, error=error)
 
 
-def cards_of(*statuses: dict[str, Any] | None) -> Cards:
+def cards_of(*statuses: Any) -> Cards:
     """Return readers with cards of these statuses; None is one being read."""
     return Cards(tuple(ReaderContent(READER, True, each) for each in statuses))
 

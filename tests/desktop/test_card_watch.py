@@ -5,7 +5,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,9 +14,8 @@ from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource, Reader
 from native_host.desktop import card_watch
-from native_host.desktop.card_state import Cards
-from native_host.desktop.card_watch import CardWatch
-from native_host.operations.card_status import reader_status
+from native_host.desktop.card_watch import Cards, CardWatch
+from native_host.operations.card_status import ReaderStatus, reader_status
 from tests.support import cards
 from tests.support.patience import patience
 from tests.support.pcsc import READER, Pcscd, isolated
@@ -61,7 +59,7 @@ def tries(found: Cards) -> int | None:
     """Return the tries of PIN1 of the first card that was read."""
     for each in found.readers:
         if each.status and each.status["card"]:
-            return int(each.status["card"]["tries"]["PIN1"])
+            return each.status["card"]["tries"]["PIN1"]
     return None
 
 
@@ -82,7 +80,7 @@ async def test_a_card_that_keeps_silent_is_named_until_it_answers(
     card = cards.new_card(tmp_path / "card")
     answers = asyncio.Event()
 
-    async def slow(source: CardSource, reader: Reader) -> dict[str, Any]:
+    async def slow(source: CardSource, reader: Reader) -> ReaderStatus:
         await answers.wait()
         return await reader_status(source, reader)
 

@@ -24,17 +24,11 @@ PRECIOUS = "7 3b"  # which is also the record of this insertion
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty HOME and, in it, an empty runtime folder."""
-    for name in list(os.environ):
-        if name.startswith(("XDG_", "KORTILLA_")):
-            monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    for folder in (home, home / "run"):
-        folder.mkdir(mode=0o700)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
-    return home
+    (empty_home / "run").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(empty_home / "run"))
+    return empty_home
 
 
 def a_folder_of_links(ours: Path, others: Path) -> None:

@@ -9,14 +9,8 @@ from tests.install.nss_databases import OTHER, TRUST, give_system
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of a person."""
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "KORTILLA_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    return home
+def home(empty_home: Path) -> Path:
+    return empty_home
 
 
 #: Where an installation looks for the desktop's tools.

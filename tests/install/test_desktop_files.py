@@ -148,9 +148,6 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         f"MimeType={PDF};\n"
     )
     run("update-desktop-database", applications)
-    for name in list(os.environ):
-        if name.startswith("XDG_"):
-            monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
 
 

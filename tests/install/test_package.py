@@ -52,11 +52,6 @@ def packaged(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return system
 
 
-@pytest.fixture(autouse=True)
-def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-
-
 def in_tree(folder: Path) -> set[str]:
     return {
         str(path.relative_to(folder))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kortilla.cli import main
-from kortilla.common.extras import missing_words
+from kortilla.common.imports import missing_words
 from kortilla.validation import pinned_cas as pins
 from tests.kortilla.pki import CA
 from tests.kortilla.validation.test_ca_files import Authority, authority, other, pin

@@ -13,7 +13,7 @@ from asn1crypto import core, x509
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState
-from native_host.card.tlv import Tlv
+from native_host.card.files import Tlv
 from tests.mock_card.conftest import SELECT_APPLICATION, read_file, send
 
 PIN1, PIN2, PUK = b"\x01", b"\x02", b"\x03"

@@ -11,8 +11,14 @@ import pytest
 from kortilla.mock_card.apdu import Style
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
-from kortilla.mock_card.faults import CommandName, Fault, FaultName
-from kortilla.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from kortilla.mock_card.faults import (
+    CardGoneError,
+    CardSilentError,
+    CommandName,
+    Fault,
+    FaultName,
+    FaultyCard,
+)
 from kortilla.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 

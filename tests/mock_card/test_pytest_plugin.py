@@ -148,7 +148,7 @@ print(*sorted(set(sys.modules) - before))
     assert finished.stdout.split() == [
         "kortilla",
         "kortilla.common",
-        "kortilla.common.lazy",
+        "kortilla.common.imports",
         "kortilla.testing",
         PLUGIN,
     ]

@@ -141,9 +141,9 @@ def test_a_question_is_answered_in_words(
 ) -> None:
     terminal = at(asked)
     for words in shown:
-        terminal.expect(words)
+        terminal.wait_for(words)
     assert terminal.echoes
-    terminal.send(f"{answer}\n")
+    terminal.type(f"{answer}\n")
     assert terminal.result() == result
     assert "PIN1): " not in terminal.seen
 
@@ -155,7 +155,7 @@ def test_whom_what_and_to_whom_stand_before_the_question(at: At) -> None:
     origin = "https://www.xn--mller-kva.example"
     reading = call("show", Step.READING)
     terminal = at(reading, reading, pin1(), origin=origin, language="fi")
-    terminal.expect("PIN1")
+    terminal.wait_for("PIN1")
     for shown in (
         *("*** TESTIKORTTI ***", origin, "www.müller.example", HOLDER, "99902038C"),
         "Tunnistautumalla luovutat nimesi ja sähköisen asiointitunnuksesi palvelulle.",
@@ -163,7 +163,7 @@ def test_whom_what_and_to_whom_stand_before_the_question(at: At) -> None:
         assert shown in terminal.seen
     assert terminal.seen.count("Korttia luetaan") == 1
     assert not terminal.echoes
-    terminal.send("1234\n")
+    terminal.type("1234\n")
     assert terminal.result() == "1234"
     assert terminal.echoes
     assert "1234" not in terminal.seen
@@ -176,12 +176,12 @@ def test_a_program_waits_for_pin2_and_colon(at: At, language: str, tries: int) -
     terminal = at(pin2(tries_left=tries), operation="sign", language=language)
     if tries == 1:
         terminal.answer((text("terminal.go_on"), text("terminal.yes").upper()))
-    terminal.expect("PIN2): ")
+    terminal.wait_for("PIN2): ")
     assert not terminal.echoes
     assert not re.search(r"PIN2\W*:", terminal.seen.removesuffix("PIN2): "))
     assert f"*** {text('hashes.warning')}" in terminal.seen
     assert text("document.claimed_name", name="contract.asice") in terminal.seen
-    terminal.send("123456\n")
+    terminal.type("123456\n")
     assert terminal.result() == "123456"
 
 
@@ -193,7 +193,7 @@ def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> No
     failed = call("show", Step.FAILED, Problem("SIGNING_INTERRUPTED", "1/2"))
     asked = pin2(documents=documents)
     terminal = at(asked, failed, call("wait_for_cancel"), operation="sign")
-    terminal.expect("PIN2): ")
+    terminal.wait_for("PIN2): ")
     for shown in (
         *("This service asks you to sign:", "Documents to sign: 2"),
         *(r"1. a\u{202E}gpj.exe\u{1B}[2J", "plain text · 9 bytes"),
@@ -203,7 +203,7 @@ def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> No
         assert shown in terminal.seen
     assert documents[0].digest in terminal.seen.replace(" ", "")
     assert "\x1b" not in terminal.seen
-    terminal.send("123456\n")
+    terminal.type("123456\n")
     assert terminal.result() == "123456\nagreed"
     assert "2 signatures. Signatures made: 1," in terminal.seen
 
@@ -211,7 +211,7 @@ def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> No
 def test_mark_and_result_of_the_last_pin_come_with_the_question(at: At) -> None:
     question = pin1(test_card=True, tries_left=2, wrong=True)
     terminal = at(question, test_card=False)
-    terminal.expect("PIN1")
+    terminal.wait_for("PIN1")
     assert terminal.seen.count("*** TEST CARD ***") == 1
     assert "The PIN was wrong.\nYou have only two tries left." in terminal.seen
 
@@ -219,8 +219,8 @@ def test_mark_and_result_of_the_last_pin_come_with_the_question(at: At) -> None:
 @pytest.mark.parametrize("answer", ["\n", "\x04"])
 def test_an_empty_answer_cancels(at: At, answer: str) -> None:
     terminal = at(pin1())
-    terminal.expect("PIN1")
-    terminal.send(answer)
+    terminal.wait_for("PIN1")
+    terminal.type(answer)
     assert terminal.result() == CANCELLED
 
 
@@ -241,7 +241,7 @@ READY = call("show", Step.READY)
 
 def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(at: At) -> None:
     terminal = at(pin1(), READY, **FIREFOX)
-    terminal.expect("PIN1): ")
+    terminal.wait_for("PIN1): ")
     for shown in (
         "This program on your computer wants to use your card:\n\n    Fire\ufffdfox\n",
         *(HOLDER, "99902038C"),
@@ -251,21 +251,21 @@ def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(at: At) -> No
         assert shown in terminal.seen
     assert terminal.seen.count("PIN1") == 1
     assert "\x1b" not in terminal.seen
-    terminal.send("1234\n")
+    terminal.type("1234\n")
     assert terminal.result() == "1234"
     assert "Choose Try again there" in terminal.seen
 
 
 def test_what_was_typed_stays_when_the_program_waits_no_longer(at: At) -> None:
     terminal = at(pin1(), READY, **FIREFOX | {"operation": "prepare-login"})
-    terminal.expect("PIN1): ")
-    terminal.send("12")
+    terminal.wait_for("PIN1): ")
+    terminal.type("12")
     for _ in range(2):
-        terminal.process.send_signal(signal.SIGUSR1)
-    terminal.expect("has stopped waiting")
-    terminal.expect("PIN1): ")
+        terminal.signal(signal.SIGUSR1)
+    terminal.wait_for("has stopped waiting")
+    terminal.wait_for("PIN1): ")
     assert not terminal.echoes
-    terminal.send("34\n")
+    terminal.type("34\n")
     assert terminal.result() == "1234"
     assert terminal.seen.count("has stopped waiting") == 1
     assert "within two minutes" in terminal.seen
@@ -276,9 +276,9 @@ def test_what_was_typed_stays_when_the_program_waits_no_longer(at: At) -> None:
 def test_a_caller_that_is_no_browser_is_named_first(at: At, language: str) -> None:
     terminal = at(pin1(), language=language, caller="python3.13")
     text = texts.load(language, "authenticate")
-    terminal.expect(f"*** {text('caller.asks')} python3.13. {text('caller.check')}")
-    terminal.expect(SITE)
-    terminal.expect("PIN1")
+    terminal.wait_for(f"*** {text('caller.asks')} python3.13. {text('caller.check')}")
+    terminal.wait_for(SITE)
+    terminal.wait_for("PIN1")
 
 
 async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -325,9 +325,9 @@ def activate(at: At, *later: Call, **changes: Any) -> Terminal:
 
 def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     terminal = activate(at, call("show", Step.SIGNING), call("show", Step.DONE))
-    terminal.expect("letter, 7 digits: ")
+    terminal.wait_for("letter, 7 digits: ")
     assert not terminal.echoes
-    terminal.send("1234567\n")
+    terminal.type("1234567\n")
     terminal.answer(
         ("(PIN1), 4–8 digits: ", "2580"),
         (f"(PIN1), {AGAIN}", "2580"),
@@ -412,8 +412,8 @@ def test_an_empty_answer_cancels_anywhere(at: At, after: int) -> None:
 
 def test_the_question_is_on_the_terminal_and_among_the_errors(at: At) -> None:
     terminal = at(pin1(), separate_errors=True)
-    terminal.expect("PIN1")
-    terminal.send("1234\n")
+    terminal.wait_for("PIN1")
+    terminal.type("1234\n")
     assert isinstance(terminal.process, subprocess.Popen)
     out, errors = terminal.process.communicate(timeout=patience())
     assert out == b"1234\n"
@@ -422,8 +422,8 @@ def test_the_question_is_on_the_terminal_and_among_the_errors(at: At) -> None:
 
 def test_ctrl_c_ends_it_and_gives_the_echo_back(at: At) -> None:
     terminal = at(pin1())
-    terminal.expect("PIN1")
-    terminal.process.send_signal(signal.SIGINT)
+    terminal.wait_for("PIN1")
+    terminal.signal(signal.SIGINT)
     assert terminal.process.wait(patience()) != 0
     assert terminal.echoes
 

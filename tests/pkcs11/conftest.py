@@ -18,7 +18,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
-from native_host.card.signature import SignatureScheme, token_algorithm
+from native_host.card.signature import SignatureScheme
 from native_host.card.source import CardSource, Reader
 from native_host.errors import RequestExpiredError
 from native_host.operations.authenticate import authentication_key
@@ -307,7 +307,7 @@ class Program:
 
     async def sign(self) -> None:
         """Request a signature and verify it."""
-        chosen = token_algorithm(self.certificate.public_key)
+        chosen = self.certificate.algorithm
         value = await self.login.sign(self.certificate, DIGEST, chosen)
         SignatureScheme(self.certificate.public_key, chosen).verify(value, DIGEST)
 

@@ -48,13 +48,9 @@ with open({file!r}, "w", buffering=1) as file:
 
 
 @pytest.fixture(autouse=True)
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A separate session without a card service; returns its runtime folder."""
-    for name in list(os.environ):
-        if name.startswith(("XDG_", "KORTILLA_")):
-            monkeypatch.delenv(name)
-    (tmp_path / "home").mkdir(mode=0o700)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+def session(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A session without a card service; returns its runtime folder."""
+    assert empty_home.is_dir()
     with runtime_folder() as run:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
         monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(run / "pcscd.comm"))

@@ -10,7 +10,7 @@ A file that can't be judged is never called valid.
 
 from typing import TYPE_CHECKING
 
-from kortilla.common.lazy import lazy_names
+from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.signing.verification.document import verify_document, verify_path

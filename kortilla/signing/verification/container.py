@@ -8,8 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from lxml.etree import _Element as Element
 
 from kortilla.signing import xades
 from kortilla.signing.verification.findings import Findings, Found, RefusedError, broken
@@ -161,7 +162,7 @@ def _check_manifest(
 
 def _signatures(
     container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[str, Element]]:
     """Return each signature's element, and the file that it is in."""
     others = False
     for entry in entries:
@@ -181,7 +182,7 @@ def _signatures(
         raise RefusedError("UNSUPPORTED", "signatures that are not XAdES")
 
 
-def _read_xml(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
+def _read_xml(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Element:
     if entry.file_size > _MAX_XML:
         raise RefusedError("TOO_LARGE", entry.filename)
     return xades.parse(container.read(entry))

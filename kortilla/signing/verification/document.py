@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Verifies a signed file."""
 
-import errno
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from kortilla.clock import utc_now
+from kortilla.common.files import read_regular
 from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.processes import shared_processes
@@ -146,14 +144,7 @@ async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
 def _read(path: Path) -> bytes | None:
     """Return a regular file's content, or None if it is too long.
 
-    Raises ``OSError``, also for a pipe or device, whose reading might not end.
+    Raises ``OSError`` as ``read_regular``.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "It is not a file", str(path))
-        if status.st_size > MAX_BYTES:
-            return None
-        content = stream.read(MAX_BYTES + 1)
+    content = read_regular(path, MAX_BYTES + 1)
     return content if len(content) <= MAX_BYTES else None

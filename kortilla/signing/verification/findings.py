@@ -7,7 +7,7 @@ Findings are made in a process of its own, from the file alone, and sent as JSON
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -107,6 +107,6 @@ def printable(text: str) -> str:
 _adapter = TypeAdapter(Findings)
 
 
-def read_findings(message: Mapping[str, Any]) -> Findings:
+def read_findings(message: Mapping[str, object]) -> Findings:
     """Read findings that another process has sent. Raises ``ValueError`` for none."""
     return _adapter.validate_python(message)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from kortilla.common import JsonObject
 from kortilla.signing.verification.findings import Change, Covers, Kind
 
 
@@ -220,13 +221,13 @@ class DocumentReport:
         """0 for valid, 1 for not valid, 2 for can't say."""
         return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(self.verdict, 2)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the report as JSON: names in camelCase, times of ISO 8601."""
-        report: dict[str, Any] = _json(self)
+        report: JsonObject = _json(self)
         return report
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> Any:
     if is_dataclass(value):
         names = [each.name for each in fields(value)]
         names += [

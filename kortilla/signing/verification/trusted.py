@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from asn1crypto import pem, x509
+from asn1crypto import x509
 
 from kortilla.errors import TrustConfigurationError
 from kortilla.validation.pinned_cas import PINS
-from kortilla.validation.trust import MAX_FILE_BYTES, Trust, certificate_files
+from kortilla.validation.trust import (
+    Trust,
+    certificate_der,
+    certificate_files,
+    read_certificate,
+)
 
 _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 
@@ -44,14 +49,14 @@ class TrustedCAs:
         contents = []
         for file in certificate_files(Path(folder)):
             try:
-                if file.stat().st_size > MAX_FILE_BYTES:
-                    raise TrustConfigurationError(
-                        f"The CA file {file} is too long for a certificate."
-                    )
-                contents.append(file.read_bytes())
+                contents.append(read_certificate(file))
             except OSError as error:
                 raise TrustConfigurationError(
                     f"The CA file {file} can't be read: {error.strerror}."
+                ) from error
+            except ValueError as error:
+                raise TrustConfigurationError(
+                    f"The CA file {file} is {error}."
                 ) from error
         return cls.from_certificates(contents)
 
@@ -60,7 +65,10 @@ class TrustedCAs:
         """Use these CA certificates, DER or PEM. Raises as ``from_folder``."""
         authority: list[bytes] = []
         test: list[bytes] = []
-        every = tuple(map(_der, certificates))
+        try:
+            every = tuple(map(certificate_der, certificates))
+        except ValueError as error:
+            raise TrustConfigurationError(f"A CA certificate is {error}.") from error
         for each in every:
             if hashlib.sha256(each).hexdigest() in _AUTHORITY:
                 authority.append(each)
@@ -74,15 +82,6 @@ class TrustedCAs:
             Trust.from_certificates(test, test=True) if issuing else None,
             every,
         )
-
-
-def _der(certificate: bytes) -> bytes:
-    try:
-        if pem.detect(certificate):
-            _, _, certificate = pem.unarmor(certificate)
-    except ValueError as error:
-        raise TrustConfigurationError("A CA file is not a certificate.") from error
-    return certificate
 
 
 def _is_for_timestamps(certificate: bytes) -> bool:

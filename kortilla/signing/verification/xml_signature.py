@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from asn1crypto import cms, x509
+from lxml.etree import _Element as Element
 from pydantic import ValidationError
 
 from kortilla.errors import (
@@ -63,7 +63,7 @@ _MAX_REFERENCES = 1000
 
 
 def examine_signature(
-    element: Any, contents_of: ContentsOf, *, place: str
+    element: Element, contents_of: ContentsOf, *, place: str
 ) -> tuple[Finding, list[Stamp]]:
     """Return what is found in an element ds:Signature, and its archive timestamps.
 
@@ -84,7 +84,7 @@ def examine_signature(
     return finding, stamps
 
 
-def _examine(element: Any, contents_of: ContentsOf, finding: Finding) -> Any:
+def _examine(element: Element, contents_of: ContentsOf, finding: Finding) -> Element:
     """Verify the signature, and return its unsigned properties, or None."""
     _check_document(element.getroottree().getroot())
     info = _only(element, DS + "SignedInfo")
@@ -102,7 +102,7 @@ def _examine(element: Any, contents_of: ContentsOf, finding: Finding) -> Any:
     )
 
 
-def _check_document(root: Any) -> None:
+def _check_document(root: Element) -> None:
     if any(not isinstance(each.tag, str) for each in root.iter()):
         # A value is read up to a comment, and signed without it.
         raise RefusedError("UNSUPPORTED", "a comment or processing instruction")
@@ -118,14 +118,14 @@ def _check_document(root: Any) -> None:
         raise RefusedError("UNSUPPORTED", "an attribute in the namespace of xml:")
 
 
-def _only(parent: Any, name: str) -> Any:
+def _only(parent: Element, name: str) -> Element:
     found = parent.findall(name)
     if len(found) != 1:
         raise RefusedError("UNSUPPORTED", f"{len(found)} elements {name}")
     return found[0]
 
 
-def _holder(element: Any) -> Any:
+def _holder(element: Element) -> Element:
     """Return the one ds:Object with the properties."""
     holders = [
         each
@@ -137,14 +137,14 @@ def _holder(element: Any) -> Any:
     return holders[0]
 
 
-def _time(ours: Any) -> datetime | None:
+def _time(ours: Element) -> datetime | None:
     text = ours.findtext(XADES + "SigningTime")
     time = None if text is None else datetime.fromisoformat(text.strip())
     return time if time is not None and time.tzinfo is not None else None
 
 
 def _certificates(
-    element: Any, ours: Any, finding: Finding
+    element: Element, ours: Element, finding: Finding
 ) -> tuple[bytes | None, tuple[bytes, ...]]:
     """Return the certificate that the signed properties name, and the others."""
     cert = ours.find(f"{XADES}SigningCertificateV2/{XADES}Cert/{XADES}CertDigest")
@@ -164,7 +164,7 @@ def _certificates(
 
 
 def _check_references(
-    info: Any, properties: Any, contents_of: ContentsOf, finding: Finding
+    info: Element, properties: Element, contents_of: ContentsOf, finding: Finding
 ) -> None:
     references = info.findall(DS + "Reference")
     if len(references) > _MAX_REFERENCES:
@@ -205,7 +205,7 @@ def _digest_of_file(contents_of: ContentsOf, uri: str, function: str) -> bytes |
     return _hash_all(HASHES[function].name, pieces)
 
 
-def _check_value(element: Any, info: Any, finding: Finding) -> None:
+def _check_value(element: Element, info: Element, finding: Finding) -> None:
     """Verify the signature with the key of the certificate."""
     form = _form(_only(info, DS + "CanonicalizationMethod"))
     method = _algorithm(_only(info, DS + "SignatureMethod"))
@@ -241,7 +241,7 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
     )
 
 
-def _read_unsigned(element: Any, unsigned: Any, finding: Finding) -> None:
+def _read_unsigned(element: Element, unsigned: Element, finding: Finding) -> None:
     finding.has_revocation_data = _has_revocation_data(unsigned)
     stamp = unsigned.find(XADES + "SignatureTimeStamp")
     if stamp is None:
@@ -257,7 +257,7 @@ def _read_unsigned(element: Any, unsigned: Any, finding: Finding) -> None:
     finding.stamp = examine_stamp(token, hasher(stamped))
 
 
-def _has_revocation_data(unsigned: Any) -> bool:
+def _has_revocation_data(unsigned: Element) -> bool:
     """Return whether there are revocation data, all of them readable."""
     place = f"{XADES}RevocationValues/{XADES}"
     try:
@@ -274,7 +274,7 @@ def _has_revocation_data(unsigned: Any) -> bool:
 
 
 def _archive_stamps(
-    element: Any, unsigned: Any, contents_of: ContentsOf, place: str
+    element: Element, unsigned: Element, contents_of: ContentsOf, place: str
 ) -> Iterator[Stamp]:
     """Yield the archive timestamps, each of what comes before it.
 
@@ -291,23 +291,23 @@ def _archive_stamps(
 
 
 def _digest_before(
-    stamp: Any, form: str, element: Any, contents_of: ContentsOf, function: str
+    stamp: Element, form: str, element: Element, contents_of: ContentsOf, function: str
 ) -> bytes:
     pieces = xades.archived(element, contents_of, before=stamp, method=form)
     return _hash_all(function, pieces)
 
 
-def _form_of_stamp(stamp: Any) -> str:
+def _form_of_stamp(stamp: Element) -> str:
     method = stamp.find(DS + "CanonicalizationMethod")
     return _DEFAULT_FORM if method is None else _form(method)
 
 
-def _token(stamp: Any) -> cms.ContentInfo:
+def _token(stamp: Element) -> cms.ContentInfo:
     """Return the one timestamp. Raises ``ValueError`` and ``TypeError`` for none."""
     return cms.ContentInfo.load(_decoded(_only(stamp, XADES + "EncapsulatedTimeStamp")))
 
 
-def _form(element: Any) -> str:
+def _form(element: Element) -> str:
     """Return the canonical form that an element names."""
     form = _algorithm(element)
     if form not in xades.CANONICAL_FORMS or len(element):
@@ -315,11 +315,11 @@ def _form(element: Any) -> str:
     return form
 
 
-def _algorithm(element: Any) -> str:
+def _algorithm(element: Element) -> str:
     return element.get("Algorithm") or ""
 
 
-def _digest(parent: Any) -> tuple[str, bytes]:
+def _digest(parent: Element) -> tuple[str, bytes]:
     """Return the hash function and value of a digest."""
     algorithm = _algorithm(_only(parent, DS + "DigestMethod"))
     if algorithm.endswith(_WEAK):
@@ -329,7 +329,7 @@ def _digest(parent: Any) -> tuple[str, bytes]:
     return _FUNCTIONS[algorithm], _decoded(_only(parent, DS + "DigestValue"))
 
 
-def _decoded(element: Any) -> bytes:
+def _decoded(element: Element) -> bytes:
     if len(element):
         raise RefusedError("UNSUPPORTED", "elements within a value")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -198,7 +198,7 @@ class Page(PageBase):
 
     def _change(
         self,
-        work: Callable[[], Coroutine[Any, Any, None]],
+        work: Callable[[], Coroutine[None, None, None]],
         failed: Callable[[KortillaError], object],
     ) -> None:
         """Make one change at a time, and look again after it."""

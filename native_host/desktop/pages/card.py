@@ -6,7 +6,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDate, QLocale, QRectF, QSize, QTimer
 from PySide6.QtGui import QPaintEvent, QResizeEvent
@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
 from native_host.card.errors import CardKind
-from native_host.desktop.card_state import (
+from native_host.desktop.card_watch import (
     PINS,
     Cards,
     CardState,
@@ -42,6 +42,7 @@ from native_host.gui.tokens import Act, mixed, tokens_for
 
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import CardWatch
+    from native_host.operations.card_status import CardStatus
 
 #: Milliseconds that the window has for its first picture.
 _PAUSE = 50
@@ -149,7 +150,7 @@ class Page(PageBase):
         if status is None:
             return [self.note("card.reading")]
         if "error" in status:
-            kind = status["error"].get("kind")
+            kind = status["error"].get("kind", "")
             detail = CardKind[kind].value if kind in CardKind.__members__ else ""
             return [
                 muted(self.texts("card.reader", reader=printable(reader.name))),
@@ -171,7 +172,7 @@ class Page(PageBase):
         return [*parts, rows, muted(self.texts("card.advice"))]
 
     def _facts(
-        self, card: dict[str, Any], state: CardState, now: datetime, reader: str
+        self, card: CardStatus, state: CardState, now: datetime, reader: str
     ) -> list[QWidget]:
         holder = card["holder"]
         name = holder["name"] if holder else self.texts("card.holder_unknown")
@@ -202,7 +203,7 @@ class Page(PageBase):
             notice.rows.addWidget(ButtonLine(button))
         return notice
 
-    def _row(self, card: dict[str, Any], pin: str, buttons: QWidget) -> Row:
+    def _row(self, card: CardStatus, pin: str, buttons: QWidget) -> Row:
         key = f"card.{pin.lower()}"
         words: list[QWidget] = [
             label(self.texts(key), bold=True),
@@ -210,7 +211,7 @@ class Page(PageBase):
         ]
         return Row(Sign(*_SIGNS[pin]), words, [self._tries(card, pin), buttons])
 
-    def _tries(self, card: dict[str, Any], pin: str) -> QWidget:
+    def _tries(self, card: CardStatus, pin: str) -> QWidget:
         left = card["tries"][pin]
         if pin != "PUK" and card["pinsSet"].get(pin) is False:
             shown: QLabel = muted(self.texts("card.not_set"))
@@ -221,7 +222,7 @@ class Page(PageBase):
         shown.setMinimumWidth(dp(120))
         return shown
 
-    def _buttons(self, card: dict[str, Any], pin: str) -> QWidget:
+    def _buttons(self, card: CardStatus, pin: str) -> QWidget:
         holder = QWidget()
         buttons = QHBoxLayout(holder)
         buttons.setContentsMargins(0, 0, 0, 0)

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QProgressBar, QWidget
 
+from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
 from native_host.desktop.pages.files import FilesPage, open_file, show_in_folder
 from native_host.desktop.pages.page import PageFoot, Services
@@ -59,7 +59,7 @@ class Page(FilesPage):
         #: The files that the window asks about, while it is open.
         self._signing: list[Path] = []
         self._message = ""
-        self._result: dict[str, Any] = {}
+        self._result: JsonObject = {}
         self._build()
 
     def take(self, files: Sequence[Path]) -> None:
@@ -105,7 +105,7 @@ class Page(FilesPage):
         self._build()
         self.say(self._message)
 
-    def _progressed(self, progress: dict[str, Any]) -> None:
+    def _progressed(self, progress: JsonObject) -> None:
         if self._busy:
             self._progress.show_number(progress["done"] + 1, progress["total"])
 
@@ -114,7 +114,7 @@ class Page(FilesPage):
         self._prompts.cancel()
         self._progress.show_stopping()
 
-    def _ended(self, result: dict[str, Any]) -> None:
+    def _ended(self, result: JsonObject) -> None:
         self._busy, self._result = False, result
         error = result.get("error", {})
         code = error.get("code", "")

@@ -225,7 +225,7 @@ def test_from_a_folder_of_files_with_any_name(
         "huge.crt": "too long for a certificate",
         "letter.txt": "not a certificate",
         "other.crt": "a certificate that is not one of the authority's CAs",
-        "pipe.pem": "not a file",
+        "pipe.pem": "can't be read: it is not a regular file",
     }
     assert [file.read_bytes() for file in (tmp_path / "ca").iterdir()] == [ca.der]
 

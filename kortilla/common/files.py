@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Folders with a mode that no umask widens, and files whose reading ends."""
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def make_folder(path: Path, mode: int = 0o700) -> None:
+    """Create a folder, and those above it, where they are missing.
+
+    ``Path.mkdir`` gives the mode only to the last one: with a umask of 000, others
+    could replace it. Raises ``OSError``.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    for each in reversed(missing):
+        with suppress(FileExistsError):
+            each.mkdir(mode)
+    if not path.is_dir():
+        raise NotADirectoryError(f"{path} is no folder")
+
+
+def open_regular(
+    path: Path | str,
+    flags: int = os.O_RDONLY,
+    *,
+    mode: int = 0o600,
+    folder: int | None = None,
+) -> int:
+    """Open a file as ``os.open`` does, and return its descriptor.
+
+    ``folder`` is the descriptor of the folder that ``path`` is relative to. Raises
+    ``OSError``, with ``EINVAL`` for what is no regular file. A pipe is not waited for:
+    nobody may ever write to it, and reading a device may not end.
+    """
+    no_wait = getattr(os, "O_NONBLOCK", 0)  # Windows has none
+    descriptor = os.open(path, flags | no_wait, mode, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path, at_most: int) -> bytes:
+    """Return a regular file's first bytes. Raises ``OSError`` as ``open_regular``."""
+    with os.fdopen(open_regular(path), "rb") as stream:
+        return stream.read(at_most)

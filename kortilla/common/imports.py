@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Names that are imported when they are used, and what is said where they are missing.
+
+Importing ``kortilla`` costs next to nothing. pytest does it in every run where Kortilla
+is installed, and the citizen's program with a mock card at each start. The host imports
+this before each window, so it is apart from the commands' output: click costs 12 ms.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def missing_words(name: str, extra: str = "") -> str:
+    """Say that a module is missing, and how the extra that has it is installed.
+
+    Kortilla is on no index of Python packages. Its sources are the way.
+    """
+    # Debian lets pip install programs only into virtual environments.
+    program = "pipx" if extra.startswith("host") else "pip"
+    place = f"'.[{extra}]'" if extra else "."
+    return (
+        f"{name} is missing. In the folder with Kortilla's sources, type: "
+        f"{program} install {place}"
+    )
+
+
+def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a package (PEP 562).
+
+    ``modules`` maps each public name to the module that defines it.
+    """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(modules[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get
