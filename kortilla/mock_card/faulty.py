@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from kortilla.mock_card.apdu import SW, more_data, status
+from kortilla.mock_card.apdu import SW, Style, is_tpdu, more_data, status
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.errors import InvalidArgumentError
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
@@ -24,7 +24,7 @@ class CardGoneError(Exception):
 
 
 class CardSilentError(Exception):
-    """The card does not respond to the command."""
+    """The card does not respond to the command, or its reader refuses that."""
 
 
 class FaultyCard:
@@ -65,8 +65,10 @@ class FaultyCard:
     def transmit(self, apdu: bytes) -> bytes:
         """Respond to a command APDU.
 
-        Raises ``CardGoneError`` and ``CardSilentError``, ``MockCardBrokenError``, and
-        ``InvalidArgumentError`` for a fault that is impossible here.
+        A plain reader refuses what T=0 can't carry, as drivers of readers do: they
+        report a card that does not answer. Raises ``CardGoneError``,
+        ``CardSilentError``, ``MockCardBrokenError``, and ``InvalidArgumentError`` for a
+        fault that is impossible here.
         """
         self._check_presence()
         answer = self._transmit(apdu)
@@ -79,6 +81,9 @@ class FaultyCard:
             raise CardGoneError
 
     def _transmit(self, apdu: bytes) -> bytes:
+        if self._card.style is Style.FETCHED and not is_tpdu(apdu):
+            logger.info("T=0 can't carry the command %s.", apdu[:4].hex())
+            raise CardSilentError
         if self._answer and apdu[1:2] == _GET_RESPONSE:
             return self._get_response(apdu)
         self._answer = b""

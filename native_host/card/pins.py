@@ -85,11 +85,8 @@ class PinInfo:
 class Pins(ABC):
     """The PINs of a card whose application is selected: a part of ``FineidCard``."""
 
-    def __init__(
-        self, channel: CommandChannel, *, protocol: int, pin_pad: PinPad | None
-    ) -> None:
+    def __init__(self, channel: CommandChannel, *, pin_pad: PinPad | None) -> None:
         self._channel = channel
-        self._protocol = protocol
         self._pin_pad = pin_pad
         self._tries: dict[PinRole, int] = {}
 
@@ -288,7 +285,7 @@ class Pins(ABC):
     # -- Tries ------------------------------------------------------------------------
 
     def _read_info(self, role: PinRole) -> PinInfo | None:
-        data, status = self._channel.exchange(info_command(role, self._protocol))
+        data, status = self._channel.exchange(info_command(role))
         if status != SW.OK:
             return None
         try:
@@ -318,11 +315,10 @@ class Pins(ABC):
         return None if tries is None else PinInfo(tries, None)
 
 
-def info_command(role: PinRole, protocol: int) -> Command:
-    """Return the command that asks for PIN info over T=0 or T=1 and spends no try."""
+def info_command(role: PinRole) -> Command:
+    """Return the command that asks for PIN info and spends no try."""
     question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
-    le = 256 if protocol == 1 else None
-    return Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
+    return Command(INS_GET_DATA, 0x00, 0xFF, question, le=256)
 
 
 def _check(name: str, pin: bytearray, digits: range) -> None:

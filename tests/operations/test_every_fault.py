@@ -107,9 +107,11 @@ async def steps_of(
         seen[name] = seen.get(name, 0) + 1
     steps: Steps = {}
     steps["application"] = [key for apdu, key in commands if apdu[2] == 4]
-    steps["directory"] = [key for apdu, key in commands if apdu[5:] == b"\x50\x31\x00"]
+    steps["directory"] = [key for apdu, key in commands if apdu[5:] == b"\x50\x31"]
     [file] = [
-        index for index, (apdu, _) in enumerate(commands) if apdu[-3:-2] == b"\x43"
+        index
+        for index, (apdu, _) in enumerate(commands)
+        if apdu[-2:-1] == b"\x43" and apdu[1] == 0xA4
     ]
     steps["file"], steps["read"] = [commands[file][1]], [commands[file + 1][1]]
     for step, name in (
