@@ -20,6 +20,7 @@ class FaultName(StrEnum):
 
     CARD_PULLED = "card-pulled"
     READER_PULLED = "reader-pulled"
+    POWER_LOST = "power-lost"
     MUTE = "mute"
     DELAY = "delay"
     GARBLED = "garbled"
@@ -88,8 +89,9 @@ class Fault:
 
     It skips the first ``skip`` commands named ``on`` and affects the next ``times``, or
     all of them if that is None. ``when`` is ``before`` or ``after`` the card executes
-    the command. ``seconds`` is the length of a delay (default 1), the time until a mute
-    card is noticed (default 0), or the time until a pulled card or reader is back
+    the command. A card whose power is lost executes it in any case, and forgets what a
+    reset clears. ``seconds`` is the length of a delay (default 1), the time until a
+    mute card is noticed (default 0), or the time until a pulled card or reader is back
     (default never). Raises ``InvalidArgumentError``.
     """
 

@@ -18,6 +18,9 @@ _SURPLUS = bytes(8)
 _FILE_CONTROL_SIZE = 6  # bytes of SELECT's response if requested
 _USUAL_DELAY = 1.0  # seconds
 
+# With these the card executes the command in any case.
+_ANSWERED = frozenset({FaultName.DELAY, FaultName.POWER_LOST})
+
 
 class CardGoneError(Exception):
     """The card or its reader was removed; the command's response is lost."""
@@ -99,7 +102,9 @@ class FaultyCard:
     def _strike(self, fault: Fault, command: CommandName, apdu: bytes) -> bytes:
         if fault.name == FaultName.DELAY and not fault.executed:
             self._wait(fault.seconds)
-        if fault.executed or fault.name == FaultName.DELAY:
+        if fault.name == FaultName.POWER_LOST and not fault.executed:
+            self.reset()
+        if fault.executed or fault.name in _ANSWERED:
             answer = self._card.transmit(apdu)
         else:
             answer = status(SW.NO_DIAGNOSIS)
@@ -114,6 +119,8 @@ class FaultyCard:
                 raise CardSilentError
             case FaultName.DELAY if fault.executed:
                 self._wait(fault.seconds)
+            case FaultName.POWER_LOST if fault.executed:
+                self.reset()
             case FaultName.MORE_DATA:
                 return self._keep(answer, fault)
             case FaultName.WRONG_LE:

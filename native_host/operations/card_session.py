@@ -20,6 +20,7 @@ from native_host.card.errors import (
     CardError,
     CardExpiredError,
     CardRemovedError,
+    CardResetError,
     PcscUnavailableError,
     UnsupportedCardError,
 )
@@ -185,6 +186,7 @@ class UsableCards:
         # Unusable cards, and cards that the person did not choose. They are examined
         # again after their next insertion.
         self._rejected: set[Reader] = set()
+        self._begun_anew: set[Reader] = set()
         self._seen: dict[Reader, CardCertificate] = {}
         self._second_choice: set[Reader] = set()
         #: The readers when the current card was picked.
@@ -203,7 +205,8 @@ class UsableCards:
         if self._current is not None:
             if self._current.failure is None:
                 raise StopAsyncIteration
-            self._fail(self._current.reader, self._current.failure)
+            if not self._begins_anew(self._current.reader, self._current.failure):
+                self._fail(self._current.reader, self._current.failure)
         while True:
             reader = await self._next_reader()
             try:
@@ -212,6 +215,21 @@ class UsableCards:
                 self._fail(reader, error)
             else:
                 return self._current
+
+    def _begins_anew(self, reader: Reader, error: CardError) -> bool:
+        """Whether a held card is to be used from the start, once for each insertion.
+
+        A card that has lost its power for a moment has forgotten the application. If
+        the reader does not say so, the card then lacks files that it had.
+        """
+        lost = isinstance(error, CardResetError) or (
+            type(error) is UnsupportedCardError and not error.kind
+        )
+        if not lost or reader in self._begun_anew:
+            return False
+        logger.info("The card may have lost its power; it is used anew.")
+        self._begun_anew.add(reader)
+        return True
 
     def _fail(self, reader: Reader, error: CardError) -> None:
         """Wait for another card. Raises the error if no person could insert one."""

@@ -38,12 +38,18 @@ from tests.operations.readers import OneReader
 # little is continued, and a file of unknown length is read to its end. Attempts that
 # can't be read in one way are read in the other. A status word of one byte is no
 # response. 61xx and 6Cxx are followed, except for commands that carry a PIN or sign.
+#
+# A card whose power was lost has forgotten the application. The reader may not say so.
+# A card that lacks files then is used once more from the start. What is lost after a
+# command is noticed by the next one ("next"), whose case has it before.
 TABLE = """
                       application directory file    read    pin-info verify  key     hash    sign
 card-pulled   before  removed     removed   removed removed removed  removed removed removed removed
 card-pulled   after   removed     removed   removed removed removed  removed removed removed removed
 reader-pulled before  removed     removed   removed removed removed  removed removed removed removed
 reader-pulled after   removed     removed   removed removed removed  removed removed removed removed
+power-lost    before  .           .         .       error   unread   error   error   error   error
+power-lost    after   next        next      next    next    next     next    next    next    next
 mute          before  mute        mute      mute    mute    mute     mute    mute    mute    mute
 mute          after   mute        mute      mute    mute    mute     mute    mute    mute    mute
 delay         before  .           .         .       .       .        .       .       .       .
@@ -67,6 +73,7 @@ CODES = {
     "mute": "CARD_MUTE",
     "error": "CARD_ERROR",
     "invalid": "SIGNATURE_INVALID",
+    "unread": "PIN_TRIES_UNREADABLE",
 }
 
 
@@ -196,6 +203,8 @@ async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
     steps = await steps_of(operation, source, state)
     found = dict(zip(HEADER, row[2:], strict=True))
     for step, expected in zip(HEADER, row[2:], strict=True):
+        if expected == "next":
+            continue
         # In a batch the application is selected twice before the PIN is asked for.
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
         for key in commands:
@@ -214,6 +223,8 @@ async def test_a_fault_in_a_later_signature_interrupts_the_batch(
 ) -> None:
     steps = await steps_of("sign", source, state)
     for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
+        if expected == "next":
+            continue
         fault = fault_of(row, *steps[step][done])
         reason = await reason_of(fault, done, source, state)
         assert reason == CODES.get(expected, ""), step
