@@ -33,7 +33,7 @@ from native_host.card.errors import (
     WrongPukError,
 )
 from native_host.card.keys import PinRole
-from native_host.card.pin_pad import NOT_ENTERED, PinPad
+from native_host.card.pin_pad import NOT_ENTERED, PadUse, PinPad
 from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import InvalidArgumentError
 
@@ -88,6 +88,7 @@ class Pins(ABC):
     def __init__(self, channel: CommandChannel, *, pin_pad: PinPad | None) -> None:
         self._channel = channel
         self._pin_pad = pin_pad
+        self._pad_unused: set[PadUse] = set()
         self._tries: dict[PinRole, int] = {}
 
     @abstractmethod
@@ -99,13 +100,22 @@ class Pins(ABC):
 
     @property
     def has_pin_pad(self) -> bool:
-        """Whether PINs can be entered on the reader."""
-        return self._pin_pad is not None
+        """Whether PINs are entered on the reader."""
+        return self._pin_pad is not None and PadUse.VERIFY not in self._pad_unused
 
     @property
     def can_modify_on_pad(self) -> bool:
-        """Whether PINs can be changed and unblocked on the reader."""
-        return self._pin_pad is not None and self._pin_pad.can_modify
+        """Whether PINs are changed and unblocked on the reader."""
+        able = self._pin_pad is not None and self._pin_pad.can_modify
+        return able and PadUse.MODIFY not in self._pad_unused
+
+    def leave_pad_unused(self, *uses: PadUse) -> None:
+        """Have the PINs for these typed on the computer from now on."""
+        self._pad_unused.update(uses)
+
+    def leaves_pad_unused(self, use: PadUse) -> bool:
+        """Whether the reader announces a PIN pad that is not used for that."""
+        return self._pin_pad is not None and use in self._pad_unused
 
     def pin_info(self, role: PinRole) -> PinInfo:
         """Read a PIN's tries left, which costs none.
@@ -129,7 +139,7 @@ class Pins(ABC):
         Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
         ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
         ``PinTriesUnreadableError``, and with the reader's PIN pad
-        ``PinNotEnteredError``.
+        ``PinNotEnteredError``. If the reader refuses to use it, it is left unused.
         """
         if role is PinRole.PUK:
             raise InvalidArgumentError("The PUK is not for verifying.")
@@ -226,7 +236,11 @@ class Pins(ABC):
         self._tries.pop(role, None)
         if tries == 0:
             raise _blocked(at_stake, SW.BLOCKED)
-        status = self._present(ins, role, pins, digits)
+        try:
+            status = self._present(ins, role, pins, digits)
+        except PinNotEnteredError:  # the reader refuses its PIN pad
+            self._check_refusal(ins, at_stake, tries)
+            raise
         if not pins and status in NOT_ENTERED:
             self._tries[at_stake] = tries
             raise PinNotEnteredError(NOT_ENTERED[status], status_word=status)
@@ -240,6 +254,16 @@ class Pins(ABC):
                 f"The card refused the new {role.name}.", status_word=status
             )
         self._refuse(ins, at_stake, status, tries)
+
+    def _check_refusal(self, ins: int, at_stake: PinRole, tries: int) -> None:
+        """Leave the PIN pad unused, unless the card has counted a wrong PIN after all.
+
+        Raises ``WrongPinError`` and the like then, and what ``pin_info`` raises.
+        """
+        left = self.pin_info(at_stake).tries_left
+        if left < tries:
+            self._refuse(ins, at_stake, SW.TRIES_LEFT | left, tries)
+        self.leave_pad_unused(*(PadUse if ins == INS_VERIFY else (PadUse.MODIFY,)))
 
     def _present(
         self, ins: int, role: PinRole, pins: tuple[bytearray, ...], digits: range

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, ParamSpec, Self, TypeVar
 
+from native_host import unused_pads
 from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -265,6 +266,8 @@ class UsableCards:
         except BaseException:
             await asyncio.shield(self._source.run(connection.close))
             raise
+        if card.has_pin_pad:
+            card.leave_pad_unused(*unused_pads.uses_of(reader.name))
         return HeldCard(self._source, reader, connection, card, self)
 
     @contextmanager
