@@ -78,8 +78,8 @@ def unblock(pin: str, **options: Any) -> None:
 
 @card.command()
 @json_option
-def use_reader_keys() -> None:
-    """Try the keys of card readers again that have not worked."""
+def use_keypad() -> None:
+    """Type PINs on readers again that have refused it."""
     from native_host import unused_pads
 
     products = unused_pads.products()

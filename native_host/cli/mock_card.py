@@ -193,10 +193,10 @@ def fault(
     help="Where the virtual reader of vsmartcard listens.",
 )
 @click.option(
-    "--plain-t0", is_flag=True, help="The reader refuses what T=0 can't carry."
+    "--plain-reader", is_flag=True, help="The reader refuses what T=0 can't carry."
 )
 @json_option
-def serve(port: int, plain_t0: bool) -> None:
+def serve(port: int, plain_reader: bool) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
     from kortilla.mock_card.apdu import Style
     from kortilla.mock_card.card import MockCard
@@ -205,7 +205,7 @@ def serve(port: int, plain_t0: bool) -> None:
     from kortilla.mock_card.vpcd import VirtualReader
 
     card = MockCardState.open()
-    style = Style.FETCHED if plain_t0 else Style.DIRECT
+    style = Style.FETCHED if plain_reader else Style.DIRECT
     reader = VirtualReader(MockCard(card, style=style), port=port)
     print_result(
         {"port": port, "folder": str(card.folder)},

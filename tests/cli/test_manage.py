@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla card activate|change-pin|unblock``: on a terminal. ``use-reader-keys``.
+"""``kortilla card activate|change-pin|unblock``: on a terminal. ``use-keypad``.
 
 tests/operations has what goes wrong on the way, tests/pin_prompt what is not accepted
 as a code, tests/browser/test_open_program.py a card that is activated in a real window.
@@ -184,8 +184,8 @@ def test_refused_keys_of_readers_are_told_and_may_be_tried_again(
     monkeypatch.setattr("native_host.doctor.card.output_of", no_readers)
     found = found_by(check_card)
     assert found["READER_KEYS_UNUSED"] == {"reader": READER[:32]}
-    assert run("card", "use-reader-keys").result == {"readers": [READER[:32]]}
-    assert run("card", "use-reader-keys").result == {"readers": []}
+    assert run("card", "use-keypad").result == {"readers": [READER[:32]]}
+    assert run("card", "use-keypad").result == {"readers": []}
     assert "READER_KEYS_UNUSED" not in found_by(check_card)
     assert not file.exists()
 

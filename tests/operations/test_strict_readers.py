@@ -58,7 +58,7 @@ async def use_in_every_way(
 
 
 @EACH_SCHEME
-async def test_plain_t0_is_enough_for_every_operation(
+async def test_a_plain_reader_is_enough_for_every_operation(
     scheme: str, new_card: NewCard
 ) -> None:
     state = new_card(scheme)
@@ -67,7 +67,9 @@ async def test_plain_t0_is_enough_for_every_operation(
 
 
 @isolated
-async def test_plain_t0_is_enough_for_every_operation_in_pcscd(pcscd: Pcscd) -> None:
+async def test_a_plain_reader_is_enough_for_every_operation_in_pcscd(
+    pcscd: Pcscd,
+) -> None:
     async with PcscSource() as all_readers:
         for scheme, reader in zip(SCHEMES, READERS, strict=False):
             state = MockCardState.create(
