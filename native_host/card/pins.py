@@ -92,6 +92,10 @@ class Pins(ABC):
         self._tries: dict[PinRole, int] = {}
 
     @abstractmethod
+    def _select_application(self) -> None:
+        """Select the application, which resets verified PINs."""
+
+    @abstractmethod
     def _return_to_application(self) -> None:
         """Select the application again if a folder below it is selected.
 
@@ -258,8 +262,10 @@ class Pins(ABC):
     def _check_refusal(self, ins: int, at_stake: PinRole, tries: int) -> None:
         """Leave the PIN pad unused, unless the card has counted a wrong PIN after all.
 
-        Raises ``WrongPinError`` and the like then, and what ``pin_info`` raises.
+        Raises ``WrongPinError`` and the like then, and what ``pin_info`` raises. The
+        reader may have reset the card, or verified a PIN without saying so.
         """
+        self._select_application()
         left = self.pin_info(at_stake).tries_left
         if left < tries:
             self._refuse(ins, at_stake, SW.TRIES_LEFT | left, tries)

@@ -207,7 +207,7 @@ def test_a_pin_pad_that_the_reader_refuses_at_once_is_left_unused(
 ) -> None:
     script, send = typing(answer, command=command)
     at_stake = PUK if command == "unblock" else PIN1
-    script.exchanges.append(information(at_stake))  # no try is gone
+    script.exchanges += [SELECTED, information(at_stake)]  # no try is gone
     with pytest.raises(PinNotEnteredError) as caught:
         send()
     assert caught.value.why == "refused"
@@ -235,7 +235,7 @@ def test_a_refusal_is_none_if_the_card_counted_a_pin_or_is_gone(
     found: str | Exception, error: type[CardError]
 ) -> None:
     script, send = typing(CardMuteError("failed"))
-    script.exchanges.append((information()[0], found))
+    script.exchanges += [SELECTED, (information()[0], found)]
     with pytest.raises(error) as caught:
         send()
     assert type(caught.value) is error
