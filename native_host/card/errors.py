@@ -62,6 +62,7 @@ CONNECTION_ERRORS = (
     PcscUnavailableError,
     CardRemovedError,
     CardMuteError,
+    CardResetError,
     CardBusyError,
 )
 

@@ -206,8 +206,7 @@ class UsableCards:
         if self._current is not None:
             if self._current.failure is None:
                 raise StopAsyncIteration
-            if not self._begins_anew(self._current.reader, self._current.failure):
-                self._fail(self._current.reader, self._current.failure)
+            self._fail(self._current.reader, self._current.failure)
         while True:
             reader = await self._next_reader()
             try:
@@ -218,7 +217,7 @@ class UsableCards:
                 return self._current
 
     def _begins_anew(self, reader: Reader, error: CardError) -> bool:
-        """Whether a held card is to be used from the start, once for each insertion.
+        """Whether a card is to be used from the start, once for each insertion.
 
         A card that has lost its power for a moment has forgotten the application. If
         the reader does not say so, the card then lacks files that it had.
@@ -234,6 +233,8 @@ class UsableCards:
 
     def _fail(self, reader: Reader, error: CardError) -> None:
         """Wait for another card. Raises the error if no person could insert one."""
+        if self._begins_anew(reader, error):
+            return
         if not self._prompt.attended:
             raise error
         if isinstance(error, _CardsChangedError):

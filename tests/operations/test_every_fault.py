@@ -16,11 +16,13 @@ import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
-from native_host.card.mock_source import MockCardSource
+from native_host.card.errors import CardResetError
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import (
+    PIN_STATUS,
     Operation,
     check_promises,
     log_in,
@@ -257,6 +259,46 @@ async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
     assert [q.tries_left for q in user.questions] == [5, 4, 4]
     assert [q.wrong for q in user.questions] == [False, True, True]
     assert [q.repeated for q in user.questions] == [False, False, True]
+
+
+@pytest.mark.parametrize("resets", [1, 2])
+@EACH_OPERATION
+async def test_a_card_that_was_reset_is_used_anew_once_without_a_word(
+    operation: str,
+    resets: int,
+    source: MockCardSource,
+    state: MockCardState,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PC/SC says so at the next command, which the card does not get."""
+    function, pin = OPERATIONS[operation]
+    _, whole, _ = await session(source, state, function, pin)
+    send = MockCardConnection.send_and_receive
+    for number in range(len(whole.commands())):
+        left = [number, resets]
+
+        def send_or_reset(
+            card: MockCardConnection, apdu: bytes, left: list[int] = left
+        ) -> tuple[bytes, int]:
+            if apdu in PIN_STATUS:  # the examination at the end
+                return send(card, apdu)
+            left[0] -= 1
+            if left[0] < 0 < left[1]:
+                left[1] -= 1
+                raise CardResetError("reset")
+            return send(card, apdu)
+
+        monkeypatch.setattr(MockCardConnection, "send_and_receive", send_or_reset)
+        user, record, result = await session(source, state, function, *[pin] * 3)
+        monkeypatch.undo()
+        check_promises(user, record)
+        card = state.read()
+        assert (card.pin1.tries, card.pin2.tries) == (5, 5)
+        if isinstance(result, SigningInterruptedError):
+            assert result.reason == "CARD_ERROR"
+            continue
+        assert not isinstance(result, Exception), number
+        assert user.problems() == ["CARD_ERROR"] * (resets - 1)
 
 
 @EACH_OPERATION
