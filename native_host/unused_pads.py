@@ -17,7 +17,9 @@ from native_host.paths import user_state_folder
 from native_host.private_files import open_private, private_folder
 
 _MOST, _LONGEST = 50, 200  # entries, and characters of one
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+# Nobody waits for what is no file.
+_READ = os.O_RDONLY | os.O_NONBLOCK
+_WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC
 
 # What pcsc-lite adds to a product's name: the serial number, and two numbers that
 # depend on what else is plugged in.
@@ -61,7 +63,7 @@ def forget() -> None:
 
 def _entries() -> Iterator[tuple[PadUse, str]]:
     try:
-        with os.fdopen(open_private(_path(), os.O_RDONLY), encoding="utf-8") as file:
+        with os.fdopen(open_private(_path(), _READ), encoding="utf-8") as file:
             lines = file.read(_MOST * _LONGEST * 4).splitlines()
     except (OSError, ValueError):
         return

@@ -5,6 +5,7 @@ tests/operations has what goes wrong on the way, tests/pin_prompt what is not ac
 as a code, tests/browser/test_open_program.py a card that is activated in a real window.
 """
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -204,3 +205,7 @@ def test_what_others_could_write_has_no_reader_left_unused(home: Path) -> None:
     assert unused_pads.uses_of(READER) == set()
     unused_pads.note("Other", PadUse.VERIFY)
     assert "Other" not in (home / "elsewhere").read_text()
+    file.unlink()
+    os.mkfifo(file)  # nobody waits for who might write or read it
+    unused_pads.note(READER, PadUse.VERIFY)
+    assert unused_pads.uses_of(READER) == set()
