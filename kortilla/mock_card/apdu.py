@@ -34,10 +34,11 @@ class SW(IntEnum):
 
 
 class Style(StrEnum):
-    """How the response to a command with data is returned.
+    """How the reader carries commands and responses; readers differ.
 
-    Readers differ. ``DIRECT`` is in one response. ``FETCHED`` is plain T=0: 61xx first,
-    then the response to GET RESPONSE.
+    ``DIRECT`` takes any command, and returns its response at once. ``FETCHED`` is plain
+    T=0: it takes only what T=0 carries (``is_tpdu``), and the response to a command
+    with data has to be fetched by GET RESPONSE after 61xx.
     """
 
     DIRECT = "direct"
@@ -81,6 +82,15 @@ class Command:
     def p1_p2(self) -> int:
         """Both parameters as one number, P1 in the high byte."""
         return self.p1 << 8 | self.p2
+
+
+def is_tpdu(apdu: bytes) -> bool:
+    """Whether T=0 carries these bytes as they are (ISO/IEC 7816-3 §12.2).
+
+    A header of four bytes is followed by the length of data in one direction: those to
+    the card, or those expected from it. So the longest has 260 bytes.
+    """
+    return len(apdu) == 5 or (len(apdu) > 5 and len(apdu) == 5 + apdu[4])
 
 
 def status(status_word: int) -> bytes:

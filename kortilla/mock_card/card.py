@@ -59,7 +59,7 @@ class MockCard:
         data = state.read()
         self.profile = PROFILES[data.profile]
         self.state = state
-        self._style = Style(style)
+        self.style = Style(style)
         self._keys = card_keys(state, data)
         self._files = card_files(state, data)
         self._commands = {
@@ -131,7 +131,7 @@ class MockCard:
     def _deliver(self, command: Command, data: bytes) -> bytes:
         """Return a response whose length the card decides."""
         exact = not command.data and command.le == len(data) < 256
-        if self._style is Style.FETCHED and not exact:
+        if self.style is Style.FETCHED and not exact:
             self._response = data
             return more_data(data)
         if command.le not in {None, 256, len(data)}:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kortilla.mock_card.apdu import SW, more_data, status
+from kortilla.mock_card.apdu import SW, Style, is_tpdu, more_data, status
 from kortilla.mock_card.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class FaultName(StrEnum):
 
     CARD_PULLED = "card-pulled"
     READER_PULLED = "reader-pulled"
+    POWER_LOST = "power-lost"
     MUTE = "mute"
     DELAY = "delay"
     GARBLED = "garbled"
@@ -102,8 +103,9 @@ class Fault:
 
     It skips the first ``skip`` commands named ``on`` and affects the next ``times``, or
     all of them if that is None. ``when`` is ``before`` or ``after`` the card executes
-    the command. ``seconds`` is the length of a delay (default 1), the time until a mute
-    card is noticed (default 0), or the time until a pulled card or reader is back
+    the command. A card whose power is lost executes it in any case, and forgets what a
+    reset clears. ``seconds`` is the length of a delay (default 1), the time until a
+    mute card is noticed (default 0), or the time until a pulled card or reader is back
     (default never). Raises ``InvalidArgumentError``.
     """
 
@@ -176,12 +178,16 @@ def load(content: bytes) -> tuple[Fault, ...]:
         raise ValueError(str(error)) from None
 
 
+# With these the card executes the command in any case.
+_ANSWERED = frozenset({FaultName.DELAY, FaultName.POWER_LOST})
+
+
 class CardGoneError(Exception):
     """The card or its reader was removed; the command's response is lost."""
 
 
 class CardSilentError(Exception):
-    """The card does not respond to the command."""
+    """The card does not respond to the command, or its reader refuses that."""
 
 
 class FaultyCard:
@@ -222,8 +228,10 @@ class FaultyCard:
     def transmit(self, apdu: bytes) -> bytes:
         """Respond to a command APDU.
 
-        Raises ``CardGoneError`` and ``CardSilentError``, ``MockCardBrokenError``, and
-        ``InvalidArgumentError`` for a fault that is impossible here.
+        A plain reader refuses what T=0 can't carry, as drivers of readers do: they
+        report a card that does not answer. Raises ``CardGoneError``,
+        ``CardSilentError``, ``MockCardBrokenError``, and ``InvalidArgumentError`` for a
+        fault that is impossible here.
         """
         self._check_presence()
         answer = self._transmit(apdu)
@@ -236,6 +244,9 @@ class FaultyCard:
             raise CardGoneError
 
     def _transmit(self, apdu: bytes) -> bytes:
+        if self._card.style is Style.FETCHED and not is_tpdu(apdu):
+            logger.info("T=0 can't carry the command %s.", apdu[:4].hex())
+            raise CardSilentError
         if self._answer and apdu[1:2] == _GET_RESPONSE:
             return self._get_response(apdu)
         self._answer = b""
@@ -251,7 +262,9 @@ class FaultyCard:
     def _strike(self, fault: Fault, command: CommandName, apdu: bytes) -> bytes:
         if fault.name == FaultName.DELAY and not fault.executed:
             self._wait(fault.seconds)
-        if fault.executed or fault.name == FaultName.DELAY:
+        if fault.name == FaultName.POWER_LOST and not fault.executed:
+            self.reset()
+        if fault.executed or fault.name in _ANSWERED:
             answer = self._card.transmit(apdu)
         else:
             answer = status(SW.NO_DIAGNOSIS)
@@ -266,6 +279,8 @@ class FaultyCard:
                 raise CardSilentError
             case FaultName.DELAY if fault.executed:
                 self._wait(fault.seconds)
+            case FaultName.POWER_LOST if fault.executed:
+                self.reset()
             case FaultName.MORE_DATA:
                 return self._keep(answer, fault)
             case FaultName.WRONG_LE:

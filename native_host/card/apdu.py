@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Command APDUs, status words, and responses in several parts (ISO/IEC 7816-4).
 
-Some readers fetch the rest of a response (61xx) and repeat a command with the right
-length (6Cxx) on their own, others pass both on. ``CommandChannel`` hides the
-difference.
+T=0 can't carry every APDU as it is (ISO/IEC 7816-3 §12.2). Some readers fetch the rest
+of a response (61xx) and repeat a command with the right length (6Cxx) on their own,
+others pass both on. ``CommandChannel`` hides the differences.
 
 ``TracingConnection`` records commands and responses, without PINs and personal data.
 The instruction byte determines what is left out, on this lowest layer. So a trace can't
@@ -91,21 +91,30 @@ class Command:
     le: int | None = None
     cla: int = 0x00
 
-    def encode(self) -> bytes:
-        """Return the encoded APDU; 256 in the Le field is 00."""
+    def encode(self, protocol: int) -> bytes:
+        """Return the encoded command for T=0 or T=1; 256 in the Le field is 00.
+
+        PC/SC's SCardTransmit takes a TPDU over T=0, whose fifth byte is the length of
+        the data in one direction (ISO/IEC 7816-3 §12.2). So Le is left out after data,
+        and a command with neither has 00.
+        """
         apdu = bytes([self.cla, self.ins, self.p1, self.p2])
         if self.data:
             apdu += bytes([len(self.data)]) + self.data
-        if self.le is not None:
+        if self.le is not None and (protocol == 1 or not self.data):
             apdu += bytes([self.le & 0xFF])
-        return apdu
+        return apdu + b"\x00" if protocol == 0 and len(apdu) == 4 else apdu
 
 
 class CommandChannel:
-    """Sends commands over a connection and assembles their responses."""
+    """Sends commands over a connection and assembles their responses.
 
-    def __init__(self, connection: Transport) -> None:
+    ``protocol`` is 0 or 1 for T=0 or T=1.
+    """
+
+    def __init__(self, connection: Transport, protocol: int) -> None:
         self._connection = connection
+        self._protocol = protocol
 
     def send(self, command: Command, *, step: str) -> bytes:
         """Send a command that must succeed and return the response's data.
@@ -141,8 +150,9 @@ class CommandChannel:
     def send_secret(self, apdu: bytearray) -> int:
         """Send an APDU that carries a PIN, once, wipe it, and return its status word.
 
-        The connection gets a copy, which is freed with the call. Python can't wipe the
-        copies of the layers below.
+        It has data and no Le, so T=0 and T=1 carry it alike. The connection gets a
+        copy, which is freed with the call. Python can't wipe the copies of the layers
+        below.
         """
         try:
             return self._receive(bytes(apdu))[1]
@@ -150,10 +160,10 @@ class CommandChannel:
             wipe(apdu)
 
     def _once(self, command: Command) -> tuple[bytes, int]:
-        data, status = self._receive(command.encode())
+        data, status = self._receive(command.encode(self._protocol))
         if status & 0xFF00 == SW.WRONG_LE and command.ins not in _NEVER_REPEATED:
             repeated = replace(command, le=status & 0xFF or 256)
-            return self._receive(repeated.encode())
+            return self._receive(repeated.encode(self._protocol))
         return data, status
 
     def _receive(self, apdu: bytes) -> tuple[bytes, int]:

@@ -47,6 +47,10 @@ class CardMuteError(CardError):
     code = "CARD_MUTE"
 
 
+class CardResetError(CardError):
+    """The card was reset, or lost its power, and so has forgotten the session."""
+
+
 class CardBusyError(CardError):
     """Another program holds the card."""
 
@@ -58,6 +62,7 @@ CONNECTION_ERRORS = (
     PcscUnavailableError,
     CardRemovedError,
     CardMuteError,
+    CardResetError,
     CardBusyError,
 )
 
@@ -153,8 +158,9 @@ class NewPinRefusedError(CardError):
 class PinNotEnteredError(CardError):
     """No PIN was entered on the reader's PIN pad, and no try was lost.
 
-    ``why`` is ``timed-out``, ``cancelled``, ``length`` for too few or many digits, or
-    ``different`` if the two entries of a new PIN differ.
+    ``why`` is ``timed-out``, ``cancelled``, ``length`` for too few or many digits,
+    ``different`` if the two entries of a new PIN differ, or ``refused`` if the reader
+    does not use its PIN pad.
     """
 
     code = "PIN_NOT_ENTERED"

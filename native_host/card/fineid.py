@@ -95,9 +95,9 @@ class FineidCard(Pins):
     """
 
     def __init__(self, connection: Transport) -> None:
+        protocol = getattr(connection, "protocol", 0)
         super().__init__(
-            CommandChannel(TracingConnection(connection)),
-            protocol=getattr(connection, "protocol", 0),
+            CommandChannel(TracingConnection(connection), protocol),
             pin_pad=getattr(connection, "pin_pad", None),
         )
         self._files = FileReader(self._channel)

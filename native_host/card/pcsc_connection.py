@@ -19,6 +19,7 @@ from native_host.card.errors import (
     CardError,
     CardMuteError,
     CardRemovedError,
+    CardResetError,
     PcscDeniedError,
     PcscUnavailableError,
 )
@@ -72,6 +73,7 @@ _HANGS_UP_WITHIN = 1.0  # seconds; pcscd asks polkit meanwhile
 
 _ERRORS: dict[int, tuple[type[CardError], str]] = {
     Code.SHARING_VIOLATION: (CardBusyError, "Another program holds the card."),
+    Code.RESET_CARD: (CardResetError, "The card was reset, or lost its power."),
     **dict.fromkeys(
         (
             Code.NO_SMARTCARD,

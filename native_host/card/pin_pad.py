@@ -2,14 +2,17 @@
 """PINs that are typed on the reader and never reach the computer (PC/SC part 10).
 
 The reader receives the command with zeros in place of the PIN, and instructions how to
-insert it. Sections are those of PC/SC part 10 v2.02.09.
+insert it. Some readers announce a PIN pad that they do not have, or that their driver
+does not reach, and refuse to use it. Sections are those of PC/SC part 10 v2.02.09.
 """
 
 import logging
 import struct
+import time
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 
-from native_host.card.errors import CardError, CardMuteError
+from native_host.card.errors import CardError, CardMuteError, PinNotEnteredError
 from native_host.log import TRAFFIC
 
 logger = logging.getLogger(__name__)
@@ -22,6 +25,19 @@ NOT_ENTERED = {
     0x6402: "different",
     0x6403: "length",
 }
+
+# What a reader says at once that does not ask for a PIN: the time is up, or it does not
+# know the structure (§2.5.5). Nobody types a PIN in so many seconds.
+_REFUSALS = frozenset({0x6400, 0x6B80})
+_AT_ONCE = 3.0
+
+
+class PadUse(StrEnum):
+    """What a PIN pad is used for: to verify a PIN, or to change or unblock one."""
+
+    VERIFY = "verify"
+    MODIFY = "modify"
+
 
 # Features by their tags, §2.3.
 _VERIFY_PIN_DIRECT = 0x06
@@ -46,7 +62,9 @@ class PinPad:
     """A reader's PIN pad. Calls block until the person has finished or cancelled.
 
     ``template`` is the command with twelve zeros for each PIN. Returns the card's
-    status word, or one of ``NOT_ENTERED``. Raises a connection's errors.
+    status word, or one of ``NOT_ENTERED``. Raises a connection's errors, and
+    ``PinNotEnteredError`` with ``refused`` if the reader fails before anybody can have
+    typed. Later, the PIN may have reached the card.
     """
 
     def __init__(
@@ -73,11 +91,19 @@ class PinPad:
 
     def _enter(self, feature: int, template: bytes, structure: bytes) -> int:
         logger.log(TRAFFIC, "> %s on the pin pad", template[:4].hex().upper())
-        answer = self._control(self._features[feature], structure)
-        if len(answer) < 2:
-            raise CardMuteError("The pin pad's answer has no status word.")
+        begin = time.monotonic()
+        try:
+            answer = self._control(self._features[feature], structure)
+            if len(answer) < 2:
+                raise CardMuteError("The pin pad's answer has no status word.")
+        except CardMuteError as error:  # the card has not been taken out
+            if time.monotonic() - begin < _AT_ONCE:
+                raise PinNotEnteredError("refused") from error
+            raise
         status = int.from_bytes(answer[-2:])
         logger.log(TRAFFIC, "< %04X", status)
+        if status in _REFUSALS and time.monotonic() - begin < _AT_ONCE:
+            raise PinNotEnteredError("refused", status_word=status)
         return status
 
 

@@ -34,7 +34,7 @@ from native_host.card.errors import (
 )
 from native_host.card.files import Tlv, TlvError
 from native_host.card.keys import PinRole
-from native_host.card.pin_pad import NOT_ENTERED, PinPad
+from native_host.card.pin_pad import NOT_ENTERED, PadUse, PinPad
 from native_host.errors import InvalidArgumentError
 
 logger = logging.getLogger(__name__)
@@ -85,13 +85,15 @@ class PinInfo:
 class Pins(ABC):
     """The PINs of a card whose application is selected: a part of ``FineidCard``."""
 
-    def __init__(
-        self, channel: CommandChannel, *, protocol: int, pin_pad: PinPad | None
-    ) -> None:
+    def __init__(self, channel: CommandChannel, *, pin_pad: PinPad | None) -> None:
         self._channel = channel
-        self._protocol = protocol
         self._pin_pad = pin_pad
+        self._pad_unused: set[PadUse] = set()
         self._tries: dict[PinRole, int] = {}
+
+    @abstractmethod
+    def _select_application(self) -> None:
+        """Select the application, which resets verified PINs."""
 
     @abstractmethod
     def _return_to_application(self) -> None:
@@ -102,13 +104,22 @@ class Pins(ABC):
 
     @property
     def has_pin_pad(self) -> bool:
-        """Whether PINs can be entered on the reader."""
-        return self._pin_pad is not None
+        """Whether PINs are entered on the reader."""
+        return self._pin_pad is not None and PadUse.VERIFY not in self._pad_unused
 
     @property
     def can_modify_on_pad(self) -> bool:
-        """Whether PINs can be changed and unblocked on the reader."""
-        return self._pin_pad is not None and self._pin_pad.can_modify
+        """Whether PINs are changed and unblocked on the reader."""
+        able = self._pin_pad is not None and self._pin_pad.can_modify
+        return able and PadUse.MODIFY not in self._pad_unused
+
+    def leave_pad_unused(self, *uses: PadUse) -> None:
+        """Have the PINs for these typed on the computer from now on."""
+        self._pad_unused.update(uses)
+
+    def leaves_pad_unused(self, use: PadUse) -> bool:
+        """Whether the reader announces a PIN pad that is not used for that."""
+        return self._pin_pad is not None and use in self._pad_unused
 
     def pin_info(self, role: PinRole) -> PinInfo:
         """Read a PIN's tries left, which costs none.
@@ -132,7 +143,7 @@ class Pins(ABC):
         Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
         ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
         ``PinTriesUnreadableError``, and with the reader's PIN pad
-        ``PinNotEnteredError``.
+        ``PinNotEnteredError``. If the reader refuses to use it, it is left unused.
         """
         if role is PinRole.PUK:
             raise InvalidArgumentError("The PUK is not for verifying.")
@@ -229,7 +240,11 @@ class Pins(ABC):
         self._tries.pop(role, None)
         if tries == 0:
             raise _blocked(at_stake, SW.BLOCKED)
-        status = self._present(ins, role, pins, digits)
+        try:
+            status = self._present(ins, role, pins, digits)
+        except PinNotEnteredError:  # the reader refuses its PIN pad
+            self._check_refusal(ins, at_stake, tries)
+            raise
         if not pins and status in NOT_ENTERED:
             self._tries[at_stake] = tries
             raise PinNotEnteredError(NOT_ENTERED[status], status_word=status)
@@ -243,6 +258,18 @@ class Pins(ABC):
                 f"The card refused the new {role.name}.", status_word=status
             )
         self._refuse(ins, at_stake, status, tries)
+
+    def _check_refusal(self, ins: int, at_stake: PinRole, tries: int) -> None:
+        """Leave the PIN pad unused, unless the card has counted a wrong PIN after all.
+
+        Raises ``WrongPinError`` and the like then, and what ``pin_info`` raises. The
+        reader may have reset the card, or verified a PIN without saying so.
+        """
+        self._select_application()
+        left = self.pin_info(at_stake).tries_left
+        if left < tries:
+            self._refuse(ins, at_stake, SW.TRIES_LEFT | left, tries)
+        self.leave_pad_unused(*(PadUse if ins == INS_VERIFY else (PadUse.MODIFY,)))
 
     def _present(
         self, ins: int, role: PinRole, pins: tuple[bytearray, ...], digits: range
@@ -288,7 +315,7 @@ class Pins(ABC):
     # -- Tries ------------------------------------------------------------------------
 
     def _read_info(self, role: PinRole) -> PinInfo | None:
-        data, status = self._channel.exchange(info_command(role, self._protocol))
+        data, status = self._channel.exchange(info_command(role))
         if status != SW.OK:
             return None
         try:
@@ -318,11 +345,10 @@ class Pins(ABC):
         return None if tries is None else PinInfo(tries, None)
 
 
-def info_command(role: PinRole, protocol: int) -> Command:
-    """Return the command that asks for PIN info over T=0 or T=1 and spends no try."""
+def info_command(role: PinRole) -> Command:
+    """Return the command that asks for PIN info and spends no try."""
     question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
-    le = 256 if protocol == 1 else None
-    return Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
+    return Command(INS_GET_DATA, 0x00, 0xFF, question, le=256)
 
 
 def _check(name: str, pin: bytearray, digits: range) -> None:

@@ -231,7 +231,7 @@ def read_card(
 
 
 def _read(guarded: ReadingOnly, found: CardContent) -> None:
-    channel = _RecordingChannel(guarded)
+    channel = _RecordingChannel(guarded, guarded.protocol)
 
     def read(kind: FileKind, path: bytes) -> bytes:
         """Read a file once, and return what is in it."""
@@ -266,7 +266,7 @@ def _read(guarded: ReadingOnly, found: CardContent) -> None:
         read(FileKind.CERTIFICATE, path)
     card = FineidCard(guarded)  # again: PIN2 is local to the application
     for role in PinRole:
-        command = info_command(role, found.protocol)
+        command = info_command(role)
         found.pins.append((role, *channel.exchange(command)))
     found.understood = _understood(card)
     for path in AUTHORITIES:

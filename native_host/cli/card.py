@@ -79,6 +79,18 @@ def unblock(pin: str, **options: Unpack[PromptOptions]) -> None:
     _manage(partial(operation, role=PinRole[pin.upper()]), **options)
 
 
+@card.command()
+@json_option
+def use_keypad() -> None:
+    """Type PINs on readers again that have refused it."""
+    from native_host import unused_pads
+
+    products = unused_pads.products()
+    unused_pads.forget()
+    words = [f"The keys of {each} are used again." for each in products]
+    print_result({"readers": products}, words or ["No reader's keys are left unused."])
+
+
 def _manage(
     operation: Callable[..., Awaitable[PinsSet]],
     *,

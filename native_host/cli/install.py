@@ -138,7 +138,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
 
     For all browsers, pkcs11 is disabled and the history deleted too.
     """
-    from native_host import history
+    from native_host import history, unused_pads
     from native_host.agent import presence
     from native_host.install import host
     from native_host.install import token as pkcs11
@@ -158,8 +158,9 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
-        with suppress(OSError):
-            history.switch_off()
+        for remove in (history.switch_off, unused_pads.forget):
+            with suppress(OSError):
+                remove()
     _show(report, token=token.report if token else None)
 
 

@@ -196,16 +196,21 @@ def fault(
     default=35963,
     help="Where the virtual reader of vsmartcard listens.",
 )
+@click.option(
+    "--plain-reader", is_flag=True, help="The reader refuses what T=0 can't carry."
+)
 @json_option
-def serve(port: int) -> None:
+def serve(port: int, plain_reader: bool) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
+    from kortilla.mock_card.apdu import Style
     from kortilla.mock_card.card import MockCard
     from kortilla.mock_card.errors import NoVirtualReaderError
     from kortilla.mock_card.state import MockCardState
     from kortilla.mock_card.vpcd import VirtualReader
 
     card = MockCardState.open()
-    reader = VirtualReader(MockCard(card), port=port)
+    style = Style.FETCHED if plain_reader else Style.DIRECT
+    reader = VirtualReader(MockCard(card, style=style), port=port)
     print_result(
         {"port": port, "folder": str(card.folder)},
         ["The mock card is in the virtual reader. Ctrl-C takes it out."],

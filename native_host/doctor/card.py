@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from native_host import unused_pads
 from native_host.card.errors import (
     CardError,
     CardKind,
@@ -59,6 +60,8 @@ async def check_card(place: Place) -> list[Finding]:
     )
     result = json.loads(printed)
     found = [info("MOCK_CARD_CONFIGURED")] if place.card == "mock" else []
+    for product in unused_pads.products():
+        found.append(info("READER_KEYS_UNUSED", reader=reader_name(product)))
     if "error" in result:
         return [*found, _service(result["error"]["code"], place)]
     return [*found, *findings_in_readers(result["readers"], datetime.now(UTC))]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, ParamSpec, Self, TypeVar
 
+from native_host import unused_pads
 from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -20,6 +21,7 @@ from native_host.card.errors import (
     CardError,
     CardExpiredError,
     CardRemovedError,
+    CardResetError,
     PcscUnavailableError,
     UnsupportedCardError,
 )
@@ -185,6 +187,7 @@ class UsableCards:
         # Unusable cards, and cards that the person did not choose. They are examined
         # again after their next insertion.
         self._rejected: set[Reader] = set()
+        self._begun_anew: set[Reader] = set()
         self._seen: dict[Reader, CardCertificate] = {}
         self._second_choice: set[Reader] = set()
         #: The readers when the current card was picked.
@@ -213,8 +216,25 @@ class UsableCards:
             else:
                 return self._current
 
+    def _begins_anew(self, reader: Reader, error: CardError) -> bool:
+        """Whether a card is to be used from the start, once for each insertion.
+
+        A card that has lost its power for a moment has forgotten the application. If
+        the reader does not say so, the card then lacks files that it had.
+        """
+        lost = isinstance(error, CardResetError) or (
+            type(error) is UnsupportedCardError and not error.kind
+        )
+        if not lost or reader in self._begun_anew:
+            return False
+        logger.info("The card may have lost its power; it is used anew.")
+        self._begun_anew.add(reader)
+        return True
+
     def _fail(self, reader: Reader, error: CardError) -> None:
         """Wait for another card. Raises the error if no person could insert one."""
+        if self._begins_anew(reader, error):
+            return
         if not self._prompt.attended:
             raise error
         if isinstance(error, _CardsChangedError):
@@ -247,6 +267,8 @@ class UsableCards:
         except BaseException:
             await asyncio.shield(self._source.run(connection.close))
             raise
+        if card.has_pin_pad:
+            card.leave_pad_unused(*unused_pads.uses_of(reader.name))
         return HeldCard(self._source, reader, connection, card, self)
 
     @contextmanager

@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 from typing import Literal, Self
 
+from native_host import unused_pads
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardNotActivatedError,
@@ -13,6 +14,7 @@ from native_host.card.errors import (
     WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
+from native_host.card.pin_pad import PadUse
 from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
@@ -138,6 +140,9 @@ class PinTries:
             await attempt.wipe()
             question = replace(question, repeated=True)
             attempt = await self._ask(question)
+        if question.pad_problem == "refused":
+            # By typing here, the person has agreed to do so with this reader.
+            unused_pads.note(self.held_card.reader.name, PadUse.VERIFY)
         self._question = replace(question, repeated=False, unlocked=False)
         if attempt.pin is not None:
             self._refusals.sending(self._certificate, attempt.pin, question.tries_left)
@@ -157,6 +162,7 @@ class PinTries:
             max_length=digits[-1],
             documents=self._documents,
             pin_pad=self.pad,
+            pad_unused=self.held_card.card.leaves_pad_unused(PadUse.VERIFY),
             test_card=self._certificate.test,
             unlocked=self._unlocked,
         )
@@ -227,9 +233,18 @@ class PinTries:
                 )
                 return True
             case PinNotEnteredError(why=why):
-                problem: Literal["length", "timed-out"]
-                problem = "length" if why == "length" else "timed-out"
-                self._question = replace(question, wrong=False, pad_problem=problem)
+                problem: Literal["length", "timed-out", "refused"] = "timed-out"
+                if why in {"length", "refused"}:
+                    problem = "length" if why == "length" else "refused"
+                card = self.held_card.card
+                self.pad = card.has_pin_pad  # not if it refuses that
+                self._question = replace(
+                    question,
+                    wrong=False,
+                    pin_pad=self.pad,
+                    pad_problem=problem,
+                    pad_unused=card.leaves_pad_unused(PadUse.VERIFY),
+                )
                 return True
         return False
 
@@ -248,6 +263,7 @@ class PinAttempt:
     def __init__(self, tries: PinTries, digits: bytearray) -> None:
         self._tries = tries
         self._prompt, self._held_card = tries.prompt, tries.held_card
+        self._pad = tries.pad
         self.digits = digits
 
     async def __aenter__(self) -> Self:
@@ -264,7 +280,7 @@ class PinAttempt:
     @property
     def pin(self) -> bytearray | None:
         """The PIN's digits; None for entry on the PIN pad."""
-        return None if self._tries.pad else self.digits
+        return None if self._pad else self.digits
 
     async def show(self, progress: Progress | None = None) -> None:
         """Show that the card works, or that the PIN must be typed on the PIN pad now.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from native_host import unused_pads
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     NewPinRefusedError,
@@ -24,6 +25,7 @@ from native_host.card.errors import (
     WrongPukError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
+from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS
 from native_host.hardening import wipe
 from native_host.operations.activation_table import PinState
@@ -89,6 +91,7 @@ class Plan:
     writes: Callable[[int], tuple[SetPinCommand, ...]]
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     pin_pad: bool = False
+    pad_unused: bool = False
 
 
 class _StateChangedError(Exception):
@@ -162,6 +165,9 @@ class PinSetting(ABC):
             typed: list[bytearray] = []
             try:
                 codes = await held_card.race_removal(self._ask(question, typed))
+                if question.pad_problem == "refused":
+                    # By typing here, the person has agreed to do so with this reader.
+                    unused_pads.note(held_card.reader.name, PadUse.MODIFY)
                 if repeated := self._is_refused(plan, seen, codes):
                     continue
                 self._wrong = self._in_doubt = False
@@ -265,6 +271,7 @@ class PinSetting(ABC):
             repeated=repeated,
             in_doubt=self._in_doubt,
             pin_pad=plan.pin_pad,
+            pad_unused=plan.pad_unused,
             pad_problem=pad_problem,  # type: ignore[arg-type] # as PinNotEntered has it
             test_card=seen.certificate.test,
             can_decline=self.can_decline,

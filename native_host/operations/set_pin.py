@@ -12,6 +12,7 @@ from native_host.card.errors import (
     PukBlockedError,
 )
 from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS, PUK_PAD_DIGITS
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.activation_table import PinState
@@ -108,6 +109,7 @@ class _OnePin(PinSetting):
             at_risk=command.at_risk,
             writes=lambda _: (command,),
             pin_pad=card.can_modify_on_pad,
+            pad_unused=card.leaves_pad_unused(PadUse.MODIFY),
         )
 
 

@@ -47,6 +47,8 @@ def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> li
     key = "-".join(map(str, lengths))
     said = [text(f"need.{key}" if f"need.{key}" in text else "need")]
     said += [text(f"done.{pin}") for pin in question.done if f"done.{pin}" in text]
+    if question.pad_unused and question.pad_problem != "refused":
+        said.append(text("pin_pad.unused"))
     if by_itself and "unproven" in text:
         said.append(text("unproven"))
     return said

@@ -72,12 +72,13 @@ class CodesQuestion:
 
     ``at_risk`` names the PIN or PUK that loses a try when a code is wrong, and
     ``tries_left`` is the number that the card reported just before. With one try left
-    the person confirms explicitly. ``wrong``, ``repeated``, ``pin_pad`` and
-    ``pad_problem`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
-    the lengths that the reader accepts. ``done`` are the PINs that are set already,
-    ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True when the person
-    removed the card before it confirmed the new PIN: either PIN may be valid now. With
-    ``can_decline`` the person can go back to the question before this one.
+    the person confirms explicitly. ``wrong``, ``repeated``, ``pin_pad``,
+    ``pad_problem`` and ``pad_unused`` are the same as in ``PinQuestion``; with a PIN
+    pad, the fields give the lengths that the reader accepts. ``done`` are the PINs that
+    are set already, ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True
+    when the person removed the card before it confirmed the new PIN: either PIN may be
+    valid now. With ``can_decline`` the person can go back to the question before this
+    one.
     """
 
     operation: Operation
@@ -92,7 +93,8 @@ class CodesQuestion:
     repeated: bool = False
     in_doubt: bool = False
     pin_pad: bool = False
-    pad_problem: Literal["", "timed-out", "length", "different"] = ""
+    pad_problem: Literal["", "timed-out", "length", "different", "refused"] = ""
+    pad_unused: bool = False
     test_card: bool = False
     can_decline: bool = False
 
@@ -215,7 +217,9 @@ class PinQuestion:
     ``repeated`` when the person typed a refused PIN again, which was not sent.
     ``documents`` are what PIN2 signs. With ``pin_pad`` the person agrees in the prompt
     and then types the PIN on the reader; ``pad_problem`` says why the reader returned
-    no PIN the last time (``timed-out``, ``length``). ``test_card`` shows the mock
+    no PIN the last time (``timed-out``, ``length``; ``refused`` if it does not use its
+    keys, so that the PIN is typed in the prompt). ``pad_unused`` is True while the keys
+    of the reader are not used for that reason. ``test_card`` shows the mock
     card's mark if the conversation does not: a mock card in a system reader is known
     by its certificate only. ``unlocked`` is True when the person has just unlocked the
     PIN.
@@ -231,7 +235,8 @@ class PinQuestion:
     repeated: bool = False
     documents: tuple[Document, ...] = ()
     pin_pad: bool = False
-    pad_problem: Literal["", "timed-out", "length"] = ""
+    pad_problem: Literal["", "timed-out", "length", "refused"] = ""
+    pad_unused: bool = False
     test_card: bool = False
     unlocked: bool = False
 

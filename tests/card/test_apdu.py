@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kortilla.mock_card.apdu import is_tpdu
 from native_host.card.apdu import (
     INS_READ_BINARY,
     PIN_INSTRUCTIONS,
@@ -44,6 +45,35 @@ class Recorded:
         return self.answers[len(self.sent) % len(self.answers)]
 
 
+@pytest.mark.parametrize(
+    ("command", "over_t0", "over_t1"),
+    [
+        (Command(0x20, 0x00, 0x11), "0020001100", "00200011"),
+        (Command(0xB0, 0x01, 0x02, le=256), "00B0010200", "00B0010200"),
+        (Command(0x2A, 0x9E, 0x9A, le=96), "002A9E9A60", "002A9E9A60"),
+        (Command(0xA4, 4, 12, b"\xa0\x01"), "00A4040C02A001", "00A4040C02A001"),
+        (Command(0xA4, 8, 4, b"\x43\x31", 256), "00A40804024331", "00A4080402433100"),
+        (Command(0xCB, 0, 255, b"\xa0", 8), "00CB00FF01A0", "00CB00FF01A008"),
+    ],
+)
+def test_t0_carries_data_in_one_direction_and_has_a_fifth_byte(
+    command: Command, over_t0: str, over_t1: str
+) -> None:
+    assert command.encode(0).hex().upper() == over_t0
+    assert command.encode(1).hex().upper() == over_t1
+
+
+@given(
+    st.binary(max_size=255), st.none() | st.integers(1, 256), st.sampled_from([0, 1])
+)
+def test_no_command_is_longer_than_what_every_reader_takes(
+    data: bytes, le: int | None, protocol: int
+) -> None:
+    command = Command(0xA4, 0, 0, data, le).encode(protocol)
+    assert len(command) <= 261  # readers without extended lengths (§12.1 of part 3)
+    assert protocol == 1 or is_tpdu(command)
+
+
 def test_an_answer_in_pieces_is_put_together() -> None:
     script = Script(
         ("00B0000000", "01026103"),
@@ -51,7 +81,7 @@ def test_an_answer_in_pieces_is_put_together() -> None:
         ("00C0000001", "056102"),
         ("00C0000002", "06079000"),
     )
-    data, status = CommandChannel(script).exchange(Command(0xB0, 0, 0, le=256))
+    data, status = CommandChannel(script, 0).exchange(Command(0xB0, 0, 0, le=256))
     # Data before 6Cxx is not a response.
     assert (data.hex(), status) == ("01020506" + "07", 0x9000)
 
@@ -61,13 +91,13 @@ def test_an_answer_has_an_end_and_is_not_too_long() -> None:
         more = "AB" * piece + "6100"
         script = Script(("00B0000000", more), *[("00C0000000", more)] * 64)
         with pytest.raises(CardError, match=said):
-            CommandChannel(script).exchange(Command(0xB0, 0, 0, le=256))
+            CommandChannel(script, 0).exchange(Command(0xB0, 0, 0, le=256))
 
 
 @pytest.mark.parametrize("instruction", sorted(PIN_INSTRUCTIONS | {0x2A}))
 def test_a_wrong_length_never_repeats_a_pin_or_a_signature(instruction: int) -> None:
     card = Recorded([(b"", 0x6C10)])
-    _, status = CommandChannel(card).exchange(Command(instruction, 0, 0x11, le=4))
+    _, status = CommandChannel(card, 0).exchange(Command(instruction, 0, 0x11, le=4))
     assert (len(card.sent), status) == (1, 0x6C10)
 
 
@@ -75,7 +105,7 @@ def test_what_carried_a_pin_is_wiped_even_when_the_card_goes() -> None:
     apdu = bytearray.fromhex("002000110431323334")
     script = Script(("002000110431323334", CardError("gone")))
     with pytest.raises(CardError, match="gone"):
-        CommandChannel(script).send_secret(apdu)
+        CommandChannel(script, 0).send_secret(apdu)
     assert apdu == bytes(9)
 
 
@@ -88,7 +118,9 @@ def test_any_answers_end_in_an_answer_or_a_card_error(
 ) -> None:
     card = Recorded(answers)
     try:
-        data, status = CommandChannel(card).exchange(Command(instruction, 0, 0, le=1))
+        data, status = CommandChannel(card, 0).exchange(
+            Command(instruction, 0, 0, le=1)
+        )
     except CardError:
         pass
     else:

@@ -256,7 +256,7 @@ class FileCard:
             offset = int.from_bytes(apdu[2:4])
             return self.file[offset : offset + 181], 0x9000
         assert apdu[:4] == bytes.fromhex("00A40804")
-        name = apdu[5:-1].hex()
+        name = apdu[5:].hex()
         self.selected.append(name)
         content = self.files.get(name, "6A82")
         if isinstance(content, Exception):

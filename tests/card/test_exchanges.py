@@ -58,7 +58,7 @@ from tests.card.scripted import (
 
 V5_ATR = "3B7F9600008031B865B085050011122460829000"
 V4_2_ATR = "3B7F9600008031B865B08504021B1200F6829000"
-SELECT_SECOND = "00A40804045016433500"
+SELECT_SECOND = "00A408040450164335"
 
 SIGNATURE_P256 = CardKey(KeyRole.SIGNATURE, KeyType.ECC, 3, b"\x50\x16\x43\x35")
 SIGNATURE_RSA = CardKey(KeyRole.SIGNATURE, KeyType.RSA, 2, b"\x50\x16\x43\x32")
@@ -120,7 +120,7 @@ def test_each_key_signs_with_four_commands_from_the_pin_on(
     name = key.certificate_path
     script = scripted(
         NO_DIRECTORY,
-        *file(f"00A40804{len(name):02X}{name.hex()}00", der),
+        *file(f"00A40804{len(name):02X}{name.hex()}", der),
         # PIN2 belongs to the application, which must be selected again from DF 5016.
         *[SELECTED] * signing,
         information(key.pin, changed="00"),
@@ -185,9 +185,9 @@ def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it() -> None:
             SELECT_DIRECTORY,
             object_directory(path("4401"), path("4402"), path("4403")),
         ),
-        *file("00A4080402440100", keys),
-        *file("00A4080402440200", certificates),
-        *file("00A4080402440300", pin("01", "11") + pin("02", "82")),
+        *file("00A40804024401", keys),
+        *file("00A40804024402", certificates),
+        *file("00A40804024403", pin("01", "11") + pin("02", "82")),
         *file(SELECT_SIGNATURE, V5_SIGNING),
         ("002241B606800154840146", "6A88"),
         *prepared("800154840102", DIGEST),
@@ -267,7 +267,7 @@ def test_an_rsa_signature_that_is_cut_off_never_leaves(status: str) -> None:
 
 # -- Other cards ----------------------------------------------------------------------
 
-PAYMENT_SYSTEM = "00A404000E315041592E5359532E444446303100"
+PAYMENT_SYSTEM = "00A404000E315041592E5359532E4444463031"
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,9 @@ class Counting(MockCard):
 async def test_each_kind_of_key_signs(pcscd: Pcscd) -> None:
     authentication, signature = KeyRole
     async with PcscSource() as source:
+        # "fetched" is a reader that refuses what T=0 can't carry.
         for profile, style, role, key_type, size in (
-            ("v5", "direct", authentication, None, 96),
+            ("v5", "fetched", authentication, None, 96),
             ("v5", "direct", signature, None, 96),
             ("v4.2", "direct", authentication, None, 256),
             ("v4.2", "fetched", authentication, None, 256),
@@ -72,6 +73,40 @@ async def test_each_kind_of_key_signs(pcscd: Pcscd) -> None:
             assert len(await sign(source, role, key_type)) == size
             pcscd.pull()
             await reader_where(source, is_empty)
+
+
+class BlockCard(MockCard):
+    """A card that speaks T=1 only, in a reader without extended lengths.
+
+    It gives data only to a command that says how much it expects.
+    """
+
+    @property
+    def atr(self) -> bytes:
+        interface = b"\xff" + super().atr[2:5] + b"\x01"  # TD1: T=1
+        rest = interface + super().atr[5:]
+        check = 0
+        for byte in rest:
+            check ^= byte
+        return b"\x3b" + rest + bytes([check])
+
+    def transmit(self, apdu: bytes) -> bytes:
+        assert len(apdu) <= 261
+        answer = super().transmit(apdu)
+        has_le = len(apdu) == 5 or (len(apdu) > 5 and len(apdu) == 6 + apdu[4])
+        return answer if has_le else answer[-2:]
+
+
+@isolated
+async def test_a_card_that_speaks_t1_signs_too(pcscd: Pcscd) -> None:
+    pcscd.insert(BlockCard(pcscd.new_card("v5-2026")))
+    async with PcscSource() as source:
+        reader = await reader_where(source, has_card)
+        connection = await source.connect(reader)
+        assert connection.protocol == 1
+        await source.run(connection.close)
+        assert len(await sign(source)) == 96
+        assert len(await sign(source, KeyRole.SIGNATURE, KeyType.RSA)) == 512
 
 
 @isolated

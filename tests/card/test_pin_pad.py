@@ -23,6 +23,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pin_pad import (
+    PadUse,
     PinPad,
     parse_features,
     pin_pad_of,
@@ -119,6 +120,17 @@ def typing(
     return script, partial(getattr(card, f"{command}_pin"), role, *codes)
 
 
+def card_of(send: "partial[None]") -> FineidCard:
+    card: FineidCard = send.func.__self__  # type: ignore[attr-defined] # a method
+    return card
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader answers after the time in which nobody can have typed."""
+    monkeypatch.setattr("native_host.card.pin_pad._AT_ONCE", 0)
+
+
 @pytest.mark.parametrize(("command", "role"), COMMANDS)
 def test_a_pin_is_typed_on_the_reader_alone(command: str, role: PinRole) -> None:
     script, send = typing("9000", "63C4", "6403", command=command, role=role)
@@ -130,6 +142,7 @@ def test_a_pin_is_typed_on_the_reader_alone(command: str, role: PinRole) -> None
     script.assert_done()
 
 
+@pytest.mark.usefixtures("later")
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -157,6 +170,7 @@ def test_the_same_answers_to_a_pin_from_the_computer_are_errors_of_the_card() ->
     assert type(caught.value) is CardError
 
 
+@pytest.mark.usefixtures("later")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -169,6 +183,7 @@ def test_the_same_answers_to_a_pin_from_the_computer_are_errors_of_the_card() ->
         ("6700", CardError),
         ("", CardMuteError),
         ("90", CardMuteError),
+        (CardMuteError("failed"), CardMuteError),
         (CardRemovedError("gone"), CardRemovedError),
     ],
 )
@@ -180,6 +195,51 @@ def test_a_pin_that_the_card_refused_is_said_and_the_reader_asked_once(
         send()
     assert type(caught.value) is error
     script.assert_done()
+
+
+REFUSALS = ["6400", "6B80", "", "90", CardMuteError("failed")]
+
+
+@pytest.mark.parametrize("answer", REFUSALS)
+@pytest.mark.parametrize("command", ["verify", "change", "unblock"])
+def test_a_pin_pad_that_the_reader_refuses_at_once_is_left_unused(
+    command: str, answer: str | Exception
+) -> None:
+    script, send = typing(answer, command=command)
+    at_stake = PUK if command == "unblock" else PIN1
+    script.exchanges += [SELECTED, information(at_stake)]  # no try is gone
+    with pytest.raises(PinNotEnteredError) as caught:
+        send()
+    assert caught.value.why == "refused"
+    script.assert_done()
+    card = card_of(send)
+    # A reader may have a PIN pad that knows no other command than VERIFY.
+    assert card.has_pin_pad is (command != "verify")
+    assert not card.can_modify_on_pad
+    assert card.leaves_pad_unused(PadUse.VERIFY) is (command == "verify")
+    assert card.leaves_pad_unused(PadUse.MODIFY)
+    with pytest.raises(InvalidArgumentError, match="pad"):
+        send()
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        (information(tries=4)[1], WrongPinError),
+        (information(tries=0)[1], PinBlockedError),
+        (CardRemovedError("gone"), CardRemovedError),
+        (CardMuteError("mute"), CardMuteError),
+    ],
+)
+def test_a_refusal_is_none_if_the_card_counted_a_pin_or_is_gone(
+    found: str | Exception, error: type[CardError]
+) -> None:
+    script, send = typing(CardMuteError("failed"))
+    script.exchanges += [SELECTED, (information()[0], found)]
+    with pytest.raises(error) as caught:
+        send()
+    assert type(caught.value) is error
+    assert card_of(send).has_pin_pad
 
 
 @pytest.mark.parametrize(

@@ -257,13 +257,6 @@ def test_codes_are_typed_on_a_pin_pad_together_or_not_at_all(command: str) -> No
 # -- Tries ----------------------------------------------------------------------------
 
 
-def test_pin_information_has_a_length_field_over_t1_only() -> None:
-    asks, told = information()
-    script = Script(SELECTED, (asks + "00", told))
-    script.protocol = 1
-    assert FineidCard(script).pin_info(PIN1) == PinInfo(tries_left=5, changed=True)
-
-
 @pytest.mark.parametrize(
     "unreadable",
     [
@@ -274,14 +267,16 @@ def test_pin_information_has_a_length_field_over_t1_only() -> None:
 )
 def test_without_pin_information_the_status_is_asked(unreadable: str) -> None:
     for status, tries in (("63C3", 3), ("6983", 0)):
-        script = Script(SELECTED, (information()[0], unreadable), ("00200011", status))
+        script = Script(
+            SELECTED, (information()[0], unreadable), ("0020001100", status)
+        )
         info = FineidCard(script).pin_info(PIN1)
         assert info == PinInfo(tries_left=tries, changed=None)
 
 
 @pytest.mark.parametrize("status", ["9000", "6300", "6A88", "6984", "6700", "6C05"])
 def test_a_pin_whose_tries_are_unreadable_is_refused(status: str) -> None:
-    script = Script(SELECTED, (information()[0], "6A88"), ("00200011", status))
+    script = Script(SELECTED, (information()[0], "6A88"), ("0020001100", status))
     with pytest.raises(PinTriesUnreadableError):
         verify(FineidCard(script))
     script.assert_done()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.mock_card.apdu import is_tpdu
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState
@@ -66,7 +67,7 @@ def test_every_key_signs_everything_that_it_is_said_to_sign(
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_over_t1_only_the_question_for_the_tries_differs(
+def test_over_t1_a_command_with_data_says_that_it_expects_an_answer(
     tmp_path: Path, profile: str
 ) -> None:
     state = new_card(tmp_path, profile)
@@ -83,5 +84,9 @@ def test_over_t1_only_the_question_for_the_tries_differs(
             card.sign(key, bytes(HASH_SIZES[algorithm.hash_function]), algorithm)
         sent.append(connection.sent)
     # ISO/IEC 7816-3 §12: T=0 has no room for Lc and Le, T=1 has.
-    expected = [apdu + b"\x00" if apdu[1] == 0xCB else apdu for apdu in sent[0]]
+    answered = ("00cb", "00a408")  # PIN information, and a file's control parameters
+    expected = [
+        apdu + b"\x00" if apdu.hex().startswith(answered) else apdu for apdu in sent[0]
+    ]
     assert sent[1] == expected
+    assert all(is_tpdu(apdu) for apdu in sent[0])

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla card activate|change-pin|unblock``: on a terminal.
+"""``kortilla card activate|change-pin|unblock``: on a terminal. ``use-keypad``.
 
 tests/operations has what goes wrong on the way, tests/pin_prompt what is not accepted
 as a code, tests/browser/test_open_program.py a card that is activated in a real window.
 """
 
+import os
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from kortilla.mock_card.state import MockCardState
-from native_host import environment
+from native_host import environment, unused_pads
+from native_host.card.pin_pad import PadUse
+from native_host.doctor.card import check_card
 from native_host.pin_prompt.model import Step
-from tests.cli.conftest import NewCard, Outcome, Run
+from tests.cli.conftest import NewCard, Outcome, Run, found_by
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.operations.user import User, until
 from tests.support import pcsc
@@ -154,3 +158,54 @@ def test_a_window_stays_until_the_person_has_read_it(
     assert read == ["done"]
     assert window.conversation is not None
     assert window.conversation.operation == "change-pin"
+
+
+READER = "SPECIMEN Reader [CCID Interface] (1234567) 01 00"
+
+
+def test_refused_keys_of_readers_are_told_and_may_be_tried_again(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unused_pads.note(READER, PadUse.MODIFY)
+    another = READER.replace("(1234567) 01", "(7654321) 02")
+    assert unused_pads.uses_of(another) == {PadUse.MODIFY}
+    assert unused_pads.uses_of(READER.replace("Reader", "Other")) == set()
+    unused_pads.note(READER, PadUse.VERIFY)
+    assert unused_pads.uses_of(READER) == set(PadUse)
+    file = home / ".local/state/kortilla/unused-pads"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "1234567" not in file.read_text()
+    # What the file does not say, or says in another form, is not left unused.
+    file.write_text(f"erase X\nverify\n\x00\nverify {READER[:32]}\n")
+    assert unused_pads.products() == [READER[:32]]
+
+    async def no_readers(*_: object, **__: object) -> str:
+        return '{"readers": []}'
+
+    monkeypatch.setattr("native_host.doctor.card.output_of", no_readers)
+    found = found_by(check_card)
+    assert found["READER_KEYS_UNUSED"] == {"reader": READER[:32]}
+    assert run("card", "use-keypad").result == {"readers": [READER[:32]]}
+    assert run("card", "use-keypad").result == {"readers": []}
+    assert "READER_KEYS_UNUSED" not in found_by(check_card)
+    assert not file.exists()
+
+
+def test_what_others_could_write_has_no_reader_left_unused(home: Path) -> None:
+    unused_pads.note(READER, PadUse.VERIFY)
+    file = home / ".local/state/kortilla/unused-pads"
+    file.parent.chmod(0o777)
+    assert unused_pads.uses_of(READER) == set()
+    unused_pads.note("Other", PadUse.VERIFY)
+    file.parent.chmod(0o700)
+    assert unused_pads.products() == [READER[:32]]
+    (home / "elsewhere").write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(home / "elsewhere")
+    assert unused_pads.uses_of(READER) == set()
+    unused_pads.note("Other", PadUse.VERIFY)
+    assert "Other" not in (home / "elsewhere").read_text()
+    file.unlink()
+    os.mkfifo(file)  # nobody waits for who might write or read it
+    unused_pads.note(READER, PadUse.VERIFY)
+    assert unused_pads.uses_of(READER) == set()

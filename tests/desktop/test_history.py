@@ -15,9 +15,10 @@ from subprocess import PIPE, Popen
 import pytest
 from PySide6.QtWidgets import QCheckBox
 
-from native_host import history
+from native_host import history, unused_pads
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
+from native_host.card.pin_pad import PadUse
 from native_host.cli import main
 from native_host.desktop.pages.history import Page
 from native_host.errors import UserCancelledError
@@ -271,7 +272,9 @@ def test_uninstalling_deletes_it(file: Path, home: Path) -> None:
     install(["firefox"])
     history.switch_on()
     do()
+    unused_pads.note("SPECIMEN Reader", PadUse.VERIFY)
     assert main(["uninstall", "--dry-run"]) == 0
     assert file.exists()
+    assert unused_pads.products()
     assert main(["uninstall"]) == 0
-    assert not file.exists()
+    assert not any(file.parent.iterdir())

@@ -50,8 +50,8 @@ SESSION = [
     ("hash", HASH),
     ("sign", SIGN),
 ]
-#: All faults except the one without a loss.
-LOSING = [name for name in FaultName if name != "delay"]
+#: The faults with which the card has executed nothing, unless they come after it.
+LOSING = [name for name in FaultName if name not in {"delay", "power-lost"}]
 
 
 def powered(state: MockCardState, *, style: str = Style.DIRECT) -> FaultyCard:
@@ -139,7 +139,7 @@ def test_after_means_that_the_command_has_had_its_effect(
     state.set_faults(Fault(name, on="verify", when="after", seconds=seconds))
     answer = strike(faulty, WRONG)
     assert state.read().pin1.tries == 4
-    assert (answer == "63C4") == (name == "delay")
+    assert (answer == "63C4") == (name in {"delay", "power-lost"})
 
 
 def strike(card: FaultyCard, apdu: str) -> str:
@@ -185,6 +185,20 @@ def test_a_card_that_was_pulled_has_forgotten_all_when_it_is_back(
     with pytest.raises(CardGoneError):
         send(faulty, STATUS)
     assert send(powered(state), STATUS) == "63C5"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_card_whose_power_was_lost_has_forgotten_all_and_does_not_say_so(
+    state: MockCardState, faulty: FaultyCard, when: str
+) -> None:
+    assert send(faulty, VERIFY) == "9000"
+    state.set_faults(Fault("power-lost", on="pin-info", when=when))
+    # Without the application it knows no PINs.
+    assert send(faulty, STATUS) == ("6D00" if when == "before" else "9000")
+    assert send(faulty, STATUS) == "6D00"
+    assert send(faulty, SELECT_APPLICATION) == "9000"
+    assert send(faulty, STATUS) == "63C5"
+    assert state.presence().card
 
 
 def test_what_was_pulled_comes_back_by_itself_when_told_so(

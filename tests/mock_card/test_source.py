@@ -14,7 +14,7 @@ import pytest
 
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
-from native_host.card.errors import CardBusyError, CardRemovedError
+from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.mock_source import (
     MockCardBrokenError,
     MockCardConnection,
@@ -73,8 +73,11 @@ async def test_the_card_is_reset_when_a_connection_is_closed(
 async def test_the_style_of_answers_can_be_chosen(state: MockCardState) -> None:
     async with MockCardSource(state.folder, style="fetched") as source:
         connection = await connected(source)
-        select = bytes.fromhex("00A4080402433100")
+        select = bytes.fromhex("00A40804024331")
         assert await source.run(connection.send_and_receive, select) == (b"", 0x6106)
+        # T=0 has no room for a length beside the data.
+        with pytest.raises(CardMuteError):
+            await source.run(connection.send_and_receive, select + b"\x00")
 
 
 async def test_a_second_connection_waits_until_the_card_is_let_go(

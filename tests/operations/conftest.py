@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.state import MockCardState
+from native_host.card.errors import PinNotEnteredError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import CardConnection, Reader
@@ -105,10 +106,11 @@ def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The place of the documents' private folders."""
+    """The place of the documents' private folders, and beside it that of the state."""
     place = tmp_path / "runtime"
     place.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return place
 
 
@@ -120,6 +122,11 @@ def inbox(place: Path) -> Iterator[DocumentInbox]:
     ]
     with closing(DocumentInbox(headers)) as inbox:
         yield inbox
+
+
+def refuse() -> str:
+    """Be the entry on a reader that refuses to use its PIN pad."""
+    raise PinNotEnteredError("refused")
 
 
 class Pad(PinPad):

@@ -35,7 +35,7 @@ NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 LOGIN = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
 
 # Without a previous SELECT, which would itself reset the verification state.
-PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
+PIN_STATUS = (bytes.fromhex("0020001100"), bytes.fromhex("0020008200"))
 
 ASKED = "asked"  # marks in the record where the user was asked for PINs or codes
 

@@ -6,13 +6,15 @@ import asyncio
 import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from native_host import unused_pads
 from native_host.card.fineid import PinRole
-from native_host.card.mock_source import MockCardSource
+from native_host.card.mock_source import READER_NAME, MockCardSource
+from native_host.card.pin_pad import PadUse
 from native_host.card.pins import Pins
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import Step
-from tests.operations.conftest import Typing
+from tests.operations.conftest import Typing, refuse
 from tests.operations.faulty_session import session
 from tests.operations.managing import (
     NEW_PIN1,
@@ -274,3 +276,23 @@ async def test_cancelled_on_the_reader_is_cancelled(
         await changing(PinRole.PIN2)(active.source, User(codes=[{}]))
     assert active.tries == (5, 5, 5)
     assert active.pins == ("1234", "123456")
+
+
+async def test_codes_are_typed_on_the_computer_where_the_reader_refuses_its_pin_pad(
+    active: CardInReader, typings: list[Typing]
+) -> None:
+    typings.append(refuse)
+    user = User(codes=[{}, {"old": "1234", "new-PIN1": NEW_PIN1}])
+    assert await CHANGE(active.source, user) == SET[PinRole.PIN1]
+    questions = user.codes_questions
+    assert [q.pin_pad for q in questions] == [True, False]
+    assert [q.pad_problem for q in questions] == ["", "refused"]
+    assert not any(q.in_doubt for q in questions)
+    # The reader may be able to verify a PIN nevertheless.
+    assert unused_pads.uses_of(READER_NAME) == {PadUse.MODIFY}
+    user = User(codes=[{"PUK": PUK, "new-PIN1": "2580"}])
+    assert await UNBLOCK(active.source, user) == SET[PinRole.PIN1]
+    [question] = user.codes_questions
+    assert (question.pin_pad, question.pad_unused) == (False, True)
+    assert active.pins == ("2580", "123456")
+    assert active.tries == (5, 5, 5)

@@ -44,12 +44,15 @@ from tests.operations.test_every_fault import fault_of, rows
 # other, which does not show whether a PIN was ever set, and which the PUK lacks: then
 # they are unreadable, unless the scheme does not need the PUK. If that happens after
 # the entry, the user is asked again. A read that returns too little is continued.
+# What is lost after a command is noticed by the next one ("next").
 TABLE = """
                       application directory certificate serial  tries        again              PIN1    PIN2
 card-pulled   before  removed     removed   removed     removed removed      removed            removed removed
 card-pulled   after   removed     removed   removed     removed removed      removed            removed removed
 reader-pulled before  removed     removed   removed     removed removed      removed            removed removed
 reader-pulled after   removed     removed   removed     removed removed      removed            removed removed
+power-lost    before  .           .         ./error     error   error/unreadable ./error/unreadable error   error
+power-lost    after   next        next      next        next    next         next               next    next
 mute          before  mute        mute      mute        mute    mute         mute               mute    mute
 mute          after   mute        mute      mute        mute    mute         mute               mute    mute
 delay         before  .           .         .           .       .            .                  .       .
@@ -144,8 +147,10 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
     sheets = [typing(DIGITS[scheme])] * 3
     _, record, _ = await broken(new_card(scheme), activating, sheets)
     for (step, commands), cell in zip(steps_of(record).items(), row[2:], strict=True):
-        expected = {CODES[word] for word in cell.split("/")}
         assert commands
+        if cell == "next":
+            continue
+        expected = {CODES[word] for word in cell.split("/")}
         if scheme == "seven" and step in SAME_FOR_BOTH:
             continue
         for command in commands:
@@ -162,6 +167,8 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
                 assert pages == (1 if whole else 2)
             elif step == "again":
                 assert pages == 2 if said else pages in {1, 2}
+            elif (row[0], said) == ("power-lost", "CARD_ERROR") and step == "tries":
+                assert pages == 2  # one scheme does not need the tries of the PUK
             else:
                 assert pages == 1
             sent = sum(apdu[1] in SETTING for apdu in record.commands())
@@ -188,7 +195,10 @@ async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
     _, record, _ = await broken(card(), operation, [sheet])
     steps = steps_of(record)
     for step in ("again", "PIN2"):
-        expected = {CODES[word] for word in row[HEADER.index(step) + 2].split("/")}
+        cell = row[HEADER.index(step) + 2]
+        if cell == "next":
+            continue
+        expected = {CODES[word] for word in cell.split("/")}
         for command in steps[step]:
             fault, state = fault_of(row, *command), card()
             sheets = [sheet, sheet]

@@ -1,20 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""PIN entry on the reader: the window asks only for consent."""
+"""PIN entry on the reader: the window asks only for consent.
+
+A reader that refuses to use the PIN pad that it announces leaves the keyboard.
+"""
 
 import asyncio
 from threading import Event
 
 import pytest
 
+from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.mock_source import MockCardConnection, MockCardSource
+from native_host import unused_pads
+from native_host.card.errors import PinNotEnteredError
+from native_host.card.mock_source import (
+    READER_NAME,
+    MockCardConnection,
+    MockCardSource,
+)
+from native_host.card.pcsc import PcscSource
+from native_host.card.pin_pad import PadUse
 from native_host.errors import UserCancelledError
 from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.model import Progress, Step
-from tests.operations.conftest import Typing
+from tests.operations.conftest import Typing, refuse
 from tests.operations.faulty_session import log_in, signing_of
-from tests.operations.user import User
+from tests.operations.user import Unattended, User
+from tests.support.pcsc import READER, Pcscd, isolated
 
 TIMED_OUT, CANCELLED, LENGTH = 0x6400, 0x6401, 0x6403
 
@@ -119,3 +132,102 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
     assert CommandName.VERIFY in commands
     assert CommandName.SIGN not in commands
     assert state.read().pin2.tries == 5
+
+
+# -- A reader that refuses its PIN pad ------------------------------------------------
+
+
+async def test_where_the_reader_refuses_its_pin_pad_the_pin_is_typed_on_the_computer(
+    source: MockCardSource, typings: list[Typing], state: MockCardState
+) -> None:
+    typings.append(refuse)
+    user = User(["", "9999", "1234"])
+    assert "signature" in await log_in(source, user)
+    questions = user.questions
+    assert [q.pin_pad for q in questions] == [True, False, False]
+    assert [q.pad_problem for q in questions] == ["", "refused", ""]
+    assert [q.pad_unused for q in questions] == [False, True, True]
+    assert [q.tries_left for q in questions] == [5, 5, 4]
+    # From then on it is typed there at once, and the question says why.
+    user = User(["123456"])
+    assert len((await sign_two(source, user)).signatures) == 2
+    [question] = user.questions
+    assert (question.pin_pad, question.pad_problem) == (False, "")
+    assert question.pad_unused
+    # A person who has the PIN pad used again types there.
+    unused_pads.forget()
+    typings.append("1234")
+    user = User([""])
+    await log_in(source, user)
+    assert user.questions[0].pin_pad
+    assert not user.questions[0].pad_unused
+    assert state.read().pin1.tries == 5
+
+
+async def test_nobody_types_on_the_computer_from_then_on_who_did_not_choose_to(
+    source: MockCardSource, typings: list[Typing]
+) -> None:
+    for user in (User([""]), Unattended([""])):
+        typings.append(refuse)
+        work = asyncio.ensure_future(log_in(source, user))
+        while not work.done() and len(user.questions) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        user.cancel()
+        expected = UserCancelledError if user.attended else PinNotEnteredError
+        with pytest.raises(expected):
+            await work
+    assert not unused_pads.products()
+    assert len(user.questions) == 1
+
+
+async def test_a_batch_goes_on_where_it_was_after_the_reader_has_refused(
+    source: MockCardSource, typings: list[Typing]
+) -> None:
+    typings += ["123456", refuse]
+    made = await sign_two(source, User(["", "123456"]))
+    assert [each.name for each in made.signatures] == ["a", "b"]
+    assert unused_pads.uses_of(READER_NAME) == set(PadUse)
+
+
+async def test_a_try_that_is_gone_after_a_refusal_is_a_wrong_pin_and_no_refusal(
+    source: MockCardSource, typings: list[Typing], state: MockCardState
+) -> None:
+    def lie() -> str:
+        with state.update() as card:
+            card.pin1.tries -= 1
+        return refuse()
+
+    typings += [lie, "1234"]
+    user = User(["", ""])
+    await log_in(source, user)
+    assert [q.pin_pad for q in user.questions] == [True, True]
+    assert [q.wrong for q in user.questions] == [False, True]
+    assert [q.tries_left for q in user.questions] == [5, 4]
+    assert not unused_pads.products()
+
+
+@isolated
+async def test_a_reader_of_pcscd_may_announce_a_pin_pad_and_refuse_it(
+    pcscd: Pcscd,
+) -> None:
+    state = pcscd.new_card()
+    for digits, pins, asked in (
+        ("", ["", "1234"], [True, False]),
+        ("1234", ["1234"], [False]),  # it is remembered, also for another insertion
+        ("1234", [""], [True]),
+    ):
+        pcscd.stop_service()
+        pcscd.start_service(pin_pad=digits)
+        pcscd.insert(MockCard(state))
+        pcscd.settle()
+        user = User(pins)
+        async with PcscSource() as source:
+            assert "signature" in await log_in(source, user)
+        assert [q.pin_pad for q in user.questions] == asked
+        assert not user.problems()
+        assert state.read().pin1.tries == 5
+        assert unused_pads.uses_of(READER) == (
+            set() if digits and asked[0] else set(PadUse)
+        )
+        if not asked[0]:
+            unused_pads.forget()

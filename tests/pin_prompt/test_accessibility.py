@@ -211,6 +211,7 @@ STATUS: tuple[dict[str, Any], ...] = (
     {"tries_left": 1, "wrong": True},
     {"tries_left": 3, "pin_pad": True, "pad_problem": "timed-out"},
     {"tries_left": 1, "pin_pad": True, "wrong": True},
+    {"tries_left": 1, "pad_problem": "refused", "pad_unused": True},
 )
 OPERATIONS = (*FOR_PIN1, "sign", "signing-certificate", *MANAGED)
 

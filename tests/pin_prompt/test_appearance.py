@@ -171,6 +171,7 @@ def codes(**changes: Any) -> Ask:
     return Ask(1, a_codes_question(**LAST_TRY | changes))
 
 
+REFUSED = {"pad_problem": "refused", "pad_unused": True}
 #: A request by the page's name, with the conversation's operation; for ``sign``, what
 #: differs from the question for the three documents.
 PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
@@ -187,6 +188,9 @@ PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
     "sign": ("sign", LAST_TRY),
     "sign-first": ("sign", {}),
     "pin-pad": ("sign", {"name": NAME, "pin_pad": True}),
+    "pin-pad-refused": ("sign", {**REFUSED, "name": NAME, "tries_left": 2}),
+    "pin-pad-unused": ("authenticate", Ask(1, a_question(**LAST_TRY, pad_unused=True))),
+    "codes-refused": ("change-pin", codes(**CHANGE, at_risk="PIN2", **REFUSED)),
     "hashes": ("sign", {"documents": HASHES}),
     "activate": ("authenticate", codes()),
     "unblock": ("authenticate", codes(**UNBLOCK, at_risk="PUK")),

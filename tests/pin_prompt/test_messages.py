@@ -67,6 +67,7 @@ TWENTY = tuple(
         Ask(7, a_codes_question(name="Åsa", done=("PIN1",), wrong=True)),
         Ask(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
         Ask(9, a_codes_question(pin_pad=True, pad_problem="different")),
+        Ask(9, a_codes_question(pad_problem="refused", pad_unused=True)),
         OfferActivation(10, partly=True),
         Ask(11, UnlockQuestion("PIN2", "Åsa", "9", test_card=True)),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),

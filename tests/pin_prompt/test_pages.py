@@ -102,6 +102,18 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
         pin1(pin_pad=True, pad_problem="timed-out"),
         "in time | No try was used. | +in time",
     ),
+    (
+        {},
+        pin1(pad_problem="refused", pad_unused=True),
+        "Typing on the card reader does not work on this computer."
+        " | Otherwise type the PIN on the computer's keyboard. | Basic PIN (PIN1)"
+        " | +does not work on this computer",
+    ),
+    (
+        SIGNING,
+        pin2(pad_unused=True, documents=HASHES),
+        "Type the PIN on the computer's keyboard. | +Type the PIN on the computer's",
+    ),
     ({}, Show(Step.PIN_PAD), "PIN1 | Never type it on the computer's keyboard."),
     (SIGNING, Show(Step.PIN_PAD), "PIN2 | -PIN1"),
     (

@@ -325,6 +325,8 @@ def test_each_card_that_will_not_do_is_named(language: str) -> None:
         ({"wrong": True, "repeated": True}, ["pin.repeated"]),
         ({"repeated": True, "pad_problem": "length"}, ["pin_pad.length"]),
         ({"pad_problem": "timed-out"}, ["pin_pad.timed-out"]),
+        ({"pad_problem": "refused", "pad_unused": True}, ["pin_pad.refused"]),
+        ({"pad_unused": True, "wrong": True}, ["pin.wrong", "pin_pad.unused"]),
         ({"unlocked": True, "tries_left": 2}, ["pin.unlocked", "pin.two_tries"]),
     ],
 )

@@ -195,7 +195,12 @@ class Pcscd:
         self._cards: dict[str, VirtualReader] = {}
 
     def start_service(
-        self, *, drivers: int = 1, hurried: bool = True, refuses: bool = False
+        self,
+        *,
+        drivers: int = 1,
+        hurried: bool = True,
+        refuses: bool = False,
+        pin_pad: str | None = None,
     ) -> None:
         """Start pcscd and wait until it accepts connections.
 
@@ -205,6 +210,9 @@ class Pcscd:
         With ``drivers``, at most 7, it has the first of ``READERS``, two per driver. It
         then runs that many threads, which poll for cards almost without pause. If
         ``hurried`` is false, they keep pcscd's own interval of 400 ms.
+
+        With ``pin_pad`` the one driver's readers have a PIN pad, on which these digits
+        are typed. An empty string means that the reader refuses to use it.
         """
         readers, no_drivers = self._run / "readers", self._run / "no-drivers"
         for each in (readers, no_drivers):
@@ -213,7 +221,8 @@ class Pcscd:
         for number in range(drivers):
             # A driver has room for one reader, so each is a separate library.
             driver = self._run / f"vpcd-{number}.so"
-            shutil.copyfile(_DRIVER, driver)
+            source = _DRIVER if pin_pad is None else preload("pin_pad", _DRIVER)
+            shutil.copyfile(source, driver)
             name = READERS[2 * number].removesuffix(" 00 00")
             port = self._port(READERS[2 * number])
             entry = _READER_ENTRY.format(name=name, port=port, driver=driver)
@@ -230,6 +239,11 @@ class Pcscd:
             # Tests must not see the readers that are plugged into this machine.
             "PCSCLITE_HP_DROPDIR": str(no_drivers),
         }
+        if pin_pad is not None:
+            environment["PCSCD_PIN_PAD"] = pin_pad
+            # The driver with the PIN pad needs vpcd's own, by this name.
+            shutil.copyfile(_DRIVER, self._run / "libifdvpcd.so.0")
+            environment["LD_LIBRARY_PATH"] = str(self._run)
         if hurried:
             environment["PCSCD_HURRIED"] = "1"
         if refuses:

@@ -175,6 +175,8 @@ class Texts:
             said.append(self("pin.two_tries"))
         elif question.tries_left != 5:
             said.append(self("pin.tries", tries=question.tries_left))
+        if question.pad_unused and question.pad_problem != "refused":
+            said.append(self("pin_pad.unused"))
         return said
 
 
