@@ -112,8 +112,8 @@ $(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
 	  --editable .
 	@touch $@
 
-test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian 13, with both browsers; as root.
-	tests/packaging/run
+test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian, with both browsers; as root. [SUITE=trixie|forky|sid]
+	SUITE='$(SUITE)' tests/packaging/run
 
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python

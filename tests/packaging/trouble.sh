@@ -106,7 +106,7 @@ as_before 'an installation over another'
 
 # ---- Debian 12: its lists alone, by the address that this system has its own from.
 mkdir -p "$system/tmp/bookworm/lists/partial"
-sed 's/trixie/bookworm/' "$system/etc/apt/sources.list" \
+sed "s/$suite/bookworm/" "$system/etc/apt/sources.list" \
   >"$system/tmp/bookworm/sources.list"
 older=(
   -o Dir::Etc::SourceList=/tmp/bookworm/sources.list -o Dir::Etc::SourceParts=/dev/null
