@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+from kortilla.common.extras import is_packaged
 from native_host.errors import ToolMissingError
 from native_host.install import files, nss, p11_kit
 from native_host.install.contents import fields_of, filled, python_path
@@ -18,7 +19,6 @@ from native_host.install.tables import (
     Family,
     browsers,
     browsers_of,
-    is_packaged,
     own_host,
     profile_folders,
     programs,
