@@ -23,10 +23,10 @@ _ANY = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
 _real = Command.run
 
 
-def _run(command: Command) -> dict[str, Any]:
-    assert b'"prompt": "window"' in command.given
-    command.given = command.given.replace(b'"window"', b'"automatic"')
-    return _real(command)
+def _run(self: Command) -> dict[str, Any]:
+    assert b'"prompt": "window"' in self.given
+    self.given = self.given.replace(b'"window"', b'"automatic"')
+    return _real(self)
 
 
 def _headings(page: QWidget) -> list[str]:
