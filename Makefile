@@ -96,24 +96,31 @@ clean: ## Remove all that was installed or built here.
 deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
 	packaging/debian/build
 
-# Python and libraries as Debian 13 has them, with what it lacks and what tests with.
+# Python and libraries as Debian has them, with what it lacks and what tests with.
 DEBIAN := build/debian-python
-DEBIAN_TESTS := $(addprefix tests/,agent card cli desktop host install mock_card $\
-  operations pin_prompt pkcs11)
+DEBIAN_TESTS := $(addprefix tests/,agent card cli desktop host install $\
+  $(addprefix kortilla/,revocation signing validation) mock_card operations pin_prompt pkcs11)
+# Of these all are run: the package has its own pyHanko.
+DEBIAN_SIGNING := tests/kortilla/signing tests/cli tests/desktop
 
 test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and libraries of Debian 13.
 	$(DEBIAN)/bin/python -m pytest $(FAST) -m 'not ($(LEFT_OUT) or extras)' $(DEBIAN_TESTS)
+	$(DEBIAN)/bin/python -m pytest $(FAST) $(DEBIAN_SIGNING) \
+	  -m 'slow and not ($(subst slow or ,,$(LEFT_OUT)) or extras)'
 
-$(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
-	/usr/bin/python3.13 -m venv --system-site-packages $(DEBIAN)
+$(DEBIAN)/stamp: $(LOCKS)/debian.txt $(LOCKS)/demo.txt pyproject.toml $\
+  packaging/debian/vendored packaging/debian/pyhanko.patch | packages-debian
+	/usr/bin/python3 -m venv --clear --system-site-packages $(DEBIAN)
 	$(DEBIAN)/bin/python -m pip install --quiet --no-deps --require-hashes \
 	  --only-binary :all: -r $<
+	packaging/debian/vendored $(DEBIAN)/bin/python $(DEBIAN)/lib/python3.*/site-packages \
+	  pyhanko pyhanko-certvalidator
 	$(DEBIAN)/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
 	  --editable .
 	@touch $@
 
-test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian 13, with both browsers; as root.
-	tests/packaging/run
+test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian, with both browsers; as root. [SUITE=trixie|forky|sid]
+	SUITE='$(SUITE)' tests/packaging/run
 
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python

@@ -14,10 +14,7 @@ class SigningMissingError(KortillaError):
 
 
 def check_library() -> None:
-    """Raise ``SigningMissingError`` where the extra ``signing`` is missing.
-
-    Kortilla's package for Debian 13 lacks it, since Debian 13 has no pyHanko.
-    """
+    """Raise ``SigningMissingError`` where the extra ``signing`` is missing."""
     for name in ("pyhanko", "lxml", "kortilla.signing"):
         if importlib.util.find_spec(name) is None:
             raise SigningMissingError(missing_words(name, "host,signing"))

@@ -6,7 +6,6 @@ import functools
 import gc
 import importlib
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import cards
-from tests.support.markers import mark, needs_extras
+from tests.support.markers import mark
 from tests.support.patience import patience
 from tests.support.scheduling import Scheduling, arrange
 
@@ -143,12 +142,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Ignore tests that import what this run is without: Qt, or the extras."""
+    """Ignore tests that import Qt where this run is without it."""
     within = collection_path.relative_to(_TESTS).as_posix() in _QT_TESTS
-    if within and _is_without_qt(config):
-        return True
-    without_extras = re.search(r"\bnot\b.*\bextras\b", config.option.markexpr)
-    return True if without_extras and needs_extras(collection_path) else None
+    return True if within and _is_without_qt(config) else None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -198,7 +198,8 @@ class Fetcher:
             ) from error
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             cause = getattr(error, "os_error", error.__cause__)
-            if isinstance(cause, _PrivateAddressError):
+            # aiohttp 3.11 of Debian 13 passes on the connector's error as it is.
+            if isinstance(cause or error, _PrivateAddressError):
                 raise _private() from error
             raise NoAnswerError(
                 Reason.UNREACHABLE,

@@ -14,7 +14,7 @@ from typing import Literal
 
 from asyncinotify import Inotify, Mask
 
-from native_host.install.tables import MARKER
+from kortilla.common.imports import MARKER
 
 logger = logging.getLogger(__name__)
 

@@ -77,10 +77,11 @@ def install(
 
     The agent, which notices a new card, then starts with each login.
     """
+    from kortilla.common.imports import is_packaged
     from native_host.agent import presence
     from native_host.errors import InstallError
     from native_host.install import host
-    from native_host.install.tables import is_package_there, is_packaged
+    from native_host.install.tables import is_package_there
 
     if destdir is not None:
         prefix = prefix or Path("/usr")
@@ -138,12 +139,12 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
 
     For all browsers, pkcs11 is disabled and the history deleted too.
     """
+    from kortilla.common.imports import is_packaged
     from native_host import history, unused_pads
     from native_host.agent import presence
     from native_host.install import host
     from native_host.install import token as pkcs11
     from native_host.install.changes import launcher_path
-    from native_host.install.tables import is_packaged
 
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))

@@ -108,10 +108,10 @@ def serve(window: Sequence[str] | None = None) -> str:
 
 
 async def _serve(window: Sequence[str] | None) -> str:
+    from kortilla.common.imports import is_packaged
     from native_host.agent import presence
     from native_host.agent.agent import Agent
     from native_host.card.pcsc import PcscSource
-    from native_host.install.tables import is_packaged
 
     async with PcscSource() as source:
         agent = Agent(source) if window is None else Agent(source, window)

@@ -147,9 +147,9 @@ class DesktopContrast(QObject):
         if portal is not None:
             portal.changed.connect(lambda: self._take(int(portal.high_contrast)))
         if self._hints:
-            self._hints.contrastPreferenceChanged.connect(lambda: self._take(0))
-        else:
-            self._follow_portal(ask=portal is None)
+            self._hints.contrastPreferenceChanged.connect(self._compare)
+        # Qt itself follows the portal only with a plugin, which Debian packages apart.
+        self._follow_portal(ask=portal is None)
         self._was_high = self.is_high
 
     @property

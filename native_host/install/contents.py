@@ -10,8 +10,9 @@ from pathlib import Path
 
 import native_host
 from kortilla.common import JsonObject
+from kortilla.common.imports import MARKER
 from native_host.errors import InstallError
-from native_host.install.tables import MARKER, Family, HostName, template
+from native_host.install.tables import Family, HostName, template
 
 #: The program that browsers start.
 LAUNCHER = "kortilla-host"

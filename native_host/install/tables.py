@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from kortilla.common import JsonObject
+from kortilla.common.imports import MARKER
 from native_host.errors import InstallError
 from native_host.paths import user_data_folder, xdg_config_home, xdg_data_home
 
@@ -25,9 +26,7 @@ ROOT = Path("/")
 #: The name that Kortilla's extension uses.
 OWN_HOST = "fi.kortilla.host"
 
-#: The file that marks a package's virtual environment.
-MARKER = "packaged"
-#: That environment, where a distribution's package has it.
+#: The virtual environment, where a distribution's package has it.
 _PACKAGE_PLACE = Path("/usr/lib/kortilla")
 
 NONE_FOUND = (
@@ -60,11 +59,6 @@ def place(text: str, root: Path = ROOT, *, prefix: Path = ROOT) -> Path:
     own = user_data_folder() / "host" if "{own}" in text else ""
     config, data = xdg_config_home(), xdg_data_home()
     return Path(text.format(home=Path.home(), config=config, data=data, own=own))
-
-
-def is_packaged() -> bool:
-    """Whether a package of the system installed this program, for everyone."""
-    return Path(sys.prefix, MARKER).is_file()
 
 
 def is_package_there() -> bool:

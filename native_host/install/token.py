@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from kortilla.common import JsonObject
+from kortilla.common.imports import is_packaged
 from native_host.errors import InstallError
 from native_host.install import nss, p11_kit, token_state
 from native_host.install.changes import (
@@ -31,7 +32,6 @@ from native_host.install.tables import (
     ROOT,
     Family,
     browsers_of,
-    is_packaged,
     programs,
     title,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kortilla.common import JsonObject
+from kortilla.common.imports import is_packaged
 from native_host.errors import ToolMissingError
 from native_host.install import files, nss, p11_kit
 from native_host.install.contents import fields_of, filled, python_path
@@ -19,7 +20,6 @@ from native_host.install.tables import (
     Family,
     browsers,
     browsers_of,
-    is_packaged,
     own_host,
     profile_folders,
     programs,

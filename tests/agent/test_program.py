@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from asyncinotify import Inotify, Mask
 
+from kortilla.common.imports import MARKER
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import package_watch, presence
 from native_host.cli import main
-from native_host.install.tables import MARKER
 from tests.agent.windows import children, times_run, until, windows
 from tests.support import commands
 from tests.support.cards import new_card

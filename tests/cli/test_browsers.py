@@ -61,6 +61,7 @@ def test_what_is_left_alone_or_does_not_work_is_said(run: Run, home: Path) -> No
     assert "firefox is a flatpak and can't" in words
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [

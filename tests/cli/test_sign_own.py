@@ -315,6 +315,11 @@ def test_without_the_extra_it_says_what_is_missing(
     outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
     assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
     assert "pipx install '.[host,signing]'" in outcome.words
+    monkeypatch.setattr("kortilla.common.imports.is_packaged", lambda: True)
+    outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
+    assert "sudo apt --fix-broken install" in outcome.words
+    assert "pip" not in outcome.words
     assert names(folder) == before
 
 

@@ -203,17 +203,25 @@ def test_files_are_dropped_and_never_moved(
     assert len(headings(page)) == 2
 
 
+@pytest.mark.parametrize("packaged", [False, True])
 @pytest.mark.parametrize("name", PAGES_OF_FILES)
 def test_without_the_library_it_says_what_is_missing(
-    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    open_window: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    packaged: bool,
 ) -> None:
     def check_library() -> None:
         raise SigningMissingError("pyhanko is missing")
 
     monkeypatch.setattr(files, "check_library", check_library)
+    monkeypatch.setattr(files, "is_packaged", lambda: packaged)
     window = open_window()
     window.give_files(name, [tmp_path / "a.pdf"])
     page = window.pages[name]
     assert "This computer lacks a part of Kortilla." in words(page)
-    assert any("pipx install '.[host,signing]'" in each for each in words(page))
+    of_sources = any("pipx install '.[host,signing]'" in each for each in words(page))
+    assert of_sources is not packaged
+    assert any("has to be installed again" in each for each in words(page)) is packaged
     assert buttons(page) == {}

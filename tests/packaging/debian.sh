@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154,SC2034
 #
-# A fresh Debian 13 with all that the package needs, both browsers and an ordinary user.
+# A fresh Debian with all that the package needs, both browsers and an ordinary user.
 
-fresh_debian
+new_system
 # The names of the service that the browsers log in to.
 echo '127.0.0.1 service.example tls.service.example' >>"$system/etc/hosts"
-
-quietly in_system useradd --create-home --uid 1000 specimen
-command install -d -o 1000 -g 1000 -m 700 "$system/run/user/1000"
 before_size=$(du -skx "$system" | cut -f1)
 quietly in_system apt-get satisfy --yes --no-install-recommends \
   "$(dpkg-deb --field "$package" Depends)"

@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034
 #
 # What the parts of tests/packaging/run have in common.
 
+packages=/usr/lib/kortilla/lib/python3/site-packages
+
+debians_python() { in_system py3versions --default; } # such as python3.13
+new_system() { # makes a Debian with an ordinary user
+  fresh_debian
+  quietly in_system useradd --create-home --uid 1000 specimen
+  command install -d -o 1000 -g 1000 -m 700 "$system/run/user/1000"
+}
 purge() { quietly in_system apt-get purge --yes kortilla; }
 as_person_may() { # command of the shell, which may fail
   chroot --userspec=specimen:specimen "$system" \
@@ -49,4 +57,31 @@ until_true() { # command…: wait for what has no event here
     sleep 0.1
   done
   fail "never: $*"
+}
+
+where() { # prints where pyHanko is
+  as_person "/usr/lib/kortilla/bin/python3 -I -c 'import pyhanko.sign as it
+print(it.__path__[0])'"
+}
+prepare_signing() { # makes a PDF, a mock card, and the folder of its CA certificates
+  .venv/bin/python -c 'import pathlib, sys; from tests.kortilla import signing_parts as it
+pathlib.Path(sys.argv[1]).write_bytes(it.make_pdf("Sopimus"))' "$work/a.pdf"
+  command install -m 644 tests/packaging/pages.py "$system/tmp/"
+  as_person 'kortilla mock-card new --force --json' >/dev/null
+  as_person 'mkdir -p trust .config/kortilla &&
+    cp .local/share/kortilla/mock-card/*.der trust &&
+    echo '\''card = "mock"'\'' >.config/kortilla/config.toml'
+}
+sign_and_verify() { # what: by the commands and on the pages
+  as_person 'rm -rf files && mkdir files && echo muistio >files/b.txt'
+  as_person 'cat >files/a.pdf' <"$work/a.pdf"
+  as_person 'kortilla sign files/* --card mock --prompt automatic --json' >"$work/signed"
+  as_person 'kortilla verify files/a-signed.pdf files/b.asice --offline --trust trust' \
+    >"$work/verified"
+  as_person 'rm files/a-signed.pdf'
+  as_person "QT_QPA_PLATFORM=offscreen KORTILLA_TRUST=trust \
+    /usr/lib/kortilla/bin/python3 -I /tmp/pages.py files/a.pdf" >"$work/pages"
+  [[ $(<"$work/pages") == *'files were signed'*'The signature is valid.' ]] ||
+    fail "the pages: $(<"$work/pages")"
+  say "$1: kortilla sign and verify, and the pages: $(tail -n 1 "$work/pages")"
 }

@@ -88,7 +88,8 @@ chmod 755 "$work"
 quietly dpkg-deb --extract "$package" "$system/tmp/own"
 mv "$system/tmp/own/usr/lib/kortilla" "$system/home/specimen/own"
 rm -r "$system/tmp/own" "$system/home/specimen/own/packaged"
-ln -sf /usr/bin/python3.13 "$system/home/specimen/own/bin/python3"
+ln -s "/usr/bin/$(debians_python)" "$system/home/specimen/own/bin/python3"
+ln -s python3 "$system/home/specimen/own/lib/$(debians_python)"
 chown -R 1000:1000 "$system/home/specimen/own"
 as_person 'own/bin/python3 -I -m native_host.cli install' >/dev/null
 install "$name"
@@ -106,7 +107,7 @@ as_before 'an installation over another'
 
 # ---- Debian 12: its lists alone, by the address that this system has its own from.
 mkdir -p "$system/tmp/bookworm/lists/partial"
-sed 's/trixie/bookworm/' "$system/etc/apt/sources.list" \
+sed "s/$suite/bookworm/" "$system/etc/apt/sources.list" \
   >"$system/tmp/bookworm/sources.list"
 older=(
   -o Dir::Etc::SourceList=/tmp/bookworm/sources.list -o Dir::Etc::SourceParts=/dev/null

@@ -9,9 +9,9 @@ make_other() { # version: the package as another version would be
   dpkg-deb --raw-extract "$package" "$tree"
   sed -i "s/^Version: .*/Version: $1/" "$tree/DEBIAN/control"
   sed -i "s/^VERSION = .*/VERSION = \"$1\"/" \
-    "$tree"/usr/lib/kortilla/lib/python3.13/site-packages/native_host/__init__.py
+    "$tree$packages/native_host/__init__.py"
   # Its agent says that it is there.
-  cat >>"$tree/usr/lib/kortilla/lib/python3.13/site-packages/native_host/agent/agent.py" <<END
+  cat >>"$tree$packages/native_host/agent/agent.py" <<END
 
 import pathlib
 pathlib.Path("/run/user/1000/agent").write_text("$1")

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from asyncio import ensure_future
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
@@ -65,6 +66,13 @@ CODES = {
     "new-PIN2": "840275",
 }
 PIN = "739462"
+#: The window where Qt has no plugin for the settings portal, as often on Debian.
+WITHOUT_PLUGIN = (
+    *(sys.executable, "-I", "-c"),
+    "from native_host.gui.application import QT_ENVIRONMENT\n"
+    "del QT_ENVIRONMENT['QT_QPA_PLATFORMTHEME']\n"
+    "from native_host.pin_prompt.__main__ import main; main()",
+)
 #: The colour of a login's band.
 _BLUE = "#0b4f86"
 
@@ -259,14 +267,22 @@ async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
     await prompt.close()
 
 
-@pytest.mark.parametrize("desktop", ["", "XFCE"])  # Qt's own theme, and GTK's
+@pytest.mark.parametrize(
+    ("desktop", "command"),
+    [("", COMMAND), ("XFCE", COMMAND), ("", WITHOUT_PLUGIN)],
+    ids=["the portal's theme", "GTK's theme", "without the plugin for portals"],
+)
 async def test_the_window_follows_the_desktops_preference_for_a_high_contrast(
-    screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch, desktop: str
+    screen: Screen,
+    bus: AccessibilityBus,
+    monkeypatch: pytest.MonkeyPatch,
+    desktop: str,
+    command: Sequence[str],
 ) -> None:
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", desktop)
     dark, black, white = DARK.window, QColor("black"), b"\xff\xff\xff"
     with open_settings_portal(bus.session, **{"color-scheme": 1, "contrast": 0}) as it:
-        async with open_window(screen, [*AS_ORDINARY, *COMMAND]) as shown:
+        async with open_window(screen, [*AS_ORDINARY, *command]) as shown:
             has = partial(has_ground, screen, shown)
             screen.wait_until(lambda: has(dark))
             it.change("contrast", 1)

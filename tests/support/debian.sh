@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 #
-# A fresh Debian 13 in a folder, for .ci/run and tests/packaging/run. Root makes it,
-# with debootstrap and the right to mount.
+# A fresh Debian in a folder, for .ci/run and tests/packaging/run: Debian 13, or the one
+# that $SUITE names. Root makes it, with debootstrap and the right to mount.
 
 unset LD_PRELOAD
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+suite=${SUITE:-trixie}
 
 own=(unshare --mount --pid --fork --kill-child --mount-proc --propagation private)
 
@@ -60,9 +61,9 @@ install() { # options and packages of apt…
 fresh_debian() {
   local cache=${DEBIAN_CACHE:-$work/cache} file
   mkdir -p "$cache/archives/partial"
-  [[ -d $cache/system ]] ||
-    quietly debootstrap --variant=minbase trixie "$cache/system"
-  cp -a "$cache/system" "$system"
+  [[ -d $cache/$suite ]] ||
+    quietly debootstrap --variant=minbase "$suite" "$cache/$suite"
+  cp -a "$cache/$suite" "$system"
   mount --bind "$cache/archives" "$system/var/cache/apt/archives"
   mount -t proc proc "$system/proc"
   mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts "$system/dev/pts"

@@ -51,19 +51,13 @@ PLACES = {
     "browser": "browser",
     "card/test_profiles.py": "slow",
     "card/test_reader_events.py": "slow",
-    "cli/test_browsers.py": "extras",
     "cli/test_doctor.py": "slow",
     "cli/test_identify.py": "slow",
     "cli/test_pkcs11.py": "programs",
-    "cli/test_sign_levels.py": "slow extras",
-    "cli/test_sign_own.py": "extras",
-    "cli/test_verify.py": "slow extras",
-    "desktop/test_check_page.py": "slow extras",
-    "desktop/test_every_page.py": "extras",
-    "desktop/test_mark_preview.py": "extras",
-    "desktop/test_orca.py": "extras",
-    "desktop/test_screen.py": "extras",
-    "desktop/test_sign_page.py": "slow extras",
+    "cli/test_sign_levels.py": "slow",
+    "cli/test_verify.py": "slow",
+    "desktop/test_check_page.py": "slow",
+    "desktop/test_sign_page.py": "slow",
     "host/test_caller.py": "slow",
     "host/test_ends.py": "slow",
     "host/test_framing.py": "slow",
@@ -123,11 +117,6 @@ def _of_place(path: Path) -> frozenset[str]:
     return frozenset(
         marker for each in places & PLACES.keys() for marker in PLACES[each].split()
     )
-
-
-def needs_extras(path: Path) -> bool:
-    """Whether the tests of a file need libraries that Debian 13 lacks."""
-    return "extras" in _of_place(path)
 
 
 @functools.cache

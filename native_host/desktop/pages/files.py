@@ -14,6 +14,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
+from kortilla.common.imports import is_packaged
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
 from native_host.gui.labels import label, muted
@@ -51,7 +52,8 @@ class FilesPage(PageBase):
             self.area.ensureWidgetVisible(focused)
 
     def lacking(self) -> QWidget:
-        return Notice(self.texts("files.lacking"), title=self.texts("files.lack"))
+        how = "files.lacking.package" if is_packaged() else "files.lacking"
+        return Notice(self.texts(how), title=self.texts("files.lack"))
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""

@@ -281,6 +281,7 @@ async def test_https_is_tunneled(
     assert tls_server.asked == []
 
 
+@pytest.mark.extras
 async def test_trust_update_goes_through_a_proxy(
     tls_server: Server,
     ca: CA,

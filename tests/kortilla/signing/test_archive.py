@@ -24,8 +24,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 from pyhanko.sign.timestamps import DummyTimeStamper
-from signxml.algorithms import SignatureConstructionMethod
-from signxml.signer import XMLSigner
 
 from kortilla import Trust
 from kortilla.errors import SignatureValidationError
@@ -176,6 +174,9 @@ LIST = """
 
 def trusted_list(folder: Path, services: dict[str, bytes]) -> None:
     """Write a signed list, and its signer's certificate."""
+    from signxml.algorithms import SignatureConstructionMethod  # noqa: PLC0415 - extras
+    from signxml.signer import XMLSigner  # noqa: PLC0415
+
     folder.mkdir()
     signer = CA.create("SPECIMEN List")
     listed = [
@@ -221,6 +222,7 @@ def check(folder: Path, files: Iterable[str]) -> dict[str, str]:
     return said
 
 
+@pytest.mark.extras
 @pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),
     reason="pydigidoc is built for no other system",
