@@ -24,10 +24,10 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .DEFAULT_GOAL := help
 # Targets share apt, .venv and node_modules: with -j, too, one is installed at a time.
 .NOTPARALLEL:
-.PHONY: help program deb setup demo extension test test-debian test-fast test-packaging
+.PHONY: help program deb apt-repository setup demo extension test test-debian test-fast test-packaging
 .PHONY: check docs bench mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
-.PHONY: packages-check packages-debian packages-packaging bytecode
+.PHONY: packages-check packages-debian packages-packaging packages-repository bytecode
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -96,6 +96,10 @@ clean: ## Remove all that was installed or built here.
 deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
 	packaging/debian/build
 
+apt-repository: packages-repository ## Put build/debian into a signed apt repository: KEY=… ADDRESS=https://… [FOLDER=build/apt] [VALID_DAYS=30]
+	@packaging/debian/repository '$(KEY)' '$(ADDRESS)' '$(or $(FOLDER),build/apt)' \
+	  build/debian/*.deb
+
 # Python and libraries as Debian has them, with what it lacks and what tests with.
 DEBIAN := build/debian-python
 DEBIAN_TESTS := $(addprefix tests/,agent card cli desktop host install $\
@@ -128,10 +132,11 @@ packages-program: SETS := python program
 packages-card: SETS := python program card
 packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
 packages-debian: SETS := python program card test debian
-packages-packaging: SETS := python program test packaging
+packages-packaging: SETS := python program test repository packaging
+packages-repository: SETS := repository
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging:
+packages-check packages-debian packages-packaging packages-repository:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from native_host import WEB_EID_VERSION
 from native_host.hardening import narrow_umask
+from native_host.languages import choose_language
 
 
 def main(
@@ -33,7 +34,9 @@ def main(
 
         return answer(arguments[1:])
     fd_in, fd_out = _take_over_stdio()
-    hello = b'{"version":"%s"}' % WEB_EID_VERSION.encode()
+    # The person's own configuration takes too long to read.
+    language = choose_language("system", None)
+    hello = f'{{"version":"{WEB_EID_VERSION}","language":"{language}"}}'.encode()
     try:
         os.write(fd_out, len(hello).to_bytes(4, sys.byteorder) + hello)
     except BrokenPipeError:

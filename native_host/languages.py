@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The choice of the language for a person."""
 
-import locale
 import os
-import re
 
 #: The languages of every text.
 SPOKEN = ("fi", "sv", "en")
 
 #: A language tag in a request; an unsupported language falls back.
 LANGUAGE_TAG = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$"
-
-#: The start of a tag that names one of them: ``fi``, ``fi-FI``, ``fi_FI.UTF-8``.
-_CODE = re.compile(r"[a-z]{2}(?![a-z])", re.ASCII | re.IGNORECASE)
 
 
 def choose_language(configured: str, asked: str | None) -> str:
@@ -22,8 +17,9 @@ def choose_language(configured: str, asked: str | None) -> str:
     English.
     """
     for tag in (configured, asked, _system_language()):
-        found = _CODE.match(tag or "")
-        if found and (code := found[0].lower()) in SPOKEN:
+        # The start of a tag: ``fi``, ``fi-FI``, ``fi_FI.UTF-8``; not ``fil``.
+        code, following = (tag or "")[:2].lower(), (tag or "")[2:3]
+        if code in SPOKEN and not following.isalpha():
             return code
     return "en"
 
@@ -32,4 +28,4 @@ def _system_language() -> str:
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(variable):
             return value
-    return locale.getlocale()[0] or ""
+    return ""

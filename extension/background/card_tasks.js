@@ -2,8 +2,8 @@
 // The host's commands for extension pages (PROTOCOL.md §3): the card's status, and the
 // management tasks, which change a PIN or prepare a login.
 
-import { browser } from "../shared/api.js";
 import { CodedError } from "../shared/coded_error.js";
+import { askedLanguage } from "../shared/language.js";
 import { extensionOrigin } from "../shared/own_page.js";
 import { isInteger, isRecord, isString } from "../shared/validators.js";
 
@@ -101,9 +101,7 @@ export const managementTask = ({ command, pin }) => ({
   arguments: {
     page: extensionOrigin(),
     // Another process opens the window of a login that is prepared.
-    ...(command !== "prepare-login" && {
-      lang: browser.i18n.getMessage("languageCode"),
-    }),
+    ...(command !== "prepare-login" && askedLanguage()),
     ...(pin !== null && { pin }),
   },
   readResult: (result) => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The host's self-check (PROTOCOL.md §3), for extension pages.
 
-import { browser } from "../shared/api.js";
 import { CodedError } from "../shared/coded_error.js";
+import { askedLanguage } from "../shared/language.js";
 import { extensionOrigin } from "../shared/own_page.js";
 import { isRecord, isString } from "../shared/validators.js";
 
@@ -25,7 +25,7 @@ const MAX_FINDINGS = 200;
 /** @returns {Task<CheckReport>} */
 export const checkTask = () => ({
   command: "self-check",
-  arguments: { page: extensionOrigin(), lang: browser.i18n.getMessage("languageCode") },
+  arguments: { page: extensionOrigin(), ...askedLanguage() },
   readResult: readReport,
 });
 

@@ -18,7 +18,7 @@ const post = openCardPort(show);
 /** The check that is shown, as JSON. */
 let shown = "";
 
-fillTexts();
+await fillTexts();
 find("extension").textContent = text("extensionVersion", extensionVersion());
 share.querySelector("pre")?.setAttribute("aria-label", text("checkShow"));
 find("again").addEventListener("click", updateHost);

@@ -37,7 +37,7 @@ let last = /** @type {CardState | null} */ (null);
 /** What is shown, as JSON. */
 let shown = "";
 
-fillTexts();
+await fillTexts();
 again.addEventListener("click", () => send({ command: "card-status" }));
 program.addEventListener("click", open);
 find("check").addEventListener("click", check);

@@ -10,11 +10,14 @@ import { isRecord } from "./validators.js";
  * @typedef {object} HostState
  * @property {string | null} kortilla The host's version; null if it is not usable.
  * @property {string | null} webEid The version of its hello.
+ * @property {string | null} language The desktop's, if it is one of ours.
  * @property {string | null} problem HOST_MISSING, HOST_TOO_OLD or HOST_CRASHED.
  */
 
 const KEY = "host";
 const PROBLEMS = ["HOST_MISSING", "HOST_TOO_OLD", "HOST_CRASHED"];
+/** Web eID's library gives up on a status after 6 s. */
+const CHECK_MS = 4000;
 
 /** @type {Promise<HostState> | null} */
 let checking = null;
@@ -49,16 +52,26 @@ export function checkHost() {
 }
 
 /**
- * Get the stored state. Starts the host only if there is none.
+ * Get the stored state, or that of a check under way unless it takes long. Starts the
+ * host only if no state is stored.
  *
  * @returns {Promise<HostState>}
  */
 export async function getHostState() {
-  if (checking) return checking;
+  const stored = await readHostState();
+  if (stored === null) return checkHost();
+  if (checking === null) return stored;
+  /** @type {Promise<HostState>} */
+  const late = new Promise((resolve) => setTimeout(resolve, CHECK_MS, stored));
+  return Promise.race([checking, late]);
+}
+
+/** @returns {Promise<HostState | null>} the stored state; null if there is none */
+export async function readHostState() {
   const { [KEY]: stored } = await browser.storage.local.get(KEY);
   return isRecord(stored)
     ? /** @type {HostState} */ (/** @type {unknown} */ (stored))
-    : checkHost();
+    : null;
 }
 
 /** Check the host again if it was not usable. */
@@ -74,11 +87,11 @@ async function storeState(host) {
   /** @type {HostState} */
   let state;
   try {
-    const { kortilla, webEid } = await host.hello;
-    state = { kortilla, webEid, problem: null };
+    state = { ...(await host.hello), problem: null };
   } catch (error) {
     const { code } = toCodedError(error);
-    state = { kortilla: null, webEid: null, problem: code };
+    const language = (await readHostState())?.language ?? null;
+    state = { kortilla: null, webEid: null, language, problem: code };
     // A connection that was closed before the hello shows nothing about the host.
     if (!PROBLEMS.includes(code)) return state;
   }

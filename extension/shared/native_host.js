@@ -5,12 +5,13 @@ import { browser } from "./api.js";
 import { CodedError } from "./coded_error.js";
 import { keepOpen } from "./open_work.js";
 import { isInteger, isRecord, isString } from "./validators.js";
-import { isSupportedHost, readHostVersion } from "./versions.js";
+import { isSupportedHost, readHello } from "./versions.js";
 
-/** @import { HostVersion } from "./versions.js" */
+/** @import { Hello } from "./versions.js" */
 
 const HOST_NAME = "fi.kortilla.host";
-const HELLO_MS = 5000;
+/** A computer that has just started reads the host from a slow disk, with all else. */
+const HELLO_MS = 30_000;
 const CANCEL_MS = 2000;
 
 /**
@@ -48,7 +49,7 @@ export class NativeHost {
   #lastId = 0;
   /** @type {Map<string, Pending>} */
   #pending = new Map();
-  /** @type {PromiseWithResolvers<HostVersion>} */
+  /** @type {PromiseWithResolvers<Hello>} */
   #hello = Promise.withResolvers();
   /** @type {PromiseWithResolvers<void>} */
   #closed = Promise.withResolvers();
@@ -68,10 +69,10 @@ export class NativeHost {
   }
 
   /**
-   * The host's version, once its hello has come. Rejects with HOST_MISSING,
+   * The host's hello, once it has come. Rejects with HOST_MISSING,
    * HOST_TOO_OLD, HOST_CRASHED, or REQUEST_CANCELLED after `close()`.
    *
-   * @returns {Promise<HostVersion>}
+   * @returns {Promise<Hello>}
    */
   get hello() {
     return this.#hello.promise;
@@ -139,14 +140,14 @@ export class NativeHost {
 
   /** @param {unknown} message */
   #receiveHello(message) {
-    const version = isRecord(message) ? readHostVersion(message["version"]) : null;
-    if (version === null) {
+    const hello = readHello(message);
+    if (hello === null) {
       this.#end(new CodedError("HOST_CRASHED"));
-    } else if (!isSupportedHost(version)) {
+    } else if (!isSupportedHost(hello)) {
       this.#end(new CodedError("HOST_TOO_OLD"));
     } else {
       this.#isReady = true;
-      this.#hello.resolve(version);
+      this.#hello.resolve(hello);
     }
   }
 

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The texts of the extension pages, in the browser's language.
+// The texts of the extension pages, and the elements that hold them.
 
-import { browser } from "./api.js";
 import { icon } from "./icons.js";
+import { loadLanguage, text } from "./language.js";
 
-/**
- * @param {string} name of a message in `_locales`
- * @param {string[]} values of its placeholders
- * @returns {string}
- */
-export const text = (name, ...values) => browser.i18n.getMessage(name, values);
+export { text };
 
 /**
  * Set the page's language, the text of each element that has `data-text`, and the icon
  * before the content of each that has `data-icon`.
  */
-export function fillTexts() {
+export async function fillTexts() {
+  await loadLanguage();
   document.documentElement.lang = text("languageCode");
   for (const element of document.querySelectorAll("[data-text]")) {
     element.textContent = text(element.getAttribute("data-text") ?? "");

@@ -2,6 +2,7 @@
 // The versions that the extension compares or reports.
 
 import { browser } from "./api.js";
+import { isRecord } from "./validators.js";
 
 /**
  * The version of Web eID's protocols that this extension implements and reports to pages.
@@ -16,6 +17,16 @@ const MIN_HOST = "0.1.0";
 /** @returns {string} the version of this extension */
 export const extensionVersion = () => browser.runtime.getManifest().version;
 
+/** The languages of all texts. */
+export const LANGUAGES = ["fi", "sv", "en"];
+
+/**
+ * The host's first message.
+ *
+ * @typedef {HostVersion & {language: string | null}} Hello
+ *   The language is the desktop's; null if it is none of ours, or the host is older.
+ */
+
 /**
  * @typedef {object} HostVersion
  * @property {string} webEid The whole version of the hello, `2.9.0+kortilla.0.1.0`.
@@ -24,12 +35,25 @@ export const extensionVersion = () => browser.runtime.getManifest().version;
  */
 
 /**
+ * Read a hello, which later hosts may extend.
+ *
+ * @param {unknown} message
+ * @returns {Hello | null} null if it is not valid
+ */
+export function readHello(message) {
+  const { version, language } = isRecord(message) ? message : {};
+  const read = readHostVersion(version);
+  const isOurs = typeof language === "string" && LANGUAGES.includes(language);
+  return read && { ...read, language: isOurs ? language : null };
+}
+
+/**
  * Read the version of a hello.
  *
  * @param {unknown} text
  * @returns {HostVersion | null} null if it is not SemVer
  */
-export function readHostVersion(text) {
+function readHostVersion(text) {
   if (typeof text !== "string" || majorOf(text) === null) return null;
   const own = /\+kortilla\.(\d{1,9}\.\d{1,9}\.\d{1,9})$/.exec(text);
   return { webEid: text, kortilla: own?.[1] ?? null };

@@ -8,7 +8,8 @@ import { showLoginSwitch } from "../shared/login_switch.js";
 import { find } from "../shared/page.js";
 import { fillTexts, text } from "../shared/texts.js";
 
-fillTexts();
+await fillTexts();
+document.title = `Kortilla: ${text("welcomeOpen")}`;
 // Each browser has another way to keep the icon in sight.
 const isFirefox = navigator.userAgent.includes("Firefox/");
 find("pin").textContent = text(isFirefox ? "welcomePinFirefox" : "welcomePinChromium");

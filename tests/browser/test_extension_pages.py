@@ -19,6 +19,7 @@ from tests.browser.views import (
     CHECK,
     OPTIONS,
     POPUP,
+    WELCOME,
     CheckPage,
     Popup,
     ready,
@@ -45,6 +46,11 @@ def speak(message: object) -> str:
     )
 
 
+#: The host of a computer that has just started, with a slow disk.
+COLD = (
+    "import sys, time; time.sleep(6); from native_host.__main__ import main; "
+    "sys.exit(main())"
+)
 TOO_OLD = speak({"version": "2.9.0+kortilla.0.0.9"})
 
 
@@ -84,6 +90,43 @@ async def test_both_pages_say_which_version_is_there_and_all_has_a_name(
         assert await options.text("#host h2") == text("missingHeading")
     await options.click("#again")
     await ready(options)
+
+
+@pytest.mark.slow
+async def test_a_program_that_starts_slowly_is_not_called_broken(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    browser.user_home.put_host(COLD)
+    tab = await open_tab(OPTIONS)
+    await tab.wait_for("#host[data-state]")
+    assert await tab.text("#host h2") == text("readyHeading")
+    browser.user_home.serve()
+
+
+async def test_pages_of_an_english_browser_follow_the_desktop(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    browser.user_home.serve(environment={"LC_ALL": "fi_FI.UTF-8"})
+    tab = await open_tab(OPTIONS)
+    await ready(tab)  # the extension knows the language now
+    home = await tab.evaluate("location.origin")
+    for view in (OPTIONS, POPUP, WELCOME):
+        await tab.goto(f"{home}/{view}")
+        await ready(tab)
+        assert await tab.evaluate("document.documentElement.lang") == "fi", view
+        assert text("lookAgain" if view != POPUP else "openProgram", "fi") in (
+            await tab.evaluate(TEXTS)
+        )
+    version = text("readyVersion", "fi").replace("$VERSION$", VERSION)
+    assert await tab.text("#host p") == version
+    title = f"Kortilla: {text('welcomeOpen', 'fi')}"
+    assert await tab.evaluate("document.title") == title
+    browser.user_home.serve()
+    await tab.goto(f"{home}/{OPTIONS}")
+    await ready(tab)
+    await tab.goto(f"{home}/{OPTIONS}")
+    await ready(tab)
+    assert await tab.evaluate("document.documentElement.lang") == "en"
 
 
 async def test_the_popups_button_leads_to_the_check(

@@ -176,11 +176,12 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
 
 
 async def _welcomes(view: Tab, expected: int) -> None:
-    """Wait for so many welcome pages, and check that there are no more."""
+    """Wait for so many welcome pages, and check that they are all, behind this page."""
     async with asyncio.timeout(patience()):
         while (count := await view.evaluate(WELCOMES)) < expected:
             pass
     assert count == expected
+    assert await view.evaluate("chrome.tabs.getCurrent().then(({ active }) => active)")
 
 
 async def _manifest_is_mended(user_home: UserHome, check: CheckPage) -> None:

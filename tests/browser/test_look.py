@@ -18,6 +18,7 @@ from tests.browser.views import (
     HEADINGS,
     OPTIONS,
     POPUP,
+    WELCOME,
     open_popup,
     ready,
     text,
@@ -31,7 +32,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
-WELCOME = "welcome/welcome.html"
 
 #: A wide font and a narrow one, which the set-up installs.
 FONTS = ("DejaVu Sans", "Cantarell")

@@ -9,6 +9,7 @@ from native_host.doctor.findings import catalogue
 from tests.browser.browsers import Tab
 
 POPUP, OPTIONS = "popup/popup.html", "options/options.html"
+WELCOME = "welcome/welcome.html"
 CHECK = f"{OPTIONS}#check"
 
 HEADINGS = (

@@ -326,11 +326,13 @@ export const fake = {
   ),
   /** How often the extension has reloaded itself. */
   reloads: 0,
+  /** What each of the browser's messages is. */
+  language: "fi",
   /** How it was installed, as the browser says. */
   installType: "normal",
   /** @type {string | undefined} */
   versionName: undefined,
-  /** The addresses of the tabs that it has opened. @type {string[]} */
+  /** The addresses of the tabs that it has opened, behind the person's. @type {string[]} */
   opened: [],
   /** Be a Firefox. @returns {FakeModules} */
   giveModules() {
@@ -360,7 +362,7 @@ export const POPUP = Object.freeze({
 });
 
 Reflect.set(globalThis, "browser", {
-  i18n: { getMessage: () => "fi" },
+  i18n: { getMessage: () => fake.language },
   runtime: {
     id: ID,
     /** @param {string} path */
@@ -402,8 +404,9 @@ Reflect.set(globalThis, "browser", {
   tabs: {
     onRemoved: fake.onTabRemoved,
     onUpdated: fake.onTabUpdated,
-    /** @param {{url: string}} properties */
-    async create({ url }) {
+    /** @param {{url: string, active: boolean}} properties */
+    async create({ url, active }) {
+      assert.equal(active, false, "the person's page stays in front");
       fake.opened.push(url);
     },
     /** @param {object} filter */

@@ -104,7 +104,7 @@ for (const [code, hosts] of Object.entries(FAULTS)) {
       await settle();
       if (name === "never says hello") {
         assert.deepEqual(port.sent, []);
-        mock.timers.tick(5000);
+        mock.timers.tick(30_000);
         await settle();
       }
       assert.equal(port.sent.length, 1);
@@ -116,6 +116,29 @@ for (const [code, hosts] of Object.entries(FAULTS)) {
     });
   }
 }
+
+test("a host that takes 29 s on a computer that has just started is used", async () => {
+  fake.onHost = () => {};
+  const port = new Page().ask(authenticate());
+  await settle();
+  mock.timers.tick(29_000);
+  const [host] = fake.hosts;
+  assert.ok(host && !host.disconnected);
+  goodHost(host);
+  await settle();
+  assert.equal(port.sent.at(-1).action, "kortilla:authenticate-success");
+});
+
+test("a status does not wait that long for a host that was there", async () => {
+  fake.onHost = () => {};
+  fake.onStartup.emit();
+  const port = new Page().ask({ action: "kortilla:status", id: "s1" });
+  await settle();
+  assert.equal(port.sent.length, 0);
+  mock.timers.tick(4000);
+  await settle();
+  assert.equal(port.sent.at(-1)?.host, "0.1.0");
+});
 
 test("a newer host is accepted", async () => {
   for (const version of ["2.10.0+kortilla.0.1.1", "2.9.0+kortilla.1.0.0"]) {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HOME, fake, settle } from "./fake_browser.mjs";
+import { HOME, fake, goodHost, settle } from "./fake_browser.mjs";
 import { useFreshBrowser } from "./pages.mjs";
 
 useFreshBrowser(() => {
@@ -34,3 +34,15 @@ for (const [reason, installType, versionName, isOpened] of /** @type {const} */ 
     assert.deepEqual(fake.opened, isOpened ? [welcome] : []);
   });
 }
+
+test("it comes when a slow host has told its language", async () => {
+  Object.assign(fake, { installType: "sideload", onHost: () => {} });
+  fake.onInstalled.emit({ reason: "install" });
+  await settle();
+  assert.deepEqual(fake.opened, []);
+  const [host] = fake.hosts;
+  assert.ok(host);
+  goodHost(host);
+  await settle();
+  assert.equal(fake.opened.length, 1);
+});

@@ -165,7 +165,7 @@ def running(
     host = HostProcess(environment, caller, **options)
     try:
         hello = host.receive()
-        assert hello is not None and set(hello) == {"version"}
+        assert hello is not None and set(hello) == {"version", "language"}
         yield host
     finally:
         host.put_away()

@@ -29,8 +29,8 @@ from tests.host.signing import announced, card_of, left_behind, signing
 
 
 def test_the_hello_comes_by_itself(automatic: dict[str, str]) -> None:
-    host = HostProcess(automatic, OWN_CALLER)
-    assert host.receive() == {"version": WEB_EID_VERSION}
+    host = HostProcess(automatic | {"LC_ALL": "sv_FI.UTF-8"}, OWN_CALLER, anew=True)
+    assert host.receive() == {"version": WEB_EID_VERSION, "language": "sv"}
     assert WEB_EID_VERSION.endswith(VERSION)
     host.end()
     assert host.receive() is None

@@ -142,10 +142,16 @@ class _Chromium(ChromiumBrowser):
             await self._context.wait_for_event("page")
 
     async def welcomed(self) -> None:
-        """Wait until the extension has opened its welcome page."""
+        """Wait until the extension has opened its welcome page, behind another page."""
         address = f"chrome-extension://{host_names()[0].chromium[0]}/{_WELCOME}"
         async with asyncio.timeout(_SECONDS):
-            while address not in [page.url for page in self._context.pages]:
+            while True:
+                for page in self._context.pages:
+                    if page.url == address:
+                        # For a test's browser every page is visible.
+                        tab = await page.evaluate("chrome.tabs.getCurrent()")
+                        assert not tab["active"]
+                        return
                 await self._context.pages[0].title()
 
     async def quit(self) -> None:
@@ -158,17 +164,26 @@ class _Chromium(ChromiumBrowser):
 
 class _Firefox(FirefoxBrowser):
     async def tab_of(self, url: str) -> FirefoxTab:
+        tab = await self._tab(url)
+        await tab.to_front()
+        return tab
+
+    async def welcomed(self) -> None:
+        await self._tab(f"moz-extension://{self._extension}/{_WELCOME}")
+        # A tab's own `evaluate` would bring it to the front.
+        script = {"script": "return document.hidden", "args": []}
+        assert await self._driver.command("WebDriver:ExecuteScript", **script)
+
+    async def _tab(self, url: str) -> FirefoxTab:
+        """Wait for a tab, and leave the one in front that is there."""
         async with asyncio.timeout(_SECONDS):
             while True:
                 for handle in await self._driver.command("WebDriver:GetWindowHandles"):
                     await self._driver.command(
-                        "WebDriver:SwitchToWindow", handle=handle
+                        "WebDriver:SwitchToWindow", handle=handle, focus=False
                     )
                     if await self._driver.command("WebDriver:GetCurrentURL") == url:
                         return FirefoxTab(self._driver, handle)
-
-    async def welcomed(self) -> None:
-        await self.tab_of(f"moz-extension://{self._extension}/{_WELCOME}")
 
 
 RunningBrowser = _Chromium | _Firefox
