@@ -22,6 +22,7 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import package_watch, presence
 from native_host.cli import main
+from native_host.install import nss
 from native_host.install.tables import MARKER
 from tests.agent.windows import children, times_run, until, windows
 from tests.support import commands
@@ -41,6 +42,7 @@ from native_host.pin_prompt import spawn
 real = spawn.spawn
 spawn.spawn = lambda command=None: real(sys.argv[1:])
 from native_host.cli import main
+from native_host.install import nss
 words = ["card", "activate", "--prompt", "window", "--card", "pcsc", "--lang", "en"]
 sys.exit(main(words))
 """
@@ -352,3 +354,22 @@ async def another(folder: Path) -> None:
         (folder / "other").write_bytes(b"x")
         await inotify.get()
     await asyncio.sleep(0)
+
+
+def test_an_agent_whose_package_goes_takes_back_what_its_user_switched_on(
+    session: Path, kortilla: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = session / ".pki/nssdb"
+    database.mkdir(parents=True)
+    nss.create(database)
+    kortilla("pkcs11", "enable", "--browser", "chromium")
+    assert [each.name for each in nss.modules(database)] == ["Kortilla"]
+
+    async def removed() -> str:
+        return "removed"
+
+    monkeypatch.setattr(package_watch, "change", removed)
+    monkeypatch.setattr("native_host.install.tables.is_packaged", lambda: True)
+    assert kortilla("agent") == {"agent": "removed"}
+    assert nss.modules(database) == ()
+    assert [*session.rglob("installed.json"), *session.rglob("*.module")] == []
