@@ -24,7 +24,8 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .DEFAULT_GOAL := help
 # Targets share apt, .venv and node_modules: with -j, too, one is installed at a time.
 .NOTPARALLEL:
-.PHONY: help program deb apt-repository setup demo extension test test-debian test-fast test-packaging
+.PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
+.PHONY: test-packaging test-desktop packages-desktop
 .PHONY: check docs bench mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging packages-repository bytecode
@@ -126,6 +127,9 @@ $(DEBIAN)/stamp: $(LOCKS)/debian.txt $(LOCKS)/demo.txt pyproject.toml $\
 test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian, with both browsers; as root. [SUITE=trixie|forky|sid]
 	SUITE='$(SUITE)' tests/packaging/run
 
+test-desktop: packages-desktop $(VENV)/dev.stamp ## Test the package on a computer that boots, with XFCE, GNOME and labwc; as root.
+	tests/booted/run
+
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python
 packages-program: SETS := python program
@@ -134,9 +138,10 @@ packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
 packages-debian: SETS := python program card test debian
 packages-packaging: SETS := python program test repository packaging
 packages-repository: SETS := repository
+packages-desktop: SETS := python program packaging desktop
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging packages-repository:
+packages-check packages-debian packages-packaging packages-repository packages-desktop:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

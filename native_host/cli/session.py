@@ -2,6 +2,7 @@
 """``kortilla open`` and ``kortilla agent``: what runs in the user's session."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -102,9 +103,24 @@ def serve(window: Sequence[str] | None = None) -> str:
     outcome = asyncio.run(_serve(window))
     if outcome == "renewed":
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    if outcome == "removed":
+        _take_back()
     if outcome == "running":
         say("The agent runs already.")
     return outcome
+
+
+def _take_back() -> None:
+    """Take back what the person switched on in browsers, as ``pkcs11 disable`` does.
+
+    The package goes, and with it each command and each switch that could. What can't be
+    taken back stays. The package's script leaves the program in place until this ends.
+    """
+    from native_host.errors import KortillaError
+    from native_host.install import token
+
+    with contextlib.suppress(KortillaError):
+        token.disable().carry_out()
 
 
 async def _serve(window: Sequence[str] | None) -> str:
@@ -136,7 +152,7 @@ async def _serve(window: Sequence[str] | None) -> str:
             run.result()
     if not only:
         return "running"
-    return "ended" if run in ended or change.result() == "removed" else "renewed"
+    return "ended" if run in ended else change.result()
 
 
 def _words(enabled: bool, running: bool) -> str:

@@ -23,6 +23,7 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import package_watch, presence
 from native_host.cli import main
+from native_host.install import nss
 from tests.agent.windows import children, times_run, until, windows
 from tests.support import commands
 from tests.support.cards import new_card
@@ -352,3 +353,22 @@ async def another(folder: Path) -> None:
         (folder / "other").write_bytes(b"x")
         await inotify.get()
     await asyncio.sleep(0)
+
+
+def test_an_agent_whose_package_goes_takes_back_what_its_user_switched_on(
+    session: Path, kortilla: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = session / ".pki/nssdb"
+    database.mkdir(parents=True)
+    nss.create(database)
+    kortilla("pkcs11", "enable", "--browser", "chromium")
+    assert [each.name for each in nss.modules(database)] == ["Kortilla"]
+
+    async def removed() -> str:
+        return "removed"
+
+    monkeypatch.setattr(package_watch, "change", removed)
+    monkeypatch.setattr("kortilla.common.imports.is_packaged", lambda: True)
+    assert kortilla("agent") == {"agent": "removed"}
+    assert nss.modules(database) == ()
+    assert [*session.rglob("installed.json"), *session.rglob("*.module")] == []

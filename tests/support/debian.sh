@@ -50,7 +50,7 @@ set_work() { # folder
   fi
 }
 
-in_system() { chroot "$system" "$@"; }
+in_system() { env -u TMPDIR chroot "$system" "$@"; } # its folder is not there
 install() { # options and packages of apt…
   quietly in_system apt-get install --yes --no-install-recommends "$@"
 }
