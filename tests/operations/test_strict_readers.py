@@ -54,6 +54,7 @@ async def use_in_every_way(
         else:
             assert result == expected
     [reader] = await card_status(source)
+    assert reader["card"] is not None
     assert reader["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
 
 

@@ -235,7 +235,7 @@ def test_what_is_no_pin_is_asked_again(at: At) -> None:
 
 def test_where_the_reader_refuses_its_keys_the_pin_is_typed_here(at: At) -> None:
     terminal = at(pin1(pad_problem="refused", pad_unused=True))
-    terminal.expect("Otherwise type the PIN on the computer's keyboard.")
+    terminal.wait_for("Otherwise type the PIN on the computer's keyboard.")
     terminal.answer(("PIN1): ", "1234"))
     assert terminal.result() == "1234"
 
