@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kortilla.common.files import make_folder
+from kortilla.common.files import make_folder, open_regular
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -38,9 +38,7 @@ def open_private(path: Path, flags: int) -> int:
     """Open a file in a private folder, and return its descriptor.
 
     A new file has the mode 0600. With ``O_CREAT``, a missing folder is created. Raises
-    ``OSError`` as ``private_folder`` does, and for a link.
+    ``OSError`` as ``private_folder`` does, and for a link or a pipe.
     """
     with private_folder(path.parent, create=bool(flags & os.O_CREAT)) as folder:
-        return os.open(
-            path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
-        )
+        return open_regular(path.name, flags | os.O_NOFOLLOW, folder=folder)

@@ -41,6 +41,8 @@ async def take(target: Path, language: str) -> None:
             await body.screenshot(path=target / f"popup-{language}.png")
             await chromium.click("#suomi-fi summary")
             await page.mouse.move(0, 0)
+            section = page.locator("#suomi-fi")
+            await section.evaluate("each => each.scrollIntoView({block: 'end'})")
             await body.screenshot(path=target / f"popup-switch-{language}.png")
 
 

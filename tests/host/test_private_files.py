@@ -81,6 +81,15 @@ def test_no_link_in_the_runtime_folder_is_followed(
     assert len(list(others.iterdir())) == 3
 
 
+def test_a_pipe_in_the_runtime_folder_is_not_waited_for(home: Path) -> None:
+    activation_offers.note(READER)
+    [record] = (home / "run/kortilla").iterdir()
+    record.unlink()
+    os.mkfifo(record)
+    activation_offers.note(READER)
+    assert not activation_offers.was_noted(READER)
+
+
 @pytest.fixture
 def no_umask() -> Iterator[None]:
     before = os.umask(0)
