@@ -19,16 +19,16 @@ Level = Literal["user", "system"]
 
 FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
 
+#: The name of xdg-native-messaging-proxy on the session's bus.
+PROXY = "org.freedesktop.NativeMessagingProxy"
+#: What an installed flatpak may do, in its folder.
+_METADATA = "current/active/metadata"
+
 #: The root of the system-wide places.
 ROOT = Path("/")
 
 #: The name that Kortilla's extension uses.
 OWN_HOST = "fi.kortilla.host"
-
-#: The name of xdg-native-messaging-proxy on the session's bus.
-PROXY = "org.freedesktop.NativeMessagingProxy"
-#: What an installed flatpak may do, in its folder.
-_METADATA = "current/active/metadata"
 
 #: The file that marks a package's virtual environment.
 MARKER = "packaged"

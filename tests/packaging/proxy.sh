@@ -62,3 +62,15 @@ mkdir -p /tmp/.X11-unix "$system/tmp/.X11-unix"
 mount --bind /tmp/.X11-unix "$system/tmp/.X11-unix"
 TMPDIR=$work .venv/bin/python -m tests.packaging.proxy "$system"
 umount "$system/tmp/.X11-unix"
+
+# What doctor says of that flatpak, and the command that it gives.
+said() { # code
+  [[ " $(findings) " == *" $1 "* ]] || fail "doctor says $(findings), and not $1"
+}
+said BROWSER_PROXY
+override=(flatpak override --talk-name=org.freedesktop.NativeMessagingProxy)
+quietly in_system "${override[@]/talk/no-talk}" org.mozilla.firefox
+said PROXY_FORBIDDEN
+quietly in_system "${override[@]}" org.mozilla.firefox
+said BROWSER_PROXY
+say 'kortilla doctor knows whether the flatpak may use the proxy'
