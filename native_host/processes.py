@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What Linux says of processes in ``/proc`` (proc(5)), and of the programs in them."""
 
-import logging
 import os
 import socket
 import stat
 import struct
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from kortilla.common.escaping import program_display_name
-
-logger = logging.getLogger(__name__)
 
 #: Names that people know, by that of the executable.
 _NAMES = {
@@ -32,8 +28,6 @@ _NAMES = {
     "vivaldi-bin": "Vivaldi",
 }
 _GOOGLE = "/google/"
-#: Starts hosts for browsers in a sandbox, once the person has allowed it.
-_PORTAL = "xdg-desktop-portal"
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 _MOST_SHELLS = 4  # one within the other
@@ -77,20 +71,6 @@ def _stat(pid: int) -> list[bytes]:
     if len(fields) < 20:
         raise ValueError("The process can't be read.")
     return fields
-
-
-def program_in_place_of_browser() -> str:
-    """Return the program that started this one, where that is no known browser.
-
-    Empty for a known browser, and for the desktop's portal that starts hosts for it.
-    """
-    if sys.platform != "linux":
-        return ""
-    program = parent_program()
-    if program.browser or program.name == _PORTAL:
-        return ""
-    logger.info("started by %s, which is no known browser", program.name)
-    return program.name
 
 
 def parent_program() -> Program:

@@ -168,11 +168,11 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
 _CONFINED = {
     True: (
         "{browser} is a {kind}; whether it may start the host is up to the system's "
-        "portal."
+        "portal or xdg-native-messaging-proxy. `kortilla doctor` says more."
     ),
     False: (
-        "{browser} is a {kind} and can't start programs outside its sandbox: Kortilla "
-        "does not work in it. Use the system's own package of the browser."
+        "{browser} is a {kind} and can't start programs outside its sandbox here: "
+        "Kortilla does not work in it. Use the system's own package of the browser."
     ),
 }
 

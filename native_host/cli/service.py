@@ -60,18 +60,19 @@ def identify(
 async def _identify(
     config: Config, origin: str, nonce: str, lang: str | None, open_prompt: OpenPrompt
 ) -> JsonObject:
+    from native_host.asking_program import program_in_place_of_browser
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
     from native_host.operations.request import Context, check_origin
-    from native_host.processes import program_in_place_of_browser
+    from native_host.processes import parent_program
     from native_host.results import token_fields
 
     request = AuthenticateRequest(
         origin=check_origin(origin, allow_localhost=config.allow_localhost),
         challenge_nonce=nonce,
         language=choose_language(config.language, lang),
-        caller=program_in_place_of_browser(),
+        caller=program_in_place_of_browser(parent_program()),
     )
     request.check()
     async with open_source(config) as source:
@@ -93,11 +94,12 @@ def sign_for_service(
     certificate: Path | None,
 ) -> int:
     """Sign files or hashes, print the signatures and return the exit status."""
+    from native_host.asking_program import program_in_place_of_browser
     from native_host.card.signature import KeyType, Padding
     from native_host.languages import choose_language
     from native_host.operations.request import check_origin
     from native_host.operations.sign import SignRequest
-    from native_host.processes import program_in_place_of_browser
+    from native_host.processes import parent_program
 
     request = SignRequest(
         origin=check_origin(origin, allow_localhost=config.allow_localhost),
@@ -107,7 +109,7 @@ def sign_for_service(
         certificate=None if certificate is None else _der(certificate),
         key_type=None if key is None else KeyType(key),
         padding=None if padding is None else Padding(padding),
-        caller=program_in_place_of_browser(),
+        caller=program_in_place_of_browser(parent_program()),
     )
     from native_host.environment import run_with_prompt
 

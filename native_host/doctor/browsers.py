@@ -35,12 +35,14 @@ from native_host.install.changes import launcher_path
 from native_host.install.contents import fields_of, manifest
 from native_host.install.tables import (
     FAMILIES,
+    PROXY,
     Browser,
     Family,
     HostName,
     browsers,
     host_names,
     is_any_browser_there,
+    may_use_proxy,
     own_extensions,
     own_host,
     p11_kit_table,
@@ -87,7 +89,7 @@ def _manifests(place: Place) -> tuple[list[Finding], list[Path]]:
     shared = [each for each in host_names() if each.shared]
     for browser in known:
         places = [each.place for each in browser.confined if each.place is not None]
-        found += _confined(browser)
+        found += _confined(browser, place.root)
         if browser.found and browser.place not in places:
             places.insert(0, browser.place)
         for folder in places:
@@ -101,12 +103,19 @@ def _manifests(place: Place) -> tuple[list[Finding], list[Path]]:
     return found, list(launchers)
 
 
-def _confined(browser: Browser) -> Iterator[Finding]:
+def _confined(browser: Browser, root: Path) -> Iterator[Finding]:
     for each in browser.confined:
-        if each.place is None:
-            yield info("BROWSER_CONFINED", browser=browser.title, kind=each.kind)
+        named, kind = browser.title, each.kind
+        if not each.proxied:
+            code = "BROWSER_CONFINED" if each.place is None else "BROWSER_PORTAL"
+            yield info(code, browser=named, kind=kind)
+        elif each.place is not None and not may_use_proxy(each.application, root):
+            allow = ("flatpak", "override", f"--talk-name={PROXY}", each.application)
+            mend = administrator(*allow)
+            yield warning("PROXY_FORBIDDEN", mend, browser=named, kind=kind)
         else:
-            yield info("BROWSER_PORTAL", browser=browser.title, kind=each.kind)
+            code = "PROXY_MISSING" if each.place is None else "BROWSER_PROXY"
+            yield info(code, browser=named, kind=kind)
 
 
 def _judge_manifest(

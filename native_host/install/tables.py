@@ -2,9 +2,10 @@
 """The data of ``manifests/``: browsers, host names, our files, and their places."""
 
 import json
+import re
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,11 @@ Family = Literal["chromium", "firefox"]
 Level = Literal["user", "system"]
 
 FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
+
+#: The name of xdg-native-messaging-proxy on the session's bus.
+PROXY = "org.freedesktop.NativeMessagingProxy"
+#: What an installed flatpak may do, in its folder.
+_METADATA = "current/active/metadata"
 
 #: The root of the system-wide places.
 ROOT = Path("/")
@@ -121,11 +127,14 @@ class Confined:
     """A browser from a snap or flatpak on this computer.
 
     ``place`` is the folder of its manifests, or None if it can't start programs outside
-    its sandbox.
+    its sandbox here. ``application`` is a flatpak's name. ``proxied`` says that it
+    knows xdg-native-messaging-proxy.
     """
 
     kind: Literal["snap", "flatpak"]
     place: Path | None
+    application: str = ""
+    proxied: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,11 +206,7 @@ def _browser(name: str, entry: JsonObject, level: Level, root: Path) -> Browser:
     signs = [folder.parent]
     if linux and named is not None:
         signs = [place(sign, root) for sign in named]
-    confined = [
-        Confined(each["kind"], place(each["place"], root) if "place" in each else None)
-        for each in (entry.get("confined", ()) if linux and level == "user" else ())
-        if place(each["folder"], root).is_dir()
-    ]
+    confined = tuple(_confined(entry, root)) if linux and level == "user" else ()
     return Browser(
         name=name,
         title=entry["title"],
@@ -209,8 +214,60 @@ def _browser(name: str, entry: JsonObject, level: Level, root: Path) -> Browser:
         place=folder,
         found=any(sign.exists() for sign in signs),
         packaged=entry.get("packaged", False),
-        confined=tuple(confined),
+        confined=confined,
     )
+
+
+def _confined(entry: JsonObject, root: Path) -> Iterator[Confined]:
+    """Yield the snaps and flatpaks of a browser that are on this computer."""
+    for each in entry.get("confined", ()):
+        application = each.get("application", "")
+        folder = each.get("folder", f"{{home}}/.var/app/{application}")
+        if place(folder, root).is_dir():
+            proxied = application != "" and "place" in each
+            works = "place" in each and (not proxied or is_proxy_there(root))
+            manifests = place(each["place"], root) if works else None
+            yield Confined(each["kind"], manifests, application, proxied)
+
+
+def is_proxy_there(root: Path = ROOT) -> bool:
+    """Whether the session's bus can start xdg-native-messaging-proxy."""
+    folders = (xdg_data_home(), root / "usr/local/share", root / "usr/share")
+    return any(
+        (each / f"dbus-1/services/{PROXY}.service").is_file() for each in folders
+    )
+
+
+def may_use_proxy(application: str, root: Path = ROOT) -> bool:
+    """Whether a flatpak may use the proxy, as far as its files tell.
+
+    An override of flatpak changes what the application itself wants, and one for this
+    user comes last.
+    """
+    everyone, own = root / "var/lib/flatpak", xdg_data_home() / "flatpak"
+    wishes = [each / "app" / application / _METADATA for each in (everyone, own)]
+    if not any(each.is_file() for each in wishes):
+        return True  # it may be installed elsewhere
+    overrides = (
+        each / "overrides" / name
+        for each in (everyone, own)
+        for name in ("global", application)
+    )
+    allowed = False
+    for path in (*wishes, *overrides):
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        for policy in re.findall(rf"^{re.escape(PROXY)}=(\w+)$", text, re.MULTILINE):
+            allowed = policy in {"talk", "own"}
+    return allowed
+
+
+def flatpak_title(application: str) -> str | None:
+    """Return the title of the browser that a flatpak is; None for any other."""
+    for entry in _table("browsers.toml").values():
+        for each in entry.get("confined", ()):
+            if each.get("application") == application:
+                return str(entry["title"])
+    return None
 
 
 def own_files() -> dict[str, JsonObject]:

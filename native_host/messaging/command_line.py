@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Sequence
 
+from native_host.asking_program import program_in_place_of_browser
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.log import set_up_log
 from native_host.messaging.answers import WebEidResponder, web_eid_error
 from native_host.messaging.commands import NoArguments, check, web_eid_command
 from native_host.messaging.host import Frame, PromptPrelaunch, parse
 from native_host.messaging.requests import RequestRunner
-from native_host.processes import program_in_place_of_browser
+from native_host.processes import parent_program
 from native_host.results import Reply
 
 
@@ -45,7 +46,7 @@ async def _reply(words: Sequence[str]) -> Reply:
     runner = RequestRunner(
         web_eid_command(command, values),
         WebEidResponder(replies.append),
-        caller=program_in_place_of_browser(),
+        caller=program_in_place_of_browser(parent_program()),
         prelaunch=PromptPrelaunch(None),
     )
     await runner.run()

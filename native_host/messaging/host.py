@@ -277,7 +277,12 @@ def serve(
             loop.add_signal_handler(signal.SIGTERM, deliver, None)
         pump.attach(deliver)
         dispatcher = Dispatcher(
-            writer, frames, caller=caller, refusal=refusal, prelaunch=prelaunch
+            writer,
+            frames,
+            caller=caller,
+            refusal=refusal,
+            prelaunch=prelaunch,
+            stdin=fd_in,
         )
         return await dispatcher.run()
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
+from native_host.asking_program import program_in_place_of_browser
 from native_host.config import Config, load_config
 from native_host.environment import open_prompt, open_source
 from native_host.errors import (
@@ -54,7 +55,7 @@ from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import Progress, Step
 from native_host.pin_prompt.prompt import Prompt, PromptError
-from native_host.processes import program_in_place_of_browser
+from native_host.processes import parent_program
 from native_host.results import Reply
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,12 @@ class Dispatcher:
         caller: Caller,
         refusal: KortillaError | None,
         prelaunch: PromptPrelaunch,
+        stdin: int,
     ) -> None:
-        """Answer on ``writer``. ``caller`` and ``refusal`` are from ``find_caller``."""
+        """Answer on ``writer``. ``caller`` and ``refusal`` are from ``find_caller``.
+
+        ``stdin`` is the descriptor from which the frames come.
+        """
         self._writer = writer
         self._frames = frames
         self._prelaunch = prelaunch
@@ -91,7 +96,7 @@ class Dispatcher:
         self._caller, self._refusal = caller, refusal
         #: True once this port is known to speak our own protocol.
         self._own = caller.is_own
-        self._program = program_in_place_of_browser()
+        self._starter, self._stdin = parent_program(), stdin
 
     async def run(self) -> int:
         """Answer frames until None comes; return the exit status."""
@@ -208,7 +213,7 @@ class Dispatcher:
         runner = RequestRunner(
             command,
             responder,
-            caller=self._program,
+            caller=program_in_place_of_browser(self._starter, self._stdin),
             prelaunch=self._prelaunch,
             previous=self._active,
         )

@@ -352,7 +352,7 @@ def test_what_was_switched_off_or_is_somebody_elses_is_no_fault(
     found = codes(outcome)
     assert found["PKCS11_OFF"]["severity"] == "info"
     assert found["AGENT_DISABLED"]["mend"]["command"] == "kortilla agent --enable"
-    assert found["BROWSER_CONFINED"]["severity"] == "info"
+    assert found["PROXY_MISSING"]["severity"] == "info"
     assert found["WEB_EID_OTHER_PROGRAM"]["details"] == {"browser": "Chromium"}
     program_details = {"program": "GnuPG (scdaemon)"}
     assert found["OTHER_PROGRAM_RUNS"]["details"] == program_details
@@ -379,6 +379,39 @@ def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
     found = codes(run(*DOCTOR))
     assert found["BROWSER_PORTAL"]["details"] == {"browser": "Firefox", "kind": "snap"}
     assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
+
+
+def test_what_a_flatpak_lacks_is_said(run: Run, home: Path) -> None:
+    (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
+    assert {"PROXY_MISSING", "NO_BROWSER"} <= set(codes(run(*DOCTOR)))
+    data, proxy = home / ".local/share", "org.freedesktop.NativeMessagingProxy"
+    service = data / f"dbus-1/services/{proxy}.service"
+    service.parent.mkdir(parents=True)
+    service.touch()
+    found = codes(run(*DOCTOR))
+    assert found["MANIFEST_MISSING"]["mend"]["command"] == "kortilla install"
+    # It may be that only its settings are left.
+    assert "BROWSER_PROXY" in found and "NO_BROWSER" not in found
+    installation = data / "flatpak"
+    metadata = installation / "app/org.mozilla.firefox/current/active/metadata"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("[Application]\nname=org.mozilla.firefox\n")
+    forbidden = codes(run(*DOCTOR))["PROXY_FORBIDDEN"]
+    assert forbidden["mend"] == {
+        "command": f"flatpak override --talk-name={proxy} org.mozilla.firefox",
+        "by": "root",
+    }
+    for path, policy, code in (
+        (metadata, "talk", "BROWSER_PROXY"),
+        (installation / "overrides/global", "none", "PROXY_FORBIDDEN"),
+        (installation / "overrides/org.mozilla.firefox", "talk", "BROWSER_PROXY"),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a") as file:
+            file.write(f"\n[Session Bus Policy]\n{proxy}={policy}\n")
+        assert code in codes(run(*DOCTOR)), path
+    run("install")
+    assert "MANIFEST_MISSING" not in codes(run(*DOCTOR))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,18 @@ def test_the_window_says_what_started_the_host(
     assert named(home, window, under=[*under, *(WRAPPER if shell else [])]) == shown
 
 
+@pytest.mark.parametrize(("program", "shown"), [("firefox", ""), ("discord",) * 2])
+def test_the_window_says_who_had_a_service_start_the_host(
+    home: Path, window: dict[str, str], tmp_path: Path, program: str, shown: str
+) -> None:
+    """test_asking_program.py has all that can ask."""
+    service = started_by(tmp_path / "service/xdg-native-messaging-proxy")
+    asking = tmp_path / program
+    shutil.copy("/bin/cat", asking)
+    under = ["sh", "-c", '"$0" | "$@"', str(asking), *service]
+    assert named(home, window, under=under) == shown
+
+
 @pytest.mark.parametrize("program", ["firefox", "discord"])
 def test_only_a_browser_gets_the_certificate_of_a_login_without_a_window(
     scripted: Scripted, home: Path, tmp_path: Path, program: str

@@ -11,12 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.processes import (
-    ForeignPeerError,
-    peer_of,
-    program_in_place_of_browser,
-    program_of,
-)
+from native_host.asking_program import program_in_place_of_browser
+from native_host.processes import ForeignPeerError, peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 
@@ -58,7 +54,6 @@ def run(tmp_path: Path) -> Iterator[Run]:
         ("chrome-linux/chrome", (), "Chromium", "browser"),
         ("opt/google/chrome/chrome", (), "Google Chrome", "browser"),
         ("opt/microsoft/msedge/msedge", (), "Microsoft Edge", "browser"),
-        ("usr/libexec/xdg-desktop-portal", (), "xdg-desktop-portal", "portal"),
         ("p11tool", (), "p11tool", ""),
         ("firefox.sh", (), "firefox.sh", ""),
         ("Firefox", (), "Firefox", ""),
@@ -69,7 +64,6 @@ def run(tmp_path: Path) -> Iterator[Run]:
 )
 def test_programs_have_the_names_that_people_know_and_browsers_are_told_apart(
     run: Run,
-    monkeypatch: pytest.MonkeyPatch,
     path: str,
     files: tuple[str, ...],
     name: str,
@@ -80,9 +74,8 @@ def test_programs_have_the_names_that_people_know_and_browsers_are_told_apart(
     assert (program.pid, program.name) == (process.pid, name)
     assert program.gecko is (kind == "gecko")
     assert program.browser is (kind in {"browser", "gecko"})
-    # The window names what started the host, unless that is a browser or its portal.
-    monkeypatch.setattr(os, "getppid", lambda: process.pid)
-    assert program_in_place_of_browser() == ("" if kind else name)
+    # The window names what started the host, unless that is a browser.
+    assert program_in_place_of_browser(program) == ("" if kind else name)
 
 
 def test_a_program_that_was_updated_meanwhile_keeps_its_name(

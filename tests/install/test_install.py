@@ -269,6 +269,23 @@ def test_a_snap_and_a_flatpak_are_seen_and_said(home: Path) -> None:
     assert not place.exists()
 
 
+def test_a_flatpak_finds_the_host_through_the_service_that_starts_it(
+    home: Path,
+) -> None:
+    (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
+    (home / ".var/app/com.google.Chrome").mkdir()
+    services = home / ".local/share/dbus-1/services"
+    services.mkdir(parents=True)
+    (services / "org.freedesktop.NativeMessagingProxy.service").touch()
+    before = tree(home)
+    report = install()
+    assert [each["written"] for each in report.confined] == [False, True]
+    assert (home / FIREFOX / "fi.kortilla.host.json").is_file()
+    assert not (home / ".config/google-chrome").exists()
+    uninstall()
+    assert tree(home) == before
+
+
 @pytest.mark.parametrize(
     ("place", "first_line"),
     [

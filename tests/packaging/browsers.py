@@ -10,7 +10,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,7 @@ from tools.demo.site_authority import Authority
 _NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 _SITE, _GATE = "service.example", "tls.service.example"
 _PIN = "1234"
-_WINDOW = "Kortilla: identify yourself"
+WINDOW = "Kortilla: identify yourself"
 _TLS_WINDOW = "Kortilla: identify yourself in the browser"
 _PROBLEM = "#problem:not([hidden])"
 
@@ -45,17 +46,17 @@ class Visit:
     async def log_in(self, tab: Tab) -> None:
         """Press the page's button, and type the PIN in the window."""
         await tab.click("#identify")
-        await self._type_pin(tab, _WINDOW)
+        await self.type_pin(tab, WINDOW)
 
     async def log_in_by_tls(self, tab: Tab) -> None:
         """Choose the certificate that the browser shows, and type the PIN."""
         following = asyncio.create_task(tab.click("#tls-1-3"))
         # The browser asks which certificate; there is one.
         await self.person.confirm_until(_TLS_WINDOW)
-        await self._type_pin(tab, _TLS_WINDOW)
+        await self.type_pin(tab, _TLS_WINDOW)
         await following
 
-    async def _type_pin(self, tab: Tab, title: str) -> None:
+    async def type_pin(self, tab: Tab, title: str) -> None:
         answer = asyncio.create_task(tab.wait_for(f"#logout, {_PROBLEM}"))
         await self.person.type_pin(title, _PIN, answer)
         await answer
@@ -103,41 +104,51 @@ def say(began: float, text: str) -> None:
     print(f"{text} ({time.monotonic() - began:.0f} s)", flush=True)
 
 
+@asynccontextmanager
+async def open_service(
+    person: Person, folder: Path, *databases: str
+) -> AsyncIterator[Visit]:
+    """Run the service, for a person who has a card.
+
+    The NSS databases, below the person's home folder, trust its certificate.
+    """
+    MockCardState.create(folder / "card")
+    card = MockCardState.open(folder / "card").read()
+    await person.copy(folder / "card", ".local/share/kortilla/mock-card")
+    await person.write(".config/kortilla/config.toml", 'card = "mock"\n')
+    authority = Authority(folder, [_SITE, _GATE])
+    await person.write("authority.pem", authority.certificate.read_text())
+    for database in databases:
+        await person.run("mkdir", "-p", database)
+        where = ("certutil", "-d", f"sql:{database}")
+        if not (person.root / "home/specimen" / database / "cert9.db").exists():
+            await person.run(*where, "-N", "--empty-password")
+        add = ("-A", "-t", "C,,", "-n", "test", "-i", "authority.pem")
+        await person.run(*where, *add)
+    async with DemoServer(
+        Trust.from_folder(folder / "card", test=True),
+        host=_SITE,
+        ssl_context=authority.server_context,
+        gates=GateSettings(authority.chain, _GATE),
+    ) as server:
+        yield Visit(person, server.origin, card.satu)
+
+
 async def main(system: Path, package: str, *, sandbox: bool) -> None:
     """Do all of it."""
     async with AsyncExitStack() as around:
         folder = Path(around.enter_context(TemporaryDirectory()))
         screen = around.enter_context(open_screen())
         person = Person(system, screen, sandbox=sandbox)
-        MockCardState.create(folder / "card")
-        card = MockCardState.open(folder / "card").read()
-        await person.copy(folder / "card", ".local/share/kortilla/mock-card")
-        await person.write(".config/kortilla/config.toml", 'card = "mock"\n')
-        authority = Authority(folder, [_SITE, _GATE])
-        server = await around.enter_async_context(
-            DemoServer(
-                Trust.from_folder(folder / "card", test=True),
-                host=_SITE,
-                ssl_context=authority.server_context,
-                gates=GateSettings(authority.chain, _GATE),
+        visit = await around.enter_async_context(
+            open_service(
+                person,
+                folder,
+                ".pki/nssdb",
+                ".mozilla/firefox/before",
+                ".mozilla/firefox/new",
             )
         )
-        visit = Visit(person, server.origin, card.satu)
-
-        async def trust(database: str) -> None:
-            pem = authority.certificate.read_text()
-            await person.write("authority.pem", pem)
-            await person.run("mkdir", "-p", database)
-            where = ("certutil", "-d", f"sql:{database}")
-            if not (system / "home/specimen" / database / "cert9.db").exists():
-                await person.run(*where, "-N", "--empty-password")
-            await person.run(
-                *(*where, "-A", "-t", "C,,", "-n", "test", "-i", "authority.pem")
-            )
-
-        await trust(".pki/nssdb")
-        await trust(".mozilla/firefox/before")
-        await trust(".mozilla/firefox/new")
 
         began = time.monotonic()
         install = [

@@ -14,7 +14,7 @@ import re
 import subprocess
 import tarfile
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from playwright.async_api import BrowserContext, async_playwright
@@ -51,15 +51,27 @@ _PREFERENCES: Mapping[str, bool | str] = {
 
 
 class Person:
-    """Has an account in the system in the folder ``root``, and looks at ``screen``."""
+    """Has an account in the system in the folder ``root``, and looks at ``screen``.
 
-    def __init__(self, root: Path, screen: Screen, *, sandbox: bool) -> None:
+    ``entry`` is a command that runs another as this user in that system.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        screen: Screen,
+        *,
+        sandbox: bool,
+        entry: Sequence[str] | None = None,
+    ) -> None:
         self.root, self.screen, self.sandbox = root, screen, sandbox
+        chroot = ("chroot", "--userspec=specimen:specimen", str(root))
+        self._entry = chroot if entry is None else entry
 
     def command(self, *words: str) -> list[str]:
         """Return what runs a command in the new system, with nothing of ours."""
         return [
-            *("chroot", "--userspec=specimen:specimen", str(self.root), "env", "-i"),
+            *(*self._entry, "env", "-i"),
             *(f"HOME={_HOME}", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"),
             *("XDG_RUNTIME_DIR=/run/user/1000", f"DISPLAY={self.screen.display}"),
             *("sh", "-c", 'cd && exec "$@"', "sh", *words),
@@ -202,22 +214,41 @@ async def open_browser(
         async with _open_chromium(person, profile, words, restore=restore) as chromium:
             yield chromium
         return
+    async with open_firefox(person, profile, *words, restore=restore) as firefox:
+        yield firefox
+
+
+@contextlib.asynccontextmanager
+async def open_firefox(
+    person: Person,
+    profile: str,
+    *words: str,
+    program: Sequence[str] = ("firefox-esr",),
+    home: str = ".",
+    preferences: Mapping[str, bool | int | str] | None = None,
+    restore: bool = False,
+) -> AsyncIterator["_Firefox"]:
+    """Start a Firefox, which takes the folder ``home`` for the person's own.
+
+    ``program`` is the command that starts it, ``preferences`` are added to the profile.
+    """
     extension = str(uuid.uuid5(uuid.NAMESPACE_DNS, profile))
     gecko = host_names()[0].firefox[0]
-    preferences = user_preferences(
+    wanted = user_preferences(
         {
             **_PREFERENCES,
+            **(preferences or {}),
             "browser.startup.page": 3 if restore else 0,
             "extensions.webextensions.uuids": json.dumps({gecko: extension}),
         }
     )
     folder = f".mozilla/firefox/{profile}"
-    await person.write(f"{folder}/user.js", preferences)
+    await person.write(f"{home}/{folder}/user.js", wanted)
     await person.write(
-        ".mozilla/firefox/profiles.ini",
+        f"{home}/.mozilla/firefox/profiles.ini",
         f"[Profile0]\nName={profile}\nIsRelative=1\nPath={profile}\n",
     )
-    command = person.command("firefox-esr", "--profile", f"{_HOME}/{folder}", *words)
+    command = person.command(*program, "--profile", f"{_HOME}/{folder}", *words)
     async with Marionette.start(command, os.environ) as driver:
         yield _Firefox(driver, extension)
 
