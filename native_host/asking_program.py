@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kortilla.common.escaping import program_display_name
+from kortilla.common.files import open_regular
 from native_host.install.files import only_root_writes
 from native_host.install.tables import flatpak_title
 from native_host.paths import xdg_data_home
@@ -158,8 +159,6 @@ def _runs_from(files: Path, pid: int) -> bool:
 
 def _read(path: Path) -> str:
     """Return the text of a file that any program may have made."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("It is no file.")
         return file.read(_LONGEST_INFO).decode("utf-8", "replace")
