@@ -71,6 +71,7 @@ dpkg-deb --raw-extract "$package" "$work/later"
 sed -i 's/^Version: .*/Version: 99.2.0/' "$work/later/DEBIAN/control"
 later=$work/kortilla_99.2.0_all.deb
 quietly dpkg-deb --root-owner-group -Zgzip --build "$work/later" "$later"
+cp -r "$served" "$work/earlier"
 hashes() { (cd "$served" && find . -path '*/by-hash/*' -type f | sort); }
 hashes >"$work/hashes"
 publish "$later"
@@ -142,6 +143,13 @@ accepted 'a list of 29 days ago'
 restore
 
 accepted 'the repository as it was'
+find "$served" -mindepth 1 -delete
+cp -r "$work/earlier/." "$served/"
+quietly in_system apt-get update
+in_system apt-cache madison kortilla | grep -q '99\.2\.0.*127\.0\.0\.1' ||
+  fail 'an earlier list replaces a later one'
+say 'an earlier list, which is still valid: apt keeps the later one'
+restore
 change "$served/pool/${later##*/}"
 in_system apt-get clean
 if in_system apt-get install --yes --reinstall kortilla >"$log" 2>&1; then
