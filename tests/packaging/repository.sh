@@ -191,3 +191,5 @@ say 'Two builds of the repository: the same but for the signatures'
 kill "$server"
 gpgconf --kill gpg-agent
 unset GNUPGHOME
+rm "$sources" "$system/etc/apt/apt.conf.d/99person"
+purge
