@@ -24,7 +24,7 @@ export async function welcome({ reason }) {
   const { [KEY]: isDone } = await browser.storage.local.get(KEY);
   if (isDone) return;
   await checkHost();
-  await browser.storage.local.set({ [KEY]: true });
   const url = browser.runtime.getURL("welcome/welcome.html");
-  await browser.tabs.create({ url, active: false });
+  await browser.tabs.create({ url, active: false }); // fails without a window
+  await browser.storage.local.set({ [KEY]: true });
 }

@@ -44,19 +44,19 @@ refused() { # what, apt's word for it
   local said
   update || true
   said=$(grep -m 1 -iE "^[WE]:.*($2)" "$log") || fail "$1: apt says $(cat "$log")"
-  if in_system apt-cache madison kortilla | grep -qF 127.0.0.1; then
-    fail "apt offers a package in spite of $1"
-  fi
+  [[ $(offered) != *127.0.0.1* ]] || fail "apt offers a package in spite of $1"
   say "$1: $said"
 }
+offered() { in_system apt-cache madison kortilla; }
 installed() {
   in_system dpkg-query --show --showformat='${Version}' kortilla
 }
 
 # ---- The file itself, in the person's language, and as docs/package.md says.
 for each in fi:henkilökortilla sv:identitetskortet en:Finnish; do
-  in_system apt show -o Acquire::Languages="${each%:*}" "$name" 2>/dev/null |
-    grep -q "^Description: .*${each#*:}" || fail "apt show in ${each%:*}"
+  said=$(in_system apt show -o Acquire::Languages="${each%:*}" "$name" 2>/dev/null |
+    grep '^Description: ')
+  [[ $said == *"${each#*:}"* ]] || fail "apt show in ${each%:*}: $said"
 done
 publish "$package"
 cp "$served/kortilla.sources" "$sources"
@@ -71,13 +71,14 @@ dpkg-deb --raw-extract "$package" "$work/later"
 sed -i 's/^Version: .*/Version: 99.2.0/' "$work/later/DEBIAN/control"
 later=$work/kortilla_99.2.0_all.deb
 quietly dpkg-deb --root-owner-group -Zgzip --build "$work/later" "$later"
+cp -r "$served" "$work/earlier"
 hashes() { (cd "$served" && find . -path '*/by-hash/*' -type f | sort); }
 hashes >"$work/hashes"
 publish "$later"
 [[ -z $(comm -23 "$work/hashes" <(hashes)) ]] || fail 'an older list is gone'
 accepted 'a later version'
-in_system apt list --upgradable 2>/dev/null | grep -q '^kortilla/stable 99.2.0' ||
-  fail 'the later version is not offered'
+said=$(in_system apt list --upgradable 2>/dev/null)
+[[ $said == *'kortilla/stable 99.2.0'* ]] || fail "the later version is not offered: $said"
 quietly in_system apt-get upgrade --yes
 [[ $(installed) == 99.2.0 ]] || fail "after apt upgrade this is $(installed)"
 say 'apt upgrade: 99.2.0'
@@ -142,6 +143,13 @@ accepted 'a list of 29 days ago'
 restore
 
 accepted 'the repository as it was'
+find "$served" -mindepth 1 -delete
+cp -r "$work/earlier/." "$served/"
+quietly in_system apt-get update
+[[ $(offered) == *99.2.0*127.0.0.1* ]] ||
+  fail "an earlier list replaces a later one: $(<"$log") $(offered)"
+say 'an earlier list, which is still valid: apt keeps the later one'
+restore
 change "$served/pool/${later##*/}"
 in_system apt-get clean
 if in_system apt-get install --yes --reinstall kortilla >"$log" 2>&1; then
@@ -183,3 +191,5 @@ say 'Two builds of the repository: the same but for the signatures'
 kill "$server"
 gpgconf --kill gpg-agent
 unset GNUPGHOME
+rm "$sources" "$system/etc/apt/apt.conf.d/99person"
+purge
