@@ -36,7 +36,6 @@ def test_login_in_firefox(
 def test_switch(citizen: Citizen, service: Service, browser: str) -> None:
     """The switch for Suomi.fi in the popup, in both browsers"""
     with citizen.browser(browser, service.start) as opened:
-        background.run(opened.welcomed())
         background.run(switch_on(opened))
 
 
