@@ -315,6 +315,11 @@ class Labwc(Desktop):
 
     program = "labwc"
 
+    def wait_ready(self) -> None:
+        ready = self.computer.root / "run/user/1000/labwc-ready"
+        wait_until(ready.exists, "labwc")
+        super().wait_ready()
+
     def frame(self, title: str) -> Box | None:
         return None
 

@@ -64,8 +64,11 @@ def test_tls_login(
         going: Future[None] = pool.submit(background.run, tab.goto(site.address))
 
         def window() -> bool:
-            if desktop.is_there(title) or going.done():
+            if desktop.is_there(title):
                 return True
+            if going.done():
+                going.result()
+                raise AssertionError("the page came without a PIN")
             desktop.press("Return")  # the browser asks which certificate; there is one
             return False
 
