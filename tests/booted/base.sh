@@ -14,7 +14,7 @@ desktops=(
 )
 tools=(
   # What the tests use: a screen, keys, a virtual reader, the accessibility bus.
-  xvfb xdotool x11-utils vsmartcard-vpcd gir1.2-atspi-2.0 python3-gi wlrctl wlr-randr
+  xvfb xdotool x11-utils vsmartcard-vpcd gir1.2-atspi-2.0 python3-gi wlr-randr
   desktop-file-utils libglib2.0-bin openssh-client
 )
 

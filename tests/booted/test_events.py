@@ -71,6 +71,8 @@ def test_locked_screen(desktop: Desktop, own_cards: Cards, pictures: Path) -> No
     wait_until(lambda: desktop.band(colour), "the window is seen")
     desktop.save_picture(pictures / f"{computer.name}-unlocked.png")
     own_cards.pull()
+    wait_until(lambda: desktop.is_in_front(title), "the window is in front")
+    desktop.press("Escape")
     desktop.wait_gone(title)
 
 
