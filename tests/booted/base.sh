@@ -14,7 +14,7 @@ desktops=(
 )
 tools=(
   # What the tests use: a screen, keys, a virtual reader, the accessibility bus.
-  xvfb xdotool x11-utils vsmartcard-vpcd gir1.2-atspi-2.0 python3-gi wlrctl
+  xvfb xdotool x11-utils vsmartcard-vpcd gir1.2-atspi-2.0 python3-gi wlr-randr
   desktop-file-utils libglib2.0-bin openssh-client
 )
 
@@ -36,6 +36,8 @@ rm "$system/usr/sbin/policy-rc.d" "$quick"
 for person in specimen toinen; do
   quietly in_system useradd --create-home --shell /bin/bash "$person"
 done
+# GNOME's input method, which nobody types Finnish with, complains under labwc.
+echo 'run_im none' >"$system/home/specimen/.xinputrc"
 echo kortilla-booted >"$system/etc/hostname"
 printf '127.0.0.1 localhost kortilla-booted %s\n' \
   'service.example tls.service.example' >"$system/etc/hosts"

@@ -79,12 +79,19 @@ class Citizen(Person):
         self.desktop.type(text)
 
     def check_window(
-        self, title: str, act: Act | None, texts: Sequence[str], picture: Path
+        self,
+        title: str,
+        act: Act | None,
+        texts: Sequence[str],
+        picture: Path,
+        *,
+        scrolls: bool = False,
     ) -> None:
         """Check that a window is in front, whole, and says these texts.
 
         It has the light theme's colours, and its band can be seen from end to end. The
         desktop program, which is for no ``act``, has a sidebar in place of a band.
+        ``scrolls`` allows that the middle scrolls, where a screen is low.
         """
         desktop = self.desktop
         try:
@@ -100,7 +107,7 @@ class Citizen(Person):
             assert _missing(parts, texts) == []
             assert "ACTIVE" in parts[0].states
             cut = [part.name for part in parts if part.name and not part.is_whole]
-            assert cut == [], "the window shows only a part of this"
+            assert scrolls or cut == [], "the window shows only a part of this"
             width, height = parts[0].box[2:]
             frame = desktop.frame(title)
             if frame is not None:
@@ -112,10 +119,27 @@ class Citizen(Person):
             assert band is not None, f"the picture has nothing of {colour}"
             if act:
                 assert band[2] == width, "the window's band is covered, or cut"
-                below = band[1] + height
-                assert below <= SIZE[1], "the window's foot is not on the screen"
+                top = band[1] - _band_in(parts)
+                assert top >= 0, "the window's top is not on the screen"
+                assert top + height <= SIZE[1], "the window's foot is not on the screen"
         finally:
             desktop.save_picture(picture)
+
+    def click_field(self, title: str, act: Act) -> None:
+        """Click in the window's field for a PIN."""
+        parts = self.desktop.parts(title)
+        band = self.desktop.band(LIGHT.acts[act].band.name())
+        [field] = (part for part in parts if part.role == "password text")
+        assert band is not None
+        x, y, width, height = field.box
+        top = band[1] - _band_in(parts)
+        self.desktop.click(band[0] + x + width // 2, top + y + height // 2)
+
+
+def _band_in(parts: Sequence[Part]) -> int:
+    """Return how far below the window's top its band begins."""
+    heading = next(part for part in parts if part.role == "heading")
+    return heading.within[-1][1]
 
 
 async def tab_of(browser: RunningBrowser, url: str) -> Tab:

@@ -62,7 +62,10 @@ def test_signing(
                 service.origin.removeprefix("https://"),
             ],
             pictures / f"{desktop.computer.name}-sign.png",
+            scrolls=True,
         )
+        # Where it scrolls, the documents have the focus.
+        citizen.click_field(SIGNING("title"), "sign")
         citizen.type_when_ready(SIGNING("title"), SIGNING("confirm"), f"{PIN2}\r")
         background.run(tab.wait_for("#download"))
         desktop.wait_gone(SIGNING("title"))

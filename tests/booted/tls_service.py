@@ -2,7 +2,7 @@
 """A service that asks the browser for the card's certificate, as Suomi.fi does.
 
 It serves connections at the same time, keeps them open, and resumes TLS sessions, as
-servers of real services do. Its page has a style sheet and a picture besides.
+servers of real services do. Its page can have a style sheet and a picture besides.
 """
 
 import contextlib
@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.patience import patience
 from tools.demo.site_authority import Authority
 
-_PAGE = b"""<!doctype html><title>Palvelu</title><link rel=stylesheet href=/style.css>
-<h1 id=done>Palvelu</h1><img src=/picture.svg alt="">"""
+_PAGE = b"<!doctype html><title>Palvelu</title><h1 id=done>Palvelu</h1>"
+_PARTS = b'<link rel=stylesheet href=/style.css><img src=/picture.svg alt="">'
 _CONTENT = {
     "/": ("text/html", _PAGE),
+    "/parts": ("text/html", _PAGE + _PARTS),
     "/style.css": ("text/css", b"h1 { color: navy }"),
     "/picture.svg": ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg"/>'),
 }

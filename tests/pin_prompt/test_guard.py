@@ -267,6 +267,18 @@ def test_a_desktop_that_leaves_the_window_too_small_gets_no_keys_into_it(
     assert stage.answers == pin("1234")
 
 
+def test_on_wayland_a_window_opens_with_room_for_its_pages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can't move itself there, and could grow below the screen."""
+    module = "native_host.pin_prompt.gui.page_window.is_on_wayland"
+    monkeypatch.setattr(module, lambda: True)
+    stage.open(operation="activate", origin="")
+    first = stage.window.height()
+    stage.show(Ask(1, a_codes_question()))
+    assert stage.window.height() == first
+
+
 def test_an_input_method_waits_for_the_guard_too(stage: Stage) -> None:
     page = stage.ask()
     stage.guard.restart()

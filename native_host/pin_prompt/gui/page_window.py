@@ -11,7 +11,7 @@ from PySide6.QtCore import (
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QApplication,
@@ -38,6 +38,10 @@ _SCROLLING: Mapping[int, QAbstractSlider.SliderAction] = {
     Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
     Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
 }
+
+
+def is_on_wayland() -> bool:
+    return QGuiApplication.platformName().startswith("wayland")
 
 
 class PageScrollArea(QScrollArea):
@@ -77,6 +81,8 @@ class PageWindow(QDialog):
         self.page: Page | None = None
         #: The wanted width where body text has 15 pixels.
         self._wide = 0
+        #: The height where body text has 15 pixels that most pages have room in.
+        self._high = 0
         #: Whether the whole page fits on this screen.
         self._fits = True
         self._rows = QVBoxLayout(self)
@@ -135,6 +141,16 @@ class PageWindow(QDialog):
     def _width(self) -> int:
         """Return the preferred width in pixels, limited by the screen."""
         return min(dp(self._wide), self.screen().availableSize().width())
+
+    def _first_height(self) -> int:
+        """Return the height in pixels to open with; 0 for that of the first page.
+
+        Wayland's desktops place a window by its first size, and it can't move itself.
+        Some let it grow below the screen: it opens with room for most of its pages.
+        """
+        if not is_on_wayland():
+            return 0
+        return min(dp(self._high), self.screen().availableSize().height() - _TITLE_BAR)
 
     def _fit(self, page: Page) -> None:
         """Resize the window so that the whole page is visible, if the screen allows."""

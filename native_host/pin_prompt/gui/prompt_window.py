@@ -45,6 +45,8 @@ _VISIBLE_AFTER = 1000
 #: Width of the window where body text has 15 pixels. Pages with documents or several
 #: codes are wider.
 _WIDTH, _WIDTH_FOR_MORE = 620, 760
+#: Height where body text has 15 pixels that has room for most pages.
+_HEIGHT, _HEIGHT_FOR_MORE = 580, 700
 _MORE: Collection[model.Operation] = (
     *("sign", "sign-own"),
     *("activate", "change-pin", "unblock"),
@@ -177,7 +179,7 @@ class PromptWindow(PageWindow):
         self.setLocale(locale)
         if conversation.test_card:
             self._header.show_mock_card_mark(self._text)
-        self.resize(self._width(), 0)
+        self.resize(self._width(), self._first_height())
         self._show_page(Page(conversation, self._text))
         if not conversation.started_by_person:
             self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
@@ -250,7 +252,9 @@ class PromptWindow(PageWindow):
         """Use the style and texts of an operation."""
         operation = conversation.operation
         self._conversation, self._pin = conversation, pin
-        self._wide = _WIDTH_FOR_MORE if operation in _MORE else _WIDTH
+        more = operation in _MORE
+        self._wide = _WIDTH_FOR_MORE if more else _WIDTH
+        self._high = _HEIGHT_FOR_MORE if more else _HEIGHT
         self._text = texts.load(
             conversation.language, operation, pin, conversation.program
         )
