@@ -38,8 +38,8 @@ for person in specimen toinen; do
 done
 # GNOME's input method, which nobody types Finnish with, complains under labwc.
 echo 'run_im none' >"$system/home/specimen/.xinputrc"
-echo kortilla-booted >"$system/etc/hostname"
-printf '127.0.0.1 localhost kortilla-booted %s\n' \
+echo computer >"$system/etc/hostname"
+printf '127.0.0.1 localhost computer %s\n' \
   'service.example tls.service.example' >"$system/etc/hosts"
 
 # ---- A screen in place of a graphics card, which the session's own X server draws.

@@ -184,7 +184,7 @@ def boot(desktop: str) -> Iterator[Computer]:
         yield computer
         computer.switch_off()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            machine.wait(patience(30))
+            machine.wait(patience(2))
     except BaseException:
         sys.stderr.write((work / "console").read_text(errors="replace")[-2000:])
         raise

@@ -330,7 +330,8 @@ class Labwc(Desktop):
 
     def start_from_menu(self, name: str, file: str) -> None:
         # labwc has no menu of programs: what panels and launchers do.
-        self.computer.user("gio", "launch", f"/usr/share/applications/{file}")
+        launch = ("gio", "launch", f"/usr/share/applications/{file}")
+        self.computer.user("systemd-run", "--user", "--collect", *launch)
 
 
 DESKTOPS = {"xfce": Xfce, "gnome": Gnome, "labwc": Labwc}

@@ -71,7 +71,5 @@ def test_purge(desktop: Desktop, citizen: Citizen, service: Service) -> None:
     )
     logs = ("/var/log/", "/var/cache/apt/", "/home/specimen/.cache/")
     assert [each for each in left.split() if not each.startswith(logs)] == []
-    entries = computer.user(
-        "sh", "-c", "grep -rl Kortilla ~/.pki ~/.mozilla/firefox/*/pkcs11.txt || true"
-    )
-    assert entries == ""
+    lists = "~/.pki/nssdb/pkcs11.txt ~/.mozilla/firefox/*/pkcs11.txt"
+    assert computer.user("sh", "-c", f"grep -l Kortilla {lists} || true") == ""

@@ -47,8 +47,6 @@ _PREFERENCES: Mapping[str, bool | str] = {
     "browser.dom.window.dump.enabled": True,
     "browser.startup.homepage_override.mstone": "ignore",
     "browser.tabs.warnOnClose": False,
-    # A network of loopback alone is one.
-    "network.manage-offline-status": False,
 }
 
 
