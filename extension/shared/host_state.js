@@ -10,11 +10,12 @@ import { isRecord } from "./validators.js";
  * @typedef {object} HostState
  * @property {string | null} kortilla The host's version; null if it is not usable.
  * @property {string | null} webEid The version of its hello.
- * @property {string | null} language The desktop's, if it is one of ours.
  * @property {string | null} problem HOST_MISSING, HOST_TOO_OLD or HOST_CRASHED.
  */
 
 const KEY = "host";
+/** Apart from the state, since it holds while the host is not usable. */
+const LANGUAGE = "language";
 const PROBLEMS = ["HOST_MISSING", "HOST_TOO_OLD", "HOST_CRASHED"];
 /** Web eID's library gives up on a status after 6 s. */
 const CHECK_MS = 4000;
@@ -66,8 +67,13 @@ export async function getHostState() {
   return Promise.race([checking, late]);
 }
 
+/** @returns {Promise<unknown>} the desktop's language, as the host last told it */
+export async function readLanguage() {
+  return (await browser.storage.local.get(LANGUAGE))[LANGUAGE];
+}
+
 /** @returns {Promise<HostState | null>} the stored state; null if there is none */
-export async function readHostState() {
+async function readHostState() {
   const { [KEY]: stored } = await browser.storage.local.get(KEY);
   return isRecord(stored)
     ? /** @type {HostState} */ (/** @type {unknown} */ (stored))
@@ -84,17 +90,20 @@ export async function recheckHost() {
  * @returns {Promise<HostState>}
  */
 async function storeState(host) {
-  /** @type {HostState} */
-  let state;
+  /** @type {HostState & {language?: string | null}} */
+  let found;
   try {
-    state = { ...(await host.hello), problem: null };
+    found = { ...(await host.hello), problem: null };
   } catch (error) {
-    const { code } = toCodedError(error);
-    const language = (await readHostState())?.language ?? null;
-    state = { kortilla: null, webEid: null, language, problem: code };
-    // A connection that was closed before the hello shows nothing about the host.
-    if (!PROBLEMS.includes(code)) return state;
+    found = { kortilla: null, webEid: null, problem: toCodedError(error).code };
   }
-  await browser.storage.local.set({ [KEY]: state });
+  const { language, ...state } = found;
+  // A connection that was closed before the hello shows nothing about the host.
+  if (state.problem !== null && !PROBLEMS.includes(state.problem)) return state;
+  // At once: those who wait for an answer of this host read it next.
+  await browser.storage.local.set({
+    [KEY]: state,
+    ...(language !== undefined && { [LANGUAGE]: language }),
+  });
   return state;
 }

@@ -3,7 +3,7 @@
 // desktop's. Debian's browsers are in English where their language packages are missing.
 
 import { browser } from "./api.js";
-import { readHostState } from "./host_state.js";
+import { readLanguage } from "./host_state.js";
 
 /** @typedef {Record<string, {message: string, placeholders?: Record<string, {content: string}>}>} Messages */
 
@@ -23,8 +23,8 @@ export function askedLanguage() {
 /** Have `text` use the desktop's language, as the host has told it, where it should. */
 export async function loadLanguage() {
   if (askedLanguage().lang !== undefined) return;
-  const language = (await readHostState())?.language ?? "en";
-  if (language === "en") return;
+  const language = await readLanguage();
+  if (!language || language === "en") return;
   const file = browser.runtime.getURL(`_locales/${language}/messages.json`);
   messages = await (await fetch(file)).json();
 }

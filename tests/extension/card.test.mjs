@@ -154,9 +154,11 @@ for (const result of [
   });
 }
 
-test("a missing host is a problem, with its state", async () => {
+test("a host that has gone is a problem, with its state", async () => {
+  const popup = openView();
+  assert.equal((await press(popup, READ_CARDS)).host.problem, null);
   fake.onHost = missingHost;
-  const state = await press(openView(), READ_CARDS);
+  const state = await press(popup, READ_CARDS);
   assert.equal(state.problem, "HOST_MISSING");
   assert.equal(state.host.problem, "HOST_MISSING");
 });
