@@ -142,9 +142,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Ignore tests that import Qt where this run is without it."""
-    within = collection_path.relative_to(_TESTS).as_posix() in _QT_TESTS
-    return True if within and _is_without_qt(config) else None
+    """Ignore tests that import Qt where this run is without it.
+
+    Those of a booted computer are for ``tests/booted/run`` alone, which makes it.
+    """
+    within = collection_path.relative_to(_TESTS).as_posix()
+    if within == "booted":
+        return None if "BOOTED_BASE" in os.environ else True
+    return True if within in _QT_TESTS and _is_without_qt(config) else None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -2,8 +2,8 @@
 """One computer for each desktop, with what a person has: a card, browsers, a service.
 
 The tests of a desktop run in the order of their files, on one computer: each goes on
-where the one before ended. Without ``tests/booted/run`` there is no computer, and these
-tests are left out.
+where the one before ended. Without ``tests/booted/run`` there is no computer, and
+``tests/conftest.py`` leaves them out.
 """
 
 import contextlib
@@ -30,7 +30,6 @@ from tools.demo.site.tls_login import GateSettings
 from tools.demo.site_authority import Authority
 
 SITE, GATE = "service.example", "tls.service.example"
-collect_ignore_glob = [] if "BOOTED_BASE" in os.environ else ["test_*.py"]
 
 #: The files with tests, in their order.
 _FILES = ("installation", "session", "windows", "browsers", "events", "removal")
@@ -151,8 +150,6 @@ def pictures() -> Path:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the order of the files, for one desktop after the other."""
-    if "BOOTED_BASE" not in os.environ:
-        return
     order = [*DESKTOPS]
 
     def key(item: pytest.Item) -> tuple[int, int, int]:

@@ -78,6 +78,20 @@ class Citizen(Person):
         self.wait_ready(title, button)
         self.desktop.type(text)
 
+    def press_button(self, title: str, button: str) -> None:
+        """Go to a button of a window by Tab, and press it."""
+        self.wait_ready(title, button)
+
+        def is_reached() -> bool:
+            parts = self.desktop.parts(title)
+            if any(p.name == button and "FOCUSED" in p.states for p in parts):
+                return True
+            self.desktop.press("Tab")
+            return False
+
+        wait_until(is_reached, f"{button} has the focus")
+        self.desktop.press("space")
+
     def check_window(
         self,
         title: str,

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The windows for PINs: in front, whole, in the light theme, and they take keys."""
 
+import json
 from pathlib import Path
 
 from kortilla import background
+from tests.booted.computer import wait_until
 from tests.booted.conftest import Cards, Service
 from tests.booted.desktop import Desktop
 from tests.booted.person import LOGIN, SIGNING, Citizen
+from tests.kortilla.signing_parts import make_pdf
 
 PIN1, PIN2 = "1234", "123456"
 
@@ -64,9 +67,10 @@ def test_signing(
             pictures / f"{desktop.computer.name}-sign.png",
             scrolls=True,
         )
+        citizen.wait_ready(SIGNING("title"), SIGNING("confirm"))
         # Where it scrolls, the documents have the focus.
         citizen.click_field(SIGNING("title"), "sign")
-        citizen.type_when_ready(SIGNING("title"), SIGNING("confirm"), f"{PIN2}\r")
+        desktop.type(f"{PIN2}\r")
         background.run(tab.wait_for("#download"))
         desktop.wait_gone(SIGNING("title"))
 
@@ -87,8 +91,34 @@ def test_menu(
     desktop.wait_gone("Kortti – Kortilla")
 
 
-def test_file_manager(desktop: Desktop) -> None:
-    """The file manager's menu offers to sign a PDF, and opens the program with it"""
+def test_file_manager(
+    desktop: Desktop, citizen: Citizen, own_cards: Cards, pictures: Path
+) -> None:
+    """The file manager's entry for a PDF opens the program with it, which signs it
+
+    The entry is started by its name, as the menu does. The menu itself is not opened.
+    """
+    own_cards.insert()
     computer = desktop.computer
     offered = computer.user("gio", "mime", "application/pdf")
     assert "fi.kortilla.Sign.desktop" in offered
+    background.run(citizen.write("Sopimus.pdf", make_pdf().decode("latin-1")))
+    computer.user(
+        *("systemd-run", "--user", "--collect", "gtk-launch", "fi.kortilla.Sign"),
+        "/home/specimen/Sopimus.pdf",
+    )
+    page = "Allekirjoita – Kortilla"
+    citizen.press_button(page, "Allekirjoita 1 tiedosto")
+    citizen.wait_ready(SIGNING("title"), SIGNING("confirm"))
+    citizen.click_field(SIGNING("title"), "sign")
+    desktop.type(f"{PIN2}\r")
+    home = computer.root / "home/specimen"
+    [signed] = wait_until(lambda: [*home.glob("Sopimus-*.pdf")], "the signed file")
+    desktop.wait_gone(SIGNING("title"))
+    desktop.save_picture(pictures / f"{computer.name}-signed-file.png")
+    check = ("kortilla", "verify", "--json", signed.name)
+    [file] = json.loads(computer.user(*check, check=False))["files"]
+    assert len(file["signatures"]) == 1
+    assert file["verdict"] == "cant-say"  # nothing trusts the mock card here
+    desktop.press("ctrl+q")
+    desktop.wait_gone(page)

@@ -183,6 +183,7 @@ def test_refused_keys_of_readers_are_told_and_may_be_tried_again(
         return '{"readers": []}'
 
     monkeypatch.setattr("native_host.doctor.card.output_of", no_readers)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: "pyscard")
     found = found_by(check_card)
     assert found["READER_KEYS_UNUSED"] == {"reader": READER[:32]}
     assert run("card", "use-keypad").result == {"readers": [READER[:32]]}
