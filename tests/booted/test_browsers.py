@@ -66,7 +66,8 @@ def test_tls_login(
         going: Future[None] = pool.submit(background.run, tab.goto(site.address + path))
 
         def window() -> bool:
-            if desktop.is_there(title):
+            # Enter in that window would be an empty PIN.
+            if desktop.frame(title) or desktop.is_there(title):
                 return True
             if going.done():
                 going.result()

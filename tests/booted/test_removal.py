@@ -20,7 +20,7 @@ def _newer_package(folder: Path) -> Path:
     tree = folder / "tree"
     package = os.environ["BOOTED_PACKAGE"]
     subprocess.run(["dpkg-deb", "--raw-extract", package, str(tree)], check=True)
-    [source] = tree.glob("usr/lib/kortilla/lib/python3.*/*/native_host/__init__.py")
+    [source] = tree.glob("usr/lib/kortilla/lib/python3/*/native_host/__init__.py")
     for file, begin, line in (
         (tree / "DEBIAN/control", "Version: ", f"Version: {_NEWER}"),
         (source, "VERSION = ", f'VERSION = "{_NEWER}"'),

@@ -12,6 +12,7 @@ from tests.booted.person import LOGIN, SIGNING, Citizen
 from tests.kortilla.signing_parts import make_pdf
 
 PIN1, PIN2 = "1234", "123456"
+_SIGN = "zz-kortilla-fi.kortilla.Sign"
 
 
 def test_login(
@@ -101,10 +102,10 @@ def test_file_manager(
     own_cards.insert()
     computer = desktop.computer
     offered = computer.user("gio", "mime", "application/pdf")
-    assert "fi.kortilla.Sign.desktop" in offered
+    assert f"{_SIGN}.desktop" in offered
     background.run(citizen.write("Sopimus.pdf", make_pdf().decode("latin-1")))
     computer.user(
-        *("systemd-run", "--user", "--collect", "gtk-launch", "fi.kortilla.Sign"),
+        *("systemd-run", "--user", "--collect", "gtk-launch", _SIGN),
         "/home/specimen/Sopimus.pdf",
     )
     page = "Allekirjoita – Kortilla"

@@ -18,7 +18,13 @@ import pytest
 from native_host.agent.presence import UNIT
 from native_host.desktop.window import DESKTOP_FILE
 from native_host.errors import InstallError
-from native_host.install.host import ACTIONS, AGENT, install, uninstall
+from native_host.install.host import (
+    ACTIONS,
+    AGENT,
+    install,
+    install_package,
+    uninstall,
+)
 from tests.install.conftest import WHICH
 from tests.install.test_install import STARTERS, actions, tree
 from tests.support.patience import patience
@@ -179,6 +185,18 @@ def test_file_managers_offer_both_actions_and_the_default_stays(home: Path) -> N
     uninstall()
     assert programs(PDF) == [VIEWER] * len(programs(PDF))
     assert tree(home) == {}
+
+
+@pytest.mark.usefixtures("desktop")
+def test_a_package_offers_both_actions_and_the_default_stays(tmp_path: Path) -> None:
+    install_package(tmp_path, Path("/"))
+    applications = tmp_path / "share/applications"
+    run("update-desktop-database", applications)
+    # gio passes over programs that are not there, as those of this package.
+    cache = (applications / "mimeinfo.cache").read_text().splitlines()
+    sign, check = (f"zz-kortilla-{each}" for each in ACTIONS)
+    assert f"{PDF}={VIEWER};{check};{sign};" in cache
+    assert f"{CONTAINER}={check};" in cache
 
 
 @pytest.mark.usefixtures("desktop")

@@ -38,6 +38,8 @@ FILES = {
     "usr/lib/systemd/user/graphical-session.target.wants/kortilla-agent.service",
     "usr/lib/systemd/user/kortilla-agent.service",
     "usr/share/applications/fi.kortilla.Kortilla.desktop",
+    "usr/share/applications/zz-kortilla/fi.kortilla.Check.desktop",
+    "usr/share/applications/zz-kortilla/fi.kortilla.Sign.desktop",
     "usr/share/p11-kit/modules/kortilla.module",
 }
 MODULE = Path(".config/pkcs11/modules/kortilla.module")
