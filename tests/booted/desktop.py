@@ -307,7 +307,15 @@ class Gnome(Desktop):
             ),
             "the search",
         )
-        self.press("Return")
+
+        def has_started() -> bool:
+            # What is found comes later than the search.
+            if not self.evaluate("Main.overview.visible"):
+                return True
+            self.press("Return")
+            return False
+
+        wait_until(has_started, "the program starts")
 
 
 class Labwc(Desktop):
