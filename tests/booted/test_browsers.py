@@ -99,6 +99,8 @@ def test_tls_login(
         wait_until(loaded, "the page")
         going.result()
         background.run(tab.wait_for("#done"))
+    # The next browser gets no window of its own before.
+    desktop.wait_gone(title)
     # Each VERIFY is a PIN that was typed.
     if (times := logged.log.count("verify")) > 1 and path and browser == "firefox":
         pytest.xfail(f"Firefox asks {times} times for a page with parts")
