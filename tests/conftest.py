@@ -144,7 +144,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Ignore tests that import Qt where this run is without it.
 
-    Those of a booted computer are for ``tests/booted/run`` alone, which makes it.
+    Those of a booted computer are only for ``tests/booted/run``, which makes it.
     """
     within = collection_path.relative_to(_TESTS).as_posix()
     if within == "booted":

@@ -3,7 +3,7 @@
 
 from cryptography.hazmat.primitives import hashes
 
-#: All that ECDSA signs. RSA's paddings name the function, and cards know SHA-2 alone.
+#: All that ECDSA signs. RSA's paddings name the function, and cards know only SHA-2.
 HASH_FUNCTIONS: dict[str, hashes.HashAlgorithm] = {
     "SHA-224": hashes.SHA224(),
     "SHA-256": hashes.SHA256(),

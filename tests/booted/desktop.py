@@ -10,6 +10,7 @@ import json
 import struct
 import subprocess
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ class Part:
         return all(_contains(each, self.box) for each in self.within)
 
 
-class Desktop:
+class Desktop(ABC):
     """What all desktops have in common."""
 
     #: What its panel or shell is called among processes.
@@ -81,17 +82,17 @@ class Desktop:
 
     # -- What the window manager says: of each desktop ---------------------------------
 
+    @abstractmethod
     def frame(self, title: str) -> Box | None:
         """Return the place of a window's content, or None if there is no window."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_in_front(self, title: str) -> bool:
         """Whether no window is above it, and keys go to it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start_from_menu(self, name: str, file: str) -> None:
         """Start a program as the desktop's menu does."""
-        raise NotImplementedError
 
     def launch(self, *words: str) -> None:
         """Run a launcher, which ends at once. The program that it starts goes on."""
@@ -347,4 +348,8 @@ class Labwc(Desktop):
         self.launch("gio", "launch", f"/usr/share/applications/{file}")
 
 
-DESKTOPS = {"xfce": Xfce, "gnome": Gnome, "labwc": Labwc}
+DESKTOPS: dict[str, Callable[[Computer], Desktop]] = {
+    "xfce": Xfce,
+    "gnome": Gnome,
+    "labwc": Labwc,
+}

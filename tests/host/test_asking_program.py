@@ -186,7 +186,7 @@ def test_a_browser_out_of_a_flatpak_asks_without_a_warning(
 
 
 @pytest.mark.parametrize("program", [PROGRAM, "bin/discord"])
-def test_another_application_is_named_whatever_its_program_is_called(
+def test_another_application_is_named_by_its_id(
     hold: Hold, pipe: list[int], flatpak: Callable[[str], Flatpak], program: str
 ) -> None:
     flatpak(DISCORD).start(hold, program)
@@ -233,7 +233,7 @@ def test_the_files_have_to_be_those_of_the_installed_application(
     assert asks(pipe) == ""
 
 
-def test_whatever_the_file_of_the_sandbox_is_it_is_read(
+def test_a_strange_file_in_place_of_the_sandboxs_makes_an_unknown_program(
     hold: Hold, pipe: list[int], flatpak: Callable[[str], Flatpak], tmp_path: Path
 ) -> None:
     firefox = flatpak(FIREFOX)

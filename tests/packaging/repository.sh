@@ -20,7 +20,7 @@ python3 -u -m http.server --bind 127.0.0.1 --directory "$served" 0 \
 server=$!
 until_true grep -q 'port [0-9]' "$work/server"
 address=http://127.0.0.1:$(sed 's/.* port \([0-9]*\).*/\1/' "$work/server")
-# A person's apt, whatever this computer's own settings are.
+# A person's apt, without this computer's own settings.
 printf '%s\n' 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' \
   'Acquire::Check-Valid-Until "true";' 'Acquire::Check-Date "true";' \
   >"$system/etc/apt/apt.conf.d/99person"

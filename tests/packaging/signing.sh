@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154
 #
-# A person signs and checks files with the package alone, by its pyHanko or by Debian's.
+# A person signs and checks files with nothing but the package, by its pyHanko or by Debian's.
 
 install "$name"
 prepare_signing
