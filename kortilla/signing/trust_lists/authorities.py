@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Finds the authority of the EU's lists that issued a certificate or a timestamp.
+"""Finds the authorities of the EU's lists that issued certificates and timestamps.
 
 The certificates of services in a list are trust anchors (ETSI TS 119 615 §4.2): a path
 from one of them to the certificate is verified as RFC 5280 says, at a given time.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +15,10 @@ from asn1crypto import x509
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from kortilla.revocation import CertificatePath
-from kortilla.signing.trust_lists.entries import Kind, Service, subject_key
+from kortilla.signing.trust_lists.entries import Service, subject_key
 from kortilla.signing.trust_lists.qualified import (
     Facts,
-    is_granted,
+    Qualification,
     qualification,
 )
 from kortilla.signing.trust_lists.store import TrustLists
@@ -42,7 +43,7 @@ class Authority:
     service: str
     granted: bool
     granted_since: bool
-    qualification: str
+    qualification: Qualification
     current: bool
     path: tuple[x509.Certificate, ...]
 
@@ -71,15 +72,15 @@ async def find_issuer(
         return None
     issued = certificate.not_valid_before
     found = []
-    for territory, service, path in await _paths(lists, "qc", certificate, others, at):
+    for territory, service, path in await _paths(lists, certificate, others, at):
         kept = lists.by_territory[territory].trust_list
         found.append(
             Authority(
                 territory,
                 service.provider,
                 service.name,
-                granted=is_granted(service, at),
-                granted_since=is_granted(service, kept.issued),
+                granted=service.is_granted(at),
+                granted_since=service.is_granted(kept.issued),
                 qualification=qualification(facts, service, (issued, at)),
                 current=lists.is_current(territory, now),
                 path=path,
@@ -88,36 +89,19 @@ async def find_issuer(
     return max(found, key=_worth, default=None)
 
 
-async def find_time_stamper(
-    lists: TrustLists,
-    certificate: x509.Certificate,
-    others: Sequence[bytes],
-    *,
-    at: datetime,
-    now: datetime,
-) -> Authority | None:
-    """Return the authority whose qualified timestamps a certificate may sign.
+def time_stampers(
+    lists: TrustLists, *, now: datetime
+) -> Iterator[tuple[bytes, datetime, datetime | None]]:
+    """Yield certificates (DER) for qualified timestamps, and from when until when.
 
-    ``at`` is the time of the timestamp. The caller judges the certificate's purpose.
+    None is until now. Only lists that count now vouch for any.
     """
-    found = [
-        Authority(
-            territory,
-            service.provider,
-            service.name,
-            granted=is_granted(service, at),
-            granted_since=is_granted(
-                service, lists.by_territory[territory].trust_list.issued
-            ),
-            qualification="none",
-            current=lists.is_current(territory, now),
-            path=path,
-        )
-        for territory, service, path in await _paths(
-            lists, "qtst", certificate, others, at
-        )
-    ]
-    return max(found, key=_worth, default=None)
+    for territory, kept in lists.by_territory.items():
+        if lists.is_current(territory, now):
+            for service in kept.trust_list.services:
+                for begin, end in service.granted_times("qtst"):
+                    for each in service.certificates:
+                        yield base64.b64decode(each), begin, end
 
 
 def _worth(found: Authority) -> tuple[bool, bool, str, bool]:
@@ -129,28 +113,20 @@ def _worth(found: Authority) -> tuple[bool, bool, str, bool]:
 
 async def _paths(
     lists: TrustLists,
-    kind: Kind,
     certificate: x509.Certificate,
     others: Sequence[bytes],
     at: datetime,
 ) -> list[tuple[str, Service, tuple[x509.Certificate, ...]]]:
     loaded = []
     for each in others:
-        try:
+        # asn1crypto raises any exception, and a path may lack it.
+        with suppress(Exception):
             other = ExactCertificate.load(each, strict=True)
             subject_key(other.issuer)
-        except Exception:  # noqa: S112 - asn1crypto raises any, and a path may lack it
-            continue
-        loaded.append(other)
+            loaded.append(other)
     subjects = {subject_key(each.issuer) for each in (certificate, *loaded)}
-    if kind == "qtst":  # a list may name the very certificate that stamps
-        subjects.add(subject_key(certificate.subject))
     found = []
-    services = [*lists.services(kind, subjects)][:_MOST_CANDIDATES]
-    for territory, service in services:
-        state = service.state_at(at)
-        if state is not None and state.kind != kind:
-            continue
+    for territory, service in [*lists.issuers(subjects)][:_MOST_CANDIDATES]:
         path = await _path(service, certificate, loaded, at)
         if path is not None:
             found.append((territory, service, path))
@@ -164,12 +140,11 @@ async def _path(
     at: datetime,
 ) -> tuple[x509.Certificate, ...] | None:
     """Return a verified path from one of a service's certificates, if there is one."""
-    anchors = [base64.b64decode(each) for each in service.certificates]
-    if certificate.dump() in anchors:
-        return (certificate,)
-    roots = [ExactCertificate.load(each) for each in anchors]
     context = ValidationContext(
-        trust_roots=roots,
+        trust_roots=[
+            ExactCertificate.load(base64.b64decode(each))
+            for each in service.certificates
+        ],
         other_certs=list(others),
         moment=at,
         allow_fetching=False,

@@ -8,7 +8,7 @@ are DER in base64: most of a list is never used, so it is not decoded.
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from asn1crypto import x509
@@ -16,6 +16,9 @@ from pydantic import TypeAdapter
 
 #: Ends of the URIs of service types: CA/QC and TSA/QTST (§5.5.1.1).
 Kind = Literal["qc", "qtst"]
+#: When Regulation (EU) 910/2014 began to apply; until then there were other statuses.
+EIDAS = datetime(2016, 7, 1, tzinfo=UTC)
+_BEFORE_EIDAS = {"undersupervision", "supervisionincessation", "accredited"}
 Assert = Literal["all", "atLeastOne", "none"]
 
 
@@ -60,6 +63,11 @@ class State:
     qualifications: tuple[Qualification, ...] = ()
     unknown: bool = False
 
+    def is_granted(self, at: datetime) -> bool:
+        """Return whether it means that the service was granted at a time."""
+        old = at < EIDAS and self.status in _BEFORE_EIDAS
+        return not self.unknown and (old or self.status == "granted")
+
 
 @dataclass(frozen=True)
 class Service:
@@ -78,6 +86,21 @@ class Service:
         """Return the state that was in force at a time, if there was one."""
         earlier = [each for each in self.states if each.since <= time]
         return max(earlier, key=lambda each: each.since, default=None)
+
+    def is_granted(self, at: datetime) -> bool:
+        """Return whether it was granted at a time."""
+        state = self.state_at(at)
+        return state is not None and state.is_granted(at)
+
+    def granted_times(self, kind: Kind) -> list[tuple[datetime, datetime | None]]:
+        """Return from when until when it was granted as a kind; None is until now."""
+        states = sorted(self.states, key=lambda each: each.since)
+        ends = [*(each.since for each in states[1:]), None]
+        return [
+            (state.since, end)
+            for state, end in zip(states, ends, strict=True)
+            if state.kind == kind and state.is_granted(state.since)
+        ]
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,14 @@ counts.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
 from asn1crypto import core, x509
 
-from kortilla.signing.trust_lists.entries import Criteria, Service, State
+from kortilla.signing.trust_lists.entries import EIDAS, Criteria, Service, State
 
-#: When Regulation (EU) 910/2014 began to apply; until then there were other statuses.
-_EIDAS = datetime(2016, 7, 1, tzinfo=UTC)
-_BEFORE_EIDAS = {"undersupervision", "supervisionincessation", "accredited"}
 #: Statements of EN 319 412-5: qualified, its key is in a qualified device, its use.
 _COMPLIANCE, _DEVICE = "0.4.0.1862.1.1", "0.4.0.1862.1.4"
 _TYPE = "0.4.0.1862.1.6"
@@ -60,6 +57,14 @@ Qualification = Literal[
 ]
 
 
+_QUALIFICATIONS: dict[tuple[str, bool], Qualification] = {
+    ("signature", True): "qualified-signature",
+    ("signature", False): "advanced-signature",
+    ("seal", True): "qualified-seal",
+    ("seal", False): "advanced-seal",
+}
+
+
 class _Statement(core.Sequence):  # type: ignore[misc] # asn1crypto has no types
     _fields = [
         ("statement_id", core.ObjectIdentifier),
@@ -95,7 +100,7 @@ class Facts:
             each["policy_identifier"].dotted
             for each in certificate.certificate_policies_value or ()
         )
-        old = certificate.not_valid_before < _EIDAS
+        old = certificate.not_valid_before < EIDAS
         usage = certificate.key_usage_value
         return cls(
             compliant=_COMPLIANCE in said
@@ -130,12 +135,9 @@ def _statements(certificate: x509.Certificate) -> set[str]:
     return found
 
 
-def is_granted(service: Service, at: datetime) -> bool:
-    """Return whether a service was granted at a time, of the kind that it was then."""
-    return _granted(service.state_at(at), at)
-
-
-def qualification(facts: Facts, service: Service, times: Iterable[datetime]) -> str:
+def qualification(
+    facts: Facts, service: Service, times: Iterable[datetime]
+) -> Qualification:
     """Return what a certificate makes of a signature, or ``none``.
 
     ``times`` are those at which it must have been qualified: when it was issued, and
@@ -144,22 +146,14 @@ def qualification(facts: Facts, service: Service, times: Iterable[datetime]) -> 
     found: list[tuple[str, bool]] = []
     for at in times:
         state = service.state_at(at)
-        if state is None or state.kind != "qc" or not _granted(state, at):
+        if state is None or state.kind != "qc" or not state.is_granted(at):
             return "none"
         use, device = _judge(facts, state, at)
         found.append((use, device))
     uses = {use for use, _ in found}
     if len(uses) != 1 or not uses <= _FOR.keys():
         return "none"
-    kind = "qualified" if found[-1][1] else "advanced"
-    return f"{kind}-{uses.pop()}"
-
-
-def _granted(state: State | None, at: datetime) -> bool:
-    if state is None or state.unknown:
-        return False
-    old = at < _EIDAS and state.status in _BEFORE_EIDAS
-    return old or state.status == "granted"
+    return _QUALIFICATIONS[uses.pop(), found[-1][1]]
 
 
 def _judge(facts: Facts, state: State, at: datetime) -> tuple[str, bool]:
@@ -174,7 +168,7 @@ def _judge(facts: Facts, state: State, at: datetime) -> tuple[str, bool]:
         return "", False
     use = uses.pop()
     needed = _FOR.get(use, "")
-    if needed not in state.uses and (at >= _EIDAS or state.uses or use == "seal"):
+    if needed not in state.uses and (at >= EIDAS or state.uses or use == "seal"):
         return "", False
     device = facts.device or bool(said & _WITH_DEVICE)
     return use, device and not perhaps & _WITHOUT_DEVICE

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from kortilla.common.files import read_regular, write_file
-from kortilla.signing.trust_lists.entries import Kind, Service, TrustList
+from kortilla.signing.trust_lists.entries import Service, TrustList
 
 _TERRITORY = re.compile(r"[A-Z]{2}")
 _MOST_BYTES = 64 * 1024 * 1024
@@ -101,17 +101,15 @@ class TrustLists:
         """Return the territories whose lists do not count at a time."""
         return [each for each in self.by_territory if not self.is_current(each, at)]
 
-    def services(self, kind: Kind, subjects: set[str]) -> Iterator[tuple[str, Service]]:
-        """Yield services of a kind that have a certificate of one of these subjects.
+    def issuers(self, subjects: set[str]) -> Iterator[tuple[str, Service]]:
+        """Yield services for qualified certificates that have one of these subjects.
 
         ``subjects`` are of ``subject_key``. With each comes its territory.
         """
         given: set[int] = set()
         for subject in subjects:
             for territory, service in self._by_subject.get(subject, ()):
-                if id(service) not in given and any(
-                    state.kind == kind for state in service.states
-                ):
+                if id(service) not in given:
                     given.add(id(service))
                     yield territory, service
 
@@ -120,6 +118,8 @@ class TrustLists:
         found: dict[str, list[tuple[str, Service]]] = {}
         for territory, kept in self.by_territory.items():
             for service in kept.trust_list.services:
+                if all(state.kind != "qc" for state in service.states):
+                    continue
                 for subject in service.subjects:
                     found.setdefault(subject, []).append((territory, service))
         return found

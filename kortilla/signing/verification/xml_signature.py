@@ -241,9 +241,12 @@ def _check_own_document(
     element: Element, info: Element, properties: Element, finding: Finding
 ) -> None:
     """Check that the whole document is signed, and the properties, and nothing more."""
+    root = element.getroottree().getroot()
+    if root.getprevious() is not None or root.getnext() is not None:
+        raise RefusedError("UNSUPPORTED", "something beside the document's element")
     own = "#" + (properties.get("Id") or "-")
     # Identifiers occur once, so the root's is the whole document's.
-    whole = {"", "#" + (element.getroottree().getroot().get("Id") or "-")}
+    whole = {"", "#" + (root.get("Id") or "-")}
     covered: list[str] = []
     for reference in info.findall(DS + "Reference"):
         uri = reference.get("URI")
