@@ -20,7 +20,11 @@ python3 -u -m http.server --bind 127.0.0.1 --directory "$served" 0 \
 server=$!
 until_true grep -q 'port [0-9]' "$work/server"
 address=http://127.0.0.1:$(sed 's/.* port \([0-9]*\).*/\1/' "$work/server")
-# A person's apt, without this computer's own settings.
+# A person's apt, without this computer's own settings. Debian's lists may be a mirror's
+# of some time ago, and are not what is tested.
+debians=$system/etc/apt/sources.list
+cp "$debians" "$work/debians"
+sed -i 's/^deb /deb [check-valid-until=no] /' "$debians"
 printf '%s\n' 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' \
   'Acquire::Check-Valid-Until "true";' 'Acquire::Check-Date "true";' \
   >"$system/etc/apt/apt.conf.d/99person"
@@ -191,5 +195,6 @@ say 'Two builds of the repository: the same but for the signatures'
 kill "$server"
 gpgconf --kill gpg-agent
 unset GNUPGHOME
+cp "$work/debians" "$debians"
 rm "$sources" "$system/etc/apt/apt.conf.d/99person"
 purge
