@@ -183,6 +183,27 @@ fi
 diff -r "$served" "$work/good" >&2 || fail 'a refused publication leaves something'
 say "one version with other bytes: $(cat "$log")"
 
+# ---- A key with a passphrase, from a file: gpg-agent keeps none here.
+printf 'SPECIMEN: passphrase\n' >"$work/passphrase"
+printf 'SPECIMEN: another\n' >"$work/wrong"
+quietly gpg --batch --pinentry-mode loopback --passphrase-file "$work/passphrase" \
+  --quick-generate-key SPECIMEN-CAREFUL ed25519 sign never
+careful() { # command…
+  gpgconf --kill gpg-agent
+  env -u DISPLAY -u WAYLAND_DISPLAY "$@" packaging/debian/repository SPECIMEN-CAREFUL \
+    "$address" "$work/careful" "$package" >"$log" 2>&1 </dev/null
+}
+for each in "PASSPHRASE_FILE=$work/wrong" "PASSPHRASE_FILE=$work/none" -uPASSPHRASE_FILE; do
+  if careful "$each"; then
+    fail "a key signs without its passphrase: $each"
+  fi
+  said=$(<"$log")
+  [[ $said == "The key can't sign"* && ! -e $work/careful ]] || fail "$each: $said"
+done
+careful "PASSPHRASE_FILE=$work/passphrase" || fail "with a passphrase: $(<"$log")"
+quietly gpg --verify "$work/careful/dists/stable/InRelease"
+say "A key with a passphrase signs with PASSPHRASE_FILE; without: ${said##*$'\n'}"
+
 # ---- The same bytes each time, but for the signatures.
 for each in one two; do
   SOURCE_DATE_EPOCH=1700000000 quietly packaging/debian/repository "$key" "$address" \
