@@ -23,9 +23,10 @@ class Config(NamedTuple):
     """All settings. ``automatic`` is for the mock card only.
 
     ``extensions`` are ids of browser extensions that may start the host besides those
-    in ``manifests/``, for developers of other extensions. ``trust_lists`` is the
-    address of another list of trusted lists than the EU's, or of the EU's with other
-    signers: ``trust_list_signers`` are the SHA-256 of their certificates.
+    in ``manifests/``, for developers of other extensions. ``ask_revocation`` is for the
+    page that checks signatures. ``trust_lists`` is the address of another list
+    of trusted lists than the EU's, or of the EU's with other signers:
+    ``trust_list_signers`` are the SHA-256 of their certificates.
     """
 
     card: Literal["pcsc", "mock"] = "pcsc"
@@ -33,6 +34,7 @@ class Config(NamedTuple):
     language: Literal["system", "fi", "sv", "en"] = "system"
     allow_localhost: bool = False
     extensions: tuple[str, ...] = ()
+    ask_revocation: bool = True
     trust_lists: str = ""
     trust_list_signers: tuple[str, ...] = ()
 

@@ -29,11 +29,13 @@ def test_without_a_file_the_defaults_hold(
 def test_every_key_can_be_set(config_file: Path) -> None:
     config_file.write_text(
         'card = "mock"\nprompt = "automatic"\nlanguage = "sv"\n'
-        'allow_localhost = true\nextensions = ["a@b"]\n'
+        'allow_localhost = true\nextensions = ["a@b"]\nask_revocation = false\n'
         'trust_lists = "https://a.example/l.xml"\ntrust_list_signers = ["00"]\n'
     )
-    lists = ("https://a.example/l.xml", ("00",))
-    assert load_config() == Config("mock", "automatic", "sv", True, ("a@b",), *lists)
+    every = Config("mock", "automatic", "sv", True, ("a@b",), ask_revocation=False)
+    assert load_config() == every._replace(
+        trust_lists="https://a.example/l.xml", trust_list_signers=("00",)
+    )
 
 
 @pytest.mark.parametrize(
