@@ -147,7 +147,7 @@ def _show_checked(*problems: str, issuer: str = "authority") -> Show:
         covers="whole",  # type: ignore[arg-type] # as above
         files=(),
         changes=(),
-        revocation="not-asked",
+        revocation="not-asked" if "REVOCATION_NOT_ASKED" in problems else "good",
         level="B-B",
         reason="",
         location="",
@@ -219,7 +219,7 @@ def _show_history(window: Window) -> None:
 EACH: Mapping[str, Show] = {
     "card": _show_card(_card()),
     "sign": _choose_files,
-    "check": _show_checked("REVOCATION_NOT_ASKED"),
+    "check": _show_checked(),
     "self-check": _show_findings,
     "browsers": _show_browsers,
     "history": _show_history,
@@ -237,7 +237,8 @@ STATES: Mapping[str, Show] = {
     "sign-progress": _show_progress,
     "sign-done": _show_signed,
     "check-empty": lambda window: window.show_page("check"),
-    "check-changed": _show_checked("DIGEST_MISMATCH", "REVOCATION_NOT_ASKED"),
+    "check-changed": _show_checked("DIGEST_MISMATCH"),
+    "check-not-asked": _show_checked("REVOCATION_NOT_ASKED"),
     "check-unknown": _show_checked("NO_TRUST", issuer="unknown"),
     "history-off": lambda window: window.show_page("history"),
 }

@@ -17,6 +17,7 @@ from native_host.desktop.pages.check import Page
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
 from native_host.files import check as signature_check
+from native_host.files import words as catalogue
 from native_host.files.check import trust_folder
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
@@ -84,10 +85,10 @@ def test_plain_words_come_first_and_details_are_folded(
     page = check(window, signed / "a-signed.pdf")
     said = words(page)
     assert "a-signed.pdf" in said
-    assert "The signature is valid." in " ".join(headings(page))
+    assert "file is unchanged and signed by SPECIMEN-" in " ".join(headings(page))
     assert "What was signed has not been changed." in said
     assert any("clock of the signer" in each for each in said)
-    assert "Whether the certificate was revoked was not asked." in said
+    assert catalogue.load("en")["REVOCATION_NOT_ASKED"] in said
     [mark] = page.findChildren(MockCardMark)
     assert mark.text().startswith("TEST CARD")
     assert not any("SHA-256" in each for each in said)
@@ -108,7 +109,7 @@ def test_a_changed_file_is_not_valid_and_others_are_told_apart(
     assert not any("\u202e" in each for each in words(page))
     assert "Don't trust the file." in changed
     assert any("not the one that was signed" in each for each in words(page))
-    assert "The signature is valid." in container
+    assert "not been checked whether the card was reported lost" in container
     assert "Signed files: b.txt" in words(page)
     assert unsigned == "Nobody has signed this file."
     assert other == "It can't be said whether the signature is valid."

@@ -33,6 +33,8 @@ _LOOKS: dict[str, tuple[str, Look]] = {
     "not-valid": ("error", "error"),
     "cant-say": ("warning", "warning"),
 }
+#: Of a file that lacks only an answer on revocation: no warning of a forgery.
+_OPEN: tuple[str, Look] = ("info", "note")
 _LIBRARY = "native_host.files.words"
 
 
@@ -197,6 +199,8 @@ class Page(FilesPage):
         sentences = words.load(self.texts.language)
         report = checked.report
         icon, kind = _LOOKS.get(checked.verdict, _LOOKS["cant-say"])
+        if report and report.lacks_revocation:
+            icon, kind = _OPEN
         parts: list[QWidget] = []
         if report and any(each.issuer == "test" for each in report.signatures):
             parts.append(MockCardMark(*self.texts.test_card, low=False))
@@ -225,6 +229,8 @@ class Page(FilesPage):
         self, signature: SignatureReport, said: list[str], report: DocumentReport
     ) -> Row:
         icon, kind = _LOOKS.get(signature.verdict, _LOOKS["cant-say"])
+        if signature.lacks_revocation:
+            icon, kind = _OPEN
         if signature.issuer == "test" and kind == "good":
             icon, kind = _LOOKS["cant-say"]
         head, *rest = said
