@@ -36,8 +36,8 @@ from kortilla.signing.verification.findings import (
     printable,
 )
 from kortilla.signing.verification.revisions import (
-    check_hybrids,
     ends_regularly,
+    hybrid_irregularity,
     irregularity,
 )
 from kortilla.signing.verification.updates import POLICY
@@ -55,16 +55,15 @@ _UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
 class _Signature(EmbeddedPdfSignature):
     def _enforce_hybrid_xref_policy(self) -> None:
-        """Leave it to ``check_hybrids``; pyHanko refuses each hybrid file."""
+        """Leave it to ``hybrid_irregularity``; pyHanko refuses each hybrid file."""
 
 
 def examine_pdf(content: bytes) -> Findings:
     """Return what is found in a PDF. Raises any exception for a broken one.
 
-    It is read strictly. One that can only be read leniently, or got tables for old and
-    new programs after it was signed, is judged only if nothing came after its
-    signature, since programs may find other objects in it than the comparison of its
-    revisions does.
+    It is read strictly. One that can only be read leniently is judged only if nothing
+    came after its signature, since programs may find other objects in it than the
+    comparison of its revisions does.
     """
     with suppress(Exception):  # pyHanko raises any exception for broken files
         return _examine(PdfFileReader(BytesIO(content), strict=True), content)
@@ -84,10 +83,6 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     if "/AcroForm" in root and "/XFA" in root["/AcroForm"]:
         findings.problems.append(Found("XFA_FORM"))
     signatures = _signatures(reader, findings)
-    if reader.strict:
-        check_hybrids(
-            reader, min((each.signed_revision for each in signatures), default=0)
-        )
     regular = ends_regularly(reader, content)
     has_data = _has_revocation_data(root)
     for each in signatures:
@@ -106,11 +101,14 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         _examine_signature(each, content, later, finding, regular=regular)
         findings.signatures.append(finding)
     covers = {each.covers for each in findings.signatures}
-    irregular = "" if regular else "another end than programs look for"
-    if regular and "earlier-revision" in covers:
-        first = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
+    first = min((each.signed_revision for each in signatures), default=0)
+    irregular = hybrid_irregularity(reader, first)
+    if not regular:
+        irregular = "another end than programs look for"
+    if not irregular and "earlier-revision" in covers:
+        end = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
         try:
-            irregular = irregularity(reader, content, first)
+            irregular = irregularity(reader, content, end)
         except MemoryError:
             raise
         except Exception as error:  # of pyHanko, any; other programs may go on

@@ -46,13 +46,13 @@ def ends_regularly(reader: PdfFileReader, content: bytes) -> bool:
     return found is not None and int(found[1]) == reader.last_startxref
 
 
-def check_hybrids(reader: PdfFileReader, signed: int) -> None:
-    """Raise ``ValueError`` where sections may show programs other objects.
+def hybrid_irregularity(reader: PdfFileReader, signed: int) -> str:
+    """Return where sections may show programs other objects, or an empty text.
 
     Such a section is for new programs, beside a table for all (ISO 32000-2 §7.5.8.4).
     Microsoft Word writes them. It must have been there when the first signature was
     made, of revision ``signed``. What it names must be where the table says, or unknown
-    to all tables.
+    to all tables: Ghostscript shows another object of the two than poppler.
     """
     tables: dict[int, tuple[int, int]] = {}
     hidden: set[int] = set()
@@ -61,15 +61,14 @@ def check_hybrids(reader: PdfFileReader, signed: int) -> None:
         tables |= data.standard_xrefs
         if data.hybrid is None:
             continue
+        if revision > signed:
+            return "a later section for some programs only"
         more = data.hybrid.xref_data
         hidden |= more.xrefs_in_objstm.keys()
         for number, place in more.standard_xrefs.items():
             if tables.get(number) != place:
                 hidden.add(number)
-        if revision > signed:
-            raise ValueError("a later section for some programs only")
-    if hidden & tables.keys():
-        raise ValueError("an object in two places")
+    return "an object in two places" if hidden & tables.keys() else ""
 
 
 def irregularity(reader: PdfFileReader, content: bytes, end: int) -> str:
