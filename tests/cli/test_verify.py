@@ -17,7 +17,7 @@ from kortilla.errors import (
 )
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
-from native_host.files import check
+from native_host.files import asking
 from native_host.files import words as catalogue
 from native_host.files.check import own_folder
 from tests.cli.conftest import NewCard, Run
@@ -68,7 +68,7 @@ class Service(FixedRevocation):
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Service()
-    monkeypatch.setattr(check, "Revocation", lambda **_: service)
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
 
 
