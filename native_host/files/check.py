@@ -10,6 +10,7 @@ from pathlib import Path
 from kortilla.clock import utc_now
 from kortilla.errors import RelyingPartyError
 from kortilla.revocation import RevocationChecker
+from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
     TrustedCAs,
@@ -52,7 +53,8 @@ async def check_files(
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
     there only the authority's count. All of them, and certificates of time-stamping
     authorities beside them, vouch for timestamps. None, or an empty folder, leaves
-    every signature unjudged. Unless ``offline``, the CAs' services are asked whether
+    every Citizen Certificate unjudged. For others the EU's trusted lists count, as far
+    as they were fetched. Unless ``offline``, the CAs' services are asked whether
     the certificates have been revoked, once about each; they learn which certificates
     are checked, and nothing of the files. Raises ``TrustConfigurationError`` for a
     broken folder.
@@ -61,6 +63,7 @@ async def check_files(
     if trust == own_folder():
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
+    trusted = replace(trusted, lists=TrustLists.load(lists_folder()))
     signed = _signed_files(paths, signed_file)
     async with asking(offline=offline) as revocation:
         return [
@@ -125,6 +128,11 @@ def trust_folder() -> Path:
 
 def own_folder() -> Path:
     return user_data_folder() / "ca"
+
+
+def lists_folder() -> Path:
+    """Return the folder of the EU's trusted lists."""
+    return user_data_folder() / "trust-lists"
 
 
 def has_authority(folder: Path) -> bool:

@@ -101,6 +101,17 @@ class TrustLists:
         """Return the territories whose lists do not count at a time."""
         return [each for each in self.by_territory if not self.is_current(each, at)]
 
+    def missing(self) -> set[str]:
+        """Return the territories of the list of lists whose lists are not here."""
+        if self.of_lists is None:
+            return set()
+        named = {
+            each.territory
+            for each in self.of_lists.trust_list.pointers
+            if each.list_type == "EUgeneric"
+        }
+        return named - self.by_territory.keys()
+
     def issuers(self, subjects: set[str]) -> Iterator[tuple[str, Service]]:
         """Yield services for qualified certificates that have one of these subjects.
 

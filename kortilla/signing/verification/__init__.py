@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         CODES,
         CertificateFacts,
         DocumentReport,
+        ListedAuthority,
         Problem,
         SignatureReport,
         Signer,
@@ -30,8 +31,8 @@ else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
-        "report": "CODES CertificateFacts DocumentReport Problem SignatureReport "
-        "Signer TimestampReport Verdict",
+        "report": "CODES CertificateFacts DocumentReport ListedAuthority Problem "
+        "SignatureReport Signer TimestampReport Verdict",
         "trusted": "TrustedCAs",
     }
     __getattr__ = lazy_names(
@@ -48,6 +49,7 @@ __all__ = [
     "CertificateFacts",
     "Change",
     "DocumentReport",
+    "ListedAuthority",
     "Problem",
     "SignatureReport",
     "Signer",

@@ -6,7 +6,7 @@ from there, which ``load_leaf`` reads strictly, and asks for revocation.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -26,11 +26,18 @@ from kortilla.errors import (
     UserCertificateWrongPurposeError,
 )
 from kortilla.revocation import UNCHECKED, RevocationChecker
+from kortilla.signing.trust_lists.authorities import Authority
 from kortilla.signing.verification.findings import (
     Finding,
     Found,
     Stamp,
     printable,
+)
+from kortilla.signing.verification.listed import (
+    check_listed,
+    foreign_signer,
+    judge_listed,
+    listed_authority,
 )
 from kortilla.signing.verification.report import (
     CODES,
@@ -57,7 +64,8 @@ _CODES: dict[type[RelyingPartyError], str] = {
     UserCertificateWrongPurposeError: "WRONG_PURPOSE",
 }
 
-_Issuer = Literal["authority", "test", "unknown"]
+_Issuer = Literal["authority", "test", "eu", "unknown"]
+_Trust = Trust | Authority
 _Answer = Literal["not-asked", "good", "revoked", "no-answer"]
 
 
@@ -102,11 +110,17 @@ class Judge:
         if stamp is not None and proven:
             time, source = stamp.time, "timestamp"
         issuer: _Issuer = "unknown"
+        listed: Authority | None = None
         revocation: _Answer = "not-asked"
         certificate = _certificate(finding)
         if certificate is not None:
             problems += self._judge_time(certificate, time, proven=proven)
             issuer, trust, found = await self._judge_issuer(certificate, time)
+            if issuer == "unknown" and not found:
+                listed, found = await self._judge_listed(
+                    certificate, finding.chain, time, proven=proven
+                )
+                issuer, trust = "eu" if listed else issuer, None if found else listed
             problems += found
             decided = worst([each.verdict for each in problems])
             # Nobody learns of a certificate whose key did not sign, or for nothing.
@@ -119,9 +133,10 @@ class Judge:
             number=number,
             place=printable(finding.place),
             intact=finding.intact,
-            signer=None if certificate is None else _signer(certificate),
+            signer=None if certificate is None else _signer(certificate, issuer),
             certificate=None if certificate is None else _facts(certificate),
             issuer=issuer,
+            listed=None if listed is None else listed_authority(listed),
             time=time,
             time_source="none" if time is None else source,
             timestamp=stamp,
@@ -175,8 +190,11 @@ class Judge:
 
     async def _judge_issuer(
         self, certificate: x509.Certificate, time: datetime | None
-    ) -> tuple[_Issuer, Trust | None, list[Problem]]:
-        """Return which of the CAs issued a certificate, and what is wrong with it."""
+    ) -> tuple[_Issuer, _Trust | None, list[Problem]]:
+        """Return which of the CAs issued a certificate, and what is wrong with it.
+
+        Nothing is found if another authority may have issued it.
+        """
         candidates: tuple[tuple[_Issuer, Trust | None], ...] = (
             ("authority", self._trusted.authority),
             ("test", self._trusted.test),
@@ -194,16 +212,37 @@ class Judge:
             else:
                 return issuer, trust, [Problem("TEST_CARD")] * (issuer == "test")
             return "unknown", None, [problem]
-        code = "NO_TRUST" if self._trusted.authority is None else "UNKNOWN_ISSUER"
         policies = certificate.certificate_policies_value or ()
         if has_test_policy(each["policy_identifier"].dotted for each in policies):
-            code = "TEST_CARD_NOT_TRUSTED"
-        return "unknown", None, [Problem(code)]
+            return "unknown", None, [Problem("TEST_CARD_NOT_TRUSTED")]
+        return "unknown", None, []
+
+    async def _judge_listed(
+        self,
+        certificate: x509.Certificate,
+        others: Sequence[bytes],
+        time: datetime | None,
+        *,
+        proven: bool,
+    ) -> tuple[Authority | None, list[Problem]]:
+        """Return the authority of the EU's lists, and what is wrong with it."""
+        found, problems = await judge_listed(
+            self._trusted.lists,
+            certificate,
+            others,
+            time=time,
+            proven=proven,
+            at=self._at,
+        )
+        if found is None and not problems:
+            lacks = self._trusted.authority is None
+            problems = [Problem("NO_TRUST" if lacks else "UNKNOWN_ISSUER")]
+        return found, problems
 
     async def _ask(
         self,
         certificate: x509.Certificate,
-        trust: Trust,
+        trust: _Trust,
         time: datetime | None,
     ) -> tuple[_Answer, list[Problem]]:
         if self._revocation is None:
@@ -219,11 +258,14 @@ class Judge:
     async def _validate(
         self,
         certificate: x509.Certificate,
-        trust: Trust,
+        trust: _Trust,
         time: datetime | None,
         revocation: RevocationChecker,
     ) -> None:
         at = time or self._at
+        if isinstance(trust, Authority):
+            await check_listed(trust, revocation, at=at)
+            return
         await validate_signer(
             certificate.dump(), trust=trust, at=at, revocation=revocation
         )
@@ -240,14 +282,15 @@ def _certificate(finding: Finding) -> x509.Certificate | None:
     return certificate
 
 
-def _signer(certificate: x509.Certificate) -> Signer:
+def _signer(certificate: x509.Certificate, issuer: _Issuer) -> Signer:
     subject = certificate.subject.native
-    return Signer(
+    signer = Signer(
         name=_shown(subject.get("common_name")),
         surname=_shown(subject.get("surname")),
         given_names=_shown(subject.get("given_name")),
         satu=_shown(subject.get("serial_number")),
     )
+    return foreign_signer(signer) if issuer == "eu" else signer
 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:

@@ -11,6 +11,7 @@ from typing import Self
 from asn1crypto import x509
 
 from kortilla.errors import TrustConfigurationError
+from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.validation.pinned_cas import PINS
 from kortilla.validation.trust import (
     Trust,
@@ -32,11 +33,14 @@ class TrustedCAs:
     ``timestamp_authorities`` are all certificates (DER) that may vouch for timestamps:
     the CAs, and those that are for time-stamping only. Nothing uses them unless they
     are given to ``verify_document`` as ``timestamp_cas``.
+
+    ``lists`` are the EU's trusted lists, for signatures from other countries.
     """
 
     authority: Trust | None = None
     test: Trust | None = None
     timestamp_authorities: tuple[bytes, ...] = ()
+    lists: TrustLists | None = None
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Self:

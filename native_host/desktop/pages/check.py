@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 from kortilla.common.escaping import escape_name, group_digest, printable
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import Services
+from native_host.desktop.pages.trust_lists import TrustListsPart
 from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
@@ -52,6 +53,7 @@ class Page(FilesPage):
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
         self._message = ""
+        self._lists = TrustListsPart(self, self._got_lists)
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
         self._ask_box.setChecked(services.config.ask_revocation)
         self._ask_box.clicked.connect(self._set_ask)
@@ -66,6 +68,7 @@ class Page(FilesPage):
         if self.missing:
             return
         self._message = ""
+        self._lists.forget()
         if len(files) > MOST_FILES:
             self._message = self.texts("check.many", most=MOST_FILES)
         self._files = [*files[:MOST_FILES]]
@@ -73,6 +76,7 @@ class Page(FilesPage):
 
     def leave(self) -> None:
         super().leave()
+        self._lists.stop()
         self._cancel()
 
     def _look(self) -> None:
@@ -212,6 +216,7 @@ class Page(FilesPage):
             parts.append(self.kept("authority", self._authority_missing))
         if message := self._message:
             parts.append(self.notice(message))
+        parts += self._lists.parts(self._checked)
         if self._running is not None:
             key = ("busy", len(self._files), self._asking)
             parts.append(self.kept(key, self._busy))
@@ -222,6 +227,12 @@ class Page(FilesPage):
         for each in self._checked:
             parts += self.kept(repr(each), partial(self._file, each))
         self.fill(parts)
+
+    def _got_lists(self, new: bool) -> None:
+        """Show what became of the trusted lists, and judge the files by them."""
+        if new and self._files and self._running is None:
+            self._check(asking=self._ask_box.isChecked())
+        self._build()
 
     def _authority_missing(self) -> QWidget:
         notice = Notice(
@@ -316,6 +327,7 @@ class Page(FilesPage):
             facts.append(("time", f"{signature.time:%Y-%m-%d %H:%M:%S %z}"))
         if signature.signer is not None:
             facts.append(("satu", signature.signer.satu))
+            facts.append(("identifier", signature.signer.identifier))
         if (certificate := signature.certificate) is not None:
             first, last = certificate.not_before, certificate.not_after
             facts += [
