@@ -26,14 +26,17 @@ if TYPE_CHECKING:
         TimestampReport,
         Verdict,
     )
-    from kortilla.signing.verification.trusted import TrustedCAs
+    from kortilla.signing.verification.trusted import (
+        TimestampAuthority,
+        TrustedCAs,
+    )
 else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
         "report": "CODES CertificateFacts DocumentReport ListedAuthority Problem "
         "SignatureReport Signer TimestampReport Verdict",
-        "trusted": "TrustedCAs",
+        "trusted": "TimestampAuthority TrustedCAs",
     }
     __getattr__ = lazy_names(
         __name__,
@@ -53,6 +56,7 @@ __all__ = [
     "Problem",
     "SignatureReport",
     "Signer",
+    "TimestampAuthority",
     "TimestampReport",
     "TrustedCAs",
     "Verdict",

@@ -14,10 +14,15 @@ from asn1crypto import x509
 
 from kortilla.errors import RelyingPartyError, UserCertificateWeakKeyError
 from kortilla.revocation import RevocationChecker
-from kortilla.signing.trust_lists.authorities import Authority, find_issuer
+from kortilla.signing.trust_lists.authorities import (
+    Authority,
+    find_issuer,
+    time_stampers,
+)
 from kortilla.signing.trust_lists.store import TrustLists
-from kortilla.signing.verification.findings import printable
+from kortilla.signing.verification.findings import Findings, printable
 from kortilla.signing.verification.report import ListedAuthority, Problem, Signer
+from kortilla.signing.verification.trusted import TimestampAuthority
 from kortilla.validation.signature import load_public_key
 from kortilla.validation.trust import PRODUCTION_POLICIES
 
@@ -25,7 +30,7 @@ from kortilla.validation.trust import PRODUCTION_POLICIES
 async def judge_listed(
     lists: TrustLists | None,
     certificate: x509.Certificate,
-    others: Sequence[bytes],
+    others: Sequence[x509.Certificate],
     *,
     time: datetime | None,
     proven: bool,
@@ -33,7 +38,7 @@ async def judge_listed(
 ) -> tuple[Authority | None, list[Problem]]:
     """Return the authority that issued a certificate, and what is wrong with it.
 
-    ``others`` are certificates (DER) that came with it. ``time`` is the time of
+    ``others`` are CAs' certificates that came with it. ``time`` is the time of
     signing, and ``proven`` whether a timestamp proves it. ``at`` is now. Without an
     authority and without problems no list was to be looked at.
     """
@@ -104,6 +109,22 @@ async def check_listed(
     """Ask about each certificate below the list's own. Raises as ``revocation``."""
     for path in found.to_check():
         await revocation.check(path, at=at)
+
+
+def listed_time_stampers(
+    lists: TrustLists | None, findings: Findings, *, at: datetime
+) -> list[TimestampAuthority]:
+    """Return who of the lists may have made the timestamps of a file."""
+    stamps = [each for each in findings.timestamps if each.certificates]
+    stamps += [each.stamp for each in findings.signatures if each.stamp is not None]
+    if lists is None or not stamps:
+        return []
+    certificates = [der for each in stamps for der in each.certificates]
+    signatures = [each.kept for each in findings.signatures]
+    for kept in (findings.kept, *signatures, [each.kept for each in stamps]):
+        certificates += [der for each in kept for der in each.certificates]
+    found = time_stampers(lists, dict.fromkeys(certificates), now=at)
+    return [TimestampAuthority(*each) for each in found]
 
 
 def listed_authority(found: Authority) -> ListedAuthority:

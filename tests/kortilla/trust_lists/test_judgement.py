@@ -197,7 +197,7 @@ async def test_an_authority_below_a_listed_root_is_checked_as_well(
     lists = listing(Authority(root.der), signer=signer)
     certificate = load_leaf(qualified_leaf(authority).der)
     found, problems = await judge_listed(
-        lists, certificate, (authority.der,), time=NOW, proven=False, at=NOW
+        lists, certificate, (authority.certificate,), time=NOW, proven=False, at=NOW
     )
     assert problems == []
     assert found is not None
