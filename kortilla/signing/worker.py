@@ -131,9 +131,8 @@ def _limit_time(seconds: float) -> None:
 
 def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
     try:
-        if "examine" in request:
-            content = document if request["has_content"] else None
-            return {"findings": asdict(_examine(content, request["examine"]))}, b""
+        if "compare" in request or "examine" in request:
+            return _verify(request, document)
         if "placeholder" in request:
             return Placeholder(**request["placeholder"]).put_into(document)
         if "timestamp" in request:
@@ -158,6 +157,17 @@ def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
         )
         cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
         return _refusal(refusal, cause), b""
+
+
+def _verify(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
+    """Examine a file, or compare the pages of a PDF with its signed revisions."""
+    if "examine" in request:
+        content = document if request["has_content"] else None
+        return {"findings": asdict(_examine(content, request["examine"]))}, b""
+    from kortilla.signing.pages.comparison import MAX_SECONDS, compare
+
+    _limit_time(MAX_SECONDS / _PATIENCE)
+    return compare(document, request["compare"])
 
 
 def _examine(content: bytes | None, signature: bytes | None) -> Findings:

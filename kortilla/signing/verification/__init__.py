@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
+    from kortilla.signing.pages.comparison import Compared, Difference, Picture
     from kortilla.signing.verification.document import verify_document, verify_path
     from kortilla.signing.verification.findings import Change
     from kortilla.signing.verification.report import (
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
         TimestampReport,
         Verdict,
     )
+    from kortilla.signing.verification.shown import signed_files, signed_revision
     from kortilla.signing.verification.trusted import TrustedCAs
 else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
-        "report": "CODES CertificateFacts DocumentReport Problem SignatureReport "
-        "Signer TimestampReport Verdict",
+        "report": "CODES CertificateFacts Compared Difference DocumentReport Picture "
+        "Problem SignatureReport Signer TimestampReport Verdict",
+        "shown": "signed_files signed_revision",
         "trusted": "TrustedCAs",
     }
     __getattr__ = lazy_names(
@@ -47,13 +50,18 @@ __all__ = [
     "CODES",
     "CertificateFacts",
     "Change",
+    "Compared",
+    "Difference",
     "DocumentReport",
+    "Picture",
     "Problem",
     "SignatureReport",
     "Signer",
     "TimestampReport",
     "TrustedCAs",
     "Verdict",
+    "signed_files",
+    "signed_revision",
     "verify_document",
     "verify_path",
 ]

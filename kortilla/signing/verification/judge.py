@@ -132,6 +132,7 @@ class Judge:
             reason=finding.reason,
             location=finding.location,
             problems=tuple(dict.fromkeys(problems)),
+            revision_length=finding.revision_length,
         )
 
     async def judge_stamp(self, stamp: Stamp) -> TimestampReport:
