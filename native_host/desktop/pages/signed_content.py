@@ -226,7 +226,7 @@ class SignedContent:
             if error.code == "FILE_CHANGED":
                 self._tell(said, "check.file_changed")
             else:
-                self._tell(said, "check.not_saved", error=printable(str(error)))
+                self._tell(said, "check.not_written", error=printable(str(error)))
 
         said.hide()
         self._page.services.background.start(work, done, failed)

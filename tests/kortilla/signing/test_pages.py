@@ -43,7 +43,7 @@ from tests.kortilla.signing.shown_files import (
     form,
     marked,
 )
-from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.signing_parts import FixedRevocation, make_pdf
 
 VALID, CANT_SAY = Verdict.VALID, Verdict.CANT_SAY
 OTHER = "SHOWS_OTHER_CONTENT"
@@ -52,7 +52,13 @@ OTHER = "SHOWS_OTHER_CONTENT"
 def codes(report: DocumentReport) -> set[str]:
     found = [each.code for each in report.problems]
     found += [p.code for each in report.signatures for p in each.problems]
-    return {*found} - {"CLAIMED_TIME", "REVOCATION_NOT_ASKED", "TEST_CARD"}
+    return {*found} - {"CLAIMED_TIME", "TEST_CARD"}
+
+
+async def verify(maker: Maker, content: bytes) -> DocumentReport:
+    """Verify a file whose signers' certificates were not revoked."""
+    asked = FixedRevocation()
+    return await verify_document(content, trusted=maker.trusted, revocation=asked)
 
 
 def compared(report: DocumentReport) -> Compared:
@@ -75,7 +81,7 @@ def between(before: bytes, after: bytes) -> Compared:
 async def test_nothing_is_drawn_where_nothing_came_after_the_signature(
     maker: Maker,
 ) -> None:
-    report = await verify_document(await maker.pdf(), trusted=maker.trusted)
+    report = await verify(maker, await maker.pdf())
     assert report.signatures[0].comparison is None
     assert report.verdict is VALID
 
@@ -85,7 +91,7 @@ async def test_later_signatures_with_and_without_a_mark_leave_all_valid(
 ) -> None:
     pdf = await maker.pdf(make_pdf(pages=3), visible=True)
     pdf = await marked(await maker.pdf(pdf), maker.leaf, (72, 200, 300, 250))
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify(maker, pdf)
     assert (report.verdict, codes(report)) == (VALID, set())
     first, second, third = report.signatures
     for each in (first, second):
@@ -99,7 +105,7 @@ async def test_the_place_of_a_mark_is_found_on_turned_and_cropped_pages(
 ) -> None:
     page = contract(page=f"/Rotate {turn}/CropBox[40 60 500 800]")
     pdf = await marked(await maker.pdf(page), maker.leaf, (300, 300, 420, 340))
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify(maker, pdf)
     assert (report.verdict, codes(report)) == (VALID, set())
     # It is found elsewhere too, where nobody signed.
     [change] = report.signatures[0].changes
@@ -125,7 +131,7 @@ async def test_the_mark_of_a_valid_signature_may_not_hide_letters(
     maker: Maker, rectangle: Rectangle, looks: str, hidden: bool
 ) -> None:
     pdf = await marked(await maker.pdf(contract()), maker.leaf, rectangle, looks)
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify(maker, pdf)
     if not hidden:
         assert (report.verdict, codes(report)) == (VALID, set())
         return
@@ -141,7 +147,7 @@ async def test_the_mark_of_a_valid_signature_may_not_hide_letters(
 async def test_a_mark_by_somebody_unknown_is_other_content(maker: Maker) -> None:
     stranger = issue(CA.create("SPECIMEN Other CA"))
     pdf = await marked(await maker.pdf(contract()), stranger, (300, 300, 420, 340))
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify(maker, pdf)
     assert {OTHER, "MARK_ADDED"} <= codes(report)
     [difference] = compared(report).differences
     [(left, top, right, bottom)] = difference.areas
@@ -169,7 +175,7 @@ async def test_a_form_that_shows_another_value_is_other_content(
         writer.update_container(field)
         writer.update_container(looks)
 
-    report = await verify_document(updated(signed, change), trusted=maker.trusted)
+    report = await verify(maker, updated(signed, change))
     assert (report.verdict, codes(report)) == (CANT_SAY, {"FORM_CHANGED", OTHER})
 
 
@@ -177,12 +183,12 @@ async def test_a_form_whose_hidden_values_are_to_be_drawn_is_other_content(
     maker: Maker,
 ) -> None:
     signed = await maker.pdf(form(shown="500", value="90000"))
-    report = await verify_document(updated(signed, draw_values), trusted=maker.trusted)
+    report = await verify(maker, updated(signed, draw_values))
     assert report.verdict is CANT_SAY
     assert codes(report) == {"FORM_CHANGED", OTHER}
     # The order of the signature and of the change makes no difference.
     early = await maker.pdf(updated(form(), draw_values))
-    report = await verify_document(titled(early), trusted=maker.trusted)
+    report = await verify(maker, titled(early))
     assert codes(report) == {"METADATA_CHANGED"}
 
 
@@ -190,7 +196,7 @@ async def test_pictures_show_the_page_as_it_was_signed_and_as_it_is_now(
     maker: Maker,
 ) -> None:
     signed = await maker.pdf(make_pdf(pages=2))
-    report = await verify_document(updated(signed, replace_text), trusted=maker.trusted)
+    report = await verify(maker, updated(signed, replace_text))
     assert {OTHER, "CHANGED_AFTER_SIGNING"} == codes(report)
     [signature] = report.signatures
     before, after = signature.pictures
@@ -260,9 +266,9 @@ async def test_without_poppler_nothing_that_goes_on_is_valid(
     pool = PdfProcesses()
     monkeypatch.setattr(processes, "_shared", pool)
     try:
-        once = await verify_document(await maker.pdf(), trusted=maker.trusted)
+        once = await verify(maker, await maker.pdf())
         twice = await maker.pdf(await maker.pdf())
-        report = await verify_document(twice, trusted=maker.trusted)
+        report = await verify(maker, twice)
     finally:
         pool.close()
     assert once.verdict is VALID
@@ -281,7 +287,7 @@ async def test_a_drawing_that_ends_early_is_said(maker: Maker) -> None:
         [problem] = shown._problems(found)
         assert problem.code == code
         assert problem.verdict is CANT_SAY
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify(maker, pdf)
     assert report.verdict is VALID
 
 
@@ -324,7 +330,7 @@ def test_an_answer_that_is_none_is_refused(
 async def test_the_bytes_that_were_signed_are_handed_out(maker: Maker) -> None:
     once = await maker.pdf()
     twice = await maker.pdf(once, visible=True)
-    report = await verify_document(twice, trusted=maker.trusted)
+    report = await verify(maker, twice)
     assert report.sha256 == hashlib.sha256(twice).hexdigest()
     first, second = report.signatures
     assert signed_revision(twice, first) == once
@@ -335,14 +341,14 @@ async def test_the_bytes_that_were_signed_are_handed_out(maker: Maker) -> None:
     with pytest.raises(ValueError, match="another file"):
         signed_revision(once[:-1], first)
     changed = twice.replace(b"(Sopimus)", b"(Sopimaa)")
-    report = await verify_document(changed, trusted=maker.trusted)
+    report = await verify(maker, changed)
     assert not any(each.intact for each in report.signatures)
 
 
 async def test_the_files_that_were_signed_are_handed_out(maker: Maker) -> None:
     files = {"a.txt": b"a", "ä.txt": b"b" * 10_000}
     container = await maker.container(files)
-    report = await verify_document(container, trusted=maker.trusted)
+    report = await verify(maker, container)
     assert dict(signed_files(container, report)) == files
     [signature] = report.signatures
     for none in (replace(signature, intact=False), replace(signature, files=())):
@@ -386,7 +392,7 @@ async def test_changed_metadata_are_named_and_leave_the_verdict(maker: Maker) ->
             [("title", "Yksi", "Kaksi")],
         ),
     ):
-        report = await verify_document(pdf, trusted=maker.trusted)
+        report = await verify(maker, pdf)
         found = report.signatures[0].changes
         assert [(e.text, e.before, e.after) for e in found] == changes
         assert codes(report) == ({"METADATA_CHANGED"} if changes else set())
