@@ -27,7 +27,10 @@ if TYPE_CHECKING:
         Verdict,
     )
     from kortilla.signing.verification.shown import signed_files, signed_revision
-    from kortilla.signing.verification.trusted import TrustedCAs
+    from kortilla.signing.verification.trusted import (
+        TimestampAuthority,
+        TrustedCAs,
+    )
 else:
     _NAMES = {
         "document": "verify_document verify_path",
@@ -35,7 +38,7 @@ else:
         "report": "CODES CertificateFacts Compared Difference DocumentReport Picture "
         "Problem SignatureReport Signer TimestampReport Verdict",
         "shown": "signed_files signed_revision",
-        "trusted": "TrustedCAs",
+        "trusted": "TimestampAuthority TrustedCAs",
     }
     __getattr__ = lazy_names(
         __name__,
@@ -57,6 +60,7 @@ __all__ = [
     "Problem",
     "SignatureReport",
     "Signer",
+    "TimestampAuthority",
     "TimestampReport",
     "TrustedCAs",
     "Verdict",

@@ -59,6 +59,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Certificates and revocation data (DER) that a file keeps for later.
+
+    ``stamped_by`` is the number of the first of ``Findings.timestamps`` that is of them
+    too, or None.
+    """
+
+    certificates: tuple[bytes, ...] = ()
+    ocsp_responses: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    stamped_by: int | None = None
+
+
+@dataclass(frozen=True)
 class Stamp:
     """A timestamp. ``certificates`` are DER, its own first, or none if it has none."""
 
@@ -66,6 +80,7 @@ class Stamp:
     time: datetime | None = None
     certificates: tuple[bytes, ...] = ()
     place: str = ""
+    kept: Kept = Kept()
 
 
 @dataclass
@@ -73,6 +88,8 @@ class Finding:
     """One signature. ``intact`` says whether it fits its key and its bytes.
 
     ``revision_length`` is the number of bytes that a PDF had when it was signed.
+    ``archive`` are the numbers of the ``Findings.timestamps`` that are of the signature
+    and all before them, in their order.
     """
 
     place: str
@@ -86,21 +103,22 @@ class Finding:
     files: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     revision_length: int | None = None
-    has_revocation_data: bool = False
-    has_archive_timestamp: bool = False
+    kept: list[Kept] = field(default_factory=list)
+    archive: list[int] = field(default_factory=list)
     reason: str = ""
     location: str = ""
 
 
 @dataclass
 class Findings:
-    """All signatures of a file, in the order of signing."""
+    """All signatures of a file, in the order of signing, and what is kept for all."""
 
     kind: Kind
     signatures: list[Finding] = field(default_factory=list)
     timestamps: list[Stamp] = field(default_factory=list)
     problems: list[Found] = field(default_factory=list)
     files: tuple[str, ...] = ()
+    kept: list[Kept] = field(default_factory=list)
 
 
 def printable(text: str) -> str:

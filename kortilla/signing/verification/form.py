@@ -14,8 +14,8 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 _DRAWING = ("/NeedAppearances", "/DR", "/DA", "/Q")
-#: Ways up, and to the page.
-_UP = {"/Parent", "/P"}
+#: Ways up, to the page, and from a signature to the whole file.
+_UP = {"/Parent", "/P", "/Reference"}
 _MOST_LEVELS = 40
 _MOST_OBJECTS = 100_000
 
@@ -25,12 +25,17 @@ def changed_fields(
 ) -> list[str]:
     """Return which of the fields of these names are not as in a revision.
 
-    May raise any exception, as pyHanko does.
+    These are all that can't be compared, too.
     """
     if not (wanted := set(names)):
         return []
-    old = _fields(reader.get_historical_root(revision), wanted)
-    new = _fields(reader.root, wanted)
+    try:
+        old = _fields(reader.get_historical_root(revision), wanted)
+        new = _fields(reader.root, wanted)
+    except MemoryError:
+        raise
+    except Exception:  # of pyHanko, any
+        return sorted(wanted)
     return sorted(
         name for name in wanted if name not in new or old.get(name) != new[name]
     )
