@@ -439,10 +439,6 @@ def _algorithm(element: Element) -> str:
     return element.get("Algorithm") or ""
 
 
-<<<<<<< HEAD
-def read_digest(parent: Element) -> tuple[str, bytes]:
-    """Return the hash function and value of a digest. Raises ``RefusedError``."""
-=======
 def read_digest(parent: Element, *, weak: bool = False) -> tuple[str, bytes]:
     """Return the hash function and value of a digest."""
     algorithm = _algorithm(_only(parent, DS + "DigestMethod"))
