@@ -119,9 +119,13 @@ def _examine_signer(
     if certificate is None:
         finding.problems.append(Found("CERTIFICATE_UNREADABLE"))
         return
-    same, genuine = validate_sig_integrity(
-        signer, certificate, "data", digest_of(function)
-    )
+    digest = digest_of(function)
+    same, genuine = validate_sig_integrity(signer, certificate, "data", digest)
+    if not genuine:
+        sorted_signer = _with_sorted_attributes(signer)
+        same, genuine = validate_sig_integrity(
+            sorted_signer, certificate, "data", digest
+        )
     finding.intact = bool(same and genuine)
     if not genuine:
         finding.problems.append(Found("SIGNATURE_BROKEN"))
@@ -131,6 +135,17 @@ def _examine_signer(
         finding.intact = False
         finding.problems.append(Found("CERTIFICATE_SWAPPED"))
     _read_unsigned(signer, finding)
+
+
+def _with_sorted_attributes(signer: cms.SignerInfo) -> cms.SignerInfo:
+    """Return a signer with its attributes as they are signed (RFC 5652 §5.4).
+
+    That is in DER, where a set is sorted; in the file they may be in any order.
+    """
+    attributes = sorted(signer["signed_attrs"], key=lambda each: each.dump())
+    ordered = cms.SignerInfo.load(signer.dump())
+    ordered["signed_attrs"] = cms.CMSAttributes(attributes)
+    return ordered
 
 
 def _certificate(
