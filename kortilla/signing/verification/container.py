@@ -98,7 +98,9 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
         return pieces(container, entry)
 
     for place, element in _signatures(container, entries):
-        finding, stamps = examine_signature(element, contents_of, place=place)
+        finding, stamps = examine_signature(
+            element, contents_of, place=place, first=len(findings.timestamps)
+        )
         findings.timestamps += stamps
         for uri, media_type in media_types(element).items():
             if media_type and types.get(_name(uri), media_type) != media_type:
