@@ -119,7 +119,7 @@ def _add(
     finding: Finding, data: dict[str, zipfile.ZipInfo], findings: Findings
 ) -> None:
     """Add a signature whose files are URIs, and name the files that it lacks."""
-    signed = {unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files}
+    signed = set(map(_name, finding.files))
     finding.files = tuple(each for each in data if each in signed)
     if finding.intact is not None and signed:
         finding.problems += [
