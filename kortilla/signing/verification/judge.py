@@ -28,6 +28,13 @@ from kortilla.errors import (
 from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.revocation.certificates import Subject
 from kortilla.signing.trust_lists.authorities import Authority
+from kortilla.signing.trust_lists.judgement import (
+    check_listed,
+    foreign_signer,
+    judge_listed,
+    listed_authority,
+    listed_time_stampers,
+)
 from kortilla.signing.verification.findings import (
     Finding,
     Findings,
@@ -35,13 +42,6 @@ from kortilla.signing.verification.findings import (
     Kept,
     Stamp,
     printable,
-)
-from kortilla.signing.verification.listed import (
-    check_listed,
-    foreign_signer,
-    judge_listed,
-    listed_authority,
-    listed_time_stampers,
 )
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
@@ -187,6 +187,7 @@ class Judge:
             reason=finding.reason,
             location=finding.location,
             problems=tuple(dict.fromkeys(problems)),
+            revision_length=finding.revision_length,
         )
 
     def _judge_time(

@@ -10,6 +10,7 @@ import pytest
 from asn1crypto import x509
 
 from kortilla.errors import UserCertificateRevokedError
+from kortilla.signing.trust_lists.judgement import check_listed, judge_listed
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
@@ -18,7 +19,6 @@ from kortilla.signing.verification import (
     Verdict,
     verify_document,
 )
-from kortilla.signing.verification.listed import check_listed, judge_listed
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import PRODUCTION_POLICIES
 from tests.kortilla.foreign_files import foreign_container, foreign_pdf
