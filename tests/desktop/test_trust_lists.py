@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from kortilla.revocation import Revocation
 from native_host.config import config_path, load_config
@@ -180,11 +181,17 @@ def test_without_a_network_it_says_so_and_the_button_stays(
 def test_getting_the_lists_can_be_stopped(
     open_window: Open, eu: SmallEU, estonian: Path
 ) -> None:
+    async def silent(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    eu.server.handlers["lotl.xml"] = silent
     page = check(open_window(), estonian)
     buttons(page)[GET].click()
     assert any("Getting the trusted lists" in each for each in words(page))
     buttons(page)["Stop"].click()
     until(lambda: page._running is None)
     assert GET in buttons(page)
+    eu.publish()
     get(page)
     assert VALID in headings(page)

@@ -107,8 +107,8 @@ async def check_listed(
     found: Authority, revocation: RevocationChecker, *, at: datetime
 ) -> None:
     """Ask about each certificate below the list's own. Raises as ``revocation``."""
-    for path in found.to_check():
-        await revocation.check(path, at=at)
+    for each in found.to_check():
+        await revocation.check(each, at=at)
 
 
 def listed_time_stampers(

@@ -62,6 +62,7 @@ from kortilla.signing.verification.report import (
 )
 from kortilla.signing.verification.trusted import TimestampAuthority, TrustedCAs
 from kortilla.threads import in_thread
+from kortilla.validation.identity import is_satu
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import Trust, has_test_policy
 from kortilla.validation.validator import validate_signer
@@ -407,7 +408,8 @@ def _signer(certificate: x509.Certificate, issuer: _Issuer) -> Signer:
         given_names=_shown(subject.get("given_name")),
         satu=_shown(subject.get("serial_number")),
     )
-    return foreign_signer(signer) if issuer == "eu" else signer
+    foreign = issuer == "eu" or (signer.satu and not is_satu(signer.satu))
+    return foreign_signer(signer) if foreign else signer
 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:

@@ -173,8 +173,8 @@ class Problem:
 class Signer:
     """Whom the certificate names. A text is empty if the certificate lacks it.
 
-    Somebody whose certificate an authority of the EU's lists issued has an
-    ``identifier`` in place of a SATU, such as ``PNOEE-…``.
+    Somebody of another country has an ``identifier`` in place of a SATU, such as
+    ``PNOEE-…``.
     """
 
     name: str
