@@ -47,8 +47,12 @@ class KnownPin:
 
 @dataclass(eq=False)
 class KeptPin(KnownPin):
-    """A PIN that is kept for one login. ``gone`` is set when it has been wiped."""
+    """A PIN that is kept for one login. ``gone`` is set when it has been wiped.
 
+    ``brief`` says that it ends with its time, and not with a signature.
+    """
+
+    brief: bool = False
     uses: int = 0
     #: The number of signatures that currently use it.
     users: int = 0
@@ -149,13 +153,25 @@ class PinCache:
     # -- A PIN that is kept for a login to come ----------------------------------------
 
     def keep(
-        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+        self,
+        certificate: CardCertificate,
+        reader: Reader,
+        pin: bytearray,
+        *,
+        brief: float | None = None,
     ) -> KeptPin:
-        """Keep a copy of a PIN that the card in a reader has just accepted."""
+        """Keep a copy of a PIN that the card in a reader has just accepted.
+
+        It is kept for ``brief`` seconds, for the other connections of a login that has
+        been made, or else for a login to come.
+        """
         self._expire()  # the previous PIN
-        self.kept = KeptPin(bytearray(pin), certificate, reader)
+        self.kept = KeptPin(
+            bytearray(pin), certificate, reader, brief=brief is not None
+        )
         loop = asyncio.get_running_loop()
-        self._expiry = loop.call_later(self._seconds, self._expire)
+        seconds = self._seconds if brief is None else brief
+        self._expiry = loop.call_later(seconds, self._expire)
         self._watch_cards()
         return self.kept
 
@@ -171,7 +187,8 @@ class PinCache:
     ) -> bytes:
         """Sign with a kept PIN, and wipe it when no other signature uses it.
 
-        Raises as ``sign_with_login`` does.
+        A brief one stays as long as it may sign once more. Raises as
+        ``sign_with_login`` does.
         """
         kept.uses += 1
         kept.users += 1
@@ -182,7 +199,8 @@ class PinCache:
             raise
         finally:
             kept.users -= 1
-            if not kept.users:
+            used_up = not kept.brief or kept.uses == _MOST_WITH_KEPT
+            if not kept.users and used_up:
                 await self.forget(kept)
 
     async def forget(self, kept: KeptPin) -> None:
