@@ -3,7 +3,8 @@
 
 It runs in the person's session with Debian's Python: ``look.py TITLE`` tells of the
 windows whose titles begin so. A part is its role, name, text, place on the screen
-(left, top, width, height, in pixels), states and parts.
+(left, top, width, height, in pixels), states and parts. A window also has the number
+of its process.
 """
 
 import json
@@ -55,7 +56,7 @@ def windows(title: str) -> list[dict[str, Any]]:
             for place in range(count):
                 window = program.get_child_at_index(place)
                 if window and (window.get_name() or "").startswith(title):
-                    found.append(tell(window))
+                    found.append(tell(window) | {"process": window.get_process_id()})
         except GLib.Error:
             continue
     return found
