@@ -116,11 +116,16 @@ def _answer_chromium(desktop: Desktop, site: TlsService) -> None:
 
 
 def _answer_firefox(desktop: Desktop, _site: TlsService) -> None:
-    """Answer which certificate to send: there is one."""
+    """Answer which certificate to send: there is one.
+
+    Before the question is complete, Enter would send none.
+    """
 
     def asks() -> bool:
         parts = desktop.parts("Mozilla Firefox")
-        return any(p.role == "dialog" and p.name == _FIREFOX_ASKS for p in parts)
+        there = any(p.role == "dialog" and p.name == _FIREFOX_ASKS for p in parts)
+        focused = {part.role for part in parts if "FOCUSED" in part.states}
+        return there and "combo box" in focused
 
     wait_until(asks, "Firefox asks")
     desktop.press("Return")
