@@ -122,7 +122,7 @@ def _answer_firefox(desktop: Desktop, _site: TlsService) -> None:
     """
 
     def asks() -> bool:
-        parts = desktop.parts("Mozilla Firefox")
+        parts = desktop.parts("(.* )?Mozilla Firefox")
         there = any(p.role == "dialog" and p.name == _FIREFOX_ASKS for p in parts)
         focused = {part.role for part in parts if "FOCUSED" in part.states}
         return there and "combo box" in focused
