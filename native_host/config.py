@@ -22,7 +22,8 @@ class Config(NamedTuple):
     """All settings. ``automatic`` is for the mock card only.
 
     ``extensions`` are ids of browser extensions that may start the host besides those
-    in ``manifests/``, for developers of other extensions.
+    in ``manifests/``, for developers of other extensions. ``ask_revocation`` is for the
+    page that checks signatures.
     """
 
     card: Literal["pcsc", "mock"] = "pcsc"
@@ -30,6 +31,7 @@ class Config(NamedTuple):
     language: Literal["system", "fi", "sv", "en"] = "system"
     allow_localhost: bool = False
     extensions: tuple[str, ...] = ()
+    ask_revocation: bool = True
 
 
 def config_path() -> Path:

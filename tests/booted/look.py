@@ -2,9 +2,9 @@
 """Says what a screen reader sees: the windows of programs, as JSON.
 
 It runs in the person's session with Debian's Python: ``look.py TITLE`` tells of the
-windows whose titles begin with a match of this regular expression. A part is its role, name, text, place on the screen
-(left, top, width, height, in pixels), states and parts. A window also has the number
-of its process.
+windows whose titles begin with a match of this regular expression. A part is its role,
+name, text, place on the screen (left, top, width, height, in pixels), states and parts.
+A window also has the number of its process.
 """
 
 import json

@@ -29,9 +29,10 @@ def test_without_a_file_the_defaults_hold(
 def test_every_key_can_be_set(config_file: Path) -> None:
     config_file.write_text(
         'card = "mock"\nprompt = "automatic"\nlanguage = "sv"\n'
-        'allow_localhost = true\nextensions = ["a@b"]\n'
+        'allow_localhost = true\nextensions = ["a@b"]\nask_revocation = false\n'
     )
-    assert load_config() == Config("mock", "automatic", "sv", True, ("a@b",))
+    every = Config("mock", "automatic", "sv", True, ("a@b",), ask_revocation=False)
+    assert load_config() == every
 
 
 @pytest.mark.parametrize(

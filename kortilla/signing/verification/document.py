@@ -47,9 +47,11 @@ async def verify_document(
     ``content`` is the signed file, or the file that the detached ``signature``
     (``.p7s``) is of; None if that is not there. ``trusted`` are the CAs that may have
     issued a signer's certificate; without them no signature is valid. ``revocation``
-    asks whether a certificate was revoked; by default nobody is asked, and nothing uses
-    a network. A certificate that is revoked now makes a signature not valid, whenever
-    it was made. ``at`` is the time of verifying. ``timestamp_cas`` are the certificates
+    asks whether a certificate was revoked. By default, and with ``UNCHECKED``, nobody
+    is asked and nothing uses a network: no signature is valid then, and a good one
+    ``lacks_revocation``. Nobody is asked about a signature that is not intact or not
+    valid. A certificate that is revoked now makes a signature not valid, whenever it
+    was made. ``at`` is the time of verifying. ``timestamp_cas`` are the certificates
     (DER) of the CAs of time-stamping services; without them a timestamp proves no time.
 
     The file is read in a process with limits of time and memory. Each fault of a file
@@ -123,7 +125,9 @@ def _with_marks(
 ) -> Iterator[SignatureReport]:
     """Doubt signatures after which a page got a mark that may hide what it shows."""
     unknown = {
-        each.place for each in signatures if each.verdict is not Verdict.VALID
+        each.place
+        for each in signatures
+        if each.verdict is not Verdict.VALID and not each.lacks_revocation
     } | {each.place for each in timestamps if not (each.intact and each.trusted)}
     for each in signatures:
         marks = [change for change in each.changes if change.rectangle is not None]

@@ -40,6 +40,7 @@ from kortilla.signing.verification.report import (
     Signer,
     TimestampReport,
     Verdict,
+    worst,
 )
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.validation.leaf import load_leaf
@@ -57,6 +58,7 @@ _CODES: dict[type[RelyingPartyError], str] = {
 }
 
 _Issuer = Literal["authority", "test", "unknown"]
+_Answer = Literal["not-asked", "good", "revoked", "no-answer"]
 
 
 def problem_of(found: Found) -> Problem:
@@ -79,7 +81,8 @@ class Judge:
         timestamp_cas: Iterable[bytes],
     ) -> None:
         self._trusted = trusted
-        self._revocation = revocation
+        # Who checks nothing has no answer either.
+        self._revocation = None if revocation is UNCHECKED else revocation
         self._at = at
         self._timestamp_cas = [x509.Certificate.load(each) for each in timestamp_cas]
 
@@ -99,18 +102,16 @@ class Judge:
         if stamp is not None and proven:
             time, source = stamp.time, "timestamp"
         issuer: _Issuer = "unknown"
-        revocation: Literal["not-asked", "good", "revoked", "no-answer"] = "not-asked"
+        revocation: _Answer = "not-asked"
         certificate = _certificate(finding)
         if certificate is not None:
             problems += self._judge_time(certificate, time, proven=proven)
             issuer, trust, found = await self._judge_issuer(certificate, time)
             problems += found
-            if self._revocation is None:
-                problems.append(Problem("REVOCATION_NOT_ASKED"))
-            elif trust is not None:
-                revocation, found = await self._ask(
-                    certificate, trust, time, self._revocation
-                )
+            decided = worst([each.verdict for each in problems])
+            # Nobody learns of a certificate whose key did not sign, or for nothing.
+            if trust and finding.intact and decided is not Verdict.NOT_VALID:
+                revocation, found = await self._ask(certificate, trust, time)
                 problems += found
         elif not any(CODES[each.code][0] != Verdict.VALID for each in problems):
             problems.append(Problem("CERTIFICATE_UNREADABLE"))
@@ -204,10 +205,11 @@ class Judge:
         certificate: x509.Certificate,
         trust: Trust,
         time: datetime | None,
-        revocation: RevocationChecker,
-    ) -> tuple[Literal["good", "revoked", "no-answer"], list[Problem]]:
+    ) -> tuple[_Answer, list[Problem]]:
+        if self._revocation is None:
+            return "not-asked", [Problem("REVOCATION_NOT_ASKED")]
         try:
-            await self._validate(certificate, trust, time, revocation)
+            await self._validate(certificate, trust, time, self._revocation)
         except UserCertificateRevokedError:
             return "revoked", [Problem("CERTIFICATE_REVOKED")]
         except RevocationCheckFailedError as error:

@@ -35,7 +35,12 @@ from kortilla.signing.verification.findings import (
     broken,
     printable,
 )
-from kortilla.signing.verification.revisions import ends_regularly, irregularity
+from kortilla.signing.verification.revisions import (
+    ends_regularly,
+    hybrid_irregularity,
+    irregularity,
+)
+from kortilla.signing.verification.updates import POLICY
 
 _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
@@ -48,17 +53,20 @@ _GAP = re.compile(rb"<[0-9A-Fa-f]*>")
 _UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
 
+class _Signature(EmbeddedPdfSignature):
+    def _enforce_hybrid_xref_policy(self) -> None:
+        """Leave it to ``hybrid_irregularity``; pyHanko refuses each hybrid file."""
+
+
 def examine_pdf(content: bytes) -> Findings:
     """Return what is found in a PDF. Raises any exception for a broken one.
 
-    It is read strictly. One that can only be read leniently, or has tables for old and
-    new programs, is judged only if nothing came after its signature, since programs may
-    find other objects in it than the comparison of its revisions does.
+    It is read strictly. One that can only be read leniently is judged only if nothing
+    came after its signature, since programs may find other objects in it than the
+    comparison of its revisions does.
     """
     with suppress(Exception):  # pyHanko raises any exception for broken files
-        reader = PdfFileReader(BytesIO(content), strict=True)
-        if not reader.xrefs.hybrid_xrefs_present:
-            return _examine(reader, content)
+        return _examine(PdfFileReader(BytesIO(content), strict=True), content)
     findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
     covers = [each.covers for each in findings.signatures]
     if not covers or set(covers) != {"whole-file"}:
@@ -93,10 +101,18 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         _examine_signature(each, content, later, finding, regular=regular)
         findings.signatures.append(finding)
     covers = {each.covers for each in findings.signatures}
-    irregular = "" if regular else "another end than programs look for"
-    if regular and "earlier-revision" in covers:
-        first = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
-        irregular = irregularity(reader, content, first)
+    first = min((each.signed_revision for each in signatures), default=0)
+    irregular = hybrid_irregularity(reader, first)
+    if not regular:
+        irregular = "another end than programs look for"
+    if not irregular and "earlier-revision" in covers:
+        end = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
+        try:
+            irregular = irregularity(reader, content, end)
+        except MemoryError:
+            raise
+        except Exception as error:  # of pyHanko, any; other programs may go on
+            irregular = f"{type(error).__name__}: {error}"
     if irregular and not any(
         each.code == "CHANGED_AFTER_SIGNING"
         for finding in findings.signatures
@@ -132,7 +148,7 @@ def _signatures(
         if not isinstance(name, str):
             raise TypeError("the name of a field is no text")
         try:
-            found.append(EmbeddedPdfSignature(reader, field, name))
+            found.append(_Signature(reader, field, name))
         except Exception as error:  # of pyHanko and asn1crypto, any
             findings.signatures.append(Finding(name, problems=[broken(error)]))
     return sorted(found, key=lambda each: int(each.signed_revision))
@@ -172,7 +188,7 @@ def _examine_signature(
         return
     try:
         finding.claimed_time = signature.self_reported_timestamp
-        signature.compute_integrity_info()  # type: ignore[no-untyped-call]
+        signature.compute_integrity_info(POLICY)  # type: ignore[no-untyped-call]
         finding.covers = _covers(signature, content)
     except Exception as error:  # of pyHanko, any
         finding.problems.append(broken(error))

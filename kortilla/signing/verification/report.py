@@ -2,7 +2,7 @@
 """The report on a signed file: verdicts, codes of problems, and what was found."""
 
 import base64
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -56,6 +56,7 @@ _CANT_SAY = {
         "The certificate has expired, and nothing proves that it was signed before."
     ),
     "CERTIFICATE_UNREADABLE": "The signer's certificate can't be read or is missing.",
+    "REVOCATION_NOT_ASKED": "Whether the certificate was revoked was not asked.",
     "REVOCATION_UNKNOWN": "Nobody answered whether the certificate was revoked.",
     "FORM_CHANGED": "A form in the file was filled in after it was signed.",
     "MARK_ADDED": (
@@ -80,7 +81,6 @@ _CANT_SAY = {
 }
 _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
-    "REVOCATION_NOT_ASKED": "Whether the certificate was revoked was not asked.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
     "TIMESTAMP_AUTHORITY_UNKNOWN": "Who made the timestamp is not known here.",
     "XFA_FORM": "The file has an XFA form, which many programs do not show.",
@@ -96,6 +96,10 @@ CODES: dict[str, tuple[Verdict, str]] = {
     )
     for code, message in messages.items()
 }
+
+
+#: They say only that the answer on revocation is missing.
+_OPEN = {"REVOCATION_NOT_ASKED", "REVOCATION_UNKNOWN"}
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,15 @@ class SignatureReport:
             return Verdict.CANT_SAY
         return verdict
 
+    @property
+    def lacks_revocation(self) -> bool:
+        """Whether nothing but an answer on revocation is missing for ``VALID``."""
+        others = tuple(each for each in self.problems if each.code not in _OPEN)
+        return (
+            self.verdict is Verdict.CANT_SAY
+            and replace(self, problems=others).verdict is Verdict.VALID
+        )
+
 
 @dataclass(frozen=True)
 class DocumentReport:
@@ -215,6 +228,16 @@ class DocumentReport:
         if verdict is Verdict.VALID and not self.signatures:
             return Verdict.NOT_VALID
         return verdict
+
+    @property
+    def lacks_revocation(self) -> bool:
+        """Whether nothing but answers on revocation is missing for ``VALID``."""
+        doubted = [each for each in self.signatures if each.verdict != Verdict.VALID]
+        return (
+            bool(doubted)
+            and all(each.lacks_revocation for each in doubted)
+            and worst([each.verdict for each in self.problems]) is Verdict.VALID
+        )
 
     @property
     def exit_status(self) -> int:
