@@ -2,6 +2,7 @@
 """Logins in both browsers: by the extension, and by TLS after the switch is on."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from tests.packaging.browsers import switch_on
 from tests.packaging.person import RunningBrowser
 
 PIN1 = "1234"
-#: Seconds between two Enters for Chromium's question, which may not be there yet.
+#: Seconds between two Enters for a browser's question, which may take a moment.
 _PAUSE = 3.0
-#: The title of Firefox's question.
-_FIREFOX_ASKS = "Käyttäjän todentamispyyntö"
+#: The other answer to Firefox's question.
+_FIREFOX_ASKS = "Älä lähetä varmennetta"
 both = pytest.mark.parametrize("browser", ["chromium", "firefox"])
 
 
@@ -101,18 +102,8 @@ def _answer_chromium(desktop: Desktop, site: TlsService) -> None:
     and makes another with the answer.
     """
     wait_until(lambda: site.broken_off, "Chromium asks")
-    begun, pressed = site.begun, 0.0
-
-    def is_answered() -> bool:
-        nonlocal pressed
-        if site.begun > begun:
-            return True
-        if time.monotonic() > pressed + _PAUSE:
-            desktop.press("Return")
-            pressed = time.monotonic()
-        return False
-
-    wait_until(is_answered, "Chromium connects again")
+    begun = site.begun
+    _press_until(desktop, lambda: site.begun > begun)
 
 
 def _answer_firefox(desktop: Desktop, _site: TlsService) -> None:
@@ -123,12 +114,27 @@ def _answer_firefox(desktop: Desktop, _site: TlsService) -> None:
 
     def asks() -> bool:
         parts = desktop.parts("(.* )?Mozilla Firefox")
-        there = any(p.role == "dialog" and p.name == _FIREFOX_ASKS for p in parts)
-        focused = {part.role for part in parts if "FOCUSED" in part.states}
-        return there and "combo box" in focused
+        names = {part.name for part in parts if "ENABLED" in part.states}
+        return _FIREFOX_ASKS in names and any("SPECIMEN-" in name for name in names)
 
     wait_until(asks, "Firefox asks")
-    desktop.press("Return")
+    _press_until(desktop, lambda: not asks())
+
+
+def _press_until(desktop: Desktop, is_answered: Callable[[], bool]) -> None:
+    """Press Enter, and again if there was no answer."""
+    pressed = 0.0
+
+    def has_pressed() -> bool:
+        nonlocal pressed
+        if is_answered():
+            return True
+        if time.monotonic() > pressed + _PAUSE:
+            desktop.press("Return")
+            pressed = time.monotonic()
+        return False
+
+    wait_until(has_pressed, "the browser has its answer")
 
 
 def _takes_keys(part: Part) -> bool:
