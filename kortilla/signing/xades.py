@@ -185,7 +185,7 @@ def archived(
             form = reference.find(f"{DS}Transforms/{DS}Transform")
             properties = holder.find(XADES + "SignedProperties")
             yield canonical(
-                properties, C14N if form is None else form.get("Algorithm", "")
+                properties, method if form is None else form.get("Algorithm", "")
             )
         else:
             yield from contents_of(uri)

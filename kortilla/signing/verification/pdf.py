@@ -22,7 +22,6 @@ from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.cms_signature import examine_signer, examine_stamp
 from kortilla.signing.verification.findings import (
     Change,
@@ -35,6 +34,7 @@ from kortilla.signing.verification.findings import (
     broken,
     printable,
 )
+from kortilla.signing.verification.proofs.kept import kept_in_pdf
 from kortilla.signing.verification.revisions import (
     ends_regularly,
     hybrid_irregularity,
@@ -84,15 +84,15 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         findings.problems.append(Found("XFA_FORM"))
     signatures = _signatures(reader, findings)
     regular = ends_regularly(reader, content)
-    has_data = _has_revocation_data(root)
+    roots = []
     for each in signatures:
         if _is_timestamp(each):
-            stamp = _stamp(each, content)
-            findings.timestamps.append(stamp)
             for earlier in findings.signatures:
-                earlier.has_archive_timestamp |= stamp.intact
+                earlier.archive.append(len(findings.timestamps))
+            findings.timestamps.append(_stamp(each, content))
+            roots.append(reader.get_historical_root(each.signed_revision))
             continue
-        finding = Finding(each.fq_name, has_revocation_data=has_data)
+        finding = Finding(each.fq_name)
         later = [
             other
             for other in signatures
@@ -100,6 +100,7 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         ]
         _examine_signature(each, content, later, finding, regular=regular)
         findings.signatures.append(finding)
+    findings.kept = kept_in_pdf([*roots, root])
     covers = {each.covers for each in findings.signatures}
     first = min((each.signed_revision for each in signatures), default=0)
     irregular = hybrid_irregularity(reader, first)
@@ -120,20 +121,6 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     ):
         findings.problems.append(Found("IRREGULAR", irregular))
     return findings
-
-
-def _has_revocation_data(root: generic.DictionaryObject) -> bool:
-    """Return whether the security store has revocation data, all of them readable."""
-    try:
-        crls, responses = [
-            [each.data for each in _items(root["/DSS"], key)] if "/DSS" in root else []
-            for key in ("/CRLs", "/OCSPs")
-        ]
-    except MemoryError:
-        raise
-    except Exception:  # of pyHanko, any
-        return False
-    return are_revocation_data(crls, responses)
 
 
 def _signatures(

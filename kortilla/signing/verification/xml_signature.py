@@ -28,7 +28,6 @@ from kortilla.errors import (
 from kortilla.signing import xades
 from kortilla.signing.answer import PageSignature, verify_digest
 from kortilla.signing.state import HASHES, Digest
-from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.cms_signature import examine_stamp, hasher
 from kortilla.signing.verification.findings import (
     Finding,
@@ -37,6 +36,7 @@ from kortilla.signing.verification.findings import (
     Stamp,
     broken,
 )
+from kortilla.signing.verification.proofs.kept import kept_in_xml
 from kortilla.signing.xades import DS, XADES
 from kortilla.validation.leaf import load_leaf
 
@@ -67,11 +67,12 @@ _ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 
 def examine_signature(
-    element: Element, contents_of: ContentsOf, *, place: str
+    element: Element, contents_of: ContentsOf, *, place: str, first: int = 0
 ) -> tuple[Finding, list[Stamp]]:
     """Return what is found in an element ds:Signature, and its archive timestamps.
 
-    ``Finding.files`` are the URIs of the references to files.
+    ``Finding.files`` are the URIs of the references to files. ``first`` is the number
+    of the first archive timestamp.
     """
     finding = Finding(place, covers="files")
     stamps: list[Stamp] = []
@@ -80,7 +81,8 @@ def examine_signature(
         if unsigned is not None:
             _read_unsigned(element, unsigned, finding)
             stamps += _archive_stamps(element, unsigned, contents_of, place)
-            finding.has_archive_timestamp = any(each.intact for each in stamps)
+            finding.archive = [*range(first, first + len(stamps))]
+            finding.kept += kept_in_xml(unsigned, _decoded, first=first)
     except RefusedError as error:
         finding.problems.append(error.found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -337,7 +339,6 @@ def _check_value(
 
 
 def _read_unsigned(element: Element, unsigned: Element, finding: Finding) -> None:
-    finding.has_revocation_data = _has_revocation_data(unsigned)
     stamp = unsigned.find(XADES + "SignatureTimeStamp")
     if stamp is None:
         return
@@ -350,22 +351,6 @@ def _read_unsigned(element: Element, unsigned: Element, finding: Finding) -> Non
         finding.problems.append(Found("TIMESTAMP_BROKEN"))
         return
     finding.stamp = examine_stamp(token, hasher(stamped))
-
-
-def _has_revocation_data(unsigned: Element) -> bool:
-    """Return whether there are revocation data, all of them readable."""
-    place = f"{XADES}RevocationValues/{XADES}"
-    try:
-        crls, responses = [
-            [_decoded(each) for each in unsigned.findall(place + path)]
-            for path in (
-                f"CRLValues/{XADES}EncapsulatedCRLValue",
-                f"OCSPValues/{XADES}EncapsulatedOCSPValue",
-            )
-        ]
-    except RefusedError:
-        return False
-    return are_revocation_data(crls, responses)
 
 
 def _archive_stamps(
