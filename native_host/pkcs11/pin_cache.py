@@ -96,6 +96,8 @@ class PinCache:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._wiping.join()
+        # The watch may have been cancelled while it wiped: what was begun is done then.
+        await self._wipe(bytearray())
 
     # -- Logins (C_Login) --------------------------------------------------------------
 
