@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 #: The number of signatures of a kept PIN: Firefox may open two connections for a page.
 _MOST_WITH_KEPT = 2
+#: The same after a login: Firefox has made four connections for a page with parts.
+_MOST_AFTER_LOGIN = 3
 
 
 class ConfirmationNeededError(KortillaError):
@@ -57,6 +59,10 @@ class KeptPin(KnownPin):
     #: The number of signatures that currently use it.
     users: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def used_up(self) -> bool:
+        return self.uses >= (_MOST_AFTER_LOGIN if self.brief else _MOST_WITH_KEPT)
 
 
 class PinCache:
@@ -182,7 +188,7 @@ class PinCache:
         kept = self.kept
         if kept is None or kept.certificate.der != certificate.der:
             return None
-        return kept if kept.uses < _MOST_WITH_KEPT else None
+        return None if kept.used_up else kept
 
     async def sign_with_kept(
         self, kept: KeptPin, digest: bytes, algorithm: SignatureAlgorithm
@@ -201,8 +207,7 @@ class PinCache:
             raise
         finally:
             kept.users -= 1
-            used_up = not kept.brief or kept.uses == _MOST_WITH_KEPT
-            if not kept.users and used_up:
+            if not kept.users and (kept.used_up or not kept.brief):
                 await self.forget(kept)
 
     async def forget(self, kept: KeptPin) -> None:

@@ -336,7 +336,7 @@ async def test_a_pin_serves_the_other_connections_of_a_login_and_no_more(
     async with a_login(source, windows, same_login=LONG) as login:
         program = Program(login, windows, certificate, source)
         await logs_in(program)
-        for _ in range(2):
+        for _ in range(3):
             await program.sign()
         assert len(windows.users) == 1
         await logs_in(program)
