@@ -50,11 +50,11 @@ async def verify_document(
     asks whether a certificate was revoked. By default, and with ``UNCHECKED``, nobody
     is asked and nothing uses a network: only a signature for which the file itself
     answers is valid then, and another good one ``lacks_revocation``. Nobody is asked
-    about a signature that is not intact or not valid. A certificate that is revoked now makes a signature not valid, unless a
-    timestamp proves that it is older. For such a time the file's own revocation data
-    answer, and nobody is asked. ``at`` is the time of verifying. ``timestamp_cas`` are
-    certificates (DER) of CAs of time-stamping services, beside those of ``trusted``;
-    without them a timestamp proves no time.
+    about a signature that is not intact or not valid. A certificate that is revoked now
+    makes a signature not valid, unless a timestamp proves that it is older. For such a
+    time the file's own revocation data answer, and nobody is asked. ``at`` is the time
+    of verifying. ``timestamp_cas`` are certificates (DER) of CAs of time-stamping
+    services, beside those of ``trusted``; without them a timestamp proves no time.
 
     The file is read in a process with limits of time and memory. Each fault of a file
     is a code in the report. Raises ``SigningUnavailableError`` while too many files are
