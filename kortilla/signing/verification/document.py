@@ -29,7 +29,9 @@ MAX_BYTES = 120_000_000
 MAX_SIGNATURE_BYTES = 10_000_000
 #: The ends of names of containers. Under another, a program opens it as another kind of
 #: file, such as a PDF in a place that no signature covers.
-_CONTAINERS = {"", ".adoc", ".asice", ".bdoc", ".edoc", ".sce", ".zip"}
+_CONTAINERS = {
+    *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+}
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
@@ -96,12 +98,13 @@ async def verify_path(
     """Verify a file. Raises as ``verify_document``, and ``OSError``.
 
     ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
-    whose name lacks ``.p7s``, if there is one. A container with the name of another
+    whose name lacks ``.p7s``, if there is one. A ``.p7m`` is read in the same way; it
+    mostly contains its file. A container with the name of another
     kind of file is not judged.
     """
     signature = None
     content = await in_thread(_read, path)
-    if path.suffix.lower() == ".p7s":
+    if path.suffix.lower() in {".p7m", ".p7s"}:
         signature, content = content, None
         of = of or path.with_suffix("")
         if signature is not None and (of.is_file() or of != path.with_suffix("")):
