@@ -22,20 +22,11 @@ import pytest
 from asn1crypto import pem, tsp, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import DummyTimeStamper
-from pyhanko.sign.validation.ades import ades_lta_validation
-from pyhanko.sign.validation.policy_decl import (
-    LocalKnowledge,
-    PdfSignatureValidationSpec,
-    SignatureValidationSpec,
+from pyhanko.sign.validation import (
+    async_validate_pdf_signature,
+    async_validate_pdf_timestamp,
 )
-from pyhanko_certvalidator.context import CertValidationPolicySpec
-from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
-from pyhanko_certvalidator.policy_decl import (
-    REQUIRE_REVINFO,
-    CertRevTrustPolicy,
-    FreshnessReqType,
-)
-from pyhanko_certvalidator.registry import SimpleTrustManager
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.state import MockCardState
@@ -184,34 +175,28 @@ def test_files_for_the_archive_are_valid_and_nobody_is_asked_about_the_signer(
 
 def test_others_accept_them(services: Services, signed: tuple[Path, Path]) -> None:
     pdf, container = signed
-    # pyHanko, when the card has expired
-    roots = [services.authority.root_der, services.stamping.der]
-    policy = CertValidationPolicySpec(
-        trust_manager=SimpleTrustManager.build(
-            trust_roots=[x509.Certificate.load(each) for each in roots]
-        ),
-        revinfo_policy=CertRevTrustPolicy(
-            REQUIRE_REVINFO,
-            freshness=timedelta(days=365),
-            freshness_req_type=FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
-        ),
-    )
-    spec = PdfSignatureValidationSpec(
-        SignatureValidationSpec(
-            cert_validation_policy=policy, local_knowledge=LocalKnowledge()
-        )
-    )
+    # pyHanko, by the PDF's own data while the card is valid
     reader = PdfFileReader(io.BytesIO(pdf.read_bytes()))
     [signature, whole] = reader.embedded_signatures
-    later = datetime.now(UTC) + timedelta(days=60)
-    result = asyncio.run(
-        ades_lta_validation(
+    roots = [services.authority.root_der, services.stamping.der]
+    context = DocumentSecurityStore.read_dss(reader).as_validation_context(
+        {
+            "trust_roots": [x509.Certificate.load(each) for each in roots],
+            "allow_fetching": False,
+            "revocation_mode": "hard-fail",
+            "retroactive_revinfo": True,
+            "moment": datetime.now(UTC),
+        }
+    )
+    status = asyncio.run(
+        async_validate_pdf_signature(
             signature,
-            pdf_validation_spec=spec,
-            timing_info=ValidationTimingInfo(later, later, True),
+            signer_validation_context=context,
+            ts_validation_context=context,
         )
     )
-    assert result.ades_subindic.status.name == "PASSED"
+    assert status.bottom_line
+    assert asyncio.run(async_validate_pdf_timestamp(whole, context)).trusted
     # openssl
     content = pdf.read_bytes()
     begin, first, second, length = whole.byte_range
