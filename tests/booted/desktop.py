@@ -277,12 +277,14 @@ class Xfce(Desktop):
         selected = f'"{Path(file).name}"'
         self.wait_for(folder, lambda parts: any(selected in p.name for p in parts))
         self.press("shift+F10")
-        for item in ("Avaa sovelluksella", name):
-            # A menu is a window without a title.
-            box = wait_until(lambda item=item: _named(self.look("$"), item), item)
-            x, y, width, height = box
-            self.click(x + width // 2, y + height // 2)
+        self._click_item("Avaa sovelluksella")
+        self._click_item(name)
         self.computer.user("thunar", "--quit")
+
+    def _click_item(self, name: str) -> None:
+        """Click at an item of a menu, which is a window without a title."""
+        x, y, width, height = wait_until(lambda: _named(self.look("$"), name), name)
+        self.click(x + width // 2, y + height // 2)
 
 
 class Gnome(Desktop):
