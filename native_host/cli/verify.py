@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     help="The folder with the authority's CA certificates.",
 )
 @click.option("--offline", is_flag=True, help="Ask nobody about revocation.")
+@click.option(
+    "--report",
+    type=PATH,
+    help="Write a report to a .pdf or .json file.",
+)
+@click.option("--force", is_flag=True, help="Replace a report that is there.")
 @lang_option
 def verify(
     *,
@@ -42,6 +48,8 @@ def verify(
     signed_file: Path | None,
     trust: Path | None,
     offline: bool,
+    report: Path | None,
+    force: bool,
     lang: str | None,
 ) -> int:
     """Say who signed files, and whether they are intact.
@@ -51,6 +59,8 @@ def verify(
     """
     if signed_file and (len(files) > 1 or files[0].suffix.lower() != ".p7s"):
         raise click.UsageError("--file names the file of one .p7s.")
+    if report is not None and report.suffix.lower() not in {".pdf", ".json"}:
+        raise click.UsageError("--report names a file that ends in .pdf or .json.")
     check_library()
     from kortilla.errors import TrustConfigurationError
     from kortilla.signing.verification import Verdict
@@ -59,8 +69,13 @@ def verify(
     from native_host.files.sources import shown_path
     from native_host.languages import choose_language
 
-    texts = words.load(choose_language(load_config().language, lang))
+    language = choose_language(load_config().language, lang)
+    texts = words.load(language)
     trust = trust or check.trust_folder()
+    if report is not None:
+        from native_host.files import report as reports
+
+        reports.check_place(report, files, replace=force)
     try:
         checked = asyncio.run(
             check.check_files(
@@ -69,6 +84,9 @@ def verify(
         )
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
+    if report is not None:
+        content = reports.render(checked, language, pdf=reports.is_pdf(report))
+        reports.save(content, report, checked, replace=force)
     lines = []
     for each in checked:
         first, *more = words.describe(each, texts)

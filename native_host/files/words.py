@@ -76,10 +76,9 @@ def describe_signature(
 ) -> list[str]:
     """Return the lines about a signature: the signer, and indented what is known."""
     name = _name(signature, texts)
-    state = "open" if signature.lacks_revocation else signature.verdict
-    head = texts[f"signature.{state}"]
+    head = texts[state_key(signature)]
     when = texts[f"time.{signature.time_source}"]
-    said = [when.format(time=_time(signature.time, texts))]
+    said = [when.format(time=time_words(signature.time, texts))]
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
@@ -93,6 +92,12 @@ def describe_signature(
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
+
+
+def state_key(signature: SignatureReport) -> str:
+    """Return the key of the words for a number, a name, and how the signature is."""
+    state = "open" if signature.lacks_revocation else signature.verdict
+    return f"signature.{state}"
 
 
 def describe_problems(
@@ -122,6 +127,6 @@ def _change(change: Change, texts: Mapping[str, str]) -> str:
     return f"{said}. {place}"
 
 
-def _time(time: datetime | None, texts: Mapping[str, str]) -> str:
+def time_words(time: datetime | None, texts: Mapping[str, str]) -> str:
     """Return a time in the computer's zone."""
     return "" if time is None else time.astimezone().strftime(texts["time.format"])

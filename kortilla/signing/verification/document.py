@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Verifies a signed file."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -77,6 +78,8 @@ async def verify_document(
         timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
+        sha256=await in_thread(_digest, content),
+        signature_sha256=await in_thread(_digest, signature),
     )
 
 
@@ -143,6 +146,10 @@ async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
     except DocumentNotSignableError as error:
         code = _LIMITS.get(error.reason, "BROKEN")
         return Findings("unknown", problems=[Found(code, str(error.__cause__ or ""))])
+
+
+def _digest(content: bytes | None) -> str:
+    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

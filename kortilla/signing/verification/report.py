@@ -209,7 +209,9 @@ class DocumentReport:
     """The report on a file: its signatures in the order of signing.
 
     ``timestamps`` are those of a whole PDF, and the archive timestamps of a container's
-    signatures. ``files`` are those in a container.
+    signatures. ``files`` are those in a container. ``sha256`` is the hexadecimal digest
+    of the signed file as it was verified, and ``signature_sha256`` that of a detached
+    signature. They are empty for what was not there or too long to be read.
     """
 
     kind: Kind
@@ -217,6 +219,8 @@ class DocumentReport:
     timestamps: tuple[TimestampReport, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()
+    sha256: str = ""
+    signature_sha256: str = ""
 
     @property
     def verdict(self) -> Verdict:
