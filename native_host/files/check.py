@@ -68,16 +68,17 @@ async def check_files(
     ``trust`` is a folder of CA certificates. The authority's are known by their
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
     there only the authority's count. All of them, and certificates of time-stamping
-    authorities beside them, vouch for timestamps. None, or an empty folder, leaves
-    every signature unjudged. Unless ``offline``, the CAs' services are asked whether
-    the certificates have been revoked, once about each; they learn which certificates
-    are checked, and nothing of the files. Raises ``TrustConfigurationError`` for a
-    broken folder.
+    authorities beside them, vouch for timestamps, and so do those in
+    ``stamping_folder()``. None, or an empty folder, leaves every signature unjudged.
+    Unless ``offline``, the CAs' services are asked whether the certificates have been
+    revoked, once about each; they learn which certificates are checked, and nothing of
+    the files. Raises ``TrustConfigurationError`` for a broken folder.
     """
     trusted = TrustedCAs() if trust is None else TrustedCAs.from_folder(trust)
     if trust == own_folder():
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
+    trusted = trusted.with_timestamps_of(stamping_folder())
     signed = _signed_files(paths, signed_file)
     basis = Basis(utc_now(), not offline, trusted)
     async with asking(offline=offline) as revocation:
@@ -144,6 +145,14 @@ def trust_folder() -> Path:
 
 def own_folder() -> Path:
     return user_data_folder() / "ca"
+
+
+def stamping_folder() -> Path:
+    """Return the folder of the time-stamping authorities that the person trusts.
+
+    What is in it vouches for timestamps, and for nobody's signature.
+    """
+    return user_data_folder() / "timestamp-ca"
 
 
 def has_authority(folder: Path) -> bool:

@@ -174,6 +174,7 @@ def _signature(signature: SignatureReport) -> Signature:
         time_source=signature.time_source,
         timestamp=None if stamp is None else _timestamp(stamp),
         revocation=signature.revocation,
+        revocation_source=signature.revocation_source,
         level=signature.level,
         covers=signature.covers,
         files=[escape_name(each) for each in signature.files],
@@ -202,6 +203,7 @@ def _timestamp(stamp: TimestampReport) -> Timestamp:
         intact=stamp.intact,
         trusted=stamp.trusted,
         place=printable(stamp.place),
+        reasons=_reasons(stamp.problems),
     )
 
 

@@ -92,6 +92,7 @@ class Timestamp(_Model):
     intact: bool
     trusted: bool
     place: str
+    reasons: list[Reason] = Field(description="Why it is not trusted.")
 
 
 class Modification(_Model):
@@ -127,6 +128,10 @@ class Signature(_Judged):
     timestamp: Timestamp | None
     revocation: str = Field(
         description="not-asked, good, revoked or no-answer. More may be added."
+    )
+    revocation_source: str = Field(
+        description="Who answered: network, now; file, for the proven time; or none. "
+        "More may be added."
     )
     level: str = Field(description="B-B, B-T, B-LT, B-LTA or none (EN 319 142-1).")
     covers: str

@@ -77,14 +77,13 @@ def describe_signature(
     """Return the lines about a signature: the signer, and indented what is known."""
     name = _name(signature, texts)
     head = texts[state_key(signature)]
-    when = texts[f"time.{signature.time_source}"]
-    said = [when.format(time=time_words(signature.time, texts))]
+    said = [_when(signature, texts)]
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
     said += [_change(each, texts) for each in signature.changes]
     if signature.revocation == "good":
-        said.append(texts["revocation.good"])
+        said += _not_revoked(signature, texts)
     # What decides comes before the notes.
     problems = sorted(signature.problems, key=lambda p: p.verdict is Verdict.VALID)
     said += describe_problems(problems, texts)
@@ -98,6 +97,22 @@ def state_key(signature: SignatureReport) -> str:
     """Return the key of the words for a number, a name, and how the signature is."""
     state = "open" if signature.lacks_revocation else signature.verdict
     return f"signature.{state}"
+
+
+def _when(signature: SignatureReport, texts: Mapping[str, str]) -> str:
+    """Return the sentence about the time, and about who proves it."""
+    stamp = signature.timestamp
+    return texts[f"time.{signature.time_source}"].format(
+        time=time_words(signature.time, texts),
+        authority="" if stamp is None else printable(stamp.authority),
+    )
+
+
+def _not_revoked(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:
+    if signature.revocation_source == "file":
+        return [texts["revocation.good.file"]]
+    since = any(each.code == "REVOKED_SINCE" for each in signature.problems)
+    return [] if since else [texts["revocation.good"]]
 
 
 def describe_problems(

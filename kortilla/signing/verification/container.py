@@ -79,7 +79,9 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
         return pieces(container, entry)
 
     for place, element in _signatures(container, entries):
-        finding, stamps = examine_signature(element, contents_of, place=place)
+        finding, stamps = examine_signature(
+            element, contents_of, place=place, first=len(findings.timestamps)
+        )
         findings.timestamps += stamps
         signed = {
             unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files

@@ -51,9 +51,11 @@ async def verify_document(
     asks whether a certificate was revoked. By default, and with ``UNCHECKED``, nobody
     is asked and nothing uses a network: no signature is valid then, and a good one
     ``lacks_revocation``. Nobody is asked about a signature that is not intact or not
-    valid. A certificate that is revoked now makes a signature not valid, whenever it
-    was made. ``at`` is the time of verifying. ``timestamp_cas`` are the certificates
-    (DER) of the CAs of time-stamping services; without them a timestamp proves no time.
+    valid. A certificate that is revoked now makes a signature not valid, unless a
+    timestamp proves that it is older. For such a time the file's own revocation data
+    answer, and nobody is asked. ``at`` is the time of verifying. ``timestamp_cas`` are
+    certificates (DER) of CAs of time-stamping services, beside those of ``trusted``;
+    without them a timestamp proves no time.
 
     The file is read in a process with limits of time and memory. Each fault of a file
     is a code in the report. Raises ``SigningUnavailableError`` while too many files are
@@ -63,12 +65,14 @@ async def verify_document(
     if at.tzinfo is None:
         raise ValueError("The time of verifying has no time zone.")
     findings = await _examine(content, signature)
-    judge = Judge(trusted, revocation=revocation, at=at, timestamp_cas=timestamp_cas)
+    judge = Judge(
+        findings, trusted, revocation=revocation, at=at, timestamp_cas=timestamp_cas
+    )
     signatures = [
         await judge.judge(number, finding)
         for number, finding in enumerate(findings.signatures, start=1)
     ]
-    timestamps = [await judge.judge_stamp(each) for each in findings.timestamps]
+    timestamps = await judge.judge_timestamps()
     problems = [problem_of(each) for each in findings.problems]
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))

@@ -22,6 +22,10 @@ class Verdict(StrEnum):
     CANT_SAY = "cant-say"
 
 
+#: The level of the ETSI baseline profiles whose data verify.
+Level = Literal["B-B", "B-T", "B-LT", "B-LTA", "none"]
+
+
 def worst(verdicts: "list[Verdict]") -> Verdict:
     """Return the verdict on a whole whose parts have these verdicts."""
     for verdict in (Verdict.NOT_VALID, Verdict.CANT_SAY):
@@ -83,6 +87,12 @@ _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
     "TIMESTAMP_AUTHORITY_UNKNOWN": "Who made the timestamp is not known here.",
+    "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
+    "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
+    "TIMESTAMP_UNCHECKED": (
+        "Nobody has said whether the timestamp's authority was revoked."
+    ),
+    "REVOKED_SINCE": "The certificate was revoked after the time of signing.",
     "XFA_FORM": "The file has an XFA form, which many programs do not show.",
 }
 
@@ -147,13 +157,19 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class TimestampReport:
-    """A timestamp. ``trusted`` says whether its authority is one of those given."""
+    """A timestamp. ``trusted`` says whether it proves its time.
+
+    For that, one of the authorities given must have made it, whose certificate had not
+    expired and was shown not to be revoked: now, or when the next timestamp was made.
+    ``problems`` say why it is not trusted.
+    """
 
     time: datetime | None
     authority: str
     intact: bool
     trusted: bool
     place: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,8 +178,9 @@ class SignatureReport:
 
     ``intact`` says whether it fits its key and the bytes that it covers; None is
     unknown. ``issuer`` is ``authority`` for the pinned CAs and ``test`` for any other
-    of the CAs given. ``time`` is the timestamp's if its authority is trusted, or the
-    one that the signer claims. ``files`` are those of a container that it covers.
+    of the CAs given. ``time`` is the timestamp's if that proves it, or the one that the
+    signer claims. ``revocation_source`` is who answered: the network now, or the file
+    for the proven time. ``files`` are those of a container that it covers.
     ``changes`` were made to a PDF afterwards. ``reason`` and ``location`` are what the
     signature states.
     """
@@ -181,10 +198,11 @@ class SignatureReport:
     files: tuple[str, ...]
     changes: tuple[Change, ...]
     revocation: Literal["not-asked", "good", "revoked", "no-answer"]
-    level: Literal["B-B", "B-T", "B-LT", "B-LTA", "none"]
+    level: Level
     reason: str
     location: str
     problems: tuple[Problem, ...]
+    revocation_source: Literal["none", "network", "file"] = "none"
 
     @property
     def verdict(self) -> Verdict:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyhanko.pdf_utils import generic
 
 from kortilla.errors import (
     RelyingPartyError,
@@ -22,7 +21,6 @@ from kortilla.mock_card.authority import Authority
 from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.signing import signature as skeleton
 from kortilla.signing.processes import shared_processes
-from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     CODES,
     DocumentReport,
@@ -40,7 +38,6 @@ from tests.kortilla.signed_files import (
     Maker,
     issue,
     signature_of,
-    updated,
     with_signature,
 )
 from tests.kortilla.signing.verified_files import (
@@ -52,7 +49,7 @@ from tests.kortilla.signing.verified_files import (
     made,
 )
 from tests.kortilla.signing_parts import GOOD, FixedRevocation
-from tests.kortilla.timestamps import lists, stamper
+from tests.kortilla.timestamps import stamper
 
 #: What each signature by a test card has that is not timestamped.
 USUAL = {"CLAIMED_TIME", "TEST_CARD"}
@@ -369,47 +366,6 @@ async def test_random_changes_are_never_called_valid_and_raise_nothing(
             if report.verdict is VALID:  # in what no signature covers, as a ZIP's times
                 assert report.files
                 assert all(each.intact for each in report.signatures)
-
-
-async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
-    maker: Maker, authority: Authority
-) -> None:
-    pdf = await maker.pdf(
-        timestamper=stamper(authority),
-        validation_data=ValidationData(crls=lists(authority)),
-        archive=True,
-    )
-    report = await verify_document(
-        pdf,
-        trusted=maker.trusted,
-        revocation=GOOD,
-        timestamp_cas=[authority.issuing_der],
-    )
-    [signature] = report.signatures
-    assert said(report) == (VALID, set())
-    assert signature.level == "B-LTA"
-    assert [each.kind for each in signature.changes] == ["timestamp"]
-    [whole] = report.timestamps
-    assert (whole.intact, whole.trusted) == (True, True)
-
-
-async def test_a_level_is_not_claimed_for_data_that_nobody_can_read(
-    maker: Maker, authority: Authority
-) -> None:
-    pdf = await maker.pdf(timestamper=stamper(authority))
-    for data, level in ((lists(authority)[0], "B-LT"), (b"junk", "B-T")):
-
-        def add(writer: Any, data: bytes = data) -> None:
-            kept = writer.add_object(generic.StreamObject(stream_data=data))
-            store = generic.DictionaryObject()  # type: ignore[no-untyped-call]
-            store["/CRLs"] = generic.ArrayObject([kept])
-            writer.root["/DSS"] = writer.add_object(store)
-            writer.update_root()
-
-        report = await verify_document(
-            updated(pdf, add), trusted=maker.trusted, revocation=GOOD
-        )
-        assert (report.verdict, report.signatures[0].level) == (VALID, level)
 
 
 async def test_what_a_file_states_is_shown_without_control_characters(
