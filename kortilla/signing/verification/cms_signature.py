@@ -115,9 +115,13 @@ def _examine_signer(
     if certificate is None:
         finding.problems.append(Found("CERTIFICATE_UNREADABLE"))
         return
-    same, genuine = validate_sig_integrity(
-        signer, certificate, "data", digest_of(function)
-    )
+    digest = digest_of(function)
+    same, genuine = validate_sig_integrity(signer, certificate, "data", digest)
+    if not genuine:
+        sorted_signer = _with_sorted_attributes(signer)
+        same, genuine = validate_sig_integrity(
+            sorted_signer, certificate, "data", digest
+        )
     finding.intact = bool(same and genuine)
     if not genuine:
         finding.problems.append(Found("SIGNATURE_BROKEN"))
@@ -137,6 +141,17 @@ def _functions(signer: cms.SignerInfo) -> set[str]:
     if method["algorithm"].native not in {"rsassa_pkcs1v15", "rsaes_pkcs1v15"}:
         names.add(method.hash_algo)
     return names
+
+
+def _with_sorted_attributes(signer: cms.SignerInfo) -> cms.SignerInfo:
+    """Return a signer with its attributes as they are signed (RFC 5652 §5.4).
+
+    That is in DER, where a set is sorted; in the file they may be in any order.
+    """
+    attributes = sorted(signer["signed_attrs"], key=lambda each: each.dump())
+    ordered = cms.SignerInfo.load(signer.dump())
+    ordered["signed_attrs"] = cms.CMSAttributes(attributes)
+    return ordered
 
 
 def _certificate(

@@ -21,6 +21,7 @@ from kortilla.signing.verification.report import (
     TimestampReport,
     Verdict,
 )
+from kortilla.signing.verification.shown import compare_pages
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
 
@@ -30,7 +31,9 @@ MAX_BYTES = 120_000_000
 MAX_SIGNATURE_BYTES = 10_000_000
 #: The ends of names of containers. Under another, a program opens it as another kind of
 #: file, such as a PDF in a place that no signature covers.
-_CONTAINERS = {"", ".adoc", ".asice", ".bdoc", ".edoc", ".sce", ".zip"}
+_CONTAINERS = {
+    *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+}
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
@@ -73,6 +76,8 @@ async def verify_document(
         for number, finding in enumerate(findings.signatures, start=1)
     ]
     timestamps = await judge.judge_timestamps()
+    if content is not None and findings.kind == "pdf":
+        signatures = await compare_pages(content, signatures, timestamps)
     problems = [problem_of(each) for each in findings.problems]
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))
@@ -99,12 +104,13 @@ async def verify_path(
     """Verify a file. Raises as ``verify_document``, and ``OSError``.
 
     ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
-    whose name lacks ``.p7s``, if there is one. A container with the name of another
+    whose name lacks ``.p7s``, if there is one. A ``.p7m`` is read in the same way; it
+    mostly contains its file. A container with the name of another
     kind of file is not judged.
     """
     signature = None
     content = await in_thread(_read, path)
-    if path.suffix.lower() == ".p7s":
+    if path.suffix.lower() in {".p7m", ".p7s"}:
         signature, content = content, None
         of = of or path.with_suffix("")
         if signature is not None and (of.is_file() or of != path.with_suffix("")):

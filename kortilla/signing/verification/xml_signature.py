@@ -59,7 +59,17 @@ _METHODS = {
         for bits in (256, 384, 512)
     },
 }
-_WEAK = ("#sha1", "#rsa-sha1", "#ecdsa-sha1", "#md5", "#rsa-md5", "#dsa-sha1")
+_WEAK = ("sha1", "md5", "sha224")  # at the end of what names an algorithm
+_POLICY = "/".join(
+    f"{XADES}{name}"
+    for name in (
+        *("SignaturePolicyIdentifier", "SignaturePolicyId"),
+        *("SigPolicyId", "Identifier"),
+    )
+)
+#: The policies of BDOC, by which an answer about revocation proves the time, if it has
+#: the signature's digest as its nonce. Estonia made such signatures until about 2019.
+_TIME_MARK = "1.3.6.1.4.1.10015.1000.3."
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _MAX_REFERENCES = 1000
 _SHA_1 = "http://www.w3.org/2000/09/xmldsig#sha1"
@@ -117,6 +127,8 @@ def _examine(
         raise RefusedError("UNSUPPORTED", "properties of another signature")
     ours = _only(properties, XADES + "SignedSignatureProperties")
     finding.claimed_time = _time(ours)
+    if _TIME_MARK in (ours.findtext(_POLICY) or ""):
+        finding.problems.append(Found("UNSUPPORTED", "a time-mark of BDOC"))
     finding.certificate, finding.chain = _certificates(
         element, ours, finding, weak=contents_of is None
     )
@@ -168,6 +180,19 @@ def _holder(element: Element) -> Element:
     return holders[0]
 
 
+def media_types(element: Element) -> dict[str, str]:
+    """Return the media types that a signature states, by the URIs of its files."""
+    uris = {
+        f"#{each.get('Id')}": each.get("URI") or ""
+        for each in element.findall(f"{DS}SignedInfo/{DS}Reference")
+    }
+    return {
+        uris[of]: (each.findtext(XADES + "MimeType") or "").strip()
+        for each in element.iter(XADES + "DataObjectFormat")
+        if (of := each.get("ObjectReference")) in uris
+    }
+
+
 def _time(ours: Element) -> datetime | None:
     text = ours.findtext(XADES + "SigningTime")
     time = None if text is None else datetime.fromisoformat(text.strip())
@@ -186,7 +211,7 @@ def _certificates(
         cert = ours.find(f"{XADES}SigningCertificate/{XADES}Cert/{XADES}CertDigest")
     if cert is None:
         raise RefusedError("UNSUPPORTED", "the signed properties name no certificate")
-    function, wanted = _digest(cert, weak=weak)
+    function, wanted = read_digest(cert, weak=weak)
     path = f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate"
     found = [_decoded(each) for each in element.findall(path)]
     name = function.replace("-", "").lower()
@@ -208,7 +233,7 @@ def _check_references(
     covered, uris, wrong = 0, [], []
     for reference in references:
         uri = reference.get("URI") or ""
-        function, wanted = _digest(reference)
+        function, wanted = read_digest(reference)
         transforms = reference.findall(f"{DS}Transforms/{DS}Transform")
         if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
             covered += 1
@@ -252,7 +277,7 @@ def _check_own_document(
     covered: list[str] = []
     for reference in info.findall(DS + "Reference"):
         uri = reference.get("URI")
-        function, wanted = _digest(reference)
+        function, wanted = read_digest(reference)
         transforms = reference.findall(f"{DS}Transforms/{DS}Transform")
         if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
             digest = _digest_of_properties(properties, transforms, function)
@@ -293,7 +318,7 @@ def _digest_of_file(contents_of: ContentsOf, uri: str, function: str) -> bytes |
         pieces = contents_of(uri)
     except KeyError:
         return None
-    return _hash_all(HASHES[function].name, pieces)
+    return hash_all(HASHES[function].name, pieces)
 
 
 def _check_value(
@@ -374,7 +399,7 @@ def _digest_before(
     stamp: Element, form: str, element: Element, contents_of: ContentsOf, function: str
 ) -> bytes:
     pieces = xades.archived(element, contents_of, before=stamp, method=form)
-    return _hash_all(function, pieces)
+    return hash_all(function, pieces)
 
 
 def _form_of_stamp(stamp: Element) -> str:
@@ -399,7 +424,7 @@ def _algorithm(element: Element) -> str:
     return element.get("Algorithm") or ""
 
 
-def _digest(parent: Element, *, weak: bool = False) -> tuple[str, bytes]:
+def read_digest(parent: Element, *, weak: bool = False) -> tuple[str, bytes]:
     """Return the hash function and value of a digest."""
     algorithm = _algorithm(_only(parent, DS + "DigestMethod"))
     if weak and algorithm == _SHA_1:
@@ -420,7 +445,7 @@ def _decoded(element: Element) -> bytes:
         raise RefusedError("BROKEN", str(error)) from error
 
 
-def _hash_all(function: str, pieces: Iterable[bytes]) -> bytes:
+def hash_all(function: str, pieces: Iterable[bytes]) -> bytes:
     """Hash pieces with a function that hashlib knows."""
     hasher = hashlib.new(function)
     for each in pieces:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from kortilla.common.escaping import escape_name, group_digest, printable
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import Services
+from native_host.desktop.pages.signed_content import SignedContent
 from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
@@ -56,6 +57,7 @@ class Page(FilesPage):
         self._message = ""
         #: What came of saving a report, in words, and how they look.
         self._saved: tuple[str, Kind] | None = None
+        self._signed = SignedContent(self)
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
         self._ask_box.setChecked(services.config.ask_revocation)
         self._ask_box.clicked.connect(self._set_ask)
@@ -78,6 +80,7 @@ class Page(FilesPage):
     def leave(self) -> None:
         super().leave()
         self._cancel()
+        self._signed.close()
 
     def _look(self) -> None:
         async def work() -> bool:
@@ -255,13 +258,13 @@ class Page(FilesPage):
         return RowsPanel(rows=[Row(Sign(*_OPEN), words, [ask])])
 
     def _save_button(self) -> QWidget:
-        return ButtonLine(self.button("check.save", self._save))
+        return ButtonLine(self.button("check.report.save", self._save))
 
     def _save(self) -> None:
         """Write a report on what is shown, where the person wants it."""
         from native_host.files import report as reports
 
-        title = self.texts("check.save")
+        title = self.texts("check.report.save")
         start = self._files[0].parent / f"{self.texts('check.report')}.pdf"
         chosen, _ = QFileDialog.getSaveFileName(
             self, title, os.fspath(start), "PDF (*.pdf);;JSON (*.json)"
@@ -279,16 +282,16 @@ class Page(FilesPage):
             await asyncio.to_thread(reports.save, content, path, checked, replace=asked)
 
         def done(_: None) -> None:
-            self._tell("check.saved", path)
+            self._tell("check.report.saved", path)
 
         def failed(_: KortillaError) -> None:
-            self._tell("check.save_failed", path)
+            self._tell("check.report.failed", path)
 
         self.services.background.start(work, done, failed)
 
     def _tell(self, key: str, path: Path) -> None:
         words = self.texts(key, name=escape_name(path.name))
-        self._saved = (words, "good" if key == "check.saved" else "warning")
+        self._saved = (words, "good" if key == "check.report.saved" else "warning")
         self.say(words)
         self._build()
 
@@ -315,17 +318,22 @@ class Page(FilesPage):
             more = words.describe_problems(report.problems, sentences)
         more = [each for each in more if each not in verdict]
         lines += [WrappingLabel(printable(each)) for each in more]
+        lines += self._signed.of_container(checked)
         parts.append(RowsPanel(kind, [Row(Sign(icon, kind), lines, ())]))
         if report and report.signatures:
             rows = []
             for signature in report.signatures:
                 said = words.describe_signature(signature, report, sentences)
-                rows.append(self._signature(signature, said, report))
+                rows.append(self._signature(signature, said, checked, report))
             parts.append(RowsPanel(rows=rows))
         return parts
 
     def _signature(
-        self, signature: SignatureReport, said: list[str], report: DocumentReport
+        self,
+        signature: SignatureReport,
+        said: list[str],
+        checked: CheckedFile,
+        report: DocumentReport,
     ) -> Row:
         icon, kind = _LOOKS.get(signature.verdict, _LOOKS["cant-say"])
         if signature.lacks_revocation:
@@ -339,6 +347,7 @@ class Page(FilesPage):
         rest.insert(0, self.texts(f"check.intact.{intact}"))
         lines: list[QWidget] = [WrappingLabel(head, bold=True)]
         lines += [WrappingLabel(each.strip()) for each in rest]
+        lines += self._signed.of_signature(checked, signature, head)
         lines.append(self._details(signature, report, head))
         return Row(Sign(icon, kind, 34), lines, ())
 

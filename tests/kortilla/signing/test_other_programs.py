@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""PDFs as other programs write them, and forgeries that look like them."""
+"""Files as other programs write them, and forgeries that look like them."""
 
 from typing import Any
 
 import pytest
+from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 
 from kortilla.signing.verification import Verdict, verify_document
@@ -192,3 +193,19 @@ async def test_updates_of_other_programs_are_told_from_forgeries(
     content = change(await maker.pdf(before))
     report = await verify_document(content, trusted=maker.trusted, revocation=GOOD)
     assert said(report) == (verdict, set(codes.split())), report
+
+
+async def test_a_signatures_attributes_may_be_in_any_order(maker: Maker) -> None:
+    signature = await maker.detached(b"Sopimus")
+    [signer] = cms.ContentInfo.load(signature)["content"]["signer_infos"]
+    attributes = [each.dump() for each in signer["signed_attrs"]]
+    mixed = signature.replace(b"".join(attributes), b"".join(reversed(attributes)))
+    assert mixed != signature
+    for content, expected in (
+        (b"Sopimus", (VALID, set())),
+        (b"Velka", (NOT_VALID, {"DIGEST_MISMATCH"})),
+    ):
+        report = await verify_document(
+            content, signature=mixed, trusted=maker.trusted, revocation=GOOD
+        )
+        assert said(report) == expected
