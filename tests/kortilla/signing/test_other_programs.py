@@ -209,3 +209,26 @@ async def test_a_signatures_attributes_may_be_in_any_order(maker: Maker) -> None
             content, signature=mixed, trusted=maker.trusted, revocation=GOOD
         )
         assert said(report) == expected
+
+
+#: ecdsa-with-SHA384 and the curve P-384, in DER.
+SHA_384, P_384 = bytes.fromhex("2A8648CE3D040303"), bytes.fromhex("2B81040022")
+
+
+@pytest.mark.parametrize(
+    ("known", "code"), [(SHA_384, "UNSUPPORTED"), (P_384, "CERTIFICATE_UNREADABLE")]
+)
+async def test_what_is_not_known_here_is_not_called_broken(
+    maker: Maker, known: bytes, code: str
+) -> None:
+    signature = await maker.detached(b"Sopimus")
+    head, found, tail = signature.rpartition(known)
+    assert found
+    other = head + known[:-1] + b"\x7f" + tail
+    report = await verify_document(
+        b"Sopimus", signature=other, trusted=maker.trusted, revocation=GOOD
+    )
+    [own] = report.signatures
+    assert own.verdict is not VALID and own.intact is None
+    assert code in {each.code for each in own.problems}
+    assert "BROKEN" not in {each.code for each in own.problems}
