@@ -116,6 +116,7 @@ class TrustListsPart(QObject):
             if self._running is running:
                 self._running = None
                 self._problems = self._say(fetched)
+                self._page.say(" ".join(self._problems), politely=True)
                 self._changed(any(not each.problem for each in fetched))
 
         def failed(error: KortillaError) -> None:

@@ -36,6 +36,7 @@ from tests.kortilla.small_eu import (
     qualified_leaf,
     statements,
 )
+from tests.kortilla.timestamps import stamper
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOMORROW = NOW + timedelta(days=1)
@@ -297,3 +298,28 @@ async def test_a_list_that_was_refused_may_have_named_the_issuer(
             at=NOW,
         )
         assert [each.code for each in problems] == [code]
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_qualified_timestamp_proves_the_time_while_it_was_granted(
+    authority: CA, signer: Leaf, own: bool
+) -> None:
+    """A list names the service's own certificate, or the CA above it."""
+    stamps = CA.create("SPECIMEN-TSA")
+    made = stamper(stamps)
+    listed = made.tsa_cert.dump() if own else stamps.der
+    signed = await foreign_pdf(qualified_leaf(authority), timestamper=made)
+    issuer = Authority(authority.der)
+    granted = Authority(listed, kind="TSA/QTST")
+    states = [("withdrawn", NOW - timedelta(days=1)), ("granted", LONG_AGO)]
+    withdrawn = Authority(listed, kind="TSA/QTST", states=states)
+    for service, proves in ((granted, True), (withdrawn, False), (issuer, False)):
+        signature = await judged(signed, listing(issuer, service, signer=signer))
+        assert signature.timestamp is not None
+        assert signature.timestamp.trusted is proves
+        assert signature.time_source == ("timestamp" if proves else "claimed")
+        assert signature.verdict is Verdict.VALID
+    outdated = listing(issuer, granted, signer=signer, next_update=timedelta(0))
+    signature = await judged(signed, outdated, at=NOW + timedelta(days=1))
+    assert signature.timestamp is not None
+    assert not signature.timestamp.trusted
