@@ -52,7 +52,7 @@ def verify(
 ) -> int:
     """Say who signed files, and whether they are intact.
 
-    FILE is a signed PDF, an ASiC-E container, or a .p7s beside the file that it is of.
+    FILE is a signed PDF, an ASiC container, or a .p7s beside the file that it is of.
     The exit status is 0 for valid, 1 for not valid, 2 for can't say.
     """
     if signed_file and (len(files) > 1 or files[0].suffix.lower() != ".p7s"):

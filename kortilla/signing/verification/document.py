@@ -46,7 +46,7 @@ async def verify_document(
     at: datetime | None = None,
     timestamp_cas: Iterable[bytes] = (),
 ) -> DocumentReport:
-    """Verify a signed PDF, an ASiC-E container, or a detached signature.
+    """Verify a signed PDF, an ASiC container, or a detached signature.
 
     ``content`` is the signed file, or the file that the detached ``signature``
     (``.p7s``) is of; None if that is not there. ``trusted`` are the CAs that may have
