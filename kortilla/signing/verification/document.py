@@ -87,7 +87,8 @@ async def verify_document(
         timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
-        sha256="" if content is None else await in_thread(_digest, content),
+        sha256=await in_thread(_digest, content),
+        signature_sha256=await in_thread(_digest, signature),
     )
 
 
@@ -157,8 +158,8 @@ async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
         return Findings("unknown", problems=[Found(code, str(error.__cause__ or ""))])
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(content: bytes | None) -> str:
+    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:
