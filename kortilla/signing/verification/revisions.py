@@ -159,8 +159,9 @@ def _unnamed_in_streams(
         kind = "/Type" in found and found["/Type"]
         if kind == "/XRef" and offset not in sections:
             # PDFBox writes such beside tables, in updates of files with both.
+            newest = {own: at for at, (own, _) in sorted(known.items()) if at <= offset}
             for entry in parse_xref_stream(found):
-                if not _is_true(entry, content, offset, known, packed):
+                if not _is_true(entry, content, newest, packed):
                     return f"a section at {offset} that is not used"
         if kind == "/ObjStm":
             numbers = found.data[: found["/First"]].split()[: 2 * found["/N"] : 2]
@@ -172,17 +173,18 @@ def _unnamed_in_streams(
 def _is_true(
     entry: XRefEntry,
     content: bytes,
-    section: int,
-    known: dict[int, tuple[int, int]],
+    newest: dict[int, int],
     packed: set[tuple[int, int]],
 ) -> bool:
-    """Return whether an entry says what the sections in use say up to its section."""
+    """Return whether an entry says where the sections in use have an object.
+
+    ``newest`` are the offsets of the objects by their numbers.
+    """
     number, place = entry.idnum, entry.location
-    offsets = [at for at, (own, _) in known.items() if own == number and at <= section]
     if isinstance(place, int):
-        return _after_blanks(content, place) == max(offsets, default=-1)
+        return _after_blanks(content, place) == newest.get(number)
     if place is not None:
-        return not offsets and (number, place.obj_stream_id) in packed
+        return number not in newest and (number, place.obj_stream_id) in packed
     return number == 0
 
 
