@@ -31,11 +31,17 @@ from kortilla.signing.verification.findings import (
     Findings,
     Found,
     Rectangle,
+    RefusedError,
     Stamp,
     broken,
     printable,
 )
-from kortilla.signing.verification.revisions import ends_regularly, irregularity
+from kortilla.signing.verification.layout import (
+    check_layout,
+    ends_regularly,
+    mixes_sections,
+)
+from kortilla.signing.verification.pages import check_pages
 
 _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
@@ -94,9 +100,10 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         findings.signatures.append(finding)
     covers = {each.covers for each in findings.signatures}
     irregular = "" if regular else "another end than programs look for"
-    if regular and "earlier-revision" in covers:
-        first = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
-        irregular = irregularity(reader, content, first)
+    if regular and findings.signatures:
+        irregular = _irregularity(reader, content)
+        if "earlier-revision" in covers and mixes_sections(reader):
+            irregular = irregular or "sections of two kinds"
     if irregular and not any(
         each.code == "CHANGED_AFTER_SIGNING"
         for finding in findings.signatures
@@ -104,6 +111,19 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     ):
         findings.problems.append(Found("IRREGULAR", irregular))
     return findings
+
+
+def _irregularity(reader: PdfFileReader, content: bytes) -> str:
+    """Return why programs may show a file in several ways, or an empty text."""
+    try:
+        check_pages(reader, groups=check_layout(reader, content))
+    except RefusedError as error:
+        return error.found.detail
+    except MemoryError:
+        raise
+    except Exception as error:  # of pyHanko, any
+        return broken(error).detail
+    return ""
 
 
 def _has_revocation_data(root: generic.DictionaryObject) -> bool:

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""Refuses PDFs in which another program may find other objects than pyHanko does.
+
+pyHanko follows the cross-reference sections. A program that takes something for broken
+looks through the whole file instead, and shows the last object of each number, also one
+that no section names. So the file is read here from its begin to its end as a sequence
+of complete objects and sections, and the sections name exactly these objects at these
+places (ISO 32000-2 §7.5). Then there is only one way to read it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from kortilla.signing.verification.lexical import (
+    Name,
+    Reference,
+    Value,
+    after_blanks,
+    irregular,
+    read,
+)
+
+_HEADER = re.compile(rb"%PDF-[12]\.\d")
+_END = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF")
+_AT_END = re.compile(_END.pattern + rb"[\s\0]*")
+_OBJECT = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+obj\b")
+_GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
+# Nothing is tried twice, so that it stays fast in long digits.
+_ANY_OBJECT = re.compile(rb"(?<!\d)(\d++)" + _GAP + rb"++(\d++)" + _GAP + rb"*+obj")
+_TABLE = re.compile(
+    rb"xref\s+(?:\d+ \d+\s+(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+trailer\b"
+)
+_SUBSECTION = re.compile(rb"^(\d+) (\d+)\s*$", re.MULTILINE)
+_LINE = re.compile(rb"\d{10} \d{5} [nf]")
+_STREAM = re.compile(rb"stream(?:\r\n|\n)")
+_AFTER_STREAM = re.compile(rb"[\s\0]*+endstream\b")
+#: Programs that mistrust the length of a stream end it here.
+_ENDS = (b"endstream", b"endobj")
+_FILTERS = {
+    *("ASCII85Decode", "ASCIIHexDecode", "CCITTFaxDecode", "DCTDecode", "FlateDecode"),
+    *("JBIG2Decode", "JPXDecode", "LZWDecode", "RunLengthDecode"),
+}
+
+
+@dataclass
+class _Layout:
+    """What is in a file: objects and sections by their offsets."""
+
+    objects: dict[int, tuple[int, int]] = field(default_factory=dict)
+    tables: set[int] = field(default_factory=set)
+    #: Cross-reference streams and object streams.
+    sections: set[int] = field(default_factory=set)
+    packs: dict[int, dict[str, Value]] = field(default_factory=dict)
+    #: The numbers of optional content groups (§8.11.2).
+    groups: set[int] = field(default_factory=set)
+
+
+def ends_regularly(reader: PdfFileReader, content: bytes) -> bool:
+    """Return whether the last ``startxref`` is the one that was read.
+
+    Only white space may come after its ``%%EOF``.
+    """
+    at = content.rfind(b"startxref")
+    found = _AT_END.fullmatch(content, at) if at >= 0 else None
+    return found is not None and int(found[1]) == reader.last_startxref
+
+
+def check_layout(reader: PdfFileReader, content: bytes) -> set[int]:
+    """Check that a file can be read in one way only.
+
+    Returns the numbers of its optional content groups. Raises ``RefusedError``, and any exception, as pyHanko does.
+    """
+    layout = _read_all(reader, content)
+    named = _named(reader, content)
+    if layout.objects != named:
+        at = min(set(layout.objects.items()) ^ set(named.items()))[0]
+        raise irregular(f"an object at {at} that no section names, or another one")
+    for found in _ANY_OBJECT.finditer(content):
+        if found.start() not in named:
+            raise irregular(f"an object within another one at {found.start()}")
+    used = set(_used(reader))
+    if {*layout.tables, *layout.sections} != used:
+        raise irregular("a section that is not used, or is elsewhere")
+    _check_packs(reader, layout)
+    return layout.groups
+
+
+def mixes_sections(reader: PdfFileReader) -> bool:
+    """Return whether a file has sections of two kinds; poppler shows nothing of it."""
+    xrefs = reader.xrefs
+    kinds = {
+        xrefs.get_xref_container_info(revision).stream_ref is None
+        for revision in range(xrefs.total_revisions)
+    }
+    return len(kinds) > 1
+
+
+def _read_all(reader: PdfFileReader, content: bytes) -> _Layout:
+    """Read a file as a sequence of objects and sections."""
+    layout = _Layout()
+    if not _HEADER.match(content):
+        raise irregular("no header at the begin")
+    at, section = after_blanks(content, 0), -1
+    while at < len(content):
+        start = at
+        if section >= 0 and (ended := _END.match(content, at)):
+            # The first part of a linearized file names no section (Annex F.3.4).
+            if int(ended[1]) not in {0, section}:
+                raise irregular(f"an end of another section at {at}")
+            section, at = -1, ended.end()
+        elif section >= 0 and section in layout.tables:
+            raise irregular(f"a section at {section} without its end")
+        elif content.startswith(b"xref", at):
+            at = _read_table(content, at)
+            layout.tables.add(start)
+            section = start
+        else:
+            at, kind = _read_object(reader, content, at, layout)
+            section = start if kind == "XRef" else -1
+        at = after_blanks(content, at)
+    if section >= 0:
+        raise irregular(f"a section at {section} without its end")
+    return layout
+
+
+def _read_table(content: bytes, start: int) -> int:
+    """Read a table and its trailer. Return where they end."""
+    table = _TABLE.match(content, start)
+    if table is None:
+        raise irregular(f"a table at {start} that is none")
+    numbers = [
+        number
+        for first, count in _SUBSECTION.findall(table[0])
+        for number in range(int(first), int(first) + min(int(count), len(table[0])))
+    ]
+    if not len(set(numbers)) == len(numbers) == len(_LINE.findall(table[0])):
+        raise irregular(f"a table at {start} with an object twice")
+    trailer, end = read(content, table.end())
+    if not isinstance(trailer, dict) or not {"Root", "Size"} <= trailer.keys():
+        raise irregular(f"a trailer at {table.end()} that is none")
+    return end
+
+
+def _read_object(
+    reader: PdfFileReader, content: bytes, start: int, layout: _Layout
+) -> tuple[int, str]:
+    """Read an object. Return where it ends, and the type of a stream."""
+    head = _OBJECT.match(content, start)
+    if head is None:
+        raise irregular(f"data at {start} that is no object")
+    layout.objects[start] = int(head[1]), int(head[2])
+    value, at = read(content, head.end())
+    _note_group(layout, int(head[1]), value)
+    at, kind = after_blanks(content, at), ""
+    if isinstance(value, dict) and content.startswith(b"stream", at):
+        at = _end_of_stream(reader, content, at, value)
+        found = value.get("Type")
+        kind = str(found) if isinstance(found, Name) else ""
+        if isinstance(found, Reference):
+            raise irregular(f"a stream at {start} of a type that is elsewhere")
+        if kind == "XRef":
+            layout.sections.add(start)
+            _check_index(value, start)
+        elif kind == "ObjStm":
+            layout.packs[int(head[1])] = value
+    if not content.startswith(b"endobj", at):
+        raise irregular(f"an object at {start} without its end")
+    return at + len(b"endobj"), kind
+
+
+def _note_group(layout: _Layout, number: int, value: Value) -> None:
+    if isinstance(value, dict) and value.get("Type") == "OCG":
+        layout.groups.add(number)
+    if isinstance(value, dict) and value.get("Type") == "OCMD" and "VE" in value:
+        raise irregular("layers that depend on one another")
+
+
+def _end_of_stream(
+    reader: PdfFileReader, content: bytes, at: int, entries: dict[str, Value]
+) -> int:
+    begin = _STREAM.match(content, at)
+    length = entries.get("Length")
+    size = -1
+    if isinstance(length, Reference):
+        found = reader.get_object(generic.Reference(*length))
+        size = int(found) if isinstance(found, generic.NumberObject) else -1
+    elif isinstance(length, bytes) and length.isdigit():
+        size = int(length)
+    if begin is None or size < 0:
+        raise irregular(f"a stream at {at} without its length")
+    end = _AFTER_STREAM.match(content, begin.end() + size)
+    if end is None:
+        raise irregular(f"a stream at {at} of another length")
+    # Between the length and the end is nothing but white space.
+    if any(content.find(word, begin.end(), end.end() - 9) >= 0 for word in _ENDS):
+        raise irregular(f"the end of a stream within the stream at {at}")
+    filters = entries.get("Filter", [])
+    filters = filters if isinstance(filters, list) else [filters]
+    if entries.keys() & {"F", "FFilter"} or not _FILTERS.issuperset(map(str, filters)):
+        raise irregular(f"a stream at {at} that is elsewhere, or of another kind")
+    return after_blanks(content, end.end())
+
+
+def _check_index(entries: dict[str, Value], start: int) -> None:
+    """Check that a cross-reference stream has each object once (§7.5.8.2)."""
+    index = entries.get("Index")
+    if index is None:
+        return
+    if not isinstance(index, list) or len(index) % 2:
+        raise irregular(f"a section at {start} without an index")
+    numbers = [int(x) for x in index if isinstance(x, bytes)]
+    ranges = sorted(zip(numbers[::2], numbers[1::2], strict=True))
+    for (first, count), (following, _) in zip(ranges, ranges[1:], strict=False):
+        if first + count > following:
+            raise irregular(f"a section at {start} with an object twice")
+
+
+def _used(reader: PdfFileReader) -> Iterator[int]:
+    """Return the offsets of the sections that pyHanko read."""
+    for revision in range(reader.xrefs.total_revisions):
+        yield reader.xrefs.get_xref_container_info(revision).declared_startxref
+        hybrid = reader.xrefs.get_xref_data(revision).hybrid
+        if hybrid is not None:
+            yield hybrid.meta_info.declared_startxref
+
+
+def _named(reader: PdfFileReader, content: bytes) -> dict[int, tuple[int, int]]:
+    """Return the objects that the sections name, by their offsets."""
+    named: dict[int, tuple[int, int]] = {}
+    latest: dict[int, int] = {}
+    for revision in range(reader.xrefs.total_revisions):
+        section = reader.xrefs.get_xref_container_info(revision)
+        data = reader.xrefs.get_xref_data(revision)
+        places = [(number, *place) for number, place in data.standard_xrefs.items()]
+        if section.stream_ref is not None:
+            own = section.stream_ref
+            places.append((own.idnum, own.generation, section.declared_startxref))
+        if data.hybrid is not None:
+            places += _hidden(data, latest)
+        for number, generation, offset in places:
+            at = after_blanks(content, offset)
+            if not _OBJECT.match(content, at):
+                continue  # and nothing is there to be shown
+            if at < latest.get(number, 0):
+                raise irregular(f"an older object {number} after a newer one")
+            latest[number] = at
+            named[at] = number, generation
+    return named
+
+
+def _hidden(data: object, latest: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Return the objects that a table hides from old programs (§7.5.8.4).
+
+    They may not be others there.
+    """
+    hybrid = data.hybrid  # type: ignore[attr-defined] # of pyHanko, not exported
+    own = data.standard_xrefs.keys() | latest.keys()  # type: ignore[attr-defined]
+    found = hybrid.xref_data
+    if own & (found.standard_xrefs.keys() | found.xrefs_in_objstm.keys()):
+        raise irregular("an object that is another one for older programs")
+    places = [(number, *place) for number, place in found.standard_xrefs.items()]
+    section = hybrid.meta_info
+    if section.stream_ref is not None:
+        reference = section.stream_ref
+        places.append((reference.idnum, 0, section.declared_startxref))
+    return places
+
+
+def _check_packs(reader: PdfFileReader, layout: _Layout) -> None:
+    """Check that object streams have each object at its place, and no other."""
+    packed: dict[int, dict[int, int]] = {}
+    for revision in range(reader.xrefs.total_revisions):
+        data = reader.xrefs.get_xref_data(revision)
+        parts = [data] if data.hybrid is None else [data, data.hybrid.xref_data]
+        for part in parts:
+            for number, place in part.xrefs_in_objstm.items():
+                own = packed.setdefault(place.obj_stream_id, {})
+                own[place.ix_in_stream] = number
+    for holder, entries in layout.packs.items():
+        pack = reader.get_object(generic.Reference(holder, 0))
+        if "Extends" in entries or not isinstance(pack, generic.StreamObject):
+            raise irregular(f"an object stream {holder} that extends another")
+        first = int(pack["/First"])
+        heads = [int(each) for each in pack.data[:first].split()]
+        numbers, places = heads[::2], heads[1::2]
+        if dict(enumerate(numbers)) != packed.get(holder, {}) or (
+            len(set(numbers)) != len(numbers) or places != sorted(places)
+        ):
+            raise irregular(f"a packed object in {holder} that no section names")
+        stops = [*places[1:], len(pack.data)]
+        for number, place, stop in zip(numbers, places, stops, strict=True):
+            one = pack.data[first + place : first + stop]
+            value, end = read(one, 0)
+            _note_group(layout, number, value)
+            if after_blanks(one, end) != len(one):
+                raise irregular(f"data between the packed objects in {holder}")
