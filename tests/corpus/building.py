@@ -86,9 +86,9 @@ def written(
     numbers = max([*objects, *(packed or {}), 40]) + 1
     if packed:
         heads, bodies = "", ""
-        for number, text in packed.items():
+        for number, each in packed.items():
             heads += f"{number} {len(bodies)} "
-            bodies += text + " "
+            bodies += each + " "
         entries = f"/Type/ObjStm/N {len(packed)}/First {len(heads)}"
         objects = {**objects, numbers: stream(heads + bodies, entries)}
         for index, number in enumerate(packed):
@@ -99,8 +99,8 @@ def written(
             places[number] = (0, 0, 65535)
             continue
         places[number] = (1, len(data), 0)
-        body = text if isinstance(text, bytes) else text.encode("latin-1")
-        data += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+        octets = text if isinstance(text, bytes) else text.encode("latin-1")
+        data += b"%d 0 obj\n" % number + octets + b"\nendobj\n"
     places |= {number: (1, at, 0) for number, at in (moved or {}).items()}
     at = len(data)
     more = trailer if "/Root" in trailer else "/Root 1 0 R" + trailer
@@ -171,6 +171,6 @@ async def sealed(
     signature = await signer.async_sign(
         hashlib.sha256(covered).digest(), digest_algorithm="sha256"
     )
-    value = signature.dump().hex().encode()
+    value: bytes = signature.dump().hex().encode()
     assert len(value) <= _HEX_OF_SIGNATURE
     return pdf[: begin + 1] + value + pdf[begin + 1 + len(value) :]

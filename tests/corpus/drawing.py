@@ -13,6 +13,8 @@ import ctypes
 import json
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
 
 DPI = 48
 MOST_PAGES = 6
@@ -20,8 +22,7 @@ _Page = tuple[int, int, bytes, str]
 
 
 def _mupdf(path: str) -> Iterator[_Page]:
-    import pymupdf
-
+    pymupdf: Any = import_module("pymupdf")
     pymupdf.TOOLS.mupdf_display_errors(False)
     pymupdf.TOOLS.mupdf_display_warnings(False)
     with pymupdf.open(path, filetype="pdf") as document:
@@ -33,8 +34,7 @@ def _mupdf(path: str) -> Iterator[_Page]:
 
 
 def _pdfium(path: str) -> Iterator[_Page]:
-    import pypdfium2
-
+    pypdfium2: Any = import_module("pypdfium2")
     document = pypdfium2.PdfDocument(path)
     document.init_forms()
     for number in range(min(MOST_PAGES, len(document))):
@@ -46,8 +46,8 @@ def _pdfium(path: str) -> Iterator[_Page]:
         yield drawn.width, drawn.height, b"".join(rows), text
 
 
-def _starts(drawn: "object") -> range:
-    height, stride = drawn.height, drawn.stride  # type: ignore[attr-defined]
+def _starts(drawn: Any) -> range:
+    height, stride = drawn.height, drawn.stride
     return range(0, height * stride, stride)
 
 

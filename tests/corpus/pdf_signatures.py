@@ -90,9 +90,13 @@ OF_SIGNED: dict[str, Callable[[bytes], bytes]] = {
     "contents that are null": _contents(lambda _: b"/Contents null"),
     "contents that are empty": _contents(lambda _: b"/Contents <>"),
     "contents of one zero": _contents(lambda _: b"/Contents <00>"),
-    "contents of zeros": _contents(lambda old: re.sub(rb"[1-9a-f](?=[^/]*>)", b"0", old)),
+    "contents of zeros": _contents(
+        lambda old: re.sub(rb"[1-9a-f](?=[^/]*>)", b"0", old)
+    ),
     "contents that are a text": _contents(lambda _: b"/Contents (signed)"),
-    "contents with blanks": _contents(lambda old: old.replace(b"<3", b"< 3")[:-2] + b">"),
+    "contents with blanks": _contents(
+        lambda old: old.replace(b"<3", b"< 3")[:-2] + b">"
+    ),
     "contents with other octets in the padding": _last_octets,
     "contents that are a reference": _contents(lambda _: b"/Contents 3 0 R"),
     "no range": _range(""),

@@ -109,9 +109,7 @@ def _last(pattern: bytes, new: bytes) -> Update:
 
 def _loop(pdf: bytes) -> bytes:
     done = updated_by(pdf, {60: "<</Title(Otsikko)>>"}, trailer="/Info 60 0 R")
-    return re.sub(
-        rb"/Prev \d+(?=>>\nstartxref\n(\d+)\n%%EOF\n$)", rb"/Prev \1", done
-    )
+    return re.sub(rb"/Prev \d+(?=>>\nstartxref\n(\d+)\n%%EOF\n$)", rb"/Prev \1", done)
 
 
 def _field(value: str, shown: str | None = None, more: str = "") -> Objects:
@@ -156,9 +154,7 @@ OF_CONTRACT: dict[str, Update] = {
     ),
     "no page": _by({2: "<</Type/Pages/Kids[]/Count 0>>"}),
     "a page that is turned": _by({4: _PAGE[:-2] + "/Rotate 180>>"}),
-    "pages that are turned": _by(
-        {2: "<</Type/Pages/Kids[4 0 R]/Count 1/Rotate 180>>"}
-    ),
+    "pages that are turned": _by({2: "<</Type/Pages/Kids[4 0 R]/Count 1/Rotate 180>>"}),
     "a smaller page": _by({4: _PAGE.replace("0 0 595 842", "0 0 595 700")}),
     "a crop box": _by({4: _PAGE[:-2] + "/CropBox[0 0 595 700]>>"}),
     "a unit of the user": _by({4: _PAGE[:-2] + "/UserUnit 2>>"}),
@@ -200,8 +196,10 @@ OF_CONTRACT: dict[str, Update] = {
         {1: _CATALOG.replace("/SigFlags", "/NeedAppearances true/SigFlags")}
     ),
     "an extension of a developer": _by(
-        {1: _CATALOG[:-2] + "/Extensions<</ADBE<</BaseVersion/1.7"
-         "/ExtensionLevel 8>>>>>>"}
+        {
+            1: _CATALOG[:-2] + "/Extensions<</ADBE<</BaseVersion/1.7"
+            "/ExtensionLevel 8>>>>>>"
+        }
     ),
     "a header of another version": _by({1: _CATALOG[:-2] + "/Version/2.0>>"}),
     "another title": _by(_TITLE, trailer="/Info 60 0 R"),
@@ -237,15 +235,18 @@ OF_CONTRACT: dict[str, Update] = {
         rb"endobj\n", b"endobj\n3 0 obj\n<</Length 99>>stream\n"
     ),
     "an older header": _last(rb"^60 0", b"%PDF-1.4\n60 0"),
-    "a whole other file": lambda pdf: pdf
-    + written({**contract(content=stream(VELKA)), 7: "<<>>"}),
+    "a whole other file": lambda pdf: (
+        pdf + written({**contract(content=stream(VELKA)), 7: "<<>>"})
+    ),
     "a whole other file that goes on from this one": lambda pdf: written(
         {**contract(content=stream(VELKA)), 7: "<<>>"}, before=pdf
     ),
-    "a trailer alone": lambda pdf: pdf
-    + b"trailer\n<</Root 31 0 R/Size 41>>\n"
-    + b"31 0 obj\n<</Type/Catalog/Pages 15 0 R>>\nendobj\n",
-    "blanks of a million octets": lambda pdf: pdf + b" " * 1_000_000,
+    "a trailer alone": lambda pdf: (
+        pdf
+        + b"trailer\n<</Root 31 0 R/Size 41>>\n"
+        + b"31 0 obj\n<</Type/Catalog/Pages 15 0 R>>\nendobj\n"
+    ),
+    "many blanks": lambda pdf: pdf + b" " * 100_000,
     "octets of zero": lambda pdf: pdf + bytes(2000),
     "an archive of zip": lambda pdf: pdf + b"PK\5\6" + bytes(18),
 }
@@ -272,9 +273,7 @@ OF_RICH: dict[str, Update] = {
     "a part that is another": _by({25: stream(VELKA, _COVER)}),
     "a part that is the hidden one": _pointing(25, 16),
     "a part that is free": _by({25: None}),
-    "a font that is another": _by(
-        {24: "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>"}
-    ),
+    "a font that is another": _by({24: "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>"}),
     "a font with other letters": _by(
         {
             24: "<</Type/Font/Subtype/Type1/BaseFont/Courier"
@@ -322,9 +321,7 @@ OF_RICH: dict[str, Update] = {
     "a field with other looks when the mouse is over it": _by(
         {9: str(RICH[9]).replace("/N 10 0 R", "/N 10 0 R/R 16 0 R/D 16 0 R")}
     ),
-    "a value that is a stream": _by(
-        {9: str(RICH[9]).replace("(500)", "16 0 R")}
-    ),
+    "a value that is a stream": _by({9: str(RICH[9]).replace("(500)", "16 0 R")}),
 }
 
 __all__ = ["OF_CONTRACT", "OF_RICH", "RICH", "Update", "table"]

@@ -11,6 +11,8 @@ places (ISO 32000-2 §7.5). Then there is only one way to read it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -32,7 +34,7 @@ _GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
 # Nothing is tried twice, so that it stays fast in long digits.
 _ANY_OBJECT = re.compile(rb"(?<!\d)(\d++)" + _GAP + rb"++(\d++)" + _GAP + rb"*+obj")
 _TABLE = re.compile(
-    rb"xref\s+(?:\d+ \d+\s+(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+trailer\b"
+    rb"xref\s+(?:\d+ \d+\s+(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+\s*trailer\b"
 )
 _SUBSECTION = re.compile(rb"^(\d+) (\d+)\s*$", re.MULTILINE)
 _LINE = re.compile(rb"\d{10} \d{5} [nf]")
@@ -47,16 +49,18 @@ _FILTERS = {
 
 
 @dataclass
-class _Layout:
+class Layout:
     """What is in a file: objects and sections by their offsets."""
 
     objects: dict[int, tuple[int, int]] = field(default_factory=dict)
     tables: set[int] = field(default_factory=set)
-    #: Cross-reference streams and object streams.
-    sections: set[int] = field(default_factory=set)
-    packs: dict[int, dict[str, Value]] = field(default_factory=dict)
+    sections: set[int] = field(default_factory=set)  # as streams
+    #: The numbers of object streams.
+    packs: set[int] = field(default_factory=set)
     #: The numbers of optional content groups (§8.11.2).
     groups: set[int] = field(default_factory=set)
+    #: The number that a linearized file gives its first page.
+    first_page: int | None = None
 
 
 def ends_regularly(reader: PdfFileReader, content: bytes) -> bool:
@@ -69,10 +73,10 @@ def ends_regularly(reader: PdfFileReader, content: bytes) -> bool:
     return found is not None and int(found[1]) == reader.last_startxref
 
 
-def check_layout(reader: PdfFileReader, content: bytes) -> set[int]:
+def check_layout(reader: PdfFileReader, content: bytes) -> Layout:
     """Check that a file can be read in one way only.
 
-    Returns the numbers of its optional content groups. Raises ``RefusedError``, and any exception, as pyHanko does.
+    Raises ``RefusedError``, and any exception, as pyHanko does.
     """
     layout = _read_all(reader, content)
     named = _named(reader, content)
@@ -86,7 +90,7 @@ def check_layout(reader: PdfFileReader, content: bytes) -> set[int]:
     if {*layout.tables, *layout.sections} != used:
         raise irregular("a section that is not used, or is elsewhere")
     _check_packs(reader, layout)
-    return layout.groups
+    return layout
 
 
 def mixes_sections(reader: PdfFileReader) -> bool:
@@ -99,23 +103,21 @@ def mixes_sections(reader: PdfFileReader) -> bool:
     return len(kinds) > 1
 
 
-def _read_all(reader: PdfFileReader, content: bytes) -> _Layout:
+def _read_all(reader: PdfFileReader, content: bytes) -> Layout:
     """Read a file as a sequence of objects and sections."""
-    layout = _Layout()
+    layout, ends = Layout(), set()
     if not _HEADER.match(content):
         raise irregular("no header at the begin")
     at, section = after_blanks(content, 0), -1
     while at < len(content):
         start = at
         if section >= 0 and (ended := _END.match(content, at)):
-            # The first part of a linearized file names no section (Annex F.3.4).
-            if int(ended[1]) not in {0, section}:
-                raise irregular(f"an end of another section at {at}")
+            ends.add(int(ended[1]))
             section, at = -1, ended.end()
         elif section >= 0 and section in layout.tables:
             raise irregular(f"a section at {section} without its end")
         elif content.startswith(b"xref", at):
-            at = _read_table(content, at)
+            at = _read_table(content, at, is_last=start == reader.last_startxref)
             layout.tables.add(start)
             section = start
         else:
@@ -124,11 +126,17 @@ def _read_all(reader: PdfFileReader, content: bytes) -> _Layout:
         at = after_blanks(content, at)
     if section >= 0:
         raise irregular(f"a section at {section} without its end")
+    # Those of a linearized file name the other section, or none (Annex F.3.4).
+    if not ends <= {0, *layout.tables, *layout.sections}:
+        raise irregular("an end that names no section")
     return layout
 
 
-def _read_table(content: bytes, start: int) -> int:
-    """Read a table and its trailer. Return where they end."""
+def _read_table(content: bytes, start: int, *, is_last: bool) -> int:
+    """Read a table and its trailer. Return where they end.
+
+    Some programs read no trailer but that of the section that is read first.
+    """
     table = _TABLE.match(content, start)
     if table is None:
         raise irregular(f"a table at {start} that is none")
@@ -140,13 +148,14 @@ def _read_table(content: bytes, start: int) -> int:
     if not len(set(numbers)) == len(numbers) == len(_LINE.findall(table[0])):
         raise irregular(f"a table at {start} with an object twice")
     trailer, end = read(content, table.end())
-    if not isinstance(trailer, dict) or not {"Root", "Size"} <= trailer.keys():
+    wanted = {"Root", "Size"} if is_last else {"Size"}
+    if not isinstance(trailer, dict) or not wanted <= trailer.keys():
         raise irregular(f"a trailer at {table.end()} that is none")
     return end
 
 
 def _read_object(
-    reader: PdfFileReader, content: bytes, start: int, layout: _Layout
+    reader: PdfFileReader, content: bytes, start: int, layout: Layout
 ) -> tuple[int, str]:
     """Read an object. Return where it ends, and the type of a stream."""
     head = _OBJECT.match(content, start)
@@ -155,6 +164,9 @@ def _read_object(
     layout.objects[start] = int(head[1]), int(head[2])
     value, at = read(content, head.end())
     _note_group(layout, int(head[1]), value)
+    if isinstance(value, dict) and _number(value.get("L")) == len(content):
+        # It is not linearized any more once something was added to it (Annex F.4).
+        layout.first_page = _number(value.get("O"))
     at, kind = after_blanks(content, at), ""
     if isinstance(value, dict) and content.startswith(b"stream", at):
         at = _end_of_stream(reader, content, at, value)
@@ -166,13 +178,18 @@ def _read_object(
             layout.sections.add(start)
             _check_index(value, start)
         elif kind == "ObjStm":
-            layout.packs[int(head[1])] = value
+            layout.packs.add(int(head[1]))
     if not content.startswith(b"endobj", at):
         raise irregular(f"an object at {start} without its end")
     return at + len(b"endobj"), kind
 
 
-def _note_group(layout: _Layout, number: int, value: Value) -> None:
+def _number(value: Value) -> int:
+    """Return a whole number, or -1."""
+    return int(value) if isinstance(value, bytes) and value.isdigit() else -1
+
+
+def _note_group(layout: Layout, number: int, value: Value) -> None:
     if isinstance(value, dict) and value.get("Type") == "OCG":
         layout.groups.add(number)
     if isinstance(value, dict) and value.get("Type") == "OCMD" and "VE" in value:
@@ -184,12 +201,11 @@ def _end_of_stream(
 ) -> int:
     begin = _STREAM.match(content, at)
     length = entries.get("Length")
-    size = -1
     if isinstance(length, Reference):
-        found = reader.get_object(generic.Reference(*length))
+        found = generic.Reference(*length, reader).get_object()
         size = int(found) if isinstance(found, generic.NumberObject) else -1
-    elif isinstance(length, bytes) and length.isdigit():
-        size = int(length)
+    else:
+        size = _number(length)
     if begin is None or size < 0:
         raise irregular(f"a stream at {at} without its length")
     end = _AFTER_STREAM.match(content, begin.end() + size)
@@ -214,7 +230,7 @@ def _check_index(entries: dict[str, Value], start: int) -> None:
         raise irregular(f"a section at {start} without an index")
     numbers = [int(x) for x in index if isinstance(x, bytes)]
     ranges = sorted(zip(numbers[::2], numbers[1::2], strict=True))
-    for (first, count), (following, _) in zip(ranges, ranges[1:], strict=False):
+    for (first, count), (following, _) in pairwise(ranges):
         if first + count > following:
             raise irregular(f"a section at {start} with an object twice")
 
@@ -270,20 +286,20 @@ def _hidden(data: object, latest: dict[int, int]) -> list[tuple[int, int, int]]:
     return places
 
 
-def _check_packs(reader: PdfFileReader, layout: _Layout) -> None:
+def _check_packs(reader: PdfFileReader, layout: Layout) -> None:
     """Check that object streams have each object at its place, and no other."""
     packed: dict[int, dict[int, int]] = {}
     for revision in range(reader.xrefs.total_revisions):
         data = reader.xrefs.get_xref_data(revision)
         parts = [data] if data.hybrid is None else [data, data.hybrid.xref_data]
         for part in parts:
-            for number, place in part.xrefs_in_objstm.items():
-                own = packed.setdefault(place.obj_stream_id, {})
-                own[place.ix_in_stream] = number
-    for holder, entries in layout.packs.items():
-        pack = reader.get_object(generic.Reference(holder, 0))
-        if "Extends" in entries or not isinstance(pack, generic.StreamObject):
-            raise irregular(f"an object stream {holder} that extends another")
+            for number, where in part.xrefs_in_objstm.items():
+                own = packed.setdefault(where.obj_stream_id, {})
+                own[where.ix_in_stream] = number
+    for holder in sorted(layout.packs):
+        pack: Any = generic.Reference(holder, 0, reader).get_object()
+        if not isinstance(pack, generic.StreamObject):
+            raise irregular(f"an object stream {holder} that is none")
         first = int(pack["/First"])
         heads = [int(each) for each in pack.data[:first].split()]
         numbers, places = heads[::2], heads[1::2]

@@ -73,27 +73,28 @@ def read(content: bytes, at: int) -> tuple[Value, int]:
             holders.append((text, []))
             continue
         if kind == "end":
-            opened, _ = holders.pop()
+            opened, inside = holders.pop()
             if (opened, text) not in {(b"<<", b">>"), (b"[", b"]")}:
                 raise irregular(f"no end of a value at {at}")
-            whole = items if text == b"]" else _dictionary(items, start)
-            items = holders[-1][1]
-            items.append(whole)
-        elif kind == "name":
-            items.append(_name(text))
-        elif kind == "text":
-            at = _end_of_text(content, at)
-            items.append(None)
-        elif kind == "hex":
-            items.append(None)
+            whole = inside if text == b"]" else _dictionary(inside, start)
+            holders[-1][1].append(whole)
         elif text == b"R":
             _refer(items, start)
-        elif _NUMBER.fullmatch(text) or text in {b"true", b"false", b"null"}:
-            items.append(text)
         else:
-            raise irregular(f"the word {text[:20]!r}")
+            items.append(_simple(kind, text))
+            at = _end_of_text(content, at) if kind == "text" else at
         if len(holders) == 1:
-            return items[0], at
+            return holders[0][1][0], at
+
+
+def _simple(kind: str | None, text: bytes) -> Value:
+    if kind == "name":
+        return _name(text)
+    if kind != "word":
+        return None
+    if _NUMBER.fullmatch(text) or text in {b"true", b"false", b"null"}:
+        return text
+    raise irregular(f"the word {text[:20]!r}")
 
 
 def _name(text: bytes) -> Name:

@@ -7,11 +7,13 @@ the tree of the pages (§7.7.3), their contents and what lies on them are checke
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from kortilla.signing.verification.layout import Layout
 from kortilla.signing.verification.lexical import irregular
 
 #: Annotations that need no appearance (§12.5.2).
@@ -26,16 +28,19 @@ _DELIMITER = re.compile(rb"[\0\t\n\f\r ()<>\[\]{}/%]")
 _Reference = generic.Reference
 
 
-def check_pages(reader: PdfFileReader, groups: set[int]) -> None:
+def check_pages(reader: PdfFileReader, layout: Layout) -> None:
     """Check the pages of a file.
 
-    ``groups`` are the numbers of its optional content groups. Raises ``RefusedError``, and any exception, as pyHanko does.
+    Raises ``RefusedError``, and any exception, as pyHanko does.
     """
     root = reader.root
     _check_form(root)
-    _check_layers(root, groups)
-    left = _MAX_CONTENTS
+    _check_layers(root, layout.groups)
+    left, first = _MAX_CONTENTS, layout.first_page
     for page, resources in _pages(root):
+        if first not in {None, page.container_ref.idnum}:
+            raise irregular("a linearized file whose first page is another")
+        first = None
         left -= _check_contents(page, resources)
         if left < 0:
             raise irregular("long contents in several parts")
@@ -65,7 +70,7 @@ def _check_layers(root: Any, groups: set[int]) -> None:
     for each in _items(properties, "/OCGs"):
         number = each.container_ref.idnum
         shown = number not in off and (not hidden or number in on)
-        usage = each["/Usage"] if "/Usage" in each else {}
+        usage = _value(each, "/Usage", {})
         # Some programs follow what is said of viewing, and others don't.
         if "/Zoom" in usage or (
             "/View" in usage and (usage["/View"]["/ViewState"] == "/ON") != shown
@@ -79,52 +84,58 @@ def _numbers(holder: Any, key: str) -> set[int]:
 
 def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
     """Yield the pages, each with whether it has resources."""
-    counts: dict[_Reference, int] = {}
-    stated: dict[_Reference, int] = {}
-    parents: dict[_Reference, _Reference] = {}
-    top = _reference(root, "/Pages")
-    waiting = [(top, False, False)]
+    top = _Node(_reference(root, "/Pages"), None, False, False)
+    waiting, seen = [top], []
+    known: set[_Reference] = set()
     while waiting:
-        reference, has_resources, has_size = waiting.pop()
-        node = reference.get_object()
-        kind = node["/Type"] if "/Type" in node else ""
-        if reference in stated or kind not in {"/Pages", "/Page"}:
-            raise irregular("a page that is there twice, or is none")
-        if len(stated) > _MAX_PAGES:
+        node = waiting.pop()
+        seen.append(node)
+        found: Any = node.reference.get_object()
+        if len(seen) > _MAX_PAGES:
             raise irregular("too many pages")
-        has_resources |= "/Resources" in node
-        has_size |= "/MediaBox" in node
-        if "/Parent" in node or reference != top:
-            if parents.get(reference) != _reference(node, "/Parent"):
-                raise irregular("a page whose parent is another")
-        if kind == "/Page":
-            if not has_size or reference == top:
-                raise irregular("a page without a size")
-            stated[reference] = 1
-            counts[reference] = 1
-            yield node, has_resources
-            continue
-        stated[reference] = int(node["/Count"])
-        kids = node["/Kids"]
-        for index in reversed(range(len(kids))):
-            kid = kids.raw_get(index)
-            if not isinstance(kid, generic.IndirectObject):
-                raise irregular("a page that has no number")
-            if kid.reference in parents:
-                raise irregular("a page that is there twice")
-            parents[kid.reference] = reference
-            waiting.append((kid.reference, has_resources, has_size))
-    # Those below come later.
-    for reference in reversed(stated):
-        counts.setdefault(reference, 0)
-        if counts[reference] != stated[reference]:
+        above = None if node.parent is None else node.parent.reference
+        if (_reference(found, "/Parent") if "/Parent" in found else None) != above:
+            raise irregular("a page whose parent is another")
+        node.has_resources |= "/Resources" in found
+        node.has_size |= "/MediaBox" in found
+        kind = _value(found, "/Type", "")
+        if kind == "/Page" and above is not None and node.has_size:
+            node.count = node.stated = 1
+            yield found, node.has_resources
+        elif kind == "/Pages" and node.reference not in known:
+            known.add(node.reference)
+            node.stated = int(found["/Count"])
+            waiting += [
+                _Node(_reference(found["/Kids"], at), node, *node.inherited)
+                for at in reversed(range(len(found["/Kids"])))
+            ]
+        else:
+            raise irregular("a page that is none, or lacks its size")
+    for node in reversed(seen):  # those below come later
+        if node.count != node.stated:
             raise irregular("more or fewer pages than are counted")
-        if reference in parents:
-            above = parents[reference]
-            counts[above] = counts.get(above, 0) + counts[reference]
+        if node.parent is not None:
+            node.parent.count += node.count
 
 
-def _reference(holder: Any, key: str) -> _Reference:
+@dataclass
+class _Node:
+    """A node of the tree of pages. ``stated`` is how many pages it says it has."""
+
+    reference: _Reference
+    parent: "_Node | None"
+    has_resources: bool
+    has_size: bool
+    stated: int = 0
+    count: int = 0
+
+    @property
+    def inherited(self) -> tuple[bool, bool]:
+        """What the nodes below have, too."""
+        return self.has_resources, self.has_size
+
+
+def _reference(holder: Any, key: str | int) -> _Reference:
     found = holder.raw_get(key)
     if not isinstance(found, generic.IndirectObject):
         raise irregular(f"no reference to {key}")
@@ -156,7 +167,7 @@ def _check_contents(page: Any, has_resources: bool) -> int:
 
 def _check_annotation(annotation: Any) -> None:
     """Refuse one that some programs draw and others don't."""
-    flags = int(annotation["/F"]) if "/F" in annotation else 0
+    flags = int(_value(annotation, "/F", 0))
     kind = annotation["/Subtype"]
     if "/AP" in annotation or kind in _WITHOUT_LOOKS or flags & _HIDDEN:
         return
@@ -180,6 +191,11 @@ def _has_value(field: Any) -> bool:
             return False
         field = field["/Parent"]
     raise irregular("a field deep in others")
+
+
+def _value(holder: Any, key: str, default: Any) -> Any:
+    """Return a value with its reference followed, which ``get`` does not."""
+    return holder[key] if key in holder else default  # noqa: SIM401
 
 
 def _items(holder: Any, key: str) -> list[Any]:

@@ -116,7 +116,7 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
 def _irregularity(reader: PdfFileReader, content: bytes) -> str:
     """Return why programs may show a file in several ways, or an empty text."""
     try:
-        check_pages(reader, groups=check_layout(reader, content))
+        check_pages(reader, check_layout(reader, content))
     except RefusedError as error:
         return error.found.detail
     except MemoryError:
