@@ -5,6 +5,7 @@ Messages may be logged, so they hold no person's name or SATU. ``kortilla/web/te
 has a text for people for each code.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 __all__ = [
@@ -121,9 +122,16 @@ class UserCertificateWeakKeyError(RelyingPartyError):
 
 
 class UserCertificateRevokedError(RelyingPartyError):
-    """The certificate, or the issuing CA's, has been revoked."""
+    """The certificate, or the issuing CA's, has been revoked.
+
+    ``since`` is when, as the authority dates it; None if that is not known.
+    """
 
     code = "USER_CERTIFICATE_REVOKED"
+
+    def __init__(self, message: str = "", *, since: datetime | None = None) -> None:
+        super().__init__(message)
+        self.since = since
 
 
 class RevocationCheckFailedError(RelyingPartyError):

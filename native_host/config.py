@@ -15,6 +15,7 @@ from native_host.paths import user_config_folder
 CARDS = ("pcsc", "mock")
 PROMPTS = ("window", "terminal", "automatic")
 LANGUAGES = ("system", "fi", "sv", "en")
+_LISTS = {"extensions", "trust_list_signers"}
 _CHOICES = {"card": CARDS, "prompt": PROMPTS, "language": LANGUAGES}
 
 
@@ -22,7 +23,10 @@ class Config(NamedTuple):
     """All settings. ``automatic`` is for the mock card only.
 
     ``extensions`` are ids of browser extensions that may start the host besides those
-    in ``manifests/``, for developers of other extensions.
+    in ``manifests/``, for developers of other extensions. ``ask_revocation`` is for the
+    page that checks signatures. ``trust_lists`` is the address of another list
+    of trusted lists than the EU's, or of the EU's with other signers:
+    ``trust_list_signers`` are the SHA-256 of their certificates.
     """
 
     card: Literal["pcsc", "mock"] = "pcsc"
@@ -30,6 +34,9 @@ class Config(NamedTuple):
     language: Literal["system", "fi", "sv", "en"] = "system"
     allow_localhost: bool = False
     extensions: tuple[str, ...] = ()
+    ask_revocation: bool = True
+    trust_lists: str = ""
+    trust_list_signers: tuple[str, ...] = ()
 
 
 def config_path() -> Path:
@@ -75,7 +82,11 @@ def _check(path: Path, key: str, value: object) -> Any:
                 f"{path}: the key {key!r} must be one of {allowed}."
             )
         return value
-    if key == "extensions":
+    if key == "trust_lists":
+        if not isinstance(value, str):
+            raise ConfigBrokenError(f"{path}: the key {key!r} must be a text.")
+        return value
+    if key in _LISTS:
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise ConfigBrokenError(f"{path}: the key {key!r} must be a list of texts.")
         return tuple(cast(list[str], value))

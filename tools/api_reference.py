@@ -26,6 +26,7 @@ MODULES = (
     "kortilla.background",
     "kortilla.django",
     "kortilla.django_auth",
+    "kortilla.encryption",
     "kortilla.errors",
     "kortilla.events",
     "kortilla.flask",

@@ -131,6 +131,12 @@ def _show_signed(window: Window) -> None:
 
 def _show_checked(*problems: str, issuer: str = "authority") -> Show:
     then = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
+    unanswered = {
+        "REVOCATION_UNKNOWN": "no-answer",
+        "REVOCATION_NOT_ASKED": "not-asked",
+    }
+    revocation = "not-asked" if "DIGEST_MISMATCH" in problems else "good"
+    revocation = next((unanswered[p] for p in problems if p in unanswered), revocation)
     certificate = CertificateFacts(
         "01F4", "DVV Citizen Certificates – G4R", then, then, "00" * 32, b""
     )
@@ -147,7 +153,7 @@ def _show_checked(*problems: str, issuer: str = "authority") -> Show:
         covers="whole",  # type: ignore[arg-type] # as above
         files=(),
         changes=(),
-        revocation="not-asked",
+        revocation=revocation,  # type: ignore[arg-type] # as above
         level="B-B",
         reason="",
         location="",
@@ -219,7 +225,7 @@ def _show_history(window: Window) -> None:
 EACH: Mapping[str, Show] = {
     "card": _show_card(_card()),
     "sign": _choose_files,
-    "check": _show_checked("REVOCATION_NOT_ASKED"),
+    "check": _show_checked(),
     "self-check": _show_findings,
     "browsers": _show_browsers,
     "history": _show_history,
@@ -237,7 +243,9 @@ STATES: Mapping[str, Show] = {
     "sign-progress": _show_progress,
     "sign-done": _show_signed,
     "check-empty": lambda window: window.show_page("check"),
-    "check-changed": _show_checked("DIGEST_MISMATCH", "REVOCATION_NOT_ASKED"),
+    "check-changed": _show_checked("DIGEST_MISMATCH"),
+    "check-no-answer": _show_checked("REVOCATION_UNKNOWN"),
+    "check-not-asked": _show_checked("REVOCATION_NOT_ASKED"),
     "check-unknown": _show_checked("NO_TRUST", issuer="unknown"),
     "history-off": lambda window: window.show_page("history"),
 }

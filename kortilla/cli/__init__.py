@@ -86,7 +86,7 @@ def _described(error: Exception) -> tuple[str, str]:
         case click.ClickException():
             return "FAILED", error.format_message()
         case ModuleNotFoundError(name=str(name)) if not name.startswith("kortilla"):
-            # `make program` leaves out what only services need.
+            # It belongs to an extra, or the installation is broken.
             return "TOOL_MISSING", missing_words(name)
         case OSError(filename=filename, strerror=str(words)) if filename:
             return "FILE", f"{filename}: {words}."

@@ -4,6 +4,7 @@
 import errno
 import os
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,3 +48,22 @@ def read_regular(path: Path, at_most: int) -> bytes:
     """Return a regular file's first bytes. Raises ``OSError`` as ``open_regular``."""
     with os.fdopen(open_regular(path), "rb") as stream:
         return stream.read(at_most)
+
+
+def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file whole or not at all, in place of one that was there.
+
+    Missing folders are made with the mode 0700, or 0755 for a file that all may read.
+    Until the file is whole its name ends in ``.part``. Raises ``OSError``.
+    """
+    make_folder(path.parent, 0o755 if mode & 0o044 else 0o700)
+    handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ real card.
 import hmac
 import logging
 import re
+from dataclasses import replace
 
 from kortilla.mock_card.apdu import (
     SW,
@@ -20,6 +21,7 @@ from kortilla.mock_card.apdu import (
 )
 from kortilla.mock_card.card_data import MAX_TRIES, PinData
 from kortilla.mock_card.card_files import APPLICATION_DF, card_files, card_keys
+from kortilla.mock_card.decryption import AGREEMENT, check_decipherment, decipher
 from kortilla.mock_card.keys import (
     check_algorithm,
     digest_size,
@@ -39,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 _READ_SIZE = 181  # what real cards return at a time for Le=00
 _PIN_SIZE = 12  # stored length: PINs are padded to it with 00
+_CHAINED = 0x10  # CLA of a command whose data go on in the next (ISO/IEC 7816-4 §5.3.3)
+_MAX_CHAIN = 1024  # bytes
+_DECIPHER = 0x8086
 _STORED_PIN = re.compile(rb"([0-9]{1,12})\x00*")
 
 # The shortest new PIN that the card itself accepts; PUKs are not set by commands.
@@ -62,6 +67,7 @@ class MockCard:
         self.style = Style(style)
         self._keys = card_keys(state, data)
         self._files = card_files(state, data)
+        self._takes_template = data.key_agreement == "template"
         self._commands = {
             0xA4: self._select,
             0xB0: self._read_binary,
@@ -93,6 +99,7 @@ class MockCard:
         self._file: bytes | None = None
         self._verified: set[PinReference] = set()
         self._response = b""
+        self._chain = b""
         self._forget_environment()
 
     def transmit(self, apdu: bytes) -> bytes:
@@ -109,8 +116,18 @@ class MockCard:
     def _dispatch(self, command: Command) -> bytes:
         if command.ins != 0xC0:
             self._response = b""
+        deciphers = command.ins == 0x2A and command.p1_p2 == _DECIPHER
+        chain, self._chain = self._chain if deciphers else b"", b""
+        if command.cla == _CHAINED and deciphers and self._in_application:
+            self._chain = chain + command.data
+            if command.le is not None or len(self._chain) > _MAX_CHAIN:
+                self._chain = b""
+                raise StatusWordError(SW.WRONG_LENGTH)
+            return status(SW.OK)
         if command.cla != 0x00:
             raise StatusWordError(SW.UNKNOWN_CLA)
+        if deciphers:
+            command = replace(command, data=chain + command.data)
         handler = self._commands.get(command.ins)
         outside = command.ins in {0xA4, 0xB0, 0xC0}
         if handler is None or not (outside or self._in_application):
@@ -124,6 +141,7 @@ class MockCard:
     def _forget_environment(self) -> None:
         self._slot: KeySlot | None = None
         self._algorithm = 0
+        self._deciphers = False
         self._digest: bytes | None = None
 
     # -- Responses --------------------------------------------------------------------
@@ -274,20 +292,29 @@ class MockCard:
                 self._verified.discard(reference)
         return status(status_word)
 
-    # -- Signatures -------------------------------------------------------------------
+    # -- Signatures and decryption ----------------------------------------------------
 
     def _manage_security_environment(self, command: Command) -> bytes:
-        if command.p1_p2 != 0x41B6:
+        if command.p1_p2 not in {0x41B6, 0x41B8}:
             raise StatusWordError(SW.WRONG_P1_P2)
+        deciphers = command.p1_p2 == 0x41B8
         data = command.data
+        if deciphers and data[:1] == b"\x84":
+            data = bytes((0x80, 0x01, AGREEMENT)) + data
         if len(data) != 6 or data[:2] != b"\x80\x01" or data[3:5] != b"\x84\x01":
             raise StatusWordError(SW.WRONG_DATA)
         algorithm, reference = data[2], data[5]
         if reference not in self._keys:
             raise StatusWordError(SW.NO_REFERENCE)
         slot, key = self._keys[reference]
-        check_algorithm(key, algorithm)
+        if not deciphers:
+            check_algorithm(key, algorithm)
+        elif slot.pin is not PinReference.PIN1:
+            raise StatusWordError(SW.NOT_ALLOWED)
+        else:
+            check_decipherment(key, algorithm)
         self._slot, self._algorithm, self._digest = slot, algorithm, None
+        self._deciphers = deciphers
         return status(SW.OK)
 
     def _perform_security_operation(self, command: Command) -> bytes:
@@ -296,10 +323,12 @@ class MockCard:
                 return self._hash(command)
             case 0x9E9A:
                 return self._sign(command)
+            case 0x8086:
+                return self._decipher(command)
         raise StatusWordError(SW.WRONG_P1_P2)
 
     def _hash(self, command: Command) -> bytes:
-        if self._slot is None:
+        if self._slot is None or self._deciphers:
             raise StatusWordError(SW.WRONG_ORDER)
         size = digest_size(self._algorithm)
         if command.data[:2] != bytes((0x90, size)) or len(command.data) != 2 + size:
@@ -325,6 +354,19 @@ class MockCard:
         if command.le not in {None, 256, len(signature)}:
             raise StatusWordError(SW.WRONG_LE | len(signature) % 256)
         return self._deliver(command, signature)
+
+    def _decipher(self, command: Command) -> bytes:
+        if self._slot is None or not self._deciphers:
+            raise StatusWordError(SW.WRONG_ORDER)
+        if self._slot.pin not in self._verified:
+            raise StatusWordError(SW.PIN_NOT_VERIFIED)
+        plaintext = decipher(
+            self._keys[self._slot.reference][1],
+            self._algorithm,
+            command.data,
+            template=self._takes_template,
+        )
+        return self._deliver(command, plaintext)
 
 
 def _pin_reference(value: int) -> PinReference:

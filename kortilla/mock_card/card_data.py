@@ -38,7 +38,8 @@ class KeyData(_Model):
 class CardData(_Model):
     """The content of ``card.json``.
 
-    ``revoked`` is when the authority revoked the certificates.
+    ``revoked`` is when the authority revoked the certificates. ``key_agreement`` is the
+    form of a point that the card takes: as it is, or in a template of ISO/IEC 7816-8.
     """
 
     version: Literal[1] = 1
@@ -51,6 +52,7 @@ class CardData(_Model):
     pin2: PinData
     puk: PinData
     revoked: datetime | None = None
+    key_agreement: Literal["plain", "template"] = "plain"
     keys: tuple[KeyData, ...] = Field(strict=False)
 
     @field_validator("profile")

@@ -58,6 +58,7 @@ class CommandName(StrEnum):
     CHOOSE_KEY = "choose-key"
     HASH = "hash"
     SIGN = "sign"
+    DECIPHER = "decipher"
 
     @classmethod
     def of(cls, apdu: bytes) -> "CommandName":
@@ -66,7 +67,7 @@ class CommandName(StrEnum):
         if ins == b"\x20":
             return cls.VERIFY if len(apdu) > 5 else cls.PIN_INFO
         if ins == b"\x2a":
-            return {b"\x90\xa0": cls.HASH, b"\x9e\x9a": cls.SIGN}.get(p1_p2, cls.ANY)
+            return _BY_OPERATION.get(p1_p2, cls.ANY)
         return _BY_INS.get(ins, cls.ANY)
 
 
@@ -77,6 +78,13 @@ _BY_INS = {
     b"\x24": CommandName.CHANGE,
     b"\x2c": CommandName.UNBLOCK,
     b"\x22": CommandName.CHOOSE_KEY,
+}
+
+
+_BY_OPERATION = {
+    b"\x90\xa0": CommandName.HASH,
+    b"\x9e\x9a": CommandName.SIGN,
+    b"\x80\x86": CommandName.DECIPHER,
 }
 
 

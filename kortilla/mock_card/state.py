@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
@@ -85,6 +85,7 @@ class MockCardState:
         address: str | None = None,
         not_before: datetime | None = None,
         not_after: datetime | None = None,
+        key_agreement: Literal["plain", "template"] = "plain",
         replace: bool = False,
     ) -> Self:
         """Make a mock card with fresh keys and its own test CA.
@@ -94,7 +95,8 @@ class MockCardState:
         PINs are ``ACTIVATION_CODE``.
 
         ``address`` is the revocation URL in the certificates (see ``Authority``);
-        ``not_before`` and ``not_after`` are the leaves' validity. Raises
+        ``not_before`` and ``not_after`` are the leaves' validity. ``key_agreement`` is
+        the form of a point that the card takes (see ``CardData``). Raises
         ``InvalidArgumentError`` for values that no card can have, and if the folder has
         a card and ``replace`` is not set; ``MockCardBrokenError`` if the folder can't
         be written.
@@ -123,6 +125,7 @@ class MockCardState:
             not_before=not_before,
             not_after=not_after,
         )
+        data = data.model_copy(update={"key_agreement": key_agreement})
         card = cls(folder or default_folder())
         try:
             make_private_folder(card.folder)

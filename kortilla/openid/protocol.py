@@ -1,90 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""OpenID Connect by Authlib's classes: clients, tokens, userinfo and logout.
+"""OpenID Connect by Authlib's classes: codes, tokens, userinfo and logout.
 
 Authlib has no types; ``Protocol`` has. Nothing here waits: the caller reads what a
 request needs from the store, calls one method, writes what that returns, and only then
 answers.
 """
 
-import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
-    ClientMixin,
-    InvalidClientError,
     OAuth2Request,
     ResourceProtector,
 )
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6750 import BearerTokenGenerator, BearerTokenValidator
-from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc import rpinitiated
 from authlib.oidc.core import OpenIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
-from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import SCOPES, AuthorizationRequest, RefusedError
+from kortilla.openid.clients import (
+    ASSERTION_ALGORITHMS,
+    MALFORMED,
+    Assertion,
+    Client,
+)
 from kortilla.openid.keys import KeyFile, SigningKey
 from kortilla.openid.records import CodeRecord, Login, TokenRecord
-from kortilla.openid.settings import CLAIMS, ClientSettings, Settings, hash_secret
+from kortilla.openid.settings import CLAIMS, Settings
 
 #: The life of an access token and of an ID token.
 TOKEN_SECONDS = 300
-#: How far ahead an assertion may expire, which is how long its jti is kept.
-ASSERTION_SECONDS = 3660
 
 T = TypeVar("T")
 
 _METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
-_ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
-#: What Authlib and joserfc raise for text from a request: a JOSE header of other types
-#: is a ``TypeError``, and JSON of great depth a ``RecursionError``.
-_MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
-
 Parameters = Mapping[str, str]
-
-
-class Client(ClientMixin):
-    """A registered client. ``keys`` are those of ``private_key_jwt``."""
-
-    def __init__(self, settings: ClientSettings, keys: KeySet | None) -> None:
-        self.settings = settings
-        self.keys = keys
-        self.id_token_signed_response_alg = settings.algorithm
-        self.client_metadata = {
-            "post_logout_redirect_uris": settings.post_logout_redirect_uris
-        }
-
-    def get_client_id(self) -> str:
-        return self.settings.id
-
-    def get_allowed_scope(self, scope: str) -> str:
-        return scope  # of an ``AuthorizationRequest``, which has the known ones alone
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        digest = hash_secret(client_secret)
-        found = [hmac.compare_digest(digest, each) for each in self.settings.secrets]
-        return any(found)
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == self.settings.authentication
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
 
 
 class _Request(OAuth2Request):
@@ -149,71 +112,6 @@ class _CodeGrant(AuthorizationCodeGrant):
 
     def authenticate_user(self, authorization_code: CodeRecord) -> Login:
         return authorization_code.login
-
-
-class _Assertion(JWTBearerClientAssertion):
-    CLIENT_AUTH_METHOD = "private_key_jwt"
-
-    def __init__(self, audiences: list[str], clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._audiences = audiences
-        self._clock = clock
-        #: The jti of the assertion that was verified last.
-        self.jti = ""
-
-    def __call__(self, query_client: object, request: _Request) -> Client | None:
-        client: Client | None = super().__call__(query_client, request)
-        named = request.form.get("client_id")
-        if client is not None and named not in (None, client.settings.id):
-            raise InvalidClientError(description="client_id is not the assertion's sub")
-        return client
-
-    def get_audiences(self) -> list[str]:
-        return self._audiences
-
-    def resolve_client_public_key(self, client: Client) -> KeySet:
-        if client.keys is None:
-            raise InvalidClientError(description="The client has no keys")
-        return client.keys
-
-    def process_assertion_claims(
-        self, assertion: str, resolve_key: KeySet
-    ) -> JsonObject:
-        try:
-            token = jwt.decode(assertion, resolve_key, algorithms=_ASSERTION_ALGORITHMS)
-        except _MALFORMED:
-            raise InvalidClientError(
-                description="client_assertion can't be verified"
-            ) from None
-        self.verify_claims(token.claims)
-        return token.claims
-
-    def verify_claims(self, claims: JsonObject) -> None:
-        audience = claims.get("aud")
-        if isinstance(audience, list) and len(audience) == 1:
-            [audience] = audience  # as several clients send it
-        if not isinstance(audience, str):
-            raise InvalidClientError(description="aud is not exactly one text")
-        expiry, jti, now = claims.get("exp"), claims.get("jti"), self._clock()
-        if not isinstance(expiry, int) or expiry > now + ASSERTION_SECONDS:
-            raise InvalidClientError(
-                description=f"exp is not within {ASSERTION_SECONDS} seconds"
-            )
-        begins = [claims.get(name) for name in ("nbf", "iat")]
-        late = any(isinstance(at, int) and at > now + self.leeway for at in begins)
-        if late or expiry < now - self.leeway:  # by another clock, perhaps
-            raise InvalidClientError(
-                description="The assertion has expired or begins later: compare the "
-                f"clocks; here it is {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
-            )
-        if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
-            raise InvalidClientError(description="jti is not a text of 1 to 256")
-        super().verify_claims(claims)
-
-    def validate_jti(self, claims: JsonObject, jti: str) -> bool:
-        """Keep the jti: the caller stores it, and refuses a second use."""
-        self.jti = jti
-        return True
 
 
 class _IdToken(OpenIDToken):
@@ -306,7 +204,7 @@ class Protocol:
             ),
         )
         audiences = [self.issuer, f"{self.issuer}/token", f"{self.issuer}/par"]
-        self._assertion = _Assertion(audiences, self.clock)
+        self._assertion = Assertion(audiences, self.clock)
         self._server.register_client_auth_method("private_key_jwt", self._assertion)
         self._end_session = _EndSession(self._server, self.keys)
         self.metadata()
@@ -329,7 +227,7 @@ class Protocol:
             "subject_types_supported": ["pairwise", "public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
             "token_endpoint_auth_methods_supported": _METHODS,
-            "token_endpoint_auth_signing_alg_values_supported": _ASSERTION_ALGORITHMS,
+            "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
             "code_challenge_methods_supported": ["S256"],
             "claims_supported": [
                 *("sub", "acr", "amr", "auth_time", "nonce"),
@@ -485,7 +383,7 @@ def check_token(form: Parameters) -> None:
 
 
 def _refusing(call: Callable[[], T], *, error: str = "invalid_request") -> T:
-    """Call Authlib, which also raises ``_MALFORMED`` for text from the request."""
+    """Call Authlib, which also raises ``MALFORMED`` for text from the request."""
     try:
         return call()
     except OAuth2Error as refusal:
@@ -496,7 +394,7 @@ def _refusing(call: Callable[[], T], *, error: str = "invalid_request") -> T:
             status=refusal.status_code,
             headers=refusal.get_headers(),
         ) from None
-    except _MALFORMED:
+    except MALFORMED:
         status = 401 if error != "invalid_request" else 400
         raise RefusedError(
             error, "A parameter can't be understood", status=status

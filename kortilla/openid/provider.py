@@ -27,14 +27,10 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
+from kortilla.openid.clients import ASSERTION_SECONDS, Client
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
 from kortilla.openid.pages import static_files
-from kortilla.openid.protocol import (
-    ASSERTION_SECONDS,
-    TOKEN_SECONDS,
-    Client,
-    check_token,
-)
+from kortilla.openid.protocol import TOKEN_SECONDS, check_token
 from kortilla.openid.records import CodeRecord, TokenRecord
 from kortilla.web.http import (
     Request,

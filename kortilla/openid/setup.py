@@ -19,10 +19,11 @@ from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
 from kortilla.openid.browsers import Browsers
+from kortilla.openid.clients import Client
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
 from kortilla.openid.pages import Pages
-from kortilla.openid.protocol import Client, Protocol
+from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
 from kortilla.openid.settings import ClientSettings, RevocationSettings, Settings
 from kortilla.openid.store import MemoryStore, RedisStore, Store

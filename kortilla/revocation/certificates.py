@@ -79,6 +79,19 @@ class Subject:
         """SHA-1 of the key, as OCSP names keys (RFC 6960 §4.1.1)."""
         return hashlib.sha1(self.key_bits, usedforsecurity=False).digest()
 
+    def check_still_known(self, at: datetime, *, since: datetime | None) -> None:
+        """Check that an answer of a time would tell if the certificate was revoked.
+
+        Unless it says since when it keeps them, it may lack those that have expired.
+        Raises ``NoAnswerError``.
+        """
+        end: datetime = self.certificate.not_valid_after
+        if at > end and (since is None or since > end):
+            raise NoAnswerError(
+                Reason.NOT_KEPT,
+                "the certificate has expired, and the answer need not know such ones.",
+            )
+
     def is_valid(self, at: datetime) -> bool:
         start: datetime = self.certificate.not_valid_before
         end: datetime = self.certificate.not_valid_after

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 from aiohttp.abc import AbstractResolver
 from asn1crypto import x509
@@ -53,6 +53,14 @@ _OCSP_HEADERS = {
 }
 #: How many CRL URLs are tried.
 _MOST_ADDRESSES = 2
+
+
+class _Answer(NamedTuple):
+    """A responder's answer, until when it is valid, and the CRL that clears it."""
+
+    encoded: bytes
+    until: datetime | None
+    about_responder: bytes | None
 
 
 class Revocation:
@@ -253,7 +261,10 @@ class Revocation:
                 continue
             issuer = _issuer_of(subject, subjects)
             try:
-                answers.append((await self._ask(subject, issuer))[0])
+                answer = await self._ask(subject, issuer)
+                answers.append(answer.encoded)
+                if answer.about_responder is not None:
+                    lists.append(answer.about_responder)
             except UserCertificateOCSPCheckFailedError as error:
                 if error.reason == Reason.UNKNOWN:
                     raise
@@ -304,12 +315,11 @@ class Revocation:
         return found
 
     async def _check_ocsp(self, subject: Subject, issuer: Subject) -> datetime | None:
-        return (await self._ask(subject, issuer))[1]
+        return (await self._ask(subject, issuer)).until
 
-    async def _ask(
-        self, subject: Subject, issuer: Subject
-    ) -> tuple[bytes, datetime | None]:
-        """Return the responder's answer, and until when it is valid."""
+    async def _ask(self, subject: Subject, issuer: Subject) -> _Answer:
+        """Return the responder's answer."""
+        about_responder = None
         with named(UserCertificateOCSPCheckFailedError, _of(subject)):
             address = ocsp_address(subject)
         host = _of(subject) if address is None else host_of(address)
@@ -337,19 +347,20 @@ class Revocation:
                     rules=self._rules,
                 )
                 if verdict.unchecked_responder is not None:
-                    await self._check_responder(
+                    about_responder = await self._check_responder(
                         verdict.unchecked_responder, subject, issuer
                     )
         if verdict.revoked:
-            raise _revoked(subject, "OCSP", host)
-        return answer, verdict.next_update
+            raise _revoked(subject, "OCSP", host, verdict.revoked_at)
+        return _Answer(answer, verdict.next_update, about_responder)
 
     async def _check_responder(
         self, certificate: x509.Certificate, subject: Subject, issuer: Subject
-    ) -> None:
+    ) -> bytes | None:
         """Check a responder's certificate that could be revoked, by the CRL of its CA.
 
-        OCSP would ask the responder about itself (RFC 6960 §4.2.2.2.1).
+        Return the CRL, unless it is too long to be kept. OCSP would ask the responder
+        about itself (RFC 6960 §4.2.2.2.1).
         """
         responder = Subject.of(certificate)
         addresses = crl_addresses(responder) or crl_addresses(subject)
@@ -368,6 +379,7 @@ class Revocation:
                 Reason.RESPONDER_NOT_AUTHORISED,
                 "the responder's own certificate has been revoked.",
             )
+        return found.encoded
 
     async def _check_crl(self, subject: Subject, issuer: Subject) -> RevocationList:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
@@ -379,7 +391,9 @@ class Revocation:
         ):
             found = await self._lists.find(subject, issuer, addresses=addresses)
         if found.lists(subject.serial):
-            raise _revoked(subject, "CRL", host)
+            raise _revoked(subject, "CRL", host, found.revoked_at(subject.serial))
+        with named(UserCertificateCRLCheckFailedError, host):
+            subject.check_still_known(found.this_update, since=found.expired_since)
         return found
 
 
@@ -416,6 +430,10 @@ def _of(subject: Subject) -> str:
     return "the issuing CA" if subject.is_ca else "the person's certificate"
 
 
-def _revoked(subject: Subject, what: str, host: str) -> UserCertificateRevokedError:
+def _revoked(
+    subject: Subject, what: str, host: str, since: datetime | None
+) -> UserCertificateRevokedError:
     whose = "The issuing CA's certificate" if subject.is_ca else "The certificate"
-    return UserCertificateRevokedError(f"{whose} has been revoked ({what}, {host}).")
+    return UserCertificateRevokedError(
+        f"{whose} has been revoked ({what}, {host}).", since=since
+    )

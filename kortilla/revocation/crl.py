@@ -6,11 +6,12 @@ functions block; call them in a thread.
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from asn1crypto import crl, x509
+from asn1crypto import core, crl, x509
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
@@ -23,6 +24,7 @@ _REASON_CODE, _HOLD_INSTRUCTION, _INVALIDITY_DATE = (
     _ID_CE + bytes((n,)) for n in (21, 23, 24)
 )
 _DELTA, _SCOPE, _CERTIFICATE_ISSUER = (_ID_CE + bytes((n,)) for n in (27, 28, 29))
+_EXPIRED_TOO = _ID_CE + bytes((60,))  # expiredCertsOnCRL, ITU-T X.509 §9.5.2.8
 
 _BUCKETS = 1 << 14
 #: How many different entry extensions are cached as checked.
@@ -35,7 +37,8 @@ class RevocationList:
     """A complete CRL with a verified signature and no unknown critical extension.
 
     ``users`` and ``authorities`` tell which certificates it covers. ``addresses`` are
-    the URLs of its issuing distribution point. ``encoded`` is the CRL as it was
+    the URLs of its issuing distribution point. It keeps certificates that have expired
+    since ``expired_since``, if that is known. ``encoded`` is the CRL as it was
     verified, or None for one that is too long to be kept in a signature.
     """
 
@@ -44,6 +47,7 @@ class RevocationList:
     users: bool
     authorities: bool
     addresses: tuple[str, ...]
+    expired_since: datetime | None
     count: int
     encoded: bytes | None = field(repr=False)
     _index: dict[int, bytearray] = field(repr=False)
@@ -63,6 +67,21 @@ class RevocationList:
                 return True
         return False
 
+    def revoked_at(self, serial: int) -> datetime | None:
+        """Return when a certificate was revoked, or became invalid if that is earlier.
+
+        None if it is not on the CRL, or on one that is too long to be kept.
+        """
+        if self.encoded is None or not self.lists(serial):
+            return None
+        wanted, times = der.integer(serial), []
+        entries = _split(der.SignedPart.parse(self.encoded).signed)[2]
+        for number, date, extensions in _entries(entries):
+            if number == wanted:
+                times.append(_time(date))
+                times += _invalidity(extensions)
+        return min(times)
+
     def check_covers(self, subject: Subject, addresses: tuple[str, ...]) -> None:
         """Raise ``NoAnswerError`` unless the CRL covers such a certificate.
 
@@ -74,14 +93,19 @@ class RevocationList:
                 Reason.WRONG_SCOPE, "the list is for other certificates than this."
             )
 
-    def check_times(self, at: datetime, *, skew_seconds: float) -> None:
-        """Raise ``NoAnswerError`` unless the CRL is valid at this time."""
+    def check_times(
+        self, at: datetime, *, skew_seconds: float, since: datetime | None = None
+    ) -> None:
+        """Raise ``NoAnswerError`` unless the CRL is valid at this time.
+
+        One that somebody kept must have been valid at ``since``, or be from later.
+        """
         if (self.this_update - at).total_seconds() > skew_seconds:
             raise NoAnswerError(
                 Reason.FROM_THE_FUTURE,
                 "the list is from the future; are both clocks right?",
             )
-        if (at - self.next_update).total_seconds() > skew_seconds:
+        if ((since or at) - self.next_update).total_seconds() > skew_seconds:
             raise NoAnswerError(
                 Reason.EXPIRED, "the list has expired, and no newer one is there."
             )
@@ -106,6 +130,11 @@ def load(file: Path, *, issuer: Subject, most_octets: int) -> RevocationList:
         raise NoAnswerError(
             Reason.TOO_LARGE, f"the list is longer than {most_octets:,} octets."
         )
+    return parse(data, issuer=issuer)
+
+
+def parse(data: bytes, *, issuer: Subject) -> RevocationList:
+    """Verify and index a CRL of a CA. Raises ``NoAnswerError`` as ``load``."""
     try:
         part = der.SignedPart.parse(data)
         _check_signer(part, issuer)
@@ -142,17 +171,50 @@ def _fields(signed: der.Element) -> list[der.Element]:
     return fields
 
 
-def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:
+def _split(
+    signed: der.Element,
+) -> tuple[der.Element, der.Element, der.Element | None, der.Element | None]:
+    """Return thisUpdate, nextUpdate, the entries, and the tagged extensions."""
     _, _, _, this_update, next_update, *rest = _fields(signed)
     # Optional fields, in this order (RFC 5280 §5.1).
     entries = rest.pop(0) if rest and rest[0].tag == der.SEQUENCE else None
     tagged = rest.pop(0) if rest and rest[0].tag == 0xA0 else None
     if rest:
         raise der.MalformedError("more than there should be")
-    scope = None
+    return this_update, next_update, entries, tagged
+
+
+def _entries(
+    entries: der.Element | None,
+) -> Iterator[tuple[bytes, der.Element, der.Element | None]]:
+    """Yield serial number, date and extensions of each entry of a short CRL."""
+    if entries is None:
+        return
+    start = entries.content
+    while start < entries.end:
+        entry = der.read(entries.data, start, entries.end)
+        number, date, *more = der.children(entry)
+        yield number.value, date, more[0] if more else None
+        start = entry.end
+
+
+def _invalidity(extensions: der.Element | None) -> list[datetime]:
+    """Return since when the key may have been another's (RFC 5280 §5.3.2)."""
+    return [
+        core.GeneralizedTime.load(value, strict=True).native
+        for oid, _, value in map(
+            der.extension, () if extensions is None else der.children(extensions)
+        )
+        if oid == _INVALIDITY_DATE
+    ]
+
+
+def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:
+    this_update, next_update, entries, tagged = _split(signed)
+    scope, expired_since = None, None
     if tagged is not None:
         [extensions] = der.children(tagged)
-        scope = _check_extensions(extensions)
+        scope, expired_since = _check_extensions(extensions)
     users, authorities, addresses = _read_scope(scope)
     count, index = _index_entries(entries)
     return RevocationList(
@@ -161,6 +223,7 @@ def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:
         users,
         authorities,
         addresses,
+        expired_since,
         count,
         encoded,
         index,
@@ -174,9 +237,11 @@ def _time(element: der.Element) -> datetime:
     return value
 
 
-def _check_extensions(extensions: der.Element) -> bytes | None:
-    """Return the value of the issuing distribution point, if there is one."""
-    scope, seen = None, set()
+def _check_extensions(
+    extensions: der.Element,
+) -> tuple[bytes | None, datetime | None]:
+    """Return the issuing distribution point, and since when it has expired ones."""
+    scope, expired_since, seen = None, None, set()
     for oid, critical, value in map(der.extension, der.children(extensions)):
         if oid in seen:
             raise der.MalformedError("an extension twice")
@@ -187,9 +252,11 @@ def _check_extensions(extensions: der.Element) -> bytes | None:
             )
         if oid == _SCOPE:
             scope = value
+        elif oid == _EXPIRED_TOO:
+            expired_since = core.GeneralizedTime.load(value, strict=True).native
         elif critical:
             raise _unknown_extension()
-    return scope
+    return scope, expired_since
 
 
 def _read_scope(value: bytes | None) -> tuple[bool, bool, tuple[str, ...]]:

@@ -166,7 +166,8 @@ class Fetcher:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=limits.seconds,
-                    sock_connect=min(_CONNECT_SECONDS, limits.seconds),
+                    # With the resolution of the name, which a broken network delays.
+                    connect=min(_CONNECT_SECONDS, limits.seconds),
                 ),
             ) as answer:
                 try:

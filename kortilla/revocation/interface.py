@@ -108,6 +108,7 @@ class Reason(StrEnum):
     TOO_OLD = "too-old"
     FROM_THE_FUTURE = "from-the-future"
     EXPIRED = "expired"
+    NOT_KEPT = "not-kept"  # it need not name certificates that have expired
     # Who signed it
     SIGNATURE_ALGORITHM = "signature-algorithm"  # SHA-1 or another that is not accepted
     SIGNATURE = "signature"

@@ -5,15 +5,13 @@ CertID uses SHA-1, the only hash that every responder knows (RFC 6960 §4.3); it
 identifier, not a proof. Signatures with SHA-1 are refused.
 """
 
-import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from asn1crypto import x509
-from cryptography.hazmat.primitives.hashes import SHA1
+from asn1crypto import core, x509
 from cryptography.x509.ocsp import (
     OCSPCertStatus,
     OCSPSingleResponse,
@@ -23,7 +21,7 @@ from cryptography.x509.ocsp import (
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
 from kortilla.revocation.interface import NoAnswerError, Reason
-from kortilla.revocation.signatures import verify
+from kortilla.revocation.signatures import is_issued_by, verify
 
 #: RFC 9654 §2.1: clients send 32 octets.
 NONCE_OCTETS = 32
@@ -32,6 +30,9 @@ _MOST_CERTIFICATES, _MOST_CERTIFICATE_OCTETS = 8, 8 * 1024
 _SHA1 = bytes.fromhex("300906052B0E03021A0500")
 _NONCE_OID = bytes.fromhex("06092B0601050507300102")
 _NO_CHECK = bytes.fromhex("06092B0601050507300105")
+_ARCHIVE_CUTOFF = bytes.fromhex("06092B0601050507300106")
+_INVALIDITY_DATE = bytes.fromhex("0603551D18")  # a CRL's (RFC 6960 §4.4.5)
+_TIMES = {_ARCHIVE_CUTOFF, _INVALIDITY_DATE}
 _BASIC_RESPONSE = bytes.fromhex("06092B0601050507300101")
 #: ecdsa-with-SHA256, and an empty signature.
 _ANY_SIGNATURE = bytes.fromhex("300A06082A8648CE3D040302 030100")
@@ -62,11 +63,14 @@ class Rules:
 class Response:
     """The answer of a trustworthy responder.
 
+    ``revoked_at`` is when the certificate was revoked, as the CA dates it.
     ``unchecked_responder`` is the responder's certificate if its revocation must be
     checked, because it lacks id-pkix-ocsp-nocheck.
     """
 
     revoked: bool
+    revoked_at: datetime | None
+    produced_at: datetime
     next_update: datetime | None
     unchecked_responder: x509.Certificate | None
 
@@ -83,17 +87,27 @@ class _Envelope:
 
 @dataclass(frozen=True)
 class _Content:
-    """The signed data: a status for each certificate, and what else counts."""
+    """The signed data: a status for each certificate, and what else counts.
+
+    ``more`` belongs to ``singles``: the times in their extensions, by OID. The answer
+    also knows certificates that have expired since archiveCutoff (RFC 6960 §4.4.4).
+    """
 
     produced_at: datetime
     singles: tuple[OCSPSingleResponse, ...]
+    more: tuple[Mapping[bytes, datetime], ...]
     nonce: bytes | None
     unknown_critical: bool
 
 
-def _cert_id(subject: Subject, issuer: Subject) -> tuple[bytes, bytes, int]:
-    name_hash = hashlib.sha1(subject.issuer, usedforsecurity=False).digest()
-    return name_hash, issuer.key_hash, subject.serial
+def _cert_id(
+    subject: Subject, issuer: Subject, function: str = "sha1"
+) -> tuple[bytes, bytes, int]:
+    name_hash, key_hash = (
+        hashlib.new(function, each, usedforsecurity=False).digest()
+        for each in (subject.issuer, issuer.key_bits)
+    )
+    return name_hash, key_hash, subject.serial
 
 
 def build_request(subject: Subject, issuer: Subject, nonce: bytes) -> bytes:
@@ -134,26 +148,76 @@ def judge(
         envelope = _open(answer)
     # The signature is verified first: without a known signer no more is parsed.
     responder = _find_responder(envelope, issuer, at)
+    content = _content(envelope)
+    _check_nonce(content, nonce, rules)
+    single, more = _about(content, subject, issuer, {"sha1"})
+    _check_times(content.produced_at, single, at, at, rules)
+    return _response(content, single, more, subject, responder)
+
+
+def judge_kept(
+    answer: bytes,
+    *,
+    subject: Subject,
+    issuer: Subject,
+    since: datetime,
+    at: datetime,
+    rules: Rules,
+) -> Response:
+    """Validate an answer that somebody kept. Raises ``NoAnswerError``.
+
+    It must have been current at ``since``, or be from later, until ``at``. Its signer
+    must have been valid when it was produced. The nonce is not known, and any will do.
+    """
     with _parsing():
-        response = _read(envelope.part.signed)
-        matching = _about(response, _cert_id(subject, issuer))
-    if response.unknown_critical:
+        envelope = _open(answer)
+        produced_at = _produced_at(envelope.part.signed)
+    responder = _find_responder(envelope, issuer, produced_at)
+    content = _content(envelope)
+    if not issuer.is_valid(content.produced_at):
+        raise NoAnswerError(
+            Reason.RESPONDER_NOT_AUTHORISED, "the CA was not valid at that time."
+        )
+    single, more = _about(
+        content, subject, issuer, {"sha1", "sha256", "sha384", "sha512"}
+    )
+    _check_times(content.produced_at, single, since, at, rules)
+    return _response(content, single, more, subject, responder)
+
+
+def _content(envelope: _Envelope) -> _Content:
+    with _parsing():
+        content = _read(envelope.part.signed)
+    if content.unknown_critical:
         raise NoAnswerError(
             Reason.CRITICAL_EXTENSION, "the answer has an extension that must be known."
         )
-    _check_nonce(response, nonce, rules)
-    if len(matching) != 1:
-        raise NoAnswerError(
-            Reason.WRONG_CERTIFICATE, "the answer is not about what was asked."
-        )
-    [single] = matching
-    _check_times(response.produced_at, single, at, rules)
+    return content
+
+
+def _response(
+    content: _Content,
+    single: OCSPSingleResponse,
+    more: Mapping[bytes, datetime],
+    subject: Subject,
+    responder: x509.Certificate | None,
+) -> Response:
     if single.certificate_status is OCSPCertStatus.UNKNOWN:
         raise NoAnswerError(
             Reason.UNKNOWN, "the responder does not know the certificate."
         )
     revoked = single.certificate_status is not OCSPCertStatus.GOOD
-    return Response(revoked, single.next_update_utc, responder)
+    if not revoked:
+        known_since = more.get(_ARCHIVE_CUTOFF)
+        subject.check_still_known(single.this_update_utc, since=known_since)
+    dates = (single.revocation_time_utc, more.get(_INVALIDITY_DATE))
+    return Response(
+        revoked,
+        min((each for each in dates if each is not None), default=None),
+        content.produced_at,
+        single.next_update_utc,
+        responder,
+    )
 
 
 @contextmanager
@@ -215,6 +279,17 @@ def _fields(signed: der.Element) -> list[der.Element]:
     return fields[1:] if fields[0].whole == _VERSION_1 else fields
 
 
+def _produced_at(signed: der.Element) -> datetime:
+    return _time(_fields(signed)[1].whole)
+
+
+def _time(encoded: bytes) -> datetime:
+    value: datetime = core.GeneralizedTime.load(encoded, strict=True).native
+    if value.tzinfo is None:
+        raise der.MalformedError("a time without its zone")
+    return value
+
+
 def _read(signed: der.Element) -> _Content:
     """Read the signed part, by ``cryptography``.
 
@@ -226,15 +301,24 @@ def _read(signed: der.Element) -> _Content:
     octets = der.encode(der.OCTET_STRING, _sequence(part, _ANY_SIGNATURE))
     answer = der.encode(0xA0, _sequence(_BASIC_RESPONSE, octets))
     response = load_der_ocsp_response(_sequence(_SUCCESSFUL, answer))
-    nonce, unknown = _read_extensions(optional)
+    values, unknown = _read_extensions(optional)
+    more = []
     for single in der.children(singles):
         _, _, _, *optional = der.children(single)
-        unknown = _read_extensions(optional)[1] or unknown
-    return _Content(response.produced_at_utc, tuple(response.responses), nonce, unknown)
+        found, odd = _read_extensions(optional)
+        unknown = unknown or odd
+        more.append({oid: _time(found[oid]) for oid in found.keys() & _TIMES})
+    return _Content(
+        response.produced_at_utc,
+        tuple(response.responses),
+        tuple(more),
+        values.get(_NONCE_OID),
+        unknown,
+    )
 
 
-def _read_extensions(optional: list[der.Element]) -> tuple[bytes | None, bool]:
-    """Return the encoded nonce, and whether there is an unknown critical extension."""
+def _read_extensions(optional: list[der.Element]) -> tuple[dict[bytes, bytes], bool]:
+    """Return the values by OID, and whether there is an unknown critical one."""
     found = [
         extension
         for tagged in optional
@@ -245,19 +329,30 @@ def _read_extensions(optional: list[der.Element]) -> tuple[bytes | None, bool]:
     values = {oid: value for oid, _, value in found}
     if len(values) != len(found):
         raise der.MalformedError("an extension twice")
-    unknown = any(critical and oid != _NONCE_OID for oid, critical, _ in found)
-    return values.get(_NONCE_OID), unknown
+    known = {_NONCE_OID, *_TIMES}
+    return values, any(critical and oid not in known for oid, critical, _ in found)
 
 
 def _about(
-    content: _Content, wanted: tuple[bytes, bytes, int]
-) -> list[OCSPSingleResponse]:
-    return [
-        each
-        for each in content.singles
-        if isinstance(each.hash_algorithm, SHA1)
-        and wanted == (each.issuer_name_hash, each.issuer_key_hash, each.serial_number)
-    ]
+    content: _Content, subject: Subject, issuer: Subject, functions: Collection[str]
+) -> tuple[OCSPSingleResponse, Mapping[bytes, datetime]]:
+    """Return the only status of a certificate, and the times in its extensions.
+
+    ``functions`` are the hash functions that may name its issuer.
+    """
+    wanted = {each: _cert_id(subject, issuer, each) for each in functions}
+    with _parsing():
+        matching = [
+            (each, more)
+            for each, more in zip(content.singles, content.more, strict=True)
+            if wanted.get(each.hash_algorithm.name)
+            == (each.issuer_name_hash, each.issuer_key_hash, each.serial_number)
+        ]
+    if len(matching) != 1:
+        raise NoAnswerError(
+            Reason.WRONG_CERTIFICATE, "the answer is not about what was asked."
+        )
+    return matching[0]
 
 
 def _check_nonce(response: _Content, nonce: bytes, rules: Rules) -> None:
@@ -276,15 +371,20 @@ def _check_nonce(response: _Content, nonce: bytes, rules: Rules) -> None:
 
 
 def _check_times(
-    produced_at: datetime, single: OCSPSingleResponse, at: datetime, rules: Rules
+    produced_at: datetime,
+    single: OCSPSingleResponse,
+    since: datetime,
+    at: datetime,
+    rules: Rules,
 ) -> None:
+    """Check that an answer was current at ``since``, or is from later, until ``at``."""
     latest = at + rules.skew
     if single.this_update_utc > latest or produced_at > latest:
         raise NoAnswerError(
             Reason.FROM_THE_FUTURE,
             "the answer is from the future; are both clocks right?",
         )
-    if single.this_update_utc < at - rules.max_age:
+    if single.this_update_utc < since - rules.max_age:
         raise NoAnswerError(
             Reason.TOO_OLD,
             f"the answer is more than {rules.max_age.total_seconds():g} seconds old; "
@@ -296,7 +396,7 @@ def _check_times(
         )
     following = single.next_update_utc
     if following is not None and (
-        following < at - rules.skew or following < single.this_update_utc
+        following < since - rules.skew or following < single.this_update_utc
     ):
         raise NoAnswerError(Reason.EXPIRED, "the answer has expired.")
 
@@ -358,18 +458,5 @@ def _is_authorised(
         and extended is not None
         and "ocsp_signing" in extended.native
         and (usage is None or "digital_signature" in usage.native)
-        and _is_issued_by(encoded, issuer.spki)
+        and is_issued_by(encoded, issuer.spki)
     )
-
-
-@functools.lru_cache(maxsize=32)
-def _is_issued_by(encoded: bytes, issuer_spki: bytes) -> bool:
-    """Return whether a key signed a certificate. Cached, as it recurs at each login."""
-    part = der.SignedPart.parse(encoded)
-    try:
-        verify(
-            issuer_spki, part.algorithm, part.signature, memoryview(part.signed.whole)
-        )
-    except NoAnswerError:
-        return False
-    return True

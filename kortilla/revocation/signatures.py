@@ -96,6 +96,19 @@ def verify(
 
 
 @functools.lru_cache(maxsize=64)
+def is_issued_by(encoded: bytes, issuer_spki: bytes) -> bool:
+    """Return whether a key signed a certificate. Cached, as it recurs at each login."""
+    part = der.SignedPart.parse(encoded)
+    try:
+        verify(
+            issuer_spki, part.algorithm, part.signature, memoryview(part.signed.whole)
+        )
+    except NoAnswerError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=64)
 def _load_key(spki: bytes) -> object:
     return load_der_public_key(spki)
 

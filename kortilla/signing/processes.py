@@ -250,6 +250,14 @@ class PdfProcesses:
                 "The process that read the file gave no findings.", reason="broken"
             ) from error
 
+    async def read_trust_list(self, document: bytes) -> object:
+        """Return what a trusted list says, for ``trust_lists.entries.read_message``.
+
+        Raises as ``examine``.
+        """
+        answer, _ = await self._run({"trust_list": True}, document)
+        return answer.get("trust_list")
+
     def close(self) -> None:
         """Kill the processes."""
         with self._lock:

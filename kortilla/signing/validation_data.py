@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Certificates and revocation data for the document security store of a PDF."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -130,12 +130,6 @@ def is_readable(**data: Iterable[bytes]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def are_revocation_data(crls: Sequence[bytes], responses: Sequence[bytes]) -> bool:
-    """Return whether there are CRLs or OCSP responses, all of them readable."""
-    found = bool(crls or responses)
-    return found and is_readable(crls=crls, ocsp_responses=responses)
 
 
 def _hash_of_issuer(response: ocsp.SingleResponse) -> bytes:

@@ -134,16 +134,9 @@ def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
         if "examine" in request:
             content = document if request["has_content"] else None
             return {"findings": asdict(_examine(content, request["examine"]))}, b""
-        if "placeholder" in request:
-            return Placeholder(**request["placeholder"]).put_into(document)
-        if "timestamp" in request:
-            return put_timestamp(document, request["timestamp"])
-        data = request["validation_data"]
-        return {}, embed(
-            PreparedSignature.from_bytes(document),
-            request["signature"],
-            None if data is None else ValidationData(**data),
-        )
+        if "trust_list" in request:
+            return {"trust_list": _read_trust_list(document)}, b""
+        return _put(request, document)
     except (DocumentNotSignableError, SignatureValidationError) as error:
         return _refusal(error), b""
     except (MemoryError, SystemError):
@@ -158,6 +151,19 @@ def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
         )
         cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
         return _refusal(refusal, cause), b""
+
+
+def _put(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
+    if "placeholder" in request:
+        return Placeholder(**request["placeholder"]).put_into(document)
+    if "timestamp" in request:
+        return put_timestamp(document, request["timestamp"])
+    data = request["validation_data"]
+    return {}, embed(
+        PreparedSignature.from_bytes(document),
+        request["signature"],
+        None if data is None else ValidationData(**data),
+    )
 
 
 def _examine(content: bytes | None, signature: bytes | None) -> Findings:
@@ -183,6 +189,12 @@ def _examine(content: bytes | None, signature: bytes | None) -> Findings:
     if content.startswith((b"\x30", b"-----BEGIN")):
         return examine_cms(content, None)
     return Findings("unknown", problems=[Found("NOT_A_SIGNED_FORMAT")])
+
+
+def _read_trust_list(document: bytes) -> JsonObject:
+    from kortilla.signing.trust_lists.list_xml import read_list
+
+    return asdict(read_list(document))
 
 
 def _refusal(error: RelyingPartyError, cause: str | None = None) -> JsonObject:

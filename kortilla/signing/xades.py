@@ -78,16 +78,21 @@ def canonical(element: Element, method: str = C14N) -> bytes:
     )
 
 
-def parse(document: bytes) -> Element:
+def parse(document: bytes, *, comments: bool = True) -> Element:
     """Parse an XML document without loading anything that it names.
 
-    Raises ``ValueError`` for what is not well-formed or not UTF-8, and
-    ``ForbiddenXmlError`` for a document type declaration, which could define entities.
+    Without ``comments`` there are none in it, as in its canonical form. Raises
+    ``ValueError`` for what is not well-formed or not UTF-8, and ``ForbiddenXmlError``
+    for a document type declaration, which could define entities.
     """
     if "<!DOCTYPE" in document.decode("utf-8"):
         raise ForbiddenXmlError("a document type declaration")
     parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=not comments,
     )
     try:
         return etree.fromstring(document, parser)
@@ -180,7 +185,7 @@ def archived(
             form = reference.find(f"{DS}Transforms/{DS}Transform")
             properties = holder.find(XADES + "SignedProperties")
             yield canonical(
-                properties, C14N if form is None else form.get("Algorithm", "")
+                properties, method if form is None else form.get("Algorithm", "")
             )
         else:
             yield from contents_of(uri)

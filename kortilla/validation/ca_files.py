@@ -7,9 +7,7 @@ URLs are http.
 
 import asyncio
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +18,7 @@ import aiohttp
 from asn1crypto import x509
 from yarl import URL
 
-from kortilla.common.files import make_folder
+from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
 from kortilla.proxies import Proxies
 from kortilla.validation.pinned_cas import (
@@ -272,20 +270,9 @@ def _store(
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a file atomically."""
+    """Write a file atomically. A trust does not read it before it is whole."""
     try:
-        make_folder(file.parent, 0o755)
-        # A trust does not read this suffix, in case the process is killed here.
-        handle, name = tempfile.mkstemp(suffix=".part", dir=file.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(file)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        write_file(file, content, mode=0o644)
     except OSError as error:
         raise TrustConfigurationError(
             f"The file {file} can't be written: {error.strerror}."

@@ -35,7 +35,8 @@ PIN_INSTRUCTIONS = frozenset(
     {INS_VERIFY, INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER}
 )
 
-# A repeated signature command might sign twice, and one signature uses up PIN2.
+# A repeated signature command might sign twice, and one signature uses up PIN2. A
+# repeated part of a chain might be deciphered twice.
 _NEVER_REPEATED = PIN_INSTRUCTIONS | {INS_PERFORM_SECURITY_OPERATION}
 
 # The longest responses are signatures of RSA-4096, 512 bytes. A reader that chains on
@@ -57,6 +58,7 @@ class SW(IntEnum):
     SECURITY_STATUS = 0x6982
     BLOCKED = 0x6983
     INVALIDATED = 0x6984
+    WRONG_ORDER = 0x6985
     NOT_ALLOWED = 0x6986
     WRONG_DATA = 0x6A80
     NOT_SUPPORTED = 0x6A81

@@ -67,6 +67,11 @@ _TAG_DIGEST = 0x90
 _TAG_ALGORITHM = 0x80
 _TAG_KEY = 0x84
 
+# MSE's P2: the template of keys for signatures, and of those for confidentiality.
+_FOR_SIGNING, _FOR_DECRYPTION = 0xB6, 0xB8
+_CHAINED = 0x10  # CLA of a command whose data go on in the next (ISO/IEC 7816-4 §5.3.3)
+_LONGEST_DATA = 255  # bytes
+
 # Status words of cards without the application, when it is selected.
 _NO_APPLICATION = frozenset(
     {
@@ -267,7 +272,8 @@ class FineidCard(Pins):
         key, certificate = self._settle(key)
         scheme = SignatureScheme(certificate.public_key, algorithm)
         card_digest = scheme.card_digest(digest)
-        self._choose_key(key, scheme)
+        algorithm_byte = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm]))
+        self._choose_key(key, _FOR_SIGNING, algorithm_byte)
         self._channel.send(
             Command(
                 INS_PERFORM_SECURITY_OPERATION,
@@ -286,14 +292,36 @@ class FineidCard(Pins):
         scheme.verify(signature, digest)
         return signature
 
-    def _choose_key(self, key: CardKey, scheme: SignatureScheme) -> None:
+    def decipher(self, key: CardKey, data: bytes, *, algorithm: int | None) -> bytes:
+        """Decipher with a key whose PIN was verified before (PSO DECIPHER).
+
+        ``algorithm`` is the algorithm byte of an RSA key; a key on a curve has none.
+        ``native_host.card.decryption`` decides what ``data`` may be, and is the only
+        caller. Returns the plaintext, or the x coordinate of the shared point.
+        """
+        named = b"" if algorithm is None else Tlv(_TAG_ALGORITHM, bytes([algorithm]))
+        self._choose_key(key, _FOR_DECRYPTION, named)
+        *first, last = [
+            data[start : start + _LONGEST_DATA]
+            for start in range(0, len(data), _LONGEST_DATA)
+        ]
+        operation, step = INS_PERFORM_SECURITY_OPERATION, "the decryption"
+        for part in first:
+            self._channel.send(
+                Command(operation, 0x80, 0x86, part, cla=_CHAINED), step=step
+            )
+        return self._channel.send(
+            Command(operation, 0x80, 0x86, last, le=256), step=step
+        )
+
+    def _choose_key(self, key: CardKey, purpose: int, algorithm: bytes) -> None:
         """Select the key and the algorithm on the card (MSE).
 
         A directory may give a reference that the card rejects. Then the table's
-        reference is tried once. This sends no PIN and makes no signature.
+        reference is tried once. This sends no PIN, signs and deciphers nothing.
         """
         try:
-            self._name_key(key.reference, scheme)
+            self._name_key(key.reference, purpose, algorithm)
         except CardError as error:
             known = (
                 each.reference
@@ -304,14 +332,12 @@ class FineidCard(Pins):
             if other == key.reference or error.status_word not in _NO_SUCH_KEY:
                 raise
             logger.info("The card's directories are wrong about a key's reference.")
-            self._name_key(other, scheme)
+            self._name_key(other, purpose, algorithm)
 
-    def _name_key(self, reference: int, scheme: SignatureScheme) -> None:
-        environment = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm])) + Tlv(
-            _TAG_KEY, bytes([reference])
-        )
+    def _name_key(self, reference: int, purpose: int, algorithm: bytes) -> None:
+        environment = algorithm + Tlv(_TAG_KEY, bytes([reference]))
         self._channel.send(
-            Command(INS_MANAGE_SECURITY_ENVIRONMENT, 0x41, 0xB6, environment),
+            Command(INS_MANAGE_SECURITY_ENVIRONMENT, 0x41, purpose, environment),
             step="the choice of the key",
         )
 

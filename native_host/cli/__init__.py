@@ -43,6 +43,7 @@ _COMMANDS = {
     "open": "session",
     "pkcs11": "pkcs11",
     "sign": "sign",
+    "trust": "trust",
     "uninstall": "install",
     "verify": "verify",
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -48,13 +48,26 @@ def mock_card() -> None:
     default="active",
     help="The state that the card is in.",
 )
+@click.option(
+    "--key-agreement",
+    type=click.Choice(["plain", "template"]),
+    default="plain",
+    help="The form in which the card takes a point: as it is, or in a template.",
+)
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
 @json_option
-def new(profile: str, state: str, force: bool) -> None:
+def new(
+    profile: str,
+    state: str,
+    key_agreement: Literal["plain", "template"],
+    force: bool,
+) -> None:
     """Make a mock card with keys, a test CA and the testers' PINs."""
     from kortilla.mock_card.state import MockCardState
 
-    card = MockCardState.create(profile=profile, state=state, replace=force)
+    card = MockCardState.create(
+        profile=profile, state=state, key_agreement=key_agreement, replace=force
+    )
     words = f"Made a mock card in {card.folder}: {_codes(card)}."
     print_result(card.describe(), [words])
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The browsers on this computer, and the settings that the window changes."""
 
+import json
 import os
 import re
 import tomllib
@@ -19,7 +20,6 @@ from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import FAMILIES, Family, browsers, title
 
-_LANGUAGE = re.compile(r"^[ \t]*language[ \t]*=.*\n?", re.MULTILINE)
 _CHECKS = (
     {"host": check_host},
     {"extension": check_extension},
@@ -97,21 +97,23 @@ def _is_prepared(family: Family) -> bool:
     return family == "firefox" and token_state.is_prepared(family)
 
 
-def save_language(language: str) -> None:
-    """Write the language; all other settings and comments stay.
+def save_setting(name: str, value: str | bool) -> None:
+    """Write a setting; all others and comments stay.
 
     Raises ``ConfigBrokenError`` for a file that can't be read or written, or in which
     the setting can't be told from other text.
     """
+    line = re.compile(rf"^[ \t]*{re.escape(name)}[ \t]*=.*\n?", re.MULTILINE)
     load_config()  # raises for one that is broken
     path = config_path()
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         # In front, where no table and no list can be open.
-        changed = f'language = "{language}"\n{_LANGUAGE.sub("", text)}'
-        same = {**tomllib.loads(text), "language": language}
+        # JSON's texts and truth values are TOML's too.
+        changed = f"{name} = {json.dumps(value)}\n{line.sub('', text)}"
+        same = {**tomllib.loads(text), name: value}
         if tomllib.loads(changed) != same:
-            raise ConfigBrokenError(f"{path}: the language can't be changed.")
+            raise ConfigBrokenError(f"{path}: {name} can't be changed.")
         make_folder(path.parent)
         _replace(Path(os.path.realpath(path)), changed)
     except (OSError, ValueError) as error:

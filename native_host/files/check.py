@@ -3,14 +3,13 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from kortilla.clock import utc_now
 from kortilla.errors import RelyingPartyError
-from kortilla.revocation import Revocation
+from kortilla.revocation import RevocationChecker
 from kortilla.signing.verification import (
     DocumentReport,
     TrustedCAs,
@@ -18,11 +17,9 @@ from kortilla.signing.verification import (
     verify_path,
 )
 from kortilla.validation import ca_files
+from native_host.files.asking import asking
 from native_host.files.sources import shown_path
 from native_host.paths import user_data_folder
-
-#: For the responder, and then for a list of 45 MB.
-_SECONDS = 70.0
 
 
 @dataclass(frozen=True)
@@ -54,22 +51,19 @@ async def check_files(
     ``trust`` is a folder of CA certificates. The authority's are known by their
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
     there only the authority's count. All of them, and certificates of time-stamping
-    authorities beside them, vouch for timestamps. None, or an empty folder, leaves
-    every signature unjudged. Unless ``offline``, the CAs' services are asked whether
-    the certificates have been revoked; they learn which certificates are checked, and
-    nothing of the files. Raises ``TrustConfigurationError`` for a broken folder.
+    authorities beside them, vouch for timestamps, and so do those in
+    ``stamping_folder()``. None, or an empty folder, leaves every signature unjudged.
+    Unless ``offline``, the CAs' services are asked whether the certificates have been
+    revoked, once about each; they learn which certificates are checked, and nothing of
+    the files. Raises ``TrustConfigurationError`` for a broken folder.
     """
     trusted = TrustedCAs() if trust is None else TrustedCAs.from_folder(trust)
     if trust == own_folder():
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
+    trusted = trusted.with_timestamps_of(stamping_folder())
     signed = _signed_files(paths, signed_file)
-    async with AsyncExitStack() as stack:
-        revocation = None
-        if not offline:
-            # Nobody waits here to be let in, and a list may be long.
-            checker = Revocation(trust_env=True, timeout=_SECONDS)
-            revocation = await stack.enter_async_context(checker)
+    async with asking(offline=offline) as revocation:
         return [
             await _check(path, signed.get(path), trusted, revocation)
             for path in paths
@@ -101,7 +95,10 @@ def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path,
 
 
 async def _check(
-    path: Path, of: Path | None, trusted: TrustedCAs, revocation: Revocation | None
+    path: Path,
+    of: Path | None,
+    trusted: TrustedCAs,
+    revocation: RevocationChecker | None,
 ) -> CheckedFile:
     try:
         report = await verify_path(
@@ -129,6 +126,14 @@ def trust_folder() -> Path:
 
 def own_folder() -> Path:
     return user_data_folder() / "ca"
+
+
+def stamping_folder() -> Path:
+    """Return the folder of the time-stamping authorities that the person trusts.
+
+    What is in it vouches for timestamps, and for nobody's signature.
+    """
+    return user_data_folder() / "timestamp-ca"
 
 
 def has_authority(folder: Path) -> bool:

@@ -36,9 +36,25 @@ def verdict_words(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
         words.append(texts["verdict.test"])
     if not report.signatures and any(p.code == "NOT_SIGNED" for p in report.problems):
         return [texts["verdict.unsigned"]]
+    if report.lacks_revocation:
+        return [*words, _without_answer(report, texts)]
     many = report.verdict is Verdict.VALID and len(report.signatures) > 1
     key = f"verdict.{report.verdict}{'.many' if many else ''}"
     return [*words, texts[key].format(count=len(report.signatures))]
+
+
+def _without_answer(report: DocumentReport, texts: Mapping[str, str]) -> str:
+    """Return the sentence about a good file whose signers' cards may be lost."""
+    names = dict.fromkeys(_name(each, texts) for each in report.signatures)
+    asked = any(each.revocation == "no-answer" for each in report.signatures)
+    many = ".many" if len(names) > 1 else ""
+    key = f"verdict.{'no-answer' if asked else 'not-asked'}{many}"
+    return texts[key].format(names=", ".join(names))
+
+
+def _name(signature: SignatureReport, texts: Mapping[str, str]) -> str:
+    signer = signature.signer
+    return printable(signer.name if signer else "") or texts["signer.unknown"]
 
 
 def describe(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
@@ -59,19 +75,16 @@ def describe_signature(
     signature: SignatureReport, report: DocumentReport, texts: Mapping[str, str]
 ) -> list[str]:
     """Return the lines about a signature: the signer, and indented what is known."""
-    signer = signature.signer
-    name = texts["signer.unknown"]
-    if signer is not None and signer.name:
-        name = printable(signer.name)
-    head = texts[f"signature.{signature.verdict}"]
-    when = texts[f"time.{signature.time_source}"]
-    said = [when.format(time=_time(signature.time, texts))]
+    name = _name(signature, texts)
+    state = "open" if signature.lacks_revocation else signature.verdict
+    head = texts[f"signature.{state}"]
+    said = [_when(signature, texts)]
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
     said += [_change(each, texts) for each in signature.changes]
     if signature.revocation == "good":
-        said.append(texts["revocation.good"])
+        said += _not_revoked(signature, texts)
     # What decides comes before the notes.
     problems = sorted(signature.problems, key=lambda p: p.verdict is Verdict.VALID)
     said += describe_problems(problems, texts)
@@ -79,6 +92,22 @@ def describe_signature(
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
+
+
+def _when(signature: SignatureReport, texts: Mapping[str, str]) -> str:
+    """Return the sentence about the time, and about who proves it."""
+    stamp = signature.timestamp
+    return texts[f"time.{signature.time_source}"].format(
+        time=_time(signature.time, texts),
+        authority="" if stamp is None else printable(stamp.authority),
+    )
+
+
+def _not_revoked(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:
+    if signature.revocation_source == "file":
+        return [texts["revocation.good.file"]]
+    since = any(each.code == "REVOKED_SINCE" for each in signature.problems)
+    return [] if since else [texts["revocation.good"]]
 
 
 def describe_problems(

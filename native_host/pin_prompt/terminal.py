@@ -249,7 +249,7 @@ class TerminalPrompt(Prompt):
         if question.documents:
             self._write_documents(question.documents)
             self._write(text.signatures(question))
-        self._write(text("consent"))
+        self._write(text.pin_consent(question))
         if "check" in text:
             self._write(text("check"))
         self._write(*text.pin_status(question))

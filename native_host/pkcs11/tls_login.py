@@ -321,12 +321,8 @@ class TlsLogin:
     ) -> None:
         prompt, card = window.prompt, held_card.card
         key, certificate = await prompt.watch(held_card.run(authentication_key, card))
-        preparing = window.certificate is None
         if window.certificate not in {None, certificate}:
             raise OtherCardError("The certificate is not on the card.")
-        if preparing and card.has_pin_pad:
-            raise PinPadOnlyError("The PIN is typed on the reader.")
-
         async for attempt in asker.tries(held_card, certificate):
             async with attempt:
                 await self._use(window, attempt, key, certificate, held_card.reader)
@@ -355,5 +351,8 @@ class TlsLogin:
                 signature.value.set_result(value)
                 served = True
         self._close_to_others(window)
-        if attempt.pin is not None and not served:
+        if attempt.pin is None:
+            if window.certificate is None:
+                raise PinPadOnlyError("The PIN was typed on the reader.")
+        elif not served:
             window.kept = self.pins.keep(certificate, reader, attempt.pin)

@@ -11,15 +11,19 @@ from typing import Any, Self, get_args, get_type_hints
 
 import pytest
 
-from kortilla.errors import UserCertificateRevokedError
+from kortilla.errors import (
+    UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
+)
 from kortilla.mock_card.authority import Authority
 from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
-from native_host.files import check, words
+from native_host.files import asking
+from native_host.files import words as catalogue
 from native_host.files.check import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
-from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.signing_parts import FixedRevocation, make_pdf
 from tests.kortilla.timestamps import stamper
 
 SIGN = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -50,6 +54,24 @@ def trust(signed: Path, home: Path) -> Path:
     return folder
 
 
+class Service(FixedRevocation):
+    """Stands at the place of the CAs' services, which are not reached from here."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close nothing."""
+
+
+@pytest.fixture(autouse=True)
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    """The CAs' services, which know of no certificate that was revoked."""
+    service = Service()
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    return service
+
+
 def codes(file: dict[str, Any]) -> set[str]:
     found = [*file["problems"]]
     for signature in file["signatures"]:
@@ -60,7 +82,7 @@ def codes(file: dict[str, Any]) -> set[str]:
 def test_what_a_known_ca_issued_is_valid_and_marked_as_a_test_cards(
     run: Run, trust: Path
 ) -> None:
-    words = ("verify", "a-signed.pdf", "b.asice", "--offline", "--trust", str(trust))
+    words = ("verify", "a-signed.pdf", "b.asice", "--trust", str(trust))
     outcome = run(*words)
     assert (len(outcome.lines), outcome.words) == (1, "")
     assert (outcome.status, outcome.result["verdict"]) == (0, "valid")
@@ -92,7 +114,7 @@ def test_the_worst_of_several_files_decides(
     content = (signed / "a-signed.pdf").read_bytes()
     (signed / "changed.pdf").write_bytes(content.replace(b"Sopimus", b"Sopinus"))
     (signed / "plain.txt").write_text("plain")
-    offline = ("--offline", "--trust", str(trust))
+    trusted = ("--trust", str(trust))
     table = {
         ("a-signed.pdf",): (0, "valid", set()),
         ("changed.pdf",): (1, "not-valid", {"DIGEST_MISMATCH"}),
@@ -102,10 +124,10 @@ def test_the_worst_of_several_files_decides(
         ("a-signed.pdf", "plain.txt", "changed.pdf"): (1, "not-valid", set()),
     }
     for files, (status, verdict, wanted) in table.items():
-        outcome = run("verify", *files, *offline)
+        outcome = run("verify", *files, *trusted)
         assert (outcome.status, outcome.result["verdict"]) == (status, verdict), files
         assert wanted <= codes(outcome.result["files"][0])
-    told = run("verify", "a.pdf", *offline, json=False)
+    told = run("verify", "a.pdf", *trusted, json=False)
     assert "Nobody has signed this file." in told.words
 
 
@@ -138,7 +160,7 @@ def test_a_detached_signature_may_be_elsewhere_than_its_file(
 ) -> None:
     trust = asyncio.run(_detach(signed))
     (signed / "other.txt").write_text("other")
-    offline = ("--offline", "--trust", str(trust))
+    trusted = ("--trust", str(trust))
     # The file beside it is checked with it, once.
     (signed / "c.txt").write_text("c")
     (signed / "c.txt.p7s").write_bytes(b"0\x80")
@@ -154,15 +176,15 @@ def test_a_detached_signature_may_be_elsewhere_than_its_file(
         "apart/c.p7s b.txt other.txt": (2, {"NO_CONTENT"}),
     }
     for arguments, (status, wanted) in table.items():
-        outcome = run("verify", *arguments.split(), *offline)
+        outcome = run("verify", *arguments.split(), *trusted)
         assert outcome.status == status, arguments
         first = outcome.result["files"][0]
         assert first["file"] == "apart/c.p7s"
         assert wanted <= codes(first)
     # The file beside it comes before another.
     (signed / "apart" / "c").write_text("other")
-    assert run("verify", "apart/c.p7s", "b.txt", *offline).status == 1
-    missing = run("verify", "apart/c.p7s", "--file", "gone.txt", *offline, json=False)
+    assert run("verify", "apart/c.p7s", "b.txt", *trusted).status == 1
+    missing = run("verify", "apart/c.p7s", "--file", "gone.txt", *trusted, json=False)
     assert missing.status == 2
     assert "gone.txt: No such file or directory" in missing.words
     for wrong in (["b.asice"], ["apart/c.p7s", "b.asice"]):
@@ -174,11 +196,11 @@ def test_a_test_cards_ca_counts_only_where_somebody_names_it(
     run: Run, trust: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(trust, own_folder())
-    offline = ("verify", "a-signed.pdf", "--offline")
-    outcome = run(*offline)
+    words = ("verify", "a-signed.pdf")
+    outcome = run(*words)
     assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
     monkeypatch.setenv("KORTILLA_TRUST", str(trust))
-    outcome = run(*offline)
+    outcome = run(*words)
     assert (outcome.status, outcome.result["verdict"]) == (0, "valid")
     [signature] = outcome.result["files"][0]["signatures"]
     assert signature["issuer"] == "test"
@@ -205,7 +227,7 @@ def test_a_time_stamping_authority_in_the_folder_proves_the_time(
         (folder / "tsa.der").unlink(missing_ok=True)
         if known:
             (folder / "tsa.der").write_bytes(known)
-        outcome = run("verify", str(file), "--offline", "--trust", str(folder))
+        outcome = run("verify", str(file), "--trust", str(folder))
         [signature] = outcome.result["files"][0]["signatures"]
         assert (outcome.status, signature["timeSource"]) == (0, source)
 
@@ -225,33 +247,46 @@ def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> Non
     assert (told + outcome.lines[0]).replace("\n", "").isprintable()
 
 
-class _Revoked:
-    """Stands at the place of the CAs' services, which are not reached from here."""
-
-    asked = 0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close nothing."""
-
-    async def check(self, *_: Any, **__: Any) -> None:
-        self.asked += 1
-        raise UserCertificateRevokedError("revoked")
-
-
 def test_the_authority_is_asked_about_revocation_unless_offline(
-    run: Run, trust: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, trust: Path, service: Service
 ) -> None:
-    service = _Revoked()
-    monkeypatch.setattr(check, "Revocation", lambda **_: service)
-    outcome = run("verify", "a-signed.pdf", "--trust", str(trust))
+    words = ("verify", "a-signed.pdf", "--trust", str(trust))
+    service.error = UserCertificateRevokedError("revoked")
+    outcome = run(*words)
     assert outcome.status == 1
     assert "CERTIFICATE_REVOKED" in codes(outcome.result["files"][0])
-    assert service.asked == 1
-    run("verify", "a-signed.pdf", "--trust", str(trust), "--offline")
-    assert service.asked == 1
+    assert service.count == 1
+    outcome = run(*words, "--offline")
+    assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+    assert "REVOCATION_NOT_ASKED" in codes(outcome.result["files"][0])
+    assert service.count == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "unasked", "unanswered"),
+    [
+        ("en", "has not been checked whether the card", "could not be checked whether"),
+        ("fi", "Ei ole tarkistettu, onko kortti", "Ei voitu tarkistaa, onko kortti"),
+        ("sv", "har inte kontrollerats om kortet", "gick inte att kontrollera om"),
+    ],
+)
+def test_a_good_file_without_an_answer_is_no_warning_and_says_what_is_missing(
+    run: Run,
+    trust: Path,
+    service: Service,
+    language: str,
+    unasked: str,
+    unanswered: str,
+) -> None:
+    words = ("verify", "a-signed.pdf", "--trust", str(trust), "--lang", language)
+    service.error = UserCertificateOCSPCheckFailedError("no answer")
+    texts = catalogue.load(language)
+    for more, said in (("--offline",), unasked), ((), unanswered):
+        told = run(*words, *more, json=False)
+        assert told.status == 2
+        assert said in told.words
+        assert "SPECIMEN-" in told.words.split(said)[0]
+        assert texts["verdict.cant-say"] not in told.words
 
 
 def test_a_folder_with_something_else_is_refused(run: Run, signed: Path) -> None:
@@ -265,7 +300,7 @@ def test_a_folder_with_something_else_is_refused(run: Run, signed: Path) -> None
 
 
 def test_there_is_a_sentence_for_each_code() -> None:
-    texts = set(words.load("en"))
+    texts = set(catalogue.load("en"))
     assert set(CODES) <= texts
     for verdict in Verdict:
         assert {f"verdict.{verdict}", f"signature.{verdict}"} <= texts

@@ -58,8 +58,11 @@ def open_window(application: QApplication, background: Background) -> Iterator[O
     """A function that shows the window, which follows no card on its own."""
     opened: list[Window] = []
 
-    def open_window(language: str = "en", card: str = "mock") -> Window:
-        window = Window(Config(card=card), language, background)  # type: ignore[arg-type]
+    def open_window(
+        language: str = "en", card: str = "mock", config: Config | None = None
+    ) -> Window:
+        config = config or Config(card=card)  # type: ignore[arg-type] # one of its values
+        window = Window(config, language, background)
         opened.append(window)
         window.show()
         window.activateWindow()

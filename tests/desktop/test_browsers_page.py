@@ -12,7 +12,7 @@ from native_host.agent import presence
 from native_host.config import Config, load_config
 from native_host.desktop import system_settings
 from native_host.desktop.pages.browsers import Page
-from native_host.desktop.system_settings import BrowsersReport, save_language
+from native_host.desktop.system_settings import BrowsersReport, save_setting
 from native_host.desktop.window import Window
 from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import Place, error, info, kortilla
@@ -165,7 +165,7 @@ def file(home: Path) -> Path:
 
 
 def test_without_a_file_one_is_made_that_only_its_owner_reads(home: Path) -> None:
-    save_language("sv")
+    save_setting("language", "sv")
     assert load_config() == Config(language="sv")
     file = home / ".config/kortilla/config.toml"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -185,9 +185,14 @@ def test_without_a_file_one_is_made_that_only_its_owner_reads(home: Path) -> Non
 def test_all_other_settings_and_comments_stay(file: Path, text: str) -> None:
     file.write_text(text)
     before = load_config()
-    save_language("sv")
+    save_setting("language", "sv")
     assert load_config() == before._replace(language="sv")
     assert text.count("#") - text.count("# why") == file.read_text().count("#")
+    for wanted in (False, True):
+        save_setting("ask_revocation", wanted)
+        changed = before._replace(language="sv", ask_revocation=wanted)
+        assert load_config() == changed
+    assert file.read_text().count("ask_revocation") == 1
 
 
 @pytest.mark.parametrize(
@@ -197,13 +202,13 @@ def test_all_other_settings_and_comments_stay(file: Path, text: str) -> None:
 def test_a_file_that_is_broken_or_unclear_is_left_alone(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigBrokenError):
-        save_language("sv")
+        save_setting("language", "sv")
     assert file.read_text() == text
 
 
 def test_a_link_stays_a_link(file: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text('card = "mock"\n')
     file.symlink_to(tmp_path / "elsewhere")
-    save_language("en")
+    save_setting("language", "en")
     assert file.is_symlink()
     assert load_config() == Config(card="mock", language="en")

@@ -3,25 +3,32 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QCheckBox
 
+from kortilla.errors import UserCertificateOCSPCheckFailedError
+from kortilla.revocation import CertificatePath
 from native_host.card.mock_source import MockCardSource
+from native_host.config import load_config
 from native_host.desktop.pages import files
 from native_host.desktop.pages.check import Page
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
+from native_host.files import asking
 from native_host.files import check as signature_check
+from native_host.files import words as catalogue
 from native_host.files.check import trust_folder
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
 from native_host.gui.buttons import Fold
 from native_host.gui.labels import MockCardMark
+from native_host.gui.panels import Sign
 from native_host.operations.request import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signing_extra import SigningMissingError
@@ -35,7 +42,7 @@ from tests.desktop.conftest import (
     visible,
     words,
 )
-from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.signing_parts import FixedRevocation, make_pdf
 from tests.support import cards
 
 HOSTILE = "a\u202efdp <b>x.pdf"
@@ -68,6 +75,36 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+class Service(FixedRevocation):
+    """Stands at the place of the CAs' services, which are not reached from here."""
+
+    silent = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        await super().check(path, at=at)
+        if self.silent:
+            await asyncio.Event().wait()
+
+
+@pytest.fixture(autouse=True)
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    """The CAs' services, which know of no certificate that was revoked."""
+    service = Service()
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    return service
+
+
+def signs(page: Page) -> set[str]:
+    """Return the icons of the visible signs, except that of the place to drop."""
+    return {each._icon for each in visible(page, Sign)} - {"take-in"}
+
+
 def check(window: Window, *files: Path) -> Page:
     """Show the page, and have it check files to the end."""
     page = page_of(window, Page)
@@ -87,7 +124,7 @@ def test_plain_words_come_first_and_details_are_folded(
     assert "The signature is valid." in " ".join(headings(page))
     assert "What was signed has not been changed." in said
     assert any("clock of the signer" in each for each in said)
-    assert "Whether the certificate was revoked was not asked." in said
+    assert "The certificate has not been revoked." in said
     [mark] = page.findChildren(MockCardMark)
     assert mark.text().startswith("TEST CARD")
     assert not any("SHA-256" in each for each in said)
@@ -142,27 +179,99 @@ def test_without_the_authoritys_certificates_nothing_is_valid_and_it_offers_them
     assert asked == [trust_folder()] * 2
 
 
-def test_nobody_is_asked_unless_the_person_wants_it(
-    open_window: Open,
-    signed: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_good_file_without_an_answer_is_no_warning_and_can_be_asked_again(
+    open_window: Open, signed: Path, service: Service
 ) -> None:
-    real = signature_check.check_files
+    service.error = UserCertificateOCSPCheckFailedError("no answer")
+    window = open_window()
+    page = check(window, signed / "a-signed.pdf")
+    [verdict] = headings(page)[1:]
+    assert "unchanged and signed by SPECIMEN-" in verdict
+    assert "could not be checked whether the card was reported lost" in verdict
+    assert signs(page) == {"info"}
+    assert catalogue.load("en")["REVOCATION_UNKNOWN"] in words(page)
+    assert any("Check that the computer is online" in each for each in words(page))
+    assert unnamed(window) == []
+    service.error = None
+    buttons(page)["Ask again"].click()
+    until(lambda: page._running is None)
+    assert service.count == 2
+    assert "The signature is valid." in headings(page)[1]
+    assert "Ask again" not in buttons(page)
 
-    async def check_files(
-        paths: Sequence[Path], *, trust: Path | None, offline: bool
-    ) -> list[signature_check.CheckedFile]:
-        asked.append(not offline)
-        return await real(paths, trust=trust, offline=True)
 
-    asked: list[bool] = []
-    monkeypatch.setattr(signature_check, "check_files", check_files)
-    page = check(open_window(), signed / "a-signed.pdf")
+def test_the_person_need_not_wait_for_the_answer(
+    open_window: Open, signed: Path, service: Service
+) -> None:
+    service.silent = True
+    page = page_of(open_window(), Page)
+    page.take([signed / "a-signed.pdf"])
+    assert any("asking the authority" in each for each in words(page))
+    until(lambda: service.count == 1)
+    buttons(page)["Go on without the answer"].click()
+    until(lambda: page._running is None)
+    assert "has not been checked whether the card" in headings(page)[1]
+    assert signs(page) == {"info"}
+    service.silent = False
+    buttons(page)["Ask now"].click()
+    until(lambda: page._running is None)
+    assert "The signature is valid." in headings(page)[1]
+
+
+def test_whether_the_authority_is_asked_is_kept(
+    open_window: Open, signed: Path, service: Service, home: Path
+) -> None:
+    window = open_window()
+    page = check(window, signed / "a-signed.pdf")
+    assert service.count == 1
     [box] = visible(page, QCheckBox)
-    assert not box.isChecked()
+    assert box.isChecked()
+    box.click()
+    assert "The signature is valid." in headings(page)[1]  # what is known stays
+    page = check(window, signed / "a-signed.pdf")
+    assert "has not been checked whether the card" in headings(page)[1]
+    assert "Ask now" in buttons(page)
+    # Another language makes the page anew, and another window reads the settings.
+    window._speak("fi")
+    assert not page_of(window, Page)._ask_box.isChecked()
+    assert load_config().ask_revocation is False
+    window = open_window(config=load_config())
+    page = check(window, signed / "a-signed.pdf")
+    assert service.count == 1
+    [box] = visible(page, QCheckBox)
+    box.click()
+    until(lambda: service.count == 2 and page._running is None)
+    assert "The signature is valid." in headings(page)[1]
+    assert load_config().ask_revocation is True
+
+
+def test_a_choice_that_can_not_be_kept_holds_for_the_window(
+    open_window: Open, signed: Path, home: Path
+) -> None:
+    config = home / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("broken")
+    window = open_window()
+    page = page_of(window, Page)
+    [box] = visible(page, QCheckBox)
+    box.click()
+    assert any("could not be saved" in each for each in words(page))
+    page = check(window, signed / "a-signed.pdf")
+    assert "Ask now" in buttons(page)
+    assert config.read_text() == "broken"
+
+
+def test_switching_off_ends_the_asking(
+    open_window: Open, signed: Path, service: Service
+) -> None:
+    service.silent = True
+    page = page_of(open_window(), Page)
+    page.take([signed / "a-signed.pdf"])
+    until(lambda: service.count == 1)
+    [box] = visible(page, QCheckBox)
     box.click()
     until(lambda: page._running is None)
-    assert asked == [False, True]
+    assert "has not been checked whether the card" in headings(page)[1]
 
 
 def test_a_check_can_be_stopped(open_window: Open, signed: Path) -> None:

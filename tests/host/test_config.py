@@ -29,9 +29,13 @@ def test_without_a_file_the_defaults_hold(
 def test_every_key_can_be_set(config_file: Path) -> None:
     config_file.write_text(
         'card = "mock"\nprompt = "automatic"\nlanguage = "sv"\n'
-        'allow_localhost = true\nextensions = ["a@b"]\n'
+        'allow_localhost = true\nextensions = ["a@b"]\nask_revocation = false\n'
+        'trust_lists = "https://a.example/l.xml"\ntrust_list_signers = ["00"]\n'
     )
-    assert load_config() == Config("mock", "automatic", "sv", True, ("a@b",))
+    every = Config("mock", "automatic", "sv", True, ("a@b",), ask_revocation=False)
+    assert load_config() == every._replace(
+        trust_lists="https://a.example/l.xml", trust_list_signers=("00",)
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,8 @@ def test_every_key_can_be_set(config_file: Path) -> None:
         ('allow_localhost = "yes"', "'allow_localhost' must be true or false"),
         ("allow_localhost = 1", "'allow_localhost' must be true or false"),
         ("extensions = [1]", "'extensions' must be a list"),
+        ("trust_lists = 1", "'trust_lists' must be a text"),
+        ("trust_list_signers = 'a'", "'trust_list_signers' must be a list"),
         ("card =", "is not TOML"),
         ("[card]", "'card' must be one of"),
     ],

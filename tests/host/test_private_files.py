@@ -15,7 +15,7 @@ from native_host import history
 from native_host.agent import presence
 from native_host.card.source import Reader
 from native_host.desktop.single_window import SingleWindow
-from native_host.desktop.system_settings import save_language
+from native_host.desktop.system_settings import save_setting
 from native_host.errors import KortillaError
 from native_host.operations import activation_offers
 
@@ -112,7 +112,7 @@ def test_without_an_umask_modes_are_private_all_the_same(home: Path) -> None:
         pass
     presence.set_enabled(False)
     history.switch_on()
-    save_language("sv")
+    save_setting("language", "sv")
     with closing(SingleWindow()) as window:
         window.claim()
     MockCardState.create(home / "a/b/card")

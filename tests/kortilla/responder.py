@@ -200,6 +200,7 @@ class OCSPAnswer:
     nonce: bytes | str | None = "echo"
     by_key: bool = False
     extensions: Sequence[Any] = ()
+    single_extensions: Sequence[Any] = ()
     times: int = 1
     at: datetime = NOW
 
@@ -227,6 +228,8 @@ class OCSPAnswer:
         }
         if self.next_update is not None:
             single["next_update"] = self.at + self.next_update
+        if self.single_extensions:
+            single["single_extensions"] = list(self.single_extensions)
         own = self.signer or self.ca
         signer = x509.Certificate.load(own.der)
         produced = self.this_update if self.produced_at is None else self.produced_at

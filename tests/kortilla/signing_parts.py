@@ -177,6 +177,10 @@ class FixedRevocation:
             raise self.error
 
 
+#: Where a test is about something else than revocation.
+GOOD = FixedRevocation()
+
+
 @dataclass(frozen=True)
 class Format:
     """A format of signatures, and two contents to sign."""

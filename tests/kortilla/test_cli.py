@@ -222,7 +222,6 @@ def test_the_command_imports_nothing_of_the_citizens_program(tmp_path: Path) -> 
 
 
 def test_a_program_without_the_librarys_requirements_names_what_is_missing() -> None:
-    """`make program` leaves them out."""
     message = missing_words("yarl")
     error = {"code": "TOOL_MISSING", "message": message}
     code = (

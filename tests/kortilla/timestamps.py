@@ -27,26 +27,36 @@ YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 def stamper(
-    ca: Authority | CA, extra: bytes = b"", more: Sequence[tuple[str, bytes]] = ()
+    ca: Authority | CA,
+    extra: bytes = b"",
+    more: Sequence[tuple[str, bytes]] = (),
+    *,
+    days: int = 299,
+    purpose: Sequence[tuple[str, bytes]] = (TIME_STAMPING,),
+    at: datetime | None = None,
+    **changes: Any,
 ) -> DummyTimeStamper:
-    """Return a time-stamping service with a certificate of a CA."""
+    """Return a time-stamping service with a certificate of a CA, valid for days.
+
+    Its clock stands still at a time, if one is given. ``changes`` are for ``issue``.
+    """
     if not isinstance(ca, CA):
         issuing = ca.issuing.public_bytes(serialization.Encoding.DER)
         ca = CA(x509.Certificate.load(issuing), ca.issuing_key)
-    leaf = ca.issue(
-        key("RSA-2048"),
-        subject_name=x509.Name.build({"common_name": "SPECIMEN Timestamps"}),
-        not_before=timedelta(days=-2),
-        not_after=timedelta(days=299),
-        key_usage=None,
-        basic_constraints=None,
-        policies=(),
-        null_parameter=False,
-        serial_number=random_serial_number(),
-        extra=[TIME_STAMPING, *([("1.2.3.4", extra)] if extra else []), *more],
-        extra_critical=True,
-    )
-    return DummyTimeStamper(*for_pyhanko(leaf))
+    options: dict[str, Any] = {
+        "subject_name": x509.Name.build({"common_name": "SPECIMEN Timestamps"}),
+        "not_before": timedelta(days=-2),
+        "not_after": timedelta(days=days),
+        "key_usage": None,
+        "basic_constraints": None,
+        "policies": (),
+        "null_parameter": False,
+        "serial_number": random_serial_number(),
+        "extra": [*purpose, *([("1.2.3.4", extra)] if extra else []), *more],
+        "extra_critical": True,
+    }
+    leaf = ca.issue(key("RSA-2048"), **options | changes)
+    return DummyTimeStamper(*for_pyhanko(leaf), fixed_dt=at)
 
 
 class Unreliable(DummyTimeStamper):
@@ -83,9 +93,6 @@ def ocsp_answer(authority: Authority, certificate: bytes, **more: Any) -> bytes:
     return authority.answer_ocsp(request.dump(), at=datetime.now(UTC), **more)
 
 
-def lists(authority: Authority) -> tuple[bytes, bytes]:
+def lists(authority: Authority, at: datetime = YESTERDAY) -> tuple[bytes, bytes]:
     """Return the CRLs of the two CAs, which are empty."""
-    return (
-        authority.revoke([], YESTERDAY),
-        authority.revoke([], YESTERDAY, by="root"),
-    )
+    return authority.revoke([], at), authority.revoke([], at, by="root")

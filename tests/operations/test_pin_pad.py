@@ -24,9 +24,11 @@ from native_host.card.pin_pad import PadUse
 from native_host.errors import UserCancelledError
 from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.model import Progress, Step
+from native_host.pkcs11.tls_login import PinPadOnlyError
 from tests.operations.conftest import Typing, refuse
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.user import Unattended, User
+from tests.pkcs11.conftest import Windows, a_login
 from tests.support.pcsc import READER, Pcscd, isolated
 
 TIMED_OUT, CANCELLED, LENGTH = 0x6400, 0x6401, 0x6403
@@ -204,6 +206,29 @@ async def test_a_try_that_is_gone_after_a_refusal_is_a_wrong_pin_and_no_refusal(
     assert [q.wrong for q in user.questions] == [False, True]
     assert [q.tries_left for q in user.questions] == [5, 4]
     assert not unused_pads.products()
+
+
+async def test_a_login_is_prepared_by_typing_on_the_computer_alone(
+    source: MockCardSource, typings: list[Typing], state: MockCardState
+) -> None:
+    windows = Windows()
+    async with a_login(source, windows) as login:
+        typings.append("1234")
+        windows.type("")
+        with pytest.raises(PinPadOnlyError):
+            await login.prepare()
+        assert login.pins.kept is None
+        # A reader that refuses its PIN pad leaves the keyboard, and that is remembered.
+        typings.append(refuse)
+        windows.type("", "1234")
+        await login.prepare()
+        windows.type("1234")
+        await login.prepare()
+        assert login.pins.kept is not None
+    asked = [[q.pin_pad for q in user.questions] for user in windows.users]
+    assert asked == [[True], [True, False], [False]]
+    assert [q.pad_problem for q in windows.users[1].questions] == ["", "refused"]
+    assert state.read().pin1.tries == 5
 
 
 @isolated

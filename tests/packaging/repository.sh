@@ -20,7 +20,11 @@ python3 -u -m http.server --bind 127.0.0.1 --directory "$served" 0 \
 server=$!
 until_true grep -q 'port [0-9]' "$work/server"
 address=http://127.0.0.1:$(sed 's/.* port \([0-9]*\).*/\1/' "$work/server")
-# A person's apt, without this computer's own settings.
+# A person's apt, without this computer's own settings. Debian's lists may be a mirror's
+# of some time ago, and are not what is tested.
+debians=$system/etc/apt/sources.list
+cp "$debians" "$work/debians"
+sed -i 's/^deb /deb [check-valid-until=no] /' "$debians"
 printf '%s\n' 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' \
   'Acquire::Check-Valid-Until "true";' 'Acquire::Check-Date "true";' \
   >"$system/etc/apt/apt.conf.d/99person"
@@ -151,7 +155,7 @@ quietly in_system apt-get update
 say 'an earlier list, which is still valid: apt keeps the later one'
 restore
 change "$served/pool/${later##*/}"
-in_system apt-get clean
+rm -f "$system"/var/cache/apt/archives/kortilla_*.deb
 if in_system apt-get install --yes --reinstall kortilla >"$log" 2>&1; then
   fail 'apt installs a changed package'
 fi
@@ -179,6 +183,27 @@ fi
 diff -r "$served" "$work/good" >&2 || fail 'a refused publication leaves something'
 say "one version with other bytes: $(cat "$log")"
 
+# ---- A key with a passphrase, from a file: gpg-agent keeps none here.
+printf 'SPECIMEN: passphrase\n' >"$work/passphrase"
+printf 'SPECIMEN: another\n' >"$work/wrong"
+quietly gpg --batch --pinentry-mode loopback --passphrase-file "$work/passphrase" \
+  --quick-generate-key SPECIMEN-CAREFUL ed25519 sign never
+careful() { # command…
+  gpgconf --kill gpg-agent
+  env -u DISPLAY -u WAYLAND_DISPLAY "$@" packaging/debian/repository SPECIMEN-CAREFUL \
+    "$address" "$work/careful" "$package" >"$log" 2>&1 </dev/null
+}
+for each in "PASSPHRASE_FILE=$work/wrong" "PASSPHRASE_FILE=$work/none" -uPASSPHRASE_FILE; do
+  if careful "$each"; then
+    fail "a key signs without its passphrase: $each"
+  fi
+  said=$(<"$log")
+  [[ $said == "The key can't sign"* && ! -e $work/careful ]] || fail "$each: $said"
+done
+careful "PASSPHRASE_FILE=$work/passphrase" || fail "with a passphrase: $(<"$log")"
+quietly gpg --verify "$work/careful/dists/stable/InRelease"
+say "A key with a passphrase signs with PASSPHRASE_FILE; without: ${said##*$'\n'}"
+
 # ---- The same bytes each time, but for the signatures.
 for each in one two; do
   SOURCE_DATE_EPOCH=1700000000 quietly packaging/debian/repository "$key" "$address" \
@@ -191,5 +216,6 @@ say 'Two builds of the repository: the same but for the signatures'
 kill "$server"
 gpgconf --kill gpg-agent
 unset GNUPGHOME
+cp "$work/debians" "$debians"
 rm "$sources" "$system/etc/apt/apt.conf.d/99person"
 purge

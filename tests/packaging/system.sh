@@ -76,12 +76,15 @@ sign_and_verify() { # what: by the commands and on the pages
   as_person 'rm -rf files && mkdir files && echo muistio >files/b.txt'
   as_person 'cat >files/a.pdf' <"$work/a.pdf"
   as_person 'kortilla sign files/* --card mock --prompt automatic --json' >"$work/signed"
-  as_person 'kortilla verify files/a-signed.pdf files/b.asice --offline --trust trust' \
-    >"$work/verified"
+  # There is no authority to ask here, so that the status is that of "can't say".
+  as_person 'kortilla verify files/a-signed.pdf files/b.asice --offline --trust trust \
+    --lang en || [ $? = 2 ]' >"$work/verified"
+  [[ $(grep -c 'file is unchanged and signed by' "$work/verified") == 2 ]] ||
+    fail "kortilla verify: $(<"$work/verified")"
   as_person 'rm files/a-signed.pdf'
   as_person "QT_QPA_PLATFORM=offscreen KORTILLA_TRUST=trust \
     /usr/lib/kortilla/bin/python3 -I /tmp/pages.py files/a.pdf" >"$work/pages"
-  [[ $(<"$work/pages") == *'files were signed'*'The signature is valid.' ]] ||
+  [[ $(<"$work/pages") == *'files were signed'*'card was reported lost.' ]] ||
     fail "the pages: $(<"$work/pages")"
   say "$1: kortilla sign and verify, and the pages: $(tail -n 1 "$work/pages")"
 }

@@ -58,6 +58,27 @@ def late(stage: Stage) -> list[str]:
     return [notice for notice in stage.notices if notice.startswith(LATE)]
 
 
+@EACH_LANGUAGE
+def test_a_pin_pad_keeps_no_pin_and_the_window_says_so_before(
+    stage: Stage, language: str
+) -> None:
+    text = texts.load(language, "prepare-login", program="Firefox")
+    stage.open(
+        operation="prepare-login", origin="", program="Firefox", language=language
+    )
+    for on_pad in (True, False):
+        wanted = "pin_pad.consent" if on_pad else "consent"
+        stage.spoken.clear()
+        # On the keyboard, after the reader has refused its keys.
+        problem = {} if on_pad else {"pad_problem": "refused", "pad_unused": True}
+        stage.show(Ask(1, a_question(pin_pad=on_pad, **problem)))
+        for key in ("consent", "pin_pad.consent"):
+            assert (text(key) in stage.words) == (key == wanted)
+        if on_pad:
+            what_to_do = text(wanted).rpartition(". ")[0]
+            assert what_to_do in " ".join(stage.spoken)
+
+
 # -- Late answers ----------------------------------------------------------------------
 
 

@@ -11,7 +11,6 @@ from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardMuteError, CardRemovedError, WrongPinError
-from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.source import CardConnection, Reader
 from native_host.errors import (
@@ -22,7 +21,6 @@ from native_host.errors import (
 )
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
-from native_host.pkcs11.tls_login import PinPadOnlyError
 from tests.operations.user import until
 from tests.pkcs11.conftest import (
     LONG,
@@ -384,14 +382,6 @@ async def test_preparing_can_be_cancelled_and_called_off(program: Program) -> No
     await until(lambda: len(program.windows.users) == 2)
     preparing.cancel()
     await program.windows.all_closed()
-
-
-async def test_a_pin_pad_cant_prepare(
-    program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(FineidCard, "has_pin_pad", True)
-    with pytest.raises(PinPadOnlyError):
-        await program.login.prepare()
 
 
 async def test_a_kept_pin_that_was_changed_costs_one_try_however_many_ask(

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
         TimestampReport,
         Verdict,
     )
-    from kortilla.signing.verification.trusted import TrustedCAs
+    from kortilla.signing.verification.trusted import (
+        TimestampAuthority,
+        TrustedCAs,
+    )
 else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
         "report": "CODES CertificateFacts DocumentReport Problem SignatureReport "
         "Signer TimestampReport Verdict",
-        "trusted": "TrustedCAs",
+        "trusted": "TimestampAuthority TrustedCAs",
     }
     __getattr__ = lazy_names(
         __name__,
@@ -51,6 +54,7 @@ __all__ = [
     "Problem",
     "SignatureReport",
     "Signer",
+    "TimestampAuthority",
     "TimestampReport",
     "TrustedCAs",
     "Verdict",

@@ -11,12 +11,10 @@ from typing import Any
 from asn1crypto import cms, parser, pem, x509
 from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation.generic_cms import (
-    extract_certs_for_validation,
     extract_self_reported_ts,
     validate_sig_integrity,
 )
 
-from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.findings import (
     Finding,
     Findings,
@@ -24,6 +22,7 @@ from kortilla.signing.verification.findings import (
     Stamp,
     broken,
 )
+from kortilla.signing.verification.proofs.kept import kept_in_cms
 from kortilla.validation.leaf import ExactCertificate
 
 _MAX_SIGNERS = 100
@@ -108,10 +107,7 @@ def _examine_signer(
     finding.claimed_time = finding.claimed_time or extract_self_reported_ts(signer)
     certificate = _certificate(signed, signer, finding)
     function = signer["digest_algorithm"]["algorithm"].native
-    method = signer["signature_algorithm"]
-    names = {function}
-    if method["algorithm"].native not in {"rsassa_pkcs1v15", "rsaes_pkcs1v15"}:
-        names.add(method.hash_algo)
+    names = _functions(signer)
     if not names <= _SAFE_HASHES:
         weak = names & {"md5", "sha1", "sha224"}
         code = "WEAK_ALGORITHM" if weak else "UNSUPPORTED"
@@ -119,9 +115,13 @@ def _examine_signer(
     if certificate is None:
         finding.problems.append(Found("CERTIFICATE_UNREADABLE"))
         return
-    same, genuine = validate_sig_integrity(
-        signer, certificate, "data", digest_of(function)
-    )
+    digest = digest_of(function)
+    same, genuine = validate_sig_integrity(signer, certificate, "data", digest)
+    if not genuine:
+        sorted_signer = _with_sorted_attributes(signer)
+        same, genuine = validate_sig_integrity(
+            sorted_signer, certificate, "data", digest
+        )
     finding.intact = bool(same and genuine)
     if not genuine:
         finding.problems.append(Found("SIGNATURE_BROKEN"))
@@ -131,6 +131,27 @@ def _examine_signer(
         finding.intact = False
         finding.problems.append(Found("CERTIFICATE_SWAPPED"))
     _read_unsigned(signer, finding)
+    finding.kept.append(kept_in_cms(signed, signer))
+
+
+def _functions(signer: cms.SignerInfo) -> set[str]:
+    """Return the hash functions that a signature rests on."""
+    method = signer["signature_algorithm"]
+    names = {signer["digest_algorithm"]["algorithm"].native}
+    if method["algorithm"].native not in {"rsassa_pkcs1v15", "rsaes_pkcs1v15"}:
+        names.add(method.hash_algo)
+    return names
+
+
+def _with_sorted_attributes(signer: cms.SignerInfo) -> cms.SignerInfo:
+    """Return a signer with its attributes as they are signed (RFC 5652 §5.4).
+
+    That is in DER, where a set is sorted; in the file they may be in any order.
+    """
+    attributes = sorted(signer["signed_attrs"], key=lambda each: each.dump())
+    ordered = cms.SignerInfo.load(signer.dump())
+    ordered["signed_attrs"] = cms.CMSAttributes(attributes)
+    return ordered
 
 
 def _certificate(
@@ -199,25 +220,6 @@ def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
             for token in attribute["values"]:
                 if finding.stamp is None:
                     finding.stamp = examine_stamp(token, hasher(value))
-    finding.has_revocation_data |= _has_revocation_data(signer)
-
-
-def _has_revocation_data(signer: cms.SignerInfo) -> bool:
-    """Return whether there are revocation data, all of them readable."""
-    try:
-        values = [
-            value
-            for attribute in signer["signed_attrs"]
-            if attribute["type"].native == "adobe_revocation_info_archival"
-            for value in attribute["values"]
-        ]
-        crls, responses = [
-            [each.dump() for value in values for each in value[name] or ()]
-            for name in ("crl", "ocsp")
-        ]
-    except Exception:  # of asn1crypto, any
-        return False
-    return are_revocation_data(crls, responses)
 
 
 def examine_stamp(
@@ -234,26 +236,26 @@ def examine_stamp(
         imprint = stamped["message_imprint"]
         function = imprint["hash_algorithm"]["algorithm"].native
         signer = extract_signer_info(signed)
-        certificates = extract_certs_for_validation(signed)
         own = signer["digest_algorithm"]["algorithm"].native
-        if not {function, own} <= _SAFE_HASHES:
+        if not {function, *_functions(signer)} <= _SAFE_HASHES:
+            return Stamp(intact=False, place=place)
+        holder = Finding(place)
+        certificate = _certificate(signed, signer, holder)
+        if certificate is None or not signer["signed_attrs"]:
             return Stamp(intact=False, place=place)
         content = signed["encap_content_info"]["content"].contents
         same, genuine = validate_sig_integrity(
-            signer,
-            certificates.signer_cert,
-            "tst_info",
-            hashlib.new(own, content).digest(),
+            signer, certificate, "tst_info", hashlib.new(own, content).digest()
         )
         found = imprint["hashed_message"].native == digest_of(function)
+        time = stamped["gen_time"].native
+        named = _names(signer, certificate.dump())
         return Stamp(
-            intact=bool(same and genuine and found),
-            time=stamped["gen_time"].native,
-            certificates=tuple(
-                each.dump()
-                for each in (certificates.signer_cert, *certificates.other_certs)
-            ),
+            intact=bool(same and genuine and found and named and time.tzinfo),
+            time=time,
+            certificates=(certificate.dump(), *holder.chain),
             place=place,
+            kept=kept_in_cms(signed, signer),
         )
     except Exception:
         # asn1crypto and pyHanko raise any exception on odd input.

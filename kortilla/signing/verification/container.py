@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Examines an ASiC-E container with XAdES signatures (ETSI EN 319 162-1)."""
+"""Examines a container: ASiC-E or ASiC-S, with XAdES or CAdES (ETSI EN 319 162-1)."""
 
 import io
 import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote_to_bytes
 
 from lxml.etree import _Element as Element
 
 from kortilla.signing import xades
-from kortilla.signing.verification.findings import Findings, Found, RefusedError, broken
-from kortilla.signing.verification.xml_signature import examine_signature
+from kortilla.signing.verification.container_cades import FOLDER, examine_cades
+from kortilla.signing.verification.findings import (
+    Finding,
+    Findings,
+    Found,
+    RefusedError,
+    broken,
+)
+from kortilla.signing.verification.xml_signature import (
+    examine_signature,
+    media_types,
+)
 from kortilla.signing.verification.zip_layout import check_layout
 
 #: The media type of an ASiC-E container.
 MIMETYPE = "application/vnd.etsi.asic-e+zip"
-_FOLDER = "META-INF/"
+#: The media type of a container of one file.
+SIMPLE = "application/vnd.etsi.asic-s+zip"
 _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_ENTRIES = 1000
 _MAX_UNPACKED = 200_000_000  # bytes of all files together
@@ -57,7 +69,7 @@ def examine_container(content: bytes) -> Findings:
 def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> None:
     entries = container.infolist()
     _check_entries(entries)
-    _check_kind(container, entries)
+    kind = _kind(container, entries)
     check_layout(content, container.start_dir)
     data = {
         entry.filename: entry
@@ -65,31 +77,67 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
         if not (
             entry.is_dir()
             or entry.filename == "mimetype"
-            or entry.filename.startswith(_FOLDER)
+            or entry.filename.startswith(FOLDER)
         )
     }
     findings.files = tuple(data)
-    _check_manifest(container, data)
+    types = _read_manifest(container, data)
+    only = None
+    if kind == SIMPLE:
+        [only, *others] = data or [""]
+        if others or "/" in only or not only:
+            raise RefusedError("IRREGULAR", "not the one file of ASiC-S")
 
-    def contents_of(uri: str) -> Iterator[bytes]:
+    def contents_of(
+        uri: str, known: Mapping[str, zipfile.ZipInfo] = data
+    ) -> Iterator[bytes]:
         try:
-            entry = data[unquote_to_bytes(uri).decode("utf-8")]
+            entry = known[unquote_to_bytes(uri).decode("utf-8")]
         except UnicodeDecodeError as error:
             raise KeyError(uri) from error
         return pieces(container, entry)
 
     for place, element in _signatures(container, entries):
-        finding, stamps = examine_signature(element, contents_of, place=place)
+        finding, stamps = examine_signature(
+            element, contents_of, place=place, first=len(findings.timestamps)
+        )
         findings.timestamps += stamps
-        signed = {
-            unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files
-        }
-        finding.files = tuple(each for each in data if each in signed)
-        if finding.intact is not None and signed:
-            finding.problems += [
-                Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
-            ]
-        findings.signatures.append(finding)
+        for uri, media_type in media_types(element).items():
+            if media_type and types.get(_name(uri), media_type) != media_type:
+                other = f"the manifest gives {uri} another type"
+                finding.problems.append(Found("IRREGULAR", other))
+        _add(finding, data, findings)
+    every = {entry.filename: entry for entry in entries}
+    in_all = partial(contents_of, known=every)
+    for finding in examine_cades(container, every, in_all, only=only):
+        _add(finding, data, findings)
+    if not findings.signatures and any(map(_is_evidence, every)):
+        raise RefusedError("UNSUPPORTED", "a timestamp, and no signature")
+
+
+def _add(
+    finding: Finding, data: dict[str, zipfile.ZipInfo], findings: Findings
+) -> None:
+    """Add a signature whose files are URIs, and name the files that it lacks."""
+    signed = set(map(_name, finding.files))
+    finding.files = tuple(each for each in data if each in signed)
+    if finding.intact is not None and signed:
+        finding.problems += [
+            Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
+        ]
+    findings.signatures.append(finding)
+
+
+def _name(uri: str) -> str:
+    return unquote_to_bytes(uri).decode("utf-8", "replace")
+
+
+def _is_evidence(name: str) -> bool:
+    """Return whether it is a timestamp or evidence record of a container."""
+    base = name.removeprefix(FOLDER).casefold()
+    return name.startswith(FOLDER) and (
+        base.endswith((".tst", ".ers")) or base.startswith("evidencerecord")
+    )
 
 
 def pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> Iterator[bytes]:
@@ -140,47 +188,52 @@ def _is_safe(name: str) -> bool:
     )
 
 
-def _check_kind(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:
+def _kind(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> str:
+    """Return the media type of ASiC-E or ASiC-S."""
     names = [entry.filename for entry in entries]
     kind = ""
     for entry in entries:
-        if entry.filename == "mimetype" and entry.file_size <= len(MIMETYPE) + 2:
-            kind = container.read(entry).decode("ascii", "replace").strip()
-    if kind != MIMETYPE:
-        inside = any(name.startswith(_FOLDER) and "sign" in name for name in names)
-        known = kind.startswith("application/vnd.etsi.asic") or (
-            inside and "mimetype" not in names
-        )
+        if entry.filename == "mimetype" and entry.file_size <= len(MIMETYPE) + 5:
+            # Some programs put a mark of the byte order before it.
+            kind = container.read(entry).decode("utf-8-sig", "replace").strip()
+    if kind not in {MIMETYPE, SIMPLE}:
+        inside = any(name.startswith(FOLDER) and "sign" in name for name in names)
+        known = inside and "mimetype" not in names
         raise RefusedError("UNSUPPORTED" if known else "NOT_A_SIGNED_FORMAT", kind)
+    return kind
 
 
-def _check_manifest(
+def _read_manifest(
     container: zipfile.ZipFile, data: dict[str, zipfile.ZipInfo]
-) -> None:
-    """Refuse a manifest that lists other files than there are."""
+) -> dict[str, str]:
+    """Return the media types of files, and refuse a list of other files."""
     try:
-        entry = container.getinfo(_FOLDER + "manifest.xml")
+        entry = container.getinfo(FOLDER + "manifest.xml")
     except KeyError:
-        return
+        return {}
     listed = [
-        each.get(_MANIFEST + "full-path")
+        tuple(
+            # Some programs leave out the namespace.
+            each.get(_MANIFEST + name) or each.get(name) or ""
+            for name in ("full-path", "media-type")
+        )
         for each in _read_xml(container, entry).findall(_MANIFEST + "file-entry")
     ]
-    files = [each for each in listed if each and not each.endswith("/")]
-    if sorted(files) != sorted(data):
+    files = [(name, kind) for name, kind in listed if name and not name.endswith("/")]
+    if sorted(name for name, _ in files) != sorted(data):
         raise RefusedError("IRREGULAR", "the manifest lists other files")
+    return {name: kind for name, kind in files if kind}
 
 
 def _signatures(
     container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]
 ) -> Iterator[tuple[str, Element]]:
     """Return each signature's element, and the file that it is in."""
-    others = False
     for entry in entries:
         name = entry.filename
-        if not name.startswith(_FOLDER) or entry.is_dir():
+        if not name.startswith(FOLDER) or entry.is_dir():
             continue
-        base = name.removeprefix(_FOLDER).casefold()
+        base = name.removeprefix(FOLDER).casefold()
         if "signatures" in base and base.endswith(".xml"):
             root = _read_xml(container, entry)
             if root.tag != xades.ASIC + "XAdESSignatures":
@@ -188,9 +241,6 @@ def _signatures(
             for element in root:
                 if element.tag == xades.DS + "Signature":
                     yield name, element
-        others |= base.endswith((".p7s", ".tst")) or base.startswith("asicmanifest")
-    if others:
-        raise RefusedError("UNSUPPORTED", "signatures that are not XAdES")
 
 
 def _read_xml(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Element:

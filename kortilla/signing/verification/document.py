@@ -29,7 +29,9 @@ MAX_BYTES = 120_000_000
 MAX_SIGNATURE_BYTES = 10_000_000
 #: The ends of names of containers. Under another, a program opens it as another kind of
 #: file, such as a PDF in a place that no signature covers.
-_CONTAINERS = {"", ".adoc", ".asice", ".bdoc", ".edoc", ".sce", ".zip"}
+_CONTAINERS = {
+    *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+}
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
@@ -47,10 +49,14 @@ async def verify_document(
     ``content`` is the signed file, or the file that the detached ``signature``
     (``.p7s``) is of; None if that is not there. ``trusted`` are the CAs that may have
     issued a signer's certificate; without them no signature is valid. ``revocation``
-    asks whether a certificate was revoked; by default nobody is asked, and nothing uses
-    a network. A certificate that is revoked now makes a signature not valid, whenever
-    it was made. ``at`` is the time of verifying. ``timestamp_cas`` are the certificates
-    (DER) of the CAs of time-stamping services; without them a timestamp proves no time.
+    asks whether a certificate was revoked. By default, and with ``UNCHECKED``, nobody
+    is asked and nothing uses a network: no signature is valid then, and a good one
+    ``lacks_revocation``. Nobody is asked about a signature that is not intact or not
+    valid. A certificate that is revoked now makes a signature not valid, unless a
+    timestamp proves that it is older. For such a time the file's own revocation data
+    answer, and nobody is asked. ``at`` is the time of verifying. ``timestamp_cas`` are
+    certificates (DER) of CAs of time-stamping services, beside those of ``trusted``;
+    without them a timestamp proves no time.
 
     The file is read in a process with limits of time and memory. Each fault of a file
     is a code in the report. Raises ``SigningUnavailableError`` while too many files are
@@ -60,12 +66,14 @@ async def verify_document(
     if at.tzinfo is None:
         raise ValueError("The time of verifying has no time zone.")
     findings = await _examine(content, signature)
-    judge = Judge(trusted, revocation=revocation, at=at, timestamp_cas=timestamp_cas)
+    judge = Judge(
+        findings, trusted, revocation=revocation, at=at, timestamp_cas=timestamp_cas
+    )
     signatures = [
         await judge.judge(number, finding)
         for number, finding in enumerate(findings.signatures, start=1)
     ]
-    timestamps = [await judge.judge_stamp(each) for each in findings.timestamps]
+    timestamps = await judge.judge_timestamps()
     problems = [problem_of(each) for each in findings.problems]
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))
@@ -90,12 +98,13 @@ async def verify_path(
     """Verify a file. Raises as ``verify_document``, and ``OSError``.
 
     ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
-    whose name lacks ``.p7s``, if there is one. A container with the name of another
+    whose name lacks ``.p7s``, if there is one. A ``.p7m`` is read in the same way; it
+    mostly contains its file. A container with the name of another
     kind of file is not judged.
     """
     signature = None
     content = await in_thread(_read, path)
-    if path.suffix.lower() == ".p7s":
+    if path.suffix.lower() in {".p7m", ".p7s"}:
         signature, content = content, None
         of = of or path.with_suffix("")
         if signature is not None and (of.is_file() or of != path.with_suffix("")):
@@ -123,7 +132,9 @@ def _with_marks(
 ) -> Iterator[SignatureReport]:
     """Doubt signatures after which a page got a mark that may hide what it shows."""
     unknown = {
-        each.place for each in signatures if each.verdict is not Verdict.VALID
+        each.place
+        for each in signatures
+        if each.verdict is not Verdict.VALID and not each.lacks_revocation
     } | {each.place for each in timestamps if not (each.intact and each.trusted)}
     for each in signatures:
         marks = [change for change in each.changes if change.rectangle is not None]

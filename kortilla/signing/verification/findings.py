@@ -55,6 +55,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Certificates and revocation data (DER) that a file keeps for later.
+
+    ``stamped_by`` is the number of the first of ``Findings.timestamps`` that is of them
+    too, or None.
+    """
+
+    certificates: tuple[bytes, ...] = ()
+    ocsp_responses: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    stamped_by: int | None = None
+
+
+@dataclass(frozen=True)
 class Stamp:
     """A timestamp. ``certificates`` are DER, its own first, or none if it has none."""
 
@@ -62,11 +76,16 @@ class Stamp:
     time: datetime | None = None
     certificates: tuple[bytes, ...] = ()
     place: str = ""
+    kept: Kept = Kept()
 
 
 @dataclass
 class Finding:
-    """One signature. ``intact`` says whether it fits its key and its bytes."""
+    """One signature. ``intact`` says whether it fits its key and its bytes.
+
+    ``archive`` are the numbers of the ``Findings.timestamps`` that are of the signature
+    and all before them, in their order.
+    """
 
     place: str
     intact: bool | None = None
@@ -78,21 +97,22 @@ class Finding:
     covers: Covers = "unknown"
     files: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
-    has_revocation_data: bool = False
-    has_archive_timestamp: bool = False
+    kept: list[Kept] = field(default_factory=list)
+    archive: list[int] = field(default_factory=list)
     reason: str = ""
     location: str = ""
 
 
 @dataclass
 class Findings:
-    """All signatures of a file, in the order of signing."""
+    """All signatures of a file, in the order of signing, and what is kept for all."""
 
     kind: Kind
     signatures: list[Finding] = field(default_factory=list)
     timestamps: list[Stamp] = field(default_factory=list)
     problems: list[Found] = field(default_factory=list)
     files: tuple[str, ...] = ()
+    kept: list[Kept] = field(default_factory=list)
 
 
 def printable(text: str) -> str:

@@ -7,11 +7,11 @@ from there, which ``load_leaf`` reads strictly, and asks for revocation.
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from asn1crypto import x509
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from kortilla.errors import (
     CertificateExpiredError,
@@ -26,12 +26,22 @@ from kortilla.errors import (
     UserCertificateWrongPurposeError,
 )
 from kortilla.revocation import UNCHECKED, RevocationChecker
+from kortilla.revocation.certificates import Subject
 from kortilla.signing.verification.findings import (
     Finding,
+    Findings,
     Found,
+    Kept,
     Stamp,
     printable,
 )
+from kortilla.signing.verification.proofs.evidence import (
+    Evidence,
+    Lists,
+    read_authorities,
+)
+from kortilla.signing.verification.proofs.levels import level_of
+from kortilla.signing.verification.proofs.times import Timestamps
 from kortilla.signing.verification.report import (
     CODES,
     CertificateFacts,
@@ -40,8 +50,10 @@ from kortilla.signing.verification.report import (
     Signer,
     TimestampReport,
     Verdict,
+    worst,
 )
-from kortilla.signing.verification.trusted import TrustedCAs
+from kortilla.signing.verification.trusted import TimestampAuthority, TrustedCAs
+from kortilla.threads import in_thread
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import Trust, has_test_policy
 from kortilla.validation.validator import validate_signer
@@ -59,19 +71,29 @@ _CODES: dict[type[RelyingPartyError], str] = {
 _Issuer = Literal["authority", "test", "unknown"]
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """What is known of a certificate's revocation, and who said it."""
+
+    status: Literal["not-asked", "good", "revoked", "no-answer"]
+    source: Literal["none", "network", "file"] = "none"
+    problems: tuple[Problem, ...] = ()
+
+
 def problem_of(found: Found) -> Problem:
     """Return a problem with words that can be shown."""
     return Problem(found.code, printable(found.detail))
 
 
 class Judge:
-    """Judges signatures at one time, with the same CAs.
+    """Judges the signatures of one file at one time, with the same CAs.
 
     ``timestamp_cas`` are certificates (DER) of the CAs of time-stamping services.
     """
 
     def __init__(
         self,
+        findings: Findings,
         trusted: TrustedCAs,
         *,
         revocation: RevocationChecker | None,
@@ -79,39 +101,48 @@ class Judge:
         timestamp_cas: Iterable[bytes],
     ) -> None:
         self._trusted = trusted
-        self._revocation = revocation
+        # Who checks nothing has no answer either.
+        self._revocation = None if revocation is UNCHECKED else revocation
         self._at = at
-        self._timestamp_cas = [x509.Certificate.load(each) for each in timestamp_cas]
+        self._authorities = [
+            *map(TimestampAuthority, timestamp_cas),
+            *trusted.time_stamping,
+        ]
+        self._timestamps = Timestamps(
+            self._authorities, revocation=self._revocation, at=at
+        )
+        self._findings = findings
+        self._lists: Lists = {}
 
     async def judge(self, number: int, finding: Finding) -> SignatureReport:
         """Return the report on one signature."""
         problems = [problem_of(each) for each in finding.problems]
-        stamp = None
-        if finding.stamp is not None:
-            stamp = await self.judge_stamp(finding.stamp)
-            if not stamp.intact:
-                problems.append(Problem("TIMESTAMP_BROKEN"))
-            elif not stamp.trusted:
-                problems.append(Problem("TIMESTAMP_AUTHORITY_UNKNOWN"))
-        proven = stamp is not None and stamp.trusted
+        archive = [self._findings.timestamps[each] for each in finding.archive]
+        stamps = archive if finding.stamp is None else [finding.stamp, *archive]
+        evidence = self._evidence(finding, stamps)
+        stamp, found = _of_signature(
+            finding, await self._timestamps.judge(stamps, evidence)
+        )
+        problems += found
+        certificate = _certificate(finding)
         time = finding.claimed_time if finding.intact else None
         source: Literal["timestamp", "claimed"] = "claimed"
-        if stamp is not None and proven:
-            time, source = stamp.time, "timestamp"
+        proven = _proven(stamp, certificate)
+        if proven is not None:
+            time, source = proven, "timestamp"
         issuer: _Issuer = "unknown"
-        revocation: Literal["not-asked", "good", "revoked", "no-answer"] = "not-asked"
-        certificate = _certificate(finding)
+        answer = _Answered("not-asked")
         if certificate is not None:
-            problems += self._judge_time(certificate, time, proven=proven)
+            problems += self._judge_time(certificate, time, proven=proven is not None)
             issuer, trust, found = await self._judge_issuer(certificate, time)
             problems += found
-            if self._revocation is None:
-                problems.append(Problem("REVOCATION_NOT_ASKED"))
-            elif trust is not None:
-                revocation, found = await self._ask(
-                    certificate, trust, time, self._revocation
+            decided = worst([each.verdict for each in problems])
+            # Nobody learns of a certificate whose key did not sign, or for nothing.
+            if trust and finding.intact and decided is not Verdict.NOT_VALID:
+                answer = await self._status(
+                    certificate, trust, time, evidence if proven else None
                 )
-                problems += found
+                problems += answer.problems
         elif not any(CODES[each.code][0] != Verdict.VALID for each in problems):
             problems.append(Problem("CERTIFICATE_UNREADABLE"))
         return SignatureReport(
@@ -127,37 +158,14 @@ class Judge:
             covers=finding.covers,
             files=finding.files,
             changes=finding.changes,
-            revocation=revocation,
-            level=_level(finding, stamp),
+            revocation=answer.status,
+            revocation_source=answer.source,
+            level=await in_thread(
+                level_of, finding, self._findings.timestamps, evidence, self._known()
+            ),
             reason=finding.reason,
             location=finding.location,
             problems=tuple(dict.fromkeys(problems)),
-        )
-
-    async def judge_stamp(self, stamp: Stamp) -> TimestampReport:
-        """Return the report on a timestamp."""
-        authority, trusted = "", False
-        try:
-            own, *others = map(x509.Certificate.load, stamp.certificates)
-            authority = _shown(own.subject.native.get("common_name"))
-            if stamp.intact and stamp.time is not None and self._timestamp_cas:
-                context = ValidationContext(
-                    trust_roots=self._timestamp_cas,
-                    other_certs=others,
-                    moment=stamp.time,
-                    allow_fetching=False,
-                    revocation_mode="none",
-                )
-                validator = CertificateValidator(own, others, context)
-                await validator.async_validate_usage(  # type: ignore[no-untyped-call] # it has no types
-                    set(), extended_key_usage={"time_stamping"}
-                )
-                trusted = True
-        except Exception:
-            # certvalidator and asn1crypto raise any exception on odd input.
-            trusted = False
-        return TimestampReport(
-            stamp.time, authority, stamp.intact, trusted, printable(stamp.place)
         )
 
     def _judge_time(
@@ -171,6 +179,46 @@ class Judge:
         if self._at > certificate.not_valid_after:
             problems.append(Problem("CERTIFICATE_EXPIRED"))
         return problems
+
+    def _evidence(self, finding: Finding, stamps: Iterable[Stamp]) -> Evidence:
+        """Return all that the file keeps for a signature and its timestamps."""
+        kept = [*finding.kept, *self._findings.kept, *(each.kept for each in stamps)]
+        chain = Kept(certificates=finding.chain)
+        return Evidence([*kept, chain], at=self._at, lists=self._lists)
+
+    async def judge_timestamps(self) -> list[TimestampReport]:
+        """Return the reports on the timestamps of the whole file.
+
+        Those in one place, or of a PDF, are each of all that comes before it.
+        """
+        found = self._findings
+        places = [""] * len(found.timestamps)
+        if found.kind != "pdf":
+            places = [each.place for each in found.timestamps]
+        reports: list[TimestampReport] = []
+        for place in dict.fromkeys(places):
+            stamps = [
+                stamp
+                for stamp, own in zip(found.timestamps, places, strict=True)
+                if own == place
+            ]
+            kept = [k for each in found.signatures for k in each.kept] + found.kept
+            kept += [each.kept for each in stamps]
+            evidence = Evidence(kept, at=self._at, lists=self._lists)
+            reports += await self._timestamps.judge(stamps, evidence)
+        return reports
+
+    def _known(self) -> list[Subject]:
+        """Return the CAs that are trusted, which a file need not have."""
+        trusts = (self._trusted.authority, self._trusted.test)
+        return [
+            Subject.of_authority(each)
+            for trust in trusts
+            if trust is not None
+            for issuer in trust.issuers
+            for each in (issuer.certificate, issuer.root)
+            if each is not None
+        ] + read_authorities(each.certificate for each in self._authorities)
 
     async def _judge_issuer(
         self, certificate: x509.Certificate, time: datetime | None
@@ -199,20 +247,50 @@ class Judge:
             code = "TEST_CARD_NOT_TRUSTED"
         return "unknown", None, [Problem(code)]
 
+    async def _status(
+        self,
+        certificate: x509.Certificate,
+        trust: Trust,
+        time: datetime | None,
+        evidence: Evidence | None,
+    ) -> "_Answered":
+        """Return whether a certificate was revoked, by the file or by the network.
+
+        ``evidence`` is there only for a proven time: then a later revocation does no
+        harm.
+        """
+        if evidence is not None and time is not None:
+            said = await in_thread(
+                evidence.about_signer, certificate.dump(), trust, since=time
+            )
+            if said.was_revoked(time):
+                return _Answered("revoked", "file", (Problem("CERTIFICATE_REVOKED"),))
+            if said.was_good(time):
+                notes = () if said.revoked_at is None else (Problem("REVOKED_SINCE"),)
+                return _Answered("good", "file", notes)
+        return await self._ask(certificate, trust, time, proven=evidence is not None)
+
     async def _ask(
         self,
         certificate: x509.Certificate,
         trust: Trust,
         time: datetime | None,
-        revocation: RevocationChecker,
-    ) -> tuple[Literal["good", "revoked", "no-answer"], list[Problem]]:
+        *,
+        proven: bool,
+    ) -> "_Answered":
+        if self._revocation is None:
+            return _Answered("not-asked", "none", (Problem("REVOCATION_NOT_ASKED"),))
         try:
-            await self._validate(certificate, trust, time, revocation)
-        except UserCertificateRevokedError:
-            return "revoked", [Problem("CERTIFICATE_REVOKED")]
+            await self._validate(certificate, trust, time, self._revocation)
+        except UserCertificateRevokedError as error:
+            if proven and time and error.since and error.since > time:
+                return _Answered("good", "network", (Problem("REVOKED_SINCE"),))
+            problems = (Problem("CERTIFICATE_REVOKED"),)
+            return _Answered("revoked", "network", problems)
         except RevocationCheckFailedError as error:
-            return "no-answer", [Problem("REVOCATION_UNKNOWN", str(error))]
-        return "good", []
+            problems = (Problem("REVOCATION_UNKNOWN", str(error)),)
+            return _Answered("no-answer", "none", problems)
+        return _Answered("good", "network")
 
     async def _validate(
         self,
@@ -225,6 +303,37 @@ class Judge:
         await validate_signer(
             certificate.dump(), trust=trust, at=at, revocation=revocation
         )
+
+
+def _of_signature(
+    finding: Finding, reports: list[TimestampReport]
+) -> tuple[TimestampReport | None, list[Problem]]:
+    """Return the timestamp that says most of a signature's time, and its problems.
+
+    That is the first that proves its time. A timestamp of all of a file counts, too.
+    """
+    for each in reports:
+        if each.trusted:
+            # One that was put on the signature itself, and is broken, is named.
+            broken = finding.stamp is not None and not finding.stamp.intact
+            return each, [Problem("TIMESTAMP_BROKEN")] * broken
+    if finding.stamp is None:
+        return None, []
+    return reports[0], [*reports[0].problems]
+
+
+def _proven(
+    stamp: TimestampReport | None, certificate: x509.Certificate | None
+) -> datetime | None:
+    """Return the time that a timestamp proves, by which the file was signed.
+
+    One that came after the certificate's end proves nothing that helps.
+    """
+    if stamp is None or not stamp.trusted or stamp.time is None:
+        return None
+    if certificate is not None and stamp.time > certificate.not_valid_after:
+        return None
+    return stamp.time
 
 
 def _certificate(finding: Finding) -> x509.Certificate | None:
@@ -263,16 +372,3 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
 def _shown(value: object) -> str:
     """Return a text of a name that a window can show, or an empty one."""
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def _level(
-    finding: Finding, stamp: TimestampReport | None
-) -> Literal["B-B", "B-T", "B-LT", "B-LTA", "none"]:
-    """Return the level by what the signature has; nothing of it is judged here."""
-    if not finding.intact:
-        return "none"
-    if stamp is None or not stamp.intact:
-        return "B-B"
-    if not finding.has_revocation_data:
-        return "B-T"
-    return "B-LTA" if finding.has_archive_timestamp else "B-LT"

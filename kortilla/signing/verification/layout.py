@@ -16,6 +16,11 @@ from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.xref import (
+    XRefSectionData,
+    XRefSectionMetaInfo,
+    parse_xref_stream,
+)
 
 from kortilla.signing.verification.lexical import (
     Name,
@@ -86,11 +91,39 @@ def check_layout(reader: PdfFileReader, content: bytes) -> Layout:
     for found in _ANY_OBJECT.finditer(content):
         if found.start() not in named:
             raise irregular(f"an object within another one at {found.start()}")
-    used = set(_used(reader))
-    if {*layout.tables, *layout.sections} != used:
+    used = {after_blanks(content, at) for at in _used(reader)}
+    if not layout.tables <= used <= layout.tables | layout.sections:
         raise irregular("a section that is not used, or is elsewhere")
-    _check_packs(reader, layout)
+    packed = _packed(reader)
+    for at in layout.sections - used:
+        _check_unused(reader, content, at, named, packed)
+    _check_packs(reader, layout, packed)
     return layout
+
+
+def hybrid_irregularity(reader: PdfFileReader, signed: int) -> str:
+    """Return where sections may show programs other objects, or an empty text.
+
+    Such a section is for new programs, beside a table for all (ISO 32000-2 §7.5.8.4).
+    Microsoft Word writes them. It must have been there when the first signature was
+    made, of revision ``signed``. What it names must be where the table says, or unknown
+    to all tables: Ghostscript shows another object of the two than poppler.
+    """
+    tables: dict[int, tuple[int, int]] = {}
+    hidden: set[int] = set()
+    for revision in range(reader.xrefs.total_revisions):
+        data = reader.xrefs.get_xref_data(revision)
+        tables |= data.standard_xrefs
+        if data.hybrid is None:
+            continue
+        if revision > signed:
+            return "a later section for some programs only"
+        more = data.hybrid.xref_data
+        hidden |= more.xrefs_in_objstm.keys()
+        for number, place in more.standard_xrefs.items():
+            if tables.get(number) != place:
+                hidden.add(number)
+    return "an object in two places" if hidden & tables.keys() else ""
 
 
 def mixes_sections(reader: PdfFileReader) -> bool:
@@ -98,6 +131,7 @@ def mixes_sections(reader: PdfFileReader) -> bool:
     xrefs = reader.xrefs
     kinds = {
         xrefs.get_xref_container_info(revision).stream_ref is None
+        or xrefs.get_xref_data(revision).hybrid is not None
         for revision in range(xrefs.total_revisions)
     }
     return len(kinds) > 1
@@ -251,12 +285,9 @@ def _named(reader: PdfFileReader, content: bytes) -> dict[int, tuple[int, int]]:
     for revision in range(reader.xrefs.total_revisions):
         section = reader.xrefs.get_xref_container_info(revision)
         data = reader.xrefs.get_xref_data(revision)
-        places = [(number, *place) for number, place in data.standard_xrefs.items()]
-        if section.stream_ref is not None:
-            own = section.stream_ref
-            places.append((own.idnum, own.generation, section.declared_startxref))
+        places = _places(section, data)
         if data.hybrid is not None:
-            places += _hidden(data, latest)
+            places += _places(data.hybrid.meta_info, data.hybrid.xref_data)
         for number, generation, offset in places:
             at = after_blanks(content, offset)
             if not _OBJECT.match(content, at):
@@ -268,26 +299,19 @@ def _named(reader: PdfFileReader, content: bytes) -> dict[int, tuple[int, int]]:
     return named
 
 
-def _hidden(data: object, latest: dict[int, int]) -> list[tuple[int, int, int]]:
-    """Return the objects that a table hides from old programs (§7.5.8.4).
-
-    They may not be others there.
-    """
-    hybrid = data.hybrid  # type: ignore[attr-defined] # of pyHanko, not exported
-    own = data.standard_xrefs.keys() | latest.keys()  # type: ignore[attr-defined]
-    found = hybrid.xref_data
-    if own & (found.standard_xrefs.keys() | found.xrefs_in_objstm.keys()):
-        raise irregular("an object that is another one for older programs")
-    places = [(number, *place) for number, place in found.standard_xrefs.items()]
-    section = hybrid.meta_info
-    if section.stream_ref is not None:
-        reference = section.stream_ref
-        places.append((reference.idnum, 0, section.declared_startxref))
+def _places(
+    section: XRefSectionMetaInfo, data: XRefSectionData
+) -> list[tuple[int, int, int]]:
+    """Return number, generation and offset of the objects that a section names."""
+    places = [(number, *place) for number, place in data.standard_xrefs.items()]
+    own = section.stream_ref
+    if own is not None and data.hybrid is None:  # a stream is an object, too
+        places.append((own.idnum, own.generation, section.declared_startxref))
     return places
 
 
-def _check_packs(reader: PdfFileReader, layout: Layout) -> None:
-    """Check that object streams have each object at its place, and no other."""
+def _packed(reader: PdfFileReader) -> dict[int, dict[int, int]]:
+    """Return the numbers of packed objects by their streams and places in them."""
     packed: dict[int, dict[int, int]] = {}
     for revision in range(reader.xrefs.total_revisions):
         data = reader.xrefs.get_xref_data(revision)
@@ -296,6 +320,42 @@ def _check_packs(reader: PdfFileReader, layout: Layout) -> None:
             for number, where in part.xrefs_in_objstm.items():
                 own = packed.setdefault(where.obj_stream_id, {})
                 own[where.ix_in_stream] = number
+    return packed
+
+
+def _check_unused(
+    reader: PdfFileReader,
+    content: bytes,
+    section: int,
+    named: dict[int, tuple[int, int]],
+    packed: dict[int, dict[int, int]],
+) -> None:
+    """Check that a section says what those in use say up to there.
+
+    PDFBox writes such beside tables, in updates of files with both.
+    """
+    number, generation = named[section]
+    stream: Any = generic.Reference(number, generation, reader).get_object()
+    for entry in parse_xref_stream(stream):
+        place = entry.location
+        offsets = [
+            at for at, (own, _) in named.items() if own == entry.idnum and at <= section
+        ]
+        if isinstance(place, int):
+            right = after_blanks(content, place) == max(offsets, default=-1)
+        elif place is not None:
+            inside = packed.get(place.obj_stream_id, {}).values()
+            right = not offsets and entry.idnum in inside
+        else:
+            right = entry.idnum == 0
+        if not right:
+            raise irregular(f"a section at {section} that is not used")
+
+
+def _check_packs(
+    reader: PdfFileReader, layout: Layout, packed: dict[int, dict[int, int]]
+) -> None:
+    """Check that object streams have each object at its place, and no other."""
     for holder in sorted(layout.packs):
         pack: Any = generic.Reference(holder, 0, reader).get_object()
         if not isinstance(pack, generic.StreamObject):

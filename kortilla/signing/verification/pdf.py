@@ -22,7 +22,6 @@ from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.cms_signature import examine_signer, examine_stamp
 from kortilla.signing.verification.findings import (
     Change,
@@ -39,9 +38,12 @@ from kortilla.signing.verification.findings import (
 from kortilla.signing.verification.layout import (
     check_layout,
     ends_regularly,
+    hybrid_irregularity,
     mixes_sections,
 )
 from kortilla.signing.verification.pages import check_pages
+from kortilla.signing.verification.proofs.kept import kept_in_pdf
+from kortilla.signing.verification.updates import POLICY
 
 _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
@@ -54,17 +56,20 @@ _GAP = re.compile(rb"<[0-9A-Fa-f]*>")
 _UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
 
+class _Signature(EmbeddedPdfSignature):
+    def _enforce_hybrid_xref_policy(self) -> None:
+        """Leave it to ``hybrid_irregularity``; pyHanko refuses each hybrid file."""
+
+
 def examine_pdf(content: bytes) -> Findings:
     """Return what is found in a PDF. Raises any exception for a broken one.
 
-    It is read strictly. One that can only be read leniently, or has tables for old and
-    new programs, is judged only if nothing came after its signature, since programs may
-    find other objects in it than the comparison of its revisions does.
+    It is read strictly. One that can only be read leniently is judged only if nothing
+    came after its signature, since programs may find other objects in it than the
+    comparison of its revisions does.
     """
     with suppress(Exception):  # pyHanko raises any exception for broken files
-        reader = PdfFileReader(BytesIO(content), strict=True)
-        if not reader.xrefs.hybrid_xrefs_present:
-            return _examine(reader, content)
+        return _examine(PdfFileReader(BytesIO(content), strict=True), content)
     findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
     covers = [each.covers for each in findings.signatures]
     if not covers or set(covers) != {"whole-file"}:
@@ -82,15 +87,15 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         findings.problems.append(Found("XFA_FORM"))
     signatures = _signatures(reader, findings)
     regular = ends_regularly(reader, content)
-    has_data = _has_revocation_data(root)
+    roots = []
     for each in signatures:
         if _is_timestamp(each):
-            stamp = _stamp(each, content)
-            findings.timestamps.append(stamp)
             for earlier in findings.signatures:
-                earlier.has_archive_timestamp |= stamp.intact
+                earlier.archive.append(len(findings.timestamps))
+            findings.timestamps.append(_stamp(each, content))
+            roots.append(reader.get_historical_root(each.signed_revision))
             continue
-        finding = Finding(each.fq_name, has_revocation_data=has_data)
+        finding = Finding(each.fq_name)
         later = [
             other
             for other in signatures
@@ -98,9 +103,13 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         ]
         _examine_signature(each, content, later, finding, regular=regular)
         findings.signatures.append(finding)
+    findings.kept = kept_in_pdf([*roots, root])
     covers = {each.covers for each in findings.signatures}
-    irregular = "" if regular else "another end than programs look for"
-    if regular and findings.signatures:
+    first = min((each.signed_revision for each in signatures), default=0)
+    irregular = hybrid_irregularity(reader, first)
+    if not regular:
+        irregular = "another end than programs look for"
+    if not irregular and findings.signatures:
         irregular = _irregularity(reader, content)
         if "earlier-revision" in covers and mixes_sections(reader):
             irregular = irregular or "sections of two kinds"
@@ -121,23 +130,9 @@ def _irregularity(reader: PdfFileReader, content: bytes) -> str:
         return error.found.detail
     except MemoryError:
         raise
-    except Exception as error:  # of pyHanko, any
+    except Exception as error:  # of pyHanko, any; other programs may go on
         return broken(error).detail
     return ""
-
-
-def _has_revocation_data(root: generic.DictionaryObject) -> bool:
-    """Return whether the security store has revocation data, all of them readable."""
-    try:
-        crls, responses = [
-            [each.data for each in _items(root["/DSS"], key)] if "/DSS" in root else []
-            for key in ("/CRLs", "/OCSPs")
-        ]
-    except MemoryError:
-        raise
-    except Exception:  # of pyHanko, any
-        return False
-    return are_revocation_data(crls, responses)
 
 
 def _signatures(
@@ -152,7 +147,7 @@ def _signatures(
         if not isinstance(name, str):
             raise TypeError("the name of a field is no text")
         try:
-            found.append(EmbeddedPdfSignature(reader, field, name))
+            found.append(_Signature(reader, field, name))
         except Exception as error:  # of pyHanko and asn1crypto, any
             findings.signatures.append(Finding(name, problems=[broken(error)]))
     return sorted(found, key=lambda each: int(each.signed_revision))
@@ -192,7 +187,7 @@ def _examine_signature(
         return
     try:
         finding.claimed_time = signature.self_reported_timestamp
-        signature.compute_integrity_info()  # type: ignore[no-untyped-call]
+        signature.compute_integrity_info(POLICY)  # type: ignore[no-untyped-call]
         finding.covers = _covers(signature, content)
     except Exception as error:  # of pyHanko, any
         finding.problems.append(broken(error))

@@ -2,7 +2,7 @@
 """The report on a signed file: verdicts, codes of problems, and what was found."""
 
 import base64
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -20,6 +20,10 @@ class Verdict(StrEnum):
     VALID = "valid"
     NOT_VALID = "not-valid"
     CANT_SAY = "cant-say"
+
+
+#: The level of the ETSI baseline profiles whose data verify.
+Level = Literal["B-B", "B-T", "B-LT", "B-LTA", "none"]
 
 
 def worst(verdicts: "list[Verdict]") -> Verdict:
@@ -56,6 +60,7 @@ _CANT_SAY = {
         "The certificate has expired, and nothing proves that it was signed before."
     ),
     "CERTIFICATE_UNREADABLE": "The signer's certificate can't be read or is missing.",
+    "REVOCATION_NOT_ASKED": "Whether the certificate was revoked was not asked.",
     "REVOCATION_UNKNOWN": "Nobody answered whether the certificate was revoked.",
     "FORM_CHANGED": "A form in the file was filled in after it was signed.",
     "MARK_ADDED": (
@@ -80,9 +85,14 @@ _CANT_SAY = {
 }
 _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
-    "REVOCATION_NOT_ASKED": "Whether the certificate was revoked was not asked.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
     "TIMESTAMP_AUTHORITY_UNKNOWN": "Who made the timestamp is not known here.",
+    "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
+    "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
+    "TIMESTAMP_UNCHECKED": (
+        "Nobody has said whether the timestamp's authority was revoked."
+    ),
+    "REVOKED_SINCE": "The certificate was revoked after the time of signing.",
     "XFA_FORM": "The file has an XFA form, which many programs do not show.",
 }
 
@@ -96,6 +106,10 @@ CODES: dict[str, tuple[Verdict, str]] = {
     )
     for code, message in messages.items()
 }
+
+
+#: They say only that the answer on revocation is missing.
+_OPEN = {"REVOCATION_NOT_ASKED", "REVOCATION_UNKNOWN"}
 
 
 @dataclass(frozen=True)
@@ -143,13 +157,19 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class TimestampReport:
-    """A timestamp. ``trusted`` says whether its authority is one of those given."""
+    """A timestamp. ``trusted`` says whether it proves its time.
+
+    For that, one of the authorities given must have made it, whose certificate had not
+    expired and was shown not to be revoked: now, or when the next timestamp was made.
+    ``problems`` say why it is not trusted.
+    """
 
     time: datetime | None
     authority: str
     intact: bool
     trusted: bool
     place: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,8 +178,9 @@ class SignatureReport:
 
     ``intact`` says whether it fits its key and the bytes that it covers; None is
     unknown. ``issuer`` is ``authority`` for the pinned CAs and ``test`` for any other
-    of the CAs given. ``time`` is the timestamp's if its authority is trusted, or the
-    one that the signer claims. ``files`` are those of a container that it covers.
+    of the CAs given. ``time`` is the timestamp's if that proves it, or the one that the
+    signer claims. ``revocation_source`` is who answered: the network now, or the file
+    for the proven time. ``files`` are those of a container that it covers.
     ``changes`` were made to a PDF afterwards. ``reason`` and ``location`` are what the
     signature states.
     """
@@ -177,10 +198,11 @@ class SignatureReport:
     files: tuple[str, ...]
     changes: tuple[Change, ...]
     revocation: Literal["not-asked", "good", "revoked", "no-answer"]
-    level: Literal["B-B", "B-T", "B-LT", "B-LTA", "none"]
+    level: Level
     reason: str
     location: str
     problems: tuple[Problem, ...]
+    revocation_source: Literal["none", "network", "file"] = "none"
 
     @property
     def verdict(self) -> Verdict:
@@ -189,6 +211,15 @@ class SignatureReport:
         if verdict is Verdict.VALID and not (self.intact and self.issuer != "unknown"):
             return Verdict.CANT_SAY
         return verdict
+
+    @property
+    def lacks_revocation(self) -> bool:
+        """Whether nothing but an answer on revocation is missing for ``VALID``."""
+        others = tuple(each for each in self.problems if each.code not in _OPEN)
+        return (
+            self.verdict is Verdict.CANT_SAY
+            and replace(self, problems=others).verdict is Verdict.VALID
+        )
 
 
 @dataclass(frozen=True)
@@ -215,6 +246,16 @@ class DocumentReport:
         if verdict is Verdict.VALID and not self.signatures:
             return Verdict.NOT_VALID
         return verdict
+
+    @property
+    def lacks_revocation(self) -> bool:
+        """Whether nothing but answers on revocation is missing for ``VALID``."""
+        doubted = [each for each in self.signatures if each.verdict != Verdict.VALID]
+        return (
+            bool(doubted)
+            and all(each.lacks_revocation for each in doubted)
+            and worst([each.verdict for each in self.problems]) is Verdict.VALID
+        )
 
     @property
     def exit_status(self) -> int:

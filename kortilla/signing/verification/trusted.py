@@ -4,7 +4,8 @@
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,25 @@ _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 
 
 @dataclass(frozen=True)
+class TimestampAuthority:
+    """A certificate (DER) that may vouch for timestamps: a CA's, or a service's.
+
+    It counts for timestamps between two times, as a trust list has them. None is no
+    limit.
+    """
+
+    certificate: bytes
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def counts_at(self, time: datetime) -> bool:
+        """Return whether it counts for a timestamp of a time."""
+        return (self.since is None or self.since <= time) and (
+            self.until is None or time <= self.until
+        )
+
+
+@dataclass(frozen=True)
 class TrustedCAs:
     """The authority's CAs, known by their fingerprints, and those of test cards.
 
@@ -31,12 +51,14 @@ class TrustedCAs:
 
     ``timestamp_authorities`` are all certificates (DER) that may vouch for timestamps:
     the CAs, and those that are for time-stamping only. Nothing uses them unless they
-    are given to ``verify_document`` as ``timestamp_cas``.
+    are given to ``verify_document`` as ``timestamp_cas``. ``time_stamping`` are always
+    used.
     """
 
     authority: Trust | None = None
     test: Trust | None = None
     timestamp_authorities: tuple[bytes, ...] = ()
+    time_stamping: tuple[TimestampAuthority, ...] = ()
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Self:
@@ -46,19 +68,15 @@ class TrustedCAs:
         An empty or missing folder gives none. Raises ``TrustConfigurationError`` for a
         file that is no CA certificate or can't be read.
         """
-        contents = []
-        for file in certificate_files(Path(folder)):
-            try:
-                contents.append(read_certificate(file))
-            except OSError as error:
-                raise TrustConfigurationError(
-                    f"The CA file {file} can't be read: {error.strerror}."
-                ) from error
-            except ValueError as error:
-                raise TrustConfigurationError(
-                    f"The CA file {file} is {error}."
-                ) from error
-        return cls.from_certificates(contents)
+        return cls.from_certificates(_read_folder(folder))
+
+    def with_timestamps_of(self, folder: Path | str) -> Self:
+        """Let a folder's certificates vouch for timestamps, and for nothing else.
+
+        They are CAs', or time-stamping services'. Raises as ``from_folder``.
+        """
+        more = map(TimestampAuthority, _read_folder(folder))
+        return replace(self, time_stamping=(*self.time_stamping, *more))
 
     @classmethod
     def from_certificates(cls, certificates: Iterable[bytes]) -> Self:
@@ -82,6 +100,20 @@ class TrustedCAs:
             Trust.from_certificates(test, test=True) if issuing else None,
             every,
         )
+
+
+def _read_folder(folder: Path | str) -> list[bytes]:
+    contents = []
+    for file in certificate_files(Path(folder)):
+        try:
+            contents.append(read_certificate(file))
+        except OSError as error:
+            raise TrustConfigurationError(
+                f"The CA file {file} can't be read: {error.strerror}."
+            ) from error
+        except ValueError as error:
+            raise TrustConfigurationError(f"The CA file {file} is {error}.") from error
+    return contents
 
 
 def _is_for_timestamps(certificate: bytes) -> bool:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Verifies one XAdES signature (ETSI EN 319 132-1) of files.
+"""Verifies one XAdES signature (ETSI EN 319 132-1) of files, or of its own document.
 
 Only one form is accepted: each reference is to a whole file, or to this signature's
 own signed properties, which are at their place. So no element elsewhere can be taken
-for what was signed (signature wrapping).
+for what was signed (signature wrapping). A signature of its own document has one
+reference to all of that, and none to a file.
 """
 
 import base64
 import binascii
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +28,6 @@ from kortilla.errors import (
 from kortilla.signing import xades
 from kortilla.signing.answer import PageSignature, verify_digest
 from kortilla.signing.state import HASHES, Digest
-from kortilla.signing.validation_data import are_revocation_data
 from kortilla.signing.verification.cms_signature import examine_stamp, hasher
 from kortilla.signing.verification.findings import (
     Finding,
@@ -35,6 +36,7 @@ from kortilla.signing.verification.findings import (
     Stamp,
     broken,
 )
+from kortilla.signing.verification.proofs.kept import kept_in_xml
 from kortilla.signing.xades import DS, XADES
 from kortilla.validation.leaf import load_leaf
 
@@ -57,17 +59,30 @@ _METHODS = {
         for bits in (256, 384, 512)
     },
 }
-_WEAK = ("#sha1", "#rsa-sha1", "#ecdsa-sha1", "#md5", "#rsa-md5", "#dsa-sha1")
+_WEAK = ("sha1", "md5", "sha224")  # at the end of what names an algorithm
+_POLICY = "/".join(
+    f"{XADES}{name}"
+    for name in (
+        *("SignaturePolicyIdentifier", "SignaturePolicyId"),
+        *("SigPolicyId", "Identifier"),
+    )
+)
+#: The policies of BDOC, by which an answer about revocation proves the time, if it has
+#: the signature's digest as its nonce. Estonia made such signatures until about 2019.
+_TIME_MARK = "1.3.6.1.4.1.10015.1000.3."
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _MAX_REFERENCES = 1000
+_SHA_1 = "http://www.w3.org/2000/09/xmldsig#sha1"
+_ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 
 def examine_signature(
-    element: Element, contents_of: ContentsOf, *, place: str
+    element: Element, contents_of: ContentsOf, *, place: str, first: int = 0
 ) -> tuple[Finding, list[Stamp]]:
     """Return what is found in an element ds:Signature, and its archive timestamps.
 
-    ``Finding.files`` are the URIs of the references to files.
+    ``Finding.files`` are the URIs of the references to files. ``first`` is the number
+    of the first archive timestamp.
     """
     finding = Finding(place, covers="files")
     stamps: list[Stamp] = []
@@ -76,7 +91,8 @@ def examine_signature(
         if unsigned is not None:
             _read_unsigned(element, unsigned, finding)
             stamps += _archive_stamps(element, unsigned, contents_of, place)
-            finding.has_archive_timestamp = any(each.intact for each in stamps)
+            finding.archive = [*range(first, first + len(stamps))]
+            finding.kept += kept_in_xml(unsigned, _decoded, first=first)
     except RefusedError as error:
         finding.problems.append(error.found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -84,9 +100,26 @@ def examine_signature(
     return finding, stamps
 
 
-def _examine(element: Element, contents_of: ContentsOf, finding: Finding) -> Element:
-    """Verify the signature, and return its unsigned properties, or None."""
-    _check_document(element.getroottree().getroot())
+def examine_enveloped(element: Element) -> Finding:
+    """Return what is found in an element ds:Signature that signs its document."""
+    finding = Finding("", covers="whole-file")
+    try:
+        _examine(element, None, finding)
+    except RefusedError as error:
+        finding.problems.append(error.found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        finding.problems.append(broken(error))
+    return finding
+
+
+def _examine(
+    element: Element, contents_of: ContentsOf | None, finding: Finding
+) -> Element:
+    """Verify the signature, and return its unsigned properties, or None.
+
+    Without ``contents_of`` it is of the document that it is in.
+    """
+    _check_document(element)
     info = _only(element, DS + "SignedInfo")
     qualifying = _only(_holder(element), XADES + "QualifyingProperties")
     properties = _only(qualifying, XADES + "SignedProperties")
@@ -94,15 +127,23 @@ def _examine(element: Element, contents_of: ContentsOf, finding: Finding) -> Ele
         raise RefusedError("UNSUPPORTED", "properties of another signature")
     ours = _only(properties, XADES + "SignedSignatureProperties")
     finding.claimed_time = _time(ours)
-    finding.certificate, finding.chain = _certificates(element, ours, finding)
-    _check_references(info, properties, contents_of, finding)
-    _check_value(element, info, finding)
+    if _TIME_MARK in (ours.findtext(_POLICY) or ""):
+        finding.problems.append(Found("UNSUPPORTED", "a time-mark of BDOC"))
+    finding.certificate, finding.chain = _certificates(
+        element, ours, finding, weak=contents_of is None
+    )
+    if contents_of is None:
+        _check_own_document(element, info, properties, finding)
+    else:
+        _check_references(info, properties, contents_of, finding)
+    _check_value(element, info, finding, strict=contents_of is not None)
     return qualifying.find(
         f"{XADES}UnsignedProperties/{XADES}UnsignedSignatureProperties"
     )
 
 
-def _check_document(root: Element) -> None:
+def _check_document(element: Element) -> None:
+    root = element.getroottree().getroot()
     if any(not isinstance(each.tag, str) for each in root.iter()):
         # A value is read up to a comment, and signed without it.
         raise RefusedError("UNSUPPORTED", "a comment or processing instruction")
@@ -114,7 +155,9 @@ def _check_document(root: Element) -> None:
     )
     if any(count > 1 for count in identifiers.values()):
         raise RefusedError("DUPLICATE_ID")
-    if any(name.startswith(_XML) for each in root.iter() for name in each.attrib):
+    # What is signed in parts inherits them, in other ways in each canonical form.
+    around = (*element.iterancestors(), *element.iter())
+    if any(name.startswith(_XML) for each in around for name in each.attrib):
         raise RefusedError("UNSUPPORTED", "an attribute in the namespace of xml:")
 
 
@@ -137,6 +180,19 @@ def _holder(element: Element) -> Element:
     return holders[0]
 
 
+def media_types(element: Element) -> dict[str, str]:
+    """Return the media types that a signature states, by the URIs of its files."""
+    uris = {
+        f"#{each.get('Id')}": each.get("URI") or ""
+        for each in element.findall(f"{DS}SignedInfo/{DS}Reference")
+    }
+    return {
+        uris[of]: (each.findtext(XADES + "MimeType") or "").strip()
+        for each in element.iter(XADES + "DataObjectFormat")
+        if (of := each.get("ObjectReference")) in uris
+    }
+
+
 def _time(ours: Element) -> datetime | None:
     text = ours.findtext(XADES + "SigningTime")
     time = None if text is None else datetime.fromisoformat(text.strip())
@@ -144,18 +200,22 @@ def _time(ours: Element) -> datetime | None:
 
 
 def _certificates(
-    element: Element, ours: Element, finding: Finding
+    element: Element, ours: Element, finding: Finding, *, weak: bool
 ) -> tuple[bytes | None, tuple[bytes, ...]]:
-    """Return the certificate that the signed properties name, and the others."""
+    """Return the certificate that the signed properties name, and the others.
+
+    With ``weak`` they may name it by SHA-1: the caller knows the whole certificate.
+    """
     cert = ours.find(f"{XADES}SigningCertificateV2/{XADES}Cert/{XADES}CertDigest")
     if cert is None:
         cert = ours.find(f"{XADES}SigningCertificate/{XADES}Cert/{XADES}CertDigest")
     if cert is None:
         raise RefusedError("UNSUPPORTED", "the signed properties name no certificate")
-    function, wanted = _digest(cert)
+    function, wanted = read_digest(cert, weak=weak)
     path = f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate"
     found = [_decoded(each) for each in element.findall(path)]
-    own = [each for each in found if Digest.of(each, function).value == wanted]
+    name = function.replace("-", "").lower()
+    own = [each for each in found if hashlib.new(name, each).digest() == wanted]
     if not own:
         code = "CERTIFICATE_SWAPPED" if found else "CERTIFICATE_UNREADABLE"
         finding.intact = False if found else None
@@ -173,15 +233,13 @@ def _check_references(
     covered, uris, wrong = 0, [], []
     for reference in references:
         uri = reference.get("URI") or ""
-        function, wanted = _digest(reference)
+        function, wanted = read_digest(reference)
         transforms = reference.findall(f"{DS}Transforms/{DS}Transform")
         if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
-            if len(transforms) > 1:
-                raise RefusedError("UNSUPPORTED", "several transforms")
-            form = _form(transforms[0]) if transforms else _DEFAULT_FORM
             covered += 1
-            signed = xades.canonical(properties, form)
-            digest: bytes | None = Digest.of(signed, function).value
+            digest: bytes | None = _digest_of_properties(
+                properties, transforms, function
+            )
         elif uri == "" or uri.startswith("#") or transforms:
             raise RefusedError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
         else:
@@ -197,16 +255,79 @@ def _check_references(
     finding.problems += wrong
 
 
+def _digest_of_properties(
+    properties: Element, transforms: list[Element], function: str
+) -> bytes:
+    if len(transforms) > 1:
+        raise RefusedError("UNSUPPORTED", "several transforms")
+    form = _form(transforms[0]) if transforms else _DEFAULT_FORM
+    return Digest.of(xades.canonical(properties, form), function).value
+
+
+def _check_own_document(
+    element: Element, info: Element, properties: Element, finding: Finding
+) -> None:
+    """Check that the whole document is signed, and the properties, and nothing more."""
+    root = element.getroottree().getroot()
+    if root.getprevious() is not None or root.getnext() is not None:
+        raise RefusedError("UNSUPPORTED", "something beside the document's element")
+    own = "#" + (properties.get("Id") or "-")
+    # Identifiers occur once, so the root's is the whole document's.
+    whole = {"", "#" + (root.get("Id") or "-")}
+    covered: list[str] = []
+    for reference in info.findall(DS + "Reference"):
+        uri = reference.get("URI")
+        function, wanted = read_digest(reference)
+        transforms = reference.findall(f"{DS}Transforms/{DS}Transform")
+        if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
+            digest = _digest_of_properties(properties, transforms, function)
+            covered.append("properties")
+        elif uri in whole:
+            digest = Digest.of(_without(element, transforms), function).value
+            covered.append("document")
+        else:
+            raise RefusedError("UNSUPPORTED", f"a reference to {uri!r}")
+        if digest != wanted:
+            finding.problems.append(Found("DIGEST_MISMATCH", uri or ""))
+    if sorted(covered) != ["document", "properties"]:
+        raise RefusedError("UNSUPPORTED", f"{len(covered)} references")
+
+
+def _without(element: Element, transforms: list[Element]) -> bytes:
+    """Return the document without its signature (XML Signature §6.6.4)."""
+    enveloped, *forms = transforms or (element,)
+    if _algorithm(enveloped) != _ENVELOPED or len(enveloped) or len(forms) > 1:
+        raise RefusedError("UNSUPPORTED", "transforms of the document")
+    root = element.getroottree().getroot()
+    if element.getparent() is not root:
+        raise RefusedError("UNSUPPORTED", "a signature deep in the document")
+    rest = copy.deepcopy(root)
+    signature = rest[root.index(element)]
+    # The text behind it belongs to the document.
+    tail, before = signature.tail or "", signature.getprevious()
+    if before is None:
+        rest.text = (rest.text or "") + tail
+    else:
+        before.tail = (before.tail or "") + tail
+    rest.remove(signature)
+    return xades.canonical(rest, _form(forms[0]) if forms else _DEFAULT_FORM)
+
+
 def _digest_of_file(contents_of: ContentsOf, uri: str, function: str) -> bytes | None:
     try:
         pieces = contents_of(uri)
     except KeyError:
         return None
-    return _hash_all(HASHES[function].name, pieces)
+    return hash_all(HASHES[function].name, pieces)
 
 
-def _check_value(element: Element, info: Element, finding: Finding) -> None:
-    """Verify the signature with the key of the certificate."""
+def _check_value(
+    element: Element, info: Element, finding: Finding, *, strict: bool
+) -> None:
+    """Verify the signature with the key of the certificate.
+
+    That has to be a person's, unless the caller knows the whole certificate.
+    """
     form = _form(_only(info, DS + "CanonicalizationMethod"))
     method = _algorithm(_only(info, DS + "SignatureMethod"))
     if method.endswith(_WEAK):
@@ -226,7 +347,8 @@ def _check_value(element: Element, info: Element, finding: Finding) -> None:
                 },
             }
         )
-        certificate: x509.Certificate = load_leaf(finding.certificate or b"")
+        load = load_leaf if strict else x509.Certificate.load
+        certificate: x509.Certificate = load(finding.certificate or b"")
         signed = Digest.of(xades.canonical(info, form), function)
         verify_digest(certificate, signature, signed.value)
     except (SignatureValidationError, ValidationError):
@@ -242,7 +364,6 @@ def _check_value(element: Element, info: Element, finding: Finding) -> None:
 
 
 def _read_unsigned(element: Element, unsigned: Element, finding: Finding) -> None:
-    finding.has_revocation_data = _has_revocation_data(unsigned)
     stamp = unsigned.find(XADES + "SignatureTimeStamp")
     if stamp is None:
         return
@@ -255,22 +376,6 @@ def _read_unsigned(element: Element, unsigned: Element, finding: Finding) -> Non
         finding.problems.append(Found("TIMESTAMP_BROKEN"))
         return
     finding.stamp = examine_stamp(token, hasher(stamped))
-
-
-def _has_revocation_data(unsigned: Element) -> bool:
-    """Return whether there are revocation data, all of them readable."""
-    place = f"{XADES}RevocationValues/{XADES}"
-    try:
-        crls, responses = [
-            [_decoded(each) for each in unsigned.findall(place + path)]
-            for path in (
-                f"CRLValues/{XADES}EncapsulatedCRLValue",
-                f"OCSPValues/{XADES}EncapsulatedOCSPValue",
-            )
-        ]
-    except RefusedError:
-        return False
-    return are_revocation_data(crls, responses)
 
 
 def _archive_stamps(
@@ -294,7 +399,7 @@ def _digest_before(
     stamp: Element, form: str, element: Element, contents_of: ContentsOf, function: str
 ) -> bytes:
     pieces = xades.archived(element, contents_of, before=stamp, method=form)
-    return _hash_all(function, pieces)
+    return hash_all(function, pieces)
 
 
 def _form_of_stamp(stamp: Element) -> str:
@@ -319,9 +424,11 @@ def _algorithm(element: Element) -> str:
     return element.get("Algorithm") or ""
 
 
-def _digest(parent: Element) -> tuple[str, bytes]:
+def read_digest(parent: Element, *, weak: bool = False) -> tuple[str, bytes]:
     """Return the hash function and value of a digest."""
     algorithm = _algorithm(_only(parent, DS + "DigestMethod"))
+    if weak and algorithm == _SHA_1:
+        return "SHA-1", _decoded(_only(parent, DS + "DigestValue"))
     if algorithm.endswith(_WEAK):
         raise RefusedError("WEAK_ALGORITHM", algorithm)
     if algorithm not in _FUNCTIONS:
@@ -338,7 +445,7 @@ def _decoded(element: Element) -> bytes:
         raise RefusedError("BROKEN", str(error)) from error
 
 
-def _hash_all(function: str, pieces: Iterable[bytes]) -> bytes:
+def hash_all(function: str, pieces: Iterable[bytes]) -> bytes:
     """Hash pieces with a function that hashlib knows."""
     hasher = hashlib.new(function)
     for each in pieces:

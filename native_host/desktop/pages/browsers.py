@@ -226,10 +226,10 @@ class Page(PageBase):
         return button
 
     def _speak(self, language: str) -> None:
-        from native_host.desktop.system_settings import save_language
+        from native_host.desktop.system_settings import save_setting
 
         try:
-            save_language(language)
+            save_setting("language", language)
         except ConfigBrokenError:
             self._message = self.texts("browsers.language.failed")
             self._build()

@@ -33,11 +33,13 @@ _LOOKS: dict[str, tuple[str, Look]] = {
     "not-valid": ("error", "error"),
     "cant-say": ("warning", "warning"),
 }
+#: Of a file that lacks only an answer on revocation: no warning of a forgery.
+_OPEN: tuple[str, Look] = ("info", "note")
 _LIBRARY = "native_host.files.words"
 
 
 class Page(FilesPage):
-    """Checks files when they are dropped, and again when the person wants to ask."""
+    """Checks files when they are dropped, and again when the person asks again."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, "check", "identify")
@@ -45,13 +47,14 @@ class Page(FilesPage):
         self._checked: list[CheckedFile] = []
         self._running: Future[list[CheckedFile]] | None = None
         self._fetching = False
-        #: Whether the person wants the authority to be asked about revocation.
-        self._asks = False
+        #: Whether the authority is asked about revocation in the check that runs.
+        self._asking = False
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
         self._message = ""
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
-        self._ask_box.clicked.connect(self._ask)
+        self._ask_box.setChecked(services.config.ask_revocation)
+        self._ask_box.clicked.connect(self._set_ask)
         place, _ = self.place_to_drop()
         more = explained(self._ask_box, self.texts("check.ask.more"))
         self._always = (place, more)
@@ -66,7 +69,7 @@ class Page(FilesPage):
         if len(files) > MOST_FILES:
             self._message = self.texts("check.many", most=MOST_FILES)
         self._files = [*files[:MOST_FILES]]
-        self._check()
+        self._check(asking=self._ask_box.isChecked())
 
     def leave(self) -> None:
         super().leave()
@@ -85,11 +88,11 @@ class Page(FilesPage):
         self._has_authority = there
         self._build()
 
-    def _check(self) -> None:
+    def _check(self, *, asking: bool) -> None:
         if self._running is not None:
             self._running.cancel()
         self._checked = []
-        files, asks = [*self._files], self._asks
+        files, self._asking = [*self._files], asking
 
         async def work() -> list[CheckedFile]:
             # The import takes half a second.
@@ -98,7 +101,9 @@ class Page(FilesPage):
             from native_host.files.check import check_files, trust_folder
 
             try:
-                return await check_files(files, trust=trust_folder(), offline=not asks)
+                return await check_files(
+                    files, trust=trust_folder(), offline=not asking
+                )
             except TrustConfigurationError as error:
                 raise KortillaError(str(error)) from error
 
@@ -116,7 +121,13 @@ class Page(FilesPage):
         self._build()
 
     def _set(self, checked: list[CheckedFile]) -> None:
+        from native_host.files import words
+
         self._running, self._checked = None, checked
+        sentences = words.load(self.texts.language)
+        for each in checked:
+            verdict = " ".join(words.verdict_words(each, sentences))
+            self.say(f"{escape_name(each.path.name)}: {verdict}", politely=True)
         self._build()
 
     def _fail(self, error: KortillaError) -> None:
@@ -132,10 +143,39 @@ class Page(FilesPage):
             self._message = self.texts("check.cancelled")
         self._build()
 
-    def _ask(self, asks: bool) -> None:
-        self._asks = asks
-        if self._files:
-            self._check()
+    def _set_ask(self, wanted: bool) -> None:
+        """Keep what the person wants, also for later."""
+        from native_host.desktop.system_settings import save_setting
+
+        # For the page that another language makes of this one.
+        config = self.services.config._replace(ask_revocation=wanted)
+        self.services.config = config
+        self._message = ""
+        try:
+            save_setting("ask_revocation", wanted)
+        except KortillaError:
+            self._message = self.texts("check.not_saved")
+        if wanted and self._running is None and self._lacking():
+            self._ask()
+        elif not wanted and self._running is not None and self._asking:
+            self._go_on()
+        else:
+            self._build()
+
+    def _lacking(self) -> list[CheckedFile]:
+        """Return the good files of which it is not known if the card was lost."""
+        return [
+            each
+            for each in self._checked
+            if each.report and each.report.lacks_revocation
+        ]
+
+    def _ask(self) -> None:
+        self._check(asking=True)
+
+    def _go_on(self) -> None:
+        """Check without the answer, for which the person does not wait."""
+        self._check(asking=False)
 
     def _fetch(self) -> None:
         if self._fetching:
@@ -155,7 +195,7 @@ class Page(FilesPage):
             if not there:
                 self._message = self.texts("check.not_fetched")
             elif self._files and self._running is None:
-                self._check()
+                self._check(asking=self._ask_box.isChecked())
             self._build()
 
         self.services.background.start(work, done, lambda _: done(False))
@@ -165,7 +205,6 @@ class Page(FilesPage):
         if self.missing:
             self.fill([self.kept("lacking", self.lacking)])
             return
-        self._ask_box.setChecked(self._asks)
         parts: list[QWidget] = [*self._always]
         if self._fetching:
             parts.append(self.note("check.fetching"))
@@ -174,7 +213,12 @@ class Page(FilesPage):
         if message := self._message:
             parts.append(self.notice(message))
         if self._running is not None:
-            parts.append(self.kept(("busy", len(self._files)), self._busy))
+            key = ("busy", len(self._files), self._asking)
+            parts.append(self.kept(key, self._busy))
+        elif lacking := self._lacking():
+            answered = not any(_is_unasked(each) for each in lacking)
+            key = ("unanswered", answered, len(self._files) > 1)
+            parts.append(self.kept(key, partial(self._unanswered, answered=answered)))
         for each in self._checked:
             parts += self.kept(repr(each), partial(self._file, each))
         self.fill(parts)
@@ -188,8 +232,19 @@ class Page(FilesPage):
         return notice
 
     def _busy(self) -> QWidget:
-        words = label(self.texts("check.running", count=len(self._files)))
-        return Row(None, [words], [self.button("check.cancel", self._cancel)])
+        how = "check.running.asking" if self._asking else "check.running"
+        words = label(self.texts(how, count=len(self._files)))
+        buttons = [self.button("check.cancel", self._cancel)]
+        if self._asking:
+            buttons.insert(0, self.button("check.go_on", self._go_on))
+        return Row(None, [words], buttons)
+
+    def _unanswered(self, *, answered: bool) -> QWidget:
+        """Return what the person can do about a card that may have been lost."""
+        how = "check.no_answer" if answered else "check.not_asked"
+        ask = self.button("check.ask_again" if answered else "check.ask_now", self._ask)
+        words = [label(self.texts(how))]
+        return RowsPanel(rows=[Row(Sign(*_OPEN), words, [ask])])
 
     def _file(self, checked: CheckedFile) -> list[QWidget]:
         from native_host.files import words
@@ -197,6 +252,8 @@ class Page(FilesPage):
         sentences = words.load(self.texts.language)
         report = checked.report
         icon, kind = _LOOKS.get(checked.verdict, _LOOKS["cant-say"])
+        if report and report.lacks_revocation:
+            icon, kind = _OPEN
         parts: list[QWidget] = []
         if report and any(each.issuer == "test" for each in report.signatures):
             parts.append(MockCardMark(*self.texts.test_card, low=False))
@@ -225,6 +282,8 @@ class Page(FilesPage):
         self, signature: SignatureReport, said: list[str], report: DocumentReport
     ) -> Row:
         icon, kind = _LOOKS.get(signature.verdict, _LOOKS["cant-say"])
+        if signature.lacks_revocation:
+            icon, kind = _OPEN
         if signature.issuer == "test" and kind == "good":
             icon, kind = _LOOKS["cant-say"]
         head, *rest = said
@@ -276,3 +335,11 @@ class Page(FilesPage):
             for name, value in facts
             if value
         ]
+
+
+def _is_unasked(checked: CheckedFile) -> bool:
+    report = checked.report
+    return report is not None and any(
+        each.lacks_revocation and each.revocation == "not-asked"
+        for each in report.signatures
+    )

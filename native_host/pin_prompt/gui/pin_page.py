@@ -84,7 +84,7 @@ class BasePinPage(ConfirmPage):
         QWidget.setTabOrder(self.documents.fold, self.documents)
 
     def _add_consent(self) -> None:
-        question, consent = self.question, self.text("consent")
+        question, consent = self.question, self.text.pin_consent(self.question)
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
         if not (question.wrong or question.repeated or question.pad_problem):

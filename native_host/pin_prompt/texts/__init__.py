@@ -158,6 +158,11 @@ class Texts:
             return ""
         return self("hashes.warning.many" if len(documents) > 1 else "hashes.warning")
 
+    def pin_consent(self, question: model.PinQuestion) -> str:
+        """Return what the person agrees to by typing the PIN."""
+        on_pad = question.pin_pad and "pin_pad.consent" in self
+        return self("pin_pad.consent" if on_pad else "consent")
+
     def pin_status(self, question: model.PinQuestion) -> list[str]:
         """Return the result of the last PIN and the tries left, as sentences."""
         said = []

@@ -35,7 +35,7 @@ from kortilla.signing.verification import TrustedCAs, Verdict, verify_document
 from kortilla.testing import KortillaCard
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import SIGNATURES, repacked, with_signature
-from tests.kortilla.signing_parts import b64, card_answer, signing_certificate
+from tests.kortilla.signing_parts import GOOD, b64, card_answer, signing_certificate
 from tests.kortilla.timestamps import lists, ocsp_answer
 
 FILES = {"sopimus ä&%.txt": b"Sopimus", "tyhjä": b"", "liite.bin": bytes(3 << 20)}
@@ -96,7 +96,8 @@ async def test_it_is_verified_with_all_that_it_is_of(
     other: str,
     level: str,
 ) -> None:
-    data = ValidationData(crls=lists(authority))
+    # A list from before the signature would not tell of a card lost since.
+    data = ValidationData(crls=lists(authority, datetime.now(UTC)))
     signed = await finish(
         state, timestamper=timestamper, validation_data=data, archive=True
     )
@@ -105,7 +106,10 @@ async def test_it_is_verified_with_all_that_it_is_of(
         content = with_signature(content, partial(with_last, pattern, other))
     cas = [authority.root_der, authority.issuing_der]
     report = await verify_document(
-        content, trusted=TrustedCAs.from_certificates(cas), timestamp_cas=cas
+        content,
+        trusted=TrustedCAs.from_certificates(cas),
+        revocation=GOOD,
+        timestamp_cas=cas,
     )
     [signature] = report.signatures
     [stamp] = report.timestamps

@@ -23,7 +23,13 @@ from kortilla.web.refusals import TEXTS as REFUSALS
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf
 from tests.kortilla.signed_files import Maker, issue
-from tests.kortilla.signing_parts import FixedRevocation, b64, make_pdf, page_answer
+from tests.kortilla.signing_parts import (
+    GOOD,
+    FixedRevocation,
+    b64,
+    make_pdf,
+    page_answer,
+)
 from tests.kortilla.test_demo import LANGUAGES, Outline, Visitor
 from tests.support.patience import patience
 from tools.demo.site import DemoServer
@@ -146,7 +152,7 @@ def well_formed(page: str) -> bool:
 
 async def rectangles(pdf: bytes, maker: Maker) -> list[list[int]]:
     """Return the place of each signature in a PDF, all of which are valid."""
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify_document(pdf, trusted=maker.trusted, revocation=GOOD)
     assert report.verdict is Verdict.VALID
     signatures = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
     return [list(each.sig_field["/Rect"]) for each in signatures]

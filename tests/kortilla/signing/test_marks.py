@@ -19,7 +19,7 @@ from native_host.files import words
 from native_host.files.check import CheckedFile
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue
-from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.signing_parts import GOOD, make_pdf
 from tests.kortilla.timestamps import stamper
 
 VALID, CANT_SAY = Verdict.VALID, Verdict.CANT_SAY
@@ -70,7 +70,7 @@ async def test_a_later_timestamp_that_is_shown_is_named_and_must_be_trusted(
     content = await covered(signed, stamper(authority), **more)
     for cas in ([], [authority.issuing_der]):
         report = await verify_document(
-            content, trusted=maker.trusted, timestamp_cas=cas
+            content, trusted=maker.trusted, revocation=GOOD, timestamp_cas=cas
         )
         [signature] = report.signatures
         doubtful = places[0][0] is not None and not cas
@@ -84,7 +84,7 @@ async def test_the_place_of_a_mark_is_said_in_each_language(
     maker: Maker, authority: Authority
 ) -> None:
     content = await covered(await maker.pdf(), stamper(authority))
-    report = await verify_document(content, trusted=maker.trusted)
+    report = await verify_document(content, trusted=maker.trusted, revocation=GOOD)
     for language, place in (
         ("fi", "sivulla 1: 210 × 297 mm, 0 mm vasemmasta reunasta ja 0 mm alareunasta"),
         ("sv", "på sida 1: 210 × 297 mm, 0 mm från vänsterkanten och 0 mm från neder"),
@@ -103,7 +103,7 @@ async def test_a_later_signature_that_is_shown_must_be_valid(
     for leaf, verdict in ((issue(ca), VALID), (issue(stranger), CANT_SAY)):
         other = replace(maker, leaf=leaf)
         content = await other.pdf(await maker.pdf(), visible=True)
-        report = await verify_document(content, trusted=maker.trusted)
+        report = await verify_document(content, trusted=maker.trusted, revocation=GOOD)
         first, second = report.signatures
         assert first.verdict is second.verdict is report.verdict is verdict
         marked = "MARK_ADDED" in {each.code for each in first.problems}
@@ -111,3 +111,14 @@ async def test_a_later_signature_that_is_shown_must_be_valid(
         [change] = first.changes
         assert (change.kind, change.page) == ("signature", 1)
         assert change.rectangle == (72, 72, 300, 120)
+
+
+async def test_a_later_signature_hides_nothing_only_because_nobody_was_asked(
+    maker: Maker,
+) -> None:
+    content = await maker.pdf(await maker.pdf(), visible=True)
+    report = await verify_document(content, trusted=maker.trusted)
+    assert report.verdict is CANT_SAY
+    assert report.lacks_revocation
+    for each in report.signatures:
+        assert "MARK_ADDED" not in {problem.code for problem in each.problems}

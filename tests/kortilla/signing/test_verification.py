@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyhanko.pdf_utils import generic
 
 from kortilla.errors import (
     RelyingPartyError,
@@ -19,12 +18,13 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.authority import Authority
+from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.signing import signature as skeleton
 from kortilla.signing.processes import shared_processes
-from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     CODES,
     DocumentReport,
+    Problem,
     TrustedCAs,
     Verdict,
     verify_document,
@@ -38,7 +38,6 @@ from tests.kortilla.signed_files import (
     Maker,
     issue,
     signature_of,
-    updated,
     with_signature,
 )
 from tests.kortilla.signing.verified_files import (
@@ -49,11 +48,11 @@ from tests.kortilla.signing.verified_files import (
     VALID,
     made,
 )
-from tests.kortilla.signing_parts import FixedRevocation
-from tests.kortilla.timestamps import lists, stamper
+from tests.kortilla.signing_parts import GOOD, FixedRevocation
+from tests.kortilla.timestamps import stamper
 
 #: What each signature by a test card has that is not timestamped.
-USUAL = {"CLAIMED_TIME", "REVOCATION_NOT_ASKED", "TEST_CARD"}
+USUAL = {"CLAIMED_TIME", "TEST_CARD"}
 
 
 async def unchecked(certificate: bytes, **_: Any) -> Identity:
@@ -75,8 +74,14 @@ def said(report: DocumentReport) -> tuple[Verdict, set[str]]:
 async def test_each_file_has_its_verdict(maker: Maker, what: str) -> None:
     *_, verdict, codes = CASES[what]
     content, signature = await made(what, maker)
-    report = await verify_document(content, signature=signature, trusted=maker.trusted)
+    asked = FixedRevocation()
+    report = await verify_document(
+        content, signature=signature, trusted=maker.trusted, revocation=asked
+    )
     assert said(report) == (verdict, codes), report
+    # Nobody learns that somebody checks a signature which is not one.
+    sound = [each for each in report.signatures if each.intact]
+    assert asked.count == len([s for s in sound if s.verdict is not NOT_VALID]), what
     assert report.exit_status == [VALID, NOT_VALID, CANT_SAY].index(verdict)
     # Without any CA, nothing is valid.
     blind = await verify_document(content, signature=signature, trusted=TrustedCAs())
@@ -91,7 +96,9 @@ def test_the_table_has_good_and_bad_files() -> None:
 
 
 async def test_a_report_names_signer_time_and_files(maker: Maker) -> None:
-    report = await verify_document(await maker.container(), trusted=maker.trusted)
+    report = await verify_document(
+        await maker.container(), trusted=maker.trusted, revocation=GOOD
+    )
     [signature] = report.signatures
     assert signature.signer
     assert signature.signer.satu == "99902038C"
@@ -130,7 +137,7 @@ async def test_a_certificate_is_judged(
 ) -> None:
     monkeypatch.setattr(skeleton, "check_signer", unchecked)
     signed = await replace(maker, leaf=issue(ca, **more)).pdf()
-    report = await verify_document(signed, trusted=maker.trusted)
+    report = await verify_document(signed, trusted=maker.trusted, revocation=GOOD)
     assert said(report) == (verdict, set(codes.split()))
 
 
@@ -138,13 +145,17 @@ async def test_a_card_that_has_expired_since_proves_nothing_without_a_timestamp(
     maker: Maker,
 ) -> None:
     later = datetime.now(UTC) + timedelta(days=60)
-    report = await verify_document(await maker.pdf(), trusted=maker.trusted, at=later)
+    report = await verify_document(
+        await maker.pdf(), trusted=maker.trusted, revocation=GOOD, at=later
+    )
     assert said(report) == (CANT_SAY, {"CERTIFICATE_EXPIRED"})
 
 
 async def test_a_signature_of_tomorrow_is_not_believed(maker: Maker) -> None:
     before = datetime.now(UTC) - timedelta(days=1)
-    report = await verify_document(await maker.pdf(), trusted=maker.trusted, at=before)
+    report = await verify_document(
+        await maker.pdf(), trusted=maker.trusted, revocation=GOOD, at=before
+    )
     assert said(report) == (CANT_SAY, {"TIME_IN_FUTURE"})
 
 
@@ -190,6 +201,40 @@ async def test_revocation_is_asked_when_it_is_wanted(
     )
     assert said(report) == (verdict, {code} - {""})
     assert (report.signatures[0].revocation, asked.count) == (word, 1)
+    assert report.lacks_revocation is (verdict is CANT_SAY)
+
+
+@pytest.mark.parametrize("nobody", [None, UNCHECKED], ids=["nobody", "unchecked"])
+async def test_a_signature_is_not_valid_while_nobody_was_asked(
+    maker: Maker, nobody: RevocationChecker | None
+) -> None:
+    good, bad = [
+        await verify_document(content, trusted=maker.trusted, revocation=nobody)
+        for content in (
+            await maker.pdf(),
+            (await made("a pdf with another text", maker))[0],
+        )
+    ]
+    assert said(good) == (CANT_SAY, {"REVOCATION_NOT_ASKED"})
+    assert (good.signatures[0].revocation, good.exit_status) == ("not-asked", 2)
+    assert good.lacks_revocation
+    # It is not what is missing of a bad one, and not all that is missing of these.
+    assert said(bad) == (NOT_VALID, {"DIGEST_MISMATCH"})
+    [signature] = good.signatures
+    form = Problem("FORM_CHANGED")
+    for doubtful in (
+        bad,
+        replace(good, problems=(form,)),
+        replace(good, signatures=()),
+        replace(good, signatures=(signature, bad.signatures[0])),
+        replace(
+            good,
+            signatures=(replace(signature, problems=(*signature.problems, form)),),
+        ),
+        replace(good, signatures=(replace(signature, intact=None),)),
+        replace(good, signatures=(replace(signature, issuer="unknown"),)),
+    ):
+        assert not doubtful.lacks_revocation
 
 
 @pytest.mark.parametrize("kind", ["pdf", "container", "detached"])
@@ -215,6 +260,7 @@ async def test_a_timestamp_proves_the_time_if_its_authority_is_known(
             content,
             signature=signature,
             trusted=maker.trusted,
+            revocation=GOOD,
             at=at,
             timestamp_cas=cas,
         )
@@ -236,6 +282,7 @@ async def test_a_timestamp_of_another_signature_is_named(
     report = await verify_document(
         with_signature(other, lambda xml: tag.sub(stamp, xml)),
         trusted=maker.trusted,
+        revocation=GOOD,
         timestamp_cas=[authority.issuing_der],
     )
     assert said(report) == (CANT_SAY, {"TIMESTAMP_BROKEN"})
@@ -258,7 +305,10 @@ async def test_files_are_read_from_a_folder(maker: Maker, tmp_path: Path) -> Non
     ):
         (tmp_path / name).write_bytes(signed)
         report = await verify_path(
-            tmp_path / name, of=tmp_path / of if of else None, trusted=trusted
+            tmp_path / name,
+            of=tmp_path / of if of else None,
+            trusted=trusted,
+            revocation=GOOD,
         )
         assert said(report) == (verdict, {code} - {""}), name
     os.truncate(tmp_path / "a.pdf", MAX_BYTES + 1)
@@ -277,7 +327,7 @@ async def test_findings_that_are_none_are_not_believed(
         return {"findings": {"kind": "pdf", "signatures": [{"place": 7}]}}, b""
 
     monkeypatch.setattr(shared_processes(), "_run", taken_over)
-    report = await verify_document(b"%PDF-", trusted=maker.trusted)
+    report = await verify_document(b"%PDF-", trusted=maker.trusted, revocation=GOOD)
     assert said(report) == (CANT_SAY, {"BROKEN"})
 
 
@@ -310,59 +360,25 @@ async def test_random_changes_are_never_called_valid_and_raise_nothing(
             changed = bytearray(signed)
             for _ in range(chance.randrange(1, 5)):
                 changed[chance.randrange(len(changed))] ^= chance.randrange(1, 256)
-            report = await verify_document(bytes(changed), trusted=maker.trusted)
+            report = await verify_document(
+                bytes(changed), trusted=maker.trusted, revocation=GOOD
+            )
             if report.verdict is VALID:  # in what no signature covers, as a ZIP's times
                 assert report.files
                 assert all(each.intact for each in report.signatures)
-
-
-async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
-    maker: Maker, authority: Authority
-) -> None:
-    pdf = await maker.pdf(
-        timestamper=stamper(authority),
-        validation_data=ValidationData(crls=lists(authority)),
-        archive=True,
-    )
-    report = await verify_document(
-        pdf, trusted=maker.trusted, timestamp_cas=[authority.issuing_der]
-    )
-    [signature] = report.signatures
-    assert said(report) == (VALID, set())
-    assert signature.level == "B-LTA"
-    assert [each.kind for each in signature.changes] == ["timestamp"]
-    [whole] = report.timestamps
-    assert (whole.intact, whole.trusted) == (True, True)
-
-
-async def test_a_level_is_not_claimed_for_data_that_nobody_can_read(
-    maker: Maker, authority: Authority
-) -> None:
-    pdf = await maker.pdf(timestamper=stamper(authority))
-    for data, level in ((lists(authority)[0], "B-LT"), (b"junk", "B-T")):
-
-        def add(writer: Any, data: bytes = data) -> None:
-            kept = writer.add_object(generic.StreamObject(stream_data=data))
-            store = generic.DictionaryObject()  # type: ignore[no-untyped-call]
-            store["/CRLs"] = generic.ArrayObject([kept])
-            writer.root["/DSS"] = writer.add_object(store)
-            writer.update_root()
-
-        report = await verify_document(updated(pdf, add), trusted=maker.trusted)
-        assert (report.verdict, report.signatures[0].level) == (VALID, level)
 
 
 async def test_what_a_file_states_is_shown_without_control_characters(
     maker: Maker,
 ) -> None:
     pdf = await maker.pdf(reason="a\u202eb\x1b[2J", field_name="a\u202eb")
-    report = await verify_document(pdf, trusted=maker.trusted)
+    report = await verify_document(pdf, trusted=maker.trusted, revocation=GOOD)
     [signature] = report.signatures
     assert (signature.reason, signature.place) == ("a\ufffdb\ufffd[2J", "a\ufffdb")
     container = with_signature(
         await maker.container(), lambda xml: xml.replace('"a.txt"', '"&#x202e;b"')
     )
-    report = await verify_document(container, trusted=maker.trusted)
+    report = await verify_document(container, trusted=maker.trusted, revocation=GOOD)
     details = {each.code: each.detail for each in report.signatures[0].problems}
     assert details["FILE_MISSING"] == "\ufffdb"
 
@@ -370,7 +386,9 @@ async def test_what_a_file_states_is_shown_without_control_characters(
 async def test_a_signature_is_valid_only_if_it_is_intact_and_of_a_given_ca(
     maker: Maker,
 ) -> None:
-    report = await verify_document(await maker.pdf(), trusted=maker.trusted)
+    report = await verify_document(
+        await maker.pdf(), trusted=maker.trusted, revocation=GOOD
+    )
     [signature] = report.signatures
     assert signature.verdict is VALID
     for doubtful in (

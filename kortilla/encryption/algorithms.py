@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""The algorithms of encrypted messages, by their object identifiers.
+
+RFC 5753 (key agreement), RFC 3565 and 5084 (AES), RFC 3560 (OAEP), RFC 3211
+(passwords).
+"""
+
+import os
+from typing import NamedTuple
+
+from asn1crypto import core
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
+
+from kortilla.encryption.errors import EncryptionUnsupportedError
+from kortilla.encryption.keys import RsaPadding
+
+ENVELOPED_DATA = "1.2.840.113549.1.7.3"
+AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23"
+DATA = "1.2.840.113549.1.7.1"
+AES256_WRAP = "2.16.840.1.101.3.4.1.45"
+PASSWORD_WRAP = "1.2.840.113549.1.9.16.3.9"  # noqa: S105 - id-alg-PWRI-KEK
+PBKDF2 = "1.2.840.113549.1.5.12"
+
+#: Bytes of the keys that AES key wrap uses.
+KEY_WRAPS = {
+    "2.16.840.1.101.3.4.1.5": 16,
+    "2.16.840.1.101.3.4.1.25": 24,
+    AES256_WRAP: 32,
+}
+
+_SHA1 = hashes.SHA1()  # noqa: S303 - only read: OpenSSL's default
+#: The hash functions of stdDH and cofactorDH, which are the same on NIST's curves.
+KEY_AGREEMENTS: dict[str, hashes.HashAlgorithm] = {
+    "1.3.133.16.840.63.0.2": _SHA1,
+    "1.3.133.16.840.63.0.3": _SHA1,
+    **{
+        f"1.3.132.1.{scheme}.{number}": function
+        for scheme in (11, 14)
+        for number, function in enumerate(
+            (hashes.SHA224(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
+        )
+    },
+}
+#: The scheme for a key of each length in bits, and its hash function.
+WRITTEN_AGREEMENTS: dict[int, str] = {
+    256: "1.3.132.1.11.1",
+    384: "1.3.132.1.11.2",
+    521: "1.3.132.1.11.3",
+}
+
+OAEP_PADDINGS = {
+    "sha1": RsaPadding.OAEP_SHA1,
+    "sha224": RsaPadding.OAEP_SHA224,
+    "sha256": RsaPadding.OAEP_SHA256,
+    "sha384": RsaPadding.OAEP_SHA384,
+    "sha512": RsaPadding.OAEP_SHA512,
+}
+
+
+class ContentCipher(NamedTuple):
+    """An algorithm of the content: its key in bytes, and whether it is GCM or CBC."""
+
+    key_size: int
+    authenticated: bool
+
+
+CONTENT_CIPHERS = {
+    **{
+        f"2.16.840.1.101.3.4.1.{number}": ContentCipher(size, authenticated=True)
+        for number, size in ((6, 16), (26, 24), (46, 32))
+    },
+    **{
+        f"2.16.840.1.101.3.4.1.{number}": ContentCipher(size, authenticated=False)
+        for number, size in ((2, 16), (22, 24), (42, 32))
+    },
+}
+AES256_GCM, AES256_CBC = "2.16.840.1.101.3.4.1.46", "2.16.840.1.101.3.4.1.42"
+
+
+class GcmParameters(core.Sequence):  # type: ignore[misc] # asn1crypto has no types
+    """RFC 5084 §3.2."""
+
+    _fields = [
+        ("nonce", core.OctetString),
+        ("tag_size", core.Integer, {"default": 12}),
+    ]
+
+
+class _SharedInfo(core.Sequence):  # type: ignore[misc] # asn1crypto has no types
+    """ECC-CMS-SharedInfo, RFC 5753 §7.2."""
+
+    _fields = [
+        ("key_info", core.Any),
+        ("entity_u_info", core.OctetString, {"explicit": 0, "optional": True}),
+        ("supp_pub_info", core.OctetString, {"explicit": 2}),
+    ]
+
+
+def derive_key(
+    shared: bytes,
+    function: hashes.HashAlgorithm,
+    wrap: core.Asn1Value,
+    size: int,
+    ukm: bytes | None,
+) -> bytes:
+    """Return the key for a key wrap of ``size`` bytes, from ECDH's shared secret.
+
+    ``wrap`` is the wrap's AlgorithmIdentifier as it stands in the message.
+    """
+    info = _SharedInfo(
+        {"key_info": wrap, "supp_pub_info": (8 * size).to_bytes(4)}
+        | ({} if ukm is None else {"entity_u_info": ukm})
+    )
+    return X963KDF(function, size, info.dump()).derive(shared)
+
+
+_BLOCK = 16
+
+
+def wrap_by_password(key: bytes, content_key: bytes, iv: bytes) -> bytes:
+    """Encrypt a content's key by a password's (RFC 3211 §2.3.1)."""
+    check = bytes(byte ^ 0xFF for byte in content_key[:3])
+    text = bytes([len(content_key)]) + check + content_key
+    text += os.urandom(max(-len(text) % _BLOCK, 2 * _BLOCK - len(text), 0))
+    once = _cbc(key, iv, text, encrypt=True)
+    return _cbc(key, once[-_BLOCK:], once, encrypt=True)
+
+
+def unwrap_by_password(key: bytes, wrapped: bytes, iv: bytes) -> bytes | None:
+    """Return the content's key (RFC 3211 §2.3.2), or None for a wrong password."""
+    if len(wrapped) < 2 * _BLOCK or len(wrapped) % _BLOCK or len(iv) != _BLOCK:
+        return None
+    last = _cbc(key, wrapped[-2 * _BLOCK : -_BLOCK], wrapped[-_BLOCK:], encrypt=False)
+    text = _cbc(key, iv, _cbc(key, last, wrapped, encrypt=False), encrypt=False)
+    size, check, content_key = text[0], text[1:4], text[4 : 4 + text[0]]
+    fits = check == bytes(byte ^ 0xFF for byte in content_key[:3])
+    return content_key if fits and len(content_key) == size else None
+
+
+def _cbc(key: bytes, iv: bytes, data: bytes, *, encrypt: bool) -> bytes:
+    cipher = Cipher(algorithms.AES(key), modes.CBC(iv))
+    context = cipher.encryptor() if encrypt else cipher.decryptor()
+    return context.update(data) + context.finalize()
+
+
+def unsupported(what: str, identifier: str) -> EncryptionUnsupportedError:
+    """Return the error for an algorithm that is not known here."""
+    return EncryptionUnsupportedError(f"The {what} {identifier} is not supported.")

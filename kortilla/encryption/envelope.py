@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: MIT
+"""Encrypts and decrypts messages of CMS, piece by piece (RFC 5652, 5083, 5084).
+
+A new message is AuthEnvelopedData with AES-256-GCM. EnvelopedData with AES-256-CBC is
+for mail programs that can't read that; nothing protects it against a change.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO, Protocol
+
+from asn1crypto import algos, cms, core
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from kortilla.encryption.algorithms import (
+    AES256_CBC,
+    AES256_GCM,
+    AUTH_ENVELOPED_DATA,
+    CONTENT_CIPHERS,
+    DATA,
+    ENVELOPED_DATA,
+    GcmParameters,
+    unsupported,
+)
+from kortilla.encryption.ber import (
+    CONTEXT_0,
+    CONTEXT_0_PRIMITIVE,
+    OCTET_STRING,
+    PIECE,
+    SEQUENCE,
+    SET,
+    Reader,
+    closed,
+    encoded,
+    opened,
+)
+from kortilla.encryption.errors import (
+    DecryptionFailedError,
+    EncryptionError,
+    EncryptionUnsupportedError,
+    NotEncryptedError,
+    RecipientUnsuitableError,
+)
+from kortilla.encryption.keys import DecryptionKey
+from kortilla.encryption.opening import Recipients
+from kortilla.encryption.recipients import Recipient
+
+_BLOCK_BITS = 128
+_NONCE_SIZE, _TAG_SIZE = 12, 16
+_TAG_SIZES = range(12, 17)  # RFC 5084 §3.2
+_MAX_RECIPIENTS = 4_000_000  # bytes
+_MAX_SMALL = 1_000_000  # bytes of any other part
+_AUTHENTICATED_ATTRIBUTES, _UNAUTHENTICATED = 0xA1, (0xA1, 0xA2)
+
+
+class _Context(Protocol):
+    def update(self, data: bytes) -> bytes: ...
+
+    def finalize(self) -> bytes: ...
+
+
+def encrypt(
+    source: bytes | BinaryIO,
+    sink: BinaryIO,
+    recipients: Iterable[Recipient],
+    *,
+    authenticated: bool = True,
+) -> None:
+    """Encrypt what ``source`` has, and write the message (DER's superset BER).
+
+    Not ``authenticated`` is for mail programs alone. Raises
+    ``RecipientUnsuitableError``, also for no recipients, and the streams' errors.
+    """
+    key = os.urandom(32)
+    infos = [each.info(key) for each in recipients]
+    if not infos:
+        raise RecipientUnsuitableError("There is no recipient.")
+    if authenticated:
+        nonce = os.urandom(_NONCE_SIZE)
+        parameters = GcmParameters({"nonce": nonce, "tag_size": _TAG_SIZE})
+        algorithm = _algorithm(AES256_GCM, parameters)
+        gcm = Cipher(algorithms.AES(key), modes.GCM(nonce)).encryptor()
+        context: _Context = gcm
+        version = 0
+    else:
+        iv = os.urandom(16)
+        algorithm = _algorithm(AES256_CBC, core.OctetString(iv))
+        context = _Padded(
+            PKCS7(_BLOCK_BITS).padder(),
+            Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor(),
+        )
+        version = _version(infos)
+    kind = AUTH_ENVELOPED_DATA if authenticated else ENVELOPED_DATA
+    sink.write(
+        opened(SEQUENCE)
+        + core.ObjectIdentifier(kind).dump()
+        + opened(CONTEXT_0, SEQUENCE)
+        + core.Integer(version).dump()
+        + cms.RecipientInfos(infos).dump()
+        + opened(SEQUENCE)
+        + core.ObjectIdentifier(DATA).dump()
+        + algorithm.dump()
+        + opened(CONTEXT_0)
+    )
+    for piece in _pieces(source):
+        if part := context.update(piece):
+            sink.write(encoded(OCTET_STRING, part))
+    if part := context.finalize():
+        sink.write(encoded(OCTET_STRING, part))
+    sink.write(closed(2))
+    if authenticated:
+        sink.write(core.OctetString(gcm.tag).dump())
+    sink.write(closed(3))
+
+
+@dataclass(frozen=True)
+class Decrypted:
+    """What was decrypted. Without ``authenticated``, anybody may have changed it."""
+
+    authenticated: bool
+
+
+def decrypt(
+    source: bytes | BinaryIO,
+    sink: BinaryIO,
+    key: DecryptionKey | str | Callable[[], DecryptionKey | str],
+) -> Decrypted:
+    """Decrypt a message with a recipient's key or a password.
+
+    A ``key`` that is a function is called once the message is known to be whole, so
+    that a card's PIN is asked only then. ``source`` must be seekable: it is read twice.
+    **What was written to ``sink`` must be thrown away if this raises**: it may have
+    been changed. Raises ``NotEncryptedError``, ``EncryptionUnsupportedError``,
+    ``OtherRecipientError``, ``DecryptionFailedError``, and what the key and the
+    streams raise.
+    """
+    stream = BytesIO(source) if isinstance(source, bytes) else source
+    start = stream.tell()
+    message = _Message(stream)
+    for _ in message.content():
+        pass
+    message.read_end()
+    if callable(key):
+        key = key()
+    content_key = message.recipients.key_for(key, message.algorithm)
+    stream.seek(start)
+    again = _Message(stream)
+    if again.same_head != message.same_head:
+        raise NotEncryptedError("the message changed while it was read")
+    context = message.decryptor(content_key)
+    for piece in again.content():
+        sink.write(context.update(piece))
+    try:
+        last = context.finalize()
+    except (InvalidTag, ValueError):
+        raise DecryptionFailedError from None
+    sink.write(last)
+    return Decrypted(message.authenticated)
+
+
+def read_recipients(source: bytes | BinaryIO) -> Recipients:
+    """Return whom a message is for. Raises as ``decrypt``; no key is needed."""
+    stream = BytesIO(source) if isinstance(source, bytes) else source
+    return _Message(stream).recipients
+
+
+class _Message:
+    """A message that is read up to its content, and then to its end."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._reader = reader = Reader(stream)
+        reader.enter(SEQUENCE)
+        kind = _identifier(reader.value(_MAX_SMALL))
+        if kind not in {ENVELOPED_DATA, AUTH_ENVELOPED_DATA}:
+            raise NotEncryptedError("the message is of another kind")
+        self.authenticated = kind == AUTH_ENVELOPED_DATA
+        reader.enter(CONTEXT_0)
+        reader.enter(SEQUENCE)
+        reader.value(_MAX_SMALL)  # the version
+        header = reader.next()
+        if header is not None and header.tag == CONTEXT_0:  # originatorInfo
+            reader.value_after(header, _MAX_SMALL)
+            header = reader.next()
+        if header is None or header.tag != SET:
+            raise NotEncryptedError("the recipients are missing")
+        encoded_recipients = reader.value_after(header, _MAX_RECIPIENTS)
+        self.recipients = Recipients(encoded_recipients)
+        reader.enter(SEQUENCE)
+        content_type = reader.value(_MAX_SMALL)
+        algorithm = reader.value(_MAX_SMALL)
+        self.algorithm, self._parameters = _content_algorithm(algorithm)
+        cipher = CONTENT_CIPHERS.get(self.algorithm)
+        if cipher is None or cipher.authenticated != self.authenticated:
+            raise unsupported("cipher", self.algorithm)
+        #: What must not change between two readings.
+        self.same_head = (encoded_recipients, content_type, algorithm)
+        self._attributes = b""
+        self._tag = b""
+
+    def content(self) -> Iterator[bytes]:
+        """Read the encrypted content. ``read_end`` reads what follows."""
+        header = self._reader.next()
+        if header is None or header.tag not in {CONTEXT_0, CONTEXT_0_PRIMITIVE}:
+            raise NotEncryptedError("the content is missing")
+        yield from self._reader.pieces(header)
+        self._reader.leave()
+
+    def read_end(self) -> None:
+        """Read the authenticated attributes and the authentication tag."""
+        reader = self._reader
+        header = reader.next()
+        if self.authenticated:
+            if header is not None and header.tag == _AUTHENTICATED_ATTRIBUTES:
+                value = reader.value_after(header, _MAX_SMALL)
+                attributes = cms.CMSAttributes.load(bytes([SET]) + value[1:])
+                self._attributes = attributes.dump(force=True)
+                header = reader.next()
+            if header is None or header.tag != OCTET_STRING or header.length is None:
+                raise NotEncryptedError("the authentication tag is missing")
+            self._tag = reader.take(header.length)
+            header = reader.next()
+        while header is not None:
+            if header.tag not in _UNAUTHENTICATED:
+                raise NotEncryptedError("a part is of another kind")
+            reader.value_after(header, _MAX_SMALL)
+            header = reader.next()
+        for _ in range(3):
+            reader.leave()
+
+    def decryptor(self, key: bytes) -> _Context:
+        """Return what decrypts the content."""
+        aes = algorithms.AES(key)
+        try:
+            if not self.authenticated:
+                iv = core.OctetString.load(self._parameters).native
+                return _Padded(
+                    Cipher(aes, modes.CBC(iv)).decryptor(),
+                    PKCS7(_BLOCK_BITS).unpadder(),
+                )
+            parameters = GcmParameters.load(self._parameters)
+            size = parameters["tag_size"].native
+            if size not in _TAG_SIZES or len(self._tag) != size:
+                raise NotEncryptedError("the authentication tag has another length")
+            mode = modes.GCM(parameters["nonce"].native, self._tag, size)
+            context = Cipher(aes, mode).decryptor()
+        except EncryptionError:
+            raise
+        except Exception as error:
+            # asn1crypto raises any exception on odd input.
+            raise NotEncryptedError("the cipher's parameters can't be read") from error
+        context.authenticate_additional_data(self._attributes)
+        return context
+
+
+class _Padded:
+    """Two steps of a cipher that pads, as one."""
+
+    def __init__(self, first: _Context, second: _Context) -> None:
+        self._first = first
+        self._second = second
+
+    def update(self, data: bytes) -> bytes:
+        return self._second.update(self._first.update(data))
+
+    def finalize(self) -> bytes:
+        rest = self._second.update(self._first.finalize())
+        return rest + self._second.finalize()
+
+
+def _pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
+    stream = BytesIO(source) if isinstance(source, bytes) else source
+    while piece := stream.read(PIECE):
+        yield piece
+
+
+def _algorithm(identifier: str, parameters: core.Asn1Value) -> core.Asn1Value:
+    return algos.AlgorithmIdentifier(
+        {"algorithm": identifier, "parameters": parameters}
+    )
+
+
+def _version(infos: list[cms.RecipientInfo]) -> int:
+    """Return the version of EnvelopedData (RFC 5652 §6.1)."""
+    kinds = {each.name for each in infos}
+    if "pwri" in kinds:
+        return 3
+    return 0 if kinds == {"ktri"} else 2
+
+
+def _identifier(value: bytes) -> str:
+    try:
+        return str(core.ObjectIdentifier.load(value, strict=True).dotted)
+    except Exception as error:
+        # asn1crypto raises any exception on odd input.
+        raise NotEncryptedError("the message has no type") from error
+
+
+def _content_algorithm(value: bytes) -> tuple[str, bytes]:
+    """Return an algorithm's identifier, and its parameters in DER."""
+    try:
+        algorithm = algos.AlgorithmIdentifier.load(value, strict=True)
+        return algorithm["algorithm"].dotted, algorithm["parameters"].dump()
+    except Exception as error:
+        # asn1crypto raises any exception on odd input.
+        raise EncryptionUnsupportedError("The cipher can't be read.") from error

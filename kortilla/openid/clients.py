@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""A provider's clients, and how they show by a key of theirs who they are.
+
+Authlib has no types; ``Client`` and ``Assertion`` have.
+"""
+
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Request
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from kortilla.common import JsonObject
+from kortilla.openid.settings import ClientSettings, hash_secret
+
+#: How far ahead an assertion may expire, which is how long its jti is kept.
+ASSERTION_SECONDS = 3660
+ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
+
+#: What Authlib and joserfc raise for text from a request: a JOSE header of other types
+#: is a ``TypeError``, and JSON of great depth a ``RecursionError``.
+MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
+
+
+class Client(ClientMixin):
+    """A registered client. ``keys`` are those of ``private_key_jwt``."""
+
+    def __init__(self, settings: ClientSettings, keys: KeySet | None) -> None:
+        self.settings = settings
+        self.keys = keys
+        self.id_token_signed_response_alg = settings.algorithm
+        self.client_metadata = {
+            "post_logout_redirect_uris": settings.post_logout_redirect_uris
+        }
+
+    def get_client_id(self) -> str:
+        return self.settings.id
+
+    def get_allowed_scope(self, scope: str) -> str:
+        return scope  # of an ``AuthorizationRequest``, which has the known ones alone
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        digest = hash_secret(client_secret)
+        found = [hmac.compare_digest(digest, each) for each in self.settings.secrets]
+        return any(found)
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return method == self.settings.authentication
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type == "authorization_code"
+
+
+class Assertion(JWTBearerClientAssertion):
+    CLIENT_AUTH_METHOD = "private_key_jwt"
+
+    def __init__(self, audiences: list[str], clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._audiences = audiences
+        self._clock = clock
+        #: The jti of the assertion that was verified last.
+        self.jti = ""
+
+    def __call__(self, query_client: object, request: OAuth2Request) -> Client | None:
+        client: Client | None = super().__call__(query_client, request)
+        named = request.form.get("client_id")
+        if client is not None and named not in (None, client.settings.id):
+            raise InvalidClientError(description="client_id is not the assertion's sub")
+        return client
+
+    def get_audiences(self) -> list[str]:
+        return self._audiences
+
+    def resolve_client_public_key(self, client: Client) -> KeySet:
+        if client.keys is None:
+            raise InvalidClientError(description="The client has no keys")
+        return client.keys
+
+    def process_assertion_claims(
+        self, assertion: str, resolve_key: KeySet
+    ) -> JsonObject:
+        try:
+            token = jwt.decode(assertion, resolve_key, algorithms=ASSERTION_ALGORITHMS)
+        except MALFORMED:
+            raise InvalidClientError(
+                description="client_assertion can't be verified"
+            ) from None
+        self.verify_claims(token.claims)
+        return token.claims
+
+    def verify_claims(self, claims: JsonObject) -> None:
+        audience = claims.get("aud")
+        if isinstance(audience, list) and len(audience) == 1:
+            [audience] = audience  # as several clients send it
+        if not isinstance(audience, str):
+            raise InvalidClientError(description="aud is not exactly one text")
+        expiry, jti, now = claims.get("exp"), claims.get("jti"), self._clock()
+        if not isinstance(expiry, int) or expiry > now + ASSERTION_SECONDS:
+            raise InvalidClientError(
+                description=f"exp is not within {ASSERTION_SECONDS} seconds"
+            )
+        begins = [claims.get(name) for name in ("nbf", "iat")]
+        late = any(isinstance(at, int) and at > now + self.leeway for at in begins)
+        if late or expiry < now - self.leeway:  # by another clock, perhaps
+            raise InvalidClientError(
+                description="The assertion has expired or begins later: compare the "
+                f"clocks; here it is {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+            )
+        if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
+            raise InvalidClientError(description="jti is not a text of 1 to 256")
+        super().verify_claims(claims)
+
+    def validate_jti(self, claims: JsonObject, jti: str) -> bool:
+        """Keep the jti: the caller stores it, and refuses a second use."""
+        self.jti = jti
+        return True

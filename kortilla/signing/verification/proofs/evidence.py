@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""What the revocation data that a file keeps say of a certificate at a proven time.
+
+The code of ``kortilla.revocation`` decides, as it does for answers from the network.
+Only the times differ: an answer must have been current at the proven time, or be from
+later. A card may have been reported lost after an older one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from asn1crypto import x509
+
+from kortilla.revocation import crl, ocsp
+from kortilla.revocation.certificates import Subject, crl_addresses, same_name
+from kortilla.revocation.interface import NoAnswerError
+from kortilla.revocation.signatures import is_issued_by
+from kortilla.signing.verification.findings import Kept
+from kortilla.validation.leaf import ExactCertificate, read_leaf
+from kortilla.validation.trust import Trust
+
+_RULES = ocsp.Rules(require_nonce=False)
+_SKEW_SECONDS = _RULES.skew.total_seconds()
+#: The most certificates of a file, and the longest chain, that are looked at.
+_MAX_CERTIFICATES, _MAX_CHAIN = 50, 6
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+#: CRLs that were read, by their bytes and their issuer; None is one of no use.
+Lists = dict[tuple[bytes, bytes], crl.RevocationList | None]
+
+
+@dataclass(frozen=True)
+class Status:
+    """``good``: an answer says that it was not revoked. ``revoked_at``: one says when.
+
+    A certificate may be good at the proven time, and revoked at a later one.
+    """
+
+    good: bool = False
+    revoked_at: datetime | None = None
+
+    def was_revoked(self, at: datetime) -> bool:
+        """Return whether it had been revoked by a time."""
+        return self.revoked_at is not None and self.revoked_at <= at
+
+    def was_good(self, at: datetime) -> bool:
+        """Return whether an answer shows that it was not revoked at a time."""
+        return (self.good or self.revoked_at is not None) and not self.was_revoked(at)
+
+
+class Evidence:
+    """The data that a file keeps, seen at the time of verifying ``at``."""
+
+    def __init__(
+        self, kept: Iterable[Kept], *, at: datetime, lists: Lists | None = None
+    ) -> None:
+        self._kept, self._at = list(kept), at
+        self._lists: Lists = {} if lists is None else lists
+
+    def stamped_by(self, number: int) -> "Evidence":
+        """Return the part that a timestamp of the file is of, too."""
+        kept = [
+            each
+            for each in self._kept
+            if each.stamped_by is not None and each.stamped_by <= number
+        ]
+        return Evidence(kept, at=self._at, lists=self._lists)
+
+    def certificates(self) -> list[Subject]:
+        """Return the certificates that are CAs', as far as they can be read."""
+        every = dict.fromkeys(der for each in self._kept for der in each.certificates)
+        return read_authorities(every)
+
+    def about_signer(
+        self, certificate: bytes, trust: Trust, *, since: datetime
+    ) -> Status:
+        """Return what is said of a signer and the CAs above, as far as trust has them.
+
+        It is good if all of them are, and revoked if one of them is.
+        """
+        issuer = trust.issuer_of(read_leaf(certificate))
+        if issuer is None:
+            return Status()
+        chain = [read_subject(certificate), Subject.of_authority(issuer.certificate)]
+        if issuer.root is not None and issuer.root.sha256 != issuer.certificate.sha256:
+            chain.append(Subject.of_authority(issuer.root))
+        said = [
+            self.about(each, above, since=since, person=each is chain[0])
+            for each, above in pairwise(chain)
+        ]
+        date = min(
+            (each.revoked_at for each in said if each.revoked_at is not None),
+            default=None,
+        )
+        good = all(each.was_good(since) for each in said)
+        revoked = any(each.was_revoked(since) for each in said)
+        return Status(good, date) if good or revoked else Status()
+
+    def about(
+        self,
+        subject: Subject,
+        issuer: Subject,
+        *,
+        since: datetime,
+        person: bool = False,
+    ) -> Status:
+        """Return what is said of a certificate, of ``since`` or later.
+
+        A CRL of a ``person``'s certificate must also be from then or later. One of a
+        CA's or service's must only have been valid then, as from the network.
+        """
+        good, dates = False, []
+        for response in dict.fromkeys(r for k in self._kept for r in k.ocsp_responses):
+            try:
+                found = ocsp.judge_kept(
+                    response,
+                    subject=subject,
+                    issuer=issuer,
+                    since=since,
+                    at=self._at,
+                    rules=_RULES,
+                )
+            except NoAnswerError:
+                continue
+            if not self._is_sound(found, subject, issuer):
+                continue
+            if found.revoked:
+                dates.append(found.revoked_at or _ALWAYS)
+            else:
+                good = True
+        for each in self._current(subject, issuer, since):
+            if each.lists(subject.serial):
+                dates.append(each.revoked_at(subject.serial) or _ALWAYS)
+                continue
+            try:
+                subject.check_still_known(each.this_update, since=each.expired_since)
+            except NoAnswerError:
+                continue
+            good |= not person or each.this_update >= since - _RULES.max_age
+        return Status(good, min(dates, default=None))
+
+    def _is_sound(
+        self, found: ocsp.Response, subject: Subject, issuer: Subject
+    ) -> bool:
+        """Return whether the responder's own certificate was not revoked."""
+        if found.unchecked_responder is None:
+            return True
+        responder = Subject.of(found.unchecked_responder)
+        addresses = crl_addresses(responder) or crl_addresses(subject)
+        lists = self._current(responder, issuer, found.produced_at, addresses)
+        return bool(lists) and not any(each.lists(responder.serial) for each in lists)
+
+    def _current(
+        self,
+        subject: Subject,
+        issuer: Subject,
+        since: datetime,
+        addresses: tuple[str, ...] | None = None,
+    ) -> list[crl.RevocationList]:
+        """Return the CRLs for a certificate that were valid at a time, or are later."""
+        found = []
+        for content in dict.fromkeys(each for kept in self._kept for each in kept.crls):
+            each = self._read(content, issuer)
+            if each is None:
+                continue
+            try:
+                places = crl_addresses(subject) if addresses is None else addresses
+                each.check_covers(subject, places)
+                each.check_times(self._at, skew_seconds=_SKEW_SECONDS, since=since)
+            except NoAnswerError:
+                continue
+            if issuer.is_valid(each.this_update):
+                found.append(each)
+        return found
+
+    def _read(self, content: bytes, issuer: Subject) -> crl.RevocationList | None:
+        key = content, issuer.fingerprint
+        if key not in self._lists:
+            try:
+                self._lists[key] = crl.parse(content, issuer=issuer)
+            except NoAnswerError:
+                self._lists[key] = None
+        return self._lists[key]
+
+    def covers(
+        self, chain: Sequence[Subject], since: datetime, *, person: bool
+    ) -> bool:
+        """Return whether each certificate of a chain but its last is shown to be good.
+
+        The chain ends at a root or at one that is trusted, and has two at least.
+        """
+        return all(
+            self.about(
+                subject, issuer, since=since, person=person and subject is chain[0]
+            ).was_good(since)
+            for subject, issuer in pairwise(chain)
+        )
+
+
+def read_authorities(certificates: Iterable[bytes]) -> list[Subject]:
+    """Read the certificates (DER) of CAs. Others are left out."""
+    found = []
+    for each in [*certificates][:_MAX_CERTIFICATES]:
+        try:
+            subject = read_subject(each)
+        except NoAnswerError:
+            continue
+        if subject.is_ca:
+            found.append(subject)
+    return found
+
+
+def read_subject(certificate: bytes) -> Subject:
+    """Read a certificate (DER) as it was received. Raises ``NoAnswerError``."""
+    return Subject.of(ExactCertificate.load(certificate), certificate)
+
+
+def chain_of(
+    subject: Subject, others: Iterable[Subject], anchors: Iterable[Subject] = ()
+) -> list[Subject]:
+    """Return a certificate and those above it, each of which has signed the one below.
+
+    The last one is one of ``anchors`` if a chain leads there; otherwise it is the last
+    that is known. Only names and signatures are looked at.
+    """
+    trusted = {each.fingerprint: each for each in anchors}
+    pool = {**{each.fingerprint: each for each in others}, **trusted}
+    longest = [subject]
+    waiting, seen = [longest], {subject.fingerprint}
+    while waiting:
+        chain = waiting.pop(0)
+        if chain[-1].fingerprint in trusted:
+            return chain
+        if len(chain) > len(longest):
+            longest = chain
+        for each in pool.values():
+            if (
+                each.fingerprint not in seen
+                and len(chain) < _MAX_CHAIN
+                and same_name(chain[-1].issuer, each.name)
+                and is_issued_by(_encoded(chain[-1].certificate), each.spki)
+            ):
+                seen.add(each.fingerprint)
+                waiting.append([*chain, each])
+    return longest
+
+
+def _encoded(certificate: x509.Certificate) -> bytes:
+    return bytes(certificate.dump())

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""Judges timestamps: which of them prove a time, of authorities that are trusted.
+
+The last timestamp is judged at the time of verifying. One before it is judged at the
+time that the next one proves, by when it existed. So it may have expired since, and
+its authority's key may have become known (ETSI EN 319 102-1 §5.6.2.4, as far as
+timestamps are proofs of existence).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from asn1crypto import x509
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+
+from kortilla.errors import RevocationCheckFailedError, UserCertificateRevokedError
+from kortilla.revocation import CertificatePath, RevocationChecker
+from kortilla.revocation.certificates import Subject
+from kortilla.signing.verification.findings import Stamp, printable
+from kortilla.signing.verification.proofs.evidence import (
+    Evidence,
+    chain_of,
+    read_authorities,
+    read_subject,
+)
+from kortilla.signing.verification.report import Problem, TimestampReport
+from kortilla.signing.verification.trusted import TimestampAuthority
+from kortilla.threads import in_thread
+
+_SKEW = timedelta(minutes=15)
+_RSA_BITS = 2048
+
+
+class Timestamps:
+    """Judges the timestamps of one file at one time."""
+
+    def __init__(
+        self,
+        authorities: Iterable[TimestampAuthority],
+        *,
+        revocation: RevocationChecker | None,
+        at: datetime,
+    ) -> None:
+        self._authorities = list(authorities)
+        self._revocation = revocation
+        self._at = at
+        self._judged: dict[tuple[int, datetime], TimestampReport] = {}
+
+    async def judge(
+        self, stamps: Sequence[Stamp], evidence: Evidence
+    ) -> list[TimestampReport]:
+        """Return the reports, in the order of ``stamps``.
+
+        Each of them is of all that comes before it.
+        """
+        until = self._at
+        reports: list[TimestampReport] = []
+        for stamp in reversed(stamps):
+            key = id(stamp), until
+            if key not in self._judged:
+                self._judged[key] = await self._judge(stamp, until, evidence)
+            report = self._judged[key]
+            reports.insert(0, report)
+            if report.trusted and report.time is not None:
+                until = report.time
+        return reports
+
+    async def _judge(
+        self, stamp: Stamp, until: datetime, evidence: Evidence
+    ) -> TimestampReport:
+        name, code = "", "TIMESTAMP_BROKEN"
+        try:
+            own = read_subject(stamp.certificates[0])
+            name = _name(own.certificate)
+            if stamp.intact and stamp.time is not None:
+                code = await self._doubt(own, stamp, stamp.time, until, evidence)
+        except Exception:
+            # certvalidator and asn1crypto raise any exception on odd input.
+            if stamp.intact:
+                code = "TIMESTAMP_AUTHORITY_UNKNOWN"
+        return TimestampReport(
+            stamp.time,
+            name,
+            stamp.intact,
+            not code,
+            printable(stamp.place),
+            (Problem(code),) if code else (),
+        )
+
+    async def _doubt(
+        self,
+        own: Subject,
+        stamp: Stamp,
+        time: datetime,
+        until: datetime,
+        evidence: Evidence,
+    ) -> str:
+        """Return a code for why a timestamp proves nothing, or an empty text."""
+        if time > until + _SKEW:
+            return "TIMESTAMP_BROKEN"
+        anchors = [
+            each.certificate for each in self._authorities if each.counts_at(time)
+        ]
+        others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
+        trusted = [read_subject(each) for each in anchors]
+        chain = await in_thread(chain_of, own, others, trusted)
+        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
+            return "TIMESTAMP_AUTHORITY_UNKNOWN"
+        if not _may_stamp(own.certificate):
+            return "TIMESTAMP_AUTHORITY_UNKNOWN"
+        certificates = [each.certificate for each in chain]
+        context = ValidationContext(
+            trust_roots=certificates[-1:],
+            other_certs=certificates[1:-1],
+            moment=time,
+            allow_fetching=False,
+            revocation_mode="none",
+        )
+        validator = CertificateValidator(certificates[0], certificates[1:-1], context)
+        await validator.async_validate_usage(  # type: ignore[no-untyped-call] # it has no types
+            set(), extended_key_usage={"time_stamping"}
+        )
+        if not all(each.is_valid(time) for each in chain):
+            return "TIMESTAMP_AUTHORITY_UNKNOWN"
+        if not all(each.is_valid(max(time, until)) for each in chain):
+            return "TIMESTAMP_EXPIRED"
+        return await self._revocation_of(chain, time, until, evidence)
+
+    async def _revocation_of(
+        self,
+        chain: Sequence[Subject],
+        time: datetime,
+        until: datetime,
+        evidence: Evidence,
+    ) -> str:
+        """Ask about an authority: the file, and for the last timestamp the network."""
+        pairs = [*pairwise(chain)]
+        found = [
+            await in_thread(evidence.about, subject, issuer, since=time)
+            for subject, issuer in pairs
+        ]
+        if any(each.was_revoked(until) for each in found):
+            return "TIMESTAMP_REVOKED"
+        good = all(each.was_good(time) for each in found)
+        if self._revocation is not None and until == self._at:
+            above = [each.certificate for each in chain]
+            try:
+                for number in range(0, len(pairs), 2):
+                    path = CertificatePath(*(*above[number:], None)[:3])
+                    await self._revocation.check(path, at=until)
+            except UserCertificateRevokedError:
+                return "TIMESTAMP_REVOKED"
+            except RevocationCheckFailedError:
+                return "" if good else "TIMESTAMP_UNCHECKED"
+            return ""
+        return "" if good else "TIMESTAMP_UNCHECKED"
+
+
+def _may_stamp(certificate: x509.Certificate) -> bool:
+    """Return whether it is for timestamps only (RFC 3161 §2.3), with a safe key."""
+    purposes = certificate.extended_key_usage_value
+    key = certificate.public_key
+    return (
+        purposes is not None
+        and purposes.native == ["time_stamping"]
+        and "extended_key_usage" in certificate.critical_extensions
+        and (key.algorithm == "ec" or key.bit_size >= _RSA_BITS)
+    )
+
+
+def _name(certificate: x509.Certificate) -> str:
+    """Return the authority's name, or its fingerprint if that can't be shown."""
+    subject = certificate.subject.native
+    for each in (subject.get("common_name"), subject.get("organization_name")):
+        if isinstance(each, str) and each and each.isprintable():
+            return each
+    return str(certificate.sha256.hex())

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla trust``: the EU's trusted lists, for signatures from other countries."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+
+import click
+
+from kortilla.clock import utc_now
+from kortilla.common.command_output import json_option, print_result
+from native_host.cli.options import CommandGroup, lang_option
+from native_host.signing_extra import check_library
+
+
+@click.group(cls=CommandGroup)
+def trust() -> None:
+    """Get the EU's trusted lists, which name authorities of other countries."""
+
+
+@trust.command()
+@json_option
+@lang_option
+def update(*, lang: str | None) -> int:
+    """Fetch the lists of all EU countries, and keep those that are newer.
+
+    Each list's signature is verified. About 20 MB come from the Commission and from
+    each country. Nothing about you or your files is sent. The exit status is 1 if a
+    list could not be had.
+    """
+    texts = _texts(lang)
+    from native_host.config import load_config
+    from native_host.files.trust_lists import describe_fetched, fetch_lists
+
+    config = load_config()
+    with click.progressbar(
+        length=1, label=texts["lists.label"], file=sys.stderr
+    ) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        fetched = asyncio.run(fetch_lists(config, progress))
+    lists = [
+        {
+            "territory": each.territory,
+            "problem": each.problem,
+            "detail": each.detail,
+            "kept": each.kept,
+        }
+        for each in fetched
+    ]
+    print_result({"lists": lists}, describe_fetched(fetched, texts))
+    return int(any(each.problem for each in fetched))
+
+
+@trust.command()
+@json_option
+@lang_option
+def status(*, lang: str | None) -> int:
+    """Say which lists are here, and until when each counts.
+
+    The exit status is 1 if there is none, or one is too old.
+    """
+    texts = _texts(lang)
+    from kortilla.signing.trust_lists.store import TrustLists
+    from native_host.files.trust_lists import (
+        describe_kept,
+        is_current,
+        kept_fields,
+        lists_folder,
+    )
+
+    lists, now = TrustLists.load(lists_folder()), utc_now()
+    print_result(kept_fields(lists, now), describe_kept(lists, now, texts))
+    return int(not is_current(lists, now))
+
+
+def _texts(lang: str | None) -> Mapping[str, str]:
+    check_library()
+    from native_host.config import load_config
+    from native_host.files import words
+    from native_host.languages import choose_language
+
+    return words.load(choose_language(load_config().language, lang))

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""The EU's trusted lists of this person: fetched when asked for, in Kortilla's folder.
+
+The command and the window's page say the same of them.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from kortilla.common import JsonObject
+from kortilla.signing.trust_lists.pinned import EU, ListOfLists
+from kortilla.signing.trust_lists.store import KeptList, TrustLists
+from kortilla.signing.trust_lists.update import Fetched, update
+from native_host.config import Config
+from native_host.errors import ConfigBrokenError
+from native_host.paths import user_data_folder
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+def lists_folder() -> Path:
+    return user_data_folder() / "trust-lists"
+
+
+def list_of_lists(config: Config) -> ListOfLists:
+    """Return the list of lists that the configuration names: by default the EU's.
+
+    Raises ``ConfigBrokenError`` for signers without an address, or none with one.
+    """
+    if not config.trust_lists and not config.trust_list_signers:
+        return EU
+    signers = tuple(
+        each.replace(":", "").replace(" ", "").lower()
+        for each in config.trust_list_signers
+    )
+    if not config.trust_lists or not signers:
+        raise ConfigBrokenError("trust_lists and trust_list_signers go together.")
+    if not all(map(_FINGERPRINT.fullmatch, signers)):
+        raise ConfigBrokenError("trust_list_signers are SHA-256 fingerprints.")
+    return ListOfLists(config.trust_lists, signers)
+
+
+async def fetch_lists(
+    config: Config, progress: Callable[[int, int], object] = lambda done, total: None
+) -> list[Fetched]:
+    """Fetch the lists through the environment's proxy. Raises as ``update``."""
+    lists = list_of_lists(config)
+    return await update(lists_folder(), lists=lists, progress=progress)
+
+
+def country_name(territory: str, texts: Mapping[str, str]) -> str:
+    return texts.get(f"country.{territory}", territory)
+
+
+def describe_fetched(fetched: Sequence[Fetched], texts: Mapping[str, str]) -> list[str]:
+    """Return sentences: how many lists are the newest, and what others lack."""
+    lines = []
+    if fetched[0].problem == "unreachable":
+        lines.append(texts["lists.offline"])
+    new = [each for each in fetched if not each.problem]
+    countries = [each for each in new if each.territory != "EU"]
+    if countries:
+        size = sum(each.octets for each in new) / 1e6
+        done = texts["lists.fetched"]
+        lines.append(done.format(count=len(countries), size=f"{max(size, 0.1):.1f}"))
+    for each in fetched:
+        if each.problem:
+            said = texts[f"lists.problem.{each.problem}"]
+            kept = texts["lists.kept"] if each.kept else ""
+            country = country_name(each.territory, texts)
+            lines.append(f"{country}: {said} {kept}".rstrip())
+    return lines
+
+
+def describe_kept(
+    lists: TrustLists, at: datetime, texts: Mapping[str, str]
+) -> list[str]:
+    """Return sentences: which lists are there, and until when each counts."""
+    if lists.of_lists is None:
+        return [texts["lists.none"]]
+    lines = []
+    for territory, kept in (("EU", lists.of_lists), *sorted(_countries(lists))):
+        due = kept.trust_list.next_update
+        until = "–" if due is None else due.astimezone().strftime(texts["date.format"])
+        key = "lists.row" if kept.is_current(at) else "lists.row.outdated"
+        lines.append(
+            texts[key].format(
+                country=country_name(territory, texts),
+                number=kept.trust_list.sequence,
+                until=until,
+                fetched=kept.fetched.astimezone().strftime(texts["date.format"]),
+            )
+        )
+    return [*lines, *(texts["lists.broken"].format(name=each) for each in lists.broken)]
+
+
+def kept_fields(lists: TrustLists, at: datetime) -> JsonObject:
+    """Return what ``kortilla trust status`` prints for scripts."""
+    of_lists = [] if lists.of_lists is None else [("EU", lists.of_lists)]
+    return {
+        "folder": str(lists_folder()),
+        "current": is_current(lists, at),
+        "lists": [
+            {
+                "territory": territory,
+                "operator": kept.trust_list.operator,
+                "sequence": kept.trust_list.sequence,
+                "issued": kept.trust_list.issued.isoformat(),
+                "nextUpdate": due.isoformat()
+                if (due := kept.trust_list.next_update)
+                else None,
+                "fetched": kept.fetched.isoformat(),
+                "address": kept.address,
+                "sha256": kept.sha256,
+                "services": len(kept.trust_list.services),
+                "current": kept.is_current(at),
+            }
+            for territory, kept in (*of_lists, *sorted(_countries(lists)))
+        ],
+        "broken": list(lists.broken),
+    }
+
+
+def is_current(lists: TrustLists, at: datetime) -> bool:
+    """Return whether there are lists, and all of them count."""
+    return bool(lists.by_territory) and not (lists.outdated(at) or lists.broken)
+
+
+def _countries(lists: TrustLists) -> list[tuple[str, KeptList]]:
+    return [*lists.by_territory.items()]

@@ -1,0 +1,474 @@
+# SPDX-License-Identifier: MIT
+"""False timestamps and revocation data in a file prove nothing.
+
+The certificate of the person has expired in all of these, so that only what the file
+keeps can make it valid.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from asn1crypto import core, x509
+from pyhanko.sign.timestamps import DummyTimeStamper
+
+from kortilla.errors import (
+    UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
+)
+from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.verification import (
+    DocumentReport,
+    TimestampAuthority,
+    TrustedCAs,
+    Verdict,
+)
+from tests.kortilla.pki import CA, Leaf, key
+from tests.kortilla.responder import DIGITAL_SIGNATURE, NO_CHECK, OCSP_SIGNING, List
+from tests.kortilla.signed_files import with_signature
+from tests.kortilla.signing.lasting_files import (
+    Lasting,
+    days,
+    only_about,
+    renewed,
+)
+from tests.kortilla.signing_parts import GOOD, FixedRevocation, b64, flipped
+from tests.kortilla.timestamps import TIME_STAMPING, stamper
+
+VALID, NOT_VALID, CANT_SAY = Verdict.VALID, Verdict.NOT_VALID, Verdict.CANT_SAY
+NOBODY = "REVOCATION_NOT_ASKED"
+MINUTE, HOUR, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(weeks=1)
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Lasting:
+    return Lasting.create()
+
+
+def codes(report: DocumentReport) -> set[str]:
+    return {problem.code for each in report.signatures for problem in each.problems} - {
+        "TEST_CARD"
+    }
+
+
+def later() -> datetime:
+    """Return a time at which the certificate has expired."""
+    return datetime.now(UTC) + days(60)
+
+
+def delegate(by: CA, *, until: timedelta = WEEK, checked: bool = False) -> Leaf:
+    """Return a responder that a CA has authorised."""
+    return by.issue(
+        key("P-256"),
+        serial_number=0xDE1E,
+        not_before=days(-9),
+        not_after=until,
+        key_usage=DIGITAL_SIGNATURE,
+        extended_key_usage=OCSP_SIGNING,
+        subject_name=x509.Name.build({"common_name": "SPECIMEN Responder"}),
+        policies=(),
+        extra=[] if checked else [NO_CHECK],
+    )
+
+
+def invalid_since(when: timedelta) -> dict[str, Any]:
+    date = core.GeneralizedTime((datetime.now(UTC) + when).replace(microsecond=0))
+    return {"extn_id": "invalidity_date", "extn_value": date}
+
+
+#: What a file has about the person: answers, as changes of the right one, or lists.
+#: A time is counted from the signature.
+Data = Callable[[Lasting], tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]]
+REVOKED = {"status": "revoked"}
+DATA: dict[str, tuple[Data, Verdict, str]] = {
+    "the right answer": (lambda _: ([{}], []), VALID, ""),
+    "nothing": (lambda _: ([], []), CANT_SAY, NOBODY),
+    "an answer from a minute before": (
+        lambda _: ([{"this_update": -MINUTE}], []),
+        VALID,
+        "",
+    ),
+    # The card could have been reported lost between.
+    "an answer from before": (
+        lambda _: ([{"this_update": -10 * MINUTE}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer that was produced before": (
+        lambda _: ([{"produced_at": -HOUR}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "a list from before": (lambda _: ([], [{"this_update": -HOUR}]), CANT_SAY, NOBODY),
+    "a list from then": (lambda _: ([], [{"this_update": MINUTE}]), VALID, ""),
+    "an answer of the future": (
+        lambda _: ([{"this_update": days(90)}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer about another certificate": (
+        lambda _: ([{"serial": 77}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer that knows nothing": (
+        lambda _: ([{"status": "unknown"}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer of a responder": (
+        lambda lasting: ([{"signer": delegate(lasting.ca)}], []),
+        VALID,
+        "",
+    ),
+    "an answer of another CA's responder": (
+        lambda lasting: ([{"signer": delegate(lasting.stamping_root)}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer of a responder that had expired": (
+        lambda lasting: ([{"signer": delegate(lasting.ca, until=-HOUR)}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer of a responder that may be revoked": (
+        lambda lasting: ([{"signer": delegate(lasting.ca, checked=True)}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer of a responder that is on no list": (
+        lambda lasting: (
+            [{"signer": delegate(lasting.ca, checked=True)}],
+            [{"this_update": -HOUR}],
+        ),
+        VALID,
+        "",
+    ),
+    "an answer of a responder that is on a list": (
+        lambda lasting: (
+            [{"signer": delegate(lasting.ca, checked=True)}],
+            [{"this_update": -HOUR, "serials": [0xDE1E]}],
+        ),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer by sha 1": (
+        lambda _: ([{"algorithm": "sha1_ecdsa"}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "an answer with another's signature": (
+        lambda lasting: ([{"signing_key": lasting.root.key}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "revoked before": (
+        lambda _: ([{**REVOKED, "after": -HOUR, "this_update": HOUR}], []),
+        NOT_VALID,
+        "CERTIFICATE_REVOKED",
+    ),
+    "revoked afterwards": (
+        lambda _: ([{**REVOKED, "after": HOUR}], []),
+        VALID,
+        "REVOKED_SINCE",
+    ),
+    "good at first, and revoked with a date before": (
+        lambda _: ([{}, {**REVOKED, "after": -HOUR, "this_update": 2 * HOUR}], []),
+        NOT_VALID,
+        "CERTIFICATE_REVOKED",
+    ),
+    "on a list since before": (
+        lambda _: ([], [{"serials": [4242], "after": -HOUR, "this_update": 2 * HOUR}]),
+        NOT_VALID,
+        "CERTIFICATE_REVOKED",
+    ),
+    "on a list since later": (
+        lambda _: ([], [{"serials": [4242], "after": HOUR}]),
+        VALID,
+        "REVOKED_SINCE",
+    ),
+    "on a list since later, but a thief's since before": (
+        lambda _: (
+            [],
+            [
+                {
+                    "serials": [4242],
+                    "after": HOUR,
+                    "entry_extensions": [invalid_since(-HOUR)],
+                }
+            ],
+        ),
+        NOT_VALID,
+        "CERTIFICATE_REVOKED",
+    ),
+    # Who need not keep expired certificates calls them good.
+    "an answer after the certificate has expired": (
+        lambda _: ([{"this_update": days(40)}], []),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "a list after the certificate has expired": (
+        lambda _: ([], [{"this_update": days(40), "next_update": days(70)}]),
+        CANT_SAY,
+        NOBODY,
+    ),
+    "a list with expired certificates": (
+        lambda _: (
+            [],
+            [
+                {
+                    "this_update": days(40),
+                    "next_update": days(70),
+                    "extensions": [
+                        {
+                            "extn_id": "2.5.29.60",
+                            "extn_value": core.GeneralizedTime(
+                                datetime(2026, 1, 1, tzinfo=UTC)
+                            ).dump(),
+                        }
+                    ],
+                }
+            ],
+        ),
+        VALID,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DATA)
+async def test_only_data_that_are_bound_to_the_time_answer(
+    lasting: Lasting, what: str
+) -> None:
+    make, verdict, code = DATA[what]
+    answers, lists = make(lasting)
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    usual: dict[str, Any] = {"ca": lasting.ca, "serials": [9]}
+
+    def timed(changes: dict[str, Any]) -> dict[str, Any]:
+        changes = dict(changes)
+        return {"at": now + changes.pop("after", timedelta(0))} | changes
+
+    change = only_about(
+        lasting,
+        *(lasting.answer(lasting.maker.leaf.der, **timed(each)) for each in answers),
+        crls=[List(**usual | timed(each)).encode() for each in lists],
+    )
+    signed = await lasting.signed("container", "B-LT", change)
+    report = await lasting.verified(signed, at=later())
+    assert (report.verdict, codes(report)) == (verdict, {code} - {""}), report
+    [signature] = report.signatures
+    assert signature.time_source == "timestamp"
+    # A level is claimed only if its data verify.
+    assert signature.level == ("B-LT" if verdict is VALID else "B-T")
+
+
+async def test_data_prove_nothing_for_a_time_that_nobody_has_proven(
+    lasting: Lasting,
+) -> None:
+    signed = await lasting.signed("pdf", "B-LT", timestamper=None)
+    report = await lasting.verified(signed)
+    assert codes(report) == {NOBODY, "CLAIMED_TIME"}
+    assert report.signatures[0].level == "B-B"
+
+
+UNKNOWN = "TIMESTAMP_AUTHORITY_UNKNOWN"
+CODE_SIGNING = x509.ExtKeyUsageSyntax(["time_stamping", "code_signing"]).dump()
+#: By the service that stamps: the code.
+SERVICES: dict[str, tuple[Callable[[Lasting], DummyTimeStamper], str]] = {
+    "the right one": (lambda lasting: lasting.service, ""),
+    "an authority that is not trusted": (
+        lambda _: stamper(CA.create("SPECIMEN Stamping Root CA")),
+        UNKNOWN,
+    ),
+    "no purpose": (lambda lasting: stamper(lasting.stamping_root, purpose=()), UNKNOWN),
+    "another purpose, too": (
+        lambda lasting: stamper(
+            lasting.stamping_root, purpose=[(TIME_STAMPING[0], CODE_SIGNING)]
+        ),
+        UNKNOWN,
+    ),
+    "a purpose that is not critical": (
+        lambda lasting: stamper(lasting.stamping_root, extra_critical=False),
+        UNKNOWN,
+    ),
+    "a certificate that had expired": (
+        lambda lasting: stamper(lasting.stamping_root, days=-1),
+        UNKNOWN,
+    ),
+    "a certificate that has expired since": (
+        lambda lasting: stamper(lasting.stamping_root, days=59),
+        "TIMESTAMP_EXPIRED",
+    ),
+    "a certificate of a person": (
+        lambda lasting: stamper(lasting.ca, days=99),
+        UNKNOWN,
+    ),
+    "a clock that is ahead": (
+        lambda lasting: stamper(lasting.stamping_root, at=datetime.now(UTC) + days(99)),
+        "TIMESTAMP_BROKEN",
+    ),
+    "a digest that is not safe": (
+        lambda lasting: _with_sha_1(stamper(lasting.stamping_root)),
+        "TIMESTAMP_BROKEN",
+    ),
+}
+
+
+def _with_sha_1(service: DummyTimeStamper) -> DummyTimeStamper:
+    service.override_md = "sha1"
+    return service
+
+
+@pytest.mark.parametrize("what", SERVICES)
+async def test_only_a_trusted_authority_for_timestamps_proves_a_time(
+    lasting: Lasting, what: str
+) -> None:
+    make, code = SERVICES[what]
+    signed = await lasting.signed("detached", "B-T", timestamper=make(lasting))
+    report = await lasting.verified(signed, at=later(), revocation=GOOD)
+    if not code:
+        assert (report.verdict, codes(report)) == (VALID, set())
+        return
+    assert report.verdict is CANT_SAY
+    assert codes(report) == {code, "CERTIFICATE_EXPIRED", "CLAIMED_TIME"}
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "code"),
+    [(-1, 1, set()), (1, None, {UNKNOWN}), (None, -1, {UNKNOWN}), (None, None, set())],
+)
+async def test_an_authority_counts_while_a_list_grants_it(
+    lasting: Lasting, since: int | None, until: int | None, code: set[str]
+) -> None:
+    limits = [
+        None if each is None else datetime.now(UTC) + days(each)
+        for each in (since, until)
+    ]
+    authority = TimestampAuthority(lasting.stamping_root.der, *limits)
+    trusted = TrustedCAs(None, lasting.trusted.test, time_stamping=(authority,))
+    signed = await lasting.signed("detached", "B-T")
+    report = await lasting.verified(signed, revocation=GOOD, trusted=trusted)
+    assert codes(report) & {UNKNOWN} == code
+
+
+@pytest.mark.parametrize(
+    ("error", "codes_then"),
+    [
+        (None, set()),
+        (UserCertificateRevokedError("x"), {"TIMESTAMP_REVOKED"}),
+        # What the file keeps about the authority is enough.
+        (UserCertificateOCSPCheckFailedError("x"), set()),
+    ],
+)
+async def test_an_authority_is_asked_about_when_somebody_may_be_asked(
+    lasting: Lasting, error: Exception | None, codes_then: set[str]
+) -> None:
+    signed = await lasting.signed("container", "B-LT")
+    asked = FixedRevocation(error)
+    report = await lasting.verified(signed, at=later(), revocation=asked)
+    if codes_then:
+        # It could have been stolen, and then every time be false.
+        codes_then |= {"CERTIFICATE_EXPIRED", "CLAIMED_TIME", "CERTIFICATE_REVOKED"}
+    assert codes(report) == codes_then
+    assert report.signatures[0].timestamp
+    assert report.signatures[0].timestamp.trusted == (not codes_then)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, ""),
+        ({"serial": 77}, "TIMESTAMP_UNCHECKED"),
+        ({"this_update": -HOUR}, "TIMESTAMP_UNCHECKED"),
+        ({"status": "revoked"}, "TIMESTAMP_REVOKED"),
+    ],
+)
+async def test_what_a_file_says_of_the_authority_counts(
+    lasting: Lasting, changes: dict[str, Any], code: str
+) -> None:
+    def change(data: ValidationData) -> ValidationData:
+        *others, _ = data.ocsp_responses
+        about = lasting.of_service(**changes)
+        return ValidationData((*others, about), (), data.certificates)
+
+    signed = await lasting.signed("pdf", "B-LT", change)
+    report = await lasting.verified(signed)
+    if code:
+        assert codes(report) == {code, NOBODY, "CLAIMED_TIME"}
+        assert report.signatures[0].level == "B-T"
+    else:
+        assert (report.verdict, codes(report)) == (VALID, set())
+
+
+@pytest.mark.parametrize(
+    ("since", "verdict", "code"),
+    [
+        (HOUR, VALID, "REVOKED_SINCE"),
+        (-HOUR, NOT_VALID, "CERTIFICATE_REVOKED"),
+        (None, NOT_VALID, "CERTIFICATE_REVOKED"),
+    ],
+)
+async def test_a_revocation_after_the_proven_time_does_no_harm(
+    lasting: Lasting, since: timedelta | None, verdict: Verdict, code: str
+) -> None:
+    date = None if since is None else datetime.now(UTC) + since
+
+    class OfPerson(FixedRevocation):
+        async def check(self, path: Any, *, at: datetime) -> None:
+            if path.leaf.serial_number == 4242:
+                await super().check(path, at=at)
+
+    asked = OfPerson(UserCertificateRevokedError("x", since=date))
+    trusted = lasting.trusted
+    for level in ("B-T", "B-B"):
+        signed = await lasting.signed("container", level)
+        report = await lasting.verified(signed, revocation=asked, trusted=trusted)
+        if level == "B-T":
+            assert (report.verdict, codes(report)) == (verdict, {code})
+        else:  # of a time that only the signer claims
+            assert report.verdict is NOT_VALID
+
+
+@pytest.mark.parametrize("kind", ["pdf", "container"])
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_broken_chain_of_archive_timestamps_proves_nothing(
+    lasting: Lasting, kind: str, broken: bool
+) -> None:
+    """The next one is an unknown authority's, or broken. The first has expired."""
+    content, _ = await lasting.signed(kind, "B-LTA")
+    when = datetime.now(UTC) + days(200)
+    ca = lasting.stamping_root if broken else CA.create("SPECIMEN Stamping Root CA")
+    service = stamper(ca, days=4000, at=when)
+    about = lasting.of_service(at=when.replace(microsecond=0))
+    made = await renewed(kind, content, service, ValidationData((about,)))
+    if broken and kind == "pdf":
+        made = made.replace(about, flipped(about, -1))
+    elif broken:
+        [value] = map(b64, (about,))
+        made = with_signature(made, lambda xml: xml.replace(value, b64(about[:-1])))
+    early = await lasting.verified((made, None), at=when + days(1))
+    assert (early.verdict, early.signatures[0].level) == (VALID, "B-LTA")
+    report = await lasting.verified((made, None), at=when + days(150))
+    assert report.verdict is CANT_SAY
+    assert "TIMESTAMP_EXPIRED" in codes(report)
+    assert [each.trusted for each in report.timestamps] == [False, False]
+    assert report.timestamps[-1].intact != broken
+
+
+@pytest.mark.parametrize("kind", ["pdf", "container"])
+async def test_data_that_no_archive_timestamp_is_of_do_not_raise_the_level(
+    lasting: Lasting, kind: str
+) -> None:
+    content, _ = await lasting.signed(kind, "B-T")
+    leaf, service = lasting.maker.leaf.der, lasting.service
+    data = await lasting.collect((leaf, lasting.ca.der, service.tsa_cert.dump()))
+    stamped = await renewed(kind, content, service, None)
+    added = await renewed(kind, stamped, None, data)
+    whole = await renewed(kind, added, service, None)
+    for made, level in ((stamped, "B-T"), (added, "B-LT"), (whole, "B-LTA")):
+        report = await lasting.verified((made, None))
+        assert report.signatures[0].level == level
+        assert (report.verdict is VALID) == (level != "B-T")
