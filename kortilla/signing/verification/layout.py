@@ -33,6 +33,8 @@ from kortilla.signing.verification.lexical import (
 
 _HEADER = re.compile(rb"%PDF-[12]\.\d")
 _END = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF")
+_ANY_END = re.compile(rb"startxref")
+_ANY_TRAILER = re.compile(rb"trailer" + rb"[\s\0]*<<")
 _AT_END = re.compile(_END.pattern + rb"[\s\0]*")
 _OBJECT = re.compile(rb"(\d{1,10})\s+(\d{1,5})\s+obj\b")
 _GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
@@ -139,14 +141,14 @@ def mixes_sections(reader: PdfFileReader) -> bool:
 
 def _read_all(reader: PdfFileReader, content: bytes) -> Layout:
     """Read a file as a sequence of objects and sections."""
-    layout, ends = Layout(), set()
+    layout, ends = Layout(), {}
     if not _HEADER.match(content):
         raise irregular("no header at the begin")
     at, section = after_blanks(content, 0), -1
     while at < len(content):
         start = at
         if section >= 0 and (ended := _END.match(content, at)):
-            ends.add(int(ended[1]))
+            ends[at] = after_blanks(content, int(ended[1]))
             section, at = -1, ended.end()
         elif section >= 0 and section in layout.tables:
             raise irregular(f"a section at {section} without its end")
@@ -161,8 +163,13 @@ def _read_all(reader: PdfFileReader, content: bytes) -> Layout:
     if section >= 0:
         raise irregular(f"a section at {section} without its end")
     # Those of a linearized file name the other section, or none (Annex F.3.4).
-    if not ends <= {0, *layout.tables, *layout.sections}:
+    nowhere = after_blanks(content, 0)
+    if not {*ends.values()} <= {nowhere, *layout.tables, *layout.sections}:
         raise irregular("an end that names no section")
+    if any(each.start() not in ends for each in _ANY_END.finditer(content)):
+        raise irregular("an end within something else")
+    if len(_ANY_TRAILER.findall(content)) != len(layout.tables):
+        raise irregular("a trailer within something else")
     return layout
 
 
