@@ -37,6 +37,8 @@ _INFO = "root/.flatpak-info"
 _LONGEST_INFO = 1 << 16  # bytes
 #: Where flatpak shows the application its own files.
 _APP = "/app"
+#: Where programs out of a snap are.
+_SNAP = "/snap"
 
 
 def program_in_place_of_browser(starter: Program, stdin: int | None = None) -> str:
@@ -57,6 +59,25 @@ def program_in_place_of_browser(starter: Program, stdin: int | None = None) -> s
     if name:
         logger.info("%s asks, which is no known browser", ascii(name))
     return name
+
+
+def is_sandboxed(starter: Program, stdin: int | None) -> bool:
+    """Whether what asks is in a flatpak or snap; the arguments are those above.
+
+    It then has files of its own in place of the person's, and loads no module of the
+    system's.
+    """
+    if sys.platform != "linux" or starter.name not in _STARTERS or stdin is None:
+        return False
+    return any(
+        _application(pid) is not None or _snapped(pid) for pid in _writers(stdin)
+    )
+
+
+def _snapped(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return (_PROC / str(pid) / "exe").readlink().is_relative_to(_SNAP)
+    return False
 
 
 def _writers(pipe: int) -> Iterator[int]:

@@ -89,3 +89,9 @@ class BrowserRunningError(KortillaError):
     """A browser has the file open that is to be changed; the message names it."""
 
     code = "BROWSER_RUNNING"
+
+
+class BrowserConfinedError(KortillaError):
+    """The browser comes from a flatpak or snap, and can't have the card as a token."""
+
+    code = "BROWSER_CONFINED"

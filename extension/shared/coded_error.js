@@ -10,6 +10,7 @@ const MESSAGES = Object.freeze({
   ACTIVATION_BLOCKED: "The activation code has no tries left.",
   ACTIVATION_MISMATCH: "The activation code is not of this card's kind.",
   ACTIVATION_REQUIRED: "The person has not touched this page yet.",
+  BROWSER_CONFINED: "A browser out of a flatpak or snap can't have the card as a token.",
   BUSY: "Another operation is under way.",
   CALLER_REFUSED: "The host does not serve this extension.",
   CARD_BUSY: "Another program holds the card.",

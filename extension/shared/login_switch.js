@@ -15,6 +15,7 @@ import { switchToken, tokenState } from "./token.js";
 
 /** What stands in the way, by the code of the error. @type {Readonly<Record<string, string>>} */
 const OBSTACLES = Object.freeze({
+  BROWSER_CONFINED: "loginConfined",
   HOST_CRASHED: "crashedExplanation",
   HOST_MISSING: "missingExplanation",
   HOST_TOO_OLD: "tooOldExplanation",

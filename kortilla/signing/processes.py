@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from multiprocessing.spawn import get_executable
@@ -30,6 +30,12 @@ from kortilla.errors import (
     RelyingPartyError,
     SignatureValidationError,
     SigningUnavailableError,
+)
+from kortilla.signing.pages.comparison import (
+    Compared,
+    Picture,
+    Revision,
+    read_answer,
 )
 from kortilla.signing.pdf import Placeholder
 from kortilla.signing.state import PreparedSignature
@@ -248,6 +254,22 @@ class PdfProcesses:
         except ValueError as error:  # the file may have taken over the process
             raise DocumentNotSignableError(
                 "The process that read the file gave no findings.", reason="broken"
+            ) from error
+
+    async def compare(
+        self, content: bytes, revisions: Sequence[Revision]
+    ) -> list[tuple[Compared, tuple[Picture, ...]]]:
+        """Return how each signed revision of a PDF differs from the PDF, as drawn.
+
+        Raises as ``examine``.
+        """
+        head = {"compare": [asdict(each) for each in revisions]}
+        answer, pictures = await self._run(head, content)
+        try:
+            return read_answer(answer, pictures)
+        except ValueError as error:
+            raise DocumentNotSignableError(
+                "The process that drew the file gave no comparison.", reason="broken"
             ) from error
 
     async def read_trust_list(self, document: bytes) -> object:

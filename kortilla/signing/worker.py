@@ -131,9 +131,8 @@ def _limit_time(seconds: float) -> None:
 
 def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
     try:
-        if "examine" in request:
-            content = document if request["has_content"] else None
-            return {"findings": asdict(_examine(content, request["examine"]))}, b""
+        if "examine" in request or "compare" in request:
+            return _verify(request, document)
         if "trust_list" in request:
             return {"trust_list": _read_trust_list(document)}, b""
         return _put(request, document)
@@ -151,6 +150,17 @@ def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
         )
         cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
         return _refusal(refusal, cause), b""
+
+
+def _verify(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
+    """Examine a file, or compare the pages of a PDF with its signed revisions."""
+    if "examine" in request:
+        content = document if request["has_content"] else None
+        return {"findings": asdict(_examine(content, request["examine"]))}, b""
+    from kortilla.signing.pages.comparison import MAX_SECONDS, compare
+
+    _limit_time(MAX_SECONDS / _PATIENCE)
+    return compare(document, request["compare"])
 
 
 def _put(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:

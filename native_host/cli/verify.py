@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder with the authority's CA certificates.",
 )
+@click.option(
+    "--save-signed",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder for what was signed: PDFs as they were, files of containers.",
+)
 @click.option("--offline", is_flag=True, help="Ask nobody about revocation.")
 @lang_option
 def verify(
@@ -41,6 +46,7 @@ def verify(
     files: tuple[Path, ...],
     signed_file: Path | None,
     trust: Path | None,
+    save_signed: Path | None,
     offline: bool,
     lang: str | None,
 ) -> int:
@@ -59,7 +65,8 @@ def verify(
     from native_host.files.sources import shown_path
     from native_host.languages import choose_language
 
-    texts = words.load(choose_language(load_config().language, lang))
+    language = choose_language(load_config().language, lang)
+    texts = words.load(language)
     trust = trust or check.trust_folder()
     try:
         checked = asyncio.run(
@@ -69,16 +76,35 @@ def verify(
         )
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
-    lines = []
+    lines, fields = [], []
     for each in checked:
         first, *more = words.describe(each, texts)
         lines.append(f"{shown_path(each.path)}: {first}")
         lines += [f"  {line}" for line in more]
+        fields.append(_fields(each))
+        if save_signed is not None:
+            saved = _save(each, save_signed, language)
+            fields[-1]["saved"] = [str(path) for path in saved]
+            where = texts["saved.where"]
+            lines += [f"  {where.format(path=shown_path(path))}" for path in saved]
     verdict = check.worst_verdict(checked)
-    print_result(
-        {"verdict": verdict, "files": [_fields(each) for each in checked]}, lines
-    )
+    print_result({"verdict": verdict, "files": fields}, lines)
     return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 2)
+
+
+def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
+    """Write what was signed of a file, if a signature says what that is."""
+    from native_host.errors import KortillaError
+    from native_host.files import signed_content
+
+    if checked.report is None:
+        return []
+    try:
+        return signed_content.save_signed(checked, folder, language)
+    except OSError as error:
+        raise KortillaError(
+            f"{checked.path} can't be read: {error.strerror}"
+        ) from error
 
 
 def _fields(checked: CheckedFile) -> JsonObject:

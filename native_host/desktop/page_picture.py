@@ -11,7 +11,6 @@ picture.
 Poppler's pdfinfo and pdftoppm read the PDF, in processes that inherit the limits.
 """
 
-import ctypes
 import os
 import re
 import struct
@@ -19,7 +18,7 @@ import subprocess
 import sys
 from functools import partial
 
-from native_host.hardening import die_with_parent, limit_resources
+from kortilla.common.limits import die_with_parent, leave_network, limit_resources
 
 #: Width and height in pixels, and in points.
 HEAD = struct.Struct(">IIdd")
@@ -98,16 +97,7 @@ def _run(*command: str) -> bytes:
 
 def _limit(window: int) -> None:
     limit_resources(window, memory=_MOST_MEMORY, seconds=_MOST_TIME)
-    if sys.platform == "linux":
-        _leave_network()
-
-
-def _leave_network() -> None:
-    """Take a network namespace of our own, which is empty, where the system lets us."""
-    new_user, new_network = 0x1000_0000, 0x4000_0000  # unshare(2)
-    system = ctypes.CDLL(None)
-    if system.unshare(new_network):
-        system.unshare(new_user | new_network)
+    leave_network()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -33,11 +34,13 @@ class Target:
         self._descriptor = descriptor
 
     @classmethod
-    def reserve(cls, wanted: Path, size: int, taken: "set[Path]") -> Self:
+    def reserve(
+        cls, wanted: Path, size: int, taken: "set[Path]", *, mode: int = 0o644
+    ) -> Self:
         """Reserve a place for ``size`` bytes under a free name like ``wanted``.
 
-        ``taken`` are paths to avoid; the new one is added. Raises
-        ``FileNotWritableError``.
+        ``taken`` are paths to avoid; the new one is added. ``mode`` are the rights of
+        the file, less those that the umask takes. Raises ``FileNotWritableError``.
         """
         path = next(
             each
@@ -47,10 +50,10 @@ class Target:
         taken.add(path)
         _sweep(path.parent)
         try:
-            descriptor = _open_unnamed(path.parent)
+            descriptor = _open_unnamed(path.parent, mode)
             part = None
             if descriptor is None:
-                part, descriptor = _open_hidden(path.parent)
+                part, descriptor = _open_hidden(path.parent, mode)
             target = cls(path, part, descriptor)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -77,7 +80,8 @@ class Target:
         if self._part is None:
             with contextlib.suppress(OSError):  # not every file system can do it
                 return _link(self._descriptor, self.path)
-            self._part, hidden = _open_hidden(self.path.parent)
+            mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
+            self._part, hidden = _open_hidden(self.path.parent, mode)
             os.close(self._descriptor)
             self._descriptor = hidden
             _write(hidden, content)
@@ -93,25 +97,25 @@ class Target:
                 self._part.unlink(missing_ok=True)
 
 
-def _open_unnamed(folder: Path) -> int | None:
+def _open_unnamed(folder: Path, mode: int) -> int | None:
     """Open a file without a name, or return None where that is impossible."""
     flag = getattr(os, "O_TMPFILE", 0)  # Linux has it
     if not flag or not Path("/proc/self/fd").is_dir():  # _link needs it
         return None
     try:
-        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, 0o644)
+        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, mode)
     except OSError:
         return None
 
 
-def _open_hidden(folder: Path) -> tuple[Path, int]:
+def _open_hidden(folder: Path, mode: int) -> tuple[Path, int]:
     """Create a hidden file, and lock it, so that ``_sweep`` leaves it. Raises OSError.
 
     ``_sweep`` of another process may delete it before it is locked.
     """
     while True:
         part = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
-        descriptor = os.open(part, _NEW, 0o644)
+        descriptor = os.open(part, _NEW, mode)
         with contextlib.suppress(OSError):  # some file systems have no locks
             _lock(descriptor)
         if part.exists():

@@ -9,6 +9,8 @@ from kortilla.common.escaping import escape_name, printable
 from kortilla.common.texts import catalogue
 from kortilla.signing.verification import (
     Change,
+    Compared,
+    Difference,
     DocumentReport,
     Problem,
     SignatureReport,
@@ -18,7 +20,7 @@ from native_host.files.check import CheckedFile
 
 _FOLDER = Path(__file__).parent / "texts"
 #: Notes that another sentence about the signature says already.
-_SAID = {"CLAIMED_TIME"}
+_SAID = {"CLAIMED_TIME", "SHOWS_OTHER_CONTENT"}
 
 
 def load(language: str) -> Mapping[str, str]:
@@ -36,6 +38,8 @@ def verdict_words(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
         words.append(texts["verdict.test"])
     if not report.signatures and any(p.code == "NOT_SIGNED" for p in report.problems):
         return [texts["verdict.unsigned"]]
+    if report.verdict is Verdict.CANT_SAY and shows_other_content(report):
+        return [*words, texts["SHOWS_OTHER_CONTENT"]]
     if report.lacks_revocation:
         return [*words, _without_answer(report, texts)]
     many = report.verdict is Verdict.VALID and len(report.signatures) > 1
@@ -83,6 +87,7 @@ def describe_signature(
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
     said += [_change(each, texts) for each in signature.changes]
+    said += describe_comparison(signature, texts)
     if signature.revocation == "good":
         said += _not_revoked(signature, texts)
     # What decides comes before the notes.
@@ -92,6 +97,50 @@ def describe_signature(
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
+
+
+def shows_other_content(report: DocumentReport) -> bool:
+    """Whether a page shows other content than a signer signed."""
+    problems = [p for each in report.signatures for p in each.problems]
+    return any(each.code == "SHOWS_OTHER_CONTENT" for each in problems)
+
+
+def describe_comparison(
+    signature: SignatureReport, texts: Mapping[str, str]
+) -> list[str]:
+    """Return sentences about the pages that were compared with those signed."""
+    compared = signature.comparison
+    if compared is None:
+        return []
+    said = [describe_difference(each, compared, texts) for each in compared.differences]
+    if compared.left == "no-poppler":
+        said.append(texts["shown.no-poppler"])
+    elif compared.compared < compared.pages:
+        key, pages = "shown.compared", compared.pages
+        said.append(texts[key].format(compared=compared.compared, pages=pages))
+    elif not said:
+        said.append(texts["shown.same"])
+    return said
+
+
+def describe_difference(
+    difference: Difference, compared: Compared, texts: Mapping[str, str]
+) -> str:
+    """Return a sentence about a page that shows other content."""
+    kind: str = difference.kind
+    if kind == "pages":
+        kind = "added" if difference.page <= compared.pages else "missing"
+    places = dict.fromkeys(_place(each) for each in difference.areas)
+    named = ", ".join(texts[f"place.{each}"] for each in places)
+    return texts[f"shown.{kind}"].format(page=difference.page, places=named)
+
+
+def _place(area: tuple[float, float, float, float]) -> str:
+    """Return in which of nine parts of the page the middle of an area is."""
+    left, top, right, bottom = area
+    row = ("top", "middle", "bottom")[min(int(1.5 * (top + bottom)), 2)]
+    column = ("left", "centre", "right")[min(int(1.5 * (left + right)), 2)]
+    return f"{row}.{column}"
 
 
 def _when(signature: SignatureReport, texts: Mapping[str, str]) -> str:
@@ -123,6 +172,12 @@ def describe_problems(
 
 
 def _change(change: Change, texts: Mapping[str, str]) -> str:
+    if change.kind == "metadata" and change.text != "other":
+        nothing = texts["change.metadata.nothing"]
+        return texts[f"change.metadata.{change.text}"].format(
+            before=printable(change.before) or nothing,
+            after=printable(change.after) or nothing,
+        )
     said = texts[f"change.{change.kind}"]
     if change.page is None or change.rectangle is None:
         return said

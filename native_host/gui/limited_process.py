@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a program of ours that reads hostile data, for a window that must not read it.
 
-The program sets its own limits with ``hardening.limit_resources``.
+The program sets its own limits with ``kortilla.common.limits.limit_resources``.
 """
 
 import os

@@ -28,7 +28,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QStyleHints, QWindow
 
-from native_host.hardening import allow_inspection, die_with_parent
+from kortilla.common.limits import die_with_parent
+from native_host.hardening import allow_inspection
 
 if TYPE_CHECKING:
     from PySide6.QtDBus import QDBusMessage

@@ -280,6 +280,8 @@ Run = Callable[[Any, Any], Awaitable[Reply]]
 PLAIN_COMMANDS = frozenset(
     {"mend", "open-window", "self-check", "token-status", "token-switch"}
 )
+#: Those about the files of the browser that asks. In a sandbox it has others.
+TOKEN_COMMANDS = frozenset({"token-status", "token-switch"})
 
 
 @dataclass(frozen=True)

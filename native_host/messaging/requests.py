@@ -10,10 +10,11 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
-from native_host.asking_program import program_in_place_of_browser
+from native_host.asking_program import is_sandboxed, program_in_place_of_browser
 from native_host.config import Config, load_config
 from native_host.environment import open_prompt, open_source
 from native_host.errors import (
+    BrowserConfinedError,
     BusyError,
     ConfigBrokenError,
     InvalidArgumentError,
@@ -32,6 +33,7 @@ from native_host.messaging.answers import (
 from native_host.messaging.caller import Caller, CallerRefusedError
 from native_host.messaging.commands import (
     PLAIN_COMMANDS,
+    TOKEN_COMMANDS,
     ChunkArguments,
     Command,
     CommandContext,
@@ -181,6 +183,13 @@ class Dispatcher:
                 command = own_command(request.command, request.arguments, self._caller)
                 if self._active and not self._active.responder.answered:
                     raise BusyError("Another request is under way on this port.")
+                if request.command in TOKEN_COMMANDS and is_sandboxed(
+                    self._starter, self._stdin
+                ):
+                    raise BrowserConfinedError(
+                        "The browser comes from a flatpak or snap, which can't load "
+                        "the card's module."
+                    )
                 self._start(command, self._responder(request.id), request.id)
 
     def _take_about_request(self, request: Request) -> None:

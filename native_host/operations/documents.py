@@ -195,6 +195,20 @@ class DocumentInbox:
         return self._fault
 
 
+class PrivateFolder:
+    """A folder that only this user can read. ``close`` deletes it. Raises OSError."""
+
+    def __init__(self) -> None:
+        self.path, self._lock = _make_folder(_place())
+
+    def close(self) -> None:
+        """Delete the folder. May be called twice."""
+        if self._lock >= 0:
+            _delete(self.path)
+            os.close(self._lock)
+            self._lock = -1
+
+
 def check_names(names: Sequence[str]) -> None:
     """Check the number of things to be signed, and their names.
 

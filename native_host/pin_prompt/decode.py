@@ -10,7 +10,7 @@ green, blue, alpha. The exit status is 0, or another number when there is no ima
 import struct
 import sys
 
-from native_host.hardening import limit_resources
+from kortilla.common.limits import limit_resources
 
 #: Width and height in pixels.
 HEAD = struct.Struct(">II")

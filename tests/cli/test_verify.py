@@ -5,6 +5,7 @@ import asyncio
 import io
 import os
 import shutil
+import stat
 import zipfile
 from pathlib import Path
 from typing import Any, Self, get_args, get_type_hints
@@ -16,13 +17,20 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.authority import Authority
-from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
+from kortilla.signing.verification import (
+    CODES,
+    Change,
+    Difference,
+    SignatureReport,
+    Verdict,
+)
+from kortilla.signing.verification.metadata import _NAMES
 from native_host.files import asking
 from native_host.files import words as catalogue
 from native_host.files.check import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
-from tests.kortilla.signed_files import Maker, issue
+from tests.kortilla.signed_files import Maker, issue, replace_text, updated
 from tests.kortilla.signing_parts import FixedRevocation, make_pdf
 from tests.kortilla.timestamps import stamper
 
@@ -232,6 +240,42 @@ def test_a_time_stamping_authority_in_the_folder_proves_the_time(
         assert (outcome.status, signature["timeSource"]) == (0, source)
 
 
+def test_what_was_signed_is_saved_and_other_content_is_named(
+    run: Run, signed: Path, trust: Path, tmp_path: Path
+) -> None:
+    original = (signed / "a-signed.pdf").read_bytes()
+    (signed / "other.pdf").write_bytes(updated(original, replace_text))
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    save = ("--save-signed", str(folder), "--offline", "--trust", str(trust))
+    outcome = run("verify", "other.pdf", "b.asice", "a.pdf", *save, "--lang", "fi")
+    pdf, container, unsigned = outcome.result["files"]
+    assert {"SHOWS_OTHER_CONTENT", "CHANGED_AFTER_SIGNING"} <= codes(pdf)
+    assert "pictures" not in pdf["signatures"][0]
+    assert pdf["saved"] == [str(folder / "other-allekirjoitettu-sisältö.pdf")]
+    assert container["saved"] == [str(folder / "b-allekirjoitettu-sisältö/b.txt")]
+    assert unsigned["saved"] == []
+    for path, content in (
+        (Path(pdf["saved"][0]), original),
+        (Path(container["saved"][0]), (signed / "b.txt").read_bytes()),
+    ):
+        assert path.read_bytes() == content
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # Nothing is overwritten, and what a signature does not fit is not written.
+    (signed / "changed.pdf").write_bytes(original.replace(b"Sopimus", b"Sopinus"))
+    outcome = run("verify", "other.pdf", "changed.pdf", *save, "--lang", "fi")
+    again, changed = outcome.result["files"]
+    assert again["saved"] == [str(folder / "other-allekirjoitettu-sisältö-2.pdf")]
+    assert changed["saved"] == []
+    told = run("verify", "other.pdf", *save, "--lang", "en", json=False).words
+    assert "Page 1 shows other content than was signed: at the top left." in told
+    assert f"What was signed is in the file {folder / 'other-as-signed.pdf'}" in told
+    outcome = run("verify", "other.pdf", "--save-signed", "/proc", "--offline")
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
+    outcome = run("verify", "other.pdf", "--save-signed", "missing")
+    assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
 def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> None:
     hostile = "c\x1b]0;x\x07\u202ecisa.asice"
     made = io.BytesIO()
@@ -308,3 +352,7 @@ def test_there_is_a_sentence_for_each_code() -> None:
     assert {f"time.{each}" for each in get_args(hints["time_source"])} <= texts
     kinds = get_args(get_type_hints(Change)["kind"])
     assert {f"change.{each}" for each in kinds} <= texts
+    differences = {*get_args(get_type_hints(Difference)["kind"]), "added", "missing"}
+    assert {f"shown.{each}" for each in differences - {"pages"}} <= texts
+    names = {*_NAMES.values(), "nothing"}
+    assert {f"change.metadata.{each}" for each in names} <= texts

@@ -3,21 +3,23 @@
 
 import asyncio
 import shutil
+import stat
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QCheckBox
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog
 
 from kortilla.errors import UserCertificateOCSPCheckFailedError
 from kortilla.revocation import CertificatePath
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
-from native_host.desktop.pages import files
+from native_host.desktop.pages import files, signed_content
 from native_host.desktop.pages.check import Page
+from native_host.desktop.pages.signed_content import PageView
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
 from native_host.files import asking
@@ -29,6 +31,7 @@ from native_host.files.sources import Wish
 from native_host.gui.buttons import Fold
 from native_host.gui.labels import MockCardMark
 from native_host.gui.panels import Sign
+from native_host.gui.tokens import LIGHT
 from native_host.operations.request import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signing_extra import SigningMissingError
@@ -37,11 +40,13 @@ from tests.desktop.conftest import (
     buttons,
     headings,
     page_of,
+    settle,
     unnamed,
     until,
     visible,
     words,
 )
+from tests.kortilla.signed_files import replace_text, updated
 from tests.kortilla.signing_parts import FixedRevocation, make_pdf
 from tests.support import cards
 
@@ -150,6 +155,95 @@ def test_a_changed_file_is_not_valid_and_others_are_told_apart(
     assert unsigned == "Nobody has signed this file."
     assert other == "It can't be said whether the signature is valid."
     assert gone == "The file can't be read."
+
+
+@pytest.fixture
+def other(signed: Path) -> Path:
+    """A file that shows other content than was signed."""
+    content = (signed / "a-signed.pdf").read_bytes()
+    path = signed / "other.pdf"
+    path.write_bytes(updated(content, replace_text))
+    return path
+
+
+def test_a_page_that_shows_other_content_is_beside_the_one_that_was_signed(
+    open_window: Open, application: QApplication, other: Path
+) -> None:
+    window = open_window()
+    page = check(window, other)
+    settle(application)
+    said = "Page 1 shows other content than was signed: at the top left."
+    assert said in words(page)
+    was, now = visible(page, PageView)
+    assert was.accessibleName() == "Page 1 as it was signed"
+    assert now.accessibleName() == "Page 1 as the file shows it now"
+    assert was.accessibleDescription() == now.accessibleDescription() == said
+    left, top, right, bottom = was.part
+    assert left < 0.15 < 0.25 < right < 0.6
+    assert top < 0.13 < bottom < 0.4
+    assert was.grab().toImage() != now.grab().toImage()
+    ink, _ = LIGHT.of("error")
+    pixels = was.grab().toImage()
+    frame = [
+        (x, y)
+        for x in range(0, pixels.width(), 2)
+        for y in range(0, pixels.height(), 2)
+        if QColor(pixels.pixel(x, y)) == ink
+    ]
+    assert frame
+    assert unnamed(window) == []
+
+
+def test_what_was_signed_is_opened_and_saved_as_a_copy(
+    open_window: Open,
+    other: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(signed_content, "open_file", opened.append)
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    original = other.with_name("a-signed.pdf").read_bytes()
+    window = open_window()
+    page = check(window, other)
+    buttons(page)["Open what was signed"].click()
+    until(lambda: opened)
+    [copy] = opened
+    assert copy.read_bytes() == original
+    assert copy.name == "other-as-signed.pdf"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o400
+    assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
+    for name in ("other-as-signed.pdf", "other-as-signed-2.pdf"):
+        buttons(page)["Save what was signed…"].click()
+        saved = folder / name
+        until(saved.exists)
+        assert saved.read_bytes() == original
+        assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    until(lambda: f"Saved: {folder / 'other-as-signed-2.pdf'}" in words(page))
+    other.write_bytes(original + b" ")
+    buttons(page)["Save what was signed…"].click()
+    until(lambda: any("changed after it was checked" in each for each in words(page)))
+    assert len([*folder.iterdir()]) == 2
+    page.leave()
+    assert not copy.parent.exists()
+
+
+def test_the_signed_files_of_a_package_are_saved(
+    open_window: Open, signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    page = check(open_window(), signed / "b.asice", signed / "a-signed.pdf")
+    assert "Open what was signed" not in buttons(page)
+    buttons(page)["Save the signed files…"].click()
+    until(lambda: f"Saved: {tmp_path / 'b-as-signed'}" in words(page))
+    [saved] = (tmp_path / "b-as-signed").iterdir()
+    assert (saved.name, saved.read_text()) == ("b.txt", "muistio")
+    # A folder that can't be written is named.
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/proc")
+    buttons(page)["Save the signed files…"].click()
+    until(lambda: any("could not be written" in each for each in words(page)))
 
 
 def test_without_the_authoritys_certificates_nothing_is_valid_and_it_offers_them(

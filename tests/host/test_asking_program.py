@@ -17,7 +17,11 @@ from pathlib import Path
 import pytest
 
 from native_host import asking_program
-from native_host.asking_program import UNKNOWN, program_in_place_of_browser
+from native_host.asking_program import (
+    UNKNOWN,
+    is_sandboxed,
+    program_in_place_of_browser,
+)
 from native_host.processes import Program
 
 PROXY = Program(2**22 + 1, "xdg-native-messaging-proxy")
@@ -183,6 +187,31 @@ def test_a_browser_out_of_a_flatpak_asks_without_a_warning(
     firefox.removed.parent.mkdir()
     firefox.files.parent.rename(firefox.removed)
     assert asks(pipe) == ""
+
+
+def test_a_browser_in_a_sandbox_has_other_files_than_the_person(
+    hold: Hold,
+    pipe: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outside = hold("usr/lib/firefox/firefox")
+    asks(pipe)
+    for starter in (PROXY, PORTAL):
+        assert not is_sandboxed(starter, pipe[0])
+    monkeypatch.setattr(asking_program, "_SNAP", str(tmp_path / "usr"))
+    assert is_sandboxed(PORTAL, pipe[0])
+    assert not is_sandboxed(Program(outside.pid, "firefox", browser=True), pipe[0])
+
+
+def test_so_has_a_browser_out_of_a_flatpak(
+    hold: Hold, pipe: list[int], flatpak: Callable[[str], Flatpak]
+) -> None:
+    firefox = flatpak(FIREFOX)
+    firefox.start(hold)
+    asks(pipe)
+    assert is_sandboxed(PROXY, pipe[0])
+    assert not is_sandboxed(PROXY, None)
 
 
 @pytest.mark.parametrize("program", [PROGRAM, "bin/discord"])

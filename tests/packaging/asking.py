@@ -4,7 +4,8 @@
 ``asking.py proxy`` has xdg-native-messaging-proxy start the host, as any program on the
 session's bus can. ``asking.py PROGRAM`` starts the host itself. It runs in the new
 system, on Debian's own Python. It says when the host has opened its window, waits for
-the end of its input, and prints the host's log.
+the end of its input, and prints the host's log. With ``token-status`` in place of an
+origin it asks as the extension's popup does, and prints the answer.
 """
 
 import json
@@ -52,11 +53,17 @@ def main() -> None:
         "userActivation": True,
     }
     message = {"id": "1", "command": "authenticate", "arguments": login}
+    if ORIGIN == "token-status":
+        page = {"page": "moz-extension://00000000-0000-4000-8000-000000000000"}
+        message = {"id": "1", "command": ORIGIN, "arguments": page}
     body = json.dumps(message).encode()
     os.write(requests, len(body).to_bytes(4, sys.byteorder) + body)
     with os.fdopen(answers, "rb") as output:
         while head := output.read(4):
             said = json.loads(output.read(int.from_bytes(head, sys.byteorder)))
+            if ORIGIN == "token-status" and "id" in said:
+                print(said.get("result") or said["error"]["code"])
+                break
             if said.get("progress") == "window-open":
                 print("open", flush=True)
                 sys.stdin.read()

@@ -30,6 +30,9 @@ _PIN = "1234"
 WINDOW = "Kortilla: identify yourself"
 _TLS_WINDOW = "Kortilla: identify yourself in the browser"
 _PROBLEM = "#problem:not([hidden])"
+_DEAF = """
+(addEventListener("keydown", (event) => event.preventDefault(), true), null)
+"""
 
 
 class Visit:
@@ -50,6 +53,9 @@ class Visit:
 
     async def log_in_by_tls(self, tab: Tab) -> None:
         """Choose the certificate that the browser shows, and type the PIN."""
+        # Enter is for the browser's question. On the link it would begin anew, and
+        # Firefox remembers a question that has gone so as a refusal.
+        await tab.evaluate(_DEAF)
         following = asyncio.create_task(tab.click("#tls-1-3"))
         # The browser asks which certificate; there is one.
         await self.person.confirm_until(_TLS_WINDOW)

@@ -27,7 +27,12 @@ from tests.browser.browsers import (
 )
 from tests.support.screen import Screen
 from tools.demo.chromium import Chromium
-from tools.demo.firefox import FirefoxTab, Marionette, user_preferences
+from tools.demo.firefox import (
+    SYSTEM_ACCESS,
+    FirefoxTab,
+    Marionette,
+    user_preferences,
+)
 from tools.demo.process import background, end_process
 
 #: Seconds that a start of a browser may take.
@@ -181,10 +186,17 @@ class _Firefox(FirefoxBrowser):
         return tab
 
     async def welcomed(self) -> None:
-        await self._tab(f"moz-extension://{self._extension}/{_WELCOME}")
-        # A tab's own `evaluate` would bring it to the front.
-        script = {"script": "return document.hidden", "args": []}
-        assert await self._driver.command("WebDriver:ExecuteScript", **script)
+        address = f"moz-extension://{self._extension}/{_WELCOME}"
+        await self._tab(address)
+        # Firefox 159 runs no script of a test in an extension's page.
+        script = "return window.gBrowser.selectedBrowser.currentURI.spec"
+        set_context = "Marionette:SetContext"
+        await self._driver.command(set_context, value="chrome")
+        shown = await self._driver.command(
+            "WebDriver:ExecuteScript", script=script, args=[]
+        )
+        await self._driver.command(set_context, value="content")
+        assert shown != address
 
     async def _tab(self, url: str) -> FirefoxTab:
         """Wait for a tab, and leave the one in front that is there."""
@@ -248,7 +260,16 @@ async def open_firefox(
         f"{home}/.mozilla/firefox/profiles.ini",
         f"[Profile0]\nName={profile}\nIsRelative=1\nPath={profile}\n",
     )
-    command = person.command(*program, "--profile", f"{_HOME}/{folder}", *words)
+    command = person.command(
+        *(
+            "env",
+            f"{SYSTEM_ACCESS}=1",
+            *program,
+            "--profile",
+            f"{_HOME}/{folder}",
+            *words,
+        )
+    )
     async with Marionette.start(command, os.environ) as driver:
         yield _Firefox(driver, extension)
 

@@ -189,6 +189,15 @@ async def pretend(person: Person, visit: Visit) -> None:
         await named(person, *flatpak, *asking[1:]),
         _OTHER,
     )
+    # The switch for Suomi.fi changes the person's files. A flatpak has others.
+    status = ("asking.py", "proxy", *rest[:2], "token-status")
+    for where, command in {
+        "outside": ("env", f"DBUS_SESSION_BUS_ADDRESS={_BUS}", "python3", *status),
+        "in a flatpak": (*flatpak, *status),
+    }.items():
+        answer = (await person.run(*command)).splitlines()[0]
+        print(f"the switch for Suomi.fi, {where}: {answer}", flush=True)
+        assert (answer == "BROWSER_CONFINED") == (where != "outside")
     for who, (name, wanted) in told.items():
         print(f"{who}: the window warns of {name}", flush=True)
         assert name == f"'{wanted}'", who

@@ -198,7 +198,7 @@ for each in "PASSPHRASE_FILE=$work/wrong" "PASSPHRASE_FILE=$work/none" -uPASSPHR
     fail "a key signs without its passphrase: $each"
   fi
   said=$(<"$log")
-  [[ $said == "The key can't sign"* && ! -e $work/careful ]] || fail "$each: $said"
+  [[ $said == *"The key can't sign"* && ! -e $work/careful ]] || fail "$each: $said"
 done
 careful "PASSPHRASE_FILE=$work/passphrase" || fail "with a passphrase: $(<"$log")"
 quietly gpg --verify "$work/careful/dists/stable/InRelease"

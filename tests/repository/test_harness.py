@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests are marked with their requirements, and a worker that dies is a failure."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,9 +59,13 @@ def test_a_run_ends_with_a_failure_where_workers_die(tmp_path: Path) -> None:
     for name, last in (("middle", 1), ("end", 2), ("sound", 3)):
         text = DEADLY.replace("LAST", str(last))
         (tmp_path / f"test_{name}.py").write_text(text)
+    # Each of its five processes would import the other plugins, for seconds.
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    plugins = ("-p", "xdist.plugin", "-p", "no:cacheprovider")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", *plugins, "-q", "-n", "2"],
         cwd=tmp_path,
+        env=alone,
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 import native_host
-from native_host.hardening import die_with_parent
+from kortilla.common.limits import die_with_parent
 
 #: Stands for all modules that hosts and commands use.
 HOST = ("host",)

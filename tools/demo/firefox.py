@@ -42,6 +42,9 @@ SHOW_CERTIFICATE: Preferences = {
 }
 
 _LISTENING = re.compile(rb"Listening on port ([0-9]+)")
+#: Without it Firefox 159 shows neither its own pages nor the extension's.
+SYSTEM_ACCESS = "MOZ_REMOTE_ALLOW_SYSTEM_ACCESS"
+
 #: Until an answer that does not come is an error.
 _SECONDS = 120.0
 
@@ -140,7 +143,7 @@ class Marionette:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env=dict(environment),
+                env={**environment, SYSTEM_ACCESS: "1"},
                 start_new_session=True,
             )
             stack.push_async_callback(end_process, process)

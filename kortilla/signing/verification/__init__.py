@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
+    from kortilla.signing.pages.comparison import Compared, Difference, Picture
     from kortilla.signing.verification.document import verify_document, verify_path
     from kortilla.signing.verification.findings import Change
     from kortilla.signing.verification.report import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         TimestampReport,
         Verdict,
     )
+    from kortilla.signing.verification.shown import signed_files, signed_revision
     from kortilla.signing.verification.trusted import (
         TimestampAuthority,
         TrustedCAs,
@@ -33,8 +35,9 @@ else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
-        "report": "CODES CertificateFacts DocumentReport Problem SignatureReport "
-        "Signer TimestampReport Verdict",
+        "report": "CODES CertificateFacts Compared Difference DocumentReport Picture "
+        "Problem SignatureReport Signer TimestampReport Verdict",
+        "shown": "signed_files signed_revision",
         "trusted": "TimestampAuthority TrustedCAs",
     }
     __getattr__ = lazy_names(
@@ -50,7 +53,10 @@ __all__ = [
     "CODES",
     "CertificateFacts",
     "Change",
+    "Compared",
+    "Difference",
     "DocumentReport",
+    "Picture",
     "Problem",
     "SignatureReport",
     "Signer",
@@ -58,6 +64,8 @@ __all__ = [
     "TimestampReport",
     "TrustedCAs",
     "Verdict",
+    "signed_files",
+    "signed_revision",
     "verify_document",
     "verify_path",
 ]

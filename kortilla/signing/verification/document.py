@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Verifies a signed file."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from kortilla.signing.verification.report import (
     TimestampReport,
     Verdict,
 )
+from kortilla.signing.verification.shown import compare_pages
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
 
@@ -74,6 +76,8 @@ async def verify_document(
         for number, finding in enumerate(findings.signatures, start=1)
     ]
     timestamps = await judge.judge_timestamps()
+    if content is not None and findings.kind == "pdf":
+        signatures = await compare_pages(content, signatures, timestamps)
     problems = [problem_of(each) for each in findings.problems]
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))
@@ -83,6 +87,7 @@ async def verify_document(
         timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
+        sha256="" if content is None else await in_thread(_digest, content),
     )
 
 
@@ -150,6 +155,10 @@ async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
     except DocumentNotSignableError as error:
         code = _LIMITS.get(error.reason, "BROKEN")
         return Findings("unknown", problems=[Found(code, str(error.__cause__ or ""))])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

@@ -44,14 +44,18 @@ def broken(error: Exception) -> Found:
 class Change:
     """A change of a PDF after a signature. ``text`` is the name of a field.
 
-    A signature or timestamp that is shown has a ``rectangle`` in points, and a
-    ``page`` that counts from 1, or None for a field that no page has.
+    For metadata it is ``title``, ``author``, ``subject``, ``keywords`` or ``other``,
+    with the texts ``before`` and ``after``. A signature or timestamp that is shown has
+    a ``rectangle`` in points, and a ``page`` that counts from 1, or None for a field
+    that no page has.
     """
 
-    kind: Literal["signature", "timestamp", "form", "annotation", "other"]
+    kind: Literal["signature", "timestamp", "form", "annotation", "metadata", "other"]
     text: str = ""
     page: int | None = None
     rectangle: Rectangle | None = None
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Stamp:
 class Finding:
     """One signature. ``intact`` says whether it fits its key and its bytes.
 
+    ``revision_length`` is the number of bytes that a PDF had when it was signed.
     ``archive`` are the numbers of the ``Findings.timestamps`` that are of the signature
     and all before them, in their order.
     """
@@ -97,6 +102,7 @@ class Finding:
     covers: Covers = "unknown"
     files: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    revision_length: int | None = None
     kept: list[Kept] = field(default_factory=list)
     archive: list[int] = field(default_factory=list)
     reason: str = ""

@@ -166,6 +166,7 @@ class Judge:
             reason=finding.reason,
             location=finding.location,
             problems=tuple(dict.fromkeys(problems)),
+            revision_length=finding.revision_length,
         )
 
     def _judge_time(

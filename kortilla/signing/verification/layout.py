@@ -41,7 +41,7 @@ _GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
 # Nothing is tried twice, so that it stays fast in long digits.
 _ANY_OBJECT = re.compile(rb"(?<!\d)(\d++)" + _GAP + rb"++(\d++)" + _GAP + rb"*+obj")
 _TABLE = re.compile(
-    rb"xref\s+(?:\d+ \d+\s+(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+\s*trailer\b"
+    rb"xref\s++(?:\d+ \d+\s++(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*)+\s*+trailer\b"
 )
 _SUBSECTION = re.compile(rb"^(\d+) (\d+)\s*$", re.MULTILINE)
 _LINE = re.compile(rb"\d{10} \d{5} [nf]")

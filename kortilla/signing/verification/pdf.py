@@ -18,7 +18,7 @@ from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
@@ -35,12 +35,14 @@ from kortilla.signing.verification.findings import (
     broken,
     printable,
 )
+from kortilla.signing.verification.form import changed_fields, redraws_form
 from kortilla.signing.verification.layout import (
     check_layout,
     ends_regularly,
     hybrid_irregularity,
     mixes_sections,
 )
+from kortilla.signing.verification.metadata import metadata_changes
 from kortilla.signing.verification.pages import check_pages
 from kortilla.signing.verification.proofs.kept import kept_in_pdf
 from kortilla.signing.verification.updates import POLICY
@@ -189,11 +191,13 @@ def _examine_signature(
         finding.claimed_time = signature.self_reported_timestamp
         signature.compute_integrity_info(POLICY)  # type: ignore[no-untyped-call]
         finding.covers = _covers(signature, content)
+        *_, second, length = signature.byte_range
+        if finding.covers != "part":
+            finding.revision_length = second + length
     except Exception as error:  # of pyHanko, any
         finding.problems.append(broken(error))
         return
     last = signature.signed_revision == signature.reader.xrefs.total_revisions - 1
-    *_, second, length = signature.byte_range
     if finding.covers == "part":
         finding.problems.append(Found("PART_NOT_SIGNED"))
     elif finding.covers != "whole-file" and (
@@ -242,20 +246,28 @@ def _read_changes(
         for each in later
         for place in _shown_at(each.reader, each.sig_field) or [(None, None)]
     ]
-    filled_in = result.changed_form_fields - {each.fq_name for each in later}
-    changes += [Change("form", printable(name)) for name in sorted(filled_in)]
+    reader, revision = signature.reader, signature.signed_revision
+    touched = result.changed_form_fields - {each.fq_name for each in later}
+    filled_in = changed_fields(reader, revision, touched)
+    changes += [Change("form", printable(name)) for name in filled_in]
     if level == ModificationLevel.ANNOTATIONS:
         changes.append(Change("annotation"))
     if level == ModificationLevel.OTHER:
         changes.append(Change("other"))
+    if finding.covers != "whole-file" and (
+        metadata := metadata_changes(reader, revision)
+    ):
+        changes += metadata
+        finding.problems.append(Found("METADATA_CHANGED"))
     finding.changes = tuple(changes)
     if level == ModificationLevel.OTHER or (
         allowed is not None and level.value > allowed.value
     ):
         finding.problems.append(Found("CHANGED_AFTER_SIGNING"))
-    elif level == ModificationLevel.ANNOTATIONS and allowed != MDPPerm.ANNOTATE:
+    elif level == ModificationLevel.ANNOTATIONS:
         finding.problems.append(Found("ANNOTATED"))
-    elif filled_in and allowed is None:
+    elif filled_in or redraws_form(reader, revision):
+        # Some programs show the values of fields, whatever is drawn in their place.
         finding.problems.append(Found("FORM_CHANGED"))
 
 

@@ -8,7 +8,23 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kortilla.common import JsonObject
+from kortilla.signing.pages.comparison import Compared, Difference, Picture
 from kortilla.signing.verification.findings import Change, Covers, Kind
+
+__all__ = [
+    "CODES",
+    "CertificateFacts",
+    "Compared",
+    "Difference",
+    "DocumentReport",
+    "Picture",
+    "Problem",
+    "SignatureReport",
+    "Signer",
+    "TimestampReport",
+    "Verdict",
+    "worst",
+]
 
 
 class Verdict(StrEnum):
@@ -66,6 +82,11 @@ _CANT_SAY = {
     "MARK_ADDED": (
         "After it was signed, the file got a mark by somebody who is not known."
     ),
+    "SHOWS_OTHER_CONTENT": "The file shows other content than was signed.",
+    "PAGES_NOT_COMPARED": (
+        "Whether the pages still show what was signed could not be compared."
+    ),
+    "PAGES_LEFT_OUT": "Only the first pages were compared with what was signed.",
     "ANNOTATED": "Notes were added to the file after it was signed.",
     "ENCRYPTED": "The file is encrypted and can't be read.",
     "BROKEN": "The file is broken and can't be read.",
@@ -87,6 +108,7 @@ _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
     "TIMESTAMP_AUTHORITY_UNKNOWN": "Who made the timestamp is not known here.",
+    "METADATA_CHANGED": "The title or other metadata were changed after the signing.",
     "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
     "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
     "TIMESTAMP_UNCHECKED": (
@@ -182,7 +204,11 @@ class SignatureReport:
     signer claims. ``revocation_source`` is who answered: the network now, or the file
     for the proven time. ``files`` are those of a container that it covers.
     ``changes`` were made to a PDF afterwards. ``reason`` and ``location`` are what the
-    signature states.
+    signature states. ``revision_length`` is the number of bytes that a PDF had when it
+    was signed (``signed_revision``). ``comparison`` says how the pages differ from
+    those; it is None if nothing came after the signature, or if it is not intact.
+    ``pictures`` are the first page that differs, as it was signed and as the file shows
+    it.
     """
 
     number: int
@@ -203,6 +229,9 @@ class SignatureReport:
     location: str
     problems: tuple[Problem, ...]
     revocation_source: Literal["none", "network", "file"] = "none"
+    revision_length: int | None = None
+    comparison: Compared | None = None
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -227,7 +256,8 @@ class DocumentReport:
     """The report on a file: its signatures in the order of signing.
 
     ``timestamps`` are those of a whole PDF, and the archive timestamps of a container's
-    signatures. ``files`` are those in a container.
+    signatures. ``files`` are those in a container. ``sha256`` is the hexadecimal digest
+    of the file that was verified; it is empty if none was read.
     """
 
     kind: Kind
@@ -235,6 +265,7 @@ class DocumentReport:
     timestamps: tuple[TimestampReport, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()
+    sha256: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -270,7 +301,7 @@ class DocumentReport:
 
 def _json(value: object) -> Any:
     if is_dataclass(value):
-        names = [each.name for each in fields(value)]
+        names = [each.name for each in fields(value) if each.name != "pictures"]
         names += [
             name
             for name in ("verdict", "message")

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 from kortilla.common.escaping import escape_name, group_digest, printable
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import Services
+from native_host.desktop.pages.signed_content import SignedContent
 from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
@@ -52,6 +53,7 @@ class Page(FilesPage):
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
         self._message = ""
+        self._signed = SignedContent(self)
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
         self._ask_box.setChecked(services.config.ask_revocation)
         self._ask_box.clicked.connect(self._set_ask)
@@ -74,6 +76,7 @@ class Page(FilesPage):
     def leave(self) -> None:
         super().leave()
         self._cancel()
+        self._signed.close()
 
     def _look(self) -> None:
         async def work() -> bool:
@@ -269,17 +272,22 @@ class Page(FilesPage):
             more = words.describe_problems(report.problems, sentences)
         more = [each for each in more if each not in verdict]
         lines += [WrappingLabel(printable(each)) for each in more]
+        lines += self._signed.of_container(checked)
         parts.append(RowsPanel(kind, [Row(Sign(icon, kind), lines, ())]))
         if report and report.signatures:
             rows = []
             for signature in report.signatures:
                 said = words.describe_signature(signature, report, sentences)
-                rows.append(self._signature(signature, said, report))
+                rows.append(self._signature(signature, said, checked, report))
             parts.append(RowsPanel(rows=rows))
         return parts
 
     def _signature(
-        self, signature: SignatureReport, said: list[str], report: DocumentReport
+        self,
+        signature: SignatureReport,
+        said: list[str],
+        checked: CheckedFile,
+        report: DocumentReport,
     ) -> Row:
         icon, kind = _LOOKS.get(signature.verdict, _LOOKS["cant-say"])
         if signature.lacks_revocation:
@@ -293,6 +301,7 @@ class Page(FilesPage):
         rest.insert(0, self.texts(f"check.intact.{intact}"))
         lines: list[QWidget] = [WrappingLabel(head, bold=True)]
         lines += [WrappingLabel(each.strip()) for each in rest]
+        lines += self._signed.of_signature(checked, signature, head)
         lines.append(self._details(signature, report, head))
         return Row(Sign(icon, kind, 34), lines, ())
 
