@@ -87,12 +87,14 @@ CERTIFIED: Verdicts = {
         "another title, where the author allows no changes",
         "nothing, where the author allows forms and signatures",
         "another title, where the author allows forms and signatures",
-        "a form filled in, where the author allows forms and signatures",
         "a signature, where the author allows forms and signatures",
         "nothing, where the author allows notes, too",
         "another title, where the author allows notes, too",
-        "a form filled in, where the author allows notes, too",
         "a signature, where the author allows notes, too",
+    },
+    _C: {
+        "a form filled in, where the author allows forms and signatures",
+        "a form filled in, where the author allows notes, too",
     },
 }
 #: Usually can't say.
