@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 #: The number of signatures of a kept PIN: Firefox may open two connections for a page.
 _MOST_WITH_KEPT = 2
+#: The same after a login: Firefox has made four connections for a page with parts.
+_MOST_AFTER_LOGIN = 3
 
 
 class ConfirmationNeededError(KortillaError):
@@ -47,12 +49,20 @@ class KnownPin:
 
 @dataclass(eq=False)
 class KeptPin(KnownPin):
-    """A PIN that is kept for one login. ``gone`` is set when it has been wiped."""
+    """A PIN that is kept for one login. ``gone`` is set when it has been wiped.
 
+    ``brief`` says that it ends with its time, and not with a signature.
+    """
+
+    brief: bool = False
     uses: int = 0
     #: The number of signatures that currently use it.
     users: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def used_up(self) -> bool:
+        return self.uses >= (_MOST_AFTER_LOGIN if self.brief else _MOST_WITH_KEPT)
 
 
 class PinCache:
@@ -92,6 +102,8 @@ class PinCache:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._wiping.join()
+        # The watch may have been cancelled while it wiped: what was begun is done then.
+        await self._wipe(bytearray())
 
     # -- Logins (C_Login) --------------------------------------------------------------
 
@@ -149,13 +161,25 @@ class PinCache:
     # -- A PIN that is kept for a login to come ----------------------------------------
 
     def keep(
-        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+        self,
+        certificate: CardCertificate,
+        reader: Reader,
+        pin: bytearray,
+        *,
+        brief: float | None = None,
     ) -> KeptPin:
-        """Keep a copy of a PIN that the card in a reader has just accepted."""
+        """Keep a copy of a PIN that the card in a reader has just accepted.
+
+        It is kept for ``brief`` seconds, for the other connections of a login that has
+        been made, or else for a login to come.
+        """
         self._expire()  # the previous PIN
-        self.kept = KeptPin(bytearray(pin), certificate, reader)
+        self.kept = KeptPin(
+            bytearray(pin), certificate, reader, brief=brief is not None
+        )
         loop = asyncio.get_running_loop()
-        self._expiry = loop.call_later(self._seconds, self._expire)
+        seconds = self._seconds if brief is None else brief
+        self._expiry = loop.call_later(seconds, self._expire)
         self._watch_cards()
         return self.kept
 
@@ -164,14 +188,15 @@ class PinCache:
         kept = self.kept
         if kept is None or kept.certificate.der != certificate.der:
             return None
-        return kept if kept.uses < _MOST_WITH_KEPT else None
+        return None if kept.used_up else kept
 
     async def sign_with_kept(
         self, kept: KeptPin, digest: bytes, algorithm: SignatureAlgorithm
     ) -> bytes:
         """Sign with a kept PIN, and wipe it when no other signature uses it.
 
-        Raises as ``sign_with_login`` does.
+        A brief one stays as long as it may sign once more. Raises as
+        ``sign_with_login`` does.
         """
         kept.uses += 1
         kept.users += 1
@@ -182,7 +207,7 @@ class PinCache:
             raise
         finally:
             kept.users -= 1
-            if not kept.users:
+            if not kept.users and (kept.used_up or not kept.brief):
                 await self.forget(kept)
 
     async def forget(self, kept: KeptPin) -> None:

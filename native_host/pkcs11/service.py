@@ -33,6 +33,9 @@ _MOST_CLIENTS = 64
 _ACCEPT_PAUSE = 1.0  # seconds
 #: Seconds after which a browser's signature fails: browsers end a handshake after 30.
 BROWSERS_PATIENCE = 28.0
+#: Seconds in which a PIN serves the other connections of a login in Firefox. It often
+#: drops the connection that has logged in, and makes another at once.
+_SAME_LOGIN = 3.0
 #: Seconds that a token stays for a browser after its card was pulled, or after the
 #: signature that the pull ended. Browsers try again without asking: without a token
 #: Firefox hangs, and with another token NSS ends the login.
@@ -179,6 +182,7 @@ class _TokenService:
             program=program.name,
             language=choose_language(self._config.language, None),
             patience=self._patience if program.browser else None,
+            same_login=_SAME_LOGIN if program.gecko else 0.0,
             refusals=self._refusals,
         )
 

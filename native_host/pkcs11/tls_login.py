@@ -118,8 +118,10 @@ class TlsLogin:
 
     ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
     ``en``. The program waits for ``patience`` seconds, or without limit where that is
-    None. A PIN is kept for ``kept_for`` seconds. ``refusals`` are the PINs that cards
-    have already refused. The caller closes ``source``, after ``close``.
+    None. A PIN is kept for ``kept_for`` seconds. A PIN that has signed serves the same
+    program's other connections for ``same_login`` seconds; 0 is not at all.
+    ``refusals`` are the PINs that cards have already refused. The caller closes
+    ``source``, after ``close``.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class TlsLogin:
         language: str,
         patience: float | None = None,
         kept_for: float = 120.0,
+        same_login: float = 0.0,
         refusals: Refusals | None = None,
     ) -> None:
         self._source = source
@@ -138,6 +141,7 @@ class TlsLogin:
         self._program = program
         self._language = language
         self._patience = patience
+        self._same_login = same_login
         self._turn = asyncio.Lock()
         self._refusals = refusals or Refusals()
         self.pins = PinCache(source, self._turn, self._refusals, seconds=kept_for)
@@ -356,3 +360,6 @@ class TlsLogin:
                 raise PinPadOnlyError("The PIN was typed on the reader.")
         elif not served:
             window.kept = self.pins.keep(certificate, reader, attempt.pin)
+        elif self._same_login:
+            brief = self._same_login
+            self.pins.keep(certificate, reader, attempt.pin, brief=brief)

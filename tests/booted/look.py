@@ -2,11 +2,13 @@
 """Says what a screen reader sees: the windows of programs, as JSON.
 
 It runs in the person's session with Debian's Python: ``look.py TITLE`` tells of the
-windows whose titles begin so. A part is its role, name, text, place on the screen
-(left, top, width, height, in pixels), states and parts.
+windows whose titles begin with a match of this regular expression. A part is its role,
+name, text, place on the screen (left, top, width, height, in pixels), states and parts.
+A window also has the number of its process.
 """
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -45,7 +47,7 @@ def tell(part: Any, depth: int = 0) -> dict[str, Any]:
 
 
 def windows(title: str) -> list[dict[str, Any]]:
-    """Return the windows of programs whose titles begin so."""
+    """Return the windows of programs whose titles begin with a match."""
     found = []
     desktop = Atspi.get_desktop(0)
     for number in range(desktop.get_child_count()):
@@ -54,8 +56,8 @@ def windows(title: str) -> list[dict[str, Any]]:
             count = program.get_child_count() if program else 0
             for place in range(count):
                 window = program.get_child_at_index(place)
-                if window and (window.get_name() or "").startswith(title):
-                    found.append(tell(window))
+                if window and re.match(title, window.get_name() or ""):
+                    found.append(tell(window) | {"process": window.get_process_id()})
         except GLib.Error:
             continue
     return found

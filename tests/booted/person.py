@@ -98,14 +98,11 @@ class Citizen(Person):
         act: Act | None,
         texts: Sequence[str],
         picture: Path,
-        *,
-        scrolls: bool = False,
     ) -> None:
         """Check that a window is in front, whole, and says these texts.
 
         It has the light theme's colours, and its band can be seen from end to end. The
         desktop program, which is for no ``act``, has a sidebar in place of a band.
-        ``scrolls`` allows that the middle scrolls, where a screen is low.
         """
         desktop = self.desktop
         try:
@@ -121,7 +118,7 @@ class Citizen(Person):
             assert _missing(parts, texts) == []
             assert "ACTIVE" in parts[0].states
             cut = [part.name for part in parts if part.name and not part.is_whole]
-            assert scrolls or cut == [], "the window shows only a part of this"
+            assert cut == [], "the window shows only a part of this"
             width, height = parts[0].box[2:]
             frame = desktop.frame(title)
             if frame is not None:
@@ -138,16 +135,6 @@ class Citizen(Person):
                 assert top + height <= SIZE[1], "the window's foot is not on the screen"
         finally:
             desktop.save_picture(picture)
-
-    def click_field(self, title: str, act: Act) -> None:
-        """Click in the window's field for a PIN."""
-        parts = self.desktop.parts(title)
-        band = self.desktop.band(LIGHT.acts[act].band.name())
-        [field] = (part for part in parts if part.role == "password text")
-        assert band is not None
-        x, y, width, height = field.box
-        top = band[1] - _band_in(parts)
-        self.desktop.click(band[0] + x + width // 2, top + y + height // 2)
 
 
 def _band_in(parts: Sequence[Part]) -> int:

@@ -66,12 +66,8 @@ def test_signing(
                 service.origin.removeprefix("https://"),
             ],
             pictures / f"{desktop.computer.name}-sign.png",
-            scrolls=True,
         )
-        citizen.wait_ready(SIGNING("title"), SIGNING("confirm"))
-        # Where it scrolls, the documents have the focus.
-        citizen.click_field(SIGNING("title"), "sign")
-        desktop.type(f"{PIN2}\r")
+        citizen.type_when_ready(SIGNING("title"), SIGNING("confirm"), f"{PIN2}\r")
         background.run(tab.wait_for("#download"))
         desktop.wait_gone(SIGNING("title"))
 
@@ -107,9 +103,7 @@ def test_file_manager(
     desktop.launch("gtk-launch", _SIGN, "/home/specimen/Sopimus.pdf")
     page = "Allekirjoita – Kortilla"
     citizen.press_button(page, "Allekirjoita 1 tiedosto")
-    citizen.wait_ready(SIGNING("title"), SIGNING("confirm"))
-    citizen.click_field(SIGNING("title"), "sign")
-    desktop.type(f"{PIN2}\r")
+    citizen.type_when_ready(SIGNING("title"), SIGNING("confirm"), f"{PIN2}\r")
     home = computer.root / "home/specimen"
     [signed] = wait_until(lambda: [*home.glob("Sopimus-*.pdf")], "the signed file")
     desktop.wait_gone(SIGNING("title"))

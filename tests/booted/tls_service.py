@@ -30,7 +30,11 @@ _CONTENT = {
 
 
 class TlsService(ThreadingHTTPServer):
-    """The service. ``asked`` are the paths that were asked for, with a certificate."""
+    """The service.
+
+    ``asked`` are the paths that were asked for, with a certificate. ``begun`` and
+    ``broken_off`` count connections: the second ended before they had shaken hands.
+    """
 
     daemon_threads = True
 
@@ -39,14 +43,18 @@ class TlsService(ThreadingHTTPServer):
         self._context = context
         self.address = f"https://{name}:{self.server_port}/"
         self.asked: list[str] = []
+        self.begun = self.broken_off = 0
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread: a person types a PIN in it."""
+        self.begun += 1
         request.settimeout(patience())
-        with (
-            contextlib.suppress(OSError),
-            self._context.wrap_socket(request, server_side=True) as connection,
-        ):
+        try:
+            connection = self._context.wrap_socket(request, server_side=True)
+        except OSError:
+            self.broken_off += 1
+            return
+        with contextlib.suppress(OSError), connection:
             super().finish_request(connection, client_address)
 
 

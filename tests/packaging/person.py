@@ -45,12 +45,14 @@ _CHROMIUM = (
     *("--disable-background-networking", "--disable-component-update"),
     *("--password-store=basic", "--remote-debugging-port=0"),
 )
-_PREFERENCES: Mapping[str, bool | str] = {
+_PREFERENCES: Mapping[str, bool | int | str] = {
     # Marionette would leave out the extensions of the system.
     "remote.prefs.recommended": False,
     # What it tells a test is printed.
     "browser.dom.window.dump.enabled": True,
     "browser.startup.homepage_override.mstone": "ignore",
+    # A test ends it at once, which it takes for a crash: it would ask in the end.
+    "toolkit.startup.max_resumed_crashes": -1,
     "browser.tabs.warnOnClose": False,
 }
 

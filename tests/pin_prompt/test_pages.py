@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QScrollArea
 from native_host.gui.panels import Notice
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui import page_window
 from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.widgets import StepPicture
 from native_host.pin_prompt.messages import (
@@ -366,6 +367,33 @@ def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:
         assert bar.value() > before
         QTest.keyClick(button, Qt.Key.Key_PageUp)
         assert bar.value() == before
+
+
+def test_lines_that_wrap_beside_a_scroll_bar_do_not_cause_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.open(operation="sign")
+    area = stage.window.findChildren(QScrollArea)[0]
+    bar, width = area.verticalScrollBar(), stage.window.width()
+
+    def ask(words: int) -> tuple[int, int]:
+        """Show a question, and return its page's heights, without and with a bar."""
+        stage.handle(pin2(documents=HASHES, name="SPECIMEN " * words))
+        stage.settle()
+        page, beside = stage.pin_page, width - bar.sizeHint().width()
+        return page.heightForWidth(width), page.heightForWidth(beside)
+
+    # Of some name the last word goes to another line beside a bar.
+    words = next(n for n in range(1, 99) if len(set(ask(n))) > 1)
+    high, higher = ask(words)
+    around = stage.window.height() - area.height()
+    screen = stage.window.screen().availableSize().height()
+    monkeypatch.setattr(page_window, "_TITLE_BAR", screen - around - high)
+    stage.window.resize(width, 1)
+    ask(words)
+    assert stage.window.height() == around + high < around + higher
+    assert not bar.isVisible()
+    assert stage.window.focusWidget() is stage.pin_page.field
 
 
 def test_a_window_that_grows_stays_on_the_screen(stage: Stage) -> None:

@@ -255,6 +255,7 @@ async def a_login(
     *,
     patience: float | None = LONG,
     kept_for: float = LONG,
+    same_login: float = 0.0,
     refusals: Refusals | None = None,
 ) -> AsyncIterator[TlsLogin]:
     """Provide Firefox's signer. At its end no window is open, and no PIN remains."""
@@ -265,15 +266,20 @@ async def a_login(
         language="fi",
         patience=patience,
         kept_for=kept_for,
+        same_login=same_login,
         refusals=refusals,
     )
     kept: list[KeptPin] = []
     keep = login.pins.keep
 
     def remember(
-        certificate: CardCertificate, reader: Reader, pin: bytearray
+        certificate: CardCertificate,
+        reader: Reader,
+        pin: bytearray,
+        *,
+        brief: float | None = None,
     ) -> KeptPin:
-        kept.append(keep(certificate, reader, pin))
+        kept.append(keep(certificate, reader, pin, brief=brief))
         return kept[-1]
 
     login.pins.keep = remember  # type: ignore[method-assign] # to see all at the end

@@ -13,6 +13,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardMuteError, CardRemovedError, WrongPinError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.source import CardConnection, Reader
+from native_host.config import Config
 from native_host.errors import (
     BusyError,
     RequestCancelledError,
@@ -21,6 +22,9 @@ from native_host.errors import (
 )
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
+from native_host.pkcs11.service import _TokenService
+from native_host.pkcs11.slots import SlotManager
+from native_host.processes import Program as Running
 from tests.operations.user import until
 from tests.pkcs11.conftest import (
     LONG,
@@ -317,6 +321,53 @@ async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(late: Program) -
     await until(lambda: late.windows.closed == [first])
     await late.sign()
     assert len(late.windows.users) == 2
+
+
+async def logs_in(program: Program) -> None:
+    """Have a PIN typed in time for a login."""
+    program.windows.type("1234")
+    await program.sign()
+    await program.windows.all_closed()
+
+
+async def test_a_pin_serves_the_other_connections_of_a_login_and_no_more(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate
+) -> None:
+    async with a_login(source, windows, same_login=LONG) as login:
+        program = Program(login, windows, certificate, source)
+        await logs_in(program)
+        for _ in range(3):
+            await program.sign()
+        assert len(windows.users) == 1
+        await logs_in(program)
+        assert len(windows.users) == 2
+
+
+async def test_time_and_a_moved_card_end_what_a_pin_of_a_login_serves(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate
+) -> None:
+    async with a_login(source, windows, same_login=0.001) as login:
+        program = Program(login, windows, certificate, source)
+        await logs_in(program)
+        await until(lambda: login.pins.kept is None)
+        await logs_in(program)
+        assert len(windows.users) == 2
+    async with a_login(source, windows, same_login=LONG) as login:
+        await logs_in(Program(login, windows, certificate, source))
+        assert login.pins.kept is not None
+        source.remove()
+        await until(lambda: login.pins.kept is None)
+
+
+async def test_only_in_firefox_a_pin_serves_other_connections(
+    source: MockCardSource,
+) -> None:
+    service = _TokenService(Config(card="mock"), SlotManager(source), None, LONG)
+    for browser, gecko in ((True, True), (True, False), (False, False)):
+        name = Running(1, "SPECIMEN", browser=browser, gecko=gecko)
+        login = service._open_signer(name)
+        assert bool(login._same_login) is gecko
+        assert login._same_login <= 3
 
 
 async def test_time_ends_the_keeping(

@@ -65,6 +65,14 @@ class PageScrollArea(QScrollArea):
             before.hide()
         self.setWidget(page)
 
+    def hide_bar(self) -> None:
+        """Hide a scroll bar that only the lines need which wrap beside it."""
+        for policy in (
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOff,
+            Qt.ScrollBarPolicy.ScrollBarAsNeeded,
+        ):
+            self.setVerticalScrollBarPolicy(policy)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in _SCROLLING:
             event.ignore()
@@ -158,16 +166,18 @@ class PageWindow(QDialog):
         self.setMinimumSize(min(dp(300), width), min(dp(300), room.height()))
         around = self._foot.height_at(width) + self._header.height_at(width)
         most = room.height() - _TITLE_BAR
-        # The width allows for a scroll bar, so that a page never fits only without.
-        inside = width - self._scroll.verticalScrollBar().sizeHint().width()
         page.set_fitting(True)
-        self._fits = around + page.heightForWidth(inside) <= most
+        self._fits = around + page.heightForWidth(width) <= most
         page.set_fitting(self._fits)
+        bar = self._scroll.verticalScrollBar()
+        inside = width if self._fits else width - bar.sizeHint().width()
         # Qt gives a scroll area some height in any case.
         least = self._scroll.minimumSizeHint().height()
         height = min(around + max(page.wanted_height(inside), least), most)
         self._watch.want(QSize(width, height), self._header.parts)
         self.resize(max(self.width(), width), max(self.height(), height))
+        if self._fits and bar.isVisible():
+            self._scroll.hide_bar()
         keep_in_view(self)
 
     def _reveal_focus(self) -> None:

@@ -41,7 +41,11 @@ class BasePinPage(ConfirmPage):
         self.add_person(question.name, question.satu)
         self.announce_holder()
         if question.documents:
-            self.column.setSpacing(dp(8))  # this page has more content than others
+            # This page has more content than others, also on a low laptop.
+            self.column.setSpacing(dp(8))
+            margins = self.column.contentsMargins()
+            margins.setBottom(dp(10))
+            self.column.setContentsMargins(margins)
             self._add_documents()
         self._add_consent()
         self._late_at = self.column.count()
