@@ -63,8 +63,6 @@ def fill_in(pdf: bytes) -> bytes:
     def change(writer: Any) -> None:
         field = writer.root["/AcroForm"]["/Fields"][0]
         field["/V"] = generic.TextStringObject("1000")
-        looks = generic.StreamObject(field["/AP"]["/N"], stream_data=b"0 0 9 9 re f")
-        field["/AP"]["/N"] = writer.add_object(looks)
         writer.update_container(field)
 
     return updated(pdf, change)
