@@ -29,6 +29,7 @@ from kortilla.signing.verification import (
     Problem,
     SignatureReport,
     Signer,
+    TimestampReport,
 )
 from native_host import paths
 from native_host.config import Config
@@ -129,7 +130,9 @@ def _show_signed(window: Window) -> None:
     window.pages["sign"]._ended({"files": made})  # type: ignore[attr-defined] # as above
 
 
-def _show_checked(*problems: str, issuer: str = "authority") -> Show:
+def _show_checked(
+    *problems: str, issuer: str = "authority", stamp: TimestampReport | None = None
+) -> Show:
     then = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
     unanswered = {
         "REVOCATION_UNKNOWN": "no-answer",
@@ -148,8 +151,8 @@ def _show_checked(*problems: str, issuer: str = "authority") -> Show:
         certificate=certificate,
         issuer=issuer,  # type: ignore[arg-type] # one of its values
         time=then,
-        time_source="claimed",
-        timestamp=None,
+        time_source="claimed" if stamp is None else "timestamp",
+        timestamp=stamp,
         covers="whole",  # type: ignore[arg-type] # as above
         files=(),
         changes=(),
@@ -158,6 +161,7 @@ def _show_checked(*problems: str, issuer: str = "authority") -> Show:
         reason="",
         location="",
         problems=tuple(map(Problem, problems)),
+        revocation_source="network" if stamp is None else "file",
     )
     path = _FOLDER / f"{Path(_LEASE).stem}-allekirjoitettu.pdf"
     checked = CheckedFile(path, DocumentReport("pdf", (signature,)))
@@ -246,6 +250,9 @@ STATES: Mapping[str, Show] = {
     "check-changed": _show_checked("DIGEST_MISMATCH"),
     "check-no-answer": _show_checked("REVOCATION_UNKNOWN"),
     "check-not-asked": _show_checked("REVOCATION_NOT_ASKED"),
+    "check-timestamp": _show_checked(
+        stamp=TimestampReport(None, "SPECIMEN Aikaleimat", True, True)
+    ),
     "check-unknown": _show_checked("NO_TRUST", issuer="unknown"),
     "history-off": lambda window: window.show_page("history"),
 }

@@ -94,6 +94,13 @@ class Desktop(ABC):
     def start_from_menu(self, name: str, file: str) -> None:
         """Start a program as the desktop's menu does."""
 
+    def open_with(self, file: str, action: str, name: str) -> None:
+        """Open a file with an action, which ``name`` names in the file manager's menu.
+
+        No menu is opened here: the action is started by its own name, as menus do.
+        """
+        self.launch("gtk-launch", action, file)
+
     def launch(self, *words: str) -> None:
         """Run a launcher, which ends at once. The program that it starts goes on."""
         # That keeps what the launcher has for its output.
@@ -198,6 +205,17 @@ def _shown(
         yield from _shown(each, inside, corner)
 
 
+def _named(told: list[dict[str, Any]], name: str) -> Box | None:
+    """Return the place on the screen of the part with a name, if it is shown."""
+    for each in told:
+        if each["name"] == name and "SHOWING" in each["states"]:
+            x, y, width, height = each["box"]
+            return x, y, width, height
+        if (found := _named(each["parts"], name)) is not None:
+            return found
+    return None
+
+
 def _contains(outer: Box, inner: Box) -> bool:
     return (
         outer[0] <= inner[0]
@@ -246,6 +264,27 @@ class Xfce(Desktop):
         finder = self.screen.find("Sovellusten hakutyökalu")
         self.screen.wait_for_focus(finder)
         self.type(f"{name}\r")
+
+    def open_with(self, file: str, action: str, name: str) -> None:
+        # Thunar shows the folder, and has selected the file.
+        self.computer.user(
+            *("gdbus", "call", "--session", "--dest", "org.freedesktop.FileManager1"),
+            *("--object-path", "/org/freedesktop/FileManager1", "--method"),
+            *("org.freedesktop.FileManager1.ShowItems", f"['file://{file}']", ""),
+        )
+        folder = f"{Path(file).parent.name} - Thunar"
+        wait_until(lambda: self.is_in_front(folder), folder)
+        selected = f'"{Path(file).name}"'
+        self.wait_for(folder, lambda parts: any(selected in p.name for p in parts))
+        self.press("shift+F10")
+        self._click_item("Avaa sovelluksella")
+        self._click_item(name)
+        self.computer.user("thunar", "--quit")
+
+    def _click_item(self, name: str) -> None:
+        """Click at an item of a menu, which is a window without a title."""
+        x, y, width, height = wait_until(lambda: _named(self.look("$"), name), name)
+        self.click(x + width // 2, y + height // 2)
 
 
 class Gnome(Desktop):

@@ -13,7 +13,13 @@ import pytest_asyncio
 
 from native_host import VERSION
 from tests.browser.browsers import Browser
-from tests.browser.conftest import OpenTab, SharedBrowser, Visit, in_turn
+from tests.browser.conftest import (
+    OpenTab,
+    SharedBrowser,
+    Visit,
+    in_turn,
+    only_in_firefox,
+)
 from tests.browser.site import NONCE, authenticate
 from tests.browser.views import (
     CHECK,
@@ -51,6 +57,19 @@ COLD = (
     "import sys, time; time.sleep(6); from native_host.__main__ import main; "
     "sys.exit(main())"
 )
+#: Answers each request as the host does for a browser out of a flatpak.
+CONFINED = f"""
+import json, struct, sys
+def write(message):
+    body = json.dumps(message).encode()
+    sys.stdout.buffer.write(struct.pack("=I", len(body)) + body)
+    sys.stdout.flush()
+write({{"version": "2.9.0+kortilla.{VERSION}"}})
+while head := sys.stdin.buffer.read(4):
+    asked = json.loads(sys.stdin.buffer.read(struct.unpack("=I", head)[0]))
+    error = {{"code": "BROWSER_CONFINED", "message": "It comes from a flatpak."}}
+    write({{"id": asked["id"], "error": error}})
+"""
 TOO_OLD = speak({"version": "2.9.0+kortilla.0.0.9"})
 
 
@@ -186,6 +205,18 @@ async def test_without_a_program_the_page_says_so(
         assert said == f"{text('checkFailed')} {text(explanation)}"
         await shows(page.tab, "loginImpossible")
         assert await page.tab.text("#token p") == text(explanation)
+    browser.user_home.serve()
+
+
+@only_in_firefox
+async def test_in_a_flatpak_the_switch_says_that_it_can_t_help(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    """``tests/packaging/proxy.py`` has a real flatpak."""
+    browser.user_home.put_host(CONFINED)
+    tab = await open_tab(OPTIONS)
+    await shows(tab, "loginImpossible")
+    assert await tab.text("#token p") == text("loginConfined")
     browser.user_home.serve()
 
 

@@ -185,9 +185,11 @@ class CA:
         signature_algorithm: str = "sha384_ecdsa",
         extra: Sequence[tuple[str, bytes]] = (),
         serial_number: int = 4242,
-        extra_critical: bool = False,
+        extra_critical: bool | frozenset[str] = False,
     ) -> Leaf:
         """Issue a certificate; any part of it may be wrong.
+
+        ``extra_critical`` are the OIDs that are critical of ``extra``, or whether all.
 
         A ``timedelta`` is a time from this call on, for what looks at the clock. A
         list of cases can't say today's date: it is read long before its tests run.
@@ -210,7 +212,11 @@ class CA:
                 [{"policy_identifier": policy} for policy in policies]
             ).dump()
             extensions.append(("certificate_policies", False, der))
-        extensions += [(oid, extra_critical, der) for oid, der in extra]
+        critical = extra_critical
+        extensions += [
+            (oid, critical if isinstance(critical, bool) else oid in critical, der)
+            for oid, der in extra
+        ]
         # The second defect: ecdsa-with-SHA384 has NULL parameters.
         algorithm = algos.SignedDigestAlgorithm({"algorithm": signature_algorithm})
         if null_parameter:

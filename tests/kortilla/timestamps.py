@@ -53,7 +53,7 @@ def stamper(
         "null_parameter": False,
         "serial_number": random_serial_number(),
         "extra": [*purpose, *([("1.2.3.4", extra)] if extra else []), *more],
-        "extra_critical": True,
+        "extra_critical": frozenset({TIME_STAMPING[0]}),
     }
     leaf = ca.issue(key("RSA-2048"), **options | changes)
     return DummyTimeStamper(*for_pyhanko(leaf), fixed_dt=at)

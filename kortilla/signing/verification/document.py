@@ -52,13 +52,13 @@ async def verify_document(
     (``.p7s``) is of; None if that is not there. ``trusted`` are the CAs that may have
     issued a signer's certificate; without them no signature is valid. ``revocation``
     asks whether a certificate was revoked. By default, and with ``UNCHECKED``, nobody
-    is asked and nothing uses a network: no signature is valid then, and a good one
-    ``lacks_revocation``. Nobody is asked about a signature that is not intact or not
-    valid. A certificate that is revoked now makes a signature not valid, unless a
-    timestamp proves that it is older. For such a time the file's own revocation data
-    answer, and nobody is asked. ``at`` is the time of verifying. ``timestamp_cas`` are
-    certificates (DER) of CAs of time-stamping services, beside those of ``trusted``;
-    without them a timestamp proves no time.
+    is asked and nothing uses a network: only a signature for which the file itself
+    answers is valid then, and another good one ``lacks_revocation``. Nobody is asked
+    about a signature that is not intact or not valid. A certificate that is revoked now
+    makes a signature not valid, unless a timestamp proves that it is older. For such a
+    time the file's own revocation data answer, and nobody is asked. ``at`` is the time
+    of verifying. ``timestamp_cas`` are certificates (DER) of CAs of time-stamping
+    services, beside those of ``trusted``; without them a timestamp proves no time.
 
     The file is read in a process with limits of time and memory. Each fault of a file
     is a code in the report. Raises ``SigningUnavailableError`` while too many files are

@@ -308,7 +308,12 @@ SERVICES: dict[str, tuple[Callable[[Lasting], DummyTimeStamper], str]] = {
     ),
     "a clock that is ahead": (
         lambda lasting: stamper(lasting.stamping_root, at=datetime.now(UTC) + days(99)),
-        "TIMESTAMP_BROKEN",
+        "TIME_IN_FUTURE",
+    ),
+    # It shows only that the file is no younger.
+    "a time after the person's certificate had expired": (
+        lambda lasting: stamper(lasting.stamping_root, at=datetime.now(UTC) + days(40)),
+        "CERTIFICATE_EXPIRED",
     ),
     "a digest that is not safe": (
         lambda lasting: _with_sha_1(stamper(lasting.stamping_root)),

@@ -29,7 +29,8 @@ from kortilla.signing.verification.trusted import TimestampAuthority
 from kortilla.threads import in_thread
 
 _SKEW = timedelta(minutes=15)
-_RSA_BITS = 2048
+#: The shortest keys, by their kind.
+_BITS = {"ec": 256, "rsa": 2048, "rsassa_pss": 2048}
 
 
 class Timestamps:
@@ -98,7 +99,7 @@ class Timestamps:
     ) -> str:
         """Return a code for why a timestamp proves nothing, or an empty text."""
         if time > until + _SKEW:
-            return "TIMESTAMP_BROKEN"
+            return "TIME_IN_FUTURE" if until == self._at else "TIMESTAMP_BROKEN"
         anchors = [
             each.certificate for each in self._authorities if each.counts_at(time)
         ]
@@ -165,7 +166,8 @@ def _may_stamp(certificate: x509.Certificate) -> bool:
         purposes is not None
         and purposes.native == ["time_stamping"]
         and "extended_key_usage" in certificate.critical_extensions
-        and (key.algorithm == "ec" or key.bit_size >= _RSA_BITS)
+        and key.algorithm in _BITS
+        and key.bit_size >= _BITS[key.algorithm]
     )
 
 
