@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Verification of signed PDF files, ASiC-E containers and detached signatures.
+"""Verification of signed PDF files, ASiC containers and detached signatures.
 
     trusted = TrustedCAs.from_folder("ca")
     report = await verify_document(pdf, trusted=trusted, revocation=service.revocation)

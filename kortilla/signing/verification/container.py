@@ -37,6 +37,11 @@ _MAX_ENTRIES = 1000
 _MAX_UNPACKED = 200_000_000  # bytes of all files together
 _MAX_XML = 20_000_000  # bytes; revocation lists may have some millions
 _CHUNK = 1 << 20
+#: What a container of one file has one of (EN 319 162-1 §4.3.3.2).
+_ONE_OF = tuple(
+    re.compile(FOLDER + each, re.IGNORECASE).fullmatch
+    for each in (r".*\.tst", r".*\.p7s", r".*signatures.*\.xml")
+)
 _DRIVE = re.compile("[A-Za-z]:")
 
 
@@ -87,6 +92,10 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
         [only, *others] = data or [""]
         if others or "/" in only or not only:
             raise RefusedError("IRREGULAR", "not the one file of ASiC-S")
+        inside = [e.filename for e in entries if e.filename.startswith(FOLDER)]
+        kinds = [any(map(kind, inside)) for kind in _ONE_OF]
+        if sum(kinds) > 1:
+            raise RefusedError("IRREGULAR", "several kinds of signatures in ASiC-S")
 
     def contents_of(
         uri: str, known: Mapping[str, zipfile.ZipInfo] = data

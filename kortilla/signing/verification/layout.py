@@ -343,16 +343,14 @@ def _check_unused(
     """
     number, generation = named[section]
     stream: Any = generic.Reference(number, generation, reader).get_object()
+    newest = {own: at for at, (own, _) in sorted(named.items()) if at <= section}
     for entry in parse_xref_stream(stream):
         place = entry.location
-        offsets = [
-            at for at, (own, _) in named.items() if own == entry.idnum and at <= section
-        ]
         if isinstance(place, int):
-            right = after_blanks(content, place) == max(offsets, default=-1)
+            right = after_blanks(content, place) == newest.get(entry.idnum)
         elif place is not None:
             inside = packed.get(place.obj_stream_id, {}).values()
-            right = not offsets and entry.idnum in inside
+            right = entry.idnum not in newest and entry.idnum in inside
         else:
             right = entry.idnum == 0
         if not right:

@@ -257,7 +257,8 @@ class DocumentReport:
 
     ``timestamps`` are those of a whole PDF, and the archive timestamps of a container's
     signatures. ``files`` are those in a container. ``sha256`` is the hexadecimal digest
-    of the file that was verified; it is empty if none was read.
+    of the signed file as it was verified, and ``signature_sha256`` that of a detached
+    signature. They are empty for what was not there or too long to be read.
     """
 
     kind: Kind
@@ -266,6 +267,7 @@ class DocumentReport:
     problems: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()
     sha256: str = ""
+    signature_sha256: str = ""
 
     @property
     def verdict(self) -> Verdict:
