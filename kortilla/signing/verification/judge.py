@@ -38,7 +38,7 @@ from kortilla.signing.verification.findings import (
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     Lists,
-    read_authorities,
+    read_trusted,
 )
 from kortilla.signing.verification.proofs.levels import level_of
 from kortilla.signing.verification.proofs.times import Timestamps
@@ -219,7 +219,7 @@ class Judge:
             for issuer in trust.issuers
             for each in (issuer.certificate, issuer.root)
             if each is not None
-        ] + read_authorities(each.certificate for each in self._authorities)
+        ] + [read_trusted(each.certificate) for each in self._authorities]
 
     async def _judge_issuer(
         self, certificate: x509.Certificate, time: datetime | None
