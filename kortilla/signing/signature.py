@@ -82,6 +82,13 @@ class Timestamp:
     token: cms.ContentInfo
     certificates: tuple[x509.Certificate, ...]
 
+    @property
+    def time(self) -> datetime:
+        """The time that it states."""
+        stamped = self.token["content"]["encap_content_info"]["content"].parsed
+        time: datetime = stamped["gen_time"].native
+        return time
+
 
 @dataclass
 class Draft(ABC):
@@ -181,18 +188,19 @@ async def finish(
     signer = await checks.signer(der)
     draft = draft_type(state, certificate, signature, value)
     level: Level = "B-B"
-    stamped: tuple[x509.Certificate, ...] = ()
+    stamp: Timestamp | None = None
     if timestamper is not None:
         to_stamp = Digest.of(draft.to_stamp(), state.digest.hash_function)
         stamp = await request_timestamp(timestamper, to_stamp)
         draft.add_timestamp(stamp)
-        level, stamped = "B-T", stamp.certificates
+        level = "B-T"
     if validation_data is not None and not isinstance(validation_data, ValidationData):
+        stamped = () if stamp is None else stamp.certificates
         validation_data = await validation_data(
             (state.certificate, *state.chain, *(each.dump() for each in stamped))
         )
     await draft.add_data(validation_data)
-    if level == "B-T" and _is_complete(validation_data, state, stamped):
+    if stamp is not None and _is_complete(validation_data, state, stamp):
         level = "B-LT"
     if archive and timestamper is not None:
         await draft.archive(timestamper)
@@ -203,12 +211,13 @@ async def finish(
 def _is_complete(
     data: ValidationData | None,
     state: PreparedSignature,
-    stamped: Iterable[x509.Certificate],
+    stamp: Timestamp,
 ) -> bool:
-    """Return whether there are revocation data for every certificate."""
+    """Return whether there are revocation data for every certificate, not too old."""
     own = [ExactCertificate.load(each) for each in (state.certificate, *state.chain)]
     try:
-        return data is not None and data.covers([*own, *stamped])
+        every = [*own, *stamp.certificates]
+        return data is not None and data.covers(every, since=stamp.time)
     except Exception:
         # For an odd certificate of a timestamp, asn1crypto raises any exception.
         return False

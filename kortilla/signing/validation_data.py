@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Certificates and revocation data for the document security store of a PDF."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
 
 from asn1crypto import crl, ocsp, x509
@@ -10,9 +11,15 @@ from asn1crypto import crl, ocsp, x509
 from kortilla.errors import RevocationCheckFailedError
 from kortilla.revocation import Revocation
 from kortilla.revocation.interface import Reason
+from kortilla.revocation.ocsp import Rules
 from kortilla.validation.leaf import AsReceived, ExactCertificate
 
 __all__ = ["CollectData", "ValidationData"]
+
+_MAX_AGE = Rules().max_age
+_NEVER, _ALWAYS = (
+    datetime(year, 1, 1, tzinfo=UTC) for year in (1, 2)
+)  # before each CRL, and at its oldest
 
 
 class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
@@ -85,26 +92,39 @@ class ValidationData:
         """Return the certificates, parsed."""
         return [ExactCertificate.load(each, strict=True) for each in self.certificates]
 
-    def covers(self, certificates: Iterable[x509.Certificate]) -> bool:
+    def covers(
+        self,
+        certificates: Sequence[x509.Certificate],
+        *,
+        since: datetime | None = None,
+    ) -> bool:
         """Return whether each certificate except roots has revocation data here.
 
-        They are a CRL of its issuer, or an OCSP response with the status good.
+        They are a CRL of its issuer, or an OCSP response with the status good. With
+        ``since``, a timestamp's time, responses are no older, and neither is a CRL
+        about the first certificate, the signer's: else verification does not take them.
         """
+        oldest = _ALWAYS if since is None else since - _MAX_AGE
         known = {
             (each["cert_id"]["serial_number"].native, _hash_of_issuer(each))
             for response in self.parsed_ocsp_responses()
             for each in response.response_data["responses"]
             if each["cert_status"].name == "good"
+            and each["this_update"].native >= oldest
         }
-        issuers = {each.issuer.hashable for each in self.parsed_crls()}
+        dates = {
+            each.issuer.hashable: each["tbs_cert_list"]["this_update"].native
+            for each in self.parsed_crls()
+        }
         return all(
             certificate.self_issued
-            or certificate.issuer.hashable in issuers
+            or dates.get(certificate.issuer.hashable, _NEVER)
+            >= (_ALWAYS if number else oldest)
             or any(
                 (certificate.serial_number, getattr(certificate.issuer, name)) in known
                 for name in ("sha1", "sha256")
             )
-            for certificate in certificates
+            for number, certificate in enumerate(certificates)
         )
 
 

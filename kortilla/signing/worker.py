@@ -10,6 +10,7 @@ code: the process has read an untrusted file, so its messages are untrusted too.
 """
 
 import base64
+import gc
 import json
 import logging
 import os
@@ -39,6 +40,7 @@ OUT_OF_MEMORY = 99
 TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
 
 _PATIENCE = 6
+_LARGE = 1_000_000  # octets
 _LENGTHS = struct.Struct(">II")
 _MAX_CAUSE = 200  # characters
 _HEADER_WITHIN = 1024  # octets; where viewers look for a PDF's header
@@ -121,6 +123,10 @@ def _work(requests: BinaryIO, answers: BinaryIO, seconds: float) -> None:
         answer = _answer(request, document)
         _limit_time(0)
         write_message(answers, *answer)
+        if len(document) > _LARGE:
+            # pyHanko's objects refer to each other, and to the document.
+            del request, document, answer
+            gc.collect()
 
 
 def _limit_time(seconds: float) -> None:

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     help="The folder for what was signed: PDFs as they were, files of containers.",
 )
 @click.option("--offline", is_flag=True, help="Ask nobody about revocation.")
+@click.option(
+    "--report",
+    type=PATH,
+    help="Write a report to a .pdf or .json file.",
+)
+@click.option("--force", is_flag=True, help="Replace a report that is there.")
 @lang_option
 def verify(
     *,
@@ -48,15 +54,19 @@ def verify(
     trust: Path | None,
     save_signed: Path | None,
     offline: bool,
+    report: Path | None,
+    force: bool,
     lang: str | None,
 ) -> int:
     """Say who signed files, and whether they are intact.
 
-    FILE is a signed PDF, an ASiC-E container, or a .p7s beside the file that it is of.
+    FILE is a signed PDF, an ASiC container, or a .p7s beside the file that it is of.
     The exit status is 0 for valid, 1 for not valid, 2 for can't say.
     """
     if signed_file and (len(files) > 1 or files[0].suffix.lower() != ".p7s"):
         raise click.UsageError("--file names the file of one .p7s.")
+    if report is not None and report.suffix.lower() not in {".pdf", ".json"}:
+        raise click.UsageError("--report names a file that ends in .pdf or .json.")
     check_library()
     from kortilla.errors import TrustConfigurationError
     from kortilla.signing.verification import Verdict
@@ -68,6 +78,10 @@ def verify(
     language = choose_language(load_config().language, lang)
     texts = words.load(language)
     trust = trust or check.trust_folder()
+    if report is not None:
+        from native_host.files import report as reports
+
+        reports.check_place(report, files, replace=force)
     try:
         checked = asyncio.run(
             check.check_files(
@@ -76,6 +90,9 @@ def verify(
         )
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
+    if report is not None:
+        content = reports.render(checked, language, pdf=reports.is_pdf(report))
+        reports.save(content, report, checked, replace=force)
     lines, fields = [], []
     for each in checked:
         first, *more = words.describe(each, texts)

@@ -3,13 +3,14 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from kortilla.clock import utc_now
 from kortilla.errors import RelyingPartyError
 from kortilla.revocation import RevocationChecker
+from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
     TrustedCAs,
@@ -23,12 +24,29 @@ from native_host.paths import user_data_folder
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What a check rests on: when it was made, and which CAs were trusted.
+
+    ``asked`` is whether the authority was to be asked about revocation.
+    """
+
+    at: datetime
+    asked: bool
+    trusted: TrustedCAs
+
+
+@dataclass(frozen=True)
 class CheckedFile:
-    """A file, and the report on it; or None with the ``error`` that stopped it."""
+    """A file, and the report on it; or None with the ``error`` that stopped it.
+
+    ``of`` is the file that a ``.p7s`` is of. Without a ``basis`` it was not checked.
+    """
 
     path: Path
     report: DocumentReport | None
     error: str = ""
+    of: Path | None = None
+    basis: Basis | None = field(default=None, repr=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -52,7 +70,8 @@ async def check_files(
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
     there only the authority's count. All of them, and certificates of time-stamping
     authorities beside them, vouch for timestamps, and so do those in
-    ``stamping_folder()``. None, or an empty folder, leaves every signature unjudged.
+    ``stamping_folder()``. None, or an empty folder, leaves every Citizen Certificate
+    unjudged. For others the EU's trusted lists count, as far as they were fetched.
     Unless ``offline``, the CAs' services are asked whether the certificates have been
     revoked, once about each; they learn which certificates are checked, and nothing of
     the files. Raises ``TrustConfigurationError`` for a broken folder.
@@ -62,10 +81,12 @@ async def check_files(
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
     trusted = trusted.with_timestamps_of(stamping_folder())
+    trusted = replace(trusted, lists=TrustLists.load(lists_folder()))
     signed = _signed_files(paths, signed_file)
+    basis = Basis(utc_now(), not offline, trusted)
     async with asking(offline=offline) as revocation:
         return [
-            await _check(path, signed.get(path), trusted, revocation)
+            await _check(path, signed.get(path), basis, revocation)
             for path in paths
             if path not in signed.values()
         ]
@@ -97,25 +118,26 @@ def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path,
 async def _check(
     path: Path,
     of: Path | None,
-    trusted: TrustedCAs,
+    basis: Basis,
     revocation: RevocationChecker | None,
 ) -> CheckedFile:
     try:
         report = await verify_path(
             path,
             of=of,
-            trusted=trusted,
+            trusted=basis.trusted,
             revocation=revocation,
-            timestamp_cas=trusted.timestamp_authorities,
+            at=basis.at,
+            timestamp_cas=basis.trusted.timestamp_authorities,
         )
     except OSError as error:
         said = error.strerror or type(error).__name__
         if of is not None and str(error.filename) == str(of):
             said = f"{shown_path(of)}: {said}"
-        return CheckedFile(path, None, said)
+        return CheckedFile(path, None, said, of, basis)
     except RelyingPartyError as error:
-        return CheckedFile(path, None, str(error))
-    return CheckedFile(path, report)
+        return CheckedFile(path, None, str(error), of, basis)
+    return CheckedFile(path, report, "", of, basis)
 
 
 def trust_folder() -> Path:
@@ -134,6 +156,11 @@ def stamping_folder() -> Path:
     What is in it vouches for timestamps, and for nobody's signature.
     """
     return user_data_folder() / "timestamp-ca"
+
+
+def lists_folder() -> Path:
+    """Return the folder of the EU's trusted lists."""
+    return user_data_folder() / "trust-lists"
 
 
 def has_authority(folder: Path) -> bool:

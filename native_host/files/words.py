@@ -80,12 +80,12 @@ def describe_signature(
 ) -> list[str]:
     """Return the lines about a signature: the signer, and indented what is known."""
     name = _name(signature, texts)
-    state = "open" if signature.lacks_revocation else signature.verdict
-    head = texts[f"signature.{state}"]
+    head = texts[state_key(signature)]
     said = [_when(signature, texts)]
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
+    said += _listed(signature, texts)
     said += [_change(each, texts) for each in signature.changes]
     said += describe_comparison(signature, texts)
     if signature.revocation == "good":
@@ -97,6 +97,29 @@ def describe_signature(
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
+
+
+def _listed(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:
+    """Say which authority of the EU's lists vouches for a signer, and what it makes."""
+    if (listed := signature.listed) is None:
+        return []
+    country = country_name(listed.country, texts)
+    authority = printable(listed.name or listed.service)
+    said = [texts["listed.by"].format(authority=authority, country=country)]
+    if signature.verdict is Verdict.VALID or signature.lacks_revocation:
+        said.append(texts[f"listed.{listed.qualification}"])
+    return said
+
+
+def country_name(territory: str, texts: Mapping[str, str]) -> str:
+    """Return a country's name, of the two letters of its trusted list."""
+    return texts.get(f"country.{territory}", printable(territory))
+
+
+def state_key(signature: SignatureReport) -> str:
+    """Return the key of the words for a number, a name, and how the signature is."""
+    state = "open" if signature.lacks_revocation else signature.verdict
+    return f"signature.{state}"
 
 
 def shows_other_content(report: DocumentReport) -> bool:
@@ -147,7 +170,7 @@ def _when(signature: SignatureReport, texts: Mapping[str, str]) -> str:
     """Return the sentence about the time, and about who proves it."""
     stamp = signature.timestamp
     return texts[f"time.{signature.time_source}"].format(
-        time=_time(signature.time, texts),
+        time=time_words(signature.time, texts),
         authority="" if stamp is None else printable(stamp.authority),
     )
 
@@ -192,6 +215,6 @@ def _change(change: Change, texts: Mapping[str, str]) -> str:
     return f"{said}. {place}"
 
 
-def _time(time: datetime | None, texts: Mapping[str, str]) -> str:
+def time_words(time: datetime | None, texts: Mapping[str, str]) -> str:
     """Return a time in the computer's zone."""
     return "" if time is None else time.astimezone().strftime(texts["time.format"])

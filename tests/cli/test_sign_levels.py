@@ -2,6 +2,7 @@
 """The levels of signed files of one's own: what can't be had only lowers them."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,7 @@ import pytest
 from cryptography import x509
 from pyhanko.sign.timestamps import DummyTimeStamper
 
+from kortilla.clock import utc_now
 from kortilla.errors import TimestampFailedError
 from kortilla.mock_card.authority import Authority
 from native_host.files import library
@@ -35,12 +37,17 @@ async def server() -> AsyncIterator[Server]:
 def chain(server: Server, monkeypatch: pytest.MonkeyPatch) -> Chain:
     """CAs whose responder is asked, and a time-stamping service of the same CA."""
     chain = well(server, CA.create("SPECIMEN Root CA"), by="ocsp")
+    # They answer now, as the timestamps are of now.
+    now = datetime.now(UTC).replace(microsecond=0)
+    for where, ca in (("issuing", chain.ca), ("root", chain.root)):
+        server.handlers[f"ocsp/{where}"] = OCSPAnswer(ca, at=now)
     authority = SimpleNamespace(
         issuing=x509.load_der_x509_certificate(chain.ca.der),
         issuing_key=chain.ca.key,
     )
     made = stamper(cast(Authority, authority), more=addresses(chain.address, "issuing"))
-    monkeypatch.setattr(library, "Revocation", lambda **_: checker_by(by="ocsp"))
+    checker = partial(checker_by, by="ocsp", clock=utc_now)
+    monkeypatch.setattr(library, "Revocation", lambda **_: checker())
     monkeypatch.setattr(library, "HTTPTimeStamper", lambda *_, **__: made)
     return chain
 

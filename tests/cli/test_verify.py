@@ -8,7 +8,7 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -31,7 +31,7 @@ from native_host.files.check import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue, replace_text, updated
-from tests.kortilla.signing_parts import FixedRevocation, make_pdf
+from tests.kortilla.signing_parts import Services, make_pdf
 from tests.kortilla.timestamps import stamper
 
 SIGN = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -62,20 +62,10 @@ def trust(signed: Path, home: Path) -> Path:
     return folder
 
 
-class Service(FixedRevocation):
-    """Stands at the place of the CAs' services, which are not reached from here."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close nothing."""
-
-
 @pytest.fixture(autouse=True)
-def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
-    service = Service()
+    service = Services()
     monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
 
@@ -292,7 +282,7 @@ def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> Non
 
 
 def test_the_authority_is_asked_about_revocation_unless_offline(
-    run: Run, trust: Path, service: Service
+    run: Run, trust: Path, service: Services
 ) -> None:
     words = ("verify", "a-signed.pdf", "--trust", str(trust))
     service.error = UserCertificateRevokedError("revoked")
@@ -317,7 +307,7 @@ def test_the_authority_is_asked_about_revocation_unless_offline(
 def test_a_good_file_without_an_answer_is_no_warning_and_says_what_is_missing(
     run: Run,
     trust: Path,
-    service: Service,
+    service: Services,
     language: str,
     unasked: str,
     unanswered: str,

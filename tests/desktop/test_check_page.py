@@ -4,9 +4,7 @@
 import asyncio
 import shutil
 import stat
-from datetime import datetime
 from pathlib import Path
-from typing import Self
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -14,7 +12,6 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog
 
 from kortilla.errors import UserCertificateOCSPCheckFailedError
-from kortilla.revocation import CertificatePath
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
 from native_host.desktop.pages import files, signed_content
@@ -47,7 +44,7 @@ from tests.desktop.conftest import (
     words,
 )
 from tests.kortilla.signed_files import replace_text, updated
-from tests.kortilla.signing_parts import FixedRevocation, make_pdf
+from tests.kortilla.signing_parts import Services, make_pdf
 from tests.support import cards
 
 HOSTILE = "a\u202efdp <b>x.pdf"
@@ -80,29 +77,18 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-class Service(FixedRevocation):
-    """Stands at the place of the CAs' services, which are not reached from here."""
-
-    silent = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close nothing."""
-
-    async def check(self, path: CertificatePath, *, at: datetime) -> None:
-        await super().check(path, at=at)
-        if self.silent:
-            await asyncio.Event().wait()
-
-
 @pytest.fixture(autouse=True)
-def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
-    service = Service()
+    service = Services()
     monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
+
+
+def answer_dialog(monkeypatch: pytest.MonkeyPatch, path: Path | None) -> None:
+    """Choose a path in the dialog of the desktop, or cancel it."""
+    chosen = "" if path is None else str(path)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
 
 
 def signs(page: Page) -> set[str]:
@@ -274,7 +260,7 @@ def test_without_the_authoritys_certificates_nothing_is_valid_and_it_offers_them
 
 
 def test_a_good_file_without_an_answer_is_no_warning_and_can_be_asked_again(
-    open_window: Open, signed: Path, service: Service
+    open_window: Open, signed: Path, service: Services
 ) -> None:
     service.error = UserCertificateOCSPCheckFailedError("no answer")
     window = open_window()
@@ -295,7 +281,7 @@ def test_a_good_file_without_an_answer_is_no_warning_and_can_be_asked_again(
 
 
 def test_the_person_need_not_wait_for_the_answer(
-    open_window: Open, signed: Path, service: Service
+    open_window: Open, signed: Path, service: Services
 ) -> None:
     service.silent = True
     page = page_of(open_window(), Page)
@@ -313,7 +299,7 @@ def test_the_person_need_not_wait_for_the_answer(
 
 
 def test_whether_the_authority_is_asked_is_kept(
-    open_window: Open, signed: Path, service: Service, home: Path
+    open_window: Open, signed: Path, service: Services, home: Path
 ) -> None:
     window = open_window()
     page = check(window, signed / "a-signed.pdf")
@@ -356,7 +342,7 @@ def test_a_choice_that_can_not_be_kept_holds_for_the_window(
 
 
 def test_switching_off_ends_the_asking(
-    open_window: Open, signed: Path, service: Service
+    open_window: Open, signed: Path, service: Services
 ) -> None:
     service.silent = True
     page = page_of(open_window(), Page)
@@ -378,6 +364,53 @@ def test_a_check_can_be_stopped(open_window: Open, signed: Path) -> None:
     # It still works.
     page = check(window, signed / "a-signed.pdf")
     assert len(headings(page)) == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "written"),
+    [("out.json", "out.json"), ("out.pdf", "out.pdf"), ("out", "out.pdf")],
+)
+def test_a_report_can_be_saved(
+    open_window: Open,
+    signed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    written: str,
+) -> None:
+    window = open_window()
+    page = page_of(window, Page)
+    assert "Save a report…" not in buttons(page)
+    check(window, signed / "a-signed.pdf", signed / "changed.pdf")
+    answer_dialog(monkeypatch, tmp_path / chosen)
+    buttons(page)["Save a report…"].click()
+    until(lambda: f"The report was saved: {written}" in words(page))
+    content = (tmp_path / written).read_bytes()
+    assert content.startswith(b"{" if chosen == "out.json" else b"%PDF-")
+    # The dialog has asked about a name that is taken, but not about a completed one.
+    (tmp_path / written).write_text("mine")
+    check(window, signed / "a-signed.pdf")
+    assert f"The report was saved: {written}" not in words(page)
+    buttons(page)["Save a report…"].click()
+    if chosen == written:
+        until(lambda: f"The report was saved: {written}" in words(page))
+    else:
+        until(lambda: any("could not be saved" in each for each in words(page)))
+    assert ((tmp_path / written).read_text("latin-1") == "mine") is (chosen != written)
+
+
+def test_a_report_is_not_saved_over_a_file_that_is_checked(
+    open_window: Open, signed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (signed / "a-signed.pdf").read_bytes()
+    page = check(open_window(), signed / "a-signed.pdf")
+    answer_dialog(monkeypatch, None)
+    buttons(page)["Save a report…"].click()
+    answer_dialog(monkeypatch, signed / "a-signed.pdf")
+    buttons(page)["Save a report…"].click()
+    until(lambda: any("could not be saved" in each for each in words(page)))
+    assert (signed / "a-signed.pdf").read_bytes() == before
+    assert unnamed(page) == []
 
 
 def test_files_are_dropped_and_never_moved(

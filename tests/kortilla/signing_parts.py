@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Helpers for the tests of signatures: PDF files, and responses of a page."""
 
+import asyncio
 import base64
 import hashlib
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from asn1crypto import cms, keys, x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -179,6 +180,26 @@ class FixedRevocation:
 
 #: Where a test is about something else than revocation.
 GOOD = FixedRevocation()
+
+
+class Services(FixedRevocation):
+    """Stands at the place of ``Revocation``, whose services are not reached from here.
+
+    It answers nobody while it is ``silent``.
+    """
+
+    silent = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        await super().check(path, at=at)
+        if self.silent:
+            await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Verification of signed PDF files, ASiC-E containers and detached signatures.
+"""Verification of signed PDF files, ASiC containers and detached signatures.
 
     trusted = TrustedCAs.from_folder("ca")
     report = await verify_document(pdf, trusted=trusted, revocation=service.revocation)
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CODES,
         CertificateFacts,
         DocumentReport,
+        ListedAuthority,
         Problem,
         SignatureReport,
         Signer,
@@ -35,8 +36,9 @@ else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
-        "report": "CODES CertificateFacts Compared Difference DocumentReport Picture "
-        "Problem SignatureReport Signer TimestampReport Verdict",
+        "report": "CODES CertificateFacts Compared Difference DocumentReport "
+        "ListedAuthority Picture Problem SignatureReport Signer TimestampReport "
+        "Verdict",
         "shown": "signed_files signed_revision",
         "trusted": "TimestampAuthority TrustedCAs",
     }
@@ -56,6 +58,7 @@ __all__ = [
     "Compared",
     "Difference",
     "DocumentReport",
+    "ListedAuthority",
     "Picture",
     "Problem",
     "SignatureReport",

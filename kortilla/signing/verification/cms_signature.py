@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from asn1crypto import cms, parser, pem, x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation.generic_cms import (
     extract_self_reported_ts,
@@ -19,6 +21,7 @@ from kortilla.signing.verification.findings import (
     Finding,
     Findings,
     Found,
+    RefusedError,
     Stamp,
     broken,
 )
@@ -88,6 +91,8 @@ def examine_signer(
     """
     try:
         _examine_signer(signed, signer, digest_of, finding)
+    except RefusedError as error:
+        finding.problems.append(error.found)
     except Exception as error:
         # asn1crypto and pyHanko raise any exception on odd input.
         finding.intact = finding.intact and None
@@ -113,8 +118,12 @@ def _examine_signer(
         code = "WEAK_ALGORITHM" if weak else "UNSUPPORTED"
         finding.problems.append(Found(code, ", ".join(sorted(names))))
     if certificate is None:
-        finding.problems.append(Found("CERTIFICATE_UNREADABLE"))
-        return
+        raise RefusedError("CERTIFICATE_UNREADABLE")
+    try:
+        load_der_public_key(certificate.public_key.dump())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # Such as an RSA key whose number is negative, as Estonia had.
+        raise RefusedError("CERTIFICATE_UNREADABLE", str(error)) from error
     digest = digest_of(function)
     same, genuine = validate_sig_integrity(signer, certificate, "data", digest)
     if not genuine:
@@ -139,7 +148,10 @@ def _functions(signer: cms.SignerInfo) -> set[str]:
     method = signer["signature_algorithm"]
     names = {signer["digest_algorithm"]["algorithm"].native}
     if method["algorithm"].native not in {"rsassa_pkcs1v15", "rsaes_pkcs1v15"}:
-        names.add(method.hash_algo)
+        try:
+            names.add(method.hash_algo)
+        except ValueError as error:
+            raise RefusedError("UNSUPPORTED", str(error)) from error
     return names
 
 

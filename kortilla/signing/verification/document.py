@@ -46,7 +46,7 @@ async def verify_document(
     at: datetime | None = None,
     timestamp_cas: Iterable[bytes] = (),
 ) -> DocumentReport:
-    """Verify a signed PDF, an ASiC-E container, or a detached signature.
+    """Verify a signed PDF, an ASiC container, or a detached signature.
 
     ``content`` is the signed file, or the file that the detached ``signature``
     (``.p7s``) is of; None if that is not there. ``trusted`` are the CAs that may have
@@ -87,7 +87,8 @@ async def verify_document(
         timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
-        sha256="" if content is None else await in_thread(_digest, content),
+        sha256=await in_thread(_digest, content),
+        signature_sha256=await in_thread(_digest, signature),
     )
 
 
@@ -157,8 +158,8 @@ async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
         return Findings("unknown", problems=[Found(code, str(error.__cause__ or ""))])
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(content: bytes | None) -> str:
+    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

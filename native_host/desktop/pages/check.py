@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from kortilla.common.escaping import escape_name, group_digest, printable
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
+from native_host.desktop.pages.trust_lists import TrustListsPart
 from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
@@ -27,6 +29,7 @@ from native_host.gui.sizes import dp
 if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport
     from native_host.files.check import CheckedFile
+    from native_host.gui.panels import Kind
     from native_host.gui.tokens import Look
 
 _LOOKS: dict[str, tuple[str, Look]] = {
@@ -53,7 +56,10 @@ class Page(FilesPage):
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
         self._message = ""
+        #: What came of saving a report, in words, and how they look.
+        self._saved: tuple[str, Kind] | None = None
         self._signed = SignedContent(self)
+        self._lists = TrustListsPart(self, self._got_lists)
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
         self._ask_box.setChecked(services.config.ask_revocation)
         self._ask_box.clicked.connect(self._set_ask)
@@ -68,6 +74,7 @@ class Page(FilesPage):
         if self.missing:
             return
         self._message = ""
+        self._lists.forget()
         if len(files) > MOST_FILES:
             self._message = self.texts("check.many", most=MOST_FILES)
         self._files = [*files[:MOST_FILES]]
@@ -75,6 +82,7 @@ class Page(FilesPage):
 
     def leave(self) -> None:
         super().leave()
+        self._lists.stop()
         self._cancel()
         self._signed.close()
 
@@ -94,7 +102,7 @@ class Page(FilesPage):
     def _check(self, *, asking: bool) -> None:
         if self._running is not None:
             self._running.cancel()
-        self._checked = []
+        self._checked, self._saved = [], None
         files, self._asking = [*self._files], asking
 
         async def work() -> list[CheckedFile]:
@@ -215,6 +223,7 @@ class Page(FilesPage):
             parts.append(self.kept("authority", self._authority_missing))
         if message := self._message:
             parts.append(self.notice(message))
+        parts += self._lists.parts(self._checked)
         if self._running is not None:
             key = ("busy", len(self._files), self._asking)
             parts.append(self.kept(key, self._busy))
@@ -224,7 +233,17 @@ class Page(FilesPage):
             parts.append(self.kept(key, partial(self._unanswered, answered=answered)))
         for each in self._checked:
             parts += self.kept(repr(each), partial(self._file, each))
+        if self._checked:
+            parts.append(self.kept("save", self._save_button))
+            if self._saved is not None:
+                parts.append(self.notice(*self._saved))
         self.fill(parts)
+
+    def _got_lists(self, new: bool) -> None:
+        """Show what became of the trusted lists, and judge the files by them."""
+        if new and self._files and self._running is None:
+            self._check(asking=self._ask_box.isChecked())
+        self._build()
 
     def _authority_missing(self) -> QWidget:
         notice = Notice(
@@ -248,6 +267,44 @@ class Page(FilesPage):
         ask = self.button("check.ask_again" if answered else "check.ask_now", self._ask)
         words = [label(self.texts(how))]
         return RowsPanel(rows=[Row(Sign(*_OPEN), words, [ask])])
+
+    def _save_button(self) -> QWidget:
+        return ButtonLine(self.button("check.report.save", self._save))
+
+    def _save(self) -> None:
+        """Write a report on what is shown, where the person wants it."""
+        from native_host.files import report as reports
+
+        title = self.texts("check.report.save")
+        start = self._files[0].parent / f"{self.texts('check.report')}.pdf"
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, title, os.fspath(start), "PDF (*.pdf);;JSON (*.json)"
+        )
+        if not chosen:
+            return
+        path, checked = Path(chosen), [*self._checked]
+        # The person was asked about another name than one that is completed here.
+        asked = path.suffix.lower() in {".pdf", ".json"}
+        if not asked:
+            path = path.with_name(f"{path.name}.pdf")
+        content = reports.render(checked, self.texts.language, pdf=reports.is_pdf(path))
+
+        async def work() -> None:
+            await asyncio.to_thread(reports.save, content, path, checked, replace=asked)
+
+        def done(_: None) -> None:
+            self._tell("check.report.saved", path)
+
+        def failed(_: KortillaError) -> None:
+            self._tell("check.report.failed", path)
+
+        self.services.background.start(work, done, failed)
+
+    def _tell(self, key: str, path: Path) -> None:
+        words = self.texts(key, name=escape_name(path.name))
+        self._saved = (words, "good" if key == "check.report.saved" else "warning")
+        self.say(words)
+        self._build()
 
     def _file(self, checked: CheckedFile) -> list[QWidget]:
         from native_host.files import words
@@ -325,6 +382,7 @@ class Page(FilesPage):
             facts.append(("time", f"{signature.time:%Y-%m-%d %H:%M:%S %z}"))
         if signature.signer is not None:
             facts.append(("satu", signature.signer.satu))
+            facts.append(("identifier", signature.signer.identifier))
         if (certificate := signature.certificate) is not None:
             first, last = certificate.not_before, certificate.not_after
             facts += [

@@ -220,6 +220,11 @@ CASES: dict[str, tuple[Callable[[Maker], Awaitable[bytes]], Verdict, str]] = {
         CANT_SAY,
         "IRREGULAR",
     ),
+    "asic-s with a timestamp, too": (
+        changed(simple, {}, ("META-INF/timestamp.tst", b"0")),
+        CANT_SAY,
+        "IRREGULAR",
+    ),
     "asic-s without a file": (changed(simple, {A: None}), CANT_SAY, "IRREGULAR"),
     # What it contains may be signed; that is not looked into.
     "asic-s with a timestamp only": (

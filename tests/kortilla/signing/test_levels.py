@@ -2,6 +2,7 @@
 """Timestamps and revocation data in signatures of each format, and the level told."""
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -61,12 +62,15 @@ only_pdf = pytest.mark.parametrize("maker", ["pdf"], indirect=True)
 async def test_the_level_is_the_one_that_was_reached(
     maker: Card, authority: Authority, timestamper: DummyTimeStamper
 ) -> None:
-    complete = ValidationData(crls=lists(authority))
+    complete = ValidationData(crls=lists(authority, datetime.now(UTC)))
+    # The card may have been reported lost since.
+    older = ValidationData(crls=lists(authority))
     partly = ValidationData(crls=complete.crls[:1])
     for stamped, data, archive, level in (
         (False, None, False, "B-B"),
         (True, None, False, "B-T"),
         (True, complete, False, "B-LT"),
+        (True, older, False, "B-T"),
         (True, partly, False, "B-T"),
         (False, complete, False, "B-B"),
         (True, complete, True, "B-LTA"),
@@ -140,7 +144,7 @@ async def test_a_pdf_with_revocation_data_of_all_is_valid_for_long(
     kind: str,
 ) -> None:
     leaf, stamping = signing_certificate(kortilla_card), timestamper.tsa_cert.dump()
-    whole: tuple[bytes, ...] = lists(authority)
+    whole: tuple[bytes, ...] = lists(authority, datetime.now(UTC))
     if kind == "ocsp_responses":
         every = (stamping, leaf, authority.issuing_der)
         whole = tuple(ocsp_answer(authority, each) for each in every)

@@ -45,6 +45,8 @@ from tests.kortilla.signing.shown_files import (
 )
 from tests.kortilla.signing_parts import FixedRevocation, make_pdf
 
+#: A place on the contract where nothing is.
+BLANK = (300, 300, 420, 340)
 VALID, CANT_SAY = Verdict.VALID, Verdict.CANT_SAY
 OTHER = "SHOWS_OTHER_CONTENT"
 
@@ -104,7 +106,7 @@ async def test_the_place_of_a_mark_is_found_on_turned_and_cropped_pages(
     maker: Maker, turn: int
 ) -> None:
     page = contract(page=f"/Rotate {turn}/CropBox[40 60 500 800]")
-    pdf = await marked(await maker.pdf(page), maker.leaf, (300, 300, 420, 340))
+    pdf = await marked(await maker.pdf(page), maker.leaf, BLANK)
     report = await verify(maker, pdf)
     assert (report.verdict, codes(report)) == (VALID, set())
     # It is found elsewhere too, where nobody signed.
@@ -141,12 +143,45 @@ async def test_the_mark_of_a_valid_signature_may_not_hide_letters(
     assert report.signatures[1].verdict is VALID
 
 
+async def test_a_form_that_nobody_fills_in_is_valid_when_it_is_signed_again(
+    maker: Maker,
+) -> None:
+    signed = await maker.pdf(form())
+    for later in (await maker.pdf(signed), await marked(signed, maker.leaf, BLANK)):
+        report = await verify(maker, later)
+        assert (report.verdict, codes(report)) == (VALID, set())
+
+
+async def test_a_title_that_mupdf_changed_leaves_the_pages_valid(maker: Maker) -> None:
+    # MuPDF leaves a line blank before a trailer.
+    changed = titled(await maker.pdf())
+    at = changed.rindex(b"trailer")
+    report = await verify(maker, changed[:at] + b"\n" + changed[at:])
+    assert (report.verdict, codes(report)) == (VALID, {"METADATA_CHANGED"})
+
+
+@pytest.mark.slow
+async def test_a_large_file_is_compared_within_the_limit_of_memory(
+    maker: Maker,
+) -> None:
+    much = "x" * 45_000_000
+    stream = f"<</Length {len(much)}>>stream\n{much}\nendstream"
+    pdf = revised(make_pdf(), f"39 0 obj\n{stream}\nendobj\n")
+    signed = await marked(pdf, maker.leaf, None)
+    title = RETITLE.replace("40 0", "60 0")
+    before, size, after = revised(signed, title, trailer="/Info 60 0 R").rpartition(
+        b"/Size "
+    )
+    report = await verify(maker, before + size + b"61" + after[2:])
+    assert (report.verdict, codes(report)) == (VALID, {"METADATA_CHANGED"})
+
+
 # -------------------------------------------------------- what other content costs
 
 
 async def test_a_mark_by_somebody_unknown_is_other_content(maker: Maker) -> None:
     stranger = issue(CA.create("SPECIMEN Other CA"))
-    pdf = await marked(await maker.pdf(contract()), stranger, (300, 300, 420, 340))
+    pdf = await marked(await maker.pdf(contract()), stranger, BLANK)
     report = await verify(maker, pdf)
     assert {OTHER, "MARK_ADDED"} <= codes(report)
     [difference] = compared(report).differences

@@ -6,6 +6,7 @@ Only the times differ: an answer must have been current at the proven time, or b
 later. A card may have been reported lost after an older one.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from itertools import pairwise
 from asn1crypto import x509
 
 from kortilla.revocation import crl, ocsp
-from kortilla.revocation.certificates import Subject, crl_addresses, same_name
+from kortilla.revocation.certificates import Subject, crl_addresses
 from kortilla.revocation.interface import NoAnswerError
 from kortilla.revocation.signatures import is_issued_by
 from kortilla.signing.verification.findings import Kept
@@ -76,16 +77,20 @@ class Evidence:
     def about_signer(
         self, certificate: bytes, trust: Trust, *, since: datetime
     ) -> Status:
-        """Return what is said of a signer and the CAs above, as far as trust has them.
-
-        It is good if all of them are, and revoked if one of them is.
-        """
+        """Return what is said of a signer and the CAs above that trust has."""
         issuer = trust.issuer_of(read_leaf(certificate))
         if issuer is None:
             return Status()
         chain = [read_subject(certificate), Subject.of_authority(issuer.certificate)]
         if issuer.root is not None and issuer.root.sha256 != issuer.certificate.sha256:
             chain.append(Subject.of_authority(issuer.root))
+        return self.about_chain(chain, since=since)
+
+    def about_chain(self, chain: Sequence[Subject], *, since: datetime) -> Status:
+        """Return what is said of a signer and the CAs above, but not of the last one.
+
+        It is good if all of them are, and revoked if one of them is.
+        """
         said = [
             self.about(each, above, since=since, person=each is chain[0])
             for each, above in pairwise(chain)
@@ -217,16 +222,30 @@ def read_subject(certificate: bytes) -> Subject:
     return Subject.of(ExactCertificate.load(certificate), certificate)
 
 
+@functools.lru_cache(maxsize=1024)
+def read_trusted(certificate: bytes) -> Subject:
+    """Read a certificate that is trusted, once: a trusted list has hundreds."""
+    return read_subject(certificate)
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepared(name: bytes) -> str:
+    """Return a name in DER as text that is the same for equal names."""
+    return str(x509.Name.load(name).hashable)
+
+
 def chain_of(
-    subject: Subject, others: Iterable[Subject], anchors: Iterable[Subject] = ()
+    subject: Subject, others: Sequence[Subject], anchors: Sequence[Subject] = ()
 ) -> list[Subject]:
     """Return a certificate and those above it, each of which has signed the one below.
 
     The last one is one of ``anchors`` if a chain leads there; otherwise it is the last
     that is known. Only names and signatures are looked at.
     """
-    trusted = {each.fingerprint: each for each in anchors}
-    pool = {**{each.fingerprint: each for each in others}, **trusted}
+    trusted = {each.fingerprint for each in anchors}
+    named: dict[str, dict[bytes, Subject]] = {}
+    for each in (*others, *anchors):
+        named.setdefault(_prepared(each.name), {})[each.fingerprint] = each
     longest = [subject]
     waiting, seen = [longest], {subject.fingerprint}
     while waiting:
@@ -235,11 +254,10 @@ def chain_of(
             return chain
         if len(chain) > len(longest):
             longest = chain
-        for each in pool.values():
+        for each in named.get(_prepared(chain[-1].issuer), {}).values():
             if (
                 each.fingerprint not in seen
                 and len(chain) < _MAX_CHAIN
-                and same_name(chain[-1].issuer, each.name)
                 and is_issued_by(_encoded(chain[-1].certificate), each.spki)
             ):
                 seen.add(each.fingerprint)

@@ -23,6 +23,7 @@ from kortilla.signing.verification.proofs.evidence import (
     chain_of,
     read_authorities,
     read_subject,
+    read_trusted,
 )
 from kortilla.signing.verification.report import Problem, TimestampReport
 from kortilla.signing.verification.trusted import TimestampAuthority
@@ -104,7 +105,7 @@ class Timestamps:
             each.certificate for each in self._authorities if each.counts_at(time)
         ]
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
-        trusted = [read_subject(each) for each in anchors]
+        trusted = [read_trusted(each) for each in anchors]
         chain = await in_thread(chain_of, own, others, trusted)
         if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
             return "TIMESTAMP_AUTHORITY_UNKNOWN"

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The terms of reports: each code has its place, and the schema is what is written."""
+
+from pathlib import Path
+
+import pytest
+from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
+
+from kortilla.signing.verification import CODES, Problem, Verdict
+from kortilla.signing.verification.indications import (
+    _OF_CODES,
+    SUB_INDICATIONS,
+    Indication,
+    indication,
+    sub_indication,
+)
+from native_host.files import words
+from native_host.files.report_fields import Report
+
+SCHEMA = "docs/reference/verification-report.schema.json"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_code_has_a_sub_indication_that_its_indication_allows(code: str) -> None:
+    problem = Problem(code)
+    said = sub_indication(problem)
+    assert (said == "") == (problem.verdict is Verdict.VALID)
+    assert said in SUB_INDICATIONS[indication(problem.verdict)] | {""}
+
+
+def test_no_other_code_has_one() -> None:
+    assert set(_OF_CODES) <= set(CODES)
+    for code in _OF_CODES:
+        assert CODES[code][0] is not Verdict.VALID
+
+
+def test_the_sub_indications_are_those_of_the_standard() -> None:
+    """pyHanko has the same tables. Beside TOTAL-FAILED its release lacks EXPIRED."""
+    failed = {each.name for each in AdESFailure} | {"EXPIRED"}
+    assert SUB_INDICATIONS[Indication.TOTAL_FAILED] == failed
+    unclear = {each.name for each in AdESIndeterminate}
+    assert SUB_INDICATIONS[Indication.INDETERMINATE] <= unclear
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_each_code_has_a_sentence(language: str) -> None:
+    assert set(CODES) <= set(words.load(language))
+
+
+def test_the_schema_is_that_of_what_is_written(root: Path) -> None:
+    # python -c 'from native_host.files.report_fields import Report as R
+    # print(R.schema_text(), end="")' >docs/reference/verification-report.schema.json
+    assert (root / SCHEMA).read_text(encoding="utf-8") == Report.schema_text()
