@@ -341,7 +341,8 @@ async def test_what_the_file_keeps_answers_for_a_foreign_signer(
         at=NOW,
     )
     assert found is not None
-    request = build_request(*found.chain, b"n" * 32)
+    leaf, issuer = found.chain
+    request = build_request(leaf, issuer, b"n" * 32)
     later = NOW + timedelta(days=400)
     for status in ("good", "revoked"):
         answer = OCSPAnswer(authority, status=status, at=NOW).encode(request)
