@@ -26,9 +26,9 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .NOTPARALLEL:
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
 .PHONY: test-packaging test-desktop packages-desktop
-.PHONY: check docs bench mutations lock clean
+.PHONY: check docs bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
-.PHONY: packages-check packages-debian packages-packaging packages-repository bytecode
+.PHONY: packages-check packages-debian packages-packaging packages-repository packages-corpus bytecode
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -82,6 +82,12 @@ extension: | packages-python ## Pack the extension for the browsers' stores, int
 
 bench: $(VENV)/dev.stamp bytecode ## Measure the figures that Kortilla aims at.
 	@$(BIN)/python -m tools.bench
+
+corpus: packages-corpus $(VENV)/dev.stamp node_modules/stamp bytecode ## Compare the verdicts on signed files with what other programs show. [ONLY=WORD] [AGAINST=CHECKOUT]
+	@$(BIN)/python -m tests.corpus $(if $(ONLY),--only '$(ONLY)') $(if $(AGAINST),--against '$(AGAINST)')
+
+fuzz: $(VENV)/dev.stamp bytecode ## Change signed files at random, and compare in the same way. [SECONDS=60] [SEED=N]
+	@$(BIN)/python -m tests.corpus.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 mutations: $(VENV)/dev.stamp node_modules/stamp ## Try a list of faults: a test has to notice each. [ONLY=WORD] [JOBS=N]
 	@$(BIN)/python -m tools.mutations $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS))
@@ -138,10 +144,11 @@ packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
 packages-debian: SETS := python program card test debian
 packages-packaging: SETS := python program test repository packaging
 packages-repository: SETS := repository
+packages-corpus: SETS := python program demo test check corpus
 packages-desktop: SETS := python program packaging desktop
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging packages-repository packages-desktop:
+packages-check packages-debian packages-packaging packages-repository packages-desktop packages-corpus:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

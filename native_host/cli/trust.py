@@ -67,11 +67,11 @@ def status(*, lang: str | None) -> int:
     """
     texts = _texts(lang)
     from kortilla.signing.trust_lists.store import TrustLists
+    from native_host.files.check import lists_folder
     from native_host.files.trust_lists import (
         describe_kept,
         is_current,
         kept_fields,
-        lists_folder,
     )
 
     lists, now = TrustLists.load(lists_folder()), utc_now()

@@ -10,6 +10,7 @@ from pathlib import Path
 from kortilla.clock import utc_now
 from kortilla.errors import RelyingPartyError
 from kortilla.revocation import RevocationChecker
+from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
     TrustedCAs,
@@ -69,7 +70,8 @@ async def check_files(
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
     there only the authority's count. All of them, and certificates of time-stamping
     authorities beside them, vouch for timestamps, and so do those in
-    ``stamping_folder()``. None, or an empty folder, leaves every signature unjudged.
+    ``stamping_folder()``. None, or an empty folder, leaves every Citizen Certificate
+    unjudged. For others the EU's trusted lists count, as far as they were fetched.
     Unless ``offline``, the CAs' services are asked whether the certificates have been
     revoked, once about each; they learn which certificates are checked, and nothing of
     the files. Raises ``TrustConfigurationError`` for a broken folder.
@@ -79,6 +81,7 @@ async def check_files(
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
     trusted = trusted.with_timestamps_of(stamping_folder())
+    trusted = replace(trusted, lists=TrustLists.load(lists_folder()))
     signed = _signed_files(paths, signed_file)
     basis = Basis(utc_now(), not offline, trusted)
     async with asking(offline=offline) as revocation:
@@ -153,6 +156,11 @@ def stamping_folder() -> Path:
     What is in it vouches for timestamps, and for nobody's signature.
     """
     return user_data_folder() / "timestamp-ca"
+
+
+def lists_folder() -> Path:
+    """Return the folder of the EU's trusted lists."""
+    return user_data_folder() / "trust-lists"
 
 
 def has_authority(folder: Path) -> bool:

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from native_host.files.check import CheckedFile, worst_verdict
 from native_host.files.report_fields import (
     Authority,
     Certificate,
+    Listed,
     Modification,
     Program,
     Reason,
@@ -167,8 +169,10 @@ def _signature(signature: SignatureReport) -> Signature:
             surname=printable(signer.surname),
             given_names=printable(signer.given_names),
             satu=printable(signer.satu),
+            identifier=printable(signer.identifier),
         ),
         issuer=signature.issuer,
+        listed=None if signature.listed is None else Listed(**asdict(signature.listed)),
         certificate=_certificate(signature.certificate),
         time=signature.time,
         time_source=signature.time_source,

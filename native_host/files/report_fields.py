@@ -72,6 +72,21 @@ class Signer(_Model):
     surname: str
     given_names: str
     satu: str = Field(description="The electronic client identifier.")
+    identifier: str = Field(
+        default="", description="In place of a SATU, that of another country."
+    )
+
+
+class Listed(_Model):
+    """The authority of the EU's trusted lists that issued the certificate."""
+
+    country: str = Field(description="The two letters of its list; EL is Greece.")
+    name: str
+    service: str
+    qualification: str = Field(
+        description="qualified-signature, qualified-seal, advanced-signature, "
+        "advanced-seal or none. More may be added."
+    )
 
 
 class Certificate(_Model):
@@ -116,9 +131,10 @@ class Signature(_Judged):
     )
     signer: Signer | None
     issuer: str = Field(
-        description="authority, test or unknown: which CA issued the certificate. "
+        description="authority, test, eu or unknown: which CA issued the certificate. "
         "With unknown, the signer's name proves nothing. More may be added."
     )
+    listed: Listed | None = Field(default=None, description="For the issuer eu.")
     certificate: Certificate | None
     time: datetime | None
     time_source: str = Field(

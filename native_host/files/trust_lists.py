@@ -7,7 +7,6 @@ The command and the window's page say the same of them.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from kortilla.common import JsonObject
 from kortilla.signing.trust_lists.pinned import EU, ListOfLists
@@ -15,13 +14,10 @@ from kortilla.signing.trust_lists.store import KeptList, TrustLists
 from kortilla.signing.trust_lists.update import Fetched, update
 from native_host.config import Config
 from native_host.errors import ConfigBrokenError
-from native_host.paths import user_data_folder
+from native_host.files.check import lists_folder
+from native_host.files.words import country_name
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-
-
-def lists_folder() -> Path:
-    return user_data_folder() / "trust-lists"
 
 
 def list_of_lists(config: Config) -> ListOfLists:
@@ -50,23 +46,27 @@ async def fetch_lists(
     return await update(lists_folder(), lists=lists, progress=progress)
 
 
-def country_name(territory: str, texts: Mapping[str, str]) -> str:
-    return texts.get(f"country.{territory}", territory)
-
-
 def describe_fetched(fetched: Sequence[Fetched], texts: Mapping[str, str]) -> list[str]:
     """Return sentences: how many lists are the newest, and what others lack."""
-    lines = []
-    if fetched[0].problem == "unreachable":
-        lines.append(texts["lists.offline"])
     new = [each for each in fetched if not each.problem]
     countries = [each for each in new if each.territory != "EU"]
-    if countries:
-        size = sum(each.octets for each in new) / 1e6
-        done = texts["lists.fetched"]
-        lines.append(done.format(count=len(countries), size=f"{max(size, 0.1):.1f}"))
+    problems = describe_problems(fetched, texts)
+    if not countries:
+        return problems
+    size = max(sum(each.octets for each in new) / 1e6, 0.1)
+    done = texts["lists.fetched"].format(count=len(countries), size=f"{size:.1f}")
+    return [done, *problems]
+
+
+def describe_problems(
+    fetched: Sequence[Fetched], texts: Mapping[str, str]
+) -> list[str]:
+    """Return a sentence for each list that could not be had or was refused."""
+    lines = []
     for each in fetched:
-        if each.problem:
+        if (each.territory, each.problem) == ("EU", "unreachable"):
+            lines.append(texts["lists.offline"])
+        elif each.problem:
             said = texts[f"lists.problem.{each.problem}"]
             kept = texts["lists.kept"] if each.kept else ""
             country = country_name(each.territory, texts)

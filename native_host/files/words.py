@@ -85,6 +85,7 @@ def describe_signature(
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
+    said += _listed(signature, texts)
     said += [_change(each, texts) for each in signature.changes]
     said += describe_comparison(signature, texts)
     if signature.revocation == "good":
@@ -96,6 +97,23 @@ def describe_signature(
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
+
+
+def _listed(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:
+    """Say which authority of the EU's lists vouches for a signer, and what it makes."""
+    if (listed := signature.listed) is None:
+        return []
+    country = country_name(listed.country, texts)
+    authority = printable(listed.name or listed.service)
+    said = [texts["listed.by"].format(authority=authority, country=country)]
+    if signature.verdict is Verdict.VALID or signature.lacks_revocation:
+        said.append(texts[f"listed.{listed.qualification}"])
+    return said
+
+
+def country_name(territory: str, texts: Mapping[str, str]) -> str:
+    """Return a country's name, of the two letters of its trusted list."""
+    return texts.get(f"country.{territory}", printable(territory))
 
 
 def state_key(signature: SignatureReport) -> str:

@@ -223,7 +223,7 @@ def _hostile() -> CheckedFile:
     )
     return CheckedFile(
         Path(HOSTILE),
-        DocumentReport("asice", (signature,), files=(lie,), sha256="0" * 64),
+        DocumentReport("asice", (signature,), files=(lie,), sha256="f" * 64),
         basis=Basis(now, asked=True, trusted=TrustedCAs()),
     )
 
@@ -248,6 +248,8 @@ def test_no_text_of_a_file_passes_for_the_reports(tmp_path: Path) -> None:
     for line in ours:
         assert LIE not in line or any(map(line.startswith, labels)), line
     assert "<h1>" in said
+    # Letters are not joined, so that each can be copied.
+    assert group_digest("f" * 64) in " ".join(said.split())
     assert texts["verdict.cant-say"] in ours
     assert any(each.startswith(texts["report.claimed_signer"]) for each in ours)
     assert not any(each.startswith(f"{texts['report.signer']}:") for each in ours)
@@ -320,6 +322,24 @@ def test_a_report_is_written_whole_or_not_at_all(
     real: Callable[..., bytes] = report.render
     monkeypatch.setattr(report, "render", late)
     # It was not there when the check began.
+    outcome = run("verify", "a.pdf", "--report", "late.json")
+    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    assert Path("late.json").read_text() == "another program's"
+    assert not [each for each in files.iterdir() if "-2" in each.name]
+
+
+def test_a_file_that_comes_at_the_last_moment_is_not_replaced(
+    run: Run, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, looks = report.check_place, []
+
+    def check_place(path: Path, *arguments: Any, **options: Any) -> None:
+        real(path, *arguments, **options)
+        looks.append(path)
+        if len(looks) == 2:
+            path.write_text("another program's")
+
+    monkeypatch.setattr(report, "check_place", check_place)
     outcome = run("verify", "a.pdf", "--report", "late.json")
     assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
     assert Path("late.json").read_text() == "another program's"

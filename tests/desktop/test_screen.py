@@ -34,11 +34,16 @@ COMMAND = [
     *("open", "--card", "mock", "--lang", "en", "--json"),
 ]
 #: AT-SPI's numbers of the roles that a person can act on or goes to.
-CHECK_BOX, RADIO_BUTTON = 7, 44
+CHECK_BOX, RADIO_BUTTON, LABEL = 7, 44, 29
 NAMED = {BUTTON, HEADING, LIST, LIST_ITEM, CHECK_BOX, RADIO_BUTTON}
 
 
 _UNANSWERED = "could not be checked whether the card was reported lost"
+
+
+def read(path: Path) -> str:
+    """Return a file's text, or an empty one while it is not there."""
+    return path.read_text("latin-1") if path.exists() else ""
 
 
 def names(bus: AccessibilityBus, role: int) -> list[str]:
@@ -105,6 +110,7 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
         shutil.copy(each, trust)
     original.write_bytes(make_pdf("Sopimus"))
     signed = tmp_path / "a-signed.pdf"
+    settings = home / ".config/kortilla/config.toml"
     with (
         open_screen(1366, 768) as screen,
         open_accessibility_bus(screen.display) as bus,
@@ -161,6 +167,18 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
                 lambda: any(_UNANSWERED in each for each in names(bus, HEADING))
             )
             screen.wait_until_shown(lambda: unnamed(bus) == [])
+            assert "Ask again" in names(bus, BUTTON)
+            # The switch comes after the button to choose files.
+            screen.press("Tab", "space")
+            screen.wait_until(lambda: "ask_revocation = false" in read(settings))
+            # Get the certificates, ask again, the details, and then the report.
+            screen.press("Tab", "Tab", "Tab", "Tab", "Return")
+            screen.wait_for_focus(screen.find("^Save a report"))
+            screen.type(f"{tmp_path / 'out.pdf'}\r")
+            screen.wait_until_shown(
+                lambda: any("out.pdf" in each for each in names(bus, LABEL))
+            )
+            assert read(tmp_path / "out.pdf").startswith("%PDF-")
             screen.press("ctrl+q")
             output, _ = first.communicate(timeout=patience())
             assert (json.loads(output), first.returncode) == ({"open": "closed"}, 0)

@@ -144,11 +144,12 @@ class CA:
         *,
         parent: Self | None = None,
         years: tuple[int, int] = (2021, 2041),
+        country: str = "FI",
         **changes: Any,
     ) -> Self:
         """Create a root, or a CA below ``parent``, with changes for ``issue``."""
         own_key = ec.generate_private_key(ec.SECP384R1())
-        own_name = x509.Name.build({"country_name": "FI", "common_name": name})
+        own_name = x509.Name.build({"country_name": country, "common_name": name})
         maker = parent or cls(x509.Certificate(), own_key)
         certificate = maker.issue(
             own_key,

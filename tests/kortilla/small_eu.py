@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from kortilla.signing import xades
+from kortilla.signing.trust_lists.list_xml import read_list
 from kortilla.signing.trust_lists.pinned import ListOfLists
+from kortilla.signing.trust_lists.store import KeptList, TrustLists
 from kortilla.signing.xades import DS
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf
@@ -353,6 +355,20 @@ def qualified_leaf(ca: CA, **more: Any) -> Leaf:
             **more,
         },
     )
+
+
+def keep(each: NationalList, *, now: datetime) -> KeptList:
+    """Return a list as if it was fetched and verified."""
+    found = read_list(each.xml(now)).trust_list
+    assert found is not None
+    return KeptList(found, "", "", now)
+
+
+def kept(*nationals: NationalList, now: datetime) -> TrustLists:
+    """Return lists that were fetched and verified, with a list of lists."""
+    of_lists = NationalList("EU", nationals[0].signer, list_type="EUlistofthelists")
+    found = {each.territory: keep(each, now=now) for each in nationals}
+    return TrustLists(keep(of_lists, now=now), found)
 
 
 @contextmanager

@@ -6,15 +6,17 @@ from one of them to the certificate is verified as RFC 5280 says, at a given tim
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from asn1crypto import x509
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from kortilla.revocation import CertificatePath
+from kortilla.revocation.certificates import Subject
 from kortilla.signing.trust_lists.entries import Service, subject_key
 from kortilla.signing.trust_lists.qualified import (
     Facts,
@@ -24,6 +26,7 @@ from kortilla.signing.trust_lists.qualified import (
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.validation.leaf import ExactCertificate
 
+_MOST_CERTIFICATES = 100
 #: Services may share a name and a certificate; a list that has more of one is odd.
 _MOST_CANDIDATES = 50
 
@@ -47,6 +50,14 @@ class Authority:
     current: bool
     path: tuple[x509.Certificate, ...]
 
+    @cached_property
+    def chain(self) -> tuple[Subject, ...]:
+        """The certificates of the path, the one that was judged first."""
+        return tuple(
+            Subject.of_authority(each) if number else Subject.of(each)
+            for number, each in enumerate(reversed(self.path))
+        )
+
     def to_check(self) -> list[CertificatePath]:
         """Return what may have been revoked: all but the list's own certificate."""
         links = zip(self.path, self.path[1:], strict=False)
@@ -56,14 +67,14 @@ class Authority:
 async def find_issuer(
     lists: TrustLists,
     certificate: x509.Certificate,
-    others: Sequence[bytes],
+    others: Sequence[x509.Certificate],
     *,
     at: datetime,
     now: datetime,
 ) -> Authority | None:
     """Return the authority that issued a signer's certificate.
 
-    ``others`` are certificates (DER) that came with it, ``at`` is the time of signing.
+    ``others`` are CAs' certificates that came with it, ``at`` is the time of signing.
     Of several it is the one that says most.
     """
     try:
@@ -90,18 +101,33 @@ async def find_issuer(
 
 
 def time_stampers(
-    lists: TrustLists, *, now: datetime
+    lists: TrustLists, certificates: Iterable[bytes], *, now: datetime
 ) -> Iterator[tuple[bytes, datetime, datetime | None]]:
-    """Yield certificates (DER) for qualified timestamps, and from when until when.
+    """Yield who may sign qualified timestamps with these certificates (DER), or above.
 
-    None is until now. Only lists that count now vouch for any.
+    Each is a certificate (DER), and from when until when it counts; None is until now.
+    Only lists that count now vouch for any.
     """
-    for territory, kept in lists.by_territory.items():
+    subjects: set[str] = set()
+    for each in _readable(certificates):
+        # A list names services' certificates, or those of the CAs above.
+        subjects |= {subject_key(each.issuer), subject_key(each.subject)}
+    for territory, service in lists.time_stampers(subjects):
         if lists.is_current(territory, now):
-            for service in kept.trust_list.services:
-                for begin, end in service.granted_times("qtst"):
-                    for each in service.certificates:
-                        yield base64.b64decode(each), begin, end
+            for begin, end in service.granted_times("qtst"):
+                for der in service.certificates:
+                    yield base64.b64decode(der), begin, end
+
+
+def _readable(certificates: Iterable[bytes]) -> list[x509.Certificate]:
+    found = []
+    for each in [*certificates][:_MOST_CERTIFICATES]:
+        # asn1crypto raises any exception on odd input.
+        with suppress(Exception):
+            certificate = ExactCertificate.load(each, strict=True)
+            subject_key(certificate.issuer), subject_key(certificate.subject)
+            found.append(certificate)
+    return found
 
 
 def _worth(found: Authority) -> tuple[bool, bool, str, bool]:
@@ -114,20 +140,13 @@ def _worth(found: Authority) -> tuple[bool, bool, str, bool]:
 async def _paths(
     lists: TrustLists,
     certificate: x509.Certificate,
-    others: Sequence[bytes],
+    others: Sequence[x509.Certificate],
     at: datetime,
 ) -> list[tuple[str, Service, tuple[x509.Certificate, ...]]]:
-    loaded = []
-    for each in others:
-        # asn1crypto raises any exception, and a path may lack it.
-        with suppress(Exception):
-            other = ExactCertificate.load(each, strict=True)
-            subject_key(other.issuer)
-            loaded.append(other)
-    subjects = {subject_key(each.issuer) for each in (certificate, *loaded)}
+    subjects = {subject_key(each.issuer) for each in (certificate, *others)}
     found = []
     for territory, service in [*lists.issuers(subjects)][:_MOST_CANDIDATES]:
-        path = await _path(service, certificate, loaded, at)
+        path = await _path(service, certificate, others, at)
         if path is not None:
             found.append((territory, service, path))
     return found

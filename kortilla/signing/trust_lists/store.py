@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from kortilla.common.files import read_regular, write_file
-from kortilla.signing.trust_lists.entries import Service, TrustList
+from kortilla.signing.trust_lists.entries import Kind, Service, TrustList
 
 _TERRITORY = re.compile(r"[A-Z]{2}")
 _MOST_BYTES = 64 * 1024 * 1024
@@ -44,6 +44,8 @@ class KeptList:
 
 
 _adapter = TypeAdapter(KeptList)
+#: Services by a subject of theirs, each with its territory.
+_Services = dict[str, list[tuple[str, Service]]]
 
 
 def write(folder: Path, name: str, kept: KeptList) -> None:
@@ -101,28 +103,46 @@ class TrustLists:
         """Return the territories whose lists do not count at a time."""
         return [each for each in self.by_territory if not self.is_current(each, at)]
 
+    def missing(self) -> set[str]:
+        """Return the territories of the list of lists whose lists are not here."""
+        if self.of_lists is None:
+            return set()
+        named = {
+            each.territory
+            for each in self.of_lists.trust_list.pointers
+            if each.list_type == "EUgeneric"
+        }
+        return named - self.by_territory.keys()
+
     def issuers(self, subjects: set[str]) -> Iterator[tuple[str, Service]]:
         """Yield services for qualified certificates that have one of these subjects.
 
         ``subjects`` are of ``subject_key``. With each comes its territory.
         """
-        given: set[int] = set()
-        for subject in subjects:
-            for territory, service in self._by_subject.get(subject, ()):
-                if id(service) not in given:
-                    given.add(id(service))
-                    yield territory, service
+        yield from _services(self._by_subject["qc"], subjects)
+
+    def time_stampers(self, subjects: set[str]) -> Iterator[tuple[str, Service]]:
+        """Yield services for qualified timestamps, as ``issuers``."""
+        yield from _services(self._by_subject["qtst"], subjects)
 
     @cached_property
-    def _by_subject(self) -> dict[str, list[tuple[str, Service]]]:
-        found: dict[str, list[tuple[str, Service]]] = {}
+    def _by_subject(self) -> dict[Kind | None, _Services]:
+        found: dict[Kind | None, _Services] = {"qc": {}, "qtst": {}, None: {}}
         for territory, kept in self.by_territory.items():
             for service in kept.trust_list.services:
-                if all(state.kind != "qc" for state in service.states):
-                    continue
-                for subject in service.subjects:
-                    found.setdefault(subject, []).append((territory, service))
+                for kind in {each.kind for each in service.states}:
+                    for subject in service.subjects:
+                        found[kind].setdefault(subject, []).append((territory, service))
         return found
+
+
+def _services(found: _Services, subjects: set[str]) -> Iterator[tuple[str, Service]]:
+    given: set[int] = set()
+    for subject in subjects:
+        for territory, service in found.get(subject, ()):
+            if id(service) not in given:
+                given.add(id(service))
+                yield territory, service
 
 
 @lru_cache(maxsize=64)

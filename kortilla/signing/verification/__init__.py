@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CODES,
         CertificateFacts,
         DocumentReport,
+        ListedAuthority,
         Problem,
         SignatureReport,
         Signer,
@@ -35,8 +36,9 @@ else:
     _NAMES = {
         "document": "verify_document verify_path",
         "findings": "Change",
-        "report": "CODES CertificateFacts Compared Difference DocumentReport Picture "
-        "Problem SignatureReport Signer TimestampReport Verdict",
+        "report": "CODES CertificateFacts Compared Difference DocumentReport "
+        "ListedAuthority Picture Problem SignatureReport Signer TimestampReport "
+        "Verdict",
         "shown": "signed_files signed_revision",
         "trusted": "TimestampAuthority TrustedCAs",
     }
@@ -56,6 +58,7 @@ __all__ = [
     "Compared",
     "Difference",
     "DocumentReport",
+    "ListedAuthority",
     "Picture",
     "Problem",
     "SignatureReport",

@@ -159,7 +159,8 @@ def pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> Iterator
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if len(entries) > _MAX_ENTRIES or sum(e.file_size for e in entries) > _MAX_UNPACKED:
         raise RefusedError("TOO_LARGE")
-    seen = set()
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = set()
     for entry in entries:
         name = entry.orig_filename
         if entry.flag_bits & 0x41:  # encrypted, also strongly
@@ -168,10 +169,20 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
             raise RefusedError("UNSAFE_NAME", repr(name))
         if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
             raise RefusedError("UNSUPPORTED", f"compression {entry.compress_type}")
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
+        parts = _written(name)
+        if parts in files | folders:
             raise RefusedError("DUPLICATE_NAME", name)
-        seen.add(folded)
+        (folders if entry.is_dir() else files).add(parts)
+    above = {parts[:end] for parts in files | folders for end in range(1, len(parts))}
+    if files & above:
+        raise RefusedError("DUPLICATE_NAME", "a file and a folder")
+
+
+def _written(name: str) -> tuple[str, ...]:
+    """Return where a file is written by systems that take some names for the same."""
+    folded = unicodedata.normalize("NFC", name).casefold()
+    parts = (each.rstrip(" .") for each in folded.split("/"))
+    return tuple(each for each in parts if each)
 
 
 def _is_safe(name: str) -> bool:

@@ -27,6 +27,14 @@ from kortilla.errors import (
 )
 from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.revocation.certificates import Subject
+from kortilla.signing.trust_lists.authorities import Authority
+from kortilla.signing.trust_lists.judgement import (
+    check_listed,
+    foreign_signer,
+    judge_listed,
+    listed_authority,
+    listed_time_stampers,
+)
 from kortilla.signing.verification.findings import (
     Finding,
     Findings,
@@ -54,6 +62,7 @@ from kortilla.signing.verification.report import (
 )
 from kortilla.signing.verification.trusted import TimestampAuthority, TrustedCAs
 from kortilla.threads import in_thread
+from kortilla.validation.identity import is_satu
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import Trust, has_test_policy
 from kortilla.validation.validator import validate_signer
@@ -68,7 +77,8 @@ _CODES: dict[type[RelyingPartyError], str] = {
     UserCertificateWrongPurposeError: "WRONG_PURPOSE",
 }
 
-_Issuer = Literal["authority", "test", "unknown"]
+_Issuer = Literal["authority", "test", "eu", "unknown"]
+_Trust = Trust | Authority
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ class Judge:
         self._authorities = [
             *map(TimestampAuthority, timestamp_cas),
             *trusted.time_stamping,
+            *listed_time_stampers(trusted.lists, findings, at=at),
         ]
         self._timestamps = Timestamps(
             self._authorities, revocation=self._revocation, at=at
@@ -131,10 +142,16 @@ class Judge:
         if proven is not None:
             time, source = proven, "timestamp"
         issuer: _Issuer = "unknown"
+        listed: Authority | None = None
         answer = _Answered("not-asked")
         if certificate is not None:
             problems += self._judge_time(certificate, time, proven=proven is not None)
             issuer, trust, found = await self._judge_issuer(certificate, time)
+            if issuer == "unknown" and not found:
+                listed, found = await self._judge_listed(
+                    certificate, evidence, time, proven=proven is not None
+                )
+                issuer, trust = "eu" if listed else issuer, None if found else listed
             problems += found
             decided = worst([each.verdict for each in problems])
             # Nobody learns of a certificate whose key did not sign, or for nothing.
@@ -149,9 +166,10 @@ class Judge:
             number=number,
             place=printable(finding.place),
             intact=finding.intact,
-            signer=None if certificate is None else _signer(certificate),
+            signer=None if certificate is None else _signer(certificate, issuer),
             certificate=None if certificate is None else _facts(certificate),
             issuer=issuer,
+            listed=None if listed is None else listed_authority(listed),
             time=time,
             time_source="none" if time is None else source,
             timestamp=stamp,
@@ -161,7 +179,11 @@ class Judge:
             revocation=answer.status,
             revocation_source=answer.source,
             level=await in_thread(
-                level_of, finding, self._findings.timestamps, evidence, self._known()
+                level_of,
+                finding,
+                self._findings.timestamps,
+                evidence,
+                [*self._known(), *(listed.chain if listed else ())],
             ),
             reason=finding.reason,
             location=finding.location,
@@ -223,8 +245,11 @@ class Judge:
 
     async def _judge_issuer(
         self, certificate: x509.Certificate, time: datetime | None
-    ) -> tuple[_Issuer, Trust | None, list[Problem]]:
-        """Return which of the CAs issued a certificate, and what is wrong with it."""
+    ) -> tuple[_Issuer, _Trust | None, list[Problem]]:
+        """Return which of the CAs issued a certificate, and what is wrong with it.
+
+        Nothing is found if another authority may have issued it.
+        """
         candidates: tuple[tuple[_Issuer, Trust | None], ...] = (
             ("authority", self._trusted.authority),
             ("test", self._trusted.test),
@@ -242,16 +267,37 @@ class Judge:
             else:
                 return issuer, trust, [Problem("TEST_CARD")] * (issuer == "test")
             return "unknown", None, [problem]
-        code = "NO_TRUST" if self._trusted.authority is None else "UNKNOWN_ISSUER"
         policies = certificate.certificate_policies_value or ()
         if has_test_policy(each["policy_identifier"].dotted for each in policies):
-            code = "TEST_CARD_NOT_TRUSTED"
-        return "unknown", None, [Problem(code)]
+            return "unknown", None, [Problem("TEST_CARD_NOT_TRUSTED")]
+        return "unknown", None, []
+
+    async def _judge_listed(
+        self,
+        certificate: x509.Certificate,
+        evidence: Evidence,
+        time: datetime | None,
+        *,
+        proven: bool,
+    ) -> tuple[Authority | None, list[Problem]]:
+        """Return the authority of the EU's lists, and what is wrong with it."""
+        found, problems = await judge_listed(
+            self._trusted.lists,
+            certificate,
+            [each.certificate for each in evidence.certificates()],
+            time=time,
+            proven=proven,
+            at=self._at,
+        )
+        if found is None and not problems:
+            lacks = self._trusted.authority is None
+            problems = [Problem("NO_TRUST" if lacks else "UNKNOWN_ISSUER")]
+        return found, problems
 
     async def _status(
         self,
         certificate: x509.Certificate,
-        trust: Trust,
+        trust: _Trust,
         time: datetime | None,
         evidence: Evidence | None,
     ) -> "_Answered":
@@ -261,9 +307,12 @@ class Judge:
         harm.
         """
         if evidence is not None and time is not None:
-            said = await in_thread(
-                evidence.about_signer, certificate.dump(), trust, since=time
-            )
+            if isinstance(trust, Authority):
+                said = await in_thread(evidence.about_chain, trust.chain, since=time)
+            else:
+                said = await in_thread(
+                    evidence.about_signer, certificate.dump(), trust, since=time
+                )
             if said.was_revoked(time):
                 return _Answered("revoked", "file", (Problem("CERTIFICATE_REVOKED"),))
             if said.was_good(time):
@@ -274,7 +323,7 @@ class Judge:
     async def _ask(
         self,
         certificate: x509.Certificate,
-        trust: Trust,
+        trust: _Trust,
         time: datetime | None,
         *,
         proven: bool,
@@ -296,11 +345,14 @@ class Judge:
     async def _validate(
         self,
         certificate: x509.Certificate,
-        trust: Trust,
+        trust: _Trust,
         time: datetime | None,
         revocation: RevocationChecker,
     ) -> None:
         at = time or self._at
+        if isinstance(trust, Authority):
+            await check_listed(trust, revocation, at=at)
+            return
         await validate_signer(
             certificate.dump(), trust=trust, at=at, revocation=revocation
         )
@@ -348,14 +400,16 @@ def _certificate(finding: Finding) -> x509.Certificate | None:
     return certificate
 
 
-def _signer(certificate: x509.Certificate) -> Signer:
+def _signer(certificate: x509.Certificate, issuer: _Issuer) -> Signer:
     subject = certificate.subject.native
-    return Signer(
+    signer = Signer(
         name=_shown(subject.get("common_name")),
         surname=_shown(subject.get("surname")),
         given_names=_shown(subject.get("given_name")),
         satu=_shown(subject.get("serial_number")),
     )
+    foreign = issuer == "eu" or (signer.satu and not is_satu(signer.satu))
+    return foreign_signer(signer) if foreign else signer
 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:

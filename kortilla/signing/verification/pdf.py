@@ -30,18 +30,21 @@ from kortilla.signing.verification.findings import (
     Findings,
     Found,
     Rectangle,
+    RefusedError,
     Stamp,
     broken,
     printable,
 )
 from kortilla.signing.verification.form import changed_fields, redraws_form
-from kortilla.signing.verification.metadata import metadata_changes
-from kortilla.signing.verification.proofs.kept import kept_in_pdf
-from kortilla.signing.verification.revisions import (
+from kortilla.signing.verification.layout import (
+    check_layout,
     ends_regularly,
     hybrid_irregularity,
-    irregularity,
+    mixes_sections,
 )
+from kortilla.signing.verification.metadata import metadata_changes
+from kortilla.signing.verification.pages import check_pages
+from kortilla.signing.verification.proofs.kept import kept_in_pdf
 from kortilla.signing.verification.updates import POLICY
 
 _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
@@ -108,14 +111,10 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     irregular = hybrid_irregularity(reader, first)
     if not regular:
         irregular = "another end than programs look for"
-    if not irregular and "earlier-revision" in covers:
-        end = min(each.byte_range[2] + each.byte_range[3] for each in signatures)
-        try:
-            irregular = irregularity(reader, content, end)
-        except MemoryError:
-            raise
-        except Exception as error:  # of pyHanko, any; other programs may go on
-            irregular = f"{type(error).__name__}: {error}"
+    if not irregular and findings.signatures:
+        irregular = _irregularity(reader, content)
+        if "earlier-revision" in covers and mixes_sections(reader):
+            irregular = irregular or "sections of two kinds"
     if irregular and not any(
         each.code == "CHANGED_AFTER_SIGNING"
         for finding in findings.signatures
@@ -123,6 +122,19 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     ):
         findings.problems.append(Found("IRREGULAR", irregular))
     return findings
+
+
+def _irregularity(reader: PdfFileReader, content: bytes) -> str:
+    """Return why programs may show a file in several ways, or an empty text."""
+    try:
+        check_pages(reader, check_layout(reader, content))
+    except RefusedError as error:
+        return error.found.detail
+    except MemoryError:
+        raise
+    except Exception as error:  # of pyHanko, any; other programs may go on
+        return broken(error).detail
+    return ""
 
 
 def _signatures(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kortilla.common import JsonObject
 from kortilla.signing.pages.comparison import Compared, Difference, Picture
+from kortilla.signing.trust_lists.qualified import Qualification
 from kortilla.signing.verification.findings import Change, Covers, Kind
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Compared",
     "Difference",
     "DocumentReport",
+    "ListedAuthority",
     "Picture",
     "Problem",
     "SignatureReport",
@@ -71,6 +73,18 @@ _CANT_SAY = {
     "OTHER_POLICY": "The certificate is no Citizen Certificate.",
     "TIME_IN_FUTURE": "The time of signing has not come yet.",
     "UNKNOWN_ISSUER": "The certificate was issued by an authority that is not known.",
+    "NO_TRUST_LISTS": "The EU's trusted lists are not there to compare with.",
+    "TRUST_LIST_OUTDATED": "A trusted list that is needed is too old or missing.",
+    "AUTHORITY_NOT_GRANTED": (
+        "The authority was not on a trusted list of the EU when the file was signed."
+    ),
+    "AUTHORITY_WITHDRAWN": (
+        "The authority is on no trusted list any more, and nothing proves that the "
+        "file was signed before."
+    ),
+    "NOT_QUALIFIED": (
+        "The certificate is not a qualified one, so no trusted list vouches for it."
+    ),
     "TEST_CARD_NOT_TRUSTED": "The certificate is a test card's, and shows nothing.",
     "CERTIFICATE_EXPIRED": (
         "The certificate has expired, and nothing proves that it was signed before."
@@ -157,12 +171,32 @@ class Problem:
 
 @dataclass(frozen=True)
 class Signer:
-    """Whom the certificate names. A text is empty if the certificate lacks it."""
+    """Whom the certificate names. A text is empty if the certificate lacks it.
+
+    Somebody of another country has an ``identifier`` in place of a SATU, such as
+    ``PNOEE-…``.
+    """
 
     name: str
     surname: str
     given_names: str
     satu: str
+    identifier: str = ""
+
+
+@dataclass(frozen=True)
+class ListedAuthority:
+    """An authority of the EU's trusted lists, which issued a signer's certificate.
+
+    ``country`` has the two letters of its list (``EL`` is Greece), ``name`` is who
+    provides the ``service``. ``qualification`` is what its certificate makes of the
+    signature: an advanced one has a qualified certificate, and no qualified device.
+    """
+
+    country: str
+    name: str
+    service: str
+    qualification: Qualification
 
 
 @dataclass(frozen=True)
@@ -199,16 +233,16 @@ class SignatureReport:
     """One signature. ``place`` is the field in a PDF, or the file in a container.
 
     ``intact`` says whether it fits its key and the bytes that it covers; None is
-    unknown. ``issuer`` is ``authority`` for the pinned CAs and ``test`` for any other
-    of the CAs given. ``time`` is the timestamp's if that proves it, or the one that the
-    signer claims. ``revocation_source`` is who answered: the network now, or the file
-    for the proven time. ``files`` are those of a container that it covers.
-    ``changes`` were made to a PDF afterwards. ``reason`` and ``location`` are what the
-    signature states. ``revision_length`` is the number of bytes that a PDF had when it
-    was signed (``signed_revision``). ``comparison`` says how the pages differ from
-    those; it is None if nothing came after the signature, or if it is not intact.
-    ``pictures`` are the first page that differs, as it was signed and as the file shows
-    it.
+    unknown. ``issuer`` is ``authority`` for the pinned CAs, ``test`` for any other of
+    the CAs given, and ``eu`` for one that is ``listed`` in the EU's trusted lists.
+    ``time`` is the timestamp's if that proves it, or the one that the signer claims.
+    ``revocation_source`` is who answered: the network now, or the file for the proven
+    time. ``files`` are those of a container that it covers. ``changes`` were made to a
+    PDF afterwards. ``reason`` and ``location`` are what the signature states.
+    ``revision_length`` is the number of bytes that a PDF had when it was signed
+    (``signed_revision``). ``comparison`` says how the pages differ from those; it is
+    None if nothing came after the signature, or if it is not intact. ``pictures`` are
+    the first page that differs, as it was signed and as the file shows it.
     """
 
     number: int
@@ -216,7 +250,7 @@ class SignatureReport:
     intact: bool | None
     signer: Signer | None
     certificate: CertificateFacts | None
-    issuer: Literal["authority", "test", "unknown"]
+    issuer: Literal["authority", "test", "eu", "unknown"]
     time: datetime | None
     time_source: Literal["timestamp", "claimed", "none"]
     timestamp: TimestampReport | None
@@ -229,6 +263,7 @@ class SignatureReport:
     location: str
     problems: tuple[Problem, ...]
     revocation_source: Literal["none", "network", "file"] = "none"
+    listed: ListedAuthority | None = None
     revision_length: int | None = None
     comparison: Compared | None = None
     pictures: tuple[Picture, ...] = field(default=(), repr=False)

@@ -12,6 +12,7 @@ from typing import Self
 from asn1crypto import x509
 
 from kortilla.errors import TrustConfigurationError
+from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.validation.pinned_cas import PINS
 from kortilla.validation.trust import (
     Trust,
@@ -53,12 +54,16 @@ class TrustedCAs:
     the CAs, and those that are for time-stamping only. Nothing uses them unless they
     are given to ``verify_document`` as ``timestamp_cas``. ``time_stamping`` are always
     used.
+
+    ``lists`` are the EU's trusted lists, for signatures and timestamps from other
+    countries.
     """
 
     authority: Trust | None = None
     test: Trust | None = None
     timestamp_authorities: tuple[bytes, ...] = ()
     time_stamping: tuple[TimestampAuthority, ...] = ()
+    lists: TrustLists | None = None
 
     @classmethod
     def from_folder(cls, folder: Path | str) -> Self:

@@ -18,6 +18,7 @@ from kortilla.common.escaping import escape_name, group_digest, printable
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
+from native_host.desktop.pages.trust_lists import TrustListsPart
 from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
@@ -58,6 +59,7 @@ class Page(FilesPage):
         #: What came of saving a report, in words, and how they look.
         self._saved: tuple[str, Kind] | None = None
         self._signed = SignedContent(self)
+        self._lists = TrustListsPart(self, self._got_lists)
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
         self._ask_box.setChecked(services.config.ask_revocation)
         self._ask_box.clicked.connect(self._set_ask)
@@ -72,6 +74,7 @@ class Page(FilesPage):
         if self.missing:
             return
         self._message = ""
+        self._lists.forget()
         if len(files) > MOST_FILES:
             self._message = self.texts("check.many", most=MOST_FILES)
         self._files = [*files[:MOST_FILES]]
@@ -79,6 +82,7 @@ class Page(FilesPage):
 
     def leave(self) -> None:
         super().leave()
+        self._lists.stop()
         self._cancel()
         self._signed.close()
 
@@ -219,6 +223,7 @@ class Page(FilesPage):
             parts.append(self.kept("authority", self._authority_missing))
         if message := self._message:
             parts.append(self.notice(message))
+        parts += self._lists.parts(self._checked)
         if self._running is not None:
             key = ("busy", len(self._files), self._asking)
             parts.append(self.kept(key, self._busy))
@@ -233,6 +238,12 @@ class Page(FilesPage):
             if self._saved is not None:
                 parts.append(self.notice(*self._saved))
         self.fill(parts)
+
+    def _got_lists(self, new: bool) -> None:
+        """Show what became of the trusted lists, and judge the files by them."""
+        if new and self._files and self._running is None:
+            self._check(asking=self._ask_box.isChecked())
+        self._build()
 
     def _authority_missing(self) -> QWidget:
         notice = Notice(
@@ -371,6 +382,7 @@ class Page(FilesPage):
             facts.append(("time", f"{signature.time:%Y-%m-%d %H:%M:%S %z}"))
         if signature.signer is not None:
             facts.append(("satu", signature.signer.satu))
+            facts.append(("identifier", signature.signer.identifier))
         if (certificate := signature.certificate) is not None:
             first, last = certificate.not_before, certificate.not_after
             facts += [

@@ -3,6 +3,7 @@
 
 import asyncio
 import gzip
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,7 +14,7 @@ from aiohttp.abc import ResolveResult
 from asn1crypto import x509
 
 from kortilla.errors import UserCertificateOCSPCheckFailedError
-from kortilla.revocation import CertificatePath
+from kortilla.revocation import CertificatePath, fetch
 from kortilla.revocation.fetch import is_public
 from tests.kortilla.pki import CA, NOW
 from tests.kortilla.responder import (
@@ -267,6 +268,25 @@ async def test_what_leads_inside_is_refused_before_anything_is_sent(
 ) -> None:
     await outside(HOSTS[what], resolver=Names()).refuse("private-address")
     assert server.asked == []
+
+
+class _SilentNames(Names):
+    """A resolver without a network, as behind a broken router."""
+
+    async def resolve(self, *arguments: Any, **options: Any) -> list[ResolveResult]:
+        await super().resolve(*arguments, **options)
+        await asyncio.Event().wait()
+        raise AssertionError("it waits for good")
+
+
+async def test_a_name_that_nobody_resolves_is_not_waited_for_as_for_a_list(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_CONNECT_SECONDS", TIMEOUT)
+    begun = time.monotonic()
+    checks = outside(HOSTS["a name"], resolver=_SilentNames())
+    await checks.refuse("timeout", timeout=60, ocsp_timeout=60, crl_timeout=60)
+    assert time.monotonic() - begun < 20
 
 
 async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(

@@ -77,6 +77,18 @@ async def test_nothing_of_the_person_is_sent(eu: SmallEU, tmp_path: Path) -> Non
         assert each.query_string == ""
 
 
+async def test_the_environments_proxy_is_used(
+    eu: SmallEU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", eu.server.address)
+    eu.server.address = "http://lists.example"
+    eu.publish()
+    assert problems(await fetch(eu, tmp_path)) == {}
+    assert {each.headers["Host"] for each in eu.server.requests} == {"lists.example"}
+
+
 def _serve(eu: SmallEU, content: bytes) -> None:
     eu.server.handlers["EE.xml"] = always(content)
 

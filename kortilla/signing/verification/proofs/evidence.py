@@ -77,16 +77,20 @@ class Evidence:
     def about_signer(
         self, certificate: bytes, trust: Trust, *, since: datetime
     ) -> Status:
-        """Return what is said of a signer and the CAs above, as far as trust has them.
-
-        It is good if all of them are, and revoked if one of them is.
-        """
+        """Return what is said of a signer and the CAs above that trust has."""
         issuer = trust.issuer_of(read_leaf(certificate))
         if issuer is None:
             return Status()
         chain = [read_subject(certificate), Subject.of_authority(issuer.certificate)]
         if issuer.root is not None and issuer.root.sha256 != issuer.certificate.sha256:
             chain.append(Subject.of_authority(issuer.root))
+        return self.about_chain(chain, since=since)
+
+    def about_chain(self, chain: Sequence[Subject], *, since: datetime) -> Status:
+        """Return what is said of a signer and the CAs above, but not of the last one.
+
+        It is good if all of them are, and revoked if one of them is.
+        """
         said = [
             self.about(each, above, since=since, person=each is chain[0])
             for each, above in pairwise(chain)

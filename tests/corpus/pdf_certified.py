@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""PDFs whose author allows some changes (DocMDP, ISO 32000-2 §12.8.2.2), changed."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from tests.corpus.building import VELKA, Objects, contract, sealed, updated_by, written
+from tests.corpus.building import stream as _stream
+from tests.corpus.pdf_updates import OF_RICH, RICH
+from tests.kortilla.signed_files import Maker
+
+Level = Literal[1, 2, 3]
+_LEVELS: dict[Level, str] = {
+    1: "no changes",
+    2: "forms and signatures",
+    3: "notes, too",
+}
+_TITLE = {60: "<</Title(Otsikko)>>"}
+
+
+def certified(level: Level) -> Objects:
+    """Return ``RICH`` with an author's signature that allows some changes."""
+    parameters = f"/TransformParams<</Type/TransformParams/V/1.2/P {level}>>"
+    reference = f"/Reference[<</Type/SigRef/TransformMethod/DocMDP{parameters}>>]"
+    return {
+        **RICH,
+        1: str(RICH[1])[:-2] + "/Perms<</DocMDP 7 0 R>>>>",
+        7: str(contract()[7]).replace("<</Type/Sig", f"<</Type/Sig{reference}"),
+    }
+
+
+def _noted(pdf: bytes) -> bytes:
+    """Put a note over the text."""
+    page = str(RICH[4]).replace("8 0 R ", "8 0 R 61 0 R ")
+    looks = (
+        "/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>"
+    )
+    return updated_by(
+        pdf,
+        {
+            4: page,
+            61: "<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/F 4/P 4 0 R"
+            "/AP<</N 62 0 R>>>>",
+            62: _stream(VELKA, looks),
+        },
+    )
+
+
+async def signed_again(maker: Maker, pdf: bytes, *, visible: bool) -> bytes:
+    """Sign a second time, perhaps with looks that cover the page."""
+    fields = str(certified(2)[1]).replace("9 0 R]", "9 0 R 61 0 R]")
+    page = str(RICH[4]).replace("9 0 R]", "9 0 R 61 0 R]")
+    field = str(contract()[6]).replace("Signature1", "Signature2")
+    objects: dict[int, str | bytes | None] = {
+        1: fields,
+        4: page,
+        61: field.replace("/V 7 0 R", "/V 62 0 R"),
+        62: contract()[7],
+    }
+    if visible:
+        looks = "/Type/XObject/Subtype/Form/BBox[0 0 100 40]/Resources<</Font"
+        objects[61] = (
+            str(objects[61])
+            .replace("[0 0 0 0]", "[400 100 500 140]")
+            .replace("/F 132", "/F 132/AP<</N 63 0 R>>")
+        )
+        objects[63] = _stream("0 0 100 40 re f", looks + "<</F 5 0 R>>>>")
+    return await sealed(maker, updated_by(pdf, objects))
+
+
+Made = Callable[[Maker, bytes], Awaitable[bytes]]
+
+
+def _by(change: Callable[[bytes], bytes]) -> Made:
+    async def made(_: Maker, pdf: bytes) -> bytes:
+        return change(pdf)
+
+    return made
+
+
+_CHANGES: dict[str, Made] = {
+    "nothing": _by(lambda pdf: pdf),
+    "another title": _by(lambda pdf: updated_by(pdf, _TITLE, trailer="/Info 60 0 R")),
+    "a form filled in": _by(OF_RICH["a form filled in"]),
+    "a note": _by(_noted),
+    "a font": _by(OF_RICH["a font that is another"]),
+    "another page": _by(OF_RICH["another page that was there"]),
+    "a signature": lambda maker, pdf: signed_again(maker, pdf, visible=False),
+    "a signature that is shown": lambda maker, pdf: signed_again(
+        maker, pdf, visible=True
+    ),
+}
+
+
+def _made(level: Level, change: Made) -> Callable[[Maker], Awaitable[bytes]]:
+    async def made(maker: Maker) -> bytes:
+        return await change(maker, await sealed(maker, written(certified(level))))
+
+    return made
+
+
+#: By what is allowed, and what is changed.
+CERTIFIED = {
+    f"{what}, where the author allows {allowed}": _made(level, change)
+    for level, allowed in _LEVELS.items()
+    for what, change in _CHANGES.items()
+}

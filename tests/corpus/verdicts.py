@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""The verdicts on the files that are unlike most of their family."""
+
+from kortilla.signing.verification import Verdict
+
+_V, _N, _C = Verdict.VALID, Verdict.NOT_VALID, Verdict.CANT_SAY
+Verdicts = dict[Verdict, set[str]]
+
+#: Usually not valid.
+UPDATES: Verdicts = {
+    _V: {
+        "an extension of a developer",
+        "a header of another version",
+        "another title",
+        "a title in an object that nobody uses",
+        "two titles, one after the other",
+        "a size that is huge",
+        "nothing",
+        "other metadata",
+    },
+    _C: {
+        "no previous section",
+        "needed appearances",
+        "a section that says less",
+        "an update of the signature's dictionary",
+        "a previous section that is the section",
+        "a previous section in the middle of nowhere",
+        "a previous section at zero",
+        "a previous section that is negative",
+        "a previous section that is a fraction",
+        "a previous section in another object",
+        "a size that is too small",
+        "a size that is missing",
+        "no trailer",
+        "no table",
+        "two ends",
+        "an object before its section that is cut off",
+        "an older header",
+        "a whole other file",
+        "a whole other file that goes on from this one",
+        "many blanks",
+        "octets of zero",
+        "a table that says that the content is the hidden one",
+        "a table that says that the page is the hidden one",
+        "a part that is the hidden one",
+        "a form filled in",
+        "a form whose looks say another value",
+        "a form filled in, but its looks stay",
+        "a form filled in, with looks of its own size",
+        "a field with looks of states",
+        "a field with other looks when the mouse is over it",
+        "a value that is a stream",
+    },
+}
+#: Usually not valid.
+SIGNATURES: Verdicts = {
+    _V: {
+        "contents with other octets in the padding",
+        "one signature of two fields",
+        "two signatures",
+    },
+    _C: {
+        "no contents",
+        "contents that are null",
+        "contents that are empty",
+        "contents of one zero",
+        "contents of zeros",
+        "contents that are a text",
+        "contents that are a reference",
+        "no range",
+        "a range that is null",
+        "a range that is empty",
+        "a range of two numbers",
+        "a range of three numbers",
+        "a range of texts",
+        "a range of fractions",
+        "another subfilter",
+        "a subfilter that is unknown",
+        "no subfilter",
+        "objects in the gap",
+    },
+}
+#: Usually not valid.
+CERTIFIED: Verdicts = {
+    _V: {
+        "nothing, where the author allows no changes",
+        "another title, where the author allows no changes",
+        "nothing, where the author allows forms and signatures",
+        "another title, where the author allows forms and signatures",
+        "a signature, where the author allows forms and signatures",
+        "nothing, where the author allows notes, too",
+        "another title, where the author allows notes, too",
+        "a signature, where the author allows notes, too",
+    },
+    _C: {
+        "a form filled in, where the author allows forms and signatures",
+        "a form filled in, where the author allows notes, too",
+    },
+}
+#: Usually can't say.
+ZIP: Verdicts = {
+    _V: {
+        "a comment in a field of unicode",
+        "sizes after stored data",
+        "a type with blanks",
+    },
+    _N: {
+        "a file that is not signed",
+        "a file that is missing",
+        "another content",
+    },
+}
+#: Usually can't say.
+XML: Verdicts = {
+    _V: {
+        "a section of characters",
+    },
+    _N: {
+        "a reference in other letters",
+        "a reference with escapes",
+        "a reference from the root",
+        "a reference with a dot",
+        "a reference to a part",
+        "a reference with a question",
+        "a reference of the system",
+        "a reference over the network",
+        "a reference to what is not there",
+        "a reference twice",
+        "a reference less",
+        "a signature in another element",
+        "another certificate",
+        "another algorithm",
+    },
+}
+#: Usually can't say.
+DETACHED: Verdicts = {
+    _V: {
+        "in letters",
+        "with the same content inside",
+        "its content alone",
+        "two signers who are one",
+    },
+    _N: {
+        "a file with a blank more",
+        "an empty file",
+        "another digest",
+        "no signers",
+        "another content inside",
+    },
+}
