@@ -102,6 +102,8 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
             node.has_resources = True
             _check_fonts(found["/Resources"], fonts)
         node.has_size |= "/MediaBox" in found
+        for box in {"/MediaBox", "/CropBox"} & found.keys():
+            _check_box(_items(found, box))
         kind = _value(found, "/Type", "")
         if kind == "/Page" and above is not None and node.has_size:
             node.count = node.stated = 1
@@ -120,6 +122,14 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
             raise irregular("more or fewer pages than are counted")
         if node.parent is not None:
             node.parent.count += node.count
+
+
+def _check_box(box: list[Any]) -> None:
+    """Check that a page has an area: some programs show another one instead."""
+    left, bottom, right, top = (float(each) for each in box)
+    # Written so that what is no number is refused, too.
+    if not (abs(right - left) >= 1 and abs(top - bottom) >= 1):
+        raise irregular("a page without an area")
 
 
 def _check_fonts(resources: Any, known: set[_Reference]) -> None:
