@@ -67,6 +67,10 @@ class Readers:
             )
         return containers.compare(content, case.signed, self._zip)
 
+    def agree(self, pdf: bytes) -> dict[str, Shown]:
+        """Return which programs show other texts or pages of a PDF than the first."""
+        return self._pdf.agree(pdf)
+
 
 def defect(case: Case, verdict: Verdict, shown: dict[str, Shown]) -> str:
     """Return what is wrong with a verdict, or an empty text."""

@@ -250,6 +250,28 @@ class PdfReaders:
         )
         return "same" if alike else "other"
 
+    def agree(self, pdf: bytes) -> dict[str, Shown]:
+        """Return which programs show other texts or pages of a PDF than the first.
+
+        No two programs draw the same pixels.
+        """
+        views = {name: self.view(name, pdf) for name in self._readers}
+        texts = {
+            name: [each.text for each in view] if name != "Ghostscript" else len(view)
+            for name, view in views.items()
+            if view
+        }
+        wanted = next(iter(texts.values()), [])
+        size = len(wanted) if isinstance(wanted, list) else wanted
+        return {
+            name: "nothing"
+            if name not in texts
+            else "same"
+            if texts[name] in (wanted, size)
+            else "other"
+            for name in views
+        }
+
     def view(self, name: str, pdf: bytes) -> View:
         """Return the pages that a program shows, or none."""
         self._file.write_bytes(pdf)

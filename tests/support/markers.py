@@ -57,6 +57,7 @@ PLACES = {
     "cli/test_sign_levels.py": "slow",
     "cli/test_verify.py": "slow",
     "corpus/test_corpus.py": "slow extras",
+    "corpus/test_fuzz.py": "slow extras",
     "desktop/test_check_page.py": "slow",
     "desktop/test_sign_page.py": "slow",
     "host/test_caller.py": "slow",

@@ -7,6 +7,7 @@ that.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from asn1crypto import x509
 
 from kortilla.errors import RelyingPartyError, UserCertificateWeakKeyError
 from kortilla.revocation import RevocationChecker
+from kortilla.revocation.interface import NoAnswerError
 from kortilla.signing.trust_lists.authorities import (
     Authority,
     find_issuer,
@@ -21,6 +23,7 @@ from kortilla.signing.trust_lists.authorities import (
 )
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification.findings import Findings, printable
+from kortilla.signing.verification.proofs.evidence import read_trusted
 from kortilla.signing.verification.report import ListedAuthority, Problem, Signer
 from kortilla.signing.verification.trusted import TimestampAuthority
 from kortilla.validation.signature import load_public_key
@@ -123,8 +126,13 @@ def listed_time_stampers(
     signatures = [each.kept for each in findings.signatures]
     for kept in (findings.kept, *signatures, [each.kept for each in stamps]):
         certificates += [der for each in kept for der in each.certificates]
-    found = time_stampers(lists, dict.fromkeys(certificates), now=at)
-    return [TimestampAuthority(*each) for each in found]
+    found = []
+    for each in time_stampers(lists, dict.fromkeys(certificates), now=at):
+        # One that can't be read vouches for nothing, and harms no other.
+        with suppress(NoAnswerError):
+            read_trusted(each[0])
+            found.append(TimestampAuthority(*each))
+    return found
 
 
 def listed_authority(found: Authority) -> ListedAuthority:

@@ -66,6 +66,7 @@ class Layout:
     packs: set[int] = field(default_factory=set)
     #: The numbers of optional content groups (§8.11.2).
     groups: set[int] = field(default_factory=set)
+    references: set[Reference] = field(default_factory=set)
     #: The number that a linearized file gives its first page.
     first_page: int | None = None
 
@@ -100,6 +101,7 @@ def check_layout(reader: PdfFileReader, content: bytes) -> Layout:
     for at in layout.sections - used:
         _check_unused(reader, content, at, named, packed)
     _check_packs(reader, layout, packed)
+    _check_references(layout, packed)
     return layout
 
 
@@ -203,7 +205,7 @@ def _read_object(
     if head is None:
         raise irregular(f"data at {start} that is no object")
     layout.objects[start] = int(head[1]), int(head[2])
-    value, at = read(content, head.end())
+    value, at = read(content, head.end(), layout.references)
     _note_group(layout, int(head[1]), value)
     if isinstance(value, dict) and _number(value.get("L")) == len(content):
         # It is not linearized any more once something was added to it (Annex F.4).
@@ -357,6 +359,19 @@ def _check_unused(
             raise irregular(f"a section at {section} that is not used")
 
 
+def _check_references(layout: Layout, packed: dict[int, dict[int, int]]) -> None:
+    """Check that no reference is to another generation of an object than there is."""
+    known: dict[int, set[int]] = {}
+    for number, generation in layout.objects.values():
+        known.setdefault(number, set()).add(generation)
+    for numbers in packed.values():
+        for number in numbers.values():
+            known.setdefault(number, set()).add(0)
+    for number, generation in layout.references:
+        if number in known and generation not in known[number]:
+            raise irregular(f"a reference to another generation of {number}")
+
+
 def _check_packs(
     reader: PdfFileReader, layout: Layout, packed: dict[int, dict[int, int]]
 ) -> None:
@@ -375,7 +390,7 @@ def _check_packs(
         stops = [*places[1:], len(pack.data)]
         for number, place, stop in zip(numbers, places, stops, strict=True):
             one = pack.data[first + place : first + stop]
-            value, end = read(one, 0)
+            value, end = read(one, 0, layout.references)
             _note_group(layout, number, value)
             if after_blanks(one, end) != len(one):
                 raise irregular(f"data between the packed objects in {holder}")

@@ -53,9 +53,12 @@ def after_blanks(content: bytes, at: int) -> int:
     return at if found is None else found.end()
 
 
-def read(content: bytes, at: int) -> tuple[Value, int]:
+def read(
+    content: bytes, at: int, references: set[Reference] | None = None
+) -> tuple[Value, int]:
     """Return the value at an offset, and the offset of its end.
 
+    The references in it are added to ``references``.
     Raises ``RefusedError`` for one that is malformed, or has a key twice.
     """
     start = at
@@ -80,6 +83,8 @@ def read(content: bytes, at: int) -> tuple[Value, int]:
             holders[-1][1].append(whole)
         elif text == b"R":
             _refer(items, start)
+            if references is not None and isinstance(items[-1], Reference):
+                references.add(items[-1])
         else:
             items.append(_simple(kind, text))
             at = _end_of_text(content, at) if kind == "text" else at

@@ -266,7 +266,10 @@ def _read_changes(
         finding.problems.append(Found("CHANGED_AFTER_SIGNING"))
     elif level == ModificationLevel.ANNOTATIONS:
         finding.problems.append(Found("ANNOTATED"))
-    elif filled_in or redraws_form(reader, revision):
+    elif filled_in or (
+        # In a linearized file the first revision has no root.
+        finding.covers != "whole-file" and redraws_form(reader, revision)
+    ):
         # Some programs show the values of fields, whatever is drawn in their place.
         finding.problems.append(Found("FORM_CHANGED"))
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from asn1crypto import cms
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla.signing.verification import Verdict, verify_document
+from kortilla.signing.verification.pdf import examine_pdf
 from tests.kortilla.signed_files import Maker, updated
 from tests.kortilla.signing.forged_files import (
     OTHER_PAGE,
@@ -212,6 +214,18 @@ async def test_a_signatures_attributes_may_be_in_any_order(maker: Maker) -> None
             content, signature=mixed, trusted=maker.trusted, revocation=GOOD
         )
         assert said(report) == expected
+
+
+async def test_a_signature_of_a_whole_file_needs_no_earlier_revision(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise KeyError("/Root")  # as in a linearized file that Adobe's programs sign
+
+    signed = await maker.pdf()
+    monkeypatch.setattr(PdfFileReader, "get_historical_root", missing)
+    [finding] = examine_pdf(signed).signatures
+    assert (finding.intact, finding.problems) == (True, [])
 
 
 #: ecdsa-with-SHA384 and the curve P-384, in DER.

@@ -10,6 +10,7 @@ import pytest
 from asn1crypto import x509
 
 from kortilla.errors import UserCertificateRevokedError
+from kortilla.revocation.ocsp import build_request
 from kortilla.signing.trust_lists.judgement import check_listed, judge_listed
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
@@ -19,11 +20,13 @@ from kortilla.signing.verification import (
     Verdict,
     verify_document,
 )
+from kortilla.signing.verification.findings import Kept
+from kortilla.signing.verification.proofs.evidence import Evidence
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import PRODUCTION_POLICIES
 from tests.kortilla.foreign_files import foreign_container, foreign_pdf
 from tests.kortilla.pki import CA, TEST_POLICY, Leaf
-from tests.kortilla.responder import DIGITAL_SIGNATURE
+from tests.kortilla.responder import DIGITAL_SIGNATURE, OCSPAnswer
 from tests.kortilla.signing_parts import FixedRevocation
 from tests.kortilla.small_eu import (
     LONG_AGO,
@@ -323,3 +326,28 @@ async def test_a_qualified_timestamp_proves_the_time_while_it_was_granted(
     signature = await judged(signed, outdated, at=NOW + timedelta(days=1))
     assert signature.timestamp is not None
     assert not signature.timestamp.trusted
+
+
+async def test_what_the_file_keeps_answers_for_a_foreign_signer(
+    authority: CA, signer: Leaf
+) -> None:
+    certificate = load_leaf(qualified_leaf(authority).der)
+    found, _ = await judge_listed(
+        listing(Authority(authority.der), signer=signer),
+        certificate,
+        (),
+        time=NOW,
+        proven=True,
+        at=NOW,
+    )
+    assert found is not None
+    leaf, issuer = found.chain
+    request = build_request(leaf, issuer, b"n" * 32)
+    later = NOW + timedelta(days=400)
+    for status in ("good", "revoked"):
+        answer = OCSPAnswer(authority, status=status, at=NOW).encode(request)
+        evidence = Evidence([Kept(ocsp_responses=(answer,))], at=later)
+        said = evidence.about_chain(found.chain, since=NOW)
+        assert said.was_good(NOW) is (status == "good")
+        assert said.was_revoked(NOW) is (status == "revoked")
+    assert not Evidence([], at=later).about_chain(found.chain, since=NOW).good
