@@ -18,6 +18,7 @@ from kortilla.signing.verification.lexical import irregular
 
 #: Annotations that need no appearance (§12.5.2).
 _WITHOUT_LOOKS = {"/Link", "/Popup", "/Projection"}
+_FONTS = {"/MMType1", "/TrueType", "/Type0", "/Type1", "/Type3"}
 _HIDDEN = 0x02 | 0x20  # flags: hidden, no view
 _MAX_DEPTH = 50
 _MAX_PAGES = 200_000
@@ -87,6 +88,7 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
     top = _Node(_reference(root, "/Pages"), None, False, False)
     waiting, seen = [top], []
     known: set[_Reference] = set()
+    fonts: set[_Reference] = set()
     while waiting:
         node = waiting.pop()
         seen.append(node)
@@ -96,7 +98,9 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
         above = None if node.parent is None else node.parent.reference
         if (_reference(found, "/Parent") if "/Parent" in found else None) != above:
             raise irregular("a page whose parent is another")
-        node.has_resources |= "/Resources" in found
+        if "/Resources" in found:
+            node.has_resources = True
+            _check_fonts(found["/Resources"], fonts)
         node.has_size |= "/MediaBox" in found
         kind = _value(found, "/Type", "")
         if kind == "/Page" and above is not None and node.has_size:
@@ -116,6 +120,23 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
             raise irregular("more or fewer pages than are counted")
         if node.parent is not None:
             node.parent.count += node.count
+
+
+def _check_fonts(resources: Any, known: set[_Reference]) -> None:
+    """Check that fonts are such: some programs draw no text with what is none.
+
+    The fonts that were checked before are ``known``.
+    """
+    fonts = _value(resources, "/Font", {})
+    for name in fonts:
+        raw = fonts.raw_get(name)
+        if isinstance(raw, generic.IndirectObject):
+            if raw.reference in known:
+                continue
+            known.add(raw.reference)
+        kind = _value(fonts[name], "/Subtype", "")
+        if kind not in _FONTS or ("/BaseFont" not in fonts[name] and kind != "/Type3"):
+            raise irregular("a font that is none")
 
 
 @dataclass
