@@ -257,6 +257,12 @@ TWO_VIEWS = {
     "a reference to another generation": written(contract()).replace(
         b"/F 5 0 R", b"/F 5 9 R"
     ),
+    "a page without an area": written(contract()).replace(b"595 842", b"595 000"),
+    "a crop box without an area": _with(
+        {4: str(contract()[4])[:-2] + "/CropBox[0 0 0 842]>>"}
+    ),
+    "a font that is none": written(contract()).replace(b"/F 5 0 R", b"/F 2 0 R"),
+    "a font without a name": written(contract()).replace(b"/BaseFont", b"/BaseFond"),
     # Objects and streams.
     "a key twice in a page": written(
         {**contract(), **HIDDEN, 4: OTHER_PAGE[:-2] + "/Contents 3 0 R>>"}

@@ -4,11 +4,11 @@
 # xdg-native-messaging-proxy starts the host for Firefox, also for one in a flatpak, and for
 # programs that are no browser. It comes last: what it installs stays.
 
-for each in xdg-native-messaging-proxy firefox; do
-  in_system apt-cache show "$each" >/dev/null 2>&1 && continue
-  say "This Debian has no $each: no browser in a flatpak was tried."
+if ! in_system apt-get install --simulate xdg-native-messaging-proxy firefox \
+  >/dev/null 2>&1; then
+  say 'This Debian lacks xdg-native-messaging-proxy, or a Firefox that knows it.'
   return
-done
+fi
 install "$name" dbus-daemon firefox flatpak ostree python3-gi xdg-dbus-proxy \
   xdg-native-messaging-proxy
 

@@ -18,6 +18,7 @@ from kortilla.signing.verification.lexical import irregular
 
 #: Annotations that need no appearance (§12.5.2).
 _WITHOUT_LOOKS = {"/Link", "/Popup", "/Projection"}
+_FONTS = {"/MMType1", "/TrueType", "/Type0", "/Type1", "/Type3"}
 _HIDDEN = 0x02 | 0x20  # flags: hidden, no view
 _MAX_DEPTH = 50
 _MAX_PAGES = 200_000
@@ -87,6 +88,7 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
     top = _Node(_reference(root, "/Pages"), None, False, False)
     waiting, seen = [top], []
     known: set[_Reference] = set()
+    fonts: set[_Reference] = set()
     while waiting:
         node = waiting.pop()
         seen.append(node)
@@ -96,8 +98,12 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
         above = None if node.parent is None else node.parent.reference
         if (_reference(found, "/Parent") if "/Parent" in found else None) != above:
             raise irregular("a page whose parent is another")
-        node.has_resources |= "/Resources" in found
+        if "/Resources" in found:
+            node.has_resources = True
+            _check_fonts(found["/Resources"], fonts)
         node.has_size |= "/MediaBox" in found
+        for box in {"/MediaBox", "/CropBox"} & found.keys():
+            _check_box(_items(found, box))
         kind = _value(found, "/Type", "")
         if kind == "/Page" and above is not None and node.has_size:
             node.count = node.stated = 1
@@ -116,6 +122,31 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
             raise irregular("more or fewer pages than are counted")
         if node.parent is not None:
             node.parent.count += node.count
+
+
+def _check_box(box: list[Any]) -> None:
+    """Check that a page has an area: some programs show another one instead."""
+    left, bottom, right, top = (float(each) for each in box)
+    # Written so that what is no number is refused, too.
+    if not (abs(right - left) >= 1 and abs(top - bottom) >= 1):
+        raise irregular("a page without an area")
+
+
+def _check_fonts(resources: Any, known: set[_Reference]) -> None:
+    """Check that fonts are such: some programs draw no text with what is none.
+
+    The fonts that were checked before are ``known``.
+    """
+    fonts = _value(resources, "/Font", {})
+    for name in fonts:
+        raw = fonts.raw_get(name)
+        if isinstance(raw, generic.IndirectObject):
+            if raw.reference in known:
+                continue
+            known.add(raw.reference)
+        kind = _value(fonts[name], "/Subtype", "")
+        if kind not in _FONTS or ("/BaseFont" not in fonts[name] and kind != "/Type3"):
+            raise irregular("a font that is none")
 
 
 @dataclass

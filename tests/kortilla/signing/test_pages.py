@@ -220,7 +220,7 @@ async def test_a_form_whose_hidden_values_are_to_be_drawn_is_other_content(
     signed = await maker.pdf(form(shown="500", value="90000"))
     report = await verify(maker, updated(signed, draw_values))
     assert report.verdict is CANT_SAY
-    assert codes(report) == {"FORM_CHANGED", OTHER}
+    assert {"FORM_CHANGED", OTHER} <= codes(report)
     # The order of the signature and of the change makes no difference.
     early = await maker.pdf(updated(form(), draw_values))
     report = await verify(maker, titled(early))
