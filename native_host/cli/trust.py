@@ -17,7 +17,7 @@ from native_host.signing_extra import check_library
 
 @click.group(cls=CommandGroup)
 def trust() -> None:
-    """Get the EU's trusted lists, which name authorities of other countries."""
+    """Get the EU's trusted lists, to check signatures from abroad."""
 
 
 @trust.command()

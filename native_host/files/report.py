@@ -29,7 +29,7 @@ from kortilla.signing.verification.indications import (
 )
 from kortilla.validation.trust import Trust
 from native_host import VERSION
-from native_host.errors import InvalidArgumentError
+from native_host.errors import InvalidArgumentError, ToolMissingError
 from native_host.files.check import CheckedFile, worst_verdict
 from native_host.files.report_fields import (
     Authority,
@@ -237,12 +237,18 @@ def check_place(path: Path, checked: Sequence[Path], *, replace: bool) -> None:
 
 
 def render(checked: Sequence[CheckedFile], language: str, *, pdf: bool) -> bytes:
-    """Return the report on checked files as a PDF in a language, or else as JSON."""
+    """Return the report on checked files as a PDF in a language, or else as JSON.
+
+    Raises ``ToolMissingError`` for a PDF where Qt or a library of it is missing.
+    """
     report = make_report(checked)
     if not pdf:
         return report.to_bytes()
     # Qt is not there where only JSON is wanted.
-    from native_host.files.report_pdf import draw
+    try:
+        from native_host.files.report_pdf import draw
+    except ImportError as error:
+        raise ToolMissingError(f"A report as PDF needs Qt: {error}.") from error
 
     return draw(report, checked, language)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -269,7 +270,16 @@ def _strings(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-@pytest.mark.parametrize("end", ["pdf", "json"])
+def test_a_pdf_without_qt_is_refused_in_words(
+    run: Run, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "native_host.files.report_pdf", None)
+    outcome = run("verify", "a.pdf", "--offline", "--report", "out.pdf")
+    assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
+    assert not (files / "out.pdf").exists()
+
+
+@pytest.mark.parametrize("end", [pytest.param("pdf", marks=pytest.mark.window), "json"])
 def test_no_file_is_replaced_unless_it_is_wanted(
     run: Run, files: Path, end: str
 ) -> None:

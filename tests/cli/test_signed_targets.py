@@ -22,7 +22,7 @@ from pathlib import Path
 from native_host.files import targets
 kind, wanted = sys.argv[1:]
 if kind == "hidden":
-    targets._open_unnamed = lambda _: None
+    targets._open_unnamed = lambda *_: None
 target = targets.Target.reserve(Path(wanted), 100, set())
 targets._write(target._descriptor, b"half")
 print(flush=True)
@@ -46,7 +46,7 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def _hidden(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(targets, "_open_unnamed", lambda _: None)
+    patch.setattr(targets, "_open_unnamed", lambda *_: None)
 
 
 def _no_link(patch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def signer(chain: Chain) -> Leaf:
 @pytest.fixture
 def timestamper(chain: Chain) -> DummyTimeStamper:
     """A time-stamping service of the same CA, which names the responder."""
-    return stamper(chain.ca, more=addresses(chain.address, "issuing"))
+    return stamper(chain.ca, more=addresses(chain.address, "issuing"), at=NOW)
 
 
 async def signed(
