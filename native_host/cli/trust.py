@@ -24,9 +24,9 @@ def trust() -> None:
 @json_option
 @lang_option
 def update(*, lang: str | None) -> int:
-    """Fetch the lists of all EU countries, and keep those that are newer.
+    """Fetch the newest lists of the countries.
 
-    Each list's signature is verified. About 20 MB come from the Commission and from
+    Each list's signature is verified, and newer ones are kept. About 20 MB come from the Commission and from
     each country. Nothing about you or your files is sent. The exit status is 1 if a
     list could not be had.
     """
