@@ -156,7 +156,8 @@ def test_the_catalogues_of_commands_agree_in_each_language(folder: str) -> None:
     english = texts.catalogue(path, "en")
     for language in SPOKEN:
         for key, text in texts.catalogue(path, language).items():
-            assert language == "en" or text != english[key], key
+            alike = key.startswith("country.") or key == "report.program"
+            assert language == "en" or alike or text != english[key], key
             fields = sorted(re.findall(r"{\w+}", text))
             assert fields == sorted(re.findall(r"{\w+}", english[key])), key
         assert list(texts.catalogue(path, language)) == list(english)
