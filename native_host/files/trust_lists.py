@@ -54,7 +54,8 @@ def describe_fetched(fetched: Sequence[Fetched], texts: Mapping[str, str]) -> li
     if not countries:
         return problems
     size = max(sum(each.octets for each in new) / 1e6, 0.1)
-    done = texts["lists.fetched"].format(count=len(countries), size=f"{size:.1f}")
+    key = "lists.fetched.some" if problems else "lists.fetched"
+    done = texts[key].format(count=len(countries), size=f"{size:.1f}")
     return [done, *problems]
 
 
