@@ -50,10 +50,14 @@ ERRORS = {
 #: An element on their error pages.
 ERROR_PAGES = {"chromium": "#main-message", "firefox": "body"}
 
-#: A server like ``kortilla pkcs11``, but without the window.
+#: A server like ``kortilla pkcs11``, but without the window. A PIN serves no other
+#: connection: it would be the next test's. ``tests/pkcs11`` has that.
 _SERVER = """import sys
 from native_host.config import load_config
+from native_host.pkcs11 import service
 from native_host.pkcs11.service import serve_stdio
+
+service._SAME_LOGIN = 0.0
 
 class Patience:
     def __radd__(self, now):
