@@ -26,9 +26,9 @@ def trust() -> None:
 def update(*, lang: str | None) -> int:
     """Fetch the newest lists of the countries.
 
-    Each list's signature is verified, and newer ones are kept. About 20 MB come from the Commission and from
-    each country. Nothing about you or your files is sent. The exit status is 1 if a
-    list could not be had.
+    Each list's signature is verified, and newer ones are kept. About 20 MB come from
+    the Commission and from each country. Nothing about you or your files is sent. The
+    exit status is 1 if a list could not be had.
     """
     texts = _texts(lang)
     from native_host.config import load_config
