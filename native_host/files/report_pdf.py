@@ -8,7 +8,8 @@ its own that is written from left to right.
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from pyhanko.pdf_utils import generic
@@ -46,11 +47,32 @@ def draw(report: Report, checked: Sequence[CheckedFile], language: str) -> bytes
 
     Without a window's application, one without a screen is started for the fonts.
     """
+    with _fonts():
+        return _draw(report, checked, language)
+
+
+@contextmanager
+def _fonts() -> Iterator[None]:
+    """Start an application without a screen, unless there is one of a window."""
+    if QGuiApplication.instance() is not None:
+        yield
+        return
+    platform = os.environ.get("QT_QPA_PLATFORM")
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    application = QGuiApplication(["kortilla"])
+    try:
+        yield
+    finally:
+        # A process has one application at a time, and a window needs another kind.
+        application.shutdown()
+        if platform is None:
+            del os.environ["QT_QPA_PLATFORM"]
+        else:
+            os.environ["QT_QPA_PLATFORM"] = platform
+
+
+def _draw(report: Report, checked: Sequence[CheckedFile], language: str) -> bytes:
     texts = words.load(language)
-    if QGuiApplication.instance() is None:
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
-        global _application  # noqa: PLW0603 - Qt has one for the whole process
-        _application = QGuiApplication(["kortilla"])
     paper = _Paper(texts)
     paper.say(texts["report.title"], _TITLE, bold=True)
     paper.fact("checked", _time(report.checked_at, texts))
@@ -68,9 +90,6 @@ def draw(report: Report, checked: Sequence[CheckedFile], language: str) -> bytes
     if more := len(report.trusted[_MOST_AUTHORITIES:]):
         paper.say(texts["report.trusted.more"].format(count=more))
     return _with_language(paper.to_pdf(texts["report.title"], report), language)
-
-
-_application: QGuiApplication | None = None
 
 
 class _Paper:
