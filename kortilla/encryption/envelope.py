@@ -72,7 +72,7 @@ def encrypt(
 ) -> None:
     """Encrypt what ``source`` has, and write the message (DER's superset BER).
 
-    Not ``authenticated`` is for mail programs alone. Raises
+    Not ``authenticated`` is only for mail programs. Raises
     ``RecipientUnsuitableError``, also for no recipients, and the streams' errors.
     """
     key = os.urandom(32)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Finds a recipient's part of a message, and the content's key in it.
 
-Whatever is wrong in that part leads to a random key, and so to the one error at the end
+Each fault in that part leads to a random key, and so to the one error at the end
 of the content (RFC 3218).
 """
 

@@ -3,7 +3,7 @@
 
 ``Settings.load`` reads the configuration, ``create_provider`` makes the provider, and
 ``sub_application`` or ``OpenIDApp`` serves it. ``kortilla-server openid`` does all
-three. ``clients`` and ``protocol`` alone import Authlib.
+three. Only ``clients`` and ``protocol`` import Authlib.
 """
 
 from typing import TYPE_CHECKING

@@ -190,8 +190,8 @@ class ReportedFile(_Judged):
 class Report(_Model):
     """A report on signed files by Kortilla.
 
-    It says what was found at a time. It is not signed: whoever can change it can make
-    it say something else.
+    It says what was found at a time. It is not signed: a person who can change it can
+    make it say something else.
     """
 
     model_config = ConfigDict(

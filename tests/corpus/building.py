@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Builds PDFs octet by octet, and signs whatever they are.
+"""Builds PDFs octet by octet, and signs any of them.
 
 Libraries write only regular files, and refuse to sign others. A forger does not.
 """

@@ -211,9 +211,10 @@ async def _bases(maker: Maker) -> list[_Base]:
 
 
 async def _whole(chance: random.Random, maker: Maker) -> tuple[Case, File]:
-    """Change a file before it is signed: whoever writes it wants two views.
+    """Change a file before it is signed: its author wants two views.
 
-    Contents, fonts and the signature stay: programs mend broken ones in own ways.
+    Contents, fonts and the signature stay: programs repair broken ones, each in its
+    own way.
     """
     draft = chance.choice([*pdf_whole.USUAL.values()])
     parts = _PARTS.split(draft)

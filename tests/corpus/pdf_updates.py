@@ -241,7 +241,7 @@ OF_CONTRACT: dict[str, Update] = {
     "a whole other file that goes on from this one": lambda pdf: written(
         {**contract(content=stream(VELKA)), 7: "<<>>"}, before=pdf
     ),
-    "a trailer alone": lambda pdf: (
+    "only a trailer": lambda pdf: (
         pdf
         + b"trailer\n<</Root 31 0 R/Size 41>>\n"
         + b"31 0 obj\n<</Type/Catalog/Pages 15 0 R>>\nendobj\n"

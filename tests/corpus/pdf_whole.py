@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PDFs that a signature covers as a whole: usual ones, and such with two views.
 
-Whoever writes a contract can write it so that some programs show another one. Then
+The author of a contract can write it so that some programs show another one. Then
 nothing needs to change after it was signed.
 """
 

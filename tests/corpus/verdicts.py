@@ -137,7 +137,7 @@ DETACHED: Verdicts = {
     _V: {
         "in letters",
         "with the same content inside",
-        "its content alone",
+        "only its content",
         "two signers who are one",
     },
     _N: {

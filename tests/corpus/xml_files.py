@@ -183,7 +183,7 @@ def _other_serial(signed: cms.SignedData) -> None:
 DETACHED: dict[str, Callable[[bytes], object]] = {
     "in letters": lambda p7s: (CONTENT, pem.armor("CMS", p7s)),
     "with the same content inside": _signers(_with_content(CONTENT)),
-    "its content alone": lambda p7s: (None, _signers(_with_content(CONTENT))(p7s)[1]),  # type: ignore[index]
+    "only its content": lambda p7s: (None, _signers(_with_content(CONTENT))(p7s)[1]),  # type: ignore[index]
     "two signers who are one": _signers(_two_signers),
     "a file with a blank more": lambda p7s: (CONTENT + b"\n", p7s),
     "an empty file": lambda p7s: (b"", p7s),

@@ -206,7 +206,7 @@ def _longer(entry: Entry) -> Entry:
 
 
 def _bare(entry: Entry) -> bytes:
-    """Return a file and its header alone."""
+    """Return only a file and its header."""
     return zipped([replace(entry, is_listed=False)])[:-22]
 
 

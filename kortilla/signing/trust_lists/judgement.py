@@ -149,7 +149,7 @@ def foreign_signer(signer: Signer) -> Signer:
     """Return a signer whose identifier is that of another country.
 
     The name is given names and surname: some countries put the identifier into the
-    common name, which an organisation's seal has alone.
+    common name, and an organisation's seal has nothing else.
     """
     name = signer.name
     if signer.given_names and signer.surname:

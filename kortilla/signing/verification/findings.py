@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is found in a signed file, before anybody asks who may have signed.
 
-Findings are made in a process of its own, from the file alone, and sent as JSON.
+Findings are made in a process of its own, from the file only, and sent as JSON.
 """
 
 from collections.abc import Mapping

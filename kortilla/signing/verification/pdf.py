@@ -203,7 +203,7 @@ def _examine_signature(
     elif finding.covers != "whole-file" and (
         not regular or (last and content[second + length :].strip())
     ):
-        # No revision that is known here, but perhaps one to programs that mend files.
+        # No revision that is known here, but perhaps one to programs that repair files.
         finding.changes = (Change("other"),)
         finding.problems.append(Found("CHANGED_AFTER_SIGNING", "data at the end"))
     else:
@@ -270,7 +270,7 @@ def _read_changes(
         # In a linearized file the first revision has no root.
         finding.covers != "whole-file" and redraws_form(reader, revision)
     ):
-        # Some programs show the values of fields, whatever is drawn in their place.
+        # Some programs show the values of fields, and not what is drawn in their place.
         finding.problems.append(Found("FORM_CHANGED"))
 
 
