@@ -25,7 +25,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 # Targets share apt, .venv and node_modules: with -j, too, one is installed at a time.
 .NOTPARALLEL:
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
-.PHONY: test-packaging test-desktop packages-desktop
+.PHONY: test-packaging test-desktop test-vm packages-desktop packages-vm
 .PHONY: check docs bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging packages-repository packages-corpus bytecode
@@ -136,6 +136,9 @@ test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package
 test-desktop: packages-desktop $(VENV)/dev.stamp ## Test the package on a computer that boots, with XFCE, GNOME and labwc; as root.
 	tests/booted/run
 
+test-vm: packages-vm $(VENV)/dev.stamp ## Test the package with a USB card reader in a virtual machine; as root.
+	tests/vm/run
+
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python
 packages-program: SETS := python program
@@ -146,9 +149,10 @@ packages-packaging: SETS := python program test repository packaging
 packages-repository: SETS := repository
 packages-corpus: SETS := python program demo test check corpus
 packages-desktop: SETS := python program packaging desktop
+packages-vm: SETS := python program packaging vm
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging packages-repository packages-desktop packages-corpus:
+packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

@@ -28,6 +28,8 @@ _QT_TESTS = (
     "gui",
     "pin_prompt",
 )
+#: Folders whose tests need a computer, and the variable that says where it is.
+_OF_COMPUTERS = {"booted": "BOOTED_BASE", "vm": "VM_WORK"}
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
 _PR_SET_DUMPABLE = 4  # of prctl(2)
@@ -144,11 +146,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Ignore tests that import Qt where this run is without it.
 
-    Those of a booted computer are only for ``tests/booted/run``, which makes it.
+    Those of a computer are only for the script in their folder, which makes it.
     """
     within = collection_path.relative_to(_TESTS).as_posix()
-    if within == "booted":
-        return None if "BOOTED_BASE" in os.environ else True
+    if within in _OF_COMPUTERS:
+        return None if _OF_COMPUTERS[within] in os.environ else True
     return True if within in _QT_TESTS and _is_without_qt(config) else None
 
 
