@@ -51,16 +51,14 @@ class Visit:
         await tab.click("#identify")
         await self.type_pin(tab, WINDOW)
 
-    async def log_in_by_tls(self, tab: Tab) -> None:
+    async def log_in_by_tls(self, browser: RunningBrowser, tab: Tab) -> None:
         """Choose the certificate that the browser shows, and type the PIN."""
-        # Enter is for the browser's question. On the link it would begin anew, and
-        # Firefox remembers a question that has gone so as a refusal.
+        # Enter is for the browser's question. On the link it would begin anew.
         await tab.evaluate(_DEAF)
-        following = asyncio.create_task(tab.click("#tls-1-3"))
-        # The browser asks which certificate; there is one.
+        await browser.follow_to_question(tab, "#tls-1-3")
+        # There is one certificate.
         await self.person.confirm_until(_TLS_WINDOW)
         await self.type_pin(tab, _TLS_WINDOW)
-        await following
 
     async def type_pin(self, tab: Tab, title: str) -> None:
         answer = asyncio.create_task(tab.wait_for(f"#logout, {_PROBLEM}"))
@@ -191,7 +189,7 @@ async def main(system: Path, package: str, *, sandbox: bool) -> None:
             began = time.monotonic()
             async with open_browser(person, name, "new", visit.start) as browser:
                 tab = await browser.tab_of(visit.start)
-                await visit.log_in_by_tls(tab)
+                await visit.log_in_by_tls(browser, tab)
             say(began, f"{title}: logged in by TLS, with the package's token")
 
 

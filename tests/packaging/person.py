@@ -16,6 +16,7 @@ import tarfile
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import BrowserContext, async_playwright
 
@@ -24,7 +25,9 @@ from tests.browser.browsers import (
     ChromiumBrowser,
     ChromiumTab,
     FirefoxBrowser,
+    Tab,
 )
+from tests.support.patience import patience
 from tests.support.screen import Screen
 from tools.demo.chromium import Chromium
 from tools.demo.firefox import (
@@ -140,6 +143,19 @@ class Person:
 
 
 _WELCOME = "welcome/welcome.html"
+# A click as Marionette does it has no answer before the next page has loaded.
+_FOLLOW = "(setTimeout(() => document.querySelector(%s).click()), null)"
+# Firefox says so when Enter means OK in its question.
+_WATCH_FOR_QUESTION = """(window.kortillaAsks = new Promise((resolve) => {
+  const complete = () => {
+    Services.obs.removeObserver(complete, "cert-dialog-loaded");
+    resolve(true);
+  };
+  Services.obs.addObserver(complete, "cert-dialog-loaded");
+}), null)"""
+_QUESTION_IS_COMPLETE = """Promise.race([
+  window.kortillaAsks, new Promise((resolve) => setTimeout(resolve, 5000, false))
+])"""
 
 
 class _Chromium(ChromiumBrowser):
@@ -173,6 +189,13 @@ class _Chromium(ChromiumBrowser):
                         return
                 await self._context.pages[0].title()
 
+    async def follow_to_question(self, tab: Tab, selector: str) -> None:
+        """Follow a link to a site that asks for a certificate.
+
+        Enter before the browser's question is for the page.
+        """
+        await tab.evaluate(_FOLLOW % json.dumps(selector))
+
     async def quit(self) -> None:
         """End the browser as a person does; it remembers its pages."""
         assert self._context.browser
@@ -191,14 +214,31 @@ class _Firefox(FirefoxBrowser):
         address = f"moz-extension://{self._extension}/{_WELCOME}"
         await self._tab(address)
         # Firefox 159 runs no script of a test in an extension's page.
-        script = "return window.gBrowser.selectedBrowser.currentURI.spec"
+        assert address != await self._evaluate_in_window(
+            "gBrowser.selectedBrowser.currentURI.spec"
+        )
+
+    async def follow_to_question(self, tab: Tab, selector: str) -> None:
+        """Follow a link to a site that asks for a certificate.
+
+        Return when the browser's question is complete. Enter before that closes it and
+        sends no certificate, and Firefox remembers this until it ends.
+        """
+        await self._evaluate_in_window(_WATCH_FOR_QUESTION)
+        await tab.evaluate(_FOLLOW % json.dumps(selector))
+        async with asyncio.timeout(patience(_SECONDS)):
+            while not await self._evaluate_in_window(_QUESTION_IS_COMPLETE):
+                pass
+
+    async def _evaluate_in_window(self, expression: str) -> Any:
+        """Evaluate JavaScript in the browser's own window."""
         set_context = "Marionette:SetContext"
         await self._driver.command(set_context, value="chrome")
-        shown = await self._driver.command(
-            "WebDriver:ExecuteScript", script=script, args=[]
+        value = await self._driver.command(
+            "WebDriver:ExecuteScript", script=f"return {expression}", args=[]
         )
         await self._driver.command(set_context, value="content")
-        assert shown != address
+        return value
 
     async def _tab(self, url: str) -> FirefoxTab:
         """Wait for a tab, and leave the one in front that is there."""

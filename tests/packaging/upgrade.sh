@@ -45,3 +45,5 @@ say 'Installed over itself: works, settings are kept'
 install --allow-downgrades "$name"
 is_version "$version"
 say "apt install of $version over 99.1.0: works, settings are kept"
+# apt does nothing for an upgrade that was killed, which is for the next parts.
+purge
