@@ -34,8 +34,10 @@ class Machine:
         self.folder, self.accelerator = folder, accelerator
         self._shell, shell = socket.socketpair()
         self._monitor, monitor = socket.socketpair()
+        self._monitor.settimeout(patience())
         self._lines = self._monitor.makefile("rwb")
         self._come = b""
+        self._deleted: set[str | None] = set()
         said = (folder / "qemu").open("wb")
         kernel = "root=/dev/vda rw init=/sbin/vm-init console=ttyS0 panic=-1 quiet"
         self.process = subprocess.Popen(
@@ -93,11 +95,22 @@ class Machine:
         asked = {"execute": command, "arguments": arguments}
         self._lines.write(json.dumps(asked).encode() + b"\n")
         self._lines.flush()
-        while True:  # events come in between
-            answer = json.loads(self._lines.readline())
+        while "return" not in (answer := self._message()):
             assert "error" not in answer, answer
-            if "return" in answer:
-                return answer["return"]
+        return answer["return"]
+
+    def wait_deleted(self, device: str) -> None:
+        """Wait until QEMU has let go of a device, which comes after ``device_del``."""
+        while device not in self._deleted:
+            self._message()
+        self._deleted.remove(device)
+
+    def _message(self) -> dict[str, Any]:
+        """Return what QEMU tells next, which may be an event."""
+        told: dict[str, Any] = json.loads(self._lines.readline())
+        if told.get("event") == "DEVICE_DELETED":
+            self._deleted.add(told["data"].get("device"))
+        return told
 
     def type(self, text: str) -> None:
         """Type at the terminal, which echoes nothing."""

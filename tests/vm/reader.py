@@ -54,6 +54,8 @@ class UsbReader:
     def unplug(self) -> None:
         """Pull the reader's plug, with the card in it."""
         self._machine.order("device_del", id="reader")
+        for device in ("slot", "reader"):
+            self._machine.wait_deleted(device)
         self.close()
 
     def insert(self, card: MockCard) -> None:
