@@ -8,27 +8,27 @@ Messages are CMS (RFC 5652). A lost or expired card decrypts nothing any more: e
 to a second recipient or a password, or keep the original.
 """
 
+from kortilla.encryption.algorithms import DecryptionKey, RsaPadding
 from kortilla.encryption.envelope import (
     Decrypted,
     decrypt,
     encrypt,
+    encrypt_message,
     read_recipients,
 )
-from kortilla.encryption.errors import (
+from kortilla.encryption.recipients import (
+    CertificateRecipient,
+    PasswordRecipient,
+    Recipient,
+    checked_recipient,
+)
+from kortilla.errors import (
     DecryptionFailedError,
     EncryptionError,
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
     RecipientUnsuitableError,
-)
-from kortilla.encryption.keys import DecryptionKey, RsaPadding
-from kortilla.encryption.mail import encrypt_message
-from kortilla.encryption.recipients import (
-    CertificateRecipient,
-    PasswordRecipient,
-    Recipient,
-    checked_recipient,
 )
 
 __all__ = [

@@ -1,20 +1,55 @@
 # SPDX-License-Identifier: MIT
-"""The algorithms of encrypted messages, by their object identifiers.
+"""The algorithms of encrypted messages, and what a recipient's key does of them.
 
 RFC 5753 (key agreement), RFC 3565 and 5084 (AES), RFC 3560 (OAEP), RFC 3211
 (passwords).
 """
 
 import os
-from typing import NamedTuple
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from asn1crypto import core
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 
-from kortilla.encryption.errors import EncryptionUnsupportedError
-from kortilla.encryption.keys import RsaPadding
+from kortilla.errors import EncryptionUnsupportedError
+
+
+class RsaPadding(StrEnum):
+    """The paddings of RSA key transport (RFC 8017 §7). OAEP's mask uses its hash."""
+
+    PKCS1 = "PKCS1.5"
+    OAEP_SHA1 = "OAEP-SHA-1"
+    OAEP_SHA224 = "OAEP-SHA-224"
+    OAEP_SHA256 = "OAEP-SHA-256"
+    OAEP_SHA384 = "OAEP-SHA-384"
+    OAEP_SHA512 = "OAEP-SHA-512"
+
+
+class DecryptionKey(Protocol):
+    """A recipient's private key.
+
+    ``certificate`` (DER) is its own. Each method returns None for an input that the key
+    refuses. Nobody outside may learn which of the steps failed, so the caller then goes
+    on with a random key (RFC 3218). Other errors are raised: a card that was pulled
+    out, or a PIN that is missing.
+    """
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate of the key (DER)."""
+
+    def decrypt(self, encrypted: bytes, padding: RsaPadding) -> bytes | None:
+        """Decrypt with an RSA key. ``encrypted`` is as long as its modulus."""
+
+    def agree(self, point: bytes) -> bytes | None:
+        """Return the x coordinate of the point shared with ``point`` (ECDH).
+
+        ``point`` is uncompressed: 04, x and y.
+        """
+
 
 ENVELOPED_DATA = "1.2.840.113549.1.7.3"
 AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23"

@@ -8,7 +8,7 @@ a limit, and parsed by asn1crypto.
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from kortilla.encryption.errors import EncryptionUnsupportedError, NotEncryptedError
+from kortilla.errors import EncryptionUnsupportedError, NotEncryptedError
 
 SEQUENCE, SET, OCTET_STRING = 0x30, 0x31, 0x04
 #: [0] of a constructed value, and of a primitive one.

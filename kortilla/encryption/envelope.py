@@ -8,6 +8,8 @@ for mail programs that can't read that; nothing protects it against a change.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
@@ -23,6 +25,7 @@ from kortilla.encryption.algorithms import (
     CONTENT_CIPHERS,
     DATA,
     ENVELOPED_DATA,
+    DecryptionKey,
     GcmParameters,
     unsupported,
 )
@@ -38,17 +41,18 @@ from kortilla.encryption.ber import (
     encoded,
     opened,
 )
-from kortilla.encryption.errors import (
+from kortilla.encryption.opening import Recipients
+from kortilla.encryption.recipients import Recipient
+from kortilla.errors import (
     DecryptionFailedError,
     EncryptionError,
     EncryptionUnsupportedError,
     NotEncryptedError,
     RecipientUnsuitableError,
 )
-from kortilla.encryption.keys import DecryptionKey
-from kortilla.encryption.opening import Recipients
-from kortilla.encryption.recipients import Recipient
 
+_INNER = {"content-type", "content-transfer-encoding", "content-disposition"}
+_NAME = "smime.p7m"
 _BLOCK_BITS = 128
 _NONCE_SIZE, _TAG_SIZE = 12, 16
 _TAG_SIZES = range(12, 17)  # RFC 5084 §3.2
@@ -115,6 +119,31 @@ def encrypt(
     if authenticated:
         sink.write(core.OctetString(gcm.tag).dump())
     sink.write(closed(3))
+
+
+def encrypt_message(
+    message: EmailMessage, recipients: Iterable[Recipient], *, authenticated: bool
+) -> EmailMessage:
+    """Return a message with the same headers, whose content is encrypted.
+
+    ``authenticated`` is AES-256-GCM, which protects against changes. Not all mail
+    programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``.
+    """
+    inner, outer = EmailMessage(policy.SMTP), EmailMessage(policy.SMTP)
+    for name, value in message.items():
+        (inner if name.lower() in _INNER else outer)[name] = value
+    inner.set_payload(message.get_payload())
+    sink = BytesIO()
+    encrypt(inner.as_bytes(), sink, recipients, authenticated=authenticated)
+    kind = "authEnveloped-data" if authenticated else "enveloped-data"
+    outer.set_content(
+        sink.getvalue(),
+        maintype="application",
+        subtype="pkcs7-mime",
+        filename=_NAME,
+        params={"smime-type": kind, "name": _NAME},
+    )
+    return outer
 
 
 @dataclass(frozen=True)

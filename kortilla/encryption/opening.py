@@ -20,17 +20,18 @@ from kortilla.encryption.algorithms import (
     OAEP_PADDINGS,
     PASSWORD_WRAP,
     PBKDF2,
+    DecryptionKey,
+    RsaPadding,
     derive_key,
     unsupported,
     unwrap_by_password,
 )
-from kortilla.encryption.errors import (
+from kortilla.encryption.recipients import password_key
+from kortilla.errors import (
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
 )
-from kortilla.encryption.keys import DecryptionKey, RsaPadding
-from kortilla.encryption.recipients import password_key
 
 #: So a file can't keep a computer busy by PBKDF2.
 _MAX_ITERATIONS = 10_000_000

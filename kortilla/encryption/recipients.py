@@ -25,7 +25,7 @@ from kortilla.encryption.algorithms import (
     derive_key,
     wrap_by_password,
 )
-from kortilla.encryption.errors import RecipientUnsuitableError
+from kortilla.errors import RecipientUnsuitableError
 from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate_client

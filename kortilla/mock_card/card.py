@@ -21,9 +21,11 @@ from kortilla.mock_card.apdu import (
 )
 from kortilla.mock_card.card_data import MAX_TRIES, PinData
 from kortilla.mock_card.card_files import APPLICATION_DF, card_files, card_keys
-from kortilla.mock_card.decryption import AGREEMENT, check_decipherment, decipher
 from kortilla.mock_card.keys import (
+    AGREEMENT,
     check_algorithm,
+    check_decipherment,
+    decipher,
     digest_size,
     sign_by_algorithm,
     signature_size,

@@ -9,7 +9,7 @@ import logging
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kortilla.encryption.keys import RsaPadding
+from kortilla.encryption.algorithms import RsaPadding
 from native_host.card.apdu import SW
 from native_host.card.errors import CardError, UnsupportedCardError
 from native_host.card.files import Tlv

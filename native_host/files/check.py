@@ -2,14 +2,20 @@
 """Verifies signed files with the CA certificates of a folder, which it can fetch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from kortilla.clock import utc_now
-from kortilla.errors import RelyingPartyError
-from kortilla.revocation import RevocationChecker
+from kortilla.errors import RelyingPartyError, RevocationCheckFailedError
+from kortilla.revocation import (
+    CertificatePath,
+    Reason,
+    Revocation,
+    RevocationChecker,
+)
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
@@ -17,10 +23,15 @@ from kortilla.signing.verification import (
     Verdict,
     verify_path,
 )
+from kortilla.signing.verification.report import worst
 from kortilla.validation import ca_files
-from native_host.files.asking import asking
 from native_host.files.sources import shown_path
 from native_host.paths import user_data_folder
+
+#: For the responder, and then for a list of 45 MB.
+_SECONDS = 70.0
+#: Where nobody is reached, nobody is reached about another person either.
+_NOBODY_THERE = {Reason.UNREACHABLE, Reason.TIMEOUT, Reason.REDIRECTED}
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ async def check_files(
     trusted = replace(trusted, lists=TrustLists.load(lists_folder()))
     signed = _signed_files(paths, signed_file)
     basis = Basis(utc_now(), not offline, trusted)
-    async with asking(offline=offline) as revocation:
+    async with _asking(offline=offline) as revocation:
         return [
             await _check(path, signed.get(path), basis, revocation)
             for path in paths
@@ -94,11 +105,55 @@ async def check_files(
 
 def worst_verdict(checked: Sequence[CheckedFile]) -> Verdict:
     """Return the verdict on all files: not valid, can't say, or valid."""
-    verdicts = {each.verdict for each in checked}
-    for verdict in (Verdict.NOT_VALID, Verdict.CANT_SAY):
-        if verdict in verdicts:
-            return verdict
-    return Verdict.VALID
+    return worst([each.verdict for each in checked])
+
+
+@asynccontextmanager
+async def _asking(*, offline: bool) -> AsyncIterator[RevocationChecker | None]:
+    """Yield who is asked while some files are checked, or None if nobody is."""
+    if offline:
+        yield None
+        return
+    # Nobody waits here to be let in, and a list may be long.
+    async with Revocation(trust_env=True, timeout=_SECONDS) as revocation:
+        yield AskedOnce(revocation)
+
+
+class AskedOnce:
+    """Asks about each certificate once, however many files it has signed.
+
+    An issuer whose services were not reached is not tried again: without a network,
+    ten files of ten persons would take ten times as long.
+    """
+
+    def __init__(self, revocation: RevocationChecker) -> None:
+        self._revocation = revocation
+        self._answers: dict[bytes, RelyingPartyError | None] = {}
+        self._unreached: dict[bytes, RelyingPartyError] = {}
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        """Check as ``Revocation`` does, or give the answer that came before."""
+        leaf, issuer = path.leaf.dump(), path.issuer.dump()
+        if leaf not in self._answers:
+            self._answers[leaf] = await self._ask(path, issuer, at)
+        if (error := self._answers[leaf]) is not None:
+            raise error
+
+    async def _ask(
+        self, path: CertificatePath, issuer: bytes, at: datetime
+    ) -> RelyingPartyError | None:
+        if issuer in self._unreached:
+            return self._unreached[issuer]
+        try:
+            await self._revocation.check(path, at=at)
+        except RelyingPartyError as error:
+            if (
+                isinstance(error, RevocationCheckFailedError)
+                and error.reason in _NOBODY_THERE
+            ):
+                self._unreached[issuer] = error
+            return error
+        return None
 
 
 def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path, Path]:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from kortilla.common import JsonObject
-from kortilla.signing.trust_lists.pinned import EU, ListOfLists
 from kortilla.signing.trust_lists.store import KeptList, TrustLists
-from kortilla.signing.trust_lists.update import Fetched, update
+from kortilla.signing.trust_lists.update import EU, Fetched, ListOfLists, update
 from native_host.config import Config
 from native_host.errors import ConfigBrokenError
 from native_host.files.check import lists_folder

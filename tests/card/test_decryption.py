@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kortilla.encryption.keys import RsaPadding
+from kortilla.encryption.algorithms import RsaPadding
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.profiles import PROFILES
 from native_host.card.apdu import SW

@@ -28,8 +28,8 @@ from kortilla.signing.verification import (
     Verdict,
     document,
 )
-from native_host.files import asking, report, words
 from native_host.files import check as checking
+from native_host.files import report, words
 from native_host.files.check import Basis, CheckedFile
 from native_host.files.report_fields import Report
 from tests.cli.conftest import Run
@@ -44,7 +44,7 @@ CA_NAME = "SPECIMEN Issuing CA"
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(checking, "Revocation", lambda **_: service)
     return service
 
 

@@ -25,7 +25,7 @@ from kortilla.signing.verification import (
     Verdict,
 )
 from kortilla.signing.verification.metadata import _NAMES
-from native_host.files import asking
+from native_host.files import check as checking
 from native_host.files import words as catalogue
 from native_host.files.check import own_folder
 from tests.cli.conftest import NewCard, Run
@@ -66,7 +66,7 @@ def trust(signed: Path, home: Path) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(checking, "Revocation", lambda **_: service)
     return service
 
 

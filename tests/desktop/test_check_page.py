@@ -19,7 +19,7 @@ from native_host.desktop.pages.check import Page
 from native_host.desktop.pages.signed_content import PageView
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
-from native_host.files import asking
+from native_host.files import check as checking
 from native_host.files import check as signature_check
 from native_host.files import words as catalogue
 from native_host.files.check import trust_folder
@@ -81,7 +81,7 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(checking, "Revocation", lambda **_: service)
     return service
 
 

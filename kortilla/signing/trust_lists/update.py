@@ -30,7 +30,6 @@ from kortilla.signing.trust_lists.entries import (
     fingerprint,
     read_message,
 )
-from kortilla.signing.trust_lists.pinned import EU, ListOfLists
 from kortilla.signing.trust_lists.store import LIST_OF_LISTS, KeptList, TrustLists
 
 #: Octets of one list, seconds for it, and redirects. The longest had 3 MB in 2023.
@@ -45,6 +44,40 @@ _MOST_PIVOTS = 20
 _MEDIA_TYPE = "application/vnd.etsi.tsl+xml"
 #: TS 119 612 v2.1.1 to v2.2.1, and v2.3.1 on.
 _VERSIONS = {5, 6}
+
+
+@dataclass(frozen=True)
+class ListOfLists:
+    """A list of lists: its address, and SHA-256 fingerprints of who may sign it.
+
+    Fingerprints are hexadecimal, of whole certificates.
+    """
+
+    address: str
+    signers: tuple[str, ...]
+
+
+#: The Commission publishes address and signers in the Official Journal of the EU: now
+#: OJ C, C/2026/1944. The signers of the one before it, OJ C 276, 16.8.2019, are not
+#: pinned any more: a key that was retired must not lead to a list. The fingerprints are
+#: those of pyHanko 0.38 (``pyhanko/sign/validation/qualified/lotl-certs``). EU DSS of
+#: April 2026 has one of them, and still the earlier others. Both have this address,
+#: though the notice states one anew. Nobody has compared either with the journal, and
+#: nothing has been fetched from there yet.
+_C_2026_1944 = (
+    "c0641c4f7d56c431b1c924742db7fce9c1eef7d7fd212113a2768486b3abcdc5",
+    "e0a620fbb6747362bb933ac44169d676a553444716cf5f31605f12a22b8396b1",
+    "df7e29360c34b2b8d6d5f40325c1d4d12c9922cecd33b7407674a74b2b3ca1e5",
+    "b63d416744e7098bf9ec2caa596a93bc2468e37f8284ba65ecc061711bcbaa18",
+    "236103f03a8031ae8f47f9059bf8de38564cdbfebedde4a597d50f8980aa653b",
+    "d2064fdd70f6982dcc516b86d9d5c56aea939417c624b2e478c0b29de54f8474",
+)
+
+EU = ListOfLists(
+    "https://ec.europa.eu/tools/lotl/eu-lotl.xml",
+    _C_2026_1944,
+)
+
 
 Problem = Literal[
     "unreachable",

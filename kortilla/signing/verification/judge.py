@@ -46,9 +46,9 @@ from kortilla.signing.verification.findings import (
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     Lists,
+    level_of,
     read_trusted,
 )
-from kortilla.signing.verification.proofs.levels import level_of
 from kortilla.signing.verification.proofs.times import Timestamps
 from kortilla.signing.verification.report import (
     CODES,
