@@ -92,7 +92,8 @@ class Document:
         told = _stdout(running).read(_MOST_INFO)
         # A title of the PDF may look like a line, and comes before.
         *_, number = [None, *_PAGES.finditer(told)]
-        if running.wait() or number is None:
+        # A program that has more to say would wait for ever.
+        if len(told) == _MOST_INFO or running.wait() or number is None:
             raise UndrawnError("pdfinfo")
         found = Info(int(number[1]))
         found.geometry = [Geometry() for _ in range(min(found.pages, most_pages))]

@@ -43,7 +43,7 @@ from tests.kortilla.signing.shown_files import (
     form,
     marked,
 )
-from tests.kortilla.signing_parts import FixedRevocation, make_pdf
+from tests.kortilla.signing_parts import FixedRevocation, make_pdf, pdf_of
 
 #: A place on the contract where nothing is.
 BLANK = (300, 300, 420, 340)
@@ -434,3 +434,15 @@ async def test_changed_metadata_are_named_and_leave_the_verdict(maker: Maker) ->
         assert report.verdict is VALID
         assert {each.kind for each in found} <= {"metadata"}
     assert Change("metadata").before == ""
+
+
+def test_a_program_that_says_too_much_is_not_waited_for() -> None:
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>",
+        f"<</Title({'a' * 5_000_000})>>",
+    ]
+    content = pdf_of(objects, "/Info 4 0 R")
+    with poppler.Document(content) as document, pytest.raises(poppler.UndrawnError):
+        document.info(1)
