@@ -58,8 +58,12 @@ def remove(folder: Path, name: str) -> None:
     _file(folder, name).unlink(missing_ok=True)
 
 
+def _is_name(name: str) -> bool:
+    return name == LIST_OF_LISTS or _TERRITORY.fullmatch(name) is not None
+
+
 def _file(folder: Path, name: str) -> Path:
-    if name != LIST_OF_LISTS and not _TERRITORY.fullmatch(name):
+    if not _is_name(name):
         raise ValueError(f"{name!r} is no territory")
     return folder / f"{name}.json"
 
@@ -78,9 +82,11 @@ class TrustLists:
 
     @classmethod
     def load(cls, folder: Path) -> "TrustLists":
-        """Read a folder. One that is missing has no lists."""
+        """Read a folder. One that is missing has no lists, and other files are none."""
         found, broken = {}, []
         for file in sorted(folder.glob("*.json")):
+            if not _is_name(file.stem):
+                continue  # such as a copy of an older list
             try:
                 status = file.stat()
                 stamp = status.st_ino, status.st_size, status.st_mtime_ns

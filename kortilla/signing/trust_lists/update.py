@@ -142,9 +142,12 @@ class _Update:
 
         progress(1, len(wanted) + 1)
         fetched = await asyncio.gather(*(one(*each) for each in wanted.items()))
-        for territory in self._kept.by_territory.keys() - wanted.keys():
+        for territory in sorted(self._kept.by_territory.keys() - wanted.keys()):
             # It is not one of the lists any more.
-            store.remove(self._folder, territory)
+            try:
+                self._remove(territory)
+            except _RefusedError as error:
+                fetched.append(Fetched(territory, error.problem, str(error)))
         return [Fetched("EU", octets=octets), *fetched]
 
     async def _list_of_lists(self, lists: ListOfLists) -> tuple[TrustList, int]:
@@ -152,8 +155,9 @@ class _Update:
         read = await _read(document)
         found = _list_of(read)
         before = self._kept.of_lists
-        if before is not None and before.pins != lists.signers:
-            before = None  # configuration has changed, so the way begins anew
+        anew = before is None or before.pins != lists.signers
+        if anew:
+            before = None  # configuration may have changed, so the way begins anew
         signers = set(lists.signers)
         if before is not None:
             signers = _own_signers(before.trust_list)
@@ -162,6 +166,10 @@ class _Update:
                 found, signers, address=lists.address, before=before
             )
         self._check(read, signers, "EU", "EUlistofthelists", before)
+        if anew:  # nothing of this list of lists has led to those that are kept
+            for territory in self._kept.by_territory:
+                self._remove(territory)
+            self._kept = TrustLists(None, {})
         kept = self._kept_list(found, document, lists.address, lists.signers)
         self._write(LIST_OF_LISTS, kept)
         return found, len(document)
@@ -248,6 +256,12 @@ class _Update:
     def _write(self, name: str, kept: KeptList) -> None:
         try:
             store.write(self._folder, name, kept)
+        except OSError as error:
+            raise _RefusedError("storage", error.strerror or str(error)) from error
+
+    def _remove(self, territory: str) -> None:
+        try:
+            store.remove(self._folder, territory)
         except OSError as error:
             raise _RefusedError("storage", error.strerror or str(error)) from error
 

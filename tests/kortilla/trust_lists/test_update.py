@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from kortilla.signing.trust_lists import store
 from kortilla.signing.trust_lists import update as updating
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.trust_lists.update import Fetched, update
@@ -279,8 +280,41 @@ async def test_a_change_of_configuration_begins_anew(
 ) -> None:
     await fetch(eu, tmp_path)
     eu.commission = list_signer("SPECIMEN another Commission")
+    eu.change("LV", sequence=1)
     eu.publish(sequence=1)
+    # What the earlier signers led to counts no more, also where nothing new comes.
+    eu.server.handlers.pop("EE.xml")
+    fetched = await fetch(eu, tmp_path)
+    assert problems(fetched) == {"EE": "unreachable"}
+    assert not fetched["EE"].kept
+    assert sorted(TrustLists.load(tmp_path).by_territory) == ["BE", "LV"]
+
+
+async def test_a_copy_beside_the_lists_is_none_of_them(
+    eu: SmallEU, tmp_path: Path
+) -> None:
+    await fetch(eu, tmp_path)
+    (tmp_path / "EE (copy).json").write_bytes((tmp_path / "EE.json").read_bytes())
+    lists = TrustLists.load(tmp_path)
+    assert sorted(lists.by_territory) == ["BE", "EE", "LV"]
+    assert lists.broken == ()
     assert problems(await fetch(eu, tmp_path)) == {}
+
+
+async def test_a_withdrawn_country_that_stays_on_the_disk_is_a_problem(
+    eu: SmallEU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fetch(eu, tmp_path)
+    del eu.countries["LV"]
+    eu.publish(sequence=8)
+
+    def refuse(folder: Path, name: str) -> None:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(store, "remove", refuse)
+    fetched = await fetch(eu, tmp_path)
+    assert problems(fetched) == {"LV": "storage"}
+    assert fetched["LV"].kept
 
 
 async def test_a_broken_file_counts_as_none(eu: SmallEU, tmp_path: Path) -> None:
