@@ -113,6 +113,7 @@ def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
     """Write what was signed of a file, if a signature says what that is."""
     from native_host.errors import KortillaError
     from native_host.files import signed_content
+    from native_host.files.sources import shown_path
 
     if checked.report is None:
         return []
@@ -120,7 +121,7 @@ def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
         return signed_content.save_signed(checked, folder, language)
     except OSError as error:
         raise KortillaError(
-            f"{checked.path} can't be read: {error.strerror}"
+            f"{shown_path(checked.path)} can't be read: {error.strerror}."
         ) from error
 
 

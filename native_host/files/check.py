@@ -2,6 +2,7 @@
 """Verifies signed files with the CA certificates of a folder, which it can fetch."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from kortilla.revocation import (
     Revocation,
     RevocationChecker,
 )
-from kortilla.signing.trust_lists.store import TrustLists
+from kortilla.signing.trust_lists.store import EU, ListOfLists, TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
     TrustedCAs,
@@ -25,11 +26,14 @@ from kortilla.signing.verification import (
 )
 from kortilla.signing.verification.report import worst
 from kortilla.validation import ca_files
+from native_host.config import Config, load_config
+from native_host.errors import ConfigBrokenError
 from native_host.files.sources import shown_path
 from native_host.paths import user_data_folder
 
 #: For the responder, and then for a list of 45 MB.
 _SECONDS = 70.0
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 #: Where nobody is reached, nobody is reached about another person either.
 _NOBODY_THERE = {Reason.UNREACHABLE, Reason.TIMEOUT, Reason.REDIRECTED}
 
@@ -85,14 +89,17 @@ async def check_files(
     unjudged. For others the EU's trusted lists count, as far as they were fetched.
     Unless ``offline``, the CAs' services are asked whether the certificates have been
     revoked, once about each; they learn which certificates are checked, and nothing of
-    the files. Raises ``TrustConfigurationError`` for a broken folder.
+    the files. Raises ``TrustConfigurationError`` for a broken folder, and
+    ``ConfigBrokenError``.
     """
     trusted = TrustedCAs() if trust is None else TrustedCAs.from_folder(trust)
     if trust == own_folder():
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
     trusted = trusted.with_timestamps_of(stamping_folder())
-    trusted = replace(trusted, lists=TrustLists.load(lists_folder()))
+    lists = list_of_lists(load_config())
+    kept = TrustLists.load(lists_folder(), lists=lists)
+    trusted = replace(trusted, lists=kept)
     signed = _signed_files(paths, signed_file)
     basis = Basis(utc_now(), not offline, trusted)
     async with _asking(offline=offline) as revocation:
@@ -211,6 +218,24 @@ def stamping_folder() -> Path:
     What is in it vouches for timestamps, and for nobody's signature.
     """
     return user_data_folder() / "timestamp-ca"
+
+
+def list_of_lists(config: Config) -> ListOfLists:
+    """Return the list of lists that the configuration names: by default the EU's.
+
+    Raises ``ConfigBrokenError`` for signers without an address, or none with one.
+    """
+    if not config.trust_lists and not config.trust_list_signers:
+        return EU
+    signers = tuple(
+        each.replace(":", "").replace(" ", "").lower()
+        for each in config.trust_list_signers
+    )
+    if not config.trust_lists or not signers:
+        raise ConfigBrokenError("trust_lists and trust_list_signers go together.")
+    if not all(map(_FINGERPRINT.fullmatch, signers)):
+        raise ConfigBrokenError("trust_list_signers are SHA-256 fingerprints.")
+    return ListOfLists(config.trust_lists, signers)
 
 
 def lists_folder() -> Path:

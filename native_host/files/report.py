@@ -61,23 +61,21 @@ def make_report(checked: Sequence[CheckedFile]) -> Report:
         revocation_asked=basis.asked,
         verdict=verdict,
         indication=indication(verdict),
-        trusted=list(authorities(basis.trusted)),
+        trusted=_authorities(basis.trusted),
         files=[_file(each) for each in checked],
     )
 
 
-def authorities(trusted: TrustedCAs) -> Iterator[Authority]:
-    """Yield the CAs that a signature or a timestamp may rest on."""
-    seen: set[bytes] = set()
+def _authorities(trusted: TrustedCAs) -> list[Authority]:
+    """Return the CAs that a signature or a timestamp may rest on, each once."""
+    uses: dict[bytes, _Use] = {}
     for der in _certificates(trusted.authority):
-        seen.add(der)
-        yield _authority(der, "authority")
+        uses[der] = "authority"
     for der in _certificates(trusted.test):
-        seen.add(der)
-        yield _authority(der, "test")
+        uses.setdefault(der, "test")
     for der in trusted.timestamp_authorities:
-        if der not in seen:
-            yield _authority(der, "timestamps")
+        uses.setdefault(der, "timestamps")
+    return [_authority(der, use) for der, use in uses.items()]
 
 
 def _certificates(trust: Trust | None) -> Iterator[bytes]:
@@ -87,9 +85,7 @@ def _certificates(trust: Trust | None) -> Iterator[bytes]:
             yield each.root.dump()
 
 
-def _authority(
-    der: bytes, use: Literal["authority", "test", "timestamps"]
-) -> Authority:
+def _authority(der: bytes, use: _Use) -> Authority:
     name = x509.Certificate.load(der).subject.native.get("common_name")
     shown = printable(name) if isinstance(name, str) else ""
     return Authority(name=shown, sha256=hashlib.sha256(der).hexdigest(), use=use)

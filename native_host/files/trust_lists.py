@@ -4,37 +4,15 @@
 The command and the window's page say the same of them.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from kortilla.common import JsonObject
 from kortilla.signing.trust_lists.store import KeptList, TrustLists
-from kortilla.signing.trust_lists.update import EU, Fetched, ListOfLists, update
+from kortilla.signing.trust_lists.update import Fetched, update
 from native_host.config import Config
-from native_host.errors import ConfigBrokenError
-from native_host.files.check import lists_folder
+from native_host.files.check import list_of_lists, lists_folder
 from native_host.files.words import country_name
-
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-
-
-def list_of_lists(config: Config) -> ListOfLists:
-    """Return the list of lists that the configuration names: by default the EU's.
-
-    Raises ``ConfigBrokenError`` for signers without an address, or none with one.
-    """
-    if not config.trust_lists and not config.trust_list_signers:
-        return EU
-    signers = tuple(
-        each.replace(":", "").replace(" ", "").lower()
-        for each in config.trust_list_signers
-    )
-    if not config.trust_lists or not signers:
-        raise ConfigBrokenError("trust_lists and trust_list_signers go together.")
-    if not all(map(_FINGERPRINT.fullmatch, signers)):
-        raise ConfigBrokenError("trust_list_signers are SHA-256 fingerprints.")
-    return ListOfLists(config.trust_lists, signers)
 
 
 async def fetch_lists(

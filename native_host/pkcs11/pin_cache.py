@@ -102,7 +102,8 @@ class PinCache:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._wiping.join()
-        # The watch may have been cancelled while it wiped: what was begun is done then.
+        # The watch may have been cancelled while it wiped a PIN: the card's thread does
+        # that before this.
         await self._wipe(bytearray())
 
     # -- Logins (C_Login) --------------------------------------------------------------
@@ -195,14 +196,14 @@ class PinCache:
     ) -> bytes:
         """Sign with a kept PIN, and wipe it when no other signature uses it.
 
-        A brief one stays as long as it may sign once more. Raises as
-        ``sign_with_login`` does.
+        A brief one stays as long as it may sign once more. A signature that fails ends
+        either. Raises as ``sign_with_login`` does.
         """
         kept.uses += 1
         kept.users += 1
         try:
             return await self._sign(kept, digest, algorithm)
-        except WrongPinError:
+        except KortillaError:  # the card was moved, say, or one try is left
             await self.forget(kept)
             raise
         finally:

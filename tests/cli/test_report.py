@@ -28,6 +28,7 @@ from kortilla.signing.verification import (
     Verdict,
     document,
 )
+from kortilla.validation.trust import IssuingCA, Trust
 from native_host.files import check as checking
 from native_host.files import report, words
 from native_host.files.check import Basis, CheckedFile
@@ -96,6 +97,23 @@ def read(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(content)
     Report.model_validate(found)  # it refuses unknown fields
     return found
+
+
+def test_a_root_of_several_issuers_is_listed_once() -> None:
+    root = CA.create("SPECIMEN Root CA")
+    issuers = [CA.create(f"SPECIMEN {each}", parent=root) for each in "AB"]
+    trust = Trust(
+        tuple(IssuingCA(each.certificate, root.certificate) for each in issuers), True
+    )
+    trusted = TrustedCAs(trust, None, (root.der,))
+    basis = Basis(datetime.now(UTC), False, trusted)
+    checked = CheckedFile(Path("a.pdf"), None, basis=basis)
+    found = report.make_report([checked]).trusted
+    assert [(each.name, each.use) for each in found] == [
+        ("SPECIMEN A", "authority"),
+        ("SPECIMEN Root CA", "authority"),
+        ("SPECIMEN B", "authority"),
+    ]
 
 
 def test_the_json_says_what_was_checked_and_what_came_of_it(

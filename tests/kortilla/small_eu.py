@@ -22,8 +22,7 @@ from lxml import etree
 
 from kortilla.signing import xades
 from kortilla.signing.trust_lists.list_xml import read_list
-from kortilla.signing.trust_lists.store import KeptList, TrustLists
-from kortilla.signing.trust_lists.update import ListOfLists
+from kortilla.signing.trust_lists.store import KeptList, ListOfLists, TrustLists
 from kortilla.signing.xades import DS
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf

@@ -22,6 +22,7 @@ from native_host.errors import (
 )
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
+from native_host.pkcs11.pin_cache import ConfirmationNeededError
 from native_host.pkcs11.service import _TokenService
 from native_host.pkcs11.slots import SlotManager
 from native_host.processes import Program as Running
@@ -357,6 +358,20 @@ async def test_time_and_a_moved_card_end_what_a_pin_of_a_login_serves(
         assert login.pins.kept is not None
         source.remove()
         await until(lambda: login.pins.kept is None)
+
+
+async def test_a_signature_that_fails_ends_what_a_pin_of_a_login_serves(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate, folder: Path
+) -> None:
+    async with a_login(source, windows, same_login=LONG) as login:
+        program = Program(login, windows, certificate, source)
+        await logs_in(program)
+        with MockCardState.open(folder).update() as card:
+            card.pin1.tries = 1
+        with pytest.raises(ConfirmationNeededError):
+            await program.sign()
+        assert login.pins.kept is None
+        assert tries(folder) == 1
 
 
 async def test_only_in_firefox_a_pin_serves_other_connections(

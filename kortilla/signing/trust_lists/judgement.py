@@ -88,7 +88,7 @@ def _problems(found: Authority, *, proven: bool) -> list[Problem]:
     if found.qualification == "none":
         return [Problem("NOT_QUALIFIED")]
     if not (proven or found.granted_since):
-        # Who has its key could sign today, with a time of before.
+        # A holder of its key could sign today, with a time of before.
         return [Problem("AUTHORITY_WITHDRAWN")]
     return []
 

@@ -24,6 +24,39 @@ LIST_OF_LISTS = "lists"
 
 
 @dataclass(frozen=True)
+class ListOfLists:
+    """A list of lists: its address, and SHA-256 fingerprints of who may sign it.
+
+    Fingerprints are hexadecimal, of whole certificates.
+    """
+
+    address: str
+    signers: tuple[str, ...]
+
+
+#: The Commission publishes address and signers in the Official Journal of the EU: now
+#: OJ C, C/2026/1944. The signers of the one before it, OJ C 276, 16.8.2019, are not
+#: pinned any more: a key that was retired must not lead to a list. The fingerprints are
+#: those of pyHanko 0.38 (``pyhanko/sign/validation/qualified/lotl-certs``). EU DSS of
+#: April 2026 has one of them, and still the earlier others. Both have this address,
+#: though the notice states one anew. Nobody has compared either with the journal, and
+#: nothing has been fetched from there yet.
+_C_2026_1944 = (
+    "c0641c4f7d56c431b1c924742db7fce9c1eef7d7fd212113a2768486b3abcdc5",
+    "e0a620fbb6747362bb933ac44169d676a553444716cf5f31605f12a22b8396b1",
+    "df7e29360c34b2b8d6d5f40325c1d4d12c9922cecd33b7407674a74b2b3ca1e5",
+    "b63d416744e7098bf9ec2caa596a93bc2468e37f8284ba65ecc061711bcbaa18",
+    "236103f03a8031ae8f47f9059bf8de38564cdbfebedde4a597d50f8980aa653b",
+    "d2064fdd70f6982dcc516b86d9d5c56aea939417c624b2e478c0b29de54f8474",
+)
+
+EU = ListOfLists(
+    "https://ec.europa.eu/tools/lotl/eu-lotl.xml",
+    _C_2026_1944,
+)
+
+
+@dataclass(frozen=True)
 class KeptList:
     """A list that was verified, and when it was fetched, from where.
 
@@ -58,8 +91,17 @@ def remove(folder: Path, name: str) -> None:
     _file(folder, name).unlink(missing_ok=True)
 
 
+def names(folder: Path) -> list[str]:
+    """Return the names of the lists that are kept, also those that don't count."""
+    return sorted(each.stem for each in folder.glob("*.json") if _is_name(each.stem))
+
+
+def _is_name(name: str) -> bool:
+    return name == LIST_OF_LISTS or _TERRITORY.fullmatch(name) is not None
+
+
 def _file(folder: Path, name: str) -> Path:
-    if name != LIST_OF_LISTS and not _TERRITORY.fullmatch(name):
+    if not _is_name(name):
         raise ValueError(f"{name!r} is no territory")
     return folder / f"{name}.json"
 
@@ -77,17 +119,23 @@ class TrustLists:
     broken: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, folder: Path) -> "TrustLists":
-        """Read a folder. One that is missing has no lists."""
+    def load(cls, folder: Path, *, lists: ListOfLists = EU) -> "TrustLists":
+        """Read a folder. One that is missing has no lists, and other files are none.
+
+        Lists that other signers than those of ``lists`` led to count for nothing.
+        """
         found, broken = {}, []
-        for file in sorted(folder.glob("*.json")):
+        for file in (_file(folder, name) for name in names(folder)):
             try:
                 status = file.stat()
                 stamp = status.st_ino, status.st_size, status.st_mtime_ns
                 found[file.stem] = _read(file, stamp)
             except (OSError, ValueError):
                 broken.append(file.name)
-        return cls(found.pop(LIST_OF_LISTS, None), found, tuple(broken))
+        of_lists = found.pop(LIST_OF_LISTS, None)
+        if of_lists is None or of_lists.pins != lists.signers:
+            return cls(None, {}, tuple(broken))
+        return cls(of_lists, found, tuple(broken))
 
     def is_current(self, territory: str, at: datetime) -> bool:
         """Return whether a list, and the one that leads to it, count at a time."""

@@ -30,7 +30,13 @@ from kortilla.signing.trust_lists.entries import (
     fingerprint,
     read_message,
 )
-from kortilla.signing.trust_lists.store import LIST_OF_LISTS, KeptList, TrustLists
+from kortilla.signing.trust_lists.store import (
+    EU,
+    LIST_OF_LISTS,
+    KeptList,
+    ListOfLists,
+    TrustLists,
+)
 
 #: Octets of one list, seconds for it, and redirects. The longest had 3 MB in 2023.
 MAX_BYTES = 20_000_000
@@ -44,39 +50,6 @@ _MOST_PIVOTS = 20
 _MEDIA_TYPE = "application/vnd.etsi.tsl+xml"
 #: TS 119 612 v2.1.1 to v2.2.1, and v2.3.1 on.
 _VERSIONS = {5, 6}
-
-
-@dataclass(frozen=True)
-class ListOfLists:
-    """A list of lists: its address, and SHA-256 fingerprints of who may sign it.
-
-    Fingerprints are hexadecimal, of whole certificates.
-    """
-
-    address: str
-    signers: tuple[str, ...]
-
-
-#: The Commission publishes address and signers in the Official Journal of the EU: now
-#: OJ C, C/2026/1944. The signers of the one before it, OJ C 276, 16.8.2019, are not
-#: pinned any more: a key that was retired must not lead to a list. The fingerprints are
-#: those of pyHanko 0.38 (``pyhanko/sign/validation/qualified/lotl-certs``). EU DSS of
-#: April 2026 has one of them, and still the earlier others. Both have this address,
-#: though the notice states one anew. Nobody has compared either with the journal, and
-#: nothing has been fetched from there yet.
-_C_2026_1944 = (
-    "c0641c4f7d56c431b1c924742db7fce9c1eef7d7fd212113a2768486b3abcdc5",
-    "e0a620fbb6747362bb933ac44169d676a553444716cf5f31605f12a22b8396b1",
-    "df7e29360c34b2b8d6d5f40325c1d4d12c9922cecd33b7407674a74b2b3ca1e5",
-    "b63d416744e7098bf9ec2caa596a93bc2468e37f8284ba65ecc061711bcbaa18",
-    "236103f03a8031ae8f47f9059bf8de38564cdbfebedde4a597d50f8980aa653b",
-    "d2064fdd70f6982dcc516b86d9d5c56aea939417c624b2e478c0b29de54f8474",
-)
-
-EU = ListOfLists(
-    "https://ec.europa.eu/tools/lotl/eu-lotl.xml",
-    _C_2026_1944,
-)
 
 
 Problem = Literal[
@@ -135,30 +108,33 @@ async def update(
         headers={"Accept-Encoding": "identity", "User-Agent": "kortilla"},
     ) as session:
         proxies = proxies or Proxies(trust_env=True)
-        work = _Update(folder, session, proxies, at or utc_now(), patience)
-        return await work.run(lists, progress)
+        work = _Update(
+            folder, lists, session, proxies, at=at or utc_now(), patience=patience
+        )
+        return await work.run(progress)
 
 
 class _Update:
     def __init__(
         self,
         folder: Path,
+        lists: ListOfLists,
         session: aiohttp.ClientSession,
         proxies: Proxies,
+        *,
         at: datetime,
         patience: float,
     ) -> None:
-        self._folder, self._session, self._proxies = folder, session, proxies
+        self._folder, self._lists = folder, lists
+        self._session, self._proxies = session, proxies
         self._at, self._patience = at, patience
-        self._kept = TrustLists.load(folder)
+        self._kept = TrustLists.load(folder, lists=lists)
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def run(
-        self, lists: ListOfLists, progress: Callable[[int, int], object]
-    ) -> list[Fetched]:
+    async def run(self, progress: Callable[[int, int], object]) -> list[Fetched]:
         progress(0, 1)
         try:
-            of_lists, octets = await self._list_of_lists(lists)
+            of_lists, octets = await self._list_of_lists()
         except _RefusedError as error:
             kept = self._kept.of_lists is not None
             return [Fetched("EU", error.problem, str(error), kept)]
@@ -175,18 +151,20 @@ class _Update:
 
         progress(1, len(wanted) + 1)
         fetched = await asyncio.gather(*(one(*each) for each in wanted.items()))
-        for territory in self._kept.by_territory.keys() - wanted.keys():
+        for territory in sorted(self._kept.by_territory.keys() - wanted.keys()):
             # It is not one of the lists any more.
-            store.remove(self._folder, territory)
+            try:
+                self._remove(territory)
+            except _RefusedError as error:
+                fetched.append(Fetched(territory, error.problem, str(error)))
         return [Fetched("EU", octets=octets), *fetched]
 
-    async def _list_of_lists(self, lists: ListOfLists) -> tuple[TrustList, int]:
+    async def _list_of_lists(self) -> tuple[TrustList, int]:
+        lists = self._lists
         document = await self._get(lists.address)
         read = await _read(document)
         found = _list_of(read)
-        before = self._kept.of_lists
-        if before is not None and before.pins != lists.signers:
-            before = None  # configuration has changed, so the way begins anew
+        before = self._kept.of_lists  # None after a change of configuration, too
         signers = set(lists.signers)
         if before is not None:
             signers = _own_signers(before.trust_list)
@@ -195,6 +173,9 @@ class _Update:
                 found, signers, address=lists.address, before=before
             )
         self._check(read, signers, "EU", "EUlistofthelists", before)
+        if before is None:  # nothing of this list of lists has led to those kept
+            for name in store.names(self._folder):
+                self._remove(name)
         kept = self._kept_list(found, document, lists.address, lists.signers)
         self._write(LIST_OF_LISTS, kept)
         return found, len(document)
@@ -281,6 +262,12 @@ class _Update:
     def _write(self, name: str, kept: KeptList) -> None:
         try:
             store.write(self._folder, name, kept)
+        except OSError as error:
+            raise _RefusedError("storage", error.strerror or str(error)) from error
+
+    def _remove(self, territory: str) -> None:
+        try:
+            store.remove(self._folder, territory)
         except OSError as error:
             raise _RefusedError("storage", error.strerror or str(error)) from error
 

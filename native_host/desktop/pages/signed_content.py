@@ -84,7 +84,7 @@ class PageView(QLabel):
         painter.drawImage(place, self._image)
         painter.setPen(QPen(tokens_for(self.palette()).edge, line))
         painter.drawRect(place)
-        # The page is as light as it is, so the frames have the colours of that look.
+        # Pages are white in either look, so the frames have the light look's colour.
         ink, _ = LIGHT.of("error")
         painter.setPen(QPen(ink, max(dp(2), 2)))
         begin, above, end, below = self.part

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from kortilla.signing.trust_lists import store
 from kortilla.signing.trust_lists import update as updating
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.trust_lists.update import Fetched, update
@@ -54,7 +55,7 @@ async def test_all_lists_are_kept_for_the_person_alone(
     fetched = await fetch(eu, folder, progress=lambda *each: done.append(each))
     assert problems(fetched) == {}
     assert done[-1] == (4, 4)
-    lists = TrustLists.load(folder)
+    lists = TrustLists.load(folder, lists=eu.lists)
     assert sorted(lists.by_territory) == ["BE", "EE", "LV"]
     [service] = lists.by_territory["EE"].trust_list.services
     assert service.provider == "SPECIMEN Eesti"
@@ -197,7 +198,10 @@ async def test_a_withdrawn_country_is_forgotten(eu: SmallEU, tmp_path: Path) -> 
     del eu.countries["LV"]
     eu.publish(sequence=8)
     await fetch(eu, tmp_path)
-    assert sorted(TrustLists.load(tmp_path).by_territory) == ["BE", "EE"]
+    assert sorted(TrustLists.load(tmp_path, lists=eu.lists).by_territory) == [
+        "BE",
+        "EE",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,7 @@ async def test_without_a_network_what_was_kept_stays(
     fetched = await fetch(eu, tmp_path)
     assert problems(fetched) == {"EU": "unreachable"}
     assert fetched["EU"].kept
-    assert len(TrustLists.load(tmp_path).by_territory) == 3
+    assert len(TrustLists.load(tmp_path, lists=eu.lists).by_territory) == 3
 
 
 async def test_new_signers_of_the_list_of_lists_are_those_that_a_pivot_names(
@@ -279,18 +283,56 @@ async def test_a_change_of_configuration_begins_anew(
 ) -> None:
     await fetch(eu, tmp_path)
     eu.commission = list_signer("SPECIMEN another Commission")
+    # What retired signers led to counts for nothing, also before an update.
+    assert TrustLists.load(tmp_path, lists=eu.lists).of_lists is None
+    eu.change("LV", sequence=1)
     eu.publish(sequence=1)
+    # What the earlier signers led to counts no more, also where nothing new comes.
+    eu.server.handlers.pop("EE.xml")
+    fetched = await fetch(eu, tmp_path)
+    assert problems(fetched) == {"EE": "unreachable"}
+    assert not fetched["EE"].kept
+    assert sorted(TrustLists.load(tmp_path, lists=eu.lists).by_territory) == [
+        "BE",
+        "LV",
+    ]
+
+
+async def test_a_copy_beside_the_lists_is_none_of_them(
+    eu: SmallEU, tmp_path: Path
+) -> None:
+    await fetch(eu, tmp_path)
+    (tmp_path / "EE (copy).json").write_bytes((tmp_path / "EE.json").read_bytes())
+    lists = TrustLists.load(tmp_path, lists=eu.lists)
+    assert sorted(lists.by_territory) == ["BE", "EE", "LV"]
+    assert lists.broken == ()
     assert problems(await fetch(eu, tmp_path)) == {}
+
+
+async def test_a_withdrawn_country_that_stays_on_the_disk_is_a_problem(
+    eu: SmallEU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fetch(eu, tmp_path)
+    del eu.countries["LV"]
+    eu.publish(sequence=8)
+
+    def refuse(folder: Path, name: str) -> None:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(store, "remove", refuse)
+    fetched = await fetch(eu, tmp_path)
+    assert problems(fetched) == {"LV": "storage"}
+    assert fetched["LV"].kept
 
 
 async def test_a_broken_file_counts_as_none(eu: SmallEU, tmp_path: Path) -> None:
     await fetch(eu, tmp_path)
     (tmp_path / "EE.json").write_text("{")
-    lists = TrustLists.load(tmp_path)
+    lists = TrustLists.load(tmp_path, lists=eu.lists)
     assert lists.broken == ("EE.json",)
     assert "EE" not in lists.by_territory
     assert problems(await fetch(eu, tmp_path)) == {}
-    assert TrustLists.load(tmp_path).broken == ()
+    assert TrustLists.load(tmp_path, lists=eu.lists).broken == ()
 
 
 async def test_a_folder_that_is_full_is_a_problem_and_no_crash(
