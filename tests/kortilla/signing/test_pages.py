@@ -337,6 +337,28 @@ def test_a_program_at_its_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     assert between(TWO, titled(TWO)).left == "not-drawn"
 
 
+def test_a_program_that_can_not_be_started_in_between_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, started = poppler.Document._run, []
+
+    def fail_late(self: poppler.Document, *command: str) -> Any:
+        started.append(command[0])
+        if started.count("pdftoppm") == 3:  # the file, its first revision, the second
+            raise poppler.UndrawnError("no more processes")
+        return run(self, *command)
+
+    monkeypatch.setattr(poppler.Document, "_run", fail_late)
+    once = titled(TWO)
+    lengths = [{"length": len(each)} for each in (TWO, once)]
+    answer, pixels = compare(titled(once), lengths)
+    found = [compared for compared, _ in read_answer(answer, pixels)]
+    assert found == [
+        Compared(pages=2, compared=1, left="not-drawn"),
+        Compared(pages=2, compared=0, left="not-drawn"),
+    ]
+
+
 def test_what_poppler_can_not_read_is_said() -> None:
     assert between(b"%PDF-1.7\n", b"%PDF-1.7\nx").left == "not-drawn"
 
