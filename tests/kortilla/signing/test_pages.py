@@ -6,15 +6,18 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 
+from kortilla.errors import DocumentNotSignableError
 from kortilla.signing import processes
 from kortilla.signing.pages import comparison, poppler
-from kortilla.signing.pages.comparison import Compared, compare, read_answer
+from kortilla.signing.pages.comparison import Compared, Revision, compare, read_answer
 from kortilla.signing.processes import PdfProcesses
 from kortilla.signing.verification import (
     Change,
@@ -25,6 +28,7 @@ from kortilla.signing.verification import (
     signed_revision,
     verify_document,
 )
+from kortilla.signing.verification.metadata import metadata_changes
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import (
     Maker,
@@ -311,6 +315,18 @@ async def test_without_poppler_nothing_that_goes_on_is_valid(
     assert compared(report).left == "no-poppler"
 
 
+async def test_an_answer_about_fewer_revisions_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def answer(*_: object) -> tuple[dict[str, Any], bytes]:
+        return {"compared": [], "pictures": []}, b""
+
+    pool = PdfProcesses()
+    monkeypatch.setattr(pool, "_run", answer)
+    with pytest.raises(DocumentNotSignableError):
+        await pool.compare(TWO, [Revision(9)])
+
+
 async def test_a_drawing_that_ends_early_is_said(maker: Maker) -> None:
     pdf = await maker.pdf(await maker.pdf(make_pdf(pages=4)))
     # As an answer of the other process.
@@ -456,3 +472,11 @@ async def test_changed_metadata_are_named_and_leave_the_verdict(maker: Maker) ->
         assert report.verdict is VALID
         assert {each.kind for each in found} <= {"metadata"}
     assert Change("metadata").before == ""
+
+
+def test_a_title_that_a_document_type_defines_is_no_secret() -> None:
+    typed = "<!DOCTYPE x [<!ENTITY t 'Yksi'>]>" + XMP.format(date="2026", title="&t;")
+    signed = with_xmp(make_pdf(catalog="/Metadata 6 0 R"), typed)
+    changed = with_xmp(signed, typed.replace("Yksi", "Kaksi"))
+    found = metadata_changes(PdfFileReader(BytesIO(changed)), 1)
+    assert [each.text for each in found] == ["other"]
