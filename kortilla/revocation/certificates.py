@@ -14,7 +14,8 @@ from asn1crypto import x509
 from kortilla.revocation import der
 from kortilla.revocation.interface import NoAnswerError, Reason
 
-_MOST_NAME_OCTETS = 1024
+#: The longest name that is prepared to be compared with others.
+MOST_NAME_OCTETS = 1024
 
 _EXTENSIONS = 0xA3
 _BASIC_CONSTRAINTS = bytes.fromhex("0603551D13")
@@ -103,7 +104,7 @@ def same_name(one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     # String preparation is slow, and the sender may be unauthenticated.
-    if max(len(one), len(other)) > _MOST_NAME_OCTETS:
+    if max(len(one), len(other)) > MOST_NAME_OCTETS:
         return False
     return bool(x509.Name.load(one) == x509.Name.load(other))
 

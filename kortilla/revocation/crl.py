@@ -70,16 +70,21 @@ class RevocationList:
     def revoked_at(self, serial: int) -> datetime | None:
         """Return when a certificate was revoked, or became invalid if that is earlier.
 
-        None if it is not on the CRL, or on one that is too long to be kept.
+        None if it is not on the CRL, or on one that is too long to be kept, or has a
+        date that can't be read.
         """
         if self.encoded is None or not self.lists(serial):
             return None
         wanted, times = der.integer(serial), []
         entries = _split(der.SignedPart.parse(self.encoded).signed)[2]
-        for number, date, extensions in _entries(entries):
-            if number == wanted:
-                times.append(_time(date))
-                times += _invalidity(extensions)
+        try:
+            for number, date, extensions in _entries(entries):
+                if number == wanted:
+                    times.append(_time(date.whole))
+                    times += _invalidity(extensions)
+        except Exception:
+            # asn1crypto raises undocumented exceptions on odd input.
+            return None
         return min(times)
 
     def check_covers(self, subject: Subject, addresses: tuple[str, ...]) -> None:
@@ -201,7 +206,7 @@ def _entries(
 def _invalidity(extensions: der.Element | None) -> list[datetime]:
     """Return since when the key may have been another's (RFC 5280 §5.3.2)."""
     return [
-        core.GeneralizedTime.load(value, strict=True).native
+        _time(value, core.GeneralizedTime)
         for oid, _, value in map(
             der.extension, () if extensions is None else der.children(extensions)
         )
@@ -218,8 +223,8 @@ def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:
     users, authorities, addresses = _read_scope(scope)
     count, index = _index_entries(entries)
     return RevocationList(
-        _time(this_update),
-        _time(next_update),
+        _time(this_update.whole),
+        _time(next_update.whole),
         users,
         authorities,
         addresses,
@@ -230,8 +235,10 @@ def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:
     )
 
 
-def _time(element: der.Element) -> datetime:
-    value: datetime = x509.Time.load(element.whole, strict=True).native
+def _time(
+    encoded: bytes, kind: type[x509.Time | core.GeneralizedTime] = x509.Time
+) -> datetime:
+    value: datetime = kind.load(encoded, strict=True).native
     if value.tzinfo is None:
         raise der.MalformedError("a time without its zone")
     return value
@@ -253,7 +260,7 @@ def _check_extensions(
         if oid == _SCOPE:
             scope = value
         elif oid == _EXPIRED_TOO:
-            expired_since = core.GeneralizedTime.load(value, strict=True).native
+            expired_since = _time(value, core.GeneralizedTime)
         elif critical:
             raise _unknown_extension()
     return scope, expired_since

@@ -266,7 +266,10 @@ class PdfProcesses:
         head = {"compare": [asdict(each) for each in revisions]}
         answer, pictures = await self._run(head, content)
         try:
-            return read_answer(answer, pictures)
+            found = read_answer(answer, pictures)
+            if len(found) != len(revisions):
+                raise ValueError("the answer has other revisions")
+            return found
         except ValueError as error:
             raise DocumentNotSignableError(
                 "The process that drew the file gave no comparison.", reason="broken"

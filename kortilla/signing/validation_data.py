@@ -17,9 +17,7 @@ from kortilla.validation.leaf import AsReceived, ExactCertificate
 __all__ = ["CollectData", "ValidationData"]
 
 _MAX_AGE = Rules().max_age
-_NEVER, _ALWAYS = (
-    datetime(year, 1, 1, tzinfo=UTC) for year in (1, 2)
-)  # before each CRL, and at its oldest
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
@@ -104,7 +102,7 @@ class ValidationData:
         ``since``, a timestamp's time, responses are no older, and neither is a CRL
         about the first certificate, the signer's: else verification does not take them.
         """
-        oldest = _ALWAYS if since is None else since - _MAX_AGE
+        oldest = _LONG_AGO if since is None else since - _MAX_AGE
         known = {
             (each["cert_id"]["serial_number"].native, _hash_of_issuer(each))
             for response in self.parsed_ocsp_responses()
@@ -112,14 +110,16 @@ class ValidationData:
             if each["cert_status"].name == "good"
             and each["this_update"].native >= oldest
         }
-        dates = {
-            each.issuer.hashable: each["tbs_cert_list"]["this_update"].native
-            for each in self.parsed_crls()
+        crls = self.parsed_crls()
+        issuers = {each.issuer.hashable for each in crls}
+        recent = {
+            each.issuer.hashable
+            for each in crls
+            if each["tbs_cert_list"]["this_update"].native >= oldest
         }
         return all(
             certificate.self_issued
-            or dates.get(certificate.issuer.hashable, _NEVER)
-            >= (_ALWAYS if number else oldest)
+            or certificate.issuer.hashable in (issuers if number else recent)
             or any(
                 (certificate.serial_number, getattr(certificate.issuer, name)) in known
                 for name in ("sha1", "sha256")

@@ -89,15 +89,17 @@ async def check_files(
     unjudged. For others the EU's trusted lists count, as far as they were fetched.
     Unless ``offline``, the CAs' services are asked whether the certificates have been
     revoked, once about each; they learn which certificates are checked, and nothing of
-    the files. Raises ``TrustConfigurationError`` for a broken folder, and
-    ``ConfigBrokenError``.
+    the files. Raises ``TrustConfigurationError`` for a broken folder.
     """
     trusted = TrustedCAs() if trust is None else TrustedCAs.from_folder(trust)
     if trust == own_folder():
         # A test card's signature is valid only where somebody named its CA.
         trusted = replace(trusted, test=None, timestamp_authorities=())
     trusted = trusted.with_timestamps_of(stamping_folder())
-    lists = list_of_lists(load_config())
+    try:
+        lists = list_of_lists(load_config())
+    except ConfigBrokenError:  # no reason to check nothing
+        lists = EU
     kept = TrustLists.load(lists_folder(), lists=lists)
     trusted = replace(trusted, lists=kept)
     signed = _signed_files(paths, signed_file)

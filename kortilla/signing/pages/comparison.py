@@ -104,6 +104,7 @@ def compare(
 ) -> tuple[dict[str, Any], bytes]:
     """Compare revisions of a PDF with the PDF. Return JSON, and pictures one by one."""
     results = [_Result(each) for each in _REVISIONS.validate_python(request)]
+    first = 0
     try:
         for first in range(0, len(results), _AT_A_TIME):
             _compare(content, results[first : first + _AT_A_TIME])
@@ -111,9 +112,9 @@ def compare(
         for each in results:
             each.left = "no-poppler"
     except (UndrawnError, OSError):
-        for each in results:
-            if not each.compared:
-                each.left = "not-drawn"
+        # Also those of which some pages were compared, and none that was complete.
+        for each in results[first:]:
+            each.left = each.left or "not-drawn"
     pictured = [each for each in results if each.images][:_MOST_PICTURES]
     pixels = [image.pixels for each in pictured for image in each.images]
     return {

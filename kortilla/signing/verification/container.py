@@ -93,7 +93,7 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
         if others or "/" in only or not only:
             raise RefusedError("IRREGULAR", "not the one file of ASiC-S")
         inside = [e.filename for e in entries if e.filename.startswith(FOLDER)]
-        kinds = [any(map(kind, inside)) for kind in _ONE_OF]
+        kinds = [any(map(matches, inside)) for matches in _ONE_OF]
         if sum(kinds) > 1:
             raise RefusedError("IRREGULAR", "several kinds of signatures in ASiC-S")
 

@@ -111,7 +111,7 @@ class Judge:
         timestamp_cas: Iterable[bytes],
     ) -> None:
         self._trusted = trusted
-        # Who checks nothing has no answer either.
+        # A checker that checks nothing has no answer either.
         self._revocation = None if revocation is UNCHECKED else revocation
         self._at = at
         self._authorities = [

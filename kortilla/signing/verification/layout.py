@@ -3,7 +3,7 @@
 
 pyHanko follows the cross-reference sections. A program that takes something for broken
 looks through the whole file instead, and shows the last object of each number, also one
-that no section names. So the file is read here from its begin to its end as a sequence
+that no section names. So the file is read here from its start to its end as a sequence
 of complete objects and sections, and the sections name exactly these objects at these
 places (ISO 32000-2 §7.5). Then there is only one way to read it.
 """

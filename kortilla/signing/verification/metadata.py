@@ -7,11 +7,11 @@ are in the information dictionary (ISO 32000-2 §14.3.3) and in XMP (§14.3.2).
 
 from typing import Any
 
-from lxml import etree
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla.signing.verification.findings import Change, printable
 from kortilla.signing.verification.form import written
+from kortilla.signing.xades import parse
 
 #: What each program writes anew when it saves a file.
 _OWN = {
@@ -79,7 +79,7 @@ def _metadata(
         data = stream.data[: _MOST_XMP + 1]
         try:
             found |= _xmp(data)
-        except (etree.XMLSyntaxError, ValueError):
+        except ValueError:
             # Programs may read it all the same.
             found["xmp", "unreadable"] = data.decode("latin-1")
     return found
@@ -88,7 +88,6 @@ def _metadata(
 def _xmp(data: bytes) -> dict[tuple[str, str], str]:
     if len(data) > _MOST_XMP:
         raise ValueError("the metadata are too long")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=False)
     texts: dict[str, list[str]] = {}
 
     def collect(element: Any, name: str) -> None:
@@ -108,5 +107,5 @@ def _xmp(data: bytes) -> dict[tuple[str, str], str]:
         for child in element:
             collect(child, name)
 
-    collect(etree.fromstring(data.strip(b"\0 \r\n\t"), parser), "")
+    collect(parse(data.strip(b"\0 \r\n\t")), "")
     return {("xmp", name): ", ".join(values) for name, values in texts.items()}

@@ -79,7 +79,7 @@ async def compare_pages(
         if error.reason in _LIMITS:
             found = [(Compared(left="too-many"), ())] * len(revisions)
     done = list(signatures)
-    for index, (compared, pictures) in zip(revisions, found, strict=False):
+    for index, (compared, pictures) in zip(revisions, found, strict=True):
         problems = (*done[index].problems, *_problems(compared))
         done[index] = replace(
             done[index], problems=problems, comparison=compared, pictures=pictures

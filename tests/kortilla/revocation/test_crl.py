@@ -115,6 +115,7 @@ def scope(**fields: Any) -> dict[str, Any]:
 
 
 UNKNOWN = extension("1.2.246.517.99.1", core.ParsableOctetString(b"\x05\x00"))
+ZONELESS = core.ParsableOctetString(b"\x18\x0e20260101000000")
 OTHER_NAME = x509.Name.build({"country_name": "FI", "common_name": "SPECIMEN Other"})
 
 Change = Callable[[Chain], List]
@@ -162,6 +163,11 @@ LIES: dict[str, dict[str, Change]] = {
         "another part": lambda chain: scoped(
             distribution_point=full_name(f"{chain.address}/crl/part2.crl")
         )(chain),
+    },
+    "not-crl": {
+        "a time without its zone": listed(
+            extensions=[extension("2.5.29.60", ZONELESS, critical=False)]
+        ),
     },
     "critical-extension": {
         "an unknown extension": listed(extensions=[UNKNOWN]),

@@ -2,7 +2,7 @@
 """Timestamps and revocation data in signatures of each format, and the level told."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -206,6 +206,17 @@ async def test_an_answer_that_says_revoked_covers_nothing(
     assert ValidationData(ocsp_responses=(good,)).covers([leaf])
     assert not ValidationData(ocsp_responses=(bad,)).covers([leaf])
     assert not ValidationData().covers([leaf])
+
+
+async def test_one_recent_list_of_an_issuer_is_enough(
+    kortilla_card: KortillaCard, authority: Authority
+) -> None:
+    leaf = x509.Certificate.load(signing_certificate(kortilla_card))
+    now = datetime.now(UTC)
+    recent, old = lists(authority, now), lists(authority, now - timedelta(hours=1))
+    for crls in (recent + old, old + recent):
+        assert ValidationData(crls=crls).covers([leaf], since=now)
+    assert not ValidationData(crls=old).covers([leaf], since=now)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,18 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 
+from kortilla.errors import DocumentNotSignableError
 from kortilla.signing import processes
 from kortilla.signing.pages import comparison, poppler
-from kortilla.signing.pages.comparison import Compared, compare, read_answer
+from kortilla.signing.pages.comparison import Compared, Revision, compare, read_answer
 from kortilla.signing.processes import PdfProcesses
 from kortilla.signing.verification import (
     Change,
@@ -25,6 +28,7 @@ from kortilla.signing.verification import (
     signed_revision,
     verify_document,
 )
+from kortilla.signing.verification.metadata import metadata_changes
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import (
     Maker,
@@ -311,6 +315,18 @@ async def test_without_poppler_nothing_that_goes_on_is_valid(
     assert compared(report).left == "no-poppler"
 
 
+async def test_an_answer_about_fewer_revisions_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def answer(*_: object) -> tuple[dict[str, Any], bytes]:
+        return {"compared": [], "pictures": []}, b""
+
+    pool = PdfProcesses()
+    monkeypatch.setattr(pool, "_run", answer)
+    with pytest.raises(DocumentNotSignableError):
+        await pool.compare(TWO, [Revision(9)])
+
+
 async def test_a_drawing_that_ends_early_is_said(maker: Maker) -> None:
     pdf = await maker.pdf(await maker.pdf(make_pdf(pages=4)))
     # As an answer of the other process.
@@ -335,6 +351,28 @@ def test_pages_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_program_at_its_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poppler, "_MOST_MEMORY", 1 << 20)
     assert between(TWO, titled(TWO)).left == "not-drawn"
+
+
+def test_a_program_that_can_not_be_started_in_between_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, started = poppler.Document._run, []
+
+    def fail_late(self: poppler.Document, *command: str) -> Any:
+        started.append(command[0])
+        if started.count("pdftoppm") == 3:  # the file, its first revision, the second
+            raise poppler.UndrawnError("no more processes")
+        return run(self, *command)
+
+    monkeypatch.setattr(poppler.Document, "_run", fail_late)
+    once = titled(TWO)
+    lengths = [{"length": len(each)} for each in (TWO, once)]
+    answer, pixels = compare(titled(once), lengths)
+    found = [compared for compared, _ in read_answer(answer, pixels)]
+    assert found == [
+        Compared(pages=2, compared=1, left="not-drawn"),
+        Compared(pages=2, compared=0, left="not-drawn"),
+    ]
 
 
 def test_what_poppler_can_not_read_is_said() -> None:
@@ -446,3 +484,11 @@ def test_a_program_that_says_too_much_is_not_waited_for() -> None:
     content = pdf_of(objects, "/Info 4 0 R")
     with poppler.Document(content) as document, pytest.raises(poppler.UndrawnError):
         document.info(1)
+
+
+def test_a_title_that_a_document_type_defines_is_no_secret() -> None:
+    typed = "<!DOCTYPE x [<!ENTITY t 'Yksi'>]>" + XMP.format(date="2026", title="&t;")
+    signed = with_xmp(make_pdf(catalog="/Metadata 6 0 R"), typed)
+    changed = with_xmp(signed, typed.replace("Yksi", "Kaksi"))
+    found = metadata_changes(PdfFileReader(BytesIO(changed)), 1)
+    assert [each.text for each in found] == ["other"]

@@ -24,6 +24,13 @@ from kortilla.signing.verification import (
     TrustedCAs,
     Verdict,
 )
+from kortilla.signing.verification.findings import Kept
+from kortilla.signing.verification.proofs.evidence import (
+    Evidence,
+    chain_of,
+    read_authorities,
+    read_subject,
+)
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.responder import DIGITAL_SIGNATURE, NO_CHECK, OCSP_SIGNING, List
 from tests.kortilla.signed_files import with_signature
@@ -477,3 +484,31 @@ async def test_data_that_no_archive_timestamp_is_of_do_not_raise_the_level(
         report = await lasting.verified((made, None))
         assert report.signatures[0].level == level
         assert (report.verdict is VALID) == (level != "B-T")
+
+
+# ------------------------------------------------------------- anybody's certificates
+
+
+def test_nothing_is_shown_of_a_certificate_whose_issuer_is_not_known(
+    lasting: Lasting,
+) -> None:
+    evidence = Evidence([], at=later())
+    person, authority = map(read_subject, (lasting.maker.leaf.der, lasting.ca.der))
+    for chain in ([person], [person, authority]):
+        assert not evidence.covers(chain, later(), person=True)
+
+
+def test_odd_certificates_of_a_file_are_no_error(lasting: Lasting) -> None:
+    ca, person = lasting.ca.der, read_subject(lasting.maker.leaf.der)
+    name = lasting.ca.certificate.subject.dump()
+    odd = ca.replace(name, name[:-1] + b"\xff")
+    timeless = ca.replace(b"410101000000Z", b"41010100000XX")
+    assert ca not in {odd, timeless}
+    others = read_authorities([odd, timeless, ca + bytes(1 << 16)])
+    assert len(others) == 2
+    assert chain_of(person, others) == [person, others[1]]
+    now = datetime.now(UTC)
+    crl = List(lasting.ca).encode()
+    assert not Evidence([Kept(crls=(crl,))], at=now).covers(
+        [person, others[1]], now, person=True
+    )

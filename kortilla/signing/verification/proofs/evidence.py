@@ -15,8 +15,8 @@ from itertools import pairwise
 from asn1crypto import x509
 
 from kortilla.revocation import crl, ocsp
-from kortilla.revocation.certificates import Subject, crl_addresses
-from kortilla.revocation.interface import NoAnswerError
+from kortilla.revocation.certificates import MOST_NAME_OCTETS, Subject, crl_addresses
+from kortilla.revocation.interface import NoAnswerError, Reason
 from kortilla.revocation.signatures import is_issued_by
 from kortilla.signing.verification.findings import Finding, Kept, Stamp
 from kortilla.signing.verification.report import Level
@@ -27,6 +27,7 @@ _RULES = ocsp.Rules(require_nonce=False)
 _SKEW_SECONDS = _RULES.skew.total_seconds()
 #: The most certificates of a file, and the longest chain, that are looked at.
 _MAX_CERTIFICATES, _MAX_CHAIN = 50, 6
+_MAX_OCTETS = 64 * 1024  # of a certificate; some are kept in caches
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 #: CRLs that were read, by their bytes and their issuer; None is one of no use.
@@ -195,14 +196,19 @@ class Evidence:
     ) -> bool:
         """Return whether each certificate of a chain but its last is shown to be good.
 
-        The chain ends at a root or at one that is trusted, and has two at least.
+        Nothing is shown of one whose issuer is not known, unless it is a root.
         """
-        return all(
-            self.about(
-                subject, issuer, since=since, person=person and subject is chain[0]
-            ).was_good(since)
-            for subject, issuer in pairwise(chain)
-        )
+        is_root = chain[0].name == chain[0].issuer
+        try:
+            return (is_root or len(chain) > 1) and all(
+                self.about(
+                    subject, issuer, since=since, person=person and subject is chain[0]
+                ).was_good(since)
+                for subject, issuer in pairwise(chain)
+            )
+        except Exception:
+            # These may be anybody's certificates, and asn1crypto raises any exception.
+            return False
 
 
 def read_authorities(certificates: Iterable[bytes]) -> list[Subject]:
@@ -220,6 +226,8 @@ def read_authorities(certificates: Iterable[bytes]) -> list[Subject]:
 
 def read_subject(certificate: bytes) -> Subject:
     """Read a certificate (DER) as it was received. Raises ``NoAnswerError``."""
+    if len(certificate) > _MAX_OCTETS:
+        raise NoAnswerError(Reason.TOO_LARGE, "the certificate is too long.")
     return Subject.of(ExactCertificate.load(certificate), certificate)
 
 
@@ -230,9 +238,17 @@ def read_trusted(certificate: bytes) -> Subject:
 
 
 @functools.lru_cache(maxsize=4096)
-def _prepared(name: bytes) -> str:
-    """Return a name in DER as text that is the same for equal names."""
-    return str(x509.Name.load(name).hashable)
+def _prepared(name: bytes) -> str | bytes:
+    """Return a name in DER as text that is the same for equal names.
+
+    One that is too long or odd equals only itself, as in ``same_name``.
+    """
+    if len(name) > MOST_NAME_OCTETS:
+        return name
+    try:
+        return str(x509.Name.load(name).hashable)
+    except Exception:  # of asn1crypto, any
+        return name
 
 
 def chain_of(
@@ -244,7 +260,7 @@ def chain_of(
     that is known. Only names and signatures are looked at.
     """
     trusted = {each.fingerprint for each in anchors}
-    named: dict[str, dict[bytes, Subject]] = {}
+    named: dict[str | bytes, dict[bytes, Subject]] = {}
     for each in (*others, *anchors):
         named.setdefault(_prepared(each.name), {})[each.fingerprint] = each
     longest = [subject]
