@@ -97,7 +97,7 @@ async def test_the_next_archive_timestamp_keeps_it_when_the_first_has_expired(
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_after_the_end_a_timestamp_alone_needs_who_knows_expired_certificates(
+async def test_an_expired_certificate_needs_a_responder_that_still_knows_it(
     keeps: bool,
 ) -> None:
     """A responder calls what it no longer keeps good, unless it says since when."""
