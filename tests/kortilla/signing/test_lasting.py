@@ -8,7 +8,6 @@ from asn1crypto import core
 
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
-    DocumentReport,
     TrustedCAs,
     Verdict,
     verify_document,
@@ -20,6 +19,7 @@ from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing.lasting_files import (
     LEVELS,
     Lasting,
+    codes,
     days,
     renewed,
 )
@@ -29,12 +29,6 @@ from tests.kortilla.timestamps import stamper
 @pytest.fixture(scope="module")
 def lasting() -> Lasting:
     return Lasting.create()
-
-
-def codes(report: DocumentReport) -> set[str]:
-    return {problem.code for each in report.signatures for problem in each.problems} - {
-        "TEST_CARD"
-    }
 
 
 @pytest.mark.parametrize("kind", ["pdf", "container", "detached"])
