@@ -134,12 +134,12 @@ def _show_checked(
     *problems: str, issuer: str = "authority", stamp: TimestampReport | None = None
 ) -> Show:
     then = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
-    unanswered = {
-        "REVOCATION_UNKNOWN": "no-answer",
+    answers = {
+        "DIGEST_MISMATCH": "not-asked",
         "REVOCATION_NOT_ASKED": "not-asked",
+        "REVOCATION_UNKNOWN": "no-answer",
     }
-    revocation = "not-asked" if "DIGEST_MISMATCH" in problems else "good"
-    revocation = next((unanswered[p] for p in problems if p in unanswered), revocation)
+    revocation = next((answers[p] for p in problems if p in answers), "good")
     certificate = CertificateFacts(
         "01F4", "DVV Citizen Certificates – G4R", then, then, "00" * 32, b""
     )

@@ -8,7 +8,7 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -17,14 +17,6 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.authority import Authority
-from kortilla.signing.verification import (
-    CODES,
-    Change,
-    Difference,
-    SignatureReport,
-    Verdict,
-)
-from kortilla.signing.verification.metadata import _NAMES
 from native_host.files import check as checking
 from native_host.files import words as catalogue
 from native_host.files.check import own_folder
@@ -331,18 +323,3 @@ def test_a_folder_with_something_else_is_refused(run: Run, signed: Path) -> None
     for arguments in ([], ["a-signed.pdf", "--trust", "missing"]):
         outcome = run("verify", *arguments)
         assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
-
-
-def test_there_is_a_sentence_for_each_code() -> None:
-    texts = set(catalogue.load("en"))
-    assert set(CODES) <= texts
-    for verdict in Verdict:
-        assert {f"verdict.{verdict}", f"signature.{verdict}"} <= texts
-    hints = get_type_hints(SignatureReport)
-    assert {f"time.{each}" for each in get_args(hints["time_source"])} <= texts
-    kinds = get_args(get_type_hints(Change)["kind"])
-    assert {f"change.{each}" for each in kinds} <= texts
-    differences = {*get_args(get_type_hints(Difference)["kind"]), "added", "missing"}
-    assert {f"shown.{each}" for each in differences - {"pages"}} <= texts
-    names = {*_NAMES.values(), "nothing"}
-    assert {f"change.metadata.{each}" for each in names} <= texts

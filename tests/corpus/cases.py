@@ -4,7 +4,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from kortilla.signing.verification import Verdict
 from tests.corpus import (
@@ -32,6 +32,9 @@ File = tuple[bytes | None, bytes | None]
 Signed = bytes | Mapping[str, bytes]
 
 
+_T = TypeVar("_T")
+
+
 class Signer:
     """Signs what the files are made of, each once."""
 
@@ -46,16 +49,20 @@ class Signer:
         return self._made[name]
 
 
+#: Makes a file.
+Make = Callable[[Signer], Awaitable[Any]]
+
+
 @dataclass(frozen=True)
 class Case:
     """A file, how it is made, and the verdict on it.
 
     ``marks`` are places of a PDF that may change. ``only_pixels`` is for files that
-    hide texts. A file of the ``table`` has its verdict in another test.
+    hide texts. Of a file that is ``in_table``, another test has the verdict.
     """
 
     name: str
-    make: Callable[[Signer], Awaitable[Any]] = field(repr=False)
+    make: Make = field(repr=False)
     signed: Signed = field(repr=False)
     verdict: Verdict
     marks: tuple[Mark, ...] = ()
@@ -71,28 +78,22 @@ class Case:
 _PAGE = make_pdf()
 
 
-def _whole(pdf: bytes) -> Callable[[Signer], Awaitable[bytes]]:
+def _whole(pdf: bytes) -> Make:
     return lambda signer: sealed(signer.maker, pdf)
 
 
-def _after(
-    name: str, pdf: bytes, change: Callable[[bytes], bytes]
-) -> Callable[[Signer], Awaitable[bytes]]:
+def _after(name: str, pdf: bytes, change: Callable[[bytes], bytes]) -> Make:
     async def make(signer: Signer) -> bytes:
         return change(await signer.once(name, lambda maker: sealed(maker, pdf)))
 
     return make
 
 
-def _by(
-    making: Callable[[Maker], Awaitable[bytes]],
-) -> Callable[[Signer], Awaitable[bytes]]:
+def _by(making: Callable[[Maker], Awaitable[bytes]]) -> Make:
     return lambda signer: making(signer.maker)
 
 
-def _of_container(
-    change: Callable[[bytes], bytes],
-) -> Callable[[Signer], Awaitable[bytes]]:
+def _of_container(change: Callable[[bytes], bytes]) -> Make:
     async def make(signer: Signer) -> bytes:
         return change(
             await signer.once(
@@ -103,9 +104,7 @@ def _of_container(
     return make
 
 
-def _of_detached(
-    change: Callable[[bytes], Any],
-) -> Callable[[Signer], Awaitable[Any]]:
+def _of_detached(change: Callable[[bytes], Any]) -> Make:
     async def make(signer: Signer) -> Any:
         content = xml_files.CONTENT
         return change(
@@ -115,7 +114,7 @@ def _of_detached(
     return make
 
 
-def _of_table(name: str) -> Callable[[Signer], Awaitable[Any]]:
+def _of_table(name: str) -> Make:
     async def make(signer: Signer) -> Any:
         base, change, *_ = verified_files.CASES[name]
         if base == "xml":
@@ -160,108 +159,89 @@ def _table() -> list[Case]:
     return cases
 
 
+def _family(
+    name: str,
+    files: Mapping[str, _T],
+    make: Callable[[_T], Make],
+    signed: Signed,
+    usual: Verdict,
+    others: Verdicts | None = None,
+    *,
+    only_pixels: bool = False,
+) -> list[Case]:
+    """Return files that are made in one way. ``others`` has the unusual verdicts."""
+    return [
+        Case(
+            f"{name} {each}",
+            make(file),
+            signed,
+            _verdict(each, usual, others or {}),
+            only_pixels=only_pixels,
+        )
+        for each, file in files.items()
+    ]
+
+
 def _cases() -> list[Case]:
     """Return all files, the families one after the other."""
-    cases = [
-        Case(f"a pdf with {name}", _whole(pdf), _PAGE, VALID, only_pixels=True)
-        for usual in (pdf_whole.USUAL, pdf_whole.ODD)
-        for name, pdf in usual.items()
-    ]
-    cases += [
-        Case(
-            f"two views: {name}",
-            _whole(pdf),
-            _PAGE,
-            CANT_SAY,
-            only_pixels=True,
-        )
-        for name, pdf in pdf_whole.TWO_VIEWS.items()
-    ]
     plain, rich = written(contract()), written(pdf_updates.RICH)
-    cases += [
-        Case(
-            f"an update: {name}",
-            _after(base, pdf, change),
-            pdf,
-            _verdict(name, NOT_VALID, verdicts.UPDATES),
-        )
-        for base, pdf, changes in (
-            ("contract", plain, pdf_updates.OF_CONTRACT),
-            ("rich", rich, pdf_updates.OF_RICH),
-        )
-        for name, change in changes.items()
-    ]
-    cases += [
-        Case(
-            f"a signature: {name}",
-            _after("contract", plain, change),
-            plain,
-            _verdict(name, NOT_VALID, verdicts.SIGNATURES),
-        )
-        for name, change in pdf_signatures.OF_SIGNED.items()
-    ]
-    cases += [
-        Case(
-            f"a signature: {name}",
-            _by(making),
-            plain,
-            _verdict(name, NOT_VALID, verdicts.SIGNATURES),
-        )
-        for name, making in pdf_signatures.MADE.items()
-    ]
-    cases += [
-        Case(
-            f"certified: {name}",
-            _by(making),
-            rich,
-            _verdict(name, NOT_VALID, verdicts.CERTIFIED),
-        )
-        for name, making in pdf_certified.CERTIFIED.items()
-    ]
+    files, content = zip_files.SIGNED, xml_files.CONTENT
 
-    def rezipped(change: zip_files.Change) -> Callable[[Signer], Awaitable[bytes]]:
+    def of_contract(change: Callable[[bytes], bytes]) -> Make:
+        return _after("contract", plain, change)
+
+    def of_rich(change: Callable[[bytes], bytes]) -> Make:
+        return _after("rich", rich, change)
+
+    def rezipped(change: zip_files.Change) -> Make:
         return _of_container(lambda made: change(zip_files.entries_of(made)))
 
-    cases += [
-        Case(f"a zip: {name}", rezipped(change), zip_files.SIGNED, VALID)
-        for name, change in zip_files.GOOD.items()
-    ]
-    cases += [
-        Case(
-            f"a forged zip: {name}",
-            rezipped(change),
-            zip_files.SIGNED,
-            _verdict(name, CANT_SAY, verdicts.ZIP),
-        )
-        for name, change in zip_files.FORGED.items()
-    ]
-
-    def resigned(change: xml_files.Change) -> Callable[[Signer], Awaitable[bytes]]:
+    def resigned(change: xml_files.Change) -> Make:
         return _of_container(lambda made: with_signature(made, change))
 
-    cases += [
-        Case(f"xml: {name}", resigned(change), zip_files.SIGNED, VALID)
-        for name, change in xml_files.HARMLESS.items()
+    whole = {**pdf_whole.USUAL, **pdf_whole.ODD}
+    two, forged = pdf_whole.TWO_VIEWS, verdicts.SIGNATURES
+    updates, certified = verdicts.UPDATES, pdf_certified.CERTIFIED
+    return [
+        *_table(),
+        *_family("a pdf with", whole, _whole, _PAGE, VALID, only_pixels=True),
+        *_family("two views:", two, _whole, _PAGE, CANT_SAY, only_pixels=True),
+        *_family(
+            "an update:",
+            pdf_updates.OF_CONTRACT,
+            of_contract,
+            plain,
+            NOT_VALID,
+            updates,
+        ),
+        *_family("an update:", pdf_updates.OF_RICH, of_rich, rich, NOT_VALID, updates),
+        *_family(
+            "a signature:",
+            pdf_signatures.OF_SIGNED,
+            of_contract,
+            plain,
+            NOT_VALID,
+            forged,
+        ),
+        *_family("a signature:", pdf_signatures.MADE, _by, plain, NOT_VALID, forged),
+        *_family("certified:", certified, _by, rich, NOT_VALID, verdicts.CERTIFIED),
+        *_family("a zip:", zip_files.GOOD, rezipped, files, VALID),
+        *_family(
+            "a forged zip:", zip_files.FORGED, rezipped, files, CANT_SAY, verdicts.ZIP
+        ),
+        *_family("xml:", xml_files.HARMLESS, resigned, files, VALID),
+        *_family(
+            "forged xml:", xml_files.FORGED, resigned, files, CANT_SAY, verdicts.XML
+        ),
+        *_family(
+            "a detached signature:",
+            xml_files.DETACHED,
+            _of_detached,
+            content,
+            CANT_SAY,
+            verdicts.DETACHED,
+        ),
     ]
-    cases += [
-        Case(
-            f"forged xml: {name}",
-            resigned(change),
-            zip_files.SIGNED,
-            _verdict(name, CANT_SAY, verdicts.XML),
-        )
-        for name, change in xml_files.FORGED.items()
-    ]
-    cases += [
-        Case(
-            f"a detached signature: {name}",
-            _of_detached(change),
-            xml_files.CONTENT,
-            _verdict(name, CANT_SAY, verdicts.DETACHED),
-        )
-        for name, change in xml_files.DETACHED.items()
-    ]
-    return _table() + cases
 
 
 CASES = {case.name: case for case in _cases()}

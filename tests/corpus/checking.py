@@ -40,12 +40,9 @@ class Readers:
         self,
         of_pdf: Iterable[str] = PdfReaders.EVERY,
         of_zip: Iterable[str] = containers.EVERY,
-        *,
-        detached: bool = True,
     ) -> None:
         self._pdf = PdfReaders(of_pdf)
         self._zip = tuple(of_zip)
-        self._detached = detached
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +55,7 @@ class Readers:
         content, signature = file
         if signature is not None:
             assert isinstance(case.signed, bytes)
-            shown = _by_openssl(content, signature, case.signed)
-            return {"openssl": shown} if self._detached else {}
+            return {"openssl": _by_openssl(content, signature, case.signed)}
         content = content or b""
         if isinstance(case.signed, bytes):
             return self._pdf.compare(

@@ -5,7 +5,7 @@ import asyncio
 import io
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
 from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QGuiApplication, QPdfWriter, QTextDocument
 
-from tests.corpus.cases import CANT_SAY, VALID, Case, Signer
+from tests.corpus.cases import CANT_SAY, VALID, Case, Make, Signer
 from tests.kortilla.signed_files import Maker
 from tests.kortilla.signing_parts import for_pyhanko, make_pdf
 
@@ -127,9 +127,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"of {name}, by both", both, pdf, verdict, marks)
 
 
-def _signed(
-    pdf: bytes, signers: tuple[str, ...]
-) -> Callable[[Signer], Awaitable[bytes]]:
+def _signed(pdf: bytes, signers: tuple[str, ...]) -> Make:
     async def make(signer: Signer) -> bytes:
         signed = pdf
         for each in signers:

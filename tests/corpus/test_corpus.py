@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The corpus in short: each verdict, and what three fast programs show.
+"""The corpus in short: each verdict, and what four fast programs show.
 
 ``make corpus`` has all programs, and the files that other programs make.
 """
@@ -22,7 +22,7 @@ def signer() -> Signer:
 
 @pytest.fixture(scope="module")
 def readers() -> Iterator[Readers]:
-    with Readers(("MuPDF", "PDFium"), ("Python",), detached=False) as readers:
+    with Readers(("MuPDF", "PDFium"), ("Python",)) as readers:
         yield readers
 
 

@@ -6,6 +6,7 @@
 
 import functools
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -46,6 +47,7 @@ from kortilla.errors import CertificateNotTrustedError, UserCertificateRevokedEr
 from kortilla.mock_card.keys import PrivateKey, load_private_key
 from kortilla.revocation import UNCHECKED
 from kortilla.validation.trust import Trust
+from tests.kortilla.signing_parts import FixedRevocation
 from tests.support.cards import new_card
 from tests.support.guide import blocks
 
@@ -207,7 +209,7 @@ def test_a_password_of_openssl_is_read() -> None:
     assert decrypted(message, PASSWORD.password) == CONTENT
 
 
-def test_another_is_told_for_whom_it_is(tmp_path: Path, key: SoftwareKey) -> None:
+def test_the_error_names_the_other_recipient(tmp_path: Path, key: SoftwareKey) -> None:
     other = key_of(tmp_path / "other", "v4.2")
     other.certificate = new_card(tmp_path / "2", number=2).read().keys[0].certificate
     with pytest.raises(OtherRecipientError) as caught:
@@ -251,7 +253,7 @@ def test_a_cut_message_asks_for_no_key(ecc: SoftwareKey, authenticated: bool) ->
     assert ecc.used == 0
 
 
-def test_each_changed_bit_is_noticed(ecc: SoftwareKey) -> None:
+def test_each_changed_octet_is_noticed(ecc: SoftwareKey) -> None:
     message = encrypted(ecc.recipient, content=b"abc")
     for position in range(len(message)):
         changed = bytearray(message)
@@ -303,7 +305,7 @@ def _encrypted_key(value: bytes) -> Callable[[core.Sequence], None]:
     return alter
 
 
-def test_whatever_is_wrong_with_an_rsa_key_ends_alike(tmp_path: Path) -> None:
+def test_all_faults_of_an_rsa_key_end_alike(tmp_path: Path) -> None:
     key = key_of(tmp_path / "card", "v4.2")
     public = key.private.public_key()
     assert isinstance(public, rsa.RSAPublicKey)
@@ -343,7 +345,7 @@ def _wrapped(value: bytes) -> Callable[[core.Sequence], None]:
     return alter
 
 
-def test_whatever_is_wrong_with_an_agreement_ends_alike(ecc: SoftwareKey) -> None:
+def test_all_faults_of_an_agreement_end_alike(ecc: SoftwareKey) -> None:
     other = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
     for alter in (
         _point(b"\4" + bytes(96)),
@@ -441,11 +443,20 @@ def test_a_signed_message_is_none(ecc: SoftwareKey) -> None:
 
 def test_lengths_that_lie_cost_no_memory(ecc: SoftwareKey) -> None:
     message = encrypted(ecc.recipient, content=b"abc")
-    start = message.index(bytes.fromhex("A080"), 20)
-    for length in (b"\x84\xff\xff\xff\xff", b"\x88" + b"\x7f" * 8):
+    start = message.rindex(bytes.fromhex("A08004"))
+    for length in (
+        b"\x84\x0f\xff\xff\xff",
+        b"\x84\xff\xff\xff\xff",
+        b"\x88" + b"\x7f" * 8,
+    ):
         lying = message[: start + 2] + b"\x04" + length + b"abc"
-        with pytest.raises(NotEncryptedError):
-            decrypt(lying, BytesIO(), ecc)
+        tracemalloc.start()
+        try:
+            with pytest.raises(NotEncryptedError):
+                decrypt(lying, BytesIO(), ecc)
+            assert tracemalloc.get_traced_memory()[1] < 4 << 20
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_file_is_never_in_memory_as_a_whole(ecc: SoftwareKey) -> None:
@@ -508,12 +519,9 @@ async def test_nothing_is_encrypted_to_a_lost_card(tmp_path: Path) -> None:
     found = await checked_recipient(certificate, trust=trust, revocation=UNCHECKED)
     assert found.der == certificate
 
-    class Revoked:
-        async def check(self, *_: object, **__: object) -> None:
-            raise UserCertificateRevokedError
-
+    revoked = FixedRevocation(UserCertificateRevokedError("revoked"))
     with pytest.raises(UserCertificateRevokedError):
-        await checked_recipient(certificate, trust=trust, revocation=Revoked())
+        await checked_recipient(certificate, trust=trust, revocation=revoked)
     with pytest.raises(CertificateNotTrustedError):
         other = new_card(tmp_path / "other", number=2).read().keys[0].certificate
         await checked_recipient(other, trust=trust, revocation=UNCHECKED)

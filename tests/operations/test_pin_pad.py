@@ -208,7 +208,7 @@ async def test_a_try_that_is_gone_after_a_refusal_is_a_wrong_pin_and_no_refusal(
     assert not unused_pads.products()
 
 
-async def test_a_login_is_prepared_by_typing_on_the_computer_alone(
+async def test_a_login_is_prepared_only_by_typing_on_the_computer(
     source: MockCardSource, typings: list[Typing], state: MockCardState
 ) -> None:
     windows = Windows()

@@ -2,11 +2,19 @@
 """The terms of reports: each code has its place, and the schema is what is written."""
 
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 
-from kortilla.signing.verification import CODES, Problem, Verdict
+from kortilla.signing.verification import (
+    CODES,
+    Change,
+    Difference,
+    Problem,
+    SignatureReport,
+    Verdict,
+)
 from kortilla.signing.verification.indications import (
     _OF_CODES,
     SUB_INDICATIONS,
@@ -14,6 +22,7 @@ from kortilla.signing.verification.indications import (
     indication,
     sub_indication,
 )
+from kortilla.signing.verification.metadata import _NAMES
 from native_host.files import words
 from native_host.files.report_fields import Report
 
@@ -43,8 +52,19 @@ def test_the_sub_indications_are_those_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
-def test_each_code_has_a_sentence(language: str) -> None:
-    assert set(CODES) <= set(words.load(language))
+def test_each_code_and_each_value_has_a_sentence(language: str) -> None:
+    texts = set(words.load(language))
+    assert set(CODES) <= texts
+    for verdict in Verdict:
+        assert {f"verdict.{verdict}", f"signature.{verdict}"} <= texts
+    hints = get_type_hints(SignatureReport)
+    assert {f"time.{each}" for each in get_args(hints["time_source"])} <= texts
+    kinds = get_args(get_type_hints(Change)["kind"])
+    assert {f"change.{each}" for each in kinds} <= texts
+    differences = {*get_args(get_type_hints(Difference)["kind"]), "added", "missing"}
+    assert {f"shown.{each}" for each in differences - {"pages"}} <= texts
+    names = {*_NAMES.values(), "nothing"}
+    assert {f"change.metadata.{each}" for each in names} <= texts
 
 
 def test_the_schema_is_that_of_what_is_written(root: Path) -> None:

@@ -57,8 +57,8 @@ PLACES = {
     "cli/test_sign_lasting.py": "slow programs",  # poppler draws updated PDFs
     "cli/test_sign_levels.py": "slow",
     "cli/test_verify.py": "slow",
-    "corpus/test_corpus.py": "slow extras",
-    "corpus/test_fuzz.py": "slow extras",
+    "corpus/test_corpus.py": "slow extras programs",
+    "corpus/test_fuzz.py": "slow extras programs",
     "desktop/test_check_page.py": "slow",
     "desktop/test_sign_page.py": "slow",
     "host/test_caller.py": "slow",

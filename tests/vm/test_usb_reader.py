@@ -172,7 +172,7 @@ def test_reader_unplugged_during_the_question(
     check_login(machine, card)
 
 
-def test_whoever_gives_up_is_told_of_the_reason(
+def test_cancelling_without_a_reader_gives_the_reason(
     machine: Machine, reader: UsbReader, card: LoggedCard
 ) -> None:
     ask_until_it_is_gone(machine, card, reader.unplug)

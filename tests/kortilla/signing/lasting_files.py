@@ -204,3 +204,9 @@ async def _renewed_container(
 
 def days(number: float) -> timedelta:
     return timedelta(days=number)
+
+
+def codes(report: DocumentReport) -> set[str]:
+    """Return the codes of all problems but that of a test card."""
+    found = {problem.code for each in report.signatures for problem in each.problems}
+    return found - {"TEST_CARD"}

@@ -122,7 +122,7 @@ def _silent(reason: Reason) -> RelyingPartyError:
         (_silent(Reason.REDIRECTED), [1, 3]),
     ],
 )
-async def test_nobody_is_waited_for_again_who_was_not_reached(
+async def test_a_service_that_was_not_reached_is_not_asked_again(
     error: RelyingPartyError | None, about: list[int]
 ) -> None:
     checker = _Checker(error)

@@ -8,7 +8,6 @@ from asn1crypto import core
 
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
-    DocumentReport,
     TrustedCAs,
     Verdict,
     verify_document,
@@ -20,6 +19,7 @@ from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing.lasting_files import (
     LEVELS,
     Lasting,
+    codes,
     days,
     renewed,
 )
@@ -29,12 +29,6 @@ from tests.kortilla.timestamps import stamper
 @pytest.fixture(scope="module")
 def lasting() -> Lasting:
     return Lasting.create()
-
-
-def codes(report: DocumentReport) -> set[str]:
-    return {problem.code for each in report.signatures for problem in each.problems} - {
-        "TEST_CARD"
-    }
 
 
 @pytest.mark.parametrize("kind", ["pdf", "container", "detached"])
@@ -97,7 +91,7 @@ async def test_the_next_archive_timestamp_keeps_it_when_the_first_has_expired(
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_after_the_end_a_timestamp_alone_needs_who_knows_expired_certificates(
+async def test_an_expired_certificate_needs_a_responder_that_still_knows_it(
     keeps: bool,
 ) -> None:
     """A responder calls what it no longer keeps good, unless it says since when."""

@@ -19,7 +19,6 @@ from kortilla.errors import (
 )
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
-    DocumentReport,
     TimestampAuthority,
     TrustedCAs,
     Verdict,
@@ -36,6 +35,7 @@ from tests.kortilla.responder import DIGITAL_SIGNATURE, NO_CHECK, OCSP_SIGNING, 
 from tests.kortilla.signed_files import with_signature
 from tests.kortilla.signing.lasting_files import (
     Lasting,
+    codes,
     days,
     only_about,
     renewed,
@@ -51,12 +51,6 @@ MINUTE, HOUR, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(weeks=1
 @pytest.fixture(scope="module")
 def lasting() -> Lasting:
     return Lasting.create()
-
-
-def codes(report: DocumentReport) -> set[str]:
-    return {problem.code for each in report.signatures for problem in each.problems} - {
-        "TEST_CARD"
-    }
 
 
 def later() -> datetime:

@@ -11,6 +11,7 @@ from asn1crypto import x509
 
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation.ocsp import build_request
+from kortilla.signing.trust_lists import authorities
 from kortilla.signing.trust_lists.judgement import check_listed, judge_listed
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
@@ -34,7 +35,6 @@ from tests.kortilla.small_eu import (
     NationalList,
     keep,
     kept,
-    list_signer,
     pointer,
     qualified_leaf,
     statements,
@@ -46,18 +46,8 @@ TOMORROW = NOW + timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def root() -> CA:
-    return CA.create("SPECIMEN-EE-ROOT")
-
-
-@pytest.fixture(scope="module")
 def authority(root: CA) -> CA:
     return CA.create("SPECIMEN-ESTEID", parent=root)
-
-
-@pytest.fixture(scope="module")
-def signer() -> Leaf:
-    return list_signer("SPECIMEN Signer")
 
 
 def listing(*authorities: Authority, signer: Leaf, **options: Any) -> TrustLists:
@@ -77,6 +67,16 @@ async def judged(
     )
     [signature] = report.signatures
     return signature
+
+
+async def judge(
+    lists: TrustLists, leaf: Leaf, *path: x509.Certificate, proven: bool = False
+) -> tuple[authorities.Authority | None, list[str]]:
+    """Return what the lists say of a certificate, and the codes of the problems."""
+    found, problems = await judge_listed(
+        lists, load_leaf(leaf.der), path, time=NOW, proven=proven, at=NOW
+    )
+    return found, [each.code for each in problems]
 
 
 def codes(signature: SignatureReport) -> set[str]:
@@ -119,7 +119,7 @@ async def test_an_estonian_signature_is_valid_and_says_who_vouches(
         ("TRUST_LIST_OUTDATED", {}, {}, {"next_update": None}),
     ],
 )
-async def test_whom_the_lists_do_not_vouch_for(
+async def test_signers_that_the_lists_do_not_vouch_for(
     authority: CA,
     signer: Leaf,
     code: str,
@@ -162,7 +162,7 @@ async def test_a_certificate_has_its_own_limits(
     assert problems[0].verdict is Verdict.NOT_VALID
 
 
-async def test_who_lost_the_grant_could_sign_with_an_earlier_time(
+async def test_an_authority_that_lost_its_grant_counts_for_an_earlier_time(
     authority: CA, signer: Leaf
 ) -> None:
     signed = await foreign_pdf(qualified_leaf(authority))
@@ -173,12 +173,10 @@ async def test_who_lost_the_grant_could_sign_with_an_earlier_time(
     signature = await judged(signed, lists)
     assert codes(signature) == {"AUTHORITY_WITHDRAWN"}
     assert signature.verdict is Verdict.CANT_SAY
-    certificate = load_leaf(qualified_leaf(authority).der)
+    leaf = qualified_leaf(authority)
     for proven, expected in ((True, []), (False, ["AUTHORITY_WITHDRAWN"])):
-        _, problems = await judge_listed(
-            lists, certificate, (), time=NOW, proven=proven, at=NOW
-        )
-        assert [each.code for each in problems] == expected
+        _, problems = await judge(lists, leaf, proven=proven)
+        assert problems == expected
 
 
 @pytest.mark.parametrize("forged", ["name", "key"])
@@ -199,20 +197,15 @@ async def test_an_authority_below_a_listed_root_is_checked_as_well(
     root: CA, authority: CA, signer: Leaf
 ) -> None:
     lists = listing(Authority(root.der), signer=signer)
-    certificate = load_leaf(qualified_leaf(authority).der)
-    found, problems = await judge_listed(
-        lists, certificate, (authority.certificate,), time=NOW, proven=False, at=NOW
-    )
+    leaf = qualified_leaf(authority)
+    found, problems = await judge(lists, leaf, authority.certificate)
     assert problems == []
     assert found is not None
     asked = FixedRevocation()
     await check_listed(found, asked, at=NOW)
     assert asked.count == 2
     # Without the one between, there is no path.
-    found, problems = await judge_listed(
-        lists, certificate, (), time=NOW, proven=False, at=NOW
-    )
-    assert (found, [each.code for each in problems]) == (None, ["UNKNOWN_ISSUER"])
+    assert await judge(lists, leaf) == (None, ["UNKNOWN_ISSUER"])
 
 
 async def test_revocation_is_asked_and_counts(authority: CA, signer: Leaf) -> None:
@@ -265,7 +258,7 @@ async def test_without_lists_it_says_which_button_helps(
     signed = await foreign_pdf(qualified_leaf(authority))
     signature = await judged(signed, TrustLists.load(tmp_path))
     assert codes(signature) == {"NO_TRUST_LISTS"}
-    # A service that uses no lists is told nothing of them.
+    # Where a service uses no lists, nothing is said of them.
     assert codes(await judged(signed, None)) == {"NO_TRUST"}
 
 
@@ -292,15 +285,8 @@ async def test_a_list_that_was_refused_may_have_named_the_issuer(
     assert lists.missing() == {"LV"}
     for country, code in (("LV", "TRUST_LIST_OUTDATED"), ("LT", "UNKNOWN_ISSUER")):
         other = CA.create("SPECIMEN Other", country=country)
-        _, problems = await judge_listed(
-            lists,
-            load_leaf(qualified_leaf(other).der),
-            (),
-            time=NOW,
-            proven=False,
-            at=NOW,
-        )
-        assert [each.code for each in problems] == [code]
+        _, problems = await judge(lists, qualified_leaf(other))
+        assert problems == [code]
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -331,15 +317,8 @@ async def test_a_qualified_timestamp_proves_the_time_while_it_was_granted(
 async def test_what_the_file_keeps_answers_for_a_foreign_signer(
     authority: CA, signer: Leaf
 ) -> None:
-    certificate = load_leaf(qualified_leaf(authority).der)
-    found, _ = await judge_listed(
-        listing(Authority(authority.der), signer=signer),
-        certificate,
-        (),
-        time=NOW,
-        proven=True,
-        at=NOW,
-    )
+    lists = listing(Authority(authority.der), signer=signer)
+    found, _ = await judge(lists, qualified_leaf(authority), proven=True)
     assert found is not None
     leaf, issuer = found.chain
     request = build_request(leaf, issuer, b"n" * 32)

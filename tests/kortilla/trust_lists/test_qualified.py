@@ -16,7 +16,6 @@ from tests.kortilla.small_eu import (
     TL,
     Authority,
     NationalList,
-    list_signer,
     qualified_leaf,
     statements,
 )
@@ -30,11 +29,6 @@ POLICY = "1.3.6.1.4.1.51361.1.1.1"
 @pytest.fixture(scope="module")
 def ca() -> CA:
     return CA.create("SPECIMEN-ESTEID")
-
-
-@pytest.fixture(scope="module")
-def signer() -> Leaf:
-    return list_signer("SPECIMEN Signer")
 
 
 def service_of(ca: CA, signer: Leaf, **options: Any) -> Service:

@@ -16,7 +16,7 @@ from kortilla.signing.trust_lists.entries import ReadList
 from kortilla.signing.trust_lists.list_xml import TSL, read_list
 from kortilla.signing.xades import DS
 from tests.kortilla.pki import CA, Leaf
-from tests.kortilla.small_eu import Authority, NationalList, list_signer, sign
+from tests.kortilla.small_eu import Authority, NationalList, sign
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SERVICE = "SPECIMEN Service"
@@ -25,11 +25,6 @@ SERVICE = "SPECIMEN Service"
 @pytest.fixture(scope="module")
 def authority() -> CA:
     return CA.create("SPECIMEN-ESTEID")
-
-
-@pytest.fixture(scope="module")
-def signer() -> Leaf:
-    return list_signer("SPECIMEN Signer")
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def problems(fetched: dict[str, Fetched]) -> dict[str, str]:
     return {name: each.problem for name, each in fetched.items() if each.problem}
 
 
-async def test_all_lists_are_kept_for_the_person_alone(
+async def test_all_lists_are_kept_and_only_the_person_can_read_them(
     eu: SmallEU, tmp_path: Path, authority: CA
 ) -> None:
     folder = tmp_path / "data" / "trust-lists"
