@@ -5,6 +5,7 @@
 covers. What the pages show is drawn and compared in a process with limits.
 """
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -42,9 +43,11 @@ def signed_files(content: bytes, report: DocumentReport) -> Iterator[tuple[str, 
     """Yield the names and contents of a container's files that are signed.
 
     These are the files that signatures cover which are intact. A name has no ``..`` and
-    no drive, and may have folders. Raises ``ValueError`` for what is no container, and
-    for one that is irregular.
+    no drive, and may have folders. Raises ``ValueError`` for what is no container, for
+    one that is irregular, and for another file than the one of the report.
     """
+    if hashlib.sha256(content).hexdigest() != report.sha256:
+        raise ValueError("The report is of another file.")
     if report.kind != "asice" or report.problems:
         raise ValueError("The file is no container whose files are known.")
     intact = [each for each in report.signatures if each.intact]

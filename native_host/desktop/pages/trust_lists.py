@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from kortilla.common.escaping import printable
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
 from native_host.gui.labels import label
@@ -121,7 +122,7 @@ class TrustListsPart(QObject):
 
         def failed(error: KortillaError) -> None:
             if self._running is running:
-                self._running, self._problems = None, [str(error)]
+                self._running, self._problems = None, [printable(str(error))]
                 self._changed(False)
 
         running = services.background.start(work, done, failed)

@@ -429,6 +429,8 @@ async def test_the_files_that_were_signed_are_handed_out(maker: Maker) -> None:
     doubtful = replace(report, problems=report.signatures[0].problems)
     with pytest.raises(ValueError, match="no container"):
         next(signed_files(container, doubtful))
+    with pytest.raises(ValueError, match="another file"):
+        next(signed_files(container + b"\0", report))
 
 
 XMP = (
