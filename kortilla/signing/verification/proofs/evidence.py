@@ -234,7 +234,7 @@ class Evidence:
     def covers(
         self, chain: Sequence[Subject], since: datetime, *, person: bool
     ) -> bool:
-        """Return whether each certificate of a chain but its last is shown to be good."""
+        """Return whether each of a chain but its last is shown to be good."""
         try:
             return all(
                 self.about(
