@@ -105,6 +105,10 @@ def unread(process: Any) -> int:
     return int(struct.unpack("i", answer)[0])
 
 
+def network_of(process: int | str) -> Path:
+    return Path(f"/proc/{process}/ns/net").readlink()
+
+
 Use = Callable[..., Pool]
 
 
@@ -282,9 +286,8 @@ async def test_the_process_that_reads_files_has_no_network_or_the_service_says_s
     assert await prepare()
     assert await prepare()
     [number] = pool.there()
-    own, its = (Path(f"/proc/{each}/ns/net").readlink() for each in ("self", number))
     apart = not denied and may_leave_network()
-    assert (own != its) is apart
+    assert (network_of(number) != network_of("self")) is apart
     said = [each for each in caplog.messages if "leave the network" in each]
     assert len(said) == (0 if apart else 1)
 
