@@ -18,6 +18,7 @@ Operation = Literal[
     "signing-certificate",
     "sign",
     "sign-own",
+    "decrypt",
     "activate",
     "change-pin",
     "unblock",
@@ -40,6 +41,8 @@ class Conversation:
     ``prepare-login``, ``decrypt-mail``); ``origin`` is then empty. The prompt shows at
     most 40 characters of it. For ``sign-own``, the person's own files, both are empty:
     the prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window.
+    For ``decrypt``, which no site and no program can start, ``program`` is the name of
+    the file.
 
     ``caller`` is the program that started the host, unless that is a known browser.
     Such a program may name any origin, so the prompt warns of it.
