@@ -69,15 +69,20 @@ class Page(FilesPage):
             self._message = ""
             if not self._password:
                 self._result = {}
-        if sealed and self._stop is None and not self._password:
-            if not self._opening.is_busy:
-                self._opening.take(sealed[:MOST_FILES])
+        busy = self._stop is not None or self._password or self._opening.is_busy
+        if sealed and not busy:
+            self._opening.take(sealed[:MOST_FILES])
             if len(sealed) < len(files):
                 self._message = self.texts("decrypt.others")
         else:
             self._take_open([each for each in files if each not in sealed])
+            if sealed:
+                self._message = self.texts("decrypt.later")
         self._build()
-        self.say(self._message or self._list_words())
+        words = self._message or self._list_words()
+        if self._files and not self._opening.is_shown:
+            words = f"{words} {self.texts('encrypt.lost')}"
+        self.say(words)
 
     def _take_open(self, files: Sequence[Path]) -> None:
         if not self._opening.is_busy:
@@ -298,4 +303,5 @@ class Page(FilesPage):
             said.append(f"{self.texts('encrypt.done')}: {named}{more}.")
         if self._password:
             said.append(self.texts("encrypt.password.shown"))
-        return [*said, *self._faults()]
+        said += self._faults()
+        return [*said, *(words for words, _ in self.recipients.doubts())]

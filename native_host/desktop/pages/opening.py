@@ -99,15 +99,15 @@ class Opening:
 
     def _look(self, path: Path) -> None:
         """Find out whom a file is for. What is wrong with it is said on opening it."""
-        own = self._page.texts("decrypt.own")
-        own_cards = {each.identity for each in self._page.recipients.own}
+        own, own_cards = self._page.texts("decrypt.own"), self._page.recipients.own
 
         async def work() -> tuple[str, bool]:
             from native_host.files.decrypt import recipients_of
             from native_host.recipients.address_book import known_names
 
             found = await asyncio.to_thread(recipients_of, path)
-            others = [each for each in found.names if each not in own_cards]
+            owned = {each.identity for each in own_cards}
+            others = [each for each in found.names if each not in owned]
             names = [own] if len(others) < len(found.names) else []
             names += await asyncio.to_thread(known_names, others)
             shown = [printable(each) for each in names[:_MOST_NAMED]]

@@ -22,7 +22,8 @@ from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
 from native_host.gui.buttons import WrappingCheckBox, explained
 from native_host.gui.labels import Heading, label
-from native_host.gui.panels import ButtonLine, Kind, Notice, Row
+from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, arrange
+from native_host.gui.sizes import dp
 
 if TYPE_CHECKING:
     from kortilla.encryption import Recipient
@@ -62,6 +63,8 @@ class Recipients:
         self._password.clicked.connect(changed)
         self._accept = WrappingCheckBox(page.texts("encrypt.doubt.accept"))
         self._boxes: list[WrappingCheckBox] = []
+        self._people_panel = Panel()
+        self._people_panel.rows.setSpacing(dp(8))
         more = page.texts("encrypt.password.more")
         self._always = explained(self._password, more)
 
@@ -79,7 +82,7 @@ class Recipients:
 
     def _all(self) -> list[Person]:
         """Return each certificate once, the own ones first."""
-        found = {}
+        found: dict[bytes, Person] = {}
         for each in (*self.own, *self._added, *self._known):
             found.setdefault(each.certificate, each)
         return [*found.values()]
@@ -156,23 +159,32 @@ class Recipients:
         page, texts = self._page, self._page.texts
         people = self._all()
         self._boxes = [self._box(each) for each in people]
-        parts = [page.kept("who", lambda: Heading(texts("encrypt.who"), 17 / 15))]
+        parts: list[QWidget] = [
+            page.kept("who", lambda: Heading(texts("encrypt.who"), 17 / 15))
+        ]
+        parts += self._warnings(people)
         if not self.own:
             parts.append(page.kept("no-own", self._no_own))
+        boxes = []
         for person, box in zip(people, self._boxes, strict=True):
             key = ("person", person.certificate, self._about(person))
-            parts.append(page.kept(key, partial(explained, box, self._about(person))))
-        buttons = [page.button("encrypt.add", self._choose)]
-        parts.append(page.kept("add", lambda: ButtonLine(*buttons)))
+            boxes.append(page.kept(key, partial(explained, box, self._about(person))))
+        for each in arrange(self._people_panel.rows, boxes):
+            each.hide()
+        if boxes:
+            parts.append(self._people_panel)
+        parts.append(page.kept("add", self._add_button))
         if self._message:
             parts.append(page.notice(self._message))
-        parts += [self._always, *self._warnings(people)]
-        return parts
+        return [*parts, self._always]
+
+    def _add_button(self) -> QWidget:
+        return ButtonLine(self._page.button("encrypt.add", self._choose))
 
     def _box(self, person: Person) -> WrappingCheckBox:
         def make() -> WrappingCheckBox:
-            key = "encrypt.own" if person.own else "encrypt.person"
-            box = WrappingCheckBox(self._page.texts(key, name=person.name))
+            own = self._page.texts("encrypt.own", name=person.name)
+            box = WrappingCheckBox(own if person.own else person.name)
             box.clicked.connect(partial(self._tick, person.certificate))
             return box
 
@@ -200,14 +212,22 @@ class Recipients:
         read = self._page.button("encrypt.read", self.look)
         return Row(None, [words], [read])
 
+    def doubts(self) -> list[tuple[str, Kind]]:
+        """Return what is wrong with certificates, and how it looks."""
+        return [
+            (
+                f"{person.name}: {self._refused(doubt)}",
+                "warning" if doubt.acceptable else "error",
+            )
+            for person in self._all()
+            if (doubt := self._doubts.get(person.certificate))
+        ]
+
     def _warnings(self, people: Sequence[Person]) -> list[QWidget]:
         page, texts = self._page, self._page.texts
         parts: list[QWidget] = []
-        for person in people:
-            if doubt := self._doubts.get(person.certificate):
-                words = f"{person.name}: {self._refused(doubt)}"
-                kind: Kind = "warning" if doubt.acceptable else "error"
-                parts.append(page.notice(words, kind))
+        for words, kind in self.doubts():
+            parts.append(page.notice(words, kind))
         if any(each.acceptable for each in self._doubts.values()):
             parts.append(self._accept)
         if any(each.reason == "no-authority" for each in self._doubts.values()):

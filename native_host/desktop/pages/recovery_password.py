@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from PySide6.QtCore import QMarginsF, QRectF, Qt
+from PySide6.QtCore import QMarginsF, QRectF
 from PySide6.QtGui import (
     QFont,
     QFontDatabase,
@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QPagedPaintDevice,
     QPageLayout,
     QPainter,
+    QTextOption,
 )
 
 from kortilla.common.escaping import escape_name
@@ -27,7 +28,6 @@ _LARGE = 22 / 15
 _MARGIN = 20.0  # millimetres
 #: The most names of files on the printed page.
 _MOST_NAMED = 20
-_WRAP = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere
 
 
 class PasswordPanel(Panel):
@@ -96,6 +96,8 @@ def draw_password(
     day = f"{now.day}.{now.month}.{now.year}"
     painter = QPainter(device)
     room = QRectF(painter.viewport())
+    wrap = QTextOption()
+    wrap.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     for words, size, family, bold in (
         (texts("encrypt.password.title"), 20, "sans-serif", True),
         (password, 22, "monospace", True),
@@ -106,7 +108,7 @@ def draw_password(
         made = QFont(family, size)
         made.setBold(bold)
         painter.setFont(made)
-        drawn = painter.boundingRect(room, _WRAP, words)
-        painter.drawText(room, _WRAP, words)
+        drawn = painter.boundingRect(room, words, wrap)
+        painter.drawText(room, words, wrap)
         room.setTop(drawn.bottom() + painter.fontMetrics().height())
     painter.end()
