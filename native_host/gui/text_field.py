@@ -42,7 +42,8 @@ class TextField(QLineEdit):
         super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
+        # The own palette has no ground, so that the box is seen.
+        tokens = tokens_for(self.window().palette())
         box = inset(QRectF(self.rect()), dp(0.75))
         painter = painter_of(self)
         draw_box(painter, box, dp(8), ground=tokens.field, edge=tokens.edge, line=1.5)
