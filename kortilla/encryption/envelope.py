@@ -170,9 +170,7 @@ def decrypt(
     stream = BytesIO(source) if isinstance(source, bytes) else source
     start = stream.tell()
     message = _Message(stream)
-    for _ in message.content():
-        pass
-    message.read_end()
+    message.read_rest()
     if callable(key):
         key = key()
     content_key = message.recipients.key_for(key, message.algorithm)
@@ -191,10 +189,16 @@ def decrypt(
     return Decrypted(message.authenticated)
 
 
-def read_recipients(source: bytes | BinaryIO) -> Recipients:
-    """Return whom a message is for. Raises as ``decrypt``; no key is needed."""
+def read_recipients(source: bytes | BinaryIO, *, whole: bool = False) -> Recipients:
+    """Return whom a message is for. Raises as ``decrypt``; no key is needed.
+
+    With ``whole`` it also checks that the message has its end.
+    """
     stream = BytesIO(source) if isinstance(source, bytes) else source
-    return _Message(stream).recipients
+    message = _Message(stream)
+    if whole:
+        message.read_rest()
+    return message.recipients
 
 
 class _Message:
@@ -237,6 +241,12 @@ class _Message:
             raise NotEncryptedError("the content is missing")
         yield from self._reader.pieces(header)
         self._reader.leave()
+
+    def read_rest(self) -> None:
+        """Read over the content, and what follows."""
+        for _ in self.content():
+            pass
+        self.read_end()
 
     def read_end(self) -> None:
         """Read the authenticated attributes and the authentication tag."""

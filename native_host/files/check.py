@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Verifies signed files with the CA certificates of a folder, which it can fetch."""
 
-import os
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +28,7 @@ from kortilla.validation import ca_files
 from native_host.config import Config, load_config
 from native_host.errors import ConfigBrokenError
 from native_host.files.sources import shown_path
-from native_host.paths import user_data_folder
+from native_host.paths import own_folder, user_data_folder
 
 #: For the responder, and then for a list of 45 MB.
 _SECONDS = 70.0
@@ -202,16 +201,6 @@ async def _check(
     except RelyingPartyError as error:
         return CheckedFile(path, None, str(error), of, basis)
     return CheckedFile(path, report, "", of, basis)
-
-
-def trust_folder() -> Path:
-    """Return the folder that ``KORTILLA_TRUST`` names, or Kortilla's own."""
-    named = os.environ.get("KORTILLA_TRUST")
-    return Path(named) if named else own_folder()
-
-
-def own_folder() -> Path:
-    return user_data_folder() / "ca"
 
 
 def stamping_folder() -> Path:

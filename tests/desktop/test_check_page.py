@@ -22,7 +22,6 @@ from native_host.desktop.window import Window
 from native_host.files import check as checking
 from native_host.files import check as signature_check
 from native_host.files import words as catalogue
-from native_host.files.check import trust_folder
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
 from native_host.gui.buttons import Fold
@@ -30,6 +29,7 @@ from native_host.gui.labels import MockCardMark
 from native_host.gui.panels import Sign
 from native_host.gui.tokens import LIGHT
 from native_host.operations.request import Context
+from native_host.paths import trust_folder
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signing_extra import SigningMissingError
 from tests.desktop.conftest import (

@@ -88,7 +88,8 @@ class Page(FilesPage):
     def _look(self) -> None:
         async def work() -> bool:
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
-            from native_host.files.check import has_authority, trust_folder
+            from native_host.files.check import has_authority
+            from native_host.paths import trust_folder
 
             return await asyncio.to_thread(has_authority, trust_folder())
 
@@ -108,7 +109,8 @@ class Page(FilesPage):
             # The import takes half a second.
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
             from kortilla.errors import TrustConfigurationError
-            from native_host.files.check import check_files, trust_folder
+            from native_host.files.check import check_files
+            from native_host.paths import trust_folder
 
             try:
                 return await check_files(
@@ -193,7 +195,8 @@ class Page(FilesPage):
         self._fetching, self._message = True, ""
 
         async def work() -> bool:
-            from native_host.files.check import fetch_authority, trust_folder
+            from native_host.files.check import fetch_authority
+            from native_host.paths import trust_folder
 
             try:
                 return await fetch_authority(trust_folder())
