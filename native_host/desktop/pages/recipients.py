@@ -249,7 +249,8 @@ class Recipients:
         """Get the authority's certificates, by which others are checked."""
 
         async def work() -> bool:
-            from native_host.files.check import fetch_authority, trust_folder
+            from native_host.files.check import fetch_authority
+            from native_host.paths import trust_folder
 
             try:
                 return await fetch_authority(trust_folder())
@@ -339,9 +340,9 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
 
 def sentence(language: str, key: str) -> str:
     """Return a sentence that the command ``kortilla encrypt`` says too."""
-    from native_host.recipients import texts
+    from native_host.recipients import load_texts
 
-    return texts.load(language)[key]
+    return load_texts(language)[key]
 
 
 def _date(when: datetime) -> str:
