@@ -289,10 +289,14 @@ class Page(FilesPage):
         asked = path.suffix.lower() in {".pdf", ".json"}
         if not asked:
             path = path.with_name(f"{path.name}.pdf")
-        content = reports.render(checked, self.texts.language, pdf=reports.is_pdf(path))
+        language = self.texts.language
+
+        def write() -> None:
+            content = reports.render(checked, language, pdf=reports.is_pdf(path))
+            reports.save(content, path, checked, replace=asked)
 
         async def work() -> None:
-            await asyncio.to_thread(reports.save, content, path, checked, replace=asked)
+            await asyncio.to_thread(write)
 
         def done(_: None) -> None:
             self._tell("check.report.saved", path)
