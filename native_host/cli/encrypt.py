@@ -43,7 +43,7 @@ _trust_option = click.option(
     "--to",
     multiple=True,
     metavar="WHOM",
-    help="A certificate file, or a name of `kortilla recipients`.",
+    help="A certificate file, a name of `kortilla recipients`, or a client identifier.",
 )
 @click.option("--own-card", is_flag=True, help="Also to the card in the reader.")
 @click.option(
@@ -108,6 +108,8 @@ def encrypt(
         texts["encrypt.made"].format(path=shown_path(each.path))
         for each in outcome.made
     ]
+    if outcome.made:
+        words += [texts["encrypt.to"].format(name=_named(each)) for each in people]
     if password is not None and outcome.made:
         fields["recoveryPassword"] = password
         words += [texts["encrypt.password"], "", f"    {password}", ""]
@@ -134,7 +136,7 @@ async def _recipients(
     from native_host.environment import open_source
     from native_host.recipients import person as persons
 
-    found = [_found(whom) for whom in to]
+    found = [await _found(config, whom) for whom in to]
     if own_card:
         async with open_source(config) as source:
             found += await persons.own_card(source)
@@ -159,18 +161,23 @@ async def _recipients(
     return [*checked.values()]
 
 
-def _found(whom: str) -> Person:
-    """Return whom a word of ``--to`` means: a file, or somebody who is known."""
-    from native_host.recipients import address_book, person
+async def _found(config: Config, whom: str) -> Person:
+    """Return whom a word of ``--to`` means: a file, or somebody who is known.
+
+    The configured directory is asked about a client identifier.
+    """
+    from native_host.recipients import address_book, directory, person
 
     path = Path(whom)
-    if path.is_file():
+    if await asyncio.to_thread(path.is_file):
         return person.read_person(path)
     found = address_book.matching(whom, address_book.people())
+    if not found and config.directory:
+        found = await directory.find(config.directory, whom)
     if not found:
         raise person.RecipientRefusedError(whom, "not-found")
     if len({(each.name, each.satu) for each in found}) > 1:
-        names = ", ".join(f"{each.name} {each.satu}".strip() for each in found)
+        names = ", ".join(map(_named, found))
         raise InvalidArgumentError(f"{whom} may be {names}. Give the identifier.")
     return max(found, key=lambda each: each.not_after)
 
@@ -301,10 +308,14 @@ def remove(*, name: str, lang: str | None) -> None:
     print_result({"removed": [each.fields() for each in people]}, words)
 
 
+def _named(person: Person) -> str:
+    return f"{person.name} {person.satu}".strip()
+
+
 def _describe(person: Person, texts: Mapping[str, str]) -> str:
     key = "recipients.unchecked" if person.checked is None else "recipients.checked"
     return texts[key].format(
-        name=f"{person.name} {person.satu}".strip(),
+        name=_named(person),
         until=person.not_after.date(),
         checked="" if person.checked is None else person.checked.date(),
     )

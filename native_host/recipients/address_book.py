@@ -75,7 +75,7 @@ def forget(name: str) -> list[Person]:
 def matching(name: str, among: Iterable[Person]) -> list[Person]:
     """Return the people with this name or client identifier; case does not matter.
 
-    If there is none, those whose name begins with it.
+    If there is none, those whose name begins with these words.
     """
     wanted = " ".join(name.split()).casefold()
     among = [*among]
@@ -85,7 +85,9 @@ def matching(name: str, among: Iterable[Person]) -> list[Person]:
         if wanted in {each.name.casefold(), each.satu.casefold() or None}
     ]
     return same or [
-        each for each in among if wanted and each.name.casefold().startswith(wanted)
+        each
+        for each in among
+        if wanted and each.name.casefold().startswith(f"{wanted} ")
     ]
 
 
