@@ -326,6 +326,14 @@ class Cryptoki:
         session.found = None
         return ()
 
+    def _demand_private(self, session: Session, key: int) -> None:
+        """Raise ``CryptokiError`` unless a handle is the private key's."""
+        target = self._object(session, key)
+        if target is None or target.kind in {CKO.CERTIFICATE, CKO.SECRET_KEY}:
+            raise CryptokiError(CKR.KEY_HANDLE_INVALID)
+        if target.kind != CKO.PRIVATE_KEY:
+            raise CryptokiError(CKR.KEY_FUNCTION_NOT_PERMITTED)
+
     # -- Signing (§5.13) ---------------------------------------------------------------
 
     @call(42, "C_SignInit", args="uMu")
@@ -342,11 +350,7 @@ class Cryptoki:
         if session.signing is not None or session.work is not None:
             raise CryptokiError(CKR.OPERATION_ACTIVE)
         operation = SignOperation.begin(session.token.certificate, mechanism)
-        target = self._object(session, key)
-        if target is None or target.kind in {CKO.CERTIFICATE, CKO.SECRET_KEY}:
-            raise CryptokiError(CKR.KEY_HANDLE_INVALID)
-        if target.kind != CKO.PRIVATE_KEY:
-            raise CryptokiError(CKR.KEY_FUNCTION_NOT_PERMITTED)
+        self._demand_private(session, key)
         session.signing = operation
         return ()
 

@@ -222,13 +222,6 @@ class DecryptingCryptoki(Cryptoki):
         session.secrets[number] = TokenObject(number, {**_SECRET, **made})
         return (number,)
 
-    def _demand_private(self, session: Session, key: int) -> None:
-        target = self._object(session, key)
-        if target is None or target.kind in {CKO.CERTIFICATE, CKO.SECRET_KEY}:
-            raise CryptokiError(CKR.KEY_HANDLE_INVALID)
-        if target.kind != CKO.PRIVATE_KEY:
-            raise CryptokiError(CKR.KEY_FUNCTION_NOT_PERMITTED)
-
     async def _use_key(self, session: Session, use: KeyUse, refused: CKR) -> bytes:
         """Use the key. Whatever the card refuses is one error."""
         await self._demand_present(session)
