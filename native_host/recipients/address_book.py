@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from kortilla.clock import utc_now
 from kortilla.common.escaping import printable
-from kortilla.common.files import make_folder
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
@@ -121,7 +120,6 @@ def _all() -> list[Person]:
 def _changed() -> Iterator[dict[bytes, Person]]:
     """Provide the people by their certificates, and write them at the end."""
     try:
-        make_folder(_path().parent)
         with os.fdopen(open_private(_path(), os.O_RDWR | os.O_CREAT), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             known = {each.certificate: each for each in _read(file)}

@@ -187,8 +187,11 @@ def test_the_heading_comes_first_in_an_activation_on_the_way(stage: Stage) -> No
 # -- What is said when a page appears --------------------------------------------------
 
 CARDS = (CardChoice("Reader A", HOLDER, "1"), CardChoice("B", HOLDER, "2"))
-FOR_PROGRAMS: tuple[Operation, ...] = ("tls-login", "prepare-login", "decrypt-mail")
-FOR_PIN1: tuple[Operation, ...] = ("authenticate", *FOR_PROGRAMS)
+#: Those with a panel of who asks, or of the file.
+WITH_PANEL: tuple[Operation, ...] = (
+    *("tls-login", "prepare-login", "decrypt-mail", "decrypt"),
+)
+FOR_PIN1: tuple[Operation, ...] = ("authenticate", *WITH_PANEL)
 PROGRAM = {"origin": "", "program": "Firefox"}
 MANAGED: dict[Operation, CodesQuestion] = {
     "activate": a_codes_question(),
@@ -220,7 +223,7 @@ OPERATIONS = (*FOR_PIN1, "sign", "signing-certificate", *MANAGED)
 def place_of(operation: Operation) -> dict[str, str]:
     if operation in MANAGED:
         return {"origin": ""}
-    return PROGRAM if operation in FOR_PROGRAMS else {}
+    return PROGRAM if operation in WITH_PANEL else {}
 
 
 def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
