@@ -41,7 +41,7 @@ from kortilla.encryption.ber import (
     encoded,
     opened,
 )
-from kortilla.encryption.opening import Recipients
+from kortilla.encryption.opening import MAX_RECIPIENTS, Recipients
 from kortilla.encryption.recipients import Recipient
 from kortilla.errors import (
     DecryptionFailedError,
@@ -51,13 +51,13 @@ from kortilla.errors import (
     RecipientUnsuitableError,
 )
 
-_INNER = {"content-type", "content-transfer-encoding", "content-disposition"}
 _NAME = "smime.p7m"
 _BLOCK_BITS = 128
 _NONCE_SIZE, _TAG_SIZE = 12, 16
 _TAG_SIZES = range(12, 17)  # RFC 5084 §3.2
-_MAX_RECIPIENTS = 4_000_000  # bytes
-_MAX_SMALL = 1_000_000  # bytes of any other part
+#: Bytes of all recipients: asn1crypto needs a hundred times as much for odd ones.
+_MAX_RECIPIENTS = 500_000
+_MAX_SMALL = 100_000  # bytes of any other part
 _AUTHENTICATED_ATTRIBUTES, _UNAUTHENTICATED = 0xA1, (0xA1, 0xA2)
 
 
@@ -83,6 +83,9 @@ def encrypt(
     infos = [each.info(key) for each in recipients]
     if not infos:
         raise RecipientUnsuitableError("There is no recipient.")
+    encoded_infos = cms.RecipientInfos(infos).dump()
+    if len(infos) > MAX_RECIPIENTS or len(encoded_infos) > _MAX_RECIPIENTS:
+        raise RecipientUnsuitableError("There are too many recipients.")
     if authenticated:
         nonce = os.urandom(_NONCE_SIZE)
         parameters = GcmParameters({"nonce": nonce, "tag_size": _TAG_SIZE})
@@ -104,7 +107,7 @@ def encrypt(
         + core.ObjectIdentifier(kind).dump()
         + opened(CONTEXT_0, SEQUENCE)
         + core.Integer(version).dump()
-        + cms.RecipientInfos(infos).dump()
+        + encoded_infos
         + opened(SEQUENCE)
         + core.ObjectIdentifier(DATA).dump()
         + algorithm.dump()
@@ -131,7 +134,7 @@ def encrypt_message(
     """
     inner, outer = EmailMessage(policy.SMTP), EmailMessage(policy.SMTP)
     for name, value in message.items():
-        (inner if name.lower() in _INNER else outer)[name] = value
+        (inner if name.lower().startswith("content-") else outer)[name] = value
     inner.set_payload(message.get_payload())
     sink = BytesIO()
     encrypt(inner.as_bytes(), sink, recipients, authenticated=authenticated)
@@ -173,20 +176,26 @@ def decrypt(
     for _ in message.content():
         pass
     message.read_end()
+    size = CONTENT_CIPHERS[message.algorithm].key_size
+    message.decryptor(bytes(size))  # its parameters are known to be right
+    recipients = Recipients(message.recipients)
     if callable(key):
         key = key()
-    content_key = message.recipients.key_for(key, message.algorithm)
+    content_key = recipients.key_for(key, size)
     stream.seek(start)
     again = _Message(stream)
     if again.same_head != message.same_head:
         raise NotEncryptedError("the message changed while it was read")
-    context = message.decryptor(content_key)
+    context = message.decryptor(content_key or os.urandom(size))
     for piece in again.content():
         sink.write(context.update(piece))
     try:
         last = context.finalize()
     except (InvalidTag, ValueError):
         raise DecryptionFailedError from None
+    if content_key is None:
+        # Of 256 random keys one fits the padding of CBC.
+        raise DecryptionFailedError
     sink.write(last)
     return Decrypted(message.authenticated)
 
@@ -194,7 +203,7 @@ def decrypt(
 def read_recipients(source: bytes | BinaryIO) -> Recipients:
     """Return whom a message is for. Raises as ``decrypt``; no key is needed."""
     stream = BytesIO(source) if isinstance(source, bytes) else source
-    return _Message(stream).recipients
+    return Recipients(_Message(stream).recipients)
 
 
 class _Message:
@@ -216,8 +225,8 @@ class _Message:
             header = reader.next()
         if header is None or header.tag != SET:
             raise NotEncryptedError("the recipients are missing")
-        encoded_recipients = reader.value_after(header, _MAX_RECIPIENTS)
-        self.recipients = Recipients(encoded_recipients)
+        #: The RecipientInfos.
+        self.recipients = reader.value_after(header, _MAX_RECIPIENTS)
         reader.enter(SEQUENCE)
         content_type = reader.value(_MAX_SMALL)
         algorithm = reader.value(_MAX_SMALL)
@@ -226,7 +235,7 @@ class _Message:
         if cipher is None or cipher.authenticated != self.authenticated:
             raise unsupported("cipher", self.algorithm)
         #: What must not change between two readings.
-        self.same_head = (encoded_recipients, content_type, algorithm)
+        self.same_head = (self.recipients, content_type, algorithm)
         self._attributes = b""
         self._tag = b""
 
@@ -245,10 +254,13 @@ class _Message:
         if self.authenticated:
             if header is not None and header.tag == _AUTHENTICATED_ATTRIBUTES:
                 value = reader.value_after(header, _MAX_SMALL)
-                attributes = cms.CMSAttributes.load(bytes([SET]) + value[1:])
-                self._attributes = attributes.dump(force=True)
+                self._attributes = _in_der(bytes([SET]) + value[1:])
                 header = reader.next()
-            if header is None or header.tag != OCTET_STRING or header.length is None:
+            if (
+                header is None
+                or header.tag != OCTET_STRING
+                or header.length not in _TAG_SIZES
+            ):
                 raise NotEncryptedError("the authentication tag is missing")
             self._tag = reader.take(header.length)
             header = reader.next()
@@ -272,7 +284,7 @@ class _Message:
                 )
             parameters = GcmParameters.load(self._parameters)
             size = parameters["tag_size"].native
-            if size not in _TAG_SIZES or len(self._tag) != size:
+            if len(self._tag) != size:
                 raise NotEncryptedError("the authentication tag has another length")
             mode = modes.GCM(parameters["nonce"].native, self._tag, size)
             context = Cipher(aes, mode).decryptor()
@@ -326,6 +338,16 @@ def _identifier(value: bytes) -> str:
     except Exception as error:
         # asn1crypto raises any exception on odd input.
         raise NotEncryptedError("the message has no type") from error
+
+
+def _in_der(attributes: bytes) -> bytes:
+    """Return authenticated attributes as the tag covers them (RFC 5083 §2.2)."""
+    try:
+        encoded: bytes = cms.CMSAttributes.load(attributes).dump(force=True)
+    except Exception as error:
+        # asn1crypto raises any exception on odd input.
+        raise NotEncryptedError("the attributes can't be read") from error
+    return encoded
 
 
 def _content_algorithm(value: bytes) -> tuple[str, bytes]:

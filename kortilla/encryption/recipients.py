@@ -63,7 +63,7 @@ class CertificateRecipient:
         try:
             certificate = x509.Certificate.load(der, strict=True)
             usage = certificate.key_usage_value
-            key = _public_key(certificate)
+            key = public_key(certificate)
             found = cls(
                 der,
                 str(certificate.subject.native.get("common_name", "")),
@@ -83,7 +83,7 @@ class CertificateRecipient:
             known = key.key_size in _RSA_BITS
         else:
             known = isinstance(key, ec.EllipticCurvePublicKey) and (
-                key.curve.name.startswith("secp") and key.key_size in WRITTEN_AGREEMENTS
+                key.curve.name in WRITTEN_AGREEMENTS
             )
         if not known:
             raise RecipientUnsuitableError("The certificate's key is of another kind.")
@@ -98,7 +98,7 @@ class CertificateRecipient:
                 "serial_number": certificate.serial_number,
             }
         )
-        key = _public_key(certificate)
+        key = public_key(certificate)
         if isinstance(key, rsa.RSAPublicKey):
             return _transport(key, issuer_and_serial, content_key)
         if isinstance(key, ec.EllipticCurvePublicKey):
@@ -186,7 +186,8 @@ def password_key(
     return PBKDF2HMAC(prf, size, salt, iterations).derive(password.encode())
 
 
-def _public_key(certificate: x509.Certificate) -> object:
+def public_key(certificate: x509.Certificate) -> object:
+    """Return the public key of a certificate. Raises ``ValueError`` and others."""
     return load_der_public_key(certificate.public_key.dump())
 
 
@@ -232,7 +233,7 @@ def _agreement(
     point = ephemeral.public_key().public_bytes(
         Encoding.X962, PublicFormat.UncompressedPoint
     )
-    scheme = WRITTEN_AGREEMENTS[key.key_size]
+    scheme = WRITTEN_AGREEMENTS[key.curve.name]
     wrap = cms.KeyEncryptionAlgorithm({"algorithm": AES256_WRAP})
     shared = ephemeral.exchange(ec.ECDH(), key)
     wrapping = derive_key(shared, KEY_AGREEMENTS[scheme], wrap, _KEY_SIZE, None)
