@@ -173,20 +173,16 @@ def decrypt(
     stream = BytesIO(source) if isinstance(source, bytes) else source
     start = stream.tell()
     message = _Message(stream)
-    for _ in message.content():
-        pass
-    message.read_end()
-    size = CONTENT_CIPHERS[message.algorithm].key_size
-    message.decryptor(bytes(size))  # its parameters are known to be right
+    message.read_rest()
     recipients = Recipients(message.recipients)
     if callable(key):
         key = key()
-    content_key = recipients.key_for(key, size)
+    content_key = recipients.key_for(key, message.key_size)
     stream.seek(start)
     again = _Message(stream)
     if again.same_head != message.same_head:
         raise NotEncryptedError("the message changed while it was read")
-    context = message.decryptor(content_key or os.urandom(size))
+    context = message.decryptor(content_key or os.urandom(message.key_size))
     for piece in again.content():
         sink.write(context.update(piece))
     try:
@@ -200,10 +196,16 @@ def decrypt(
     return Decrypted(message.authenticated)
 
 
-def read_recipients(source: bytes | BinaryIO) -> Recipients:
-    """Return whom a message is for. Raises as ``decrypt``; no key is needed."""
+def read_recipients(source: bytes | BinaryIO, *, whole: bool = False) -> Recipients:
+    """Return whom a message is for. Raises as ``decrypt``; no key is needed.
+
+    With ``whole`` it also checks that the message has its end.
+    """
     stream = BytesIO(source) if isinstance(source, bytes) else source
-    return Recipients(_Message(stream).recipients)
+    message = _Message(stream)
+    if whole:
+        message.read_rest()
+    return Recipients(message.recipients)
 
 
 class _Message:
@@ -230,10 +232,11 @@ class _Message:
         reader.enter(SEQUENCE)
         content_type = reader.value(_MAX_SMALL)
         algorithm = reader.value(_MAX_SMALL)
-        self.algorithm, self._parameters = _content_algorithm(algorithm)
-        cipher = CONTENT_CIPHERS.get(self.algorithm)
+        algorithm_name, self._parameters = _content_algorithm(algorithm)
+        cipher = CONTENT_CIPHERS.get(algorithm_name)
         if cipher is None or cipher.authenticated != self.authenticated:
-            raise unsupported("cipher", self.algorithm)
+            raise unsupported("cipher", algorithm_name)
+        self.key_size = cipher.key_size
         #: What must not change between two readings.
         self.same_head = (self.recipients, content_type, algorithm)
         self._attributes = b""
@@ -247,6 +250,13 @@ class _Message:
         yield from self._reader.pieces(header)
         self._reader.leave()
 
+    def read_rest(self) -> None:
+        """Read over the content, and what follows. The parameters are checked."""
+        for _ in self.content():
+            pass
+        self.read_end()
+        self.decryptor(bytes(self.key_size))
+
     def read_end(self) -> None:
         """Read the authenticated attributes and the authentication tag."""
         reader = self._reader
@@ -256,12 +266,10 @@ class _Message:
                 value = reader.value_after(header, _MAX_SMALL)
                 self._attributes = _in_der(bytes([SET]) + value[1:])
                 header = reader.next()
-            if (
-                header is None
-                or header.tag != OCTET_STRING
-                or header.length not in _TAG_SIZES
-            ):
+            if header is None or header.tag != OCTET_STRING or header.length is None:
                 raise NotEncryptedError("the authentication tag is missing")
+            if header.length not in _TAG_SIZES:
+                raise NotEncryptedError("the authentication tag has another length")
             self._tag = reader.take(header.length)
             header = reader.next()
         while header is not None:

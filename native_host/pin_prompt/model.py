@@ -18,6 +18,7 @@ Operation = Literal[
     "signing-certificate",
     "sign",
     "sign-own",
+    "decrypt",
     "activate",
     "change-pin",
     "unblock",
@@ -38,7 +39,9 @@ class Conversation:
     ``program`` is the name of the calling program where no site asks (``tls-login``,
     ``prepare-login``); ``origin`` is then empty. The prompt shows at most 40
     characters of it. For ``sign-own``, the person's own files, both are empty: the
-    prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window.
+    prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window. For
+    ``decrypt``, which no site and no program can start, ``program`` is the name of the
+    file.
 
     ``caller`` is the program that started the host, unless that is a known browser.
     Such a program may name any origin, so the prompt warns of it.

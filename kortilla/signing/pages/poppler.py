@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs poppler's pdfinfo and pdftoppm on a PDF, within limits and without a network."""
+"""Runs poppler's pdfinfo and pdftoppm on a PDF, within limits.
+
+They are in the network namespace of the process that runs them, which mostly is empty.
+"""
 
 import os
 import re
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Self
 
-from kortilla.common.limits import leave_network, limit_resources
+from kortilla.common.limits import limit_resources
 
 #: Most seconds of processor time, and bytes of address space, of each program.
 MOST_SECONDS = 60
@@ -129,7 +132,9 @@ class Document:
 
     def _run(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a program. It gets no environment."""
-        limit = partial(_limit, os.getpid())
+        limit = partial(
+            limit_resources, os.getpid(), memory=_MOST_MEMORY, seconds=MOST_SECONDS
+        )
         try:
             running = subprocess.Popen(  # noqa: S603 - a program of the system
                 [*command, _INPUT],
@@ -145,11 +150,6 @@ class Document:
             raise UndrawnError(str(error)) from error
         self._stack.callback(_end, running)
         return running
-
-
-def _limit(parent: int) -> None:
-    limit_resources(parent, memory=_MOST_MEMORY, seconds=MOST_SECONDS)
-    leave_network()
 
 
 def _nameless_file() -> IO[bytes]:

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla encrypt``, ``decrypt`` and ``recipients``: files that only cards open."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kortilla.common.command_output import json_option, print_result, say
+from native_host.cli.options import (
+    PATH,
+    Card,
+    CommandGroup,
+    PromptKind,
+    card_option,
+    configured,
+    lang_option,
+    prompt_options,
+)
+from native_host.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from native_host.config import Config
+    from native_host.files.decrypt import FileNotDecryptableError
+    from native_host.files.sources import RefusedFilesError
+    from native_host.recipients.person import Person
+
+_trust_option = click.option(
+    "--trust",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder with the authority's CA certificates.",
+)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--to",
+    multiple=True,
+    metavar="WHOM",
+    help="A certificate file, or a name of `kortilla recipients`.",
+)
+@click.option("--own-card", is_flag=True, help="Also to the card in the reader.")
+@click.option(
+    "--recovery-password",
+    is_flag=True,
+    help="Also to a new password, which is shown once.",
+)
+@click.option("-o", "--out", type=PATH, help="The folder for the encrypted files.")
+@_trust_option
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Encrypt even to certificates of others than the authority, or without an "
+    "answer about revocation.",
+)
+@click.option(
+    "--for-mail", is_flag=True, help="For programs that can't read AES-GCM: less safe."
+)
+@json_option
+@card_option
+@lang_option
+def encrypt(
+    *,
+    files: tuple[Path, ...],
+    to: tuple[str, ...],
+    own_card: bool,
+    recovery_password: bool,
+    out: Path | None,
+    trust: Path | None,
+    unchecked: bool,
+    for_mail: bool,
+    card: Card | None,
+    lang: str | None,
+) -> int:
+    """Encrypt your own files, so that only the recipients' cards open them.
+
+    Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
+    has expired opens nothing any more: keep the original, or take a password too.
+    """
+    if not (to or own_card or recovery_password):
+        raise click.UsageError("Say to whom: --to, --own-card or --recovery-password.")
+    from kortilla.encryption import PasswordRecipient, Recipient
+    from native_host.files.encrypt import encrypt_files, new_recovery_password
+    from native_host.files.sources import shown_path
+    from native_host.recipients import address_book
+
+    config = configured(card=card)
+    texts = _texts(config, lang)
+    people = asyncio.run(
+        _recipients(config, to, trust, texts, own_card=own_card, unchecked=unchecked)
+    )
+    recipients: list[Recipient] = [each.recipient for each in people]
+    password = new_recovery_password() if recovery_password else None
+    if password is not None:
+        recipients.append(PasswordRecipient(password))
+    say(texts["encrypt.lost"])
+    outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
+    if outcome.made:
+        address_book.remember([each for each in people if not each.own])
+    fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
+    words = [
+        texts["encrypt.made"].format(path=shown_path(each.path))
+        for each in outcome.made
+    ]
+    if password is not None and outcome.made:
+        fields["recoveryPassword"] = password
+        words += [texts["encrypt.password"], "", f"    {password}", ""]
+    for error in outcome.failed:
+        _say_refusal(error, texts)
+    print_result(fields, words)
+    return 1 if outcome.failed else 0
+
+
+async def _recipients(
+    config: Config,
+    to: tuple[str, ...],
+    trust: Path | None,
+    texts: Mapping[str, str],
+    *,
+    own_card: bool,
+    unchecked: bool,
+) -> list[Person]:
+    """Return the people, whose certificates were checked.
+
+    Raises ``RecipientRefusedError``.
+    """
+    from kortilla.errors import TrustConfigurationError
+    from native_host.environment import open_source
+    from native_host.recipients import person as persons
+
+    found = [_found(whom) for whom in to]
+    if own_card:
+        async with open_source(config) as source:
+            found += await persons.own_card(source)
+    try:
+        cas = await asyncio.to_thread(persons.load_trust, trust)
+    except TrustConfigurationError as error:
+        raise InvalidArgumentError(str(error)) from error
+    checked: dict[bytes, Person] = {}
+    async with persons.asking() as revocation:
+        for each in found:
+            checked[each.certificate] = each
+            try:
+                checked[each.certificate] = await persons.check(
+                    each, trust=cas, revocation=revocation
+                )
+            except persons.RecipientRefusedError as error:
+                # The own card is here, so what can't be known of it does no harm.
+                if not error.acceptable or not (unchecked or each.own):
+                    raise
+                if not each.own:
+                    say(f"{error} {texts['encrypt.unchecked']}")
+    return [*checked.values()]
+
+
+def _found(whom: str) -> Person:
+    """Return whom a word of ``--to`` means: a file, or somebody who is known."""
+    from native_host.recipients import address_book, person
+
+    path = Path(whom)
+    if path.is_file():
+        return person.read_person(path)
+    found = address_book.matching(whom, address_book.people())
+    if not found:
+        raise person.RecipientRefusedError(whom, "not-found")
+    if len({(each.name, each.satu) for each in found}) > 1:
+        names = ", ".join(f"{each.name} {each.satu}".strip() for each in found)
+        raise InvalidArgumentError(f"{whom} may be {names}. Give the identifier.")
+    return max(found, key=lambda each: each.not_after)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option("-o", "--out", type=PATH, help="The folder for the decrypted files.")
+@click.option(
+    "--recovery-password",
+    is_flag=True,
+    help="Ask for the recovery password, in place of the card.",
+)
+@prompt_options
+def decrypt(
+    *,
+    files: tuple[Path, ...],
+    out: Path | None,
+    recovery_password: bool,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
+) -> int:
+    """Decrypt files that were encrypted to your card, with PIN1.
+
+    a.pdf.p7m becomes a.pdf, which only you can read. No file is overwritten.
+    """
+    from native_host.files.decrypt import (
+        DecryptWish,
+        FileNotDecryptableError,
+        decrypt_with_password,
+    )
+    from native_host.files.encrypt import typed_password
+    from native_host.files.process import decrypt_files
+    from native_host.files.sources import shown_path
+    from native_host.languages import choose_language
+
+    config = configured(card=card, prompt=prompt)
+    texts = _texts(config, lang)
+    if recovery_password:
+        password = typed_password(_ask_password(texts))
+        outcome = decrypt_with_password(files, password, out=out)
+    else:
+        language = choose_language(config.language, lang)
+        wish = DecryptWish(files=files, language=language, out=out)
+        outcome = decrypt_files(config, wish)
+    words = []
+    for made in outcome.made:
+        words.append(texts["decrypt.made"].format(path=shown_path(made.path)))
+        if not made.authenticated:
+            words.append(f"  {texts['decrypt.unauthenticated']}")
+    for error in outcome.failed:
+        _say_refusal(error, texts)
+        if isinstance(error, FileNotDecryptableError):
+            _say_whom(error, texts)
+    print_result(outcome.fields(), words)
+    return 1 if outcome.failed else 0
+
+
+def _say_refusal(error: RefusedFilesError, texts: Mapping[str, str]) -> None:
+    from native_host.files.sources import shown_path
+
+    for file in error.files:
+        say(f"{shown_path(file.path)}: {texts[f'decrypt.{file.reason}']}")
+
+
+def _say_whom(error: FileNotDecryptableError, texts: Mapping[str, str]) -> None:
+    """Say whom a file is for, by their names where they are known."""
+    from native_host.recipients.address_book import known_names
+
+    for name in known_names(error.recipients):
+        say(f"  {texts['decrypt.for'].format(name=name)}")
+    if error.password:
+        say(f"  {texts['decrypt.by_password']}")
+
+
+def _ask_password(texts: Mapping[str, str]) -> str:
+    """Ask at the terminal without echo, or read a line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(texts["decrypt.ask"], hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@click.group(cls=CommandGroup)
+def recipients() -> None:
+    """The people to whom you have encrypted files, on this computer only."""
+
+
+@recipients.command("list")
+@json_option
+@lang_option
+def list_(*, lang: str | None) -> None:
+    """List them. Those whose certificates have expired are left out."""
+    from native_host.recipients import address_book
+
+    texts = _texts(configured(), lang)
+    people = address_book.people()
+    words = [_describe(each, texts) for each in people] or [texts["recipients.none"]]
+    print_result({"recipients": [each.fields() for each in people]}, words)
+
+
+@recipients.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@json_option
+@lang_option
+def add(*, files: tuple[Path, ...], lang: str | None) -> None:
+    """Add the holders of certificate files. Each is checked when it is used."""
+    from native_host.recipients import address_book
+    from native_host.recipients.person import read_person
+
+    texts = _texts(configured(), lang)
+    people = [read_person(each) for each in files]
+    address_book.remember(people)
+    words = [_describe(each, texts) for each in people]
+    print_result({"recipients": [each.fields() for each in people]}, words)
+
+
+@recipients.command()
+@click.argument("name")
+@json_option
+@lang_option
+def remove(*, name: str, lang: str | None) -> None:
+    """Remove people by their name or client identifier."""
+    from native_host.recipients import address_book
+
+    texts = _texts(configured(), lang)
+    people = address_book.forget(name)
+    words = [texts["recipients.removed"].format(name=each.name) for each in people]
+    print_result({"removed": [each.fields() for each in people]}, words)
+
+
+def _describe(person: Person, texts: Mapping[str, str]) -> str:
+    key = "recipients.unchecked" if person.checked is None else "recipients.checked"
+    return texts[key].format(
+        name=f"{person.name} {person.satu}".strip(),
+        until=person.not_after.date(),
+        checked="" if person.checked is None else person.checked.date(),
+    )
+
+
+def _texts(config: Config, lang: str | None) -> Mapping[str, str]:
+    from native_host.languages import choose_language
+    from native_host.recipients import load_texts
+
+    return load_texts(choose_language(config.language, lang))
