@@ -7,6 +7,7 @@ for mail programs that can't read that; nothing protects it against a change.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -42,7 +43,7 @@ from kortilla.encryption.ber import (
     opened,
 )
 from kortilla.encryption.opening import MAX_RECIPIENTS, Recipients
-from kortilla.encryption.recipients import Recipient
+from kortilla.encryption.recipients import PasswordRecipient, Recipient
 from kortilla.errors import (
     DecryptionFailedError,
     EncryptionError,
@@ -130,14 +131,20 @@ def encrypt_message(
     """Return a message with the same headers, whose content is encrypted.
 
     ``authenticated`` is AES-256-GCM, which protects against changes. Not all mail
-    programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``.
+    programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``,
+    also for a password: NSS, and so Thunderbird, reads no message that has one.
     """
-    inner, outer = EmailMessage(policy.SMTP), EmailMessage(policy.SMTP)
+    recipients = list(recipients)
+    if any(isinstance(each, PasswordRecipient) for each in recipients):
+        raise RecipientUnsuitableError("A mail can't have a password.")
+    inner, outer = copy(message), EmailMessage(policy.SMTP)
     for name, value in message.items():
-        (inner if name.lower().startswith("content-") else outer)[name] = value
-    inner.set_payload(message.get_payload())
+        if not name.lower().startswith("content-"):
+            outer[name] = value
+            del inner[name]
     sink = BytesIO()
-    encrypt(inner.as_bytes(), sink, recipients, authenticated=authenticated)
+    content = inner.as_bytes(policy=policy.SMTP)
+    encrypt(content, sink, recipients, authenticated=authenticated)
     kind = "authEnveloped-data" if authenticated else "enveloped-data"
     outer.set_content(
         sink.getvalue(),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The authentication key of each card decrypts; a refusal tells nothing more.
 
-``tests/kortilla/test_encryption.py`` has whole messages.
+``tests/kortilla/encryption`` has whole messages.
 """
 
 import hashlib
