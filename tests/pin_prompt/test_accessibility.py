@@ -187,7 +187,9 @@ def test_the_heading_comes_first_in_an_activation_on_the_way(stage: Stage) -> No
 # -- What is said when a page appears --------------------------------------------------
 
 CARDS = (CardChoice("Reader A", HOLDER, "1"), CardChoice("B", HOLDER, "2"))
-FOR_PIN1: tuple[Operation, ...] = ("authenticate", "tls-login", "prepare-login")
+FOR_PIN1: tuple[Operation, ...] = (
+    *("authenticate", "tls-login", "prepare-login", "decrypt"),
+)
 PROGRAM = {"origin": "", "program": "Firefox"}
 MANAGED: dict[Operation, CodesQuestion] = {
     "activate": a_codes_question(),
@@ -219,7 +221,8 @@ OPERATIONS = (*FOR_PIN1, "sign", "signing-certificate", *MANAGED)
 def place_of(operation: Operation) -> dict[str, str]:
     if operation in MANAGED:
         return {"origin": ""}
-    return PROGRAM if operation in ("tls-login", "prepare-login") else {}
+    named = operation in {"tls-login", "prepare-login", "decrypt"}
+    return PROGRAM if named else {}
 
 
 def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
