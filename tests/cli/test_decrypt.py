@@ -23,7 +23,7 @@ from native_host.files.decrypt import decrypt_with_password, plain_name
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.kortilla.test_encryption import openssl
+from tests.kortilla.encryption.keys import openssl
 from tests.support import pcsc
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
