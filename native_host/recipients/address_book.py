@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from kortilla.clock import utc_now
 from kortilla.common.escaping import printable
-from kortilla.common.files import make_folder
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
@@ -75,7 +74,7 @@ def forget(name: str) -> list[Person]:
 def matching(name: str, among: Iterable[Person]) -> list[Person]:
     """Return the people with this name or client identifier; case does not matter.
 
-    If there is none, those whose name begins with it.
+    If there is none, those whose name begins with these words.
     """
     wanted = " ".join(name.split()).casefold()
     among = [*among]
@@ -85,7 +84,9 @@ def matching(name: str, among: Iterable[Person]) -> list[Person]:
         if wanted in {each.name.casefold(), each.satu.casefold() or None}
     ]
     return same or [
-        each for each in among if wanted and each.name.casefold().startswith(wanted)
+        each
+        for each in among
+        if wanted and each.name.casefold().startswith(f"{wanted} ")
     ]
 
 
@@ -119,7 +120,6 @@ def _all() -> list[Person]:
 def _changed() -> Iterator[dict[bytes, Person]]:
     """Provide the people by their certificates, and write them at the end."""
     try:
-        make_folder(_path().parent)
         with os.fdopen(open_private(_path(), os.O_RDWR | os.O_CREAT), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             known = {each.certificate: each for each in _read(file)}

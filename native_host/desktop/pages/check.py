@@ -55,7 +55,6 @@ class Page(FilesPage):
         self._asking = False
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
-        self._message = ""
         #: What came of saving a report, in words, and how they look.
         self._saved: tuple[str, Kind] | None = None
         self._signed = SignedContent(self)
