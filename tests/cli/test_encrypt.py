@@ -201,7 +201,10 @@ def test_a_file_for_another_card_is_refused_before_pin1(
     assert run("encrypt", "kirje.pdf", "--to", whom, "--unchecked").status == 0
     before = card.read()
     done = run("decrypt", "kirje.pdf.p7m", *AUTOMATIC)
-    assert (done.status, done.error) == (1, "OTHER_RECIPIENT")
+    assert (done.status, reasons(done)) == (1, ["other-recipient"])
+    [refused] = done.result["error"]["files"]
+    assert refused["recipients"] == [read_person(Path(whom)).identity]
+    assert not refused["password"]
     assert card.read() == before
     # With a file for this card, that one is opened, and the other one named.
     assert run("encrypt", "empty", "--own-card", *MOCK).status == 0
