@@ -43,17 +43,21 @@ _MEMORY = "64 MB"
 _CODE = """
 import sys
 from pathlib import Path
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kortilla.encryption import CertificateRecipient, decrypt, encrypt
-from tests.kortilla.encryption.keys import SoftwareKey
 do, folder, source, sink = sys.argv[1:]
-der = Path(folder, "certificate.der").read_bytes()
+class Key:
+    certificate = Path(folder, "certificate.der").read_bytes()
+    def agree(self, point):
+        other = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), point)
+        private = load_pem_private_key(Path(folder, "key.pem").read_bytes(), None)
+        return private.exchange(ec.ECDH(), other)
 with open(source, "rb") as read, open(sink, "wb") as write:
     if do == "encrypt":
-        encrypt(read, write, [CertificateRecipient.from_der(der)])
+        encrypt(read, write, [CertificateRecipient.from_der(Key.certificate)])
     else:
-        key = load_pem_private_key(Path(folder, "key.pem").read_bytes(), None)
-        decrypt(read, write, SoftwareKey(der, key))
+        decrypt(read, write, Key())
 """
 #: Prints a command's seconds, processor seconds, and peak memory in KB.
 _STARTER = """

@@ -5,7 +5,7 @@ import base64
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from asn1crypto import algos, cms, core, x509
 from cryptography.hazmat.primitives import hashes
@@ -27,10 +27,11 @@ from kortilla.encryption.algorithms import (
     wrap_by_password,
 )
 from kortilla.errors import RecipientUnsuitableError
-from kortilla.revocation import RevocationChecker
-from kortilla.validation.identity import Identity
-from kortilla.validation.trust import Trust
-from kortilla.validation.validator import validate_client
+
+if TYPE_CHECKING:
+    from kortilla.revocation import RevocationChecker
+    from kortilla.validation.identity import Identity
+    from kortilla.validation.trust import Trust
 
 _ITERATIONS = 600_000
 _RSA_BITS = range(2048, 8193)
@@ -107,10 +108,10 @@ class CertificateRecipient:
 
 
 async def checked_recipient(
-    person: Identity | bytes,
+    person: "Identity | bytes",
     *,
-    trust: Trust,
-    revocation: RevocationChecker | None = None,
+    trust: "Trust",
+    revocation: "RevocationChecker | None" = None,
     at: datetime | None = None,
 ) -> CertificateRecipient:
     """Return a person who logged in, by identity or authentication certificate (DER).
@@ -121,14 +122,16 @@ async def checked_recipient(
     ``kortilla.errors``, and ``RecipientUnsuitableError``, also for an identity whose
     session keeps no certificate or that of another person.
     """
+    from kortilla.validation.validator import validate_client
+
     der = person if isinstance(person, bytes) else _certificate_of(person)
     found = await validate_client(der, trust=trust, revocation=revocation, at=at)
-    if isinstance(person, Identity) and person.satu != found.satu:
+    if not isinstance(person, bytes) and person.satu != found.satu:
         raise RecipientUnsuitableError("The certificate is another person's.")
     return CertificateRecipient.from_der(der)
 
 
-def _certificate_of(person: Identity) -> bytes:
+def _certificate_of(person: "Identity") -> bytes:
     try:
         der = base64.b64decode(person.certificate, validate=True)
     except ValueError:

@@ -26,6 +26,8 @@ from kortilla.encryption import (
     decrypt,
     encrypt,
 )
+from kortilla.encryption.ber import SET
+from kortilla.encryption.ber import encoded as tlv
 from kortilla.mock_card.keys import PrivateKey, load_private_key
 from kortilla.mock_card.state import MockCardState
 from tests.support.cards import made
@@ -104,6 +106,13 @@ def encrypted(
     sink = BytesIO()
     encrypt(content, sink, recipients, authenticated=authenticated)
     return sink.getvalue()
+
+
+def with_recipients(message: bytes, infos: bytes) -> bytes:
+    """Return a message with other RecipientInfos, each of which is in DER."""
+    old = cms.ContentInfo.load(message)["content"]["recipient_infos"].dump()
+    assert message.count(old) == 1
+    return message.replace(old, tlv(SET, infos))
 
 
 def decrypted(message: bytes, key: SoftwareKey | str) -> bytes:

@@ -30,6 +30,7 @@ from tests.kortilla.encryption.keys import (
     SoftwareKey,
     decrypted,
     encrypted,
+    with_recipients,
 )
 
 NOT_READ = (NotEncryptedError, EncryptionUnsupportedError)
@@ -89,13 +90,6 @@ def harmless(message: bytes) -> set[int]:
 
 
 # --- many recipients
-
-
-def with_recipients(message: bytes, infos: bytes) -> bytes:
-    """Return a message with other RecipientInfos, each of which is in DER."""
-    old = cms.ContentInfo.load(message)["content"]["recipient_infos"].dump()
-    assert message.count(old) == 1
-    return message.replace(old, tlv(SET, infos))
 
 
 def test_a_card_is_asked_once_for_a_message_that_names_it_often(

@@ -17,6 +17,7 @@ from kortilla.encryption import (
     EncryptionUnsupportedError,
     Recipient,
     decrypt,
+    read_recipients,
 )
 from tests.kortilla.encryption.keys import (
     CONTENT,
@@ -129,6 +130,35 @@ def test_a_key_has_a_compressed_point_as_a_whole_one(ecc: SoftwareKey) -> None:
         _point(short)(info)
 
     assert decrypted(encrypted(Altered(ecc.recipient, compress)), ecc) == CONTENT
+
+
+def test_an_agreement_has_parts_for_several(ecc: SoftwareKey) -> None:
+    def add(info: core.Sequence) -> None:
+        [own] = info["recipient_encrypted_keys"]
+        other = own.copy()
+        other["rid"] = cms.KeyAgreementRecipientIdentifier(
+            "issuer_and_serial_number",
+            {"issuer": own["rid"].chosen["issuer"], "serial_number": 5},
+        )
+        other["encrypted_key"] = bytes(40)
+        info["recipient_encrypted_keys"] = [other, own]
+
+    message = encrypted(Altered(ecc.recipient, add))
+    assert decrypted(message, ecc) == CONTENT
+    assert len(read_recipients(message).names) == 2
+    assert ecc.used == 1
+
+
+def test_the_sender_may_not_be_a_certificate(ecc: SoftwareKey) -> None:
+    def name(info: core.Sequence) -> None:
+        identifier = info["recipient_encrypted_keys"][0]["rid"].chosen
+        info["originator"] = cms.OriginatorIdentifierOrKey(
+            "issuer_and_serial_number", identifier
+        )
+
+    with pytest.raises(EncryptionUnsupportedError):
+        decrypt(encrypted(Altered(ecc.recipient, name)), BytesIO(), ecc)
+    assert ecc.used == 0
 
 
 def test_all_faults_of_a_wrapped_key_end_alike(ecc: SoftwareKey) -> None:
