@@ -34,6 +34,17 @@ def user_state_folder() -> Path:
     return platformdirs.user_state_path(_NAME, appauthor=False)
 
 
+def own_folder() -> Path:
+    """Return Kortilla's folder of the authority's CA certificates."""
+    return user_data_folder() / "ca"
+
+
+def trust_folder() -> Path:
+    """Return the folder of CAs that ``KORTILLA_TRUST`` names, or Kortilla's own."""
+    named = os.environ.get("KORTILLA_TRUST")
+    return Path(named) if named else own_folder()
+
+
 def session_folder() -> Path | None:
     """Return ``$XDG_RUNTIME_DIR``, which ends with the session; None if it is unset.
 

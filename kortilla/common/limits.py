@@ -49,14 +49,19 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def leave_network() -> None:
-    """Take a network namespace of our own, which is empty, where Linux lets us."""
-    if sys.platform == "linux":
-        import ctypes
+def leave_network() -> bool:
+    """Take a network namespace of our own, which is empty, and return whether we may.
 
-        system = ctypes.CDLL(None)
-        if system.unshare(_CLONE_NEWNET):
-            system.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    A system without them, or one that gives an ordinary user none, has no other way.
+    """
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    system = ctypes.CDLL(None)
+    return not (
+        system.unshare(_CLONE_NEWNET) and system.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    )
 
 
 def prctl(option: int, value: int) -> None:

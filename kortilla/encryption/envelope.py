@@ -8,7 +8,7 @@ for mail programs that can't read that; nothing protects it against a change.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from email import policy
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from io import BytesIO
 from typing import BinaryIO, Protocol
@@ -129,12 +129,15 @@ def encrypt_message(
     ``authenticated`` is AES-256-GCM, which protects against changes. Not all mail
     programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``.
     """
-    inner, outer = EmailMessage(policy.SMTP), EmailMessage(policy.SMTP)
+    # A copy of the bytes: ``get_payload`` would decode a text that is not all ASCII.
+    inner = message_from_bytes(message.as_bytes(policy=policy.SMTP))
+    outer = EmailMessage(policy.SMTP)
     for name, value in message.items():
-        (inner if name.lower() in _INNER else outer)[name] = value
-    inner.set_payload(message.get_payload())
-    sink = BytesIO()
-    encrypt(inner.as_bytes(), sink, recipients, authenticated=authenticated)
+        if name.lower() not in _INNER:
+            outer[name] = value
+            del inner[name]
+    sink, content = BytesIO(), inner.as_bytes(policy=policy.SMTP)
+    encrypt(content, sink, recipients, authenticated=authenticated)
     kind = "authEnveloped-data" if authenticated else "enveloped-data"
     outer.set_content(
         sink.getvalue(),
@@ -170,9 +173,7 @@ def decrypt(
     stream = BytesIO(source) if isinstance(source, bytes) else source
     start = stream.tell()
     message = _Message(stream)
-    for _ in message.content():
-        pass
-    message.read_end()
+    message.read_rest()
     if callable(key):
         key = key()
     content_key = message.recipients.key_for(key, message.algorithm)
@@ -191,10 +192,16 @@ def decrypt(
     return Decrypted(message.authenticated)
 
 
-def read_recipients(source: bytes | BinaryIO) -> Recipients:
-    """Return whom a message is for. Raises as ``decrypt``; no key is needed."""
+def read_recipients(source: bytes | BinaryIO, *, whole: bool = False) -> Recipients:
+    """Return whom a message is for. Raises as ``decrypt``; no key is needed.
+
+    With ``whole`` it also checks that the message has its end.
+    """
     stream = BytesIO(source) if isinstance(source, bytes) else source
-    return _Message(stream).recipients
+    message = _Message(stream)
+    if whole:
+        message.read_rest()
+    return message.recipients
 
 
 class _Message:
@@ -237,6 +244,12 @@ class _Message:
             raise NotEncryptedError("the content is missing")
         yield from self._reader.pieces(header)
         self._reader.leave()
+
+    def read_rest(self) -> None:
+        """Read over the content, and what follows."""
+        for _ in self.content():
+            pass
+        self.read_end()
 
     def read_end(self) -> None:
         """Read the authenticated attributes and the authentication tag."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Recipients: certificates and passwords, and what a message has for each."""
 
+import base64
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,7 @@ from kortilla.encryption.algorithms import (
 )
 from kortilla.errors import RecipientUnsuitableError
 from kortilla.revocation import RevocationChecker
+from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate_client
 
@@ -105,16 +107,35 @@ class CertificateRecipient:
 
 
 async def checked_recipient(
-    certificate: bytes, *, trust: Trust, revocation: RevocationChecker
+    person: Identity | bytes,
+    *,
+    trust: Trust,
+    revocation: RevocationChecker | None = None,
+    at: datetime | None = None,
 ) -> CertificateRecipient:
-    """Return the person whose authentication certificate (DER) a login showed.
+    """Return a person who logged in, by identity or authentication certificate (DER).
 
-    The checks are those of a login: the chain, the validity and revocation, so that
-    nothing is encrypted to a card that was reported lost. Raises the errors of
-    ``kortilla.errors``, and ``RecipientUnsuitableError``.
+    The checks are those of a login, made anew: the chain, the validity and revocation,
+    so that nothing is encrypted to a card that was reported lost since. ``trust``,
+    ``revocation`` and ``at`` are as for ``validate_client``. Raises the errors of
+    ``kortilla.errors``, and ``RecipientUnsuitableError``, also for an identity whose
+    session keeps no certificate or that of another person.
     """
-    await validate_client(certificate, trust=trust, revocation=revocation)
-    return CertificateRecipient.from_der(certificate)
+    der = person if isinstance(person, bytes) else _certificate_of(person)
+    found = await validate_client(der, trust=trust, revocation=revocation, at=at)
+    if isinstance(person, Identity) and person.satu != found.satu:
+        raise RecipientUnsuitableError("The certificate is another person's.")
+    return CertificateRecipient.from_der(der)
+
+
+def _certificate_of(person: Identity) -> bytes:
+    try:
+        der = base64.b64decode(person.certificate, validate=True)
+    except ValueError:
+        der = b""
+    if not der:
+        raise RecipientUnsuitableError("The session keeps no certificate.")
+    return der
 
 
 @dataclass(frozen=True)

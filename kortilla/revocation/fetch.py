@@ -28,6 +28,8 @@ from kortilla.proxies import Proxies
 from kortilla.revocation.interface import NoAnswerError, Reason
 
 _CONNECT_SECONDS = 5.0
+#: Seconds in which nothing comes. A long list takes longer, but goes on coming.
+_SILENT_SECONDS = 10.0
 _CHUNK = 64 * 1024
 
 
@@ -168,6 +170,7 @@ class Fetcher:
                     total=limits.seconds,
                     # With the resolution of the name, which a broken network delays.
                     connect=min(_CONNECT_SECONDS, limits.seconds),
+                    sock_read=min(_SILENT_SECONDS, limits.seconds),
                 ),
             ) as answer:
                 try:
@@ -181,8 +184,8 @@ class Fetcher:
         except TimeoutError as error:
             raise NoAnswerError(
                 Reason.TIMEOUT,
-                f"no answer within {limits.seconds:g} seconds; is it up, and may this "
-                "server connect to it?",
+                f"no answer in time, of {limits.seconds:g} seconds at most; is it up, "
+                "and may this server connect to it?",
             ) from error
         except aiohttp.ClientPayloadError as error:
             raise NoAnswerError(

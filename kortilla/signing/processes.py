@@ -12,7 +12,9 @@ minutes. ``multiprocessing`` is not used: it would run the service's main module
 import asyncio
 import atexit
 import contextlib
+import functools
 import itertools
+import logging
 import os
 import subprocess
 import sys
@@ -42,6 +44,8 @@ from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification.findings import Findings, read_findings
 from kortilla.signing.worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write_message
+
+logger = logging.getLogger(__name__)
 
 PROCESSES = 2
 #: The limits of one PDF: seconds of processor time, and bytes of memory (on Linux). A
@@ -120,13 +124,23 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
-            read_message(cast(BinaryIO, self._popen.stdout))
+            state, _ = read_message(cast(BinaryIO, self._popen.stdout))
         except (OSError, EOFError) as error:
             self.end()
             raise SigningUnavailableError(
                 "The process that works on PDF files can't be started."
             ) from error
+        if not state["apart"]:
+            _warn_of_network()
         return self._popen
+
+
+@functools.cache
+def _warn_of_network() -> None:
+    logger.warning(
+        "This system lets no process leave the network (unshare(2), CLONE_NEWNET). A "
+        "file that takes over the process that reads it can send what it finds there."
+    )
 
 
 def _ended(status: int | None) -> DocumentNotSignableError:

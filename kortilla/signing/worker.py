@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kortilla.common import JsonObject
+from kortilla.common.limits import leave_network
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -106,14 +107,18 @@ def main(*, memory: int, seconds: float) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         if most == resource.RLIM_INFINITY or most > memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    # A file must not have this process, or poppler, send what it finds to anybody.
+    apart = leave_network()
     try:
-        _work(requests, answers, seconds)
+        _work(requests, answers, seconds, {"apart": apart})
     except BrokenPipeError:  # the service has ended, and reads no error either
         os._exit(0)
 
 
-def _work(requests: BinaryIO, answers: BinaryIO, seconds: float) -> None:
-    write_message(answers, {}, b"")  # it is there
+def _work(
+    requests: BinaryIO, answers: BinaryIO, seconds: float, state: JsonObject
+) -> None:
+    write_message(answers, state, b"")  # it is there
     while True:
         try:
             request, document = read_message(requests)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The identity in a person's certificate (FINEID S2)."""
 
+import base64
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
@@ -45,6 +46,10 @@ class Identity:
     police had identified the person. The service decides what such a login is worth in
     law. It is ``test`` for everything that test trust accepts, which anybody can make.
     It is ``unknown`` for an identity that an older version stored.
+
+    ``certificate`` is what the identity was read from (base64 of DER, as in a token),
+    to encrypt to the person: ``kortilla.encryption.checked_recipient`` takes the
+    identity. It is empty where a session does not keep it, and is not compared.
     """
 
     surname: str
@@ -58,6 +63,7 @@ class Identity:
     assurance: Assurance = "unknown"
     policy: str = ""
     authenticated_at: datetime | None = None
+    certificate: str = field(default="", repr=False, compare=False)
 
     @classmethod
     def of(cls, leaf: Leaf, *, issuer: str, assurance: Assurance, policy: str) -> Self:
@@ -83,6 +89,7 @@ class Identity:
             not_after=leaf.not_after,
             assurance=assurance,
             policy=policy,
+            certificate=base64.b64encode(leaf.encoded).decode(),
         )
 
     def is_recent(self, max_age: timedelta, *, at: datetime) -> bool:
@@ -94,9 +101,15 @@ class Identity:
         since = self.authenticated_at
         return since is not None and abs(at - since) <= max_age
 
-    def to_json(self) -> dict[str, str]:
-        """Return a dictionary of texts that any session can store."""
+    def to_json(self, *, certificate: bool = False) -> dict[str, str]:
+        """Return a dictionary of texts that any session can store.
+
+        These are about 350 bytes. The ``certificate`` adds 1,300 to 2,000. A session
+        that is a cookie may have no room for it, so it is left out unless asked for.
+        """
         values = {each.name: getattr(self, each.name) for each in fields(self)}
+        if not certificate:
+            del values["certificate"]
         return {
             key: value.isoformat() if isinstance(value, datetime) else str(value)
             for key, value in values.items()
@@ -110,7 +123,7 @@ class Identity:
         Newer fields may be missing, and unknown fields are ignored. Raises
         ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
         """
-        known = {field.name for field in fields(cls)}
+        known = {each.name for each in fields(cls)}
         since = data.get("authenticated_at")
         return cls(
             **{
@@ -119,6 +132,7 @@ class Identity:
                 "not_before": datetime.fromisoformat(data["not_before"]),
                 "not_after": datetime.fromisoformat(data["not_after"]),
                 "authenticated_at": None if since is None else _time(since),
+                "certificate": str(data.get("certificate", "")),
             }
         )
 

@@ -174,9 +174,15 @@ class LoginService:
         return replace(identity, authenticated_at=at.astimezone(UTC))
 
     @staticmethod
-    def set_identity(session: SessionData, identity: Identity) -> None:
-        """Record in a new, empty session who logged in."""
-        session[_IDENTITY_KEY] = identity.to_json()
+    def set_identity(
+        session: SessionData, identity: Identity, *, certificate: bool = False
+    ) -> None:
+        """Record in a new, empty session who logged in.
+
+        The ``certificate`` too, to encrypt to the person later, if the server holds the
+        session (``Identity.to_json``).
+        """
+        session[_IDENTITY_KEY] = identity.to_json(certificate=certificate)
 
     @staticmethod
     def identity(session: Mapping[str, Any]) -> Identity | None:

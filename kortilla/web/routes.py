@@ -321,7 +321,7 @@ class LoginRoutes:
             cookie = await self._sessions.end(session)
             return PendingLogin(identity, request.headers, context, since, cookie)
         data: JsonObject = {}
-        self.service.set_identity(data, identity)
+        self.service.set_identity(data, identity, certificate=True)
         kept = await self._sessions.replace(session, data, satu=identity.satu)
         self.service.events.logged_in(context, identity, time.monotonic() - since)
         return greeting(identity, kept)

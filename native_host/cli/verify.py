@@ -74,10 +74,11 @@ def verify(
     from native_host.files import check, words
     from native_host.files.sources import shown_path
     from native_host.languages import choose_language
+    from native_host.paths import trust_folder
 
     language = choose_language(load_config().language, lang)
     texts = words.load(language)
-    trust = trust or check.trust_folder()
+    trust = trust or trust_folder()
     if report is not None:
         from native_host.files import report as reports
 

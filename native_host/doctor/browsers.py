@@ -54,6 +54,8 @@ from native_host.install.tables import (
 _LONGEST_HELLO = 4096  # bytes
 _HELLO_WITHIN = 10.0  # seconds
 _INSTALL = kortilla("install")
+#: What the processes do that read and draw the files of others.
+_PROBE = "from kortilla.common.limits import leave_network; print(leave_network())"
 #: Each launcher of ours contains it, also one of another installation.
 _OURS = b"native_host"
 _LISTS = {"chromium": "allowed_origins", "firefox": "allowed_extensions"}
@@ -76,6 +78,8 @@ async def check_host(place: Place) -> list[Finding]:
             found.append(info("HOST_WORKS"))
     if sys.platform == "linux" and not is_closed_from_start():
         found.append(info("MEMORY_OPEN_AT_START"))
+    if await output_of(sys.executable, "-I", "-c", _PROBE) == b"False\n":
+        found.append(info("NETWORK_STAYS_OPEN"))
     return found
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Verifies signed files with the CA certificates of a folder, which it can fetch."""
 
-import os
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kortilla.clock import utc_now
-from kortilla.errors import RelyingPartyError, RevocationCheckFailedError
+from kortilla.errors import (
+    RelyingPartyError,
+    RevocationCheckFailedError,
+    UserCertificateOCSPCheckFailedError,
+)
 from kortilla.revocation import (
     CertificatePath,
     Reason,
@@ -29,9 +34,9 @@ from kortilla.validation import ca_files
 from native_host.config import Config, load_config
 from native_host.errors import ConfigBrokenError
 from native_host.files.sources import shown_path
-from native_host.paths import user_data_folder
+from native_host.paths import own_folder, user_data_folder
 
-#: For the responder, and then for a list of 45 MB.
+#: For the responder, and then for a list of 45 MB; and for all services in vain.
 _SECONDS = 70.0
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 #: Where nobody is reached, nobody is reached about another person either.
@@ -132,11 +137,15 @@ class AskedOnce:
     """Asks about each certificate once, however many files it has signed.
 
     An issuer whose services were not reached is not tried again: without a network,
-    ten files of ten persons would take ten times as long.
+    ten files of ten persons would take ten times as long. ``seconds`` is how long the
+    services of all issuers may be waited for in vain.
     """
 
-    def __init__(self, revocation: RevocationChecker) -> None:
+    def __init__(
+        self, revocation: RevocationChecker, *, seconds: float = _SECONDS
+    ) -> None:
         self._revocation = revocation
+        self._left = seconds
         self._answers: dict[bytes, RelyingPartyError | None] = {}
         self._unreached: dict[bytes, RelyingPartyError] = {}
 
@@ -153,16 +162,32 @@ class AskedOnce:
     ) -> RelyingPartyError | None:
         if issuer in self._unreached:
             return self._unreached[issuer]
+        if self._left <= 0:
+            return self._unreached.setdefault(issuer, _no_time())
+        begin = time.monotonic()
         try:
-            await self._revocation.check(path, at=at)
-        except RelyingPartyError as error:
-            if (
-                isinstance(error, RevocationCheckFailedError)
-                and error.reason in _NOBODY_THERE
-            ):
-                self._unreached[issuer] = error
-            return error
-        return None
+            async with asyncio.timeout(self._left):
+                await self._revocation.check(path, at=at)
+        except TimeoutError:
+            self._left = 0
+            error: RelyingPartyError = _no_time()
+        except RelyingPartyError as raised:
+            error = raised
+        else:
+            return None
+        if (
+            isinstance(error, RevocationCheckFailedError)
+            and error.reason in _NOBODY_THERE
+        ):
+            self._left -= time.monotonic() - begin
+            self._unreached[issuer] = error
+        return error
+
+
+def _no_time() -> UserCertificateOCSPCheckFailedError:
+    return UserCertificateOCSPCheckFailedError(
+        "The services that were asked took too long.", reason=Reason.TIMEOUT.value
+    )
 
 
 def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path, Path]:
@@ -202,16 +227,6 @@ async def _check(
     except RelyingPartyError as error:
         return CheckedFile(path, None, str(error), of, basis)
     return CheckedFile(path, report, "", of, basis)
-
-
-def trust_folder() -> Path:
-    """Return the folder that ``KORTILLA_TRUST`` names, or Kortilla's own."""
-    named = os.environ.get("KORTILLA_TRUST")
-    return Path(named) if named else own_folder()
-
-
-def own_folder() -> Path:
-    return user_data_folder() / "ca"
 
 
 def stamping_folder() -> Path:

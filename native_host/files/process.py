@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Signs the user's own files for the command and for the desktop program alike.
+"""Signs and decrypts the user's own files, for command and desktop program alike.
 
-Both have ``sign_files`` sign what a ``Wish`` says. The command calls it. The desktop
-program has a toolkit in its process, where no PIN may be. So it starts this module as a
-process, which reads a ``request`` and writes lines of JSON: one before each signature,
-and one with the result. A signing goes on if the program's window closes.
+Both have ``sign_files`` sign what a ``Wish`` says, and ``decrypt_files`` decrypt what a
+``DecryptWish`` says. The command calls them. The desktop program has a toolkit in its
+process, where no PIN may be. So it starts this module as a process, which reads a
+``request`` and writes lines of JSON: one for each progress, and one with the result. A
+signing goes on if the program's window closes.
 """
 
 import json
@@ -26,12 +27,13 @@ from native_host.log import log_unexpected, set_up_log
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
+    from native_host.files.decrypt import DecryptOutcome, DecryptWish
     from native_host.files.sign import Outcome
     from native_host.pin_prompt.model import Progress
 
 logger = logging.getLogger(__name__)
 
-#: Gets how many signatures are made, of how many.
+#: Gets how many signatures are made, of how many, or how many bytes are decrypted.
 Progressed = Callable[[int, int], object]
 
 
@@ -59,9 +61,28 @@ def sign_files(
     return run_with_prompt(config, work)
 
 
-def request(wish: Wish, *, card: str, prompt: str) -> bytes:
+def decrypt_files(
+    config: Config, wish: "DecryptWish", progressed: Progressed | None = None
+) -> "DecryptOutcome":
+    """Decrypt files with the configured card and prompt, where PIN1 is typed.
+
+    Raises the errors of ``decrypt_own_files``, and ``KeyboardInterrupt``.
+    """
+    from native_host.files.decrypt import decrypt_own_files
+    from native_host.operations.request import Context
+
+    async def work(open_prompt: OpenPrompt) -> "DecryptOutcome":
+        async with open_source(config) as source:
+            context = Context(source, open_prompt())
+            return await decrypt_own_files(context, wish, progressed)
+
+    return run_with_prompt(config, work)
+
+
+def request(wish: "Wish | DecryptWish", *, card: str, prompt: str) -> bytes:
     """Return what the process reads. The wish has no CA certificates."""
-    wanted = {"card": card, "prompt": prompt, "wish": asdict(wish)}
+    what = "sign" if isinstance(wish, Wish) else "decrypt"
+    wanted = {"card": card, "prompt": prompt, "do": what, "wish": asdict(wish)}
     return json.dumps(wanted, default=os.fspath).encode()
 
 
@@ -77,8 +98,11 @@ def _run(wanted: JsonObject) -> JsonObject:
         _write({"progress": {"done": done, "total": total}})
 
     try:
-        check_library()
         config = load_config()._replace(card=wanted["card"], prompt=wanted["prompt"])
+        if wanted["do"] == "decrypt":
+            wish = _decrypt_wish(wanted["wish"])
+            return decrypt_files(config, wish, progressed).fields()
+        check_library()
         return sign_files(config, _wish(wanted["wish"]), progressed).fields()
     except RefusedFilesError as error:
         return error.fields()
@@ -109,6 +133,14 @@ def _wish(fields: JsonObject) -> Wish:
             "authorities": (),
         }
     )
+
+
+def _decrypt_wish(fields: JsonObject) -> "DecryptWish":
+    from native_host.files.decrypt import DecryptWish
+
+    files, out = tuple(map(Path, fields["files"])), fields["out"]
+    out = None if out is None else Path(out)
+    return DecryptWish(files=files, language=fields["language"], out=out)
 
 
 def _write(result: JsonObject) -> None:

@@ -1,31 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""The signed files: a free name and room on the disk, before the card signs anything.
+"""New files: a free name and room on the disk, before the card is used.
 
 No file is ever overwritten. The content goes into a file without a name in the same
 folder, which gets its name when it is complete and on the disk. So a program that is
 killed, or a power cut, leaves nothing behind. Where the file system has no such files,
-a hidden file is used; one that was left behind is deleted at the next signing there.
+a hidden file is used; one that was left behind is deleted when the next file is made
+there.
 """
 
 import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from kortilla.common.files import open_regular
 from native_host.files.sources import FileNotWritableError, shown_path
 
-_MAX_NAME_BYTES = 255
+#: How the name of an encrypted file ends (RFC 8551 §3.2.1).
+ENCRYPTED = ".p7m"
+
+_MAX_NAME_BYTES, _MAX_SUFFIX_BYTES = 255, 64
 _PREFIX, _SUFFIX = ".kortilla-", ".part"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Target:
-    """A place for one signed file. ``publish`` or ``discard`` ends it."""
+    """A place for one new file. ``publish``, ``commit`` or ``discard`` ends it."""
 
     def __init__(self, path: Path, part: Path | None, descriptor: int) -> None:
         #: Where the file will be; another program may take this name meanwhile.
@@ -67,8 +72,31 @@ class Target:
     def publish(self, content: bytes) -> Path:
         """Write the content and return its path. Raises ``FileNotWritableError``."""
         try:
-            _write(self._descriptor, content)
-            self.path = self._give_name(content)
+            with self.open() as file:
+                file.write(content)
+        except OSError as error:
+            self.discard()
+            raise _unwritable(self.path, error) from error
+        return self.commit()
+
+    def open(self) -> BinaryIO:
+        """Open the file to write its content. All that is written before is gone."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return os.fdopen(self._descriptor, "wb", closefd=False)
+
+    def head(self, size: int) -> bytes:
+        """Return the first bytes that were written."""
+        return os.pread(self._descriptor, size, 0)
+
+    def commit(self) -> Path:
+        """Give the file its name, and return that. Raises ``FileNotWritableError``.
+
+        The content ends where the writing ended.
+        """
+        try:
+            os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR))
+            os.fsync(self._descriptor)
+            self.path = self._give_name()
         except OSError as error:
             raise _unwritable(self.path, error) from error
         finally:
@@ -76,15 +104,17 @@ class Target:
         _sync_folder(self.path.parent)
         return self.path
 
-    def _give_name(self, content: bytes) -> Path:
+    def _give_name(self) -> Path:
         if self._part is None:
             with contextlib.suppress(OSError):  # not every file system can do it
                 return _link(self._descriptor, self.path)
             mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
             self._part, hidden = _open_hidden(self.path.parent, mode)
-            os.close(self._descriptor)
-            self._descriptor = hidden
-            _write(hidden, content)
+            unnamed, self._descriptor = self._descriptor, hidden
+            with os.fdopen(unnamed, "rb") as source, self.open() as copy:
+                source.seek(0)
+                shutil.copyfileobj(source, copy)
+            os.fsync(hidden)
         return _move(self._part, self.path)
 
     def discard(self) -> None:
@@ -140,15 +170,6 @@ def _sweep(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def _write(descriptor: int, content: bytes) -> None:
-    """Write the content to the disk, and nothing after it. Raises ``OSError``."""
-    with os.fdopen(descriptor, "wb", closefd=False) as file:
-        file.write(content)
-        file.truncate()
-        file.flush()
-        os.fsync(descriptor)
-
-
 def _sync_folder(folder: Path) -> None:
     """Write a new name to the disk, where that is possible."""
     with contextlib.suppress(OSError):
@@ -160,12 +181,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _names_like(path: Path) -> Iterator[Path]:
-    """Yield ``a.pdf``, ``a-2.pdf``, ``a-3.pdf`` and so on, none of them too long."""
+    """Yield ``a.pdf``, ``a-2.pdf``, ``a-3.pdf`` and so on, none of them too long.
+
+    After ``a.pdf.p7m`` comes ``a-2.pdf.p7m``.
+    """
+    suffix = path.suffix
+    if suffix == ENCRYPTED:
+        suffix = Path(path.stem).suffix + suffix
+    if len(os.fsencode(suffix)) > _MAX_SUFFIX_BYTES:
+        suffix = ""
     number = 1
     while True:
-        end = f"-{number}{path.suffix}" if number > 1 else path.suffix
+        end = f"-{number}{suffix}" if number > 1 else suffix
         room = _MAX_NAME_BYTES - len(os.fsencode(end))
-        stem = path.stem
+        stem = path.name.removesuffix(suffix)
         while len(os.fsencode(stem)) > room:
             stem = stem[:-1]
         yield path.with_name(stem + end)

@@ -18,8 +18,8 @@ import native_host
 from native_host.card.errors import CardKind
 from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
-from native_host.doctor import examination
-from native_host.doctor.browsers import check_extension
+from native_host.doctor import browsers, examination
+from native_host.doctor.browsers import check_extension, check_host
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
 from native_host.doctor.surroundings import (
@@ -49,6 +49,7 @@ from tests.cli.terminal import KORTILLA, Terminal
 from tests.install.nss_databases import make_profile
 from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import cards, commands
+from tests.support.namespaces import REFUSED, may_leave_network
 from tests.support.ordinary import as_ordinary, program_called
 from tests.support.patience import patience
 from tests.support.screen import open_screen
@@ -456,6 +457,15 @@ def test_what_browsers_wrote_may_be_anything(installed: Path) -> None:
         (profile / "Preferences").write_text(content)
         (installed / ".mozilla/firefox/abc.default/extensions.json").write_text(content)
         assert set(found_by(check_extension)) == {"EXTENSION_NOT_SEEN"}
+
+
+def test_a_system_that_keeps_no_process_from_the_network_is_named(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ("NETWORK_STAYS_OPEN" in found_by(check_host)) != may_leave_network()
+    # Such as a container, or a kernel without namespaces for ordinary users.
+    monkeypatch.setattr(browsers, "_PROBE", REFUSED + browsers._PROBE)
+    assert "NETWORK_STAYS_OPEN" in found_by(check_host)
 
 
 def test_a_screen_is_really_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ kind, wanted = sys.argv[1:]
 if kind == "hidden":
     targets._open_unnamed = lambda *_: None
 target = targets.Target.reserve(Path(wanted), 100, set())
-targets._write(target._descriptor, b"half")
+target.open().write(b"half")
 print(flush=True)
 sys.stdin.read()
 """

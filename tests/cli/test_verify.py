@@ -19,7 +19,7 @@ from kortilla.errors import (
 from kortilla.mock_card.authority import Authority
 from native_host.files import check as checking
 from native_host.files import words as catalogue
-from native_host.files.check import own_folder
+from native_host.paths import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue, replace_text, updated

@@ -4,7 +4,9 @@
 import asyncio
 import shutil
 import stat
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -21,8 +23,8 @@ from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
 from native_host.files import check as checking
 from native_host.files import check as signature_check
+from native_host.files import report
 from native_host.files import words as catalogue
-from native_host.files.check import trust_folder
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
 from native_host.gui.buttons import Fold
@@ -30,6 +32,7 @@ from native_host.gui.labels import MockCardMark
 from native_host.gui.panels import Sign
 from native_host.gui.tokens import LIGHT
 from native_host.operations.request import Context
+from native_host.paths import trust_folder
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.signing_extra import SigningMissingError
 from tests.desktop.conftest import (
@@ -383,8 +386,17 @@ def test_a_report_can_be_saved(
     assert "Save a report…" not in buttons(page)
     check(window, signed / "a-signed.pdf", signed / "changed.pdf")
     answer_dialog(monkeypatch, tmp_path / chosen)
+    threads, render = [], report.render
+
+    def note(*arguments: Any, **options: Any) -> bytes:
+        threads.append(threading.current_thread())
+        return render(*arguments, **options)
+
+    monkeypatch.setattr(report, "render", note)
     buttons(page)["Save a report…"].click()
     until(lambda: f"The report was saved: {written}" in words(page))
+    # It takes long for many files, and the window goes on.
+    assert threading.main_thread() not in threads
     content = (tmp_path / written).read_bytes()
     assert content.startswith(b"{" if chosen == "out.json" else b"%PDF-")
     # The dialog has asked about a name that is taken, but not about a completed one.

@@ -48,6 +48,7 @@ def told(
         "satu": identity and identity.satu,
         "recent": recent is not None,
         "session": session,
+        "certificate": identity and identity.certificate,
     }
 
 

@@ -123,6 +123,8 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
         ("authenticate", SIGNING),
         ("tls-login", SIGNING),
         ("prepare-login", SIGNING),
+        ("decrypt-mail", SIGNING),
+        ("decrypt", SIGNING),
     ],
 )
 def test_two_acts_share_no_words(language: str, operation: str, others: str) -> None:
@@ -142,11 +144,17 @@ OPERATIONS = {"authenticate", "sign", "signing-certificate"}
 #: These manage the PINs themselves, so they name both; each has its own window.
 MANAGING = {"activate", "change-pin", "unblock"}
 #: Operations in which a program on the computer asks for PIN1.
-FOR_PROGRAMS = {"tls-login", "prepare-login"}
+FOR_PROGRAMS = {"tls-login", "prepare-login", "decrypt-mail"}
 #: The person signs their own files. The texts replace those of "sign".
 OWN = {"sign-own"}
+#: The person decrypts their own files. The texts replace those of "authenticate".
+DECRYPTING = {"decrypt"}
 APART = (
-    {"manage", "codes", "letter", "program", "terminal"} | MANAGING | FOR_PROGRAMS | OWN
+    {"manage", "codes", "letter", "program", "terminal"}
+    | MANAGING
+    | FOR_PROGRAMS
+    | OWN
+    | DECRYPTING
 )
 #: Only an operation with its own words for it asks for a PIN.
 PIN1_LOCKED = ("problem.PIN_BLOCKED.heading", "problem.PIN_BLOCKED.body")
@@ -240,7 +248,7 @@ def test_sizes_are_said_in_the_words_of_the_language(size: int, words: str) -> N
 
 @EACH
 @pytest.mark.parametrize(
-    "operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS | OWN)
+    "operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS | OWN | DECRYPTING)
 )
 def test_each_step_and_error_has_a_text(language: str, operation: str) -> None:
     text = texts.load(language, operation)
@@ -253,7 +261,7 @@ def test_each_step_and_error_has_a_text(language: str, operation: str) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("operation", sorted(MANAGING | OWN))
+@pytest.mark.parametrize("operation", sorted(MANAGING | OWN | DECRYPTING))
 def test_where_no_page_asks_no_service_is_named(language: str, operation: str) -> None:
     text = texts.load(language, operation)
     said = [text.step(step) for step in Step if step is not Step.RECEIVING]
@@ -261,12 +269,16 @@ def test_where_no_page_asks_no_service_is_named(language: str, operation: str) -
     if operation in OWN:
         said += [text.problem(Problem(code)) for code in SIGNING_TROUBLE]
         said += [(text("heading"), text(key)) for key in SHOWN_WHILE_SIGNING]
+    if operation in DECRYPTING:
+        said += [text.problem(Problem("OTHER_RECIPIENT"))]
+        said += [(text("heading"), text(key)) for key in SHOWN_WHILE_DECRYPTING]
     for heading, body in said:
         assert not re.search(SERVICE[language], f"{heading} {body}", re.IGNORECASE)
 
 
 SIGNING_TROUBLE = ("SIGNATURE_INVALID", "KEY_MISSING", "SIGNING_INTERRUPTED")
 SHOWN_WHILE_SIGNING = ("asks", "consent", "choose.body", "unlock.body", "view.changed")
+SHOWN_WHILE_DECRYPTING = ("asks", "consent", "choose.body", "unlock.body")
 SERVICE = {
     "fi": r"palvelun (sivu|pyyntö)|palvelulle|\bpalvelu (sai|pyysi)",
     "sv": "tjänstens|till tjänsten|tjänsten (fick|bad)",

@@ -49,6 +49,8 @@ def test_the_sub_indications_are_those_of_the_standard() -> None:
     assert SUB_INDICATIONS[Indication.TOTAL_FAILED] == failed
     unclear = {each.name for each in AdESIndeterminate}
     assert SUB_INDICATIONS[Indication.INDETERMINATE] <= unclear
+    used = set().union(*SUB_INDICATIONS.values())
+    assert used == {*_OF_CODES.values(), "NOT_YET_VALID"}
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])

@@ -8,7 +8,6 @@ and strings and never run.
 import functools
 import inspect
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ _MARKERS = {
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "slapd": "programs",
     "update-desktop-database": "programs",
     "xmlsec1": "programs",
 }
@@ -143,45 +143,46 @@ def needs(thing: object) -> frozenset[str]:
 @functools.cache
 def _own_needs(thing: object) -> tuple[set[str], set[object]]:
     """Return the markers for the names in a thing, and the parts of tests it uses."""
-    named = list(_named(thing))
-    markers = {_MARKERS[name] for name, _ in named if name in _MARKERS}
-    if any(getattr(value, "__module__", None) in _RUNNERS for _, value in named):
-        markers.add("programs")
-    # A cached function is behind its cache.
-    values = (inspect.unwrap(v) if callable(v) else v for _, v in named)
-    used: set[object] = {
-        value
-        for value in values
-        if isinstance(value, types.FunctionType | type)
-        and value.__module__.startswith("tests.")
-    }
+    names, values = _named(thing)
+    markers = {_MARKERS[name] for name in names & _MARKERS.keys()}
+    used: set[object] = set()
+    for value in values:
+        module = getattr(value, "__module__", None)
+        if module in _RUNNERS:
+            markers.add("programs")
+        if isinstance(module, str) and module.startswith("tests.") and callable(value):
+            inner = inspect.unwrap(value)  # a cached function is behind its cache
+            if isinstance(inner, types.FunctionType | type):
+                used.add(inner)
     return markers, used
 
 
-def _named(thing: object) -> Iterator[tuple[str, Any]]:
-    """Yield the names in a function or a class, with the values that are known."""
+def _named(thing: object) -> tuple[set[str], list[Any]]:
+    """Return the names in a function or a class, and the values that are known."""
+    names: set[str] = set()
+    values: list[Any] = []
     if isinstance(thing, type):
+        values += thing.__bases__
         for value in vars(thing).values():
-            method = getattr(value, "__func__", getattr(value, "fget", value))
-            yield "", inspect.unwrap(method) if callable(method) else None
-        yield from (("", base) for base in thing.__bases__)
+            values.append(getattr(value, "__func__", getattr(value, "fget", value)))
     elif isinstance(thing, types.FunctionType):
         function: Any = inspect.unwrap(thing)
-        yield from _named_in(function.__code__, function.__globals__)
+        known = function.__globals__
+        strings: set[str] = set()
+        _add_names(function.__code__, names, strings)
+        values += [known[name] for name in names & known.keys()]
+        for module in [each for each in values if isinstance(each, types.ModuleType)]:
+            inner = vars(module)
+            values += [inner[name] for name in names & inner.keys()]
+        names |= strings
+    return names, values
 
 
-def _named_in(
-    code: types.CodeType, names: dict[str, Any]
-) -> Iterator[tuple[str, object]]:
+def _add_names(code: types.CodeType, names: set[str], strings: set[str]) -> None:
+    names.update(code.co_names)
     for constant in code.co_consts:
         for each in constant if isinstance(constant, tuple) else (constant,):
-            if isinstance(each, types.CodeType):
-                yield from _named_in(each, names)
-            elif isinstance(each, str):
-                yield each, None
-    for name in code.co_names:
-        value = names.get(name)
-        yield name, value
-        if isinstance(value, types.ModuleType):
-            for inner in code.co_names:
-                yield inner, vars(value).get(inner)
+            if isinstance(each, str):
+                strings.add(each)
+            elif isinstance(each, types.CodeType):
+                _add_names(each, names, strings)

@@ -79,6 +79,8 @@ async def verify_document(
     if content is not None and findings.kind == "pdf":
         signatures = await compare_pages(content, signatures, timestamps)
     problems = [problem_of(each) for each in findings.problems]
+    if judge.took_too_long:
+        problems.append(Problem("TOO_SLOW", "the revocation data that the file keeps"))
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))
     return DocumentReport(

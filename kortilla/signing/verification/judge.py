@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from asn1crypto import x509
@@ -45,7 +46,7 @@ from kortilla.signing.verification.findings import (
 )
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
-    Lists,
+    Reading,
     level_of,
     read_trusted,
 )
@@ -123,7 +124,12 @@ class Judge:
             self._authorities, revocation=self._revocation, at=at
         )
         self._findings = findings
-        self._lists: Lists = {}
+        self._reading = Reading()
+
+    @property
+    def took_too_long(self) -> bool:
+        """Whether the time was used up that the file's revocation data may take."""
+        return self._reading.is_over
 
     async def judge(self, number: int, finding: Finding) -> SignatureReport:
         """Return the report on one signature."""
@@ -183,7 +189,7 @@ class Judge:
                 finding,
                 self._findings.timestamps,
                 evidence,
-                [*self._known(), *(listed.chain if listed else ())],
+                [*self._known, *(listed.chain[-1:] if listed else ())],
             ),
             reason=finding.reason,
             location=finding.location,
@@ -207,7 +213,7 @@ class Judge:
         """Return all that the file keeps for a signature and its timestamps."""
         kept = [*finding.kept, *self._findings.kept, *(each.kept for each in stamps)]
         chain = Kept(certificates=finding.chain)
-        return Evidence([*kept, chain], at=self._at, lists=self._lists)
+        return Evidence([*kept, chain], at=self._at, reading=self._reading)
 
     async def judge_timestamps(self) -> list[TimestampReport]:
         """Return the reports on the timestamps of the whole file.
@@ -227,12 +233,13 @@ class Judge:
             ]
             kept = [k for each in found.signatures for k in each.kept] + found.kept
             kept += [each.kept for each in stamps]
-            evidence = Evidence(kept, at=self._at, lists=self._lists)
+            evidence = Evidence(kept, at=self._at, reading=self._reading)
             reports += await self._timestamps.judge(stamps, evidence)
         return reports
 
+    @cached_property
     def _known(self) -> list[Subject]:
-        """Return the CAs that are trusted, which a file need not have."""
+        """The CAs that are trusted, which a file need not have."""
         trusts = (self._trusted.authority, self._trusted.test)
         return [
             Subject.of_authority(each)

@@ -55,7 +55,6 @@ class Page(FilesPage):
         self._asking = False
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
-        self._message = ""
         #: What came of saving a report, in words, and how they look.
         self._saved: tuple[str, Kind] | None = None
         self._signed = SignedContent(self)
@@ -89,7 +88,8 @@ class Page(FilesPage):
     def _look(self) -> None:
         async def work() -> bool:
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
-            from native_host.files.check import has_authority, trust_folder
+            from native_host.files.check import has_authority
+            from native_host.paths import trust_folder
 
             return await asyncio.to_thread(has_authority, trust_folder())
 
@@ -109,7 +109,8 @@ class Page(FilesPage):
             # The import takes half a second.
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
             from kortilla.errors import TrustConfigurationError
-            from native_host.files.check import check_files, trust_folder
+            from native_host.files.check import check_files
+            from native_host.paths import trust_folder
 
             try:
                 return await check_files(
@@ -194,7 +195,8 @@ class Page(FilesPage):
         self._fetching, self._message = True, ""
 
         async def work() -> bool:
-            from native_host.files.check import fetch_authority, trust_folder
+            from native_host.files.check import fetch_authority
+            from native_host.paths import trust_folder
 
             try:
                 return await fetch_authority(trust_folder())
@@ -287,10 +289,14 @@ class Page(FilesPage):
         asked = path.suffix.lower() in {".pdf", ".json"}
         if not asked:
             path = path.with_name(f"{path.name}.pdf")
-        content = reports.render(checked, self.texts.language, pdf=reports.is_pdf(path))
+        language = self.texts.language
+
+        def write() -> None:
+            content = reports.render(checked, language, pdf=reports.is_pdf(path))
+            reports.save(content, path, checked, replace=asked)
 
         async def work() -> None:
-            await asyncio.to_thread(reports.save, content, path, checked, replace=asked)
+            await asyncio.to_thread(write)
 
         def done(_: None) -> None:
             self._tell("check.report.saved", path)

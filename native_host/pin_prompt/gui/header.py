@@ -60,9 +60,11 @@ OPERATION_STYLES: Mapping[Operation, OperationStyle] = {
     "authenticate": OperationStyle("identify", "person-on-card"),
     "tls-login": OperationStyle("identify", "person-in-browser"),
     "prepare-login": OperationStyle("identify", "clock-in-browser"),
+    "decrypt-mail": OperationStyle("manage", "letter"),
     "signing-certificate": OperationStyle("sign", "pen-on-paper"),
     "sign": OperationStyle("sign", "pen-on-paper"),
     "sign-own": OperationStyle("sign", "pen-on-paper"),
+    "decrypt": OperationStyle("manage", "lock"),
     "activate": OperationStyle("manage", "key"),
     "change-pin": OperationStyle("manage", "key"),
     "unblock": OperationStyle("manage", "key"),
@@ -170,7 +172,8 @@ class Requester(QWidget):
             notice.rows.addWidget(label(text("caller.check")))
             layout.addWidget(notice)
         if conversation.origin or asking:
-            icon = "file" if conversation.operation == "sign-own" else "globe"
+            own = conversation.operation in {"sign-own", "decrypt"}
+            icon = "file" if own else "globe"
             self._panel = SitePanel(low=low, icon=icon)
             layout.addWidget(self._panel)
             if conversation.origin:

@@ -6,7 +6,8 @@ the ``.heading`` of the same name. An operation's own text has the operation as 
 ``sign.step.done.body`` replaces ``step.done.body``. The operations that manage PINs
 share texts under ``manage``, and may have texts per PIN (``unblock.PIN1.heading``).
 The operations of programs share texts under ``program``. The texts of ``sign-own``, for
-the person's own files, replace those of ``sign``.
+the person's own files, replace those of ``sign``. Those of ``decrypt``, for the
+person's own files too, fall back to ``authenticate``: it is the same PIN.
 """
 
 import re
@@ -22,7 +23,7 @@ _FOLDER = Path(__file__).parent
 _MANAGING = ("activate", "change-pin", "unblock")
 #: The operations of programs on the computer. They fall back to the texts of
 #: ``authenticate``, which uses the same PIN.
-_FOR_PROGRAMS = ("tls-login", "prepare-login")
+_FOR_PROGRAMS = ("tls-login", "prepare-login", "decrypt-mail")
 
 
 class Texts:
@@ -47,6 +48,8 @@ class Texts:
             self._prefixes.insert(2, "manage.")
         elif operation == "sign-own":
             self._prefixes.insert(2, "sign.")
+        elif operation == "decrypt":
+            self._prefixes.insert(2, "authenticate.")
         elif operation in _FOR_PROGRAMS:
             self._prefixes[2:2] = "program.", "authenticate."
 
@@ -119,6 +122,8 @@ class Texts:
     def progress(self, step: model.Step, progress: model.Progress) -> str:
         """Return the progress of a step, in words."""
         done, total = progress.done, progress.total
+        if step is model.Step.READY:
+            return self(f"step.{step}.progress", done=done)
         if step is model.Step.RECEIVING:
             return self(
                 f"step.{step}.progress", done=self.size(done), total=self.size(total)

@@ -28,6 +28,7 @@ from tests.kortilla.responder import (
     always,
 )
 from tests.kortilla.revocation_checks import KINDS, Checks
+from tests.support.patience import patience
 
 TIMEOUT = 0.3
 BOMB = gzip.compress(bytes(10_000_000))  # of 10 KB
@@ -154,10 +155,28 @@ TRANSPORT: dict[str, tuple[Handler, str]] = {
 async def test_who_misbehaves_is_cut_off_and_named(checks: Checks, what: str) -> None:
     handler, reason = TRANSPORT[what]
     checks.serve(handler)
-    patience = TIMEOUT if reason == "timeout" else 60
-    checks.options |= {"ocsp_timeout": patience, "crl_timeout": patience}
+    seconds = TIMEOUT if reason == "timeout" else 60
+    checks.options |= {"ocsp_timeout": seconds, "crl_timeout": seconds}
     assert "127.0.0.1" in await checks.refuse(reason)
     assert len(set(checks.server.asked)) == 1
+
+
+async def begin(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b"\x30")
+    return await hang(request)
+
+
+@pytest.mark.parametrize("silent", [hang, begin])
+async def test_silence_ends_a_download_that_may_take_long(
+    checks: Checks, silent: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_SILENT_SECONDS", TIMEOUT)
+    checks.serve(silent)
+    checks.options |= {"timeout": 3600, "ocsp_timeout": 3600, "crl_timeout": 3600}
+    async with asyncio.timeout(patience()):
+        await checks.refuse("timeout")
 
 
 async def test_nobody_there_is_said(root: CA) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the authority is asked while files are checked, and how often."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -24,6 +25,7 @@ from tests.kortilla.pki import CA
 from tests.kortilla.responder import OCSPAnswer, Server, addresses
 from tests.kortilla.signed_files import Maker, issue
 from tests.kortilla.signing_parts import FixedRevocation, make_pdf
+from tests.support.patience import patience
 
 
 @pytest.fixture
@@ -144,3 +146,24 @@ async def test_a_service_that_was_not_reached_is_not_asked_again(
         else:
             assert error is None
     assert checker.about == about
+
+
+async def test_all_services_together_are_not_waited_for_without_end() -> None:
+    """Each CA may have services that accept a connection and then say nothing."""
+
+    class Silent(_Checker):
+        async def check(self, path: CertificatePath, *, at: datetime) -> None:
+            self.about.append(path.leaf.serial_number)
+            await asyncio.Event().wait()
+
+    checker = Silent(None)
+    once = AskedOnce(checker, seconds=0.05)
+    for serial in (1, 2, 3):
+        ca = CA.create(f"SPECIMEN CA {serial}")
+        leaf = ExactCertificate.load(issue(ca, serial_number=serial).der)
+        path = CertificatePath(leaf, ca.certificate, None)
+        async with asyncio.timeout(patience()):
+            with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
+                await once.check(path, at=utc_now())
+        assert caught.value.reason == Reason.TIMEOUT
+    assert checker.about == [1]

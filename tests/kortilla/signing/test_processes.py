@@ -44,6 +44,7 @@ from tests.kortilla.signing_parts import (
     prepared_pdf,
 )
 from tests.support import warm_python
+from tests.support.namespaces import REFUSED, may_leave_network
 
 Prepare = Callable[..., Coroutine[Any, Any, PreparedSignature]]
 ROOT = Path(__file__).parents[3]
@@ -102,6 +103,10 @@ def unread(process: Any) -> int:
     """Return how many octets a stopped process has not read."""
     answer = fcntl.ioctl(process._popen.stdin, termios.FIONREAD, bytes(4))
     return int(struct.unpack("i", answer)[0])
+
+
+def network_of(process: int | str) -> Path:
+    return Path(f"/proc/{process}/ns/net").readlink()
 
 
 Use = Callable[..., Pool]
@@ -262,6 +267,29 @@ async def test_a_process_that_ends_is_named_and_replaced(
     select.select([watched], [], [])
     os.close(watched)
     assert await prepare()
+
+
+@pytest.mark.parametrize("denied", [False, True])
+async def test_the_process_that_reads_files_has_no_network_or_the_service_says_so(
+    prepare: Prepare,
+    use: Use,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    denied: bool,
+) -> None:
+    if denied:
+        *first, last = processes._PROGRAM.splitlines(keepends=True)
+        program = f"{''.join(first)}{REFUSED}{last}"
+        monkeypatch.setattr(processes, "_PROGRAM", program)
+    processes._warn_of_network.cache_clear()
+    pool = use(count=1)
+    assert await prepare()
+    assert await prepare()
+    [number] = pool.there()
+    apart = not denied and may_leave_network()
+    assert (network_of(number) != network_of("self")) is apart
+    said = [each for each in caplog.messages if "leave the network" in each]
+    assert len(said) == (0 if apart else 1)
 
 
 async def test_a_python_that_cannot_be_started_is_said(

@@ -6,6 +6,7 @@ keeps can make it valid.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,13 +18,17 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
+from kortilla.revocation import ocsp
+from kortilla.revocation.certificates import Subject
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     TimestampAuthority,
     TrustedCAs,
     Verdict,
+    judge,
 )
 from kortilla.signing.verification.findings import Kept
+from kortilla.signing.verification.proofs import evidence
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     chain_of,
@@ -483,13 +488,75 @@ async def test_data_that_no_archive_timestamp_is_of_do_not_raise_the_level(
 # ------------------------------------------------------------- anybody's certificates
 
 
-def test_nothing_is_shown_of_a_certificate_whose_issuer_is_not_known(
-    lasting: Lasting,
+@pytest.mark.parametrize(
+    ("lacks", "level"), [("nothing", "B-LT"), ("root", "B-T"), ("issuer", "B-T")]
+)
+async def test_nothing_is_shown_of_a_certificate_whose_issuer_is_not_known(
+    lasting: Lasting, lacks: str, level: str
 ) -> None:
-    evidence = Evidence([], at=later())
-    person, authority = map(read_subject, (lasting.maker.leaf.der, lasting.ca.der))
-    for chain in ([person], [person, authority]):
-        assert not evidence.covers(chain, later(), person=True)
+    """The CA's issuer may be missing, too: then nothing is shown of the CA."""
+    lacking = {"nothing": [], "root": [lasting.root], "issuer": [lasting.ca]}[lacks]
+
+    def change(data: ValidationData) -> ValidationData:
+        others = {*data.certificates} - {each.der for each in lacking}
+        return replace(data, certificates=tuple(others))
+
+    chain = () if lacks == "issuer" else (lasting.ca.der,)
+    content, _ = await lasting.signed("container", "B-LT", change, chain=chain)
+    # Nobody is trusted: the level rests on the file alone.
+    report = await lasting.verified((content, None), trusted=TrustedCAs())
+    assert report.signatures[0].level == level
+
+
+async def test_a_trusted_ca_needs_no_issuer_for_the_level(lasting: Lasting) -> None:
+    def change(data: ValidationData) -> ValidationData:
+        return replace(data, certificates=(lasting.stamping_root.der,))
+
+    signed = await lasting.signed("container", "B-LT", change)
+    trusted = TrustedCAs.from_certificates([lasting.ca.der])
+    report = await lasting.verified(signed, trusted=trusted)
+    assert report.signatures[0].level == "B-LT"
+
+
+async def test_too_many_data_of_a_file_make_it_too_slow_to_be_valid(
+    lasting: Lasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A false answer costs the time of a true one, and a file may have thousands."""
+    right = lasting.answer(lasting.maker.leaf.der)
+    wrong = (right[:-4] + number.to_bytes(4, "big") for number in range(150))
+    change = only_about(lasting, *wrong, right)
+    signed = await lasting.signed("container", "B-LT", change)
+    assert (await lasting.verified(signed, at=later())).verdict is VALID
+    judged = []
+    judge_kept = ocsp.judge_kept
+
+    def count(answer: bytes, **options: Any) -> ocsp.Response:
+        judged.append(answer)
+        return judge_kept(answer, **options)
+
+    monkeypatch.setattr(ocsp, "judge_kept", count)
+    monkeypatch.setattr(evidence, "MOST_SECONDS", 0.01)
+    report = await lasting.verified(signed, at=later())
+    assert report.verdict is CANT_SAY
+    assert [each.code for each in report.problems] == ["TOO_SLOW"]
+    assert 0 < len(judged) < 100
+
+
+async def test_trusted_cas_are_read_once_for_all_signatures(
+    lasting: Lasting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, _ = await lasting.signed("pdf", "B-B")
+    twice = await lasting.maker.pdf(content, chain=(lasting.ca.der,))
+    read = []
+
+    def count(certificate: bytes) -> Subject:
+        read.append(certificate)
+        return read_subject(certificate)
+
+    monkeypatch.setattr(judge, "read_trusted", count)
+    report = await lasting.verified((twice, None))
+    assert len(report.signatures) == 2
+    assert len(read) == 1
 
 
 def test_odd_certificates_of_a_file_are_no_error(lasting: Lasting) -> None:

@@ -7,8 +7,11 @@ later. A card may have been reported lost after an older one.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -30,8 +33,43 @@ _MAX_CERTIFICATES, _MAX_CHAIN = 50, 6
 _MAX_OCTETS = 64 * 1024  # of a certificate; some are kept in caches
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
-#: CRLs that were read, by their bytes and their issuer; None is one of no use.
-Lists = dict[tuple[bytes, bytes], crl.RevocationList | None]
+#: Seconds of processor time for the data of one file.
+MOST_SECONDS = 10.0
+
+
+@dataclass
+class Reading:
+    """What all evidence of one file shares.
+
+    ``lists`` are CRLs that were read, by their bytes and their issuer; None is one of
+    no use. ``left`` are the seconds of processor time that are left.
+    """
+
+    lists: dict[tuple[bytes, bytes], crl.RevocationList | None] = field(
+        default_factory=dict
+    )
+    left: float = field(default_factory=lambda: MOST_SECONDS)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is used up. No data say anything from then on."""
+        return self.left <= 0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        begin = time.thread_time()
+        try:
+            yield
+        finally:
+            self.left -= time.thread_time() - begin
+
+    def in_time(self, items: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield each item once, as long as there is time for it."""
+        for each in dict.fromkeys(items):
+            if self.is_over:
+                return
+            with self.timed():
+                yield each
 
 
 @dataclass(frozen=True)
@@ -57,10 +95,10 @@ class Evidence:
     """The data that a file keeps, seen at the time of verifying ``at``."""
 
     def __init__(
-        self, kept: Iterable[Kept], *, at: datetime, lists: Lists | None = None
+        self, kept: Iterable[Kept], *, at: datetime, reading: Reading | None = None
     ) -> None:
         self._kept, self._at = list(kept), at
-        self._lists: Lists = {} if lists is None else lists
+        self.reading = Reading() if reading is None else reading
 
     def stamped_by(self, number: int) -> "Evidence":
         """Return the part that a timestamp of the file is of, too."""
@@ -69,12 +107,12 @@ class Evidence:
             for each in self._kept
             if each.stamped_by is not None and each.stamped_by <= number
         ]
-        return Evidence(kept, at=self._at, lists=self._lists)
+        return Evidence(kept, at=self._at, reading=self.reading)
 
     def certificates(self) -> list[Subject]:
         """Return the certificates that are CAs', as far as they can be read."""
-        every = dict.fromkeys(der for each in self._kept for der in each.certificates)
-        return read_authorities(every)
+        every = (der for each in self._kept for der in each.certificates)
+        return read_authorities(self.reading.in_time(every))
 
     def about_signer(
         self, certificate: bytes, trust: Trust, *, since: datetime
@@ -119,7 +157,8 @@ class Evidence:
         CA's or service's must only have been valid then, as from the network.
         """
         good, dates = False, []
-        for response in dict.fromkeys(r for k in self._kept for r in k.ocsp_responses):
+        responses = (r for kept in self._kept for r in kept.ocsp_responses)
+        for response in self.reading.in_time(responses):
             try:
                 found = ocsp.judge_kept(
                     response,
@@ -168,7 +207,8 @@ class Evidence:
     ) -> list[crl.RevocationList]:
         """Return the CRLs for a certificate that were valid at a time, or are later."""
         found = []
-        for content in dict.fromkeys(each for kept in self._kept for each in kept.crls):
+        lists = (each for kept in self._kept for each in kept.crls)
+        for content in self.reading.in_time(lists):
             each = self._read(content, issuer)
             if each is None:
                 continue
@@ -183,24 +223,20 @@ class Evidence:
         return found
 
     def _read(self, content: bytes, issuer: Subject) -> crl.RevocationList | None:
-        key = content, issuer.fingerprint
-        if key not in self._lists:
+        key, lists = (content, issuer.fingerprint), self.reading.lists
+        if key not in lists:
             try:
-                self._lists[key] = crl.parse(content, issuer=issuer)
+                lists[key] = crl.parse(content, issuer=issuer)
             except NoAnswerError:
-                self._lists[key] = None
-        return self._lists[key]
+                lists[key] = None
+        return lists[key]
 
     def covers(
         self, chain: Sequence[Subject], since: datetime, *, person: bool
     ) -> bool:
-        """Return whether each certificate of a chain but its last is shown to be good.
-
-        Nothing is shown of one whose issuer is not known, unless it is a root.
-        """
-        is_root = chain[0].name == chain[0].issuer
+        """Return whether each of a chain but its last is shown to be good."""
         try:
-            return (is_root or len(chain) > 1) and all(
+            return all(
                 self.about(
                     subject, issuer, since=since, person=person and subject is chain[0]
                 ).was_good(since)
@@ -214,7 +250,7 @@ class Evidence:
 def read_authorities(certificates: Iterable[bytes]) -> list[Subject]:
     """Read the certificates (DER) of CAs. Others are left out."""
     found = []
-    for each in [*certificates][:_MAX_CERTIFICATES]:
+    for each in itertools.islice(certificates, _MAX_CERTIFICATES):
         try:
             subject = read_subject(each)
         except NoAnswerError:
@@ -286,6 +322,20 @@ def _encoded(certificate: x509.Certificate) -> bytes:
     return bytes(certificate.dump())
 
 
+def _to_its_end(chain: Sequence[Subject], known: Sequence[Subject]) -> list[Subject]:
+    """Return a chain up to its last certificate that needs no proof itself.
+
+    That is a root, or one of ``known``, such as a CA of a trusted list. Raises
+    ``NoAnswerError`` if there is none: more data would be needed.
+    """
+    ends = {each.fingerprint for each in known}
+    for number in range(len(chain), 0, -1):
+        last = chain[number - 1]
+        if last.fingerprint in ends or last.name == last.issuer:
+            return [*chain[:number]]
+    raise NoAnswerError(Reason.WRONG_ISSUER, "the CA's issuer is not known.")
+
+
 def level_of(
     finding: Finding,
     timestamps: Sequence[Stamp],
@@ -309,7 +359,11 @@ def level_of(
         certificates = [finding.certificate or b"", stamp.certificates[0]]
         others = [*known, *evidence.certificates()]
         others += read_authorities(stamp.certificates[1:])
-        chains = [chain_of(read_subject(each), others) for each in certificates]
+        with evidence.reading.timed():
+            chains = [
+                _to_its_end(chain_of(read_subject(each), others), known)
+                for each in certificates
+            ]
     except (NoAnswerError, IndexError):
         return "B-T"
     # The last archive timestamp is of the most.

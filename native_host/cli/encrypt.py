@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla encrypt``, ``decrypt`` and ``recipients``: files that only cards open."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kortilla.common.command_output import (
+    error_result,
+    for_scripts,
+    json_option,
+    print_result,
+    say,
+)
+from native_host.cli.options import (
+    PATH,
+    Card,
+    CommandGroup,
+    PromptKind,
+    card_option,
+    configured,
+    lang_option,
+    prompt_options,
+)
+from native_host.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from native_host.config import Config
+    from native_host.files.decrypt import FileNotDecryptableError
+    from native_host.files.sources import RefusedFilesError
+    from native_host.recipients.person import Person, RecipientRefusedError
+
+_trust_option = click.option(
+    "--trust",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder with the authority's CA certificates.",
+)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--to",
+    multiple=True,
+    metavar="WHOM",
+    help="A certificate file, a name of `kortilla recipients`, or a client identifier.",
+)
+@click.option("--own-card", is_flag=True, help="Also to the card in the reader.")
+@click.option(
+    "--recovery-password",
+    is_flag=True,
+    help="Also to a new password, which is shown once.",
+)
+@click.option("-o", "--out", type=PATH, help="The folder for the encrypted files.")
+@_trust_option
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Encrypt even to certificates of others than the authority, or without an "
+    "answer about revocation.",
+)
+@click.option(
+    "--for-mail", is_flag=True, help="For programs that can't read AES-GCM: less safe."
+)
+@json_option
+@card_option
+@lang_option
+def encrypt(
+    *,
+    files: tuple[Path, ...],
+    to: tuple[str, ...],
+    own_card: bool,
+    recovery_password: bool,
+    out: Path | None,
+    trust: Path | None,
+    unchecked: bool,
+    for_mail: bool,
+    card: Card | None,
+    lang: str | None,
+) -> int:
+    """Encrypt your own files, so that only the recipients' cards open them.
+
+    Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
+    has expired opens nothing any more: keep the original, or take a password too.
+    """
+    if not (to or own_card or recovery_password):
+        raise click.UsageError("Say to whom: --to, --own-card or --recovery-password.")
+    if recovery_password and not (for_scripts() or sys.stdout.isatty()):
+        raise click.UsageError("--recovery-password needs a terminal, or --json.")
+    from kortilla.encryption import PasswordRecipient, Recipient
+    from native_host.files.encrypt import encrypt_files, new_recovery_password
+    from native_host.files.sources import shown_path
+    from native_host.hardening import harden
+    from native_host.recipients.person import RecipientRefusedError
+
+    harden()
+    config = configured(card=card)
+    texts = _texts(config, lang)
+    try:
+        people = asyncio.run(
+            _recipients(
+                config, to, trust, texts, own_card=own_card, unchecked=unchecked
+            )
+        )
+    except RecipientRefusedError as error:
+        return _refuse(error, texts)
+    recipients: list[Recipient] = [each.recipient for each in people]
+    password = new_recovery_password() if recovery_password else None
+    if password is not None:
+        recipients.append(PasswordRecipient(password))
+    say(texts["encrypt.lost"])
+    outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
+    fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
+    words = [
+        texts["encrypt.made"].format(path=shown_path(each.path))
+        for each in outcome.made
+    ]
+    if outcome.made:
+        words += [texts["encrypt.to"].format(name=_named(each)) for each in people]
+    if password is not None and outcome.made:
+        fields["recoveryPassword"] = password
+        words += [texts["encrypt.password"], "", f"    {password}", ""]
+    for failed in outcome.failed:
+        _say_refusal(failed, texts)
+    print_result(fields, words)
+    if outcome.made:
+        _remember(people)
+    return 1 if outcome.failed else 0
+
+
+def _refuse(error: RecipientRefusedError, texts: Mapping[str, str]) -> int:
+    """Say whom something was not done for, and return the exit status."""
+    say(f"{error.who}: {texts[f'refused.{error.reason}']}")
+    print_result(error_result(error.code, str(error), error.reason))
+    return 1
+
+
+def _remember(people: Sequence[Person]) -> None:
+    """Add people to the address book. What was encrypted stays, even if that fails."""
+    from native_host.recipients import address_book
+
+    try:
+        address_book.remember([each for each in people if not each.own])
+    except address_book.AddressBookError as error:
+        say(str(error))
+
+
+async def _recipients(
+    config: Config,
+    to: tuple[str, ...],
+    trust: Path | None,
+    texts: Mapping[str, str],
+    *,
+    own_card: bool,
+    unchecked: bool,
+) -> list[Person]:
+    """Return the people, whose certificates were checked.
+
+    Raises ``RecipientRefusedError``.
+    """
+    from kortilla.errors import TrustConfigurationError
+    from native_host.environment import open_source
+    from native_host.recipients import person as persons
+
+    found = [await _found(config, whom) for whom in to]
+    if own_card:
+        async with open_source(config) as source:
+            own = await persons.own_card(source)
+        if len(own) > 1:
+            raise InvalidArgumentError("There are several cards. Leave only your own.")
+        found += own
+    try:
+        cas = await asyncio.to_thread(persons.load_trust, trust)
+    except TrustConfigurationError as error:
+        raise InvalidArgumentError(str(error)) from error
+    checked: dict[bytes, Person] = {}
+    async with persons.asking() as revocation:
+        for each in found:
+            checked[each.certificate] = each
+            try:
+                checked[each.certificate] = await persons.check(
+                    each, trust=cas, revocation=revocation
+                )
+            except persons.RecipientRefusedError as error:
+                # The own card is here, so what can't be known of it does no harm.
+                if not error.acceptable or not (unchecked or each.own):
+                    raise
+                if not each.own:
+                    why = texts[f"refused.{error.reason}"]
+                    say(f"{each.name}: {why} {texts['encrypt.unchecked']}")
+    return [*checked.values()]
+
+
+async def _found(config: Config, whom: str) -> Person:
+    """Return whom a word of ``--to`` means: a file, or somebody who is known.
+
+    The configured directory is asked about a client identifier.
+    """
+    from kortilla.common.escaping import escape_name
+    from native_host.recipients import address_book, directory, person
+
+    path = Path(whom)
+    if await asyncio.to_thread(path.is_file):
+        return person.read_person(path)
+    found = address_book.matching(whom, address_book.people())
+    if not found and config.directory:
+        found = await directory.find(config.directory, whom)
+    if not found:
+        raise person.RecipientRefusedError(escape_name(whom), "not-found")
+    if len({(each.name, each.satu) for each in found}) > 1:
+        names = ", ".join(map(_named, found))
+        raise InvalidArgumentError(f"{whom} may be {names}. Give the identifier.")
+    return max(found, key=lambda each: each.not_after)
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option("-o", "--out", type=PATH, help="The folder for the decrypted files.")
+@click.option(
+    "--recovery-password",
+    is_flag=True,
+    help="Ask for the recovery password, in place of the card.",
+)
+@prompt_options
+def decrypt(
+    *,
+    files: tuple[Path, ...],
+    out: Path | None,
+    recovery_password: bool,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
+) -> int:
+    """Decrypt files that were encrypted to your card, with PIN1.
+
+    a.pdf.p7m becomes a.pdf, which only you can read. No file is overwritten.
+    """
+    from native_host.files.decrypt import (
+        DecryptWish,
+        FileNotDecryptableError,
+        decrypt_with_password,
+    )
+    from native_host.files.encrypt import typed_password
+    from native_host.files.process import decrypt_files
+    from native_host.files.sources import shown_path
+    from native_host.hardening import harden
+    from native_host.languages import choose_language
+
+    config = configured(card=card, prompt=prompt)
+    texts = _texts(config, lang)
+    if recovery_password:
+        harden()
+        password = typed_password(_ask_password(texts))
+        outcome = decrypt_with_password(files, password, out=out)
+    else:
+        language = choose_language(config.language, lang)
+        wish = DecryptWish(files=files, language=language, out=out)
+        outcome = decrypt_files(config, wish)
+    words = []
+    for made in outcome.made:
+        words.append(texts["decrypt.made"].format(path=shown_path(made.path)))
+        if not made.authenticated:
+            words.append(f"  {texts['decrypt.unauthenticated']}")
+    for error in outcome.failed:
+        _say_refusal(error, texts)
+        if isinstance(error, FileNotDecryptableError):
+            _say_whom(error, texts)
+    print_result(outcome.fields(), words)
+    return 1 if outcome.failed else 0
+
+
+def _say_refusal(error: RefusedFilesError, texts: Mapping[str, str]) -> None:
+    from native_host.files.sources import shown_path
+
+    for file in error.files:
+        say(f"{shown_path(file.path)}: {texts[f'decrypt.{file.reason}']}")
+
+
+def _say_whom(error: FileNotDecryptableError, texts: Mapping[str, str]) -> None:
+    """Say whom a file is for, by their names where they are known."""
+    from native_host.recipients.address_book import known_names
+
+    for name in known_names(error.recipients):
+        say(f"  {texts['decrypt.for'].format(name=name)}")
+    if error.password:
+        say(f"  {texts['decrypt.by_password']}")
+
+
+def _ask_password(texts: Mapping[str, str]) -> str:
+    """Ask at the terminal without echo, or read a line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(texts["decrypt.ask"], hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@click.group(cls=CommandGroup)
+def recipients() -> None:
+    """The people to whom you have encrypted files, on this computer only."""
+
+
+@recipients.command("list")
+@json_option
+@lang_option
+def list_(*, lang: str | None) -> None:
+    """List them. Those whose certificates have expired are left out."""
+    from native_host.recipients import address_book
+
+    texts = _texts(configured(), lang)
+    people = address_book.people()
+    words = [_describe(each, texts) for each in people] or [texts["recipients.none"]]
+    print_result({"recipients": [each.fields() for each in people]}, words)
+
+
+@recipients.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@json_option
+@lang_option
+def add(*, files: tuple[Path, ...], lang: str | None) -> int:
+    """Add the holders of certificate files. Each is checked when it is used."""
+    from native_host.recipients import address_book
+    from native_host.recipients.person import RecipientRefusedError, read_person
+
+    texts = _texts(configured(), lang)
+    try:
+        people = [read_person(each) for each in files]
+    except RecipientRefusedError as error:
+        return _refuse(error, texts)
+    address_book.remember(people)
+    words = [_describe(each, texts) for each in people]
+    print_result({"recipients": [each.fields() for each in people]}, words)
+    return 0
+
+
+@recipients.command()
+@click.argument("name")
+@json_option
+@lang_option
+def remove(*, name: str, lang: str | None) -> int:
+    """Remove people by their name or client identifier."""
+    from native_host.recipients import address_book
+    from native_host.recipients.person import RecipientRefusedError
+
+    texts = _texts(configured(), lang)
+    try:
+        people = address_book.forget(name)
+    except RecipientRefusedError as error:
+        return _refuse(error, texts)
+    words = [texts["recipients.removed"].format(name=each.name) for each in people]
+    print_result({"removed": [each.fields() for each in people]}, words)
+    return 0
+
+
+def _named(person: Person) -> str:
+    return f"{person.name} {person.satu}".strip()
+
+
+def _describe(person: Person, texts: Mapping[str, str]) -> str:
+    key = "recipients.unchecked" if person.checked is None else "recipients.checked"
+    return texts[key].format(
+        name=_named(person),
+        until=person.not_after.date(),
+        checked="" if person.checked is None else person.checked.date(),
+    )
+
+
+def _texts(config: Config, lang: str | None) -> Mapping[str, str]:
+    from native_host.languages import choose_language
+    from native_host.recipients import load_texts
+
+    return load_texts(choose_language(config.language, lang))

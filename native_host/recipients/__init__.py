@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""Whom the user encrypts files to: found, checked and remembered, without Qt.
+
+The texts are those of encryption as a whole, for the command and the window.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kortilla.common.texts import catalogue
+
+_FOLDER = Path(__file__).parent / "texts"
+
+
+def load_texts(language: str) -> Mapping[str, str]:
+    """Return the sentences of a language: fi, sv or en.
+
+    ``refused.REASON`` is about a recipient (``person.RecipientRefusedError``), and
+    ``decrypt.REASON`` about a file (``files.sources.RefusedFilesError``).
+    """
+    return catalogue(_FOLDER, language)
