@@ -29,7 +29,6 @@ from kortilla.encryption import (
     decrypt,
     read_recipients,
 )
-from kortilla.encryption.algorithms import AES256_GCM
 from kortilla.encryption.opening import Recipients
 from native_host.card.certificate import CardCertificate
 from native_host.card.decryption import CardDecryption
@@ -399,8 +398,8 @@ def _key_for(
     for key, certificate in keys:
         answers = _Answers(certificate.der, key)
         try:
-            # Only the questions count here, so any cipher will do.
-            message.recipients.key_for(answers, AES256_GCM)
+            # Only the questions count here, so any length will do.
+            message.recipients.key_for(answers, size=32)
         except OtherRecipientError:
             continue
         except EncryptionUnsupportedError:

@@ -26,7 +26,7 @@ from native_host.files.decrypt import decrypt_with_password, plain_name
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.kortilla.test_encryption import openssl
+from tests.kortilla.encryption.keys import openssl, with_recipients
 from tests.support import pcsc
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -67,18 +67,10 @@ def reasons(outcome: Outcome) -> list[str]:
     return [each["reason"] for each in outcome.result["error"]["files"]]
 
 
-class Same:
-    """A recipient with a part that was made before, so that many are cheap."""
-
-    def __init__(self) -> None:
-        self._info = PASSWORD.info(bytes(32))
-
-    def info(self, content_key: bytes) -> cms.RecipientInfo:
-        return self._info
-
-
 def _many(card: MockCardState) -> bytes:
-    return message(*[Same()] * 10_000, recipient(card))
+    whole = message(recipient(card))
+    [info] = cms.ContentInfo.load(whole)["content"]["recipient_infos"]
+    return with_recipients(whole, info.dump() * 10_000)
 
 
 def _unknown_cipher(card: MockCardState) -> bytes:
