@@ -161,6 +161,11 @@ def test_a_full_disk_leaves_nothing(
     assert names(folder) == {name}
 
 
+def test_too_many_files_are_refused_at_once(run: Run) -> None:
+    outcome = run("decrypt", *["a.p7m"] * 201, *AUTOMATIC)
+    assert outcome.error == "INVALID_ARGUMENT"
+
+
 def test_a_folder_that_can_not_be_written_is_named(run: Run, folder: Path) -> None:
     (folder / "a.pdf").write_bytes(CONTENT)
     words = ("encrypt", "a.pdf", "--recovery-password", "-o")
