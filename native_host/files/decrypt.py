@@ -11,7 +11,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -29,12 +29,16 @@ from kortilla.encryption import (
     decrypt,
     read_recipients,
 )
-from kortilla.encryption.algorithms import AES256_GCM
 from kortilla.encryption.opening import Recipients
 from native_host.card.certificate import CardCertificate
 from native_host.card.decryption import CardDecryption
-from native_host.card.errors import CONNECTION_ERRORS, CardError
+from native_host.card.errors import (
+    CONNECTION_ERRORS,
+    CardError,
+    UnsupportedCardError,
+)
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
+from native_host.errors import InvalidArgumentError
 from native_host.files.encrypt import (
     Meter,
     Progressed,
@@ -49,11 +53,16 @@ from native_host.operations.card_session import UsableCards
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation
+from native_host.recipients.address_book import known_names
 
 #: Endings of the names of encrypted files, which decrypted ones lack.
 _ENDINGS = (".p7m", ".p7e", ".cms")
 _MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
+#: All are open at once.
+MOST_FILES = 200
+#: Recipients whom the window names.
+_MOST_NAMES = 3
 
 Reason = Literal[
     "not-encrypted", "unsupported", "other-recipient", "no-password", "altered"
@@ -100,8 +109,11 @@ class FileNotDecryptableError(RefusedFilesError):
         return fields
 
 
-class OtherRecipientCardError(CardError):
-    """The files are not for the card in the reader."""
+class OtherRecipientCardError(UnsupportedCardError):
+    """No file is for the card in the reader.
+
+    ``kind`` are the names of whom they are for, as far as the address book knows them.
+    """
 
     code = "OTHER_RECIPIENT"
 
@@ -220,14 +232,17 @@ async def decrypt_own_files(
 
     Files that are not whole or not encrypted are found before the prompt opens, and
     files for somebody else before PIN1 is asked for. If no file is left, the prompt
-    does not open. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors of
-    the prompt and the card, and ``StoppedError``.
+    does not open. A prompt that waits for another card is cancelled with the reason
+    ``OTHER_RECIPIENT``. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors
+    of the prompt and the card, and ``StoppedError``.
     """
-    check_places(wish.files, wish.out)
+    _check(wish.files, wish.out)
     with ExitStack() as stack:
         found = await asyncio.to_thread(_open, wish.files, stack)
         if found[0]:
-            await _ask_card(context, wish, found[0])
+            # Of a card that is for none, each file says whom it is for.
+            with suppress(OtherRecipientCardError):
+                await _ask_card(context, wish, found[0])
         meter = Meter(wish.files, progressed, stop)
         return await asyncio.to_thread(_write, found, wish.out, None, meter)
 
@@ -245,11 +260,19 @@ def decrypt_with_password(
     It blocks, for some seconds if a hostile file asks for many rounds of PBKDF2.
     Raises ``InvalidArgumentError`` and ``StoppedError``.
     """
-    check_places(files, out)
+    _check(files, out)
     with ExitStack() as stack:
         return _write(
             _open(files, stack), out, password, Meter(files, progressed, stop)
         )
+
+
+def _check(files: Sequence[Path], out: Path | None) -> None:
+    if len(files) > MOST_FILES:
+        raise InvalidArgumentError(
+            f"At most {MOST_FILES} files can be decrypted at once."
+        )
+    check_places(files, out)
 
 
 def recipients_of(path: Path) -> Recipients:
@@ -350,7 +373,9 @@ def _choose(
     chosen = [_key_for(message, keys) for message in messages]
     for answers in filter(None, chosen):
         return card.certificate(answers.card_key), chosen
-    raise OtherRecipientCardError("No file is for this card.")
+    identities = {each for message in messages for each in message.recipients.names}
+    names = known_names(identities, others=False)[:_MOST_NAMES]
+    raise OtherRecipientCardError("No file is for this card.", kind=", ".join(names))
 
 
 def _decryption_keys(card: FineidCard) -> Iterator[tuple[CardKey, CardCertificate]]:
@@ -373,8 +398,8 @@ def _key_for(
     for key, certificate in keys:
         answers = _Answers(certificate.der, key)
         try:
-            # Only the questions count here, so any cipher will do.
-            message.recipients.key_for(answers, AES256_GCM)
+            # Only the questions count here, so any length will do.
+            message.recipients.key_for(answers, size=32)
         except OtherRecipientError:
             continue
         except EncryptionUnsupportedError:

@@ -7,6 +7,9 @@
 import contextlib
 import os
 import resource
+import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from io import BytesIO
@@ -23,7 +26,7 @@ from native_host.files.decrypt import decrypt_with_password, plain_name
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.kortilla.test_encryption import openssl
+from tests.kortilla.encryption.keys import openssl, with_recipients
 from tests.support import pcsc
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -64,18 +67,10 @@ def reasons(outcome: Outcome) -> list[str]:
     return [each["reason"] for each in outcome.result["error"]["files"]]
 
 
-class Same:
-    """A recipient with a part that was made before, so that many are cheap."""
-
-    def __init__(self) -> None:
-        self._info = PASSWORD.info(bytes(32))
-
-    def info(self, content_key: bytes) -> cms.RecipientInfo:
-        return self._info
-
-
 def _many(card: MockCardState) -> bytes:
-    return message(*[Same()] * 10_000, recipient(card))
+    whole = message(recipient(card))
+    [info] = cms.ContentInfo.load(whole)["content"]["recipient_infos"]
+    return with_recipients(whole, info.dump() * 10_000)
 
 
 def _unknown_cipher(card: MockCardState) -> bytes:
@@ -166,6 +161,11 @@ def test_a_full_disk_leaves_nothing(
     assert names(folder) == {name}
 
 
+def test_too_many_files_are_refused_at_once(run: Run) -> None:
+    outcome = run("decrypt", *["a.p7m"] * 201, *AUTOMATIC)
+    assert outcome.error == "INVALID_ARGUMENT"
+
+
 def test_a_folder_that_can_not_be_written_is_named(run: Run, folder: Path) -> None:
     (folder / "a.pdf").write_bytes(CONTENT)
     words = ("encrypt", "a.pdf", "--recovery-password", "-o")
@@ -199,6 +199,45 @@ def test_no_file_has_a_name_before_it_is_whole(folder: Path) -> None:
         with pytest.raises(StoppedError):
             work()
         assert names(folder) == before
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from native_host.files import targets
+from native_host.files.decrypt import decrypt_with_password
+kind, path, password = sys.argv[1:]
+if kind == "hidden":
+    targets._open_unnamed = lambda *_: None
+def stay(done, total):
+    print(flush=True)
+    sys.stdin.read()
+decrypt_with_password([Path(path)], password, progressed=stay)
+"""
+
+
+@pytest.mark.parametrize("kind", ["unnamed", "hidden"])
+def test_a_program_that_is_killed_leaves_nothing_decrypted(
+    folder: Path, kind: str
+) -> None:
+    """What a file system without unnamed files keeps goes with the next decryption."""
+    path = folder / "a.pdf.p7m"
+    path.write_bytes(message(PASSWORD))
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, kind, path, PASSWORD.password],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    with process:
+        process.stdout.readline()
+        process.kill()
+    left = names(folder) - {"a.pdf.p7m"}
+    assert len(left) == (0 if kind == "unnamed" else 1)
+    for name in left:
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    decrypt_with_password([path], PASSWORD.password)
+    assert names(folder) == {"a.pdf", "a.pdf.p7m"}
 
 
 @pytest.mark.parametrize("form", ["plain", "template"])

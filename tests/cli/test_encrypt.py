@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla encrypt`` and ``kortilla decrypt``, with the mock card of each kind.
 
-``tests/kortilla/test_encryption.py`` has the messages themselves.
+``tests/kortilla/encryption`` has the messages themselves.
 """
 
 import shutil
@@ -26,8 +26,8 @@ from native_host.recipients import load_texts
 from native_host.recipients import person as persons
 from native_host.recipients.person import Person, RecipientRefusedError, read_person
 from tests.cli.conftest import NewCard, Outcome, Run
+from tests.kortilla.encryption.keys import openssl
 from tests.kortilla.signing_parts import Services
-from tests.kortilla.test_encryption import openssl
 from tests.support.cards import new_card as another_card
 
 MOCK = ("--card", "mock", "--lang", "en")
@@ -201,7 +201,10 @@ def test_a_file_for_another_card_is_refused_before_pin1(
     assert run("encrypt", "kirje.pdf", "--to", whom, "--unchecked").status == 0
     before = card.read()
     done = run("decrypt", "kirje.pdf.p7m", *AUTOMATIC)
-    assert (done.status, done.error) == (1, "OTHER_RECIPIENT")
+    assert (done.status, reasons(done)) == (1, ["other-recipient"])
+    [refused] = done.result["error"]["files"]
+    assert refused["recipients"] == [read_person(Path(whom)).identity]
+    assert not refused["password"]
     assert card.read() == before
     # With a file for this card, that one is opened, and the other one named.
     assert run("encrypt", "empty", "--own-card", *MOCK).status == 0
