@@ -59,6 +59,7 @@ _TAG_SIZES = range(12, 17)  # RFC 5084 §3.2
 #: Bytes of all recipients: asn1crypto needs a hundred times as much for odd ones.
 _MAX_RECIPIENTS = 500_000
 _MAX_SMALL = 100_000  # bytes of any other part
+_MAX_CONTENT = (1 << 36) - 32  # bytes: GCM allows no more (NIST SP 800-38D §5.2.1.1)
 _AUTHENTICATED_ATTRIBUTES, _UNAUTHENTICATED = 0xA1, (0xA1, 0xA2)
 
 
@@ -78,7 +79,8 @@ def encrypt(
     """Encrypt what ``source`` has, and write the message (DER's superset BER).
 
     Not ``authenticated`` is only for mail programs. Raises
-    ``RecipientUnsuitableError``, also for no recipients, and the streams' errors.
+    ``RecipientUnsuitableError``, also for no recipients, the streams' errors, and
+    ``EncryptionUnsupportedError`` for more than 64 GiB.
     """
     key = os.urandom(32)
     infos = [each.info(key) for each in recipients]
@@ -114,7 +116,7 @@ def encrypt(
         + algorithm.dump()
         + opened(CONTEXT_0)
     )
-    for piece in _pieces(source):
+    for piece in _limited(_pieces(source)):
         if part := context.update(piece):
             sink.write(encoded(OCTET_STRING, part))
     if part := context.finalize():
@@ -254,7 +256,7 @@ class _Message:
         header = self._reader.next()
         if header is None or header.tag not in {CONTEXT_0, CONTEXT_0_PRIMITIVE}:
             raise NotEncryptedError("the content is missing")
-        yield from self._reader.pieces(header)
+        yield from _limited(self._reader.pieces(header))
         self._reader.leave()
 
     def read_rest(self) -> None:
@@ -330,6 +332,15 @@ class _Padded:
 def _pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
     stream = BytesIO(source) if isinstance(source, bytes) else source
     while piece := stream.read(PIECE):
+        yield piece
+
+
+def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    left = _MAX_CONTENT
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise EncryptionUnsupportedError("The content is too large.")
         yield piece
 
 

@@ -20,6 +20,7 @@ from kortilla.encryption import (
     RecipientUnsuitableError,
     decrypt,
     encrypt,
+    envelope,
     read_recipients,
 )
 from kortilla.encryption.ber import SEQUENCE, SET
@@ -244,6 +245,20 @@ def test_a_content_may_be_in_any_pieces(ecc: SoftwareKey) -> None:
     ):
         with pytest.raises(NotEncryptedError):
             decrypt(message[:start] + content + rest, BytesIO(), ecc)
+
+
+def test_more_than_gcm_allows_is_refused(
+    ecc: SoftwareKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = encrypted(ecc.recipient, content=bytes(101))
+    monkeypatch.setattr(envelope, "_MAX_CONTENT", 100)
+    assert decrypted(encrypted(ecc.recipient, content=bytes(100)), ecc) == bytes(100)
+    ecc.used = 0
+    with pytest.raises(EncryptionUnsupportedError):
+        decrypt(message, BytesIO(), ecc)
+    with pytest.raises(EncryptionUnsupportedError):
+        encrypted(ecc.recipient, content=bytes(101))
+    assert ecc.used == 0
 
 
 @AUTHENTICATED

@@ -76,7 +76,7 @@ async def test_the_guides_service_encrypts_to_who_has_logged_in(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "decision.pdf").write_bytes(CONTENT)
-    [block] = blocks("encryption.md", "python")
+    block, _ = blocks("encryption.md", "python")
     names: dict[str, Any] = {}
     exec(block, names)  # noqa: S102 - the guide's own
     service = LoginService(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from io import BytesIO
+from typing import Any
 
 import pytest
 from asn1crypto import x509
@@ -38,6 +39,7 @@ from tests.kortilla.encryption.keys import (
 )
 from tests.kortilla.pki import CA
 from tests.support.cards import made
+from tests.support.guide import blocks
 
 
 @pytest.mark.parametrize("content", [b"", b"a", bytes(65536), CONTENT])
@@ -188,6 +190,17 @@ def test_a_mail_shows_no_header_of_its_content(ecc: SoftwareKey) -> None:
     # The message itself stays as it was.
     assert mail["Subject"] == "Päätös"
     assert found.get_payload(decode=True) == "Hyvä vastaanottaja\r\n".encode()
+
+
+def test_the_guides_mail(ecc: SoftwareKey) -> None:
+    _, block = blocks("encryption.md", "python")
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102 - the guide's own
+    sealed = names["letter"](ecc.recipient, "specimen@person.example", "Hyvää päivää\n")
+    assert sealed.get_content_type() == "application/pkcs7-mime"
+    assert sealed.get_param("smime-type") == "enveloped-data"
+    found = message_from_bytes(decrypted(sealed.get_content(), ecc))
+    assert found.get_payload(decode=True) == "Hyvää päivää\r\n".encode()
 
 
 def test_a_mail_has_no_password(ecc: SoftwareKey) -> None:
