@@ -15,6 +15,7 @@ from native_host.paths import user_config_folder
 CARDS = ("pcsc", "mock")
 PROMPTS = ("window", "terminal", "automatic")
 LANGUAGES = ("system", "fi", "sv", "en")
+_TEXTS = {"trust_lists", "directory"}
 _LISTS = {"extensions", "trust_list_signers"}
 _CHOICES = {"card": CARDS, "prompt": PROMPTS, "language": LANGUAGES}
 
@@ -26,7 +27,8 @@ class Config(NamedTuple):
     in ``manifests/``, for developers of other extensions. ``ask_revocation`` is for the
     page that checks signatures. ``trust_lists`` is the address of another list
     of trusted lists than the EU's, or of the EU's with other signers:
-    ``trust_list_signers`` are the SHA-256 of their certificates.
+    ``trust_list_signers`` are the SHA-256 of their certificates. ``directory`` is the
+    address of a directory of certificates (LDAP), for encryption.
     """
 
     card: Literal["pcsc", "mock"] = "pcsc"
@@ -37,6 +39,7 @@ class Config(NamedTuple):
     ask_revocation: bool = True
     trust_lists: str = ""
     trust_list_signers: tuple[str, ...] = ()
+    directory: str = ""
 
 
 def config_path() -> Path:
@@ -82,7 +85,7 @@ def _check(path: Path, key: str, value: object) -> Any:
                 f"{path}: the key {key!r} must be one of {allowed}."
             )
         return value
-    if key == "trust_lists":
+    if key in _TEXTS:
         if not isinstance(value, str):
             raise ConfigBrokenError(f"{path}: the key {key!r} must be a text.")
         return value

@@ -35,17 +35,20 @@ from native_host import paths
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.card_watch import Cards, ReaderContent
+from native_host.desktop.pages.recipients import DoubtfulError
 from native_host.desktop.system_settings import BrowsersReport
 from native_host.desktop.window import Window
 from native_host.doctor.findings import Place, info, kortilla, warning
 from native_host.files.check import CheckedFile
 from native_host.gui.tokens import DARK, palette_of, plain_palette
 from native_host.history import Entry
+from native_host.recipients.person import Person, RecipientRefusedError
 from tests.kortilla.signing_parts import make_pdf
 from tools.window_pictures import offscreen_application
 
 _READER = "Esimerkkilukija CR-100"
 _FOLDER = Path("/home/aino/Asiakirjat")
+_HOLDER = "Aino SPECIMEN-POHJALAINEN"
 _LEASE, _ANNEX = "Vuokrasopimus – hyresavtal 2026.pdf", "Liite 1.pdf"
 
 
@@ -225,11 +228,116 @@ def _show_history(window: Window) -> None:
     window.show_page("history")
 
 
+def _people() -> list[Any]:
+    """Return the holder of the card in the reader, and two others."""
+    ends = datetime(2031, 3, 14, 21, 59, 59, tzinfo=UTC)
+    names = (
+        _HOLDER,
+        "Ville SPECIMEN-VIRTANEN",
+        "Åsa SPECIMEN-BERG",
+    )
+    return [
+        Person(
+            bytes([number]),
+            name,
+            f"9990203{number}C",
+            ends,
+            ends.replace(year=ends.year - number),
+            own=not number,
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def _choose_recipients(window: Window) -> Any:
+    window.give_files("encrypt", _files())
+    page: Any = window.pages["encrypt"]
+    own, *others = _people()
+    page.recipients.show([own], others)
+    page.recipients._tick(others[0].certificate, True)
+    page._build()
+    return page
+
+
+def _show_no_own_card(window: Window) -> None:
+    window.show_page("encrypt")
+    page: Any = window.pages["encrypt"]
+    page.recipients.show([], [])
+
+
+def _show_doubts(window: Window) -> None:
+    page = _choose_recipients(window)
+    _, ville, berg = _people()
+    page.recipients._tick(berg.certificate, True)
+    page._ended(
+        {},
+        "",
+        page.recipients.explain(
+            DoubtfulError(
+                {
+                    ville.certificate: RecipientRefusedError("", "no-authority"),
+                    berg.certificate: RecipientRefusedError("", "revoked"),
+                }
+            )
+        ),
+    )
+
+
+def _show_encrypting(window: Window) -> None:
+    page = _choose_recipients(window)
+    page._run()
+    page._progressed(42)
+    page._build()
+
+
+def _show_encrypted(window: Window) -> None:
+    page = _choose_recipients(window)
+    made = [
+        {"file": str(_FOLDER / f"{name}.p7m"), "original": str(Path.home() / name)}
+        for name in (_LEASE, _ANNEX)
+    ]
+    page._ended({"files": made}, "HKPM-WZVA-RTQC-XJDF-NBEY")
+
+
+def _choose_sealed(window: Window) -> Any:
+    path = Path.home() / f"{_LEASE}.p7m"
+    path.write_bytes(b"0\x80")
+    window.show_page("encrypt")
+    page: Any = window.pages["encrypt"]
+    page._begin_again()
+    page.take([path])
+    page._opening._about[path] = (f"{_HOLDER}, Åsa SPECIMEN-BERG", True)
+    page._build()
+    return page
+
+
+def _show_opened(*, good: bool) -> Show:
+    def show(window: Window) -> None:
+        page = _choose_sealed(window)
+        [path] = page._opening.files
+        made = {
+            "file": str(_FOLDER / _LEASE),
+            "original": str(path),
+            "authenticated": good,
+        }
+        page._opening._ended({"files": [made]})
+
+    return show
+
+
+def _show_not_opened(window: Window) -> None:
+    page = _choose_sealed(window)
+    [path] = page._opening.files
+    fault = {"file": str(path), "reason": "other-recipient"}
+    page._opening._ended({"error": {"code": "FILE_NOT_DECRYPTABLE", "files": [fault]}})
+
+
 #: The pages, and what is on them.
 EACH: Mapping[str, Show] = {
     "card": _show_card(_card()),
     "sign": _choose_files,
     "check": _show_checked(),
+    "encrypt": _choose_recipients,
     "self-check": _show_findings,
     "browsers": _show_browsers,
     "history": _show_history,
@@ -254,6 +362,14 @@ STATES: Mapping[str, Show] = {
         stamp=TimestampReport(None, "SPECIMEN Aikaleimat", True, True)
     ),
     "check-unknown": _show_checked("NO_TRUST", issuer="unknown"),
+    "encrypt-empty": _show_no_own_card,
+    "encrypt-doubt": _show_doubts,
+    "encrypt-progress": _show_encrypting,
+    "encrypt-done": _show_encrypted,
+    "encrypt-open": _choose_sealed,
+    "encrypt-opened": _show_opened(good=True),
+    "encrypt-unprotected": _show_opened(good=False),
+    "encrypt-refused": _show_not_opened,
     "history-off": lambda window: window.show_page("history"),
 }
 VARIANTS = ("dark", "large", "contrast")

@@ -20,6 +20,7 @@ from native_host.cli.options import PATH, Card, card_option, configured, lang_op
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=PATH)
 @click.option("--check", is_flag=True, help="Check the signatures of the files.")
 @click.option("--sign", is_flag=True, help="Sign the files.")
+@click.option("--encrypt", is_flag=True, help="Encrypt the files.")
 @json_option
 @card_option
 @lang_option
@@ -28,24 +29,36 @@ def open_(
     files: tuple[Path, ...],
     check: bool,
     sign: bool,
+    encrypt: bool,
     card: Card | None,
     lang: str | None,
 ) -> None:
-    """Open Kortilla's window, or bring it to the front."""
-    from native_host.desktop.single_window import MOST_FILES, Handover, SingleWindow
+    """Open Kortilla's window, or bring it to the front.
+
+    Encrypted files (.p7m) need no option: the window opens them.
+    """
+    from native_host.desktop.single_window import (
+        MOST_FILES,
+        SEALED,
+        Handover,
+        SingleWindow,
+    )
     from native_host.languages import choose_language
     from native_host.pin_prompt.prompt import PromptError
     from native_host.pin_prompt.spawn import has_screen
 
-    if check and sign:
-        raise click.UsageError("Give either --check or --sign.")
-    if files and not (check or sign):
-        raise click.UsageError("Say what to do with the files: --check or --sign.")
+    if check + sign + encrypt > 1:
+        raise click.UsageError("Give one of --check, --sign and --encrypt.")
+    sealed = bool(files) and all(each.suffix.casefold() in SEALED for each in files)
+    if files and not (check or sign or encrypt or sealed):
+        raise click.UsageError(
+            "Say what to do with the files: --check, --sign or --encrypt."
+        )
     if len(files) > MOST_FILES:
         raise click.UsageError(f"At most {MOST_FILES} files can be given.")
     handover = None
-    if check or sign:
-        page = "check" if check else "sign"
+    if check or sign or encrypt or sealed:
+        page = "check" if check else "sign" if sign else "encrypt"
         handover = Handover(page, tuple(each.absolute() for each in files))
     config = configured(card=card)
     if not has_screen():

@@ -6,11 +6,13 @@ or signature is interrupted.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from kortilla.common import JsonObject
 from native_host.card.pcsc_threads import in_thread
@@ -32,12 +34,7 @@ class Prompts:
 
         Returns False, and does nothing, while another one runs.
         """
-        words = (
-            *("card", *words, "--prompt", "window"),
-            *("--card", self._services.config.card),
-            *("--lang", self._services.texts.language, "--json"),
-        )
-        command = Command("native_host.cli", words)
+        command = Command("native_host.cli", ("card", *words, *self._options()))
         return self._run(command, lambda result: ended(_code(result)))
 
     def sign(
@@ -55,6 +52,22 @@ class Prompts:
             progressed=lambda said: background.in_window(progressed, said),
         )
         return self._run(command, ended)
+
+    def decrypt(
+        self, files: Sequence[Path], ended: Callable[[JsonObject], object]
+    ) -> bool:
+        """Decrypt files with a card; ``ended`` gets the result.
+
+        Returns False, and does nothing, while another one runs.
+        """
+        words = ("decrypt", *map(os.fspath, files), *self._options())
+        return self._run(Command("native_host.cli", words), ended)
+
+    def _options(self) -> tuple[str, ...]:
+        return (
+            *("--prompt", "window", "--card", self._services.config.card),
+            *("--lang", self._services.texts.language, "--json"),
+        )
 
     def _run(self, running: "Command", ended: Callable[[JsonObject], object]) -> bool:
         if self._running is not None:

@@ -33,7 +33,7 @@ from native_host.gui.tokens import tokens_for
 #: The width with words, and with icons alone, in pixels where body text has 15.
 WIDE, NARROW = 228, 68
 #: The height of a row, its least one, and that of the program's name, likewise.
-_ROW, _LEAST_ROW, _NAME = 48, 34, 70
+_ROW, _LEAST_ROW, _NAME = 48, 28, 70
 _ICON, _BADGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
 

@@ -48,6 +48,7 @@ PAGES: Mapping[str, str] = {
     "card": "person-on-card",
     "sign": "pen",
     "check": "file-tick",
+    "encrypt": "lock",
     "self_check": "pulse",
     "browsers": "browser",
     "history": "clock",

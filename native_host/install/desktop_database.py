@@ -22,6 +22,7 @@ _CACHE, _CHOICES = "mimeinfo.cache", "mimeapps.list"
 #: Types that other programs open.
 _TYPES = (
     "application/pdf",
+    "application/pkcs7-mime",
     "application/vnd.oasis.opendocument.text",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 )

@@ -54,7 +54,9 @@ from native_host.install.tables import (
 #: The name of the agent's unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
 #: The files by which file managers open files in the window.
-ACTIONS = ("fi.kortilla.Sign.desktop", "fi.kortilla.Check.desktop")
+ACTIONS = tuple(
+    f"fi.kortilla.{each}.desktop" for each in ("Sign", "Check", "Encrypt", "Decrypt")
+)
 
 _OURS = b"# Written by `kortilla install`."
 #: The file beside the launcher that ``desktop_database`` keeps.

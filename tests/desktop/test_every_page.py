@@ -72,7 +72,7 @@ def test_no_part_is_destroyed_while_the_window_is_open(
         each.touch()
         window.give_files("sign", [each])
         follow()
-    remove = window.services.texts("sign.remove.this", name="0.txt")
+    remove = window.services.texts("files.remove.this", name="0.txt")
     buttons(window)[remove].click()
     follow()
     files[1].unlink()

@@ -179,7 +179,8 @@ def test_what_becomes_of_files_is_heard(
         done = f"{text('sign.done')}: a-allekirjoitettu.pdf."
         orca.wait_for(done, since=since)
         screen.press("Return", "Tab")
-        orca.wait_for(text("sign.open.this", name="a-allekirjoitettu.pdf"), since=since)
+        opens = text("files.open.this", name="a-allekirjoitettu.pdf")
+        orca.wait_for(opens, since=since)
         assert screen.focused() == window
         subprocess.run([*command, "--sign", gone], env=environment, check=True)
         gone.unlink()

@@ -131,7 +131,7 @@ def test_a_number_says_that_something_is_wrong_before_the_page_is_opened(
 
     def spoken() -> str:
         role = Qt.ItemDataRole.AccessibleTextRole
-        return str(window.sidebar.list.item(3).data(role))
+        return str(window.sidebar.list.item(4).data(role))
 
     until(lambda: spoken() == "Self-check, to be mended: 3")
     assert "self_check" not in window.pages

@@ -36,6 +36,7 @@ LINK = UNITS / "graphical-session.target.wants/kortilla-agent.service"
 MENU = Path(".local/share/applications/fi.kortilla.Kortilla.desktop")
 AUTOSTART = Path(".config/autostart/kortilla-agent.desktop")
 PDF, CONTAINER = "application/pdf", "application/vnd.etsi.asic-e+zip"
+SEALED = "application/pkcs7-mime"
 VIEWER = "viewer.desktop"
 
 
@@ -63,7 +64,13 @@ def test_the_unit_and_the_autostart_file_start_the_agent(home: Path) -> None:
 
 def test_menu_and_file_managers_start_the_window(home: Path) -> None:
     install(["firefox"])
-    starting = {"Kortilla": "", "Sign": "--sign %F", "Check": "--check %F"}
+    starting = {
+        "Kortilla": "",
+        "Sign": "--sign %F",
+        "Check": "--check %F",
+        "Encrypt": "--encrypt %F",
+        "Decrypt": "%F",
+    }
     for name, options in starting.items():
         path = home / MENU.with_name(f"fi.kortilla.{name}.desktop")
         entry = parse(path)["Desktop Entry"]
@@ -73,7 +80,9 @@ def test_menu_and_file_managers_start_the_window(home: Path) -> None:
         assert icon == (CHECKOUT / "extension/icons/kortilla.svg").read_bytes()
         # The menu has the window once.
         assert (entry.get("NoDisplay") == "true") == bool(options)
-        assert ("application/pdf" in entry.get("MimeType", "")) == bool(options)
+        kinds = entry.get("MimeType", "").split(";")
+        assert (PDF in kinds) == ("--" in options)
+        assert (SEALED in kinds) == (name == "Decrypt")
     # Desktops find a window's entry by this name.
     assert f"{DESKTOP_FILE}.desktop" == MENU.name
 
@@ -172,15 +181,18 @@ def programs(kind: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("desktop")
-def test_file_managers_offer_both_actions_and_the_default_stays(home: Path) -> None:
+def test_file_managers_offer_the_actions_and_the_default_stays(home: Path) -> None:
     assert programs(PDF)[0] == VIEWER
     install(["firefox"])
     applications = home / ".local/share/applications"
     for each in applications.glob("*.desktop"):
         run("desktop-file-validate", each)
     assert programs(PDF)[0] == VIEWER
-    assert {*ACTIONS} <= {*programs(PDF)}
-    assert programs(CONTAINER)[0] == "fi.kortilla.Check.desktop"
+    sign, check, encrypt, decrypt = ACTIONS
+    assert {sign, check, encrypt} <= {*programs(PDF)}
+    assert programs(CONTAINER)[0] == check
+    # It opens encrypted files where nothing else does.
+    assert programs(SEALED)[0] == decrypt
     install(["firefox"])
     uninstall()
     assert programs(PDF) == [VIEWER] * len(programs(PDF))
@@ -188,15 +200,16 @@ def test_file_managers_offer_both_actions_and_the_default_stays(home: Path) -> N
 
 
 @pytest.mark.usefixtures("desktop")
-def test_a_package_offers_both_actions_and_the_default_stays(tmp_path: Path) -> None:
+def test_a_package_offers_the_actions_and_the_default_stays(tmp_path: Path) -> None:
     install_package(tmp_path, Path("/"))
     applications = tmp_path / "share/applications"
     run("update-desktop-database", applications)
     # gio passes over programs that are not there, as those of this package.
     cache = (applications / "mimeinfo.cache").read_text().splitlines()
-    sign, check = (f"zz-kortilla-{each}" for each in ACTIONS)
-    assert f"{PDF}={VIEWER};{check};{sign};" in cache
+    sign, check, encrypt, decrypt = (f"zz-kortilla-{each}" for each in ACTIONS)
+    assert f"{PDF}={VIEWER};{check};{encrypt};{sign};" in cache
     assert f"{CONTAINER}={check};" in cache
+    assert f"{SEALED}={decrypt};" in cache
 
 
 @pytest.mark.usefixtures("desktop")
@@ -218,3 +231,17 @@ def test_a_persons_own_choices_and_programs_stay(home: Path) -> None:
     uninstall()
     assert own.name in programs(PDF)
     assert (applications / "mimeinfo.cache").is_file()
+
+
+@pytest.mark.usefixtures("desktop")
+def test_another_program_goes_on_opening_encrypted_files(
+    home: Path, tmp_path: Path
+) -> None:
+    applications = tmp_path / "share/applications"
+    (applications / "mail.desktop").write_text(
+        "[Desktop Entry]\nType=Application\nName=Mail\nExec=true %f\n"
+        f"MimeType={SEALED};\n"
+    )
+    run("update-desktop-database", applications)
+    install(["firefox"])
+    assert programs(SEALED)[0] == "mail.desktop"

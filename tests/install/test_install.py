@@ -70,6 +70,8 @@ def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
         ".local/share/applications/fi.kortilla.Kortilla.desktop",
         ".local/share/applications/fi.kortilla.Sign.desktop",
         ".local/share/applications/fi.kortilla.Check.desktop",
+        ".local/share/applications/fi.kortilla.Encrypt.desktop",
+        ".local/share/applications/fi.kortilla.Decrypt.desktop",
     }
     for family, place in (("chromium", CHROMIUM), ("firefox", FIREFOX)):
         for host in host_names():

@@ -39,6 +39,8 @@ FILES = {
     "usr/lib/systemd/user/kortilla-agent.service",
     "usr/share/applications/fi.kortilla.Kortilla.desktop",
     "usr/share/applications/zz-kortilla/fi.kortilla.Check.desktop",
+    "usr/share/applications/zz-kortilla/fi.kortilla.Decrypt.desktop",
+    "usr/share/applications/zz-kortilla/fi.kortilla.Encrypt.desktop",
     "usr/share/applications/zz-kortilla/fi.kortilla.Sign.desktop",
     "usr/share/p11-kit/modules/kortilla.module",
 }

@@ -38,6 +38,7 @@ _MARKERS = {
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "slapd": "programs",
     "update-desktop-database": "programs",
     "xmlsec1": "programs",
 }

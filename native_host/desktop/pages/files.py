@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, QUrl
@@ -14,10 +15,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
+from kortilla.common.escaping import escape_name
 from kortilla.common.imports import is_packaged
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
-from native_host.gui.labels import label, muted
+from native_host.files.sources import shown_path
+from native_host.gui.buttons import Button
+from native_host.gui.labels import WrappingLabel, label, make_muted, muted
 from native_host.gui.panels import Notice, Panel, Row, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act
@@ -32,14 +36,18 @@ _WITHIN = 10_000  # milliseconds; the file manager may have to start
 class FilesPage(PageBase):
     """A page that takes files: dropped, chosen, or given by ``kortilla open``.
 
-    ``name`` is what the keys of its texts begin with.
+    ``name`` is what the keys of its texts begin with. ``signing`` says whether the page
+    needs the extra of that name.
     """
 
-    def __init__(self, services: Services, name: str, act: Act) -> None:
+    def __init__(
+        self, services: Services, name: str, act: Act, *, signing: bool = True
+    ) -> None:
         super().__init__(services, services.texts(f"{name}.heading"))
         self._name, self._act = name, act
         self._folder = Path.home()
-        self.missing = _is_missing()
+        self._message = ""
+        self.missing = signing and _is_missing()
         self.setAcceptDrops(not self.missing)
         self.area.verticalScrollBar().rangeChanged.connect(self._reveal)
 
@@ -74,6 +82,44 @@ class FilesPage(PageBase):
         if chosen:
             self._folder = Path(chosen[0]).parent
             self.take([Path(each) for each in chosen])
+
+    def _build(self) -> None:
+        """Show what the page knows now."""
+
+    def _file_button(self, key: str, path: Path, press: Callable[[], object]) -> Button:
+        """Return a button for one file, told apart for screen readers."""
+        button = self.button(key, press)
+        name = escape_name(path.name)
+        button.setAccessibleName(self.texts(f"{key}.this", name=name))
+        return button
+
+    def _result_row(self, path: Path, buttons: list[Button]) -> Row:
+        """Return the row of a file that was made, and the folder that it is in."""
+        folder = WrappingLabel(shown_path(path.parent), 14 / 15)
+        make_muted(folder)
+        name = WrappingLabel(escape_name(path.name), bold=True)
+        return Row(Sign("tick", "good", 34), [name, folder], buttons)
+
+    def _open_button(self, path: Path) -> Button:
+        return self._file_button("files.open", path, partial(self._open, path))
+
+    def _show_button(self, path: Path) -> Button:
+        return self._file_button("files.show", path, partial(self._show, path))
+
+    def _open(self, path: Path) -> None:
+        self._message = ""
+        if not open_file(path):
+            self._not_opened(path)
+        self._build()
+
+    def _show(self, path: Path) -> None:
+        self._message = ""
+        self._build()
+        show_in_folder(path, partial(self._not_opened, path.parent))
+
+    def _not_opened(self, path: Path) -> None:
+        self._message = self.texts("files.not_opened", name=escape_name(path.name))
+        self._build()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         if _local_files(event.mimeData()):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +14,12 @@ from PySide6.QtWidgets import QProgressBar, QWidget
 
 from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
-from native_host.desktop.pages.files import FilesPage, open_file, show_in_folder
+from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
-from native_host.files.sources import shown_path
-from native_host.gui.buttons import Button
 from native_host.gui.icons import draw_box, inset, painter_of
-from native_host.gui.labels import Heading, WrappingLabel, label, make_muted, muted
+from native_host.gui.labels import Heading, WrappingLabel, label, muted
 from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
@@ -58,7 +56,6 @@ class Page(FilesPage):
         self._busy = False
         #: The files that the window asks about, while it is open.
         self._signing: list[Path] = []
-        self._message = ""
         self._result: JsonObject = {}
         self._build()
 
@@ -172,38 +169,18 @@ class Page(FilesPage):
         name = WrappingLabel(escape_name(path.name), bold=True)
         kind = "pdf" if is_pdf(path) else "other"
         words = muted(self.texts(f"sign.kind.{kind}", size=size))
+        remove = partial(self._remove, path)
         buttons = [
-            self._button("sign.open", path, partial(self._open, path)),
-            self._button("sign.remove", path, partial(self._remove, path)),
+            self._open_button(path),
+            self._file_button("files.remove", path, remove),
         ]
         return Row(Sign("file", "note"), [name, words], buttons)
-
-    def _button(self, key: str, path: Path, press: Callable[[], object]) -> Button:
-        name = escape_name(path.name)
-        button = self.button(key, press)
-        button.setAccessibleName(self.texts(f"{key}.this", name=name))
-        return button
 
     def _remove(self, path: Path) -> None:
         self._files.remove(path)
         self.title.setFocus()
         self._build()
         self.say(self._list_words())
-
-    def _open(self, path: Path) -> None:
-        self._message = ""
-        if not open_file(path):
-            self._not_opened(path)
-        self._build()
-
-    def _show(self, path: Path) -> None:
-        self._message = ""
-        self._build()
-        show_in_folder(path, partial(self._not_opened, path.parent))
-
-    def _not_opened(self, path: Path) -> None:
-        self._message = self.texts("sign.not_opened", name=escape_name(path.name))
-        self._build()
 
     def _words_of_signing(self) -> str:
         count = len(self._files)
@@ -260,16 +237,13 @@ class Page(FilesPage):
         return [*said, *(words for words, _ in self._faults())]
 
     def _make_made(self, path: Path) -> Row:
-        folder = WrappingLabel(shown_path(path.parent), 14 / 15)
-        make_muted(folder)
-        name = WrappingLabel(escape_name(path.name), bold=True)
         check = partial(self.services.give_files, "check", [path])
         buttons = [
-            self._button("sign.open", path, partial(self._open, path)),
-            self._button("sign.show", path, partial(self._show, path)),
-            self._button("sign.check", path, check),
+            self._open_button(path),
+            self._show_button(path),
+            self._file_button("sign.check", path, check),
         ]
-        return Row(Sign("tick", "good", 34), [name, folder], buttons)
+        return self._result_row(path, buttons)
 
 
 class _Progress(Panel):

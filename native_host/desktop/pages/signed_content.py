@@ -180,7 +180,7 @@ class SignedContent:
 
         def done(paths: list[Path]) -> None:
             if not open_file(paths[0]):
-                self._tell(said, "sign.not_opened", name=escape_name(paths[0].name))
+                self._tell(said, "files.not_opened", name=escape_name(paths[0].name))
 
         self._write(write, done, said)
 

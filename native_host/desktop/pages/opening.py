@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""The part of the page *Encrypt* that opens encrypted files.
+
+PIN1 is typed in a window of its own, never here. A recovery password is no PIN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from kortilla.common import JsonObject
+from kortilla.common.escaping import escape_name, printable
+from native_host.desktop.pages.page import PageFoot
+from native_host.desktop.pages.recipients import sentence
+from native_host.desktop.prompts import Prompts
+from native_host.errors import KortillaError
+from native_host.gui.labels import Heading, WrappingLabel, label, muted
+from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
+from native_host.gui.text_field import TextField
+
+if TYPE_CHECKING:
+    from native_host.desktop.pages.encrypt import Page
+
+#: Errors of the whole that the page has a sentence for.
+CODES = {"PROMPT_FAILED", "USER_CANCELLED"}
+_LONGEST = 200  # characters of a recovery password
+_MOST_NAMED = 3
+
+
+class Opening:
+    """The encrypted files, whom they are for, and what came of opening them.
+
+    ``changed`` is called to show it anew.
+    """
+
+    def __init__(self, page: Page, changed: Callable[[], object]) -> None:
+        self._page, self._changed = page, changed
+        self._prompts = Prompts(page.services)
+        self.files: list[Path] = []
+        #: Whom a file is for, and whether a password opens it, as far as is known.
+        self._about: dict[Path, tuple[str, bool]] = {}
+        self.is_busy = False
+        self._stop = threading.Event()
+        self._result: JsonObject = {}
+        self._message = ""
+        texts = page.texts
+        self._list, self._made = RowsPanel(), RowsPanel()
+        self._done = Heading(texts("decrypt.done"), 17 / 15)
+        self._busy = label("")
+        for each in (self._done, self._busy):
+            each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        stop = page.button("encrypt.stop", self.stop)
+        self._busy_row = Row(None, [self._busy], [stop])
+        name = texts("encrypt.password.title")
+        self.field = TextField(name, self._by_password, _LONGEST)
+        by_password = page.button("decrypt.password", self._by_password)
+        row = Row(None, [label(name, bold=True), self.field], [by_password])
+        self._password_part = RowsPanel(rows=[row])
+        self._do = page.button("decrypt.card", self._by_card, "manage", height=44)
+        self._foot = PageFoot(texts("decrypt.next"), [self._do])
+        self._back = ButtonLine(page.button("decrypt.back", self._leave_off))
+
+    def take(self, files: Sequence[Path]) -> None:
+        """Show files in place of those before."""
+        self.forget()
+        self.files = [*dict.fromkeys(files)]
+        for each in self.files:
+            self._look(each)
+        self._page.goal = self._do
+
+    def forget(self) -> None:
+        self.files, self._about = [], {}
+        self._result, self._message = {}, ""
+        self.field.clear()
+
+    def stop(self) -> None:
+        """End the opening. Nothing is left of the file that is being made."""
+        self._prompts.cancel()
+        self._stop.set()
+
+    def list_words(self) -> str:
+        if len(self.files) == 1:
+            name = escape_name(self.files[0].name)
+            return self._page.texts("decrypt.list.one", name=name)
+        return self._page.texts("decrypt.list", count=len(self.files))
+
+    def _leave_off(self) -> None:
+        self.forget()
+        self._page.title.setFocus()
+        self._changed()
+
+    def _look(self, path: Path) -> None:
+        """Find out whom a file is for. What is wrong with it is said on opening it."""
+        own, own_cards = self._page.texts("decrypt.own"), self._page.recipients.own
+
+        async def work() -> tuple[str, bool]:
+            from native_host.files.decrypt import recipients_of
+            from native_host.recipients.address_book import known_names
+
+            found = await asyncio.to_thread(recipients_of, path)
+            owned = {each.identity for each in own_cards}
+            others = [each for each in found.names if each not in owned]
+            names = [own] if len(others) < len(found.names) else []
+            names += await asyncio.to_thread(known_names, others)
+            shown = [printable(each) for each in names[:_MOST_NAMED]]
+            left = len(names) - len(shown)
+            return ", ".join(shown) + (f" (+ {left})" if left else ""), found.password
+
+        def done(found: tuple[str, bool]) -> None:
+            self._about[path] = found
+            self._changed()
+
+        self._page.services.background.start(work, done)
+
+    def _by_card(self) -> None:
+        self._result, self._message = {}, ""
+        if self._prompts.decrypt(self.files, self._ended):
+            # An Enter that was meant for the window with PIN1 presses nothing there.
+            self._show_busy("decrypt.busy")
+        self._changed()
+
+    def _by_password(self) -> None:
+        from native_host.files.decrypt import decrypt_with_password
+        from native_host.files.encrypt import StoppedError, typed_password
+
+        self._result, self._message = {}, ""
+        password = typed_password(self.field.text().strip())
+        if not password:
+            self._message = self._page.texts("decrypt.no_password")
+            self._page.goal = self.field
+            self._changed()
+            self._page.say(self._message)
+            return
+        stop = self._stop = threading.Event()
+        files = [*self.files]
+
+        async def work() -> JsonObject:
+            open_all = partial(decrypt_with_password, files, password, stop=stop)
+            try:
+                return (await asyncio.to_thread(open_all)).fields()
+            except StoppedError:
+                return {"error": {"code": "USER_CANCELLED"}}
+
+        def failed(error: KortillaError) -> None:
+            self._ended({"error": {"code": error.code}})
+
+        self._page.services.background.start(work, self._ended, failed)
+        self._show_busy("decrypt.opening")
+        self._changed()
+
+    def _show_busy(self, key: str) -> None:
+        self.is_busy = True
+        self._busy.setText(self._page.texts(key))
+        self._page.goal = self._busy
+
+    def _ended(self, result: JsonObject) -> None:
+        self.is_busy, self._result = False, result
+        error = result.get("error", {})
+        if made := {Path(each["original"]) for each in result.get("files", ())}:
+            self.files = [each for each in self.files if each not in made]
+            self.field.clear()
+        if error and not error.get("files"):
+            code = error.get("code", "")
+            key = code if code in CODES else "other"
+            self._message = self._page.texts(f"decrypt.error.{key}")
+        outcome = self._outcome()
+        first = outcome[0] if outcome else self._busy
+        self._page.goal = first.label if isinstance(first, Notice) else first
+        self._changed()
+        self._page.say(" ".join(self._said()))
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the page is about encrypted files now."""
+        return bool(self.files or self._result)
+
+    def show(self, message: Sequence[QWidget]) -> None:
+        """Fill the page, with a message of the page itself."""
+        page = self._page
+        if self.is_busy:
+            page.fill([*message, self._busy_row])
+            return
+        parts = [*self._outcome(), *message]
+        if not self.files:
+            page.fill([*parts, self._back])
+            return
+        self._list.show_rows([self._file(each) for each in self.files])
+        parts.append(self._list)
+        if any(self._about.get(each, ("", False))[1] for each in self.files):
+            parts.append(self._password_part)
+        page.fill([*parts, self._back], self._foot)
+
+    def _file(self, path: Path) -> Row:
+        about = self._about.get(path)
+
+        def make() -> Row:
+            texts = self._page.texts
+            lines: list[QWidget] = [WrappingLabel(escape_name(path.name), bold=True)]
+            if about is not None:
+                names, password = about
+                if names:
+                    lines.append(WrappingLabel(texts("decrypt.for", names=names)))
+                if password:
+                    lines.append(muted(texts("decrypt.for.password")))
+            return Row(Sign("lock", "manage"), lines, [])
+
+        return self._page.kept(("sealed", path, about), make)
+
+    def _outcome(self) -> list[QWidget]:
+        parts: list[QWidget] = []
+        if made := self._result.get("files"):
+            rows = []
+            for each in made:
+                path, good = Path(each["file"]), each["authenticated"]
+                row = partial(self._page.opened_row, path, may_open=good)
+                rows.append(self._page.kept(("opened", path, good), row))
+            self._made.show_rows(rows)
+            parts += [self._done, self._made, self._page.note("decrypt.done.more")]
+        for words, kind in self._faults():
+            parts.append(self._page.focusable_notice(words, kind))
+        return parts
+
+    def _faults(self) -> list[tuple[str, Kind]]:
+        texts = self._page.texts
+        said: list[tuple[str, Kind]] = []
+        if self._message:
+            said.append((self._message, "error"))
+        for each in self._result.get("files", ()):
+            if not each["authenticated"]:
+                name = escape_name(Path(each["file"]).name)
+                said.append((texts("decrypt.unprotected", name=name), "warning"))
+        for each in self._result.get("error", {}).get("files", ()):
+            name = escape_name(Path(each["file"]).name)
+            words = sentence(texts.language, f"decrypt.{each['reason']}")
+            said.append((f"{name}: {words}", "error"))
+        return said
+
+    def _said(self) -> list[str]:
+        said = [words for words, _ in self._faults()]
+        if made := [Path(each["file"]) for each in self._result.get("files", ())]:
+            named = ", ".join(escape_name(each.name) for each in made)
+            said.insert(0, f"{self._page.texts('decrypt.done')}: {named}.")
+        return said

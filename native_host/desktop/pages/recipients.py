@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: MIT
+"""The part of the page *Encrypt* in which a person chooses who can open the files.
+
+A certificate is checked when the files are encrypted, as that of a login is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
+
+from kortilla.common.escaping import escape_name
+from kortilla.errors import TrustConfigurationError
+from native_host.desktop.pages.page import PageBase
+from native_host.errors import KortillaError
+from native_host.gui.buttons import WrappingCheckBox, explained
+from native_host.gui.labels import Heading, label
+from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, arrange
+from native_host.gui.sizes import dp
+
+if TYPE_CHECKING:
+    from kortilla.encryption import Recipient
+    from native_host.recipients.person import Person, RecipientRefusedError
+
+#: Makes what files are encrypted to, and the recovery password or an empty string.
+Make = Callable[[], Awaitable[tuple[list["Recipient"], str]]]
+
+
+class DoubtfulError(KortillaError):
+    """Some certificates can't be used, or only unchecked. ``about`` has the reasons."""
+
+    def __init__(self, about: dict[bytes, RecipientRefusedError]) -> None:
+        super().__init__("Some recipients were refused.")
+        self.about = about
+
+
+class Recipients:
+    """The people that can be chosen, and the recovery password."""
+
+    def __init__(self, page: PageBase, changed: Callable[[], object]) -> None:
+        self._page, self._changed = page, changed
+        #: The holders of the cards in the readers.
+        self.own: list[Person] = []
+        self._known: list[Person] = []
+        #: Those of certificate files and of the directory.
+        self._added: list[Person] = []
+        self._ticked: set[bytes] = set()
+        #: Certificates that the person has seen with a tick, or without one.
+        self._seen: set[bytes] = set()
+        self._doubts: dict[bytes, RecipientRefusedError] = {}
+        #: Those of the last encryption, with the time of the check.
+        self._checked: list[Person] = []
+        self._message = ""
+        self._folder = Path.home()
+        self._password = WrappingCheckBox(page.texts("encrypt.password"))
+        self._password.clicked.connect(changed)
+        self._accept = WrappingCheckBox(page.texts("encrypt.doubt.accept"))
+        self._boxes: list[WrappingCheckBox] = []
+        self._people_panel = Panel()
+        self._people_panel.rows.setSpacing(dp(8))
+        more = page.texts("encrypt.password.more")
+        self._always = explained(self._password, more)
+
+    @property
+    def first(self) -> QAbstractButton:
+        """The first control, for a person who has chosen nobody."""
+        return (self._boxes or [self._password])[0]
+
+    def chosen(self) -> bool:
+        """Return whether somebody can open what is encrypted now."""
+        return bool(self._people()) or self._password.isChecked()
+
+    def _people(self) -> list[Person]:
+        return [each for each in self._all() if each.certificate in self._ticked]
+
+    def _all(self) -> list[Person]:
+        """Return each certificate once, the own ones first."""
+        found: dict[bytes, Person] = {}
+        for each in (*self.own, *self._added, *self._known):
+            found.setdefault(each.certificate, each)
+        return [*found.values()]
+
+    def remember(self) -> None:
+        """Keep those to whom files were encrypted, for the next time."""
+        others = [each for each in self._checked if not each.own]
+
+        async def work() -> None:
+            from native_host.recipients import address_book
+
+            await asyncio.to_thread(address_book.remember, others)
+
+        self._doubts = {}
+        self._page.services.background.start(work, lambda _: self.look())
+
+    def look(self) -> None:
+        """Read the cards in the readers, and the earlier recipients."""
+        config = self._page.services.config
+
+        async def work() -> tuple[list[Person], list[Person]]:
+            from native_host.environment import open_source
+            from native_host.recipients import address_book, person
+
+            known: list[Person] = []
+            # A book that can't be read must not keep anybody from encrypting.
+            with suppress(KortillaError):
+                known = await asyncio.to_thread(address_book.people)
+            try:
+                async with open_source(config) as source:
+                    return await person.own_card(source), known
+            except KortillaError:
+                return [], known
+
+        self._page.services.background.start(work, lambda done: self.show(*done))
+
+    def show(self, own: Sequence[Person], known: Sequence[Person]) -> None:
+        self.own, self._known = [*own], [*known]
+        self._tick_new(self.own)
+        self._changed()
+
+    def _tick_new(self, people: Sequence[Person]) -> None:
+        new = {each.certificate for each in people} - self._seen
+        self._ticked |= new
+        self._seen |= new
+
+    def maker(self) -> Make:
+        """Return what checks the chosen people and makes the recovery password."""
+        people, wants_password = self._people(), self._password.isChecked()
+        accepted = {*self._doubts} if self._accept.isChecked() else set()
+
+        async def make() -> tuple[list[Recipient], str]:
+            from kortilla.encryption import PasswordRecipient
+            from native_host.files.encrypt import new_recovery_password
+
+            self._checked = await _checked(people, accepted)
+            recipients: list[Recipient] = [each.recipient for each in self._checked]
+            password = new_recovery_password() if wants_password else ""
+            if password:
+                recipients.append(PasswordRecipient(password))
+            return recipients, password
+
+        return make
+
+    def explain(self, error: KortillaError) -> str:
+        """Return what is said of an error, and show the certificates that it is of."""
+        if not isinstance(error, DoubtfulError):
+            return self._page.texts("encrypt.error")
+        self._doubts = error.about
+        self._accept.setChecked(False)
+        return self._page.texts("encrypt.doubt")
+
+    def parts(self) -> list[QWidget]:
+        page, texts = self._page, self._page.texts
+        people = self._all()
+        self._boxes = [self._box(each) for each in people]
+        parts: list[QWidget] = [
+            page.kept("who", lambda: Heading(texts("encrypt.who"), 17 / 15))
+        ]
+        parts += self._warnings(people)
+        if not self.own:
+            parts.append(page.kept("no-own", self._no_own))
+        boxes = []
+        for person, box in zip(people, self._boxes, strict=True):
+            key = ("person", person.certificate, self._about(person))
+            boxes.append(page.kept(key, partial(explained, box, self._about(person))))
+        for each in arrange(self._people_panel.rows, boxes):
+            each.hide()
+        if boxes:
+            parts.append(self._people_panel)
+        parts.append(page.kept("add", self._add_button))
+        if self._message:
+            parts.append(page.notice(self._message))
+        return [*parts, self._always]
+
+    def _add_button(self) -> QWidget:
+        return ButtonLine(self._page.button("encrypt.add", self._choose))
+
+    def _box(self, person: Person) -> WrappingCheckBox:
+        def make() -> WrappingCheckBox:
+            own = self._page.texts("encrypt.own", name=person.name)
+            box = WrappingCheckBox(own if person.own else person.name)
+            box.clicked.connect(partial(self._tick, person.certificate))
+            return box
+
+        box = self._page.kept(("box", person.certificate, person.own), make)
+        box.setChecked(person.certificate in self._ticked)
+        return box
+
+    def _tick(self, certificate: bytes, wanted: bool) -> None:
+        if wanted:
+            self._ticked.add(certificate)
+        else:
+            self._ticked.discard(certificate)
+            self._doubts.pop(certificate, None)
+        self._changed()
+
+    def _about(self, person: Person) -> str:
+        date = _date(person.not_after)
+        parts = [self._page.texts("encrypt.valid", date=date)]
+        if person.satu:
+            parts.insert(0, self._page.texts("card.satu", satu=person.satu))
+        return " · ".join(parts)
+
+    def _no_own(self) -> QWidget:
+        words = label(self._page.texts("encrypt.no_own"))
+        read = self._page.button("encrypt.read", self.look)
+        return Row(None, [words], [read])
+
+    def doubts(self) -> list[tuple[str, Kind]]:
+        """Return what is wrong with certificates, and how it looks."""
+        return [
+            (
+                f"{person.name}: {self._refused(doubt)}",
+                "warning" if doubt.acceptable else "error",
+            )
+            for person in self._all()
+            if (doubt := self._doubts.get(person.certificate))
+        ]
+
+    def _warnings(self, people: Sequence[Person]) -> list[QWidget]:
+        page, texts = self._page, self._page.texts
+        parts: list[QWidget] = []
+        for words, kind in self.doubts():
+            parts.append(page.notice(words, kind))
+        if any(each.acceptable for each in self._doubts.values()):
+            parts.append(self._accept)
+        if any(each.reason == "no-authority" for each in self._doubts.values()):
+            parts.append(page.kept("fetch", self._fetch_button))
+        ends = [each.not_after for each in people if each.certificate in self._ticked]
+        until = ""
+        if ends:
+            until = texts(
+                "encrypt.lost.until" if len(ends) > 1 else "encrypt.lost.until.one",
+                date=_date(min(ends)),
+            )
+        key = ("lost", until, self._password.isChecked())
+        return [*parts, page.kept(key, partial(self._lost, until))]
+
+    def _fetch_button(self) -> QWidget:
+        return ButtonLine(self._page.button("check.fetch", self._fetch))
+
+    def _fetch(self) -> None:
+        """Get the authority's certificates, by which others are checked."""
+
+        async def work() -> bool:
+            from native_host.files.check import fetch_authority
+            from native_host.paths import trust_folder
+
+            try:
+                return await fetch_authority(trust_folder())
+            except OSError as error:
+                raise KortillaError(str(error)) from error
+
+        def done(there: bool) -> None:
+            self._message = "" if there else self._page.texts("check.not_fetched")
+            if there:
+                self._doubts = {}
+                self._page.title.setFocus()
+            self._changed()
+            self._page.say(self._message)
+
+        self._message = self._page.texts("check.fetching")
+        self._page.services.background.start(work, done, lambda _: done(False))
+        self._changed()
+
+    def _refused(self, error: RecipientRefusedError) -> str:
+        return sentence(self._page.texts.language, f"refused.{error.reason}")
+
+    def _lost(self, until: str) -> Notice:
+        """Return the warning of what a lost or expired card means."""
+        texts = self._page.texts
+        how = "with" if self._password.isChecked() else "without"
+        lines = [texts(f"encrypt.lost.{how}")]
+        if until:
+            lines.insert(0, until)
+        return Notice(" ".join(lines), title=texts("encrypt.lost"))
+
+    def _choose(self) -> None:
+        title = self._page.texts("encrypt.add")
+        chosen, _ = QFileDialog.getOpenFileNames(
+            self._page, title, str(self._folder), "*.cer *.crt *.der *.pem;;*"
+        )
+        if chosen:
+            self._folder = Path(chosen[0]).parent
+            self.add([Path(each) for each in chosen])
+
+    def add(self, files: Sequence[Path]) -> None:
+        """Add the people of certificate files, ticked."""
+        from native_host.recipients.person import RecipientRefusedError, read_person
+
+        self._message = ""
+        for each in files:
+            try:
+                person = read_person(each)
+            except RecipientRefusedError as error:
+                self._message = f"{escape_name(each.name)}: {self._refused(error)}"
+                continue
+            self._added.append(person)
+            self._ticked.add(person.certificate)
+            self._seen.add(person.certificate)
+        self._changed()
+        self._page.say(self._message)
+
+
+async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Person]:
+    """Return the people whose certificates are good, or ``accepted`` unchecked.
+
+    Raises ``DoubtfulError``.
+    """
+    from native_host.recipients import person as persons
+
+    try:
+        trust = await asyncio.to_thread(persons.load_trust)
+    except TrustConfigurationError as error:
+        raise KortillaError(str(error)) from error
+    found: list[Person] = []
+    doubts: dict[bytes, RecipientRefusedError] = {}
+    async with persons.asking() as revocation:
+        for each in people:
+            try:
+                good = await persons.check(each, trust=trust, revocation=revocation)
+                found.append(good)
+            except persons.RecipientRefusedError as error:
+                # The own card is here, so what can't be known of it does no harm.
+                willing = each.own or each.certificate in accepted
+                if error.acceptable and willing:
+                    found.append(each)
+                else:
+                    doubts[each.certificate] = error
+    if doubts:
+        raise DoubtfulError(doubts)
+    return found
+
+
+def sentence(language: str, key: str) -> str:
+    """Return a sentence that the command ``kortilla encrypt`` says too."""
+    from native_host.recipients import load_texts
+
+    return load_texts(language)[key]
+
+
+def _date(when: datetime) -> str:
+    day = when.astimezone().date()
+    return f"{day.day}.{day.month}.{day.year}"

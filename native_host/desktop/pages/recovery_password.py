@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""The recovery password on the page *Encrypt*: shown once, to copy and to print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from PySide6.QtCore import QMarginsF, QRectF
+from PySide6.QtGui import (
+    QFont,
+    QFontDatabase,
+    QGuiApplication,
+    QPagedPaintDevice,
+    QPageLayout,
+    QPainter,
+    QTextOption,
+)
+
+from kortilla.common.escaping import escape_name
+from native_host.desktop.pages.page import PageBase
+from native_host.desktop.texts import Texts
+from native_host.gui.labels import Heading, WrappingLabel, label
+from native_host.gui.panels import ButtonLine, Panel
+from native_host.gui.sizes import dp
+
+_LARGE = 22 / 15
+_MARGIN = 20.0  # millimetres
+#: The most names of files on the printed page.
+_MOST_NAMED = 20
+
+
+class PasswordPanel(Panel):
+    """Shows the password of files. It is nowhere else, so it does not go by itself."""
+
+    def __init__(self, page: PageBase, password: str, files: Sequence[str]) -> None:
+        super().__init__(kind="warning")
+        self._page, self._password = page, password
+        self._files = [escape_name(each) for each in files]
+        texts = page.texts
+        self.rows.setSpacing(dp(8))
+        self.words = WrappingLabel(password, _LARGE, bold=True)
+        monospaced = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        made = QFont(self.words.font())
+        made.setFamilies(monospaced.families() or [monospaced.family()])
+        self.words.setFont(made)
+        self._copied = label("")
+        self._copied.hide()
+        buttons = [page.button("encrypt.copy", self._copy)]
+        if _can_print():
+            buttons.append(page.button("encrypt.print", self._print))
+        for each in (
+            Heading(texts("encrypt.password.title"), 17 / 15),
+            self.words,
+            label(texts("encrypt.password.shown")),
+            ButtonLine(*buttons),
+            self._copied,
+        ):
+            self.rows.addWidget(each)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._password)
+        words = self._page.texts("encrypt.copied")
+        self._copied.setText(words)
+        self._copied.show()
+        self._page.say(words)
+
+    def _print(self) -> None:
+        from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+
+        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        dialog = QPrintDialog(printer, self)
+        dialog.setWindowTitle(self._page.texts("encrypt.print"))
+        if dialog.exec():
+            draw_password(printer, self._page.texts, self._password, self._files)
+
+
+def _can_print() -> bool:
+    try:
+        import PySide6.QtPrintSupport  # noqa: F401 - a part that may be missing
+    except ImportError:
+        return False
+    return True
+
+
+def draw_password(
+    device: QPagedPaintDevice, texts: Texts, password: str, files: Sequence[str]
+) -> None:
+    """Draw a page with the password, its files and what it is for."""
+    margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+    device.setPageMargins(margins, QPageLayout.Unit.Millimeter)
+    named = [*files[:_MOST_NAMED]]
+    if len(files) > _MOST_NAMED:
+        named.append(f"(+ {len(files) - _MOST_NAMED})")
+    now = datetime.now()
+    day = f"{now.day}.{now.month}.{now.year}"
+    painter = QPainter(device)
+    room = QRectF(painter.viewport())
+    wrap = QTextOption()
+    wrap.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    for words, size, family, bold in (
+        (texts("encrypt.password.title"), 20, "sans-serif", True),
+        (password, 22, "monospace", True),
+        (texts("encrypt.password.printed"), 11, "sans-serif", False),
+        ("\n".join(named), 11, "sans-serif", True),
+        (f"Kortilla, {day}", 9, "sans-serif", False),
+    ):
+        made = QFont(family, size)
+        made.setBold(bold)
+        painter.setFont(made)
+        drawn = painter.boundingRect(room, words, wrap)
+        painter.drawText(room, words, wrap)
+        room.setTop(drawn.bottom() + painter.fontMetrics().height())
+    painter.end()
