@@ -26,7 +26,7 @@ from native_host.files.decrypt import decrypt_with_password, plain_name
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.kortilla.test_encryption import openssl
+from tests.kortilla.encryption.keys import openssl, with_recipients
 from tests.support import pcsc
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -67,18 +67,10 @@ def reasons(outcome: Outcome) -> list[str]:
     return [each["reason"] for each in outcome.result["error"]["files"]]
 
 
-class Same:
-    """A recipient with a part that was made before, so that many are cheap."""
-
-    def __init__(self) -> None:
-        self._info = PASSWORD.info(bytes(32))
-
-    def info(self, content_key: bytes) -> cms.RecipientInfo:
-        return self._info
-
-
 def _many(card: MockCardState) -> bytes:
-    return message(*[Same()] * 10_000, recipient(card))
+    whole = message(recipient(card))
+    [info] = cms.ContentInfo.load(whole)["content"]["recipient_infos"]
+    return with_recipients(whole, info.dump() * 10_000)
 
 
 def _unknown_cipher(card: MockCardState) -> bytes:
@@ -167,6 +159,11 @@ def test_a_full_disk_leaves_nothing(
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     assert reasons(outcome) == ["unwritable"]
     assert names(folder) == {name}
+
+
+def test_too_many_files_are_refused_at_once(run: Run) -> None:
+    outcome = run("decrypt", *["a.p7m"] * 201, *AUTOMATIC)
+    assert outcome.error == "INVALID_ARGUMENT"
 
 
 def test_a_folder_that_can_not_be_written_is_named(run: Run, folder: Path) -> None:
@@ -261,12 +258,16 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     (folder / "ours.bin.p7m").write_bytes(message(recipient(mock_card)))
     files = ["theirs.bin.p7m", "ours.bin.p7m"]
     words = ("--prompt", "terminal", "--lang", "en", "--card", "pcsc")
+    (folder / "own.bin").write_bytes(CONTENT)
+    own = ("encrypt", "own.bin", "--own-card", "--card", "pcsc")
     with (
         pcsc.beside(mock_card.folder) as within,
+        contextlib.closing(Terminal(within(*KORTILLA, *own))) as encrypting,
         contextlib.closing(
             Terminal(within(*KORTILLA, "decrypt", *files, *words))
         ) as terminal,
     ):
+        assert encrypting.outcome().status == 0
         for shown in ("You open this encrypted file:", "theirs.bin.p7m (+1)", "PIN1"):
             terminal.wait_for(shown)
         terminal.type("9999\r")
@@ -281,6 +282,14 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     for name in ("theirs.bin", "ours.bin"):
         assert (folder / name).read_bytes() == CONTENT
     assert mock_card.read().pin1.tries == 5
+    keys = [each for each in mock_card.read().keys if each.reference in {1, 0x1B}]
+    (folder / "key.der").write_bytes(keys[-1].private_key)
+    plain = openssl(
+        *("-decrypt", "-binary", "-inform", "DER", "-recip", "certificate.pem"),
+        *("-inkey", "key.der", "-keyform", "DER"),
+        content=(folder / "own.bin.p7m").read_bytes(),
+    )
+    assert plain == CONTENT
 
 
 @pytest.mark.parametrize(
