@@ -266,9 +266,7 @@ def test_many_earlier_recipients_are_shown_when_asked_for(
     page = page_with(open_window(), letter)
     somebody = read_person(other)
     many = [
-        replace(
-            read_person(other), certificate=bytes([number]), name=f"SPECIMEN {number}"
-        )
+        replace(somebody, certificate=bytes([number]), name=f"SPECIMEN {number}")
         for number in range(20)
     ]
     page.recipients.show([], many)
