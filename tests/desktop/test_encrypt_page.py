@@ -61,9 +61,17 @@ def own_card(home: Path) -> Path:
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     """The certificate file of another card."""
-    card = cards.new_card(tmp_path / "other", number=2)
-    path = tmp_path / "other.der"
-    [key] = [each for each in card.read().keys if each.reference == 1]
+    return certificate(tmp_path / "other", number=2)
+
+
+def certificate(folder: Path, *, number: int) -> Path:
+    """Make a card, and return the file of its certificate."""
+    [key] = [
+        each
+        for each in cards.new_card(folder, number=number).read().keys
+        if each.reference == 1
+    ]
+    path = folder.with_suffix(".der")
     path.write_bytes(key.certificate)
     return path
 
@@ -177,6 +185,24 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     press(page, "Open with the password")
     assert (letter.parent / "letter-2.txt").read_bytes() == LETTER
     assert page._opening.field.text() == ""
+
+
+def test_a_tick_for_one_certificate_is_not_for_another(
+    open_window: Open, letter: Path, other: Path, tmp_path: Path
+) -> None:
+    third = certificate(tmp_path / "third", number=3)
+    page = page_with(open_window(), letter)
+    page.recipients.add([other])
+    for _ in range(2):
+        press(page, "Encrypt 1 file")
+        [accept] = [each for name, each in boxes(page).items() if "I under" in name]
+        assert not accept.isChecked()
+        accept.click()
+        page.recipients.add([third])
+    assert [*letter.parent.iterdir()] == [letter]
+    # Who has been seen with this doubt, both of them now, is accepted.
+    press(page, "Encrypt 1 file")
+    assert len([*letter.parent.iterdir()]) == 2
 
 
 def test_what_is_missing_is_said_and_nothing_is_encrypted(

@@ -399,12 +399,10 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
                 found.append(good)
             except persons.RecipientRefusedError as error:
                 # The own card is here, so what can't be known of it does no harm.
-                willing = each.own or each.certificate in accepted
-                if error.acceptable and willing:
-                    found.append(each)
-                else:
+                if not (each.own and error.acceptable):
                     doubts[each.certificate] = error
-    if doubts:
+                found.append(each)
+    if any(not e.acceptable or der not in accepted for der, e in doubts.items()):
         raise DoubtfulError(doubts)
     return found
 
