@@ -26,14 +26,12 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "Identity": "kortilla.validation.identity",
-            "LoginService": "kortilla.web.login",
-            "RelyingPartyError": "kortilla.errors",
-            "Trust": "kortilla.validation.trust",
-            "TrustFolder": "kortilla.validation.trust_folder",
-            "validate": "kortilla.validation.validator",
-            "validate_client": "kortilla.validation.validator",
-            "validate_signer": "kortilla.validation.validator",
+            "kortilla.errors": "RelyingPartyError",
+            "kortilla.validation.identity": "Identity",
+            "kortilla.validation.trust": "Trust",
+            "kortilla.validation.trust_folder": "TrustFolder",
+            "kortilla.validation.validator": "validate validate_client validate_signer",
+            "kortilla.web.login": "LoginService",
         },
     )
 

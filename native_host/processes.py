@@ -23,10 +23,12 @@ _NAMES = {
     "librewolf": "LibreWolf",
     "msedge": "Microsoft Edge",
     "opera": "Opera",
-    "thunderbird": "Thunderbird",
-    "thunderbird-bin": "Thunderbird",
     "vivaldi-bin": "Vivaldi",
 }
+#: Mail programs by that of the executable. They decrypt, and no browser does.
+_MAIL_PROGRAMS = {"thunderbird": "Thunderbird", "thunderbird-bin": "Thunderbird"}
+#: Programs that hand on the calls of others, which can be browsers.
+_FORWARDERS = frozenset({"p11-kit", "p11-kit-remote", "p11-kit-server"})
 _GOOGLE = "/google/"
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
@@ -38,13 +40,17 @@ class Program:
     """A program that runs.
 
     ``browser`` says that it is one, and stops waiting for a signature after 30 seconds;
-    ``gecko`` that it is of Firefox's family.
+    ``gecko`` that it is of Firefox's family. ``mail`` says that it is a known mail
+    program, and ``may_decrypt`` that it may be asked for with a decryption: it is
+    neither a browser nor hidden from us, and asks for itself.
     """
 
     pid: int
     name: str
     browser: bool = False
     gecko: bool = False
+    mail: bool = False
+    may_decrypt: bool = False
 
 
 def parent_of(pid: int) -> int:
@@ -95,7 +101,11 @@ def program_of(pid: int) -> Program:
     if base == "chrome" and _GOOGLE in str(executable):
         name = "Google Chrome"
     gecko = (executable.parent / "libxul.so").exists()
-    return Program(pid, name, browser=gecko or base in _NAMES, gecko=gecko)
+    if mail := _MAIL_PROGRAMS.get(base):
+        return Program(pid, mail, mail=True, may_decrypt=True)
+    browser = gecko or base in _NAMES
+    may_decrypt = not browser and base not in _FORWARDERS
+    return Program(pid, name, browser, gecko, may_decrypt=may_decrypt)
 
 
 def _not_a_shell(pid: int) -> int:

@@ -40,6 +40,11 @@ def choose_output(*, for_scripts: bool) -> None:
     _json_wanted.set(for_scripts)
 
 
+def for_scripts() -> bool:
+    """Return whether results are JSON."""
+    return _json_wanted.get()
+
+
 def print_result(result: object, words: Iterable[str] = ()) -> None:
     """Print a result on standard output: its words, a line each, or its JSON."""
     if _json_wanted.get():

@@ -44,13 +44,16 @@ def missing_words(name: str, extra: str = "") -> str:
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a package (PEP 562).
 
-    ``modules`` maps each public name to the module that defines it.
+    ``modules`` maps modules to the public names that each defines, with spaces between.
     """
+    places = {
+        name: module for module, names in modules.items() for name in names.split()
+    }
 
     def get(name: str) -> Any:
-        if name not in modules:
+        if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(modules[name]), name)
+        value = getattr(importlib.import_module(places[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -8,7 +8,7 @@ for mail programs that can't read that; nothing protects it against a change.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from email import policy
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from io import BytesIO
 from typing import BinaryIO, Protocol
@@ -129,12 +129,15 @@ def encrypt_message(
     ``authenticated`` is AES-256-GCM, which protects against changes. Not all mail
     programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``.
     """
-    inner, outer = EmailMessage(policy.SMTP), EmailMessage(policy.SMTP)
+    # A copy of the bytes: ``get_payload`` would decode a text that is not all ASCII.
+    inner = message_from_bytes(message.as_bytes(policy=policy.SMTP))
+    outer = EmailMessage(policy.SMTP)
     for name, value in message.items():
-        (inner if name.lower() in _INNER else outer)[name] = value
-    inner.set_payload(message.get_payload())
-    sink = BytesIO()
-    encrypt(inner.as_bytes(), sink, recipients, authenticated=authenticated)
+        if name.lower() not in _INNER:
+            outer[name] = value
+            del inner[name]
+    sink, content = BytesIO(), inner.as_bytes(policy=policy.SMTP)
+    encrypt(content, sink, recipients, authenticated=authenticated)
     kind = "authEnveloped-data" if authenticated else "enveloped-data"
     outer.set_content(
         sink.getvalue(),

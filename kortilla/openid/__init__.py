@@ -19,11 +19,10 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "ConfigurationError": "kortilla.errors",
-            "OpenIDApp": "kortilla.openid.serving",
-            "Settings": "kortilla.openid.settings",
-            "create_provider": "kortilla.openid.setup",
-            "sub_application": "kortilla.openid.serving",
+            "kortilla.errors": "ConfigurationError",
+            "kortilla.openid.serving": "OpenIDApp sub_application",
+            "kortilla.openid.settings": "Settings",
+            "kortilla.openid.setup": "create_provider",
         },
     )
 

@@ -24,10 +24,9 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "Digest": "kortilla.signing.state",
-            "VerifiedSignature": "kortilla.signing.answer",
-            "VerifiedSignatures": "kortilla.signing.answer",
-            "verify_signatures": "kortilla.signing.answer",
+            "kortilla.signing.answer": "VerifiedSignature VerifiedSignatures "
+            "verify_signatures",
+            "kortilla.signing.state": "Digest",
         },
     )
 

@@ -23,32 +23,26 @@ if TYPE_CHECKING:
     from kortilla.mock_card.issue import revoke, revoked_serials
     from kortilla.mock_card.state import MockCardState
     from kortilla.testing.broken_tokens import BROKEN_TOKENS, BrokenToken, TokenFault
-    from kortilla.testing.card import KortillaCard, MakeKortillaCard, make_token
-    from kortilla.testing.revoked_cards import RevokedCards
-    from kortilla.testing.unittest_cards import CardTestCase
+    from kortilla.testing.card import (
+        CardTestCase,
+        KortillaCard,
+        MakeKortillaCard,
+        RevokedCards,
+        make_token,
+    )
 else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "Authority": "kortilla.mock_card.authority",
-            "BROKEN_TOKENS": "kortilla.testing.broken_tokens",
-            "BrokenToken": "kortilla.testing.broken_tokens",
-            "CardTestCase": "kortilla.testing.unittest_cards",
-            "CardUnusableError": "kortilla.mock_card.errors",
-            "Fault": "kortilla.mock_card.faults",
-            "InvalidArgumentError": "kortilla.mock_card.errors",
-            "KortillaCard": "kortilla.testing.card",
-            "MakeKortillaCard": "kortilla.testing.card",
-            "MockCardBrokenError": "kortilla.mock_card.errors",
-            "MockCardError": "kortilla.mock_card.errors",
-            "MockCardState": "kortilla.mock_card.state",
-            "OriginRefusedError": "kortilla.mock_card.errors",
-            "Person": "kortilla.mock_card.authority",
-            "RevokedCards": "kortilla.testing.revoked_cards",
-            "TokenFault": "kortilla.testing.broken_tokens",
-            "make_token": "kortilla.testing.card",
-            "revoke": "kortilla.mock_card.issue",
-            "revoked_serials": "kortilla.mock_card.issue",
+            "kortilla.mock_card.authority": "Authority Person",
+            "kortilla.mock_card.errors": "CardUnusableError InvalidArgumentError "
+            "MockCardBrokenError MockCardError OriginRefusedError",
+            "kortilla.mock_card.faults": "Fault",
+            "kortilla.mock_card.issue": "revoke revoked_serials",
+            "kortilla.mock_card.state": "MockCardState",
+            "kortilla.testing.broken_tokens": "BROKEN_TOKENS BrokenToken TokenFault",
+            "kortilla.testing.card": "CardTestCase KortillaCard MakeKortillaCard "
+            "RevokedCards make_token",
         },
     )
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The mock card as the tests of a service use it: its tokens and its signatures."""
 
+import atexit
 import base64
+import functools
 import shutil
 import tempfile
+import unittest
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -13,9 +16,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from asn1crypto import x509
 
 from kortilla.common import JsonObject
+from kortilla.errors import RevocationCheckFailedError, UserCertificateRevokedError
 from kortilla.mock_card.authority import Person
 from kortilla.mock_card.errors import InvalidArgumentError
-from kortilla.mock_card.issue import revoke
+from kortilla.mock_card.issue import revoke, revoked_serials
 from kortilla.mock_card.state import MockCardState
 from kortilla.testing.broken_tokens import TokenFault, break_token
 from kortilla.testing.signatures import (
@@ -27,7 +31,7 @@ from kortilla.testing.signatures import (
 )
 
 if TYPE_CHECKING:
-    from kortilla.revocation.interface import RevocationChecker
+    from kortilla.revocation.interface import CertificatePath, RevocationChecker
 
 Version = Literal["1.0", "1.1"]
 
@@ -69,8 +73,6 @@ class KortillaCard:
     @property
     def revocation(self) -> "RevocationChecker":
         """A checker that knows whether this card is revoked: ``RevokedCards``."""
-        from kortilla.testing.revoked_cards import RevokedCards
-
         return RevokedCards(self.folder)
 
     def revoke(self) -> None:
@@ -173,3 +175,64 @@ class CardCopies:
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="card-", dir=self._folder)) / "card"
+
+
+class CardTestCase(unittest.TestCase):
+    """A test case with a mock card of its own for each test.
+
+    Other base classes come after it, such as ``IsolatedAsyncioTestCase`` or Django's
+    ``TestCase``. A ``setUp`` of your own begins with ``super().setUp()``.
+    """
+
+    #: A card with all its tries left. No other test uses it.
+    kortilla_card: KortillaCard
+
+    def setUp(self) -> None:
+        """Make the test's card."""
+        super().setUp()
+        self.kortilla_card = self.make_kortilla_card()
+
+    def make_kortilla_card(
+        self, *, profile: str = "v5", state: str = "active"
+    ) -> KortillaCard:
+        """Return a further card of that profile and state, until the test's end."""
+        card = _copies().copy(profile, state)
+        self.addCleanup(shutil.rmtree, card.folder.parent, ignore_errors=True)
+        return card
+
+
+@functools.cache
+def _copies() -> CardCopies:
+    folder = Path(tempfile.mkdtemp(prefix="kortilla-cards-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return CardCopies(folder)
+
+
+class RevokedCards:
+    """A ``RevocationChecker`` for tests, by the ``revoked.crl`` of mock cards.
+
+    ``folders`` are the folders of all cards that the service under test accepts. The
+    files are read at each check, so that a card can be revoked between two logins.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+
+    async def check(self, path: "CertificatePath", *, at: datetime) -> None:
+        """Raise ``UserCertificateRevokedError`` for a revoked card.
+
+        ``RevocationCheckFailedError`` if no folder has the CA of the card, as when a
+        responder does not know it.
+        """
+        issuer = path.issuer.dump()
+        mine = [each for each in self._folders if _issuing_ca(each) == issuer]
+        if not mine:
+            raise RevocationCheckFailedError(
+                "No folder of a mock card has the CA that issued the certificate."
+            )
+        if any(path.leaf.serial_number in revoked_serials(each) for each in mine):
+            raise UserCertificateRevokedError("The mock card is revoked.")
+
+
+def _issuing_ca(folder: Path) -> bytes:
+    return (folder / "issuing.der").read_bytes()

@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kortilla.common.command_output import json_option, print_result, say
+from kortilla.common.command_output import (
+    error_result,
+    for_scripts,
+    json_option,
+    print_result,
+    say,
+)
 from native_host.cli.options import (
     PATH,
     Card,
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     from native_host.config import Config
     from native_host.files.decrypt import FileNotDecryptableError
     from native_host.files.sources import RefusedFilesError
-    from native_host.recipients.person import Person
+    from native_host.recipients.person import Person, RecipientRefusedError
 
 _trust_option = click.option(
     "--trust",
@@ -85,24 +91,31 @@ def encrypt(
     """
     if not (to or own_card or recovery_password):
         raise click.UsageError("Say to whom: --to, --own-card or --recovery-password.")
+    if recovery_password and not (for_scripts() or sys.stdout.isatty()):
+        raise click.UsageError("--recovery-password needs a terminal, or --json.")
     from kortilla.encryption import PasswordRecipient, Recipient
     from native_host.files.encrypt import encrypt_files, new_recovery_password
     from native_host.files.sources import shown_path
-    from native_host.recipients import address_book
+    from native_host.hardening import harden
+    from native_host.recipients.person import RecipientRefusedError
 
+    harden()
     config = configured(card=card)
     texts = _texts(config, lang)
-    people = asyncio.run(
-        _recipients(config, to, trust, texts, own_card=own_card, unchecked=unchecked)
-    )
+    try:
+        people = asyncio.run(
+            _recipients(
+                config, to, trust, texts, own_card=own_card, unchecked=unchecked
+            )
+        )
+    except RecipientRefusedError as error:
+        return _refuse(error, texts)
     recipients: list[Recipient] = [each.recipient for each in people]
     password = new_recovery_password() if recovery_password else None
     if password is not None:
         recipients.append(PasswordRecipient(password))
     say(texts["encrypt.lost"])
     outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
-    if outcome.made:
-        address_book.remember([each for each in people if not each.own])
     fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
     words = [
         texts["encrypt.made"].format(path=shown_path(each.path))
@@ -113,10 +126,29 @@ def encrypt(
     if password is not None and outcome.made:
         fields["recoveryPassword"] = password
         words += [texts["encrypt.password"], "", f"    {password}", ""]
-    for error in outcome.failed:
-        _say_refusal(error, texts)
+    for failed in outcome.failed:
+        _say_refusal(failed, texts)
     print_result(fields, words)
+    if outcome.made:
+        _remember(people)
     return 1 if outcome.failed else 0
+
+
+def _refuse(error: RecipientRefusedError, texts: Mapping[str, str]) -> int:
+    """Say whom something was not done for, and return the exit status."""
+    say(f"{error.who}: {texts[f'refused.{error.reason}']}")
+    print_result(error_result(error.code, str(error), error.reason))
+    return 1
+
+
+def _remember(people: Sequence[Person]) -> None:
+    """Add people to the address book. What was encrypted stays, even if that fails."""
+    from native_host.recipients import address_book
+
+    try:
+        address_book.remember([each for each in people if not each.own])
+    except address_book.AddressBookError as error:
+        say(str(error))
 
 
 async def _recipients(
@@ -139,7 +171,10 @@ async def _recipients(
     found = [await _found(config, whom) for whom in to]
     if own_card:
         async with open_source(config) as source:
-            found += await persons.own_card(source)
+            own = await persons.own_card(source)
+        if len(own) > 1:
+            raise InvalidArgumentError("There are several cards. Leave only your own.")
+        found += own
     try:
         cas = await asyncio.to_thread(persons.load_trust, trust)
     except TrustConfigurationError as error:
@@ -157,7 +192,8 @@ async def _recipients(
                 if not error.acceptable or not (unchecked or each.own):
                     raise
                 if not each.own:
-                    say(f"{error} {texts['encrypt.unchecked']}")
+                    why = texts[f"refused.{error.reason}"]
+                    say(f"{each.name}: {why} {texts['encrypt.unchecked']}")
     return [*checked.values()]
 
 
@@ -166,6 +202,7 @@ async def _found(config: Config, whom: str) -> Person:
 
     The configured directory is asked about a client identifier.
     """
+    from kortilla.common.escaping import escape_name
     from native_host.recipients import address_book, directory, person
 
     path = Path(whom)
@@ -175,7 +212,7 @@ async def _found(config: Config, whom: str) -> Person:
     if not found and config.directory:
         found = await directory.find(config.directory, whom)
     if not found:
-        raise person.RecipientRefusedError(whom, "not-found")
+        raise person.RecipientRefusedError(escape_name(whom), "not-found")
     if len({(each.name, each.satu) for each in found}) > 1:
         names = ", ".join(map(_named, found))
         raise InvalidArgumentError(f"{whom} may be {names}. Give the identifier.")
@@ -212,11 +249,13 @@ def decrypt(
     from native_host.files.encrypt import typed_password
     from native_host.files.process import decrypt_files
     from native_host.files.sources import shown_path
+    from native_host.hardening import harden
     from native_host.languages import choose_language
 
     config = configured(card=card, prompt=prompt)
     texts = _texts(config, lang)
     if recovery_password:
+        harden()
         password = typed_password(_ask_password(texts))
         outcome = decrypt_with_password(files, password, out=out)
     else:
@@ -282,30 +321,39 @@ def list_(*, lang: str | None) -> None:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @json_option
 @lang_option
-def add(*, files: tuple[Path, ...], lang: str | None) -> None:
+def add(*, files: tuple[Path, ...], lang: str | None) -> int:
     """Add the holders of certificate files. Each is checked when it is used."""
     from native_host.recipients import address_book
-    from native_host.recipients.person import read_person
+    from native_host.recipients.person import RecipientRefusedError, read_person
 
     texts = _texts(configured(), lang)
-    people = [read_person(each) for each in files]
+    try:
+        people = [read_person(each) for each in files]
+    except RecipientRefusedError as error:
+        return _refuse(error, texts)
     address_book.remember(people)
     words = [_describe(each, texts) for each in people]
     print_result({"recipients": [each.fields() for each in people]}, words)
+    return 0
 
 
 @recipients.command()
 @click.argument("name")
 @json_option
 @lang_option
-def remove(*, name: str, lang: str | None) -> None:
+def remove(*, name: str, lang: str | None) -> int:
     """Remove people by their name or client identifier."""
     from native_host.recipients import address_book
+    from native_host.recipients.person import RecipientRefusedError
 
     texts = _texts(configured(), lang)
-    people = address_book.forget(name)
+    try:
+        people = address_book.forget(name)
+    except RecipientRefusedError as error:
+        return _refuse(error, texts)
     words = [texts["recipients.removed"].format(name=each.name) for each in people]
     print_result({"removed": [each.fields() for each in people]}, words)
+    return 0
 
 
 def _named(person: Person) -> str:

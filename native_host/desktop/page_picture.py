@@ -11,14 +11,11 @@ picture.
 Poppler's pdfinfo and pdftoppm read the PDF, in processes that inherit the limits.
 """
 
-import os
-import re
 import struct
-import subprocess
 import sys
-from functools import partial
 
-from kortilla.common.limits import die_with_parent, leave_network, limit_resources
+from kortilla.common.limits import leave_network, limit_resources
+from kortilla.signing.pages.poppler import Document, NoPopplerError, UndrawnError
 
 #: Width and height in pixels, and in points.
 HEAD = struct.Struct(">IIdd")
@@ -28,71 +25,25 @@ LONGEST = 720
 #: Most bytes of address space, and seconds of processor time, of each process.
 _MOST_MEMORY = 1 << 30
 _MOST_TIME = 10
-_PATH = "/usr/bin:/bin"
-#: Standard input, opened anew by each program.
-_INPUT = "/dev/stdin"
-_PAGES = re.compile(rb"^Pages: +([0-9]{1,9})$", re.MULTILINE)
-_SIZE = re.compile(
-    rb"^Page +[0-9]+ size: +([0-9.e+]{1,20}) x ([0-9.e+]{1,20}) pts", re.MULTILINE
-)
-_TURN = re.compile(rb"^Page +[0-9]+ rot: +([0-9]{1,3})$", re.MULTILINE)
-_IMAGE = re.compile(rb"P6\n([0-9]{1,5}) ([0-9]{1,5})\n255\n")
 
 
 def main() -> int:
     """Draw and return the exit status. A crash or a limit may come first."""
     _limit(int(sys.argv[2]))
-    number = "1" if sys.argv[1] == "first" else _last(_run("pdfinfo", _INPUT))
-    page = ("-f", number, "-l", number)
-    width, height = _size(_run("pdfinfo", *page, _INPUT))
-    drawn = _run("pdftoppm", *page, "-cropbox", "-scale-to", str(LONGEST), _INPUT)
-    image = _IMAGE.match(drawn)
-    if image is None:
+    try:
+        with Document(sys.stdin.buffer) as pdf:
+            number = 1 if sys.argv[1] == "first" else pdf.info(1, 1).pages
+            [page] = pdf.info(number, number).geometry
+            [image] = pdf.images(number, number, LONGEST)
+    except (NoPopplerError, UndrawnError, ValueError):
         return 1
-    columns, rows = int(image[1]), int(image[2])
-    pixels = drawn[image.end() :]
-    # A page that is much longer than wide gets few pixels.
-    if not columns * rows or len(pixels) != 3 * columns * rows:
-        return 1
-    sys.stdout.buffer.write(HEAD.pack(columns, rows, width, height) + pixels)
+    left, bottom, right, top = page.crop
+    size = (right - left, top - bottom)
+    shown = size[::-1] if page.turn in (90, 270) else size
+    head = HEAD.pack(image.width, image.height, *shown)
+    sys.stdout.buffer.write(head + image.pixels)
     sys.stdout.buffer.flush()
     return 0
-
-
-def _last(info: bytes) -> str:
-    return _found(_PAGES, info)[1].decode()
-
-
-def _size(info: bytes) -> tuple[float, float]:
-    """Return width and height of the page as it is shown, in points."""
-    size = _found(_SIZE, info)
-    width, height = float(size[1]), float(size[2])
-    turned = int(_found(_TURN, info)[1]) in (90, 270)
-    return (height, width) if turned else (width, height)
-
-
-def _found(what: re.Pattern[bytes], info: bytes) -> re.Match[bytes]:
-    # A title of the PDF may look like a line, and comes before.
-    *_, last = [None, *what.finditer(info)]
-    if last is None:
-        raise SystemExit(1)
-    return last
-
-
-def _run(*command: str) -> bytes:
-    """Return what a program writes. It gets no environment."""
-    try:
-        done = subprocess.run(  # noqa: S603 - a program of the system
-            command,
-            env={"PATH": _PATH, "LC_ALL": "C"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            check=True,
-            preexec_fn=partial(die_with_parent, os.getpid()),
-        )
-    except (OSError, subprocess.CalledProcessError):
-        raise SystemExit(1) from None
-    return done.stdout
 
 
 def _limit(window: int) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -33,7 +33,11 @@ from kortilla.encryption.algorithms import AES256_GCM
 from kortilla.encryption.opening import Recipients
 from native_host.card.certificate import CardCertificate
 from native_host.card.decryption import CardDecryption
-from native_host.card.errors import CONNECTION_ERRORS, CardError
+from native_host.card.errors import (
+    CONNECTION_ERRORS,
+    CardError,
+    UnsupportedCardError,
+)
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.files.encrypt import (
     Meter,
@@ -49,11 +53,14 @@ from native_host.operations.card_session import UsableCards
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation
+from native_host.recipients.address_book import known_names
 
 #: Endings of the names of encrypted files, which decrypted ones lack.
 _ENDINGS = (".p7m", ".p7e", ".cms")
 _MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
+#: Recipients whom the window names.
+_MOST_NAMES = 3
 
 Reason = Literal[
     "not-encrypted", "unsupported", "other-recipient", "no-password", "altered"
@@ -100,8 +107,11 @@ class FileNotDecryptableError(RefusedFilesError):
         return fields
 
 
-class OtherRecipientCardError(CardError):
-    """The files are not for the card in the reader."""
+class OtherRecipientCardError(UnsupportedCardError):
+    """No file is for the card in the reader.
+
+    ``kind`` are the names of whom they are for, as far as the address book knows them.
+    """
 
     code = "OTHER_RECIPIENT"
 
@@ -220,14 +230,17 @@ async def decrypt_own_files(
 
     Files that are not whole or not encrypted are found before the prompt opens, and
     files for somebody else before PIN1 is asked for. If no file is left, the prompt
-    does not open. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors of
-    the prompt and the card, and ``StoppedError``.
+    does not open. A prompt that waits for another card is cancelled with the reason
+    ``OTHER_RECIPIENT``. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors
+    of the prompt and the card, and ``StoppedError``.
     """
     check_places(wish.files, wish.out)
     with ExitStack() as stack:
         found = await asyncio.to_thread(_open, wish.files, stack)
         if found[0]:
-            await _ask_card(context, wish, found[0])
+            # Of a card that is for none, each file says whom it is for.
+            with suppress(OtherRecipientCardError):
+                await _ask_card(context, wish, found[0])
         meter = Meter(wish.files, progressed, stop)
         return await asyncio.to_thread(_write, found, wish.out, None, meter)
 
@@ -350,7 +363,9 @@ def _choose(
     chosen = [_key_for(message, keys) for message in messages]
     for answers in filter(None, chosen):
         return card.certificate(answers.card_key), chosen
-    raise OtherRecipientCardError("No file is for this card.")
+    identities = {each for message in messages for each in message.recipients.names}
+    names = known_names(identities, others=False)[:_MOST_NAMES]
+    raise OtherRecipientCardError("No file is for this card.", kind=", ".join(names))
 
 
 def _decryption_keys(card: FineidCard) -> Iterator[tuple[CardKey, CardCertificate]]:

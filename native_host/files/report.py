@@ -5,16 +5,14 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from asn1crypto import x509
+from pydantic import BaseModel
 
 from kortilla.common.escaping import escape_name, printable
 from kortilla.signing.verification import (
-    CertificateFacts,
-    Change,
     DocumentReport,
     Problem,
     SignatureReport,
@@ -33,22 +31,19 @@ from native_host.errors import InvalidArgumentError, ToolMissingError
 from native_host.files.check import CheckedFile, worst_verdict
 from native_host.files.report_fields import (
     Authority,
-    Certificate,
-    Listed,
-    Modification,
     Program,
     Reason,
     Report,
     ReportedFile,
     Signature,
     SignedFile,
-    Signer,
     Timestamp,
 )
 from native_host.files.sources import FileNotWritableError, shown_path
 from native_host.files.targets import Target
 
 _Use = Literal["authority", "test", "timestamps"]
+_M = TypeVar("_M", bound=BaseModel)
 
 
 def make_report(checked: Sequence[CheckedFile]) -> Report:
@@ -136,84 +131,39 @@ def _reasons(
     problems: Sequence[Problem], signature: SignatureReport | None = None
 ) -> list[Reason]:
     return [
-        Reason(
-            code=each.code,
-            verdict=each.verdict,
-            sub_indication=sub_indication(each, signature) or None,
-            message=each.message,
-            detail=printable(each.detail),
+        _with_fields_of(
+            each, Reason, sub_indication=sub_indication(each, signature) or None
         )
         for each in problems
     ]
 
 
 def _signature(signature: SignatureReport) -> Signature:
-    signer, stamp = signature.signer, signature.timestamp
-    return Signature(
-        number=signature.number,
-        place=printable(signature.place),
-        intact=signature.intact,
-        **_judged(
-            signature.verdict,
-            deciding(signature.verdict, signature.problems, signature),
-        ),
+    stamp = signature.timestamp
+    decided = deciding(signature.verdict, signature.problems, signature)
+    return _with_fields_of(
+        signature,
+        Signature,
+        **_judged(signature.verdict, decided),
         reasons=_reasons(signature.problems, signature),
-        signer=None
-        if signer is None
-        else Signer(
-            name=printable(signer.name),
-            surname=printable(signer.surname),
-            given_names=printable(signer.given_names),
-            satu=printable(signer.satu),
-            identifier=printable(signer.identifier),
-        ),
-        issuer=signature.issuer,
-        listed=None if signature.listed is None else Listed(**asdict(signature.listed)),
-        certificate=_certificate(signature.certificate),
-        time=signature.time,
-        time_source=signature.time_source,
         timestamp=None if stamp is None else _timestamp(stamp),
-        revocation=signature.revocation,
-        revocation_source=signature.revocation_source,
-        level=signature.level,
-        covers=signature.covers,
         files=[escape_name(each) for each in signature.files],
-        changes=[_change(each) for each in signature.changes],
-        reason=printable(signature.reason),
-        location=printable(signature.location),
     )
 
 
-def _certificate(certificate: CertificateFacts | None) -> Certificate | None:
-    if certificate is None:
-        return None
-    return Certificate(
-        serial_number=certificate.serial_number,
-        issuer=printable(certificate.issuer),
-        not_before=certificate.not_before,
-        not_after=certificate.not_after,
-        sha256=certificate.sha256,
-    )
+def _with_fields_of(found: object, model: type[_M], **others: object) -> _M:
+    """Return a model with ``others``, and the fields that ``found`` has by their names.
+
+    Parts of ``found`` become models in the same way.
+    """
+    fields = {
+        name: getattr(found, name) for name in model.model_fields if name not in others
+    }
+    return model.model_validate(fields | others, from_attributes=True)
 
 
 def _timestamp(stamp: TimestampReport) -> Timestamp:
-    return Timestamp(
-        time=stamp.time,
-        authority=printable(stamp.authority),
-        intact=stamp.intact,
-        trusted=stamp.trusted,
-        place=printable(stamp.place),
-        reasons=_reasons(stamp.problems),
-    )
-
-
-def _change(change: Change) -> Modification:
-    return Modification(
-        kind=change.kind,
-        text=printable(change.text),
-        page=change.page,
-        rectangle=change.rectangle,
-    )
+    return _with_fields_of(stamp, Timestamp, reasons=_reasons(stamp.problems))
 
 
 def check_place(path: Path, checked: Sequence[Path], *, replace: bool) -> None:

@@ -7,14 +7,17 @@ Schema, docs/reference/verification-report.schema.json, is made of this module.
 
 import json
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from kortilla.common.escaping import printable
 from kortilla.signing.verification import Verdict
 from kortilla.signing.verification.indications import Indication
 
+#: A text that may be a file's, without characters that garble a line.
+Text = Annotated[str, AfterValidator(printable)]
 _DIGEST = Field(pattern="^[0-9a-f]{64}$", description="SHA-256, in hexadecimal digits.")
 
 
@@ -52,7 +55,7 @@ class Reason(_Model):
         description="The nearest sub-indication of EN 319 102-1, or null for a note."
     )
     message: str = Field(description="A sentence in English.")
-    detail: str = Field(description="Technical words, perhaps with texts of the file.")
+    detail: Text = Field(description="Technical words, perhaps with texts of the file.")
 
 
 class _Judged(_Model):
@@ -68,11 +71,11 @@ class _Judged(_Model):
 class Signer(_Model):
     """Whom the certificate names. A text is empty if the certificate lacks it."""
 
-    name: str
-    surname: str
-    given_names: str
-    satu: str = Field(description="The electronic client identifier.")
-    identifier: str = Field(
+    name: Text
+    surname: Text
+    given_names: Text
+    satu: Text = Field(description="The electronic client identifier.")
+    identifier: Text = Field(
         default="", description="In place of a SATU, that of another country."
     )
 
@@ -93,7 +96,7 @@ class Certificate(_Model):
     """The signer's certificate."""
 
     serial_number: str = Field(description="In hexadecimal digits.")
-    issuer: str = Field(description="The common name that the certificate states.")
+    issuer: Text = Field(description="The common name that the certificate states.")
     not_before: datetime
     not_after: datetime
     sha256: str = _DIGEST
@@ -103,10 +106,10 @@ class Timestamp(_Model):
     """A timestamp (RFC 3161). Only one that is intact and trusted proves its time."""
 
     time: datetime | None
-    authority: str
+    authority: Text
     intact: bool
     trusted: bool
-    place: str
+    place: Text
     reasons: list[Reason] = Field(description="Why it is not trusted.")
 
 
@@ -114,7 +117,7 @@ class Modification(_Model):
     """A change of a PDF after the signature. Lengths are points, pages begin at 1."""
 
     kind: str
-    text: str
+    text: Text
     page: int | None
     rectangle: tuple[float, float, float, float] | None = Field(
         description="Left, bottom, right and top."
@@ -125,7 +128,7 @@ class Signature(_Judged):
     """One signature of a file."""
 
     number: int = Field(description="From 1, in the order of signing.")
-    place: str = Field(description="The field in a PDF, or the file in a container.")
+    place: Text = Field(description="The field in a PDF, or the file in a container.")
     intact: bool | None = Field(
         description="Whether it fits its key and what it covers; null is unknown."
     )
@@ -153,8 +156,8 @@ class Signature(_Judged):
     covers: str
     files: list[str] = Field(description="The files of a container that it covers.")
     changes: list[Modification]
-    reason: str = Field(description="What the signer states.")
-    location: str = Field(description="What the signer states.")
+    reason: Text = Field(description="What the signer states.")
+    location: Text = Field(description="What the signer states.")
 
 
 class SignedFile(_Model):

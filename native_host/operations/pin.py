@@ -2,8 +2,9 @@
 """Asks for a PIN until the card accepts it."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from native_host import unused_pads
 from native_host.card.certificate import CardCertificate
@@ -25,6 +26,8 @@ from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
+
+T = TypeVar("T")
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
@@ -91,12 +94,13 @@ class PinAsker:
         certificate: CardCertificate,
         *,
         documents: tuple[Document, ...] = (),
+        can_allow: bool = False,
     ) -> "PinTries":
         """Return the iterator over PIN attempts for a card, see ``PinTries``.
 
-        ``documents`` are shown with the question.
+        ``documents`` are shown with the question. ``can_allow`` is the question's.
         """
-        return PinTries(self, held_card, certificate, documents)
+        return PinTries(self, held_card, certificate, documents, can_allow)
 
 
 class PinTries:
@@ -114,6 +118,7 @@ class PinTries:
         held_card: HeldCard,
         certificate: CardCertificate,
         documents: tuple[Document, ...],
+        can_allow: bool,
     ) -> None:
         self.prompt = asker.prompt
         self.role = asker.role
@@ -124,6 +129,7 @@ class PinTries:
         self.pad = held_card.card.has_pin_pad
         self._certificate = certificate
         self._documents = documents
+        self._can_allow = can_allow
         #: The next question; None before the PIN's tries left are known.
         self._question: PinQuestion | None = None
         self._not_activated = self._unlocked = self._over = False
@@ -165,6 +171,7 @@ class PinTries:
             pad_unused=self.held_card.card.leaves_pad_unused(PadUse.VERIFY),
             test_card=self._certificate.test,
             unlocked=self._unlocked,
+            can_allow=self._can_allow,
         )
 
     async def _usable_pin(self) -> PinInfo:
@@ -296,18 +303,25 @@ class PinAttempt:
     ) -> bytes:
         """Send the four commands in one go: VERIFY, MSE, HASH and SIGN.
 
-        Entry on the reader takes time. If the person cancels meanwhile, nothing is
-        signed. Raises the errors of ``verify_pin`` and ``sign``, and
+        Raises the errors of ``verify_and_run`` and ``sign``.
+        """
+        return await self.verify_and_run(lambda card: card.sign(key, digest, algorithm))
+
+    async def verify_and_run(self, function: Callable[[FineidCard], T]) -> T:
+        """Send VERIFY and what a function sends, in one go.
+
+        Entry on the reader takes time. If the person cancels meanwhile, the function
+        is not run. Raises the errors of ``verify_pin`` and the function's, and
         ``UserCancelledError``.
         """
         card = self._held_card.card
         cancelled = threading.Event()
 
-        def send() -> bytes:
+        def send() -> T:
             card.verify_pin(self._tries.role, self.pin)
             if cancelled.is_set():
                 raise RequestCancelledError("The request was cancelled.")
-            return card.sign(key, digest, algorithm)
+            return function(card)
 
         try:
             return await self._prompt.watch(self._held_card.run(send))

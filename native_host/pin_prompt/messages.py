@@ -14,6 +14,8 @@ are the answers that the window writes::
     {"type": "ask-pin", "number": 3, "question": {…}}
                                      → {"type": "pin", "number": 3, "digits": "1234"}
                                      or {"type": "agreed", "number": 3} for a PIN pad
+                                     or "allowed" in place of "pin", if the question
+                                     has "can_allow"
     {"type": "ask-codes", "number": 4, "question": {…}}
                          → {"type": "codes", "number": 4, "values": ["1234567", "1234"]}
                                      in the order of the question's fields,
@@ -182,7 +184,8 @@ _DIGITS = b"[0-9]{1,%d}" % model.MAX_CODE_DIGITS
 # A regular expression and not the JSON decoder: a PIN goes from the pipe's buffer into
 # the caller's without becoming a str, which can't be wiped.
 _NUMBERED = re.compile(
-    rb'\s*\{\s*"type":\s*"(pin|chosen|agreed|codes|declined)",\s*"number":\s*([0-9]{1,9})'
+    rb'\s*\{\s*"type":\s*"(pin|allowed|chosen|agreed|codes|declined)"'
+    rb',\s*"number":\s*([0-9]{1,9})'
     rb'(?:,\s*"digits":\s*"(?P<digits>DIGITS)"'
     rb'|,\s*"values":\s*\[(?P<values>\s*"DIGITS"(?:\s*,\s*"DIGITS"){0,3}\s*)\]'
     rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'.replace(b"DIGITS", _DIGITS)
@@ -191,6 +194,7 @@ _UNNUMBERED = re.compile(rb'\s*\{\s*"type":\s*"(visible|started|cancel)"\s*\}\s*
 #: The group that each kind of numbered answer must have.
 _CONTENT = {
     "pin": "digits",
+    "allowed": "digits",
     "chosen": "index",
     "agreed": None,
     "codes": "values",

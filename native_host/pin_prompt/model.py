@@ -24,6 +24,7 @@ Operation = Literal[
     "unblock",
     "tls-login",
     "prepare-login",
+    "decrypt-mail",
 ]
 
 
@@ -37,11 +38,11 @@ class Conversation:
     window then takes no focus. ``test_card`` shows the mock card's mark.
 
     ``program`` is the name of the calling program where no site asks (``tls-login``,
-    ``prepare-login``); ``origin`` is then empty. The prompt shows at most 40
-    characters of it. For ``sign-own``, the person's own files, both are empty: the
-    prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window. For
-    ``decrypt``, which no site and no program can start, ``program`` is the name of the
-    file.
+    ``prepare-login``, ``decrypt-mail``); ``origin`` is then empty. The prompt shows at
+    most 40 characters of it. For ``sign-own``, the person's own files, both are empty:
+    the prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window.
+    For ``decrypt``, which no site and no program can start, ``program`` is the name of
+    the file.
 
     ``caller`` is the program that started the host, unless that is a known browser.
     Such a program may name any origin, so the prompt warns of it.
@@ -111,7 +112,7 @@ class Step(StrEnum):
     READING = "reading"
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
-    READY = "ready"  # the PIN is right, and kept for one login
+    READY = "ready"  # the PIN is right, and kept; has progress in decryptions
     EXPIRED = "expired"  # the page stopped waiting
     FAILED = "failed"  # the page has its error
     DONE = "done"
@@ -225,7 +226,8 @@ class PinQuestion:
     of the reader are not used for that reason. ``test_card`` shows the mock
     card's mark if the conversation does not: a mock card in a system reader is known
     by its certificate only. ``unlocked`` is True when the person has just unlocked the
-    PIN.
+    PIN. With ``can_allow`` the person may allow the same for a while, without a PIN
+    (``Prompt.allowed``); not with a PIN pad.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -242,6 +244,7 @@ class PinQuestion:
     pad_unused: bool = False
     test_card: bool = False
     unlocked: bool = False
+    can_allow: bool = False
 
 
 Question = (

@@ -39,6 +39,9 @@ class Prompt(ABC):
     #: unusable card is then shown, and is an error.
     patient: bool = True
 
+    #: Whether the person, with the last PIN, has allowed the same for a while.
+    allowed: bool = False
+
     def cancel(self) -> bool:
         """Cancel in the person's place; return whether that is possible.
 

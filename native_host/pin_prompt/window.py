@@ -91,7 +91,8 @@ class WindowPrompt(Prompt):
 
     async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         wanted = "agreed" if question.pin_pad else "pin"
-        return await self._ask_about(messages.Ask, question, wanted)
+        also = ("allowed",) if question.can_allow and not question.pin_pad else ()
+        return await self._ask_about(messages.Ask, question, wanted, *also)
 
     async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         wanted = "agreed" if question.pin_pad else "codes"
@@ -183,6 +184,7 @@ class WindowPrompt(Prompt):
                 self._over.result()
                 raise UserCancelledError
             taken = True
+            self.allowed = answer.result().kind == "allowed"
             if answer.result().kind == "declined":
                 raise DeclinedError
             return answer.result().content

@@ -108,7 +108,7 @@ class _Connection:
         """Decode a message, and wipe it. Raises ``CryptokiError``."""
         try:
             number, signature = read_preamble(message)
-            if (call := CALLS.get(number)) is None:
+            if (call := CALLS.get(number)) is None or not self._has(call):
                 raise CryptokiError(CKR.FUNCTION_NOT_SUPPORTED)
             if signature != call.args:
                 raise WireError("The signature is not that of the call.")
@@ -120,6 +120,10 @@ class _Connection:
             raise CryptokiError(CKR.DEVICE_ERROR) from error
         finally:
             wipe(message.data)
+
+    def _has(self, call: Call) -> bool:
+        """Whether a call is one for this client: only some may decrypt."""
+        return hasattr(self._cryptoki, call.method.__name__)
 
     async def _answer(self, code: int, call: Call, arguments: list[object]) -> None:
         try:

@@ -24,6 +24,7 @@ class CKR(IntEnum):
     DATA_INVALID = 0x20
     DATA_LEN_RANGE = 0x21
     DEVICE_ERROR = 0x30
+    DEVICE_MEMORY = 0x31
     DEVICE_REMOVED = 0x32
     FUNCTION_CANCELED = 0x50
     FUNCTION_NOT_SUPPORTED = 0x54
@@ -43,6 +44,7 @@ class CKR(IntEnum):
     SESSION_HANDLE_INVALID = 0xB3
     SESSION_PARALLEL_NOT_SUPPORTED = 0xB4
     SESSION_READ_ONLY_EXISTS = 0xB7
+    TEMPLATE_INCONSISTENT = 0xD1
     TOKEN_NOT_PRESENT = 0xE0
     USER_ALREADY_LOGGED_IN = 0x100
     USER_NOT_LOGGED_IN = 0x101
@@ -61,6 +63,7 @@ class CKO(IntEnum):
     CERTIFICATE = 1
     PUBLIC_KEY = 2
     PRIVATE_KEY = 3
+    SECRET_KEY = 4
 
 
 class CKK(IntEnum):
@@ -68,6 +71,7 @@ class CKK(IntEnum):
 
     RSA = 0
     EC = 3
+    GENERIC_SECRET = 0x10
 
 
 class CKA(IntEnum):
@@ -149,6 +153,7 @@ class CKM(IntEnum):
     """Mechanisms, and the hash functions that parameters name."""
 
     RSA_PKCS = 0x01
+    RSA_PKCS_OAEP = 0x09
     RSA_PKCS_PSS = 0x0D
     SHA256_RSA_PKCS = 0x40
     SHA384_RSA_PKCS = 0x41
@@ -158,15 +163,28 @@ class CKM(IntEnum):
     SHA512_RSA_PKCS_PSS = 0x45
     SHA224_RSA_PKCS = 0x46
     SHA224_RSA_PKCS_PSS = 0x47
+    SHA_1 = 0x220
     SHA256 = 0x250
     SHA224 = 0x255
     SHA384 = 0x260
     SHA512 = 0x270
     ECDSA = 0x1041
+    ECDH1_DERIVE = 0x1050
 
 
 #: The mask generation functions CKG_MGF1_…, by the hash in each.
-MGF_HASHES = {2: CKM.SHA256, 3: CKM.SHA384, 4: CKM.SHA512, 5: CKM.SHA224}
+MGF_HASHES = {
+    1: CKM.SHA_1,
+    2: CKM.SHA256,
+    3: CKM.SHA384,
+    4: CKM.SHA512,
+    5: CKM.SHA224,
+}
+
+#: Of CKM_ECDH1_DERIVE: the shared secret as it is, without a function.
+CKD_NULL = 1
+#: Of CKM_RSA_PKCS_OAEP: the label is given by its bytes.
+CKZ_DATA_SPECIFIED = 1
 
 
 class CKF(IntFlag):
@@ -185,7 +203,10 @@ class CKF(IntFlag):
     SERIAL_SESSION = 0x04
     # C_GetMechanismInfo
     HW = 0x01
+    DECRYPT = 0x100
     SIGN = 0x800
+    UNWRAP = 0x4_0000
+    DERIVE = 0x8_0000
     EC_F_P = 0x0010_0000
     EC_NAMEDCURVE = 0x0080_0000
     EC_UNCOMPRESS = 0x0100_0000

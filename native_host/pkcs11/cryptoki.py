@@ -7,7 +7,7 @@ The methods do what the specification says; a docstring has what it does not say
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from native_host.card.source import Reader
@@ -37,7 +37,8 @@ from native_host.pkcs11.wire import (
 
 # Heavy modules are imported where a card has been read: browsers start without one.
 if TYPE_CHECKING:
-    from native_host.pkcs11.mechanisms import SignOperation
+    from native_host.pkcs11.mechanisms import MechanismInfo, SignOperation
+    from native_host.pkcs11.objects import TokenObject
     from native_host.pkcs11.tls_login import TlsLogin
 
 logger = logging.getLogger(__name__)
@@ -135,18 +136,22 @@ class Cryptoki:
     @call(7, "C_GetMechanismList", args="ufu", returns="au")
     async def get_mechanism_list(self, slot: int, room: int | None) -> Values:
         await self._slots.settled()
-        mechanisms = list(self._present_token(slot).mechanisms)
+        mechanisms = list(self._mechanisms(self._present_token(slot)))
         return (array_or_size(mechanisms, room),)
 
     @call(8, "C_GetMechanismInfo", args="uu", returns="uuu")
     async def get_mechanism_info(self, slot: int, mechanism: int) -> Values:
-        if info := self._present_token(slot).mechanisms.get(mechanism):
+        if info := self._mechanisms(self._present_token(slot)).get(mechanism):
             return info
         raise CryptokiError(CKR.MECHANISM_INVALID)
 
     @call(65, "C_WaitForSlotEvent", args="u", returns="u")
     async def wait_for_slot_event(self, flags: int) -> Values:
         return (await self._events.take(block=not flags & CKF.DONT_BLOCK),)
+
+    def _mechanisms(self, token: Token) -> dict[int, "MechanismInfo"]:
+        """Return what the client may do with a token."""
+        return token.mechanisms
 
     def _token(self, slot: int) -> Token | None:
         """Return the token in a slot, or the one that lingers there."""
@@ -203,8 +208,8 @@ class Cryptoki:
         session = self._sessions.get(handle)
         if flags & CKF.FIND_OBJECTS:
             session.found = None
-        if flags & CKF.SIGN:
-            session.cancel_signing()
+        if flags & (CKF.SIGN | CKF.DECRYPT):
+            session.cancel_work()
         return ()
 
     @call(18, "C_Login", args="uuay")
@@ -267,12 +272,20 @@ class Cryptoki:
 
     # -- Objects (§5.7) ----------------------------------------------------------------
 
+    def _objects(self, session: Session) -> Iterator["TokenObject"]:
+        """Yield what the client sees in a session."""
+        yield from session.token.objects
+
+    def _object(self, session: Session, handle: int) -> "TokenObject | None":
+        found = (each for each in self._objects(session) if each.handle == handle)
+        return next(found, None)
+
     @call(24, "C_GetAttributeValue", args="uufA", returns="aAu")
     async def get_attribute_value(
         self, handle: int, number: int, wanted: Sequence[Wanted]
     ) -> Values:
         """Return attributes, and the return value for all of them together."""
-        target = self._sessions.get(handle).token.object(number)
+        target = self._object(self._sessions.get(handle), number)
         if target is None:
             raise CryptokiError(CKR.OBJECT_HANDLE_INVALID)
         if len(wanted) > _MOST_ATTRIBUTES:
@@ -292,7 +305,7 @@ class Cryptoki:
         session = self._sessions.get(handle)
         if session.found is not None:
             raise CryptokiError(CKR.OPERATION_ACTIVE)
-        objects = session.token.objects
+        objects = self._objects(session)
         session.found = [each.handle for each in objects if each.matches(template)]
         return ()
 
@@ -313,6 +326,14 @@ class Cryptoki:
         session.found = None
         return ()
 
+    def _demand_private(self, session: Session, key: int) -> None:
+        """Raise ``CryptokiError`` unless a handle is the private key's."""
+        target = self._object(session, key)
+        if target is None or target.kind in {CKO.CERTIFICATE, CKO.SECRET_KEY}:
+            raise CryptokiError(CKR.KEY_HANDLE_INVALID)
+        if target.kind != CKO.PRIVATE_KEY:
+            raise CryptokiError(CKR.KEY_FUNCTION_NOT_PERMITTED)
+
     # -- Signing (§5.13) ---------------------------------------------------------------
 
     @call(42, "C_SignInit", args="uMu")
@@ -324,16 +345,12 @@ class Cryptoki:
 
         session = self._signing_session(handle)
         if mechanism is None:
-            session.cancel_signing()
+            session.cancel_work()
             return ()
         if session.signing is not None or session.work is not None:
             raise CryptokiError(CKR.OPERATION_ACTIVE)
         operation = SignOperation.begin(session.token.certificate, mechanism)
-        target = session.token.object(key)
-        if target is None or target.kind == CKO.CERTIFICATE:
-            raise CryptokiError(CKR.KEY_HANDLE_INVALID)
-        if target.kind != CKO.PRIVATE_KEY:
-            raise CryptokiError(CKR.KEY_FUNCTION_NOT_PERMITTED)
+        self._demand_private(session, key)
         session.signing = operation
         return ()
 
@@ -402,15 +419,19 @@ class Cryptoki:
     async def _make_signature(
         self, session: Session, operation: "SignOperation", data: bytes | bytearray
     ) -> bytes:
+        await self._demand_present(session)
+        operation.take(data)
+        algorithm, digest = operation.finish()
+        return await session.run(
+            self.signer.sign(operation.certificate, digest, algorithm)
+        )
+
+    async def _demand_present(self, session: Session) -> None:
+        """Raise ``CryptokiError`` if the card of a session is not in its reader."""
         if self._slots.slot(session.slot).token is None:  # not read yet, perhaps
             await self._slots.settled()
         if self._slots.slot(session.slot).token is not session.token:
             raise CryptokiError(CKR.DEVICE_REMOVED)
-        operation.take(data)
-        algorithm, digest = operation.finish()
-        return await session.run_signing(
-            self.signer.sign(operation.certificate, digest, algorithm)
-        )
 
     # -- Random numbers, which programs ask for without looking for CKF_RNG ------------
 

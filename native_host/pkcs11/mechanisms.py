@@ -155,12 +155,13 @@ class SignOperation:
         return SignatureAlgorithm(kind.key_type, name, kind.padding), digest
 
 
-def _hash_of(parameters: PssParameters | None) -> str:
+def _hash_of(parameters: object) -> str:
     """Return the hash of PSS parameters, which also sets the card's salt length."""
-    name = _HASHES.get(parameters.hash) if parameters else None
+    if not isinstance(parameters, PssParameters):
+        raise CryptokiError(CKR.MECHANISM_PARAM_INVALID)
+    name = _HASHES.get(parameters.hash)
     if (
-        parameters is None
-        or name is None
+        name is None
         or MGF_HASHES.get(parameters.mgf) != parameters.hash
         or parameters.salt != HASH_SIZES[name]
     ):

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Signs with a known PIN1 without asking the person.
+"""Uses PIN1's key with a known PIN, without asking the person.
 
-A PIN is known for the time of a login (C_Login), or is kept for one login to come. It
-is wiped when its card is moved. A PIN that a card has refused is not sent to it again.
+A PIN is known for the time of a login (C_Login), or is kept: for one login to come, or
+for the decryptions that the person has allowed for a while. It is wiped when its card
+is moved. A PIN that a card has refused is not sent to it again.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardRemovedError, WrongPinError
-from native_host.card.fineid import FineidCard, PinRole
-from native_host.card.signature import SignatureAlgorithm
+from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
@@ -30,6 +30,12 @@ T = TypeVar("T")
 _MOST_WITH_KEPT = 2
 #: The same after a login: Firefox has made four connections for a page with parts.
 _MOST_AFTER_LOGIN = 3
+#: The number of decryptions that the person allows at once. An attack on the padding of
+#: RSA takes several thousands.
+_MOST_DECRYPTIONS = 500
+
+#: Sends what uses PIN1's key, after PIN1 was verified, on the card's thread.
+KeyUse = Callable[[FineidCard, CardKey], bytes | None]
 
 
 class ConfirmationNeededError(KortillaError):
@@ -49,19 +55,22 @@ class KnownPin:
 
 @dataclass(eq=False)
 class KeptPin(KnownPin):
-    """A PIN that is kept for one login. ``gone`` is set when it has been wiped.
+    """A PIN that is kept for one purpose. ``gone`` is set when it has been wiped.
 
     ``brief`` says that it ends with its time, and not with a signature.
     """
 
     brief: bool = False
+    purpose: Literal["sign", "decrypt"] = "sign"
     uses: int = 0
-    #: The number of signatures that currently use it.
+    #: The number of uses that have not ended.
     users: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def used_up(self) -> bool:
+        if self.purpose == "decrypt":
+            return self.uses >= _MOST_DECRYPTIONS
         return self.uses >= (_MOST_AFTER_LOGIN if self.brief else _MOST_WITH_KEPT)
 
 
@@ -84,7 +93,7 @@ class PinCache:
         self._turn = turn
         self._refusals = refusals
         self._seconds = seconds
-        #: The PIN that is kept for a login to come.
+        #: The one PIN that is kept.
         self.kept: KeptPin | None = None
         self._expiry: asyncio.TimerHandle | None = None
         #: By the certificates, in DER.
@@ -140,16 +149,14 @@ class PinCache:
         if login := self._logins.pop(certificate.der, None):
             self._wipe_later(login.pin)
 
-    async def sign_with_login(
-        self, login: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
-    ) -> bytes:
-        """Sign with the PIN of a login, which ends when the card refuses the PIN.
+    async def use_login(self, login: KnownPin, use: KeyUse) -> bytes | None:
+        """Use the key with the PIN of a login, which ends when the card refuses it.
 
         Raises as ``log_in`` does, and ``RequestCancelledError`` when the PIN has been
         wiped.
         """
         try:
-            return await self._sign(login, digest, algorithm)
+            return await self._use(login, use)
         except WrongPinError:
             await self._end_login(login)
             raise
@@ -159,7 +166,7 @@ class PinCache:
             del self._logins[login.certificate.der]
         await self._wipe(login.pin)
 
-    # -- A PIN that is kept for a login to come ----------------------------------------
+    # -- A PIN that is kept ------------------------------------------------------------
 
     def keep(
         self,
@@ -168,15 +175,20 @@ class PinCache:
         pin: bytearray,
         *,
         brief: float | None = None,
+        purpose: Literal["sign", "decrypt"] = "sign",
     ) -> KeptPin:
         """Keep a copy of a PIN that the card in a reader has just accepted.
 
-        It is kept for ``brief`` seconds, for the other connections of a login that has
-        been made, or else for a login to come.
+        It is kept for ``brief`` seconds, for decryptions or for the other connections
+        of a login that has been made, or else for a login to come.
         """
         self._expire()  # the previous PIN
         self.kept = KeptPin(
-            bytearray(pin), certificate, reader, brief=brief is not None
+            bytearray(pin),
+            certificate,
+            reader,
+            brief=brief is not None,
+            purpose=purpose,
         )
         loop = asyncio.get_running_loop()
         seconds = self._seconds if brief is None else brief
@@ -184,25 +196,27 @@ class PinCache:
         self._watch_cards()
         return self.kept
 
-    def kept_for(self, certificate: CardCertificate) -> KeptPin | None:
-        """Return the PIN that may sign once more with a card, if there is one."""
+    def kept_for(
+        self, certificate: CardCertificate, purpose: Literal["sign", "decrypt"]
+    ) -> KeptPin | None:
+        """Return the PIN that may be used once more with a card, if there is one."""
         kept = self.kept
         if kept is None or kept.certificate.der != certificate.der:
             return None
+        if kept.purpose != purpose:
+            return None
         return None if kept.used_up else kept
 
-    async def sign_with_kept(
-        self, kept: KeptPin, digest: bytes, algorithm: SignatureAlgorithm
-    ) -> bytes:
-        """Sign with a kept PIN, and wipe it when no other signature uses it.
+    async def use_kept(self, kept: KeptPin, use: KeyUse) -> bytes | None:
+        """Use the key with a kept PIN, and wipe it when nothing else uses it.
 
-        A brief one stays as long as it may sign once more. A signature that fails ends
-        either. Raises as ``sign_with_login`` does.
+        A brief one stays as long as it may be used once more. A use that fails ends
+        either. Raises as ``use_login`` does.
         """
         kept.uses += 1
         kept.users += 1
         try:
-            return await self._sign(kept, digest, algorithm)
+            return await self._use(kept, use)
         except KortillaError:  # the card was moved, say, or one try is left
             await self.forget(kept)
             raise
@@ -229,15 +243,13 @@ class PinCache:
 
     # -- Cards -------------------------------------------------------------------------
 
-    async def _sign(
-        self, known: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
-    ) -> bytes:
-        def verify_and_sign(card: FineidCard) -> bytes:
+    async def _use(self, known: KnownPin, use: KeyUse) -> bytes | None:
+        def verify_and_use(card: FineidCard) -> bytes | None:
             key, _ = authentication_key(card)
             card.verify_pin(PinRole.PIN1, known.pin)
-            return card.sign(key, digest, algorithm)
+            return use(card, key)
 
-        return await self._send(known, verify_and_sign)
+        return await self._send(known, verify_and_use)
 
     async def _send(self, known: KnownPin, function: Callable[[FineidCard], T]) -> T:
         """Run a function that sends a PIN to its card, on the card's thread.

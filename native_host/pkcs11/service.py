@@ -128,7 +128,7 @@ class _TokenService:
     async def serve(
         self, descriptor_in: int, descriptor_out: int, program: Program
     ) -> None:
-        cryptoki = Cryptoki(
+        cryptoki = _kind_for(program)(
             self._slots,
             lambda: self._open_signer(program),
             hides_errors=program.gecko,
@@ -180,11 +180,21 @@ class _TokenService:
             source=self._slots.source,
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
+            known=program.mail,
             language=choose_language(self._config.language, None),
             patience=self._patience if program.browser else None,
             same_login=_SAME_LOGIN if program.gecko else 0.0,
             refusals=self._refusals,
         )
+
+
+def _kind_for(program: Program) -> type[Cryptoki]:
+    if not program.may_decrypt:
+        return Cryptoki
+    # Browsers start without it.
+    from native_host.pkcs11.decrypting import DecryptingCryptoki
+
+    return DecryptingCryptoki
 
 
 async def _run_until_signal(

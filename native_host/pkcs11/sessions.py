@@ -4,8 +4,8 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from native_host.pkcs11.calls import CryptokiError
 from native_host.pkcs11.constants import CKF, CKR, CKS
@@ -13,6 +13,8 @@ from native_host.pkcs11.slots import SlotManager, Token
 
 _MOST_SESSIONS = 1024
 _MOST_LOST = 64
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -29,8 +31,11 @@ class Session:
     found: list[int] | None = None
     signing: "SignOperation | None" = None
     lost: bool = False
-    #: The signature that is being made.
-    work: asyncio.Task[bytes] | None = None
+    #: The signature or decryption that is being made.
+    work: asyncio.Task[Any] | None = None
+    #: The decryption that has begun, and the secrets of this session by their handles.
+    decryption: "Decryption | None" = None
+    secrets: dict[int, "TokenObject"] = field(default_factory=dict, repr=False)
 
     def state(self, *, logged_in: bool) -> CKS:
         """Return its state (PKCS#11 3.0 §5.6.5)."""
@@ -38,26 +43,30 @@ class Session:
             return CKS.RW_USER_FUNCTIONS if logged_in else CKS.RW_PUBLIC_SESSION
         return CKS.RO_USER_FUNCTIONS if logged_in else CKS.RO_PUBLIC_SESSION
 
-    async def run_signing(self, signing: Coroutine[None, None, bytes]) -> bytes:
-        """Await a signature.
+    async def run(self, work: Coroutine[None, None, T]) -> T:
+        """Await a signature or decryption.
 
-        Raises ``CryptokiError`` when ``cancel_signing`` is called meanwhile.
+        Raises ``CryptokiError`` when ``cancel_work`` is called meanwhile.
         """
-        self.work = asyncio.create_task(signing)
+        if self.work is not None:
+            work.close()
+            raise CryptokiError(CKR.OPERATION_ACTIVE)
+        task: asyncio.Task[T] = asyncio.create_task(work)
+        self.work = task
         try:
-            return await self.work
+            return await task
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task and task.cancelling():
+            own = asyncio.current_task()
+            if own and own.cancelling():
                 raise
             reason = CKR.SESSION_CLOSED if self.lost else CKR.FUNCTION_CANCELED
             raise CryptokiError(reason) from None
         finally:
             self.work = None
 
-    def cancel_signing(self) -> None:
-        """End the signature that has been begun or is being made."""
-        self.signing = None
+    def cancel_work(self) -> None:
+        """End the signature or decryption that has been begun or is being made."""
+        self.signing = self.decryption = None
         if self.work:
             self.work.cancel()
 
@@ -115,17 +124,17 @@ class SessionTable:
         return session
 
     def count(self, slot: int) -> int:
-        return len(self._with(slot))
+        return len(self.of_slot(slot))
 
     def token(self, slot: int) -> Token | None:
         """Return the token that the sessions with a slot have, if there are any."""
-        return next((session.token for session in self._with(slot)), None)
+        return next((session.token for session in self.of_slot(slot)), None)
 
     def close_session(self, session: Session) -> None:
         """Close a session, and cancel a signature that is being made in it."""
         del self._all[session.handle]
         session.lost = True
-        session.cancel_signing()
+        session.cancel_work()
 
     def close_slot(self, slot: int) -> None:
         for session in [each for each in self._all.values() if each.slot == slot]:
@@ -139,7 +148,7 @@ class SessionTable:
         for session in list(self._all.values()):
             self.close_session(session)
 
-    def _with(self, slot: int) -> list[Session]:
+    def of_slot(self, slot: int) -> list[Session]:
         return [s for s in self._all.values() if s.slot == slot and not s.lost]
 
     # -- Cards that come and go --------------------------------------------------------
@@ -158,7 +167,7 @@ class SessionTable:
 
     def _go_on_with(self, slot: int, token: Token) -> bool:
         """Give the sessions with a slot a new token if it is of the same card."""
-        sessions = self._with(slot)
+        sessions = self.of_slot(slot)
         der = token.certificate.der
         if any(each.token.certificate.der != der for each in sessions):
             return False
@@ -179,8 +188,9 @@ class SessionTable:
         A pending signature fails anyway, since its card is gone.
         """
         token = self.token(slot)
-        for session in self._with(slot):
+        for session in self.of_slot(slot):
             session.lost = True
+            session.secrets.clear()
         idle = [each for each in self._all.values() if each.lost and not each.work]
         for session in idle[:-_MOST_LOST]:
             del self._all[session.handle]
@@ -188,4 +198,6 @@ class SessionTable:
 
 
 if TYPE_CHECKING:  # heavy, and needed only when there is a card
+    from native_host.pkcs11.decrypting import Decryption
     from native_host.pkcs11.mechanisms import SignOperation
+    from native_host.pkcs11.objects import TokenObject

@@ -52,9 +52,6 @@ class Token:
     objects: tuple["TokenObject", ...] = field(repr=False)
     mechanisms: dict[int, "MechanismInfo"]
 
-    def object(self, handle: int) -> "TokenObject | None":
-        return next((each for each in self.objects if each.handle == handle), None)
-
 
 @dataclass(eq=False)
 class Slot:

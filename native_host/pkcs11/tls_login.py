@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TLS client authentication: the card's key signs the handshakes of a program.
+"""What programs do with PIN1's key: TLS client authentication, and decryption.
 
 The program (a browser) gives the digest to sign and does not say for which site. So the
 window names the program, and tells the person to check its address bar.
@@ -9,16 +9,20 @@ type a PIN (docs/reference/pkcs11.md, "How browsers behave"). So the program get
 error before that, and the window stays. The program's next signature is served by the
 same window. A PIN that is typed while no signature waits is kept for the next one. A
 PIN can also be typed beforehand.
+
+A mail program asks for many decryptions in a row. So the person can allow them for a
+while. The window then stays, says how many were made, and ends that when it is closed.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Literal, cast
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.fineid import CardKey, PinRole
+from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
 from native_host.errors import (
@@ -38,9 +42,9 @@ from native_host.operations.card_session import HeldCard, OtherCardError, Usable
 from native_host.operations.pin import PinAsker, PinAttempt
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context
-from native_host.pin_prompt.model import Conversation, Step
+from native_host.pin_prompt.model import Conversation, Progress, Step
 from native_host.pin_prompt.prompt import Prompt
-from native_host.pkcs11.pin_cache import KeptPin, PinCache
+from native_host.pkcs11.pin_cache import KeptPin, KeyUse, PinCache
 from native_host.tasks import race
 
 logger = logging.getLogger(__name__)
@@ -50,6 +54,10 @@ _MOST_AT_ONCE = 8
 #: Seconds without a new window after the person has cancelled: browsers retry once or
 #: twice without asking.
 _QUIET_FOR = 2.0
+#: Seconds for which the person can allow decryptions; the window's texts name the time.
+_ALLOWED_FOR = 600.0
+
+_Operation = Literal["tls-login", "prepare-login", "decrypt-mail"]
 
 
 class PinPadOnlyError(KortillaError):
@@ -59,30 +67,32 @@ class PinPadOnlyError(KortillaError):
 
 
 @dataclass(eq=False)
-class _PendingSignature:
-    """A signature that the program waits for."""
+class _PendingUse:
+    """A signature or decryption that the program waits for."""
 
-    digest: bytes
-    algorithm: SignatureAlgorithm
-    value: asyncio.Future[bytes]
+    use: KeyUse
+    value: asyncio.Future[bytes | None]
 
 
 @dataclass(eq=False)
 class _LoginWindow:
-    """A window that asks for the PIN, and the signatures that wait for it.
+    """A window that asks for the PIN, and the uses of the key that wait for it.
 
-    ``certificate`` is the one to sign with, or None to prepare a login with any card.
+    ``certificate`` is the key's, or None to prepare a login with any card.
     """
 
-    operation: Literal["tls-login", "prepare-login"]
+    operation: _Operation
     prompt: Prompt
     certificate: CardCertificate | None
     prepared: asyncio.Future[None]
-    pending: list[_PendingSignature] = field(default_factory=list)
-    #: Whether a signature has exceeded the program's time limit. Then the window stays.
+    pending: list[_PendingUse] = field(default_factory=list)
+    #: Whether a use has exceeded the program's time limit. Then the window stays.
     stays: bool = False
     #: The kept PIN, until the window has shown the person that it is kept.
     kept: KeptPin | None = None
+    #: The decryptions that were made. The PIN of those that are allowed for a while.
+    decrypted: int = 0
+    allowed: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
     #: Whether the window has been opened, and can show notices.
@@ -98,14 +108,18 @@ class _LoginWindow:
             self.task.cancel()
 
     def show_count(self) -> None:
-        if self.opened:
+        if self.opened and self.operation == "tls-login":
             self.prompt.show_connections(len(self.pending))
 
+    def show_ready(self) -> None:
+        done = self.decrypted
+        progress = Progress(done, done) if self.allowed else None
+        self.prompt.show(Step.READY, progress=progress)
+
     def fail(self, error: Exception) -> None:
-        """Fail all signatures that are still pending."""
-        signatures = [each.value for each in self.pending]
-        futures: list[asyncio.Future[None] | asyncio.Future[bytes]]
-        futures = [self.prepared, *signatures]
+        """Fail all uses that are still pending."""
+        futures: list[asyncio.Future[None] | asyncio.Future[bytes | None]]
+        futures = [self.prepared, *(each.value for each in self.pending)]
         for future in futures:
             if not future.done():
                 future.set_exception(error)
@@ -113,10 +127,15 @@ class _LoginWindow:
         self.pending.clear()
 
 
-class TlsLogin:
-    """Signs with PIN1's key for one program, and asks for the PIN in windows.
+def _with_key(use: KeyUse, key: CardKey, card: FineidCard) -> bytes | None:
+    return use(card, key)
 
-    ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
+
+class TlsLogin:
+    """Uses PIN1's key for one program, and asks for the PIN in windows.
+
+    ``program`` is its name as the person knows it; one that is not ``known`` is warned
+    of before a decryption. ``language`` is ``fi``, ``sv`` or
     ``en``. The program waits for ``patience`` seconds, or without limit where that is
     None. A PIN is kept for ``kept_for`` seconds. A PIN that has signed serves the same
     program's other connections for ``same_login`` seconds; 0 is not at all.
@@ -131,6 +150,7 @@ class TlsLogin:
         open_prompt: Callable[[], Prompt],
         program: str,
         language: str,
+        known: bool = True,
         patience: float | None = None,
         kept_for: float = 120.0,
         same_login: float = 0.0,
@@ -139,6 +159,7 @@ class TlsLogin:
         self._source = source
         self._open_prompt = open_prompt
         self._program = program
+        self._known = known
         self._language = language
         self._patience = patience
         self._same_login = same_login
@@ -166,25 +187,61 @@ class TlsLogin:
         for two seconds after the person has cancelled; ``CardError``; ``PromptError``;
         ``BusyError`` for too many signatures at once, or for two cards.
         """
-        window = self._current
-        if logged_in := self.pins.logged_in(certificate):
+
+        def sign(card: FineidCard, key: CardKey) -> bytes:
+            return card.sign(key, digest, algorithm)
+
+        if known := self._known_pin(certificate, "tls-login"):
             with recorded("identify", self._program):
-                return await self.pins.sign_with_login(logged_in, digest, algorithm)
+                return cast(bytes, await known(sign))
+        window = self._window_for(certificate, "tls-login")
+        with recorded("identify", self._program):
+            return cast(bytes, await self._wait_for(window, sign))
+
+    async def decrypt(self, certificate: CardCertificate, use: KeyUse) -> bytes | None:
+        """Decrypt, or agree on a secret, with the key of a certificate.
+
+        None if the card refuses the data. Asks for the PIN as ``sign`` does, and raises
+        as it does. A PIN for the one never does the other.
+        """
+        if known := self._known_pin(certificate, "decrypt-mail"):
+            value = await known(use)
+            for window in self._windows:
+                if window.allowed and not window.allowed.gone.is_set():
+                    window.decrypted += 1
+                    window.show_ready()
+            return value
+        return await self._wait_for(self._window_for(certificate, "decrypt-mail"), use)
+
+    def _known_pin(
+        self, certificate: CardCertificate, operation: _Operation
+    ) -> Callable[[KeyUse], Awaitable[bytes | None]] | None:
+        """Return what uses the key with a PIN that is known, if one is."""
+        if logged_in := self.pins.logged_in(certificate):
+            return partial(self.pins.use_login, logged_in)
+        decrypts = operation == "decrypt-mail"
+        purpose: Literal["sign", "decrypt"] = "decrypt" if decrypts else "sign"
+        kept = self.pins.kept_for(certificate, purpose)
+        if kept and (decrypts or self._current is None):
+            return partial(self.pins.use_kept, kept)
+        return None
+
+    def _window_for(
+        self, certificate: CardCertificate, operation: _Operation
+    ) -> _LoginWindow:
+        """Return the window that is to ask for the PIN. Raises as ``sign`` does."""
+        window = self._current
         if window is None:
-            if kept := self.pins.kept_for(certificate):
-                with recorded("identify", self._program):
-                    return await self.pins.sign_with_kept(kept, digest, algorithm)
             if asyncio.get_running_loop().time() < self._quiet_until:
                 raise UserCancelledError("The person has just cancelled.")
-            window = self._open("tls-login", certificate)
-        elif window.certificate is None:
-            raise BusyError("A login is being prepared.")
-        elif window.certificate.der != certificate.der:
+            return self._open(operation, certificate)
+        if window.operation != operation:
+            raise BusyError("The PIN is being asked for already.")
+        if window.certificate is None or window.certificate.der != certificate.der:
             raise BusyError("The PIN of another card is being asked for.")
-        elif len(window.pending) >= _MOST_AT_ONCE:
-            raise BusyError("Too many signatures are asked for at once.")
-        with recorded("identify", self._program):
-            return await self._wait_for(window, digest, algorithm)
+        if len(window.pending) >= _MOST_AT_ONCE:
+            raise BusyError("The key is asked for too often at once.")
+        return window
 
     async def prepare(self) -> None:
         """Ask for the PIN, verify it, and keep it for one login to come.
@@ -221,27 +278,24 @@ class TlsLogin:
         if self._current is window:
             self._current = None
 
-    async def _wait_for(
-        self, window: _LoginWindow, digest: bytes, algorithm: SignatureAlgorithm
-    ) -> bytes:
-        future = asyncio.get_running_loop().create_future()
-        signature = _PendingSignature(digest, algorithm, future)
-        window.pending.append(signature)
+    async def _wait_for(self, window: _LoginWindow, use: KeyUse) -> bytes | None:
+        pending = _PendingUse(use, asyncio.get_running_loop().create_future())
+        window.pending.append(pending)
         window.show_count()
         try:
             async with asyncio.timeout(self._patience):
-                return await signature.value
+                return await pending.value
         except TimeoutError:
-            if signature in window.pending:
-                window.pending.remove(signature)
+            if pending in window.pending:
+                window.pending.remove(pending)
             window.stays = True
             window.show_count()
             if not window.pending:
                 window.prompt.show_caller_timeout()
             raise RequestExpiredError("The program waits no longer.") from None
         except asyncio.CancelledError:
-            if signature in window.pending:
-                window.pending.remove(signature)
+            if pending in window.pending:
+                window.pending.remove(pending)
                 window.show_count()
                 left_alone = not window.pending and not window.stays
                 if left_alone and window is self._current:
@@ -249,9 +303,7 @@ class TlsLogin:
             raise
 
     def _open(
-        self,
-        operation: Literal["tls-login", "prepare-login"],
-        certificate: CardCertificate | None,
+        self, operation: _Operation, certificate: CardCertificate | None
     ) -> _LoginWindow:
         prepared = asyncio.get_running_loop().create_future()
         window = _LoginWindow(operation, self._open_prompt(), certificate, prepared)
@@ -274,12 +326,15 @@ class TlsLogin:
                 await prompt.check_cancelled()
                 if not window.prepared.done():
                     window.prepared.set_result(None)
-                prompt.show(Step.READY)
+                window.show_ready()
                 window.kept = None
                 await race(prompt.wait_for_cancel(), kept.gone.wait())
+                if window.allowed:
+                    await self.pins.forget(window.allowed)
         except KortillaError as caught:
             error = caught
-            if isinstance(caught, UserCancelledError) and self._patience is not None:
+            repeats = self._patience is not None or window.operation == "decrypt-mail"
+            if isinstance(caught, UserCancelledError) and repeats:
                 loop = asyncio.get_running_loop()
                 self._quiet_until = loop.time() + _QUIET_FOR
         except Exception as caught:
@@ -291,6 +346,8 @@ class TlsLogin:
             window.fail(error)
             if window.kept is not None:  # the person has not seen it yet
                 await self.pins.forget(window.kept)
+            if window.allowed:
+                await self.pins.forget(window.allowed)
             await prompt.close()
             self._windows.discard(window)
 
@@ -304,6 +361,9 @@ class TlsLogin:
                 language=self._language,
                 test_card=self._source.test_card,
                 program=self._program,
+                caller=""
+                if self._known or window.operation != "decrypt-mail"
+                else self._program,
             )
         )
         window.opened = True
@@ -327,7 +387,9 @@ class TlsLogin:
         key, certificate = await prompt.watch(held_card.run(authentication_key, card))
         if window.certificate not in {None, certificate}:
             raise OtherCardError("The certificate is not on the card.")
-        async for attempt in asker.tries(held_card, certificate):
+        can_allow = window.operation == "decrypt-mail"
+        tries = asker.tries(held_card, certificate, can_allow=can_allow)
+        async for attempt in tries:
             async with attempt:
                 await self._use(window, attempt, key, certificate, held_card.reader)
 
@@ -339,25 +401,36 @@ class TlsLogin:
         certificate: CardCertificate,
         reader: Reader,
     ) -> None:
-        """Make the pending signatures. Without any, keep the PIN."""
+        """Make the pending uses. Without any, keep the PIN."""
         await attempt.show()
         served = False
         if not window.pending:  # it is prepared, or no signature is pending
             await attempt.verify()
         while window.pending:
             # The newest first: the oldest may be too late already.
-            signature = window.pending[-1]
-            value = await attempt.sign(key, signature.digest, signature.algorithm)
+            pending = window.pending[-1]
+            use = partial(_with_key, pending.use, key)
+            value = await attempt.verify_and_run(use)
+            window.decrypted += 1
             self._close_to_others(window)
-            if signature in window.pending:
-                window.pending.remove(signature)
-            if not signature.value.done():
-                signature.value.set_result(value)
+            if pending in window.pending:
+                window.pending.remove(pending)
+            if not pending.value.done():
+                pending.value.set_result(value)
                 served = True
         self._close_to_others(window)
         if attempt.pin is None:
             if window.certificate is None:
                 raise PinPadOnlyError("The PIN was typed on the reader.")
+        elif window.operation == "decrypt-mail":
+            if window.prompt.allowed:
+                window.kept = window.allowed = self.pins.keep(
+                    certificate,
+                    reader,
+                    attempt.pin,
+                    brief=_ALLOWED_FOR,
+                    purpose="decrypt",
+                )
         elif not served:
             window.kept = self.pins.keep(certificate, reader, attempt.pin)
         elif self._same_login:

@@ -83,11 +83,30 @@ class PssParameters:
 
 
 @dataclass(frozen=True)
+class OaepParameters:
+    """CK_RSA_PKCS_OAEP_PARAMS; ``label`` is its source's data."""
+
+    hash: int
+    mgf: int
+    source: int
+    label: bytes
+
+
+@dataclass(frozen=True)
+class EcdhParameters:
+    """CK_ECDH1_DERIVE_PARAMS; ``point`` is the other's public data."""
+
+    kdf: int
+    shared: bytes
+    point: bytes
+
+
+@dataclass(frozen=True)
 class Mechanism:
-    """A mechanism. Only those of PSS have parameters here."""
+    """A mechanism. Those of PSS and OAEP and that of ECDH have parameters here."""
 
     type: int
-    parameters: PssParameters | None = None
+    parameters: PssParameters | OaepParameters | EcdhParameters | None = None
 
 
 @dataclass
@@ -287,7 +306,29 @@ def _write_attribute(attribute: Attribute) -> bytes:
 # -- Mechanisms: encoded in two ways, depending on the client's own version ------------
 
 _WITHOUT_PARAMETERS = {CKM.ECDSA} | {m for m in CKM if m.name.endswith("RSA_PKCS")}
-_PSS = {each for each in CKM if each.name.endswith("_PSS")}
+
+
+def _read_pss(message: Input) -> PssParameters:
+    return PssParameters(message.number(8), message.number(8), message.number(8))
+
+
+def _read_oaep(message: Input) -> OaepParameters:
+    numbers = (message.number(8), message.number(8), message.number(8))
+    return OaepParameters(*numbers, bytes(message.array() or b""))
+
+
+def _read_ecdh(message: Input) -> EcdhParameters:
+    kdf, shared, point = message.number(8), message.array(), message.array()
+    return EcdhParameters(kdf, bytes(shared or b""), bytes(point or b""))
+
+
+_PARAMETERS: dict[
+    int, Callable[[Input], PssParameters | OaepParameters | EcdhParameters]
+] = {
+    **{each: _read_pss for each in CKM if each.name.endswith("_PSS")},
+    CKM.RSA_PKCS_OAEP: _read_oaep,
+    CKM.ECDH1_DERIVE: _read_ecdh,
+}
 
 
 def _read_mechanism(message: Input) -> Mechanism | None:
@@ -298,11 +339,10 @@ def _read_mechanism(message: Input) -> Mechanism | None:
         if message.version < 2:
             message.array()
         return Mechanism(kind)
-    if kind in _PSS:
+    if read := _PARAMETERS.get(kind):
         if message.version >= 2 and not message.number(1):
             return Mechanism(kind)
-        numbers = (message.number(8), message.number(8), message.number(8))
-        return Mechanism(kind, PssParameters(*numbers))
+        return Mechanism(kind, read(message))
     # The length of its parameters is not known.
     message.cut_short = True
     return Mechanism(kind)

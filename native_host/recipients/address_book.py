@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from kortilla.clock import utc_now
 from kortilla.common.escaping import printable
-from kortilla.common.files import make_folder
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
@@ -36,13 +35,13 @@ class AddressBookError(KortillaError):
     code = "ADDRESS_BOOK"
 
 
-def people(*, expired: bool = False) -> list[Person]:
-    """Return all people by their names; those with an expired certificate if wanted.
+def people() -> list[Person]:
+    """Return all people by their names, but those with an expired certificate.
 
     Raises ``AddressBookError``.
     """
     now = utc_now()
-    found = [each for each in _all() if expired or each.not_after >= now]
+    found = [each for each in _all() if each.not_after >= now]
     return sorted(found, key=lambda each: (each.name.casefold(), each.not_after))
 
 
@@ -91,16 +90,21 @@ def matching(name: str, among: Iterable[Person]) -> list[Person]:
     ]
 
 
-def known_names(identities: Iterable[str]) -> list[str]:
+def known_names(identities: Iterable[str], *, others: bool = True) -> list[str]:
     """Return the names of certificates that ``OtherRecipientError`` names.
 
-    A certificate that is not known keeps its issuer and serial number.
+    A certificate that is not known keeps its issuer and serial number, unless no
+    ``others`` are wanted.
     """
     try:
         names = {each.identity: each.name for each in _all()}
     except AddressBookError:
         names = {}
-    return [printable(names.get(each, each)) for each in identities]
+    return [
+        printable(names.get(each, each))
+        for each in sorted(identities)
+        if others or each in names
+    ]
 
 
 def _path() -> Path:
@@ -121,7 +125,6 @@ def _all() -> list[Person]:
 def _changed() -> Iterator[dict[bytes, Person]]:
     """Provide the people by their certificates, and write them at the end."""
     try:
-        make_folder(_path().parent)
         with os.fdopen(open_private(_path(), os.O_RDWR | os.O_CREAT), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             known = {each.certificate: each for each in _read(file)}

@@ -77,7 +77,9 @@ class RecipientRefusedError(KortillaError):
     code = "RECIPIENT_REFUSED"
 
     def __init__(self, who: str, reason: RefusalReason) -> None:
-        super().__init__(f"{who}: {_MESSAGES[reason]}")
+        super().__init__(_MESSAGES[reason])
+        #: The name or the file, as it was given.
+        self.who = who
         self.reason: RefusalReason = reason
 
     @property

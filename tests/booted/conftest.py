@@ -31,6 +31,18 @@ from tools.demo.site_authority import Authority
 
 SITE, GATE = "service.example", "tls.service.example"
 
+#: Waits until the computer's readers are empty. pcscd looks every 400 ms. In the five
+#: seconds after a card was used it misses an exchange that is quicker, as no person is.
+_UNTIL_EMPTY = """
+from smartcard import scard
+context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
+states = dict.fromkeys(scard.SCardListReaders(context, [])[1], 0)
+while not all(state & scard.SCARD_STATE_EMPTY for state in states.values()):
+    result, found = scard.SCardGetStatusChange(context, 60_000, [*states.items()])
+    assert result == scard.SCARD_S_SUCCESS, scard.SCardGetErrorMessage(result)
+    states = {name: state & ~scard.SCARD_STATE_CHANGED for name, state, _ in found}
+"""
+
 #: The files with tests, in their order.
 _FILES = ("installation", "session", "windows", "browsers", "events", "removal")
 #: For each promise, the result on each desktop; and what took how many seconds.
@@ -68,6 +80,7 @@ class Cards:
     def __init__(self, folder: Path, desktop: Desktop) -> None:
         self._folder, self._desktop = folder, desktop
         self._reader = contextlib.ExitStack()
+        self._is_in = False
         self.own = self.made("active")
         #: The card that was put in last: its state, and the card itself.
         self.card, self.inserted = self.own, LoggedCard(self.own)
@@ -85,6 +98,7 @@ class Cards:
         self._desktop.computer.run("systemctl", "start", "pcscd.service")
         reader = wait_until(self._reader_with_card, "the virtual reader")
         self._reader.enter_context(reader)
+        self._is_in = True
         return self.card
 
     def _reader_with_card(self) -> VirtualReader | None:
@@ -94,7 +108,14 @@ class Cards:
             return None
 
     def pull(self) -> None:
+        """Take the card out, if one is in, and wait until the computer has noticed."""
+        if self._is_in:
+            self.close()
+            self._desktop.computer.run("/usr/bin/python3", "-c", _UNTIL_EMPTY)
+
+    def close(self) -> None:
         """Take the card out, if one is in."""
+        self._is_in = False
         self._reader.close()
 
 
@@ -105,7 +126,7 @@ def own_cards(
     """The person's cards."""
     found = Cards(tmp_path_factory.mktemp("cards"), desktop)
     yield found
-    found.pull()
+    found.close()
 
 
 @dataclass(frozen=True)

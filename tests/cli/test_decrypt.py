@@ -7,6 +7,9 @@
 import contextlib
 import os
 import resource
+import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from io import BytesIO
@@ -199,6 +202,45 @@ def test_no_file_has_a_name_before_it_is_whole(folder: Path) -> None:
         with pytest.raises(StoppedError):
             work()
         assert names(folder) == before
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from native_host.files import targets
+from native_host.files.decrypt import decrypt_with_password
+kind, path, password = sys.argv[1:]
+if kind == "hidden":
+    targets._open_unnamed = lambda *_: None
+def stay(done, total):
+    print(flush=True)
+    sys.stdin.read()
+decrypt_with_password([Path(path)], password, progressed=stay)
+"""
+
+
+@pytest.mark.parametrize("kind", ["unnamed", "hidden"])
+def test_a_program_that_is_killed_leaves_nothing_decrypted(
+    folder: Path, kind: str
+) -> None:
+    """What a file system without unnamed files keeps goes with the next decryption."""
+    path = folder / "a.pdf.p7m"
+    path.write_bytes(message(PASSWORD))
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, kind, path, PASSWORD.password],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    with process:
+        process.stdout.readline()
+        process.kill()
+    left = names(folder) - {"a.pdf.p7m"}
+    assert len(left) == (0 if kind == "unnamed" else 1)
+    for name in left:
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    decrypt_with_password([path], PASSWORD.password)
+    assert names(folder) == {"a.pdf", "a.pdf.p7m"}
 
 
 @pytest.mark.parametrize("form", ["plain", "template"])

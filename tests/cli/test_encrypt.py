@@ -6,6 +6,7 @@
 
 import shutil
 import stat
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -14,9 +15,16 @@ from asn1crypto import pem
 
 from kortilla.encryption import PasswordRecipient
 from kortilla.encryption import encrypt as encrypt_message
+from kortilla.errors import (
+    UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
+)
 from kortilla.mock_card.state import MockCardState
+from native_host.card.source import CardSource
+from native_host.paths import user_state_folder
+from native_host.recipients import load_texts
 from native_host.recipients import person as persons
-from native_host.recipients.person import RecipientRefusedError
+from native_host.recipients.person import Person, RecipientRefusedError, read_person
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.kortilla.signing_parts import Services
 from tests.kortilla.test_encryption import openssl
@@ -193,7 +201,10 @@ def test_a_file_for_another_card_is_refused_before_pin1(
     assert run("encrypt", "kirje.pdf", "--to", whom, "--unchecked").status == 0
     before = card.read()
     done = run("decrypt", "kirje.pdf.p7m", *AUTOMATIC)
-    assert (done.status, done.error) == (1, "OTHER_RECIPIENT")
+    assert (done.status, reasons(done)) == (1, ["other-recipient"])
+    [refused] = done.result["error"]["files"]
+    assert refused["recipients"] == [read_person(Path(whom)).identity]
+    assert not refused["password"]
     assert card.read() == before
     # With a file for this card, that one is opened, and the other one named.
     assert run("encrypt", "empty", "--own-card", *MOCK).status == 0
@@ -237,6 +248,80 @@ def test_what_is_no_message_is_refused_before_a_card_is_asked_for(
     missing = run("decrypt", "missing.p7m", *AUTOMATIC)
     assert (missing.status, missing.error) == (1, "FILE_NOT_READABLE")
     assert names(folder) == {"kirje.pdf", "empty", "bad.p7m"}
+
+
+def test_a_recovery_password_is_shown_nowhere_but_at_a_terminal(
+    run: Run, folder: Path
+) -> None:
+    told = run("encrypt", "kirje.pdf", "--recovery-password", json=False)
+    assert (told.status, "needs a terminal" in told.words) == (2, True)
+    assert names(folder) == {"kirje.pdf", "empty"}
+
+
+def test_what_was_encrypted_is_told_though_nobody_can_be_remembered(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    user_state_folder().mkdir(parents=True)
+    user_state_folder().chmod(0o777)
+    whom = ("--to", certificate(card, folder / "a.der"), "--unchecked")
+    made = run("encrypt", "kirje.pdf", *whom, "--recovery-password")
+    assert made.status == 0
+    assert made.result["recoveryPassword"]
+    assert "recipients.json: " in made.words
+
+
+def test_refusals_are_in_the_words_of_the_language(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    (folder / "not.der").write_bytes(CONTENT)
+    table = {
+        "not.der": "not-a-certificate",
+        certificate(card, folder / "signs.der", reference=2): "unsuitable",
+        certificate(card, folder / "good.der"): "no-authority",
+        "Aino\u202e": "not-found",
+    }
+    for language in ("fi", "sv", "en"):
+        texts = load_texts(language)
+        for whom, reason in table.items():
+            words = ("encrypt", "empty", "--to", whom, "--lang", language)
+            assert run(*words).result["error"]["reason"] == reason
+            told = run(*words, json=False).words
+            assert texts[f"refused.{reason}"] in told
+            assert "\u202e" not in told
+
+
+def test_the_own_card_is_the_only_one(
+    run: Run, card: MockCardState, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's card in a second reader is no recipient unasked."""
+    path = Path(certificate(card, folder / "a.der"))
+
+    async def two(_: CardSource) -> list[Person]:
+        return [read_person(path)] * 2
+
+    monkeypatch.setattr(persons, "own_card", two)
+    outcome = run("encrypt", "kirje.pdf", "--own-card", *MOCK)
+    assert outcome.error == "INVALID_ARGUMENT"
+
+
+def test_no_expired_or_revoked_card_gets_anything(
+    run: Run, card: MockCardState, trust: str, service: Services, tmp_path: Path
+) -> None:
+    before, after = datetime(2020, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    old = MockCardState.create(tmp_path / "old", not_before=before, not_after=after)
+    expired = certificate(old, tmp_path / "old.der")
+    refused = run("encrypt", "kirje.pdf", "--to", expired, "--unchecked")
+    assert refused.result["error"]["reason"] == "expired"
+    whom = ("--to", certificate(card, tmp_path / "a.der"))
+    checked = (*whom, "--trust", trust)
+    service.error = UserCertificateRevokedError()
+    for own in (("--own-card", *MOCK), ()):
+        refused = run("encrypt", "kirje.pdf", *checked, "--unchecked", *own)
+        assert refused.result["error"]["reason"] == "revoked"
+    service.error = UserCertificateOCSPCheckFailedError("")
+    refused = run("encrypt", "kirje.pdf", *checked)
+    assert refused.result["error"]["reason"] == "no-answer"
+    assert run("encrypt", "kirje.pdf", *checked, "--unchecked").status == 0
 
 
 def test_refusals_are_for_the_user_to_overrule_only_where_nothing_is_known() -> None:

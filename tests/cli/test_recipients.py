@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,25 @@ def test_a_name_of_two_people_needs_the_identifier(run: Run) -> None:
     for name in (people[0]["name"], "aino"):
         outcome = run("encrypt", "a.txt", "--to", name, "--unchecked")
         assert outcome.error == "INVALID_ARGUMENT"
-    assert run("encrypt", "a.txt", "--to", "ain", "--unchecked").status == 1
+    begun = run("encrypt", "a.txt", "--to", "ain", "--unchecked")
+    assert begun.error == "RECIPIENT_REFUSED"
     made = run("encrypt", "a.txt", "--to", OTHER, "--unchecked")
     assert [each["satu"] for each in made.result["recipients"]] == [OTHER]
     told = run("encrypt", "a.txt", "--to", OTHER, "--unchecked", json=False)
     assert f"For: AINO SPECIMEN-VIRTANEN {OTHER}" in told.words
+
+
+def test_people_with_an_expired_card_are_not_offered(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    before, after = datetime(2020, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    old = MockCardState.create(tmp_path / "old", not_before=before, not_after=after)
+    (folder / "old.der").write_bytes(certificates(old)[0])
+    [added] = run("recipients", "add", "old.der").result["recipients"]
+    assert run("recipients", "list").result == {"recipients": []}
+    outcome = run("encrypt", "a.txt", "--to", added["name"], "--unchecked")
+    assert outcome.result["error"]["reason"] == "not-found"
+    assert run("recipients", "remove", added["name"]).result == {"removed": [added]}
 
 
 @pytest.mark.parametrize(

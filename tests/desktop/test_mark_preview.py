@@ -117,15 +117,21 @@ def test_an_answer_that_is_no_picture_is_none(answer: bytes) -> None:
 def test_the_other_process_has_limits(tmp_path: Path) -> None:
     """The programs that it runs inherit them."""
     code = f"""
-import resource, {page_picture.__name__} as picture
-picture._PATH = {os.defpath!r}
+import resource, sys, {page_picture.__name__} as picture
+from kortilla.signing.pages import poppler
+poppler._PATH = {os.defpath!r}
 picture._limit({os.getpid()})
 print(*(resource.getrlimit(each)[0] for each in (
     resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)))
-print(picture._run("cat", "/proc/self/limits").decode())
+with poppler.Document(sys.stdin.buffer) as document:
+    print(document._run("cat", "/proc/self/limits").stdout.read().decode())
 """
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     own, *inherited = done.stdout.splitlines()
     assert own == f"{1 << 30} 10 0"
@@ -138,7 +144,7 @@ print(picture._run("cat", "/proc/self/limits").decode())
 
 def test_a_title_can_not_name_another_page(tmp_path: Path) -> None:
     pdf = tmp_path / "a.pdf"
-    title = "/Title(x\\nPages:           9\\nPage    1 size: 1 x 1 pts)"
+    title = "/Title(x\\nPages:           9\\nPage    2 CropBox: 0.00 0.00 1.00 1.00)"
     info = f"/Root 1 0 R/Info<<{title}>>".encode()
     pdf.write_bytes(make_pdf(pages=2).replace(b"/Root 1 0 R", info))
     command = [*PROGRAM, "last", str(os.getpid())]

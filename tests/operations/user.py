@@ -58,6 +58,8 @@ class User(Prompt):
     choice: int | None = None
     agrees: bool | None = True
     confirms: bool | None = True
+    #: Whether the user allows the same for a while.
+    allows: bool = False
     #: The bytearrays returned as PINs, which must be wiped at the end.
     typed: list[bytearray] = field(default_factory=list)
     _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -106,6 +108,7 @@ class User(Prompt):
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         self.questions.append(question)
         if self.pins:
+            self.allowed = self.allows and question.can_allow
             self.typed.append(bytearray(self.pins.pop(0), "ascii"))
             return self.typed[-1]
         await self._cancelled.wait()

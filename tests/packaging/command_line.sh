@@ -27,6 +27,14 @@ as_person "kortilla mock-card new && kortilla identify --origin https://service.
 grep -q '"format": "web-eid:1' "$work/token" || fail 'kortilla identify'
 say 'kortilla identify --card mock --prompt automatic: a token'
 
+as_person 'echo hei >kirje.txt && kortilla encrypt kirje.txt --own-card --card mock &&
+  rm kirje.txt && kortilla decrypt kirje.txt.p7m --card mock --prompt automatic' \
+  >"$work/said"
+[[ $(as_person 'cat kirje.txt && stat -c %a kirje.txt') == $'hei\n600' ]] ||
+  fail "kortilla encrypt and decrypt: $(cat "$work/said")"
+as_person 'rm kirje.txt kirje.txt.p7m'
+say 'kortilla encrypt and decrypt: the same file, mode 600'
+
 python=/usr/lib/kortilla/bin/python3
 as_person "QT_QPA_PLATFORM=offscreen $python -I -c \
   'import native_host.pin_prompt.gui.prompt_window'"

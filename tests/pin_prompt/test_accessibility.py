@@ -187,7 +187,11 @@ def test_the_heading_comes_first_in_an_activation_on_the_way(stage: Stage) -> No
 # -- What is said when a page appears --------------------------------------------------
 
 CARDS = (CardChoice("Reader A", HOLDER, "1"), CardChoice("B", HOLDER, "2"))
-FOR_PIN1: tuple[Operation, ...] = ("authenticate", "tls-login", "prepare-login")
+#: Those with a panel of who asks, or of the file.
+WITH_PANEL: tuple[Operation, ...] = (
+    *("tls-login", "prepare-login", "decrypt-mail", "decrypt"),
+)
+FOR_PIN1: tuple[Operation, ...] = ("authenticate", *WITH_PANEL)
 PROGRAM = {"origin": "", "program": "Firefox"}
 MANAGED: dict[Operation, CodesQuestion] = {
     "activate": a_codes_question(),
@@ -219,7 +223,7 @@ OPERATIONS = (*FOR_PIN1, "sign", "signing-certificate", *MANAGED)
 def place_of(operation: Operation) -> dict[str, str]:
     if operation in MANAGED:
         return {"origin": ""}
-    return PROGRAM if operation in ("tls-login", "prepare-login") else {}
+    return PROGRAM if operation in WITH_PANEL else {}
 
 
 def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
@@ -251,7 +255,7 @@ def questions(
 ) -> Iterator[PinQuestion | CodesQuestion]:
     """Yield the questions for PINs and codes, without their status."""
     if operation in FOR_PIN1:
-        yield a_question()
+        yield a_question(can_allow=operation == "decrypt-mail")
     elif operation == "sign":
         pin2 = {"role": "PIN2", "min_length": 6}
         there = a_document(folder, name="lease.txt"), a_document(folder)

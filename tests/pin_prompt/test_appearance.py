@@ -379,7 +379,7 @@ def test_no_act_looks_like_another() -> None:
     acts: list[list[Operation]] = [
         ["authenticate", "tls-login", "prepare-login"],
         ["sign", "sign-own", "signing-certificate"],
-        ["activate", "change-pin", "unblock"],
+        ["activate", "change-pin", "unblock", "decrypt", "decrypt-mail"],
     ]
     styles = [[OPERATION_STYLES[operation] for operation in act] for act in acts]
     colours = [{style.colour.name() for style in act} for act in styles]

@@ -152,6 +152,8 @@ TWELVE = "1" * 12
     [
         ('"pin", "number": 12, "digits": "1234"', ("pin", 12, b"1234")),
         (f'"pin","number":1,"digits":"{TWELVE}"', ("pin", 1, TWELVE.encode())),
+        ('"allowed", "number": 12, "digits": "1234"', ("allowed", 12, b"1234")),
+        ('"allowed", "number": 12', None),
         ('"chosen", "number": 2, "index": 1', ("chosen", 2, b"1")),
         ('"agreed", "number": 3', ("agreed", 3, b"")),
         ('"declined", "number": 3', ("declined", 3, b"")),

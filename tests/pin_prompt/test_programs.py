@@ -22,6 +22,7 @@ from native_host.pin_prompt.model import (
     ConsentQuestion,
     Operation,
     Problem,
+    Progress,
     Step,
 )
 from tests.pin_prompt.conftest import (
@@ -77,6 +78,57 @@ def test_a_pin_pad_keeps_no_pin_and_the_window_says_so_before(
         if on_pad:
             what_to_do = text(wanted).rpartition(". ")[0]
             assert what_to_do in " ".join(stage.spoken)
+
+
+# -- Decryptions for a while -----------------------------------------------------------
+
+
+@EACH_LANGUAGE
+def test_no_choice_is_offered_with_a_pin_pad(stage: Stage, language: str) -> None:
+    text = texts.load(language, "decrypt-mail", program="Thunderbird")
+    stage.open(
+        operation="decrypt-mail", origin="", program="Thunderbird", language=language
+    )
+    for on_pad in (False, True):
+        stage.show(Ask(1, a_question(can_allow=True, pin_pad=on_pad)))
+        page = stage.window.page
+        assert (getattr(page, "allow_box", None) is None) is on_pad
+        assert text("pin_pad.consent" if on_pad else "consent") in stage.words
+
+
+def test_a_pin_allows_one_message_unless_the_box_is_ticked(stage: Stage) -> None:
+    page = asked(stage, "decrypt-mail", can_allow=True)
+    assert page.allow_box is not None
+    assert not page.allow_box.isChecked()
+    assert stage.focus is page.field
+    stage.press("1234\r")
+    assert stage.answers == pin("1234")
+
+
+def test_a_tick_allows_more_messages(stage: Stage) -> None:
+    page = asked(stage, "decrypt-mail", can_allow=True)
+    assert page.allow_box is not None
+    page.allow_box.setFocus()
+    stage.press(" ")
+    page.field.setFocus()
+    stage.press("1234\r")
+    assert stage.answers == [{**each, "type": "allowed"} for each in pin("1234")]
+
+
+def test_there_is_no_choice_where_nothing_can_be_allowed(stage: Stage) -> None:
+    assert asked(stage).allow_box is None
+
+
+def test_the_window_counts_and_its_button_ends_it(stage: Stage) -> None:
+    opened(stage, "decrypt-mail")
+    for done in (1, 2):
+        stage.handle(Show(Step.READY, progress=Progress(done, done)))
+        stage.sees(f"Opened so far: {done}")
+    assert stage.window.page is not None
+    [button] = stage.window.page.buttons
+    assert button.text() == "End this now"
+    button.click()
+    assert stage.answers == [{"type": "cancel"}]
 
 
 # -- Late answers ----------------------------------------------------------------------

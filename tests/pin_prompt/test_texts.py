@@ -123,6 +123,7 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
         ("authenticate", SIGNING),
         ("tls-login", SIGNING),
         ("prepare-login", SIGNING),
+        ("decrypt-mail", SIGNING),
         ("decrypt", SIGNING),
     ],
 )
@@ -143,7 +144,7 @@ OPERATIONS = {"authenticate", "sign", "signing-certificate"}
 #: These manage the PINs themselves, so they name both; each has its own window.
 MANAGING = {"activate", "change-pin", "unblock"}
 #: Operations in which a program on the computer asks for PIN1.
-FOR_PROGRAMS = {"tls-login", "prepare-login"}
+FOR_PROGRAMS = {"tls-login", "prepare-login", "decrypt-mail"}
 #: The person signs their own files. The texts replace those of "sign".
 OWN = {"sign-own"}
 #: The person decrypts their own files. The texts replace those of "authenticate".

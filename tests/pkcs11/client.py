@@ -45,7 +45,7 @@ _BOOLEANS = """TOKEN PRIVATE TRUSTED SENSITIVE ENCRYPT DECRYPT WRAP UNWRAP SIGN 
 SIGN_RECOVER VERIFY_RECOVER DERIVE EXTRACTABLE LOCAL NEVER_EXTRACTABLE ALWAYS_SENSITIVE
 MODIFIABLE COPYABLE ALWAYS_AUTHENTICATE WRAP_WITH_TRUSTED"""
 _NUMBERS = """CLASS CERTIFICATE_TYPE CERTIFICATE_CATEGORY KEY_TYPE MODULUS_BITS
-KEY_GEN_MECHANISM"""
+KEY_GEN_MECHANISM VALUE_LEN"""
 #: Attributes with a boolean value of one octet, and those with a number; as in p11-kit.
 BOOLEANS = {CKA[name] for name in _BOOLEANS.split()}
 NUMBERS = {CKA[name] for name in _NUMBERS.split()}
@@ -123,6 +123,19 @@ def mechanism(
         has = b"\1" if version >= 2 else b""
         return u32(kind) + has + b"".join(map(u64, pss))
     return u32(kind) + (b"" if version >= 2 else NULL)
+
+
+def oaep(name: CKM, version: int = 1, mgf: int = 2, label: bytes = b"") -> bytes:
+    """``M`` of OAEP with a hash."""
+    numbers = b"".join(map(u64, (name, mgf, 1)))
+    has = b"\1" if version >= 2 else b""
+    return u32(CKM.RSA_PKCS_OAEP) + has + numbers + array(label)
+
+
+def ecdh(point: bytes, version: int = 1, kdf: int = 1) -> bytes:
+    """``M`` of ECDH with another's point; ``kdf`` 1 is CKD_NULL."""
+    has = b"\1" if version >= 2 else b""
+    return u32(CKM.ECDH1_DERIVE) + has + u64(kdf) + NULL + array(point)
 
 
 def message(name: str, *arguments: bytes | int) -> bytes:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -19,7 +20,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import SignatureScheme
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardSource
 from native_host.errors import RequestExpiredError
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.refusals import Refusals
@@ -27,6 +28,7 @@ from native_host.pin_prompt.model import Step
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.constants import CKR
 from native_host.pkcs11.cryptoki import Cryptoki
+from native_host.pkcs11.decrypting import DecryptingCryptoki
 from native_host.pkcs11.pin_cache import KeptPin
 from native_host.pkcs11.slots import SlotManager
 from native_host.pkcs11.tls_login import TlsLogin
@@ -94,6 +96,8 @@ class Windows:
         self.pins: list[list[str]] = []
         #: The codes with which the next user unlocks a blocked PIN.
         self.unlocking: list[dict[str, str]] = []
+        #: Whether the next user allows more than one decryption.
+        self.allows = False
 
     def open(self) -> User:
         windows = self
@@ -107,6 +111,7 @@ class Windows:
 
         user = Watched(self.pins.pop(0) if self.pins else [])
         user.codes, self.unlocking = self.unlocking, []
+        user.allows, self.allows = self.allows, False
         user.unlocks = [True for _ in user.codes]
         self.users.append(user)
         return user
@@ -149,16 +154,19 @@ class Server:
         gecko: bool = False,
         initialize: bool = True,
         lingering: float = 0,
+        decrypts: bool = False,
     ) -> Client:
         """Return a client that has negotiated the version."""
-        connection = self.connect(gecko=gecko, lingering=lingering)
+        connection = self.connect(gecko=gecko, lingering=lingering, decrypts=decrypts)
         client = await Client.connect(connection, version)
         self.clients.append(client)
         if initialize:
             await client.initialize()
         return client
 
-    def connect(self, *, gecko: bool = False, lingering: float = 0) -> socket.socket:
+    def connect(
+        self, *, gecko: bool = False, lingering: float = 0, decrypts: bool = False
+    ) -> socket.socket:
         """Return a connection that has sent no message yet."""
         ours, theirs = socket.socketpair()
         signer = partial(
@@ -168,9 +176,8 @@ class Server:
             program="Firefox",
             language="fi",
         )
-        cryptoki = Cryptoki(
-            self.tokens, signer, hides_errors=gecko, lingering=lingering
-        )
+        kind = DecryptingCryptoki if decrypts else Cryptoki
+        cryptoki = kind(self.tokens, signer, hides_errors=gecko, lingering=lingering)
         descriptor = theirs.detach()
         self.served.append(
             asyncio.create_task(serve_client(descriptor, os.dup(descriptor), cryptoki))
@@ -272,14 +279,8 @@ async def a_login(
     kept: list[KeptPin] = []
     keep = login.pins.keep
 
-    def remember(
-        certificate: CardCertificate,
-        reader: Reader,
-        pin: bytearray,
-        *,
-        brief: float | None = None,
-    ) -> KeptPin:
-        kept.append(keep(certificate, reader, pin, brief=brief))
+    def remember(*arguments: Any, **options: Any) -> KeptPin:
+        kept.append(keep(*arguments, **options))
         return kept[-1]
 
     login.pins.keep = remember  # type: ignore[method-assign] # to see all at the end

@@ -210,18 +210,18 @@ class _Result:
 def _compare(content: bytes, results: Sequence[_Result]) -> None:
     with ExitStack() as stack:
         whole = stack.enter_context(Document(content))
-        now = whole.info(MAX_PAGES)
+        now = whole.info(1, MAX_PAGES)
         view, before, infos = memoryview(content), [], []
         for result in results:
             result.pages = now.pages
             part = Document(view[: result.revision.length])
             before.append(stack.enter_context(part))
-            infos.append(part.info(MAX_PAGES))
+            infos.append(part.info(1, MAX_PAGES))
         count = min(now.pages, MAX_PAGES)
         longest = _longest(now, *infos)
-        images = [each.images(count, longest) for each in before]
+        images = [each.images(1, count, longest) for each in before]
         number = 0
-        for number, new in enumerate(whole.images(count, longest), start=1):
+        for number, new in enumerate(whole.images(1, count, longest), start=1):
             for result, old, info in zip(results, images, infos, strict=True):
                 result.compare(number, old, info, now, new)
         for result, info in zip(results, infos, strict=True):

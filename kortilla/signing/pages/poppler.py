@@ -54,7 +54,7 @@ class Geometry:
 
 @dataclass
 class Info:
-    """The number of pages, and the geometry of the first ones."""
+    """The number of pages, and the geometry of those that were asked for."""
 
     pages: int
     geometry: list[Geometry] = field(default_factory=list)
@@ -77,11 +77,14 @@ class Image:
 class Document:
     """A PDF that poppler's programs read. A context manager, which ends them."""
 
-    def __init__(self, content: bytes | memoryview) -> None:
+    def __init__(self, content: bytes | memoryview | IO[bytes]) -> None:
         self._stack = ExitStack()
-        self._file: IO[bytes] = self._stack.enter_context(_nameless_file())
-        self._file.write(content)
-        self._file.flush()
+        if isinstance(content, bytes | memoryview):
+            self._file: IO[bytes] = self._stack.enter_context(_nameless_file())
+            self._file.write(content)
+            self._file.flush()
+        else:
+            self._file = content
 
     def __enter__(self) -> Self:
         return self
@@ -89,9 +92,9 @@ class Document:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def info(self, most_pages: int) -> Info:
-        """Return what is known of the first pages. Raises the errors of this module."""
-        running = self._run("pdfinfo", "-box", "-f", "1", "-l", str(most_pages))
+    def info(self, first: int, last: int) -> Info:
+        """Return what is known of some pages. Raises the errors of this module."""
+        running = self._run("pdfinfo", "-box", "-f", str(first), "-l", str(last))
         told = _stdout(running).read(_MOST_INFO)
         # A title of the PDF may look like a line, and comes before.
         *_, number = [None, *_PAGES.finditer(told)]
@@ -99,24 +102,26 @@ class Document:
         if len(told) == _MOST_INFO or running.wait() or number is None:
             raise UndrawnError("pdfinfo")
         found = Info(int(number[1]))
-        found.geometry = [Geometry() for _ in range(min(found.pages, most_pages))]
+        pages = {each: Geometry() for each in range(first, min(found.pages, last) + 1)}
         for page, turn in _TURN.findall(told):
-            if 1 <= int(page) <= len(found.geometry):
-                found.geometry[int(page) - 1].turn = int(turn)
+            if int(page) in pages:
+                pages[int(page)].turn = int(turn)
         for page, kind, *sides in _BOX.findall(told):
-            if 1 <= int(page) <= len(found.geometry):
+            if int(page) in pages:
                 left, bottom, right, top = map(float, sides)
                 box = (left, bottom, right, top)
-                setattr(found.geometry[int(page) - 1], kind.decode().lower(), box)
+                setattr(pages[int(page)], kind.decode().lower(), box)
+        found.geometry = [*pages.values()]
         return found
 
-    def images(self, pages: int, longest: int) -> Iterator[Image]:
-        """Yield the first pages, whose longer side has ``longest`` pixels.
+    def images(self, first: int, last: int, longest: int) -> Iterator[Image]:
+        """Yield some pages, whose longer side has ``longest`` pixels.
 
         There are fewer where poppler fails at a page.
         """
+        some = ("-f", str(first), "-l", str(last))
         scale = ("-scale-to", str(longest))
-        running = self._run("pdftoppm", "-f", "1", "-l", str(pages), "-cropbox", *scale)
+        running = self._run("pdftoppm", *some, "-cropbox", *scale)
         stream = _stdout(running)
         while stream.readline(4) == b"P6\n":
             size = _HEAD.fullmatch(stream.readline(13))

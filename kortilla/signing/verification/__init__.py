@@ -33,21 +33,16 @@ if TYPE_CHECKING:
         TrustedCAs,
     )
 else:
-    _NAMES = {
-        "document": "verify_document verify_path",
-        "findings": "Change",
-        "report": "CODES CertificateFacts Compared Difference DocumentReport "
-        "ListedAuthority Picture Problem SignatureReport Signer TimestampReport "
-        "Verdict",
-        "shown": "signed_files signed_revision",
-        "trusted": "TimestampAuthority TrustedCAs",
-    }
     __getattr__ = lazy_names(
         __name__,
         {
-            name: f"{__name__}.{module}"
-            for module, names in _NAMES.items()
-            for name in names.split()
+            "kortilla.signing.pages.comparison": "Compared Difference Picture",
+            f"{__name__}.document": "verify_document verify_path",
+            f"{__name__}.findings": "Change",
+            f"{__name__}.report": "CODES CertificateFacts DocumentReport "
+            "ListedAuthority Problem SignatureReport Signer TimestampReport Verdict",
+            f"{__name__}.shown": "signed_files signed_revision",
+            f"{__name__}.trusted": "TimestampAuthority TrustedCAs",
         },
     )
 

@@ -8,25 +8,9 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kortilla.common import JsonObject
-from kortilla.signing.pages.comparison import Compared, Difference, Picture
+from kortilla.signing.pages.comparison import Compared, Picture
 from kortilla.signing.trust_lists.qualified import Qualification
 from kortilla.signing.verification.findings import Change, Covers, Kind
-
-__all__ = [
-    "CODES",
-    "CertificateFacts",
-    "Compared",
-    "Difference",
-    "DocumentReport",
-    "ListedAuthority",
-    "Picture",
-    "Problem",
-    "SignatureReport",
-    "Signer",
-    "TimestampReport",
-    "Verdict",
-    "worst",
-]
 
 
 class Verdict(StrEnum):

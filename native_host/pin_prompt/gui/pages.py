@@ -88,6 +88,8 @@ class StepPage(Page):
         self.column.addStretch()
         ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
         words = text("close") if ends else text("cancel")
+        if step is model.Step.READY and "step.ready.close" in text:
+            words = text("step.ready.close")
         self.initial_focus = self.add_button(words, self.cancelled.emit)
         self.announcement.add(f"{heading}.", needed=1)
         self.announcement.add(body)
@@ -100,7 +102,8 @@ class StepPage(Page):
     def set_progress(self, progress: model.Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
         if self._bar is not None:
-            self._bar.setVisible(True)
+            # What may go on has no end that is known.
+            self._bar.setVisible(self.shown[0] is not model.Step.READY)
             self._bar.setRange(0, progress.total)
             self._bar.setValue(progress.done)
             self._how_far.setText(self.text.progress(self.shown[0], progress))

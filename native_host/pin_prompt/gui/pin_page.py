@@ -4,7 +4,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.buttons import HoldButton
+from native_host.gui.buttons import HoldButton, WrappingCheckBox
 from native_host.gui.labels import TriesLabel, label, muted
 from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp
@@ -177,6 +177,10 @@ class PinPage(BasePinPage):
         rows.setSpacing(dp(8))
         rows.addLayout(above)
         rows.addLayout(row)
+        self.allow_box: WrappingCheckBox | None = None
+        if question.can_allow:
+            self.allow_box = WrappingCheckBox(self.text("allow"))
+            rows.addWidget(self.allow_box)
         self.column.addLayout(rows)
         self.initial_focus = self.field
         self.add_end(self.text("confirm"), stretch=self.documents is None)
@@ -202,4 +206,5 @@ class PinPage(BasePinPage):
             super().submit()
 
     def send(self) -> None:
-        self.answer("pin", digits=self.field.take())
+        allows = self.allow_box is not None and self.allow_box.isChecked()
+        self.answer("allowed" if allows else "pin", digits=self.field.take())

@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent
 _MANAGING = ("activate", "change-pin", "unblock")
 #: The operations of programs on the computer. They fall back to the texts of
 #: ``authenticate``, which uses the same PIN.
-_FOR_PROGRAMS = ("tls-login", "prepare-login")
+_FOR_PROGRAMS = ("tls-login", "prepare-login", "decrypt-mail")
 
 
 class Texts:
@@ -122,6 +122,8 @@ class Texts:
     def progress(self, step: model.Step, progress: model.Progress) -> str:
         """Return the progress of a step, in words."""
         done, total = progress.done, progress.total
+        if step is model.Step.READY:
+            return self(f"step.{step}.progress", done=done)
         if step is model.Step.RECEIVING:
             return self(
                 f"step.{step}.progress", done=self.size(done), total=self.size(total)

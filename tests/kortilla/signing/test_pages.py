@@ -485,7 +485,7 @@ def test_a_program_that_says_too_much_is_not_waited_for() -> None:
     ]
     content = pdf_of(objects, "/Info 4 0 R")
     with poppler.Document(content) as document, pytest.raises(poppler.UndrawnError):
-        document.info(1)
+        document.info(1, 1)
 
 
 def test_a_title_that_a_document_type_defines_is_no_secret() -> None:
