@@ -161,8 +161,8 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     letter.unlink()
     page = page_with(window, sealed)
     assert "Open encrypted files" in headings(page)
-    until(lambda: begins(page, "Encrypted for: your card in the reader, "))
-    assert begins(page, f"Encrypted for: your card in the reader, {name}")
+    until(lambda: begins(page, "Encrypted for: your own card, "))
+    assert begins(page, f"Encrypted for: your own card, {name}")
     press(page, "Open with the card")
     assert "These files were opened" in headings(page)
     assert page.focusWidget() is page._opening._done

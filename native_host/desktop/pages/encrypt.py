@@ -105,7 +105,7 @@ class Page(FilesPage):
             del self._files[MOST_FILES:]
             self._message = self.texts("encrypt.many", most=MOST_FILES)
         if self._files and self._stop is None and not self._password:
-            self.goal = self._do
+            self.goal = self.recipients.heading
 
     def _list_words(self) -> str:
         if self._opening.is_shown:

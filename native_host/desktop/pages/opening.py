@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 #: Errors of the whole that the page has a sentence for.
 CODES = {"PROMPT_FAILED", "USER_CANCELLED"}
+_STOPPED = "STOPPED"
 _LONGEST = 200  # characters of a recovery password
 _MOST_NAMED = 3
 
@@ -150,7 +151,7 @@ class Opening:
             try:
                 return (await asyncio.to_thread(open_all)).fields()
             except StoppedError:
-                return {"error": {"code": "USER_CANCELLED"}}
+                return {"error": {"code": _STOPPED}}
 
         def failed(error: KortillaError) -> None:
             self._ended({"error": {"code": error.code}})
@@ -172,8 +173,9 @@ class Opening:
             self.field.clear()
         if error and not error.get("files"):
             code = error.get("code", "")
-            key = code if code in CODES else "other"
-            self._message = self._page.texts(f"decrypt.error.{key}")
+            key = f"error.{code if code in CODES else 'other'}"
+            key = "stopped" if code == _STOPPED else key
+            self._message = self._page.texts(f"decrypt.{key}")
         outcome = self._outcome()
         first = outcome[0] if outcome else self._busy
         self._page.goal = first.label if isinstance(first, Notice) else first

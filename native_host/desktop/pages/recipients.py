@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
 
 from kortilla.common.escaping import escape_name
@@ -65,6 +66,9 @@ class Recipients:
         self._checked: list[Person] = []
         self._message = ""
         self._folder = Path.home()
+        #: Gets the focus when files were chosen: what follows is the next question.
+        self.heading = Heading(page.texts("encrypt.who"), 17 / 15)
+        self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._password = WrappingCheckBox(page.texts("encrypt.password"))
         self._password.clicked.connect(changed)
         self._accept = WrappingCheckBox(page.texts("encrypt.doubt.accept"))
@@ -189,13 +193,10 @@ class Recipients:
         return self._page.texts("encrypt.doubt")
 
     def parts(self) -> list[QWidget]:
-        page, texts = self._page, self._page.texts
+        page = self._page
         people = self._shown()
         self._boxes = [self._box(each) for each in people]
-        parts: list[QWidget] = [
-            page.kept("who", lambda: Heading(texts("encrypt.who"), 17 / 15))
-        ]
-        parts += self._warnings(people)
+        parts: list[QWidget] = [self.heading, *self._warnings(people)]
         if not self.own and self.is_looking:
             parts.append(page.note("card.reading"))
         elif not self.own:
@@ -240,11 +241,9 @@ class Recipients:
         self._changed()
 
     def _about(self, person: Person) -> str:
-        date = _date(person.not_after)
-        parts = [self._page.texts("encrypt.valid", date=date)]
-        if person.satu:
-            parts.insert(0, self._page.texts("card.satu", satu=person.satu))
-        return " · ".join(parts)
+        valid = self._page.texts("encrypt.valid", date=_date(person.not_after))
+        # It tells people of one name apart.
+        return f"SATU {person.satu} · {valid}" if person.satu else valid
 
     def _no_own(self) -> QWidget:
         words = label(self._page.texts("encrypt.no_own"))
