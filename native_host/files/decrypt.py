@@ -29,7 +29,6 @@ from kortilla.encryption import (
     decrypt,
     read_recipients,
 )
-from kortilla.encryption.algorithms import AES256_GCM
 from kortilla.encryption.opening import Recipients
 from native_host.card.certificate import CardCertificate
 from native_host.card.decryption import CardDecryption
@@ -39,6 +38,7 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
+from native_host.errors import InvalidArgumentError
 from native_host.files.encrypt import (
     Meter,
     Progressed,
@@ -59,6 +59,8 @@ from native_host.recipients.address_book import known_names
 _ENDINGS = (".p7m", ".p7e", ".cms")
 _MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
+#: All are open at once.
+MOST_FILES = 200
 #: Recipients whom the window names.
 _MOST_NAMES = 3
 
@@ -234,7 +236,7 @@ async def decrypt_own_files(
     ``OTHER_RECIPIENT``. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors
     of the prompt and the card, and ``StoppedError``.
     """
-    check_places(wish.files, wish.out)
+    _check(wish.files, wish.out)
     with ExitStack() as stack:
         found = await asyncio.to_thread(_open, wish.files, stack)
         if found[0]:
@@ -258,11 +260,19 @@ def decrypt_with_password(
     It blocks, for some seconds if a hostile file asks for many rounds of PBKDF2.
     Raises ``InvalidArgumentError`` and ``StoppedError``.
     """
-    check_places(files, out)
+    _check(files, out)
     with ExitStack() as stack:
         return _write(
             _open(files, stack), out, password, Meter(files, progressed, stop)
         )
+
+
+def _check(files: Sequence[Path], out: Path | None) -> None:
+    if len(files) > MOST_FILES:
+        raise InvalidArgumentError(
+            f"At most {MOST_FILES} files can be decrypted at once."
+        )
+    check_places(files, out)
 
 
 def recipients_of(path: Path) -> Recipients:
@@ -388,8 +398,8 @@ def _key_for(
     for key, certificate in keys:
         answers = _Answers(certificate.der, key)
         try:
-            # Only the questions count here, so any cipher will do.
-            message.recipients.key_for(answers, AES256_GCM)
+            # Only the questions count here, so any length will do.
+            message.recipients.key_for(answers, size=32)
         except OtherRecipientError:
             continue
         except EncryptionUnsupportedError:

@@ -26,7 +26,7 @@ from native_host.files.decrypt import decrypt_with_password, plain_name
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.kortilla.test_encryption import openssl
+from tests.kortilla.encryption.keys import openssl, with_recipients
 from tests.support import pcsc
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
@@ -67,18 +67,10 @@ def reasons(outcome: Outcome) -> list[str]:
     return [each["reason"] for each in outcome.result["error"]["files"]]
 
 
-class Same:
-    """A recipient with a part that was made before, so that many are cheap."""
-
-    def __init__(self) -> None:
-        self._info = PASSWORD.info(bytes(32))
-
-    def info(self, content_key: bytes) -> cms.RecipientInfo:
-        return self._info
-
-
 def _many(card: MockCardState) -> bytes:
-    return message(*[Same()] * 10_000, recipient(card))
+    whole = message(recipient(card))
+    [info] = cms.ContentInfo.load(whole)["content"]["recipient_infos"]
+    return with_recipients(whole, info.dump() * 10_000)
 
 
 def _unknown_cipher(card: MockCardState) -> bytes:
@@ -167,6 +159,11 @@ def test_a_full_disk_leaves_nothing(
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     assert reasons(outcome) == ["unwritable"]
     assert names(folder) == {name}
+
+
+def test_too_many_files_are_refused_at_once(run: Run) -> None:
+    outcome = run("decrypt", *["a.p7m"] * 201, *AUTOMATIC)
+    assert outcome.error == "INVALID_ARGUMENT"
 
 
 def test_a_folder_that_can_not_be_written_is_named(run: Run, folder: Path) -> None:

@@ -25,8 +25,10 @@ _MARKERS = {
     "dbus-daemon": "window",
     "as_ordinary": "programs",
     "certutil": "programs",
+    "cmsutil": "programs",
     "desktop-file-validate": "programs",
     "gio": "programs",
+    "gpgsm": "programs",
     "hatchling": "slow",  # builds the wheel
     "modutil": "programs",
     "openssl": "programs",
