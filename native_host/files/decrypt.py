@@ -243,8 +243,13 @@ async def decrypt_own_files(
             # Of a card that is for none, each file says whom it is for.
             with suppress(OtherRecipientCardError):
                 await _ask_card(context, wish, found[0])
+        stop = stop or threading.Event()
         meter = Meter(wish.files, progressed, stop)
-        return await asyncio.to_thread(_write, found, wish.out, None, meter)
+        try:
+            return await asyncio.to_thread(_write, found, wish.out, None, meter)
+        except asyncio.CancelledError:
+            stop.set()  # the thread can't be cancelled
+            raise
 
 
 def decrypt_with_password(

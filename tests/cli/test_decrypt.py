@@ -258,12 +258,16 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     (folder / "ours.bin.p7m").write_bytes(message(recipient(mock_card)))
     files = ["theirs.bin.p7m", "ours.bin.p7m"]
     words = ("--prompt", "terminal", "--lang", "en", "--card", "pcsc")
+    (folder / "own.bin").write_bytes(CONTENT)
+    own = ("encrypt", "own.bin", "--own-card", "--card", "pcsc")
     with (
         pcsc.beside(mock_card.folder) as within,
+        contextlib.closing(Terminal(within(*KORTILLA, *own))) as encrypting,
         contextlib.closing(
             Terminal(within(*KORTILLA, "decrypt", *files, *words))
         ) as terminal,
     ):
+        assert encrypting.outcome().status == 0
         for shown in ("You open this encrypted file:", "theirs.bin.p7m (+1)", "PIN1"):
             terminal.wait_for(shown)
         terminal.type("9999\r")
@@ -278,6 +282,14 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     for name in ("theirs.bin", "ours.bin"):
         assert (folder / name).read_bytes() == CONTENT
     assert mock_card.read().pin1.tries == 5
+    keys = [each for each in mock_card.read().keys if each.reference in {1, 0x1B}]
+    (folder / "key.der").write_bytes(keys[-1].private_key)
+    plain = openssl(
+        *("-decrypt", "-binary", "-inform", "DER", "-recip", "certificate.pem"),
+        *("-inkey", "key.der", "-keyform", "DER"),
+        content=(folder / "own.bin.p7m").read_bytes(),
+    )
+    assert plain == CONTENT
 
 
 @pytest.mark.parametrize(
