@@ -17,14 +17,14 @@ from kortilla.encryption import CertificateRecipient, encrypt_message
 from tests.browser.window import Window
 from tests.pkcs11.real import Setup, open_setup
 from tests.support.patience import patience
-from tools.demo.firefox import Marionette, user_preferences
+from tools.demo.firefox import Marionette, Preferences, user_preferences
 from tools.demo.token import add_token
 
 #: The program itself: the command is a script around it.
 PROGRAM = "/usr/lib/thunderbird/thunderbird"
 FOLDER = "Letters"
 #: An account without a server, and nothing that opens by itself or asks.
-PREFERENCES = {
+PREFERENCES: Preferences = {
     "app.donation.eoy.version.viewed": 999,
     "mail.account.account1.identities": "id1",
     "mail.account.account1.server": "server1",
