@@ -26,24 +26,52 @@ Box = tuple[int, int, int, int]
 
 
 class RealScreen(Screen):
-    """The screen of a computer: xdotool runs in the person's session."""
+    """A screen of a computer: xdotool runs there.
 
-    def __init__(self, computer: Computer) -> None:
-        super().__init__(":0", computer.root / "run/screen/Xvfb_screen0")
+    The second one, of number 1, is of whoever has logged in beside the first person.
+    """
+
+    def __init__(self, computer: Computer, number: int = 0) -> None:
+        folder = "run/screen" if number == 0 else f"run/screen-{number}"
+        super().__init__(f":{number}", computer.root / folder / "Xvfb_screen0")
         self._computer = computer
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a program of the screen, and return what it prints."""
         # Where the desktop is a Wayland one, its own DISPLAY is Xwayland's.
-        seat = ("env", "DISPLAY=:0", "XAUTHORITY=/home/specimen/.Xauthority")
+        key = f"XAUTHORITY=/run/lightdm/root/{self.display}"
+        seat = ("env", f"DISPLAY={self.display}", key)
         done = subprocess.run(
-            self._computer.as_user("specimen", *seat, *command, in_session=False),
+            self._computer.inside(*seat, *command),
             capture_output=True,
             text=True,
             timeout=patience(),
             check=check,
         )
         return done.stdout
+
+    def save_picture(self, path: Path) -> None:
+        """Write the screen as PNG."""
+        rows = self.rows()
+        header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
+        pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+        with path.open("wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n")
+            for kind, data in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")):
+                check = struct.pack(">I", zlib.crc32(kind + data))
+                file.write(struct.pack(">I", len(data)) + kind + data + check)
+
+    def band(self, colour: str) -> Box | None:
+        """Return the place of the longest run of a colour."""
+        pixel = bytes.fromhex(colour.removeprefix("#"))
+        best: Box | None = None
+        for y, row in enumerate(self.rows()):
+            if pixel * 200 not in row:
+                continue
+            for x, length in _runs(row, pixel):
+                if best is None or length > best[2]:
+                    best = (x, y, length, 1)
+        return best
 
 
 @dataclass(frozen=True)
@@ -155,26 +183,11 @@ class Desktop(ABC):
 
     def save_picture(self, path: Path) -> None:
         """Write the screen as PNG."""
-        rows = self.screen.rows()
-        header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
-        pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-        with path.open("wb") as file:
-            file.write(b"\x89PNG\r\n\x1a\n")
-            for kind, data in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")):
-                check = struct.pack(">I", zlib.crc32(kind + data))
-                file.write(struct.pack(">I", len(data)) + kind + data + check)
+        self.screen.save_picture(path)
 
     def band(self, colour: str) -> Box | None:
-        """Return the place of the longest run of a colour, and its rows below."""
-        pixel = bytes.fromhex(colour.removeprefix("#"))
-        best: Box | None = None
-        for y, row in enumerate(self.screen.rows()):
-            if pixel * 200 not in row:
-                continue
-            for x, length in _runs(row, pixel):
-                if best is None or length > best[2]:
-                    best = (x, y, length, 1)
-        return best
+        """Return the place of the longest run of a colour."""
+        return self.screen.band(colour)
 
 
 def _runs(row: bytes, pixel: bytes) -> Iterator[tuple[int, int]]:
