@@ -8,43 +8,6 @@ has a text for people for each code.
 from datetime import datetime
 from typing import ClassVar
 
-__all__ = [
-    "AuthTokenParseError",
-    "AuthTokenSignatureValidationError",
-    "CertificateExpiredError",
-    "CertificateNotTrustedError",
-    "CertificateNotYetValidError",
-    "ChallengeNonceExpiredError",
-    "ChallengeNonceNotFoundError",
-    "ConfigurationError",
-    "DecryptionFailedError",
-    "DocumentNotSignableError",
-    "EncryptionError",
-    "EncryptionUnsupportedError",
-    "NotEncryptedError",
-    "OtherRecipientError",
-    "PreparedSignatureNotFoundError",
-    "RateLimitedError",
-    "RecipientUnsuitableError",
-    "RelyingPartyError",
-    "RevocationCheckFailedError",
-    "SignatureParseError",
-    "SignatureValidationError",
-    "SignerMismatchError",
-    "SigningUnavailableError",
-    "StoreUnavailableError",
-    "TimestampFailedError",
-    "TrustConfigurationError",
-    "UserCertificateCRLCheckFailedError",
-    "UserCertificateDisallowedPolicyError",
-    "UserCertificateMissingPurposeError",
-    "UserCertificateOCSPCheckFailedError",
-    "UserCertificateParseError",
-    "UserCertificateRevokedError",
-    "UserCertificateWeakKeyError",
-    "UserCertificateWrongPurposeError",
-]
-
 
 class RelyingPartyError(Exception):
     """A login that is refused. ``code`` is stable, for programs."""

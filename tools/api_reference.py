@@ -67,7 +67,7 @@ def load() -> dict[str, doc.Module]:
     modules = {}
     for name in MODULES:
         module = importlib.import_module(name)
-        for public in module.__all__:
+        for public in getattr(module, "__all__", ()):
             getattr(module, public)
         modules[name] = doc.Module(module)
         for member in modules[name].members.values():

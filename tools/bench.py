@@ -20,7 +20,13 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.mock_source import MockCardConnection
 from tests.support.offscreen import OFFSCREEN
-from tools import bench_desktop, bench_login, bench_tls, bench_validation
+from tools import (
+    bench_desktop,
+    bench_encryption,
+    bench_login,
+    bench_tls,
+    bench_validation,
+)
 from tools.bench_login import peak
 from tools.bench_page import TYPIST, measure, show
 
@@ -107,6 +113,7 @@ def main() -> None:
         memory(home)
         agent()
         desktop(home)
+    bench_encryption.main()
     bench_validation.main()
     bench_tls.main()
     bench_login.measure(bench_login.LOGINS)

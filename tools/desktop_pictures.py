@@ -243,6 +243,7 @@ def _people() -> list[Any]:
             f"9990203{number}C",
             ends,
             ends.replace(year=ends.year - number),
+            f"SPECIMEN, {number:X}",
             own=not number,
         )
         for number, name in enumerate(names)

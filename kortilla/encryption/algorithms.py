@@ -42,12 +42,12 @@ class DecryptionKey(Protocol):
         """The certificate of the key (DER)."""
 
     def decrypt(self, encrypted: bytes, padding: RsaPadding) -> bytes | None:
-        """Decrypt with an RSA key. ``encrypted`` is as long as its modulus."""
+        """Decrypt with an RSA key. ``encrypted`` may have any length."""
 
     def agree(self, point: bytes) -> bytes | None:
         """Return the x coordinate of the point shared with ``point`` (ECDH).
 
-        ``point`` is uncompressed: 04, x and y.
+        ``point`` is on the key's curve, and uncompressed: 04, x and y.
         """
 
 
@@ -78,11 +78,11 @@ KEY_AGREEMENTS: dict[str, hashes.HashAlgorithm] = {
         )
     },
 }
-#: The scheme for a key of each length in bits, and its hash function.
-WRITTEN_AGREEMENTS: dict[int, str] = {
-    256: "1.3.132.1.11.1",
-    384: "1.3.132.1.11.2",
-    521: "1.3.132.1.11.3",
+#: The scheme for a key on each curve.
+WRITTEN_AGREEMENTS = {
+    "secp256r1": "1.3.132.1.11.1",
+    "secp384r1": "1.3.132.1.11.2",
+    "secp521r1": "1.3.132.1.11.3",
 }
 
 OAEP_PADDINGS = {

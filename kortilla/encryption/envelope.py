@@ -7,8 +7,9 @@ for mail programs that can't read that; nothing protects it against a change.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
-from email import message_from_bytes, policy
+from email import policy
 from email.message import EmailMessage
 from io import BytesIO
 from typing import BinaryIO, Protocol
@@ -41,8 +42,8 @@ from kortilla.encryption.ber import (
     encoded,
     opened,
 )
-from kortilla.encryption.opening import Recipients
-from kortilla.encryption.recipients import Recipient
+from kortilla.encryption.opening import MAX_RECIPIENTS, Recipients
+from kortilla.encryption.recipients import PasswordRecipient, Recipient
 from kortilla.errors import (
     DecryptionFailedError,
     EncryptionError,
@@ -51,13 +52,14 @@ from kortilla.errors import (
     RecipientUnsuitableError,
 )
 
-_INNER = {"content-type", "content-transfer-encoding", "content-disposition"}
 _NAME = "smime.p7m"
 _BLOCK_BITS = 128
 _NONCE_SIZE, _TAG_SIZE = 12, 16
 _TAG_SIZES = range(12, 17)  # RFC 5084 §3.2
-_MAX_RECIPIENTS = 4_000_000  # bytes
-_MAX_SMALL = 1_000_000  # bytes of any other part
+#: Bytes of all recipients: asn1crypto needs a hundred times as much for odd ones.
+_MAX_RECIPIENTS = 500_000
+_MAX_SMALL = 100_000  # bytes of any other part
+_MAX_CONTENT = (1 << 36) - 32  # bytes: GCM allows no more (NIST SP 800-38D §5.2.1.1)
 _AUTHENTICATED_ATTRIBUTES, _UNAUTHENTICATED = 0xA1, (0xA1, 0xA2)
 
 
@@ -77,12 +79,16 @@ def encrypt(
     """Encrypt what ``source`` has, and write the message (DER's superset BER).
 
     Not ``authenticated`` is only for mail programs. Raises
-    ``RecipientUnsuitableError``, also for no recipients, and the streams' errors.
+    ``RecipientUnsuitableError``, also for no recipients, the streams' errors, and
+    ``EncryptionUnsupportedError`` for more than 64 GiB.
     """
     key = os.urandom(32)
     infos = [each.info(key) for each in recipients]
     if not infos:
         raise RecipientUnsuitableError("There is no recipient.")
+    encoded_infos = cms.RecipientInfos(infos).dump()
+    if len(infos) > MAX_RECIPIENTS or len(encoded_infos) > _MAX_RECIPIENTS:
+        raise RecipientUnsuitableError("There are too many recipients.")
     if authenticated:
         nonce = os.urandom(_NONCE_SIZE)
         parameters = GcmParameters({"nonce": nonce, "tag_size": _TAG_SIZE})
@@ -104,13 +110,13 @@ def encrypt(
         + core.ObjectIdentifier(kind).dump()
         + opened(CONTEXT_0, SEQUENCE)
         + core.Integer(version).dump()
-        + cms.RecipientInfos(infos).dump()
+        + encoded_infos
         + opened(SEQUENCE)
         + core.ObjectIdentifier(DATA).dump()
         + algorithm.dump()
         + opened(CONTEXT_0)
     )
-    for piece in _pieces(source):
+    for piece in _limited(_pieces(source)):
         if part := context.update(piece):
             sink.write(encoded(OCTET_STRING, part))
     if part := context.finalize():
@@ -127,16 +133,19 @@ def encrypt_message(
     """Return a message with the same headers, whose content is encrypted.
 
     ``authenticated`` is AES-256-GCM, which protects against changes. Not all mail
-    programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``.
+    programs read it, so a service has to choose. Raises ``RecipientUnsuitableError``,
+    also for a password: NSS, and so Thunderbird, reads no message that has one.
     """
-    # A copy of the bytes: ``get_payload`` would decode a text that is not all ASCII.
-    inner = message_from_bytes(message.as_bytes(policy=policy.SMTP))
-    outer = EmailMessage(policy.SMTP)
+    recipients = list(recipients)
+    if any(isinstance(each, PasswordRecipient) for each in recipients):
+        raise RecipientUnsuitableError("A mail can't have a password.")
+    inner, outer = copy(message), EmailMessage(policy.SMTP)
     for name, value in message.items():
-        if name.lower() not in _INNER:
+        if not name.lower().startswith("content-"):
             outer[name] = value
             del inner[name]
-    sink, content = BytesIO(), inner.as_bytes(policy=policy.SMTP)
+    sink = BytesIO()
+    content = inner.as_bytes(policy=policy.SMTP)
     encrypt(content, sink, recipients, authenticated=authenticated)
     kind = "authEnveloped-data" if authenticated else "enveloped-data"
     outer.set_content(
@@ -174,20 +183,24 @@ def decrypt(
     start = stream.tell()
     message = _Message(stream)
     message.read_rest()
+    recipients = Recipients(message.recipients)
     if callable(key):
         key = key()
-    content_key = message.recipients.key_for(key, message.algorithm)
+    content_key = recipients.key_for(key, message.key_size)
     stream.seek(start)
     again = _Message(stream)
     if again.same_head != message.same_head:
         raise NotEncryptedError("the message changed while it was read")
-    context = message.decryptor(content_key)
+    context = message.decryptor(content_key or os.urandom(message.key_size))
     for piece in again.content():
         sink.write(context.update(piece))
     try:
         last = context.finalize()
     except (InvalidTag, ValueError):
         raise DecryptionFailedError from None
+    if content_key is None:
+        # Of 256 random keys one fits the padding of CBC.
+        raise DecryptionFailedError
     sink.write(last)
     return Decrypted(message.authenticated)
 
@@ -201,7 +214,7 @@ def read_recipients(source: bytes | BinaryIO, *, whole: bool = False) -> Recipie
     message = _Message(stream)
     if whole:
         message.read_rest()
-    return message.recipients
+    return Recipients(message.recipients)
 
 
 class _Message:
@@ -223,17 +236,18 @@ class _Message:
             header = reader.next()
         if header is None or header.tag != SET:
             raise NotEncryptedError("the recipients are missing")
-        encoded_recipients = reader.value_after(header, _MAX_RECIPIENTS)
-        self.recipients = Recipients(encoded_recipients)
+        #: The RecipientInfos.
+        self.recipients = reader.value_after(header, _MAX_RECIPIENTS)
         reader.enter(SEQUENCE)
         content_type = reader.value(_MAX_SMALL)
         algorithm = reader.value(_MAX_SMALL)
-        self.algorithm, self._parameters = _content_algorithm(algorithm)
-        cipher = CONTENT_CIPHERS.get(self.algorithm)
+        algorithm_name, self._parameters = _content_algorithm(algorithm)
+        cipher = CONTENT_CIPHERS.get(algorithm_name)
         if cipher is None or cipher.authenticated != self.authenticated:
-            raise unsupported("cipher", self.algorithm)
+            raise unsupported("cipher", algorithm_name)
+        self.key_size = cipher.key_size
         #: What must not change between two readings.
-        self.same_head = (encoded_recipients, content_type, algorithm)
+        self.same_head = (self.recipients, content_type, algorithm)
         self._attributes = b""
         self._tag = b""
 
@@ -242,14 +256,15 @@ class _Message:
         header = self._reader.next()
         if header is None or header.tag not in {CONTEXT_0, CONTEXT_0_PRIMITIVE}:
             raise NotEncryptedError("the content is missing")
-        yield from self._reader.pieces(header)
+        yield from _limited(self._reader.pieces(header))
         self._reader.leave()
 
     def read_rest(self) -> None:
-        """Read over the content, and what follows."""
+        """Read over the content, and what follows. The parameters are checked."""
         for _ in self.content():
             pass
         self.read_end()
+        self.decryptor(bytes(self.key_size))
 
     def read_end(self) -> None:
         """Read the authenticated attributes and the authentication tag."""
@@ -258,11 +273,12 @@ class _Message:
         if self.authenticated:
             if header is not None and header.tag == _AUTHENTICATED_ATTRIBUTES:
                 value = reader.value_after(header, _MAX_SMALL)
-                attributes = cms.CMSAttributes.load(bytes([SET]) + value[1:])
-                self._attributes = attributes.dump(force=True)
+                self._attributes = _in_der(bytes([SET]) + value[1:])
                 header = reader.next()
             if header is None or header.tag != OCTET_STRING or header.length is None:
                 raise NotEncryptedError("the authentication tag is missing")
+            if header.length not in _TAG_SIZES:
+                raise NotEncryptedError("the authentication tag has another length")
             self._tag = reader.take(header.length)
             header = reader.next()
         while header is not None:
@@ -285,7 +301,7 @@ class _Message:
                 )
             parameters = GcmParameters.load(self._parameters)
             size = parameters["tag_size"].native
-            if size not in _TAG_SIZES or len(self._tag) != size:
+            if len(self._tag) != size:
                 raise NotEncryptedError("the authentication tag has another length")
             mode = modes.GCM(parameters["nonce"].native, self._tag, size)
             context = Cipher(aes, mode).decryptor()
@@ -319,6 +335,15 @@ def _pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
+def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    left = _MAX_CONTENT
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise EncryptionUnsupportedError("The content is too large.")
+        yield piece
+
+
 def _algorithm(identifier: str, parameters: core.Asn1Value) -> core.Asn1Value:
     return algos.AlgorithmIdentifier(
         {"algorithm": identifier, "parameters": parameters}
@@ -339,6 +364,16 @@ def _identifier(value: bytes) -> str:
     except Exception as error:
         # asn1crypto raises any exception on odd input.
         raise NotEncryptedError("the message has no type") from error
+
+
+def _in_der(attributes: bytes) -> bytes:
+    """Return authenticated attributes as the tag covers them (RFC 5083 §2.2)."""
+    try:
+        encoded: bytes = cms.CMSAttributes.load(attributes).dump(force=True)
+    except Exception as error:
+        # asn1crypto raises any exception on odd input.
+        raise NotEncryptedError("the attributes can't be read") from error
+    return encoded
 
 
 def _content_algorithm(value: bytes) -> tuple[str, bytes]:

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Finds a recipient's part of a message, and the content's key in it.
 
-Each fault in that part leads to a random key, and so to the one error at the end
-of the content (RFC 3218).
+Each fault in that part ends in the one error after the content, which the caller
+decrypts with a random key (RFC 3218).
 """
 
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 
 from asn1crypto import algos, cms, core, x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kortilla.common.escaping import printable
 from kortilla.encryption.algorithms import (
     CONTENT_CIPHERS,
     KEY_AGREEMENTS,
@@ -26,7 +30,7 @@ from kortilla.encryption.algorithms import (
     unsupported,
     unwrap_by_password,
 )
-from kortilla.encryption.recipients import password_key
+from kortilla.encryption.recipients import password_key, public_key
 from kortilla.errors import (
     EncryptionUnsupportedError,
     NotEncryptedError,
@@ -35,7 +39,8 @@ from kortilla.errors import (
 
 #: So a file can't keep a computer busy by PBKDF2.
 _MAX_ITERATIONS = 10_000_000
-_MAX_RECIPIENTS = 1000
+MAX_RECIPIENTS = 1000
+_MAX_NAME = 300
 _PASSWORD_HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),  # noqa: S303 - only read: OpenSSL's default
     "sha224": hashes.SHA224(),
@@ -45,6 +50,7 @@ _PASSWORD_HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 #: Returns the content's key, or None. It raises only what a key raises.
 _Unwrap = Callable[[], bytes | None]
+_TOO_MANY = "The message has too many recipients."
 _UNSUPPORTED = "The message is encrypted to this recipient in an unknown way."
 
 
@@ -58,10 +64,12 @@ class Recipients:
     def __init__(self, encoded: bytes) -> None:
         try:
             infos = cms.RecipientInfos.load(encoded, strict=True)
-            if len(infos) > _MAX_RECIPIENTS:
-                raise EncryptionUnsupportedError("The message has too many recipients.")
+            if len(infos) > MAX_RECIPIENTS:
+                raise EncryptionUnsupportedError(_TOO_MANY)
             self._infos = [each.chosen for each in infos]
-            self.names = tuple(_names(self._infos))
+            self.names = tuple(islice(_names(self._infos), MAX_RECIPIENTS + 1))
+            if len(self.names) > MAX_RECIPIENTS:
+                raise EncryptionUnsupportedError(_TOO_MANY)
         except EncryptionUnsupportedError:
             raise
         except Exception as error:
@@ -73,19 +81,19 @@ class Recipients:
         """Whether a password decrypts the message."""
         return any(isinstance(each, cms.PasswordRecipientInfo) for each in self._infos)
 
-    def key_for(self, key: DecryptionKey | str, content: str) -> bytes:
-        """Return the key of the content, whose algorithm ``content`` is.
+    def key_for(self, key: DecryptionKey | str, size: int) -> bytes | None:
+        """Return the content's key of ``size`` bytes, or None for any fault.
 
         ``key`` is a recipient's key, or a password. Only the first part for a recipient
         counts: a card is asked once. Raises ``OtherRecipientError`` if there is none,
         ``EncryptionUnsupportedError``, and what the key raises.
         """
-        size = CONTENT_CIPHERS[content].key_size
+        certificate = b"" if isinstance(key, str) else key.certificate
         try:
             unwrap = (
                 self._by_password(key)
                 if isinstance(key, str)
-                else self._by_certificate(key)
+                else self._by_certificate(key, certificate, size)
             )
         except (EncryptionUnsupportedError, OtherRecipientError):
             raise
@@ -93,18 +101,19 @@ class Recipients:
             # asn1crypto raises any exception on odd input.
             unwrap = _nothing
         found = unwrap()
-        return found if found is not None and len(found) == size else os.urandom(size)
+        return found if found is not None and len(found) == size else None
 
-    def _by_certificate(self, key: DecryptionKey) -> _Unwrap:
-        certificate = x509.Certificate.load(key.certificate)
+    def _by_certificate(self, key: DecryptionKey, der: bytes, size: int) -> _Unwrap:
+        certificate = x509.Certificate.load(der)
         for info in self._infos:
             if isinstance(info, cms.KeyTransRecipientInfo):
                 if _is_for(info["rid"], certificate):
-                    return _transported(info, key)
+                    return _transported(info, key, size)
             elif isinstance(info, cms.KeyAgreeRecipientInfo):
                 for each in info["recipient_encrypted_keys"]:
                     if _is_for(each["rid"], certificate):
-                        return _agreed(info, each["encrypted_key"].native, key)
+                        wrapped = each["encrypted_key"].native
+                        return _agreed(info, wrapped, key, certificate)
         raise OtherRecipientError(self.names, password=self.password)
 
     def _by_password(self, password: str) -> _Unwrap:
@@ -130,8 +139,10 @@ def _name(identifier: core.Choice) -> str:
     chosen = identifier.chosen
     if isinstance(chosen, cms.IssuerAndSerialNumber):
         issuer = chosen["issuer"].human_friendly
-        return f"{issuer}, {chosen['serial_number'].native:X}"
-    return f"keyid:{_key_identifier(chosen).hex().upper()}"
+        # Who wrote the message chose it, and it is shown.
+        issuer = printable(issuer[:_MAX_NAME])
+        return f"{issuer}, {chosen['serial_number'].native:X}"[-2 * _MAX_NAME :]
+    return f"keyid:{_key_identifier(chosen).hex().upper()[:_MAX_NAME]}"
 
 
 def _key_identifier(chosen: core.Asn1Value) -> bytes:
@@ -151,16 +162,25 @@ def _is_for(identifier: core.Choice, certificate: x509.Certificate) -> bool:
     return bool(certificate.key_identifier == _key_identifier(chosen))
 
 
-def _transported(info: cms.KeyTransRecipientInfo, key: DecryptionKey) -> _Unwrap:
+def _transported(
+    info: cms.KeyTransRecipientInfo, key: DecryptionKey, size: int
+) -> _Unwrap:
     algorithm = info["key_encryption_algorithm"]
     identifier = algorithm["algorithm"].native
-    if identifier == "rsaes_pkcs1v15":
-        scheme = RsaPadding.PKCS1
-    elif identifier == "rsaes_oaep":
-        scheme = _oaep(algorithm["parameters"])
-    else:
+    encrypted = info["encrypted_key"].native
+    if identifier == "rsaes_oaep":
+        return partial(key.decrypt, encrypted, _oaep(algorithm["parameters"]))
+    if identifier != "rsaes_pkcs1v15":
         raise unsupported("key transport", algorithm["algorithm"].dotted)
-    return partial(key.decrypt, info["encrypted_key"].native, scheme)
+
+    def unwrap() -> bytes:
+        # Nobody may learn of one try whether the padding was right. So a random key
+        # counts as the content's (RFC 3218 §2.3.2), also where it fits CBC's padding.
+        other = os.urandom(size)
+        found = key.decrypt(encrypted, RsaPadding.PKCS1)
+        return found if found is not None and len(found) == size else other
+
+    return unwrap
 
 
 def _oaep(parameters: algos.RSAESOAEPParams) -> RsaPadding:
@@ -179,7 +199,10 @@ def _oaep(parameters: algos.RSAESOAEPParams) -> RsaPadding:
 
 
 def _agreed(
-    info: cms.KeyAgreeRecipientInfo, wrapped: bytes, key: DecryptionKey
+    info: cms.KeyAgreeRecipientInfo,
+    wrapped: bytes,
+    key: DecryptionKey,
+    certificate: x509.Certificate,
 ) -> _Unwrap:
     algorithm = info["key_encryption_algorithm"]
     scheme = algorithm["algorithm"].dotted
@@ -192,9 +215,8 @@ def _agreed(
         or originator.name != "originator_key"
     ):
         raise EncryptionUnsupportedError(_UNSUPPORTED)
-    point, ukm = originator.chosen["public_key"].native, info["ukm"].native
-    if not isinstance(point, bytes):
-        return _nothing
+    point = _on_curve(originator.chosen["public_key"].native, certificate)
+    ukm = info["ukm"].native
 
     def unwrap() -> bytes | None:
         shared = key.agree(point)
@@ -207,6 +229,18 @@ def _agreed(
             return None
 
     return unwrap
+
+
+def _on_curve(point: bytes, certificate: x509.Certificate) -> bytes:
+    """Return a point, uncompressed. Raises ``ValueError``, as for infinity.
+
+    A point off the curve would reveal a part of the private key.
+    """
+    key = public_key(certificate)
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise TypeError("a key of another kind")
+    found = ec.EllipticCurvePublicKey.from_encoded_point(key.curve, point)
+    return found.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def _by_password(info: cms.PasswordRecipientInfo, password: str) -> _Unwrap:

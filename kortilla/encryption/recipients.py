@@ -5,7 +5,7 @@ import base64
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from asn1crypto import algos, cms, core, x509
 from cryptography.hazmat.primitives import hashes
@@ -27,10 +27,11 @@ from kortilla.encryption.algorithms import (
     wrap_by_password,
 )
 from kortilla.errors import RecipientUnsuitableError
-from kortilla.revocation import RevocationChecker
-from kortilla.validation.identity import Identity
-from kortilla.validation.trust import Trust
-from kortilla.validation.validator import validate_client
+
+if TYPE_CHECKING:
+    from kortilla.revocation import RevocationChecker
+    from kortilla.validation.identity import Identity
+    from kortilla.validation.trust import Trust
 
 _ITERATIONS = 600_000
 _RSA_BITS = range(2048, 8193)
@@ -63,7 +64,7 @@ class CertificateRecipient:
         try:
             certificate = x509.Certificate.load(der, strict=True)
             usage = certificate.key_usage_value
-            key = _public_key(certificate)
+            key = public_key(certificate)
             found = cls(
                 der,
                 str(certificate.subject.native.get("common_name", "")),
@@ -83,7 +84,7 @@ class CertificateRecipient:
             known = key.key_size in _RSA_BITS
         else:
             known = isinstance(key, ec.EllipticCurvePublicKey) and (
-                key.curve.name.startswith("secp") and key.key_size in WRITTEN_AGREEMENTS
+                key.curve.name in WRITTEN_AGREEMENTS
             )
         if not known:
             raise RecipientUnsuitableError("The certificate's key is of another kind.")
@@ -98,7 +99,7 @@ class CertificateRecipient:
                 "serial_number": certificate.serial_number,
             }
         )
-        key = _public_key(certificate)
+        key = public_key(certificate)
         if isinstance(key, rsa.RSAPublicKey):
             return _transport(key, issuer_and_serial, content_key)
         if isinstance(key, ec.EllipticCurvePublicKey):
@@ -107,10 +108,10 @@ class CertificateRecipient:
 
 
 async def checked_recipient(
-    person: Identity | bytes,
+    person: "Identity | bytes",
     *,
-    trust: Trust,
-    revocation: RevocationChecker | None = None,
+    trust: "Trust",
+    revocation: "RevocationChecker | None" = None,
     at: datetime | None = None,
 ) -> CertificateRecipient:
     """Return a person who logged in, by identity or authentication certificate (DER).
@@ -121,14 +122,16 @@ async def checked_recipient(
     ``kortilla.errors``, and ``RecipientUnsuitableError``, also for an identity whose
     session keeps no certificate or that of another person.
     """
+    from kortilla.validation.validator import validate_client
+
     der = person if isinstance(person, bytes) else _certificate_of(person)
     found = await validate_client(der, trust=trust, revocation=revocation, at=at)
-    if isinstance(person, Identity) and person.satu != found.satu:
+    if not isinstance(person, bytes) and person.satu != found.satu:
         raise RecipientUnsuitableError("The certificate is another person's.")
     return CertificateRecipient.from_der(der)
 
 
-def _certificate_of(person: Identity) -> bytes:
+def _certificate_of(person: "Identity") -> bytes:
     try:
         der = base64.b64decode(person.certificate, validate=True)
     except ValueError:
@@ -186,7 +189,8 @@ def password_key(
     return PBKDF2HMAC(prf, size, salt, iterations).derive(password.encode())
 
 
-def _public_key(certificate: x509.Certificate) -> object:
+def public_key(certificate: x509.Certificate) -> object:
+    """Return the public key of a certificate. Raises ``ValueError`` and others."""
     return load_der_public_key(certificate.public_key.dump())
 
 
@@ -232,7 +236,7 @@ def _agreement(
     point = ephemeral.public_key().public_bytes(
         Encoding.X962, PublicFormat.UncompressedPoint
     )
-    scheme = WRITTEN_AGREEMENTS[key.key_size]
+    scheme = WRITTEN_AGREEMENTS[key.curve.name]
     wrap = cms.KeyEncryptionAlgorithm({"algorithm": AES256_WRAP})
     shared = ephemeral.exchange(ec.ECDH(), key)
     wrapping = derive_key(shared, KEY_AGREEMENTS[scheme], wrap, _KEY_SIZE, None)

@@ -51,6 +51,8 @@ _OCSP_HEADERS = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",
 }
+#: How long a check of an issuing CA counts.
+_ISSUER_LIFETIME = timedelta(hours=1)
 #: How many CRL URLs are tried.
 _MOST_ADDRESSES = 2
 
@@ -76,7 +78,7 @@ class Revocation:
       answer. "Revoked" and "unknown" are answers.
 
     The leaf is checked with its issuing CA. If the trust has the root, the issuing CA
-    is checked with it, once in ``issuer_lifetime`` for all logins. **Without the root
+    is checked with it, once an hour for all logins. **Without the root
     only the leaf is checked**: only the root could sign an answer about the issuing CA,
     so the service trusts it as it is.
 
@@ -100,8 +102,6 @@ class Revocation:
       A CRL's download goes on afterwards, for the next check.
     - ``ocsp_timeout`` and ``crl_timeout``: seconds for one download; ``crl_octets``:
       the longest CRL.
-    - ``crl_refresh``: a CRL is used until its nextUpdate. A newer one is downloaded in
-      the background if the CRL was fetched that long ago.
     - ``resolver`` replaces the system's name resolution.
 
     Use it as an asynchronous context manager, or call ``close``. It serves any number
@@ -125,8 +125,6 @@ class Revocation:
         ocsp_timeout: float = 5.0,
         crl_timeout: float = 60.0,
         crl_octets: int = 128 * 1024 * 1024,
-        crl_refresh: timedelta = timedelta(hours=1),
-        issuer_lifetime: timedelta = timedelta(hours=1),
         resolver: AbstractResolver | None = None,
     ) -> None:
         if by not in get_args(By):
@@ -142,7 +140,6 @@ class Revocation:
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
         self._timeout = timeout
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
-        self._issuer_lifetime = issuer_lifetime
         self._fetcher = Fetcher(
             allow_private_addresses=allow_private_addresses,
             resolver=resolver,
@@ -155,7 +152,6 @@ class Revocation:
             clock=clock,
             skew=skew,
             limits=Limits(crl_timeout, crl_octets),
-            refresh=crl_refresh,
         )
         #: Until when the check of an issuing CA is valid, by the CA and its root.
         self._good_issuers: dict[tuple[bytes, bytes], datetime] = {}
@@ -226,7 +222,7 @@ class Revocation:
 
         async def check_issuer() -> None:
             until = await self._check(issuer, root)
-            latest = self._clock() + self._issuer_lifetime
+            latest = self._clock() + _ISSUER_LIFETIME
             self._good_issuers[pair] = min(until or latest, latest)
 
         good_until = self._good_issuers.get(pair)

@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 #: Octets buffered before a thread writes them.
 _WRITE = 1 << 20
+#: The age of a download after which a newer CRL is looked for. This one is used until
+#: its nextUpdate.
+_REFRESH = timedelta(hours=1)
 #: The pause after a failed download, while an older CRL is still valid.
 _RETRY = timedelta(minutes=1)
 #: How many CRLs are kept in memory.
@@ -100,7 +103,6 @@ class RevocationLists:
         clock: Callable[[], datetime],
         skew: timedelta,
         limits: Limits,
-        refresh: timedelta,
     ) -> None:
         self._fetcher = fetcher
         self._folder = folder
@@ -108,7 +110,6 @@ class RevocationLists:
         self._clock = clock
         self._skew = skew
         self._limits = limits
-        self._refresh = refresh
         self._kept: dict[str, _Kept] = {}
         self._work: SingleFlight[_Kept] = SingleFlight()
 
@@ -236,7 +237,7 @@ class RevocationLists:
         return True
 
     def _renew_at(self, content: RevocationList, fetched: datetime) -> datetime:
-        return min(content.next_update, fetched + self._refresh)
+        return min(content.next_update, fetched + _REFRESH)
 
     async def _load(self, file: Path, issuer: Subject) -> RevocationList:
         return await in_thread(

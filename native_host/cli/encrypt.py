@@ -205,18 +205,23 @@ async def _found(config: Config, whom: str) -> Person:
     from kortilla.common.escaping import escape_name
     from native_host.recipients import address_book, directory, person
 
-    path = Path(whom)
+    path, shown = Path(whom), escape_name(whom)
+    is_path = path.name != whom
+    found = [] if is_path else address_book.matching(whom, address_book.people())
     if await asyncio.to_thread(path.is_file):
+        if found:
+            # A file that somebody put here must not pass for a person.
+            raise InvalidArgumentError(f"{shown} is a person and a file: ./{shown}.")
         return person.read_person(path)
-    found = address_book.matching(whom, address_book.people())
     if not found and config.directory:
         found = await directory.find(config.directory, whom)
     if not found:
-        raise person.RecipientRefusedError(escape_name(whom), "not-found")
+        raise person.RecipientRefusedError(shown, "not-found")
     if len({(each.name, each.satu) for each in found}) > 1:
         names = ", ".join(map(_named, found))
-        raise InvalidArgumentError(f"{whom} may be {names}. Give the identifier.")
-    return max(found, key=lambda each: each.not_after)
+        raise InvalidArgumentError(f"{shown} may be {names}. Give the identifier.")
+    # What was checked before comes first: a forged certificate may name anybody.
+    return max(found, key=lambda each: (each.checked is not None, each.not_after))
 
 
 @click.command()

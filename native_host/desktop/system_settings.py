@@ -18,7 +18,7 @@ from native_host.doctor.examination import configured_place, examine, run_detach
 from native_host.doctor.findings import Finding, Place
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
-from native_host.install.tables import FAMILIES, Family, browsers, title
+from native_host.install.tables import TOKEN_FAMILIES, Family, browsers, title
 
 _CHECKS = (
     {"host": check_host},
@@ -32,7 +32,7 @@ class BrowsersReport:
     """The browsers and the switches.
 
     ``titles`` are the browsers that are there. ``logins`` says for each family whether
-    it is shown the card, under the family's title.
+    it is shown the card, under the family's title. Thunderbird is one of them.
     """
 
     place: Place
@@ -87,7 +87,7 @@ def _logins() -> dict[Family, tuple[str, bool]]:
     status = {each["browser"]: each["enabled"] for each in told}
     return {
         family: (title(family), status[family] or _is_prepared(family))
-        for family in FAMILIES
+        for family in TOKEN_FAMILIES
         if token_state.is_there(family)
     }
 

@@ -20,6 +20,7 @@ from kortilla.common import JsonObject
 from kortilla.common.escaping import MAX_PROGRAM, escape_name
 from kortilla.common.files import open_regular
 from kortilla.encryption import (
+    DecryptionFailedError,
     DecryptionKey,
     EncryptionError,
     EncryptionUnsupportedError,
@@ -29,7 +30,6 @@ from kortilla.encryption import (
     decrypt,
     read_recipients,
 )
-from kortilla.encryption.algorithms import AES256_GCM
 from kortilla.encryption.opening import Recipients
 from native_host.card.certificate import CardCertificate
 from native_host.card.decryption import CardDecryption
@@ -39,6 +39,7 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
+from native_host.errors import InvalidArgumentError
 from native_host.files.encrypt import (
     Meter,
     Progressed,
@@ -59,19 +60,28 @@ from native_host.recipients.address_book import known_names
 _ENDINGS = (".p7m", ".p7e", ".cms")
 _MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
+#: All are open at once.
+MOST_FILES = 200
 #: Recipients whom the window names.
 _MOST_NAMES = 3
 
 Reason = Literal[
-    "not-encrypted", "unsupported", "other-recipient", "no-password", "altered"
+    "not-encrypted",
+    "unsupported",
+    "other-recipient",
+    "no-password",
+    "altered",
+    "wrong-password",
 ]
-#: What each reason means. ``altered`` covers a wrong password too, on purpose.
+#: What each reason means. The last two are one error (RFC 3218), with a card and with a
+#: password.
 _MESSAGES: dict[Reason, str] = {
     "not-encrypted": "This is not an encrypted file, or a part of it is missing.",
     "unsupported": "The file is encrypted in a way that Kortilla does not know.",
     "other-recipient": "The file is encrypted for somebody else.",
     "no-password": "No password decrypts this file, only a card.",
-    "altered": "The file can't be decrypted. It was changed, or the password is wrong.",
+    "altered": "The file can't be decrypted. It was changed, or encrypted wrongly.",
+    "wrong-password": "The password is wrong, or the file was changed.",
 }
 
 
@@ -234,15 +244,20 @@ async def decrypt_own_files(
     ``OTHER_RECIPIENT``. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors
     of the prompt and the card, and ``StoppedError``.
     """
-    check_places(wish.files, wish.out)
+    _check(wish.files, wish.out)
     with ExitStack() as stack:
         found = await asyncio.to_thread(_open, wish.files, stack)
         if found[0]:
             # Of a card that is for none, each file says whom it is for.
             with suppress(OtherRecipientCardError):
                 await _ask_card(context, wish, found[0])
+        stop = stop or threading.Event()
         meter = Meter(wish.files, progressed, stop)
-        return await asyncio.to_thread(_write, found, wish.out, None, meter)
+        try:
+            return await asyncio.to_thread(_write, found, wish.out, None, meter)
+        except asyncio.CancelledError:
+            stop.set()  # the thread can't be cancelled
+            raise
 
 
 def decrypt_with_password(
@@ -258,11 +273,19 @@ def decrypt_with_password(
     It blocks, for some seconds if a hostile file asks for many rounds of PBKDF2.
     Raises ``InvalidArgumentError`` and ``StoppedError``.
     """
-    check_places(files, out)
+    _check(files, out)
     with ExitStack() as stack:
         return _write(
             _open(files, stack), out, password, Meter(files, progressed, stop)
         )
+
+
+def _check(files: Sequence[Path], out: Path | None) -> None:
+    if len(files) > MOST_FILES:
+        raise InvalidArgumentError(
+            f"At most {MOST_FILES} files can be decrypted at once."
+        )
+    check_places(files, out)
 
 
 def recipients_of(path: Path) -> Recipients:
@@ -388,8 +411,8 @@ def _key_for(
     for key, certificate in keys:
         answers = _Answers(certificate.der, key)
         try:
-            # Only the questions count here, so any cipher will do.
-            message.recipients.key_for(answers, AES256_GCM)
+            # Only the questions count here, so any length will do.
+            message.recipients.key_for(answers, size=32)
         except OtherRecipientError:
             continue
         except EncryptionUnsupportedError:
@@ -435,6 +458,9 @@ def _write(
                     done = decrypt(message.stream, meter.of(sink), key)
                 _name_mail(target)
                 made.append(DecryptedFile(target.commit(), path, done.authenticated))
+        except DecryptionFailedError:
+            reason: Reason = "altered" if password is None else "wrong-password"
+            failed.append(FileNotDecryptableError(path, reason))
         except EncryptionError as error:
             failed.append(_refused(path, error))
         except RefusedFilesError as error:

@@ -28,7 +28,7 @@ from PySide6.QtGui import (
 )
 
 from kortilla.common.escaping import group_digest, printable
-from kortilla.signing.verification import SignatureReport
+from kortilla.signing.verification import DocumentReport, SignatureReport
 from native_host.files import words
 from native_host.files.check import CheckedFile
 from native_host.files.report_fields import Report, ReportedFile, Signature
@@ -117,16 +117,16 @@ class _Paper:
         self._insert(text, size, bold=bold)
 
     def fact(self, key: str, value: str, size: float = _BODY) -> None:
-        """Add a line with what something is, if it is known.
-
-        The words before it are ours, so that no text of a file passes for a sentence.
-        """
+        """Add a line with what something is, if it is known."""
         if value:
-            above = size * 1.2 if size > _BODY else _BODY * 0.2
-            self._begin(above)
-            self._insert(f"{self._texts[f'report.{key}']}: ", size, bold=True)
-            shown = value if len(value) <= _MOST else f"{value[:_MOST]}…"
-            self._insert(shown, size)
+            self.add(self._texts[f"report.{key}"], value, size)
+
+    def add(self, label: str, value: str, size: float = _BODY) -> None:
+        """Add a line with words of ours, so that no text of a file passes for them."""
+        self._begin(size * 1.2 if size > _BODY else _BODY * 0.2)
+        self._insert(f"{label}: ", size, bold=True)
+        shown = value if len(value) <= _MOST else f"{value[:_MOST]}…"
+        self._insert(shown, size)
 
     def to_pdf(self, title: str, report: Report) -> bytes:
         target = QByteArray()
@@ -187,15 +187,14 @@ def _draw_file(
         if each not in verdict:
             paper.say(each)
     for signature, found in zip(file.signatures, report.signatures, strict=True):
-        _, *said = words.describe_signature(found, report, texts)
-        _draw_signature(paper, signature, found, said, texts)
+        _draw_signature(paper, signature, found, report, texts)
 
 
 def _draw_signature(
     paper: _Paper,
     signature: Signature,
     found: SignatureReport,
-    said: Sequence[str],
+    report: DocumentReport,
     texts: Mapping[str, str],
 ) -> None:
     state = texts[words.state_key(found)]
@@ -204,22 +203,12 @@ def _draw_signature(
     if signature.signer is not None:
         known = "signer" if signature.issuer != "unknown" else "claimed_signer"
         paper.fact(known, signature.signer.name)
-        paper.fact("satu", signature.signer.satu)
+    _, *said = words.describe_signature(found, report, texts)
     for each in said:
         paper.say(each.strip())
     paper.fact("indication", _indication(signature))
-    paper.fact("codes", ", ".join(each.code for each in signature.reasons))
-    paper.fact("level", signature.level)
-    if (certificate := signature.certificate) is not None:
-        first, last = certificate.not_before, certificate.not_after
-        paper.fact("issuer", certificate.issuer)
-        paper.fact("serial", certificate.serial_number)
-        paper.fact("valid", f"{first:%Y-%m-%d} – {last:%Y-%m-%d}")
-        paper.fact("certificate", group_digest(certificate.sha256))
-    if (stamp := signature.timestamp) is not None:
-        paper.fact("timestamp", stamp.authority)
-    paper.fact("reason", signature.reason)
-    paper.fact("location", signature.location)
+    for label, value in words.facts(found, report, texts):
+        paper.add(label, value)
 
 
 def _indication(judged: ReportedFile | Signature) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from kortilla.common.escaping import escape_name, printable
+from kortilla.common.escaping import escape_name, group_digest, printable
 from kortilla.common.texts import catalogue
 from kortilla.signing.verification import (
     Change,
@@ -97,6 +97,42 @@ def describe_signature(
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
+
+
+def facts(
+    signature: SignatureReport, report: DocumentReport, texts: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return what somebody wants who knows the formats: what it is, and its value."""
+    stamp = signature.timestamp
+    problems = [*report.problems, *signature.problems]
+    found = [
+        ("format", f"{report.kind}, {signature.level}"),
+        ("place", signature.place),
+        ("time", _exact(signature.time)),
+    ]
+    if (signer := signature.signer) is not None:
+        found += [("satu", signer.satu), ("identifier", signer.identifier)]
+    if (certificate := signature.certificate) is not None:
+        first, last = certificate.not_before, certificate.not_after
+        found += [
+            ("issuer", certificate.issuer),
+            ("serial", certificate.serial_number),
+            ("valid", f"{first:%Y-%m-%d} – {last:%Y-%m-%d}"),
+            ("certificate", group_digest(certificate.sha256)),
+        ]
+    if stamp is not None:
+        said = (_exact(stamp.time), stamp.authority)
+        found.append(("timestamp", ", ".join(filter(None, said))))
+    found += [
+        ("reason", signature.reason),
+        ("location", signature.location),
+        ("codes", ", ".join(each.code for each in problems)),
+    ]
+    return [(texts[f"report.{key}"], printable(value)) for key, value in found if value]
+
+
+def _exact(time: datetime | None) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S %z}"
 
 
 def _listed(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent, QPalette
-from PySide6.QtWidgets import QLineEdit, QSizePolicy
+from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from native_host.gui.icons import draw_box, inset, painter_of
+from native_host.gui.labels import label
+from native_host.gui.panels import Row, RowsPanel
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
@@ -49,3 +51,9 @@ class TextField(QLineEdit):
         draw_box(painter, box, dp(8), ground=tokens.field, edge=tokens.edge, line=1.5)
         painter.end()
         super().paintEvent(event)
+
+
+def framed(field: TextField, button: QWidget) -> QWidget:
+    """Return a field below its name, and a button at the right, in a frame."""
+    words = [label(field.accessibleName(), bold=True), field]
+    return RowsPanel(rows=[Row(None, words, [button])])

@@ -35,13 +35,13 @@ class AddressBookError(KortillaError):
     code = "ADDRESS_BOOK"
 
 
-def people(*, expired: bool = False) -> list[Person]:
-    """Return all people by their names; those with an expired certificate if wanted.
+def people() -> list[Person]:
+    """Return all people by their names, but those with an expired certificate.
 
     Raises ``AddressBookError``.
     """
     now = utc_now()
-    found = [each for each in _all() if expired or each.not_after >= now]
+    found = [each for each in _all() if each.not_after >= now]
     return sorted(found, key=lambda each: (each.name.casefold(), each.not_after))
 
 

@@ -93,7 +93,8 @@ class Person:
     """Somebody with a certificate (DER). ``checked`` is when it was found good.
 
     ``own`` is the card in the reader. ``satu`` is the electronic client identifier,
-    empty in certificates of others than the authority.
+    empty in certificates of others than the authority. ``identity`` is issuer and
+    serial number, as ``OtherRecipientError`` names recipients.
     """
 
     certificate: bytes = field(repr=False)
@@ -101,6 +102,7 @@ class Person:
     satu: str = field(repr=False)
     not_before: datetime
     not_after: datetime
+    identity: str
     own: bool = False
     checked: datetime | None = None
 
@@ -108,7 +110,17 @@ class Person:
     def from_der(cls, der: bytes, *, own: bool = False) -> Self:
         """Read a certificate. Raises ``RecipientUnsuitableError``."""
         recipient = CertificateRecipient.from_der(der)
-        subject = x509.Certificate.load(der).subject.native
+        try:
+            certificate = x509.Certificate.load(der)
+            subject = certificate.subject.native
+            issuer, serial = (
+                certificate.issuer.human_friendly,
+                certificate.serial_number,
+            )
+            identity = f"{issuer}, {serial:X}"
+        except Exception as error:
+            # asn1crypto raises any exception on odd input.
+            raise RecipientUnsuitableError("The certificate can't be read.") from error
         given, surname = subject.get("given_name"), subject.get("surname")
         names = [each for each in (given, surname) if isinstance(each, str)]
         name = " ".join(names) if len(names) == 2 else recipient.name
@@ -119,15 +131,9 @@ class Person:
             printable(satu) if isinstance(satu, str) else "",
             recipient.not_before,
             recipient.not_after,
+            identity,
             own,
         )
-
-    @property
-    def identity(self) -> str:
-        """Issuer and serial number, as ``OtherRecipientError`` names recipients."""
-        certificate = x509.Certificate.load(self.certificate)
-        issuer = certificate.issuer.human_friendly
-        return f"{issuer}, {certificate.serial_number:X}"
 
     @property
     def recipient(self) -> CertificateRecipient:

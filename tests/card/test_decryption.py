@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The authentication key of each card decrypts; a refusal tells nothing more.
 
-``tests/kortilla/test_encryption.py`` has whole messages.
+``tests/kortilla/encryption`` has whole messages.
 """
 
 import hashlib
@@ -179,7 +179,8 @@ def test_refusals_by_an_rsa_key_are_alike(tmp_path: Path, style: str) -> None:
     good = encrypted(public, RsaPadding.OAEP_SHA256)
     assert decryption.decrypt(good, RsaPadding.OAEP_SHA384) is None
     assert decryption.decrypt(b"\xff" * 256, RsaPadding.PKCS1) is None
-    assert decryption.decrypt(good[:-1] + b"\0", RsaPadding.OAEP_SHA256) is None
+    changed = good[:-1] + bytes([good[-1] ^ 1])
+    assert decryption.decrypt(changed, RsaPadding.OAEP_SHA256) is None
     sent = len(connection.sent)
     assert decryption.decrypt(good[1:], RsaPadding.OAEP_SHA256) is None
     assert decryption.decrypt(good + b"\0", RsaPadding.OAEP_SHA256) is None

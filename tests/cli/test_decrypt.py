@@ -5,8 +5,12 @@
 """
 
 import contextlib
+import json
 import os
 import resource
+import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from io import BytesIO
@@ -23,8 +27,13 @@ from native_host.files.decrypt import decrypt_with_password, plain_name
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
-from tests.kortilla.test_encryption import openssl
+from tests.desktop.test_screen import LABEL, takes_keys
+from tests.desktop.test_screen import names as names_on
+from tests.kortilla.encryption.keys import openssl, with_recipients
+from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import pcsc
+from tests.support.patience import patience
+from tests.support.screen import open_screen
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
 CONTENT = bytes(range(256)) * 1000
@@ -64,18 +73,10 @@ def reasons(outcome: Outcome) -> list[str]:
     return [each["reason"] for each in outcome.result["error"]["files"]]
 
 
-class Same:
-    """A recipient with a part that was made before, so that many are cheap."""
-
-    def __init__(self) -> None:
-        self._info = PASSWORD.info(bytes(32))
-
-    def info(self, content_key: bytes) -> cms.RecipientInfo:
-        return self._info
-
-
 def _many(card: MockCardState) -> bytes:
-    return message(*[Same()] * 10_000, recipient(card))
+    whole = message(recipient(card))
+    [info] = cms.ContentInfo.load(whole)["content"]["recipient_infos"]
+    return with_recipients(whole, info.dump() * 10_000)
 
 
 def _unknown_cipher(card: MockCardState) -> bytes:
@@ -166,6 +167,11 @@ def test_a_full_disk_leaves_nothing(
     assert names(folder) == {name}
 
 
+def test_too_many_files_are_refused_at_once(run: Run) -> None:
+    outcome = run("decrypt", *["a.p7m"] * 201, *AUTOMATIC)
+    assert outcome.error == "INVALID_ARGUMENT"
+
+
 def test_a_folder_that_can_not_be_written_is_named(run: Run, folder: Path) -> None:
     (folder / "a.pdf").write_bytes(CONTENT)
     words = ("encrypt", "a.pdf", "--recovery-password", "-o")
@@ -201,6 +207,45 @@ def test_no_file_has_a_name_before_it_is_whole(folder: Path) -> None:
         assert names(folder) == before
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from native_host.files import targets
+from native_host.files.decrypt import decrypt_with_password
+kind, path, password = sys.argv[1:]
+if kind == "hidden":
+    targets._open_unnamed = lambda *_: None
+def stay(done, total):
+    print(flush=True)
+    sys.stdin.read()
+decrypt_with_password([Path(path)], password, progressed=stay)
+"""
+
+
+@pytest.mark.parametrize("kind", ["unnamed", "hidden"])
+def test_a_program_that_is_killed_leaves_nothing_decrypted(
+    folder: Path, kind: str
+) -> None:
+    """What a file system without unnamed files keeps goes with the next decryption."""
+    path = folder / "a.pdf.p7m"
+    path.write_bytes(message(PASSWORD))
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, kind, path, PASSWORD.password],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    with process:
+        process.stdout.readline()
+        process.kill()
+    left = names(folder) - {"a.pdf.p7m"}
+    assert len(left) == (0 if kind == "unnamed" else 1)
+    for name in left:
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    decrypt_with_password([path], PASSWORD.password)
+    assert names(folder) == {"a.pdf", "a.pdf.p7m"}
+
+
 @pytest.mark.parametrize("form", ["plain", "template"])
 def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     mock_card: MockCardState, folder: Path, form: str
@@ -219,12 +264,16 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     (folder / "ours.bin.p7m").write_bytes(message(recipient(mock_card)))
     files = ["theirs.bin.p7m", "ours.bin.p7m"]
     words = ("--prompt", "terminal", "--lang", "en", "--card", "pcsc")
+    (folder / "own.bin").write_bytes(CONTENT)
+    own = ("encrypt", "own.bin", "--own-card", "--card", "pcsc")
     with (
         pcsc.beside(mock_card.folder) as within,
+        contextlib.closing(Terminal(within(*KORTILLA, *own))) as encrypting,
         contextlib.closing(
             Terminal(within(*KORTILLA, "decrypt", *files, *words))
         ) as terminal,
     ):
+        assert encrypting.outcome().status == 0
         for shown in ("You open this encrypted file:", "theirs.bin.p7m (+1)", "PIN1"):
             terminal.wait_for(shown)
         terminal.type("9999\r")
@@ -239,6 +288,46 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     for name in ("theirs.bin", "ours.bin"):
         assert (folder / name).read_bytes() == CONTENT
     assert mock_card.read().pin1.tries == 5
+    keys = [each for each in mock_card.read().keys if each.reference in {1, 0x1B}]
+    (folder / "key.der").write_bytes(keys[-1].private_key)
+    plain = openssl(
+        *("-decrypt", "-binary", "-inform", "DER", "-recip", "certificate.pem"),
+        *("-inkey", "key.der", "-keyform", "DER"),
+        content=(folder / "own.bin.p7m").read_bytes(),
+    )
+    assert plain == CONTENT
+
+
+def test_the_window_names_the_file_and_takes_pin1_by_keyboard(
+    card: MockCardState, folder: Path
+) -> None:
+    """On a real screen, and to a screen reader."""
+    (folder / "kirje.pdf.p7m").write_bytes(message(recipient(card)))
+    words = ("decrypt", "kirje.pdf.p7m", "--card", "mock", "--lang", "en", "--json")
+    with (
+        open_screen() as screen,
+        open_accessibility_bus(screen.display) as bus,
+    ):
+        process = subprocess.Popen(
+            [*KORTILLA, *words],
+            env=screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session},
+            stdout=subprocess.PIPE,
+        )
+        try:
+            window = screen.find("Kortilla: open an encrypted file")
+            screen.wait_for_focus(window)
+            screen.wait_until_shown(lambda: takes_keys(bus, "Open the file"))
+            said = " ".join(names_on(bus, LABEL))
+            assert "kirje.pdf.p7m" in said
+            assert "Your card decrypts the file." in said
+            screen.type("1234\r")
+            output, _ = process.communicate(timeout=patience())
+        finally:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 0
+    assert json.loads(output)["files"][0]["file"] == "kirje.pdf"
+    assert (folder / "kirje.pdf").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla encrypt`` and ``kortilla decrypt``, with the mock card of each kind.
 
-``tests/kortilla/test_encryption.py`` has the messages themselves.
+``tests/kortilla/encryption`` has the messages themselves.
 """
 
 import shutil
@@ -26,8 +26,8 @@ from native_host.recipients import load_texts
 from native_host.recipients import person as persons
 from native_host.recipients.person import Person, RecipientRefusedError, read_person
 from tests.cli.conftest import NewCard, Outcome, Run
+from tests.kortilla.encryption.keys import openssl
 from tests.kortilla.signing_parts import Services
-from tests.kortilla.test_encryption import openssl
 from tests.support.cards import new_card as another_card
 
 MOCK = ("--card", "mock", "--lang", "en")
@@ -125,6 +125,8 @@ def test_a_recovery_password_is_shown_once_and_opens_the_file_without_a_card(
         monkeypatch.setattr("sys.stdin", _Lines(text))
         done = run("decrypt", "kirje.pdf.p7m", "--recovery-password", "--lang", "en")
         assert done.status == status
+        if status:
+            assert reasons(done) == ["wrong-password"]
         assert ("kirje.pdf" in names(folder)) == (status == 0)
     assert (folder / "kirje.pdf").read_bytes() == CONTENT
     again = run("encrypt", "kirje.pdf", "--recovery-password")

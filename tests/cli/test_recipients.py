@@ -8,14 +8,18 @@ import signal
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from kortilla.clock import utc_now
 from kortilla.mock_card.authority import make_satu
 from kortilla.mock_card.state import MockCardState
 from native_host.paths import user_state_folder
-from native_host.recipients import directory
+from native_host.recipients import address_book, directory
+from native_host.recipients.person import Person
 from tests.cli.conftest import NewCard, Run
 from tests.support.cards import new_card as another_card
 
@@ -70,11 +74,50 @@ def test_a_name_of_two_people_needs_the_identifier(run: Run) -> None:
     for name in (people[0]["name"], "aino"):
         outcome = run("encrypt", "a.txt", "--to", name, "--unchecked")
         assert outcome.error == "INVALID_ARGUMENT"
-    assert run("encrypt", "a.txt", "--to", "ain", "--unchecked").status == 1
+    begun = run("encrypt", "a.txt", "--to", "ain", "--unchecked")
+    assert begun.error == "RECIPIENT_REFUSED"
     made = run("encrypt", "a.txt", "--to", OTHER, "--unchecked")
     assert [each["satu"] for each in made.result["recipients"]] == [OTHER]
     told = run("encrypt", "a.txt", "--to", OTHER, "--unchecked", json=False)
     assert f"For: AINO SPECIMEN-VIRTANEN {OTHER}" in told.words
+
+
+def test_a_file_does_not_pass_for_a_person(run: Run, folder: Path) -> None:
+    [person] = run("recipients", "add", "1.der").result["recipients"]
+    shutil.copy(folder / "2.der", folder / person["name"])
+    words = ("encrypt", "a.txt", "--unchecked", "--to")
+    assert run(*words, person["name"]).error == "INVALID_ARGUMENT"
+    made = run(*words, f"./{person['name']}")
+    assert [each["satu"] for each in made.result["recipients"]] == [OTHER]
+
+
+def test_of_two_certificates_of_one_person_the_checked_one_is_used(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    """A forged one may say that it is valid for longer."""
+    whole = Person.from_der((folder / "1.der").read_bytes())
+    forged = MockCardState.create(
+        tmp_path / "forged", not_after=datetime(2090, 1, 1, tzinfo=UTC)
+    )
+    false = Person.from_der(certificates(forged)[0])
+    assert (false.name, false.satu) == (whole.name, whole.satu)
+    address_book.remember([replace(whole, checked=utc_now()), false])
+    made = run("encrypt", "a.txt", "--unchecked", "--to", whole.satu)
+    [used] = made.result["recipients"]
+    assert used["certificate"] == whole.identity
+
+
+def test_people_with_an_expired_card_are_not_offered(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    before, after = datetime(2020, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    old = MockCardState.create(tmp_path / "old", not_before=before, not_after=after)
+    (folder / "old.der").write_bytes(certificates(old)[0])
+    [added] = run("recipients", "add", "old.der").result["recipients"]
+    assert run("recipients", "list").result == {"recipients": []}
+    outcome = run("encrypt", "a.txt", "--to", added["name"], "--unchecked")
+    assert outcome.result["error"]["reason"] == "not-found"
+    assert run("recipients", "remove", added["name"]).result == {"removed": [added]}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The page that encrypts files, and opens encrypted ones."""
 
+import asyncio
 import stat
 import subprocess
 import threading
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QPdfWriter
 from PySide6.QtWidgets import QApplication, QCheckBox
 
 from kortilla.encryption import PasswordRecipient, encrypt
+from native_host.config import Config
 from native_host.desktop.pages import opening
 from native_host.desktop.pages.encrypt import Page
 from native_host.desktop.pages.recovery_password import draw_password
@@ -22,8 +26,8 @@ from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
 from native_host.files import encrypt as files_encrypt
-from native_host.recipients import address_book
-from native_host.recipients.person import read_person
+from native_host.recipients import address_book, directory, person
+from native_host.recipients.person import Person, read_person
 from tests.desktop.conftest import (
     Open,
     buttons,
@@ -57,16 +61,27 @@ def own_card(home: Path) -> Path:
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     """The certificate file of another card."""
-    card = cards.new_card(tmp_path / "other", number=2)
-    path = tmp_path / "other.der"
-    [key] = [each for each in card.read().keys if each.reference == 1]
+    return certificate(tmp_path / "other", number=2)
+
+
+def certificate(folder: Path, *, number: int) -> Path:
+    """Make a card, and return the file of its certificate."""
+    [key] = [
+        each
+        for each in cards.new_card(folder, number=number).read().keys
+        if each.reference == 1
+    ]
+    path = folder.with_suffix(".der")
     path.write_bytes(key.certificate)
     return path
 
 
-def page_with(window: Window, *files: Path) -> Page:
+def page_with(window: Window, *files: Path, read: bool = True) -> Page:
     window.give_files("encrypt", files)
-    return page_of(window, Page)
+    page = page_of(window, Page)
+    if read:
+        until(lambda: not page.recipients.is_looking)
+    return page
 
 
 def boxes(page: Page) -> dict[str, QCheckBox]:
@@ -146,8 +161,8 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     letter.unlink()
     page = page_with(window, sealed)
     assert "Open encrypted files" in headings(page)
-    until(lambda: begins(page, "Encrypted for: your card in the reader, "))
-    assert begins(page, f"Encrypted for: your card in the reader, {name}")
+    until(lambda: begins(page, "Encrypted for: your own card, "))
+    assert begins(page, f"Encrypted for: your own card, {name}")
     press(page, "Open with the card")
     assert "These files were opened" in headings(page)
     assert page.focusWidget() is page._opening._done
@@ -170,6 +185,24 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     press(page, "Open with the password")
     assert (letter.parent / "letter-2.txt").read_bytes() == LETTER
     assert page._opening.field.text() == ""
+
+
+def test_a_tick_for_one_certificate_is_not_for_another(
+    open_window: Open, letter: Path, other: Path, tmp_path: Path
+) -> None:
+    third = certificate(tmp_path / "third", number=3)
+    page = page_with(open_window(), letter)
+    page.recipients.add([other])
+    for _ in range(2):
+        press(page, "Encrypt 1 file")
+        [accept] = [each for name, each in boxes(page).items() if "I under" in name]
+        assert not accept.isChecked()
+        accept.click()
+        page.recipients.add([third])
+    assert [*letter.parent.iterdir()] == [letter]
+    # Who has been seen with this doubt, both of them now, is accepted.
+    press(page, "Encrypt 1 file")
+    assert len([*letter.parent.iterdir()]) == 2
 
 
 def test_what_is_missing_is_said_and_nothing_is_encrypted(
@@ -196,6 +229,80 @@ def test_what_is_missing_is_said_and_nothing_is_encrypted(
     assert "Encrypt" in buttons(page)
 
 
+def test_somebody_is_found_in_the_directory_by_the_client_identifier(
+    open_window: Open, letter: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_person(other)
+    asked: list[tuple[str, str]] = []
+
+    async def find(address: str, satu: str) -> list[Person]:
+        asked.append((address, satu))
+        if satu == "00000000A":
+            raise directory.DirectoryError("no answer")
+        return [found] if satu == found.satu else []
+
+    monkeypatch.setattr(directory, "find", find)
+    page = page_with(open_window(), letter)
+    assert "Search the directory" not in buttons(page)
+    config = Config(card="mock", directory="ldap://directory.example/c=FI")
+    page = page_with(open_window(config=config), letter)
+    for typed, said in (
+        ("Ville", "A client identifier has eight digits"),
+        ("00000000A", "The directory did not answer."),
+        ("11111111A", "The directory has no certificate for 11111111A."),
+    ):
+        page.recipients._satu.setText(typed)
+        buttons(page)["Search the directory"].click()
+        until(partial(begins, page, said))
+    page.recipients._satu.setText(f" {found.satu.lower()} ")
+    buttons(page)["Search the directory"].click()
+    until(lambda: found.name in boxes(page))
+    assert boxes(page)[found.name].isChecked()
+    assert asked[-1] == (config.directory, found.satu)
+    assert "Ville" not in {satu for _, satu in asked}
+
+
+def test_files_are_not_encrypted_without_the_own_card_while_it_is_read(
+    open_window: Open, letter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = threading.Event()
+
+    async def own_card(source: object) -> list[Person]:
+        await asyncio.to_thread(reading.wait)
+        return []
+
+    monkeypatch.setattr(person, "own_card", own_card)
+    try:
+        page = page_with(open_window(), letter, read=False)
+        assert "Reading the card…" in words(page)
+        boxes(page)["Anybody with the recovery password"].click()
+        press(page, "Encrypt 1 file")
+        assert begins(page, "Your card has not been read yet.")
+        assert [*letter.parent.iterdir()] == [letter]
+        # A reader may never answer.
+        press(page, "Encrypt 1 file")
+        assert len([*letter.parent.iterdir()]) == 2
+    finally:
+        reading.set()
+
+
+def test_many_earlier_recipients_are_shown_when_asked_for(
+    open_window: Open, letter: Path, other: Path
+) -> None:
+    page = page_with(open_window(), letter)
+    somebody = read_person(other)
+    many = [
+        replace(somebody, certificate=bytes([number]), name=f"SPECIMEN {number}")
+        for number in range(20)
+    ]
+    page.recipients.show([], many)
+    assert "SPECIMEN 11" in boxes(page)
+    assert "SPECIMEN 12" not in boxes(page)
+    buttons(page)["Show all earlier recipients"].click()
+    assert page.focusWidget() is boxes(page)["SPECIMEN 12"]
+    assert "SPECIMEN 19" in boxes(page)
+
+
 def test_a_password_that_was_not_noted_is_not_lost_to_another_file(
     open_window: Open, letter: Path
 ) -> None:
@@ -216,8 +323,9 @@ def test_a_password_that_was_not_noted_is_not_lost_to_another_file(
     assert "Encrypt 1 file" in buttons(page)
 
 
+@pytest.mark.parametrize("how", ["stop", "quit"])
 def test_an_encryption_that_is_stopped_leaves_nothing(
-    open_window: Open, letter: Path, monkeypatch: pytest.MonkeyPatch
+    open_window: Open, letter: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     begun = threading.Event()
     stopped = threading.Event()
@@ -234,7 +342,8 @@ def test_an_encryption_that_is_stopped_leaves_nothing(
     # An Enter that comes late presses nothing.
     assert page.focusWidget() is page._words
     until(begun.is_set)
-    buttons(page)["Stop"].click()
+    # The end of the program stops it too.
+    page.quit() if how == "quit" else buttons(page)["Stop"].click()
     stopped.set()
     until(lambda: page._stop is None)
     assert begins(page, "You stopped.")
@@ -334,6 +443,7 @@ def test_errors_of_the_whole_and_other_files_are_said(
     page._opening._by_password()
     until(lambda: not page._opening.is_busy)
     assert begins(page, "broken.p7m: This is not an encrypted file")
+    assert begins(page, "broken.p7m: ") and "page Check" in " ".join(words(page))
 
 
 def test_the_password_is_printed_with_what_it_opens(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.config import Config
@@ -85,12 +86,36 @@ def test_no_part_is_destroyed_while_the_window_is_open(
     assert destroyed == []
 
 
+@pytest.fixture
+def large_text(application: QApplication) -> Iterator[None]:
+    """Text of 30 pixels, twice the usual size."""
+    before = application.font()
+    large = QFont(before)
+    dots = QApplication.primaryScreen().logicalDotsPerInch()
+    large.setPointSizeF(30 * 72 / dots)
+    application.setFont(large)
+    yield
+    application.setFont(before)
+
+
+def in_sight(application: QApplication, window: Window, *size: int) -> bool:
+    """Return whether the last page's row is in sight in a window of a size."""
+    window.resize(*size)
+    settle(application)
+    assert window.height() == size[1]
+    pages = window.sidebar.list
+    last = pages.visualItemRect(pages.item(pages.count() - 1))
+    return pages.viewport().rect().contains(last)
+
+
 def test_all_pages_stay_in_sight_in_a_low_window(
     application: QApplication, window: Window
 ) -> None:
-    pages = window.sidebar.list
-    for height in (680, 320):
-        window.resize(480, height)
-        settle(application)
-        last = pages.visualItemRect(pages.item(pages.count() - 1))
-        assert pages.viewport().rect().contains(last)
+    assert all(in_sight(application, window, 480, each) for each in (680, 320))
+
+
+@pytest.mark.usefixtures("large_text")
+def test_all_pages_stay_in_sight_with_large_text_on_a_low_screen(
+    application: QApplication, window: Window
+) -> None:
+    assert in_sight(application, window, 1024, 600)

@@ -14,6 +14,7 @@ from jeepney.io.blocking import open_dbus_connection
 
 from native_host.install.changes import Plan
 from native_host.install.host import files_of
+from native_host.pin_prompt import texts
 from tests.cli.test_sign_own import TITLE, pdfsig
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
@@ -28,6 +29,7 @@ from tests.support import cards
 from tests.support.patience import patience
 from tests.support.screen import open_screen
 
+LETTER = b"SPECIMEN: a letter"
 NAME = "org.freedesktop.FileManager1"
 COMMAND = [
     *(sys.executable, "-I", "-m", "native_host.cli"),
@@ -188,3 +190,79 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
     assert pdfsig(signed)[1] == "Signature is Valid."
     assert original.read_bytes() == make_pdf("Sopimus")
     assert card.read().pin2.tries == 5
+
+
+def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
+    home: Path, tmp_path: Path
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    letter = tmp_path / "letter.txt"
+    letter.write_bytes(LETTER)
+    sealed = tmp_path / "letter.txt.p7m"
+    asking = texts.load("en", "decrypt")
+    with (
+        open_screen(1024, 600) as screen,
+        open_accessibility_bus(screen.display) as bus,
+    ):
+        environment = screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session}
+
+        def launch(name: str, path: Path) -> None:
+            """Choose an action for a file in a file manager."""
+            subprocess.run(
+                ["gio", "launch", action(name), path],
+                env=environment,
+                check=True,
+                timeout=patience(),
+            )
+
+        def shows(*buttons: str) -> None:
+            screen.wait_until_shown(lambda: {*buttons} <= {*names(bus, BUTTON)})
+            screen.wait_until_shown(lambda: unnamed(bus) == [])
+
+        first = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            window = screen.find("^Card – Kortilla$")
+            screen.wait_for_focus(window)
+            launch("Encrypt", letter)
+            shows("Encrypt 1 file")
+            screen.wait_until_shown(
+                lambda: any(e.startswith("Me, ") for e in names(bus, CHECK_BOX))
+            )
+            bus.ask_for_more()
+            # The question who can open it has the focus, and Enter presses nothing.
+            # The own card, a certificate file, the password, the button.
+            screen.press("Return", "Tab", "Tab", "Tab", "space", "Tab", "Return")
+            shows(
+                "Encrypt more", "Copy the password", "Show letter.txt.p7m in its folder"
+            )
+            screen.wait_until_shown(
+                lambda: "These files were encrypted" in names(bus, HEADING)
+            )
+            bus.ask_for_more()
+            with file_manager(bus.session) as shown:
+                # The outcome has the focus: an Enter that is late presses nothing.
+                screen.press("Return", "Tab", "Return")
+                assert shown() == [sealed.as_uri()]
+            # The password goes only when the person goes on.
+            launch("Decrypt", sealed)
+            screen.wait_until_shown(
+                lambda: any("First finish" in each for each in names(bus, LABEL))
+            )
+            screen.press("Tab", "Tab", "Tab", "Return")
+            shows("Encrypt")
+            letter.unlink()
+            launch("Decrypt", sealed)
+            shows("Open with the card", "Open with the password")
+            screen.press("Return")
+            screen.wait_for_focus(screen.find(asking("title")))
+            screen.wait_until_shown(lambda: takes_keys(bus, asking("confirm")))
+            screen.type("1234\r")
+            shows("Open letter.txt", "Show letter.txt in its folder")
+            screen.wait_for_focus(window)
+            bus.ask_for_more()
+            screen.press("ctrl+q")
+            first.communicate(timeout=patience())
+        finally:
+            first.kill()
+            first.communicate()
+    assert letter.read_bytes() == LETTER

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The pages Sign and Check, in the interpreter of the package, of a person with a PDF.
+"""Pages of files, in the interpreter of the package, of a person with a PDF.
 
-``python3 -I pages.py a.pdf`` signs it with the mock card, checks ``a-signed.pdf`` and
-prints the headings of both pages. It needs nothing that the package does not have. A
-window would ask for PIN2, which is answered here.
+``python3 -I pages.py a.pdf`` signs it with the mock card, checks ``a-signed.pdf``,
+encrypts ``a.pdf`` and prints the headings of the pages. It needs nothing that the
+package does not have. A window would ask for PIN2, which is answered here.
 """
 
 import sys
@@ -54,6 +54,17 @@ def main(pdf: Path) -> None:
     [sign] = [each for each in buttons if each.text() == "Sign 1 file"]
     sign.click()
     _wait_for_two(page)
+    window.give_files("encrypt", [pdf])
+    encrypting: Any = window.pages["encrypt"]
+    while not encrypting.recipients.own:
+        QApplication.processEvents(_ANY)
+    encrypting.recipients._password.click()
+    encrypting._encrypt()
+    while not encrypting._password:
+        QApplication.processEvents(_ANY)
+    _wait_for_two(encrypting)
+    # Debian packages the part of Qt that prints apart.
+    print(*[e.text() for e in encrypting.findChildren(QPushButton) if e.isVisible()])
     window.give_files("check", [pdf.with_name(f"{pdf.stem}-signed.pdf")])
     _wait_for_two(window.pages["check"])
     window.hide()

@@ -25,8 +25,10 @@ _MARKERS = {
     "dbus-daemon": "window",
     "as_ordinary": "programs",
     "certutil": "programs",
+    "cmsutil": "programs",
     "desktop-file-validate": "programs",
     "gio": "programs",
+    "gpgsm": "programs",
     "hatchling": "slow",  # builds the wheel
     "modutil": "programs",
     "openssl": "programs",
@@ -38,6 +40,7 @@ _MARKERS = {
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "thunderbird": "browser",
     "slapd": "programs",
     "update-desktop-database": "programs",
     "xmlsec1": "programs",

@@ -309,11 +309,6 @@ class DocumentReport:
             and worst([each.verdict for each in self.problems]) is Verdict.VALID
         )
 
-    @property
-    def exit_status(self) -> int:
-        """0 for valid, 1 for not valid, 2 for can't say."""
-        return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(self.verdict, 2)
-
     def to_json(self) -> JsonObject:
         """Return the report as JSON: names in camelCase, times of ISO 8601."""
         report: JsonObject = _json(self)

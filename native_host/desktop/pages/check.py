@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from kortilla.common.escaping import escape_name, group_digest, printable
+from kortilla.common.escaping import escape_name, printable
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
@@ -372,42 +372,16 @@ class Page(FilesPage):
         self, signature: SignatureReport, report: DocumentReport, head: str
     ) -> QWidget:
         """Return what a person who knows the formats wants, folded."""
+        from native_host.files import words
+
+        sentences = words.load(self.texts.language)
+        facts = words.facts(signature, report, sentences)
         fold = Fold(self.texts("check.technical"), "identify")
         fold.setAccessibleDescription(head)
-        details = WrappingLabel("\n".join(self._facts(signature, report)), 0.9)
+        details = WrappingLabel("\n".join(": ".join(each) for each in facts), 0.9)
         details.setVisible(False)
         fold.toggled.connect(details.setVisible)
         return column(ButtonLine(fold), details, spacing=dp(2))
-
-    def _facts(self, signature: SignatureReport, report: DocumentReport) -> list[str]:
-        facts: list[tuple[str, str]] = [
-            ("format", f"{report.kind}, {signature.level}"),
-            ("place", signature.place),
-        ]
-        if signature.time is not None:
-            facts.append(("time", f"{signature.time:%Y-%m-%d %H:%M:%S %z}"))
-        if signature.signer is not None:
-            facts.append(("satu", signature.signer.satu))
-            facts.append(("identifier", signature.signer.identifier))
-        if (certificate := signature.certificate) is not None:
-            first, last = certificate.not_before, certificate.not_after
-            facts += [
-                ("issuer", certificate.issuer),
-                ("serial", certificate.serial_number),
-                ("valid", f"{first:%Y-%m-%d} – {last:%Y-%m-%d}"),
-                ("sha256", group_digest(certificate.sha256)),
-            ]
-        if (stamp := signature.timestamp) is not None:
-            time = "" if stamp.time is None else f"{stamp.time:%Y-%m-%d %H:%M:%S %z}, "
-            facts.append(("timestamp", f"{time}{stamp.authority}"))
-        facts += [("reason", signature.reason), ("location", signature.location)]
-        problems = [*report.problems, *signature.problems]
-        facts.append(("codes", ", ".join(each.code for each in problems)))
-        return [
-            self.texts(f"check.fact.{name}", value=printable(value))
-            for name, value in facts
-            if value
-        ]
 
 
 def _is_unasked(checked: CheckedFile) -> bool:

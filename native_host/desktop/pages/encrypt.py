@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QWidget
 
 from kortilla.common import JsonObject
@@ -56,9 +56,18 @@ class Page(FilesPage):
         #: Ends the encryption that runs.
         self._stop: threading.Event | None = None
         self._percent = 0
+        #: Whether it was said that the own card is not read yet.
+        self._warned = False
         self._result: JsonObject = {}
         self._password = ""
+        if application := QCoreApplication.instance():
+            application.aboutToQuit.connect(self.quit)
         self._build()
+
+    def quit(self) -> None:
+        """End what runs here, at the end of the program."""
+        self.stop()
+        self._opening.end_here()
 
     def shown(self) -> None:
         self.recipients.look()
@@ -96,7 +105,7 @@ class Page(FilesPage):
             del self._files[MOST_FILES:]
             self._message = self.texts("encrypt.many", most=MOST_FILES)
         if self._files and self._stop is None and not self._password:
-            self.goal = self._do
+            self.goal = self.recipients.heading
 
     def _list_words(self) -> str:
         if self._opening.is_shown:
@@ -116,6 +125,10 @@ class Page(FilesPage):
         elif not self._files:
             self._message = self.texts("encrypt.none")
             self.goal = self.choose_button
+        elif self.recipients.is_looking and not self._warned:
+            # Without the own card, the person could not open the files any more.
+            self._warned = True
+            self._message = self.texts("encrypt.reading")
         elif not self.recipients.chosen():
             self._message = self.texts("encrypt.nobody")
             self.goal = self.recipients.first
@@ -128,7 +141,7 @@ class Page(FilesPage):
         from native_host.files.encrypt import StoppedError, encrypt_files
 
         stop = self._stop = threading.Event()
-        self._percent = 0
+        self._percent, self._warned = 0, False
         self._words.setText(self.texts("encrypt.busy"))
         self.goal = self._words
         files, make = [*self._files], self.recipients.maker()
@@ -253,7 +266,7 @@ class Page(FilesPage):
     def leave(self) -> None:
         """End the page, and what it encrypts. An opening goes on in its own window."""
         super().leave()
-        self.stop()
+        self.quit()
 
     def _outcome(self) -> list[QWidget]:
         parts: list[QWidget] = []

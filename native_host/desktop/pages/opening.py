@@ -24,13 +24,14 @@ from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
 from native_host.gui.labels import Heading, WrappingLabel, label, muted
 from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
-from native_host.gui.text_field import TextField
+from native_host.gui.text_field import TextField, framed
 
 if TYPE_CHECKING:
     from native_host.desktop.pages.encrypt import Page
 
 #: Errors of the whole that the page has a sentence for.
 CODES = {"PROMPT_FAILED", "USER_CANCELLED"}
+_STOPPED = "STOPPED"
 _LONGEST = 200  # characters of a recovery password
 _MOST_NAMED = 3
 
@@ -62,8 +63,7 @@ class Opening:
         name = texts("encrypt.password.title")
         self.field = TextField(name, self._by_password, _LONGEST)
         by_password = page.button("decrypt.password", self._by_password)
-        row = Row(None, [label(name, bold=True), self.field], [by_password])
-        self._password_part = RowsPanel(rows=[row])
+        self._password_part = framed(self.field, by_password)
         self._do = page.button("decrypt.card", self._by_card, "manage", height=44)
         self._foot = PageFoot(texts("decrypt.next"), [self._do])
         self._back = ButtonLine(page.button("decrypt.back", self._leave_off))
@@ -84,6 +84,10 @@ class Opening:
     def stop(self) -> None:
         """End the opening. Nothing is left of the file that is being made."""
         self._prompts.cancel()
+        self.end_here()
+
+    def end_here(self) -> None:
+        """End what runs in this process. The window for PIN1 goes on."""
         self._stop.set()
 
     def list_words(self) -> str:
@@ -147,7 +151,7 @@ class Opening:
             try:
                 return (await asyncio.to_thread(open_all)).fields()
             except StoppedError:
-                return {"error": {"code": "USER_CANCELLED"}}
+                return {"error": {"code": _STOPPED}}
 
         def failed(error: KortillaError) -> None:
             self._ended({"error": {"code": error.code}})
@@ -169,8 +173,9 @@ class Opening:
             self.field.clear()
         if error and not error.get("files"):
             code = error.get("code", "")
-            key = code if code in CODES else "other"
-            self._message = self._page.texts(f"decrypt.error.{key}")
+            key = f"error.{code if code in CODES else 'other'}"
+            key = "stopped" if code == _STOPPED else key
+            self._message = self._page.texts(f"decrypt.{key}")
         outcome = self._outcome()
         first = outcome[0] if outcome else self._busy
         self._page.goal = first.label if isinstance(first, Notice) else first
@@ -240,6 +245,8 @@ class Opening:
         for each in self._result.get("error", {}).get("files", ()):
             name = escape_name(Path(each["file"]).name)
             words = sentence(texts.language, f"decrypt.{each['reason']}")
+            if each["reason"] == "not-encrypted":
+                words = f"{words} {texts('decrypt.maybe_signed')}"
             said.append((f"{name}: {words}", "error"))
         return said
 

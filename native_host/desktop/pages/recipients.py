@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
 
 from kortilla.common.escaping import escape_name
@@ -24,11 +25,15 @@ from native_host.gui.buttons import WrappingCheckBox, explained
 from native_host.gui.labels import Heading, label
 from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, arrange
 from native_host.gui.sizes import dp
+from native_host.gui.text_field import TextField, framed
 
 if TYPE_CHECKING:
     from kortilla.encryption import Recipient
     from native_host.recipients.person import Person, RecipientRefusedError
 
+#: The most earlier recipients that are shown unasked.
+_MOST_SHOWN = 12
+_LONGEST_SATU = 20
 #: Makes what files are encrypted to, and the recovery password or an empty string.
 Make = Callable[[], Awaitable[tuple[list["Recipient"], str]]]
 
@@ -49,6 +54,8 @@ class Recipients:
         #: The holders of the cards in the readers.
         self.own: list[Person] = []
         self._known: list[Person] = []
+        #: Whether the cards are being read.
+        self.is_looking = False
         #: Those of certificate files and of the directory.
         self._added: list[Person] = []
         self._ticked: set[bytes] = set()
@@ -59,12 +66,21 @@ class Recipients:
         self._checked: list[Person] = []
         self._message = ""
         self._folder = Path.home()
+        #: Gets the focus when files were chosen: what follows is the next question.
+        self.heading = Heading(page.texts("encrypt.who"), 17 / 15)
+        self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._password = WrappingCheckBox(page.texts("encrypt.password"))
         self._password.clicked.connect(changed)
         self._accept = WrappingCheckBox(page.texts("encrypt.doubt.accept"))
         self._boxes: list[WrappingCheckBox] = []
         self._people_panel = Panel()
         self._people_panel.rows.setSpacing(dp(8))
+        name = page.texts("encrypt.search.satu")
+        self._satu = TextField(name, self._find, _LONGEST_SATU)
+        find = page.button("encrypt.search", self._find)
+        self._search = framed(self._satu, find)
+        #: Whether all earlier recipients are shown, also where they are many.
+        self._unfolded = False
         more = page.texts("encrypt.password.more")
         self._always = explained(self._password, more)
 
@@ -99,6 +115,23 @@ class Recipients:
         self._doubts = {}
         self._page.services.background.start(work, lambda _: self.look())
 
+    def _shown(self) -> list[Person]:
+        """Return those that are shown: a long list only when it is asked for."""
+        people = self._all()
+        if self._unfolded:
+            return people
+        known = {each.certificate for each in self._known[_MOST_SHOWN:]}
+        return [each for each in people if each.certificate not in known - self._ticked]
+
+    def _unfold_button(self) -> QWidget:
+        return ButtonLine(self._page.button("encrypt.unfold", self._unfold))
+
+    def _unfold(self) -> None:
+        self._unfolded = True
+        first = self._shown().index(self._known[_MOST_SHOWN])
+        self._changed()
+        self._boxes[first].setFocus()
+
     def look(self) -> None:
         """Read the cards in the readers, and the earlier recipients."""
         config = self._page.services.config
@@ -117,9 +150,13 @@ class Recipients:
             except KortillaError:
                 return [], known
 
-        self._page.services.background.start(work, lambda done: self.show(*done))
+        self.is_looking = True
+        self._page.services.background.start(
+            work, lambda done: self.show(*done), lambda _: self.show([], [])
+        )
 
     def show(self, own: Sequence[Person], known: Sequence[Person]) -> None:
+        self.is_looking = False
         self.own, self._known = [*own], [*known]
         self._tick_new(self.own)
         self._changed()
@@ -156,14 +193,13 @@ class Recipients:
         return self._page.texts("encrypt.doubt")
 
     def parts(self) -> list[QWidget]:
-        page, texts = self._page, self._page.texts
-        people = self._all()
+        page = self._page
+        people = self._shown()
         self._boxes = [self._box(each) for each in people]
-        parts: list[QWidget] = [
-            page.kept("who", lambda: Heading(texts("encrypt.who"), 17 / 15))
-        ]
-        parts += self._warnings(people)
-        if not self.own:
+        parts: list[QWidget] = [self.heading, *self._warnings(people)]
+        if not self.own and self.is_looking:
+            parts.append(page.note("card.reading"))
+        elif not self.own:
             parts.append(page.kept("no-own", self._no_own))
         boxes = []
         for person, box in zip(people, self._boxes, strict=True):
@@ -173,7 +209,11 @@ class Recipients:
             each.hide()
         if boxes:
             parts.append(self._people_panel)
+        if len(people) < len(self._all()):
+            parts.append(page.kept("unfold", self._unfold_button))
         parts.append(page.kept("add", self._add_button))
+        if page.services.config.directory:
+            parts.append(self._search)
         if self._message:
             parts.append(page.notice(self._message))
         return [*parts, self._always]
@@ -201,11 +241,9 @@ class Recipients:
         self._changed()
 
     def _about(self, person: Person) -> str:
-        date = _date(person.not_after)
-        parts = [self._page.texts("encrypt.valid", date=date)]
-        if person.satu:
-            parts.insert(0, self._page.texts("card.satu", satu=person.satu))
-        return " · ".join(parts)
+        valid = self._page.texts("encrypt.valid", date=_date(person.not_after))
+        # It tells people of one name apart.
+        return f"SATU {person.satu} · {valid}" if person.satu else valid
 
     def _no_own(self) -> QWidget:
         words = label(self._page.texts("encrypt.no_own"))
@@ -258,16 +296,13 @@ class Recipients:
                 raise KortillaError(str(error)) from error
 
         def done(there: bool) -> None:
-            self._message = "" if there else self._page.texts("check.not_fetched")
             if there:
                 self._doubts = {}
                 self._page.title.setFocus()
-            self._changed()
-            self._page.say(self._message)
+            self._tell("" if there else self._page.texts("check.not_fetched"))
 
-        self._message = self._page.texts("check.fetching")
         self._page.services.background.start(work, done, lambda _: done(False))
-        self._changed()
+        self._tell(self._page.texts("check.fetching"))
 
     def _refused(self, error: RecipientRefusedError) -> str:
         return sentence(self._page.texts.language, f"refused.{error.reason}")
@@ -290,6 +325,43 @@ class Recipients:
             self._folder = Path(chosen[0]).parent
             self.add([Path(each) for each in chosen])
 
+    def _find(self) -> None:
+        """Look for somebody in the directory, by the client identifier."""
+        from native_host.recipients.directory import SATU, find
+
+        texts, services = self._page.texts, self._page.services
+        satu = self._satu.text().strip().upper()
+        if not SATU.fullmatch(satu):
+            self._page.goal = self._satu
+            self._tell(texts("encrypt.search.bad"))
+            return
+
+        async def work() -> list[Person]:
+            return await find(services.config.directory, satu)
+
+        def done(found: list[Person]) -> None:
+            if found:
+                self._satu.clear()
+                self._add(found)
+            self._tell("" if found else texts("encrypt.search.none", satu=satu))
+
+        services.background.start(
+            work, done, lambda _: self._tell(texts("encrypt.search.failed"))
+        )
+        self._tell(texts("encrypt.searching"))
+
+    def _tell(self, message: str) -> None:
+        self._message = message
+        self._changed()
+        self._page.say(message)
+
+    def _add(self, people: Sequence[Person]) -> None:
+        """Offer people, ticked."""
+        self._added += people
+        for each in people:
+            self._ticked.add(each.certificate)
+            self._seen.add(each.certificate)
+
     def add(self, files: Sequence[Path]) -> None:
         """Add the people of certificate files, ticked."""
         from native_host.recipients.person import RecipientRefusedError, read_person
@@ -301,9 +373,7 @@ class Recipients:
             except RecipientRefusedError as error:
                 self._message = f"{escape_name(each.name)}: {self._refused(error)}"
                 continue
-            self._added.append(person)
-            self._ticked.add(person.certificate)
-            self._seen.add(person.certificate)
+            self._add([person])
         self._changed()
         self._page.say(self._message)
 
@@ -328,12 +398,10 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
                 found.append(good)
             except persons.RecipientRefusedError as error:
                 # The own card is here, so what can't be known of it does no harm.
-                willing = each.own or each.certificate in accepted
-                if error.acceptable and willing:
-                    found.append(each)
-                else:
+                if not (each.own and error.acceptable):
                     doubts[each.certificate] = error
-    if doubts:
+                found.append(each)
+    if any(not e.acceptable or der not in accepted for der, e in doubts.items()):
         raise DoubtfulError(doubts)
     return found
 

@@ -23,6 +23,7 @@ from kortilla import (
     validate_signer,
 )
 from kortilla.audit import AuditLog
+from kortilla.encryption import CertificateRecipient, checked_recipient
 from kortilla.errors import RateLimitedError, UserCertificateRevokedError
 from kortilla.events import (
     Event,
@@ -188,6 +189,9 @@ async def checks(token: str, certificate: bytes, trust: Trust) -> str:
         assert_type(person, Identity)
         assert_type(person.satu, str)
         assert_type(person.assurance, Literal["citizen-certificate", "test", "unknown"])
+        assert_type(person.certificate, str)
+        recipient = await checked_recipient(person, trust=trust, revocation=None)
+        assert_type(recipient, CertificateRecipient)
         assert_type(await validate_client(certificate, trust=trust), Identity)
         assert_type(await validate_signer(certificate, trust=trust), Identity)
     except RelyingPartyError as error:
