@@ -84,7 +84,7 @@ def encrypt(
     card: Card | None,
     lang: str | None,
 ) -> int:
-    """Encrypt your own files, so that only the recipients' cards open them.
+    """Encrypt your own files, for the cards of recipients alone.
 
     Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
     has expired opens nothing any more: keep the original, or take a password too.
@@ -306,7 +306,7 @@ def _ask_password(texts: Mapping[str, str]) -> str:
 
 @click.group(cls=CommandGroup)
 def recipients() -> None:
-    """The people to whom you have encrypted files, on this computer only."""
+    """Show or forget the people to whom you have encrypted files."""
 
 
 @recipients.command("list")
