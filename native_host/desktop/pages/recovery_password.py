@@ -83,6 +83,8 @@ class PasswordPanel(Panel):
         dialog.setWindowTitle(self._page.texts("encrypt.print"))
         if dialog.exec():
             draw_password(printer, self._page.texts, self.password, self._files)
+        # Hidden, its controls would stay on the accessibility bus.
+        dialog.deleteLater()
 
 
 def draw_password(
