@@ -3,6 +3,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -54,7 +55,8 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Write a file whole or not at all, in place of one that was there.
 
     Missing folders are made with the mode 0700, or 0755 for a file that all may read.
-    Until the file is whole its name ends in ``.part``. Raises ``OSError``.
+    Until the file is whole its name ends in ``.part``. As root it keeps the owner that
+    the file had. Raises ``OSError``.
     """
     make_folder(path.parent, 0o755 if mode & 0o044 else 0o700)
     handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
@@ -63,6 +65,8 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        if path.exists() and hasattr(os, "geteuid") and os.geteuid() == 0:
+            shutil.chown(name, path.stat().st_uid, path.stat().st_gid)
         Path(name).chmod(mode)
         Path(name).replace(path)
     finally:

@@ -10,9 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -21,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeyParameters, KeySet, RSAKey, import_key
 
 from kortilla.common import JsonObject
+from kortilla.common.files import write_file
 from kortilla.errors import ConfigurationError
 
 _ALGORITHMS = ("RS256", "ES256")
@@ -168,21 +167,9 @@ def replace_file(file: Path, content: str, *, mode: int | None = None) -> None:
     It keeps its owner, and its mode unless another is given; a new file is its owner's
     alone.
     """
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if file.exists():
-            status = file.stat()
-            if os.geteuid() == 0:
-                os.chown(new, status.st_uid, status.st_gid)
-            new.chmod(status.st_mode & 0o777 if mode is None else mode)
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
+    if mode is None:
+        mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
+    write_file(file, content.encode(), mode=mode)
 
 
 def _generate(algorithm: str) -> SigningKey:

@@ -43,11 +43,8 @@ from kortilla.signing.signature import (
 )
 from kortilla.signing.state import HASHES, Digest, PreparedSignature, check_name
 from kortilla.signing.validation_data import CollectData, ValidationData
-from kortilla.signing.verification.container import (
-    MIMETYPE,
-    examine_container,
-    pieces,
-)
+from kortilla.signing.verification.container import MIMETYPE, examine_container
+from kortilla.signing.verification.zip_layout import pieces
 from kortilla.threads import in_thread
 from kortilla.validation.signature import load_public_key
 from kortilla.validation.trust import Trust

@@ -27,8 +27,8 @@ from kortilla.revocation import RevocationChecker
 from kortilla.signing.answer import Answer
 from kortilla.signing.appearance import Appearance
 from kortilla.signing.cades import CmsDraft, sign_attributes
+from kortilla.signing.exchange import Placeholder
 from kortilla.signing.own_card import OwnCard
-from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.signature import (
     Checks,

@@ -2,7 +2,6 @@
 """Processes an untrusted PDF; this code runs in a separate process."""
 
 import asyncio
-from dataclasses import dataclass
 from io import BytesIO
 
 from asn1crypto import cms
@@ -25,9 +24,10 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from kortilla.common import JsonObject
-from kortilla.common.corners import Corner, corner_box, turned_back
+from kortilla.common.corners import corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.signing.appearance import shown_of_page, stamp_style
+from kortilla.signing.exchange import Placeholder
 from kortilla.signing.state import HASHES, Digest, PreparedSignature
 from kortilla.signing.validation_data import ValidationData
 from kortilla.validation.leaf import ExactCertificate
@@ -39,82 +39,67 @@ _ROOM_FOR_TIMESTAMP = 12 * 1024
 _MAX_FIELDS = 10_000
 
 
-@dataclass(frozen=True)
-class Placeholder:
-    """A signature to prepare. Certificates are DER.
+def put_placeholder(wanted: Placeholder, pdf: bytes) -> tuple[JsonObject, bytes]:
+    """Return the signature's place and digest, and the PDF with space for it.
 
-    ``box`` is in points, or a corner of the page.
+    Raises ``DocumentNotSignableError``, and any exception for broken files.
     """
-
-    certificate: bytes
-    chain: tuple[bytes, ...]
-    hash_function: str
-    reason: str | None
-    location: str | None
-    field_name: str | None
-    box: tuple[int, int, int, int] | Corner | None
-    page: int
-    text: str
-
-    def put_into(self, pdf: bytes) -> tuple[JsonObject, bytes]:
-        """Return the signature's place and digest, and the PDF with space for it.
-
-        Raises ``DocumentNotSignableError``, and any exception for broken files.
-        """
-        # Files of other programs are read leniently, as viewers do.
-        writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
-        if writer.security_handler is not None:
-            raise DocumentNotSignableError("The PDF is encrypted.", reason="encrypted")
-        if "/AcroForm" in writer.root and "/XFA" in writer.root["/AcroForm"]:
-            raise DocumentNotSignableError(
-                "The PDF is an XFA form, of which programs show different things.",
-                reason="xfa",
-            )
-        names = _check_earlier(writer)
-        name = self.field_name or _free_name("Signature", names)
-        box, turn = self._place(writer)
-        signer = PdfSigner(
-            PdfSignatureMetadata(
-                field_name=name,
-                md_algorithm=HASHES[self.hash_function].name,
-                subfilter=SigSeedSubFilter.PADES,
-                reason=self.reason,
-                location=self.location,
-            ),
-            ExternalSigner(ExactCertificate.load(self.certificate), None),
-            stamp_style=stamp_style(turn),
-            new_field_spec=SigFieldSpec(name, on_page=self.page, box=box),
+    # Files of other programs are read leniently, as viewers do.
+    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    if writer.security_handler is not None:
+        raise DocumentNotSignableError("The PDF is encrypted.", reason="encrypted")
+    if "/AcroForm" in writer.root and "/XFA" in writer.root["/AcroForm"]:
+        raise DocumentNotSignableError(
+            "The PDF is an XFA form, of which programs show different things.",
+            reason="xfa",
         )
-        output = BytesIO()
-        work = signer.async_digest_doc_for_signing(
-            writer,
-            bytes_reserved=self._room(),
-            appearance_text_params={"text": self.text},
-            output=output,
-        )
-        prepared, _, _ = asyncio.run(work)
-        gap = (prepared.reserved_region_start, prepared.reserved_region_end)
-        return {"gap": gap, "digest": prepared.document_digest}, output.getvalue()
+    names = _check_earlier(writer)
+    name = wanted.field_name or _free_name("Signature", names)
+    box, turn = _place(wanted, writer)
+    signer = PdfSigner(
+        PdfSignatureMetadata(
+            field_name=name,
+            md_algorithm=HASHES[wanted.hash_function].name,
+            subfilter=SigSeedSubFilter.PADES,
+            reason=wanted.reason,
+            location=wanted.location,
+        ),
+        ExternalSigner(ExactCertificate.load(wanted.certificate), None),
+        stamp_style=stamp_style(turn),
+        new_field_spec=SigFieldSpec(name, on_page=wanted.page, box=box),
+    )
+    output = BytesIO()
+    work = signer.async_digest_doc_for_signing(
+        writer,
+        bytes_reserved=_room(wanted),
+        appearance_text_params={"text": wanted.text},
+        output=output,
+    )
+    prepared, _, _ = asyncio.run(work)
+    gap = (prepared.reserved_region_start, prepared.reserved_region_end)
+    return {"gap": gap, "digest": prepared.document_digest}, output.getvalue()
 
-    def _place(
-        self, writer: IncrementalPdfFileWriter
-    ) -> tuple[tuple[int, int, int, int] | None, int]:
-        """Return the box in the page's coordinates, and how the page is turned."""
-        if not isinstance(self.box, str):
-            return self.box, 0
-        page, turn = shown_of_page(writer, self.page)
-        size = page[2] - page[0], page[3] - page[1]
-        box = corner_box(*(size[::-1] if turn in (90, 270) else size), self.box)
-        left, bottom, right, top = turned_back(box, page, turn)
-        # Some programs take a box without a width or height for an invisible one.
-        left, bottom = round(left), round(bottom)
-        right, top = max(round(right), left + 1), max(round(top), bottom + 1)
-        return (left, bottom, right, top), turn
 
-    def _room(self) -> int:
-        certificates = sum(map(len, (self.certificate, *self.chain)))
-        # Two hexadecimal digits for each byte.
-        return 2 * (_ROOM_FOR_SIGNATURE + _ROOM_FOR_TIMESTAMP + certificates)
+def _place(
+    wanted: Placeholder, writer: IncrementalPdfFileWriter
+) -> tuple[tuple[int, int, int, int] | None, int]:
+    """Return the box in the page's coordinates, and how the page is turned."""
+    if not isinstance(wanted.box, str):
+        return wanted.box, 0
+    page, turn = shown_of_page(writer, wanted.page)
+    size = page[2] - page[0], page[3] - page[1]
+    box = corner_box(*(size[::-1] if turn in (90, 270) else size), wanted.box)
+    left, bottom, right, top = turned_back(box, page, turn)
+    # Some programs take a box without a width or height for an invisible one.
+    left, bottom = round(left), round(bottom)
+    right, top = max(round(right), left + 1), max(round(top), bottom + 1)
+    return (left, bottom, right, top), turn
+
+
+def _room(wanted: Placeholder) -> int:
+    certificates = sum(map(len, (wanted.certificate, *wanted.chain)))
+    # Two hexadecimal digits for each byte.
+    return 2 * (_ROOM_FOR_SIGNATURE + _ROOM_FOR_TIMESTAMP + certificates)
 
 
 def _free_name(start: str, names: set[str]) -> str:

@@ -33,17 +33,22 @@ from kortilla.errors import (
     SignatureValidationError,
     SigningUnavailableError,
 )
+from kortilla.signing.exchange import (
+    OUT_OF_MEMORY,
+    TOO_SLOW,
+    Placeholder,
+    read_message,
+    write_message,
+)
 from kortilla.signing.pages.comparison import (
     Compared,
     Picture,
     Revision,
     read_answer,
 )
-from kortilla.signing.pdf import Placeholder
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification.findings import Findings, read_findings
-from kortilla.signing.worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write_message
 
 logger = logging.getLogger(__name__)
 

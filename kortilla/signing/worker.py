@@ -3,25 +3,17 @@
 
 pyHanko limits decompression, but neither time nor memory: an array of a million
 numbers, 2 MB, takes half a minute and half a gigabyte. Python can't interrupt that, so
-the system kills the process.
-
-A message is two lengths of 4 octets each, then JSON, then a document. It can carry no
-code: the process has read an untrusted file, so its messages are untrusted too.
+the system kills the process. ``exchange.py`` has the messages.
 """
 
-import base64
 import gc
-import json
 import logging
 import os
 import signal
-import struct
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from kortilla.common import JsonObject
 from kortilla.common.limits import leave_network
@@ -30,58 +22,22 @@ from kortilla.errors import (
     RelyingPartyError,
     SignatureValidationError,
 )
-from kortilla.signing.pdf import Placeholder, embed, put_timestamp
+from kortilla.signing.exchange import (
+    OUT_OF_MEMORY,
+    TOO_SLOW,
+    Placeholder,
+    read_message,
+    write_message,
+)
+from kortilla.signing.pdf import embed, put_placeholder, put_timestamp
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification.findings import Findings, Found, broken
 
-#: The exit status of a process that exceeded its memory limit.
-OUT_OF_MEMORY = 99
-#: The signals that end a process at its time limit.
-TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
-
 _PATIENCE = 6
 _LARGE = 1_000_000  # octets
-_LENGTHS = struct.Struct(">II")
 _MAX_CAUSE = 200  # characters
 _HEADER_WITHIN = 1024  # octets; where viewers look for a PDF's header
-
-
-def write_message(
-    stream: BinaryIO, head: Mapping[str, object], document: bytes
-) -> None:
-    """Send JSON, with bytes in it, and a document. Raises ``OSError``."""
-    line = json.dumps(head, default=_encode).encode()
-    stream.write(_LENGTHS.pack(len(line), len(document)))
-    stream.write(line)
-    stream.write(document)
-    stream.flush()
-
-
-def read_message(stream: BinaryIO) -> tuple[JsonObject, bytes]:
-    """Receive a message. Raises ``EOFError`` if the other side has closed."""
-    line, document = _LENGTHS.unpack(_read(stream, _LENGTHS.size))
-    head = json.loads(_read(stream, line), object_hook=_decode)
-    return head, _read(stream, document)
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
-
-
-def _encode(value: bytes | datetime) -> dict[str, str] | str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return {"base64": base64.b64encode(value).decode()}
-
-
-def _decode(found: JsonObject) -> Any:
-    if found.keys() == {"base64"}:
-        return base64.b64decode(found["base64"])
-    return found
 
 
 def main(*, memory: int, seconds: float) -> None:
@@ -176,7 +132,7 @@ def _verify(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
 
 def _put(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
     if "placeholder" in request:
-        return Placeholder(**request["placeholder"]).put_into(document)
+        return put_placeholder(Placeholder(**request["placeholder"]), document)
     if "timestamp" in request:
         return put_timestamp(document, request["timestamp"])
     data = request["validation_data"]

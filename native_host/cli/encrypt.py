@@ -84,7 +84,7 @@ def encrypt(
     card: Card | None,
     lang: str | None,
 ) -> int:
-    """Encrypt your own files, so that only the recipients' cards open them.
+    """Encrypt your own files, for the cards of recipients alone.
 
     Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
     has expired opens nothing any more: keep the original, or take a password too.
@@ -205,21 +205,21 @@ async def _found(config: Config, whom: str) -> Person:
     from kortilla.common.escaping import escape_name
     from native_host.recipients import address_book, directory, person
 
-    path = Path(whom)
+    path, shown = Path(whom), escape_name(whom)
     is_path = path.name != whom
     found = [] if is_path else address_book.matching(whom, address_book.people())
     if await asyncio.to_thread(path.is_file):
         if found:
             # A file that somebody put here must not pass for a person.
-            raise InvalidArgumentError(f"{whom} is a person and a file: ./{whom}.")
+            raise InvalidArgumentError(f"{shown} is a person and a file: ./{shown}.")
         return person.read_person(path)
     if not found and config.directory:
         found = await directory.find(config.directory, whom)
     if not found:
-        raise person.RecipientRefusedError(escape_name(whom), "not-found")
+        raise person.RecipientRefusedError(shown, "not-found")
     if len({(each.name, each.satu) for each in found}) > 1:
         names = ", ".join(map(_named, found))
-        raise InvalidArgumentError(f"{whom} may be {names}. Give the identifier.")
+        raise InvalidArgumentError(f"{shown} may be {names}. Give the identifier.")
     # What was checked before comes first: a forged certificate may name anybody.
     return max(found, key=lambda each: (each.checked is not None, each.not_after))
 
@@ -306,7 +306,7 @@ def _ask_password(texts: Mapping[str, str]) -> str:
 
 @click.group(cls=CommandGroup)
 def recipients() -> None:
-    """The people to whom you have encrypted files, on this computer only."""
+    """Show or forget the people to whom you have encrypted files."""
 
 
 @recipients.command("list")

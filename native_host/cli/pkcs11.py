@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla pkcs11``: the card as a token, for TLS client certificates in browsers.
+"""``kortilla pkcs11``: the card as a token, for logins in browsers and encrypted mail.
 
 Without a subcommand, standard output is the connection to the program that started it.
 Nothing else is ever printed there. Every error goes to standard error.
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TITLES = {"firefox": "Firefox", "chromium": "Chromium"}
+#: Those that enable, disable and status know.
+_PROGRAMS = {**_TITLES, "thunderbird": "Thunderbird"}
 
 #: The messages for each kind of change, and those of a dry run.
 _CHANGES = {
@@ -79,7 +81,7 @@ _NO_PROFILE = (
     "Firefox has no profile yet. Start it once and then do this again, or press the "
     "button in the options of Kortilla's extension."
 )
-_ANEW = "Close the browser and start it again: that is when it takes notice."
+_ANEW = "Close the program and start it again: that is when it takes notice."
 
 _DATABASES = {
     "absent": "does not know of the card",
@@ -113,9 +115,9 @@ def pkcs11(ctx: click.Context, listen: bool) -> int | None:
 
 _browsers_option = click.option(
     "--browser",
-    type=click.Choice([*_TITLES, "all"]),
+    type=click.Choice([*_PROGRAMS, "all"]),
     default="all",
-    help="All are those that are there.",
+    help="All are those that are there; enable leaves out Thunderbird.",
 )
 _yes_option = click.option(
     "--yes", is_flag=True, help="Go on while the browser runs, without asking."
@@ -128,7 +130,10 @@ _yes_option = click.option(
 @dry_run_option
 @json_option
 def enable(browser: str, yes: bool, dry_run: bool) -> None:
-    """Show the card to browsers, for login with a client certificate."""
+    """Show the card to browsers, for login with a client certificate.
+
+    Thunderbird is shown it for encrypted mail, if --browser names it.
+    """
     from native_host.install import token
 
     _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
@@ -150,7 +155,7 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 @_browsers_option
 @json_option
 def status(browser: str) -> None:
-    """Say which browsers see the card."""
+    """Say which programs see the card."""
     from native_host.install import token_state
 
     result = token_state.status()
@@ -278,9 +283,9 @@ def _carry_out(plan: TokenPlan, *, yes: bool, dry_run: bool) -> None:
 
 
 def _families(browser: str) -> list[Family] | None:
-    from native_host.install.tables import FAMILIES
+    from native_host.install.tables import TOKEN_FAMILIES
 
-    return None if browser == "all" else [each for each in FAMILIES if each == browser]
+    return [each for each in TOKEN_FAMILIES if each == browser] or None
 
 
 def change_lines(changes: Iterable[Change], *, dry_run: bool) -> Iterator[str]:
@@ -317,7 +322,7 @@ def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
 def _status_words(status: JsonObject) -> Iterator[str]:
     state = status["module"]["state"]
     for each in status["browsers"]:
-        title = _TITLES[each["browser"]]
+        title = _PROGRAMS[each["browser"]]
         if each["enabled"]:
             yield f"{title}: sees the card."
         elif any(found["state"] in ("ours", "outdated") for found in each["databases"]):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kortilla.common.files import make_folder
+from kortilla.common.files import write_file
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import config_path, load_config
@@ -18,7 +18,7 @@ from native_host.doctor.examination import configured_place, examine, run_detach
 from native_host.doctor.findings import Finding, Place
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
-from native_host.install.tables import FAMILIES, Family, browsers, title
+from native_host.install.tables import TOKEN_FAMILIES, Family, browsers, title
 
 _CHECKS = (
     {"host": check_host},
@@ -32,7 +32,7 @@ class BrowsersReport:
     """The browsers and the switches.
 
     ``titles`` are the browsers that are there. ``logins`` says for each family whether
-    it is shown the card, under the family's title.
+    it is shown the card, under the family's title. Thunderbird is one of them.
     """
 
     place: Place
@@ -87,7 +87,7 @@ def _logins() -> dict[Family, tuple[str, bool]]:
     status = {each["browser"]: each["enabled"] for each in told}
     return {
         family: (title(family), status[family] or _is_prepared(family))
-        for family in FAMILIES
+        for family in TOKEN_FAMILIES
         if token_state.is_there(family)
     }
 
@@ -114,21 +114,8 @@ def save_setting(name: str, value: str | bool) -> None:
         same = {**tomllib.loads(text), name: value}
         if tomllib.loads(changed) != same:
             raise ConfigBrokenError(f"{path}: {name} can't be changed.")
-        make_folder(path.parent)
-        _replace(Path(os.path.realpath(path)), changed)
+        place = Path(os.path.realpath(path))
+        mode = place.stat().st_mode & 0o777 if place.exists() else 0o600
+        write_file(place, changed.encode(), mode=mode)
     except (OSError, ValueError) as error:
         raise ConfigBrokenError(f"{path}: {type(error).__name__}.") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all, with the mode that it has."""
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

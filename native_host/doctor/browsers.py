@@ -356,7 +356,9 @@ def _judge_token(found: JsonObject, shown: frozenset[Family]) -> Iterator[Findin
             begun = family in entered or (family in shown and each["databases"])
             if begun and not each["enabled"]:
                 mend = kortilla("pkcs11", "enable", "--browser", family)
-                yield warning("PKCS11_INCOMPLETE", mend, browser=title(family))
+                yield warning(
+                    f"{_kind(family)}_INCOMPLETE", mend, browser=title(family)
+                )
 
 
 async def _ask(library: str, family: Family, *, root: bool) -> Finding:
@@ -366,7 +368,12 @@ async def _ask(library: str, family: Family, *, root: bool) -> Finding:
     )
     slots = json.loads(printed)["slots"] if printed else 0
     if slots:
-        return info("PKCS11_WORKS", browser=title(family))
+        return info(f"{_kind(family)}_WORKS", browser=title(family))
     if root:
         return info("PKCS11_ROOT")
-    return warning("PKCS11_FAILED", browser=title(family))
+    return warning(f"{_kind(family)}_FAILED", browser=title(family))
+
+
+def _kind(family: Family) -> str:
+    """Return how the codes of findings begin: mail is no matter of Suomi.fi."""
+    return "MAIL_TOKEN" if family == "thunderbird" else "PKCS11"

@@ -20,6 +20,7 @@ from kortilla.common import JsonObject
 from kortilla.common.escaping import MAX_PROGRAM, escape_name
 from kortilla.common.files import open_regular
 from kortilla.encryption import (
+    DecryptionFailedError,
     DecryptionKey,
     EncryptionError,
     EncryptionUnsupportedError,
@@ -65,15 +66,22 @@ MOST_FILES = 200
 _MOST_NAMES = 3
 
 Reason = Literal[
-    "not-encrypted", "unsupported", "other-recipient", "no-password", "altered"
+    "not-encrypted",
+    "unsupported",
+    "other-recipient",
+    "no-password",
+    "altered",
+    "wrong-password",
 ]
-#: What each reason means. ``altered`` covers a wrong password too, on purpose.
+#: What each reason means. The last two are one error (RFC 3218), with a card and with a
+#: password.
 _MESSAGES: dict[Reason, str] = {
     "not-encrypted": "This is not an encrypted file, or a part of it is missing.",
     "unsupported": "The file is encrypted in a way that Kortilla does not know.",
     "other-recipient": "The file is encrypted for somebody else.",
     "no-password": "No password decrypts this file, only a card.",
-    "altered": "The file can't be decrypted. It was changed, or the password is wrong.",
+    "altered": "The file can't be decrypted. It was changed, or encrypted wrongly.",
+    "wrong-password": "The password is wrong, or the file was changed.",
 }
 
 
@@ -450,6 +458,9 @@ def _write(
                     done = decrypt(message.stream, meter.of(sink), key)
                 _name_mail(target)
                 made.append(DecryptedFile(target.commit(), path, done.authenticated))
+        except DecryptionFailedError:
+            reason: Reason = "altered" if password is None else "wrong-password"
+            failed.append(FileNotDecryptableError(path, reason))
         except EncryptionError as error:
             failed.append(_refused(path, error))
         except RefusedFilesError as error:

@@ -16,10 +16,13 @@ from kortilla.common.imports import MARKER
 from native_host.errors import InstallError
 from native_host.paths import user_data_folder, xdg_config_home, xdg_data_home
 
-Family = Literal["chromium", "firefox"]
+Family = Literal["chromium", "firefox", "thunderbird"]
 Level = Literal["user", "system"]
 
+#: The families of browsers.
 FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
+#: Those that can have the card as a token: mail programs too.
+TOKEN_FAMILIES: tuple[Family, ...] = (*FAMILIES, "thunderbird")
 
 #: The name of xdg-native-messaging-proxy on the session's bus.
 PROXY = "org.freedesktop.NativeMessagingProxy"

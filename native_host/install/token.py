@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes the card a PKCS#11 token of the browsers, and undoes that.
+"""Makes the card a PKCS#11 token of browsers and Thunderbird, and undoes that.
 
 Each file and entry shows whether it is ours. Only the folders that were made are noted
 elsewhere. ``p11_kit`` says which way leads from a browser to the card, and why.
@@ -30,6 +30,7 @@ from native_host.install.tables import (
     FAMILIES,
     NONE_FOUND,
     ROOT,
+    TOKEN_FAMILIES,
     Family,
     browsers_of,
     programs,
@@ -63,8 +64,9 @@ def enable(
     root: Path = ROOT,
     entries: bool = True,
 ) -> "TokenPlan":
-    """Plan what shows the card to these browsers (default: those that are there).
+    """Plan what shows the card to these programs (default: browsers that are there).
 
+    Thunderbird is shown it only by its name: it decrypts with the card.
     ``root`` is where the system's own places begin. Without ``entries`` the databases
     are left to the browsers themselves. Raises ``ToolMissingError``, and
     ``InstallError`` also where somebody else's file has our module's name.
@@ -74,6 +76,8 @@ def enable(
     chosen = families or [each for each in FAMILIES if token_state.is_there(each)]
     if not chosen:
         raise InstallError(_none_found())
+    if list(chosen) == ["thunderbird"] and not token_state.is_there("thunderbird"):
+        raise InstallError("Thunderbird has no profile yet. Start it once first.")
     if token_state.module_state() == "other":
         raise InstallError(
             f"{p11_kit.module_path()}: is not Kortilla's. Move it away first."
@@ -105,13 +109,13 @@ def disable(
     root: Path = ROOT,
     entries: bool = True,
 ) -> "TokenPlan":
-    """Plan what takes it back for these browsers (default: all of them).
+    """Plan what takes it back for these programs (default: all of them).
 
     What is not ours is left alone. Without ``entries`` the databases are left to the
     browsers themselves, and so is all that one of them still needs. Raises
     ``ToolMissingError`` and ``InstallError``.
     """
-    chosen = families or FAMILIES
+    chosen = families or TOKEN_FAMILIES
     if not entries:
         chosen = [each for each in chosen if not token_state.is_entered(each)]
     enabled = token_state.enabled_families() - set(chosen)
@@ -170,7 +174,7 @@ class TokenPlan(Plan):
         """Hide the system's modules from those that have not had the proxy before."""
         named = [
             name
-            for family in FAMILIES
+            for family in TOKEN_FAMILIES
             if family in enabled
             and not any(map(token_state.has_own_proxy, token_state.databases(family)))
             for name in programs(family)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where browsers learn of the card as a PKCS#11 token, and what is there now.
+"""Where programs learn of the card as a PKCS#11 token, and what is there now.
 
 What can't be read is an ``InstallError``.
 """
@@ -16,6 +16,7 @@ from native_host.install.contents import fields_of, filled, python_path
 from native_host.install.tables import (
     FAMILIES,
     ROOT,
+    TOKEN_FAMILIES,
     Browser,
     Family,
     browsers,
@@ -92,7 +93,7 @@ def _manifest_of(browser: Browser) -> Path:
 
 def runs(family: Family, database: Path) -> bool:
     """Whether a browser runs that uses a database."""
-    if family == "firefox":
+    if family != "chromium":
         locked = nss.firefox_runs(database)
     else:
         places = (each.place.parent for each in browsers_of(family))
@@ -145,13 +146,15 @@ def module_content(
 ) -> bytes:
     """Return p11-kit's module file for these families, which starts an interpreter."""
     command = [str(python), "-I", "-m", "native_host.cli", "pkcs11"]
-    names = [name for each in FAMILIES if each in families for name in programs(each)]
+    names = [
+        name for each in TOKEN_FAMILIES if each in families for name in programs(each)
+    ]
     return p11_kit.module_content(command, names, packaged=packaged)
 
 
 def system_module_content(python: Path) -> bytes:
-    """Return a package's module file, which is for the browsers of all families."""
-    return module_content(FAMILIES, python, packaged=True)
+    """Return a package's module file, which is for the programs of all families."""
+    return module_content(TOKEN_FAMILIES, python, packaged=True)
 
 
 def module_in_use(root: Path = ROOT) -> tuple[Path, State]:
@@ -191,10 +194,10 @@ def enabled_families() -> frozenset[Family]:
     A package's file names them all; there it is those with our entry in a database.
     """
     if is_packaged():
-        return frozenset(each for each in FAMILIES if is_entered(each))
+        return frozenset(each for each in TOKEN_FAMILIES if is_entered(each))
     path = p11_kit.module_path()
     named = p11_kit.programs_of(path) if p11_kit.is_ours(path) else frozenset()
-    return frozenset(each for each in FAMILIES if named & set(programs(each)))
+    return frozenset(each for each in TOKEN_FAMILIES if named & set(programs(each)))
 
 
 def is_entered(family: Family) -> bool:
@@ -218,7 +221,7 @@ def is_prepared(family: Family, root: Path = ROOT) -> bool:
 
 
 def status(*, root: Path = ROOT) -> JsonObject:
-    """Return what is there, for each family of browsers."""
+    """Return what is there, for each family of browsers, and for a mail program."""
     library = proxy(root)
     module, state = module_in_use(root)
     return {
@@ -226,7 +229,11 @@ def status(*, root: Path = ROOT) -> JsonObject:
         "library": library,
         "module": {"path": str(module), "state": state},
         "hidden": [path.stem for path in p11_kit.hidden_files()],
-        "browsers": [_status(family, library, state, root) for family in FAMILIES],
+        "browsers": [
+            _status(family, library, state, root)
+            for family in TOKEN_FAMILIES
+            if family in FAMILIES or is_there(family)
+        ],
     }
 
 

@@ -45,36 +45,41 @@ printf '127.0.0.1 localhost computer %s\n' \
 # ---- A screen in place of a graphics card, which the session's own X server draws.
 command install -m 755 /dev/stdin "$system/usr/local/sbin/virtual-screen" <<'END'
 #!/bin/bash
-# lightdm's X server, whose picture is a file.
-arguments=()
+# lightdm's X server, whose picture is a file. A second one is for whoever logs in while
+# the first person's session goes on.
+arguments=() screen=/run/screen
 while (($#)); do
   case $1 in
-    :*) arguments+=("$1") ;;
+    :0) arguments+=("$1") ;;
+    :*) arguments+=("$1") screen+=-${1#:} ;;
     -auth) arguments+=(-auth "$2") && shift ;;
     -seat) shift ;;
   esac
   shift
 done
 trap '' USR1 # lightdm wants to be told when the server is ready
-mkdir -p /run/screen
-exec Xvfb "${arguments[@]}" -screen 0 1366x768x24 -nolisten tcp -r -fbdir /run/screen
+mkdir -p "$screen"
+exec Xvfb "${arguments[@]}" -screen 0 1366x768x24 -nolisten tcp -r -fbdir "$screen"
 END
 echo /usr/sbin/lightdm >"$system/etc/X11/default-display-manager"
 ln -sf /usr/lib/systemd/system/lightdm.service \
   "$system/etc/systemd/system/display-manager.service"
 mkdir -p "$system/etc/lightdm/lightdm.conf.d"
+# lightdm crashes at a password where it may not lock memory, as in this container.
 cat >"$system/etc/lightdm/lightdm.conf.d/50-booted.conf" <<'END'
 [LightDM]
 logind-check-graphical=false
+lock-memory=false
 [Seat:*]
 xserver-command=/usr/local/sbin/virtual-screen
 autologin-user=specimen
 autologin-session=booted
+user-session=booted
 END
 # The session has no virtual terminal: logind would look for that of the seat.
 echo 'XDG_VTNR DEFAULT= OVERRIDE=' >"$system/etc/security/no-terminal.conf"
-sed -i '/^@include common-session/i session required pam_env.so conffile=/etc/security/no-terminal.conf readenv=0' \
-  "$system"/etc/pam.d/lightdm{,-autologin}
+sed -i '0,/^session/s|^session|session required pam_env.so conffile=/etc/security/no-terminal.conf readenv=0\n&|' \
+  "$system"/etc/pam.d/lightdm{,-autologin,-greeter}
 
 # ---- The desktops as lightdm starts them; /etc/booted names the one that is tested.
 mkdir -p "$system/usr/share/xsessions"

@@ -123,10 +123,12 @@ class Computer:
     def _uid(self, user: str) -> int:
         return (self.root / "home" / user).stat().st_uid
 
-    def sessions(self) -> str:
-        """Return what logind says of each session; nothing before it runs."""
-        script = "loginctl --no-legend list-sessions | awk '{print $1}' | xargs -r "
-        return self.run("sh", "-c", f"{script} loginctl show-session", check=False)
+    def at_screen(self) -> tuple[str, str]:
+        """Return the session at the screen, as logind says: its number, its user."""
+        asked = ("loginctl", "show-seat", "seat0", "--property=ActiveSession")
+        session = self.run(*asked, "--value", check=False).strip()
+        asked = ("loginctl", "show-session", session, "--property=Name")
+        return session, self.run(*asked, "--value", check=False).strip()
 
     def switch_off(self) -> None:
         """Power off, as a person does."""

@@ -48,6 +48,8 @@ _FILES = ("installation", "session", "windows", "browsers", "events", "removal")
 #: For each promise, the result on each desktop; and what took how many seconds.
 _results: dict[str, dict[str, str]] = {}
 _times: dict[str, dict[str, float]] = {}
+#: How often Chromium showed no window on each desktop: see ``Citizen.browser``.
+_unseen: dict[str, int] = {}
 
 
 def took(desktop: str, what: str, began: float) -> None:
@@ -66,6 +68,7 @@ def desktop(request: pytest.FixtureRequest) -> Iterator[Desktop]:
         took(name, "to boot", began)
         yield found
         took(name, "to run", began)
+        _unseen[name] = found.unseen
 
 
 @pytest.fixture(scope="session")
@@ -225,3 +228,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for what, seconds in _times.items():
         told = ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items())
         write(f"{what}: {told}")
+    for name, count in _unseen.items():
+        if count:
+            write(f"Chromium showed no window and was started again: {name} {count}")

@@ -26,24 +26,52 @@ Box = tuple[int, int, int, int]
 
 
 class RealScreen(Screen):
-    """The screen of a computer: xdotool runs in the person's session."""
+    """A screen of a computer: xdotool runs there.
 
-    def __init__(self, computer: Computer) -> None:
-        super().__init__(":0", computer.root / "run/screen/Xvfb_screen0")
+    The second one, of number 1, is of whoever has logged in beside the first person.
+    """
+
+    def __init__(self, computer: Computer, number: int = 0) -> None:
+        folder = "run/screen" if number == 0 else f"run/screen-{number}"
+        super().__init__(f":{number}", computer.root / folder / "Xvfb_screen0")
         self._computer = computer
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a program of the screen, and return what it prints."""
         # Where the desktop is a Wayland one, its own DISPLAY is Xwayland's.
-        seat = ("env", "DISPLAY=:0", "XAUTHORITY=/home/specimen/.Xauthority")
+        key = f"XAUTHORITY=/run/lightdm/root/{self.display}"
+        seat = ("env", f"DISPLAY={self.display}", key)
         done = subprocess.run(
-            self._computer.as_user("specimen", *seat, *command, in_session=False),
+            self._computer.inside(*seat, *command),
             capture_output=True,
             text=True,
             timeout=patience(),
             check=check,
         )
         return done.stdout
+
+    def save_picture(self, path: Path) -> None:
+        """Write the screen as PNG."""
+        rows = self.rows()
+        header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
+        pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+        with path.open("wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n")
+            for kind, data in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")):
+                check = struct.pack(">I", zlib.crc32(kind + data))
+                file.write(struct.pack(">I", len(data)) + kind + data + check)
+
+    def band(self, colour: str) -> Box | None:
+        """Return the place of the longest run of a colour."""
+        pixel = bytes.fromhex(colour.removeprefix("#"))
+        best: Box | None = None
+        for y, row in enumerate(self.rows()):
+            if pixel * 200 not in row:
+                continue
+            for x, length in _runs(row, pixel):
+                if best is None or length > best[2]:
+                    best = (x, y, length, 1)
+        return best
 
 
 @dataclass(frozen=True)
@@ -71,6 +99,8 @@ class Desktop(ABC):
     def __init__(self, computer: Computer) -> None:
         self.computer = computer
         self.screen = RealScreen(computer)
+        #: How often a browser showed no window, and was started again.
+        self.unseen = 0
 
     def wait_ready(self) -> None:
         """Wait until the session's own programs are there."""
@@ -90,6 +120,10 @@ class Desktop(ABC):
     def is_in_front(self, title: str) -> bool:
         """Whether no window is above it, and keys go to it."""
 
+    def shows(self, program: str) -> bool:
+        """Whether a window of a program, which ends its title, has been drawn."""
+        return True
+
     @abstractmethod
     def start_from_menu(self, name: str, file: str) -> None:
         """Start a program as the desktop's menu does."""
@@ -97,9 +131,17 @@ class Desktop(ABC):
     def open_with(self, file: str, action: str, name: str) -> None:
         """Open a file with an action, which ``name`` names in the file manager's menu.
 
-        No menu is opened here: the action is started by its own name, as menus do.
+        Here, without a file manager, it is started by its own name, as menus do.
         """
         self.launch("gtk-launch", action, file)
+
+    def show_in_folder(self, file: str) -> None:
+        """Have the file manager show a file's folder, with the file selected."""
+        self.computer.user(
+            *("gdbus", "call", "--session", "--dest", "org.freedesktop.FileManager1"),
+            *("--object-path", "/org/freedesktop/FileManager1", "--method"),
+            *("org.freedesktop.FileManager1.ShowItems", f"['file://{file}']", ""),
+        )
 
     def launch(self, *words: str) -> None:
         """Run a launcher, which ends at once. The program that it starts goes on."""
@@ -155,26 +197,11 @@ class Desktop(ABC):
 
     def save_picture(self, path: Path) -> None:
         """Write the screen as PNG."""
-        rows = self.screen.rows()
-        header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
-        pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-        with path.open("wb") as file:
-            file.write(b"\x89PNG\r\n\x1a\n")
-            for kind, data in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")):
-                check = struct.pack(">I", zlib.crc32(kind + data))
-                file.write(struct.pack(">I", len(data)) + kind + data + check)
+        self.screen.save_picture(path)
 
     def band(self, colour: str) -> Box | None:
-        """Return the place of the longest run of a colour, and its rows below."""
-        pixel = bytes.fromhex(colour.removeprefix("#"))
-        best: Box | None = None
-        for y, row in enumerate(self.screen.rows()):
-            if pixel * 200 not in row:
-                continue
-            for x, length in _runs(row, pixel):
-                if best is None or length > best[2]:
-                    best = (x, y, length, 1)
-        return best
+        """Return the place of the longest run of a colour."""
+        return self.screen.band(colour)
 
 
 def _runs(row: bytes, pixel: bytes) -> Iterator[tuple[int, int]]:
@@ -229,6 +256,12 @@ def _id(window: str) -> str:
     return str(int(window, 16))
 
 
+def _focused(told: list[dict[str, Any]]) -> list[str]:
+    """Return the roles of the parts that have the focus."""
+    found = [each["role"] for each in told if "FOCUSED" in each["states"]]
+    return found + [role for each in told for role in _focused(each["parts"])]
+
+
 class Xfce(Desktop):
     """XFCE on X11."""
 
@@ -266,12 +299,7 @@ class Xfce(Desktop):
         self.type(f"{name}\r")
 
     def open_with(self, file: str, action: str, name: str) -> None:
-        # Thunar shows the folder, and has selected the file.
-        self.computer.user(
-            *("gdbus", "call", "--session", "--dest", "org.freedesktop.FileManager1"),
-            *("--object-path", "/org/freedesktop/FileManager1", "--method"),
-            *("org.freedesktop.FileManager1.ShowItems", f"['file://{file}']", ""),
-        )
+        self.show_in_folder(file)
         folder = f"{Path(file).parent.name} - Thunar"
         wait_until(lambda: self.is_in_front(folder), folder)
         selected = f'"{Path(file).name}"'
@@ -339,6 +367,10 @@ class Gnome(Desktop):
                 return x, y, width, height
         return None
 
+    def shows(self, program: str) -> bool:
+        named = (w for w in self._windows() if (w["title"] or "").endswith(program))
+        return any(window["box"][2] for window in named)
+
     def is_in_front(self, title: str) -> bool:
         last = self._windows()[-1:]
         return any((w["title"] or "").startswith(title) and w["focus"] for w in last)
@@ -362,6 +394,23 @@ class Gnome(Desktop):
             return False
 
         wait_until(has_started, "the program starts")
+
+    def open_with(self, file: str, action: str, name: str) -> None:
+        folder, dialog = "Koti", "Avaa tiedosto"
+        self.show_in_folder(file)
+        selected = f"”{Path(file).name}” valittu"
+        wait_until(lambda: _named(self.look(folder), selected), selected)
+        wait_until(lambda: self.is_in_front(folder), folder)
+        self.press("shift+F10")
+        wait_until(lambda: "menu item" in _focused(self.look(folder)), "the menu")
+        # The first item is for the program that double-clicks open.
+        self.press("Down", "Return")
+        wait_until(lambda: "panel" in _focused(self.look(dialog)), dialog)
+        wait_until(lambda: self.is_in_front(dialog), dialog)
+        # Its list, of which screen readers hear nothing, finds a typed name.
+        self.type(name)
+        self.press("Return")
+        wait_until(lambda: not self.is_there(dialog), "the program is chosen")
 
 
 class Labwc(Desktop):

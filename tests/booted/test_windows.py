@@ -93,7 +93,7 @@ def test_file_manager(
 ) -> None:
     """The file manager's entry for a PDF opens the program with it, which signs it
 
-    In XFCE that is Thunar's own menu.
+    In XFCE and GNOME that is the own menu of Thunar and of Nautilus.
     """
     own_cards.insert()
     computer = desktop.computer

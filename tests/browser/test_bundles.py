@@ -19,9 +19,11 @@ from aiohttp import web
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import setup
+from kortilla.mock_card.folder import locked
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab, only_in_chromium, serving
 from tests.browser.test_button import POLICY, TEXTS
+from tests.support import cards
 from tests.support.guide import blocks
 from tools.demo.site_authority import Authority
 
@@ -46,21 +48,27 @@ addEventListener("kortilla-login", ({ detail }) => (globalThis.person = detail))
 
 
 @pytest.fixture(scope="session")
-def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a project with a page and the packed package installed."""
-    folder = tmp_path_factory.mktemp("npm")
-    # A copy, since other tests serve the original files at the same time.
-    shutil.copytree(ROOT / "kortilla/client", folder / "kortilla/client")
-    shutil.copy(ROOT / "LICENSE", folder)
-    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+def consumer() -> Path:
+    """A project with a page and the packed package installed, for all workers."""
+    folder = cards.shared_folder() / "npm"
     consumer = folder / "consumer"
-    consumer.mkdir()
-    (consumer / "package.json").write_text('{"private": true, "type": "module"}')
-    (consumer / "main.js").write_text(SCRIPT)
-    (consumer / "index.html").write_text(INDEX.replace("SCRIPT", "/main.js"))
-    run(folder / "kortilla/client", "npm", "pack", "--pack-destination", folder)
-    [tarball] = folder.glob("*.tgz")
-    run(consumer, "npm", "install", tarball)
+    with locked(cards.shared_folder() / "npm.lock"):
+        if not (folder / "made").exists():
+            # A copy, since other tests serve the original files at the same time.
+            shutil.copytree(ROOT / "kortilla/client", folder / "kortilla/client")
+            shutil.copy(ROOT / "LICENSE", folder)
+            (folder / "node_modules").symlink_to(ROOT / "node_modules")
+            consumer.mkdir()
+            (consumer / "package.json").write_text(
+                '{"private": true, "type": "module"}'
+            )
+            (consumer / "main.js").write_text(SCRIPT)
+            (consumer / "index.html").write_text(INDEX.replace("SCRIPT", "/main.js"))
+            client = folder / "kortilla/client"
+            run(client, "npm", "pack", "--pack-destination", folder)
+            [tarball] = folder.glob("*.tgz")
+            run(consumer, "npm", "install", tarball)
+            (folder / "made").touch()
     return consumer
 
 

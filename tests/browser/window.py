@@ -71,9 +71,9 @@ class Window:
         self.answer(message, digits)
         return dict(message["question"])
 
-    def answer(self, asked: dict[str, Any], digits: str) -> None:
+    def answer(self, asked: dict[str, Any], digits: str, kind: str = "pin") -> None:
         """Answer a request for a PIN that was heard."""
-        self._write({"type": "pin", "number": asked["number"], "digits": digits})
+        self._write({"type": kind, "number": asked["number"], "digits": digits})
 
     async def type_codes(self, values: dict[str, str]) -> dict[str, Any]:
         """Wait for the request for codes, answer each field by name, and return it."""

@@ -95,6 +95,15 @@ def test_a_broken_configuration_is_named(
     assert run(*command.split()).error == "CONFIG_BROKEN"
 
 
+def test_a_token_without_its_configuration_says_so_in_the_log_of_the_browser(
+    run: Run, configure: Callable[[str], Path]
+) -> None:
+    path = configure("card = 'paper'")
+    outcome = run("pkcs11", json=False)
+    assert outcome.status == 1
+    assert f"{path}: the key 'card'" in outcome.words
+
+
 def test_a_person_gets_words_alone(run: Run, home: Path) -> None:
     for status, command in ((1, "serve"), (2, "eat")):
         outcome = run("mock-card", command, json=False)

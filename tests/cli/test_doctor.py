@@ -79,6 +79,8 @@ def test_what_is_in_order_is_said(run: Run, installed: Path) -> None:
     outcome = run(*DOCTOR)
     assert faults(outcome) == {"CONFIG_BROKEN"}
     assert "CARD" in codes(outcome)
+    # The token ends at once then: the browser shows nothing, and this says why.
+    assert "Suomi.fi" in codes(outcome)["CONFIG_BROKEN"]["message"]
 
 
 INSTALL, ENABLE = "kortilla install", "kortilla pkcs11 enable"

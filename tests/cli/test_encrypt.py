@@ -125,6 +125,8 @@ def test_a_recovery_password_is_shown_once_and_opens_the_file_without_a_card(
         monkeypatch.setattr("sys.stdin", _Lines(text))
         done = run("decrypt", "kirje.pdf.p7m", "--recovery-password", "--lang", "en")
         assert done.status == status
+        if status:
+            assert reasons(done) == ["wrong-password"]
         assert ("kirje.pdf" in names(folder)) == (status == 0)
     assert (folder / "kirje.pdf").read_bytes() == CONTENT
     again = run("encrypt", "kirje.pdf", "--recovery-password")

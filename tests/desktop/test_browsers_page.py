@@ -35,7 +35,11 @@ REPORT = BrowsersReport(
         error("MANIFEST_MISSING", kortilla("install"), browser="Firefox"),
         info("EXTENSION_FITS", browser="Chromium", version="0.1.0"),
     ),
-    logins={"firefox": ("Firefox", False), "chromium": ("Chromium", True)},
+    logins={
+        "firefox": ("Firefox", False),
+        "chromium": ("Chromium", True),
+        "thunderbird": ("Thunderbird", False),
+    },
     agent=True,
     language="system",
 )
@@ -95,6 +99,7 @@ def test_each_browser_has_its_state_and_its_switch(
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
         "Identification with the card: Chromium": True,
+        "Open encrypted mail with the card: Thunderbird": False,
         "Offer to activate a new card": True,
     }
     assert unnamed(window) == []
@@ -113,6 +118,20 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
     assert "Change it all the same" not in buttons(page)
+
+
+def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> None:
+    page = shown(open_window())
+    said = words(page)
+    switch = "Open encrypted mail with the card: Thunderbird"
+    assert said.index("Suomi.fi and MyKanta") < said.index("Encrypted mail")
+    computer.error = "BROWSER_RUNNING"
+    boxes(page)[switch].click()
+    until(partial(_is_told, page, "Thunderbird is open."))
+    assert not _is_told(page, "The browser is open.")
+    buttons(page)["Change it all the same"].click()
+    until(lambda: computer.looks == 2 and not page._busy)
+    assert computer.changes[-1] == ("thunderbird", True, True)
 
 
 def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:

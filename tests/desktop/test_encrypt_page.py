@@ -131,7 +131,7 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     assert "A card that is lost or has expired opens nothing any more." in words(page)
     assert begins(page, "The chosen card expires on ")
     page.recipients.add([other])
-    assert begins(page, "The first of the chosen cards expires on ")
+    assert begins(page, "The last of the chosen cards expires on ")
     boxes(page)["Anybody with the recovery password"].click()
     press(page, "Encrypt 1 file")
     # Nobody's CA is known here, so the other's certificate could not be checked.

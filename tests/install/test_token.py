@@ -403,3 +403,40 @@ def test_links_that_say_nothing_true_are_no_browser(home: Path, system: Path) ->
             path.unlink(missing_ok=True)
             path.symlink_to(text or "nothing")
         assert enable(root=system).report.running == (), said
+
+
+def test_thunderbird_is_shown_the_card_by_its_name_alone(
+    home: Path, system: Path
+) -> None:
+    """It decrypts with the card; browsers log in."""
+    mail = make_profile(home / ".thunderbird")
+    make_profile(home / ".mozilla/firefox")
+    before = tree(home)
+    done(enable(root=system))
+    assert listed(mail) == {}
+    assert not {"thunderbird", "thunderbird-bin"} & p11_kit.programs_of(home / MODULE)
+    [_, _, thunderbird] = status(root=system)["browsers"]
+    assert (thunderbird["browser"], thunderbird["enabled"]) == ("thunderbird", False)
+    with_browsers = tree(home)
+    done(enable(["thunderbird"], root=system))
+    assert listed(mail) == {"Kortilla": f"{system}{LIBRARY}"}
+    assert {"thunderbird", "firefox"} <= p11_kit.programs_of(home / MODULE)
+    assert status(root=system)["browsers"][2]["enabled"]
+    changed = ".thunderbird/abc.default/pkcs11.txt"
+    done(disable(["thunderbird"], root=system))
+    after = tree(home)
+    for each in (with_browsers, after):
+        assert each.pop(changed)
+    assert after == with_browsers
+    done(enable(["thunderbird"], root=system))
+    done(disable(root=system))
+    assert listed(mail) == {}
+    assert {*tree(home)} == {*before}
+
+
+def test_a_thunderbird_that_has_not_been_started_is_told_so(
+    home: Path, system: Path
+) -> None:
+    with pytest.raises(InstallError, match="Start it once"):
+        enable(["thunderbird"], root=system)
+    assert tree(home) == {}

@@ -40,6 +40,7 @@ _MARKERS = {
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "thunderbird": "browser",
     "slapd": "programs",
     "update-desktop-database": "programs",
     "xmlsec1": "programs",

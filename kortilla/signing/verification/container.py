@@ -26,7 +26,7 @@ from kortilla.signing.verification.xml_signature import (
     examine_signature,
     media_types,
 )
-from kortilla.signing.verification.zip_layout import check_layout
+from kortilla.signing.verification.zip_layout import check_layout, pieces
 
 #: The media type of an ASiC-E container.
 MIMETYPE = "application/vnd.etsi.asic-e+zip"
@@ -36,7 +36,6 @@ _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _MAX_ENTRIES = 1000
 _MAX_UNPACKED = 200_000_000  # bytes of all files together
 _MAX_XML = 20_000_000  # bytes; revocation lists may have some millions
-_CHUNK = 1 << 20
 #: What a container of one file has one of (EN 319 162-1 §4.3.3.2).
 _ONE_OF = tuple(
     re.compile(FOLDER + each, re.IGNORECASE).fullmatch
@@ -147,13 +146,6 @@ def _is_evidence(name: str) -> bool:
     return name.startswith(FOLDER) and (
         base.endswith((".tst", ".ers")) or base.startswith("evidencerecord")
     )
-
-
-def pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> Iterator[bytes]:
-    """Yield the content of a file in a container."""
-    with container.open(entry) as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:

@@ -14,7 +14,6 @@ from dataclasses import replace
 from kortilla.errors import DocumentNotSignableError
 from kortilla.signing.pages.comparison import Compared, Mark, Picture, Revision
 from kortilla.signing.processes import shared_processes
-from kortilla.signing.verification.container import pieces
 from kortilla.signing.verification.report import (
     DocumentReport,
     Problem,
@@ -22,6 +21,7 @@ from kortilla.signing.verification.report import (
     TimestampReport,
     Verdict,
 )
+from kortilla.signing.verification.zip_layout import pieces
 
 _LIMITS = {"too-slow", "too-much-memory"}
 

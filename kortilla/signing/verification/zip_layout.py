@@ -10,6 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from kortilla.signing.verification.findings import RefusedError
@@ -179,3 +180,10 @@ def _fills(listed: _Entry, data: memoryview) -> bool:
         if left or unpacker.unused_data:
             return False
     return unpacker.eof and size == listed.size
+
+
+def pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> Iterator[bytes]:
+    """Yield the content of a file in a container."""
+    with container.open(entry) as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk

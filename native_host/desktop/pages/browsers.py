@@ -85,8 +85,9 @@ class Page(PageBase):
             self.fill(parts or [self.note("browsers.looking")])
             return
         parts.append(self._browsers(report))
-        if report.logins:
-            parts.append(self._section("browsers.login", self._logins(report)))
+        for key in ("browsers.login", "browsers.mail"):
+            if switches := self._logins(report, key):
+                parts.append(self._section(key, switches))
         agent = self._switch("browsers.agent.switch", report.agent, self._set_agent)
         parts.append(self._section("browsers.agent", [agent]))
         parts.append(self._section("browsers.language", self._languages(report)))
@@ -153,19 +154,22 @@ class Page(PageBase):
         box.setChecked(on)
         return box
 
-    def _logins(self, report: BrowsersReport) -> list[QWidget]:
+    def _logins(self, report: BrowsersReport, key: str) -> list[QWidget]:
+        """Return the switches for browsers, or those for mail."""
         controls: list[QWidget] = []
         for family, (title, on) in report.logins.items():
+            if (family == "thunderbird") is not (key == "browsers.mail"):
+                continue
             change = partial(self._set_login, family)
-            key = "browsers.login.switch"
-            controls.append(self._switch(key, on, change, browser=title))
+            controls.append(self._switch(f"{key}.switch", on, change, browser=title))
             if self._waiting and self._waiting[0] == family:
-                controls.append(self.kept(self._waiting, self._open_browser))
+                make = partial(self._open_browser, key)
+                controls.append(self.kept(self._waiting, make))
         return controls
 
-    def _open_browser(self) -> Notice:
+    def _open_browser(self, key: str) -> Notice:
         assert self._waiting is not None  # noqa: S101 - asked by the caller
-        notice = Notice(self.texts("browsers.login.open"))
+        notice = Notice(self.texts(f"{key}.open"))
         press = partial(self._set_login, *self._waiting, confirmed=True)
         go_on = self.button("browsers.login.go_on", press)
         notice.rows.addWidget(ButtonLine(go_on))

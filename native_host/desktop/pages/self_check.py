@@ -34,7 +34,13 @@ NAME = "self_check"
 #: Findings that say of something that it works.
 _GOOD = {
     *("AGENT_RUNS", "BROWSER", "CARD", "EXTENSION", "EXTENSION_FITS", "HOST_WORKS"),
-    *("PKCS11_WORKS", "READER", "SCREEN", "SCREEN_READERS_POSSIBLE"),
+    *(
+        "MAIL_TOKEN_WORKS",
+        "PKCS11_WORKS",
+        "READER",
+        "SCREEN",
+        "SCREEN_READERS_POSSIBLE",
+    ),
 }
 
 

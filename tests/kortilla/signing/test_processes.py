@@ -23,6 +23,7 @@ import pytest
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError, SigningUnavailableError
 from kortilla.signing import pades, processes, verify_signatures
+from kortilla.signing.exchange import write_message
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.processes import PdfProcesses
 from kortilla.signing.state import PreparedSignature
@@ -32,7 +33,6 @@ from kortilla.signing.verification import (
     document,
     verify_document,
 )
-from kortilla.signing.worker import write_message
 from kortilla.web.http import Headers
 from kortilla.web.refusals import error_response
 from tests.kortilla.pki import NOW, Leaf
@@ -335,6 +335,15 @@ def test_a_process_whose_service_has_been_killed_says_nothing() -> None:
         assert process.stderr.read() == b""
 
 
+def test_what_verifies_does_not_load_what_reads_files() -> None:
+    """It would wait half a second for pyHanko, which only these processes use."""
+    code = (
+        "import sys, kortilla.signing.verification.document; "
+        "assert 'aiohttp' in sys.modules and 'pyhanko.sign' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # A service without the guard that multiprocessing requires. It imports from a folder
 # that only it knows, and blocks the signals that end a process. It forks, and ends or
 # is killed while a PDF is under way.
@@ -342,7 +351,7 @@ SERVICE = """\
 import asyncio, os, signal, sys
 sys.path.insert(0, os.environ.pop("ROOT"))
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGPROF})
-from kortilla.signing.pdf import Placeholder
+from kortilla.signing.exchange import Placeholder
 from kortilla.signing.processes import shared_processes
 
 print("begins", flush=True)

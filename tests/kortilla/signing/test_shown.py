@@ -9,8 +9,9 @@ import pytest
 
 from kortilla import Trust
 from kortilla.common.corners import CORNERS, Corner, corner_box
+from kortilla.signing.exchange import Placeholder
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
-from kortilla.signing.pdf import Placeholder
+from kortilla.signing.pdf import put_placeholder
 from kortilla.testing import KortillaCard
 from tests.kortilla.signing_parts import (
     card_answer,
@@ -175,9 +176,10 @@ def marked(pdf: bytes, card: KortillaCard, corner: Corner) -> bytes:
     """Put the space for a signature with a mark into a PDF, in this process."""
     certificate, text = signing_certificate(card), "SPECIMEN\nMERKKI"
     nothing = dict.fromkeys(("reason", "location", "field_name"))
-    return Placeholder(
+    wanted = Placeholder(
         certificate, (), "SHA-384", box=corner, page=-1, text=text, **nothing
-    ).put_into(pdf)[1]
+    )
+    return put_placeholder(wanted, pdf)[1]
 
 
 @pytest.mark.parametrize(

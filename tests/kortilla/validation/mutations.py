@@ -6,9 +6,8 @@ types, missing, twice or in another order, and encodings that are not DER.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
@@ -53,7 +52,7 @@ _NUMBERS = [
 class _Node:
     """An element. ``children`` are those of a constructed one, or of an OCTET STRING.
 
-    ``form`` is how its length is encoded.
+    ``form`` is how its length is encoded: der, indefinite, long or padded.
     """
 
     tag: int
@@ -67,14 +66,19 @@ class _Node:
         if self.children is not None:
             inside = b"".join([each.encode() for each in self.children])
         inside += self.tail
+        if self.form == "der":
+            return der.encode(self.tag, inside)
         match self.form:
             case "indefinite":
                 return bytes((self.tag, 0x80)) + inside + b"\0\0"
             case "long":
                 return bytes((self.tag, 0x84)) + len(inside).to_bytes(4) + inside
-            case "padded":
-                return bytes((self.tag, 0x83)) + len(inside).to_bytes(3) + inside
-        return der.encode(self.tag, inside)
+        return bytes((self.tag, 0x83)) + len(inside).to_bytes(3) + inside
+
+    def copy(self) -> "_Node":
+        """Return a copy, with copies of all that is inside."""
+        children = self.children and [each.copy() for each in self.children]
+        return _Node(self.tag, self.value, children, self.form, self.tail)
 
 
 def _parse(encoded: bytes) -> list[_Node]:
@@ -106,14 +110,18 @@ class _Place:
 
     def another(self, chance: random.Random) -> _Node:
         """Return a copy of a random node."""
-        return deepcopy(chance.choice(list(_places(self.top))).node)
+        siblings, index = chance.choice(_places(self.top))
+        return siblings[index].copy()
 
 
-def _places(siblings: list[_Node], top: list[_Node] | None = None) -> Iterator[_Place]:
-    top = siblings if top is None else top
+def _places(siblings: list[_Node]) -> list[tuple[list[_Node], int]]:
+    """Return where each node is, below these."""
+    places = []
     for index, node in enumerate(siblings):
-        yield _Place(siblings, index, top)
-        yield from _places(node.children or [], top)
+        places.append((siblings, index))
+        if node.children:
+            places += _places(node.children)
+    return places
 
 
 class Mutator:
@@ -122,13 +130,13 @@ class Mutator:
     def __init__(
         self, leaf: bytes, key: ec.EllipticCurvePrivateKey, *, seed: int
     ) -> None:
-        self._leaf, self._key = leaf, key
+        [self._leaf], self._key = _parse(leaf), key
         self._chance = random.Random(seed)  # noqa: S311 - the same each time
 
     def next(self) -> bytes:
         """Return another certificate, changed in one to three places."""
         chance = self._chance
-        [certificate] = _parse(self._leaf)
+        certificate = self._leaf.copy()
         assert certificate.children is not None
         signed, algorithm, _ = certificate.children
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
@@ -137,12 +145,13 @@ class Mutator:
         if len(signed.children) > 2 and signed.children[2].tag == der.SEQUENCE:
             algorithm = signed.children[2]  # mostly changed together
         if chance.random() < 0.03:
-            algorithm = deepcopy(algorithm)
+            algorithm = algorithm.copy()
             self._change(algorithm)
         return self._sign(signed.encode(), algorithm.encode())
 
     def _change(self, root: _Node) -> None:
-        place = self._chance.choice(list(_places(root.children or [root])))
+        top = root.children or [root]
+        place = _Place(*self._chance.choice(_places(top)), top)
         self._chance.choice(_CHANGES)(place, self._chance)
 
     def _sign(self, signed: bytes, algorithm: bytes) -> bytes:
@@ -193,7 +202,7 @@ def _remove(place: _Place, chance: random.Random) -> None:
 
 
 def _double(place: _Place, chance: random.Random) -> None:
-    place.siblings.insert(place.index, deepcopy(place.node))
+    place.siblings.insert(place.index, place.node.copy())
 
 
 def _swap(place: _Place, chance: random.Random) -> None:
