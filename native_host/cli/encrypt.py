@@ -84,7 +84,7 @@ def encrypt(
     card: Card | None,
     lang: str | None,
 ) -> int:
-    """Encrypt your own files, so that only the cards of recipients open them.
+    """Encrypt your own files for the cards of recipients.
 
     Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
     has expired opens nothing any more: keep the original, or take a password too.
