@@ -348,6 +348,9 @@ class Gnome(Desktop):
         # It begins in the overview, which Escape leaves.
         self.evaluate("Main.overview.hide()")
         self.computer.learn_session()
+        # Something of the session at times turns it off, and windows tell nothing then.
+        interface = "org.gnome.desktop.interface"
+        self.computer.user("gsettings", "set", interface, "toolkit-accessibility", "true")
 
     def _says(self, script: str) -> Any:
         try:
