@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-import os
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -123,7 +121,11 @@ async def _sign(
     open_prompt: OpenPrompt,
 ) -> int:
     from native_host.environment import open_source
-    from native_host.operations.documents import DocumentHeader, DocumentInbox
+    from native_host.operations.documents import (
+        DocumentHeader,
+        DocumentInbox,
+        names_of,
+    )
     from native_host.operations.request import Context
     from native_host.operations.sign import SigningInterruptedError
     from native_host.operations.sign import sign as sign_with_card
@@ -135,7 +137,7 @@ async def _sign(
             inbox = DocumentInbox(
                 [
                     DocumentHeader(name, _media_type(file), _size(file))
-                    for name, file in zip(_names(files), files, strict=True)
+                    for name, file in zip(names_of(files), files, strict=True)
                 ]
             )
             request = replace(request, documents=inbox)
@@ -202,15 +204,6 @@ def _hand_over(inbox: DocumentInbox, number: int, file: Path) -> None:
         ) from error
     if size < inbox.headers[number].size:
         raise InvalidArgumentError(f"{file} has become shorter while it was read.")
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """Return the files' names, with their folders if the names alone are ambiguous."""
-    short = [file.name for file in files]
-    # PROTOCOL.md §3 compares names in this form.
-    told_apart = {unicodedata.normalize("NFC", name) for name in short}
-    names = short if len(told_apart) == len(short) else [str(file) for file in files]
-    return [os.fsencode(name).decode(errors="replace") for name in names]
 
 
 def _media_type(file: Path) -> str:

@@ -8,7 +8,6 @@ import asyncio
 import errno
 import hashlib
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from native_host.operations.documents import (
     MAX_DOCUMENTS,
     DocumentHeader,
     DocumentInbox,
+    names_of,
 )
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ async def read_sources(
             _is_pdf(path, content),
             hashlib.sha256(content).digest(),
         )
-        for path, name, content in zip(paths, _names(paths), contents, strict=True)
+        for path, name, content in zip(paths, names_of(paths), contents, strict=True)
     )
     return sources, _inbox(sources, contents)
 
@@ -259,11 +259,3 @@ def _mb(size: int) -> str:
 
 def _fault(path: Path, reason: str, message: str) -> FileNotSignableError:
     return FileNotSignableError([UnsignableFile(path, reason, message)])
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Return the names to show, with the folders if the names alone are ambiguous."""
-    short = [path.name for path in paths]
-    told_apart = {unicodedata.normalize("NFC", name) for name in short}
-    names = short if len(told_apart) == len(short) else [str(path) for path in paths]
-    return [os.fsencode(name).decode(errors="replace") for name in names]

@@ -209,6 +209,15 @@ class PrivateFolder:
             self._lock = -1
 
 
+def names_of(files: Sequence[Path]) -> list[str]:
+    """Return the files' names, with their folders if the names alone are ambiguous."""
+    short = [file.name for file in files]
+    # PROTOCOL.md §3 compares names in this form.
+    told_apart = {unicodedata.normalize("NFC", name) for name in short}
+    names = short if len(told_apart) == len(short) else [str(file) for file in files]
+    return [os.fsencode(name).decode(errors="replace") for name in names]
+
+
 def check_names(names: Sequence[str]) -> None:
     """Check the number of things to be signed, and their names.
 

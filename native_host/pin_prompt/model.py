@@ -24,6 +24,7 @@ Operation = Literal[
     "unblock",
     "tls-login",
     "prepare-login",
+    "mail-login",
     "decrypt-mail",
 ]
 

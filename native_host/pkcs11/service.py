@@ -180,7 +180,7 @@ class _TokenService:
             source=self._slots.source,
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
-            known=program.mail,
+            mail=program.mail,
             language=choose_language(self._config.language, None),
             patience=self._patience if program.browser else None,
             same_login=_SAME_LOGIN if program.gecko else 0.0,

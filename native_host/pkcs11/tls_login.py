@@ -57,7 +57,7 @@ _QUIET_FOR = 2.0
 #: Seconds for which the person can allow decryptions; the window's texts name the time.
 _ALLOWED_FOR = 600.0
 
-_Operation = Literal["tls-login", "prepare-login", "decrypt-mail"]
+_Operation = Literal["tls-login", "prepare-login", "mail-login", "decrypt-mail"]
 
 
 class PinPadOnlyError(KortillaError):
@@ -134,8 +134,9 @@ def _with_key(use: KeyUse, key: CardKey, card: FineidCard) -> bytes | None:
 class TlsLogin:
     """Uses PIN1's key for one program, and asks for the PIN in windows.
 
-    ``program`` is its name as the person knows it; one that is not ``known`` is warned
-    of before a decryption. ``language`` is ``fi``, ``sv`` or
+    ``program`` is its name as the person knows it. ``mail`` says that it is a mail
+    program that is known: another one is warned of before a decryption, and of this one
+    nobody says that it logs in to sites. ``language`` is ``fi``, ``sv`` or
     ``en``. The program waits for ``patience`` seconds, or without limit where that is
     None. A PIN is kept for ``kept_for`` seconds. A PIN that has signed serves the same
     program's other connections for ``same_login`` seconds; 0 is not at all.
@@ -150,7 +151,7 @@ class TlsLogin:
         open_prompt: Callable[[], Prompt],
         program: str,
         language: str,
-        known: bool = True,
+        mail: bool = False,
         patience: float | None = None,
         kept_for: float = 120.0,
         same_login: float = 0.0,
@@ -159,7 +160,7 @@ class TlsLogin:
         self._source = source
         self._open_prompt = open_prompt
         self._program = program
-        self._known = known
+        self._mail = mail
         self._language = language
         self._patience = patience
         self._same_login = same_login
@@ -191,10 +192,11 @@ class TlsLogin:
         def sign(card: FineidCard, key: CardKey) -> bytes:
             return card.sign(key, digest, algorithm)
 
-        if known := self._known_pin(certificate, "tls-login"):
+        operation: _Operation = "mail-login" if self._mail else "tls-login"
+        if known := self._known_pin(certificate, operation):
             with recorded("identify", self._program):
                 return cast(bytes, await known(sign))
-        window = self._window_for(certificate, "tls-login")
+        window = self._window_for(certificate, operation)
         with recorded("identify", self._program):
             return cast(bytes, await self._wait_for(window, sign))
 
@@ -354,6 +356,7 @@ class TlsLogin:
     async def _ask_and_use(self, window: _LoginWindow) -> None:
         """Ask for the PIN. Make the pending signatures, or keep the PIN without any."""
         prompt = window.prompt
+        warns = window.operation == "decrypt-mail" and not self._mail
         await prompt.open(
             Conversation(
                 operation=window.operation,
@@ -361,9 +364,7 @@ class TlsLogin:
                 language=self._language,
                 test_card=self._source.test_card,
                 program=self._program,
-                caller=""
-                if self._known or window.operation != "decrypt-mail"
-                else self._program,
+                caller=self._program if warns else "",
             )
         )
         window.opened = True

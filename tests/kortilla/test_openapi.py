@@ -7,19 +7,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
-from schemathesis.pytest.lazy import get_all_tests
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from kortilla.web.http import packaged_files
 from tests.kortilla.browser import Browser, log_in
@@ -36,27 +24,34 @@ SETTINGS = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    unsupported_method,
-]
 
 
-# ``schema.parametrize`` would make all requests while each worker collects the tests.
 @pytest.mark.parametrize("path", DESCRIPTION["paths"])
 def test_the_server_does_what_its_description_says(path: str, sites: Sites) -> None:
+    # Each worker would take a third of a second for these imports, and make all
+    # requests of ``schema.parametrize``, while it collects the tests.
+    import schemathesis  # noqa: PLC0415
+    from schemathesis.checks import not_a_server_error  # noqa: PLC0415
+    from schemathesis.core.result import Ok  # noqa: PLC0415
+    from schemathesis.pytest.lazy import get_all_tests  # noqa: PLC0415
+    from schemathesis.specs.openapi import checks  # noqa: PLC0415
+
+    every = [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+        checks.negative_data_rejection,
+        checks.unsupported_method,
+    ]
     url = str(sites.start("aiohttp-memory").make_url("/auth"))
 
-    def check(case: "schemathesis.Case[Any]") -> None:
-        case.call_and_validate(base_url=url, checks=CHECKS)
-        case.call_and_validate(base_url=url, headers={"Origin": ORIGIN}, checks=CHECKS)
+    def check(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url=url, checks=every)
+        case.call_and_validate(base_url=url, headers={"Origin": ORIGIN}, checks=every)
         page = {"Origin": ORIGIN, "Accept": "text/html"}
-        case.call_and_validate(base_url=url, headers=page, checks=CHECKS)
+        case.call_and_validate(base_url=url, headers=page, checks=every)
 
     schema = schemathesis.openapi.from_dict(DESCRIPTION).include(path=path)
     asked = get_all_tests(

@@ -60,7 +60,7 @@ def main(pdf: Path) -> None:
         QApplication.processEvents(_ANY)
     encrypting.recipients._password.click()
     encrypting._encrypt()
-    while not encrypting._password:
+    while not encrypting._panel.password:
         QApplication.processEvents(_ANY)
     _wait_for_two(encrypting)
     # Debian packages the part of Qt that prints apart.

@@ -189,7 +189,7 @@ def test_the_heading_comes_first_in_an_activation_on_the_way(stage: Stage) -> No
 CARDS = (CardChoice("Reader A", HOLDER, "1"), CardChoice("B", HOLDER, "2"))
 #: Those with a panel of who asks, or of the file.
 WITH_PANEL: tuple[Operation, ...] = (
-    *("tls-login", "prepare-login", "decrypt-mail", "decrypt"),
+    *("tls-login", "prepare-login", "mail-login", "decrypt-mail", "decrypt"),
 )
 FOR_PIN1: tuple[Operation, ...] = ("authenticate", *WITH_PANEL)
 PROGRAM = {"origin": "", "program": "Firefox"}

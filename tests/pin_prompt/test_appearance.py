@@ -377,7 +377,7 @@ def test_only_a_desktop_with_its_own_high_contrast_keeps_its_colours(
 
 def test_no_act_looks_like_another() -> None:
     acts: list[list[Operation]] = [
-        ["authenticate", "tls-login", "prepare-login"],
+        ["authenticate", "tls-login", "prepare-login", "mail-login"],
         ["sign", "sign-own", "signing-certificate"],
         ["activate", "change-pin", "unblock", "decrypt", "decrypt-mail"],
     ]
@@ -387,7 +387,7 @@ def test_no_act_looks_like_another() -> None:
     assert len(set.union(*colours)) == 3
     drawings = [{style.icon for style in act} for act in styles]
     # Each way to identify has an icon of its own.
-    assert len(drawings[0]) == 3
+    assert len(drawings[0]) == 4
     assert len(set.union(*drawings)) == sum(map(len, drawings))
 
 

@@ -315,7 +315,7 @@ def test_who_asks_stands_there_byte_for_byte_and_whole(
 def test_band_site_and_buttons_are_in_view_and_whole(
     stage: Stage, operation: Operation, language: str
 ) -> None:
-    for_program = operation in ("tls-login", "prepare-login", "decrypt-mail", "decrypt")
+    for_program = operation.endswith("-login") or operation.startswith("decrypt")
     managing = operation in ("activate", "change-pin", "unblock")
     origin = "" if for_program or managing else SITE
     program = "Firefox" if for_program else ""

@@ -144,7 +144,7 @@ OPERATIONS = {"authenticate", "sign", "signing-certificate"}
 #: These manage the PINs themselves, so they name both; each has its own window.
 MANAGING = {"activate", "change-pin", "unblock"}
 #: Operations in which a program on the computer asks for PIN1.
-FOR_PROGRAMS = {"tls-login", "prepare-login", "decrypt-mail"}
+FOR_PROGRAMS = {"tls-login", "prepare-login", "mail-login", "decrypt-mail"}
 #: The person signs their own files. The texts replace those of "sign".
 OWN = {"sign-own"}
 #: The person decrypts their own files. The texts replace those of "authenticate".

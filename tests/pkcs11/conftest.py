@@ -175,6 +175,7 @@ class Server:
             open_prompt=self.windows.open,
             program="Firefox",
             language="fi",
+            mail=decrypts,
         )
         kind = DecryptingCryptoki if decrypts else Cryptoki
         cryptoki = kind(self.tokens, signer, hides_errors=gecko, lingering=lingering)

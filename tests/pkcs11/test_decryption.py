@@ -336,7 +336,10 @@ async def test_a_pin_is_asked_for_each_time_unless_the_person_allows_more(
     # Decryptions are allowed, and no signature.
     await mail.sign_init(session, key)
     signing = mail.sign_begun(session)
-    await server.windows.asked(3)
+    conversation = (await server.windows.asked(3)).conversation
+    assert conversation is not None
+    # What it signs is not known: a message, or a login to a mail server.
+    assert (conversation.operation, conversation.caller) == ("mail-login", "")
     await server.cancel(signing)
     assert user not in server.windows.closed
     user.cancel()

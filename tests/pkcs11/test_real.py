@@ -3,24 +3,35 @@
 
 import asyncio
 import hashlib
+import os
 import re
+import shutil
 import ssl
 from collections.abc import Awaitable, Callable
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import (
     Prehashed,
     encode_dss_signature,
 )
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
+from kortilla.encryption import CertificateRecipient, encrypt
 from kortilla.mock_card.faults import Fault
 from tests.browser.window import Window
-from tests.pkcs11.real import CLIENTS, Setup
-from tools.demo.token import client_library
+from tests.pkcs11.real import CLIENTS, Finished, Setup
+from tests.support import cards, pcsc
+from tools.demo.token import COMMAND, TokenSocket, client_library
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -154,3 +165,138 @@ async def test_pkcs11_tool_logs_in_and_signs(setup: Setup) -> None:
         key.verify(signature, DOCUMENT, padding.PKCS1v15(), hashes.SHA256())
     await setup.token.emptied()
     assert setup.card.is_free
+
+
+# -- Decryption: pkcs11-tool, OpenSSL, and programs that may not -----------------------
+
+SECRET = b"SPECIMEN-letter"
+
+
+async def ask_once(setup: Setup, *command: object, caller: str) -> Finished:
+    """Run a program that decrypts once, with a user who types the PIN."""
+    running = asyncio.create_task(setup.run(*command))
+    window = await setup.window(running)
+    await window.type_pin("1234")
+    conversation = window.told[0]["conversation"]
+    assert conversation["operation"] == "decrypt-mail"
+    # No mail program that is known: the window warns of it.
+    assert (conversation["program"], conversation["caller"]) == (caller, caller)
+    return await running
+
+
+def card_key(setup: Setup) -> PublicKeyTypes:
+    der = setup.card.state.read().keys[0].certificate
+    return load_der_public_key(x509.Certificate.load(der).public_key.dump())
+
+
+def tool(*words: object, program: object = "pkcs11-tool") -> list[object]:
+    return [program, "--module", client_library(), "--id", "45", *words]
+
+
+async def test_pkcs11_tool_decrypts_and_derives(setup: Setup) -> None:
+    key, given = card_key(setup), setup.folder / "given"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        own, found = ec.generate_private_key(key.curve), setup.folder / "found"
+        point = own.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
+        given.write_bytes(point)
+        derive = tool("--derive", "-m", "ECDH1-DERIVE", "-i", given, "-o", found)
+        finished = await ask_once(setup, *derive, caller="pkcs11-tool")
+        assert finished.status == 0, finished
+        assert found.read_bytes() == own.exchange(ec.ECDH(), key)
+        return
+    assert isinstance(key, rsa.RSAPublicKey)
+    sha256 = hashes.SHA256()
+    oaep = padding.OAEP(padding.MGF1(sha256), sha256, None)
+    for words, scheme in (
+        (["RSA-PKCS"], padding.PKCS1v15()),
+        (
+            ["RSA-PKCS-OAEP", "--hash-algorithm", "SHA256", "--mgf", "MGF1-SHA256"],
+            oaep,
+        ),
+    ):
+        given.write_bytes(key.encrypt(SECRET, scheme))
+        decrypt = tool("--decrypt", "-i", given, "-m", *words)
+        finished = await ask_once(setup, *decrypt, caller="pkcs11-tool")
+        assert finished.status == 0, finished
+        assert finished.output.startswith(SECRET)
+
+
+async def test_openssl_reads_a_message_with_a_key_of_rsa(setup: Setup) -> None:
+    """With an EC key OpenSSL fails before it asks the token."""
+    der = setup.card.state.read().keys[0].certificate
+    message, certificate = BytesIO(), setup.folder / "certificate.der"
+    encrypt(BytesIO(SECRET), message, [CertificateRecipient.from_der(der)])
+    certificate.write_bytes(der)
+    (setup.folder / "message").write_bytes(message.getvalue())
+    command = (
+        *("openssl", "cms", "-decrypt", "-inform", "DER", "-recip", certificate),
+        *("-in", setup.folder / "message", "-inkey", "pkcs11:type=private;id=%45"),
+    )
+    if isinstance(card_key(setup), ec.EllipticCurvePublicKey):
+        assert (await setup.run(*command)).status != 0
+        return
+    finished = await ask_once(setup, *command, caller="openssl")
+    assert (finished.status, finished.output) == (0, SECRET), finished
+
+
+@MODERN
+@pytest.mark.parametrize(
+    "name", ["chromium", "firefox-esr", "p11-kit-server", "gecko/anything"]
+)
+async def test_who_is_a_browser_by_its_executable_decrypts_nothing(
+    setup: Setup, name: str
+) -> None:
+    """Even with the PIN, which the card then does not see."""
+    program, given = setup.folder / name, setup.folder / "given"
+    program.parent.mkdir(exist_ok=True)
+    shutil.copy(shutil.which("pkcs11-tool") or "", program)
+    if "/" in name:
+        (program.parent / "libxul.so").touch()
+    key = card_key(setup)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    other = ec.generate_private_key(key.curve).public_key()
+    given.write_bytes(
+        other.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    count = setup.listener.count
+    derive = ("--derive", "-m", "ECDH1-DERIVE", "-i", given, "-o", given)
+    log_in = ("--login", "--pin", "1234")
+    offered = tool("--list-mechanisms", program=program)
+    for words in ((), log_in):
+        finished = await setup.run(*tool(*derive, *words, program=program))
+        assert finished.status != 0
+        assert "ECDH1" not in (await setup.run(*offered)).output.decode()
+    assert setup.listener.count == count
+    # The same program under its own name is asked about.
+    assert "ECDH1" in (await setup.run(*tool("--list-mechanisms"))).output.decode()
+
+
+async def test_a_secret_is_derived_over_pcscd(tmp_path: Path) -> None:
+    """The program itself, with the mock card in a virtual reader."""
+    state = cards.new_card(tmp_path / "card")
+    key = load_der_public_key(
+        x509.Certificate.load(state.read().keys[0].certificate).public_key.dump()
+    )
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    own, given, found = (
+        ec.generate_private_key(key.curve),
+        tmp_path / "given",
+        tmp_path / "found",
+    )
+    given.write_bytes(
+        own.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    derive = tool("--derive", "-m", "ECDH1-DERIVE", "-i", given, "-o", found)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    with pcsc.beside(state.folder) as within:
+        async with TokenSocket(environment, command=within(*COMMAND)) as token:
+            process = await asyncio.create_subprocess_exec(
+                *map(str, [*derive, "--login", "--pin", "1234"]),
+                env={**environment, "P11_KIT_SERVER_ADDRESS": token.address},
+            )
+            assert await process.wait() == 0
+            await token.emptied()
+    assert found.read_bytes() == own.exchange(ec.ECDH(), key)
+    assert state.read().pin1.tries == 5

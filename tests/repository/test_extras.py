@@ -94,13 +94,16 @@ COMMANDS = {
     ("kortilla", "agent"): "host",
     ("kortilla", "card", "status"): "host",
     ("kortilla", "demo", "--headless"): "",  # it is in no package
+    ("kortilla", "decrypt", "pyvenv.cfg"): "host",  # an existing file
     ("kortilla", "doctor"): "host",
+    ("kortilla", "encrypt", "--own-card", "pyvenv.cfg"): "host",
     ("kortilla", "identify", *TOKEN): "host",
     ("kortilla", "install", "--browser", "firefox"): "host",
     ("kortilla", "mock-card", "new", "--force"): "testing",
     ("kortilla", "open"): "host",
     ("kortilla", "pkcs11"): "host",
-    ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # an existing file
+    ("kortilla", "recipients", "list"): "host",
+    ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",
     ("kortilla", "sign", "pyvenv.cfg"): "host,signing",
     ("kortilla", "uninstall"): "host",
     ("kortilla", "verify", "pyvenv.cfg"): "host,signing",

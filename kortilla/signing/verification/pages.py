@@ -45,14 +45,14 @@ def check_pages(reader: PdfFileReader, layout: Layout) -> None:
         left -= _check_contents(page, resources)
         if left < 0:
             raise irregular("long contents in several parts")
-        for each in _items(page, "/Annots"):
+        for each in items_of(page, "/Annots"):
             _check_annotation(each)
 
 
 def _check_form(root: Any) -> None:
     if "/AcroForm" in root and "/NeedAppearances" in root["/AcroForm"]:
         needed = root["/AcroForm"]["/NeedAppearances"]
-        if needed and len(_items(root["/AcroForm"], "/Fields")):
+        if needed and len(items_of(root["/AcroForm"], "/Fields")):
             raise irregular("a form whose looks each program makes by itself")
 
 
@@ -68,7 +68,7 @@ def _check_layers(root: Any, groups: set[int]) -> None:
     if _numbers(properties, "/OCGs") != groups or on & off:
         raise irregular("a layer that the file does not list, or twice")
     hidden = "/BaseState" in config and config["/BaseState"] == "/OFF"
-    for each in _items(properties, "/OCGs"):
+    for each in items_of(properties, "/OCGs"):
         number = each.container_ref.idnum
         shown = number not in off and (not hidden or number in on)
         usage = _value(each, "/Usage", {})
@@ -80,7 +80,7 @@ def _check_layers(root: Any, groups: set[int]) -> None:
 
 
 def _numbers(holder: Any, key: str) -> set[int]:
-    return {each.container_ref.idnum for each in _items(holder, key)}
+    return {each.container_ref.idnum for each in items_of(holder, key)}
 
 
 def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
@@ -103,7 +103,7 @@ def _pages(root: Any) -> Iterator[tuple[Any, bool]]:
             _check_fonts(found["/Resources"], fonts)
         node.has_size |= "/MediaBox" in found
         for box in {"/MediaBox", "/CropBox"} & found.keys():
-            _check_box(_items(found, box))
+            _check_box(items_of(found, box))
         kind = _value(found, "/Type", "")
         if kind == "/Page" and above is not None and node.has_size:
             node.count = node.stated = 1
@@ -181,7 +181,7 @@ def _check_contents(page: Any, has_resources: bool) -> int:
     if not has_resources:
         raise irregular("a page without resources")
     if isinstance(contents, generic.ArrayObject):
-        parts = _items(page, "/Contents")
+        parts = items_of(page, "/Contents")
         if not all(isinstance(each, generic.StreamObject) for each in parts):
             raise irregular("contents that are none")
         before = b" "
@@ -205,7 +205,7 @@ def _check_annotation(annotation: Any) -> None:
     if kind == "/Widget" and not _has_value(annotation):
         return
     if "/Rect" in annotation:
-        x1, y1, x2, y2 = (float(each) for each in _items(annotation, "/Rect"))
+        x1, y1, x2, y2 = (float(each) for each in items_of(annotation, "/Rect"))
         if x1 == x2 or y1 == y2:
             return
     raise irregular("a note or field that each program draws by itself")
@@ -229,8 +229,11 @@ def _value(holder: Any, key: str, default: Any) -> Any:
     return holder[key] if key in holder else default  # noqa: SIM401
 
 
-def _items(holder: Any, key: str) -> list[Any]:
-    """Return what is in an array of a dictionary, with references followed."""
+def items_of(holder: Any, key: str) -> list[Any]:
+    """Return what is in an array of a dictionary, which may be missing.
+
+    References are followed. An iteration would return them, and so would ``get``.
+    """
     if key not in holder:
         return []
     array = holder[key]

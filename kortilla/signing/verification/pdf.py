@@ -43,7 +43,7 @@ from kortilla.signing.verification.layout import (
     mixes_sections,
 )
 from kortilla.signing.verification.metadata import metadata_changes
-from kortilla.signing.verification.pages import check_pages
+from kortilla.signing.verification.pages import check_pages, items_of
 from kortilla.signing.verification.proofs.kept import kept_in_pdf
 from kortilla.signing.verification.updates import POLICY
 
@@ -281,7 +281,7 @@ def _shown_at(
 
     A page is None if none of them has what could be shown.
     """
-    widgets = [field, *_items(field, "/Kids")]
+    widgets = [field, *items_of(field, "/Kids")]
     places = {
         each.container_ref: rectangle
         for each in widgets
@@ -292,21 +292,10 @@ def _shown_at(
     found: list[tuple[int | None, Rectangle]] = [
         (number, places[each.container_ref])
         for number, page in enumerate(_pages(reader), start=1)
-        for each in _items(page, "/Annots")
+        for each in items_of(page, "/Annots")
         if each.container_ref in places
     ]
     return found or [(None, each) for each in places.values()]
-
-
-def _items(holder: Any, key: str) -> list[Any]:
-    """Return what is in an array of a dictionary, which may be missing.
-
-    References are followed. An iteration would return them, and so would ``get``.
-    """
-    if key not in holder:
-        return []
-    array = holder[key]
-    return [array[index] for index in range(len(array))]
 
 
 def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
@@ -317,7 +306,7 @@ def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
     if "/Rect" not in widget:
         return None
     try:
-        x1, y1, x2, y2 = found = [float(each) for each in _items(widget, "/Rect")]
+        x1, y1, x2, y2 = found = [float(each) for each in items_of(widget, "/Rect")]
     except (TypeError, ValueError, OverflowError):
         return _UNREADABLE
     if not all(map(math.isfinite, found)):
@@ -333,7 +322,7 @@ def _has_looks(widget: generic.DictionaryObject) -> bool:
         return False
     try:
         for kind in widget["/AP"]:
-            left, bottom, right, top = _items(widget["/AP"][kind], "/BBox")
+            left, bottom, right, top = items_of(widget["/AP"][kind], "/BBox")
             if left != right and bottom != top:
                 return True
     except (TypeError, ValueError, KeyError):
@@ -349,6 +338,6 @@ def _pages(reader: PdfFileReader) -> Iterator[Any]:
             continue
         seen.add(id(node))
         if "/Kids" in node:
-            waiting += reversed(_items(node, "/Kids"))
+            waiting += reversed(items_of(node, "/Kids"))
         else:
             yield node

@@ -59,7 +59,7 @@ class Page(FilesPage):
         #: Whether it was said that the own card is not read yet.
         self._warned = False
         self._result: JsonObject = {}
-        self._password = ""
+        self._panel = PasswordPanel(self)
         if application := QCoreApplication.instance():
             application.aboutToQuit.connect(self.quit)
         self._build()
@@ -76,9 +76,9 @@ class Page(FilesPage):
         sealed = [each for each in files if each.suffix.casefold() in SEALED]
         if self._stop is None and not self._opening.is_busy:
             self._message = ""
-            if not self._password:
+            if not self._panel.password:
                 self._result = {}
-        busy = self._stop is not None or self._password or self._opening.is_busy
+        busy = self._stop is not None or self._panel.password or self._opening.is_busy
         if sealed and not busy:
             self._opening.take(sealed[:MOST_FILES])
             if len(sealed) < len(files):
@@ -104,7 +104,7 @@ class Page(FilesPage):
         if len(self._files) > MOST_FILES:
             del self._files[MOST_FILES:]
             self._message = self.texts("encrypt.many", most=MOST_FILES)
-        if self._files and self._stop is None and not self._password:
+        if self._files and self._stop is None and not self._panel.password:
             self.goal = self.recipients.heading
 
     def _list_words(self) -> str:
@@ -152,16 +152,11 @@ class Page(FilesPage):
 
         async def work() -> tuple[JsonObject, str]:
             recipients, password = await make()
-            outcome = await asyncio.to_thread(
-                partial(
-                    encrypt_files, files, recipients, progressed=progressed, stop=stop
-                )
+            encrypt = partial(
+                encrypt_files, files, recipients, progressed=progressed, stop=stop
             )
-            return outcome.fields(), password
-
-        async def stoppable() -> tuple[JsonObject, str]:
             try:
-                return await work()
+                return (await asyncio.to_thread(encrypt)).fields(), password
             except StoppedError as error:
                 raise KortillaError("stopped") from error
 
@@ -171,7 +166,7 @@ class Page(FilesPage):
             else:
                 self._ended({}, "", self.recipients.explain(error))
 
-        background.start(stoppable, lambda done: self._ended(*done), failed)
+        background.start(work, lambda done: self._ended(*done), failed)
 
     def _progressed(self, percent: int) -> None:
         if self._stop is not None and percent > self._percent:
@@ -187,8 +182,9 @@ class Page(FilesPage):
         self._stop, self._result, self._message = None, result, message
         made = {Path(each["original"]) for each in result.get("files", ())}
         self._files = [each for each in self._files if each not in made]
-        self._password = password if made else ""
         if made:
+            names = [Path(each["file"]).name for each in result["files"]]
+            self._panel.show_password(password, names)
             self.recipients.remember()
         outcome = self._outcome()
         first = outcome[0] if outcome else self._error
@@ -197,7 +193,8 @@ class Page(FilesPage):
         self.say(" ".join(self._said()))
 
     def _begin_again(self) -> None:
-        self._message, self._result, self._password = "", {}, ""
+        self._message, self._result = "", {}
+        self._panel.show_password("", ())
         self.title.setFocus()
         self._build()
 
@@ -274,17 +271,12 @@ class Page(FilesPage):
             rows = []
             for each in made:
                 path = Path(each["file"])
-                rows.append(self.kept(("made", path), partial(self._made_row, path)))
+                row = partial(self.opened_row, path, may_open=False)
+                rows.append(self.kept(("made", path), row))
             self._made.show_rows(rows)
             parts += [self._done, self._made]
-        if password := self._password:
-            names = [Path(each["file"]).name for each in self._result["files"]]
-            parts.append(
-                self.kept(
-                    ("password", password),
-                    lambda: PasswordPanel(self, password, names),
-                )
-            )
+        if self._panel.password:
+            parts.append(self._panel)
         return [*parts, *(self.focusable_notice(e, "error") for e in self._faults())]
 
     def focusable_notice(self, words: str, kind: Kind) -> Notice:
@@ -293,12 +285,9 @@ class Page(FilesPage):
         return notice
 
     def opened_row(self, path: Path, *, may_open: bool) -> Row:
-        """Return the row of a decrypted file; with ``may_open`` it has that button."""
+        """Return the row of a new file; with ``may_open`` it has that button."""
         buttons = [self._open_button(path)] if may_open else []
         return self._result_row(path, [*buttons, self._show_button(path)])
-
-    def _made_row(self, path: Path) -> Row:
-        return self._result_row(path, [self._show_button(path)])
 
     def _faults(self) -> list[str]:
         error = self._result.get("error", {})
@@ -314,7 +303,7 @@ class Page(FilesPage):
             left = len(made) - _MOST_NAMED
             more = f" (+ {left})" if left > 0 else ""
             said.append(f"{self.texts('encrypt.done')}: {named}{more}.")
-        if self._password:
+        if self._panel.password:
             said.append(self.texts("encrypt.password.shown"))
         said += self._faults()
         return [*said, *(words for words, _ in self.recipients.doubts())]

@@ -275,7 +275,7 @@ class Recipients:
         if ends:
             until = texts(
                 "encrypt.lost.until" if len(ends) > 1 else "encrypt.lost.until.one",
-                date=_date(min(ends)),
+                date=_date(max(ends)),
             )
         key = ("lost", until, self._password.isChecked())
         return [*parts, page.kept(key, partial(self._lost, until))]

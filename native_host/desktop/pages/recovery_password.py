@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.util import find_spec
 
 from PySide6.QtCore import QMarginsF, QRectF
 from PySide6.QtGui import (
@@ -33,33 +34,42 @@ _MOST_NAMED = 20
 class PasswordPanel(Panel):
     """Shows the password of files. It is nowhere else, so it does not go by itself."""
 
-    def __init__(self, page: PageBase, password: str, files: Sequence[str]) -> None:
+    def __init__(self, page: PageBase) -> None:
         super().__init__(kind="warning")
-        self._page, self._password = page, password
-        self._files = [escape_name(each) for each in files]
+        self._page = page
+        #: What is shown; empty without one.
+        self.password = ""
+        self._files: list[str] = []
         texts = page.texts
         self.rows.setSpacing(dp(8))
-        self.words = WrappingLabel(password, _LARGE, bold=True)
+        self._words = WrappingLabel("", _LARGE, bold=True)
         monospaced = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        made = QFont(self.words.font())
+        made = QFont(self._words.font())
         made.setFamilies(monospaced.families() or [monospaced.family()])
-        self.words.setFont(made)
+        self._words.setFont(made)
         self._copied = label("")
         self._copied.hide()
         buttons = [page.button("encrypt.copy", self._copy)]
-        if _can_print():
+        if find_spec("PySide6.QtPrintSupport"):  # Debian packages it apart
             buttons.append(page.button("encrypt.print", self._print))
         for each in (
             Heading(texts("encrypt.password.title"), 17 / 15),
-            self.words,
+            self._words,
             label(texts("encrypt.password.shown")),
             ButtonLine(*buttons),
             self._copied,
         ):
             self.rows.addWidget(each)
 
+    def show_password(self, password: str, files: Sequence[str]) -> None:
+        """Show the password of files, or none. The one before is gone then."""
+        self.password = password
+        self._words.setText(password)
+        self._files = [escape_name(each) for each in files]
+        self._copied.hide()
+
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self._password)
+        QGuiApplication.clipboard().setText(self.password)
         words = self._page.texts("encrypt.copied")
         self._copied.setText(words)
         self._copied.show()
@@ -72,15 +82,9 @@ class PasswordPanel(Panel):
         dialog = QPrintDialog(printer, self)
         dialog.setWindowTitle(self._page.texts("encrypt.print"))
         if dialog.exec():
-            draw_password(printer, self._page.texts, self._password, self._files)
-
-
-def _can_print() -> bool:
-    try:
-        import PySide6.QtPrintSupport  # noqa: F401 - a part that may be missing
-    except ImportError:
-        return False
-    return True
+            draw_password(printer, self._page.texts, self.password, self._files)
+        # Hidden, its controls would stay on the accessibility bus.
+        dialog.deleteLater()
 
 
 def draw_password(

@@ -60,6 +60,7 @@ OPERATION_STYLES: Mapping[Operation, OperationStyle] = {
     "authenticate": OperationStyle("identify", "person-on-card"),
     "tls-login": OperationStyle("identify", "person-in-browser"),
     "prepare-login": OperationStyle("identify", "clock-in-browser"),
+    "mail-login": OperationStyle("identify", "globe"),
     "decrypt-mail": OperationStyle("manage", "letter"),
     "signing-certificate": OperationStyle("sign", "pen-on-paper"),
     "sign": OperationStyle("sign", "pen-on-paper"),

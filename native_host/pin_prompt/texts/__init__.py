@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent
 _MANAGING = ("activate", "change-pin", "unblock")
 #: The operations of programs on the computer. They fall back to the texts of
 #: ``authenticate``, which uses the same PIN.
-_FOR_PROGRAMS = ("tls-login", "prepare-login", "decrypt-mail")
+_FOR_PROGRAMS = ("tls-login", "prepare-login", "mail-login", "decrypt-mail")
 
 
 class Texts:

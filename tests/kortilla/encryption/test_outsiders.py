@@ -164,7 +164,7 @@ class Gpgsm:
         (home / "gpg-agent.conf").write_text(
             "allow-loopback-pinentry\ns2k-count 65536\n"
         )
-        (home / "gpgsm.conf").write_text("disable-crl-checks\nno-common-certs-import\n")
+        (home / "gpgsm.conf").write_text("disable-crl-checks\ndisable-dirmngr\n")
         self._recipient = "0x" + hashlib.sha1(key.certificate).hexdigest()  # noqa: S324
         self._run("--import", pkcs12(home, key))
 
@@ -194,7 +194,7 @@ def gpgsm(key: SoftwareKey) -> Iterator[Gpgsm]:
         try:
             yield Gpgsm(Path(folder), key)
         finally:
-            run("gpgconf", "--homedir", folder, "--kill", "gpg-agent")
+            run("gpgconf", "--homedir", folder, "--kill", "all")
 
 
 def test_gpgsm_reads_and_writes_cbc(gpgsm: Gpgsm, key: SoftwareKey) -> None:

@@ -2,6 +2,7 @@
 """A recipient's part of a message is broken, by mistake or to question the key."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from typing import cast
 
@@ -10,6 +11,8 @@ from asn1crypto import cms, core
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kortilla.encryption import (
@@ -19,6 +22,8 @@ from kortilla.encryption import (
     decrypt,
     read_recipients,
 )
+from kortilla.encryption.ber import SEQUENCE
+from kortilla.encryption.ber import encoded as tlv
 from tests.kortilla.encryption.keys import (
     CONTENT,
     PASSWORD,
@@ -147,6 +152,34 @@ def test_an_agreement_has_parts_for_several(ecc: SoftwareKey) -> None:
     assert decrypted(message, ecc) == CONTENT
     assert len(read_recipients(message).names) == 2
     assert ecc.used == 1
+
+
+def test_a_sender_may_add_keying_material(ecc: SoftwareKey) -> None:
+    """RFC 5753 §7.2, with the shared info spelled out."""
+    ukm = b"sixteen octets.."
+
+    @dataclass
+    class WithMaterial:
+        def info(self, content_key: bytes) -> cms.RecipientInfo:
+            made = ecc.recipient.info(content_key)
+            ephemeral = ec.generate_private_key(ec.SECP384R1())
+            public = ecc.private.public_key()
+            assert isinstance(public, ec.EllipticCurvePublicKey)
+            wrap = bytes.fromhex("300b060960864801650304012d")  # AES-256 key wrap
+            size = bytes.fromhex("a206040400000100")  # [2]: 256 bits
+            shared_info = tlv(SEQUENCE, wrap + tlv(0xA0, tlv(0x04, ukm)) + size)
+            key = X963KDF(hashes.SHA384(), 32, shared_info).derive(
+                ephemeral.exchange(ec.ECDH(), public)
+            )
+            point = ephemeral.public_key().public_bytes(
+                Encoding.X962, PublicFormat.UncompressedPoint
+            )
+            _point(point)(made.chosen)
+            _wrapped(aes_key_wrap(key, content_key))(made.chosen)
+            made.chosen["ukm"] = ukm
+            return made
+
+    assert decrypted(encrypted(WithMaterial()), ecc) == CONTENT
 
 
 def test_the_sender_may_not_be_a_certificate(ecc: SoftwareKey) -> None:
