@@ -349,8 +349,8 @@ class Gnome(Desktop):
         self.evaluate("Main.overview.hide()")
         self.computer.learn_session()
         # Something of the session at times turns it off, and windows tell nothing then.
-        interface = "org.gnome.desktop.interface"
-        self.computer.user("gsettings", "set", interface, "toolkit-accessibility", "true")
+        setting = ("org.gnome.desktop.interface", "toolkit-accessibility")
+        self.computer.user("gsettings", "set", *setting, "true")
 
     def _says(self, script: str) -> Any:
         try:
