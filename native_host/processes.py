@@ -27,8 +27,16 @@ _NAMES = {
 }
 #: Mail programs by that of the executable. They decrypt, and no browser does.
 _MAIL_PROGRAMS = {"thunderbird": "Thunderbird", "thunderbird-bin": "Thunderbird"}
-#: Programs that hand on the calls of others, which can be browsers.
-_FORWARDERS = frozenset({"p11-kit", "p11-kit-remote", "p11-kit-server"})
+#: Programs that hand on the calls of others, which can be browsers, and those that load
+#: pages for others.
+_FOR_OTHERS = frozenset(
+    {"p11-kit", "p11-kit-remote", "p11-kit-server"}
+    | {"socat", "ssh", "sshd", "sshd-session"}
+    | {"QtWebEngineProcess", "WebKitNetworkProcess", "WebKitWebProcess"}
+)
+#: What stands beside programs of Firefox's family, and beside those of Chromium's. To
+#: these belong programs made with Electron.
+_GECKO, _CHROMIUM = "libxul.so", "resources.pak"
 _GOOGLE = "/google/"
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
@@ -41,8 +49,8 @@ class Program:
 
     ``browser`` says that it is one, and stops waiting for a signature after 30 seconds;
     ``gecko`` that it is of Firefox's family. ``mail`` says that it is a known mail
-    program, and ``may_decrypt`` that it may be asked for with a decryption: it is
-    neither a browser nor hidden from us, and asks for itself.
+    program, and ``may_decrypt`` that it may ask for a decryption: it shows no pages of
+    the web as browsers do, is not hidden from us, and asks for itself.
     """
 
     pid: int
@@ -89,6 +97,9 @@ def program_of(pid: int) -> Program:
     folder = Path("/proc", str(pid))
     try:
         executable = (folder / "exe").readlink()
+        # A sandbox has files of its own, and others at the same place outside.
+        beside = Path(f"{folder}/root{executable.parent}")
+        gecko, chromium = ((beside / each).exists() for each in (_GECKO, _CHROMIUM))
     except OSError:
         try:
             name = program_display_name((folder / "comm").read_text().rstrip("\n"))
@@ -100,11 +111,10 @@ def program_of(pid: int) -> Program:
     name = _NAMES.get(base) or program_display_name(base) or f"PID {pid}"
     if base == "chrome" and _GOOGLE in str(executable):
         name = "Google Chrome"
-    gecko = (executable.parent / "libxul.so").exists()
     if mail := _MAIL_PROGRAMS.get(base):
         return Program(pid, mail, mail=True, may_decrypt=True)
     browser = gecko or base in _NAMES
-    may_decrypt = not browser and base not in _FORWARDERS
+    may_decrypt = not (browser or chromium or base in _FOR_OTHERS)
     return Program(pid, name, browser, gecko, may_decrypt=may_decrypt)
 
 

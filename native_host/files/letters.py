@@ -229,8 +229,12 @@ class Letter:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of the decrypted file: without ``.p7m``."""
+    """Return the name of the decrypted file: without ``.p7m``.
+
+    Of ``..p7m`` the rest would be a folder.
+    """
     for ending in _ENDINGS:
-        if name.casefold().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
+        if name.casefold().endswith(ending):
+            plain = name[: -len(ending)]
+            return name if plain in {"", ".", ".."} else plain
     return name

@@ -39,11 +39,11 @@ class Conversation:
     window then takes no focus. ``test_card`` shows the mock card's mark.
 
     ``program`` is the name of the calling program where no site asks (``tls-login``,
-    ``prepare-login``, ``decrypt-mail``); ``origin`` is then empty. The prompt shows at
-    most 40 characters of it. For ``sign-own``, the person's own files, both are empty:
-    the prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window.
-    For ``decrypt``, which no site and no program can start, ``program`` is the name of
-    the file.
+    ``prepare-login``, ``mail-login``, ``decrypt-mail``); ``origin`` is then empty. The
+    prompt shows at most 40 characters of it. For ``sign-own``, the person's own files,
+    both are empty: the prompt says "on this computer". Only ``OwnFilesRequest`` opens
+    such a window. For ``decrypt``, which no site and no program can start, ``program``
+    is the name of the file.
 
     ``caller`` is the program that started the host, unless that is a known browser.
     Such a program may name any origin, so the prompt warns of it.

@@ -211,7 +211,7 @@ class DecryptingCryptoki(Cryptoki):
             raise CryptokiError(CKR.DEVICE_MEMORY)
         value = await self._use_key(session, use, refused)
         if wanted.get(CKA.VALUE_LEN) not in {None, 0, len(value)}:
-            raise CryptokiError(CKR.TEMPLATE_INCONSISTENT)
+            raise CryptokiError(refused)  # as after bad padding: no oracle
         number = next(self._handles)
         kind = wanted.get(CKA.KEY_TYPE) or CKK.GENERIC_SECRET.value
         made: dict[int, AttributeValue] = {
@@ -223,7 +223,7 @@ class DecryptingCryptoki(Cryptoki):
         return (number,)
 
     async def _use_key(self, session: Session, use: KeyUse, refused: CKR) -> bytes:
-        """Use the key. Whatever the card refuses is one error."""
+        """Use the key. Everything that the card refuses is one error."""
         await self._demand_present(session)
         value = await session.run(self.signer.decrypt(session.token.certificate, use))
         if session.lost:

@@ -7,6 +7,7 @@ is moved. A PIN that a card has refused is not sent to it again.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -62,6 +63,8 @@ class KeptPin(KnownPin):
 
     brief: bool = False
     purpose: Literal["sign", "decrypt"] = "sign"
+    #: Its end on a clock that goes on while the computer sleeps.
+    until: float = float("inf")
     uses: int = 0
     #: The number of uses that have not ended.
     users: int = 0
@@ -183,15 +186,16 @@ class PinCache:
         of a login that has been made, or else for a login to come.
         """
         self._expire()  # the previous PIN
+        seconds = self._seconds if brief is None else brief
         self.kept = KeptPin(
             bytearray(pin),
             certificate,
             reader,
             brief=brief is not None,
             purpose=purpose,
+            until=_now() + seconds,
         )
         loop = asyncio.get_running_loop()
-        seconds = self._seconds if brief is None else brief
         self._expiry = loop.call_later(seconds, self._expire)
         self._watch_cards()
         return self.kept
@@ -200,6 +204,8 @@ class PinCache:
         self, certificate: CardCertificate, purpose: Literal["sign", "decrypt"]
     ) -> KeptPin | None:
         """Return the PIN that may be used once more with a card, if there is one."""
+        if self.kept is not None and _now() >= self.kept.until:
+            self._expire()
         kept = self.kept
         if kept is None or kept.certificate.der != certificate.der:
             return None
@@ -324,6 +330,11 @@ class PinCache:
 
     def _wipe_later(self, pin: bytearray) -> None:
         self._wiping.start(self._wipe(pin))
+
+
+def _now() -> float:
+    # The event loop's clock stands still meanwhile.
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _tries_left(card: FineidCard) -> int:

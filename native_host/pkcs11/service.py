@@ -138,7 +138,9 @@ class _TokenService:
         async def prepare() -> None:
             await cryptoki.signer.prepare()
 
-        async with ControlServer(program, prepare):
+        async with AsyncExitStack() as stack:
+            if not program.mail:  # a login is prepared for browsers
+                await stack.enter_async_context(ControlServer(program, prepare))
             await serve_client(descriptor_in, descriptor_out, cryptoki)
 
     async def listen(self, listener: socket.socket, ready: Callable[[], None]) -> None:

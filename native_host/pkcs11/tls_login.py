@@ -54,6 +54,9 @@ _MOST_AT_ONCE = 8
 #: Seconds without a new window after the person has cancelled: browsers retry once or
 #: twice without asking.
 _QUIET_FOR = 2.0
+#: The most of them for decryptions. They double with each cancellation: a mail program
+#: goes through message after message.
+_LONGEST_QUIET = 30.0
 #: Seconds for which the person can allow decryptions; the window's texts name the time.
 _ALLOWED_FOR = 600.0
 
@@ -134,9 +137,9 @@ def _with_key(use: KeyUse, key: CardKey, card: FineidCard) -> bytes | None:
 class TlsLogin:
     """Uses PIN1's key for one program, and asks for the PIN in windows.
 
-    ``program`` is its name as the person knows it. ``mail`` says that it is a mail
-    program that is known: another one is warned of before a decryption, and of this one
-    nobody says that it logs in to sites. ``language`` is ``fi``, ``sv`` or
+    ``program`` is its name as the person knows it. ``mail`` says that it is a known
+    mail program: the window warns of any other before a decryption, and says of this
+    one's signatures that they may be of a message. ``language`` is ``fi``, ``sv`` or
     ``en``. The program waits for ``patience`` seconds, or without limit where that is
     None. A PIN is kept for ``kept_for`` seconds. A PIN that has signed serves the same
     program's other connections for ``same_login`` seconds; 0 is not at all.
@@ -170,8 +173,10 @@ class TlsLogin:
         self._current: _LoginWindow | None = None
         #: All windows. Some only say that a PIN is kept.
         self._windows: set[_LoginWindow] = set()
-        #: No window opens before this time of the event loop's clock.
+        #: Before this time of the event loop's clock, no window opens for what programs
+        #: repeat.
         self._quiet_until = 0.0
+        self._quiet_for = _QUIET_FOR
 
     async def sign(
         self,
@@ -234,7 +239,8 @@ class TlsLogin:
         """Return the window that is to ask for the PIN. Raises as ``sign`` does."""
         window = self._current
         if window is None:
-            if asyncio.get_running_loop().time() < self._quiet_until:
+            quiet = asyncio.get_running_loop().time() < self._quiet_until
+            if quiet and self._repeats(operation):
                 raise UserCancelledError("The person has just cancelled.")
             return self._open(operation, certificate)
         if window.operation != operation:
@@ -335,10 +341,9 @@ class TlsLogin:
                     await self.pins.forget(window.allowed)
         except KortillaError as caught:
             error = caught
-            repeats = self._patience is not None or window.operation == "decrypt-mail"
+            repeats = self._repeats(window.operation)
             if isinstance(caught, UserCancelledError) and repeats:
-                loop = asyncio.get_running_loop()
-                self._quiet_until = loop.time() + _QUIET_FOR
+                self._be_quiet(window.operation)
         except Exception as caught:
             log_unexpected(logger, caught)
             error = KortillaError("This should not happen.")
@@ -352,6 +357,17 @@ class TlsLogin:
                 await self.pins.forget(window.allowed)
             await prompt.close()
             self._windows.discard(window)
+
+    def _repeats(self, operation: _Operation) -> bool:
+        """Whether the program repeats what was cancelled without asking the person."""
+        return operation == "decrypt-mail" or self._patience is not None
+
+    def _be_quiet(self, operation: _Operation) -> None:
+        """Open no window for a while."""
+        now = asyncio.get_running_loop().time()
+        self._quiet_until = now + self._quiet_for
+        if operation == "decrypt-mail":
+            self._quiet_for = min(2 * self._quiet_for, _LONGEST_QUIET)
 
     async def _ask_and_use(self, window: _LoginWindow) -> None:
         """Ask for the PIN. Make the pending signatures, or keep the PIN without any."""
@@ -413,6 +429,7 @@ class TlsLogin:
             use = partial(_with_key, pending.use, key)
             value = await attempt.verify_and_run(use)
             window.decrypted += 1
+            self._quiet_for = _QUIET_FOR
             self._close_to_others(window)
             if pending in window.pending:
                 window.pending.remove(pending)

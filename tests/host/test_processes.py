@@ -78,6 +78,26 @@ def test_programs_have_the_names_that_people_know_and_browsers_are_told_apart(
     assert program_in_place_of_browser(program) == ("" if kind else name)
 
 
+@pytest.mark.parametrize(
+    ("path", "may"),
+    [
+        ("usr/lib/thunderbird/thunderbird", True),
+        ("gpgsm", True),
+        ("chromium", False),
+        ("slack/slack", False),
+        ("usr/bin/ssh", False),
+        ("WebKitNetworkProcess", False),
+    ],
+)
+def test_what_shows_pages_or_asks_for_others_may_not_decrypt(
+    run: Run, path: str, may: bool
+) -> None:
+    beside = {"slack": ("resources.pak",), "thunderbird": ("libxul.so",)}
+    program = program_of(run(path, *beside.get(Path(path).name, ())).pid)
+    assert program.may_decrypt is may
+    assert program.mail is (program.name == "Thunderbird")
+
+
 def test_a_program_that_was_updated_meanwhile_keeps_its_name(
     run: Run, tmp_path: Path
 ) -> None:

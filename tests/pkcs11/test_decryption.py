@@ -139,7 +139,7 @@ async def test_a_secret_is_destroyed_and_nothing_of_the_card_is(
     assert await mail.find(session, {CKA.CLASS: CKO.PRIVATE_KEY}) == [key]
 
 
-async def test_what_may_decrypt_is_said_to_a_mail_program_alone(
+async def test_only_a_mail_program_is_told_what_may_decrypt(
     server: Server, rsa_server: Server
 ) -> None:
     everything = (CKA.DECRYPT, CKA.UNWRAP, CKA.DERIVE)
@@ -252,7 +252,7 @@ async def test_a_point_off_the_curve_never_reaches_the_card(
     assert tries(folder) == 5
 
 
-async def test_whatever_the_card_refuses_is_one_error(
+async def test_everything_that_the_card_refuses_is_one_error(
     rsa_server: Server, rsa_mail: Client
 ) -> None:
     session, key = await rsa_mail.key()
@@ -273,6 +273,19 @@ async def test_whatever_the_card_refuses_is_one_error(
             await rsa_mail.refused(
                 CKR.DEVICE_ERROR, "UnwrapKey", session, how, key, octets(data), WANTED
             )
+
+
+async def test_a_secret_of_another_length_is_the_same_error(
+    rsa_server: Server, rsa_mail: Client
+) -> None:
+    """Otherwise the error would say that the padding was good."""
+    session, key = await rsa_mail.key()
+    data = octets(await to(rsa_mail, session, padding.PKCS1v15()))
+    wanted = attributes({CKA.CLASS: CKO.SECRET_KEY, CKA.VALUE_LEN: 16})
+    rsa_server.windows.type("1234")
+    how = mechanism(CKM.RSA_PKCS)
+    with refusal(CKR.DEVICE_ERROR):
+        await rsa_mail.call("UnwrapKey", session, how, key, data, wanted)
 
 
 async def test_a_result_that_does_not_fit_is_kept_until_it_does(
@@ -391,6 +404,18 @@ async def test_time_and_number_of_what_was_allowed_have_an_end(
     await server.windows.all_closed()
 
 
+async def test_the_time_goes_on_while_the_computer_sleeps(
+    server: Server, mail: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, key, _ = await allow(server, mail)
+    woken = pin_cache._now() + 600
+    monkeypatch.setattr(pin_cache, "_now", lambda: woken)
+    server.windows.type("1234")
+    await derive(mail, session, key, (await agreed(mail, session))[0])
+    assert len(server.windows.users) == 2
+    await server.windows.all_closed()
+
+
 async def test_a_cancelled_decryption_is_not_asked_for_again_at_once(
     server: Server, mail: Client
 ) -> None:
@@ -404,6 +429,35 @@ async def test_a_cancelled_decryption_is_not_asked_for_again_at_once(
     with refusal(CKR.FUNCTION_CANCELED):
         await derive(mail, session, key, point)
     assert len(server.windows.users) == 1
+
+
+async def test_a_person_who_cancels_again_and_again_is_asked_less_often(
+    server: Server, mail: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, before = asyncio.get_running_loop(), asyncio.get_running_loop().time
+    slept = 0.0
+    monkeypatch.setattr(loop, "time", lambda: before() + slept)
+    session, key = await mail.key()
+    point, _ = await agreed(mail, session)
+
+    async def cancel() -> None:
+        deriving = asyncio.create_task(derive(mail, session, key, point))
+        (await server.windows.asked(len(server.windows.users))).cancel()
+        with refusal(CKR.FUNCTION_CANCELED):
+            await deriving
+
+    for seconds in (2, 4, 8, 16, 30, 30):
+        await cancel()
+        slept += seconds - 1.5
+        with refusal(CKR.FUNCTION_CANCELED):
+            await derive(mail, session, key, point)
+        slept += 2
+    server.windows.type("1234")
+    await derive(mail, session, key, point)
+    # The message that is cancelled next counts as the first.
+    await cancel()
+    slept += 2.5
+    await cancel()
 
 
 async def test_a_wrong_pin_is_asked_for_again_and_a_client_that_goes_ends_it(

@@ -245,7 +245,7 @@ async def test_openssl_reads_a_message_with_a_key_of_rsa(setup: Setup) -> None:
 @pytest.mark.parametrize(
     "name", ["chromium", "firefox-esr", "p11-kit-server", "gecko/anything"]
 )
-async def test_who_is_a_browser_by_its_executable_decrypts_nothing(
+async def test_a_browser_by_its_executable_decrypts_nothing(
     setup: Setup, name: str
 ) -> None:
     """Even with the PIN, which the card then does not see."""

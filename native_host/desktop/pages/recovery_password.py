@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.util import find_spec
 
-from PySide6.QtCore import QMarginsF, QRectF
+from PySide6.QtCore import QMarginsF, QMimeData, QRectF
 from PySide6.QtGui import (
     QFont,
     QFontDatabase,
@@ -26,6 +26,8 @@ from native_host.gui.panels import ButtonLine, Panel
 from native_host.gui.sizes import dp
 
 _LARGE = 22 / 15
+#: Asks programs that write down what is copied to leave it out.
+_SECRET = ("x-kde-passwordManagerHint", b"secret")
 _MARGIN = 20.0  # millimetres
 #: The most names of files on the printed page.
 _MOST_NAMED = 20
@@ -69,7 +71,10 @@ class PasswordPanel(Panel):
         self._copied.hide()
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.password)
+        copied = QMimeData()
+        copied.setText(self.password)
+        copied.setData(*_SECRET)
+        QGuiApplication.clipboard().setMimeData(copied)
         words = self._page.texts("encrypt.copied")
         self._copied.setText(words)
         self._copied.show()
