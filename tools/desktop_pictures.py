@@ -206,7 +206,11 @@ def _show_browsers(window: Window) -> None:
             info("EXTENSION", browser="Chromium"),
             warning("EXTENSION_NOT_SEEN", browser="Firefox"),
         ),
-        logins={"chromium": ("Chromium", True), "firefox": ("Firefox", False)},
+        logins={
+            "chromium": ("Chromium", True),
+            "firefox": ("Firefox", False),
+            "thunderbird": ("Thunderbird", False),
+        },
         agent=True,
         language="system",
     )

@@ -84,7 +84,7 @@ def encrypt(
     card: Card | None,
     lang: str | None,
 ) -> int:
-    """Encrypt your own files, for the cards of recipients alone.
+    """Encrypt your own files for the cards of recipients.
 
     Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
     has expired opens nothing any more: keep the original, or take a password too.
@@ -209,9 +209,9 @@ async def _found(config: Config, whom: str) -> Person:
     is_path = path.name != whom
     found = [] if is_path else address_book.matching(whom, address_book.people())
     if await asyncio.to_thread(path.is_file):
-        if found:
+        if found or (not is_path and directory.SATU.fullmatch(whom)):
             # A file that somebody put here must not pass for a person.
-            raise InvalidArgumentError(f"{shown} is a person and a file: ./{shown}.")
+            raise InvalidArgumentError(f"{shown} may be a person or a file: ./{shown}.")
         return person.read_person(path)
     if not found and config.directory:
         found = await directory.find(config.directory, whom)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Decrypts the user's own files with the card's PIN1, or with a recovery password.
 
-The card is asked only for what it alone can do, one question for each file, and is
-then released. What is decrypted goes into a file without a name, which only its owner
+The card is asked one question for each file, which no other can answer, and is then
+released. What is decrypted goes into a file without a name, which only its owner
 may read. It gets its name when the whole content is known to be unchanged. The
 encrypted file is only read.
 """
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -366,10 +367,7 @@ async def _ask_card(
                 async for attempt in asker.tries(held_card, certificate):
                     async with attempt:
                         await attempt.show()
-                        await attempt.verify()
-                        await prompt.watch(
-                            held_card.run(_answer, held_card.card, chosen)
-                        )
+                        await attempt.verify_and_run(partial(_answer, chosen))
             for message, answers in zip(messages, chosen, strict=True):
                 message.answers = answers
 
@@ -416,12 +414,12 @@ def _key_for(
         except OtherRecipientError:
             continue
         except EncryptionUnsupportedError:
-            pass  # ``decrypt`` raises it again, for this file alone
+            pass  # ``decrypt`` raises it again, for this file only
         return answers
     return None
 
 
-def _answer(card: FineidCard, chosen: Sequence[_Answers | None]) -> None:
+def _answer(chosen: Sequence[_Answers | None], card: FineidCard) -> None:
     for answers in filter(None, chosen):
         answers.ask(CardDecryption(card, answers.card_key))
 
@@ -477,8 +475,12 @@ def _name_mail(target: Target) -> None:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of the decrypted file: without ``.p7m``."""
+    """Return the name of the decrypted file: without ``.p7m``.
+
+    Of ``..p7m`` the rest would be a folder.
+    """
     for ending in _ENDINGS:
-        if name.casefold().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
+        if name.casefold().endswith(ending):
+            plain = name[: -len(ending)]
+            return name if plain in {"", ".", ".."} else plain
     return name

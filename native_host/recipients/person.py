@@ -18,6 +18,7 @@ from kortilla.encryption import (
     RecipientUnsuitableError,
     checked_recipient,
 )
+from kortilla.encryption.opening import shown_identity
 from kortilla.errors import (
     CertificateExpiredError,
     CertificateNotTrustedError,
@@ -113,11 +114,7 @@ class Person:
         try:
             certificate = x509.Certificate.load(der)
             subject = certificate.subject.native
-            issuer, serial = (
-                certificate.issuer.human_friendly,
-                certificate.serial_number,
-            )
-            identity = f"{issuer}, {serial:X}"
+            identity = shown_identity(certificate.issuer, certificate.serial_number)
         except Exception as error:
             # asn1crypto raises any exception on odd input.
             raise RecipientUnsuitableError("The certificate can't be read.") from error
@@ -232,14 +229,13 @@ async def check(
     *,
     trust: Trust | None,
     revocation: RevocationChecker,
-    now: datetime | None = None,
 ) -> Person:
     """Check a certificate as a login's: chain, validity and revocation.
 
     Returns the person with the time of the check. Raises ``RecipientRefusedError``,
     whose ``acceptable`` says whether the user may decide otherwise.
     """
-    now = now or utc_now()
+    now = utc_now()
     if not person.not_before <= now <= person.not_after:
         raise RecipientRefusedError(person.name, "expired")
     if trust is None:

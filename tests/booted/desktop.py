@@ -348,6 +348,9 @@ class Gnome(Desktop):
         # It begins in the overview, which Escape leaves.
         self.evaluate("Main.overview.hide()")
         self.computer.learn_session()
+        # Something of the session at times turns it off, and windows tell nothing then.
+        setting = ("org.gnome.desktop.interface", "toolkit-accessibility")
+        self.computer.user("gsettings", "set", *setting, "true")
 
     def _says(self, script: str) -> Any:
         try:

@@ -337,12 +337,28 @@ def test_the_window_names_the_file_and_takes_pin1_by_keyboard(
         ("A.PDF.P7M", "A.PDF"),
         ("smime.p7m", "smime"),
         (".p7m", ".p7m"),
+        ("..p7m", "..p7m"),
+        ("...p7m", "...p7m"),
         ("a.p7m.p7m", "a.p7m"),
         ("a.der", "a.der"),
     ],
 )
 def test_a_decrypted_file_is_named_as_it_was(name: str, plain: str) -> None:
     assert plain_name(name) == plain
+
+
+@pytest.mark.parametrize("name", ["..p7m", "...p7m"])
+def test_nothing_is_decrypted_beside_the_folder(
+    run: Run, folder: Path, card: MockCardState, name: str
+) -> None:
+    (folder / name).write_bytes(message(recipient(card)))
+    (folder / "out").mkdir()
+    before = names(folder.parent)
+    for options in ((), ("--out", "out")):
+        assert run("decrypt", name, *options, *AUTOMATIC).status == 0
+    assert len(names(folder)) == 3
+    assert names(folder / "out") == {name}
+    assert names(folder.parent) == before
 
 
 def test_a_mails_content_is_named_so_that_a_mail_program_opens_it(

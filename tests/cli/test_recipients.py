@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla recipients``, and people whom a directory (a real slapd) knows."""
 
+import asyncio
 import base64
 import os
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,10 @@ def test_a_file_does_not_pass_for_a_person(run: Run, folder: Path) -> None:
     assert run(*words, person["name"]).error == "INVALID_ARGUMENT"
     made = run(*words, f"./{person['name']}")
     assert [each["satu"] for each in made.result["recipients"]] == [OTHER]
+    # Of nobody known yet, whom the directory may know.
+    shutil.copy(folder / "2.der", folder / "99911111A")
+    assert run(*words, "99911111A").error == "INVALID_ARGUMENT"
+    assert run(*words, "./99911111A").status == 0
 
 
 def test_of_two_certificates_of_one_person_the_checked_one_is_used(
@@ -185,7 +191,15 @@ def test_a_directory_knows_people_by_their_identifier(
     new_card: NewCard,
     slapd: Callable[..., str],
     configure: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    commands: list[tuple[str, ...]] = []
+    really_start = asyncio.create_subprocess_exec
+
+    async def start(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        commands.append(command)
+        return await really_start(*command, **options)
+
     state = new_card("v5", "active")
     satu = str(
         run("card", "status", "--card", "mock").result["readers"][0]["card"]["holder"][
@@ -196,7 +210,11 @@ def test_a_directory_knows_people_by_their_identifier(
     # It also has the signature certificate, and a directory may lie.
     address = slapd({satu: [*certificates(state), other], "99900000X": [other]})
     configure(f'directory = "{address}"\n')
+    # Every user of the computer sees the commands of others.
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
     made = run("encrypt", "a.txt", "--to", satu.lower(), "--unchecked")
+    assert commands
+    assert satu not in str(commands).upper()
     assert made.status == 0
     assert [each["satu"] for each in made.result["recipients"]] == [satu]
     done = run("decrypt", "a.txt.p7m", "--card", "mock", "--prompt", "automatic")
