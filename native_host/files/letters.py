@@ -128,14 +128,15 @@ def _until(file: BinaryIO, marks: set[bytes]) -> Iterator[bytes]:
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
+    rest = bytearray()
     try:
         for line in lines:
-            rest += b"".join(line.split())
-            size = len(rest) // 4 * 4
-            yield binascii.a2b_base64(rest[:size], strict_mode=True)
-            rest = rest[size:]
-        binascii.a2b_base64(rest, strict_mode=True)
+            rest += line.translate(None, b" \t\r\n")
+            if len(rest) >= _PIECE:
+                size = len(rest) // 4 * 4
+                yield binascii.a2b_base64(rest[:size], strict_mode=True)
+                del rest[:size]
+        yield binascii.a2b_base64(rest, strict_mode=True)
     except binascii.Error as error:
         raise NotEncryptedError("the base64 is broken") from error
 
@@ -175,6 +176,17 @@ def _parse(content: bytes) -> Headers:
         raise NotEncryptedError("the headers can't be read") from error
 
 
+def _kept(outer: Headers, inner: Headers, end: str) -> bytes:
+    """Return the headers that a mail has only outside, as they are inside."""
+    kept = ""
+    for name in _KEPT:
+        value = outer.values.get(name.lower(), "")
+        if value and name.lower() not in inner.values:
+            lines = (each.translate(_CONTROLS).strip() for each in value.splitlines())
+            kept += f"{name}: {f'{end} '.join(filter(None, lines))}{end}"
+    return kept.encode("ascii", "surrogateescape")
+
+
 class Letter:
     """A stream for what is decrypted. A mail's content gets the outer headers first.
 
@@ -203,17 +215,11 @@ class Letter:
             inner = _parse(start)
         except NotEncryptedError:  # it has a header that is too long
             inner = None
-        self._is_mail = inner is not None and inner.is_mail
-        if inner is not None and inner.is_mail and self._outer is not None:
+        if inner is not None and inner.is_mail:
+            self._is_mail = True
             end = "\r\n" if b"\r\n" in start else "\n"
-            for name in _KEPT:
-                value = self._outer.values.get(name.lower(), "")
-                if value and name.lower() not in inner.values:
-                    lines = (
-                        each.strip().translate(_CONTROLS) for each in value.splitlines()
-                    )
-                    line = f"{name}: {f'{end} '.join(filter(None, lines))}{end}"
-                    self._sink.write(line.encode("ascii", "surrogateescape"))
+            if self._outer is not None:
+                self._sink.write(_kept(self._outer, inner, end))
         self._sink.write(start)
 
     def name(self, wanted: Path) -> Path:
