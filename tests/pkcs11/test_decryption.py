@@ -469,7 +469,12 @@ async def test_a_wrong_pin_is_asked_for_again_and_a_client_that_goes_ends_it(
     await derive(mail, session, key, point)
     assert [each.wrong for each in server.windows.users[0].questions] == [False, True]
     assert tries(folder) == 5
-    await allow(server, mail)
+    server.windows.allows = True
+    server.windows.type("9999", "1234")
+    await derive(mail, session, key, point)
+    user = server.windows.users[1]
+    assert [each.ticked for each in user.questions] == [False, True]
+    await until(lambda: user.shown[-1][0] is Step.READY)
     await mail.close()
     await server.windows.all_closed()
 
