@@ -27,7 +27,7 @@ from kortilla.encryption import (
 
 MAIL = ".eml"
 #: Endings of the names of encrypted files, which decrypted ones lack.
-_ENDINGS = (".p7m", ".p7e", ".cms", ".pem")
+_ENDINGS = (".p7m", ".p7e", ".p7c", ".cms", ".pem")
 #: Bytes of a mail, or of PEM. Mail servers carry less.
 MAX_MAIL = 100_000_000
 #: Bytes of the headers of a mail and of a part of it, and characters of one header

@@ -28,7 +28,7 @@ from kortilla.errors import (
     UserCertificateDisallowedPolicyError,
     UserCertificateRevokedError,
 )
-from kortilla.revocation import Revocation, RevocationChecker
+from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust, certificate_files
 from native_host.card.atr import identify
 from native_host.card.errors import CardError
@@ -40,8 +40,6 @@ from native_host.paths import own_folder, trust_folder
 
 #: A certificate has about 2 KB.
 _MAX_FILE = 64 * 1024
-#: Seconds for an answer about revocation. A list may have 45 MB.
-_SECONDS = 70.0
 
 RefusalReason = Literal[
     "not-a-certificate",
@@ -217,11 +215,6 @@ def load_trust(folder: Path | None = None) -> Trust | None:
     if not folder.is_dir() or not certificate_files(folder):
         return None
     return Trust.from_folder(folder, test=folder != own_folder())
-
-
-def asking() -> Revocation:
-    """Return what asks the CAs' services whether a certificate was revoked."""
-    return Revocation(trust_env=True, timeout=_SECONDS)
 
 
 async def check(
