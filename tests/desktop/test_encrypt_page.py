@@ -461,17 +461,15 @@ def test_a_saved_mail_is_opened_if_it_is_encrypted(
     kind = "Content-Type: application/pkcs7-mime; smime-type={}-data; name=smime.p7m"
     body = b"\r\n\r\n" + path.read_bytes()
     window = open_window()
-    for sort in ("enveloped", "authEnveloped"):
-        path.write_bytes(kind.format(sort).encode() + body)
-        page = page_with(window, path)
-        assert "Open encrypted files" in headings(page)
-        until(lambda: "The recovery password opens it too." in words(page))
-        page._opening.field.setText(PASSWORD)
-        page._opening._by_password()
-        until(lambda: not page._opening.is_busy)
-        assert path.with_name("smime").read_bytes() == LETTER
-        path.with_name("smime").unlink()
-        press(page, "Encrypt files")
+    path.write_bytes(kind.format("authEnveloped").encode() + body)
+    page = page_with(window, path)
+    assert "Open encrypted files" in headings(page)
+    until(lambda: "The recovery password opens it too." in words(page))
+    page._opening.field.setText(PASSWORD)
+    page._opening._by_password()
+    until(lambda: not page._opening.is_busy)
+    assert path.with_name("smime").read_bytes() == LETTER
+    press(page, "Encrypt files")
     for other in (b"Subject: smime.p7m\r\n\r\nHei", kind.format("signed").encode()):
         path.write_bytes(other + body)
         page = page_with(window, path)
