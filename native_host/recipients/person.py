@@ -40,6 +40,8 @@ from native_host.paths import own_folder, trust_folder
 
 #: A certificate has about 2 KB.
 _MAX_FILE = 64 * 1024
+#: The longest name that is shown. X.509 allows 64 characters; anybody can make others.
+_MAX_TEXT = 200
 
 RefusalReason = Literal[
     "not-a-certificate",
@@ -122,8 +124,8 @@ class Person:
         satu = subject.get("serial_number")
         return cls(
             der,
-            printable(name),
-            printable(satu) if isinstance(satu, str) else "",
+            printable(name[:_MAX_TEXT]),
+            printable(satu[:_MAX_TEXT]) if isinstance(satu, str) else "",
             recipient.not_before,
             recipient.not_after,
             identity,
