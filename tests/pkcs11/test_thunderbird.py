@@ -7,8 +7,8 @@ It is the real program, without a screen. The test replaces the PIN window.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from contextlib import ExitStack
+from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
