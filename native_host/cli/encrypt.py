@@ -165,6 +165,7 @@ async def _recipients(
     Raises ``RecipientRefusedError``.
     """
     from kortilla.errors import TrustConfigurationError
+    from native_host.asking import asking
     from native_host.environment import open_source
     from native_host.recipients import person as persons
 
@@ -180,7 +181,7 @@ async def _recipients(
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
     checked: dict[bytes, Person] = {}
-    async with persons.asking() as revocation:
+    async with asking() as revocation:
         for each in found:
             checked[each.certificate] = each
             try:

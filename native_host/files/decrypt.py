@@ -58,7 +58,7 @@ from native_host.pin_prompt.model import Conversation
 from native_host.recipients.address_book import known_names
 
 #: Endings of the names of encrypted files, which decrypted ones lack.
-_ENDINGS = (".p7m", ".p7e", ".cms")
+_ENDINGS = (".p7m", ".p7e", ".p7c", ".cms")
 _MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
 #: All are open at once.

@@ -28,7 +28,7 @@ from kortilla.errors import (
     UserCertificateDisallowedPolicyError,
     UserCertificateRevokedError,
 )
-from kortilla.revocation import Revocation, RevocationChecker
+from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust, certificate_files
 from native_host.card.atr import identify
 from native_host.card.errors import CardError
@@ -40,8 +40,8 @@ from native_host.paths import own_folder, trust_folder
 
 #: A certificate has about 2 KB.
 _MAX_FILE = 64 * 1024
-#: Seconds for an answer about revocation. A list may have 45 MB.
-_SECONDS = 70.0
+#: The longest name that is shown. X.509 allows 64 characters; anybody can make others.
+_MAX_TEXT = 200
 
 RefusalReason = Literal[
     "not-a-certificate",
@@ -124,8 +124,8 @@ class Person:
         satu = subject.get("serial_number")
         return cls(
             der,
-            printable(name),
-            printable(satu) if isinstance(satu, str) else "",
+            printable(name[:_MAX_TEXT]),
+            printable(satu[:_MAX_TEXT]) if isinstance(satu, str) else "",
             recipient.not_before,
             recipient.not_after,
             identity,
@@ -217,11 +217,6 @@ def load_trust(folder: Path | None = None) -> Trust | None:
     if not folder.is_dir() or not certificate_files(folder):
         return None
     return Trust.from_folder(folder, test=folder != own_folder())
-
-
-def asking() -> Revocation:
-    """Return what asks the CAs' services whether a certificate was revoked."""
-    return Revocation(trust_env=True, timeout=_SECONDS)
 
 
 async def check(

@@ -336,6 +336,7 @@ def test_the_window_names_the_file_and_takes_pin1_by_keyboard(
         ("a.pdf.p7m", "a.pdf"),
         ("A.PDF.P7M", "A.PDF"),
         ("smime.p7m", "smime"),
+        ("a.txt.p7c", "a.txt"),
         (".p7m", ".p7m"),
         ("..p7m", "..p7m"),
         ("...p7m", "...p7m"),

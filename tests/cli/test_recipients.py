@@ -113,6 +113,14 @@ def test_of_two_certificates_of_one_person_the_checked_one_is_used(
     assert used["certificate"] == whole.identity
 
 
+def test_a_forged_certificate_has_no_endless_name(run: Run, tmp_path: Path) -> None:
+    state = MockCardState.create(tmp_path / "long", given_name="A" * 10_000)
+    (tmp_path / "long.der").write_bytes(certificates(state)[0])
+    [added] = run("recipients", "add", str(tmp_path / "long.der")).result["recipients"]
+    assert len(added["name"]) <= 200
+    assert len(added["certificate"]) <= 600
+
+
 def test_people_with_an_expired_card_are_not_offered(
     run: Run, folder: Path, tmp_path: Path
 ) -> None:

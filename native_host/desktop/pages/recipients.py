@@ -403,6 +403,7 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
 
     Raises ``DoubtfulError``.
     """
+    from native_host.asking import asking
     from native_host.recipients import person as persons
 
     try:
@@ -411,7 +412,7 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
         raise KortillaError(str(error)) from error
     found: list[Person] = []
     doubts: dict[bytes, RecipientRefusedError] = {}
-    async with persons.asking() as revocation:
+    async with asking() as revocation:
         for each in people:
             try:
                 good = await persons.check(each, trust=trust, revocation=revocation)
