@@ -245,7 +245,8 @@ def decrypt(
 ) -> int:
     """Decrypt files that were encrypted to your card, with PIN1.
 
-    a.pdf.p7m becomes a.pdf, which only you can read. No file is overwritten.
+    a.pdf.p7m becomes a.pdf, which only you can read. A mail saved as letter.eml becomes
+    letter-2.eml. No file is overwritten.
     """
     from native_host.files.decrypt import (
         DecryptWish,

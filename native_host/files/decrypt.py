@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from kortilla.common import JsonObject
 from kortilla.common.escaping import MAX_PROGRAM, escape_name
@@ -49,6 +49,7 @@ from native_host.files.encrypt import (
     outcome_fields,
     unreadable,
 )
+from native_host.files.letters import Headers, Letter, message_in, plain_name
 from native_host.files.sources import RefusedFilesError, UnsignableFile, shown_path
 from native_host.files.targets import Target
 from native_host.operations.card_session import UsableCards
@@ -57,9 +58,6 @@ from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation
 from native_host.recipients.address_book import known_names
 
-#: Endings of the names of encrypted files, which decrypted ones lack.
-_ENDINGS = (".p7m", ".p7e", ".p7c", ".cms")
-_MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
 #: All are open at once.
 MOST_FILES = 200
@@ -179,6 +177,7 @@ class _Message:
     path: Path
     stream: BinaryIO
     recipients: Recipients
+    mail: Headers | None
     answers: "_Answers | None" = None
 
     def key(self, password: str | None) -> DecryptionKey | str:
@@ -313,14 +312,15 @@ def _open(
 
 def _open_one(path: Path, stack: ExitStack) -> _Message:
     try:
-        stream = stack.enter_context(os.fdopen(open_regular(path), "rb"))
+        file = stack.enter_context(os.fdopen(open_regular(path), "rb"))
+        stream, mail = message_in(file, stack)
         recipients = read_recipients(stream, whole=True)
         stream.seek(0)
     except OSError as error:
         raise unreadable(path, error) from error
     except EncryptionError as error:
         raise _refused(path, error) from error
-    return _Message(path, stream, recipients)
+    return _Message(path, stream, recipients, mail)
 
 
 def _refused(path: Path, error: EncryptionError) -> FileNotDecryptableError:
@@ -453,8 +453,10 @@ def _write(
             target = Target.reserve(wanted, size, taken, mode=_PRIVATE)
             with new_file(path, target):
                 with target.open() as sink:
-                    done = decrypt(message.stream, meter.of(sink), key)
-                _name_mail(target)
+                    letter = Letter(meter.of(sink), message.mail)
+                    done = decrypt(message.stream, cast("BinaryIO", letter), key)
+                    letter.end()
+                target.path = letter.name(target.path)
                 made.append(DecryptedFile(target.commit(), path, done.authenticated))
         except DecryptionFailedError:
             reason: Reason = "altered" if password is None else "wrong-password"
@@ -465,22 +467,3 @@ def _write(
             failed.append(error)
         meter.end(path)
     return DecryptOutcome(tuple(made), tuple(failed))
-
-
-def _name_mail(target: Target) -> None:
-    """Give a mail's content the ending by which mail programs know it."""
-    path, head = target.path, target.head(len(_MIME[0])).lower()
-    if not path.suffix and head.startswith(_MIME):
-        target.path = path.with_name(path.name + _MIME_NAME)
-
-
-def plain_name(name: str) -> str:
-    """Return the name of the decrypted file: without ``.p7m``.
-
-    Of ``..p7m`` the rest would be a folder.
-    """
-    for ending in _ENDINGS:
-        if name.casefold().endswith(ending):
-            plain = name[: -len(ending)]
-            return name if plain in {"", ".", ".."} else plain
-    return name

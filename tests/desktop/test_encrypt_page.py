@@ -474,6 +474,30 @@ def test_errors_of_the_whole_and_other_files_are_said(
     assert begins(page, "broken.p7m: ") and "page Check" in " ".join(words(page))
 
 
+def test_a_saved_mail_is_opened_if_it_is_encrypted(
+    open_window: Open, sealed: Callable[[str], Path]
+) -> None:
+    """Another is a file like any other, also one that only names such a file."""
+    path = sealed("letter.eml")
+    kind = "Content-Type: application/pkcs7-mime; smime-type={}-data; name=smime.p7m"
+    body = b"\r\n\r\n" + path.read_bytes()
+    window = open_window()
+    path.write_bytes(kind.format("authEnveloped").encode() + body)
+    page = page_with(window, path)
+    assert "Open encrypted files" in headings(page)
+    until(lambda: "The recovery password opens it too." in words(page))
+    page._opening.field.setText(PASSWORD)
+    page._opening._by_password()
+    until(lambda: not page._opening.is_busy)
+    assert path.with_name("smime").read_bytes() == LETTER
+    press(page, "Encrypt files")
+    for other in (b"Subject: smime.p7m\r\n\r\nHei", kind.format("signed").encode()):
+        path.write_bytes(other + body)
+        page = page_with(window, path)
+        assert "Encrypt files" in headings(page)
+        buttons(page)["Remove letter.eml from the list"].click()
+
+
 def test_the_password_is_printed_with_what_it_opens(
     application: QApplication, tmp_path: Path
 ) -> None:
