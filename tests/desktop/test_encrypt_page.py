@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPdfWriter
-from PySide6.QtWidgets import QApplication, QCheckBox, QLabel
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel
 
 from kortilla.encryption import PasswordRecipient, encrypt
 from native_host.config import Config
@@ -210,6 +210,27 @@ def test_a_tick_for_one_certificate_is_not_for_another(
     # Who has been seen with this doubt, both of them now, is accepted.
     press(page, "Encrypt 1 file")
     assert len([*letter.parent.iterdir()]) == 2
+
+
+def test_the_own_certificate_is_saved_for_others(
+    open_window: Open, own_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, chosen = tmp_path / "my-certificate.cer", [""]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen[0], "*.cer"))
+    page = page_with(open_window())
+    [own] = page.recipients.own
+    for path, begin in (
+        ("", ""),
+        (str(there), "my-certificate.cer was saved."),
+        (str(there / "in-a-file.cer"), "in-a-file.cer could not be saved."),
+    ):
+        chosen[0] = path
+        buttons(page)["Save my certificate…"].click()
+        assert begins(page, begin)
+    assert read_person(there).certificate == own.certificate
+    # Without a card there is nothing to save.
+    page.recipients.show([], [])
+    assert "Save my certificate…" not in buttons(page)
 
 
 def test_what_is_missing_is_said_and_nothing_is_encrypted(
