@@ -115,6 +115,9 @@ def encrypt(
     if password is not None:
         recipients.append(PasswordRecipient(password))
     say(texts["encrypt.lost"])
+    if password is not None and not for_scripts():
+        # Before the files: after Ctrl+C some of them may be encrypted.
+        click.echo(f"{texts['encrypt.password']}\n\n    {password}\n")
     outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
     fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
     words = [
@@ -125,7 +128,6 @@ def encrypt(
         words += [texts["encrypt.to"].format(name=_named(each)) for each in people]
     if password is not None and outcome.made:
         fields["recoveryPassword"] = password
-        words += [texts["encrypt.password"], "", f"    {password}", ""]
     for failed in outcome.failed:
         _say_refusal(failed, texts)
     print_result(fields, words)

@@ -149,6 +149,20 @@ def test_a_broken_address_book_loses_only_what_is_broken(
     assert len(run("recipients", "list").result["recipients"]) == 1
 
 
+def test_the_address_book_is_replaced_whole_and_never_too_large_to_be_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("recipients", "add", "1.der").status == 0
+    with (user_state_folder() / "recipients.json").open("rb") as book:
+        before = book.read()
+        assert run("recipients", "add", "2.der").status == 0
+        book.seek(0)
+        assert book.read() == before
+    monkeypatch.setattr(address_book, "_LARGEST", len(before) + 100)
+    [added] = run("recipients", "add", "1.der").result["recipients"]
+    assert run("recipients", "list").result == {"recipients": [added]}
+
+
 def test_an_address_book_of_others_is_not_read(run: Run) -> None:
     book = user_state_folder() / "recipients.json"
     assert run("recipients", "add", "1.der").status == 0

@@ -359,6 +359,23 @@ async def test_a_pin_is_asked_for_each_time_unless_the_person_allows_more(
     await until(lambda: user in server.windows.closed)
 
 
+async def test_what_was_allowed_holds_while_others_are_being_decrypted(
+    server: Server, mail: Client
+) -> None:
+    session, key = await mail.key()
+    sessions = [session, await mail.open_session(), await mail.open_session()]
+    point, _ = await agreed(mail, session)
+    server.windows.allows = True
+    server.windows.type("1234")
+    running = [
+        asyncio.create_task(derive(mail, each, key, point)) for each in sessions[:2]
+    ]
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    await derive(mail, sessions[2], key, point)
+    await asyncio.gather(*running)
+    assert len(server.windows.users) == 1
+
+
 def end_by_button(user: User, _source: MockCardSource, _folder: Path) -> None:
     user.cancel()
 
