@@ -138,11 +138,14 @@ def _names(infos: list[core.Asn1Value]) -> Iterator[str]:
 def _name(identifier: core.Choice) -> str:
     chosen = identifier.chosen
     if isinstance(chosen, cms.IssuerAndSerialNumber):
-        issuer = chosen["issuer"].human_friendly
-        # Who wrote the message chose it, and it is shown.
-        issuer = printable(issuer[:_MAX_NAME])
-        return f"{issuer}, {chosen['serial_number'].native:X}"[-2 * _MAX_NAME :]
+        return shown_identity(chosen["issuer"], chosen["serial_number"].native)
     return f"keyid:{_key_identifier(chosen).hex().upper()[:_MAX_NAME]}"
+
+
+def shown_identity(issuer: x509.Name, serial: int) -> str:
+    """Return a certificate's issuer and serial number, which may be anybody's words."""
+    name = printable(issuer.human_friendly[:_MAX_NAME])
+    return f"{name}, {serial:X}"[-2 * _MAX_NAME :]
 
 
 def _key_identifier(chosen: core.Asn1Value) -> bytes:

@@ -74,17 +74,16 @@ class CertificateRecipient:
         except Exception as error:
             # asn1crypto raises any exception on odd input.
             raise RecipientUnsuitableError("The certificate can't be read.") from error
-        wanted = "key_encipherment" if isinstance(key, rsa.RSAPublicKey) else ""
-        wanted = wanted or "key_agreement"
+        if isinstance(key, rsa.RSAPublicKey):
+            wanted, known = "key_encipherment", key.key_size in _RSA_BITS
+        else:
+            wanted = "key_agreement"
+            known = isinstance(key, ec.EllipticCurvePublicKey) and (
+                key.curve.name in WRITTEN_AGREEMENTS
+            )
         if usage is not None and wanted not in usage.native:
             raise RecipientUnsuitableError(
                 "The certificate's key is not one to encrypt to."
-            )
-        if isinstance(key, rsa.RSAPublicKey):
-            known = key.key_size in _RSA_BITS
-        else:
-            known = isinstance(key, ec.EllipticCurvePublicKey) and (
-                key.curve.name in WRITTEN_AGREEMENTS
             )
         if not known:
             raise RecipientUnsuitableError("The certificate's key is of another kind.")

@@ -62,7 +62,7 @@ class Keys:
         return self.signing[algorithm, "current"]
 
     def public(self) -> JsonObject:
-        """Return the published JWK set: the public keys alone."""
+        """Return the published JWK set: only the public keys."""
         keys = [
             {**key.as_dict(private=False), "alg": algorithm, "use": "sig"}
             for (algorithm, _), key in self.signing.items()
@@ -157,15 +157,15 @@ class KeyFile:
         return self._keys
 
     def write(self, keys: Keys) -> None:
-        """Replace the file at once, readable for its owner alone."""
+        """Replace the file at once; only its owner can read it."""
         replace_file(self.path, keys.to_json(), mode=0o600)
 
 
 def replace_file(file: Path, content: str, *, mode: int | None = None) -> None:
     """Replace a file at once; nobody else reads it in between.
 
-    It keeps its owner, and its mode unless another is given; a new file is its owner's
-    alone.
+    It keeps its owner, and its mode unless another is given. Only the owner can read a
+    new file.
     """
     if mode is None:
         mode = file.stat().st_mode & 0o777 if file.exists() else 0o600

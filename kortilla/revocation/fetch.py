@@ -184,7 +184,7 @@ class Fetcher:
         except TimeoutError as error:
             raise NoAnswerError(
                 Reason.TIMEOUT,
-                f"no answer in time, of {limits.seconds:g} seconds at most; is it up, "
+                f"no answer in time ({limits.seconds:g} seconds at most); is it up, "
                 "and may this server connect to it?",
             ) from error
         except aiohttp.ClientPayloadError as error:

@@ -84,7 +84,7 @@ def encrypt(
     card: Card | None,
     lang: str | None,
 ) -> int:
-    """Encrypt your own files, for the cards of recipients alone.
+    """Encrypt your own files for the cards of recipients.
 
     Each file becomes FILE.p7m. The original is left as it is. A card that is lost or
     has expired opens nothing any more: keep the original, or take a password too.
@@ -115,6 +115,9 @@ def encrypt(
     if password is not None:
         recipients.append(PasswordRecipient(password))
     say(texts["encrypt.lost"])
+    if password is not None and not for_scripts():
+        # Before the files: after Ctrl+C some of them may be encrypted.
+        click.echo(f"{texts['encrypt.password']}\n\n    {password}\n")
     outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
     fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
     words = [
@@ -125,7 +128,6 @@ def encrypt(
         words += [texts["encrypt.to"].format(name=_named(each)) for each in people]
     if password is not None and outcome.made:
         fields["recoveryPassword"] = password
-        words += [texts["encrypt.password"], "", f"    {password}", ""]
     for failed in outcome.failed:
         _say_refusal(failed, texts)
     print_result(fields, words)
@@ -165,6 +167,7 @@ async def _recipients(
     Raises ``RecipientRefusedError``.
     """
     from kortilla.errors import TrustConfigurationError
+    from native_host.asking import asking
     from native_host.environment import open_source
     from native_host.recipients import person as persons
 
@@ -180,7 +183,7 @@ async def _recipients(
     except TrustConfigurationError as error:
         raise InvalidArgumentError(str(error)) from error
     checked: dict[bytes, Person] = {}
-    async with persons.asking() as revocation:
+    async with asking() as revocation:
         for each in found:
             checked[each.certificate] = each
             try:
@@ -209,9 +212,9 @@ async def _found(config: Config, whom: str) -> Person:
     is_path = path.name != whom
     found = [] if is_path else address_book.matching(whom, address_book.people())
     if await asyncio.to_thread(path.is_file):
-        if found:
+        if found or (not is_path and directory.SATU.fullmatch(whom)):
             # A file that somebody put here must not pass for a person.
-            raise InvalidArgumentError(f"{shown} is a person and a file: ./{shown}.")
+            raise InvalidArgumentError(f"{shown} may be a person or a file: ./{shown}.")
         return person.read_person(path)
     if not found and config.directory:
         found = await directory.find(config.directory, whom)
@@ -244,7 +247,8 @@ def decrypt(
 ) -> int:
     """Decrypt files that were encrypted to your card, with PIN1.
 
-    a.pdf.p7m becomes a.pdf, which only you can read. No file is overwritten.
+    a.pdf.p7m becomes a.pdf, which only you can read. A mail saved as letter.eml becomes
+    letter-2.eml. No file is overwritten.
     """
     from native_host.files.decrypt import (
         DecryptWish,

@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Verifies signed files with the CA certificates of a folder, which it can fetch."""
 
-import asyncio
 import re
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from kortilla.clock import utc_now
-from kortilla.errors import (
-    RelyingPartyError,
-    RevocationCheckFailedError,
-    UserCertificateOCSPCheckFailedError,
-)
-from kortilla.revocation import (
-    CertificatePath,
-    Reason,
-    Revocation,
-    RevocationChecker,
-)
+from kortilla.errors import RelyingPartyError
+from kortilla.revocation import RevocationChecker
 from kortilla.signing.trust_lists.store import EU, ListOfLists, TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
@@ -31,16 +20,13 @@ from kortilla.signing.verification import (
 )
 from kortilla.signing.verification.report import worst
 from kortilla.validation import ca_files
+from native_host.asking import asking
 from native_host.config import Config, load_config
 from native_host.errors import ConfigBrokenError
 from native_host.files.sources import shown_path
 from native_host.paths import own_folder, user_data_folder
 
-#: For the responder, and then for a list of 45 MB; and for all services in vain.
-_SECONDS = 70.0
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-#: Where nobody is reached, nobody is reached about another person either.
-_NOBODY_THERE = {Reason.UNREACHABLE, Reason.TIMEOUT, Reason.REDIRECTED}
 
 
 @dataclass(frozen=True)
@@ -109,7 +95,7 @@ async def check_files(
     trusted = replace(trusted, lists=kept)
     signed = _signed_files(paths, signed_file)
     basis = Basis(utc_now(), not offline, trusted)
-    async with _asking(offline=offline) as revocation:
+    async with nullcontext() if offline else asking() as revocation:
         return [
             await _check(path, signed.get(path), basis, revocation)
             for path in paths
@@ -120,74 +106,6 @@ async def check_files(
 def worst_verdict(checked: Sequence[CheckedFile]) -> Verdict:
     """Return the verdict on all files: not valid, can't say, or valid."""
     return worst([each.verdict for each in checked])
-
-
-@asynccontextmanager
-async def _asking(*, offline: bool) -> AsyncIterator[RevocationChecker | None]:
-    """Yield who is asked while some files are checked, or None if nobody is."""
-    if offline:
-        yield None
-        return
-    # Nobody waits here to be let in, and a list may be long.
-    async with Revocation(trust_env=True, timeout=_SECONDS) as revocation:
-        yield AskedOnce(revocation)
-
-
-class AskedOnce:
-    """Asks about each certificate once, however many files it has signed.
-
-    An issuer whose services were not reached is not tried again: without a network,
-    ten files of ten persons would take ten times as long. ``seconds`` is how long the
-    services of all issuers may be waited for in vain.
-    """
-
-    def __init__(
-        self, revocation: RevocationChecker, *, seconds: float = _SECONDS
-    ) -> None:
-        self._revocation = revocation
-        self._left = seconds
-        self._answers: dict[bytes, RelyingPartyError | None] = {}
-        self._unreached: dict[bytes, RelyingPartyError] = {}
-
-    async def check(self, path: CertificatePath, *, at: datetime) -> None:
-        """Check as ``Revocation`` does, or give the answer that came before."""
-        leaf, issuer = path.leaf.dump(), path.issuer.dump()
-        if leaf not in self._answers:
-            self._answers[leaf] = await self._ask(path, issuer, at)
-        if (error := self._answers[leaf]) is not None:
-            raise error
-
-    async def _ask(
-        self, path: CertificatePath, issuer: bytes, at: datetime
-    ) -> RelyingPartyError | None:
-        if issuer in self._unreached:
-            return self._unreached[issuer]
-        if self._left <= 0:
-            return self._unreached.setdefault(issuer, _no_time())
-        begin = time.monotonic()
-        try:
-            async with asyncio.timeout(self._left):
-                await self._revocation.check(path, at=at)
-        except TimeoutError:
-            self._left = 0
-            error: RelyingPartyError = _no_time()
-        except RelyingPartyError as raised:
-            error = raised
-        else:
-            return None
-        if (
-            isinstance(error, RevocationCheckFailedError)
-            and error.reason in _NOBODY_THERE
-        ):
-            self._left -= time.monotonic() - begin
-            self._unreached[issuer] = error
-        return error
-
-
-def _no_time() -> UserCertificateOCSPCheckFailedError:
-    return UserCertificateOCSPCheckFailedError(
-        "The services that were asked took too long.", reason=Reason.TIMEOUT.value
-    )
 
 
 def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path, Path]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Decrypts the user's own files with the card's PIN1, or with a recovery password.
 
-The card is asked only for what it alone can do, one question for each file, and is
-then released. What is decrypted goes into a file without a name, which only its owner
+The card is asked one question for each file, which no other can answer, and is then
+released. What is decrypted goes into a file without a name, which only its owner
 may read. It gets its name when the whole content is known to be unchanged. The
 encrypted file is only read.
 """
@@ -13,8 +13,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from kortilla.common import JsonObject
 from kortilla.common.escaping import MAX_PROGRAM, escape_name
@@ -48,6 +49,7 @@ from native_host.files.encrypt import (
     outcome_fields,
     unreadable,
 )
+from native_host.files.letters import Headers, Letter, message_in, plain_name
 from native_host.files.sources import RefusedFilesError, UnsignableFile, shown_path
 from native_host.files.targets import Target
 from native_host.operations.card_session import UsableCards
@@ -56,9 +58,6 @@ from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation
 from native_host.recipients.address_book import known_names
 
-#: Endings of the names of encrypted files, which decrypted ones lack.
-_ENDINGS = (".p7m", ".p7e", ".cms")
-_MIME, _MIME_NAME = (b"content-type:", b"mime-version:"), ".eml"
 _PRIVATE = 0o600
 #: All are open at once.
 MOST_FILES = 200
@@ -178,6 +177,7 @@ class _Message:
     path: Path
     stream: BinaryIO
     recipients: Recipients
+    mail: Headers | None
     answers: "_Answers | None" = None
 
     def key(self, password: str | None) -> DecryptionKey | str:
@@ -312,14 +312,15 @@ def _open(
 
 def _open_one(path: Path, stack: ExitStack) -> _Message:
     try:
-        stream = stack.enter_context(os.fdopen(open_regular(path), "rb"))
+        file = stack.enter_context(os.fdopen(open_regular(path), "rb"))
+        stream, mail = message_in(file, stack)
         recipients = read_recipients(stream, whole=True)
         stream.seek(0)
     except OSError as error:
         raise unreadable(path, error) from error
     except EncryptionError as error:
         raise _refused(path, error) from error
-    return _Message(path, stream, recipients)
+    return _Message(path, stream, recipients, mail)
 
 
 def _refused(path: Path, error: EncryptionError) -> FileNotDecryptableError:
@@ -366,10 +367,7 @@ async def _ask_card(
                 async for attempt in asker.tries(held_card, certificate):
                     async with attempt:
                         await attempt.show()
-                        await attempt.verify()
-                        await prompt.watch(
-                            held_card.run(_answer, held_card.card, chosen)
-                        )
+                        await attempt.verify_and_run(partial(_answer, chosen))
             for message, answers in zip(messages, chosen, strict=True):
                 message.answers = answers
 
@@ -416,12 +414,12 @@ def _key_for(
         except OtherRecipientError:
             continue
         except EncryptionUnsupportedError:
-            pass  # ``decrypt`` raises it again, for this file alone
+            pass  # ``decrypt`` raises it again, for this file only
         return answers
     return None
 
 
-def _answer(card: FineidCard, chosen: Sequence[_Answers | None]) -> None:
+def _answer(chosen: Sequence[_Answers | None], card: FineidCard) -> None:
     for answers in filter(None, chosen):
         answers.ask(CardDecryption(card, answers.card_key))
 
@@ -455,8 +453,10 @@ def _write(
             target = Target.reserve(wanted, size, taken, mode=_PRIVATE)
             with new_file(path, target):
                 with target.open() as sink:
-                    done = decrypt(message.stream, meter.of(sink), key)
-                _name_mail(target)
+                    letter = Letter(meter.of(sink), message.mail)
+                    done = decrypt(message.stream, cast("BinaryIO", letter), key)
+                    letter.end()
+                target.path = letter.name(target.path)
                 made.append(DecryptedFile(target.commit(), path, done.authenticated))
         except DecryptionFailedError:
             reason: Reason = "altered" if password is None else "wrong-password"
@@ -467,18 +467,3 @@ def _write(
             failed.append(error)
         meter.end(path)
     return DecryptOutcome(tuple(made), tuple(failed))
-
-
-def _name_mail(target: Target) -> None:
-    """Give a mail's content the ending by which mail programs know it."""
-    path, head = target.path, target.head(len(_MIME[0])).lower()
-    if not path.suffix and head.startswith(_MIME):
-        target.path = path.with_name(path.name + _MIME_NAME)
-
-
-def plain_name(name: str) -> str:
-    """Return the name of the decrypted file: without ``.p7m``."""
-    for ending in _ENDINGS:
-        if name.casefold().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    return name

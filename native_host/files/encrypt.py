@@ -208,16 +208,18 @@ class Meter:
         return cast("BinaryIO", _Counted(stream, self))
 
     def end(self, path: Path) -> None:
-        """Count the whole file, whatever has become of it."""
+        """Count the whole file, also one that failed. What is done can't be stopped."""
         self._ended += self._sizes[path]
-        self._done = self._ended
-        self.add(0)
+        self._set(self._ended)
 
     def add(self, count: int) -> None:
         """Count some more bytes. Raises ``StoppedError``."""
         if self._stop is not None and self._stop.is_set():
             raise StoppedError
-        self._done = min(self._done + count, self._total)
+        self._set(min(self._done + count, self._total))
+
+    def _set(self, done: int) -> None:
+        self._done = done
         percent = 100 * self._done // self._total if self._total else 100
         if self._progressed is not None and percent > self._percent:
             self._percent = percent

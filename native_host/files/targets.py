@@ -84,10 +84,6 @@ class Target:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return os.fdopen(self._descriptor, "wb", closefd=False)
 
-    def head(self, size: int) -> bytes:
-        """Return the first bytes that were written."""
-        return os.pread(self._descriptor, size, 0)
-
     def commit(self) -> Path:
         """Give the file its name, and return that. Raises ``FileNotWritableError``.
 

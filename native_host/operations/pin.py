@@ -199,6 +199,9 @@ class PinTries:
 
     async def _ask(self, question: PinQuestion) -> "PinAttempt":
         """Ask. Digits that arrive just as the caller is cancelled are wiped."""
+        # After a wrong PIN, a tick that the person has set stays.
+        ticked = question.can_allow and self.prompt.allowed
+        question = replace(question, ticked=ticked)
         typed: list[bytearray] = []
 
         async def ask() -> bytearray:

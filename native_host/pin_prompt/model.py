@@ -228,7 +228,8 @@ class PinQuestion:
     card's mark if the conversation does not: a mock card in a system reader is known
     by its certificate only. ``unlocked`` is True when the person has just unlocked the
     PIN. With ``can_allow`` the person may allow the same for a while, without a PIN
-    (``Prompt.allowed``); not with a PIN pad.
+    (``Prompt.allowed``); not with a PIN pad. ``ticked`` says that the person has done
+    so before, with a wrong PIN.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -246,6 +247,7 @@ class PinQuestion:
     test_card: bool = False
     unlocked: bool = False
     can_allow: bool = False
+    ticked: bool = False
 
 
 Question = (

@@ -430,6 +430,8 @@ class TlsLogin:
             value = await attempt.verify_and_run(use)
             window.decrypted += 1
             self._quiet_for = _QUIET_FOR
+            if window.prompt.allowed and not window.allowed and attempt.pin:
+                window.allowed = self._allow(certificate, reader, attempt.pin)
             self._close_to_others(window)
             if pending in window.pending:
                 window.pending.remove(pending)
@@ -441,16 +443,17 @@ class TlsLogin:
             if window.certificate is None:
                 raise PinPadOnlyError("The PIN was typed on the reader.")
         elif window.operation == "decrypt-mail":
-            if window.prompt.allowed:
-                window.kept = window.allowed = self.pins.keep(
-                    certificate,
-                    reader,
-                    attempt.pin,
-                    brief=_ALLOWED_FOR,
-                    purpose="decrypt",
-                )
+            window.kept = window.allowed
         elif not served:
             window.kept = self.pins.keep(certificate, reader, attempt.pin)
         elif self._same_login:
             brief = self._same_login
             self.pins.keep(certificate, reader, attempt.pin, brief=brief)
+
+    def _allow(
+        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> KeptPin:
+        """Keep a PIN for what the person allows; what comes now opens no window."""
+        return self.pins.keep(
+            certificate, reader, pin, brief=_ALLOWED_FOR, purpose="decrypt"
+        )

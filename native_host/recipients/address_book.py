@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from kortilla.clock import utc_now
 from kortilla.common.escaping import printable
+from kortilla.common.files import write_file
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
@@ -123,18 +124,28 @@ def _all() -> list[Person]:
 
 @contextmanager
 def _changed() -> Iterator[dict[bytes, Person]]:
-    """Provide the people by their certificates, and write them at the end."""
+    """Provide the people by their certificates, and write them at the end.
+
+    A power cut or a full disk leaves the people from before.
+    """
+    path = _path()
+    lock = path.with_suffix(".lock")
     try:
-        with os.fdopen(open_private(_path(), os.O_RDWR | os.O_CREAT), "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            known = {each.certificate: each for each in _read(file)}
+        with os.fdopen(open_private(lock, os.O_RDWR | os.O_CREAT), "rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            known = {each.certificate: each for each in _all()}
             yield known
-            text = json.dumps([_fields(each) for each in [*known.values()][-_MOST:]])
-            file.seek(0)
-            file.write(text.encode())
-            file.truncate()  # afterwards, so that a full disk does not empty the file
+            write_file(path, _written([*known.values()]))
     except OSError as error:
         raise _failed(error) from error
+
+
+def _written(people: Sequence[Person]) -> bytes:
+    """Return the file's content, without the oldest people if it would be too large."""
+    fields = [json.dumps(_fields(each)) for each in people[-_MOST:]]
+    while sum(map(len, fields), 2 * len(fields)) > _LARGEST:
+        del fields[0]
+    return f"[{', '.join(fields)}]".encode()
 
 
 def _failed(error: OSError) -> AddressBookError:

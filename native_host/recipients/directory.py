@@ -3,7 +3,7 @@
 
 ``ldapsearch`` of OpenLDAP asks it, in a process of its own. The directory only finds a
 certificate: its holder must be the one who was asked for, and it is checked as all are.
-The directory, and whoever listens on the way, learn who is searched for.
+The directory, and anybody who listens on the way, learn who is searched for.
 """
 
 import asyncio
@@ -76,16 +76,17 @@ async def _ask(server: tuple[str, str], satu: str) -> bytes:
     if program is None:
         raise ToolMissingError(f"{_PROGRAM} is missing. Debian has it in {_PACKAGE}.")
     address, base = server
+    # Others on this computer see a command, so the identifier is not in it.
     command = (
         *(program, "-x", "-LLL", "-o", "ldif-wrap=no", "-o", f"nettimeout={_NETWORK}"),
         *("-l", str(_NETWORK), "-z", str(_MOST_ENTRIES)),
         *("-H", address, "-b", base, "-s", "sub"),
-        *(f"(serialNumber={satu})", "userCertificate"),
+        *("-f", "-", "(serialNumber=%s)", "userCertificate"),
     )
     # No configuration of the folder or of the person changes what is asked.
     process = await asyncio.create_subprocess_exec(
         *command,
-        stdin=DEVNULL,
+        stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
         cwd="/",
@@ -95,6 +96,9 @@ async def _ask(server: tuple[str, str], satu: str) -> bytes:
     answer = b""
     try:
         async with asyncio.timeout(_SECONDS):
+            if process.stdin is not None:
+                process.stdin.write(f"{satu}\n".encode())
+                process.stdin.close()
             while process.stdout and (part := await process.stdout.read(1 << 16)):
                 answer += part
                 if len(answer) > _LARGEST:

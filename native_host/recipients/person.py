@@ -18,6 +18,7 @@ from kortilla.encryption import (
     RecipientUnsuitableError,
     checked_recipient,
 )
+from kortilla.encryption.opening import shown_identity
 from kortilla.errors import (
     CertificateExpiredError,
     CertificateNotTrustedError,
@@ -27,7 +28,7 @@ from kortilla.errors import (
     UserCertificateDisallowedPolicyError,
     UserCertificateRevokedError,
 )
-from kortilla.revocation import Revocation, RevocationChecker
+from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust, certificate_files
 from native_host.card.atr import identify
 from native_host.card.errors import CardError
@@ -39,8 +40,8 @@ from native_host.paths import own_folder, trust_folder
 
 #: A certificate has about 2 KB.
 _MAX_FILE = 64 * 1024
-#: Seconds for an answer about revocation. A list may have 45 MB.
-_SECONDS = 70.0
+#: The longest name that is shown. X.509 allows 64 characters; anybody can make others.
+_MAX_TEXT = 200
 
 RefusalReason = Literal[
     "not-a-certificate",
@@ -113,11 +114,7 @@ class Person:
         try:
             certificate = x509.Certificate.load(der)
             subject = certificate.subject.native
-            issuer, serial = (
-                certificate.issuer.human_friendly,
-                certificate.serial_number,
-            )
-            identity = f"{issuer}, {serial:X}"
+            identity = shown_identity(certificate.issuer, certificate.serial_number)
         except Exception as error:
             # asn1crypto raises any exception on odd input.
             raise RecipientUnsuitableError("The certificate can't be read.") from error
@@ -127,8 +124,8 @@ class Person:
         satu = subject.get("serial_number")
         return cls(
             der,
-            printable(name),
-            printable(satu) if isinstance(satu, str) else "",
+            printable(name[:_MAX_TEXT]),
+            printable(satu[:_MAX_TEXT]) if isinstance(satu, str) else "",
             recipient.not_before,
             recipient.not_after,
             identity,
@@ -222,24 +219,18 @@ def load_trust(folder: Path | None = None) -> Trust | None:
     return Trust.from_folder(folder, test=folder != own_folder())
 
 
-def asking() -> Revocation:
-    """Return what asks the CAs' services whether a certificate was revoked."""
-    return Revocation(trust_env=True, timeout=_SECONDS)
-
-
 async def check(
     person: Person,
     *,
     trust: Trust | None,
     revocation: RevocationChecker,
-    now: datetime | None = None,
 ) -> Person:
     """Check a certificate as a login's: chain, validity and revocation.
 
     Returns the person with the time of the check. Raises ``RecipientRefusedError``,
     whose ``acceptable`` says whether the user may decide otherwise.
     """
-    now = now or utc_now()
+    now = utc_now()
     if not person.not_before <= now <= person.not_after:
         raise RecipientRefusedError(person.name, "expired")
     if trust is None:

@@ -45,7 +45,7 @@ printf '127.0.0.1 localhost computer %s\n' \
 # ---- A screen in place of a graphics card, which the session's own X server draws.
 command install -m 755 /dev/stdin "$system/usr/local/sbin/virtual-screen" <<'END'
 #!/bin/bash
-# lightdm's X server, whose picture is a file. A second one is for whoever logs in while
+# lightdm's X server, whose picture is a file. A second one is for a person who logs in while
 # the first person's session goes on.
 arguments=() screen=/run/screen
 while (($#)); do

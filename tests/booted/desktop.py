@@ -28,7 +28,7 @@ Box = tuple[int, int, int, int]
 class RealScreen(Screen):
     """A screen of a computer: xdotool runs there.
 
-    The second one, of number 1, is of whoever has logged in beside the first person.
+    The second one, of number 1, is of the person who has logged in beside the first.
     """
 
     def __init__(self, computer: Computer, number: int = 0) -> None:

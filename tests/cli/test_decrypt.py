@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla decrypt`` with hostile files, with trouble, and over pcscd.
 
-``tests/cli/test_encrypt.py`` has what works.
+``tests/cli/test_encrypt.py`` has what works, ``test_letters.py`` mails.
 """
 
 import contextlib
@@ -23,8 +23,9 @@ from kortilla.encryption import CertificateRecipient, PasswordRecipient, Recipie
 from kortilla.encryption import encrypt as encrypt_message
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host.files.decrypt import decrypt_with_password, plain_name
+from native_host.files.decrypt import decrypt_with_password
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
+from native_host.files.letters import plain_name
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.desktop.test_screen import LABEL, takes_keys
@@ -336,13 +337,31 @@ def test_the_window_names_the_file_and_takes_pin1_by_keyboard(
         ("a.pdf.p7m", "a.pdf"),
         ("A.PDF.P7M", "A.PDF"),
         ("smime.p7m", "smime"),
+        ("a.txt.p7c", "a.txt"),
         (".p7m", ".p7m"),
+        ("..p7m", "..p7m"),
+        ("...p7m", "...p7m"),
         ("a.p7m.p7m", "a.p7m"),
         ("a.der", "a.der"),
+        ("a.pdf.pem", "a.pdf"),
     ],
 )
 def test_a_decrypted_file_is_named_as_it_was(name: str, plain: str) -> None:
     assert plain_name(name) == plain
+
+
+@pytest.mark.parametrize("name", ["..p7m", "...p7m"])
+def test_nothing_is_decrypted_beside_the_folder(
+    run: Run, folder: Path, card: MockCardState, name: str
+) -> None:
+    (folder / name).write_bytes(message(recipient(card)))
+    (folder / "out").mkdir()
+    before = names(folder.parent)
+    for options in ((), ("--out", "out")):
+        assert run("decrypt", name, *options, *AUTOMATIC).status == 0
+    assert len(names(folder)) == 3
+    assert names(folder / "out") == {name}
+    assert names(folder.parent) == before
 
 
 def test_a_mails_content_is_named_so_that_a_mail_program_opens_it(

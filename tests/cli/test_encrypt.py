@@ -20,6 +20,7 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.state import MockCardState
+from native_host import asking
 from native_host.card.source import CardSource
 from native_host.paths import user_state_folder
 from native_host.recipients import load_texts
@@ -50,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(persons, "Revocation", lambda **_: service)
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``kortilla recipients``, and people whom a directory (a real slapd) knows."""
 
+import asyncio
 import base64
 import os
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,10 @@ def test_a_file_does_not_pass_for_a_person(run: Run, folder: Path) -> None:
     assert run(*words, person["name"]).error == "INVALID_ARGUMENT"
     made = run(*words, f"./{person['name']}")
     assert [each["satu"] for each in made.result["recipients"]] == [OTHER]
+    # Of nobody known yet, whom the directory may know.
+    shutil.copy(folder / "2.der", folder / "99911111A")
+    assert run(*words, "99911111A").error == "INVALID_ARGUMENT"
+    assert run(*words, "./99911111A").status == 0
 
 
 def test_of_two_certificates_of_one_person_the_checked_one_is_used(
@@ -105,6 +111,14 @@ def test_of_two_certificates_of_one_person_the_checked_one_is_used(
     made = run("encrypt", "a.txt", "--unchecked", "--to", whole.satu)
     [used] = made.result["recipients"]
     assert used["certificate"] == whole.identity
+
+
+def test_a_forged_certificate_has_no_endless_name(run: Run, tmp_path: Path) -> None:
+    state = MockCardState.create(tmp_path / "long", given_name="A" * 10_000)
+    (tmp_path / "long.der").write_bytes(certificates(state)[0])
+    [added] = run("recipients", "add", str(tmp_path / "long.der")).result["recipients"]
+    assert len(added["name"]) <= 200
+    assert len(added["certificate"]) <= 600
 
 
 def test_people_with_an_expired_card_are_not_offered(
@@ -133,6 +147,20 @@ def test_a_broken_address_book_loses_only_what_is_broken(
     assert run("recipients", "list").result == {"recipients": []}
     assert run("recipients", "add", "1.der").status == 0
     assert len(run("recipients", "list").result["recipients"]) == 1
+
+
+def test_the_address_book_is_replaced_whole_and_never_too_large_to_be_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("recipients", "add", "1.der").status == 0
+    with (user_state_folder() / "recipients.json").open("rb") as book:
+        before = book.read()
+        assert run("recipients", "add", "2.der").status == 0
+        book.seek(0)
+        assert book.read() == before
+    monkeypatch.setattr(address_book, "_LARGEST", len(before) + 100)
+    [added] = run("recipients", "add", "1.der").result["recipients"]
+    assert run("recipients", "list").result == {"recipients": [added]}
 
 
 def test_an_address_book_of_others_is_not_read(run: Run) -> None:
@@ -185,7 +213,15 @@ def test_a_directory_knows_people_by_their_identifier(
     new_card: NewCard,
     slapd: Callable[..., str],
     configure: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    commands: list[tuple[str, ...]] = []
+    really_start = asyncio.create_subprocess_exec
+
+    async def start(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        commands.append(command)
+        return await really_start(*command, **options)
+
     state = new_card("v5", "active")
     satu = str(
         run("card", "status", "--card", "mock").result["readers"][0]["card"]["holder"][
@@ -196,7 +232,11 @@ def test_a_directory_knows_people_by_their_identifier(
     # It also has the signature certificate, and a directory may lie.
     address = slapd({satu: [*certificates(state), other], "99900000X": [other]})
     configure(f'directory = "{address}"\n')
+    # Every user of the computer sees the commands of others.
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
     made = run("encrypt", "a.txt", "--to", satu.lower(), "--unchecked")
+    assert commands
+    assert satu not in str(commands).upper()
     assert made.status == 0
     assert [each["satu"] for each in made.result["recipients"]] == [satu]
     done = run("decrypt", "a.txt.p7m", "--card", "mock", "--prompt", "automatic")

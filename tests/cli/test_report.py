@@ -29,6 +29,7 @@ from kortilla.signing.verification import (
     document,
 )
 from kortilla.validation.trust import IssuingCA, Trust
+from native_host import asking
 from native_host.files import check as checking
 from native_host.files import report, words
 from native_host.files.check import Basis, CheckedFile
@@ -45,7 +46,7 @@ CA_NAME = "SPECIMEN Issuing CA"
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(checking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
 
 

@@ -17,7 +17,7 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.authority import Authority
-from native_host.files import check as checking
+from native_host import asking
 from native_host.files import words as catalogue
 from native_host.paths import own_folder
 from tests.cli.conftest import NewCard, Run
@@ -58,7 +58,7 @@ def trust(signed: Path, home: Path) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(checking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
 
 

@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog
 
 from kortilla.errors import UserCertificateOCSPCheckFailedError
+from native_host import asking
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
 from native_host.desktop.pages import files, signed_content
@@ -21,7 +22,6 @@ from native_host.desktop.pages.check import Page
 from native_host.desktop.pages.signed_content import PageView
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
-from native_host.files import check as checking
 from native_host.files import check as signature_check
 from native_host.files import report
 from native_host.files import words as catalogue
@@ -84,7 +84,7 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(checking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
     return service
 
 

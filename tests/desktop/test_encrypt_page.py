@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPdfWriter
-from PySide6.QtWidgets import QApplication, QCheckBox, QLabel
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel
 
 from kortilla.encryption import PasswordRecipient, encrypt
 from native_host.config import Config
@@ -210,6 +210,27 @@ def test_a_tick_for_one_certificate_is_not_for_another(
     # Who has been seen with this doubt, both of them now, is accepted.
     press(page, "Encrypt 1 file")
     assert len([*letter.parent.iterdir()]) == 2
+
+
+def test_the_own_certificate_is_saved_for_others(
+    open_window: Open, own_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, chosen = tmp_path / "my-certificate.cer", [""]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen[0], "*.cer"))
+    page = page_with(open_window())
+    [own] = page.recipients.own
+    for path, begin in (
+        ("", ""),
+        (str(there), "my-certificate.cer was saved."),
+        (str(there / "in-a-file.cer"), "in-a-file.cer could not be saved."),
+    ):
+        chosen[0] = path
+        buttons(page)["Save my certificate…"].click()
+        assert begins(page, begin)
+    assert read_person(there).certificate == own.certificate
+    # Without a card there is nothing to save.
+    page.recipients.show([], [])
+    assert "Save my certificate…" not in buttons(page)
 
 
 def test_what_is_missing_is_said_and_nothing_is_encrypted(
@@ -451,6 +472,30 @@ def test_errors_of_the_whole_and_other_files_are_said(
     until(lambda: not page._opening.is_busy)
     assert begins(page, "broken.p7m: This is not an encrypted file")
     assert begins(page, "broken.p7m: ") and "page Check" in " ".join(words(page))
+
+
+def test_a_saved_mail_is_opened_if_it_is_encrypted(
+    open_window: Open, sealed: Callable[[str], Path]
+) -> None:
+    """Another is a file like any other, also one that only names such a file."""
+    path = sealed("letter.eml")
+    kind = "Content-Type: application/pkcs7-mime; smime-type={}-data; name=smime.p7m"
+    body = b"\r\n\r\n" + path.read_bytes()
+    window = open_window()
+    path.write_bytes(kind.format("authEnveloped").encode() + body)
+    page = page_with(window, path)
+    assert "Open encrypted files" in headings(page)
+    until(lambda: "The recovery password opens it too." in words(page))
+    page._opening.field.setText(PASSWORD)
+    page._opening._by_password()
+    until(lambda: not page._opening.is_busy)
+    assert path.with_name("smime").read_bytes() == LETTER
+    press(page, "Encrypt files")
+    for other in (b"Subject: smime.p7m\r\n\r\nHei", kind.format("signed").encode()):
+        path.write_bytes(other + body)
+        page = page_with(window, path)
+        assert "Encrypt files" in headings(page)
+        buttons(page)["Remove letter.eml from the list"].click()
 
 
 def test_the_password_is_printed_with_what_it_opens(

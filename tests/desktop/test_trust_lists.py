@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 
 from kortilla.revocation import Revocation
+from native_host import asking
 from native_host.config import config_path, load_config
 from native_host.desktop.pages.check import Page
 from native_host.desktop.window import Window
-from native_host.files import check as checking
 from native_host.files.check import lists_folder
 from tests.desktop.conftest import Open, buttons, headings, page_of, until, words
 from tests.kortilla.foreign_files import foreign_pdf
@@ -45,7 +45,7 @@ def eu(authority: CA, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     """A small EU, with the responder of an Estonian authority."""
     monkeypatch.setenv("KORTILLA_CONFIG", str(home / "config.toml"))
     private = partial(Revocation, allow_private_addresses=True)
-    monkeypatch.setattr(checking, "Revocation", private)
+    monkeypatch.setattr(asking, "Revocation", private)
     with serving() as eu:
         add_three(eu, authority)
         eu.server.handlers["ocsp/issuing"] = OCSPAnswer(authority, at=eu.now)

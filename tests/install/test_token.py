@@ -405,7 +405,7 @@ def test_links_that_say_nothing_true_are_no_browser(home: Path, system: Path) ->
         assert enable(root=system).report.running == (), said
 
 
-def test_thunderbird_is_shown_the_card_by_its_name_alone(
+def test_thunderbird_is_shown_the_card_only_by_its_name(
     home: Path, system: Path
 ) -> None:
     """It decrypts with the card; browsers log in."""

@@ -115,6 +115,13 @@ def test_a_tick_allows_more_messages(stage: Stage) -> None:
     assert stage.answers == [{**each, "type": "allowed"} for each in pin("1234")]
 
 
+def test_a_tick_stays_after_a_wrong_pin(stage: Stage) -> None:
+    page = asked(stage, "decrypt-mail", can_allow=True, wrong=True, ticked=True)
+    assert page.allow_box is not None
+    stage.press("1234\r")
+    assert stage.answers == [{**each, "type": "allowed"} for each in pin("1234")]
+
+
 def test_there_is_no_choice_where_nothing_can_be_allowed(stage: Stage) -> None:
     assert asked(stage).allow_box is None
 

@@ -359,6 +359,23 @@ async def test_a_pin_is_asked_for_each_time_unless_the_person_allows_more(
     await until(lambda: user in server.windows.closed)
 
 
+async def test_what_was_allowed_holds_while_others_are_being_decrypted(
+    server: Server, mail: Client
+) -> None:
+    session, key = await mail.key()
+    sessions = [session, await mail.open_session(), await mail.open_session()]
+    point, _ = await agreed(mail, session)
+    server.windows.allows = True
+    server.windows.type("1234")
+    running = [
+        asyncio.create_task(derive(mail, each, key, point)) for each in sessions[:2]
+    ]
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    await derive(mail, sessions[2], key, point)
+    await asyncio.gather(*running)
+    assert len(server.windows.users) == 1
+
+
 def end_by_button(user: User, _source: MockCardSource, _folder: Path) -> None:
     user.cancel()
 
@@ -469,7 +486,12 @@ async def test_a_wrong_pin_is_asked_for_again_and_a_client_that_goes_ends_it(
     await derive(mail, session, key, point)
     assert [each.wrong for each in server.windows.users[0].questions] == [False, True]
     assert tries(folder) == 5
-    await allow(server, mail)
+    server.windows.allows = True
+    server.windows.type("9999", "1234")
+    await derive(mail, session, key, point)
+    user = server.windows.users[1]
+    assert [each.ticked for each in user.questions] == [False, True]
+    await until(lambda: user.shown[-1][0] is Step.READY)
     await mail.close()
     await server.windows.all_closed()
 

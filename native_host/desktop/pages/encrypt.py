@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The page that encrypts files, and opens encrypted ones.
 
-What is dropped there decides: the name of an encrypted file ends in ``.p7m``. Nothing
-is encrypted or opened before the person presses a button.
+What is dropped there decides: the name of an encrypted file ends in ``.p7m``, and a
+saved mail may be encrypted. Nothing is encrypted or opened before the person presses a
+button.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Page(FilesPage):
         self.recipients.look()
 
     def take(self, files: Sequence[Path]) -> None:
-        sealed = [each for each in files if each.suffix.casefold() in SEALED]
+        sealed = [each for each in files if _is_sealed(each)]
         if self._stop is None and not self._opening.is_busy:
             self._message = ""
             if not self._panel.password:
@@ -307,3 +308,11 @@ class Page(FilesPage):
             said.append(self.texts("encrypt.password.shown"))
         said += self._faults()
         return [*said, *(words for words, _ in self.recipients.doubts())]
+
+
+def _is_sealed(path: Path) -> bool:
+    if path.suffix.casefold() != ".eml":
+        return path.suffix.casefold() in SEALED
+    from native_host.files.letters import is_encrypted_mail
+
+    return is_encrypted_mail(path)

@@ -18,6 +18,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
 
 from kortilla.common.escaping import escape_name
+from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
@@ -211,7 +212,7 @@ class Recipients:
             parts.append(self._people_panel)
         if len(people) < len(self._all()):
             parts.append(page.kept("unfold", self._unfold_button))
-        parts.append(page.kept("add", self._add_button))
+        parts.append(page.kept(("add", bool(self.own)), self._add_button))
         if page.services.config.directory:
             parts.append(self._search)
         if self._message:
@@ -219,7 +220,10 @@ class Recipients:
         return [*parts, self._always]
 
     def _add_button(self) -> QWidget:
-        return ButtonLine(self._page.button("encrypt.add", self._choose))
+        buttons = [self._page.button("encrypt.add", self._choose)]
+        if self.own:
+            buttons.append(self._page.button("encrypt.save", self._save))
+        return ButtonLine(*buttons)
 
     def _box(self, person: Person) -> WrappingCheckBox:
         def make() -> WrappingCheckBox:
@@ -325,6 +329,22 @@ class Recipients:
             self._folder = Path(chosen[0]).parent
             self.add([Path(each) for each in chosen])
 
+    def _save(self) -> None:
+        """Save the own certificate, which others need to encrypt to this card."""
+        texts, certificate = self._page.texts, self.own[0].certificate
+        start = self._folder / texts("encrypt.save.file")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._page, texts("encrypt.save"), str(start), "*.cer"
+        )
+        if not chosen:
+            return
+        path, key = Path(chosen), "encrypt.saved"
+        try:
+            write_file(path, certificate, mode=0o644)
+        except OSError:
+            key = "encrypt.not_saved"
+        self._tell(texts(key, name=escape_name(path.name)))
+
     def _find(self) -> None:
         """Look for somebody in the directory, by the client identifier."""
         from native_host.recipients.directory import SATU, find
@@ -383,6 +403,7 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
 
     Raises ``DoubtfulError``.
     """
+    from native_host.asking import asking
     from native_host.recipients import person as persons
 
     try:
@@ -391,7 +412,7 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
         raise KortillaError(str(error)) from error
     found: list[Person] = []
     doubts: dict[bytes, RecipientRefusedError] = {}
-    async with persons.asking() as revocation:
+    async with asking() as revocation:
         for each in people:
             try:
                 good = await persons.check(each, trust=trust, revocation=revocation)

@@ -180,6 +180,7 @@ class PinPage(BasePinPage):
         self.allow_box: WrappingCheckBox | None = None
         if question.can_allow:
             self.allow_box = WrappingCheckBox(self.text("allow"))
+            self.allow_box.setChecked(question.ticked)
             rows.addWidget(self.allow_box)
         self.column.addLayout(rows)
         self.initial_focus = self.field

@@ -76,7 +76,7 @@ def harmless(message: bytes) -> set[int]:
     content = cms.ContentInfo.load(message)["content"]
     info = content["recipient_infos"][0].chosen
     originator = info["originator"].chosen
-    # So does the number of unused bits of a point.
+    # The number of unused bits of a point says nothing either.
     found = {message.index(originator["public_key"].native) - 1}
     for value in (
         content["version"],
