@@ -51,13 +51,13 @@ def card(new_card: NewCard) -> MockCardState:
 
 
 def letter(recipient: Recipient, *, authenticated: bool = True) -> bytes:
-    """Return a mail as Thunderbird saves it."""
+    """Return a mail as Thunderbird saves it, also without its first line."""
     mail = EmailMessage(policy.SMTP)
     for name, value in SHOWN.items():
         mail[name] = value
     mail.set_content(WORDS)
     sealed = encrypt_message(mail, [recipient], authenticated=authenticated)
-    return b"X-Mozilla-Status: 0001\r\n" + sealed.as_bytes()
+    return b" by mail.example\r\nX-Mozilla-Status: 0001\r\n" + sealed.as_bytes()
 
 
 def attached(*parts: bytes) -> bytes:

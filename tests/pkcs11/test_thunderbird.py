@@ -7,14 +7,18 @@ It is the real program, without a screen. The test replaces the PIN window.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from kortilla.encryption import CertificateRecipient, encrypt_message
+from kortilla.encryption import CertificateRecipient, decrypt, encrypt_message
+from kortilla.mock_card.keys import load_private_key
+from native_host.files.letters import Letter, message_in
 from tests.browser.window import Window
+from tests.kortilla.encryption.keys import SoftwareKey
 from tests.pkcs11.real import Setup, open_setup
 from tests.support.patience import patience
 from tools.demo.firefox import Marionette, Preferences, user_preferences
@@ -81,7 +85,7 @@ _SHOWN = f"""
 const [subject, resolve] = arguments;
 {_PANE}
 const look = () => {{
-  const shown = pane.messageBrowser.contentWindow;
+  const shown = pane.messageBrowser?.contentWindow ?? pane;  // or a tab of its own
   const heading = shown?.document.getElementById("expandedsubjectBox")?.textContent;
   const icon = shown?.document.getElementById("encryptedHdrIcon");
   const page = shown?.document.getElementById("messagepane")?.contentDocument;
@@ -94,6 +98,31 @@ const look = () => {{
   }}
 }};
 look();
+"""
+# What the menu does, without the window that asks for a file.
+_SAVE = f"""
+const [row, path, resolve] = arguments;
+{_PANE}
+const {{ MailServices }} = ChromeUtils.importESModule(
+  "resource:///modules/MailServices.sys.mjs");
+const uri = pane.gDBView.getURIForViewIndex(row);
+const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
+file.initWithPath(path);
+const listener = {{
+  OnStartRunningUrl() {{}},
+  OnStopRunningUrl(url, status) {{ resolve(status); }},
+}};
+const service = MailServices.messageServiceFromURI(uri);
+service.saveMessageToDisk(uri, file, false, listener, true, null);
+"""
+_OPEN_FILE = """
+const [path] = arguments;
+const { MailUtils } = ChromeUtils.importESModule(
+  "resource:///modules/MailUtils.sys.mjs");
+const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
+file.initWithPath(path);
+const window = Services.wm.getMostRecentWindow("mail:3pane");
+MailUtils.openEMLFile(window, file, Services.io.newFileURI(file));
 """
 
 
@@ -129,6 +158,8 @@ class Mail:
 
 def a_letter(number: int, certificate: bytes, *, authenticated: bool) -> EmailMessage:
     letter = EmailMessage(policy.SMTP)
+    # Thunderbird leaves out the first line when it saves a letter of this folder.
+    letter["Return-Path"] = "<sender@service.example>"
     letter["From"] = "SPECIMEN-Sender <sender@service.example>"
     letter["To"] = "specimen@person.example"
     letter["Subject"] = f"Letter {number}"
@@ -159,6 +190,20 @@ async def thunderbird(setup: Setup, letters: list[EmailMessage]) -> AsyncIterato
         await mail.script(_THREE_PANES)
         await mail.script(_OPEN_FOLDER, FOLDER, len(letters))
         yield mail
+
+
+async def opened_by_kortilla(mail: Mail, row: int) -> Path:
+    """Save a letter in Thunderbird, and decrypt it with the card's key."""
+    saved, opened = (mail.setup.folder / f"letter{each}.eml" for each in ("", "-2"))
+    assert await mail.script(_SAVE, row, str(saved)) == 0
+    data = mail.setup.card.state.read().keys[0]
+    key = SoftwareKey(data.certificate, load_private_key(data.private_key))
+    with ExitStack() as stack, saved.open("rb") as file, opened.open("wb") as sink:
+        message, outer = message_in(file, stack)
+        letter = Letter(sink, outer)
+        decrypt(message, cast("BinaryIO", letter), key)
+        letter.end()
+    return opened
 
 
 async def test_thunderbird_reads_letters_with_a_card_of_rsa(tmp_path: Path) -> None:
@@ -199,6 +244,13 @@ async def test_thunderbird_reads_letters_with_a_card_of_rsa(tmp_path: Path) -> N
             text, lock = await mail.read("Letter 3")
             assert "Hyvää" not in text
             assert lock == ""
+            # Of what it saves, Kortilla makes a letter that it shows.
+            opened = await opened_by_kortilla(mail, 3)
+            await mail.script(_OPEN_FILE, str(opened))
+            text, lock = await mail.read("Letter 3")
+            assert "Hyvää päivää 3" in text
+            assert lock == ""
+            assert b"From: SPECIMEN-Sender" in opened.read_bytes()
             count = setup.listener.count
             assert count == 2
             window.say("cancel")
