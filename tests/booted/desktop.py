@@ -404,6 +404,8 @@ class Gnome(Desktop):
         selected = f"”{Path(file).name}” valittu"
         wait_until(lambda: _named(self.look(folder), selected), selected)
         wait_until(lambda: self.is_in_front(folder), folder)
+        # A menu below the pointer begins with the item there.
+        self.screen.point_away()
         self.press("shift+F10")
         wait_until(lambda: "menu item" in _focused(self.look(folder)), "the menu")
         # The first item is for the program that double-clicks open.
