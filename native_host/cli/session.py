@@ -39,17 +39,17 @@ def open_(
     """
     from native_host.desktop.single_window import (
         MOST_FILES,
-        SEALED,
         Handover,
         SingleWindow,
     )
+    from native_host.files import ENCRYPTED
     from native_host.languages import choose_language
     from native_host.pin_prompt.prompt import PromptError
     from native_host.pin_prompt.spawn import has_screen
 
     if check + sign + encrypt > 1:
         raise click.UsageError("Give one of --check, --sign and --encrypt.")
-    sealed = bool(files) and all(each.suffix.casefold() in SEALED for each in files)
+    sealed = bool(files) and all(each.suffix.casefold() in ENCRYPTED for each in files)
     if files and not (check or sign or encrypt or sealed):
         raise click.UsageError(
             "Say what to do with the files: --check, --sign or --encrypt."

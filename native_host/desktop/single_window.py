@@ -31,8 +31,6 @@ _TOKEN = re.compile(r"[!-~]{0,256}")
 _LONGEST = 4 << 20  # bytes
 #: The pages that files can be given to.
 PAGES_OF_FILES = ("check", "encrypt", "sign")
-#: How the names of encrypted files end, which the page *Encrypt* opens.
-SEALED = (".p7m", ".p7e", ".p7c")
 #: The most files at once.
 MOST_FILES = 100
 _PATIENCE = 5.0  # seconds for an answer

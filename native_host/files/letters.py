@@ -24,10 +24,11 @@ from kortilla.encryption import (
     EncryptionUnsupportedError,
     NotEncryptedError,
 )
+from native_host.files import ENCRYPTED
 
 MAIL = ".eml"
-#: Endings of the names of encrypted files, which decrypted ones lack.
-_ENDINGS = (".p7m", ".p7e", ".p7c", ".cms", ".pem")
+#: Endings that decrypted files lack.
+_ENDINGS = (*ENCRYPTED, ".pem")
 #: Bytes of a mail, or of PEM. Mail servers carry less.
 MAX_MAIL = 100_000_000
 #: Bytes of the headers of a mail and of a part of it, and characters of one header

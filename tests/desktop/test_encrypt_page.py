@@ -424,7 +424,7 @@ def test_content_that_was_not_protected_is_not_offered_to_be_opened(
     sealed: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    good, bad, failed = (sealed(f"{each}.txt.p7m") for each in ("a", "b", "c"))
+    good, bad, failed = map(sealed, ("a.txt.cms", "b.txt.p7c", "c.txt.p7m"))
     fault = {"file": str(failed), "reason": "altered"}
     result = fields((good, True), (bad, False), code="X", files=[fault])
     given = result_of(monkeypatch, result)
@@ -440,7 +440,7 @@ def test_content_that_was_not_protected_is_not_offered_to_be_opened(
     assert begins(page, "c.txt.p7m: The file can't be opened. It was changed")
     # It stays for another try.
     assert "c.txt.p7m" in words(page)
-    assert "a.txt.p7m" not in words(page)
+    assert "a.txt.cms" not in words(page)
 
 
 def test_errors_of_the_whole_and_other_files_are_said(

@@ -24,8 +24,9 @@ from native_host.desktop.pages.opening import Opening
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.recipients import Recipients, sentence
 from native_host.desktop.pages.recovery_password import PasswordPanel
-from native_host.desktop.single_window import MOST_FILES, SEALED
+from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
+from native_host.files import ENCRYPTED
 from native_host.gui.labels import Heading, WrappingLabel, label, muted
 from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
 
@@ -312,7 +313,7 @@ class Page(FilesPage):
 
 def _is_sealed(path: Path) -> bool:
     if path.suffix.casefold() != ".eml":
-        return path.suffix.casefold() in SEALED
+        return path.suffix.casefold() in ENCRYPTED
     from native_host.files.letters import is_encrypted_mail
 
     return is_encrypted_mail(path)
