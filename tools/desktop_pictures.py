@@ -35,14 +35,13 @@ from native_host import paths
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.card_watch import Cards, ReaderContent
-from native_host.desktop.pages.recipients import DoubtfulError
 from native_host.desktop.system_settings import BrowsersReport
 from native_host.desktop.window import Window
 from native_host.doctor.findings import Place, info, kortilla, warning
 from native_host.files.check import CheckedFile
 from native_host.gui.tokens import DARK, palette_of, plain_palette
 from native_host.history import Entry
-from native_host.recipients.person import Person, RecipientRefusedError
+from native_host.recipients.person import DoubtfulError, Person, RecipientRefusedError
 from tests.kortilla.signing_parts import make_pdf
 from tools.window_pictures import offscreen_application
 

@@ -89,6 +89,14 @@ class RecipientRefusedError(KortillaError):
         return self.reason in ACCEPTABLE
 
 
+class DoubtfulError(KortillaError):
+    """Some certificates can't be used, or only unchecked. ``about`` has the reasons."""
+
+    def __init__(self, about: dict[bytes, RecipientRefusedError]) -> None:
+        super().__init__("Some recipients were refused.")
+        self.about = about
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody with a certificate (DER). ``checked`` is when it was found good.

@@ -19,7 +19,7 @@ def test_install_and_uninstall_say_what_they_did(run: Run, home: Path) -> None:
     assert installed.result["level"] == "user"
     assert [change["action"] for change in installed.result["changes"]] == [
         "written"
-    ] * 9
+    ] * 11
     place = home / FIREFOX / "fi.kortilla.host.json"
     assert installed.words == ""
     assert Path(json.loads(place.read_bytes())["path"]).is_file()

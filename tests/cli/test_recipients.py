@@ -246,6 +246,7 @@ def test_a_directory_knows_people_by_their_identifier(
         assert refused.result["error"]["reason"] == "not-found"
 
 
+@pytest.mark.programs
 def test_a_directory_that_is_not_there_or_no_address_is_an_error(
     run: Run, configure: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ _MARKERS = {
     "open_pcscd": "pcscd",
     "open_screen": "window",
     "OFFSCREEN": "window",
+    "_SLAPD": "programs",
     "dbus-daemon": "window",
     "as_ordinary": "programs",
     "certutil": "programs",
@@ -41,7 +42,6 @@ _MARKERS = {
     "pkcs11-tool": "programs",
     "redis-server": "programs",
     "thunderbird": "browser",
-    "slapd": "programs",
     "update-desktop-database": "programs",
     "xmlsec1": "programs",
 }

@@ -39,14 +39,6 @@ _LONGEST_SATU = 20
 Make = Callable[[], Awaitable[tuple[list["Recipient"], str]]]
 
 
-class DoubtfulError(KortillaError):
-    """Some certificates can't be used, or only unchecked. ``about`` has the reasons."""
-
-    def __init__(self, about: dict[bytes, RecipientRefusedError]) -> None:
-        super().__init__("Some recipients were refused.")
-        self.about = about
-
-
 class Recipients:
     """The people that can be chosen, and the recovery password."""
 
@@ -187,6 +179,8 @@ class Recipients:
 
     def explain(self, error: KortillaError) -> str:
         """Return what is said of an error, and show the certificates that it is of."""
+        from native_host.recipients.person import DoubtfulError
+
         if not isinstance(error, DoubtfulError):
             return self._page.texts("encrypt.error")
         self._doubts = error.about
@@ -423,7 +417,7 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
                     doubts[each.certificate] = error
                 found.append(each)
     if any(not e.acceptable or der not in accepted for der, e in doubts.items()):
-        raise DoubtfulError(doubts)
+        raise persons.DoubtfulError(doubts)
     return found
 
 
