@@ -356,9 +356,8 @@ def _judge_token(found: JsonObject, shown: frozenset[Family]) -> Iterator[Findin
             begun = family in entered or (family in shown and each["databases"])
             if begun and not each["enabled"]:
                 mend = kortilla("pkcs11", "enable", "--browser", family)
-                yield warning(
-                    f"{_kind(family)}_INCOMPLETE", mend, browser=title(family)
-                )
+                code = _code(family, "PKCS11_INCOMPLETE")
+                yield warning(code, mend, browser=title(family))
 
 
 async def _ask(library: str, family: Family, *, root: bool) -> Finding:
@@ -368,12 +367,20 @@ async def _ask(library: str, family: Family, *, root: bool) -> Finding:
     )
     slots = json.loads(printed)["slots"] if printed else 0
     if slots:
-        return info(f"{_kind(family)}_WORKS", browser=title(family))
+        return info(_code(family, "PKCS11_WORKS"), browser=title(family))
     if root:
         return info("PKCS11_ROOT")
-    return warning(f"{_kind(family)}_FAILED", browser=title(family))
+    return warning(_code(family, "PKCS11_FAILED"), browser=title(family))
 
 
-def _kind(family: Family) -> str:
-    """Return how the codes of findings begin: mail is no matter of Suomi.fi."""
-    return "MAIL_TOKEN" if family == "thunderbird" else "PKCS11"
+#: Mail is no matter of Suomi.fi.
+_OF_MAIL = {
+    "PKCS11_FAILED": "MAIL_TOKEN_FAILED",
+    "PKCS11_INCOMPLETE": "MAIL_TOKEN_INCOMPLETE",
+    "PKCS11_WORKS": "MAIL_TOKEN_WORKS",
+}
+
+
+def _code(family: Family, code: str) -> str:
+    """Return the code of a finding about a browser, or that of one about mail."""
+    return _OF_MAIL[code] if family == "thunderbird" else code

@@ -333,7 +333,7 @@ def test_the_caller_is_heard_of_with_the_first_question(
     stage.open(caller=PROGRAM)
     stage.handle(Show(Step.READING))
     stage.handle(request_)
-    assert stage.spoken[-1].startswith(f"The request comes from {PROGRAM}")
+    assert stage.spoken[-1].startswith(f"Asked by {PROGRAM}, not a known browser.")
     assert "Cancel if you did not start it." in stage.spoken[-1]
     stage.handle(WRONG)
     assert stage.spoken[-1].startswith("The PIN was wrong.")
