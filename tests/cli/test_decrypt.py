@@ -267,14 +267,15 @@ def test_openssl_writes_for_a_card_in_a_reader_and_pin1_opens(
     words = ("--prompt", "terminal", "--lang", "en", "--card", "pcsc")
     (folder / "own.bin").write_bytes(CONTENT)
     own = ("encrypt", "own.bin", "--own-card", "--card", "pcsc")
-    with (
-        pcsc.beside(mock_card.folder) as within,
-        contextlib.closing(Terminal(within(*KORTILLA, *own))) as encrypting,
-        contextlib.closing(
-            Terminal(within(*KORTILLA, "decrypt", *files, *words))
-        ) as terminal,
-    ):
-        assert encrypting.outcome().status == 0
+    with pcsc.beside(mock_card.folder) as within, contextlib.ExitStack() as stack:
+
+        def start(*command: str) -> Terminal:
+            terminal = Terminal(within(*KORTILLA, *command))
+            return stack.enter_context(contextlib.closing(terminal))
+
+        # One after the other: each wants the card for itself.
+        assert start(*own).outcome().status == 0
+        terminal = start("decrypt", *files, *words)
         for shown in ("You open this encrypted file:", "theirs.bin.p7m (+1)", "PIN1"):
             terminal.wait_for(shown)
         terminal.type("9999\r")
