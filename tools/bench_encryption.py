@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Measures encryption: whether a fault takes as long as another, and large files.
 
-``python -m tools.bench_encryption`` runs it alone; ``bench.py`` uses it too. The large
+``python -m tools.bench_encryption`` runs only this; ``bench.py`` uses it too. The large
 files are measured beside ``openssl cms`` of the system, each as a process of its own.
 """
 

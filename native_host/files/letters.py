@@ -85,7 +85,7 @@ def message_in(file: BinaryIO, stack: ExitStack) -> tuple[BinaryIO, Headers | No
         mail, pieces = _find(file)
     if os.fstat(file.fileno()).st_size > MAX_MAIL:
         raise EncryptionUnsupportedError("The mail is too large.")
-    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed by it
     copy.writelines(pieces)
     copy.seek(0)
     return copy, mail

@@ -210,7 +210,7 @@ class PrivateFolder:
 
 
 def names_of(files: Sequence[Path]) -> list[str]:
-    """Return the files' names, with their folders if the names alone are ambiguous."""
+    """Return the files' names, with their folders where two names are the same."""
     short = [file.name for file in files]
     # PROTOCOL.md §3 compares names in this form.
     told_apart = {unicodedata.normalize("NFC", name) for name in short}

@@ -53,6 +53,7 @@ RefusalReason = Literal[
     "no-answer",
     "not-found",
     "no-card",
+    "unreadable-card",
 ]
 _MESSAGES: dict[RefusalReason, str] = {
     "not-a-certificate": "This is not a certificate.",
@@ -65,6 +66,7 @@ _MESSAGES: dict[RefusalReason, str] = {
     "no-answer": "Nobody answered whether the certificate was revoked.",
     "not-found": "Nobody is known by this name.",
     "no-card": "There is no card in a reader.",
+    "unreadable-card": "The card can't be read. Another program may be using it.",
 }
 #: Reasons for which the user may encrypt to the certificate all the same.
 ACCEPTABLE: frozenset[RefusalReason] = frozenset(
@@ -185,16 +187,18 @@ async def own_card(source: CardSource) -> list[Person]:
     Raises ``RecipientRefusedError`` if no card can be read, and
     ``PcscUnavailableError``.
     """
-    found = []
+    found: list[Person] = []
+    reason: RefusalReason = "no-card"
     for reader in await source.readers():
         try:
             der = await _read_card(source, reader)
         except CardError:
+            reason = "unreadable-card"
             continue
         if der is not None:
             found.append(person_of(der, reader.name, own=True))
     if not found:
-        raise RecipientRefusedError("--own-card", "no-card")
+        raise RecipientRefusedError("--own-card", reason)
     return found
 
 

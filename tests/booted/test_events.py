@@ -69,10 +69,10 @@ def test_locked_screen(desktop: Desktop, own_cards: Cards, pictures: Path) -> No
 
 
 def test_second_user(desktop: Desktop, own_cards: Cards, pictures: Path) -> None:
-    """Somebody else logs in at the same screen: a card is of whoever sits there"""
+    """Somebody else logs in at the same screen: a card is for the user at the screen"""
     computer = desktop.computer
     if computer.name != "xfce":
-        pytest.skip("the second user has XFCE")
+        pytest.skip("the image has XFCE for the second user, no other desktop")
     computer.run("chpasswd", given=_PASSWORDS)
     own_cards.pull()
     session, user = computer.at_screen()

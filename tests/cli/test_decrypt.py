@@ -112,12 +112,19 @@ def test_a_hostile_file_is_refused_without_pin1(
     run: Run, card: MockCardState, folder: Path, kind: str
 ) -> None:
     make, reason = HOSTILE[kind]
-    (folder / "bad.pdf.p7m").write_bytes(make(card))
+    bad = folder / "bad.pdf.p7m"
+    bad.write_bytes(make(card))
+    assert refusal(run, card, bad) == reason
+
+
+def refusal(run: Run, card: MockCardState, bad: Path) -> str:
+    """Return why a file is refused, without PIN1 and with nothing beside it."""
     card.set_faults(Fault(FaultName.MUTE, on=CommandName.VERIFY))
-    outcome = run("decrypt", "bad.pdf.p7m", *AUTOMATIC)
+    outcome = run("decrypt", bad.name, *AUTOMATIC)
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_DECRYPTABLE")
-    assert reasons(outcome) == [reason]
-    assert names(folder) == {"bad.pdf.p7m"}
+    assert names(bad.parent) == {bad.name}
+    [reason] = reasons(outcome)
+    return reason
 
 
 def test_a_message_in_a_message_is_a_file_as_any_other(

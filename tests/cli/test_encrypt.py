@@ -19,6 +19,7 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
+from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host import asking
 from native_host.card.source import CardSource
@@ -305,6 +306,15 @@ def test_the_own_card_is_the_only_one(
     monkeypatch.setattr(persons, "own_card", two)
     outcome = run("encrypt", "kirje.pdf", "--own-card", *MOCK)
     assert outcome.error == "INVALID_ARGUMENT"
+
+
+def test_a_card_that_cannot_be_read_is_not_called_missing(
+    run: Run, card: MockCardState
+) -> None:
+    card.set_faults(Fault(FaultName.MUTE, on=CommandName.SELECT))
+    refused = run("encrypt", "kirje.pdf", "--own-card", *MOCK)
+    assert refused.result["error"]["reason"] == "unreadable-card"
+    assert "Another program may be using it" in refused.result["error"]["message"]
 
 
 def test_no_expired_or_revoked_card_gets_anything(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from kortilla.common.escaping import escape_name, printable
-from native_host.desktop.pages.files import FilesPage
+from native_host.desktop.pages.files import FilesPage, fetch_authority
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
 from native_host.desktop.pages.trust_lists import TrustListsPart
@@ -47,7 +47,6 @@ class Page(FilesPage):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, "check", "identify")
-        self._files: list[Path] = []
         self._checked: list[CheckedFile] = []
         self._running: Future[list[CheckedFile]] | None = None
         self._fetching = False
@@ -194,15 +193,6 @@ class Page(FilesPage):
             return
         self._fetching, self._message = True, ""
 
-        async def work() -> bool:
-            from native_host.files.check import fetch_authority
-            from native_host.paths import trust_folder
-
-            try:
-                return await fetch_authority(trust_folder())
-            except OSError as error:
-                raise KortillaError(str(error)) from error
-
         def done(there: bool) -> None:
             self._fetching, self._has_authority = False, there
             if not there:
@@ -211,7 +201,7 @@ class Page(FilesPage):
                 self._check(asking=self._ask_box.isChecked())
             self._build()
 
-        self.services.background.start(work, done, lambda _: done(False))
+        self.services.background.start(fetch_authority, done, lambda _: done(False))
         self._build()
 
     def _build(self) -> None:

@@ -39,7 +39,6 @@ class Page(FilesPage):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, "encrypt", "manage", signing=False)
-        self._files: list[Path] = []
         self._place, self.choose_button = self.place_to_drop()
         self._list, self._made = RowsPanel(), RowsPanel()
         self._done = Heading(self.texts("encrypt.done"), 17 / 15)
@@ -237,9 +236,8 @@ class Page(FilesPage):
 
     def _make_file(self, path: Path) -> Row:
         name = WrappingLabel(escape_name(path.name), bold=True)
-        remove = self._file_button("files.remove", path, partial(self._remove, path))
         words = muted(self.size_of(path))
-        return Row(Sign("file", "note"), [name, words], [remove])
+        return Row(Sign("file", "note"), [name, words], [self._remove_button(path)])
 
     def size_of(self, path: Path) -> str:
         """Return the size of a file in words; none for one that is gone."""
@@ -247,12 +245,6 @@ class Page(FilesPage):
             return self.texts.size(path.stat().st_size)
         except OSError:
             return ""
-
-    def _remove(self, path: Path) -> None:
-        self._files.remove(path)
-        self.title.setFocus()
-        self._build()
-        self.say(self._list_words())
 
     def _words_of_encrypting(self) -> str:
         count = len(self._files)

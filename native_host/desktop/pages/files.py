@@ -46,6 +46,7 @@ class FilesPage(PageBase):
         super().__init__(services, services.texts(f"{name}.heading"))
         self._name, self._act = name, act
         self._folder = Path.home()
+        self._files: list[Path] = []
         self._message = ""
         self.missing = signing and _is_missing()
         self.setAcceptDrops(not self.missing)
@@ -86,6 +87,10 @@ class FilesPage(PageBase):
     def _build(self) -> None:
         """Show what the page knows now."""
 
+    def _list_words(self) -> str:
+        """Return what is said of the files that are left; "" says nothing."""
+        return ""
+
     def _file_button(self, key: str, path: Path, press: Callable[[], object]) -> Button:
         """Return a button for one file, told apart for screen readers."""
         button = self.button(key, press)
@@ -105,6 +110,15 @@ class FilesPage(PageBase):
 
     def _show_button(self, path: Path) -> Button:
         return self._file_button("files.show", path, partial(self._show, path))
+
+    def _remove_button(self, path: Path) -> Button:
+        return self._file_button("files.remove", path, partial(self._remove, path))
+
+    def _remove(self, path: Path) -> None:
+        self._files.remove(path)
+        self.title.setFocus()
+        self._build()
+        self.say(self._list_words())
 
     def _open(self, path: Path) -> None:
         self._message = ""
@@ -137,6 +151,20 @@ class FilesPage(PageBase):
         event.accept()
         if files:
             self.take(files)
+
+
+async def fetch_authority() -> bool:
+    """Fetch the authority's CA certificates, and return whether they are there.
+
+    Raises ``KortillaError``.
+    """
+    from native_host.files import check
+    from native_host.paths import trust_folder
+
+    try:
+        return await check.fetch_authority(trust_folder())
+    except OSError as error:
+        raise KortillaError(str(error)) from error
 
 
 def _local_files(dropped: QMimeData) -> list[Path]:

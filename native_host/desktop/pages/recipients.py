@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
 from kortilla.common.escaping import escape_name
 from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
+from native_host.desktop.pages.files import fetch_authority
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
 from native_host.gui.buttons import WrappingCheckBox, explained
@@ -284,22 +285,15 @@ class Recipients:
     def _fetch(self) -> None:
         """Get the authority's certificates, by which others are checked."""
 
-        async def work() -> bool:
-            from native_host.files.check import fetch_authority
-            from native_host.paths import trust_folder
-
-            try:
-                return await fetch_authority(trust_folder())
-            except OSError as error:
-                raise KortillaError(str(error)) from error
-
         def done(there: bool) -> None:
             if there:
                 self._doubts = {}
                 self._page.title.setFocus()
             self._tell("" if there else self._page.texts("check.not_fetched"))
 
-        self._page.services.background.start(work, done, lambda _: done(False))
+        self._page.services.background.start(
+            fetch_authority, done, lambda _: done(False)
+        )
         self._tell(self._page.texts("check.fetching"))
 
     def _refused(self, error: RecipientRefusedError) -> str:

@@ -42,7 +42,6 @@ class Page(FilesPage):
     def __init__(self, services: Services) -> None:
         super().__init__(services, "sign", "sign")
         self._prompts = Prompts(services)
-        self._files: list[Path] = []
         self.wishes = Wishes(services, self.kept, self._build)
         self._progress = _Progress(self)
         self._place, self.choose_button = self.place_to_drop()
@@ -169,18 +168,8 @@ class Page(FilesPage):
         name = WrappingLabel(escape_name(path.name), bold=True)
         kind = "pdf" if is_pdf(path) else "other"
         words = muted(self.texts(f"sign.kind.{kind}", size=size))
-        remove = partial(self._remove, path)
-        buttons = [
-            self._open_button(path),
-            self._file_button("files.remove", path, remove),
-        ]
+        buttons = [self._open_button(path), self._remove_button(path)]
         return Row(Sign("file", "note"), [name, words], buttons)
-
-    def _remove(self, path: Path) -> None:
-        self._files.remove(path)
-        self.title.setFocus()
-        self._build()
-        self.say(self._list_words())
 
     def _words_of_signing(self) -> str:
         count = len(self._files)
