@@ -303,7 +303,7 @@ def test_a_short_tag_is_none(ecc: SoftwareKey) -> None:
 
 
 def test_attributes_are_authenticated_in_der(ecc: SoftwareKey) -> None:
-    """RFC 5083 §2.2: whatever their order, the tag covers a set in DER."""
+    """RFC 5083 §2.2: the tag covers a set in DER, in any order."""
     kept = Altered(ecc.recipient)
     message = encrypted(kept, content=b"abc")
     start = message.rindex(CIPHERTEXT)
