@@ -50,8 +50,8 @@ PAGES: Mapping[str, str] = {
     "check": "file-tick",
     "encrypt": "lock",
     "self_check": "pulse",
-    "browsers": "browser",
-    "history": "clock",
+    "settings": "sliders",
+    "help": "question",
 }
 #: The name of the desktop file, by which desktops find the window's icon.
 DESKTOP_FILE = "fi.kortilla.Kortilla"
@@ -90,6 +90,7 @@ class Window(TopWindow):
         for number, name in enumerate(PAGES, 1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             shortcut.activated.connect(lambda name=name: self._choose(name))
+        QShortcut(QKeySequence("F1"), self).activated.connect(self._help)
         for keys in ("Ctrl+Q", "Ctrl+W"):
             QShortcut(QKeySequence(keys), self).activated.connect(self.close)
         self._fit_screen()
@@ -148,6 +149,10 @@ class Window(TopWindow):
     def _choose(self, name: str) -> None:
         self.show_page(name)
         self.sidebar.list.setFocus()
+
+    def _help(self) -> None:
+        self.show_page("help")
+        self.pages["help"].focus()  # type: ignore[attr-defined] # of its class
 
     def _on_row(self, row: int) -> None:
         if row < 0:
