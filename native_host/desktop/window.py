@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.pages.page import PageBase, Services
-from native_host.desktop.sidebar import WIDE, Sidebar
+from native_host.desktop.sidebar import Sidebar
 from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.desktop.texts import Texts
 from native_host.gui.accessibility import Announcer, FocusRing, TopWindow
@@ -58,8 +58,6 @@ DESKTOP_FILE = "fi.kortilla.Kortilla"
 _ICON = Path(__file__).parent / "kortilla.svg"
 #: Milliseconds in which the window and its first page have appeared.
 _SETTLED = 1000
-#: The least width of a page beside a sidebar with words.
-_PAGE = 520
 _SELF_CHECK = "self_check"
 _NAMES = [*PAGES]
 
@@ -171,6 +169,7 @@ class Window(TopWindow):
     def _set_badge(self, name: str, count: int) -> None:
         words = self.services.texts("window.badge", count=count)
         self.sidebar.list.set_badge(_NAMES.index(name), count, words)
+        self._fit_sidebar()
 
     def _speak(self, language: str) -> None:
         """Build the window anew in a language, with the focus where it was."""
@@ -189,7 +188,7 @@ class Window(TopWindow):
             old.hide()
         self.pages = {}
         self._build()
-        self._narrow()
+        self._fit_sidebar()
         self.sidebar.list.setCurrentRow(current)
         self.sidebar.list.clearFocus()
         self.pages[_NAMES[current]].focus_wanted = name
@@ -199,11 +198,11 @@ class Window(TopWindow):
         self.setMinimumSize(min(dp(360), room.width()), min(dp(300), room.height()))
         self.resize(min(dp(996), room.width()), min(dp(680), room.height() - dp(20)))
 
-    def _narrow(self) -> None:
-        self.sidebar.set_narrow(self.width() < dp(WIDE + _PAGE))
+    def _fit_sidebar(self) -> None:
+        self.sidebar.fit(self.width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        self._narrow()
+        self._fit_sidebar()
         super().resizeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
