@@ -133,7 +133,7 @@ def everything(texts: dict[str, str], language: str) -> dict[str, str]:
 
 
 def _kind(place: str) -> str:
-    return place.split()[0].rpartition(".")[2]
+    return place.partition(" ")[0].rpartition(".")[2]
 
 
 def test_one_thing_has_one_word(everything: dict[str, str], language: str) -> None:
