@@ -241,7 +241,7 @@ def test_the_page_switches_shows_saves_and_deletes(
     assert not box().isChecked()
     box().click()
     assert file.exists()
-    assert "There is nothing in it yet." in words(page)
+    assert "There is no history yet." in words(page)
     do(who="https://a\u202e.example")
     page.window_activated()
     assert "a.pdf" not in words(page)  # nobody reads it over the person's shoulder

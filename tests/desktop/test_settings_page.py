@@ -107,13 +107,13 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
     page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
     boxes(page)["Identification with the card: Firefox"].click()
-    until(lambda: "Change it all the same" in buttons(page))
+    until(lambda: "Change anyway" in buttons(page))
     # What is shown is what holds.
     assert not boxes(page)["Identification with the card: Firefox"].isChecked()
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
-    assert "Change it all the same" not in buttons(page)
+    assert "Change anyway" not in buttons(page)
     assert boxes(page)["Identification with the card: Firefox"].hasFocus()
 
 
@@ -126,7 +126,7 @@ def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> 
     boxes(page)[switch].click()
     until(partial(_is_told, page, "Thunderbird is open."))
     assert not _is_told(page, "The browser is open.")
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes[-1] == ("thunderbird", True, True)
 
