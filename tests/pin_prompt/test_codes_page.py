@@ -347,7 +347,7 @@ def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
     assert rules(stage)[-1] == "Different from the card's other PIN: in order"
 
 
-EASY, USE, OTHER = "This PIN is easy", "Use it all the same", "Choose another"
+EASY, USE, OTHER = "This PIN is easy", "Use it anyway", "Choose another"
 
 
 @pytest.mark.parametrize(
