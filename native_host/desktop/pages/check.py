@@ -19,8 +19,8 @@ from native_host.desktop.pages.files import FilesPage, fetch_authority
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
 from native_host.desktop.pages.trust_lists import NEEDED, TrustListsPart, codes_of
-from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
+from native_host.files.sources import MAX_FILES
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
 from native_host.gui.labels import Heading, MockCardMark, WrappingLabel, label
 from native_host.gui.panels import ButtonLine, Notice, Row, RowsPanel, Sign, column
@@ -73,9 +73,9 @@ class Page(FilesPage):
             return
         self._message = ""
         self._lists.forget()
-        if len(files) > MOST_FILES:
-            self._message = self.texts("check.many", most=MOST_FILES)
-        self._files = [*files[:MOST_FILES]]
+        if len(files) > MAX_FILES:
+            self._message = self.texts("check.many", most=MAX_FILES)
+        self._files = [*files[:MAX_FILES]]
         self._check(asking=self._ask_box.isChecked())
 
     def leave(self) -> None:
