@@ -74,7 +74,7 @@ async def activate(context: Context, request: ManageRequest) -> PinsSet:
     and errors of the prompt.
     """
     activation = Activation(context)
-    await set_pins(activation, context, request)
+    await set_pins(activation, context, request, request.reader)
     outcomes: tuple[Outcome, ...] = tuple(
         "set" if role in activation.set else "was-set" for role in _PINS
     )
