@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NotRequired, Unpack
 
 import click
 
@@ -27,7 +27,7 @@ from native_host.config import Config
 if TYPE_CHECKING:
     from native_host.environment import OpenPrompt
     from native_host.operations.card_status import CardStatus, ReaderStatus
-    from native_host.operations.set_pin import PinsSet
+    from native_host.operations.set_pin import ManageRequest, PinsSet
 
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
@@ -41,6 +41,7 @@ class _Options(PromptOptions):
     """The options of a command that sets a PIN."""
 
     reader: str
+    unasked: NotRequired[bool]
 
 
 @click.group(cls=CommandGroup)
@@ -60,6 +61,7 @@ def status(card: Card | None) -> None:
 @card.command()
 @prompt_options
 @_reader_option
+@click.option("--unasked", is_flag=True, help="Offer it first, as the agent does.")
 def activate(**options: Unpack[_Options]) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
     from native_host.operations.activate import activate as operation
@@ -110,12 +112,16 @@ def _manage(
     prompt: PromptKind | None,
     card: Card | None,
     reader: str,
+    unasked: bool = False,
 ) -> None:
     config = configured(card=card, prompt=prompt)
     from native_host.environment import run_with_prompt
+    from native_host.languages import choose_language
+    from native_host.operations.set_pin import ManageRequest
 
-    work = partial(_managed, operation, config, lang, reader)
-    done = run_with_prompt(config, work)
+    language = choose_language(config.language, lang)
+    request = ManageRequest(language=language, reader=reader, unasked=unasked)
+    done = run_with_prompt(config, partial(_managed, operation, config, request))
     words = {"set": "is set", "was-set": "had been set before"}
     print_result(done, [f"{pin.upper()} {words[how]}." for pin, how in done.items()])
 
@@ -123,18 +129,13 @@ def _manage(
 async def _managed(
     operation: Callable[..., Awaitable[PinsSet]],
     config: Config,
-    lang: str | None,
-    reader: str,
+    request: ManageRequest,
     open_prompt: OpenPrompt,
 ) -> JsonObject:
     from native_host.environment import open_source
-    from native_host.languages import choose_language
     from native_host.operations.request import Context
-    from native_host.operations.set_pin import ManageRequest
     from native_host.pin_prompt.prompt import PromptError
 
-    language = choose_language(config.language, lang)
-    request = ManageRequest(language=language, reader=reader)
     prompt = open_prompt()
     async with open_source(config) as source:
         done = await operation(Context(source, prompt), request)

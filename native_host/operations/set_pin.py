@@ -40,10 +40,13 @@ class ManageRequest(Request):
     """A request to set PINs. It has no origin, since no web page can send it.
 
     ``reader`` is the name of the reader of the card that is meant, if it is known.
+    ``unasked`` is True when the agent asks, and not the person. An activation is then
+    offered first.
     """
 
     origin: str = field(default="", init=False)
     reader: str = ""
+    unasked: bool = False
 
 
 @dataclass(frozen=True)

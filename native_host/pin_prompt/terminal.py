@@ -210,11 +210,10 @@ class TerminalPrompt(Prompt):
             raise
         return typed
 
-    async def offer_activation(self, *, partly: bool) -> None:
+    async def offer_activation(self, question: model.ActivationQuestion) -> None:
         self._shown = None
         self._managing = text = texts.load(self._language, "activate")
-        offer = "offer.partly" if partly else "offer"
-        self._write(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
+        self._write("{}. {}".format(*text.offer(question)))
         self._write(text("unproven"))
         await self._ask_to_go_on()
 

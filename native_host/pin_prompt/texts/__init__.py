@@ -85,6 +85,12 @@ class Texts:
             return heading, self(f"{key}.named", kind=printable(kind))
         return heading, self(f"{key}.body")
 
+    def offer(self, question: model.ActivationQuestion) -> tuple[str, str]:
+        """Return the heading and the body for an offer to activate the card."""
+        key = "offer.partly" if question.partly else "offer"
+        body = "unasked" if question.unasked else "body"
+        return self(f"{key}.heading"), self(f"{key}.{body}")
+
     def other_card(self, question: model.OtherCardQuestion) -> str:
         """Return what has happened to the card before, and what to do."""
         key = "other.removed" if question.removed else "other.there"
