@@ -19,6 +19,7 @@ from native_host.doctor.findings import Finding, Place
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import TOKEN_FAMILIES, Family, browsers, title
+from native_host.operations.activation_offers import count_declined
 
 _CHECKS = (
     {"host": check_host},
@@ -33,6 +34,7 @@ class BrowsersReport:
 
     ``titles`` are the browsers that are there. ``logins`` says for each family whether
     it is shown the card, under the family's title. Thunderbird is one of them.
+    ``declined`` counts the new cards whose activation is not offered, as was wished.
     """
 
     place: Place
@@ -41,6 +43,7 @@ class BrowsersReport:
     logins: Mapping[Family, tuple[str, bool]]
     agent: bool
     language: str
+    declined: int = 0
 
 
 async def look(card: str) -> BrowsersReport:
@@ -60,7 +63,7 @@ async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:
 
 
 async def set_agent(*, on: bool) -> None:
-    """Let the agent run, or end it. Raises ``CommandFailedError``."""
+    """Let the agent run, for all cards, or end it. Raises ``CommandFailedError``."""
     await run_detached(("kortilla", "agent", "--enable" if on else "--disable"))
 
 
@@ -76,6 +79,7 @@ def _report(place: Place, findings: tuple[Finding, ...]) -> BrowsersReport:
         logins=_logins(),
         agent=presence.is_enabled(),
         language=language,
+        declined=count_declined(),
     )
 
 

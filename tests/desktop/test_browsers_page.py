@@ -2,6 +2,7 @@
 """The page of the browsers: what it finds, and what its switches change."""
 
 import stat
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -52,10 +53,11 @@ class Computer:
         self.changes: list[tuple[str, bool, bool]] = []
         self.error = ""
         self.looks = 0
+        self.report = REPORT
 
     async def look(self, _card: str) -> BrowsersReport:
         self.looks += 1
-        return REPORT
+        return self.report
 
     async def set_login(self, family: Family, *, on: bool, confirmed: bool) -> None:
         self.changes.append((family, on, confirmed))
@@ -95,7 +97,7 @@ def test_each_browser_has_its_state_and_its_switch(
     assert said.index("Chromium") < said.index("Firefox")
     assert said.count("The browser finds the Kortilla program.") == 1
     assert any("0.1.0" in text for text in said)
-    assert [*buttons(page)] == ["Mend"]
+    assert [*buttons(page)] == ["Fix"]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
         "Identification with the card: Chromium": True,
@@ -111,13 +113,13 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
     page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
     boxes(page)["Identification with the card: Firefox"].click()
-    until(lambda: "Change it all the same" in buttons(page))
+    until(lambda: "Change anyway" in buttons(page))
     # What is shown is what holds.
     assert not boxes(page)["Identification with the card: Firefox"].isChecked()
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
-    assert "Change it all the same" not in buttons(page)
+    assert "Change anyway" not in buttons(page)
 
 
 def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> None:
@@ -129,9 +131,32 @@ def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> 
     boxes(page)[switch].click()
     until(partial(_is_told, page, "Thunderbird is open."))
     assert not _is_told(page, "The browser is open.")
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes[-1] == ("thunderbird", True, True)
+
+
+def test_the_wish_for_no_more_offers_for_a_card_is_undone_where_the_switch_is(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[bool] = []
+
+    async def set_agent(*, on: bool) -> None:
+        changed.append(on)
+        computer.report = REPORT
+
+    monkeypatch.setattr(system_settings, "set_agent", set_agent)
+    computer.report = replace(REPORT, declined=1, agent=False)
+    page = shown(open_window())
+    assert not _is_told(page, "no longer offered")  # none is
+    computer.report = replace(REPORT, declined=1)
+    page.shown()
+    until(partial(_is_told, page, "one card is no longer offered"))
+    buttons(page)["Offer it again for all cards"].click()
+    until(lambda: changed and not page._busy)
+    assert changed == [True]
+    assert not _is_told(page, "no longer offered")
+    assert page.window().focusWidget() is not None
 
 
 def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:

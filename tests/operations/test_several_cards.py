@@ -438,7 +438,7 @@ async def test_of_two_active_cards_the_person_says_which_is_meant(
 
 @pytest.mark.parametrize("operation", [change_pin, unblock])
 async def test_the_card_in_the_reader_that_was_named_is_used_without_asking(
-    readers: SeveralReaders, operation: Callable[..., Awaitable[PinsSet]]
+    readers: SeveralReaders, operation: Callable[..., Coroutine[Any, Any, PinsSet]]
 ) -> None:
     user = User()
     request = ManageRequest(language="fi", reader="B")

@@ -23,6 +23,7 @@ from native_host.gui.panels import (
     RowsPanel,
     Sign,
     arrange,
+    column,
 )
 from native_host.gui.sizes import dp
 from native_host.languages import choose_language
@@ -89,7 +90,7 @@ class Page(PageBase):
             if switches := self._logins(report, key):
                 parts.append(self._section(key, switches))
         agent = self._switch("browsers.agent.switch", report.agent, self._set_agent)
-        parts.append(self._section("browsers.agent", [agent]))
+        parts.append(self._section("browsers.agent", [agent, *self._declined(report)]))
         parts.append(self._section("browsers.language", self._languages(report)))
         self.fill(parts)
 
@@ -191,6 +192,21 @@ class Page(PageBase):
                 self._fail(error)
 
         self._change(work, failed)
+
+    def _declined(self, report: BrowsersReport) -> list[QWidget]:
+        """Return what undoes the wish for no more offers for a card."""
+        count = report.declined
+        if not (report.agent and count):
+            return []
+        key = "browsers.agent.declined"
+        said = self.texts(f"{key}.one" if count == 1 else key, count=count)
+
+        def make() -> QWidget:
+            press = partial(self._set_agent, True)
+            again = self.button("browsers.agent.offer_all", press)
+            return column(muted(said), ButtonLine(again), spacing=dp(2))
+
+        return [self.kept(said, make)]
 
     def _set_agent(self, on: bool) -> None:
         async def work() -> None:

@@ -123,9 +123,9 @@ class Page(PageBase):
             )
             parts.insert(0, mark)
         today = datetime.now(UTC).date()
-        for each, mark in zip(used, _marks(used), strict=True):
-            key = f"{today} {each} {mark}"
-            parts += self.kept(key, partial(self._reader, each, mark))
+        for each, whose in zip(used, _marks(used), strict=True):
+            key = f"{today} {each} {whose}"
+            parts += self.kept(key, partial(self._reader, each, whose))
         self.fill(parts)
 
     def _waiting(self, key: str, readers: tuple[str, ...]) -> QWidget:

@@ -36,7 +36,10 @@ from native_host.pin_prompt.gui.widgets import StepPicture, draw_round_icon, em
 from native_host.pin_prompt.texts import Texts
 
 _TOP = Qt.AlignmentFlag.AlignTop
-_AT_WORK = (model.Step.RECEIVING, model.Step.READING, model.Step.SIGNING)
+_AT_WORK = (
+    *(model.Step.RECEIVING, model.Step.PREPARING),
+    *(model.Step.READING, model.Step.SIGNING),
+)
 #: After these steps, the person can only close the window.
 FINAL_STEPS = (model.Step.EXPIRED, model.Step.FAILED, model.Step.DONE, model.Step.READY)
 #: In these steps, nothing is to be done with the card.
@@ -251,7 +254,7 @@ class ActivationOfferPage(YesNoPage):
         self.wants_attention = True
         if question.name or question.satu:
             self.add_person(question.name, question.satu)
-        heading, body = text.offer(question)
+        heading, body = text.activation_offer(question)
         self.add_heading(heading)
         self.column.addWidget(label(body))
         self.column.addWidget(Notice(text("unproven")))
