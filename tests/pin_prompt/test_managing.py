@@ -83,10 +83,7 @@ def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
     fields = [interface(field) for field in stage.ask_codes().fields]
     assert [field.text(NAME) for field in fields] == [
         "Activation code",
-        "New basic PIN (PIN1)",
-        "New basic PIN (PIN1): The new PIN again",
-        "New signature PIN (PIN2)",
-        "New signature PIN (PIN2): The new PIN again",
+        *("New PIN1", "New PIN1: Once more", "New PIN2", "New PIN2: Once more"),
     ]
     assert "7 digits" in fields[0].text(DESCRIPTION)
     assert "6–8 digits" in fields[3].text(DESCRIPTION)
@@ -123,7 +120,7 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
     before = stage.window.windowTitle(), stage.band.heading.text()
     stage.handle(Ask(1, ActivationQuestion(partly)))
     stage.sees("was not finished" if partly else "has not been activated yet")
-    stage.sees("tried with a test card only")
+    stage.sees("tried with test cards only")
     assert stage.band.heading.text() == "Activate your identity card"
     assert stage.site.text() == SITE
     yes = stage.button("Activate the card now")

@@ -181,7 +181,7 @@ class Requester(QWidget):
                 self._panel.show_site(SiteName.of(conversation.origin), text)
             elif asking:
                 self._panel.show_name(asking[0], _name(asking[1]))
-        else:
+        elif "steps" not in text:  # a page in steps has few words
             layout.addWidget(label(text("own")))
         bare = low and self._panel and not conversation.caller
         top = 0 if bare else dp(8 if low else 20 if self._panel else 12)

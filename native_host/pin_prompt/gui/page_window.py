@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from native_host.gui.accessibility import Announcer
 from native_host.gui.frame import Foot
+from native_host.gui.panels import PlainScrollBar
 from native_host.gui.sizes import dp, is_low, keep_in_view
 from native_host.pin_prompt.gui.header import Header, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard, WindowWatch
@@ -52,6 +53,7 @@ class PageScrollArea(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBar(PlainScrollBar())
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def replace(self, page: QWidget) -> None:
