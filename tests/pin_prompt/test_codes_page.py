@@ -469,9 +469,7 @@ def test_the_rules_are_told_politely_after_a_pause_and_once(stage: Stage) -> Non
     stage.press("80")
     page.pause.timeout.emit()
     page.pause.timeout.emit()
-    assert stage.spoken[before + 1 :] == [
-        "New PIN1: The new PIN is in order."
-    ]
+    assert stage.spoken[before + 1 :] == ["New PIN1: The new PIN is in order."]
     assert stage.polite[-1]
     stage.press("\r123456")
     page.pause.timeout.emit()

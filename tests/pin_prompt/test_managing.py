@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 
 from native_host.pin_prompt.gui.widgets import LetterDrawing
 from native_host.pin_prompt.messages import Ask, Show
@@ -15,6 +15,7 @@ from native_host.pin_prompt.model import (
     ActivationQuestion,
     Operation,
     Problem,
+    Progress,
     Step,
     UnlockQuestion,
 )
@@ -106,6 +107,32 @@ def test_an_activation_fits_a_small_screen(stage: Stage, language: str) -> None:
     for part in (*page.findChildren(QLabel), *page.fields):
         if part.isVisible():
             assert part.visibleRegion().boundingRect() == part.rect(), part
+
+
+@EACH_LANGUAGE
+def test_an_activation_has_at_most_180_words(stage: Stage, language: str) -> None:
+    stage.open(operation="activate", origin="", language=language, test_card=False)
+    counts = []
+
+    def count() -> None:
+        buttons = "\n".join(button.text() for button in stage.visible(QPushButton))
+        counts.append(len(f"{stage.words}\n{buttons}".split()))
+
+    stage.handle(Show(Step.READING))
+    count()
+    stage.show(Ask(1, a_codes_question()))
+    stage.codes_page.hold.setInterval(0)
+    for keys in ("7384629\r", "2580\r2580\r", "739146\r739146"):
+        count()
+        stage.press(keys)
+    stage.press("\r")
+    assert stage.answers
+    stage.handle(Show(Step.SIGNING, progress=Progress(0, 2)))
+    count()
+    stage.handle(Show(Step.DONE))
+    count()
+    assert len(counts) == 6
+    assert 100 < sum(counts) <= 180
 
 
 # -- Before a login or a signature ----------------------------------------------------

@@ -166,7 +166,7 @@ class CodesPage(BaseCodesPage):
             entry.edited.connect(self._on_edit)
             if self.in_steps and self.entries:
                 heading = Heading(self.text(f"steps.{field.name}.heading"))
-                body = label(self.text(f"steps.{field.name}.body"))
+                body = label(self.text(f"steps.{field.name}.use"))
                 self._parts.append([heading, body])
                 for words in self._parts[-1]:
                     self.column.addWidget(words)
@@ -255,7 +255,7 @@ class CodesPage(BaseCodesPage):
         self._show_parts(step)
         self.hold.start()
         name = self.entries[step].field.name
-        keys = (f"steps.{name}.heading", f"steps.{name}.body")
+        keys = (f"steps.{name}.heading", f"steps.{name}.use")
         said = [self.text(key) for key in keys if key in self.text]
         if self._stepper:
             said.insert(0, self._stepper.text())

@@ -164,6 +164,11 @@ class Page(QWidget):
                 margins.setTop(0)
                 self.column.setContentsMargins(margins)
 
+    def explain_caller(self, notice: Notice) -> None:
+        """Explain what the short warning above the page means."""
+        self.column.insertWidget(1 if self._holder else 0, notice)
+        self._late_at += 1
+
     def add_heading(self, words: str) -> None:
         """Add the page's heading."""
         self.column.addWidget(Heading(words))
