@@ -115,7 +115,7 @@ def test_it_runs_the_real_process_and_shows_what_was_made(
     assert "These files were signed" in headings(page)
     assert unnamed(window) == []
     buttons(page)["Open a-signed.pdf"].click()
-    buttons(page)["Show b.asice in its folder"].click()
+    buttons(page)["Show in folder: b.asice"].click()
     assert opened == [str(folder / "a-signed.pdf"), str(folder)]
     buttons(page)["Check a-signed.pdf"].click()
     check = window.pages["check"]
