@@ -56,12 +56,12 @@ SECOND_WORDS = {
     "sv": [
         *(r"\bklicka på", "sätt in", "skriver? under", "på webben"),
         *("kortilla-programmet", "formulär", "kontrollsumma för", "stora bokstäver"),
-        "anmälts? som förlora",
+        *("anmälts? som förlora", "webbtjänst"),
     ],
     "en": [
         *(r"\bmend", r"\balone\b", r"\bwh(?:o|at)ever\b", "all the same"),
         *("large letters", "could be had", "not an authority.s program"),
-        "program in the background",
+        *("program in the background", "web services?"),
     ],
 }
 #: Inner names, which say nothing to a person.
