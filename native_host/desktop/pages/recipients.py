@@ -205,44 +205,41 @@ class Recipients:
             parts.append(page.kept(key, partial(self._removed_row, removed)))
         if len(people) < len(self._all()):
             parts.append(page.kept("unfold", self._unfold_button))
-        own = {each.certificate: each for each in self.own}
-        add = partial(self._add_buttons, [*own.values()])
-        parts.append(page.kept(("add", *own), add))
+        parts.append(page.kept("add", self._add_button))
         if page.services.config.directory:
             parts.append(self._search)
         if self._message:
             parts.append(page.notice(self._message))
         return [*parts, self._always]
 
-    def _add_buttons(self, own: Sequence[Person]) -> QWidget:
-        """Return the buttons below the people. Each own card can be saved."""
-        page = self._page
-        buttons = [page.button("encrypt.add", self._choose)]
-        for each in own:
-            made = page.button("encrypt.save", partial(self._save, each))
-            if len(own) > 1:
-                about = f"{each.name}, {self._about(each)}"
-                made.setText(page.texts("encrypt.save.of", name=about))
-            buttons.append(made)
-        return ButtonLine(*buttons)
+    def _add_button(self) -> QWidget:
+        return ButtonLine(self._page.button("encrypt.add", self._choose))
 
     def _row(self, person: Person) -> Row:
-        """Return the row of a person; an earlier recipient can be removed."""
+        """Return the row of a person, with what can be done with the certificate.
+
+        An earlier recipient can be removed. The own certificate can be saved.
+        """
         page, about = self._page, self._about(person)
-        earlier = not person.own and any(
-            each.certificate == person.certificate for each in self._known
-        )
+        earlier = any(e.certificate == person.certificate for e in self._known)
+        several = len(self.own) > 1
 
         def make() -> Row:
             buttons = []
-            if earlier:
+            if person.own:
+                made = page.button("encrypt.save", partial(self._save, person))
+                if several:
+                    made.setAccessibleName(f"{made.text()} {person.name}, {about}")
+                buttons.append(made)
+            elif earlier:
                 made = page.button("files.remove", partial(self._remove, person))
                 this = page.texts("encrypt.remove.this", name=person.name)
                 made.setAccessibleName(this)
                 buttons.append(made)
             return Row(None, [explained(self._box(person), about)], buttons)
 
-        return page.kept(("person", person.certificate, about, earlier), make)
+        key = ("person", person.certificate, about, person.own, earlier, several)
+        return page.kept(key, make)
 
     def _removed_row(self, person: Person) -> QWidget:
         words = label(self._page.texts("encrypt.removed", name=person.name))
