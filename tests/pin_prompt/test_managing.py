@@ -10,8 +10,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from native_host.pin_prompt.gui.widgets import LetterDrawing
-from native_host.pin_prompt.messages import Ask, OfferActivation, Show
-from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
+from native_host.pin_prompt.messages import Ask, Show
+from native_host.pin_prompt.model import (
+    ActivationQuestion,
+    Operation,
+    Problem,
+    Step,
+    UnlockQuestion,
+)
 from tests.pin_prompt.conftest import (
     CANCELLED,
     DESCRIPTION,
@@ -76,7 +82,7 @@ def test_the_letter_is_drawn_where_needed_and_called_a_drawing(stage: Stage) -> 
 def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
     fields = [interface(field) for field in stage.ask_codes().fields]
     assert [field.text(NAME) for field in fields] == [
-        "Activation code from the letter",
+        "Activation code",
         "New basic PIN (PIN1)",
         "New basic PIN (PIN1): The new PIN again",
         "New signature PIN (PIN2)",
@@ -89,7 +95,7 @@ def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
 
 def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
     page = stage.ask_codes(tries_left=1)
-    buttons = [stage.button("Cancel"), stage.button("Next")]
+    buttons = [page.entries[0].eye, stage.button("Cancel"), stage.button("Next")]
     assert stage.tab_order() == [page.last_try_box, page.fields[0], *buttons]
 
 
@@ -115,7 +121,7 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
 ) -> None:
     stage.open(operation=operation)
     before = stage.window.windowTitle(), stage.band.heading.text()
-    stage.handle(OfferActivation(1, partly))
+    stage.handle(Ask(1, ActivationQuestion(partly)))
     stage.sees("was not finished" if partly else "has not been activated yet")
     stage.sees("tried with a test card only")
     assert stage.band.heading.text() == "Activate your identity card"
