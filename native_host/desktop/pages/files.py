@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from kortilla.common.escaping import escape_name
 from kortilla.common.imports import is_packaged
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
 from native_host.files.sources import shown_path
@@ -48,17 +49,10 @@ class FilesPage(PageBase):
         self._folder = Path.home()
         self._files: list[Path] = []
         self._message = ""
+        self.outcomes = Outcomes(self, self._build)
         self.missing = signing and _is_missing()
         self.setAcceptDrops(not self.missing)
-        self.area.verticalScrollBar().rangeChanged.connect(self._reveal)
-
-    def _reveal(self) -> None:
-        """Keep the control with the focus in sight when the contents grow."""
-        focused, sheet = self.window().focusWidget(), self.area.widget()
-        if focused is not None and sheet is not None and sheet.isAncestorOf(focused):
-            if (layout := sheet.layout()) is not None:
-                layout.activate()
-            self.area.ensureWidgetVisible(focused)
+        self.area.verticalScrollBar().rangeChanged.connect(self.reveal)
 
     def lacking(self) -> QWidget:
         how = "files.lacking.package" if is_packaged() else "files.lacking"
@@ -121,19 +115,17 @@ class FilesPage(PageBase):
         self.say(self._list_words())
 
     def _open(self, path: Path) -> None:
-        self._message = ""
+        self.outcomes.drop_notices()
         if not open_file(path):
             self._not_opened(path)
-        self._build()
 
     def _show(self, path: Path) -> None:
-        self._message = ""
-        self._build()
+        self.outcomes.drop_notices()
         show_in_folder(path, partial(self._not_opened, path.parent))
 
     def _not_opened(self, path: Path) -> None:
-        self._message = self.texts("files.not_opened", name=escape_name(path.name))
-        self._build()
+        name = escape_name(path.name)
+        self.outcomes.add(self.texts("files.not_opened", name=name))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         if _local_files(event.mimeData()):

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What came of what a person asked for: shown in one way on all pages.
+
+A heading has the result in words. It gets the focus, and a screen reader says it once,
+with what is to be known. Buttons below it are what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from kortilla.common.escaping import escape_name
+from native_host.gui.labels import Heading, WrappingLabel
+from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
+from native_host.gui.sizes import dp
+
+if TYPE_CHECKING:
+    from native_host.desktop.pages.page import PageBase
+    from native_host.gui.tokens import Look
+
+_SIGNS: dict[Look, str] = {
+    "good": "tick",
+    "warning": "warning",
+    "error": "error",
+    "note": "info",
+}
+#: The most files of which each is named when the page speaks.
+_MOST_NAMED = 3
+
+
+class Outcome(RowsPanel):
+    """A result: its heading, sentences below it, and buttons.
+
+    A result of kind ``note`` is neither good nor bad, as a cancellation.
+    """
+
+    def __init__(
+        self, words: str, kind: Look, more: Sequence[str], buttons: Sequence[QWidget]
+    ) -> None:
+        self.heading = Heading(words, 20 / 15)
+        self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        parts: list[QWidget] = [self.heading, *map(WrappingLabel, more)]
+        if buttons:
+            line = ButtonLine(*buttons)
+            line.setContentsMargins(0, dp(8), 0, 0)
+            parts.append(line)
+        super().__init__(kind, [Row(Sign(_SIGNS[kind], kind), parts, ())])
+
+
+class Outcomes:
+    """The place of a page for its last outcome, with notices below it.
+
+    ``changed`` is called to show the page anew.
+    """
+
+    def __init__(self, page: PageBase, changed: Callable[[], object]) -> None:
+        self._page, self._changed = page, changed
+        self._outcome: Outcome | None = None
+        self._notices: list[Notice] = []
+
+    @property
+    def parts(self) -> list[QWidget]:
+        return [*filter(None, [self._outcome]), *self._notices]
+
+    def clear(self) -> None:
+        """Show nothing of it the next time. The page is not shown anew here."""
+        self._outcome = None
+        self._notices = []
+
+    def tell(
+        self,
+        words: str,
+        kind: Look = "good",
+        more: Sequence[str] = (),
+        *,
+        files: Sequence[Path] = (),
+        buttons: Callable[[], Sequence[QWidget]] = tuple,
+    ) -> None:
+        """Show an outcome in place of the one before, focus it, and say it.
+
+        ``files`` were made. ``buttons`` makes what to do next with them.
+        """
+        key: Hashable = ("outcome", words, kind, *more, *files)
+        self._outcome = self._page.kept(
+            key, lambda: Outcome(words, kind, more, buttons())
+        )
+        self._notices = []
+        self._page.goal = self._outcome.heading
+        self._changed()
+        self._page.say(" ".join([_sentence(words), *_named(files), *more]))
+
+    def add(self, words: str, kind: Kind = "warning") -> None:
+        """Show a notice below the outcome and say it. The focus stays."""
+        notice = self._page.notice(words, kind)
+        if notice not in self._notices:
+            self._notices.append(notice)
+        self._changed()
+        self._page.say(words)
+
+    def drop_notices(self) -> None:
+        self._notices = []
+        self._changed()
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
+def _named(files: Sequence[Path]) -> list[str]:
+    """Return the names of files as a sentence; of many, the first ones."""
+    if not files:
+        return []
+    names = ", ".join(escape_name(each.name) for each in files[:_MOST_NAMED])
+    left = len(files) - _MOST_NAMED
+    return [f"{names} (+ {left})." if left > 0 else f"{names}."]
