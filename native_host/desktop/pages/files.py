@@ -2,7 +2,7 @@
 """What pages of files share: files are dropped, chosen, opened, shown in a folder."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from kortilla.common.escaping import escape_name
 from kortilla.common.imports import is_packaged
+from native_host.desktop.mail import End, Message
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
@@ -49,6 +50,8 @@ class FilesPage(PageBase):
         self._folder = Path.home()
         self._files: list[Path] = []
         self._message = ""
+        #: The last message that was begun with files of this page.
+        self._mail: Message | None = None
         self.outcomes = Outcomes(self, self._build)
         self.missing = signing and _is_missing()
         self.setAcceptDrops(not self.missing)
@@ -99,6 +102,10 @@ class FilesPage(PageBase):
         name = WrappingLabel(escape_name(path.name), bold=True)
         return Row(Sign("tick", "good", 34), [name, folder], buttons)
 
+    def send_button(self, paths: Sequence[Path]) -> Button:
+        """Return the button that attaches files to a new message."""
+        return self.button("files.send", partial(self._send, paths), "manage")
+
     def _open_button(self, path: Path) -> Button:
         return self._file_button("files.open", path, partial(self._open, path))
 
@@ -126,6 +133,23 @@ class FilesPage(PageBase):
     def _not_opened(self, path: Path) -> None:
         name = escape_name(path.name)
         self.outcomes.add(self.texts("files.not_opened", name=name))
+
+    def _send(self, paths: Sequence[Path]) -> None:
+        self.outcomes.drop_notices()
+        if gone := [each for each in paths if not each.is_file()]:
+            name = escape_name(gone[0].name)
+            self.outcomes.add(self.texts("sign.reason.gone", name=name), "error")
+            return
+        if self._mail is not None:
+            self._mail.drop()
+        folder = shown_path(paths[0].parent)
+
+        def ended(end: End) -> None:
+            words = self.texts(f"files.send.{end}", folder=folder)
+            self.outcomes.add(words, "warning" if end == "none" else "note")
+
+        background = self.services.background
+        self._mail = Message(paths, self.window(), background, ended)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         if _local_files(event.mimeData()):

@@ -16,19 +16,20 @@ from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import escape_name
 from native_host.gui.labels import Heading, WrappingLabel
-from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
+from native_host.gui.panels import (
+    SIGNS,
+    ButtonLine,
+    Kind,
+    Notice,
+    Row,
+    RowsPanel,
+    Sign,
+)
 from native_host.gui.sizes import dp
 
 if TYPE_CHECKING:
     from native_host.desktop.pages.page import PageBase
-    from native_host.gui.tokens import Look
 
-_SIGNS: dict[Look, str] = {
-    "good": "tick",
-    "warning": "warning",
-    "error": "error",
-    "note": "info",
-}
 #: The most files of which each is named when the page speaks.
 _MOST_NAMED = 3
 
@@ -40,7 +41,7 @@ class Outcome(RowsPanel):
     """
 
     def __init__(
-        self, words: str, kind: Look, more: Sequence[str], buttons: Sequence[QWidget]
+        self, words: str, kind: Kind, more: Sequence[str], buttons: Sequence[QWidget]
     ) -> None:
         self.heading = Heading(words, 20 / 15)
         self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -49,7 +50,7 @@ class Outcome(RowsPanel):
             line = ButtonLine(*buttons)
             line.setContentsMargins(0, dp(8), 0, 0)
             parts.append(line)
-        super().__init__(kind, [Row(Sign(_SIGNS[kind], kind), parts, ())])
+        super().__init__(kind, [Row(Sign(SIGNS[kind], kind), parts, ())])
 
 
 class Outcomes:
@@ -75,7 +76,7 @@ class Outcomes:
     def tell(
         self,
         words: str,
-        kind: Look = "good",
+        kind: Kind = "good",
         more: Sequence[str] = (),
         *,
         files: Sequence[Path] = (),

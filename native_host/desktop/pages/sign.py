@@ -20,9 +20,9 @@ from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel, Sign
+from native_host.gui.panels import ButtonLine, Kind, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
-from native_host.gui.tokens import Look, tokens_for
+from native_host.gui.tokens import tokens_for
 from native_host.operations.documents import MAX_DOCUMENTS
 
 #: The most files that were not signed of which each is named.
@@ -151,15 +151,16 @@ class Page(FilesPage):
             "warning" if more else "good",
             more,
             files=signed,
-            buttons=self._next_buttons,
+            buttons=partial(self._next_buttons, signed),
         )
 
-    def _next_buttons(self) -> list[QWidget]:
-        return [self.button("sign.more", self._begin_again)]
+    def _next_buttons(self, signed: Sequence[Path]) -> list[QWidget]:
+        more = self.button("sign.more", self._begin_again)
+        return [self.send_button(signed), more]
 
     def _tell_none(
         self,
-        kind: Look,
+        kind: Kind,
         more: Sequence[str],
         buttons: Callable[[], Sequence[QWidget]] = tuple,
     ) -> None:
