@@ -58,7 +58,7 @@ class MailPortal:
         files = {}
         for each in descriptors:
             with each.to_file("rb") as file:
-                path = os.readlink(f"/proc/self/fd/{file.fileno()}")
+                path = os.fspath(Path(f"/proc/self/fd/{file.fileno()}").readlink())
                 files[path] = file.read()
         self.calls.put((parent, files))
         answer = self.answers.pop(0)

@@ -12,7 +12,15 @@ from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.prompts import Command
 from native_host.desktop.window import Window
 from native_host.gui.labels import Heading
-from tests.desktop.conftest import Open, buttons, headings, settle, until, words
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    headings,
+    is_heard_once,
+    settle,
+    until,
+    words,
+)
 
 Said = list[str]
 
@@ -28,16 +36,6 @@ def window(open_window: Open, said: Said, monkeypatch: pytest.MonkeyPatch) -> Wi
     window = open_window()
     monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
     return window
-
-
-def is_heard_once(page: FilesPage, said: Said, heading: str) -> str:
-    """Assert that an outcome has the focus and was said once. Return what was said."""
-    focused = page.window().focusWidget()
-    assert isinstance(focused, Heading)
-    assert focused.text() == heading
-    assert headings(page).count(heading) == 1
-    [once] = [each for each in said if each.startswith(heading)]
-    return once
 
 
 A, B = "/made/a-signed.pdf", "/made/b.asice"

@@ -106,6 +106,11 @@ class FilesPage(PageBase):
         """Return the button that attaches files to a new message."""
         return self.button("files.send", partial(self._send, paths), "manage")
 
+    def self_check(self) -> list[QWidget]:
+        """Return the button to the page that tells what is wrong."""
+        go = partial(self.services.show_page, "self_check")
+        return [self.button("self_check.title", go)]
+
     def _open_button(self, path: Path) -> Button:
         return self._file_button("files.open", path, partial(self._open, path))
 

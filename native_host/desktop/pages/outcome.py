@@ -80,11 +80,13 @@ class Outcomes:
         more: Sequence[str] = (),
         *,
         files: Sequence[Path] = (),
+        spoken: Sequence[str] = (),
         buttons: Callable[[], Sequence[QWidget]] = tuple,
     ) -> None:
         """Show an outcome in place of the one before, focus it, and say it.
 
-        ``files`` were made. ``buttons`` makes what to do next with them.
+        ``files`` were made. ``spoken`` stands elsewhere on the page and is said too.
+        ``buttons`` makes what to do next.
         """
         key: Hashable = ("outcome", words, kind, *more, *files)
         self._outcome = self._page.kept(
@@ -93,7 +95,31 @@ class Outcomes:
         self._notices = []
         self._page.goal = self._outcome.heading
         self._changed()
-        self._page.say(" ".join([_sentence(words), *_named(files), *more]))
+        self._page.say(" ".join([_sentence(words), *_named(files), *more, *spoken]))
+
+    def tell_made(
+        self,
+        name: str,
+        files: Sequence[Path],
+        left: int = 0,
+        more: Sequence[str] = (),
+        *,
+        spoken: Sequence[str] = (),
+        buttons: Callable[[], Sequence[QWidget]] = tuple,
+    ) -> None:
+        """Tell how many files were made, and how many were left out.
+
+        The keys of the texts begin with ``name``. ``more`` says what went wrong.
+        """
+        texts, kind = self._page.texts, "warning" if more else "good"
+        words = texts(f"{name}.done")
+        if not files:
+            words, kind = texts(f"{name}.done.none"), "error"
+        elif left:
+            words = texts(f"{name}.done.partly", done=len(files), left=left)
+        elif len(files) > 1:
+            words = texts(f"{name}.done.several", count=len(files))
+        self.tell(words, kind, more, files=files, spoken=spoken, buttons=buttons)
 
     def add(self, words: str, kind: Kind = "warning") -> None:
         """Show a notice below the outcome and say it. The focus stays."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Kind, Panel, Row, RowsPanel, Sign
+from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 from native_host.operations.documents import MAX_DOCUMENTS
@@ -98,7 +98,7 @@ class Page(FilesPage):
         self._forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            self._tell_none("error", [self._fault(gone[0], "gone")])
+            self.outcomes.tell_made("sign", (), more=[self._fault(gone[0], "gone")])
         elif not self._files:
             self.goal = self.choose_button
             self.outcomes.add(self.texts("sign.none"))
@@ -128,48 +128,21 @@ class Page(FilesPage):
             failed = {*result.get("failed", ())}
             signed = {e for e in self._signing if os.fspath(e) not in failed}
             self._files = [each for each in self._files if each not in signed]
-            self._tell_signed(len(failed), more)
+            buttons = partial(self._next_buttons, tuple(self._signed))
+            self.outcomes.tell_made(
+                "sign", self._signed, len(failed), more, buttons=buttons
+            )
         elif code == "USER_CANCELLED":
             self.outcomes.tell(self.texts("sign.error.USER_CANCELLED"), "note")
         elif more:
-            self._tell_none("error", more)
+            self.outcomes.tell_made("sign", (), more=more)
         else:
-            key = code if code in _CODES else "other"
-            words = self.texts(f"sign.error.{key}")
-            self._tell_none("error", [words], self._button_to_self_check)
-
-    def _tell_signed(self, failed: int, more: Sequence[str]) -> None:
-        """Tell what was signed, and offer what is mostly done with it."""
-        signed = tuple(self._signed)
-        words = self.texts("sign.done")
-        if failed:
-            words = self.texts("sign.done.partly", done=len(signed), left=failed)
-        elif len(signed) > 1:
-            words = self.texts("sign.done.several", count=len(signed))
-        self.outcomes.tell(
-            words,
-            "warning" if more else "good",
-            more,
-            files=signed,
-            buttons=partial(self._next_buttons, signed),
-        )
+            words = self.texts(f"sign.error.{code if code in _CODES else 'other'}")
+            self.outcomes.tell_made("sign", (), more=[words], buttons=self.self_check)
 
     def _next_buttons(self, signed: Sequence[Path]) -> list[QWidget]:
         more = self.button("sign.more", self._begin_again)
         return [self.send_button(signed), more]
-
-    def _tell_none(
-        self,
-        kind: Kind,
-        more: Sequence[str],
-        buttons: Callable[[], Sequence[QWidget]] = tuple,
-    ) -> None:
-        words = self.texts("sign.done.none")
-        self.outcomes.tell(words, kind, more, buttons=buttons)
-
-    def _button_to_self_check(self) -> list[QWidget]:
-        go = partial(self.services.show_page, "self_check")
-        return [self.button("self_check.title", go)]
 
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
