@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from native_host.desktop.pages.files import FilesPage
+from native_host.desktop.pages.sign import Page
 from native_host.desktop.prompts import Command
 from native_host.desktop.window import Window
 from native_host.gui.labels import Heading
@@ -23,6 +23,8 @@ from tests.desktop.conftest import (
 )
 
 Said = list[str]
+#: Signs two files, with a given result of the process.
+Sign = Callable[[dict[str, Any]], Page]
 
 
 @pytest.fixture
@@ -71,21 +73,19 @@ SIGNED: list[tuple[dict[str, Any], str, str, bool]] = [
 
 
 @pytest.fixture
-def sign(
-    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[dict[str, Any]], FilesPage]:
+def sign(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sign:
     """A function that has two files signed, with a given result of the process."""
     files = [tmp_path / "a.pdf", tmp_path / "b.txt"]
     for each in files:
         each.write_text("%PDF-")
 
-    def sign(result: dict[str, Any]) -> FilesPage:
+    def sign(result: dict[str, Any]) -> Page:
         failed = [str(tmp_path / each) for each in result.get("failed", ())]
         given = result | {"failed": failed}
         monkeypatch.setattr(Command, "run", lambda _: given)
         window.give_files("sign", files)
         page = window.pages["sign"]
-        assert isinstance(page, FilesPage)
+        assert isinstance(page, Page)
         buttons(page)["Sign 2 files"].click()
         until(lambda: not page._busy)
         return page
@@ -94,7 +94,7 @@ def sign(
 
 
 def test_each_end_of_a_signing_is_a_heading_that_is_said_once(
-    sign: Callable[[dict[str, Any]], FilesPage], said: Said
+    window: Window, sign: Sign, said: Said
 ) -> None:
     for result, heading, spoken, left in SIGNED:
         said.clear()
@@ -110,11 +110,11 @@ def test_each_end_of_a_signing_is_a_heading_that_is_said_once(
         page = sign(result)
     assert len([each for each in said if each.startswith(heading)]) == 2
     buttons(page)["Self-check"].click()
-    assert page.window().pages["self_check"].isVisible()
+    assert window.pages["self_check"].isVisible()
 
 
 def test_what_was_left_out_is_in_the_sum_and_stays_in_the_list(
-    sign: Callable[[dict[str, Any]], FilesPage], said: Said
+    sign: Sign, said: Said
 ) -> None:
     error = {"code": "FILE_NOT_WRITABLE"}
     page = sign({"files": [{"file": A}], "failed": ["b.txt"], "error": error})
@@ -125,7 +125,7 @@ def test_what_was_left_out_is_in_the_sum_and_stays_in_the_list(
 
 def test_the_outcome_is_in_sight_where_the_page_had_been_scrolled(
     application: QApplication,
-    sign: Callable[[dict[str, Any]], FilesPage],
+    sign: Sign,
     tmp_path: Path,
 ) -> None:
     page = sign({"error": {"code": "USER_CANCELLED"}})
@@ -144,7 +144,7 @@ def test_the_outcome_is_in_sight_where_the_page_had_been_scrolled(
         assert not heading.visibleRegion().isEmpty()
 
 
-def test_sign_more_begins_anew(sign: Callable[[dict[str, Any]], FilesPage]) -> None:
+def test_sign_more_begins_anew(sign: Sign) -> None:
     page = sign({"files": [{"file": A}, {"file": B}]})
     assert "Choose files…" not in buttons(page)
     buttons(page)["Sign more"].click()

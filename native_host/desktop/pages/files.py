@@ -49,7 +49,6 @@ class FilesPage(PageBase):
         self._name, self._act = name, act
         self._folder = Path.home()
         self._files: list[Path] = []
-        self._message = ""
         #: The last message that was begun with files of this page.
         self._mail: Message | None = None
         self.outcomes = Outcomes(self, self._build)

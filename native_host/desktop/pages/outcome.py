@@ -35,21 +35,26 @@ _MOST_NAMED = 3
 
 
 class Outcome(RowsPanel):
-    """A result: its heading, sentences below it, and buttons.
+    """A result: its heading, sentences below it, and further parts, such as buttons.
 
-    A result of kind ``note`` is neither good nor bad, as a cancellation.
+    A result of kind ``note`` is neither good nor bad, as a cancellation. It may be of
+    a file, whose ``name`` stands above.
     """
 
     def __init__(
-        self, words: str, kind: Kind, more: Sequence[str], buttons: Sequence[QWidget]
+        self,
+        words: str,
+        kind: Kind,
+        more: Sequence[str],
+        further: Sequence[QWidget] = (),
+        *,
+        name: str = "",
     ) -> None:
         self.heading = Heading(words, 20 / 15)
         self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        parts: list[QWidget] = [self.heading, *map(WrappingLabel, more)]
-        if buttons:
-            line = ButtonLine(*buttons)
-            line.setContentsMargins(0, dp(8), 0, 0)
-            parts.append(line)
+        parts: list[QWidget] = [self.heading, *map(WrappingLabel, more), *further]
+        if name:
+            parts.insert(0, WrappingLabel(name, bold=True))
         super().__init__(kind, [Row(Sign(SIGNS[kind], kind), parts, ())])
 
 
@@ -88,14 +93,23 @@ class Outcomes:
         ``files`` were made. ``spoken`` stands elsewhere on the page and is said too.
         ``buttons`` makes what to do next.
         """
+
+        def make() -> Outcome:
+            if not (shown := buttons()):
+                return Outcome(words, kind, more)
+            line = ButtonLine(*shown)
+            line.setContentsMargins(0, dp(8), 0, 0)
+            return Outcome(words, kind, more, [line])
+
         key: Hashable = ("outcome", words, kind, *more, *files)
-        self._outcome = self._page.kept(
-            key, lambda: Outcome(words, kind, more, buttons())
-        )
-        self._notices = []
-        self._page.goal = self._outcome.heading
+        self._outcome = self._page.kept(key, make)
+        self.announce(self._outcome, [*_named(files), *more, *spoken])
+
+    def announce(self, outcome: Outcome, spoken: Sequence[str] = ()) -> None:
+        """Focus an outcome that the page shows, here or elsewhere, and say it."""
+        self._page.goal = outcome.heading
         self._changed()
-        self._page.say(" ".join([_sentence(words), *_named(files), *more, *spoken]))
+        self._page.say(" ".join([_sentence(outcome.heading.text()), *spoken]))
 
     def tell_made(
         self,
