@@ -24,6 +24,7 @@ from native_host.gui.panels import (
     Row,
     RowsPanel,
     Sign,
+    column,
 )
 from native_host.gui.sizes import dp
 
@@ -52,7 +53,9 @@ class Outcome(RowsPanel):
     ) -> None:
         self.heading = Heading(words, 20 / 15)
         self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        parts: list[QWidget] = [self.heading, *map(WrappingLabel, more), *further]
+        holder = column(self.heading)
+        holder.setContentsMargins(0, dp(3), 0, dp(5))  # room for the focus ring
+        parts: list[QWidget] = [holder, *map(WrappingLabel, more), *further]
         if name:
             parts.insert(0, WrappingLabel(name, bold=True))
         super().__init__(kind, [Row(Sign(SIGNS[kind], kind), parts, ())])
