@@ -66,7 +66,7 @@ SIGNED: list[tuple[dict[str, Any], str, str, bool]] = [
         {"error": {"code": "PROMPT_FAILED"}},
         "Nothing was signed",
         "Nothing was signed. Kortilla’s signing window could not be shown. "
-        "The self-check tells what is wrong.",
+        "The self-check says what is wrong.",
         True,
     ),
 ]
