@@ -384,7 +384,7 @@ def test_a_check_can_be_stopped(open_window: Open, signed: Path) -> None:
     page.take([signed / "a-signed.pdf"])
     buttons(page)["Stop the check"].click()
     assert any("was stopped" in each for each in words(page))
-    stopped = "The check was stopped. Nothing was found out about the files."
+    stopped = "The check was stopped. There are no results."
     assert headings(page) == ["Check a signature", stopped]
     assert signs(page) == {"info"}
     # It still works.
