@@ -17,10 +17,11 @@ from kortilla.errors import UserCertificateOCSPCheckFailedError
 from native_host import asking
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
+from native_host.desktop.pages import check as check_page
 from native_host.desktop.pages import files, signed_content
 from native_host.desktop.pages.check import Page
 from native_host.desktop.pages.signed_content import PageView
-from native_host.desktop.single_window import MOST_FILES, PAGES_OF_FILES
+from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
 from native_host.files import check as signature_check
 from native_host.files import report
@@ -143,10 +144,11 @@ def test_the_verdict_or_the_sum_has_the_focus_and_is_said_once(
     # What was found is before what may be checked next.
     shown = words(page)
     assert shown.index(verdict) < shown.index("Drop signed files here")
-    gone = [signed / f"{number}.pdf" for number in range(MOST_FILES + 1)]
+    monkeypatch.setattr(check_page, "MAX_FILES", 3)
+    gone = [signed / f"{number}.pdf" for number in range(3)]
     page = check(window, *[signed / "changed.pdf"] * 2, *gone)
-    is_heard_once(page, said, f"Unclear: {MOST_FILES - 1}. Not valid: 1.")
-    assert f"Only the first {MOST_FILES} files are checked at once." in words(page)
+    is_heard_once(page, said, "Unclear: 2. Not valid: 1.")
+    assert "Only the first 3 files are checked at once." in words(page)
 
 
 def test_a_changed_file_is_not_valid_and_others_are_told_apart(

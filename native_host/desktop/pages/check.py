@@ -20,9 +20,9 @@ from native_host.desktop.pages.files import FilesPage, fetch_authority
 from native_host.desktop.pages.outcome import Outcome
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
-from native_host.desktop.pages.trust_lists import TrustListsPart
-from native_host.desktop.single_window import MOST_FILES
+from native_host.desktop.pages.trust_lists import NEEDED, TrustListsPart, codes_of
 from native_host.errors import KortillaError
+from native_host.files.sources import MAX_FILES
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
 from native_host.gui.labels import MockCardMark, WrappingLabel, label
 from native_host.gui.panels import (
@@ -89,10 +89,10 @@ class Page(FilesPage):
             return
         self._lists.forget()
         files = [*dict.fromkeys(files)]
-        self._files = files[:MOST_FILES]
+        self._files = files[:MAX_FILES]
         self._check(asking=self._ask_box.isChecked())
-        if len(files) > MOST_FILES:
-            self.outcomes.add(self.texts("check.many", most=MOST_FILES))
+        if len(files) > MAX_FILES:
+            self.outcomes.add(self.texts("check.many", most=MAX_FILES))
 
     def leave(self) -> None:
         super().leave()
@@ -263,7 +263,7 @@ class Page(FilesPage):
         parts: list[QWidget] = []
         if self._fetching:
             parts.append(self.note("check.fetching"))
-        elif self._has_authority is False:
+        elif self._has_authority is False and self._needs_authority():
             parts.append(self.kept("authority", self._authority_missing))
         parts += self._lists.parts(self._checked)
         if self._running is None and (lacking := self._lacking()):
@@ -277,6 +277,14 @@ class Page(FilesPage):
         if new and self._files and self._running is None:
             self._check(asking=self._ask_box.isChecked())
         self._build()
+
+    def _needs_authority(self) -> bool:
+        """Whether the authority's certificates help, as far as the files are known.
+
+        They say nothing of a signature from another country.
+        """
+        codes = codes_of(self._checked)
+        return "NO_TRUST" in codes or not codes & {*NEEDED, "UNKNOWN_ISSUER"}
 
     def _authority_missing(self) -> QWidget:
         notice = Notice(

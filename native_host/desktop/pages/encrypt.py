@@ -24,9 +24,9 @@ from native_host.desktop.pages.opening import Opening
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.recipients import Recipients, sentence
 from native_host.desktop.pages.recovery_password import PasswordPanel
-from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.files import ENCRYPTED
+from native_host.files.sources import MAX_FILES
 from native_host.gui.labels import WrappingLabel, label, muted
 from native_host.gui.panels import Row, RowsPanel, Sign
 
@@ -73,9 +73,12 @@ class Page(FilesPage):
         if not busy and not self._panel.password:
             self.forget()
         if sealed and not busy and not self._panel.password:
-            self._opening.take(sealed[:MOST_FILES])
-            others = len(sealed) < len(files)
-            problem = self.texts("decrypt.others") if others else ""
+            self._opening.take(sealed[:MAX_FILES])
+            problem = ""
+            if len(sealed) > MAX_FILES:
+                problem = self.texts("decrypt.many", most=MAX_FILES)
+            elif len(sealed) < len(files):
+                problem = self.texts("decrypt.others")
         else:
             problem = self._take_open([each for each in files if each not in sealed])
             problem = self.texts("decrypt.later") if sealed else problem
@@ -99,9 +102,9 @@ class Page(FilesPage):
                 problem = self._fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
-        if len(self._files) > MOST_FILES:
-            del self._files[MOST_FILES:]
-            problem = self.texts("encrypt.many", most=MOST_FILES)
+        if len(self._files) > MAX_FILES:
+            del self._files[MAX_FILES:]
+            problem = self.texts("encrypt.many", most=MAX_FILES)
         if self._files and self._stop is None and not self._panel.password:
             self.goal = self.recipients.heading
         return problem
