@@ -202,6 +202,22 @@ class OtherCardQuestion:
 
 
 @dataclass(frozen=True)
+class ActivationQuestion:
+    """An offer to activate the card. With ``partly``, one PIN is set already.
+
+    ``unasked`` is True when the person has only put the card in. The prompt then says
+    whose card it is, and the person can decline all later offers for it. ``test_card``
+    is the same as in ``ConsentQuestion``.
+    """
+
+    partly: bool
+    name: str = ""
+    satu: str = ""
+    unasked: bool = False
+    test_card: bool = False
+
+
+@dataclass(frozen=True)
 class UnlockQuestion:
     """An offer to unlock a PIN that has no tries left.
 
@@ -254,5 +270,10 @@ class PinQuestion:
 
 
 Question = (
-    OtherCardQuestion | ConsentQuestion | PinQuestion | CodesQuestion | UnlockQuestion
+    OtherCardQuestion
+    | ConsentQuestion
+    | PinQuestion
+    | CodesQuestion
+    | ActivationQuestion
+    | UnlockQuestion
 )

@@ -211,12 +211,12 @@ class TerminalPrompt(Prompt):
             raise
         return typed
 
-    async def offer_activation(self, *, partly: bool) -> None:
+    async def offer_activation(self, question: model.ActivationQuestion) -> None:
         self._shown = None
         self._managing = text = texts.load(
             self._language, "activate", purpose=self._operation
         )
-        self._write("{}. {}".format(*text.activation_offer(partly=partly)))
+        self._write("{}. {}".format(*text.activation_offer(question)))
         self._write(text("unproven"))
         await self._ask_to_go_on()
 

@@ -15,7 +15,7 @@ from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
-from native_host.gui.labels import Heading
+from native_host.gui.labels import Heading, WrappingHeading
 from tests.pin_prompt.conftest import application
 from tests.support.patience import patience
 
@@ -140,7 +140,8 @@ def words(widget: QWidget) -> list[str]:
 
 
 def headings(widget: QWidget) -> list[str]:
-    return [each.text() for each in visible(widget, Heading)]
+    kinds = (Heading, WrappingHeading)
+    return [each.text() for each in visible(widget, QLabel) if isinstance(each, kinds)]
 
 
 def buttons(widget: QWidget) -> dict[str, QPushButton]:

@@ -34,11 +34,11 @@ from native_host.pin_prompt.messages import (
     AskStarted,
     CallerTimedOut,
     ChooseCard,
-    OfferActivation,
     Show,
     WindowRequest,
 )
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     ConsentQuestion,
     Operation,
@@ -164,6 +164,7 @@ CARDS = (CardChoice(READER, NAME, SATU), CardChoice(READER, "", SATU)) * 3
 UNBLOCK = {"operation": "unblock", "fields": (PUK, NEW_PIN1), "pin": "PIN1"}
 CHANGE = {"operation": "change-pin", "fields": (OLD_PIN, NEW_PIN2), "pin": "PIN2"}
 HASHES = (a_hash(name=MIXED), a_hash(name=UNBROKEN))
+UNASKED = ActivationQuestion(False, NAME, SATU, unasked=True)
 UNSUPPORTED = Problem("UNSUPPORTED_CARD", "S4-2 organisation or health care card")
 
 
@@ -195,7 +196,8 @@ PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
     "activate": ("authenticate", codes()),
     "unblock": ("authenticate", codes(**UNBLOCK, at_risk="PUK")),
     "change-pin": ("change-pin", codes(**CHANGE, at_risk="PIN2")),
-    "offer": ("authenticate", OfferActivation(1, partly=True)),
+    "offer": ("authenticate", Ask(1, ActivationQuestion(True))),
+    "offer-unasked": ("activate", Ask(1, UNASKED)),
     "locked": ("authenticate", Ask(1, UnlockQuestion("PIN1", NAME, SATU))),
     "problem": ("authenticate", Show(Step.WAITING_FOR_CARD, UNSUPPORTED)),
     "receiving": ("sign", Show(Step.RECEIVING, progress=Progress(1, 2_000_000))),

@@ -10,8 +10,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from native_host.pin_prompt.gui.widgets import LetterDrawing
-from native_host.pin_prompt.messages import Ask, OfferActivation, Show
-from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
+from native_host.pin_prompt.messages import Ask, Show
+from native_host.pin_prompt.model import (
+    ActivationQuestion,
+    Operation,
+    Problem,
+    Step,
+    UnlockQuestion,
+)
 from tests.pin_prompt.conftest import (
     CANCELLED,
     DESCRIPTION,
@@ -115,7 +121,7 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
 ) -> None:
     stage.open(operation=operation)
     before = stage.window.windowTitle(), stage.band.heading.text()
-    stage.handle(OfferActivation(1, partly))
+    stage.handle(Ask(1, ActivationQuestion(partly)))
     stage.sees("was not finished" if partly else "has not been activated yet")
     stage.sees("tried with a test card only")
     assert stage.band.heading.text() == "Activate your identity card"

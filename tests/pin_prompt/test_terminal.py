@@ -16,6 +16,7 @@ import pytest
 
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     ConsentQuestion,
     OtherCardQuestion,
@@ -102,12 +103,12 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         {"": CANCELLED, "no": CANCELLED, "1234": CANCELLED, "y": CANCELLED},
     ),
     (
-        call("offer_activation", partly=False),
+        call("offer_activation", ActivationQuestion(False)),
         ["not been activated yet", "tried with a test card only", "Type yes"],
         {"yes": "agreed", "": CANCELLED},
     ),
     (
-        call("offer_activation", partly=True),
+        call("offer_activation", ActivationQuestion(True)),
         ["was not finished", "tried with a test card only", "Type yes"],
         {"yes": "agreed"},
     ),

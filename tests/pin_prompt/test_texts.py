@@ -14,7 +14,13 @@ from kortilla.common.escaping import printable
 from native_host.card.errors import CardError, CardKind
 from native_host.languages import SPOKEN
 from native_host.pin_prompt import codes, texts
-from native_host.pin_prompt.model import CodeField, Problem, Progress, Step
+from native_host.pin_prompt.model import (
+    ActivationQuestion,
+    CodeField,
+    Problem,
+    Progress,
+    Step,
+)
 from tests.pin_prompt.conftest import (
     NEW_PIN1,
     OLD_PIN,
@@ -272,9 +278,11 @@ def test_where_no_page_asks_no_service_is_named(language: str, operation: str) -
     if operation in DECRYPTING:
         said += [text.problem(Problem("OTHER_RECIPIENT"))]
         said += [(text("heading"), text(key)) for key in SHOWN_WHILE_DECRYPTING]
-    if operation not in MANAGING:
-        within = texts.load(language, "activate", purpose=operation)
-        said += [within.activation_offer(partly=partly) for partly in (False, True)]
+    unasked = operation in MANAGING
+    within = texts.load(language, "activate", purpose="" if unasked else operation)
+    for partly in (False, True):
+        offer = ActivationQuestion(partly, unasked=unasked)
+        said.append(within.activation_offer(offer))
     for heading, body in said:
         assert not re.search(SERVICE[language], f"{heading} {body}", re.IGNORECASE)
 

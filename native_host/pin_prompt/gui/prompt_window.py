@@ -55,9 +55,7 @@ _MORE: Collection[model.Operation] = (
 _BROKEN_OFF = (model.Step.EXPIRED, model.Step.FAILED)
 #: Largest share of the screen's height for the site in the header.
 _SITE_AT_MOST = 0.4
-_Question = (
-    messages.AskStarted | messages.ChooseCard | messages.OfferActivation | messages.Ask
-)
+_Question = messages.AskStarted | messages.ChooseCard | messages.Ask
 
 
 def create_page(
@@ -70,8 +68,8 @@ def create_page(
             page = StartedPage(conversation, text)
         case messages.ChooseCard():
             page = CardChoicePage(conversation, text, request.choices)
-        case messages.OfferActivation():
-            page = ActivationOfferPage(conversation, text, partly=request.partly)
+        case messages.Ask(question=model.ActivationQuestion() as offer):
+            page = ActivationOfferPage(conversation, text, offer)
         case messages.Ask(question=model.OtherCardQuestion() as other):
             page = OtherCardPage(conversation, text, other)
         case messages.Ask(question=model.ConsentQuestion() as consent):
@@ -219,7 +217,7 @@ class PromptWindow(PageWindow):
         question = request.question if isinstance(request, messages.Ask) else None
         if isinstance(question, model.CodesQuestion):
             operation, pin = question.operation, question.pin
-        elif isinstance(request, messages.OfferActivation):
+        elif isinstance(question, model.ActivationQuestion):
             operation = "activate"
         if (operation, pin) != (conversation.operation, self._pin):
             conversation = replace(conversation, operation=operation)
