@@ -82,7 +82,7 @@ def test_the_letter_is_drawn_where_needed_and_called_a_drawing(stage: Stage) -> 
 def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
     fields = [interface(field) for field in stage.ask_codes().fields]
     assert [field.text(NAME) for field in fields] == [
-        "Activation code from the letter",
+        "Activation code",
         "New basic PIN (PIN1)",
         "New basic PIN (PIN1): The new PIN again",
         "New signature PIN (PIN2)",
@@ -95,7 +95,7 @@ def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
 
 def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
     page = stage.ask_codes(tries_left=1)
-    buttons = [stage.button("Cancel"), stage.button("Next")]
+    buttons = [page.entries[0].eye, stage.button("Cancel"), stage.button("Next")]
     assert stage.tab_order() == [page.last_try_box, page.fields[0], *buttons]
 
 

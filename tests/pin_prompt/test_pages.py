@@ -174,7 +174,7 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
         MANAGING,
         codes(wrong=True, tries_left=2),
         "+Activate your identity card. The activation code was wrong."
-        " | +Activation code from the letter",
+        " | +Activation code",
     ),
 ]
 

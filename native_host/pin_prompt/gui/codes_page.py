@@ -2,6 +2,7 @@
 """The pages to activate a card, to change a PIN and to unblock a PIN."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -158,7 +159,11 @@ class CodesPage(BaseCodesPage):
             new.watch(self.entries)
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.initial_focus = self.fields[0]
-        self._add_leave_question()
+        # Tab goes from field to field: digits must not be typed on a button.
+        order = [*self.fields, *(entry.eye for entry in self.entries)]
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
+        self._add_question()
         self._add_end()
         self._stepper = self._add_stepper() if in_steps else None
         self._show_parts(0)
@@ -178,13 +183,15 @@ class CodesPage(BaseCodesPage):
         self.column.insertWidget(1, stepper)
         return stepper
 
-    def _add_leave_question(self) -> None:
-        """Add the question before typed digits are thrown away."""
+    def _add_question(self) -> None:
+        """Add what the page asks before it throws digits away, or takes an easy PIN."""
         #: How the person wants to leave the page, while this is asked.
         self._leaving: Callable[[], None] | None = None
-        self._leave_question = Notice(self.text("leave"))
-        self._leave_question.setVisible(False)
-        self.column.addWidget(self._leave_question)
+        #: The new PIN that is easy to guess, while this is asked.
+        self._warned: CodeEntry | None = None
+        self._question = Notice("")
+        self._question.setVisible(False)
+        self.column.addWidget(self._question)
 
     def _add_end(self) -> None:
         #: Active shortly after the buttons have changed. A second press was meant for
@@ -193,13 +200,12 @@ class CodesPage(BaseCodesPage):
         self.add_end(self.text("confirm"))
         self._cancel, _ = self.buttons
         last = self.buttons.pop()
-        self._leave = self.add_button(self.text("leave.yes"), self._leave_now)
-        stay, forth = self.text("leave.no"), self.text("next")
-        self._stay = self.add_button(stay, self._stay_here, confirms=True)
+        self._yes = self.add_button("", self._agree)
+        self._no = self.add_button("", self._disagree, confirms=True)
         self._back = self.add_button(
             self.text("back"), lambda: self._show_step(self._step - 1)
         )
-        self._next = self.add_button(forth, self._go_on, confirms=True)
+        self._next = self.add_button(self.text("next"), self._go_on, confirms=True)
         self.buttons.append(last)
 
     # -- Steps ------------------------------------------------------------------------
@@ -258,14 +264,14 @@ class CodesPage(BaseCodesPage):
         return not any(self._rejects(field) for field in self._fields_of(self._step))
 
     def _update_buttons(self) -> None:
-        asked, last = self._leaving is not None, self._step + 1 == len(self._parts)
+        asked, last = self._is_asked, self._step + 1 == len(self._parts)
         for button, wanted in (
             (self._cancel, not asked),
             (self._back, not asked and self._step > 0),
             (self._next, not asked and not last),
             (self.confirm, not asked and last),
-            (self._leave, asked),
-            (self._stay, asked),
+            (self._yes, asked),
+            (self._no, asked),
         ):
             # A button without a parent would become a window.
             if button.parent() is not None:
@@ -276,36 +282,67 @@ class CodesPage(BaseCodesPage):
         self._next.setEnabled(self.confirm.isEnabled())
         self._update_buttons()
 
-    # -- Leaving ----------------------------------------------------------------------
+    # -- Questions --------------------------------------------------------------------
+
+    @property
+    def _is_asked(self) -> bool:
+        return self._leaving is not None or self._warned is not None
 
     def leave(self, leaving: Callable[[], None]) -> None:
         """Leave at once if nothing is typed or the person was asked, or else ask."""
         if self._leaving is not None:
-            self._leave_now()
+            self._agree()
         elif not any(field.digits for field in self.fields):
             leaving()
         else:
-            self._leaving = leaving
-            self.hold.start()
-            self._leave_question.setVisible(True)
-            self._update_buttons()
-            self._stay.setFocus()
-            self.announce(self.text("leave"))
-            self.grown.emit(self._leave_question)
+            self._warned, self._leaving = None, leaving
+            self._ask("leave", self.text("leave"))
 
-    def _leave_now(self) -> None:
-        if (leaving := self._leaving) is not None and not self.hold.isActive():
+    def _ask_about(self, entry: CodeEntry) -> None:
+        """Ask whether a PIN that is easy to guess is to be used all the same."""
+        self._warned = entry
+        self._ask("codes.easy", entry.unconfirmed)
+
+    def _ask(self, key: str, words: str) -> None:
+        """Ask, with the focus on the safe answer. ``key`` begins the answers' keys."""
+        self.hold.start()
+        self.error_notice.setVisible(False)
+        self._question.label.setText(words)
+        self._question.setVisible(True)
+        self._yes.setText(self.text(f"{key}.yes"))
+        self._no.setText(self.text(f"{key}.no"))
+        self._update_buttons()
+        self._no.setFocus()
+        self.announce(words)
+        self.grown.emit(self._question)
+
+    def _agree(self) -> None:
+        """Leave the page, or go on with the PIN."""
+        if self.hold.isActive():
+            return
+        if (leaving := self._leaving) is not None:
             self.clear_digits()
             leaving()
+        elif (entry := self._warned) is not None:
+            entry.accept()
+            self._close_question()
+            self._go_on_from(entry)
 
-    def _stay_here(self) -> None:
-        self._close_leave_question()
-        self._fields_of(self._step)[0].setFocus()
+    def _disagree(self) -> None:
+        """Stay at the page, or choose another PIN."""
+        field = self._fields_of(self._step)[0]
+        if (entry := self._warned) is not None:
+            if self.hold.isActive():
+                return
+            entry.clear_digits()
+            field = entry.fields[0]
+        self._close_question()
+        field.setFocus()
 
-    def _close_leave_question(self) -> None:
-        if self._leaving is not None:
-            self._leaving = None
-            self._leave_question.setVisible(False)
+    def _close_question(self) -> None:
+        if self._is_asked:
+            self._leaving = self._warned = None
+            self._question.setVisible(False)
             self._update_buttons()
 
     def end(self) -> None:
@@ -325,7 +362,7 @@ class CodesPage(BaseCodesPage):
 
     def _on_submitted(self, field: PinField) -> None:
         """Move to the next field or step, or confirm, if this field has no error."""
-        self._close_leave_question()
+        self._close_question()
         if self._guard.active:
             self._guard.refuse()
             return
@@ -337,24 +374,34 @@ class CodesPage(BaseCodesPage):
             self.error_notice.setVisible(False)
             following.setFocus()
             self.grown.emit(following)
-        elif self._step + 1 == len(self._parts):
+        else:
+            self._go_on_from(self._entry_of(field))
+
+    def _go_on_from(self, entry: CodeEntry) -> None:
+        """Show the step after an entry's, or confirm after the last one."""
+        self.show_step_of(entry)
+        if self._step + 1 == len(self._parts):
             self.submit()
         elif self._may_go_on():
             self._show_step(self._step + 1)
 
     def _rejects(self, field: PinField) -> bool:
-        """Return whether a field has an error; if so, show it and wipe the entry."""
+        """Return whether a field has an error, or an easy PIN; if so, show it.
+
+        What has the error is wiped.
+        """
         entry = self._entry_of(field)
-        words = entry.fault(field)
-        if not words:
-            return False
-        # Half a code and the next digits must not make a whole code.
-        entry.clear_digits()
-        self.show_step_of(entry)
-        again = entry.fields[0]
-        again.setFocus()
-        self._show_error_at(again, words)
-        return True
+        if words := entry.fault(field):
+            wrong = entry.wipe_fault()
+            self.show_step_of(entry)
+            wrong.setFocus()
+            self._show_error_at(wrong, words)
+            return True
+        if field is entry.fields[-1] and entry.unconfirmed:
+            self.show_step_of(entry)
+            self._ask_about(entry)
+            return True
+        return False
 
     def _show_error_at(
         self, field: PinField, words: str, *, kind: Kind = "warning"
@@ -378,7 +425,7 @@ class CodesPage(BaseCodesPage):
         self._show_error_at(field, words, kind=kind)
 
     def _on_edit(self) -> None:
-        self._close_leave_question()
+        self._close_question()
         self.error_notice.setVisible(False)
         self.pause.start()
         warned = [new.warning for new in self._new]
