@@ -128,7 +128,8 @@ class Outcomes:
 
         The keys of the texts begin with ``name``. ``more`` says what went wrong.
         """
-        texts, kind = self._page.texts, "warning" if more else "good"
+        texts = self._page.texts
+        kind: Kind = "warning" if more else "good"
         words = texts(f"{name}.done")
         if not files:
             words, kind = texts(f"{name}.done.none"), "error"
