@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import escape_name, printable
+from native_host.desktop.file_dialogs import choose_target
 from native_host.desktop.pages.files import FilesPage, fetch_authority
 from native_host.desktop.pages.outcome import Outcome
 from native_host.desktop.pages.page import Services
@@ -309,13 +309,12 @@ class Page(FilesPage):
         from native_host.files import report as reports
 
         title = self.texts("check.report.save")
-        start = self._files[0].parent / f"{self.texts('check.report')}.pdf"
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, title, os.fspath(start), "PDF (*.pdf);;JSON (*.json)"
-        )
-        if not chosen:
+        name = f"{self.texts('check.report')}.pdf"
+        patterns = "PDF (*.pdf);;JSON (*.json)"
+        path = choose_target(self, title, name, patterns, self._files[0].parent)
+        if path is None:
             return
-        path, checked = Path(chosen), [*self._checked]
+        checked = [*self._checked]
         # The person was asked about another name than one that is completed here.
         asked = path.suffix.lower() in {".pdf", ".json"}
         if not asked:

@@ -13,9 +13,10 @@ from PySide6.QtGui import (
     QDragMoveEvent,
     QDropEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from kortilla.common.escaping import escape_name
+from native_host.desktop.file_dialogs import choose_files
 from native_host.desktop.mail import End, Message
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
@@ -46,7 +47,6 @@ class FilesPage(PageBase):
     ) -> None:
         super().__init__(services, services.texts(f"{name}.heading"))
         self._name, self._act = name, act
-        self._folder = Path.home()
         self._files: list[Path] = []
         #: The last message that was begun with files of this page.
         self._mail: Message | None = None
@@ -72,11 +72,8 @@ class FilesPage(PageBase):
 
     def _choose(self) -> None:
         title = self.texts(f"{self._name}.choose")
-        start = os.fspath(self._folder)
-        chosen, _ = QFileDialog.getOpenFileNames(self, title, start)
-        if chosen:
-            self._folder = Path(chosen[0]).parent
-            self.take([Path(each) for each in chosen])
+        if chosen := choose_files(self, title):
+            self.take(chosen)
 
     def _build(self) -> None:
         """Show what the page knows now."""

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from kortilla.common.escaping import escape_name
 from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
+from native_host.desktop.file_dialogs import choose_files, choose_target
 from native_host.desktop.pages.files import fetch_authority
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
@@ -59,7 +60,6 @@ class Recipients:
         #: Those of the last encryption, with the time of the check.
         self._checked: list[Person] = []
         self._message = ""
-        self._folder = Path.home()
         #: Gets the focus when files were chosen: what follows is the next question.
         self.heading = Heading(page.texts("encrypt.who"), 17 / 15)
         self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -310,23 +310,18 @@ class Recipients:
 
     def _choose(self) -> None:
         title = self._page.texts("encrypt.add")
-        chosen, _ = QFileDialog.getOpenFileNames(
-            self._page, title, str(self._folder), "*.cer *.crt *.der *.pem;;*"
-        )
-        if chosen:
-            self._folder = Path(chosen[0]).parent
-            self.add([Path(each) for each in chosen])
+        patterns = "*.cer *.crt *.der *.pem;;*"
+        if chosen := choose_files(self._page, title, patterns):
+            self.add(chosen)
 
     def _save(self) -> None:
         """Save the own certificate, which others need to encrypt to this card."""
         texts, certificate = self._page.texts, self.own[0].certificate
-        start = self._folder / texts("encrypt.save.file")
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._page, texts("encrypt.save"), str(start), "*.cer"
-        )
-        if not chosen:
+        name = texts("encrypt.save.file")
+        path = choose_target(self._page, texts("encrypt.save"), name, "*.cer")
+        if path is None:
             return
-        path, key = Path(chosen), "encrypt.saved"
+        key = "encrypt.saved"
         try:
             write_file(path, certificate, mode=0o644)
         except OSError:
