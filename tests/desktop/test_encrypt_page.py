@@ -7,7 +7,6 @@ import subprocess
 import threading
 import unicodedata
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -311,23 +310,6 @@ def test_files_are_not_encrypted_without_the_own_card_while_it_is_read(
         assert len([*letter.parent.iterdir()]) == 2
     finally:
         reading.set()
-
-
-def test_many_earlier_recipients_are_shown_when_asked_for(
-    open_window: Open, letter: Path, other: Path
-) -> None:
-    page = page_with(open_window(), letter)
-    somebody = read_person(other)
-    many = [
-        replace(somebody, certificate=bytes([number]), name=f"SPECIMEN {number}")
-        for number in range(20)
-    ]
-    page.recipients.show([], many)
-    assert "SPECIMEN 11" in boxes(page)
-    assert "SPECIMEN 12" not in boxes(page)
-    buttons(page)["Show all earlier recipients"].click()
-    assert page.focusWidget() is boxes(page)["SPECIMEN 12"]
-    assert "SPECIMEN 19" in boxes(page)
 
 
 def test_files_over_the_limit_are_left_out_with_a_word(

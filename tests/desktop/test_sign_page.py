@@ -147,7 +147,7 @@ def test_wishes_are_what_is_signed(
     buttons(page)["Next to the originals"].click()
     assert given() == (None, None, True)
     buttons(page)["Remove a.pdf from the list"].click()
-    assert "Where does the signature go?" not in headings(page)
+    assert "Where is the signature saved?" not in headings(page)
 
 
 def test_each_error_names_its_file(
