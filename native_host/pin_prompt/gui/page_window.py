@@ -197,6 +197,11 @@ class PageWindow(QDialog):
             self._scroll.ensureVisible(0, first.y(), 0, 0)
             return
         self._scroll.ensureWidgetVisible(page.initial_focus, 0, dp(12))
+        if page.isAncestorOf(page.initial_focus):
+            # Qt leaves out the margin where the widget itself is in view.
+            ring = QPoint(0, page.initial_focus.height() + dp(6))
+            below = page.initial_focus.mapTo(page, ring).y()
+            self._scroll.ensureVisible(0, below, 0, 0)
         if page.status_notice and not page.isAncestorOf(page.initial_focus):
             self._scroll.ensureWidgetVisible(page.status_notice)
         elif page.status_notice:
