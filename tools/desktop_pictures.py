@@ -114,6 +114,7 @@ def _files() -> tuple[Path, ...]:
 
 
 def _choose_files(window: Window) -> None:
+    _show_card(_card())(window)
     window.give_files("sign", _files())
 
 
