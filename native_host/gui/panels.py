@@ -23,8 +23,13 @@ from native_host.gui.sizes import dp
 from native_host.gui.tokens import Look, tokens_for
 
 #: What a notice is about. Each kind has its sign and its colours.
-Kind = Literal["warning", "error", "good"]
-_SIGNS: dict[Kind, str] = {"warning": "warning", "error": "error", "good": "tick"}
+Kind = Literal["good", "warning", "error", "note"]
+SIGNS: dict[Kind, str] = {
+    "good": "tick",
+    "warning": "warning",
+    "error": "error",
+    "note": "info",
+}
 #: The least width of a row, in pixels where body text has 15.
 _NARROWEST = 200
 #: The width of the column of signs, in such pixels, and the most lines of words beside
@@ -111,7 +116,7 @@ class Notice(Panel):
         super().paintEvent(event)
         ink, paper = tokens_for(self.palette()).of(self.kind)
         sign = QRectF(dp(16), dp(11), dp(21), dp(21))
-        draw_icon(painter_of(self), _SIGNS[self.kind], sign, ink=ink, paper=paper)
+        draw_icon(painter_of(self), SIGNS[self.kind], sign, ink=ink, paper=paper)
 
 
 class Sign(QWidget):

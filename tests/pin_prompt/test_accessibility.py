@@ -65,6 +65,7 @@ from tests.pin_prompt.conftest import (
     a_question,
     interface,
 )
+from tests.support.naming import misnamed
 
 Role = QAccessible.Role
 
@@ -278,6 +279,8 @@ def announced(request: Any, conversation: Conversation, text: texts.Texts) -> st
     else:
         page = create_page(request, conversation, text, guard)
     said = str(page.announcement)
+    assert misnamed(page) == []
+    assert [each for button in page.buttons for each in misnamed(button)] == []
     for part in (*page.buttons, page):
         delete(part)  # which its own signals would keep alive
     return said
