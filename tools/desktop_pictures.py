@@ -284,17 +284,13 @@ def _show_doubts(window: Window) -> None:
     page = _choose_recipients(window)
     _, ville, berg = _people()
     page.recipients._tick(berg.certificate, True)
-    page._ended(
-        {},
-        "",
-        page.recipients.explain(
-            DoubtfulError(
-                {
-                    ville.certificate: RecipientRefusedError("", "no-authority"),
-                    berg.certificate: RecipientRefusedError("", "revoked"),
-                }
-            )
-        ),
+    page._failed(
+        DoubtfulError(
+            {
+                ville.certificate: RecipientRefusedError("", "no-authority"),
+                berg.certificate: RecipientRefusedError("", "revoked"),
+            }
+        )
     )
 
 

@@ -265,6 +265,7 @@ class PinSetting(ABC):
             satu=seen.certificate.satu,
             at_risk=plan.at_risk.name,  # type: ignore[arg-type] # one of the three
             tries_left=seen.info(plan.at_risk).tries_left,
+            issued=seen.certificate.not_before.year,
             pin=self.pin,
             done=plan.done,
             wrong=self._wrong,

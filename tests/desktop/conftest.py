@@ -148,3 +148,13 @@ def buttons(widget: QWidget) -> dict[str, QPushButton]:
     """Return the visible buttons by their names for screen readers."""
     found = visible(widget, QPushButton)
     return {each.accessibleName() or each.text(): each for each in found}
+
+
+def is_heard_once(page: QWidget, said: list[str], heading: str) -> str:
+    """Assert that an outcome has the focus and was said once. Return what was said."""
+    focused = page.window().focusWidget()
+    assert isinstance(focused, Heading)
+    assert focused.text() == heading
+    assert headings(page).count(heading) == 1
+    [once] = [each for each in said if each.startswith(heading)]
+    return once

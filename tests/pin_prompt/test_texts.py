@@ -379,20 +379,25 @@ EITHER = CodeField("activation", (7, 8))
     [
         *("1234", "4321", "7890", "0987", "1111", "000000", "123456", "87654321"),
         *("2468", "9753", "1122", "112233", "1212", "123123", "12341234"),
-        *("2412", "1984", "2007"),
+        *("1221", "123321", "2412", "1224", "1984", "2007", "1906", "2026"),
         *("240584", "840524", "24051984", "19840524", "290200"),
     ],
 )
 def test_a_pin_that_is_tried_first_is_easy_to_guess(pin: str) -> None:
-    assert codes.is_easy_to_guess(pin.encode())
-    assert codes.is_easy_to_guess(bytearray(pin, "ascii"))
+    assert codes.is_easy_to_guess(pin.encode(), 2026)
+    assert codes.is_easy_to_guess(bytearray(pin, "ascii"), 2026)
 
 
 @pytest.mark.parametrize(
-    "pin", ["2580", "3947", "4907", "739146", "993184", "24851984", "38471059"]
+    "pin",
+    [
+        *("2580", "3947", "4907", "739146", "993184", "24851984", "38471059"),
+        # Nobody is born then who has a card of 2026.
+        *("1895", "2047", "24052027", "19050524"),
+    ],
 )
 def test_any_other_pin_is_not(pin: str) -> None:
-    assert not codes.is_easy_to_guess(pin.encode())
+    assert not codes.is_easy_to_guess(pin.encode(), 2026)
 
 
 NOTHING_SENT = {
