@@ -21,6 +21,7 @@ from native_host.cli.options import (
     card_option,
     configured,
     prompt_options,
+    spoken_language,
 )
 from native_host.config import Config
 
@@ -116,10 +117,9 @@ def _manage(
 ) -> None:
     config = configured(card=card, prompt=prompt)
     from native_host.environment import run_with_prompt
-    from native_host.languages import choose_language
     from native_host.operations.set_pin import ManageRequest
 
-    language = choose_language(config.language, lang)
+    language = spoken_language(config, lang)
     request = ManageRequest(language=language, reader=reader, unasked=unasked)
     done = run_with_prompt(config, partial(_managed, operation, config, request))
     words = {"set": "is set", "was-set": "had been set before"}

@@ -70,8 +70,8 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
     assert headings(page) == ["Card", "SPECIMEN-POHJALAINEN Aino", "PINs and PUK"]
     assert [*buttons(page)] == [
         "Read the card again",
-        *("Change PIN1", "I have forgotten PIN1"),
-        *("Change PIN2", "I have forgotten PIN2"),
+        *("Change PIN1", "Forgotten: PIN1"),
+        *("Change PIN2", "Forgotten: PIN2"),
     ]
     left = [each.text() for each in visible(page, TriesLabel)]
     assert left == ["5 tries left", "4 tries left", "5 tries left"]
@@ -167,7 +167,7 @@ def test_each_of_several_cards_has_its_holders_name_on_all_that_is_its_own(
     names = [*buttons(page)]
     assert len(names) == len(visible(page, QPushButton))  # no two are the same
     assert names[1] == "Change PIN1, SPECIMEN-A"
-    assert names[-1] == "I have forgotten PIN2, SPECIMEN-B"
+    assert names[-1] == "Forgotten: PIN2, SPECIMEN-B"
     # The cards of one person are told apart by their readers.
     show(page, in_readers("SPECIMEN-A", "SPECIMEN-A", "SPECIMEN-C", **NEW))
     assert [*buttons(page)][1:] == [
@@ -188,7 +188,7 @@ def test_a_button_opens_the_window_for_its_own_card(
     monkeypatch.setattr(page._prompts, "start", start)
     show(page, in_readers("SPECIMEN-A", "SPECIMEN-B"))
     buttons(page)["Change PIN1, SPECIMEN-B"].click()
-    buttons(page)["I have forgotten PIN2, SPECIMEN-A"].click()
+    buttons(page)["Forgotten: PIN2, SPECIMEN-A"].click()
     show(page, in_readers("SPECIMEN-A", "SPECIMEN-B", **NEW))
     buttons(page)["Activate the card, SPECIMEN-B"].click()
     assert opened == [

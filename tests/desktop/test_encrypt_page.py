@@ -154,7 +154,7 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     assert password in words(page)
     buttons(page)["Copy the password"].click()
     assert QGuiApplication.clipboard().text() == password
-    buttons(page)["Show letter.txt.p7m in its folder"].click()
+    buttons(page)["Show in folder: letter.txt.p7m"].click()
     assert opened == [str(letter.parent)]
     # The other one is offered the next time, and the password is shown no more.
     name = read_person(other).name
@@ -429,7 +429,7 @@ def test_content_that_was_not_protected_is_not_offered_to_be_opened(
     press(page, "Open with the card")
     assert given[0][:4] == ["decrypt", str(good), str(bad), str(failed)]
     assert given[0][4:6] == ["--prompt", "window"]
-    assert {"Open a.txt", "Show a.txt in its folder", "Show b.txt in its folder"} <= {
+    assert {"Open a.txt", "Show in folder: a.txt", "Show in folder: b.txt"} <= {
         *buttons(page)
     }
     assert "Open b.txt" not in buttons(page)

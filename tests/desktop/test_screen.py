@@ -242,9 +242,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
             # The question who can open it has the focus, and Enter presses nothing.
             # The own card, a certificate file, the own one, the password, the button.
             screen.press("Return", *["Tab"] * 4, "space", "Tab", "Return")
-            shows(
-                "Encrypt more", "Copy the password", "Show letter.txt.p7m in its folder"
-            )
+            shows("Encrypt more", "Copy the password", "Show in folder: letter.txt.p7m")
             screen.wait_until_shown(lambda: "Encrypted" in names(bus, HEADING))
             bus.ask_for_more()
             with file_manager(bus.session) as shown:
@@ -272,7 +270,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
             screen.wait_for_focus(screen.find(asking("title")))
             screen.wait_until_shown(lambda: takes_keys(bus, asking("confirm")))
             screen.type("1234\r")
-            shows("Open letter.txt", "Show letter.txt in its folder")
+            shows("Open letter.txt", "Show in folder: letter.txt")
             screen.wait_for_focus(window)
             bus.ask_for_more()
             screen.press("ctrl+q")
