@@ -95,6 +95,9 @@ class PageFoot(QWidget):
         self._parts.addLayout(self._buttons)
         self.set_fixed(True)
 
+    def set_note(self, note: str) -> None:
+        self._note.setText(note)
+
     def set_fixed(self, fixed: bool) -> None:
         """Stand below what scrolls, or at the end of it."""
         self._fixed = fixed
