@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
 from native_host.desktop.card_watch import Cards, ReaderContent
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.prompts import Prompts
 from native_host.gui.drawings import CardDrawing
@@ -65,7 +66,7 @@ class Page(PageBase):
         self._following: Future[None] | None = None
         self._cards = Cards()
         self.title_row.addWidget(self.button("card.read", self._read_again))
-        self._message = ""
+        self._outcomes = Outcomes(self, self._build)
         self.fill([self.note("card.reading")])
         # After the window's first picture.
         QTimer.singleShot(_PAUSE, self, self._start_following)
@@ -101,16 +102,16 @@ class Page(PageBase):
             self.services.background.call(self._watch.read_again)
 
     def _show(self, cards: Cards) -> None:
+        if _used(cards) != _used(self._cards):
+            self._outcomes.clear()  # of another card
         self._cards = cards
         self.services.tell_cards(cards)
         self._build()
 
     def _build(self) -> None:
-        parts: list[QWidget] = []
+        parts = self._outcomes.parts
         readers = self._cards.readers
         used = [each for each in readers if each.has_card]
-        if message := self._message:
-            parts.append(self.notice(message))
         if problem := self._cards.problem:
             why = self.texts.problem(problem)
             parts.append(self.kept(problem, lambda: self._problem(*why)))
@@ -242,21 +243,28 @@ class Page(PageBase):
     def _start(self, reader: str, *words: str) -> None:
         """Open the window for the card in a reader."""
         which = (*words, f"--reader={reader}")
-        started = self._prompts.start(which, self._prompt_ended)
-        if started:  # an Enter that was meant for the other window presses nothing
-            self.title.setFocus()
-        self._say("" if started else self.texts("card.window_open"))
+        if not self._prompts.start(which, partial(self._prompt_ended, words)):
+            self._outcomes.add(self.texts("card.window_open"))
+            return
+        # An Enter that was meant for the other window presses nothing.
+        self.title.setFocus()
+        self._outcomes.clear()
+        self._build()
 
-    def _prompt_ended(self, code: str) -> None:
-        failed = code not in ("", "USER_CANCELLED")
-        self._say(self.texts("card.window_failed") if failed else "")
+    def _prompt_ended(self, words: Sequence[str], code: str) -> None:
+        """Tell what came of a command with these words, of which the first names it."""
+        command, *pins = words
+        tell = self._outcomes.tell
+        if not code:
+            done = self.texts(f"card.done.{command}")
+            tell(done, more=[self.texts(f"card.{each}") for each in pins])
+        elif code == "USER_CANCELLED":
+            tell(self.texts("card.cancelled"), "note")
+        else:
+            failed = code == "PROMPT_FAILED"
+            more = self.texts("card.window_failed" if failed else "card.left.more")
+            tell(self.texts("card.left"), "error", [more])
         self._read_again()
-
-    def _say(self, message: str) -> None:
-        if message != self._message:
-            self._message = message
-            self._build()
-            self.say(message)
 
 
 def _marks(readers: Sequence[ReaderContent]) -> list[str]:
@@ -276,6 +284,11 @@ def _marks(readers: Sequence[ReaderContent]) -> list[str]:
         where = "" if alone else printable(reader.name)
         marks.append(", ".join(filter(None, (holder, where))))
     return marks
+
+
+def _used(cards: Cards) -> list[str]:
+    """Return the names of the readers that have a card."""
+    return [each.name for each in cards.readers if each.has_card]
 
 
 class _Hero(Panel):

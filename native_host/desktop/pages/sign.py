@@ -193,6 +193,7 @@ class Page(FilesPage):
         if self._signed and not self._files:
             self.fill(parts)
             return
+        self.drop_more.setVisible(not self._files)
         parts.append(self._place)
         if self._files:
             self._list.show_rows([self._file(each) for each in self._files])
