@@ -49,7 +49,7 @@ class Page(PageBase):
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("help.title"))
         self._name = f"{self.texts.language}.md"
-        self.guide = Guide(self.texts("help.title"), self._follow)
+        self.guide = Guide(self.texts("help.title"), self._follow, self._say_link)
         self._back = ButtonLine(self.button("help.back", self._show_first))
         self._back.setContentsMargins(dp(32), dp(12), dp(32), 0)
         self.area.hide()
@@ -60,6 +60,7 @@ class Page(PageBase):
     def focus(self) -> None:
         """Let the keys move in the guide."""
         self.guide.setFocus()
+        self._say_heading()
 
     def _show_first(self) -> None:
         self._show(self._name)
@@ -79,15 +80,28 @@ class Page(PageBase):
             QDesktopServices.openUrl(link)
         elif name := link.path():
             self._show(name, unquote(link.fragment()))
-            self.guide.setFocus()
+            self.focus()
         else:
             self.guide.go_to(unquote(link.fragment()))
+            self._say_heading()
+
+    def _say_heading(self) -> None:
+        self.say(self.guide.textCursor().block().text())
+
+    def _say_link(self, words: str) -> None:
+        """Have the link said to which Tab goes: Qt tells screen readers nothing."""
+        self.say(self.texts("help.link", words=words))
 
 
 class Guide(QTextBrowser):
     """Shows a page of Markdown. Tab goes from link to link, the arrow keys by lines."""
 
-    def __init__(self, name: str, follow: Callable[[QUrl], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        follow: Callable[[QUrl], object],
+        say_link: Callable[[str], object],
+    ) -> None:
         super().__init__()
         self._folder, self._name = guides_folder(), ""
         self.setAccessibleName(name)
@@ -97,6 +111,7 @@ class Guide(QTextBrowser):
         self.viewport().setAutoFillBackground(False)
         self.setOpenLinks(False)
         self.anchorClicked.connect(follow)
+        self._say_link = say_link
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextBrowserInteraction
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -124,6 +139,13 @@ class Guide(QTextBrowser):
         self.setTextCursor(cursor)
         bar = self.verticalScrollBar()
         bar.setValue(bar.value() + self.cursorRect().top() - dp(16))
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: N802 - Qt's names
+        moved = super().focusNextPrevChild(next)
+        cursor = self.textCursor()
+        if self.hasFocus() and cursor.hasSelection() and cursor.charFormat().isAnchor():
+            self._say_link(cursor.selectedText())
+        return moved
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: N802 - Qt's name
         """Return a picture, which grows with large text. Nothing else is ever read."""
