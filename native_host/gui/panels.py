@@ -112,10 +112,18 @@ class Notice(Panel):
         self.rows.addWidget(self.label)
         self.label.setVisible(bool(text) or not title)
 
+    def make_low(self) -> None:
+        """Leave no space above and below the text."""
+        margins = self.rows.contentsMargins()
+        margins.setTop(dp(3))
+        margins.setBottom(dp(3))
+        self.rows.setContentsMargins(margins)
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)
         ink, paper = tokens_for(self.palette()).of(self.kind)
-        sign = QRectF(dp(16), dp(11), dp(21), dp(21))
+        top = self.rows.contentsMargins().top() - dp(1)
+        sign = QRectF(dp(16), top, dp(21), dp(21))
         draw_icon(painter_of(self), SIGNS[self.kind], sign, ink=ink, paper=paper)
 
 

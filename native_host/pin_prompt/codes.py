@@ -15,6 +15,8 @@ from native_host.pin_prompt.texts import Texts
 Digits = bytes | bytearray | memoryview
 
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+#: With so many tries left or fewer, what a wrong code costs is said as a warning.
+_WARNED = 3
 #: Years that the oldest holders of a card have lived.
 _OLDEST = 120
 
@@ -52,8 +54,19 @@ def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> li
     if question.pad_unused and question.pad_problem != "refused":
         said.append(text("pin_pad.unused"))
     if by_itself and "unproven" in text:
-        said.append(text("unproven"))
+        said += [text("unproven"), text("elsewhere")]
     return said
+
+
+def is_calm(question: CodesQuestion) -> bool:
+    """Return whether there is nothing to warn of: most tries are left, no error."""
+    trouble = question.wrong or question.repeated or question.in_doubt
+    return question.tries_left > _WARNED and not (trouble or question.pad_problem)
+
+
+def tries_left(tries: int, text: Texts) -> str:
+    """Return how many tries are left, in a few words."""
+    return text("pin.left.one" if tries == 1 else "pin.left", tries=tries)
 
 
 def status(question: CodesQuestion, text: Texts) -> list[str]:

@@ -217,7 +217,7 @@ class TerminalPrompt(Prompt):
             self._language, "activate", purpose=self._operation
         )
         self._write("{}. {}".format(*text.activation_offer(question)))
-        self._write(text("unproven"))
+        self._write(text("unproven"), text("elsewhere"))
         await self._ask_to_go_on()
 
     async def offer_unlock(self, question: model.UnlockQuestion) -> None:

@@ -363,7 +363,7 @@ def test_what_is_said_within_a_moment_is_one_announcement(
 def test_the_steps_of_an_activation_are_announced_in_few_words(language: str) -> None:
     text = texts.load(language, "activate")
     for name in ("activation", "new-PIN1", "new-PIN2"):
-        keys = (f"steps.{name}.heading", f"steps.{name}.body")
+        keys = (f"steps.{name}.heading", f"steps.{name}.use")
         said = [text("steps", step=2, count=3, name=text(f"steps.{name}.name"))]
         said += [text(key) for key in keys if key in text]
         assert len(" ".join(said).split()) <= MOST_WORDS

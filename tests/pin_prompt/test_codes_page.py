@@ -340,11 +340,11 @@ def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
         stage.press(keys)
         assert rules(stage) == [
             f"4–8 digits: {length}",
-            f"The same in both fields: {same}",
+            f"Same in both: {same}",
             f"Hard to guess: {easy}",
         ]
     stage.press("\r739146")
-    assert rules(stage)[-1] == "Different from the card's other PIN: in order"
+    assert rules(stage)[-1] == "Different from PIN1: in order"
 
 
 EASY, USE, OTHER = "This PIN is easy", "Use it anyway", "Choose another"
@@ -469,11 +469,9 @@ def test_the_rules_are_told_politely_after_a_pause_and_once(stage: Stage) -> Non
     stage.press("80")
     page.pause.timeout.emit()
     page.pause.timeout.emit()
-    assert stage.spoken[before + 1 :] == [
-        "New basic PIN (PIN1): The new PIN is in order."
-    ]
+    assert stage.spoken[before + 1 :] == ["New PIN1: The new PIN is in order."]
     assert stage.polite[-1]
     stage.press("\r123456")
     page.pause.timeout.emit()
     assert len(stage.spoken) == before + 4
-    assert "New signature PIN (PIN2): This PIN is easy to guess" in stage.spoken[-1]
+    assert "New PIN2: This PIN is easy to guess" in stage.spoken[-1]

@@ -28,7 +28,9 @@ from tests.pin_prompt.conftest import (
     CANCELLED,
     EACH_LANGUAGE,
     HOLDER,
+    NEW_PIN1,
     NEW_PIN2,
+    OLD_PIN,
     PUK,
     SEVEN,
     SITE,
@@ -149,7 +151,18 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
     (
         MANAGING,
         codes(),
-        "No web page sees your PINs | unlocked only with a PUK code | -https://",
+        "5 tries left | No hurry. | tried with test cards only | -locked"
+        " | -https:// | +5 tries left.",
+    ),
+    (
+        MANAGING,
+        codes(tries_left=3),
+        "3 tries left | You have 3 tries left. | unlocked only with a PUK code",
+    ),
+    (
+        MANAGING,
+        codes(operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1)),
+        "No web page sees your PINs | 5 tries left | -locked",
     ),
     (
         MANAGING,

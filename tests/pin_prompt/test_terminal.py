@@ -104,12 +104,12 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
     ),
     (
         call("offer_activation", ActivationQuestion(False)),
-        ["not been activated yet", "tried with a test card only", "Type yes"],
+        ["not been activated yet", "tried with test cards only", "Type yes"],
         {"yes": "agreed", "": CANCELLED},
     ),
     (
         call("offer_activation", ActivationQuestion(True)),
-        ["was not finished", "tried with a test card only", "Type yes"],
+        ["was not finished", "tried with test cards only", "Type yes"],
         {"yes": "agreed"},
     ),
     (
@@ -322,7 +322,7 @@ async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> N
 # -- Codes -----------------------------------------------------------------------------
 
 OWN = {"operation": "activate", "origin": ""}
-CODE, AGAIN = ("code, 7 digits: ", "1234567"), "The new PIN again: "
+CODE, AGAIN = ("code, 7 digits: ", "1234567"), "Once more: "
 EASY = "other answer you choose another: "
 
 
@@ -348,7 +348,7 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     for said in (
         "No web page sees your PINs",
         "Take out the letter with this card's activation code.",
-        "tried with a test card only",
+        "tried with test cards only",
         *("You have 5 tries left.", "unlocked only with a PUK code"),
         *("The card is being activated.", "The card has been activated."),
     ):

@@ -7,9 +7,9 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
-from native_host.gui.labels import label, muted, wrapping_policy
+from native_host.gui.labels import TriesLabel, label, muted, wrapping_policy
 from native_host.gui.panels import Panel
-from native_host.gui.sizes import dp
+from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
@@ -39,7 +39,11 @@ class CodeEntry(QWidget):
         self._guard = guard
         self._issued = question.issued
         self.setSizePolicy(wrapping_policy())
-        self.name = codes.field_label(field, question, text)
+        step = f"steps.{field.name}.field"
+        #: In a step, whose heading has the whole name, the name is short.
+        self.name = (
+            text(step) if step in text else codes.field_label(field, question, text)
+        )
         self._length = codes.length_text(field, text)
         #: The fields in the order in which they are typed into.
         self.fields: list[PinField] = []
@@ -88,9 +92,14 @@ class CodeEntry(QWidget):
         """Set a field's accessible description: its length and an error."""
         field.setAccessibleDescription(f"{self._length}. {words}".strip())
 
-    def put_beside(self, part: QWidget) -> None:
-        """Put something beside the field."""
-        self._row.insertWidget(self._row.count() - 1, part)
+    def show_tries(self, tries: int) -> None:
+        """Show how many tries are left, beside the field if there is room."""
+        left = TriesLabel(tries, codes.tries_left(tries, self.text))
+        if is_low(self):
+            self._rows.addWidget(left)
+        else:
+            self._row.insertSpacing(2, dp(10))
+            self._row.insertWidget(3, left)
 
     def _build(self) -> None:
         self.setLayout(self._rows)

@@ -8,7 +8,13 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from native_host.gui.frame import Stepper
-from native_host.gui.labels import Heading, label, wrapping_policy
+from native_host.gui.labels import (
+    Heading,
+    TriesLabel,
+    label,
+    muted,
+    wrapping_policy,
+)
 from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt import codes
@@ -17,7 +23,7 @@ from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, InputGuard
 from native_host.pin_prompt.gui.page import ConfirmPage
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.widgets import LetterDrawing, em
+from native_host.pin_prompt.gui.widgets import LetterDrawing
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts
 
@@ -40,12 +46,19 @@ class BaseCodesPage(ConfirmPage):
         self.can_decline = question.can_decline
         #: What concerns the code that the person has, and no new PIN.
         self.about: list[QWidget] = []
-        wide = "steps" in text and not is_low(self)
-        self.column.setSpacing(dp(12 if wide else 8))
-        self.add_person(question.name, question.satu)
-        self._status = codes.status(question, text)
+        self.in_steps = "steps" in text
+        self.column.setSpacing(dp(16 if self.in_steps and not is_low(self) else 8))
+        # The name is enough for a page that is read step by step.
+        number = "" if self.in_steps and question.name else question.satu
+        self.add_person(question.name, number)
+        if self.in_steps and self._holder and not conversation.origin:
+            self.about.append(self._holder)
+        self._calm = codes.is_calm(question)
+        tries = f"{codes.tries_left(question.tries_left, text)}."
+        self._status = [tries] if self._calm else codes.status(question, text)
         self._news = " ".join(self._status)
-        self._add_news()
+        if not self._calm:
+            self._add_news()
         self._add_about()
         self._add_input()
 
@@ -57,35 +70,46 @@ class BaseCodesPage(ConfirmPage):
         by_itself = not self.conversation.origin
         said = codes.instructions(self.question, self.text, by_itself=by_itself)
         who = self.conversation.origin or self.text("own")
+        shown = said
+        if self.in_steps:
+            # The heading and the field say what is needed.
+            shown = [each for each in said[1:] if each != self.text("elsewhere")]
         self.announcement.add(f"{self.text('heading')}.")
         self.announce_status(self._status, self.question.tries_left)
         self.announce_holder()
         self.announcement.add(f"{who} {' '.join(said)}")
-        #: The instructions, and the field of the code that they name.
+        #: The field of the code that the person has, above the instructions in a step.
         self.needed = QVBoxLayout()
-        self.needed.setSpacing(em(self, 0.4))
-        for paragraph in said:
-            self.needed.addWidget(label(paragraph))
+        self.needed.setSpacing(dp(8))
+        #: The instructions.
+        self.lines = [label(paragraph) for paragraph in shown]
+        if self.in_steps and by_itself:
+            self.lines.insert(0, muted(self.text("steps.unhurried"), 1.0))
         about = QWidget()
         about.setSizePolicy(wrapping_policy())
         row = QHBoxLayout(about)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(em(self, 1.0))
+        row.setSpacing(dp(20))
         row.addLayout(self.needed, 1)
         for field in self.question.fields:
             if field.name == "activation":
                 row.addLayout(self._drawing(max(field.lengths)))
         self.column.addWidget(about)
         self.about.append(about)
+        if not self.in_steps:
+            self._add_lines()
+
+    def _add_lines(self) -> None:
+        for line in self.lines:
+            self.needed.addWidget(line)
 
     def _drawing(self, digits: int) -> QVBoxLayout:
         """Return the drawing of the letter with its caption."""
         colour = OPERATION_STYLES[self.question.operation].colour
         letter = LetterDrawing(digits, colour, self.text)
-        caption = label(self.text("letter.caption"), 13 / 15)
-        caption.setFixedWidth(letter.sizeHint().width())
+        caption = muted(self.text("letter.caption"), 13 / 15)
         rows = QVBoxLayout()
-        rows.setSpacing(em(self, 0.1))
+        rows.setSpacing(dp(2))
         rows.addWidget(letter)
         rows.addWidget(caption)
         rows.addStretch()
@@ -110,6 +134,8 @@ class PinPadCodesPage(BaseCodesPage):
     def _add_input(self) -> None:
         hint, *rules = codes.pin_pad_instructions(self.question, self.text)
         self.column.addWidget(label(hint, bold=True))
+        tries = self.question.tries_left
+        self.column.addWidget(TriesLabel(tries, codes.tries_left(tries, self.text)))
         for rule in rules:
             self.column.addWidget(label(rule))
         self.announcement.add(" ".join([hint, *rules]))
@@ -127,10 +153,9 @@ class CodesPage(BaseCodesPage):
 
     def _add_input(self) -> None:
         self.entries: list[CodeEntry] = []
-        in_steps = "steps" in self.text
         #: What each step shows besides the holder's name.
         self._parts: list[list[QWidget]] = [self.about]
-        if in_steps:
+        if self.in_steps:
             first = self.question.fields[0].name
             self.needed.insertWidget(0, Heading(self.text(f"steps.{first}.heading")))
         for field in self.question.fields:
@@ -139,9 +164,9 @@ class CodesPage(BaseCodesPage):
             entry.submitted.connect(self._on_submitted)
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
-            if in_steps and self.entries:
+            if self.in_steps and self.entries:
                 heading = Heading(self.text(f"steps.{field.name}.heading"))
-                body = label(self.text(f"steps.{field.name}.body"))
+                body = label(self.text(f"steps.{field.name}.use"))
                 self._parts.append([heading, body])
                 for words in self._parts[-1]:
                     self.column.addWidget(words)
@@ -149,6 +174,9 @@ class CodesPage(BaseCodesPage):
             self._parts[-1].append(entry)
             rows = self.column if codes.is_new(field) else self.needed
             rows.addWidget(entry)
+        self.entries[0].show_tries(self.question.tries_left)
+        if self.in_steps:
+            self._add_lines()
         self.needed.addStretch()
         self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
         #: The last announcement about each new PIN.
@@ -165,7 +193,7 @@ class CodesPage(BaseCodesPage):
             QWidget.setTabOrder(before, after)
         self._add_question()
         self._add_end()
-        self._stepper = self._add_stepper() if in_steps else None
+        self._stepper = self._add_stepper() if self.in_steps else None
         self._show_parts(0)
         where = f"{self._stepper.text()}. " if self._stepper else ""
         # On the last try, the box to tick comes before the field.
@@ -180,7 +208,8 @@ class CodesPage(BaseCodesPage):
             return self.text("steps", step=step, count=count, name=name)
 
         stepper = Stepper(names, "manage", spoken)
-        self.column.insertWidget(1, stepper)
+        # Below the holder where that panel goes on from the site's.
+        self.column.insertWidget(1 if self.conversation.origin else 0, stepper)
         return stepper
 
     def _add_question(self) -> None:
@@ -226,7 +255,7 @@ class CodesPage(BaseCodesPage):
         self._show_parts(step)
         self.hold.start()
         name = self.entries[step].field.name
-        keys = (f"steps.{name}.heading", f"steps.{name}.body")
+        keys = (f"steps.{name}.heading", f"steps.{name}.use")
         said = [self.text(key) for key in keys if key in self.text]
         if self._stepper:
             said.insert(0, self._stepper.text())

@@ -257,7 +257,8 @@ class ActivationOfferPage(YesNoPage):
         heading, body = text.activation_offer(question)
         self.add_heading(heading)
         self.column.addWidget(label(body))
-        self.column.addWidget(Notice(text("unproven")))
+        unproven = f"{text('unproven')} {text('elsewhere')}"
+        self.column.addWidget(Notice(unproven))
         self._never: Button | None = None
         if question.unasked:
             self._never = Button(text("offer.never"))
@@ -268,7 +269,7 @@ class ActivationOfferPage(YesNoPage):
         self.add_answers(no, text("offer.yes"))
         self.announcement.add(f"{heading}.", needed=1)
         self.announce_holder()
-        self.announcement.add(f"{body} {text('unproven')}")
+        self.announcement.add(f"{body} {unproven}")
 
     def set_guarded(self, active: bool) -> None:
         """See ``Page``."""

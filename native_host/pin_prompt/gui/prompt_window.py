@@ -170,7 +170,10 @@ class PromptWindow(PageWindow):
         self._apply_operation(conversation, "")
         if conversation.caller:
             caller = self._text.caller(conversation)
-            self._caller_warning = self._text("caller.spoken", caller=caller)
+            short, cancel = "caller.short", "caller.cancel"
+            self._caller_warning = (
+                f"{self._text(short, caller=caller)} {self._text(cancel)}"
+            )
         # A screen reader chooses its voice by the locale of a widget.
         locale = QLocale(conversation.language)
         QLocale.setDefault(locale)
