@@ -120,6 +120,9 @@ def test_links_to_what_is_not_here_are_words(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
     text = "<!-- x -->\n[a](../here#b) [c](here#b) [d](https://dvv.fi/) [e](gone)"
     assert _prepared(text, tmp_path) == "a [c](here#b) [d](https://dvv.fi/) e"
+    assert _prepared("A card. [Where](../here#b).\n[B](here).", tmp_path) == (
+        "A card.\n[B](here)."
+    )
 
 
 def test_a_guide_that_is_missing_is_told(

@@ -35,6 +35,8 @@ _ALL = QTextLength(QTextLength.Type.PercentageLength, 100)
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)]*)\)")
+#: The same where it is a sentence of its own, with what is around it.
+_LINK_ALONE = re.compile(r"(?<=[.!?:])\s\[([^\]]*)\]\(([^)]*)\)\.")
 _ADJUSTMENT = QTextFormat.Property.FontSizeAdjustment.value
 _WEB = ("https://", "http://")
 
@@ -202,16 +204,21 @@ def _lines() -> QTextBlockFormat:
 def _prepared(text: str, folder: Path) -> str:
     """Return Markdown that Qt shows well, and that has no link to what is not here."""
 
-    def link(found: re.Match[str]) -> str:
-        words, target = found[1], found[2]
+    def is_here(target: str) -> bool:
         name = target.partition("#")[0]
         here = not name or ("/" not in name and (folder / name).is_file())
-        return found[0] if here or target.startswith(_WEB) else words
+        return here or target.startswith(_WEB)
+
+    def link(found: re.Match[str]) -> str:
+        return found[0] if is_here(found[2]) else found[1]
+
+    def link_alone(found: re.Match[str]) -> str:
+        return found[0] if is_here(found[2]) else ""
 
     text = _COMMENT.sub("", text)
     # What a picture shows is said below it, also for those who do not see it.
     text = _PICTURE.sub(r"![\1](\2)\n\n*\1*", text)
-    return _LINK.sub(link, text)
+    return _LINK.sub(link, _LINK_ALONE.sub(link_alone, text))
 
 
 def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
