@@ -217,17 +217,22 @@ def test_what_was_signed_before_a_cancellation_is_kept_and_the_rest_is_said(
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_a_second_signal_loses_no_word_of_what_was_signed(
-    run: Run, folder: Path, asked: Asked
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(asyncio.CancelledError, "USER_CANCELLED"), (ZeroDivisionError, "INTERNAL")],
+    ids=["second signal", "a fault of ours"],
+)
+def test_no_error_loses_a_word_of_what_was_signed(
+    run: Run, folder: Path, asked: Asked, error: type[BaseException], code: str
 ) -> None:
     names = pdfs(folder, 3)
 
     def end() -> None:
-        raise asyncio.CancelledError
+        raise error
 
     asked.at[2] = end
     outcome = run("sign", *names, *AUTOMATIC)
-    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert (outcome.status, outcome.error) == (1, code)
     assert len(outcome.result["files"]) == 2
     assert outcome.result["failed"] == ["2.pdf"]
 
