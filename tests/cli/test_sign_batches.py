@@ -16,6 +16,7 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
+from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from kortilla.signing.asice import MAX_FILES as IN_CONTAINER
 from native_host import asking
@@ -235,6 +236,19 @@ def test_no_error_loses_a_word_of_what_was_signed(
     assert (outcome.status, outcome.error) == (1, code)
     assert len(outcome.result["files"]) == 2
     assert outcome.result["failed"] == ["2.pdf"]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_pin2_is_not_asked_for_again_after_a_trouble(
+    run: Run, card: MockCardState, folder: Path, asked: Asked
+) -> None:
+    names = pdfs(folder, 5)
+    card.set_faults(Fault("card-pulled", on="sign", skip=1))
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "SIGNING_INTERRUPTED")
+    assert [each["file"] for each in outcome.result["files"]] == ["0-signed.pdf"]
+    assert outcome.result["failed"] == names[1:]
+    assert len(asked.questions) == 1
 
 
 @pytest.mark.usefixtures("small_batches")
