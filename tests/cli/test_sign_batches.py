@@ -2,8 +2,10 @@
 """``kortilla sign`` of more files than one PIN2 is for, and of files only to pack."""
 
 import asyncio
+import errno
 import io
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -16,7 +18,6 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
-from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from kortilla.signing.asice import MAX_FILES as IN_CONTAINER
 from native_host import asking
@@ -31,6 +32,7 @@ from native_host.files.sources import (
     Source,
     read_sources,
 )
+from native_host.files.targets import Target, unwritable
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import PinQuestion
 from tests.cli.conftest import NewCard, Run
@@ -240,12 +242,19 @@ def test_no_error_loses_a_word_of_what_was_signed(
 
 @pytest.mark.usefixtures("small_batches")
 def test_pin2_is_not_asked_for_again_after_a_trouble(
-    run: Run, card: MockCardState, folder: Path, asked: Asked
+    run: Run, folder: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = pdfs(folder, 5)
-    card.set_faults(Fault("card-pulled", on="sign", skip=1))
+    publish = Target.publish
+
+    def fail_once(target: Target, content: bytes) -> Path:
+        if target.path.name == "1-signed.pdf":
+            raise unwritable(target.path, OSError(errno.EIO, os.strerror(errno.EIO)))
+        return publish(target, content)
+
+    monkeypatch.setattr(Target, "publish", fail_once)
     outcome = run("sign", *names, *AUTOMATIC)
-    assert (outcome.status, outcome.error) == (1, "SIGNING_INTERRUPTED")
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     assert [each["file"] for each in outcome.result["files"]] == ["0-signed.pdf"]
     assert outcome.result["failed"] == names[1:]
     assert len(asked.questions) == 1
