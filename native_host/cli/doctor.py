@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla doctor``: what works here, what does not, and what mends it."""
+"""``kortilla doctor``: what works here, what does not, and what fixes it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Offer to run what mends and needs no root.")
+@click.option("--fix", is_flag=True, help="Offer to run what fixes and needs no root.")
 @click.option("--yes", is_flag=True, help="Run it without asking; with --fix.")
 @json_option
 @click.option(
@@ -56,7 +56,7 @@ def doctor(
     """Say what works and what does not, without a PIN.
 
     The report holds no name, no number of the card and no path: it may be handed to
-    somebody who helps. The exit status is 1 when there is something to mend.
+    somebody who helps. The exit status is 1 when there is something to fix.
     """
     from native_host.doctor.examination import configured_place, report
     from native_host.doctor.findings import catalogue
@@ -109,7 +109,7 @@ def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
 def _mend(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
 ) -> list[JsonObject]:
-    """Run the commands that mend faults, each once and after asking."""
+    """Run the commands that fix faults, each once and after asking."""
     from native_host.doctor.examination import run_command
     from native_host.doctor.findings import MendBy
 

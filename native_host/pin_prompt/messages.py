@@ -56,9 +56,9 @@ from typing import (
 from native_host.hardening import wipe
 from native_host.pin_prompt import model
 
-#: Longest line to the window, in bytes with its newline: room for twenty documents with
-#: two names of 255 characters each, all of them escaped.
-MAX_REQUEST = 131_072
+#: Longest line to the window, in bytes with its newline: room for the hundred files of
+#: a container, with two names of 255 characters each, all of them escaped.
+MAX_REQUEST = 655_360
 #: Longest line from the window, in bytes with its newline.
 MAX_ANSWER = 256
 

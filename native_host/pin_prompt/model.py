@@ -110,6 +110,7 @@ class Step(StrEnum):
     WAITING_FOR_READER = "waiting-for-reader"
     WAITING_FOR_CARD = "waiting-for-card"
     RECEIVING = "receiving"  # the page sends documents; has progress in bytes
+    PREPARING = "preparing"  # the signatures of the person's own files
     READING = "reading"
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
@@ -135,7 +136,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a step: ``done`` of ``total`` bytes or signatures."""
+    """The progress of a step: ``done`` of ``total`` bytes, signatures or batches."""
 
     done: int
     total: int
@@ -220,16 +221,17 @@ class PinQuestion:
     ``tries_left`` is the number that the card reported just before. ``min_length`` and
     ``max_length`` are in digits. ``wrong`` is True when the card refused the last PIN;
     ``repeated`` when the person typed a refused PIN again, which was not sent.
-    ``documents`` are what PIN2 signs. With ``pin_pad`` the person agrees in the prompt
-    and then types the PIN on the reader; ``pad_problem`` says why the reader returned
-    no PIN the last time (``timed-out``, ``length``; ``refused`` if it does not use its
-    keys, so that the PIN is typed in the prompt). ``pad_unused`` is True while the keys
-    of the reader are not used for that reason. ``test_card`` shows the mock
-    card's mark if the conversation does not: a mock card in a system reader is known
-    by its certificate only. ``unlocked`` is True when the person has just unlocked the
-    PIN. With ``can_allow`` the person may allow the same for a while, without a PIN
-    (``Prompt.allowed``); not with a PIN pad. ``ticked`` says that the person has done
-    so before, with a wrong PIN.
+    ``documents`` are what PIN2 signs. ``batch`` says how many batches of the person's
+    files were signed before them, of how many; None is the only one. With ``pin_pad``
+    the person agrees in the prompt and then types the PIN on the reader;
+    ``pad_problem`` says why the reader returned no PIN the last time (``timed-out``,
+    ``length``; ``refused`` if it does not use its keys, so that the PIN is typed in the
+    prompt). ``pad_unused`` is True while the keys of the reader are not used for that
+    reason. ``test_card`` shows the mock card's mark if the conversation does not: a
+    mock card in a system reader is known by its certificate only. ``unlocked`` is True
+    when the person has just unlocked the PIN. With ``can_allow`` the person may allow
+    the same for a while, without a PIN (``Prompt.allowed``); not with a PIN pad.
+    ``ticked`` says that the person has done so before, with a wrong PIN.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -241,6 +243,7 @@ class PinQuestion:
     wrong: bool = False
     repeated: bool = False
     documents: tuple[Document, ...] = ()
+    batch: Progress | None = None
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length", "refused"] = ""
     pad_unused: bool = False

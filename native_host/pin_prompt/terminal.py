@@ -63,6 +63,7 @@ class TerminalPrompt(Prompt):
             )
         self._terminal = sys.stdin.fileno()
         self._language = conversation.language
+        self._operation = conversation.operation
         self._texts = text = texts.load(
             conversation.language, conversation.operation, program=conversation.program
         )
@@ -212,9 +213,10 @@ class TerminalPrompt(Prompt):
 
     async def offer_activation(self, *, partly: bool) -> None:
         self._shown = None
-        self._managing = text = texts.load(self._language, "activate")
-        offer = "offer.partly" if partly else "offer"
-        self._write(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
+        self._managing = text = texts.load(
+            self._language, "activate", purpose=self._operation
+        )
+        self._write("{}. {}".format(*text.activation_offer(partly=partly)))
         self._write(text("unproven"))
         await self._ask_to_go_on()
 
@@ -247,7 +249,7 @@ class TerminalPrompt(Prompt):
         text = self._texts
         self._write_person(question)
         if question.documents:
-            self._write_documents(question.documents)
+            self._write_documents(question.documents, question.batch)
             self._write(text.signatures(question))
         self._write(text.pin_consent(question))
         if "check" in text:
@@ -314,9 +316,11 @@ class TerminalPrompt(Prompt):
         self._write(f"{self._texts('person.name')}: {name}")
         self._write(f"{self._texts('person.satu')}: {satu}")
 
-    def _write_documents(self, documents: tuple[model.Document, ...]) -> None:
+    def _write_documents(
+        self, documents: tuple[model.Document, ...], batch: model.Progress | None
+    ) -> None:
         text = self._texts
-        self._write(f"\n{text.what_is_signed(documents)}")
+        self._write(f"\n{text.what_is_signed(documents, batch)}")
         if warning := text.warning(documents):
             self._write(f"*** {warning}")
         for number, document in enumerate(documents, 1):

@@ -95,7 +95,7 @@ def test_each_browser_has_its_state_and_its_switch(
     assert said.index("Chromium") < said.index("Firefox")
     assert said.count("The browser finds the Kortilla program.") == 1
     assert any("0.1.0" in text for text in said)
-    assert [*buttons(page)] == ["Mend"]
+    assert [*buttons(page)] == ["Fix"]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
         "Identification with the card: Chromium": True,
@@ -111,13 +111,13 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
     page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
     boxes(page)["Identification with the card: Firefox"].click()
-    until(lambda: "Change it all the same" in buttons(page))
+    until(lambda: "Change anyway" in buttons(page))
     # What is shown is what holds.
     assert not boxes(page)["Identification with the card: Firefox"].isChecked()
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
-    assert "Change it all the same" not in buttons(page)
+    assert "Change anyway" not in buttons(page)
 
 
 def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> None:
@@ -129,7 +129,7 @@ def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> 
     boxes(page)[switch].click()
     until(partial(_is_told, page, "Thunderbird is open."))
     assert not _is_told(page, "The browser is open.")
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes[-1] == ("thunderbird", True, True)
 

@@ -452,7 +452,7 @@ def test_errors_of_the_whole_and_other_files_are_said(
     window = open_window()
     path = sealed("a\u202e<b>.txt.p7m")
     page = page_with(window, path, letter)
-    assert begins(page, "Encrypted files are opened by themselves.")
+    assert begins(page, "Encrypted files are opened separately.")
     assert "a\\u{202E}<b>.txt.p7m" in words(page)
     for code in ("USER_CANCELLED", "PROMPT_FAILED", "A_NEW_ONE"):
         result_of(monkeypatch, {"error": {"code": code}})

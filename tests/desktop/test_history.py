@@ -232,7 +232,7 @@ def test_the_page_switches_shows_saves_and_deletes(
     assert not box().isChecked()
     box().click()
     assert file.exists()
-    assert "There is nothing in it yet." in words(page)
+    assert "There is no history yet." in words(page)
     do(who="https://a\u202e.example")
     page.window_activated()
     assert "Signature: https://a\ufffd.example" in words(page)

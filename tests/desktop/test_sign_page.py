@@ -144,7 +144,7 @@ def test_wishes_are_what_is_signed(
     page.wishes.put_into(tmp_path)
     assert given() == ({"page": 0, "box": "bottom-right"}, str(tmp_path), False)
     choose(page, "One package")
-    buttons(page)["Beside the originals"].click()
+    buttons(page)["Next to the originals"].click()
     assert given() == (None, None, True)
     buttons(page)["Remove a.pdf from the list"].click()
     assert "Where does the signature go?" not in headings(page)

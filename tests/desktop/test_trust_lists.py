@@ -32,7 +32,7 @@ from tests.kortilla.small_eu import (
 
 GET = "Get the trusted lists"
 VALID = "The signature is valid."
-CANT_SAY = "It can't be said whether the signature is valid."
+CANT_SAY = "It could not be confirmed that the signature is valid."
 
 
 @pytest.fixture(scope="module")

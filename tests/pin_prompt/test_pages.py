@@ -149,7 +149,7 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
     (
         MANAGING,
         codes(),
-        "No web page sees your codes | unlocked only with a PUK code | -https://",
+        "No web page sees your PINs | unlocked only with a PUK code | -https://",
     ),
     (
         MANAGING,

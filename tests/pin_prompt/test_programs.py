@@ -289,7 +289,7 @@ def test_it_is_named_where_no_site_asks_too(stage: Stage, operation: Operation) 
     stage.sees(
         "This request does not come from a web browser that the Kortilla program knows",
         "Go on only if you started this program yourself.",
-        "No web page sees your codes.",
+        "No web page sees your PINs.",
     )
     assert "service" not in stage.words
 
@@ -333,7 +333,7 @@ def test_the_caller_is_heard_of_with_the_first_question(
     stage.open(caller=PROGRAM)
     stage.handle(Show(Step.READING))
     stage.handle(request_)
-    assert stage.spoken[-1].startswith(f"Asked by {PROGRAM}, not a known browser.")
+    assert stage.spoken[-1].startswith(f"The request comes from {PROGRAM}, which is")
     assert "Cancel if you did not start it." in stage.spoken[-1]
     stage.handle(WRONG)
     assert stage.spoken[-1].startswith("The PIN was wrong.")

@@ -196,7 +196,7 @@ def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> No
     terminal.wait_for("PIN2): ")
     for shown in (
         *("This service asks you to sign:", "Documents to sign: 2"),
-        *(r"1. a\u{202E}gpj.exe\u{1B}[2J", "plain text · 9 bytes"),
+        *(r"1. a\u{202E}gpj.exe\u{1B}[2J", "text file · 9 bytes"),
         *("2. lease.pdf", "PDF document · 8 bytes", "Hash (SHA-384): "),
         "You make 2 signatures. You type the PIN once.",
     ):
@@ -344,7 +344,7 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     assert terminal.result() == "activation 1234567 new-PIN1 2580 new-PIN2 739146"
     assert terminal.echoes
     for said in (
-        "No web page sees your codes",
+        "No web page sees your PINs",
         "Take out the letter with this card's activation code.",
         "tried with a test card only",
         *("You have 5 tries left.", "unlocked only with a PUK code"),

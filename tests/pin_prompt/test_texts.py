@@ -272,6 +272,9 @@ def test_where_no_page_asks_no_service_is_named(language: str, operation: str) -
     if operation in DECRYPTING:
         said += [text.problem(Problem("OTHER_RECIPIENT"))]
         said += [(text("heading"), text(key)) for key in SHOWN_WHILE_DECRYPTING]
+    if operation not in MANAGING:
+        within = texts.load(language, "activate", purpose=operation)
+        said += [within.activation_offer(partly=partly) for partly in (False, True)]
     for heading, body in said:
         assert not re.search(SERVICE[language], f"{heading} {body}", re.IGNORECASE)
 
@@ -280,9 +283,9 @@ SIGNING_TROUBLE = ("SIGNATURE_INVALID", "KEY_MISSING", "SIGNING_INTERRUPTED")
 SHOWN_WHILE_SIGNING = ("asks", "consent", "choose.body", "unlock.body", "view.changed")
 SHOWN_WHILE_DECRYPTING = ("asks", "consent", "choose.body", "unlock.body")
 SERVICE = {
-    "fi": r"palvelun (sivu|pyyntö)|palvelulle|\bpalvelu (sai|pyysi)",
-    "sv": "tjänstens|till tjänsten|tjänsten (fick|bad)",
-    "en": "the service's|to the service|the service (got|asked)",
+    "fi": r"palvelun (sivu|pyyntö)|palvelulle|palvelussa|\bpalvelu (sai|pyysi)",
+    "sv": "tjänstens|(till|i) tjänsten|tjänsten (fick|bad)",
+    "en": "the service's|(to|with) the service|the service (got|asked)",
 }
 
 

@@ -16,7 +16,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from kortilla.common.escaping import escape_name
-from kortilla.common.imports import is_packaged
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
 from native_host.files.sources import shown_path
@@ -61,8 +60,7 @@ class FilesPage(PageBase):
             self.area.ensureWidgetVisible(focused)
 
     def lacking(self) -> QWidget:
-        how = "files.lacking.package" if is_packaged() else "files.lacking"
-        return Notice(self.texts(how), title=self.texts("files.lack"))
+        return Notice(self.texts("files.lacking"), title=self.texts("files.lack"))
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""

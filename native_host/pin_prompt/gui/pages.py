@@ -36,7 +36,10 @@ from native_host.pin_prompt.gui.widgets import StepPicture, draw_round_icon, em
 from native_host.pin_prompt.texts import Texts
 
 _TOP = Qt.AlignmentFlag.AlignTop
-_AT_WORK = (model.Step.RECEIVING, model.Step.READING, model.Step.SIGNING)
+_AT_WORK = (
+    *(model.Step.RECEIVING, model.Step.PREPARING),
+    *(model.Step.READING, model.Step.SIGNING),
+)
 #: After these steps, the person can only close the window.
 FINAL_STEPS = (model.Step.EXPIRED, model.Step.FAILED, model.Step.DONE, model.Step.READY)
 #: In these steps, nothing is to be done with the card.
@@ -246,8 +249,7 @@ class ActivationOfferPage(YesNoPage):
     ) -> None:
         super().__init__(conversation, text)
         self.wants_attention = True
-        offer = "offer.partly" if partly else "offer"
-        heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
+        heading, body = text.activation_offer(partly=partly)
         self.add_heading(heading)
         self.column.addWidget(label(body))
         self.column.addWidget(Notice(text("unproven")))

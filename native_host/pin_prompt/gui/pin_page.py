@@ -69,7 +69,7 @@ class BasePinPage(ConfirmPage):
     def _add_documents(self) -> None:
         """Add the list of the documents to sign."""
         documents, text = self.question.documents, self.text
-        what = text.what_is_signed(documents)
+        what = text.what_is_signed(documents, self.question.batch)
         self.announcement.add(what, needed=ALL)
         row = QHBoxLayout()
         row.addWidget(label(what, bold=True), 1)

@@ -256,7 +256,11 @@ class PromptWindow(PageWindow):
         self._wide = _WIDTH_FOR_MORE if more else _WIDTH
         self._high = _HEIGHT_FOR_MORE if more else _HEIGHT
         self._text = texts.load(
-            conversation.language, operation, pin, conversation.program
+            conversation.language,
+            operation,
+            pin,
+            conversation.program,
+            self._purpose,
         )
         self.setWindowTitle(self._text("title"))
         self._foot.set_note(self._text("not_official"))

@@ -21,6 +21,7 @@ _STEPS: Mapping[Step, str] = {
     Step.WAITING_FOR_READER: "waiting-for-reader",
     Step.WAITING_FOR_CARD: "waiting-for-card",
     Step.READING: "card-in-reader",
+    Step.PREPARING: "card-in-reader",
     Step.SIGNING: "card-in-reader",
     Step.READY: "card-in-reader",
     Step.PIN_PAD: "pin-pad",
