@@ -35,7 +35,7 @@ from native_host import paths
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.card_watch import Cards, ReaderContent
-from native_host.desktop.system_settings import BrowsersReport
+from native_host.desktop.system_settings import SystemSettings
 from native_host.desktop.window import Window
 from native_host.doctor.findings import Place, info, kortilla, warning
 from native_host.files.check import CheckedFile
@@ -196,15 +196,9 @@ def _show_findings(window: Window) -> None:
     page._build()  # type: ignore[attr-defined] # as above
 
 
-def _show_browsers(window: Window) -> None:
-    window.show_page("browsers")
-    report = BrowsersReport(
-        place=Place(),
-        titles=("Chromium", "Firefox"),
-        findings=(
-            info("EXTENSION", browser="Chromium"),
-            warning("EXTENSION_NOT_SEEN", browser="Firefox"),
-        ),
+def _show_settings(window: Window) -> None:
+    window.show_page("settings")
+    found = SystemSettings(
         logins={
             "chromium": ("Chromium", True),
             "firefox": ("Firefox", False),
@@ -213,7 +207,7 @@ def _show_browsers(window: Window) -> None:
         agent=True,
         language="system",
     )
-    window.pages["browsers"]._set(report)  # type: ignore[attr-defined] # as above
+    window.pages["settings"]._set(found)  # type: ignore[attr-defined] # as above
 
 
 def _show_history(window: Window) -> None:
@@ -228,7 +222,11 @@ def _show_history(window: Window) -> None:
     ]
     path.write_text("".join(f"{json.dumps(asdict(each))}\n" for each in entries))
     path.chmod(0o600)
-    window.show_page("history")
+    _show_settings(window)
+    page: Any = window.pages["settings"]
+    page.history._fold.setChecked(True)
+    page._build()
+    page.area.ensureWidgetVisible(page.history._list)
 
 
 def _people() -> list[Any]:
@@ -343,8 +341,8 @@ EACH: Mapping[str, Show] = {
     "check": _show_checked(),
     "encrypt": _choose_recipients,
     "self-check": _show_findings,
-    "browsers": _show_browsers,
-    "history": _show_history,
+    "settings": _show_settings,
+    "help": lambda window: window.show_page("help"),
 }
 #: Other states.
 STATES: Mapping[str, Show] = {
@@ -374,7 +372,7 @@ STATES: Mapping[str, Show] = {
     "encrypt-opened": _show_opened(good=True),
     "encrypt-unprotected": _show_opened(good=False),
     "encrypt-refused": _show_not_opened,
-    "history-off": lambda window: window.show_page("history"),
+    "settings-history": _show_history,
 }
 VARIANTS = ("dark", "large", "contrast")
 

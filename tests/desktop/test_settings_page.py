@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the browsers: what it finds, and what its switches change."""
+"""The page of the settings: what its switches change."""
 
 import stat
 from functools import partial
@@ -11,16 +11,16 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 from native_host.agent import presence
 from native_host.config import Config, load_config
 from native_host.desktop import system_settings
-from native_host.desktop.pages.browsers import Page
-from native_host.desktop.system_settings import BrowsersReport, save_setting
+from native_host.desktop.pages.settings import Page
+from native_host.desktop.system_settings import SystemSettings, save_setting
 from native_host.desktop.window import Window
 from native_host.doctor.examination import CommandFailedError
-from native_host.doctor.findings import Place, error, info, kortilla
 from native_host.errors import ConfigBrokenError
 from native_host.install.tables import Family
 from tests.desktop.conftest import (
     Open,
     buttons,
+    headings,
     page_of,
     unnamed,
     until,
@@ -28,13 +28,7 @@ from tests.desktop.conftest import (
     words,
 )
 
-REPORT = BrowsersReport(
-    place=Place("mock"),
-    titles=("Chromium", "Firefox"),
-    findings=(
-        error("MANIFEST_MISSING", kortilla("install"), browser="Firefox"),
-        info("EXTENSION_FITS", browser="Chromium", version="0.1.0"),
-    ),
+FOUND = SystemSettings(
     logins={
         "firefox": ("Firefox", False),
         "chromium": ("Chromium", True),
@@ -53,9 +47,9 @@ class Computer:
         self.error = ""
         self.looks = 0
 
-    async def look(self, _card: str) -> BrowsersReport:
+    async def look(self) -> SystemSettings:
         self.looks += 1
-        return REPORT
+        return FOUND
 
     async def set_login(self, family: Family, *, on: bool, confirmed: bool) -> None:
         self.changes.append((family, on, confirmed))
@@ -74,7 +68,7 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
 def shown(window: Window) -> Page:
     """Show the page, and wait for what it finds."""
     page = page_of(window, Page)
-    until(lambda: page._report)
+    until(lambda: page._found)
     return page
 
 
@@ -86,21 +80,23 @@ def boxes(page: Page) -> dict[str, QCheckBox]:
     return {each.text(): each for each in visible(page, QCheckBox)}
 
 
-def test_each_browser_has_its_state_and_its_switch(
-    open_window: Open, computer: Computer
-) -> None:
+def test_each_setting_has_its_state(open_window: Open, computer: Computer) -> None:
     window = open_window()
     page = shown(window)
-    said = words(page)
-    assert said.index("Chromium") < said.index("Firefox")
-    assert said.count("The browser finds the Kortilla program.") == 1
-    assert any("0.1.0" in text for text in said)
-    assert [*buttons(page)] == ["Fix"]
+    assert headings(page) == [
+        "Settings",
+        "Language",
+        "Suomi.fi and MyKanta",
+        "Encrypted mail",
+        "New card",
+        "History",
+    ]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
         "Identification with the card: Chromium": True,
         "Open encrypted mail with the card: Thunderbird": False,
         "Offer to activate a new card": True,
+        "Keep a history": False,
     }
     assert unnamed(window) == []
 
@@ -118,6 +114,7 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
     assert "Change anyway" not in buttons(page)
+    assert boxes(page)["Identification with the card: Firefox"].hasFocus()
 
 
 def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> None:
@@ -155,8 +152,8 @@ def test_the_language_changes_at_once_and_the_focus_stays(
     radios["Svenska"].setFocus()
     radios["Svenska"].click()
     assert load_config().language == "sv"
-    assert window.sidebar.list.currentItem().text() == "Webbläsare"
-    until(lambda: window.pages["browsers"]._report)  # type: ignore[attr-defined]
+    assert window.sidebar.list.currentItem().text() == "Inställningar"
+    until(lambda: window.pages["settings"]._found)  # type: ignore[attr-defined]
     focused = application.focusWidget()
     assert isinstance(focused, QRadioButton)
     assert focused.text() == "Svenska"
@@ -167,11 +164,9 @@ def test_the_language_changes_at_once_and_the_focus_stays(
 
 async def test_what_is_there_is_found_and_the_agent_is_switched(home: Path) -> None:
     (home / ".config/chromium").mkdir(parents=True)
-    report = await system_settings.look("mock")
-    assert report.titles == ("Chromium",)
-    assert {each.code for each in report.findings} >= {"MANIFEST_MISSING", "BROWSER"}
-    assert [*report.logins.values()] == [("Chromium", False)]
-    assert report.agent
+    found = await system_settings.look()
+    assert [*found.logins.values()] == [("Chromium", False)]
+    assert found.agent
     await system_settings.set_agent(on=False)
     assert not presence.is_enabled()
 
