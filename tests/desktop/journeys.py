@@ -105,6 +105,19 @@ class Person:
         self._mark()
         self.screen.press(*keys)
 
+    def close(self, title: str) -> None:
+        """Press Return until a window is closed, which at first takes no keys."""
+        self._mark()
+
+        def is_closed() -> bool:
+            if not self.screen.ids(re.escape(title)):
+                return True
+            self.screen.press("Return")
+            return False
+
+        self.screen.wait_until(is_closed)
+        self.in_front("– Kortilla$")
+
     def choose(self, button: str, key: str = "Return") -> None:
         """Go to a button with Tab, and press it."""
         self.sees(button)
@@ -196,8 +209,7 @@ def activation(person: Person) -> Steps:
         person.type(PIN2, PIN2)
         person.ready(text("close"))
         yield "PIN2, twice", [text("step.done.heading")]
-        person.press("Return")
-        person.in_front("– Kortilla$")
+        person.close(text("title"))
         person.sees(person.text("card.ready.title"))
         yield "Close", []
 
@@ -217,8 +229,7 @@ def unlock(person: Person) -> Steps:
         person.type(PUK, PIN1, PIN1)
         person.ready(text("close"))
         yield "the right PUK code", [text("step.done.heading")]
-        person.press("Return")
-        person.in_front("– Kortilla$")
+        person.close(text("title"))
         person.sees(person.text("card.ready.title"))
         yield "Close", []
 
