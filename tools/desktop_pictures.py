@@ -143,7 +143,7 @@ def _show_checked(
     }
     revocation = next((answers[p] for p in problems if p in answers), "good")
     certificate = CertificateFacts(
-        "01F4", "DVV Citizen Certificates – G4R", then, then, "00" * 32, b""
+        "01F4", "DVV Citizen Certificates – G4R", "FI", then, then, "00" * 32, b""
     )
     signature = SignatureReport(
         number=1,

@@ -54,12 +54,10 @@ def open_(
         raise click.UsageError(
             "Say what to do with the files: --check, --sign or --encrypt."
         )
-    if len(files) > MOST_FILES:
-        raise click.UsageError(f"At most {MOST_FILES} files can be given.")
     handover = None
     if check or sign or encrypt or sealed:
         page = "check" if check else "sign" if sign else "encrypt"
-        handover = Handover(page, tuple(each.absolute() for each in files))
+        handover = Handover(page, tuple(e.absolute() for e in files[:MOST_FILES]))
     config = configured(card=card)
     if not has_screen():
         raise PromptError("There is no screen here for Kortilla's window.")

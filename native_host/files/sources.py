@@ -29,7 +29,8 @@ from native_host.operations.documents import (
 if TYPE_CHECKING:
     from kortilla.common.corners import Corner
 
-#: The most files that are signed, encrypted, opened or checked at once.
+#: The most files that are signed, encrypted, opened or checked at once. Encrypted ones
+#: are all open then.
 MAX_FILES = 200
 #: The most files in a container (``kortilla.signing.asice``).
 MAX_PACKED = 100

@@ -26,6 +26,7 @@ from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
 from native_host.files import encrypt as files_encrypt
+from native_host.files.sources import MAX_FILES
 from native_host.recipients import address_book, directory, person
 from native_host.recipients.person import Person, read_person
 from tests.desktop.conftest import (
@@ -329,6 +330,22 @@ def test_many_earlier_recipients_are_shown_when_asked_for(
     buttons(page)["Show all earlier recipients"].click()
     assert page.focusWidget() is boxes(page)["SPECIMEN 12"]
     assert "SPECIMEN 19" in boxes(page)
+
+
+def test_files_over_the_limit_are_left_out_with_a_word(
+    open_window: Open, tmp_path: Path
+) -> None:
+    sealed = [tmp_path / f"{number}.p7m" for number in range(MAX_FILES + 1)]
+    for each in sealed:
+        each.write_bytes(b"")
+    page = page_with(open_window(), *sealed)
+    assert begins(page, f"At most {MAX_FILES} encrypted files can be opened at once.")
+    assert page._opening.files == sealed[:MAX_FILES]
+    plain = [each.rename(each.with_suffix(".txt")) for each in sealed]
+    page._opening.forget()
+    page.take(plain)
+    assert begins(page, f"At most {MAX_FILES} files can be encrypted at once.")
+    assert page._files == plain[:MAX_FILES]
 
 
 def test_a_password_that_was_not_noted_is_not_lost_to_another_file(

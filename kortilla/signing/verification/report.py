@@ -185,10 +185,15 @@ class ListedAuthority:
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """The signer's certificate. ``serial_number`` and ``sha256`` are hexadecimal."""
+    """The signer's certificate. ``serial_number`` and ``sha256`` are hexadecimal.
+
+    ``issuer`` and ``issuer_country``, two letters, are as the certificate states them.
+    They are empty if it does not, or not in a form that can be shown.
+    """
 
     serial_number: str
     issuer: str
+    issuer_country: str
     not_before: datetime
     not_after: datetime
     sha256: str

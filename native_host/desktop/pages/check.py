@@ -18,9 +18,9 @@ from kortilla.common.escaping import escape_name, printable
 from native_host.desktop.pages.files import FilesPage, fetch_authority
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
-from native_host.desktop.pages.trust_lists import TrustListsPart
-from native_host.desktop.single_window import MOST_FILES
+from native_host.desktop.pages.trust_lists import NEEDED, TrustListsPart, codes_of
 from native_host.errors import KortillaError
+from native_host.files.sources import MAX_FILES
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
 from native_host.gui.labels import Heading, MockCardMark, WrappingLabel, label
 from native_host.gui.panels import ButtonLine, Notice, Row, RowsPanel, Sign, column
@@ -73,9 +73,9 @@ class Page(FilesPage):
             return
         self._message = ""
         self._lists.forget()
-        if len(files) > MOST_FILES:
-            self._message = self.texts("check.many", most=MOST_FILES)
-        self._files = [*files[:MOST_FILES]]
+        if len(files) > MAX_FILES:
+            self._message = self.texts("check.many", most=MAX_FILES)
+        self._files = [*files[:MAX_FILES]]
         self._check(asking=self._ask_box.isChecked())
 
     def leave(self) -> None:
@@ -211,7 +211,7 @@ class Page(FilesPage):
         parts: list[QWidget] = [*self._always]
         if self._fetching:
             parts.append(self.note("check.fetching"))
-        elif self._has_authority is False:
+        elif self._has_authority is False and self._needs_authority():
             parts.append(self.kept("authority", self._authority_missing))
         if message := self._message:
             parts.append(self.notice(message))
@@ -236,6 +236,14 @@ class Page(FilesPage):
         if new and self._files and self._running is None:
             self._check(asking=self._ask_box.isChecked())
         self._build()
+
+    def _needs_authority(self) -> bool:
+        """Whether the authority's certificates help, as far as the files are known.
+
+        They say nothing of a signature from another country.
+        """
+        codes = codes_of(self._checked)
+        return "NO_TRUST" in codes or not codes & {*NEEDED, "UNKNOWN_ISSUER"}
 
     def _authority_missing(self) -> QWidget:
         notice = Notice(

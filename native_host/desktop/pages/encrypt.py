@@ -24,9 +24,9 @@ from native_host.desktop.pages.opening import Opening
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.recipients import Recipients, sentence
 from native_host.desktop.pages.recovery_password import PasswordPanel
-from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.files import ENCRYPTED
+from native_host.files.sources import MAX_FILES
 from native_host.gui.labels import Heading, WrappingLabel, label, muted
 from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
 
@@ -81,8 +81,10 @@ class Page(FilesPage):
                 self._result = {}
         busy = self._stop is not None or self._panel.password or self._opening.is_busy
         if sealed and not busy:
-            self._opening.take(sealed[:MOST_FILES])
-            if len(sealed) < len(files):
+            self._opening.take(sealed[:MAX_FILES])
+            if len(sealed) > MAX_FILES:
+                self._message = self.texts("decrypt.many", most=MAX_FILES)
+            elif len(sealed) < len(files):
                 self._message = self.texts("decrypt.others")
         else:
             self._take_open([each for each in files if each not in sealed])
@@ -102,9 +104,9 @@ class Page(FilesPage):
                 self._message = self._fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
-        if len(self._files) > MOST_FILES:
-            del self._files[MOST_FILES:]
-            self._message = self.texts("encrypt.many", most=MOST_FILES)
+        if len(self._files) > MAX_FILES:
+            del self._files[MAX_FILES:]
+            self._message = self.texts("encrypt.many", most=MAX_FILES)
         if self._files and self._stop is None and not self._panel.password:
             self.goal = self.recipients.heading
 
