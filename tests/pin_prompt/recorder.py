@@ -84,11 +84,11 @@ class Recorder:
         detail, number, _, (_, value), _ = message.body
         match member, detail:
             case "Announcement", _:
-                return Event("says", str(value), self._window(part))
+                return Event("says", _line(value), self._window(part))
             case "StateChanged", "focused" if number:
                 return Event("focus", self._named(part), self._window(part))
             case "PropertyChange", "accessible-name":
-                return Event("name", str(value))
+                return Event("name", _line(value))
             case "TextChanged", _:
                 return Event("text", f"{detail}: {value}")
             case "Activate" | "Deactivate", _ if interface.endswith("Window"):
@@ -120,3 +120,7 @@ class Recorder:
 def _interface(message: Message) -> str:
     found: Any = message.header.fields.get(HeaderFields.interface, "")
     return str(found)
+
+
+def _line(words: object) -> str:
+    return " ".join(str(words).split())
