@@ -216,6 +216,17 @@ class AccessibilityBus:
 @contextmanager
 def open_accessibility_bus(screen: str) -> Iterator[AccessibilityBus]:
     """Start the buses of a session on a screen, and end them at exit."""
+    with open_session(screen) as (session, address):
+        bus = AccessibilityBus(session, address)
+        try:
+            yield bus
+        finally:
+            bus.close()
+
+
+@contextmanager
+def open_session(screen: str) -> Iterator[tuple[str, str]]:
+    """Start the same buses; return the addresses of the session and accessibility."""
     with TemporaryDirectory() as folder:
         environment = os.environ | {
             "DISPLAY": screen,
@@ -237,11 +248,7 @@ def open_accessibility_bus(screen: str) -> Iterator[AccessibilityBus]:
             assert daemon.stdout is not None
             session = daemon.stdout.readline().strip()
             with open_dbus_connection(bus=session) as connection:
-                bus = AccessibilityBus(session, _switch_on(connection))
-                try:
-                    yield bus
-                finally:
-                    bus.close()
+                yield session, _switch_on(connection)
         finally:
             daemon.terminate()
             daemon.communicate()
