@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,11 @@ class Still(Background):
 
 def _card(**changes: Any) -> Cards:
     certificates = [
-        {"role": role, "notAfter": "2031-03-14T21:59:59+00:00"}
+        {
+            "role": role,
+            "notBefore": "2026-03-15T00:00:00+00:00",
+            "notAfter": "2031-03-14T21:59:59+00:00",
+        }
         for role in ("authentication", "signature")
     ]
     card: dict[str, Any] = {
@@ -83,6 +87,14 @@ def _card(**changes: Any) -> Cards:
     }
     status: Any = {"reader": _READER, "testCard": False, "card": card | changes}
     return Cards((ReaderContent(_READER, True, status),))
+
+
+def _two_cards() -> Cards:
+    other = _card(
+        holder={"name": "SPECIMEN-VIRTANEN Ville", "satu": "999001115"},
+        tries={"PIN1": 1, "PIN2": 5, "PUK": 5},
+    ).readers[0]
+    return Cards((*_card().readers, replace(other, name="Esimerkkilukija CR-200")))
 
 
 def _show_card(cards: Cards) -> Show:
@@ -271,17 +283,13 @@ def _show_doubts(window: Window) -> None:
     page = _choose_recipients(window)
     _, ville, berg = _people()
     page.recipients._tick(berg.certificate, True)
-    page._ended(
-        {},
-        "",
-        page.recipients.explain(
-            DoubtfulError(
-                {
-                    ville.certificate: RecipientRefusedError("", "no-authority"),
-                    berg.certificate: RecipientRefusedError("", "revoked"),
-                }
-            )
-        ),
+    page._failed(
+        DoubtfulError(
+            {
+                ville.certificate: RecipientRefusedError("", "no-authority"),
+                berg.certificate: RecipientRefusedError("", "revoked"),
+            }
+        )
     )
 
 
@@ -350,6 +358,8 @@ STATES: Mapping[str, Show] = {
     "card-new": _show_card(
         _card(activation="new", pinsSet={"PIN1": False, "PIN2": False})
     ),
+    "card-several": _show_card(_two_cards()),
+    "card-unreadable": _show_card(_card(holder=None, certificates=[])),
     "card-none": _show_card(Cards((ReaderContent(_READER, False, None),))),
     "card-no-reader": _show_card(Cards()),
     "sign-empty": lambda window: window.show_page("sign"),

@@ -24,6 +24,7 @@ from native_host.cli.options import (
     configured,
     lang_option,
     run_until_signal,
+    spoken_language,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +61,6 @@ def doctor(
     """
     from native_host.doctor.examination import configured_place, report
     from native_host.doctor.findings import catalogue
-    from native_host.languages import choose_language
 
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix.")
@@ -69,7 +69,7 @@ def doctor(
             raise click.UsageError("--card-report goes without --fix.")
         return _report_card(card_report, configured(card=card), lang)
     place, config = configured_place(card)
-    language = choose_language(config.language, lang)
+    language = spoken_language(config, lang)
     texts = catalogue(language)
     findings = _examine(place)
     mended = []
@@ -138,10 +138,9 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     from native_host.card_report.reading import CardReportError
     from native_host.card_report.report import catalogue, write_new_file, write_text
     from native_host.hardening import harden
-    from native_host.languages import choose_language
 
     harden()
-    language = choose_language(config.language, lang)
+    language = spoken_language(config, lang)
     texts = catalogue(language)
     report: JsonObject = {}
 

@@ -18,6 +18,7 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     prompt_options,
+    spoken_language,
 )
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError, KortillaError
@@ -173,12 +174,11 @@ def _sign_own(
     from native_host.files.batches import count_batches
     from native_host.files.process import sign_files
     from native_host.files.sources import RefusedFilesError, Wish
-    from native_host.languages import choose_language
 
     level = level or ("b" if tsa is None else "t")
     wish = Wish(
         files=files,
-        language=choose_language(config.language, lang),
+        language=spoken_language(config, lang),
         out=out,
         container=container,
         mark=None if visible is None else _mark(visible),

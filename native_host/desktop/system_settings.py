@@ -17,6 +17,7 @@ from native_host.doctor.examination import run_detached
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import TOKEN_FAMILIES, Family, title
+from native_host.operations.activation_offers import count_declined
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class SystemSettings:
     """The switches, as they are now.
 
     ``logins`` says for each family of browsers that is there whether it is shown the
-    card, under the family's title. Thunderbird is one of them.
+    card, under the family's title. Thunderbird is one of them. ``declined`` counts the
+    new cards whose activation is not offered, as was wished.
     """
 
     logins: Mapping[Family, tuple[str, bool]]
     agent: bool
     language: str
+    declined: int = 0
 
 
 async def look() -> SystemSettings:
@@ -47,7 +50,7 @@ async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:
 
 
 async def set_agent(*, on: bool) -> None:
-    """Let the agent run, or end it. Raises ``CommandFailedError``."""
+    """Let the agent run, for all cards, or end it. Raises ``CommandFailedError``."""
     await run_detached(("kortilla", "agent", "--enable" if on else "--disable"))
 
 
@@ -56,7 +59,8 @@ def _look() -> SystemSettings:
         language = load_config().language
     except ConfigBrokenError:
         language = "system"
-    return SystemSettings(_logins(), presence.is_enabled(), language)
+    declined = count_declined()
+    return SystemSettings(_logins(), presence.is_enabled(), language, declined)
 
 
 def _logins() -> dict[Family, tuple[str, bool]]:

@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 
 from native_host.config import Config
 from native_host.desktop.background import Background
+from native_host.desktop.file_dialogs import dialog_words
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.sidebar import Sidebar
 from native_host.desktop.single_window import Handover, SingleWindow
@@ -68,6 +69,7 @@ class Window(TopWindow):
     def __init__(self, config: Config, language: str, background: Background) -> None:
         super().__init__()
         self._background = background
+        dialog_words.speak(language)
         self.setWindowTitle("Kortilla")
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -180,6 +182,7 @@ class Window(TopWindow):
         # The names of languages are the same in each.
         name = focused.text() if isinstance(focused, QAbstractButton) else ""
         self.services.texts = Texts(language)
+        dialog_words.speak(language)
         for page in self.pages.values():
             page.leave()
         # They stay, hidden: see Kept.

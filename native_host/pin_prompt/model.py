@@ -77,9 +77,10 @@ class CodesQuestion:
 
     ``at_risk`` names the PIN or PUK that loses a try when a code is wrong, and
     ``tries_left`` is the number that the card reported just before. With one try left
-    the person confirms explicitly. ``wrong``, ``repeated``, ``pin_pad``,
-    ``pad_problem`` and ``pad_unused`` are the same as in ``PinQuestion``; with a PIN
-    pad, the fields give the lengths that the reader accepts. ``done`` are the PINs that
+    the person confirms explicitly. ``issued`` is the year in which the card's
+    certificate begins. ``wrong``, ``repeated``, ``pin_pad``, ``pad_problem`` and
+    ``pad_unused`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
+    the lengths that the reader accepts. ``done`` are the PINs that
     are set already, ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True
     when the person removed the card before it confirmed the new PIN: either PIN may be
     valid now. With ``can_decline`` the person can go back to the question before this
@@ -92,6 +93,7 @@ class CodesQuestion:
     satu: str
     at_risk: Literal["PIN1", "PIN2", "PUK"]
     tries_left: int
+    issued: int
     pin: Literal["", "PIN1", "PIN2"] = ""
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     wrong: bool = False
@@ -202,6 +204,22 @@ class OtherCardQuestion:
 
 
 @dataclass(frozen=True)
+class ActivationQuestion:
+    """An offer to activate the card. With ``partly``, one PIN is set already.
+
+    ``unasked`` is True when the person has only put the card in. The prompt then says
+    whose card it is, and the person can decline all later offers for it. ``test_card``
+    is the same as in ``ConsentQuestion``.
+    """
+
+    partly: bool
+    name: str = ""
+    satu: str = ""
+    unasked: bool = False
+    test_card: bool = False
+
+
+@dataclass(frozen=True)
 class UnlockQuestion:
     """An offer to unlock a PIN that has no tries left.
 
@@ -254,5 +272,10 @@ class PinQuestion:
 
 
 Question = (
-    OtherCardQuestion | ConsentQuestion | PinQuestion | CodesQuestion | UnlockQuestion
+    OtherCardQuestion
+    | ConsentQuestion
+    | PinQuestion
+    | CodesQuestion
+    | ActivationQuestion
+    | UnlockQuestion
 )

@@ -121,6 +121,27 @@ def test_the_worst_of_several_files_decides(
     assert "Nobody has signed this file." in told.words
 
 
+@pytest.mark.parametrize(
+    ("configured", "asked", "spoken"),
+    [
+        ("fi", "sv", "sv"),
+        ("fi", "de", "fi"),
+        ("sv", None, "sv"),
+        ("system", "fi", "fi"),
+    ],
+)
+def test_the_language_of_the_command_wins_over_the_configured_one(
+    run: Run, home: Path, configured: str, asked: str | None, spoken: str
+) -> None:
+    config = home / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'language = "{configured}"\n')
+    (home / "plain.txt").write_text("plain")
+    options = ("--lang", asked) if asked else ()
+    told = run("verify", str(home / "plain.txt"), *options, json=False)
+    assert catalogue.load(spoken)["verdict.cant-say"] in told.words
+
+
 def test_a_file_that_can_not_be_read_is_not_judged(run: Run, signed: Path) -> None:
     os.mkfifo(signed / "pipe")
     for name in ("missing.pdf", "pipe", "."):

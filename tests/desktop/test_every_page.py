@@ -15,6 +15,7 @@ from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import buttons, settle, unnamed
+from tests.support.naming import misnamed
 from tools.desktop_pictures import EACH, STATES, Show, Still
 
 SHOWN = {**EACH, **STATES}
@@ -50,6 +51,19 @@ def test_all_is_named_and_nothing_is_cut(
         assert sheet is not None
         assert sheet.minimumSizeHint().width() <= page.area.viewport().width()
         assert page.minimumSizeHint().width() <= page.width()
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_names_have_the_words_that_are_seen(
+    application: QApplication, window: Window, language: str
+) -> None:
+    window.services.speak(language)
+    wrong = set()
+    for show in SHOWN.values():
+        show(window)
+        settle(application)
+        wrong.update(misnamed(window))
+    assert wrong == set()
 
 
 def test_no_part_is_destroyed_while_the_window_is_open(

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -84,6 +85,30 @@ def test_faults_come_first_each_with_what_mends_it(
     item = window.sidebar.list.currentItem()
     assert item.toolTip() == "Self-check, to fix: 3"
     assert unnamed(window) == []
+
+
+def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_one(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = error("PIN_BLOCKED", person("card", "unblock", "pin1"), pin="PIN1")
+    details = {**blocked.details, "reader": "Reader B"}
+    computer.found = [
+        replace(blocked, details=details, reader="Reader B (1)", holder="SPECIMEN-B")
+    ]
+    page = shown(open_window())
+    assert any(text.startswith("Reader B: The PIN is locked") for text in words(page))
+    assert "SPECIMEN-B" in words(page)
+    opened: list[tuple[str, ...]] = []
+
+    def start(words: tuple[str, ...], _: object) -> bool:
+        opened.append(words)
+        return True
+
+    monkeypatch.setattr(page._mending._prompts, "start", start)
+    buttons(page)["Unlock"].click()
+    assert opened == [("unblock", "pin1", "--reader=Reader B (1)")]
+    buttons(page)["Copy the report"].click()
+    assert "SPECIMEN-B" not in QGuiApplication.clipboard().text()
 
 
 def test_mending_asks_where_a_browser_is_open_and_then_checks_again(

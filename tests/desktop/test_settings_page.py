@@ -2,6 +2,7 @@
 """The page of the settings: what its switches change."""
 
 import stat
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -46,10 +47,11 @@ class Computer:
         self.changes: list[tuple[str, bool, bool]] = []
         self.error = ""
         self.looks = 0
+        self.found = FOUND
 
     async def look(self) -> SystemSettings:
         self.looks += 1
-        return FOUND
+        return self.found
 
     async def set_login(self, family: Family, *, on: bool, confirmed: bool) -> None:
         self.changes.append((family, on, confirmed))
@@ -129,6 +131,29 @@ def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> 
     buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes[-1] == ("thunderbird", True, True)
+
+
+def test_the_wish_for_no_more_offers_for_a_card_is_undone_where_the_switch_is(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[bool] = []
+
+    async def set_agent(*, on: bool) -> None:
+        changed.append(on)
+        computer.found = FOUND
+
+    monkeypatch.setattr(system_settings, "set_agent", set_agent)
+    computer.found = replace(FOUND, declined=1, agent=False)
+    page = shown(open_window())
+    assert not _is_told(page, "no longer offered")  # none is
+    computer.found = replace(FOUND, declined=1)
+    page.shown()
+    until(partial(_is_told, page, "one card is no longer offered"))
+    buttons(page)["Offer it again for all cards"].click()
+    until(lambda: changed and not page._busy)
+    assert changed == [True]
+    assert not _is_told(page, "no longer offered")
+    assert page.window().focusWidget() is not None
 
 
 def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:

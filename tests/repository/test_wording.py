@@ -56,14 +56,16 @@ SECOND_WORDS = {
     "sv": [
         *(r"\bklicka på", "sätt in", "skriver? under", "på webben"),
         *("kortilla-programmet", "formulär", "kontrollsumma för", "stora bokstäver"),
-        "anmälts? som förlora",
+        *("anmälts? som förlora", "webbtjänst"),
     ],
     "en": [
         *(r"\bmend", r"\balone\b", r"\bwh(?:o|at)ever\b", "all the same"),
         *("large letters", "could be had", "not an authority.s program"),
-        "program in the background",
+        *("program in the background", "web services?"),
     ],
 }
+#: Most words of a sentence that a catalogue has.
+LONGEST = {"fi": 20, "sv": 25, "en": 28}
 #: Inner names, which say nothing to a person.
 INNER_NAMES = r"\bpipx?\b|PySide|pyhanko|pyscard|multiapp|\bX11\b|Wayland|PKCS#11"
 #: A capital word is read letter by letter. The mark of a test card is to be loud.
@@ -147,6 +149,19 @@ def test_no_text_names_what_is_inside(everything: dict[str, str]) -> None:
     inner = re.compile(INNER_NAMES, re.IGNORECASE)
     named = {place for place, text in everything.items() if inner.search(text)}
     assert {place.split()[-1] for place in named} == {"PYSCARD_MISSING"}
+
+
+def test_no_sentence_is_too_long_to_hear(
+    everything: dict[str, str], language: str
+) -> None:
+    long = [
+        (place, sentence)
+        for place, text in everything.items()
+        if _kind(place) in {"json", "js"}
+        for sentence in re.split(r"(?<=[.!?:;]) ", text)
+        if len(sentence.split()) > LONGEST[language]
+    ]
+    assert long == []
 
 
 def test_no_word_is_in_capitals(everything: dict[str, str]) -> None:

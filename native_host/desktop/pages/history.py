@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
 from native_host import history
+from native_host.desktop.file_dialogs import choose_target
 from native_host.desktop.pages.page import PageBase
 from native_host.gui.buttons import Fold, WrappingCheckBox, flush
 from native_host.gui.labels import WrappingLabel, muted
@@ -129,12 +130,9 @@ class HistoryPart:
 
     def _export(self) -> None:
         title = self._texts("history.export")
-        start = os.fspath(Path.home() / "kortilla.json")
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._page, title, start, "JSON (*.json)"
-        )
-        if chosen:
-            self.save(Path(chosen))
+        patterns = "JSON (*.json)"
+        if chosen := choose_target(self._page, title, "kortilla.json", patterns):
+            self.save(chosen)
 
     def save(self, path: Path) -> None:
         """Write all entries to a file that only its owner can read."""

@@ -95,6 +95,9 @@ class PageFoot(QWidget):
         self._parts.addLayout(self._buttons)
         self.set_fixed(True)
 
+    def set_note(self, note: str) -> None:
+        self._note.setText(note)
+
     def set_fixed(self, fixed: bool) -> None:
         """Stand below what scrolls, or at the end of it."""
         self._fixed = fixed
@@ -237,8 +240,9 @@ class PageBase(QWidget):
         self._show_foot(foot)
         self._order_tabs()
         # Before the old parts are hidden: Qt would give the focus to a button beside.
-        if self.goal is not None and self.goal.isVisibleTo(self):
-            self.goal.setFocus()
+        goal = self.goal
+        if goal is not None and goal.isVisibleTo(self):
+            goal.setFocus()
         elif self.focus_wanted and (wanted := _find(parts, self.focus_wanted)):
             self.focus_wanted = ""
             wanted.setFocus()
@@ -249,6 +253,16 @@ class PageBase(QWidget):
         for each in gone:
             each.hide()
         self.area.verticalScrollBar().setValue(place)
+        if goal is not None:
+            self.reveal()
+
+    def reveal(self) -> None:
+        """Bring the control with the focus in sight."""
+        focused, sheet = self.window().focusWidget(), self.area.widget()
+        if focused is not None and sheet is not None and sheet.isAncestorOf(focused):
+            if (layout := sheet.layout()) is not None:
+                layout.activate()
+            self.area.ensureWidgetVisible(focused)
 
     def _order_tabs(self) -> None:
         """Let Tab go through the page as it is read."""

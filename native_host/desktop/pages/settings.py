@@ -15,7 +15,7 @@ from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import ConfigBrokenError, KortillaError
 from native_host.gui.buttons import WrappingCheckBox, WrappingRadioButton, flush
 from native_host.gui.labels import Heading, muted
-from native_host.gui.panels import ButtonLine, Notice, Panel, arrange
+from native_host.gui.panels import ButtonLine, Notice, Panel, arrange, column
 from native_host.gui.sizes import dp
 from native_host.languages import choose_language
 
@@ -83,7 +83,7 @@ class Page(PageBase):
             if switches := self._logins(found, key):
                 parts.append(self._section(key, switches))
         agent = self._switch("settings.agent.switch", found.agent, self._set_agent)
-        parts.append(self._section(_AGENT, [agent]))
+        parts.append(self._section(_AGENT, [agent, *self._declined(found)]))
         parts.append(self._section("history", self.history.controls()))
         self.fill([*parts, *self.history.entries()])
 
@@ -165,6 +165,21 @@ class Page(PageBase):
                 self._fail(error)
 
         self._change(key, work, failed)
+
+    def _declined(self, found: SystemSettings) -> list[QWidget]:
+        """Return what undoes the wish for no more offers for a card."""
+        count = found.declined
+        if not (found.agent and count):
+            return []
+        key = f"{_AGENT}.declined"
+        said = self.texts(f"{key}.one" if count == 1 else key, count=count)
+
+        def make() -> QWidget:
+            press = partial(self._set_agent, True)
+            again = self.button(f"{_AGENT}.offer_all", press)
+            return column(muted(said), ButtonLine(again), spacing=dp(2))
+
+        return [self.kept(said, make)]
 
     def _set_agent(self, on: bool) -> None:
         async def work() -> None:

@@ -18,12 +18,13 @@ from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
+from native_host.files.batches import count_batches, fits_container
+from native_host.files.sources import MAX_FILES
 from native_host.gui.icons import draw_box, inset, painter_of
-from native_host.gui.labels import Heading, WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
+from native_host.gui.labels import WrappingLabel, label, muted
+from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
-from native_host.operations.documents import MAX_DOCUMENTS
 
 #: The most files that were not signed of which each is named.
 _MOST_NAMED = 3
@@ -46,51 +47,72 @@ class Page(FilesPage):
         self._progress = _Progress(self)
         self._place, self.choose_button = self.place_to_drop()
         self._list, self._made = RowsPanel(), RowsPanel()
-        self._done = Heading(self.texts("sign.done"), 17 / 15)
-        self._error = Notice("", kind="error")
-        for each in (self._done, self._error.label):
-            each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._do = self.button("sign.do", self._sign, "sign", height=44)
         self._foot = PageFoot(self.texts("sign.next"), [self._do])
         self._busy = False
         #: The files that the window asks about, while it is open.
         self._signing: list[Path] = []
-        self._result: JsonObject = {}
+        #: The signed files of the last signing.
+        self._signed: list[Path] = []
         self._build()
 
     def take(self, files: Sequence[Path]) -> None:
         if self.missing:
             return
         if not self._busy:
-            self._message, self._result = "", {}
+            self._forget()
+        problem = ""
         for each in files:
             if not each.is_file():
-                self._message = self._fault(each, "kind")
+                problem = self._fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
-        if len(self._files) > MAX_DOCUMENTS:
-            del self._files[MAX_DOCUMENTS:]
-            self._message = self.texts("sign.many", most=MAX_DOCUMENTS)
+        if len(self._files) > MAX_FILES:
+            del self._files[MAX_FILES:]
+            problem = self.texts("sign.many", most=MAX_FILES)
         if self._files and not self._busy:
             self.goal = self._do
+        if problem:
+            self.outcomes.add(problem)
+            return
         self._build()
-        self.say(self._message or self._list_words())
+        self.say(self._list_words())
+
+    def _batches(self) -> str:
+        """Return how many times PIN2 is asked for; "" for once."""
+        count = count_batches(self._files, container=self.wishes.container)
+        return self.texts("sign.next.batches", count=count) if count > 1 else ""
+
+    def _forget(self) -> None:
+        """Show nothing of the last signing any more."""
+        self.outcomes.clear()
+        self._signed = []
+
+    def _begin_again(self) -> None:
+        self._forget()
+        self.title.setFocus()
+        self._build()
 
     def _list_words(self) -> str:
         count = len(self._files)
         if count == 1:
             name = escape_name(self._files[0].name)
             return self.texts("sign.list.one", name=name)
-        return self.texts("sign.list", count=count)
+        return f"{self.texts('sign.list', count=count)} {self._batches()}".rstrip()
+
+    def _sign_packed(self) -> None:
+        """Sign all files in one package, where a PDF can't hold a signature."""
+        self.wishes.pack()
+        self._sign()
 
     def _sign(self) -> None:
-        self._message, self._result = "", {}
+        self._forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            self._message = self._fault(gone[0], "gone")
+            self.outcomes.tell_made("sign", (), more=[self._fault(gone[0], "gone")])
         elif not self._files:
-            self._message = self.texts("sign.none")
             self.goal = self.choose_button
+            self.outcomes.add(self.texts("sign.none"))
         elif self._prompts.sign(
             self.wishes.wish(self._files), self._ended, self._progressed
         ):
@@ -98,11 +120,12 @@ class Page(FilesPage):
             self._progress.begin()
             # An Enter that was meant for the window with PIN2 presses nothing there.
             self.goal = self._progress.words
-        self._build()
-        self.say(self._message)
+            self._build()
 
     def _progressed(self, progress: JsonObject) -> None:
-        if self._busy:
+        if self._busy and "batch" in progress:
+            self._progress.show_batch(progress["batch"], progress["batches"])
+        elif self._busy:
             self._progress.show_number(progress["done"] + 1, progress["total"])
 
     def stop(self) -> None:
@@ -111,21 +134,36 @@ class Page(FilesPage):
         self._progress.show_stopping()
 
     def _ended(self, result: JsonObject) -> None:
-        self._busy, self._result = False, result
-        error = result.get("error", {})
-        code = error.get("code", "")
-        if result.get("files"):
+        self._busy = False
+        self._signed = [Path(each["file"]) for each in result.get("files", ())]
+        code, more = result.get("error", {}).get("code", ""), self._faults(result)
+        packable = _is_packable(result)
+        if packable:
+            more.append(self.texts("sign.package.more"))
+        if self._signed:
             failed = {*result.get("failed", ())}
-            done = {e for e in self._signing if os.fspath(e) not in failed}
-            self._files = [each for each in self._files if each not in done]
-        elif not error.get("files"):
-            key = code if code in _CODES else "other"
-            self._message = self.texts(f"sign.error.{key}")
-        outcome = self._outcome()
-        first = outcome[0] if outcome else self._error
-        self.goal = first.label if isinstance(first, Notice) else first
-        self._build()
-        self.say(" ".join(self._said()))
+            signed = {e for e in self._signing if os.fspath(e) not in failed}
+            self._files = [each for each in self._files if each not in signed]
+            buttons = partial(self._next_buttons, tuple(self._signed), packable)
+            self.outcomes.tell_made(
+                "sign", self._signed, len(failed), more, buttons=buttons
+            )
+        elif code == "USER_CANCELLED":
+            self.outcomes.tell(self.texts("sign.error.USER_CANCELLED"), "note")
+        elif more:
+            pack = self._pack_buttons if packable else tuple
+            self.outcomes.tell_made("sign", (), more=more, buttons=pack)
+        else:
+            words = self.texts(f"sign.error.{code if code in _CODES else 'other'}")
+            self.outcomes.tell_made("sign", (), more=[words], buttons=self.self_check)
+
+    def _next_buttons(self, signed: Sequence[Path], packable: bool) -> list[QWidget]:
+        more = self.button("sign.more", self._begin_again)
+        pack = self._pack_buttons() if packable else []
+        return [*pack, self.send_button(signed), more]
+
+    def _pack_buttons(self) -> list[QWidget]:
+        return [self.button("sign.package", self._sign_packed)]
 
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
@@ -135,18 +173,23 @@ class Page(FilesPage):
         if self.missing:
             self.fill([self.kept("lacking", self.lacking)])
             return
-        parts = self._outcome()
-        if self._message:
-            self._error.label.setText(self._message)
-            parts.append(self._error)
+        parts = self.outcomes.parts
+        if self._signed:
+            made = [self.kept(("made", e), partial(self._row, e)) for e in self._signed]
+            self._made.show_rows(made)
+            parts.append(self._made)
         if self._busy:
             self.fill([*parts, self._progress])
+            return
+        if self._signed and not self._files:
+            self.fill(parts)
             return
         parts.append(self._place)
         if self._files:
             self._list.show_rows([self._file(each) for each in self._files])
             parts += [self._list, *self.wishes.parts(self._files)]
         self._do.setText(self._words_of_signing())
+        self._foot.set_note(self._batches() or self.texts("sign.next"))
         self.fill(parts, self._foot)
         if self.wishes.is_new:
             self.wishes.is_new = False
@@ -182,50 +225,24 @@ class Page(FilesPage):
         super().leave()
         self.wishes.stop()
 
-    def _outcome(self) -> list[QWidget]:
-        parts: list[QWidget] = []
-        if made := self._result.get("files"):
-            rows = []
-            for each in made:
-                path = Path(each["file"])
-                key = ("made", path)
-                rows.append(self.kept(key, partial(self._make_made, path)))
-            self._made.show_rows(rows)
-            parts += [self._done, self._made]
-        return [*parts, *(self._notice(*each) for each in self._faults())]
-
-    def _faults(self) -> list[tuple[str, Kind]]:
-        """Return what the last signing left out, and what is to be known of a file."""
-        error = self._result.get("error", {})
+    def _faults(self, result: JsonObject) -> list[str]:
+        """Return what was left out and why, and what is to be known of a file."""
+        error = result.get("error", {})
         faults = [(each["file"], each["reason"]) for each in error.get("files", ())]
         ended = "unwritable" if error.get("code") == "FILE_NOT_WRITABLE" else "ended"
-        failed = self._result.get("failed", ())
-        said: list[tuple[str, Kind]] = []
+        failed = result.get("failed", ())
+        said: list[str] = []
         if len(failed) > _MOST_NAMED:
-            said.append((self.texts("sign.left", count=len(failed)), "error"))
+            said.append(self.texts("sign.left", count=len(failed)))
         else:
-            faults += [(each, ended) for each in failed]
-        said += [(self._fault(Path(file), reason), "error") for file, reason in faults]
-        for file in self._result.get("changed", ()):
-            name = escape_name(Path(file).name)
-            said.append((self.texts("sign.changed", name=name), "warning"))
-        return said
+            named = {file for file, _ in faults}
+            faults += [(each, ended) for each in failed if each not in named]
+        said += [self._fault(Path(file), reason) for file, reason in faults]
+        names = [escape_name(Path(file).name) for file in result.get("changed", ())]
+        return [*said, *(self.texts("sign.changed", name=each) for each in names)]
 
-    def _notice(self, words: str, kind: Kind) -> Notice:
-        notice = self.notice(words, kind)
-        notice.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        return notice
-
-    def _said(self) -> list[str]:
-        said = [self._message] if self._message else []
-        if made := [Path(each["file"]) for each in self._result.get("files", ())]:
-            named = ", ".join(escape_name(each.name) for each in made[:_MOST_NAMED])
-            left = len(made) - _MOST_NAMED
-            more = f" (+ {left})" if left > 0 else ""
-            said.append(f"{self.texts('sign.done')}: {named}{more}.")
-        return [*said, *(words for words, _ in self._faults())]
-
-    def _make_made(self, path: Path) -> Row:
+    def _row(self, path: Path) -> Row:
+        """Return the row of a signed file."""
         check = partial(self.services.give_files, "check", [path])
         buttons = [
             self._open_button(path),
@@ -233,6 +250,12 @@ class Page(FilesPage):
             self._file_button("sign.check", path, check),
         ]
         return self._result_row(path, buttons)
+
+
+def _is_packable(result: JsonObject) -> bool:
+    """Whether a PDF was refused that a container can hold."""
+    files = result.get("error", {}).get("files", ())
+    return any(fits_container(Path(each["file"]), each["reason"]) for each in files)
 
 
 class _Progress(Panel):
@@ -256,6 +279,11 @@ class _Progress(Panel):
         self._stopping = False
         self._bar.hide()
         self.words.setText(self._texts("sign.busy"))
+
+    def show_batch(self, number: int, count: int) -> None:
+        """Show that PIN2 is asked for; the number of times counts from 1."""
+        if not self._stopping:
+            self._say(self._texts("sign.busy.batch", number=number, count=count))
 
     def show_number(self, number: int, count: int) -> None:
         """Show that file ``number`` of ``count`` is signed now; it counts from 1."""

@@ -88,11 +88,14 @@ class Texts:
             return heading, self(f"{key}.named", kind=printable(kind))
         return heading, self(f"{key}.body")
 
-    def activation_offer(self, *, partly: bool) -> tuple[str, str]:
+    def activation_offer(self, question: model.ActivationQuestion) -> tuple[str, str]:
         """Return the heading and the body of an offer to activate the card."""
-        offer = "offer.partly" if partly else "offer"
+        offer = "offer.partly" if question.partly else "offer"
+        heading, body = self(f"{offer}.heading"), self(f"{offer}.body")
+        if question.unasked:  # nothing comes after it
+            return heading, body
         then = Texts(self._catalogue, self._purpose)("after_activation")
-        return self(f"{offer}.heading"), f"{self(f'{offer}.body')} {then}"
+        return heading, f"{body} {then}"
 
     def other_card(self, question: model.OtherCardQuestion) -> str:
         """Return what has happened to the card before, and what to do."""
