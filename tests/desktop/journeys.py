@@ -201,17 +201,17 @@ def activation(person: Person) -> Steps:
         person.type(ACTIVATION)
         person.sees(text("steps.new-PIN1.heading"))
         person.ready(text("next"))
-        yield "the code in the letter", [text("codes.new-PIN1")]
+        yield "the code in the letter", [text("steps.new-PIN1.field")]
         person.type(PIN1, PIN1)
         person.sees(text("steps.new-PIN2.heading"))
         person.ready(text("confirm"))
-        yield "PIN1, twice", [text("codes.new-PIN2")]
+        yield "PIN1, twice", [text("steps.new-PIN2.field")]
         person.type(PIN2, PIN2)
         person.ready(text("close"))
         yield "PIN2, twice", [text("step.done.heading")]
         person.close(text("title"))
         person.sees(person.text("card.ready.title"))
-        yield "Close", []
+        yield "Close", [person.text("card.title")]
 
 
 def unlock(person: Person) -> Steps:
@@ -231,7 +231,7 @@ def unlock(person: Person) -> Steps:
         yield "the right PUK code", [text("step.done.heading")]
         person.close(text("title"))
         person.sees(person.text("card.ready.title"))
-        yield "Close", []
+        yield "Close", [person.text("card.title")]
 
 
 def sign(person: Person) -> Steps:
@@ -296,7 +296,7 @@ def encrypt(person: Person) -> Steps:
     text = person.text
     with person.program("--encrypt", letter):
         person.sees(HOLDER)
-        yield "a file is given", [letter.name]
+        yield "a file is given", [letter.name, text("encrypt.who")]
         person.choose(text("encrypt.press.one"))
         person.sees(text("encrypt.more"))
         yield "Encrypt", ["kirje.txt.p7m"]
@@ -320,7 +320,8 @@ def self_check(person: Person) -> Steps:
         person.sees(person.text("card.ready.title"))
         person.press("ctrl+5")
         person.sees(person.text("self_check.copy"))
-        yield "Self-check", [person.text("self_check.title")]
+        checked, _, _ = person.text("self_check.checked", time="|").partition("|")
+        yield "Self-check", [person.text("self_check.title"), checked]
 
 
 JOURNEYS: dict[str, Journey] = {
