@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
@@ -22,6 +23,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    interfaces,
     is_heard_once,
     page_of,
     settle,
@@ -68,6 +70,11 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
     assert "Electronic client identifier (SATU): 99902038C" in shown
     assert "The card is ready to use" in shown
     assert headings(page) == ["Card", "SPECIMEN-POHJALAINEN Aino", "PINs and PUK"]
+    assert [
+        each.text(QAccessible.Text.Name)
+        for each in interfaces(page)
+        if each.role() is QAccessible.Role.Heading
+    ] == headings(page)
     assert [*buttons(page)] == [
         "Read the card again",
         *("Change PIN1", "Forgotten: PIN1"),
