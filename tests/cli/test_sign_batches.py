@@ -2,8 +2,10 @@
 """``kortilla sign`` of more files than one PIN2 is for, and of files only to pack."""
 
 import asyncio
+import errno
 import io
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -30,6 +32,7 @@ from native_host.files.sources import (
     Source,
     read_sources,
 )
+from native_host.files.targets import Target, unwritable
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import PinQuestion
 from tests.cli.conftest import NewCard, Run
@@ -217,19 +220,44 @@ def test_what_was_signed_before_a_cancellation_is_kept_and_the_rest_is_said(
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_a_second_signal_loses_no_word_of_what_was_signed(
-    run: Run, folder: Path, asked: Asked
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(asyncio.CancelledError, "USER_CANCELLED"), (ZeroDivisionError, "INTERNAL")],
+    ids=["second signal", "a fault of ours"],
+)
+def test_no_error_loses_a_word_of_what_was_signed(
+    run: Run, folder: Path, asked: Asked, error: type[BaseException], code: str
 ) -> None:
     names = pdfs(folder, 3)
 
     def end() -> None:
-        raise asyncio.CancelledError
+        raise error
 
     asked.at[2] = end
     outcome = run("sign", *names, *AUTOMATIC)
-    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert (outcome.status, outcome.error) == (1, code)
     assert len(outcome.result["files"]) == 2
     assert outcome.result["failed"] == ["2.pdf"]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_pin2_is_not_asked_for_again_after_a_trouble(
+    run: Run, folder: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = pdfs(folder, 5)
+    publish = Target.publish
+
+    def fail_once(target: Target, content: bytes) -> Path:
+        if target.path.name == "1-signed.pdf":
+            raise unwritable(target.path, OSError(errno.EIO, os.strerror(errno.EIO)))
+        return publish(target, content)
+
+    monkeypatch.setattr(Target, "publish", fail_once)
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
+    assert [each["file"] for each in outcome.result["files"]] == ["0-signed.pdf"]
+    assert outcome.result["failed"] == names[1:]
+    assert len(asked.questions) == 1
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -6,6 +6,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QProgressBar, QRadioButton
 
 from native_host.card.mock_source import MockCardSource
+from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages import sign as sign_page
+from native_host.desktop.pages.card import Page as CardPage
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
@@ -40,6 +43,7 @@ from tests.desktop.conftest import (
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
+from tests.support.card_statuses import a_card, failed, status_of
 
 
 @pytest.fixture
@@ -86,6 +90,22 @@ def sign(page: Page) -> None:
     [*_, button] = [b for name, b in buttons(page).items() if name.startswith("Sign")]
     button.click()
     until(lambda: not page._busy)
+
+
+def test_the_foot_says_whose_card_would_sign(open_window: Open, folder: Path) -> None:
+    window = open_window()
+    card = page_of(window, CardPage)
+    one = ReaderContent("A", True, status_of(a_card()))
+    card._show(Cards((one,)))
+    page = page_with(window, folder / "a.pdf")
+    assert "SPECIMEN-POHJALAINEN Aino" in words(page)
+    # Of several cards, the window asks which one is meant.
+    card._show(Cards((one, replace(one, name="B"))))
+    assert "SPECIMEN-POHJALAINEN Aino" not in words(page)
+    card._show(Cards((one, ReaderContent("B", False, status_of(None)))))
+    assert "SPECIMEN-POHJALAINEN Aino" in words(page)
+    card._show(Cards((ReaderContent("A", True, failed("CARD_MUTE")),)))
+    assert "SPECIMEN-POHJALAINEN Aino" not in words(page)
 
 
 def answer_by_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDate, QLocale, QRectF, QSize, QTimer
-from PySide6.QtGui import QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
-from native_host.card.errors import CardKind
 from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.prompts import Prompts
-from native_host.gui.icons import draw_icon, painter_of
+from native_host.gui.drawings import CardDrawing
 from native_host.gui.labels import (
     MockCardMark,
     StateLabel,
@@ -30,7 +29,7 @@ from native_host.gui.labels import (
 )
 from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
-from native_host.gui.tokens import Act, mixed, tokens_for
+from native_host.gui.tokens import Act
 from native_host.operations.card_state import (
     PINS,
     CardState,
@@ -66,7 +65,9 @@ class Page(PageBase):
         self._watch: CardWatch | None = None
         self._following: Future[None] | None = None
         self._cards = Cards()
-        self.title_row.addWidget(self.button("card.read", self._read_again))
+        #: What was said of the cards, and whether the person has asked for it again.
+        self._said, self._asked = "", False
+        self.title_row.addWidget(self.button("card.read", self._ask_again))
         self._outcomes = Outcomes(self, self._build)
         self.fill([self.note("card.reading")])
         # After the window's first picture.
@@ -98,6 +99,10 @@ class Page(PageBase):
             )
             await self._watch.run()
 
+    def _ask_again(self) -> None:
+        self._asked = True
+        self._read_again()
+
     def _read_again(self) -> None:
         if self._watch is not None:
             self.services.background.call(self._watch.read_again)
@@ -106,14 +111,42 @@ class Page(PageBase):
         if _used(cards) != _used(self._cards):
             self._outcomes.clear()  # of another card
         self._cards = cards
+        self.services.tell_cards(cards)
         self._build()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say what has become of the cards, and again what the person has asked for."""
+        words = " ".join(self._words())
+        if not (words and self.isVisible() and self.isActiveWindow()):
+            return
+        if self._asked or words != self._said:
+            self.say(words, politely=True)
+        self._said, self._asked = words, False
+
+    def _words(self) -> Iterator[str]:
+        """Yield the title of each card's state; of one that is being read, nothing."""
+        if problem := self._cards.problem:
+            yield f"{self.texts.problem(problem)[0]}."
+        elif not _used(self._cards):
+            key = "no_card" if self._cards.readers else "no_reader"
+            yield self.texts(f"card.{key}.title")
+        for status in filter(None, (each.status for each in self._cards.readers)):
+            if "error" in status:
+                yield f"{self.texts.failure(status['error'])[0]}."
+            elif card := status["card"]:
+                holder = card["holder"]
+                name = f"{printable(holder['name'])}: " if holder else ""
+                title, _ = self.texts.state(card_state(card, datetime.now(UTC)))
+                yield f"{name}{title.removesuffix('.')}."
 
     def _build(self) -> None:
         parts = self._outcomes.parts
         readers = self._cards.readers
         used = [each for each in readers if each.has_card]
         if problem := self._cards.problem:
-            parts.append(self.kept(problem, lambda: self._problem(problem)))
+            why = self.texts.problem(problem)
+            parts.append(self.kept(problem, lambda: self._problem(*why)))
         elif not used:
             key = "no_card" if readers else "no_reader"
             names = tuple(each.name for each in readers)
@@ -138,8 +171,7 @@ class Page(PageBase):
         words = [label(title, 17 / 15, bold=True), label(more), *names]
         return RowsPanel(rows=[Row(Sign(icon, "identify", 64), words, ())])
 
-    def _problem(self, code: str, detail: str = "") -> QWidget:
-        title, text = self.texts.problem(code, detail)
+    def _problem(self, title: str, text: str) -> QWidget:
         notice = Notice(text, title=title, kind="error")
         go = partial(self.services.show_page, "self_check")
         notice.rows.addWidget(ButtonLine(self.button("card.check", go)))
@@ -151,15 +183,13 @@ class Page(PageBase):
         if status is None:
             return [self.note("card.reading")]
         if "error" in status:
-            kind = status["error"].get("kind", "")
-            detail = CardKind[kind].value if kind in CardKind.__members__ else ""
-            return self._unusable(reader, status["error"]["code"], detail)
+            return self._unusable(reader, self.texts.failure(status["error"]))
         if status["card"] is None:
             return []
         card, now = status["card"], datetime.now(UTC)
         state = card_state(card, now)
         if not readable(card):
-            return self._unusable(reader, state.problem)
+            return self._unusable(reader, self.texts.state(state))
         parts: list[QWidget] = [_Hero(self._facts(card, state, now, reader.name))]
         start = partial(self._start, reader.name)
         if state.kind != "good":
@@ -173,11 +203,9 @@ class Page(PageBase):
         rows = RowsPanel(rows=[self._row(card, pin, buttons[pin]) for pin in _SIGNS])
         return [*parts, rows, muted(self.texts("card.advice"))]
 
-    def _unusable(
-        self, reader: ReaderContent, code: str, detail: str = ""
-    ) -> list[QWidget]:
+    def _unusable(self, reader: ReaderContent, why: tuple[str, str]) -> list[QWidget]:
         where = muted(self.texts("card.reader", reader=printable(reader.name)))
-        return [where, self._problem(code, detail)]
+        return [where, self._problem(*why)]
 
     def _facts(
         self, card: CardStatus, state: CardState, now: datetime, reader: str
@@ -189,22 +217,15 @@ class Page(PageBase):
             satu = printable(holder["satu"])
             lines.append(muted(self.texts("card.satu", satu=satu)))
         if state.kind == "good":
-            ready = self.texts("card.ready.title")
+            ready, _ = self.texts.state(state)
             lines.append(StateLabel(ready, "good", "tick"))
         if (end := valid_until(card)) and end > now:
-            locale = QLocale(f"{self.texts.language}_FI")
-            day = QDate(*end.astimezone().timetuple()[:3])
-            date = locale.toString(day, "d.M.yyyy")
-            lines.append(label(self.texts("card.valid", date=date), 14 / 15))
+            lines.append(label(self.texts.valid(end), 14 / 15))
         lines.append(muted(self.texts("card.reader", reader=printable(reader))))
         return lines
 
     def _notice(self, state: CardState, start: _Start, mark: str) -> QWidget:
-        if state.problem:
-            title, text = self.texts.problem(state.problem)
-        else:
-            title = self.texts(f"{state.key}.title")
-            text = self.texts(f"{state.key}.more")
+        title, text = self.texts.state(state)
         kind: Kind = "error" if state.kind == "error" else "warning"
         notice = Notice(text, title=title, kind=kind)
         if state.can_activate:
@@ -225,12 +246,9 @@ class Page(PageBase):
 
     def _tries(self, card: CardStatus, pin: str) -> QWidget:
         left = card["tries"][pin]
-        if pin != "PUK" and card["pinsSet"].get(pin) is False:
-            shown: QLabel = muted(self.texts("card.not_set"))
-        elif left is None:
-            shown = muted(self.texts("card.tries_unknown"))
-        else:
-            shown = TriesLabel(left, self.texts.tries(left))
+        is_set = pin not in PINS or card["pinsSet"].get(pin) is not False
+        words = self.texts.tries(left, is_set=is_set)
+        shown = muted(words) if left is None or not is_set else TriesLabel(left, words)
         shown.setMinimumWidth(dp(120))
         return shown
 
@@ -313,7 +331,7 @@ class _Hero(Panel):
         row = QHBoxLayout()
         row.setContentsMargins(dp(8), dp(14), dp(8), dp(14))
         row.setSpacing(dp(28))
-        self._drawing = _CardDrawing()
+        self._drawing = CardDrawing(210)
         row.addWidget(self._drawing)
         words = QVBoxLayout()
         words.setSpacing(dp(7))
@@ -330,18 +348,3 @@ class _Hero(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._drawing.setVisible(self.width() >= dp(520))
         super().resizeEvent(event)
-
-
-class _CardDrawing(QWidget):
-    """A neutral drawing of a card, which shows nobody and no emblem."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(dp(210), dp(133))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
-        face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
-        ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
-        place = QRectF(self.rect())
-        draw_icon(painter_of(self), "holders-card", place, ink=ink, paper=face)

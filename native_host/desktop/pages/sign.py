@@ -14,15 +14,17 @@ from PySide6.QtWidgets import QProgressBar, QWidget
 
 from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
+from native_host.desktop.card_watch import Cards, only_holder
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
 from native_host.files.batches import count_batches, fits_container
 from native_host.files.sources import MAX_FILES
+from native_host.gui.drawings import FileSign
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel, Sign
+from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
@@ -32,6 +34,13 @@ _MOST_NAMED = 3
 _REASONS = {
     *("broken", "changed", "empty", "encrypted", "files", "gone", "kind", "locked"),
     *("too-long", "too-much-memory", "too-slow", "unreadable", "unwritable", "xfa"),
+}
+#: The tag on the drawing of a file with an ending.
+_TAGS = {
+    ".pdf": "PDF",
+    ".png": "PNG",
+    ".txt": "TXT",
+    **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
 }
 #: Errors of the whole that the page has a sentence for.
 _CODES = {"PROMPT_FAILED", "TOOL_MISSING", "USER_CANCELLED"}
@@ -213,7 +222,12 @@ class Page(FilesPage):
         kind = "pdf" if is_pdf(path) else "other"
         words = muted(self.texts(f"sign.kind.{kind}", size=size))
         buttons = [self._open_button(path), self._remove_button(path)]
-        return Row(Sign("file", "note"), [name, words], buttons)
+        return Row(FileSign(_TAGS.get(path.suffix.lower(), "")), [name, words], buttons)
+
+    def cards_changed(self, cards: Cards) -> None:
+        """Say below whose card would sign."""
+        self._foot.set_holder(only_holder(cards))
+        self._place_foot()
 
     def _words_of_signing(self) -> str:
         count = len(self._files)
