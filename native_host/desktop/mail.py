@@ -109,7 +109,7 @@ class Message(QObject):
 
     @Slot("QDBusMessage")
     def on_response(self, message: "QDBusMessage") -> None:
-        end = _ENDS.get(message.arguments()[0])
+        end = _ENDS.get(next(iter(message.arguments()), -1))
         if end is None:
             self._use_program()
         else:
