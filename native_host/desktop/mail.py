@@ -116,6 +116,8 @@ class Message(QObject):
             self._end(end)
 
     def _use_program(self) -> None:
+        if self._ended is None:
+            return
         program = shutil.which(_PROGRAM)
         words = [os.fspath(each.absolute()) for each in self._files]
         safe = all(each.isprintable() and not _UNSAFE & {*each} for each in words)
