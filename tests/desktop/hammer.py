@@ -21,7 +21,7 @@ from native_host.gui.application import dress
 #: Milliseconds between two presses.
 _BETWEEN = 15
 #: So many signings wait for a person at their window. The others are stopped at once.
-_WAITED_FOR = 4
+_WAITED_FOR = 2
 
 
 class Hammer(QObject):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from native_host.card.mock_source import MockCardSource
 from native_host.desktop.texts import Texts
+from native_host.desktop.window import PAGES
 from native_host.files import words as verdicts
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Wish
@@ -315,13 +316,20 @@ def encrypt(person: Person) -> Steps:
 
 
 def self_check(person: Person) -> Steps:
+    """All pages in the side bar, in order, and the end of the self-check."""
     cards.new_card(person.card_folder)
     with person.program():
         person.sees(person.text("card.ready.title"))
-        person.press("ctrl+5")
-        person.sees(person.text("self_check.copy"))
-        checked, _, _ = person.text("self_check.checked", time="|").partition("|")
-        yield "Self-check", [person.text("self_check.title"), checked]
+        for number, name in enumerate(PAGES, 1):
+            title = person.text(f"{name}.title")
+            person.press(f"ctrl+{number}")
+            person.in_front(f"^{re.escape(title)} – Kortilla$")
+            words = [title]
+            if name == "self_check":
+                person.sees(person.text("self_check.copy"))
+                checked = person.text("self_check.checked", time="|")
+                words.append(checked.partition("|")[0])
+            yield f"the page {name}", words
 
 
 JOURNEYS: dict[str, Journey] = {

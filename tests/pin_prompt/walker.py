@@ -15,7 +15,7 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection
 _PREFIX = "org.a11y.atspi"
 _ROOT = (f"{_PREFIX}.Registry", "/org/a11y/atspi/accessible/root")
 _GET = "org.freedesktop.DBus.Properties"
-#: Milliseconds are not counted here: an answer that does not come ends with the window.
+#: Seconds until an answer comes no more: its window has been closed.
 _SECONDS = 30
 #: What is asked of each part: interface, method, signature and arguments.
 _QUESTIONS = (
@@ -39,6 +39,8 @@ _QUESTIONS = (
     (f"{_PREFIX}.Value", "GetMinimumIncrement", None, ()),
     (f"{_PREFIX}.Selection", "GetSelectedChild", "i", (0,)),
 )
+#: So many parts are asked for that were there last.
+_KNOWN = 1200
 #: Questions that wait for an answer at once.
 _AT_ONCE = 200
 Part = tuple[str, str]
@@ -72,7 +74,7 @@ def call(
 
 
 def walk(connection: DBusConnection, known: dict[Part, None]) -> int:
-    """Ask what is there now, and what was there before; return how many parts."""
+    """Ask what is there now, and what was there not long ago; return how many parts."""
     children = (f"{_PREFIX}.Accessible", "GetChildren", None, ())
     layer: list[Part] = [_ROOT]
     while layer:
@@ -83,7 +85,11 @@ def walk(connection: DBusConnection, known: dict[Part, None]) -> int:
             if answer and answer.header.message_type is MessageType.method_return
             for name, path in answer.body[0]
         ]
-        known |= dict.fromkeys(layer)
+        for part in layer:  # the newest come last
+            known.pop(part, None)
+            known[part] = None
+    for part in [*known][:-_KNOWN]:
+        del known[part]
     calls = [call(part, *each) for part in known for each in _QUESTIONS]
     for begin in range(0, len(calls), _AT_ONCE):
         ask(connection, calls[begin : begin + _AT_ONCE])
@@ -95,8 +101,6 @@ def main() -> None:
     with open_dbus_connection(sys.argv[1]) as connection:
         while True:
             print(walk(connection, known), flush=True)
-            while len(known) > 3000:  # the oldest
-                known.pop(next(iter(known)))
 
 
 if __name__ == "__main__":
