@@ -135,8 +135,8 @@ class WindowPrompt(Prompt):
             for end in (self._process.terminate, self._process.kill):
                 done, _ = await asyncio.wait({ended}, timeout=_END_WITHIN)
                 if self._stays and not done:
-                    self._stays = False
                     done, _ = await asyncio.wait({ended}, timeout=_STAY_WITHIN)
+                    self._stays = False
                 if done:
                     return
                 end()

@@ -364,6 +364,9 @@ class PromptWindow(PageWindow):
     # -- The person's answers ---------------------------------------------------------
 
     def _send_answer(self, kind: str, **fields: object) -> None:
+        if self._watch.heard_in and kind != "stays":
+            # A busy process says it too late when it is asked to close.
+            self._send_answer("stays")
         line = messages.encode_answer({"type": kind, **fields})
         self._send(line)
         wipe(line)
