@@ -57,8 +57,7 @@ class Message(QObject):
         super().__init__(window)
         self._files, self._background = [*files], background
         self._ended: Callable[[End], object] | None = ended
-        bus = session_bus()
-        if bus is None or not bus.isConnected():
+        if (bus := session_bus()) is None:
             self._use_program()
             return
         from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
@@ -152,12 +151,13 @@ class Message(QObject):
 
 
 def session_bus() -> "QDBusConnection | None":
-    """Return the bus of the session; None without the part of PySide6 for it."""
+    """Return the bus of the session; None without it or PySide6's part for it."""
     try:
         from PySide6.QtDBus import QDBusConnection
     except ImportError:  # Debian packages it apart
         return None
-    return QDBusConnection.sessionBus()
+    bus = QDBusConnection.sessionBus()
+    return bus if bus.isConnected() else None
 
 
 def _parent(window: QWidget) -> str:

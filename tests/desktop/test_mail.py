@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PySide6.QtDBus import QDBusConnection
@@ -17,7 +16,7 @@ from native_host.desktop import mail
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.window import Window
 from native_host.gui.panels import Notice
-from tests.desktop.conftest import Open, buttons, page_of, until, visible
+from tests.desktop.conftest import Open, buttons, hear, page_of, until, visible
 from tests.support.mail_portal import PORTAL, open_mail_portal
 
 
@@ -89,8 +88,7 @@ def test_the_portal_gets_all_files_and_each_answer_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = signed("a-signed.pdf", "ä',bcc='mallory.asice")
-    said: list[Any] = []
-    monkeypatch.setattr(one.window.services, "say", lambda *g, **_: said.append(g[0]))
+    said = hear(one.window.services, monkeypatch)
     with open_mail_portal(session, 0, 1) as portal:
         focused = buttons(one.page)["Send by e-mail…"]
         focused.setFocus()

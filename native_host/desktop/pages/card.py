@@ -276,7 +276,7 @@ class Page(PageBase):
         """Open the window for the card in a reader."""
         which = (*words, f"--reader={reader}")
         if not self._prompts.start(which, partial(self._prompt_ended, words)):
-            self._outcomes.add(self.texts("card.window_open"))
+            self._outcomes.note(self.texts("card.window_open"))
             return
         # An Enter that was meant for the other window presses nothing.
         self.title.setFocus()

@@ -20,7 +20,6 @@ from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
 from native_host.files.batches import count_batches, fits_container
-from native_host.files.sources import MAX_FILES
 from native_host.gui.drawings import FileSign
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import WrappingLabel, label, muted
@@ -70,19 +69,11 @@ class Page(FilesPage):
             return
         if not self._busy:
             self._forget()
-        problem = ""
-        for each in files:
-            if not each.is_file():
-                problem = self._fault(each, "kind")
-            elif each not in self._files:
-                self._files.append(each)
-        if len(self._files) > MAX_FILES:
-            del self._files[MAX_FILES:]
-            problem = self.texts("sign.many", most=MAX_FILES)
+        problem = self._add_files(files)
         if self._files and not self._busy:
             self.goal = self._do
         if problem:
-            self.outcomes.add(problem)
+            self.outcomes.note(problem)
             return
         self._build()
         self.say(self._list_words())
@@ -103,11 +94,7 @@ class Page(FilesPage):
         self._build()
 
     def _list_words(self) -> str:
-        count = len(self._files)
-        if count == 1:
-            name = escape_name(self._files[0].name)
-            return self.texts("sign.list.one", name=name)
-        return f"{self.texts('sign.list', count=count)} {self._batches()}".rstrip()
+        return f"{super()._list_words()} {self._batches()}".strip()
 
     def _sign_packed(self) -> None:
         """Sign all files in one package, where a PDF can't hold a signature."""
@@ -121,7 +108,7 @@ class Page(FilesPage):
             self.outcomes.tell_made("sign", (), more=[self._fault(gone[0], "gone")])
         elif not self._files:
             self.goal = self.choose_button
-            self.outcomes.add(self.texts("sign.none"))
+            self.outcomes.note(self.texts("sign.none"))
         elif self._prompts.sign(
             self.wishes.wish(self._files), self._ended, self._progressed
         ):
@@ -198,7 +185,7 @@ class Page(FilesPage):
         if self._files:
             self._list.show_rows([self._file(each) for each in self._files])
             parts += [self._list, *self.wishes.parts(self._files)]
-        self._do.setText(self._words_of_signing())
+        self._do.setText(self._press_words())
         self._foot.set_note(self._batches() or self.texts("sign.next"))
         self.fill(parts, self._foot)
         if self.wishes.is_new:
@@ -211,10 +198,7 @@ class Page(FilesPage):
             self.area.ensureWidgetVisible(self.wishes.preview)
 
     def _file(self, path: Path) -> Row:
-        try:
-            size = self.texts.size(path.stat().st_size)
-        except OSError:
-            size = ""
+        size = self._size_of(path)
         return self.kept(("file", path, size), lambda: self._make_file(path, size))
 
     def _make_file(self, path: Path, size: str) -> Row:
@@ -228,12 +212,6 @@ class Page(FilesPage):
         """Say below whose card would sign."""
         self._foot.set_holder(only_holder(cards))
         self._place_foot()
-
-    def _words_of_signing(self) -> str:
-        count = len(self._files)
-        if count == 1:
-            return self.texts("sign.press.one")
-        return self.texts("sign.press", count=count) if count else self.texts("sign.do")
 
     def leave(self) -> None:
         """End the page. A signing that runs goes on in its own window."""

@@ -123,6 +123,7 @@ class TrustListsPart(QObject):
         def failed(error: KortillaError) -> None:
             if self._running is running:
                 self._running, self._problems = None, [printable(str(error))]
+                self._page.say(" ".join(self._problems), politely=True)
                 self._changed(False)
 
         running = services.background.start(work, done, failed)
