@@ -56,7 +56,7 @@ class Opening:
         self._list, self._made = RowsPanel(), RowsPanel()
         self._busy = label("")
         self._busy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        stop = page.button("encrypt.stop", self.stop)
+        stop = page.button("files.stop", self.stop)
         self._busy_row = Row(None, [self._busy], [stop])
         name = texts("encrypt.password.title")
         self.field = TextField(name, self._by_password, _LONGEST)

@@ -144,13 +144,13 @@ class Page(PageBase):
             return []
         if fix.by == "doctor":
             confirmed = finding.code in self._confirmable
-            key = "go_on" if confirmed else "mend"
+            key = "self_check.go_on" if confirmed else "self_check.mend"
             press = partial(self._fix, finding.code, place, confirmed)
         else:
-            key = "activate" if "activate" in fix.words else "unlock"
+            key = "card.activate" if "activate" in fix.words else "card.unlock"
             which = (f"--reader={finding.reader}",) if finding.reader else ()
             press = partial(self._prompt, finding.code, (*fix.words[2:], *which))
-        made = self.button(f"self_check.{key}", press)
+        made = self.button(key, press)
         made.setAccessibleDescription(finding.sentence(sentences))
         return [made]
 
