@@ -93,7 +93,7 @@ def test_the_portal_gets_all_files_and_each_answer_is_said(
         focused = buttons(one.page)["Send by e-mail…"]
         focused.setFocus()
         words = one.press_send()
-        assert words.startswith("Go on in the mail program.")
+        assert words.startswith("Go on in the e-mail program.")
         assert str(tmp_path) in words
         # Qt's platform without a screen has no name of a window for portals.
         assert portal.calls.get() == (
@@ -113,21 +113,21 @@ def test_without_a_portal_xdg_email_gets_the_files_or_it_is_said_where_they_are(
 ) -> None:
     one = signed("a-signed.pdf", "b.asice")
     noted = xdg_email(tmp_path, monkeypatch, 0)
-    assert one.press_send().startswith("Go on in the mail program.")
+    assert one.press_send().startswith("Go on in the e-mail program.")
     given = noted.read_text().splitlines()
     assert given == [p for each in one.files for p in ("--attach", str(each))]
     # A portal without mail, and one where something went wrong.
     for answer in (f"{PORTAL}.UnknownMethod", 2):
         noted.unlink()
         with open_mail_portal(session, answer):
-            assert one.press_send().startswith("Go on in the mail program.")
+            assert one.press_send().startswith("Go on in the e-mail program.")
         assert noted.exists()
     noted = xdg_email(tmp_path, monkeypatch, 4)
     said = one.press_send()
-    assert said.startswith("No mail program")
+    assert said.startswith("No e-mail program")
     assert said.endswith(f": {tmp_path}")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert one.press_send().startswith("No mail program")
+    assert one.press_send().startswith("No e-mail program")
     one.files[0].unlink()
     assert one.press_send() == "a-signed.pdf is no longer there."
 
@@ -141,5 +141,5 @@ def test_a_name_can_not_write_to_the_message(
     name: str,
 ) -> None:
     noted = xdg_email(tmp_path, monkeypatch, 0)
-    assert signed(name).press_send().startswith("No mail program")
+    assert signed(name).press_send().startswith("No e-mail program")
     assert not noted.exists()
