@@ -206,7 +206,8 @@ class Opening:
             return
         if self._opened:
             self._made.show_rows([self._made_row(each) for each in self._opened])
-            parts += [self._made, page.note("decrypt.done.more")]
+            one = ".one" if len(self._opened) == 1 else ""
+            parts += [self._made, page.note(f"decrypt.done.more{one}")]
         if not self.files:
             page.fill([*parts, self._back])
             return
