@@ -47,7 +47,7 @@ def open_private(path: Path, flags: int) -> int:
 def read_private(path: Path, most: int) -> str:
     """Return at most so many bytes of a file, and nothing of one it can't read."""
     try:
-        # Nobody waits for what is no file.
+        # A pipe would be waited for.
         opened = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(opened, "rb") as file:
             return os.fsdecode(file.read(most))

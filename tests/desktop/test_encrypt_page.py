@@ -93,7 +93,7 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     assert unnamed(window) == []
     [own] = [each for name, each in boxes(page).items() if name.startswith("Me, ")]
     assert own.isChecked()
-    # Who could open nothing any more, and until when, is said before.
+    # What a lost or expired card means, and until when it is valid, is said before.
     assert "A card that is lost or has expired opens nothing any more." in words(page)
     assert begins(page, "The chosen card expires on ")
     page.recipients.add([other])
@@ -135,6 +135,7 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     assert begins(page, f"Encrypted for: your own card, {name}")
     press(page, "Open with the card")
     assert is_heard_once(page, said, "Opened") == "Opened. letter.txt."
+    assert begins(page, "It is on this computer without encryption now.")
     assert letter.read_bytes() == LETTER
     assert stat.S_IMODE(letter.stat().st_mode) == 0o600
     assert sealed.exists()

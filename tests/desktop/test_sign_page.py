@@ -285,7 +285,7 @@ def test_each_error_of_the_command_has_a_sentence() -> None:
         texts = Texts(language)
         for reason in sign_page._REASONS | {"other"}:
             assert "a.pdf" in texts(f"sign.reason.{reason}", name="a.pdf")
-        assert all(texts(f"sign.error.{code}") for code in sign_page._CODES)
+        assert all(map(texts, sign_page._CODES.values()))
 
 
 # --- the progress of a batch, and its end by the person

@@ -41,7 +41,7 @@ class Page(FilesPage):
         self._words = label(self.texts("encrypt.busy"))
         self._words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._busy_row = Row(
-            None, [self._words], [self.button("encrypt.stop", self.stop)]
+            None, [self._words], [self.button("files.stop", self.stop)]
         )
         self._do = self.button("encrypt.do", self._encrypt, "manage", height=44)
         self._foot = PageFoot(self.texts("encrypt.next"), [self._do])
@@ -115,7 +115,7 @@ class Page(FilesPage):
         self.forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            words = self.texts("encrypt.gone", name=escape_name(gone[0].name))
+            words = self.texts("sign.reason.gone", name=escape_name(gone[0].name))
             self.outcomes.tell_made("encrypt", (), more=[words])
         elif not self._files:
             self.goal = self.choose_button

@@ -61,7 +61,7 @@ class FilesPage(PageBase):
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""
-        choose = self.button(f"{self._name}.choose", self._choose, height=44)
+        choose = self.button("files.choose", self._choose, height=44)
         self.drop_more = muted(self.texts(f"{self._name}.drop.more"))
         words = [label(self.texts(f"{self._name}.drop"), bold=True), self.drop_more]
         place = Panel(tinted=True, dashed=True)
@@ -70,8 +70,7 @@ class FilesPage(PageBase):
         return place, choose
 
     def _choose(self) -> None:
-        title = self.texts(f"{self._name}.choose")
-        if chosen := choose_files(self, title):
+        if chosen := choose_files(self, self.texts("files.choose")):
             self.take(chosen)
 
     def _build(self) -> None:

@@ -56,7 +56,7 @@ class Opening:
         self._list, self._made = RowsPanel(), RowsPanel()
         self._busy = label("")
         self._busy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        stop = page.button("encrypt.stop", self.stop)
+        stop = page.button("files.stop", self.stop)
         self._busy_row = Row(None, [self._busy], [stop])
         name = texts("encrypt.password.title")
         self.field = TextField(name, self._by_password, _LONGEST)
@@ -206,7 +206,8 @@ class Opening:
             return
         if self._opened:
             self._made.show_rows([self._made_row(each) for each in self._opened])
-            parts += [self._made, page.note("decrypt.done.more")]
+            one = ".one" if len(self._opened) == 1 else ""
+            parts += [self._made, page.note(f"decrypt.done.more{one}")]
         if not self.files:
             page.fill([*parts, self._back])
             return

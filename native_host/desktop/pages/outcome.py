@@ -117,7 +117,7 @@ class Outcomes:
         if focus:
             self._page.goal = outcome.heading
         self._changed()
-        self._page.say(" ".join([_sentence(outcome.heading.text()), *spoken]))
+        self._page.say(" ".join([as_sentence(outcome.heading.text()), *spoken]))
 
     def tell_made(
         self,
@@ -154,7 +154,8 @@ class Outcomes:
         self._page.say(words)
 
 
-def _sentence(words: str) -> str:
+def as_sentence(words: str) -> str:
+    """Return words with a full stop, if they end with no mark."""
     return words if words.endswith((".", "?", "!")) else f"{words}."
 
 

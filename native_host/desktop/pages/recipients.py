@@ -312,7 +312,7 @@ class Recipients:
 
     def _no_own(self) -> QWidget:
         words = label(self._page.texts("encrypt.no_own"))
-        read = self._page.button("encrypt.read", self.look)
+        read = self._page.button("card.read", self.look)
         return Row(None, [words], [read])
 
     def doubts(self) -> list[tuple[str, Kind]]:

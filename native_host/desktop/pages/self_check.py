@@ -43,8 +43,8 @@ class Page(PageBase):
         self._said: dict[str, str] = {}
         #: The codes of findings that are fixed only after another press.
         self._confirmable: set[str] = set()
-        self._findings: list[Finding] | None = None
-        self._place: Place | None = None
+        #: What was found, and where.
+        self._result: tuple[Place, list[Finding]] | None = None
         self._running = False
         self._copied = False
         self._outcomes = Outcomes(self, self._build)
@@ -68,9 +68,8 @@ class Page(PageBase):
         self.services.background.start(work, self._done, self._fail)
 
     def _done(self, result: tuple[Place, list[Finding]]) -> None:
-        self._place, self._findings = result
-        self._running = False
-        faults = sum(each.is_fault for each in self._findings)
+        self._result, self._running = result, False
+        faults = sum(each.is_fault for each in result[1])
         self.services.set_badge(NAME, faults)
         key = "self_check.faults" if faults else "self_check.good"
         time = QTime.currentTime().toString("H.mm")
@@ -94,22 +93,20 @@ class Page(PageBase):
         if self._running:
             parts.append(self.note("self_check.running"))
         parts += self._outcomes.parts
-        if self._findings is None or self._place is None:
+        if self._result is None:
             intro = self.texts("self_check.intro")
             parts.append(self.kept("intro", lambda: muted(intro, 1.0)))
             self.fill(parts, None if self._running else self._foot())
             return
         from native_host.doctor.findings import Severity, catalogue
 
-        sentences = catalogue(self.texts.language)
-        faults = [each for each in self._findings if each.is_fault]
-        order = [*Severity]
+        sentences, order = catalogue(self.texts.language), [*Severity]
+        place, findings = self._result
+        faults = [each for each in findings if each.is_fault]
         faults.sort(key=lambda each: order.index(each.severity))
-        for panel, found in (
-            (self._faults, faults),
-            (self._others, [each for each in self._findings if not each.is_fault]),
-        ):
-            panel.show_rows([self._row(each, self._place, sentences) for each in found])
+        others = [each for each in findings if not each.is_fault]
+        for panel, found in ((self._faults, faults), (self._others, others)):
+            panel.show_rows([self._row(each, place, sentences) for each in found])
             if found:
                 parts.append(panel)
         self.fill(parts, self._foot())
@@ -144,13 +141,13 @@ class Page(PageBase):
             return []
         if fix.by == "doctor":
             confirmed = finding.code in self._confirmable
-            key = "go_on" if confirmed else "mend"
+            key = "self_check.go_on" if confirmed else "self_check.mend"
             press = partial(self._fix, finding.code, place, confirmed)
         else:
-            key = "activate" if "activate" in fix.words else "unlock"
+            key = "card.activate" if "activate" in fix.words else "card.unlock"
             which = (f"--reader={finding.reader}",) if finding.reader else ()
             press = partial(self._prompt, finding.code, (*fix.words[2:], *which))
-        made = self.button(f"self_check.{key}", press)
+        made = self.button(key, press)
         made.setAccessibleDescription(finding.sentence(sentences))
         return [made]
 
@@ -188,13 +185,13 @@ class Page(PageBase):
         self.say(words)
 
     def _foot(self) -> PageFoot:
-        key = (self._copied, self._findings is not None)
+        key = (self._copied, self._result is not None)
         return self.kept(key, self._make_foot)
 
     def _make_foot(self) -> PageFoot:
         said = "self_check.copied" if self._copied else "self_check.share"
         buttons = []
-        if self._findings is not None:
+        if self._result is not None:
             buttons.append(self.button("self_check.copy", self._copy, height=44))
         again = self.button("self_check.again", self._examine, "identify", height=44)
         return PageFoot(self.texts(said), [*buttons, again])
@@ -202,7 +199,8 @@ class Page(PageBase):
     def _copy(self) -> None:
         from native_host.doctor.examination import report
 
-        made = report(self._findings or [], self.texts.language)
+        findings = self._result[1] if self._result else []
+        made = report(findings, self.texts.language)
         words = json.dumps(made, ensure_ascii=False, indent=2)
         QGuiApplication.clipboard().setText(words)
         self._copied = True

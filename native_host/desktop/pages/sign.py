@@ -42,7 +42,10 @@ _TAGS = {
     **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
 }
 #: Errors of the whole that the page has a sentence for.
-_CODES = {"PROMPT_FAILED", "TOOL_MISSING", "USER_CANCELLED"}
+_CODES = {
+    "PROMPT_FAILED": "sign.error.PROMPT_FAILED",
+    "TOOL_MISSING": "files.lack",
+}
 
 
 class Page(FilesPage):
@@ -98,7 +101,7 @@ class Page(FilesPage):
 
     def _sign_packed(self) -> None:
         """Sign all files in one package, where a PDF can't hold a signature."""
-        self.wishes.pack()
+        self.wishes.container = True
         self._sign()
 
     def _sign(self) -> None:
@@ -150,7 +153,7 @@ class Page(FilesPage):
             pack = self._pack_buttons if packable else tuple
             self.outcomes.tell_made("sign", (), more=more, buttons=pack)
         else:
-            words = self.texts(f"sign.error.{code if code in _CODES else 'other'}")
+            words = self.texts(_CODES.get(code, "sign.error.other"))
             self.outcomes.tell_made("sign", (), more=[words], buttons=self.self_check)
 
     def _next_buttons(self, signed: Sequence[Path], packable: bool) -> list[QWidget]:
@@ -264,7 +267,7 @@ class _Progress(Panel):
         self._bar.hide()
         self._stopping = False
         self.rows.setSpacing(dp(8))
-        stop = ButtonLine(page.button("sign.stop", page.stop))
+        stop = ButtonLine(page.button("files.stop", page.stop))
         for each in (self.words, self._bar, stop):
             self.rows.addWidget(each)
 
