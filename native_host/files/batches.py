@@ -96,7 +96,7 @@ def fits_container(path: Path, reason: str) -> bool:
 def _divide(things: Sequence[Each], most: int) -> Iterator[tuple[Each, ...]]:
     """Yield things together while they have at most ``most`` files, and fit.
 
-    What has more files by itself comes alone.
+    One that has more files by itself is not put together with others.
     """
     together: list[Each] = []
     files = size = 0
