@@ -18,6 +18,7 @@ from PySide6.QtCore import SLOT, QObject, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from kortilla.common.files import open_regular
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.background import Background
 
@@ -96,7 +97,7 @@ class Message(QObject):
         attached = QDBusArgument()
         attached.beginArray(QMetaType.fromName(b"QDBusUnixFileDescriptor"))
         for each in self._files:
-            descriptor = os.open(each, os.O_RDONLY)
+            descriptor = open_regular(each)
             opened.callback(os.close, descriptor)
             attached << QDBusUnixFileDescriptor(descriptor)
         attached.endArray()
