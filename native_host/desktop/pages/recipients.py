@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from native_host.desktop.file_dialogs import choose_files, choose_target
 from native_host.desktop.pages.files import fetch_authority
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase
+from native_host.desktop.texts import date
 from native_host.errors import KortillaError
 from native_host.gui.buttons import WrappingCheckBox, explained
 from native_host.gui.labels import Heading, label
@@ -306,7 +306,7 @@ class Recipients:
         self._changed()
 
     def _about(self, person: Person) -> str:
-        valid = self._page.texts("encrypt.valid", date=_date(person.not_after))
+        valid = self._page.texts("encrypt.valid", date=date(person.not_after))
         # It tells people of one name apart.
         return f"SATU {person.satu} · {valid}" if person.satu else valid
 
@@ -340,7 +340,7 @@ class Recipients:
         if ends:
             until = texts(
                 "encrypt.lost.until" if len(ends) > 1 else "encrypt.lost.until.one",
-                date=_date(max(ends)),
+                date=date(max(ends)),
             )
         key = ("lost", until, self._password.isChecked())
         return [*parts, page.kept(key, partial(self._lost, until))]
@@ -480,8 +480,3 @@ def sentence(language: str, key: str) -> str:
     from native_host.recipients import load_texts
 
     return load_texts(language)[key]
-
-
-def _date(when: datetime) -> str:
-    day = when.astimezone().date()
-    return f"{day.day}.{day.month}.{day.year}"
