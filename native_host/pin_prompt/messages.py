@@ -35,9 +35,10 @@ are the answers that the window writes::
 
 The objects' fields are those of ``model``. The window may send ``{"type": "cancel"}``
 at any time. It sends ``{"type": "stays"}`` before an answer and after "close" if it
-stays for a moment then, for a screen reader that is behind. An answer carries the number of its
-question. The host drops a late answer to a question that it has withdrawn. An answer has at most ``MAX_ANSWER`` bytes. A line
-of any other form ends the conversation.
+stays for a moment then, for a screen reader that is behind. An answer carries the
+number of its question. The host drops a late answer to a question that it has
+withdrawn. An answer has at most ``MAX_ANSWER`` bytes. A line of any other form ends the
+conversation.
 """
 
 import json
