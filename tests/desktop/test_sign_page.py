@@ -3,6 +3,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable
@@ -48,6 +50,7 @@ from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
 from tests.support.card_statuses import a_card, failed, status_of
+from tests.support.patience import patience
 
 
 @pytest.fixture
@@ -393,6 +396,26 @@ def test_the_real_process_says_each_number(
     result = signing(files[:3], said.append).run()
     assert said == [{"done": done, "total": 3} for done in range(3)]
     assert len(result["files"]) == 3
+
+
+def test_a_signing_goes_on_when_nobody_reads_of_it(
+    files: list[Path], home: Path
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    wish = Wish(files=tuple(files[:3]), language="en")
+    with subprocess.Popen(
+        [sys.executable, "-I", "-m", "native_host.files.process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        process.stdin.write(request(wish, card="mock", prompt="automatic"))
+        process.stdin.close()
+        said = process.stderr.read()
+        assert (process.wait(patience()), said) == (0, b"")
+    assert len([*files[0].parent.glob("*-signed.pdf")]) == 3
 
 
 def test_a_process_that_is_ended_at_once_is_a_cancellation(
