@@ -76,7 +76,7 @@ def config(token: SoftToken, tmp_path: Path, card: KortillaCard) -> Path:
 async def op(config: Path, card: KortillaCard) -> AsyncIterator[LocalOP]:
     settings, clock = Settings.load(config), Clock()
     provider = create_provider(settings, clock=clock)
-    yield LocalOP(provider, card, clock, config.parent)
+    yield LocalOP(provider, card, clock, config.parent, {})
     await provider.close()
 
 
