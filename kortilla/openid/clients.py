@@ -5,6 +5,7 @@ Authlib has no types; ``Client`` and ``Assertion`` have.
 """
 
 import hmac
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -13,8 +14,10 @@ from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from joserfc.jws import extract_compact
 
 from kortilla.common import JsonObject
+from kortilla.openid.client_keys import FetchedKeys
 from kortilla.openid.settings import ClientSettings, hash_secret
 
 #: How far ahead an assertion may expire, which is how long its jti is kept.
@@ -26,16 +29,36 @@ ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
 MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
 
 
-class Client(ClientMixin):
-    """A registered client. ``keys`` are those of ``private_key_jwt``."""
+ClientKeys = KeySet | FetchedKeys | None
 
-    def __init__(self, settings: ClientSettings, keys: KeySet | None) -> None:
+
+class Client(ClientMixin):
+    """A registered client, and its public keys if it has any."""
+
+    def __init__(self, settings: ClientSettings, keys: ClientKeys) -> None:
         self.settings = settings
-        self.keys = keys
+        self._keys = keys
         self.id_token_signed_response_alg = settings.algorithm
         self.client_metadata = {
             "post_logout_redirect_uris": settings.post_logout_redirect_uris
         }
+
+    @property
+    def keys(self) -> KeySet | None:
+        """The public keys. Those at an address are None until ``refresh_keys``."""
+        if isinstance(self._keys, FetchedKeys):
+            return self._keys.current()
+        return self._keys
+
+    async def refresh_keys(self, kid: str | None) -> None:
+        """Fetch the keys, if they are at an address and old, or without this one."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.refresh(kid)
+
+    async def check_keys(self) -> None:
+        """Fetch the keys if they are at an address. Raises ``ConfigurationError``."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.fetch()
 
     def get_client_id(self) -> str:
         return self.settings.id
@@ -53,6 +76,16 @@ class Client(ClientMixin):
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "authorization_code"
+
+
+def peek(assertion: str) -> tuple[str, str | None]:
+    """Return who an assertion says it is from, and its ``kid``. Nothing is verified."""
+    try:
+        content = extract_compact(assertion.encode())
+        claims, kid = json.loads(content.payload), content.headers().get("kid")
+        return str(claims["sub"]), kid if isinstance(kid, str) else None
+    except (*MALFORMED, LookupError):
+        return "", None
 
 
 class Assertion(JWTBearerClientAssertion):

@@ -27,11 +27,13 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client
+from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
 from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
 from kortilla.openid.records import CodeRecord, TokenRecord
+from kortilla.openid.registry import Change, Registry
+from kortilla.openid.settings import Settings
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
@@ -66,11 +68,14 @@ class Provider:
     ``closing`` has what it uses.
     """
 
-    def __init__(self, login_page: LoginPage, *, closing: AsyncExitStack) -> None:
+    def __init__(
+        self, login_page: LoginPage, clients: Registry, *, closing: AsyncExitStack
+    ) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
         self.protocol = login_page.protocol
         self.store = login_page.store
+        self._clients = clients
         self._browsers = login_page.browsers
         self._pages = login_page.pages
         self._login_page = login_page
@@ -116,6 +121,19 @@ class Provider:
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers)
 
+    def update_clients(self, settings: Settings) -> list[Change]:
+        """Take the clients of another configuration; open logins go on.
+
+        Raises ``ConfigurationError`` if anything else differs, or if a client's keys
+        can't be used. Then all stays as it was.
+        """
+        changes = self._clients.update(settings)
+        for each in changes:
+            self.service.events.client_changed(
+                each.client_id, each.change, ",".join(each.keys)
+            )
+        return changes
+
     async def close(self) -> None:
         """Close all that the provider uses."""
         await self._closing.aclose()
@@ -156,7 +174,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
-            self.protocol.keys.check()
+            await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
             health = await check_health(self.service, needs_revocation=False)
@@ -204,7 +222,7 @@ class Provider:
 
     async def _log_in(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Answer by the session's login if the client takes it, or begin a new one."""
-        client = self.protocol.clients[asked.client_id]
+        client = self.protocol.client(asked.client_id)
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
         subject = self.protocol.hinted_subject(asked)
@@ -278,12 +296,15 @@ class Provider:
         check_token(form)
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
+        await self.protocol.keys.ready()  # or the code is kept for another try
         data = await self.store.take("code", code)
         if data is None:
             # A used code, perhaps: its token is refused from now on.
             await self.store.put("replayed", digest, {}, seconds=TOKEN_SECONDS)
         record = None if data is None else CodeRecord.from_json(data)
-        answer = self.protocol.token(client, form, record)
+        answer = await self.protocol.keys.run(
+            lambda: self.protocol.token(client, form, record)
+        )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
         token = TokenRecord(client.settings.id, record.scope, record.login, digest)
         await self.store.put(
@@ -304,6 +325,9 @@ class Provider:
 
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""
+        named, kid = peek(form.get("client_assertion", ""))
+        if claimed := self.protocol.clients.get(named):
+            await claimed.refresh_keys(kid)
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The provider's configuration: one TOML file, checked completely when it is read.
 
-Paths in it are relative to the file's folder. docs/openid.md lists the keys.
+Paths in it are relative to its folder. docs/openid/configuration.md lists the keys.
 """
 
 import hashlib
@@ -154,7 +154,8 @@ class ClientSettings(_Model):
     """A service that may have people log in.
 
     ``secrets`` are kept as digests; two allow an exchange. ``jwks_file`` has the public
-    keys of ``private_key_jwt``. ``sector`` is what pairwise subjects are made for.
+    keys of ``private_key_jwt``, or ``jwks_uri`` is where they are fetched. ``sector``
+    is what pairwise subjects are made for.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,64}$")
@@ -164,6 +165,8 @@ class ClientSettings(_Model):
     authentication: ClientAuthentication = "client_secret_basic"
     secrets: list[Secret] = Field(default=[], max_length=2)
     jwks_file: str | None = None
+    jwks_uri: Url | None = None
+    allow_private_addresses: bool = False
     algorithm: Literal["RS256", "ES256"] = "RS256"
     subject: Literal["pairwise", "public"] = "pairwise"
     sector: str = Field(default="", max_length=253)
@@ -181,10 +184,13 @@ class ClientSettings(_Model):
     @model_validator(mode="after")
     def _check_authentication(self) -> Self:
         by_key = self.authentication == "private_key_jwt"
-        if by_key and (self.jwks_file is None or self.secrets):
-            raise ValueError("private_key_jwt needs jwks_file and no secrets")
-        if not by_key and (self.jwks_file is not None or not self.secrets):
-            raise ValueError(f"{self.authentication} needs secrets and no jwks_file")
+        keys = [each for each in (self.jwks_file, self.jwks_uri) if each is not None]
+        if by_key and (len(keys) != 1 or self.secrets):
+            raise ValueError(
+                "private_key_jwt needs jwks_file or jwks_uri, and no secrets"
+            )
+        if not by_key and (keys or not self.secrets):
+            raise ValueError(f"{self.authentication} needs secrets and no keys")
         return self
 
     @model_validator(mode="after")
@@ -230,6 +236,14 @@ class RedisSettings(_Model):
     prefix: str = Field(default="kortilla:", min_length=1)
 
 
+class Pkcs11Settings(_Model):
+    """The token that has the signing keys. ``token`` is its label."""
+
+    module: str = Field(pattern=r"^/.")
+    token: str = Field(min_length=1, max_length=32)
+    pin_file: str | None = None
+
+
 class ServerSettings(_Model):
     """Where ``serve`` listens, and whether a proxy in front names the client.
 
@@ -257,6 +271,7 @@ class Settings(_Model):
     trust: TrustSettings = TrustSettings()
     revocation: RevocationSettings | None = None
     redis: RedisSettings | None = None
+    pkcs11: Pkcs11Settings | None = None
     server: ServerSettings = ServerSettings()
     clients: list[ClientSettings] = []
     folder: Path = Field(default=Path(), exclude=True)

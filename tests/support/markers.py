@@ -42,6 +42,7 @@ _MARKERS = {
     "pkcs11-tool": "programs",
     "redis-sentinel": "programs",
     "redis-server": "programs",
+    "softhsm2-util": "programs",
     "thunderbird": "browser",
     "update-desktop-database": "programs",
     "valkey-server": "programs",
