@@ -20,6 +20,7 @@ from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
 from kortilla.openid.browsers import Browsers
 from kortilla.openid.clients import Client
+from kortilla.openid.jose.tokens import encryption_key
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
 from kortilla.openid.pages import Pages
@@ -222,7 +223,19 @@ def load_client_keys(
         )
     if any(each.is_private for each in found.keys):
         raise ConfigurationError(f"{key}: {file} has a private key: never share it.")
+    _check_encryption(client, found, f"{key}: {file}")
     return found
+
+
+def _check_encryption(client: ClientSettings, keys: KeySet, place: str) -> None:
+    """Check that a client has the keys that are to encrypt for it."""
+    for name in client.key_uses():
+        algorithm = getattr(client, name)
+        if "encrypted" in name and encryption_key(keys, algorithm) is None:
+            kind = "RSA" if algorithm.startswith("RSA") else "EC"
+            raise ConfigurationError(
+                f'{place} has no {kind} key with "use": "enc" for {name}.'
+            )
 
 
 def _is_weak(key: object) -> bool:
