@@ -4,6 +4,7 @@
 ``LoginService(on_event=…, pseudonym_key=…)`` calls a hook with each of these:
 
 - ``ChallengeIssued``, ``LoggedIn``, ``LoggedOut``, and ``Refused`` with a code;
+- ``ClientChanged``, when an OpenID Provider's configuration was read anew;
 - ``SignaturePrepared``, ``SignatureMade`` and ``SignatureRefused``, if the service runs
   its signatures through ``service.events.preparing`` and ``finishing``.
 
@@ -26,6 +27,7 @@ from kortilla.errors import ConfigurationError
 __all__ = [
     "Action",
     "ChallengeIssued",
+    "ClientChanged",
     "Event",
     "EventHook",
     "LoggedIn",
@@ -143,6 +145,20 @@ class LoggedOut(Event):
     kind: ClassVar[str] = "logout"
 
     sessions: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientChanged(Event):
+    """A client of an OpenID Provider was added, changed or removed while it ran.
+
+    ``keys`` are those of its configuration that differ, with commas between them.
+    """
+
+    kind: ClassVar[str] = "client"
+
+    client_id: str
+    change: Literal["added", "changed", "removed"]
+    keys: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+_BY_KEY = "private_key_jwt"
+_METHODS = ["client_secret_basic", "client_secret_post", _BY_KEY]
 
 _config_option = click.option(
     "--config",
@@ -99,6 +101,7 @@ def init(*, file: Path, issuer: str, test: bool) -> None:
 @_with_extra
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
+    from kortilla.openid.registry import Reloader
     from kortilla.openid.serving import metrics_served
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
@@ -134,6 +137,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 port=chosen.port if port is None else port,
                 started=started,
                 drain_seconds=chosen.drain_seconds,
+                reloader=Reloader(provider, file, settings),
             )
         )
 
@@ -195,10 +199,14 @@ def client() -> None:
 @click.option("--name-sv", required=True, help="In Swedish.")
 @click.option("--name-en", required=True, help="In English.")
 @click.option("--redirect-uri", "uris", multiple=True, required=True)
-@click.option("--authentication", type=click.Choice(_METHODS), default=_METHODS[0])
+@click.option(
+    "--authentication",
+    type=click.Choice(_METHODS),
+    help="private_key_jwt with --jwks, otherwise client_secret_basic by default.",
+)
 @click.option(
     "--jwks",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE|URL",
     help="The client's public keys, for private_key_jwt.",
 )
 @click.option(
@@ -217,16 +225,17 @@ def add(
     name_sv: str,
     name_en: str,
     uris: tuple[str, ...],
-    authentication: str,
-    jwks: Path | None,
+    authentication: str | None,
+    jwks: str | None,
     claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
+    from kortilla.openid.client_keys import load_client_keys
     from kortilla.openid.keys import replace_file
     from kortilla.openid.settings import Settings, hash_secret
-    from kortilla.openid.setup import load_client_keys
 
-    secret = None if authentication == "private_key_jwt" else secrets.token_urlsafe(32)
+    authentication = authentication or (_BY_KEY if jwks else _METHODS[0])
+    secret = None if authentication == _BY_KEY else secrets.token_urlsafe(32)
     lines = [
         "\n[[clients]]",
         f"id = {_toml(name)}",
@@ -237,20 +246,69 @@ def add(
     ]
     if secret is not None:
         lines.append(f"secrets = [{_toml(hash_secret(secret))}]")
-    if jwks is not None:
-        lines.append(f"jwks_file = {_toml(str(jwks.absolute()))}")
+    if jwks is not None and jwks.startswith(("https:", "http:")):
+        lines.append(f"jwks_uri = {_toml(jwks)}")
+    elif jwks is not None:
+        lines.append(f"jwks_file = {_toml(str(Path(jwks).absolute()))}")
     if claims:
         lines.append(f"claims = [{', '.join(map(_toml, claims.split(',')))}]")
     content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"
     settings = Settings.parse(content, file)
     load_client_keys(settings, len(settings.clients) - 1, settings.clients[-1])
     replace_file(file, content)
-    words = [f"Registered {name}. Restart the provider."]
+    words = [f"Registered {name}. A running provider takes it within seconds."]
     result = {"client_id": name, "authentication": authentication}
     if secret is not None:
         words.append(f"The secret, which is shown this once: {secret}")
         result["client_secret"] = secret
     print_result(result, words)
+
+
+@client.command("list")
+@_config_option
+@json_option
+@_with_extra
+def show(*, file: Path) -> None:
+    """List the services."""
+    from kortilla.openid.settings import Settings
+
+    found = Settings.load(file).clients
+    print_result(
+        {"clients": [{"id": c.id, "authentication": c.authentication} for c in found]},
+        [f"{c.id}: {c.name.en}, {c.authentication}" for c in found] or ["No services."],
+    )
+
+
+@client.command()
+@_config_option
+@click.option("--id", "name", required=True, help="The client id.")
+@json_option
+@_with_extra
+def remove(*, file: Path, name: str) -> None:
+    """Remove a service. Its logins that are open then end."""
+    from kortilla.openid.keys import replace_file
+    from kortilla.openid.settings import Settings
+
+    text = file.read_text(encoding="utf-8")
+    before = Settings.parse(text, file)
+    left = [each for each in before.clients if each.id != name]
+    if len(left) == len(before.clients):
+        raise CommandError("CLIENT_UNKNOWN", f"{file} has no client {name!r}.")
+    number = [each.id for each in before.clients].index(name)
+    # From its header to the next table's, as ``client add`` and people write them.
+    parts = re.split(r"(?m)^(?=\[)", text)
+    tables = [n for n, part in enumerate(parts) if part.startswith("[[clients]]")]
+    if len(tables) == len(before.clients):
+        del parts[tables[number]]
+    content = "".join(parts)
+    after = Settings.parse(content, file)
+    if after != before.model_copy(update={"clients": left}):
+        raise CommandError("FILE_UNCLEAR", f"Remove the client from {file} by hand.")
+    replace_file(file, content)
+    print_result(
+        {"client_id": name},
+        [f"Removed {name}. A running provider takes it within seconds."],
+    )
 
 
 async def _check(settings: "Settings", *, public: bool, simulator: bool) -> JsonObject:
@@ -260,6 +318,8 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
     provider = create_provider(settings, simulator=simulator)
     try:
         await provider.store.ping()
+        for each in provider.protocol.clients.values():
+            await each.check_keys()
         if public:
             await _ask(provider.protocol.metadata())
     except StoreUnavailableError as error:

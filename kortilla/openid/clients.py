@@ -5,15 +5,18 @@ Authlib has no types; ``Client`` and ``Assertion`` have.
 """
 
 import hmac
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Request
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc.jwk import KeySet
+from joserfc.jws import extract_compact
 
 from kortilla.common import JsonObject
-from kortilla.openid.jose.tokens import signing_keys, verify
+from kortilla.openid.client_keys import FetchedKeys
+from kortilla.openid.jose.tokens import MALFORMED, signing_keys, verify
 from kortilla.openid.profiles import PROFILES, Profile
 from kortilla.openid.settings import ClientSettings, hash_secret
 
@@ -23,12 +26,15 @@ ASSERTION_ALGORITHMS = [*PROFILES["default"].assertions]
 _ASSERTION_TYPES = ("", "jwt", "client-authentication+jwt")
 
 
-class Client(ClientMixin):
-    """A registered client. ``keys`` are its own, to verify and to encrypt with."""
+ClientKeys = KeySet | FetchedKeys | None
 
-    def __init__(self, settings: ClientSettings, keys: KeySet | None) -> None:
+
+class Client(ClientMixin):
+    """A registered client, and its public keys if it has any."""
+
+    def __init__(self, settings: ClientSettings, keys: ClientKeys) -> None:
         self.settings = settings
-        self.keys = keys
+        self._keys = keys
         self.id_token_signed_response_alg = settings.algorithm
         self.client_metadata = {
             "post_logout_redirect_uris": settings.post_logout_redirect_uris
@@ -38,6 +44,23 @@ class Client(ClientMixin):
     def profile(self) -> Profile:
         """What its profile demands."""
         return PROFILES[self.settings.profile]
+
+    @property
+    def keys(self) -> KeySet | None:
+        """The public keys. Those at an address are None until ``refresh_keys``."""
+        if isinstance(self._keys, FetchedKeys):
+            return self._keys.current()
+        return self._keys
+
+    async def refresh_keys(self, kid: str | None) -> None:
+        """Fetch the keys, if they are at an address and old, or without this one."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.refresh(kid)
+
+    async def check_keys(self) -> None:
+        """Fetch the keys if they are at an address. Raises ``ConfigurationError``."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.fetch()
 
     def get_client_id(self) -> str:
         return self.settings.id
@@ -55,6 +78,16 @@ class Client(ClientMixin):
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "authorization_code"
+
+
+def peek(assertion: str) -> tuple[str, str | None]:
+    """Return who an assertion says it is from, and its ``kid``. Nothing is verified."""
+    try:
+        content = extract_compact(assertion.encode())
+        claims, kid = json.loads(content.payload), content.headers().get("kid")
+        return str(claims["sub"]), kid if isinstance(kid, str) else None
+    except (*MALFORMED, LookupError):
+        return "", None
 
 
 class Assertion(JWTBearerClientAssertion):

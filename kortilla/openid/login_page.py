@@ -165,7 +165,7 @@ class LoginPage:
         asked = _request_of(data)
         return self.pages.login(
             request,
-            self.protocol.clients[asked.client_id].settings,
+            self.protocol.client(asked.client_id).settings,
             login_id,
             ui_locales=f"{data['wished']} {asked.ui_locales}",
             service=asked.ftn_spname,

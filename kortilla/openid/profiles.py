@@ -67,6 +67,7 @@ PROFILES: dict[ProfileName, Profile] = {
     "ftn": Profile(
         settings={
             "authentication": ("private_key_jwt",),
+            "jwks_uri": (None,),
             "request_object_signing_alg": REQUEST_ALGORITHMS,
             "id_token_encrypted_response_alg": ENCRYPTION_ALGORITHMS,
             "userinfo_encrypted_response_alg": ENCRYPTION_ALGORITHMS,
@@ -83,7 +84,8 @@ def violations(profile: ProfileName, settings: object) -> Iterator[str]:
     for key, allowed in PROFILES[profile].settings.items():
         if getattr(settings, key) not in allowed:
             values = [each for each in allowed if each is not None]
-            yield f"profile {profile} needs {key} = {_or(values)}"
+            needs = f"needs {key} = {_or(values)}" if values else f"takes no {key}"
+            yield f"profile {profile} {needs}"
 
 
 def satisfies(acr: str | None, acr_values: str) -> bool:

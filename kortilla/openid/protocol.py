@@ -273,11 +273,20 @@ class Protocol:
         own = None if self._simulator else client.settings.acr
         return own or self._acr
 
+    def client(self, client_id: str) -> Client:
+        """Return a client of an open login. Raises ``RefusedError`` if it is gone."""
+        client = self.clients.get(client_id)
+        if client is None:
+            raise RefusedError(
+                "login_ended", "The login is unknown or has ended", status=404
+            )
+        return client
+
     # -- Authorization ----------------------------------------------------------------
 
     def code(self, asked: AuthorizationRequest, login: Login) -> tuple[str, CodeRecord]:
         """Return a new code for a login, and what it stands for."""
-        client = self.clients[asked.client_id]
+        client = self.client(asked.client_id)
         record = CodeRecord(
             client_id=asked.client_id,
             redirect_uri=asked.redirect_uri,

@@ -27,13 +27,16 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client
+from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import open_request_object
+from kortilla.openid.jose.tokens import kid_of
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
 from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
 from kortilla.openid.records import CodeRecord, TokenRecord
+from kortilla.openid.registry import Change, Registry
+from kortilla.openid.settings import Settings
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
@@ -68,11 +71,14 @@ class Provider:
     ``closing`` has what it uses.
     """
 
-    def __init__(self, login_page: LoginPage, *, closing: AsyncExitStack) -> None:
+    def __init__(
+        self, login_page: LoginPage, clients: Registry, *, closing: AsyncExitStack
+    ) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
         self.protocol = login_page.protocol
         self.store = login_page.store
+        self._clients = clients
         self._browsers = login_page.browsers
         self._pages = login_page.pages
         self._login_page = login_page
@@ -117,6 +123,19 @@ class Provider:
             return error_response(error, request.headers)
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers)
+
+    def update_clients(self, settings: Settings) -> list[Change]:
+        """Take the clients of another configuration; open logins go on.
+
+        Raises ``ConfigurationError`` if anything else differs, or if a client's keys
+        can't be used. Then all stays as it was.
+        """
+        changes = self._clients.update(settings)
+        for each in changes:
+            self.service.events.client_changed(
+                each.client_id, each.change, ",".join(each.keys)
+            )
+        return changes
 
     async def close(self) -> None:
         """Close all that the provider uses."""
@@ -208,7 +227,7 @@ class Provider:
 
     async def _log_in(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Answer by the session's login if the client takes it, or begin a new one."""
-        client = self.protocol.clients[asked.client_id]
+        client = self.protocol.client(asked.client_id)
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
         subject = self.protocol.hinted_subject(asked)
@@ -253,6 +272,7 @@ class Provider:
             return form, False
         if "request_uri" in form:
             raise RefusedError("invalid_request", "request_uri and request are there")
+        await client.refresh_keys(kid_of(text))
         now, issuer = self.protocol.clock(), self.protocol.issuer
         found = open_request_object(text, client.settings, client.keys, issuer, now)
         if not await self.store.add("jti", found.mark, seconds=found.seconds):
@@ -343,6 +363,8 @@ class Provider:
             proof = await self._proof(request, access_token=value.strip())
             if proof is None or proof != record.jkt:
                 raise dpop.refused("DPoP is missing or by another key", value)
+        if record and (owner := self.protocol.clients.get(record.client_id)):
+            await owner.refresh_keys(None)
         told = self.protocol.userinfo(authorization, record)
         if isinstance(told, str):
             headers = [("Content-Type", "application/jwt")]
@@ -367,6 +389,9 @@ class Provider:
 
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""
+        named, kid = peek(form.get("client_assertion", ""))
+        if claimed := self.protocol.clients.get(named):
+            await claimed.refresh_keys(kid)
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)

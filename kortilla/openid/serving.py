@@ -20,6 +20,7 @@ from kortilla.aiohttp import read_request, to_response
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError
 from kortilla.openid.provider import Provider
+from kortilla.openid.registry import LOOK_SECONDS, Reloader
 from kortilla.web import http
 from kortilla.web.login import LoginService
 
@@ -144,6 +145,7 @@ async def serve(
     port: int,
     started: Callable[[str], None],
     drain_seconds: float = 5,
+    reloader: Reloader | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and lose no request at the end.
 
@@ -151,7 +153,8 @@ async def serve(
     ``drain_seconds`` more, with ``Connection: close``, until balancers have seen it.
     Then nothing new is accepted, and open requests have ten seconds to end.
     SIGINT, or a second SIGTERM, ends the first of the two at once. ``started`` is
-    called with the address once it listens.
+    called with the address once it listens. ``reloader`` reads the clients anew at
+    SIGHUP, and when their files have changed.
     """
     asked, hurried = asyncio.Event(), asyncio.Event()
 
@@ -163,6 +166,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    if reloader is not None:
+        loop.add_signal_handler(signal.SIGHUP, reloader.reload)
     app = sub_application(provider)
     if provider.prefix:
         outer = web.Application()
@@ -191,7 +196,11 @@ async def serve(
         listener = await loop.create_server(runner.server, host, port, backlog=1024)
         name, number = listener.sockets[0].getsockname()[:2]
         started(f"http://{name}:{number}{provider.prefix}")
-        await asked.wait()
+        while not asked.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), LOOK_SECONDS)
+            if reloader is not None:
+                reloader.look()
         provider.stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurried.wait(), drain_seconds)

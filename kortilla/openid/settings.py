@@ -160,7 +160,8 @@ class ClientSettings(_Model):
     """A service that may have people log in.
 
     ``secrets`` are kept as digests; two allow an exchange. ``jwks_file`` has the public
-    keys of ``private_key_jwt``. ``sector`` is what pairwise subjects are made for.
+    keys of ``private_key_jwt``, or ``jwks_uri`` is where they are fetched. ``sector``
+    is what pairwise subjects are made for.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,64}$")
@@ -171,6 +172,8 @@ class ClientSettings(_Model):
     profile: ProfileName = "default"
     secrets: list[Secret] = Field(default=[], max_length=2)
     jwks_file: str | None = None
+    jwks_uri: Url | None = None
+    allow_private_addresses: bool = False
     algorithm: Literal["RS256", "ES256"] = "RS256"
     request_object_signing_alg: RequestAlgorithm | None = None
     id_token_encrypted_response_alg: EncryptionAlgorithm | None = None
@@ -192,14 +195,17 @@ class ClientSettings(_Model):
     @model_validator(mode="after")
     def _check_authentication(self) -> Self:
         by_key = self.authentication == "private_key_jwt"
-        if by_key and (self.jwks_file is None or self.secrets):
-            raise ValueError("private_key_jwt needs jwks_file and no secrets")
+        keys = [each for each in (self.jwks_file, self.jwks_uri) if each is not None]
+        if by_key and (len(keys) != 1 or self.secrets):
+            raise ValueError(
+                "private_key_jwt needs jwks_file or jwks_uri, and no secrets"
+            )
         if not by_key and not self.secrets:
             raise ValueError(f"{self.authentication} needs secrets")
-        if not by_key and (self.jwks_file is not None) != bool(self.key_uses()):
+        if not by_key and len(keys) != bool(self.key_uses()):
             raise ValueError(
-                "jwks_file goes with private_key_jwt, request_object_signing_alg "
-                "or a key that encrypts for the client, and these need it"
+                "jwks_file or jwks_uri goes with private_key_jwt, signed requests or "
+                "encrypted answers, and these need one of them"
             )
         return self
 

@@ -2,33 +2,28 @@
 """Makes a provider of its configuration."""
 
 import hashlib
-import json
 import logging
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.audit import AuditLog
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
 from kortilla.openid.browsers import Browsers
-from kortilla.openid.clients import Client
-from kortilla.openid.jose.tokens import encryption_key
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
 from kortilla.openid.pages import Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
-from kortilla.openid.settings import ClientSettings, RevocationSettings, Settings
+from kortilla.openid.registry import Registry
+from kortilla.openid.settings import RevocationSettings, Settings
 from kortilla.openid.store import MemoryStore, RedisStore, Store
 from kortilla.revocation import Revocation, RevocationChecker
+from kortilla.revocation.fetch import Fetcher
 from kortilla.validation.trust import Trust
 from kortilla.validation.trust_folder import TrustFolder
 from kortilla.web.challenge import ChallengeStore
@@ -39,9 +34,6 @@ if TYPE_CHECKING:
     from kortilla.openid.simulator import Simulator
 
 logger = logging.getLogger(__name__)
-
-#: Bits (RFC 7518 §3.3).
-_SHORTEST_RSA = 2048
 
 
 def create_provider(
@@ -65,10 +57,8 @@ def create_provider(
         raise ConfigurationError(
             "trust.test: the simulator needs true, and refuses production trust."
         )
-    clients = {
-        each.id: Client(each, load_client_keys(settings, number, each))
-        for number, each in enumerate(settings.clients)
-    }
+    fetchers = {each: Fetcher(allow_private_addresses=each) for each in (False, True)}
+    clients = Registry(settings, fetchers, clock)
     try:
         protocol = Protocol(settings, keys, clients, clock, simulator=simulator)
     except ValueError as error:
@@ -85,6 +75,8 @@ def create_provider(
     service = _service(
         settings, played, challenges, keys, closing, on_event=on_event, clock=clock
     )
+    for fetcher in fetchers.values():
+        closing.push_async_callback(fetcher.close)
     closing.push_async_callback(service.close)
     closing.push_async_callback(store.close)
     browsers = Browsers(
@@ -101,7 +93,7 @@ def create_provider(
         simulator=played,
         behind_proxy=settings.server.behind_proxy,
     )
-    return Provider(login_page, closing=closing)
+    return Provider(login_page, clients, closing=closing)
 
 
 def _stores(
@@ -194,49 +186,3 @@ def _revocation(settings: Settings) -> Revocation:
         )
     except ValueError as error:
         raise ConfigurationError(f"revocation: {error}") from None
-
-
-def load_client_keys(
-    settings: Settings, number: int, client: ClientSettings
-) -> KeySet | None:
-    """Return the public keys of a client. Raises ``ConfigurationError``."""
-    if client.jwks_file is None:
-        return None
-    file = settings.path(client.jwks_file)
-    key = f"clients[{number}].jwks_file"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        with warnings.catch_warnings():
-            # Of short RSA keys, which are refused below.
-            warnings.simplefilter("ignore", SecurityWarning)
-            found = KeySet.import_key_set(content)
-    except OSError as error:
-        raise ConfigurationError(f"{key}: {file}: {error.strerror}.") from None
-    except (JoseError, ValueError, TypeError, KeyError):
-        raise ConfigurationError(f"{key}: {file} is not a JWK set.") from None
-    kinds = {each.key_type for each in found.keys}
-    if not found.keys or not kinds <= {"RSA", "EC"}:
-        raise ConfigurationError(f"{key}: {file} has no RSA or EC keys, or others too.")
-    if any(_is_weak(each) for each in found.keys):
-        raise ConfigurationError(
-            f"{key}: {file} has an RSA key of less than {_SHORTEST_RSA} bits."
-        )
-    if any(each.is_private for each in found.keys):
-        raise ConfigurationError(f"{key}: {file} has a private key: never share it.")
-    _check_encryption(client, found, f"{key}: {file}")
-    return found
-
-
-def _check_encryption(client: ClientSettings, keys: KeySet, place: str) -> None:
-    """Check that a client has the keys that are to encrypt for it."""
-    for name in client.key_uses():
-        algorithm = getattr(client, name)
-        if "encrypted" in name and encryption_key(keys, algorithm) is None:
-            kind = "RSA" if algorithm.startswith("RSA") else "EC"
-            raise ConfigurationError(
-                f'{place} has no {kind} key with "use": "enc" for {name}.'
-            )
-
-
-def _is_weak(key: object) -> bool:
-    return isinstance(key, RSAKey) and key.public_key.key_size < _SHORTEST_RSA

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 
-from joserfc import jwe, jwt
+from joserfc import jwe, jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
@@ -46,6 +46,15 @@ def verify(
     except (*MALFORMED, AttributeError):
         raise ValueError("no valid token") from None
     return found
+
+
+def kid_of(token: str) -> str | None:
+    """Return the ``kid`` of a token. Nothing is verified."""
+    try:
+        kid = jws.extract_compact(token.encode(), registry=Registry()).headers()["kid"]
+    except (*MALFORMED, KeyError):
+        return None
+    return kid if isinstance(kid, str) else None
 
 
 def signing_keys(keys: KeySet | None) -> KeySet:

@@ -26,7 +26,7 @@ from tests.openid.provider import Browser, LocalOP
 KEY = ECKey.generate_key("P-256")
 
 #: By module of ``oidcc-basic-certification-test-plan``: what differs in the request.
-BASIC: dict[str, dict[str, str | None]] = {
+BASIC: dict[str, dict[str, Any]] = {
     "oidcc-server": {},
     "oidcc-ensure-request-without-nonce-succeeds-for-code-flow": {"nonce": None},
     "oidcc-scope-profile": {"scope": "openid profile"},

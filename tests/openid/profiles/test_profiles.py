@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc.jwk import Key
 
 from kortilla.cli import main
 from kortilla.openid import ConfigurationError, Settings
@@ -103,11 +104,11 @@ def test_only_what_is_safe_can_be_chosen(changes: dict[str, Any], said: str) -> 
 def test_keys_belong_to_what_needs_them() -> None:
     shop = configuration()["clients"][0]
     said = refusal({**shop, "jwks_file": "shop.json"})
-    assert "jwks_file goes with private_key_jwt, request_object_signing_alg" in said
+    assert "jwks_file or jwks_uri goes with private_key_jwt" in said
     said = refusal({**shop, "request_object_signing_alg": "ES256"})
-    assert "and these need it" in said
+    assert "and these need one" in said
     said = refusal({**shop, "userinfo_encrypted_response_alg": "ECDH-ES"})
-    assert "and these need it" in said
+    assert "and these need one" in said
     both = {"jwks_file": "x", "userinfo_encrypted_response_alg": "ECDH-ES"}
     said = refusal({**shop, **both})
     assert "userinfo_encrypted_response_alg needs userinfo_signed_response_alg" in said
@@ -122,14 +123,15 @@ def test_a_client_has_the_key_that_encrypts_for_it(
     config.write_text(toml(configuration(clients=[bank(), broker()])))
     assert main(["openid", "check", "--config", str(config)]) == 0
     capsys.readouterr()
-    for keys, kind in (([SIGNING], "EC"), ([SIGNING, rsa_keys()[1]], "EC")):
+    sets: list[list[Key]] = [[SIGNING], [SIGNING, rsa_keys()[1]]]
+    for keys in sets:
         content = {"keys": [each.as_dict(private=False) for each in keys]}
         (tmp_path / "parties.json").write_text(json.dumps(content))
         assert main(["openid", "check", "--config", str(config)]) == 1
         said = capsys.readouterr().err
         assert re.search(
-            rf'clients\[1\].jwks_file: .*parties.json has no {kind} key with "use": '
-            '"enc" for id_token_encrypted_response_alg',
+            r"clients\[1\].jwks_file: .*parties.json: it has no EC key with "
+            '"use": "enc" for id_token_encrypted_response_alg',
             " ".join(said.split()),
         )
 
@@ -141,6 +143,12 @@ def test_a_profile_claims_no_level_of_real_cards_for_test_cards() -> None:
         )
     real = broker(acr="http://ftn.ficora.fi/2017/loa3")
     Settings.model_validate(configuration(clients=[real], trust={"folder": "ca"}))
+
+
+def test_a_broker_s_keys_are_registered_by_hand() -> None:
+    changes = {"jwks_uri": "https://broker.example/keys"}
+    plain = {key: value for key, value in broker().items() if key != "jwks_file"}
+    assert "profile ftn takes no jwks_uri" in refusal({**plain, **changes})
 
 
 # --- the Finnish Trust Network
