@@ -29,8 +29,7 @@ from kortilla.openid.authorization import (
 )
 from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
 from kortilla.openid.jose import dpop
-from kortilla.openid.jose.request_objects import open_request_object
-from kortilla.openid.jose.tokens import kid_of
+from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
 from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
@@ -177,7 +176,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
-            self.protocol.keys.check()
+            await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
             health = await check_health(self.service, needs_revocation=False)
@@ -267,17 +266,8 @@ class Provider:
 
         Raises ``RefusedError``, for our own page: nobody knows where else to go.
         """
-        client, text = self._client(form), form.get("request")
-        if text is None or client.settings.request_object_signing_alg is None:
-            return form, False
-        if "request_uri" in form:
-            raise RefusedError("invalid_request", "request_uri and request are there")
-        await client.refresh_keys(kid_of(text))
-        now, issuer = self.protocol.clock(), self.protocol.issuer
-        found = open_request_object(text, client.settings, client.keys, issuer, now)
-        if not await self.store.add("jti", found.mark, seconds=found.seconds):
-            raise RefusedError("invalid_request_object", "request was used before")
-        return found.parameters, True
+        issuer, now = self.protocol.issuer, self.protocol.clock()
+        return await opened(form, self._client(form), self.store, issuer, now)
 
     def _return_address(self, parameters: Parameters) -> ReturnAddress:
         """Return where the answer goes: to a client and a redirect URI that are known.
@@ -332,6 +322,7 @@ class Provider:
             raise dpop.refused("DPoP is missing: the client has to prove its key")
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
+        await self.protocol.keys.ready()  # or the code is kept for another try
         data = await self.store.take("code", code)
         if data is None:
             # A used code, perhaps: its token is refused from now on.
@@ -339,7 +330,9 @@ class Provider:
         record = None if data is None else CodeRecord.from_json(data)
         if record is not None and record.dpop_jkt not in ("", proof):
             raise RefusedError("invalid_grant", "DPoP is by another key than dpop_jkt")
-        answer = self.protocol.token(client, form, record)
+        answer = await self.protocol.keys.run(
+            lambda: self.protocol.token(client, form, record)
+        )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
         own = client.settings.id
         token = TokenRecord(own, record.scope, record.login, digest, proof or "")
@@ -365,7 +358,9 @@ class Provider:
                 raise dpop.refused("DPoP is missing or by another key", value)
         if record and (owner := self.protocol.clients.get(record.client_id)):
             await owner.refresh_keys(None)
-        told = self.protocol.userinfo(authorization, record)
+        told = await self.protocol.keys.run(
+            lambda: self.protocol.userinfo(authorization, record)
+        )
         if isinstance(told, str):
             headers = [("Content-Type", "application/jwt")]
             headers.append(("Cache-Control", "no-store"))
@@ -380,12 +375,7 @@ class Provider:
         Raises ``RefusedError``.
         """
         issuer, now = self.protocol.issuer, self.protocol.clock()
-        proof = dpop.proof_of(request, issuer, now, access_token)
-        if proof is None:
-            return None
-        if not await self.store.add("dpop", proof.mark, seconds=dpop.PROOF_SECONDS):
-            raise dpop.refused("DPoP was used before", access_token)
-        return proof.thumbprint
+        return await dpop.proved(request, self.store, issuer, now, access_token)
 
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""

@@ -102,7 +102,9 @@ def test_the_tests_that_the_guide_names_are_there() -> None:
 def test_the_guide_names_each_key_claim_and_choice() -> None:
     rows = re.findall(r"^\| (`.*?) \|", GUIDE, re.MULTILINE)
     named = set(re.findall(r"`([^`]+)`", " ".join(rows)))
-    tables = {f"[{each}]" for each in ("trust", "revocation", "redis", "server")}
+    tables = {
+        f"[{each}]" for each in ("trust", "revocation", "redis", "pkcs11", "server")
+    }
     keys = (
         {*Settings.model_fields}
         - {"folder", "clients"}

@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import RefusedError
 from kortilla.openid.jose.tokens import MALFORMED, Registry, verify
+from kortilla.openid.store import Store
 from kortilla.web.http import Request
 
 ALGORITHMS = ("ES256", "PS256")
@@ -34,6 +35,25 @@ class Proof:
 
     thumbprint: str
     mark: str
+
+
+async def proved(
+    request: Request,
+    store: Store,
+    issuer: str,
+    now: float,
+    access_token: str | None = None,
+) -> str | None:
+    """Return the thumbprint of the key that a request proves, by a proof that is new.
+
+    None if it has no proof. Raises ``RefusedError``.
+    """
+    proof = proof_of(request, issuer, now, access_token)
+    if proof is None:
+        return None
+    if not await store.add("dpop", proof.mark, seconds=PROOF_SECONDS):
+        raise refused("DPoP was used before", access_token)
+    return proof.thumbprint
 
 
 def proof_of(

@@ -7,14 +7,19 @@ request of it is taken, and parameters beside the object count for nothing (§6.
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import RefusedError
-from kortilla.openid.jose.tokens import signing_keys, verify
+from kortilla.openid.jose.tokens import kid_of, signing_keys, verify
 from kortilla.openid.profiles import PROFILES
 from kortilla.openid.settings import ClientSettings
+from kortilla.openid.store import Store
+
+if TYPE_CHECKING:
+    from kortilla.openid.clients import Client
 
 #: How far ahead an object may expire, and how long ago it may begin.
 MOST_SECONDS = 3600
@@ -35,6 +40,25 @@ class RequestObject:
     parameters: dict[str, str]
     mark: str
     seconds: int
+
+
+async def opened(
+    form: dict[str, str], client: "Client", store: Store, issuer: str, now: float
+) -> tuple[dict[str, str], bool]:
+    """Return the parameters of a request, and whether the client signed them.
+
+    Each object is opened once. Raises ``RefusedError``.
+    """
+    text = form.get("request")
+    if text is None or client.settings.request_object_signing_alg is None:
+        return form, False
+    if "request_uri" in form:
+        raise RefusedError("invalid_request", "request_uri and request are there")
+    await client.refresh_keys(kid_of(text))
+    found = open_request_object(text, client.settings, client.keys, issuer, now)
+    if not await store.add("jti", found.mark, seconds=found.seconds):
+        raise _refused("request was used before")
+    return found.parameters, True
 
 
 def open_request_object(
