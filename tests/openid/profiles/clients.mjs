@@ -4,17 +4,24 @@
 import * as oidc from "openid-client";
 
 const { issuer, sig, enc, rsa, level } = JSON.parse(process.argv[2]);
-const redirect = (name) => `https://${name}.example/cb`;
-const named = { "ECDSA": "P-256", "ECDH": "P-256" };
 
+/**
+ * @param {JsonWebKey & {kid?: string}} jwk
+ * @param {string} name
+ * @param {KeyUsage[]} usages
+ */
 async function key(jwk, name, usages) {
   const { kid, use, ...rest } = jwk;
-  const algorithm = { name, namedCurve: named[name], hash: "SHA-256" };
+  const algorithm = { name, namedCurve: "P-256", hash: "SHA-256" };
   return { kid, key: await crypto.subtle.importKey("jwk", rest, algorithm, false, usages) };
 }
 
 const signing = await key(sig, "ECDSA", ["sign"]);
 
+/**
+ * @param {string} id
+ * @param {Partial<oidc.ClientMetadata>} metadata
+ */
 function discover(id, metadata) {
   return oidc.discovery(
     new URL(issuer),
@@ -25,6 +32,7 @@ function discover(id, metadata) {
   );
 }
 
+/** @param {string} id */
 async function parameters(id) {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
   const checks = {
@@ -33,7 +41,7 @@ async function parameters(id) {
     expectedNonce: oidc.randomNonce(),
   };
   const sent = {
-    redirect_uri: redirect(id),
+    redirect_uri: `https://${id}.example/cb`,
     scope: "openid profile",
     state: checks.expectedState,
     nonce: checks.expectedNonce,
@@ -41,9 +49,10 @@ async function parameters(id) {
     code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier),
     code_challenge_method: "S256",
   };
-  return [sent, checks];
+  return { sent, checks };
 }
 
+/** @param {URL} url */
 async function back(url) {
   const answer = await fetch(url, { redirect: "manual" });
   const location = answer.headers.get("location");
@@ -51,6 +60,7 @@ async function back(url) {
   return new URL(location);
 }
 
+/** @param {boolean} pushed */
 async function broker(pushed) {
   const config = await discover("broker", {
     id_token_signed_response_alg: "RS256",
@@ -62,14 +72,15 @@ async function broker(pushed) {
     { ...(await key(enc, "ECDH", ["deriveBits"])), alg: "ECDH-ES" },
     { ...(await key(rsa, "RSA-OAEP", ["decrypt"])), alg: "RSA-OAEP-256" },
   );
-  const [sent, checks] = await parameters("broker");
+  const { sent, checks } = await parameters("broker");
   const all = { ...sent, acr_values: level, ftn_spname: "SPECIMEN-PANKKI" };
   let url = await oidc.buildAuthorizationUrlWithJAR(config, all, signing);
   if (pushed) url = await oidc.buildAuthorizationUrlWithPAR(config, url.searchParams);
   const tokens = await oidc.authorizationCodeGrant(config, await back(url), checks);
   const claims = tokens.claims();
+  if (claims === undefined) throw new Error("no ID token");
   return {
-    parts: tokens.id_token.split(".").length,
+    parts: tokens.id_token?.split(".").length,
     claims,
     told: await oidc.fetchUserInfo(config, tokens.access_token, claims.sub),
   };
@@ -78,11 +89,11 @@ async function broker(pushed) {
 async function bank() {
   const config = await discover("bank", {});
   const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair("ES256"));
-  const [sent, checks] = await parameters("bank");
+  const { sent, checks } = await parameters("bank");
   const url = await oidc.buildAuthorizationUrlWithPAR(config, sent, { DPoP });
   const tokens = await oidc.authorizationCodeGrant(
     config, await back(url), checks, undefined, { DPoP });
-  const { sub } = tokens.claims();
+  const sub = tokens.claims()?.sub ?? "";
   const told = await oidc.fetchUserInfo(config, tokens.access_token, sub, { DPoP });
   return { kind: tokens.token_type, told };
 }
