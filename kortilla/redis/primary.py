@@ -107,7 +107,8 @@ class Primary(ABC):
         views = [each for each in said if isinstance(each, View)]
         errors = [each for each in said if isinstance(each, BaseException)]
         if not views:
-            raise errors[0]
+            known = [each for each in errors if isinstance(each, StoreUnavailableError)]
+            raise [*known, *errors][0]
         address, lease = self._judge(views)
         self._address, self._asked, self._until = address, asked, asked + lease
 
