@@ -124,7 +124,7 @@ def init(
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
     from kortilla.openid.registry import Reloader
-    from kortilla.openid.serving import metrics_served
+    from kortilla.openid.serving import metrics_served, passed_socket
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
@@ -158,6 +158,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 host=chosen.host if host is None else host,
                 port=chosen.port if port is None else port,
                 started=started,
+                listening=passed_socket(),
                 drain_seconds=chosen.drain_seconds,
                 reloader=Reloader(provider, file, settings),
             )

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,39 @@ async def test_rolling_restarts_lose_no_login(
     assert finished > 4
 
 
+async def test_a_restart_at_systemds_socket_refuses_nobody(
+    tmp_path: Path, card: KortillaCard, redis: RedisServer
+) -> None:
+    """One process alone, and clients that try nothing twice."""
+    file = config(tmp_path, card, redis, drain_seconds=0.1)
+    finished = 0
+
+    async def log_in_until(ended: asyncio.Event) -> None:
+        nonlocal finished
+        while not ended.is_set():
+            _, form = await code(session, url)
+            assert (await redeem(session, url, form))[0] == 200
+            finished += 1
+
+    with contextlib.ExitStack() as stack:
+        own = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def start() -> Running:
+            return stack.enter_context(running(file, "--simulator", listening=own))
+
+        process = start()
+        url = process.url
+        assert urlsplit(url).port == own.getsockname()[1]
+        async with visitor(force_close=True) as session:
+            ended = asyncio.Event()
+            visitors = [asyncio.create_task(log_in_until(ended)) for _ in range(4)]
+            assert await asyncio.to_thread(process.end) == 0
+            await asyncio.to_thread(start)
+            ended.set()
+            await asyncio.gather(*visitors)
+    assert finished > 4
+
+
 async def test_a_process_that_ends_serves_what_comes_until_it_is_asked_again(
     tmp_path: Path, card: KortillaCard, redis: RedisServer
 ) -> None:
@@ -298,6 +332,9 @@ def test_the_examples_leave_time_to_end() -> None:
         re.search(r"--stop-timeout (\d+)", container),
     ]
     assert [each and int(each[1]) for each in found] == [30, 30, 30]
+    socket_unit = (PACKAGING / "kortilla-openid@.socket").read_text()
+    assert "Requires=kortilla-openid@%i.socket" in unit
+    assert "ListenStream=127.0.0.1:%i" in socket_unit
     # And nginx closes idle connections before a process does.
     proxy = (PACKAGING / "nginx.conf").read_text()
     idle = re.search(r"keepalive_timeout (\d+)s", proxy)
