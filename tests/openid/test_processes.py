@@ -228,7 +228,7 @@ async def test_rolling_restarts_lose_no_login(
                 processes[number % 2] = await asyncio.to_thread(start)
             ended.set()
             await asyncio.gather(*visitors)
-    assert finished > 4
+    assert finished >= 4
 
 
 async def test_a_restart_at_systemds_socket_refuses_nobody(
@@ -261,7 +261,7 @@ async def test_a_restart_at_systemds_socket_refuses_nobody(
             await asyncio.to_thread(start)
             ended.set()
             await asyncio.gather(*visitors)
-    assert finished > 4
+    assert finished >= 4
 
 
 async def test_a_process_that_ends_serves_what_comes_until_it_is_asked_again(
