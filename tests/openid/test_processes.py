@@ -17,6 +17,7 @@ import pytest
 
 from kortilla.openid.settings import ServerSettings
 from kortilla.testing import KortillaCard
+from tests.kortilla.redis_group import Group, replicated, sentinels, until
 from tests.kortilla.redis_server import RedisServer
 from tests.openid.provider import (
     ISSUER,
@@ -36,7 +37,9 @@ from tests.support.guide import DOCS
 PACKAGING = DOCS.parent / "packaging" / "openid"
 
 
-def config(folder: Path, card: KortillaCard, redis: RedisServer, **server: Any) -> Path:
+def config(
+    folder: Path, card: KortillaCard, redis: RedisServer | Group, **server: Any
+) -> Path:
     """Write a configuration, with a limit that the test's own logins don't reach."""
     write_files(folder, card)
     file = folder / "openid.toml"
@@ -184,6 +187,45 @@ async def test_while_the_store_is_away_the_answer_is_503(
     assert (await browser.send("GET", page)).status == 404
     found, verifier = await op.code()
     assert (await op.token(found, verifier)).status == 200
+
+
+async def test_three_processes_go_on_through_a_failover(
+    tmp_path: Path, card: KortillaCard
+) -> None:
+    async def is_ready() -> bool:
+        answers = [await session.get(f"{each.url}/readyz") for each in processes]
+        return all(answer.status == 200 for answer in answers)
+
+    async def userinfo(process: Running) -> int:
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        where = f"{process.url}/userinfo"
+        async with session.get(where, headers=headers) as answer:
+            return answer.status
+
+    with contextlib.ExitStack() as stack:
+        group = stack.enter_context(sentinels())
+        await replicated(group.servers[1])
+        file = config(tmp_path, card, group)
+        processes = [
+            stack.enter_context(running(file, "--simulator")) for _ in range(3)
+        ]
+        async with visitor() as session:
+            _, form = await code(session, processes[0].url)
+            _, tokens = await redeem(session, processes[1].url, form)
+            _, unused = await code(session, processes[2].url)
+            assert group.servers[0].client.wait(1, 10_000) == 1
+            group.servers[0].kill()
+            assert not await is_ready()
+            await until(is_ready)
+            # An open login begins again, and who was logged in stays so.
+            for process in processes:
+                assert (await redeem(session, process.url, unused))[0] == 400
+                assert await userinfo(process) == 200
+            _, form = await code(session, processes[1].url)
+            assert (await redeem(session, processes[2].url, form))[0] == 200
+        for process in processes:
+            said = process.log.read_text()
+            assert re.search(r"Redis works again, after \d+\.\d seconds", said)
 
 
 # --- a process that is asked to end loses no request
