@@ -26,7 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _BY_KEY = "private_key_jwt"
-_METHODS = ["client_secret_basic", "client_secret_post", _BY_KEY]
+_PUBLIC = "none"
+_METHODS = ["client_secret_basic", "client_secret_post", _BY_KEY, _PUBLIC]
 
 _config_option = click.option(
     "--config",
@@ -209,6 +210,13 @@ def client() -> None:
     metavar="FILE|URL",
     help="The client's public keys, for private_key_jwt.",
 )
+@click.option("--public", is_flag=True, help="It keeps no secret, as in a browser.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A page's origin that may call this provider, for --public.",
+)
 @click.option(
     "--claims",
     default="",
@@ -227,6 +235,8 @@ def add(
     uris: tuple[str, ...],
     authentication: str | None,
     jwks: str | None,
+    public: bool,
+    origins: tuple[str, ...],
     claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
@@ -234,8 +244,11 @@ def add(
     from kortilla.openid.keys import replace_file
     from kortilla.openid.settings import Settings, hash_secret
 
-    authentication = authentication or (_BY_KEY if jwks else _METHODS[0])
-    secret = None if authentication == _BY_KEY else secrets.token_urlsafe(32)
+    implied = _BY_KEY if jwks else _PUBLIC if public else _METHODS[0]
+    authentication = authentication or implied
+    if public and authentication != _PUBLIC:
+        raise click.UsageError(f"--public is another client than {authentication}.")
+    secret = None if authentication in {_BY_KEY, _PUBLIC} else secrets.token_urlsafe(32)
     lines = [
         "\n[[clients]]",
         f"id = {_toml(name)}",
@@ -250,6 +263,8 @@ def add(
         lines.append(f"jwks_uri = {_toml(jwks)}")
     elif jwks is not None:
         lines.append(f"jwks_file = {_toml(str(Path(jwks).absolute()))}")
+    if origins:
+        lines.append(f"origins = [{', '.join(map(_toml, origins))}]")
     if claims:
         lines.append(f"claims = [{', '.join(map(_toml, claims.split(',')))}]")
     content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"

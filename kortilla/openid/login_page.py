@@ -27,7 +27,8 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.browsers import Browsers
+from kortilla.openid.backchannel import Logouts
+from kortilla.openid.browsers import Browsers, BrowserSession
 from kortilla.openid.pages import LANGUAGES, Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import Login
@@ -73,6 +74,7 @@ class LoginPage:
         protocol: Protocol,
         store: Store,
         browsers: Browsers,
+        logouts: Logouts,
         service: LoginService,
         pages: Pages,
         simulator: "Simulator | None" = None,
@@ -81,6 +83,7 @@ class LoginPage:
         self.protocol = protocol
         self.store = store
         self.browsers = browsers
+        self.logouts = logouts
         self.service = service
         self.pages = pages
         self._simulator = simulator
@@ -115,9 +118,20 @@ class LoginPage:
         await self.store.put("login", login_id, data, seconds=LOGIN_SECONDS)
         return redirect(f"{self.pages.prefix}/login/{login_id}").with_headers(cookie)
 
-    async def finish(self, asked: AuthorizationRequest, login: Login) -> Response:
+    async def finish(
+        self,
+        asked: AuthorizationRequest,
+        login: Login,
+        session: BrowserSession | None,
+    ) -> Response:
         """Send the browser back to the client with a code."""
-        code, record = self.protocol.code(asked, login)
+        client = self.protocol.client(asked.client_id)
+        sid = self.logouts.sid(session, client)
+        try:
+            code, record = self.protocol.code(asked, login, sid)
+        except RefusedError as error:
+            return self.refuse(asked, error)
+        await self.logouts.join(session, client)
         await self.store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
         return asked.answer(self.protocol.issuer, {"code": code})
 
@@ -216,8 +230,11 @@ class LoginPage:
     async def _end(
         self, request: Request, asked: AuthorizationRequest, login: Login
     ) -> Response:
-        answer = await self.finish(asked, login)
-        return answer.with_headers(await self.browsers.begin(request.headers, login))
+        session, ended = await self.browsers.begin(request.headers, login)
+        if ended is not None:
+            await self.logouts.end(ended)
+        answer = await self.finish(asked, login, session)
+        return answer.with_headers(self.browsers.remember(session))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:
         return self.refuse(_request_of(await self._take(login_id)), _CANCELLED)

@@ -13,6 +13,7 @@ from kortilla.audit import AuditLog
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError, TrustConfigurationError
 from kortilla.events import EventHook
+from kortilla.openid.backchannel import Logouts
 from kortilla.openid.browsers import Browsers
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
@@ -79,6 +80,16 @@ def create_provider(
         closing.push_async_callback(fetcher.close)
     closing.push_async_callback(service.close)
     closing.push_async_callback(store.close)
+    logouts = Logouts(
+        issuer=settings.issuer,
+        clients=clients,
+        keys=keys,
+        store=store,
+        fetchers=fetchers,
+        seconds=settings.sso_minutes * 60,
+        clock=clock,
+    )
+    closing.push_async_callback(logouts.close)
     browsers = Browsers(
         store, settings.origin, session_seconds=settings.sso_minutes * 60
     )
@@ -88,6 +99,7 @@ def create_provider(
         protocol=protocol,
         store=store,
         browsers=browsers,
+        logouts=logouts,
         service=service,
         pages=Pages(settings, played),
         simulator=played,
