@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who has logged in, and what codes and access tokens stand for."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import ClassVar, Self
 
 from kortilla.common import JsonObject
@@ -84,8 +84,9 @@ class _Record:
         return self.scope
 
     def to_json(self) -> JsonObject:
-        """Return a dictionary for the store, without what is empty."""
-        return {name: each for name, each in asdict(self).items() if each != ""}
+        """Return a dictionary for the store, without what is as by default."""
+        defaults = {each.name: each.default for each in fields(self)}
+        return {k: v for k, v in asdict(self).items() if v != defaults[k]}
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:
