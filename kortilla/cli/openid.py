@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -71,22 +71,44 @@ def openid() -> None:
 @_config_option
 @click.option("--issuer", required=True, help="The address, https://login.example.")
 @click.option("--test", is_flag=True, help="Trust test cards, for trials.")
+@click.option(
+    "--pkcs11", metavar="MODULE", help="Make the keys in a token of this library."
+)
+@click.option("--token", metavar="LABEL", help="The token, with --pkcs11.")
+@click.option(
+    "--pin-file", metavar="FILE", help="Its PIN; else it is in KORTILLA_PKCS11_PIN."
+)
 @json_option
 @_with_extra
-def init(*, file: Path, issuer: str, test: bool) -> None:
+def init(
+    *,
+    file: Path,
+    issuer: str,
+    test: bool,
+    pkcs11: str | None,
+    token: str | None,
+    pin_file: str | None,
+) -> None:
     """Write a new configuration and new keys beside it."""
-    from kortilla.openid.keys import KeyFile, Keys, replace_file
+    from kortilla.openid.keys import Keys, replace_file
     from kortilla.openid.settings import Settings
+    from kortilla.openid.setup import key_file
 
     content = f"issuer = {_toml(issuer)}\n"
     content += f'\n[trust]\nfolder = "ca"\ntest = {str(test).lower()}\n'
-    keys = KeyFile(file.parent / "keys.json")
+    given = {"module": pkcs11, "token": token, "pin_file": pin_file}
+    if any(given.values()):
+        content += "\n[pkcs11]\n" + "".join(
+            f"{name} = {_toml(text)}\n" for name, text in given.items() if text
+        )
+    keys = key_file(Settings.parse(content, file))
     for each in (file, keys.path):
         if each.exists():
             raise CommandError("FILE_EXISTS", f"{each} is there already.")
-    Settings.parse(content, file)
+    with _token_errors():
+        made = Keys.create(keys.token)
     replace_file(file, content)
-    keys.write(Keys.create())
+    keys.write(made)
     print_result(
         {"config": str(file), "keys": str(keys.path)},
         [f"Wrote {file} and {keys.path}. Keep the second one secret."],
@@ -174,13 +196,12 @@ def check(*, file: Path, public: bool, simulator: bool) -> None:
 @_with_extra
 def rotate(*, file: Path) -> None:
     """Sign with the next keys from now on, and publish new next ones."""
-    from kortilla.openid.keys import KeyFile
     from kortilla.openid.settings import Settings
+    from kortilla.openid.setup import key_file
 
-    settings = Settings.load(file)
-    keys = KeyFile(settings.path(settings.keys_file))
-    rotated = keys.check().rotated()
-    keys.write(rotated)
+    keys = key_file(Settings.load(file))
+    with _token_errors():
+        rotated = keys.rotate()
     current = {name: rotated.current(name).kid for name in ("RS256", "ES256")}
     print_result(
         {"keys": str(keys.path), "current": current},
@@ -346,6 +367,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
         "clients": [each.id for each in settings.clients],
         "test": settings.trust.test,
         "store": "memory" if settings.redis is None else "redis",
+        "keys": "file" if settings.pkcs11 is None else "token",
     }
 
 
@@ -365,6 +387,17 @@ async def _ask(metadata: JsonObject) -> None:
         raise CommandError("ADDRESS", f"{url}: {type(error).__name__}.") from None
     if content != metadata:
         raise CommandError("ADDRESS", f"{url} answers something else.")
+
+
+@contextlib.contextmanager
+def _token_errors() -> Iterator[None]:
+    """Report a PKCS#11 token that can't be used."""
+    from kortilla.errors import StoreUnavailableError
+
+    try:
+        yield
+    except StoreUnavailableError as error:
+        raise CommandError("TOKEN_UNAVAILABLE", f"pkcs11: {error}.") from error
 
 
 def _toml(text: str) -> str:

@@ -106,7 +106,8 @@ class Logouts:
             await asyncio.sleep(delay)
             try:
                 async with self._running:
-                    body = urlencode({"logout_token": self._token(session, client)})
+                    token = await self._keys.run(lambda: self._token(session, client))
+                    body = urlencode({"logout_token": token})
                     await fetcher.post(
                         own.backchannel_logout_uri or "",
                         body.encode(),

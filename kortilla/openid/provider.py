@@ -181,7 +181,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
-            self.protocol.keys.check()
+            await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
             health = await check_health(self.service, needs_revocation=False)
@@ -306,12 +306,15 @@ class Provider:
         check_token(form)
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
+        await self.protocol.keys.ready()  # or the code is kept for another try
         data = await self.store.take("code", code)
         if data is None:
             # A used code, perhaps: its token is refused from now on.
             await self.store.put("replayed", digest, {}, seconds=TOKEN_SECONDS)
         record = None if data is None else CodeRecord.from_json(data)
-        answer = self.protocol.token(client, form, record)
+        answer = await self.protocol.keys.run(
+            lambda: self.protocol.token(client, form, record)
+        )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
         own = client.settings.id
         token = TokenRecord(

@@ -244,6 +244,14 @@ class RedisSettings(_Model):
     prefix: str = Field(default="kortilla:", min_length=1)
 
 
+class Pkcs11Settings(_Model):
+    """The token that has the signing keys. ``token`` is its label."""
+
+    module: str = Field(pattern=r"^/.")
+    token: str = Field(min_length=1, max_length=32)
+    pin_file: str | None = None
+
+
 class ServerSettings(_Model):
     """Where ``serve`` listens, and whether a proxy in front names the client.
 
@@ -271,6 +279,7 @@ class Settings(_Model):
     trust: TrustSettings = TrustSettings()
     revocation: RevocationSettings | None = None
     redis: RedisSettings | None = None
+    pkcs11: Pkcs11Settings | None = None
     server: ServerSettings = ServerSettings()
     clients: list[ClientSettings] = []
     folder: Path = Field(default=Path(), exclude=True)

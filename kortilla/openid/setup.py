@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 
 from kortilla.audit import AuditLog
 from kortilla.common.imports import missing_words
-from kortilla.errors import ConfigurationError, TrustConfigurationError
+from kortilla.errors import (
+    ConfigurationError,
+    StoreUnavailableError,
+    TrustConfigurationError,
+)
 from kortilla.events import EventHook
 from kortilla.openid.backchannel import Logouts
 from kortilla.openid.browsers import Browsers
@@ -52,8 +56,11 @@ def create_provider(
     reading RSA keys is slow. ``on_event`` are hooks beside the audit log of the
     configuration. ``clock`` returns seconds since 1970. Raises ``ConfigurationError``.
     """
-    keys = keys or KeyFile(settings.path(settings.keys_file))
-    keys.check()
+    keys = keys or key_file(settings)
+    try:
+        keys.check_signing()
+    except StoreUnavailableError as error:
+        raise ConfigurationError(f"pkcs11: {error}.") from None
     if simulator and not settings.trust.test:
         raise ConfigurationError(
             "trust.test: the simulator needs true, and refuses production trust."
@@ -80,6 +87,7 @@ def create_provider(
         closing.push_async_callback(fetcher.close)
     closing.push_async_callback(service.close)
     closing.push_async_callback(store.close)
+    closing.push_async_callback(keys.close)
     logouts = Logouts(
         issuer=settings.issuer,
         clients=clients,
@@ -106,6 +114,19 @@ def create_provider(
         behind_proxy=settings.server.behind_proxy,
     )
     return Provider(login_page, clients, closing=closing)
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """Return the file of keys, with the token that has them if one is configured."""
+    path, chosen = settings.path(settings.keys_file), settings.pkcs11
+    if chosen is None:
+        return KeyFile(path)
+    try:
+        from kortilla.openid.hardware import Token  # noqa: PLC0415 - pkcs11 is an extra
+    except ModuleNotFoundError:
+        raise ConfigurationError(missing_words("pkcs11", "hsm")) from None
+    pin_file = None if chosen.pin_file is None else settings.path(chosen.pin_file)
+    return KeyFile(path, Token(chosen.module, chosen.token, pin_file))
 
 
 def _stores(

@@ -92,7 +92,9 @@ async def test_the_suites_log_in_a_person_and_one_who_cancels(
 def test_the_guide_names_each_key_claim_and_choice() -> None:
     rows = re.findall(r"^\| (`.*?) \|", GUIDE, re.MULTILINE)
     named = set(re.findall(r"`([^`]+)`", " ".join(rows)))
-    tables = {f"[{each}]" for each in ("trust", "revocation", "redis", "server")}
+    tables = {
+        f"[{each}]" for each in ("trust", "revocation", "redis", "pkcs11", "server")
+    }
     keys = (
         {*Settings.model_fields}
         - {"folder", "clients"}

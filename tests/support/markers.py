@@ -41,6 +41,7 @@ _MARKERS = {
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "softhsm2-util": "programs",
     "thunderbird": "browser",
     "update-desktop-database": "programs",
     "xmlsec1": "programs",
