@@ -181,8 +181,10 @@ class Token:
 
 def _private_keys(session: pkcs11.Session) -> dict[str, pkcs11.PrivateKey]:
     found = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
-    keys = cast(list[pkcs11.PrivateKey], list(found))
-    return {key.id.decode(errors="replace"): key for key in keys}
+    return {
+        key[Attribute.ID].decode(errors="replace"): cast(pkcs11.PrivateKey, key)
+        for key in list(found)
+    }
 
 
 def _signature(key: pkcs11.PrivateKey, data: bytes, *, pss: bool) -> bytes:
