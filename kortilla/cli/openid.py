@@ -231,6 +231,19 @@ def client() -> None:
     metavar="FILE|URL",
     help="The client's public keys, for private_key_jwt.",
 )
+@click.option(
+    "--profile",
+    type=click.Choice(["default", "fapi2", "ftn"]),
+    default="default",
+    help="What it demands; a message names the keys that are then to be set.",
+)
+@click.option(
+    "--set",
+    "more",
+    multiple=True,
+    metavar="KEY=TEXT",
+    help="Another key of the client, such as acr=… or algorithm=ES256.",
+)
 @click.option("--public", is_flag=True, help="It keeps no secret, as in a browser.")
 @click.option(
     "--origin",
@@ -256,6 +269,8 @@ def add(
     uris: tuple[str, ...],
     authentication: str | None,
     jwks: str | None,
+    profile: str,
+    more: tuple[str, ...],
     public: bool,
     origins: tuple[str, ...],
     claims: str,
@@ -284,6 +299,13 @@ def add(
         lines.append(f"jwks_uri = {_toml(jwks)}")
     elif jwks is not None:
         lines.append(f"jwks_file = {_toml(str(Path(jwks).absolute()))}")
+    if profile != "default":
+        lines.append(f"profile = {_toml(profile)}")
+    for each in more:
+        key, equals, value = each.partition("=")
+        if not equals or not re.fullmatch(r"[a-z_]+", key):
+            raise click.UsageError(f"--set {each} is not KEY=TEXT.")
+        lines.append(f"{key} = {_toml(value)}")
     if origins:
         lines.append(f"origins = [{', '.join(map(_toml, origins))}]")
     if claims:

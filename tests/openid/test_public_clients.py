@@ -170,7 +170,11 @@ async def told(op: LocalOP, claims: Any, **more: str) -> set[str]:
 async def test_userinfo_tells_what_is_asked_for_and_allowed(op: LocalOP) -> None:
     asked = {"given_name": None, "family_name": {"essential": True}}
     assert await told(op, {"userinfo": asked}) == asked.keys()
-    beyond = {"preferred_username": None, "birthdate": None, "urn:oid:1.2.246.21": {}}
+    beyond: dict[str, Any] = {
+        "preferred_username": None,
+        "birthdate": None,
+        "urn:oid:1.2.246.21": {},
+    }
     assert await told(op, {"userinfo": beyond}) == set()
     mail = {"userinfo": {"email": None}, "more": [1]}
     assert await told(op, mail) == {"email", "email_verified"}
