@@ -15,6 +15,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.errors import ConfigurationError
+from kortilla.openid.jose.tokens import encryption_key
 from kortilla.openid.settings import ClientSettings, Settings
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.interface import NoAnswerError
@@ -132,13 +133,24 @@ def load_client_keys(
     file = settings.path(client.jwks_file)
     where = f"clients[{number}].jwks_file: {file}"
     try:
-        return read_keys(file.read_text(encoding="utf-8"))
+        found = read_keys(file.read_text(encoding="utf-8"))
+        _check_encryption(client, found)
     except OSError as error:
         raise ConfigurationError(
             f"{where}: {error.strerror} (client {client.id!r})."
         ) from None
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error} (client {client.id!r}).") from None
+    return found
+
+
+def _check_encryption(client: ClientSettings, keys: KeySet) -> None:
+    """Check that a client has the keys that encrypt for it. Raises ``ValueError``."""
+    for name in client.key_uses():
+        algorithm = getattr(client, name)
+        if "encrypted" in name and encryption_key(keys, algorithm) is None:
+            kind = "RSA" if algorithm.startswith("RSA") else "EC"
+            raise ValueError(f'it has no {kind} key with "use": "enc" for {name}')
 
 
 def _is_weak(key: object) -> bool:

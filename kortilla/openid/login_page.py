@@ -177,6 +177,7 @@ class LoginPage:
             self.protocol.client(asked.client_id).settings,
             login_id,
             ui_locales=f"{data['wished']} {asked.ui_locales}",
+            service=asked.ftn_spname,
             problem=problem,
         )
 

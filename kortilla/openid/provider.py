@@ -29,6 +29,8 @@ from kortilla.openid.authorization import (
     redirect,
 )
 from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
+from kortilla.openid.jose import dpop
+from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
 from kortilla.openid.metrics import Observed, note, observing
 from kortilla.openid.pages import static_files
@@ -215,9 +217,11 @@ class Provider:
         if uri.startswith(_PAR):
             asked = await self._take_pushed(uri, form.get("client_id", ""))
         else:
+            form, signed = await self._open(form)
             back = self._return_address(form)
+            client = self._client(form).settings
             try:
-                asked = AuthorizationRequest.check(form)
+                asked = AuthorizationRequest.check(form, client, signed=signed)
             except RefusedError as error:
                 return self._login_page.refuse(back, error)
         if by_form:
@@ -268,15 +272,27 @@ class Provider:
         self._return_address(pushed)  # of a process with another configuration, perhaps
         return AuthorizationRequest.from_json(pushed)
 
+    def _client(self, parameters: Parameters) -> Client:
+        client = self.protocol.clients.get(parameters.get("client_id", ""))
+        if client is None:
+            raise RefusedError("invalid_request", "client_id is missing or unknown")
+        note(client=client.settings.id)
+        return client
+
+    async def _open(self, form: Parameters) -> tuple[Parameters, bool]:
+        """Return the parameters of a request, and whether the client signed them.
+
+        Raises ``RefusedError``, for our own page: nobody knows where else to go.
+        """
+        issuer, now = self.protocol.issuer, self.protocol.clock()
+        return await opened(form, self._client(form), self.store, issuer, now)
+
     def _return_address(self, parameters: Parameters) -> ReturnAddress:
         """Return where the answer goes: to a client and a redirect URI that are known.
 
         Raises ``RefusedError``, for our own page.
         """
-        client = self.protocol.clients.get(parameters.get("client_id", ""))
-        if client is None:
-            raise RefusedError("invalid_request", "client_id is missing or unknown")
-        note(client=client.settings.id)
+        client = self._client(parameters)
         uri = parameters.get("redirect_uri", "")
         if uri not in client.settings.redirect_uris:
             # Without its query, which may have what a log must not have.
@@ -302,8 +318,15 @@ class Provider:
         form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
         form["client_id"] = client.settings.id
+        proof = await self._proof(request)
+        form, signed = await self._open(form)
         self._return_address(form)
-        uri = await self._push(AuthorizationRequest.check(form))
+        if proof is not None and form.setdefault("dpop_jkt", proof) != proof:
+            raise dpop.refused("DPoP is by another key than dpop_jkt")
+        asked = AuthorizationRequest.check(
+            form, client.settings, signed=signed, pushed=True
+        )
+        uri = await self._push(asked)
         return json_response(
             {"request_uri": uri, "expires_in": PAR_SECONDS}, status=201
         )
@@ -312,6 +335,9 @@ class Provider:
         form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
         check_token(form)
+        proof = await self._proof(request)
+        if proof is None and client.profile.bound:
+            raise dpop.refused("DPoP is missing: the client has to prove its key")
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
         await self.protocol.keys.ready()  # or the code is kept for another try
@@ -320,28 +346,56 @@ class Provider:
             # A used code, perhaps: its token is refused from now on.
             await self.store.put("replayed", digest, {}, seconds=TOKEN_SECONDS)
         record = None if data is None else CodeRecord.from_json(data)
+        if record is not None and record.dpop_jkt not in ("", proof):
+            raise RefusedError("invalid_grant", "DPoP is by another key than dpop_jkt")
         answer = await self.protocol.keys.run(
             lambda: self.protocol.token(client, form, record)
         )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
-        token = TokenRecord(client.settings.id, record.scope, record.login, digest)
+        own = client.settings.id
+        token = TokenRecord(own, record.scope, record.login, digest, proof or "")
         await self.store.put(
             "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
         )
+        if proof is not None:
+            answer |= {"token_type": "DPoP"}
         return json_response(answer).with_headers(("Pragma", "no-cache"))
 
     async def _userinfo(self, request: Request, query: str) -> Response:
         authorization = _authorization(request)
         kind, _, value = authorization.partition(" ")
         record = None
-        if kind.lower() == "bearer":
+        if kind.lower() in {"bearer", "dpop"}:
             data = await self.store.get("token", value.strip())
             record = None if data is None else TokenRecord.from_json(data)
         if record and await self.store.get("replayed", record.code_digest) is not None:
             record = None
         if record is not None:
             note(client=record.client_id)
-        return json_response(self.protocol.userinfo(authorization, record))
+        if record and kind.lower() == "dpop":
+            proof = await self._proof(request, access_token=value.strip())
+            if proof is None or proof != record.jkt:
+                raise dpop.refused("DPoP is missing or by another key", value)
+        if record and (owner := self.protocol.clients.get(record.client_id)):
+            await owner.refresh_keys(None)
+        told = await self.protocol.keys.run(
+            lambda: self.protocol.userinfo(authorization, record)
+        )
+        if isinstance(told, str):
+            headers = [("Content-Type", "application/jwt")]
+            headers.append(("Cache-Control", "no-store"))
+            return Response(200, told.encode(), tuple(headers))
+        return json_response(told)
+
+    async def _proof(
+        self, request: Request, *, access_token: str | None = None
+    ) -> str | None:
+        """Return the thumbprint of the key that a request proves, which is new.
+
+        Raises ``RefusedError``.
+        """
+        issuer, now = self.protocol.issuer, self.protocol.clock()
+        return await dpop.proved(request, self.store, issuer, now, access_token)
 
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""

@@ -27,6 +27,12 @@ from pydantic import (
 from kortilla.common import JsonObject
 from kortilla.common.origin import check_origin
 from kortilla.errors import ConfigurationError
+from kortilla.openid.profiles import (
+    EncryptionAlgorithm,
+    ProfileName,
+    RequestAlgorithm,
+    violations,
+)
 from kortilla.revocation import By
 
 logger = logging.getLogger(__name__)
@@ -163,11 +169,16 @@ class ClientSettings(_Model):
     redirect_uris: list[RedirectUri] = Field(min_length=1)
     post_logout_redirect_uris: list[Url] = []
     authentication: ClientAuthentication = "client_secret_basic"
+    profile: ProfileName = "default"
     secrets: list[Secret] = Field(default=[], max_length=2)
     jwks_file: str | None = None
     jwks_uri: Url | None = None
     allow_private_addresses: bool = False
     algorithm: Literal["RS256", "ES256"] = "RS256"
+    request_object_signing_alg: RequestAlgorithm | None = None
+    id_token_encrypted_response_alg: EncryptionAlgorithm | None = None
+    userinfo_signed_response_alg: Literal["RS256", "ES256"] | None = None
+    userinfo_encrypted_response_alg: EncryptionAlgorithm | None = None
     subject: Literal["pairwise", "public"] = "pairwise"
     sector: str = Field(default="", max_length=253)
     claims: list[Annotated[str, AfterValidator(_claim)]] = []
@@ -189,9 +200,35 @@ class ClientSettings(_Model):
             raise ValueError(
                 "private_key_jwt needs jwks_file or jwks_uri, and no secrets"
             )
-        if not by_key and (keys or not self.secrets):
-            raise ValueError(f"{self.authentication} needs secrets and no keys")
+        if not by_key and not self.secrets:
+            raise ValueError(f"{self.authentication} needs secrets")
+        if not by_key and len(keys) != bool(self.key_uses()):
+            raise ValueError(
+                "jwks_file or jwks_uri goes with private_key_jwt, signed requests or "
+                "encrypted answers, and these need one of them"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _check_profile(self) -> Self:
+        found = [*violations(self.profile, self)]
+        signed = self.userinfo_signed_response_alg
+        if self.userinfo_encrypted_response_alg and not signed:
+            found.append(
+                "userinfo_encrypted_response_alg needs userinfo_signed_response_alg"
+            )
+        if found:
+            raise ValueError("\n".join(found))
+        return self
+
+    def key_uses(self) -> list[str]:
+        """Return the keys of the configuration that say what the client's keys do."""
+        names = (
+            "request_object_signing_alg",
+            "id_token_encrypted_response_alg",
+            "userinfo_encrypted_response_alg",
+        )
+        return [name for name in names if getattr(self, name)]
 
     @model_validator(mode="after")
     def _check_sector(self) -> Self:
@@ -388,7 +425,8 @@ def _described(file: Path, error: ValidationError, content: JsonObject) -> str:
         elif each["type"] == "missing":
             message = "this key is missing"
         whose = _client_of(each["loc"], content)
-        lines.append(f"{key.lstrip('.')}: {message}{whose}".removeprefix(": "))
+        for sentence in message.splitlines() or [""]:
+            lines.append(f"{key.lstrip('.')}: {sentence}{whose}".removeprefix(": "))
     return "\n".join(f"{file}: {line}." for line in lines)
 
 
