@@ -25,6 +25,7 @@ INS_MANAGE_SECURITY_ENVIRONMENT = 0x22
 INS_CHANGE_REFERENCE_DATA = 0x24
 INS_PERFORM_SECURITY_OPERATION = 0x2A
 INS_RESET_RETRY_COUNTER = 0x2C
+INS_GENERAL_AUTHENTICATE = 0x86
 INS_SELECT = 0xA4
 INS_READ_BINARY = 0xB0
 INS_GET_RESPONSE = 0xC0
@@ -36,8 +37,12 @@ PIN_INSTRUCTIONS = frozenset(
 )
 
 # A repeated signature command might sign twice, and one signature uses up PIN2. A
-# repeated part of a chain might be deciphered twice.
-_NEVER_REPEATED = PIN_INSTRUCTIONS | {INS_PERFORM_SECURITY_OPERATION}
+# repeated part of a chain might be deciphered twice. After a wrong CAN the card delays
+# the next try.
+_NEVER_REPEATED = PIN_INSTRUCTIONS | {
+    INS_PERFORM_SECURITY_OPERATION,
+    INS_GENERAL_AUTHENTICATE,
+}
 
 # The longest responses are signatures of RSA-4096, 512 bytes. A reader that chains on
 # its own may return more than one APDU's data at once.
@@ -111,12 +116,16 @@ class Command:
 class CommandChannel:
     """Sends commands over a connection and assembles their responses.
 
-    ``protocol`` is 0 or 1 for T=0 or T=1.
+    ``protocol`` is 0 or 1 for T=0 or T=1. Without ``repeats``, no command is sent again
+    after 6Cxx: that is for protected commands, which count.
     """
 
-    def __init__(self, connection: Transport, protocol: int) -> None:
+    def __init__(
+        self, connection: Transport, protocol: int, *, repeats: bool = True
+    ) -> None:
         self._connection = connection
         self._protocol = protocol
+        self._repeats = repeats
 
     def send(self, command: Command, *, step: str) -> bytes:
         """Send a command that must succeed and return the response's data.
@@ -163,7 +172,8 @@ class CommandChannel:
 
     def _once(self, command: Command) -> tuple[bytes, int]:
         data, status = self._receive(command.encode(self._protocol))
-        if status & 0xFF00 == SW.WRONG_LE and command.ins not in _NEVER_REPEATED:
+        repeats = self._repeats and command.ins not in _NEVER_REPEATED
+        if status & 0xFF00 == SW.WRONG_LE and repeats:
             repeated = replace(command, le=status & 0xFF or 256)
             return self._receive(repeated.encode(self._protocol))
         return data, status

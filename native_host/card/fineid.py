@@ -70,7 +70,6 @@ _TAG_KEY = 0x84
 # MSE's P2: the template of keys for signatures, and of those for confidentiality.
 _FOR_SIGNING, _FOR_DECRYPTION = 0xB6, 0xB8
 _CHAINED = 0x10  # CLA of a command whose data go on in the next (ISO/IEC 7816-4 §5.3.3)
-_LONGEST_DATA = 255  # bytes
 
 # Status words of cards without the application, when it is selected.
 _NO_APPLICATION = frozenset(
@@ -93,8 +92,9 @@ _NO_SUCH_KEY = frozenset(
 class FineidCard(Pins):
     """A citizen card whose application is selected.
 
-    ``connection`` needs only ``send_and_receive``; its ``protocol`` (0 or 1), ``atr``
-    and ``pin_pad`` are used if it has them. All methods block and raise ``CardError``,
+    ``connection`` needs only ``send_and_receive``; of ``CardConnection`` its
+    ``protocol``, ``atr``, ``pin_pad``, ``contactless`` and ``longest_data`` are used if
+    it has them. All methods block and raise ``CardError``,
     its subclasses, and the connection's errors. Raises ``UnsupportedCardError`` if the
     card is not a citizen card.
     """
@@ -107,9 +107,13 @@ class FineidCard(Pins):
         )
         self._files = FileReader(self._channel)
         atr: bytes | None = getattr(connection, "atr", None)
+        self._contactless: bool = getattr(connection, "contactless", False)
+        self._longest_data: int = getattr(connection, "longest_data", 255)
         try:
             #: The card's generation, or None if the connection knows no ATR.
-            self.generation = identify(atr) if atr else None
+            self.generation = (
+                identify(atr, contactless=self._contactless) if atr else None
+            )
             self._select_application()
         except UnsupportedCardError as error:
             if error.kind == CardKind.UNKNOWN and self._is_bank_card():
@@ -229,9 +233,12 @@ class FineidCard(Pins):
 
         They are in DER and are not validated. The cards of 2026 have only the root's. A
         certificate that can't be read is left out. Afterwards no PIN is verified any
-        more.
+        more. A contactless card gives none: the selection of the master file would end
+        its secure channel.
         """
         found: list[bytes] = []
+        if self._contactless:
+            return ()
         for identifier in AUTHORITIES:
             try:
                 content = self._files.read_object(identifier, limit=_MAX_CERTIFICATE)
@@ -302,8 +309,8 @@ class FineidCard(Pins):
         named = b"" if algorithm is None else Tlv(_TAG_ALGORITHM, bytes([algorithm]))
         self._choose_key(key, _FOR_DECRYPTION, named)
         *first, last = [
-            data[start : start + _LONGEST_DATA]
-            for start in range(0, len(data), _LONGEST_DATA)
+            data[start : start + self._longest_data]
+            for start in range(0, len(data), self._longest_data)
         ]
         operation, step = INS_PERFORM_SECURITY_OPERATION, "the decryption"
         for part in first:

@@ -24,6 +24,12 @@ class CardConnection(ABC):
     #: The reader's PIN pad, if it has one.
     pin_pad: PinPad | None = None
 
+    #: Whether this is a secure channel to a card on the contactless side.
+    contactless: bool = False
+
+    #: The longest data of one command, in bytes.
+    longest_data: int = 255
+
     #: A caller that only reads sets this: the card is not reset at the end, unless it
     #: received a PIN after all. A reset disturbs the programs that share the card.
     only_look: bool = False

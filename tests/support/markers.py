@@ -22,6 +22,7 @@ _MARKERS = {
     "open_pcscd": "pcscd",
     "open_screen": "window",
     "OFFSCREEN": "window",
+    "OpenPaceCard": "programs",
     "_SLAPD": "programs",
     "dbus-daemon": "window",
     "as_ordinary": "programs",
