@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from kortilla.mock_card import errors
 from kortilla.mock_card.apdu import Style
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import CardGoneError, CardSilentError, FaultyCard
 from kortilla.mock_card.folder import Presence, locked
 from kortilla.mock_card.profiles import PROFILES
@@ -58,8 +59,9 @@ def host_errors() -> Iterator[None]:
 class MockCardConnection(CardConnection):
     """An exclusive connection to the mock card in a folder.
 
-    Raises ``CardBusyError`` if another process holds the card for longer than
-    ``patience`` seconds, and ``MockCardBrokenError``.
+    With ``contactless`` it lies on a contactless reader. Raises ``CardBusyError`` if
+    another process holds the card for longer than ``patience`` seconds, and
+    ``MockCardBrokenError``.
     """
 
     @host_errors()
@@ -69,8 +71,11 @@ class MockCardConnection(CardConnection):
         *,
         style: Style | str = Style.DIRECT,
         patience: float = _PATIENCE,
+        contactless: bool = False,
     ) -> None:
-        self._card = FaultyCard(MockCard(state, style=style))
+        card = ContactlessCard(state) if contactless else MockCard(state, style=style)
+        self.protocol = int(contactless)
+        self._card = FaultyCard(card)
         self.atr = self._card.atr
         self._held = ExitStack()
         deadline = time.monotonic() + patience

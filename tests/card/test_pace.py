@@ -2,11 +2,14 @@
 """PACE: the worked example of ICAO 9303-11, and cards and readers that lie."""
 
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kortilla.mock_card.card_data import CAN
 from native_host.card.apdu import CommandChannel
 from native_host.card.contactless.pace import (
     CURVES,
@@ -19,11 +22,20 @@ from native_host.card.contactless.pace import (
 )
 from native_host.card.errors import (
     CardKind,
+    CardRemovedError,
+    ChannelError,
     UnsupportedCardError,
     WrongCanError,
 )
 from native_host.card.files import Tlv, TlvError
+from native_host.errors import InvalidArgumentError
+from native_host.log import TRAFFIC
+from tests.card.contactless import FIRST_STEP, Air, Answer
 from tests.card.scripted import Exchange, Script
+from tests.support.cards import new_card
+
+NONCE_STEP, MAPPING_STEP, AGREEMENT_STEP, TOKEN_STEP = range(FIRST_STEP, FIRST_STEP + 4)
+LAST_STEP = TOKEN_STEP
 
 # -- ICAO 9303-11, appendix G.1: ECDH, generic mapping, brainpoolP256r1, AES-128 -------
 
@@ -158,5 +170,181 @@ def test_a_card_without_known_parameters_goes_into_the_slot(read: str) -> None:
         ("00B0000000", read),
     )
     with pytest.raises(UnsupportedCardError) as caught:
-        open_channel(script, bytearray(b"654321"))  # type: ignore[arg-type]
+        open_channel(script, bytearray(CAN.encode()))  # type: ignore[arg-type]
     assert caught.value.kind == CardKind.CONTACTLESS
+
+
+# -- A whole run ----------------------------------------------------------------------
+
+
+def test_a_right_can_opens_the_channel(tmp_path: Path) -> None:
+    air = Air(tmp_path / "card")
+    air.open_channel()
+    assert [apdu[:4].hex() for apdu in air.sent[FIRST_STEP - 1 :]] == [
+        *("0022c1a4", "10860000", "10860000", "10860000", "00860000")
+    ]
+
+
+def test_a_wrong_can_is_sent_once_and_costs_only_time(tmp_path: Path) -> None:
+    air = Air(tmp_path / "card")
+    with pytest.raises(WrongCanError):
+        air.open_channel("000000")
+    assert len(air.sent) == LAST_STEP + 1
+    with pytest.raises(WrongCanError):
+        air.open_channel("111111")
+    air.open_channel()
+
+
+@pytest.mark.parametrize("can", ["", "12345", "1234567", "12345a", "１２３４５６"])
+def test_a_can_of_another_form_is_not_sent(tmp_path: Path, can: str) -> None:
+    air = Air(tmp_path / "card")
+    with pytest.raises(InvalidArgumentError):
+        air.open_channel(can)
+    assert air.sent == []
+
+
+def test_another_card_gets_no_command(tmp_path: Path) -> None:
+    air = Air(tmp_path / "card")
+    air.atr = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
+    with pytest.raises(UnsupportedCardError):
+        air.open_channel()
+    assert air.sent == []
+
+
+# -- Attacks --------------------------------------------------------------------------
+
+Attack = Callable[[bytes, bytes], Answer]
+
+
+def point(encoded: Callable[[bytes, bytes], bytes]) -> Attack:
+    """Return an attack that replaces the card's point, by our point and the card's."""
+
+    def attack(ours: bytes, theirs: bytes) -> Answer:
+        mine = Tlv.parse(Tlv.parse(ours[5:-1]).value).value
+        answer = Tlv.parse(Tlv.parse(theirs).value)
+        return Tlv(0x7C, Tlv(answer.tag, encoded(mine, answer.value))), 0x9000
+
+    return attack
+
+
+def mirrored(encoded: bytes) -> bytes:
+    """Return the point with the same x and the opposite y."""
+    y = CURVES[16].prime - int.from_bytes(encoded[49:])
+    return encoded[:49] + y.to_bytes(48)
+
+
+POINTS = {
+    "off the curve": point(lambda _, p: p[:-1] + bytes([p[-1] ^ 1])),
+    "of another curve": point(lambda _, __: bytes.fromhex(THEIR_POINT)),
+    "too large": point(lambda _, __: b"\x04" + b"\xff" * 96),
+    "zero": point(lambda _, __: b"\x04" + bytes(96)),
+    "infinity": point(lambda _, __: b"\x00"),
+    "infinity in full": point(lambda _, __: bytes(97)),
+    "compressed": point(lambda _, p: bytes([2 | p[-1] & 1]) + p[1:49]),
+    "hybrid": point(lambda _, p: bytes([6 | p[-1] & 1]) + p[1:]),
+    "ours": point(lambda own, _: own),
+    "ours mirrored": point(lambda own, _: mirrored(own)),
+    "empty": point(lambda _, __: b""),
+}
+ANSWERS: dict[str, Attack] = {
+    "nothing": lambda _, __: (b"", 0x9000),
+    "truncated": lambda _, answer: (answer[:-1], 0x9000),
+    "cut in half": lambda _, answer: (answer[: len(answer) // 2], 0x9000),
+    "too long": lambda _, answer: (answer + b"\x00", 0x9000),
+    "another tag": lambda _, answer: (b"\x7d" + answer[1:], 0x9000),
+    "another step": lambda _, answer: (
+        Tlv(0x7C, Tlv(0x99, Tlv.parse(Tlv.parse(answer).value).value)),
+        0x9000,
+    ),
+    "another length": lambda _, __: (Tlv(0x7C, Tlv(0x80, bytes(15))), 0x9000),
+    "no nonce": lambda _, __: (Tlv(0x7C, Tlv(0x80)), 0x9000),
+    "6982": lambda _, __: (b"", 0x6982),
+    "6C10": lambda _, __: (b"", 0x6C10),
+    "6F00": lambda _, __: (b"", 0x6F00),
+    "6988": lambda _, __: (b"", 0x6988),
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "attacks"),
+    [
+        (NONCE_STEP, ANSWERS),
+        (MAPPING_STEP, POINTS | ANSWERS),
+        (AGREEMENT_STEP, POINTS | ANSWERS),
+        (LAST_STEP, ANSWERS),
+    ],
+)
+def test_a_lying_card_gets_no_further_command(
+    tmp_path: Path, step: int, attacks: dict[str, Attack]
+) -> None:
+    for name, attack in attacks.items():
+        air = Air(tmp_path / "card")
+
+        def strike(
+            number: int, apdu: bytes, answer: Answer, attack: Attack = attack
+        ) -> Answer:
+            return attack(apdu, answer[0]) if number == step else answer
+
+        air.attack = strike
+        with pytest.raises(ChannelError) as caught:
+            air.open_channel()
+        assert len(air.sent) == step + 1, name
+        assert CAN not in str(caught.value), name
+        assert caught.value.__cause__ is None, name
+        air.close()
+
+
+def test_a_card_that_does_not_know_the_can_is_not_believed(tmp_path: Path) -> None:
+    """It takes every token, and makes one up."""
+    air = Air(tmp_path / "card")
+    with air.state.update() as data:
+        data.can = "000000"
+    air.attack = lambda number, _, answer: (
+        (Tlv(0x7C, Tlv(0x86, bytes(8))), 0x9000) if number == LAST_STEP else answer
+    )
+    with pytest.raises(WrongCanError):
+        air.open_channel()
+    assert len(air.sent) == LAST_STEP + 1
+
+
+def test_a_card_that_is_pulled_is_a_pulled_card(tmp_path: Path) -> None:
+    for step in range(LAST_STEP + 1):
+        air = Air(tmp_path / f"card{step}")
+
+        def pull(
+            number: int, _: bytes, answer: Answer, air: Air = air, step: int = step
+        ) -> Answer:
+            if number == step - 1:
+                air.state.pull()
+            return answer
+
+        air.attack = pull
+        if step == 0:
+            air.state.pull()
+        with pytest.raises(CardRemovedError):
+            air.open_channel()
+
+
+def test_neither_log_nor_trace_nor_what_travels_has_the_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(TRAFFIC)
+    air = Air(tmp_path / "card")
+    with pytest.raises(WrongCanError) as caught:
+        air.open_channel("908172")
+    air.open_channel()
+    for can in ("908172", CAN):
+        everything = caplog.text + str(caught.value) + repr(air.state.read())
+        assert can not in everything
+        assert can.encode().hex() not in everything.lower()
+        assert all(can.encode() not in apdu for apdu in air.sent)
+
+
+@pytest.mark.slow
+def test_each_of_many_runs_succeeds(tmp_path: Path) -> None:
+    """The right root is chosen for each point."""
+    new_card(tmp_path / "card")
+    for _ in range(8):
+        air = Air(tmp_path / "card")
+        air.open_channel()
+        air.close()

@@ -10,6 +10,8 @@ from contextlib import suppress
 import pytest
 
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.card_data import CAN
+from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import (
@@ -17,6 +19,7 @@ from native_host.card.errors import (
     CardMuteError,
     CardRemovedError,
     PcscUnavailableError,
+    WrongCanError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
@@ -73,6 +76,26 @@ async def test_each_kind_of_key_signs(pcscd: Pcscd) -> None:
             assert len(await sign(source, role, key_type)) == size
             pcscd.pull()
             await reader_where(source, is_empty)
+
+
+@isolated
+async def test_a_card_on_a_contactless_reader_signs(pcscd: Pcscd) -> None:
+    state = pcscd.new_card("v5-2026")
+    pcscd.insert(ContactlessCard(state))
+    async with PcscSource() as source:
+        for role, key_type, size in (
+            (KeyRole.AUTHENTICATION, None, 96),
+            (KeyRole.SIGNATURE, KeyType.RSA, 512),
+        ):
+            signature = await sign(source, role, key_type, can=CAN.encode())
+            assert len(signature) == size
+        with pytest.raises(WrongCanError):
+            await sign(source, can=b"000000")
+        # The reset at the end of the session has closed the channel.
+        connection = await source.connect(await reader_where(source, has_card))
+        assert connection.protocol == 1
+        select = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
+        assert await source.run(connection.send_and_receive, select) == (b"", 0x6982)
 
 
 class BlockCard(MockCard):

@@ -14,7 +14,7 @@ from typing import Literal
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardResetError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
@@ -82,7 +82,7 @@ CODES = {
 def rows(table: str) -> tuple[list[str], list[list[str]]]:
     """Return the steps of a table, and its rows: every fault, before and after."""
     header, *rows = [line.split() for line in table.strip().splitlines()]
-    assert [tuple(row[:2]) for row in rows] == [*product(FaultName, Moment)]
+    assert [tuple(row[:2]) for row in rows] == [*product(IN_SLOT, Moment)]
     return header, rows
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from native_host.card.apdu import Command, CommandChannel
-from native_host.card.errors import ChannelError
+from native_host.card.errors import CONNECTION_ERRORS, CardError, ChannelError
 from native_host.card.files import Tlv, TlvError
 from native_host.card.source import CardConnection
 from native_host.errors import InvalidArgumentError
@@ -83,7 +83,12 @@ class SecureConnection(CardConnection):
         # It is open again when the answer has been verified, and only then.
         self._open = False
         command = self._protect(apdu)
-        answer, status = self._channel.exchange(command)
+        try:
+            answer, status = self._channel.exchange(command)
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
+            raise ChannelError(str(error)) from error
         self._counter += 1
         try:
             result = self._unprotect(answer, odd=bool(command.ins & 1))
