@@ -273,6 +273,7 @@ ANSWERS: dict[str, Attack] = {
         (AGREEMENT_STEP, POINTS | ANSWERS),
         (LAST_STEP, ANSWERS),
     ],
+    ids=["nonce", "mapping", "agreement", "tokens"],
 )
 def test_a_lying_card_gets_no_further_command(
     tmp_path: Path, step: int, attacks: dict[str, Attack]

@@ -199,6 +199,18 @@ def test_a_lost_card_ends_the_channel(
     assert_ended(air, channel)
 
 
+def test_a_protected_command_is_sent_once(tmp_path: Path) -> None:
+    """The card may have counted it before it asks for another length."""
+    air = Air(tmp_path / "card")
+    channel = air.channel()
+    FineidCard(channel)
+    sent = len(air.sent)
+    air.attack = Altered(lambda _: (b"", 0x6C10))
+    with pytest.raises(ChannelError):
+        channel.send_and_receive(bytes.fromhex("00A4080402433100"))
+    assert len(air.sent) == sent + 1
+
+
 def test_a_reader_may_hand_over_an_answer_in_parts(tmp_path: Path) -> None:
     air = Air(tmp_path / "card")
     air.state.set_faults(Fault("61xx", when="after", times=None))
