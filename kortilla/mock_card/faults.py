@@ -73,6 +73,8 @@ class CommandName(StrEnum):
         if ins == b"\x20":
             secure = apdu[0] & 0x0C and apdu[5:6] != b"\x87"
             return cls.VERIFY if len(apdu) > 5 and not secure else cls.PIN_INFO
+        if ins + p1_p2 == b"\x22\xc1\xa4":  # it chooses PACE, and no key
+            return cls.ANY
         if ins == b"\x2a":
             return _BY_OPERATION.get(p1_p2, cls.ANY)
         return _BY_INS.get(ins, cls.ANY)

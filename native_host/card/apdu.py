@@ -172,8 +172,8 @@ class CommandChannel:
 
     def _once(self, command: Command) -> tuple[bytes, int]:
         data, status = self._receive(command.encode(self._protocol))
-        repeats = self._repeats and command.ins not in _NEVER_REPEATED
-        if status & 0xFF00 == SW.WRONG_LE and repeats:
+        wrong_le = self._repeats and status & 0xFF00 == SW.WRONG_LE
+        if wrong_le and command.ins not in _NEVER_REPEATED:
             repeated = replace(command, le=status & 0xFF or 256)
             return self._receive(repeated.encode(self._protocol))
         return data, status
@@ -196,6 +196,8 @@ def _check_size(data: bytes) -> None:
 
 logger = logging.getLogger(__name__)
 
+_HIDDEN = PIN_INSTRUCTIONS | {INS_GENERAL_AUTHENTICATE}
+
 # Responses without personal data: file control parameters and PIN information. Of all
 # others (certificates, serial numbers, signatures) only the length is logged.
 _SHOWN_ANSWERS = frozenset({INS_SELECT, INS_GET_DATA})
@@ -204,7 +206,8 @@ _SHOWN_ANSWERS = frozenset({INS_SELECT, INS_GET_DATA})
 class TracingConnection:
     """Forwards commands to a connection and logs them at level ``TRAFFIC``.
 
-    For commands that carry a PIN, only the four header bytes are logged.
+    For commands that carry a PIN, and for the steps of PACE, only the four header bytes
+    are logged.
     """
 
     def __init__(self, connection: Transport) -> None:
@@ -226,7 +229,7 @@ class TracingConnection:
         if instruction != INS_GET_RESPONSE:
             self._instruction = instruction
         header, body = apdu[:4].hex().upper(), apdu[4:]
-        if instruction is None or instruction in PIN_INSTRUCTIONS:
+        if instruction is None or instruction in _HIDDEN:
             return f"{header} [{len(body)} bytes]"
         return f"{header} {body.hex().upper()}"
 

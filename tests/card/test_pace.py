@@ -334,6 +334,7 @@ def test_neither_log_nor_trace_nor_what_travels_has_the_can(
     with pytest.raises(WrongCanError) as caught:
         air.open_channel("908172")
     air.open_channel()
+    assert caplog.text.count("> 00860000 [") == 2
     for can in ("908172", CAN):
         everything = caplog.text + str(caught.value) + repr(air.state.read())
         assert can not in everything

@@ -20,6 +20,7 @@ Python can't wipe the CAN's copies and the keys in the libraries.
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from native_host.card.apdu import (
     SW,
     Command,
     CommandChannel,
+    TracingConnection,
 )
 from native_host.card.atr import identify
 from native_host.card.contactless.secure_messaging import SecureConnection
@@ -49,6 +51,8 @@ from native_host.card.errors import (
 from native_host.card.files import FileReader, Tlv, TlvError
 from native_host.card.source import CardConnection
 from native_host.errors import InvalidArgumentError
+
+logger = logging.getLogger(__name__)
 
 CAN_DIGITS = 6
 
@@ -150,7 +154,7 @@ def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection
         raise InvalidArgumentError(f"The CAN has {CAN_DIGITS} digits.")
     if connection.atr is not None:
         identify(connection.atr, contactless=True)
-    channel = CommandChannel(connection, connection.protocol)
+    channel = CommandChannel(TracingConnection(connection), connection.protocol)
     parameters = _read_parameters(channel)
     try:
         keys = agree(channel, parameters, can)
@@ -177,6 +181,7 @@ def _read_parameters(channel: CommandChannel) -> Parameters:
         raise
     except CardError as error:
         raise _unsupported(f"EF.CardAccess can't be read: {error}") from error
+    logger.info("EF.CardAccess: %s", file.hex())  # nothing of a person
     if not known:
         raise _unsupported("EF.CardAccess names no way that is known here.")
     return known[0]
