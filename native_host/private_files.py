@@ -8,7 +8,7 @@ read or overwrite another one.
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kortilla.common.files import make_folder, open_regular
@@ -42,3 +42,27 @@ def open_private(path: Path, flags: int) -> int:
     """
     with private_folder(path.parent, create=bool(flags & os.O_CREAT)) as folder:
         return open_regular(path.name, flags | os.O_NOFOLLOW, folder=folder)
+
+
+def read_private(path: Path, most: int) -> str:
+    """Return at most so many characters of a file, and nothing of one it can't read."""
+    try:
+        # Nobody waits for what is no file.
+        opened = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(opened, encoding="utf-8") as file:
+            return file.read(most)
+    except (OSError, ValueError):
+        return ""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the content of a file. Raises ``OSError``."""
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(open_private(path, flags), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def delete_private(path: Path) -> None:
+    """Delete a file if it is there. Raises ``OSError``."""
+    with suppress(FileNotFoundError), private_folder(path.parent) as folder:
+        os.unlink(path.name, dir_fd=folder)

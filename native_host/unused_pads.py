@@ -7,19 +7,15 @@ number. ``forget`` has all PIN pads used again.
 """
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from native_host.card.pin_pad import PadUse
 from native_host.paths import user_state_folder
-from native_host.private_files import open_private, private_folder
+from native_host.private_files import delete_private, read_private, write_private
 
 _MOST, _LONGEST = 50, 200  # entries, and characters of one
-# Nobody waits for what is no file.
-_READ = os.O_RDONLY | os.O_NONBLOCK
-_WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC
 
 # What pcsc-lite adds to a product's name: the serial number, and two numbers that
 # depend on what else is plugged in.
@@ -44,30 +40,17 @@ def note(reader: str, use: PadUse) -> None:
     uses = PadUse if use is PadUse.VERIFY else (use,)
     kept = dict.fromkeys((*_entries(), *((each, _product(reader)) for each in uses)))
     lines = "".join(f"{use} {product}\n" for use, product in [*kept][-_MOST:])
-    with (
-        contextlib.suppress(OSError),
-        os.fdopen(open_private(_path(), _WRITE), "w", encoding="utf-8") as file,
-    ):
-        file.write(lines)
+    with contextlib.suppress(OSError):
+        write_private(_path(), lines)
 
 
 def forget() -> None:
     """Have all PIN pads used again. Raises ``OSError``."""
-    path = _path()
-    with (
-        contextlib.suppress(FileNotFoundError),
-        private_folder(path.parent) as folder,
-    ):
-        os.unlink(path.name, dir_fd=folder)
+    delete_private(_path())
 
 
 def _entries() -> Iterator[tuple[PadUse, str]]:
-    try:
-        with os.fdopen(open_private(_path(), _READ), encoding="utf-8") as file:
-            lines = file.read(_MOST * _LONGEST * 4).splitlines()
-    except (OSError, ValueError):
-        return
-    for line in lines:
+    for line in read_private(_path(), _MOST * _LONGEST * 4).splitlines():
         use, _, product = line.partition(" ")
         if use in PadUse.__members__.values() and product:
             yield PadUse(use), product

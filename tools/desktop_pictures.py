@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from native_host import paths
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.card_watch import Cards, ReaderContent
-from native_host.desktop.system_settings import BrowsersReport
+from native_host.desktop.system_settings import SystemSettings
 from native_host.desktop.window import Window
 from native_host.doctor.findings import Place, info, kortilla, warning
 from native_host.files.check import CheckedFile
@@ -70,7 +70,11 @@ class Still(Background):
 
 def _card(**changes: Any) -> Cards:
     certificates = [
-        {"role": role, "notAfter": "2031-03-14T21:59:59+00:00"}
+        {
+            "role": role,
+            "notBefore": "2026-03-15T00:00:00+00:00",
+            "notAfter": "2031-03-14T21:59:59+00:00",
+        }
         for role in ("authentication", "signature")
     ]
     card: dict[str, Any] = {
@@ -83,6 +87,14 @@ def _card(**changes: Any) -> Cards:
     }
     status: Any = {"reader": _READER, "testCard": False, "card": card | changes}
     return Cards((ReaderContent(_READER, True, status),))
+
+
+def _two_cards() -> Cards:
+    other = _card(
+        holder={"name": "SPECIMEN-VIRTANEN Ville", "satu": "999001115"},
+        tries={"PIN1": 1, "PIN2": 5, "PUK": 5},
+    ).readers[0]
+    return Cards((*_card().readers, replace(other, name="Esimerkkilukija CR-200")))
 
 
 def _show_card(cards: Cards) -> Show:
@@ -143,7 +155,7 @@ def _show_checked(
     }
     revocation = next((answers[p] for p in problems if p in answers), "good")
     certificate = CertificateFacts(
-        "01F4", "DVV Citizen Certificates – G4R", then, then, "00" * 32, b""
+        "01F4", "DVV Citizen Certificates – G4R", "FI", then, then, "00" * 32, b""
     )
     signature = SignatureReport(
         number=1,
@@ -196,15 +208,9 @@ def _show_findings(window: Window) -> None:
     page._build()  # type: ignore[attr-defined] # as above
 
 
-def _show_browsers(window: Window) -> None:
-    window.show_page("browsers")
-    report = BrowsersReport(
-        place=Place(),
-        titles=("Chromium", "Firefox"),
-        findings=(
-            info("EXTENSION", browser="Chromium"),
-            warning("EXTENSION_NOT_SEEN", browser="Firefox"),
-        ),
+def _show_settings(window: Window) -> None:
+    window.show_page("settings")
+    found = SystemSettings(
         logins={
             "chromium": ("Chromium", True),
             "firefox": ("Firefox", False),
@@ -213,7 +219,7 @@ def _show_browsers(window: Window) -> None:
         agent=True,
         language="system",
     )
-    window.pages["browsers"]._set(report)  # type: ignore[attr-defined] # as above
+    window.pages["settings"]._set(found)  # type: ignore[attr-defined] # as above
 
 
 def _show_history(window: Window) -> None:
@@ -228,7 +234,11 @@ def _show_history(window: Window) -> None:
     ]
     path.write_text("".join(f"{json.dumps(asdict(each))}\n" for each in entries))
     path.chmod(0o600)
-    window.show_page("history")
+    _show_settings(window)
+    page: Any = window.pages["settings"]
+    page.history._fold.setChecked(True)
+    page._build()
+    page.area.ensureWidgetVisible(page.history._list)
 
 
 def _people() -> list[Any]:
@@ -273,17 +283,13 @@ def _show_doubts(window: Window) -> None:
     page = _choose_recipients(window)
     _, ville, berg = _people()
     page.recipients._tick(berg.certificate, True)
-    page._ended(
-        {},
-        "",
-        page.recipients.explain(
-            DoubtfulError(
-                {
-                    ville.certificate: RecipientRefusedError("", "no-authority"),
-                    berg.certificate: RecipientRefusedError("", "revoked"),
-                }
-            )
-        ),
+    page._failed(
+        DoubtfulError(
+            {
+                ville.certificate: RecipientRefusedError("", "no-authority"),
+                berg.certificate: RecipientRefusedError("", "revoked"),
+            }
+        )
     )
 
 
@@ -343,8 +349,8 @@ EACH: Mapping[str, Show] = {
     "check": _show_checked(),
     "encrypt": _choose_recipients,
     "self-check": _show_findings,
-    "browsers": _show_browsers,
-    "history": _show_history,
+    "settings": _show_settings,
+    "help": lambda window: window.show_page("help"),
 }
 #: Other states.
 STATES: Mapping[str, Show] = {
@@ -352,6 +358,8 @@ STATES: Mapping[str, Show] = {
     "card-new": _show_card(
         _card(activation="new", pinsSet={"PIN1": False, "PIN2": False})
     ),
+    "card-several": _show_card(_two_cards()),
+    "card-unreadable": _show_card(_card(holder=None, certificates=[])),
     "card-none": _show_card(Cards((ReaderContent(_READER, False, None),))),
     "card-no-reader": _show_card(Cards()),
     "sign-empty": lambda window: window.show_page("sign"),
@@ -374,7 +382,7 @@ STATES: Mapping[str, Show] = {
     "encrypt-opened": _show_opened(good=True),
     "encrypt-unprotected": _show_opened(good=False),
     "encrypt-refused": _show_not_opened,
-    "history-off": lambda window: window.show_page("history"),
+    "settings-history": _show_history,
 }
 VARIANTS = ("dark", "large", "contrast")
 

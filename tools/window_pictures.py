@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--digits", default=0, type=int, help="dots in the PIN field")
     parser.add_argument("--codes", default="", help="1234567,2580,… in the fields")
+    parser.add_argument("--confirm", action="store_true", help="after the codes")
     parser.add_argument("--open", type=int, metavar="N", help="show document N, from 1")
     wanted = parser.parse_args()
     application = offscreen_application(wanted.text_scale)
@@ -60,6 +61,8 @@ def main() -> None:
         if filled:
             window.page.show_step_of(filled[-1])
             filled[-1].fields[-1].setFocus()
+        if wanted.confirm:
+            window.page.submit()
     if isinstance(window.page, PinPage) and wanted.open:
         window.page.opened.emit(wanted.open - 1)
         _settle(application)

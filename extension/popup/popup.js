@@ -47,8 +47,8 @@ find("more").addEventListener("click", async () => {
 });
 send({ command: "card-status" });
 // Without the token no browser asks for the PIN that a prepared login keeps.
-void showLoginSwitch(find("login"), (isOn) => {
-  find("prepare").hidden = !isOn;
+void showLoginSwitch(find("login"), (isUsable) => {
+  find("prepare").hidden = !isUsable;
 });
 
 /** @param {Command} message to the background */

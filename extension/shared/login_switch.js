@@ -27,7 +27,7 @@ const OBSTACLES = Object.freeze({
  * Build the switch, and keep it up to date with what the person does.
  *
  * @param {HTMLElement} element
- * @param {(isOn: boolean) => void} [onState] is told what is known of it
+ * @param {(isUsable: boolean) => void} [onState] is told whether the browser has the card
  */
 export async function showLoginSwitch(element, onState = () => {}) {
   const input = /** @type {HTMLInputElement} */ (build("input"));
@@ -73,7 +73,7 @@ export async function showLoginSwitch(element, onState = () => {}) {
     isBusy = false;
     input.removeAttribute("aria-busy");
     input.checked = state?.isOn === true;
-    onState(input.checked);
+    onState(input.checked && !state?.needsRestart);
     show(statusOf(state, wanted, code));
   }
 

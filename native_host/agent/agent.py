@@ -3,8 +3,8 @@
 
 It is driven by events: while no card comes or goes, the agent is idle and holds no
 card. It reads a card once per insertion, when no other program uses it. Insertions
-while a window is open belong to that window. If the person closes it without an
-activation, cards inserted meanwhile count as seen.
+into the reader of a window that is open belong to that window. If the person closes it
+without an activation, they count as seen. New cards in other readers come after it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from native_host.card.errors import (
     CardError,
     PcscUnavailableError,
 )
-from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import (
     PcscConnection,
@@ -27,16 +27,22 @@ from native_host.card.pcsc_connection import (
 )
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import Reader
-from native_host.operations.activation_offers import forget, was_noted
+from native_host.operations.activation_offers import (
+    count_declined,
+    forget,
+    was_declined,
+    was_noted,
+)
 from native_host.operations.card_status import Activation, activation_of
 
 logger = logging.getLogger(__name__)
 
 _WINDOW = (
     *(sys.executable, "-I", "-m", "native_host.cli"),
-    *("card", "activate", "--prompt", "window", "--card", "pcsc"),
+    *("card", "activate", "--unasked", "--prompt", "window", "--card", "pcsc"),
 )
 
+_NEW = ("new", "partly")
 _PATIENCE = 0.5  # seconds, if a program takes the card at the same moment
 
 #: Seconds in which other programs that wait for a card go first, such as a login that
@@ -48,7 +54,7 @@ class Agent:
     """Looks after the cards in the system's readers.
 
     ``window`` is the command that activates a card, with an exit status of 0 when it
-    has.
+    has. It gets the option ``--reader`` too.
     """
 
     def __init__(self, source: PcscSource, window: Sequence[str] = _WINDOW) -> None:
@@ -120,20 +126,22 @@ class Agent:
             activation = await in_thread(lambda: look(reader.name))
         except CardBusyError:
             return False
-        if activation not in ("new", "partly") or was_noted(reader):
+        if activation not in _NEW or was_noted(reader):
             return True
         if self._window is not None:  # another card's, meanwhile
             return False
         logger.info("A card is not activated (%s): the window is opened.", activation)
-        self._window = asyncio.create_task(self._show_window())
+        self._window = asyncio.create_task(self._show_window(reader.name))
         return True
 
-    async def _show_window(self) -> None:
-        activated = await in_thread(lambda: _run(self._command))
+    async def _show_window(self, name: str) -> None:
+        command = [*self._command, f"--reader={name}"]
+        activated = await in_thread(lambda: _run(command))
         self._window = None
         if not activated:
-            for task in filter(None, self._seen.values()):
-                task.cancel()
+            for reader, task in self._seen.items():
+                if task is not None and reader.name == name:
+                    task.cancel()
 
 
 def _run(command: list[str]) -> bool:
@@ -154,15 +162,21 @@ def _run(command: list[str]) -> bool:
     return ended.returncode == 0
 
 
-def look(reader: str) -> Activation:
+def look(reader: str) -> Activation | None:
     """Read how far the card in a reader has been activated; this costs no try.
 
-    It blocks. The card is held for these few commands and released without a reset.
+    Returns None for a new card whose holder wants no offers. It blocks. The card is
+    held for these few commands and released without a reset.
     Raises ``CardError``: ``CardBusyError`` if another program was faster.
     """
     connection = PcscConnection(reader, patience=_PATIENCE, only_look=True)
     try:
         card = FineidCard(connection)
-        return activation_of(card.pin_info(PinRole.PIN1), card.pin_info(PinRole.PIN2))
+        pins = (card.pin_info(role) for role in (PinRole.PIN1, PinRole.PIN2))
+        activation = activation_of(*pins)
+        if activation in _NEW and count_declined():
+            certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
+            return None if was_declined(certificate) else activation
+        return activation
     finally:
         connection.close()

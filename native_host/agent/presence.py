@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kortilla.common.files import make_folder
 from native_host.errors import KortillaError
-from native_host.operations.activation_offers import forget_all
+from native_host.operations.activation_offers import forget_all, offer_all
 from native_host.paths import (
     runtime_folder,
     session_folder,
@@ -65,7 +65,9 @@ def is_enabled() -> bool:
 
 
 def set_enabled(enabled: bool) -> None:
+    """Let the agent run, and offer the activation of all new cards, or not run."""
     if enabled:
+        offer_all()
         _switch().unlink(missing_ok=True)
     else:
         make_folder(_switch().parent)
@@ -75,6 +77,7 @@ def set_enabled(enabled: bool) -> None:
 def forget() -> None:
     """Delete all files, also that of the choice: it may run then."""
     forget_all()
+    offer_all()
     for path in (_switch(), _lock_path()):
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there are other files of Kortilla

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NotRequired, Unpack
 
 import click
 
@@ -21,17 +21,28 @@ from native_host.cli.options import (
     card_option,
     configured,
     prompt_options,
+    spoken_language,
 )
 from native_host.config import Config
 
 if TYPE_CHECKING:
     from native_host.environment import OpenPrompt
     from native_host.operations.card_status import CardStatus, ReaderStatus
-    from native_host.operations.set_pin import PinsSet
+    from native_host.operations.set_pin import ManageRequest, PinsSet
 
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
 )
+_reader_option = click.option(
+    "--reader", default="", help="The reader of the card, where several have one."
+)
+
+
+class _Options(PromptOptions):
+    """The options of a command that sets a PIN."""
+
+    reader: str
+    unasked: NotRequired[bool]
 
 
 @click.group(cls=CommandGroup)
@@ -50,7 +61,9 @@ def status(card: Card | None) -> None:
 
 @card.command()
 @prompt_options
-def activate(**options: Unpack[PromptOptions]) -> None:
+@_reader_option
+@click.option("--unasked", is_flag=True, help="Offer it first, as the agent does.")
+def activate(**options: Unpack[_Options]) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
     from native_host.operations.activate import activate as operation
 
@@ -60,7 +73,8 @@ def activate(**options: Unpack[PromptOptions]) -> None:
 @card.command()
 @_pin_argument
 @prompt_options
-def change_pin(pin: str, **options: Unpack[PromptOptions]) -> None:
+@_reader_option
+def change_pin(pin: str, **options: Unpack[_Options]) -> None:
     """Change PIN1 or PIN2."""
     from native_host.card.keys import PinRole
     from native_host.operations.set_pin import change_pin as operation
@@ -71,7 +85,8 @@ def change_pin(pin: str, **options: Unpack[PromptOptions]) -> None:
 @card.command()
 @_pin_argument
 @prompt_options
-def unblock(pin: str, **options: Unpack[PromptOptions]) -> None:
+@_reader_option
+def unblock(pin: str, **options: Unpack[_Options]) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
     from native_host.card.keys import PinRole
     from native_host.operations.set_pin import unblock as operation
@@ -97,11 +112,16 @@ def _manage(
     lang: str | None,
     prompt: PromptKind | None,
     card: Card | None,
+    reader: str,
+    unasked: bool = False,
 ) -> None:
     config = configured(card=card, prompt=prompt)
     from native_host.environment import run_with_prompt
+    from native_host.operations.set_pin import ManageRequest
 
-    done = run_with_prompt(config, partial(_managed, operation, config, lang))
+    language = spoken_language(config, lang)
+    request = ManageRequest(language=language, reader=reader, unasked=unasked)
+    done = run_with_prompt(config, partial(_managed, operation, config, request))
     words = {"set": "is set", "was-set": "had been set before"}
     print_result(done, [f"{pin.upper()} {words[how]}." for pin, how in done.items()])
 
@@ -109,16 +129,13 @@ def _manage(
 async def _managed(
     operation: Callable[..., Awaitable[PinsSet]],
     config: Config,
-    lang: str | None,
+    request: ManageRequest,
     open_prompt: OpenPrompt,
 ) -> JsonObject:
     from native_host.environment import open_source
-    from native_host.languages import choose_language
     from native_host.operations.request import Context
-    from native_host.operations.set_pin import ManageRequest
     from native_host.pin_prompt.prompt import PromptError
 
-    request = ManageRequest(language=choose_language(config.language, lang))
     prompt = open_prompt()
     async with open_source(config) as source:
         done = await operation(Context(source, prompt), request)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla doctor``: what works here, what does not, and what mends it."""
+"""``kortilla doctor``: what works here, what does not, and what fixes it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from native_host.cli.options import (
     configured,
     lang_option,
     run_until_signal,
+    spoken_language,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Offer to run what mends and needs no root.")
+@click.option("--fix", is_flag=True, help="Offer to run what fixes and needs no root.")
 @click.option("--yes", is_flag=True, help="Run it without asking; with --fix.")
 @json_option
 @click.option(
@@ -56,11 +57,10 @@ def doctor(
     """Say what works and what does not, without a PIN.
 
     The report holds no name, no number of the card and no path: it may be handed to
-    somebody who helps. The exit status is 1 when there is something to mend.
+    somebody who helps. The exit status is 1 when there is something to fix.
     """
     from native_host.doctor.examination import configured_place, report
     from native_host.doctor.findings import catalogue
-    from native_host.languages import choose_language
 
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix.")
@@ -69,7 +69,7 @@ def doctor(
             raise click.UsageError("--card-report goes without --fix.")
         return _report_card(card_report, configured(card=card), lang)
     place, config = configured_place(card)
-    language = choose_language(config.language, lang)
+    language = spoken_language(config, lang)
     texts = catalogue(language)
     findings = _examine(place)
     mended = []
@@ -109,7 +109,7 @@ def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
 def _mend(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
 ) -> list[JsonObject]:
-    """Run the commands that mend faults, each once and after asking."""
+    """Run the commands that fix faults, each once and after asking."""
     from native_host.doctor.examination import run_command
     from native_host.doctor.findings import MendBy
 
@@ -138,10 +138,9 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     from native_host.card_report.reading import CardReportError
     from native_host.card_report.report import catalogue, write_new_file, write_text
     from native_host.hardening import harden
-    from native_host.languages import choose_language
 
     harden()
-    language = choose_language(config.language, lang)
+    language = spoken_language(config, lang)
     texts = catalogue(language)
     report: JsonObject = {}
 

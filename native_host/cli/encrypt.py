@@ -27,6 +27,7 @@ from native_host.cli.options import (
     configured,
     lang_option,
     prompt_options,
+    spoken_language,
 )
 from native_host.errors import InvalidArgumentError
 
@@ -259,7 +260,6 @@ def decrypt(
     from native_host.files.process import decrypt_files
     from native_host.files.sources import shown_path
     from native_host.hardening import harden
-    from native_host.languages import choose_language
 
     config = configured(card=card, prompt=prompt)
     texts = _texts(config, lang)
@@ -268,7 +268,7 @@ def decrypt(
         password = typed_password(_ask_password(texts))
         outcome = decrypt_with_password(files, password, out=out)
     else:
-        language = choose_language(config.language, lang)
+        language = spoken_language(config, lang)
         wish = DecryptWish(files=files, language=language, out=out)
         outcome = decrypt_files(config, wish)
     words = []
@@ -379,7 +379,6 @@ def _describe(person: Person, texts: Mapping[str, str]) -> str:
 
 
 def _texts(config: Config, lang: str | None) -> Mapping[str, str]:
-    from native_host.languages import choose_language
     from native_host.recipients import load_texts
 
-    return load_texts(choose_language(config.language, lang))
+    return load_texts(spoken_language(config, lang))

@@ -140,7 +140,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     For all browsers, pkcs11 is disabled and the history deleted too.
     """
     from kortilla.common.imports import is_packaged
-    from native_host import history, unused_pads
+    from native_host import history, last_folder, unused_pads
     from native_host.agent import presence
     from native_host.install import host
     from native_host.install import token as pkcs11
@@ -159,7 +159,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
-        for remove in (history.switch_off, unused_pads.forget):
+        for remove in (history.switch_off, unused_pads.forget, last_folder.forget):
             with suppress(OSError):
                 remove()
     _show(report, token=token.report if token else None)

@@ -13,6 +13,7 @@ import click
 
 from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
+from native_host.languages import choose_language
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -53,6 +54,11 @@ _prompt_option = click.option(
 def prompt_options(command: Command) -> Command:
     """Add the options of a command that asks for a PIN: language, prompt and card."""
     return lang_option(_prompt_option(json_option(card_option(command))))
+
+
+def spoken_language(config: Config, lang: str | None) -> str:
+    """Return the language of ``--lang``, or of the configuration or the system."""
+    return choose_language(lang or "", config.language)
 
 
 def configured(*, card: Card | None = None, prompt: PromptKind | None = None) -> Config:

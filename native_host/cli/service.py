@@ -20,6 +20,7 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     prompt_options,
+    spoken_language,
 )
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
@@ -60,7 +61,6 @@ async def _identify(
 ) -> JsonObject:
     from native_host.asking_program import program_in_place_of_browser
     from native_host.environment import open_source
-    from native_host.languages import choose_language
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
     from native_host.operations.request import Context, check_origin
     from native_host.processes import parent_program
@@ -69,7 +69,7 @@ async def _identify(
     request = AuthenticateRequest(
         origin=check_origin(origin, allow_localhost=config.allow_localhost),
         challenge_nonce=nonce,
-        language=choose_language(config.language, lang),
+        language=spoken_language(config, lang),
         caller=program_in_place_of_browser(parent_program()),
     )
     request.check()
@@ -94,14 +94,13 @@ def sign_for_service(
     """Sign files or hashes, print the signatures and return the exit status."""
     from native_host.asking_program import program_in_place_of_browser
     from native_host.card.signature import KeyType, Padding
-    from native_host.languages import choose_language
     from native_host.operations.request import check_origin
     from native_host.operations.sign import SignRequest
     from native_host.processes import parent_program
 
     request = SignRequest(
         origin=check_origin(origin, allow_localhost=config.allow_localhost),
-        language=choose_language(config.language, lang),
+        language=spoken_language(config, lang),
         hashes=_hashes(hashes, names, hash_function),
         hash_function=None if hashes else hash_function,
         certificate=None if certificate is None else _der(certificate),

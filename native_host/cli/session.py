@@ -13,7 +13,14 @@ from pathlib import Path
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
-from native_host.cli.options import PATH, Card, card_option, configured, lang_option
+from native_host.cli.options import (
+    PATH,
+    Card,
+    card_option,
+    configured,
+    lang_option,
+    spoken_language,
+)
 
 
 @click.command("open")
@@ -43,7 +50,6 @@ def open_(
         SingleWindow,
     )
     from native_host.files import ENCRYPTED
-    from native_host.languages import choose_language
     from native_host.pin_prompt.prompt import PromptError
     from native_host.pin_prompt.spawn import has_screen
 
@@ -54,12 +60,10 @@ def open_(
         raise click.UsageError(
             "Say what to do with the files: --check, --sign or --encrypt."
         )
-    if len(files) > MOST_FILES:
-        raise click.UsageError(f"At most {MOST_FILES} files can be given.")
     handover = None
     if check or sign or encrypt or sealed:
         page = "check" if check else "sign" if sign else "encrypt"
-        handover = Handover(page, tuple(each.absolute() for each in files))
+        handover = Handover(page, tuple(e.absolute() for e in files[:MOST_FILES]))
     config = configured(card=card)
     if not has_screen():
         raise PromptError("There is no screen here for Kortilla's window.")
@@ -69,7 +73,7 @@ def open_(
             return
         from native_host.desktop.window import run
 
-        run(config, choose_language(config.language, lang), claim, handover)
+        run(config, spoken_language(config, lang), claim, handover)
     print_result({"open": "closed"})
 
 

@@ -18,9 +18,10 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     prompt_options,
+    spoken_language,
 )
 from native_host.config import Config
-from native_host.errors import InvalidArgumentError
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def sign(
     """Show your own files, and sign them with PIN2.
 
     A PDF becomes a signed PDF. Other files, or all with --container, become one ASiC-E
-    container. No file is overwritten.
+    container. No file is overwritten. For more than 20 PDFs, PIN2 is asked for again.
     """
     of_services = {name: options[name] for name in _OF_SERVICES}
     of_files = {name: options[name] for name in _OF_FILES}
@@ -170,14 +171,14 @@ def _sign_own(
 
     With ``progress``, a line of JSON before each signature says how many are made.
     """
+    from native_host.files.batches import count_batches
     from native_host.files.process import sign_files
     from native_host.files.sources import RefusedFilesError, Wish
-    from native_host.languages import choose_language
 
     level = level or ("b" if tsa is None else "t")
     wish = Wish(
         files=files,
-        language=choose_language(config.language, lang),
+        language=spoken_language(config, lang),
         out=out,
         container=container,
         mark=None if visible is None else _mark(visible),
@@ -185,13 +186,31 @@ def _sign_own(
         tsa=None if tsa is None else _address(tsa),
         authorities=() if trust is None else _authorities(trust),
     )
+    if (batches := count_batches(files, container=container)) > 1:
+        say(f"{len(files)} files: PIN2 is asked for {batches} times.")
     try:
-        outcome = sign_files(config, wish, _print_progress if progress else None)
+        outcome = sign_files(
+            config,
+            wish,
+            _print_progress if progress else None,
+            lambda done, total: say(f"Part {done + 1} of {total}:"),
+        )
     except RefusedFilesError as error:
         say(str(error))
+        _advise(error)
         print_result(error.fields())
         return 1
     return _report(outcome)
+
+
+def _advise(error: KortillaError) -> None:
+    """Say what can be done where a PDF can't have a signature of its own."""
+    from native_host.files.batches import fits_container
+    from native_host.files.sources import RefusedFilesError
+
+    files = error.files if isinstance(error, RefusedFilesError) else ()
+    if any(fits_container(each.path, each.reason) for each in files):
+        say("With --container, the file is signed as it is, in an ASiC-E container.")
 
 
 def _print_progress(done: int, total: int) -> None:
@@ -214,6 +233,8 @@ def _report(outcome: Outcome) -> int:
     for failed in outcome.failed:
         for path in failed.originals:
             say(f"Not signed: {shown_path(path)}. {failed.error}")
+    if outcome.failed:
+        _advise(outcome.failed[0].error)
     print_result(outcome.fields(), words)
     return 1 if outcome.failed else 0
 

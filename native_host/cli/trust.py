@@ -11,7 +11,7 @@ import click
 
 from kortilla.clock import utc_now
 from kortilla.common.command_output import json_option, print_result
-from native_host.cli.options import CommandGroup, lang_option
+from native_host.cli.options import CommandGroup, lang_option, spoken_language
 from native_host.signing_extra import check_library
 
 
@@ -85,6 +85,5 @@ def _texts(lang: str | None) -> Mapping[str, str]:
     check_library()
     from native_host.config import load_config
     from native_host.files import words
-    from native_host.languages import choose_language
 
-    return words.load(choose_language(load_config().language, lang))
+    return words.load(spoken_language(load_config(), lang))

@@ -11,7 +11,7 @@ import click
 
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
-from native_host.cli.options import PATH, lang_option
+from native_host.cli.options import PATH, lang_option, spoken_language
 from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 
@@ -73,10 +73,9 @@ def verify(
     from native_host.config import load_config
     from native_host.files import check, words
     from native_host.files.sources import shown_path
-    from native_host.languages import choose_language
     from native_host.paths import trust_folder
 
-    language = choose_language(load_config().language, lang)
+    language = spoken_language(load_config(), lang)
     texts = words.load(language)
     trust = trust or trust_folder()
     if report is not None:

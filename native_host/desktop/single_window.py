@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from native_host.errors import KortillaError
+from native_host.files.sources import MAX_FILES
 from native_host.paths import runtime_folder
 from native_host.private_files import open_private, private_folder
 from native_host.processes import ForeignPeerError, peer_pid
@@ -31,8 +32,8 @@ _TOKEN = re.compile(r"[!-~]{0,256}")
 _LONGEST = 4 << 20  # bytes
 #: The pages that files can be given to.
 PAGES_OF_FILES = ("check", "encrypt", "sign")
-#: The most files at once.
-MOST_FILES = 100
+#: The most files at once: one more than a page takes, which then says so.
+MOST_FILES = MAX_FILES + 1
 _PATIENCE = 5.0  # seconds for an answer
 _SHOWN = b"shown\n"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The browsers on this computer, and the settings that the window changes."""
+"""The settings that the window changes."""
 
 import json
 import os
@@ -13,40 +13,30 @@ from kortilla.common.files import write_file
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import config_path, load_config
-from native_host.doctor.browsers import check_extension, check_host, check_token_files
-from native_host.doctor.examination import configured_place, examine, run_detached
-from native_host.doctor.findings import Finding, Place
+from native_host.doctor.examination import run_detached
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
-from native_host.install.tables import TOKEN_FAMILIES, Family, browsers, title
-
-_CHECKS = (
-    {"host": check_host},
-    {"extension": check_extension},
-    {"token": check_token_files},
-)
+from native_host.install.tables import TOKEN_FAMILIES, Family, title
+from native_host.operations.activation_offers import count_declined
 
 
 @dataclass(frozen=True)
-class BrowsersReport:
-    """The browsers and the switches.
+class SystemSettings:
+    """The switches, as they are now.
 
-    ``titles`` are the browsers that are there. ``logins`` says for each family whether
-    it is shown the card, under the family's title. Thunderbird is one of them.
+    ``logins`` says for each family of browsers that is there whether it is shown the
+    card, under the family's title. Thunderbird is one of them. ``declined`` counts the
+    new cards whose activation is not offered, as was wished.
     """
 
-    place: Place
-    titles: tuple[str, ...]
-    findings: tuple[Finding, ...]
     logins: Mapping[Family, tuple[str, bool]]
     agent: bool
     language: str
+    declined: int = 0
 
 
-async def look(card: str) -> BrowsersReport:
-    place, _ = configured_place(card)
-    found = await examine(place, checks=_CHECKS)
-    return await in_thread(lambda: _report(place, tuple(found)))
+async def look() -> SystemSettings:
+    return await in_thread(_look)
 
 
 async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:
@@ -60,23 +50,17 @@ async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:
 
 
 async def set_agent(*, on: bool) -> None:
-    """Let the agent run, or end it. Raises ``CommandFailedError``."""
+    """Let the agent run, for all cards, or end it. Raises ``CommandFailedError``."""
     await run_detached(("kortilla", "agent", "--enable" if on else "--disable"))
 
 
-def _report(place: Place, findings: tuple[Finding, ...]) -> BrowsersReport:
+def _look() -> SystemSettings:
     try:
         language = load_config().language
     except ConfigBrokenError:
         language = "system"
-    return BrowsersReport(
-        place=place,
-        titles=tuple(each.title for each in browsers("user") if each.found),
-        findings=findings,
-        logins=_logins(),
-        agent=presence.is_enabled(),
-        language=language,
-    )
+    declined = count_declined()
+    return SystemSettings(_logins(), presence.is_enabled(), language, declined)
 
 
 def _logins() -> dict[Family, tuple[str, bool]]:

@@ -33,8 +33,9 @@ from PySide6.QtWidgets import (
 
 from native_host.config import Config
 from native_host.desktop.background import Background
+from native_host.desktop.file_dialogs import dialog_words
 from native_host.desktop.pages.page import PageBase, Services
-from native_host.desktop.sidebar import WIDE, Sidebar
+from native_host.desktop.sidebar import Sidebar
 from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.desktop.texts import Texts
 from native_host.gui.accessibility import Announcer, FocusRing, TopWindow
@@ -50,16 +51,14 @@ PAGES: Mapping[str, str] = {
     "check": "file-tick",
     "encrypt": "lock",
     "self_check": "pulse",
-    "browsers": "browser",
-    "history": "clock",
+    "settings": "sliders",
+    "help": "question",
 }
 #: The name of the desktop file, by which desktops find the window's icon.
 DESKTOP_FILE = "fi.kortilla.Kortilla"
 _ICON = Path(__file__).parent / "kortilla.svg"
 #: Milliseconds in which the window and its first page have appeared.
 _SETTLED = 1000
-#: The least width of a page beside a sidebar with words.
-_PAGE = 520
 _SELF_CHECK = "self_check"
 _NAMES = [*PAGES]
 
@@ -70,6 +69,7 @@ class Window(TopWindow):
     def __init__(self, config: Config, language: str, background: Background) -> None:
         super().__init__()
         self._background = background
+        dialog_words.speak(language)
         self.setWindowTitle("Kortilla")
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -90,6 +90,7 @@ class Window(TopWindow):
         for number, name in enumerate(PAGES, 1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             shortcut.activated.connect(lambda name=name: self._choose(name))
+        QShortcut(QKeySequence("F1"), self).activated.connect(self._help)
         for keys in ("Ctrl+Q", "Ctrl+W"):
             QShortcut(QKeySequence(keys), self).activated.connect(self.close)
         self._fit_screen()
@@ -149,6 +150,10 @@ class Window(TopWindow):
         self.show_page(name)
         self.sidebar.list.setFocus()
 
+    def _help(self) -> None:
+        self.show_page("help")
+        self.pages["help"].focus()  # type: ignore[attr-defined] # of its class
+
     def _on_row(self, row: int) -> None:
         if row < 0:
             return
@@ -166,6 +171,7 @@ class Window(TopWindow):
     def _set_badge(self, name: str, count: int) -> None:
         words = self.services.texts("window.badge", count=count)
         self.sidebar.list.set_badge(_NAMES.index(name), count, words)
+        self._fit_sidebar()
 
     def _speak(self, language: str) -> None:
         """Build the window anew in a language, with the focus where it was."""
@@ -176,6 +182,7 @@ class Window(TopWindow):
         # The names of languages are the same in each.
         name = focused.text() if isinstance(focused, QAbstractButton) else ""
         self.services.texts = Texts(language)
+        dialog_words.speak(language)
         for page in self.pages.values():
             page.leave()
         # They stay, hidden: see Kept.
@@ -184,7 +191,7 @@ class Window(TopWindow):
             old.hide()
         self.pages = {}
         self._build()
-        self._narrow()
+        self._fit_sidebar()
         self.sidebar.list.setCurrentRow(current)
         self.sidebar.list.clearFocus()
         self.pages[_NAMES[current]].focus_wanted = name
@@ -194,11 +201,11 @@ class Window(TopWindow):
         self.setMinimumSize(min(dp(360), room.width()), min(dp(300), room.height()))
         self.resize(min(dp(996), room.width()), min(dp(680), room.height() - dp(20)))
 
-    def _narrow(self) -> None:
-        self.sidebar.set_narrow(self.width() < dp(WIDE + _PAGE))
+    def _fit_sidebar(self) -> None:
+        self.sidebar.fit(self.width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        self._narrow()
+        self._fit_sidebar()
         super().resizeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -74,18 +75,32 @@ def findings_in_readers(
     if not readers:
         yield error("NO_READER")
         return
+    several = sum(each["card"] is not None or "error" in each for each in readers) > 1
     for each in readers:
         yield info("READER", reader=reader_name(each["reader"]))
-        if "error" in each:
-            yield _unusable(each["error"])
-        elif each["card"] is not None:
-            yield info("CARD", generation=each["card"]["generation"])
-            if each["testCard"]:
-                yield info("TEST_CARD")
-            yield from _pins(each["card"])
-            yield from _certificates(each["card"]["certificates"], now)
+        for found in _in_reader(each, now):
+            yield _of_one_card(found, each) if several else found
     if all(each["card"] is None and "error" not in each for each in readers):
         yield warning("NO_CARD")
+
+
+def _in_reader(status: ReaderStatus, now: datetime) -> Iterator[Finding]:
+    if "error" in status:
+        yield _unusable(status["error"])
+    elif (card := status["card"]) is not None:
+        yield info("CARD", generation=card["generation"])
+        if status["testCard"]:
+            yield info("TEST_CARD")
+        yield from _pins(card)
+        yield from _certificates(card["certificates"], now)
+
+
+def _of_one_card(found: Finding, status: ReaderStatus) -> Finding:
+    """Return what was found, with whose card it is about."""
+    card, name = status["card"], status["reader"]
+    holder = card["holder"]["name"] if card and card["holder"] else ""
+    details = {**found.details, "reader": reader_name(name)}
+    return replace(found, details=details, reader=name, holder=holder)
 
 
 def reader_name(name: str) -> str:

@@ -42,12 +42,18 @@ class Mend:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found. ``details`` fill the placeholders of its sentence."""
+    """One thing that was found. ``details`` fill the placeholders of its sentence.
+
+    ``reader`` and ``holder`` say whose card of several it is about. They are for the
+    person only: a report has the reader among the details, without its serial number.
+    """
 
     code: str
     severity: Severity
     details: Mapping[str, str] = field(default_factory=dict)
     mend: Mend | None = None
+    reader: str = ""
+    holder: str = ""
 
     @property
     def is_fault(self) -> bool:
@@ -64,7 +70,8 @@ class Finding:
             name: texts.get(f"{name}.{value}", value)
             for name, value in self.details.items()
         }
-        return texts[self.code].format(**details)
+        words = texts[self.code].format(**details)
+        return f"{details['reader']}: {words}" if self.reader else words
 
     def as_json(self, texts: Mapping[str, str]) -> JsonObject:
         return {

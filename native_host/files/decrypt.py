@@ -47,10 +47,16 @@ from native_host.files.encrypt import (
     check_places,
     new_file,
     outcome_fields,
+    reading,
     unreadable,
 )
 from native_host.files.letters import Headers, Letter, message_in, plain_name
-from native_host.files.sources import RefusedFilesError, UnsignableFile, shown_path
+from native_host.files.sources import (
+    MAX_FILES,
+    RefusedFilesError,
+    UnsignableFile,
+    shown_path,
+)
 from native_host.files.targets import Target
 from native_host.operations.card_session import UsableCards
 from native_host.operations.pin import PinAsker, prefer_usable
@@ -59,8 +65,6 @@ from native_host.pin_prompt.model import Conversation
 from native_host.recipients.address_book import known_names
 
 _PRIVATE = 0o600
-#: All are open at once.
-MOST_FILES = 200
 #: Recipients whom the window names.
 _MOST_NAMES = 3
 
@@ -281,9 +285,9 @@ def decrypt_with_password(
 
 
 def _check(files: Sequence[Path], out: Path | None) -> None:
-    if len(files) > MOST_FILES:
+    if len(files) > MAX_FILES:
         raise InvalidArgumentError(
-            f"At most {MOST_FILES} files can be decrypted at once."
+            f"At most {MAX_FILES} files can be decrypted at once."
         )
     check_places(files, out)
 
@@ -451,10 +455,11 @@ def _write(
             key = message.key(password)
             size = os.fstat(message.stream.fileno()).st_size
             target = Target.reserve(wanted, size, taken, mode=_PRIVATE)
-            with new_file(path, target):
+            with new_file(target):
                 with target.open() as sink:
                     letter = Letter(meter.of(sink), message.mail)
-                    done = decrypt(message.stream, cast("BinaryIO", letter), key)
+                    source = reading(path, message.stream)
+                    done = decrypt(source, cast("BinaryIO", letter), key)
                     letter.end()
                 target.path = letter.name(target.path)
                 made.append(DecryptedFile(target.commit(), path, done.authenticated))

@@ -24,14 +24,12 @@ from kortilla.common.files import open_regular
 from kortilla.encryption import Recipient, encrypt
 from native_host.errors import InvalidArgumentError
 from native_host.files.sources import (
-    FileNotWritableError,
     RefusedFilesError,
     UnsignableFile,
     shown_path,
 )
-from native_host.files.targets import ENCRYPTED, Target
+from native_host.files.targets import ENCRYPTED, Target, unwritable
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 #: Room for the parts of a message around its content, and for each recipient's, bytes.
 _ROOM, _ROOM_EACH = 8192, 2048
 #: One byte in so many is the length of a piece of the content.
@@ -120,10 +118,10 @@ def encrypt_files(
             with opened(path) as source:
                 room = _room(source, recipients)
                 wanted = (folder or path.parent) / f"{path.name}{ENCRYPTED}"
-                with new_file(path, Target.reserve(wanted, room, taken)) as target:
+                with new_file(Target.reserve(wanted, room, taken)) as target:
                     with target.open() as sink:
                         encrypt(
-                            meter.of(source),
+                            meter.of(reading(path, source)),
                             sink,
                             recipients,
                             authenticated=authenticated,
@@ -159,20 +157,23 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def new_file(path: Path, target: Target) -> Iterator[Target]:
+def new_file(target: Target) -> Iterator[Target]:
     """Provide a target for what is made of a file, and discard it at the end.
 
-    Raises the error that an ``OSError`` within stands for.
+    Raises ``FileNotWritableError`` for an ``OSError`` within: a disk that fails has
+    the same number for reading and writing, so what is read comes from ``reading``.
     """
     try:
         yield target
     except OSError as error:
-        if error.errno in _FULL:
-            message = f"{shown_path(target.path)} can't be written: {error.strerror}."
-            raise FileNotWritableError(message, target.path) from error
-        raise unreadable(path, error) from error
+        raise unwritable(target.path, error) from error
     finally:
         target.discard()
+
+
+def reading(path: Path, stream: BinaryIO) -> BinaryIO:
+    """Return a stream to read, which raises ``FileNotReadableError``."""
+    return cast("BinaryIO", _Reading(path, stream))
 
 
 def unreadable(path: Path, error: OSError) -> FileNotReadableError:
@@ -231,6 +232,24 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+class _Reading:
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self._path = path
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise unreadable(self._path, error) from error
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seek(self, place: int) -> int:
+        return self._stream.seek(place)
 
 
 class _Counted:

@@ -35,10 +35,15 @@ logger = logging.getLogger(__name__)
 
 #: Gets how many signatures are made, of how many, or how many bytes are decrypted.
 Progressed = Callable[[int, int], object]
+#: Gets how many batches are signed, of how many, before PIN2 is asked for again.
+BatchBegins = Callable[[int, int], object]
 
 
 def sign_files(
-    config: Config, wish: Wish, progressed: Progressed | None = None
+    config: Config,
+    wish: Wish,
+    progressed: Progressed | None = None,
+    batch_begins: BatchBegins | None = None,
 ) -> "Outcome":
     """Sign files with the configured card and prompt.
 
@@ -49,8 +54,9 @@ def sign_files(
     from native_host.operations.request import Context
 
     def report(stage: str, progress: "Progress | None") -> None:
-        if progressed and stage == "signing" and progress is not None:
-            progressed(progress.done, progress.total)
+        told = {"signing": progressed, "batch": batch_begins}.get(stage)
+        if told is not None and progress is not None:
+            told(progress.done, progress.total)
 
     async def work(open_prompt: OpenPrompt) -> "Outcome":
         # The window opens after the files have been read, so that it never shows one
@@ -97,13 +103,18 @@ def _run(wanted: JsonObject) -> JsonObject:
     def progressed(done: int, total: int) -> None:
         _write({"progress": {"done": done, "total": total}})
 
+    def batch_begins(done: int, total: int) -> None:
+        _write({"progress": {"batch": done + 1, "batches": total}})
+
     try:
         config = load_config()._replace(card=wanted["card"], prompt=wanted["prompt"])
         if wanted["do"] == "decrypt":
             wish = _decrypt_wish(wanted["wish"])
             return decrypt_files(config, wish, progressed).fields()
         check_library()
-        return sign_files(config, _wish(wanted["wish"]), progressed).fields()
+        return sign_files(
+            config, _wish(wanted["wish"]), progressed, batch_begins
+        ).fields()
     except RefusedFilesError as error:
         return error.fields()
     except KortillaError as error:

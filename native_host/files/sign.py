@@ -2,8 +2,8 @@
 """Sign the user's own files: show them, sign them with PIN2, write the signed files.
 
 A PDF becomes a signed PDF. Other files, or all of them together, become one ASiC-E
-container. One PIN2 is enough for all. The card signs exactly the bytes that the prompt
-showed. The originals are never written.
+container. One PIN2 is enough for a batch (``batches.py``). The card signs exactly the
+bytes that the prompt showed. The originals are never written.
 """
 
 import asyncio
@@ -12,17 +12,19 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kortilla.common import JsonObject
-from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
+from native_host.files.batches import Batch, Kind, Part, plan
 from native_host.files.sources import (
     FileNotSignableError,
     FileNotWritableError,
-    Source,
     UnsignableFile,
     Wish,
+    find_sources,
     read_sources,
 )
 from native_host.files.targets import Target
@@ -38,6 +40,7 @@ from native_host.operations.sign import (
     sign,
 )
 from native_host.pin_prompt import texts
+from native_host.pin_prompt.model import Progress
 from native_host.results import signatures_fields
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ class SignedFile:
 
     path: Path
     originals: tuple[Path, ...]
-    kind: Literal["pdf", "container"]
+    kind: Kind
     level: str
     shortfall: str
 
@@ -112,96 +115,56 @@ class Outcome:
 
 
 async def sign_own_files(context: Context, wish: Wish) -> Outcome:
-    """Sign files as the user wishes.
+    """Sign files as the user wishes, batch after batch.
 
     Before the prompt opens, it raises ``FileNotSignableError``,
     ``FileNotWritableError`` and ``InvalidArgumentError``. Before PIN2, it raises
     ``FileNotSignableError`` for files that the library refuses. The other errors are
-    those of ``native_host.operations.sign.sign``; an interruption after the first
-    signature is in the outcome.
+    those of ``native_host.operations.sign.sign``. After the first signature, every
+    error is in the outcome, and PIN2 is not asked for again.
+
+    The progress is that of ``sign``, over all batches; with several, ``batch`` comes
+    before each of them.
     """
-    sources, inbox = await read_sources(wish.files)
+    sources = await asyncio.to_thread(find_sources, wish.files)
+    batches = plan(sources, container=wish.container)
     with ExitStack() as stack:
-        stack.callback(inbox.close)
-        parts = _reserve(_plan(sources, wish), wish, stack)
-        request = OwnFilesRequest(
-            language=wish.language,
-            documents=inbox,
-            results=_results(sources, parts),
-            prepare=lambda certificate: _prepare(parts, inbox, wish, certificate),
-        )
-        error: KortillaError | None = None
+        work = _Work(context, wish, _reserve(batches, wish, stack))
         try:
-            signatures = await sign(context, request)
-        except SigningInterruptedError as interrupted:
-            signatures, error = interrupted.done, interrupted
-        made, failed = await _finish(parts, signatures, wish, error)
-        changed = [source.path for source in sources if await source.has_changed()]
-        return Outcome(tuple(made), tuple(failed), tuple(changed))
-
-
-_Kind = Literal["pdf", "container"]
+            for number in range(len(batches)):
+                await work.sign_batch(number)
+                if work.failed:
+                    break
+        except (KortillaError, asyncio.CancelledError) as error:
+            if not work.made:
+                raise
+            if not isinstance(error, KortillaError):
+                # Signed files are there, which must be reported.
+                if task := asyncio.current_task():
+                    task.uncancel()
+                error = UserCancelledError("Cancelled by a signal.")
+            work.fail(error)
+        work.fail(work.failed[0].error if work.failed else None)
+        return Outcome(tuple(work.made), tuple(work.failed), tuple(work.changed))
 
 
 @dataclass
 class _Part:
-    """One signature: of a PDF, or of the files in a container.
+    """A signature that is made: the place for it, and what is prepared."""
 
-    ``sources`` have their places among the documents of the prompt.
-    """
-
-    kind: _Kind
-    sources: dict[int, Source]
+    part: Part
     target: Target
     state: "PreparedSignature | None" = None
 
-    @property
-    def originals(self) -> tuple[Path, ...]:
-        return tuple(source.path for source in self.sources.values())
-
-
-def _plan(
-    sources: Sequence[Source], wish: Wish
-) -> list[tuple[_Kind, dict[int, Source]]]:
-    parts: list[tuple[_Kind, dict[int, Source]]] = []
-    packed: dict[int, Source] = {}
-    for index, source in enumerate(sources):
-        if wish.container or not source.is_pdf:
-            packed[index] = source
-            continue
-        if not source.size:
-            fault = UnsignableFile(source.path, "empty", "The file is empty.")
-            raise FileNotSignableError([fault])
-        parts.append(("pdf", {index: source}))
-    if packed:
-        _check_container([*packed.values()])
-        parts.append(("container", packed))
-    return parts
-
-
-def _check_container(sources: Sequence[Source]) -> None:
-    names = [source.path.name.casefold() for source in sources]
-    twice = [
-        UnsignableFile(
-            source.path,
-            "files",
-            "A container holds each name once, and another file has this one too.",
-        )
-        for source in sources
-        if names.count(source.path.name.casefold()) > 1
-    ]
-    if twice:
-        raise FileNotSignableError(twice)
-
 
 def _reserve(
-    plan: Sequence[tuple[_Kind, dict[int, Source]]], wish: Wish, stack: ExitStack
-) -> list[_Part]:
+    batches: Sequence[Batch], wish: Wish, stack: ExitStack
+) -> list[list[_Part]]:
     """Reserve a place for each signed file; the stack discards it at the end."""
     out = wish.out
     folder = out if out is not None and out.is_dir() else None
     if out is not None and folder is None:
-        if len(plan) > 1:
+        if len(batches) > 1 or len(batches[0]) > 1:
             raise InvalidArgumentError(
                 "Several files are made, so the place for them must be a folder."
             )
@@ -209,29 +172,140 @@ def _reserve(
             raise InvalidArgumentError("The output file exists already.")
     word = texts.load(wish.language, "sign-own")("suffix")
     taken: set[Path] = set()
-    parts: list[_Part] = []
-    for kind, sources in plan:
-        first = next(iter(sources.values())).path
-        if kind == "pdf":
+
+    def reserve(part: Part) -> _Part:
+        first = part.originals[0]
+        if part.kind == "pdf":
             name = f"{first.stem}-{word}.pdf"
         else:
-            name = f"{first.stem if len(sources) == 1 else word}.asice"
+            name = f"{first.stem if len(part.sources) == 1 else word}.asice"
         beside = (folder or first.parent) / name
         wanted = beside if out is None or folder is not None else out
-        size = sum(source.size for source in sources.values()) + _ROOM
-        part = _Part(kind, sources, Target.reserve(wanted, size, taken))
-        stack.callback(part.target.discard)
-        parts.append(part)
-    return parts
+        target = Target.reserve(wanted, part.size + _ROOM, taken)
+        stack.callback(target.discard)
+        return _Part(part, target)
+
+    return [[reserve(part) for part in batch] for batch in batches]
 
 
-def _results(sources: Sequence[Source], parts: Sequence[_Part]) -> tuple[Result, ...]:
-    results = {
-        index: Result(part.target.path.name, part.kind)
-        for part in parts
-        for index in part.sources
-    }
-    return tuple(results[index] for index in range(len(sources)))
+class _Work:
+    """Signs one batch after the other with the same card, and keeps what came of it."""
+
+    def __init__(
+        self, context: Context, wish: Wish, batches: Sequence[Sequence[_Part]]
+    ) -> None:
+        self._context, self._wish, self._batches = context, wish, batches
+        self.made: list[SignedFile] = []
+        self.failed: list[FailedFile] = []
+        self.changed: list[Path] = []
+        #: Of the card that has signed, and must sign the rest too.
+        self._certificate: bytes | None = None
+
+    async def sign_batch(self, number: int) -> None:
+        """Sign a batch, which counts from 0. Raises the errors of ``sign``."""
+        parts = self._batches[number]
+        total = len(self._batches)
+        batch = Progress(number, total) if total > 1 else None
+        sources, inbox = await read_sources(
+            [source for part in parts for source in part.part.sources]
+        )
+        try:
+            request = OwnFilesRequest(
+                language=self._wish.language,
+                documents=inbox,
+                certificate=self._certificate,
+                results=tuple(
+                    Result(part.target.path.name, part.part.kind)
+                    for part in parts
+                    for _ in part.part.sources
+                ),
+                prepare=lambda certificate: _prepare(
+                    parts, inbox, self._wish, certificate
+                ),
+                batch=batch,
+            )
+            if batch is not None:
+                self._context.progress("batch", batch)
+            error: KortillaError | None = None
+            try:
+                signatures = await sign(self._counting(number), request)
+            except SigningInterruptedError as interrupted:
+                signatures, error = interrupted.done, interrupted
+            self._certificate = signatures.certificate.der
+            await self._finish(parts, signatures, error)
+            for source in sources:
+                if await source.has_changed():
+                    self.changed.append(source.path)
+        finally:
+            inbox.close()
+
+    def _counting(self, number: int) -> Context:
+        """Return the context of a batch, whose progress is told as that of all."""
+        before = sum(len(each) for each in self._batches[:number])
+        total = sum(len(each) for each in self._batches)
+
+        def report(stage: str, progress: Progress | None) -> None:
+            if stage == "signing" and progress is not None:
+                progress = Progress(before + progress.done, total)
+            self._context.progress(stage, progress)
+
+        return replace(self._context, progress=report)
+
+    def fail(self, error: KortillaError | None) -> None:
+        """Note that all files of which nothing was said yet were not signed."""
+        if error is None:
+            return
+        said = {path for made in self.made for path in made.originals}
+        said |= {path for failed in self.failed for path in failed.originals}
+        self.failed += [
+            FailedFile(part.part.originals, error)
+            for batch in self._batches
+            for part in batch
+            if part.part.originals[0] not in said
+        ]
+
+    async def _finish(
+        self,
+        parts: Sequence[_Part],
+        signatures: Signatures,
+        interrupted: KortillaError | None,
+    ) -> None:
+        """Write what was signed, even if one of the files fails."""
+        from native_host.files import library
+
+        answer = signatures_fields(signatures)
+        done = {signature.name for signature in signatures.signatures}
+        for part in parts:
+            state, part.state = part.state, None
+            originals = part.part.originals
+            if state is None or state.name not in done:
+                error = interrupted or KortillaError("No signature was made.")
+                self.failed.append(FailedFile(originals, error))
+                continue
+            try:
+                try:
+                    finished = await library.finish(state, answer, self._wish)
+                except asyncio.CancelledError:
+                    # PIN2 has been typed, so the signature is kept. Only the services
+                    # are not waited for any more.
+                    if not self._wish.tsa or (task := asyncio.current_task()) is None:
+                        raise
+                    task.uncancel()
+                    self._wish = replace(self._wish, tsa=None)
+                    finished = await library.finish(state, answer, self._wish)
+                path = await asyncio.to_thread(part.target.publish, finished.content)
+            except FileNotWritableError as error:
+                self.failed.append(FailedFile(originals, error))
+                continue
+            except Exception as error:
+                log_unexpected(logger, error)
+                fault = KortillaError(f"The signed file was not made: {error}")
+                self.failed.append(FailedFile(originals, fault))
+                continue
+            kind, level = part.part.kind, finished.level
+            self.made.append(
+                SignedFile(path, originals, kind, level, finished.shortfall)
+            )
 
 
 async def _prepare(
@@ -247,24 +321,24 @@ async def _prepare(
 
     faults: list[UnsignableFile] = []
     hashes: list[HashToSign] = []
+    index = count()
     for number, part in enumerate(parts, 1):
         name = str(number)
         files = {
-            source.path.name: inbox.content(index)
-            for index, source in part.sources.items()
+            source.path.name: inbox.content(next(index)) for source in part.part.sources
         }
         try:
             part.state = await library.prepare(
                 name,
                 files,
-                kind=part.kind,
+                kind=part.part.kind,
                 certificate=certificate.der,
                 mark=wish.mark,
             )
         except DocumentNotSignableError as error:
             faults += [
                 UnsignableFile(each, error.reason, str(error))
-                for each in part.originals
+                for each in part.part.originals
             ]
             continue
         except RelyingPartyError as error:
@@ -274,54 +348,3 @@ async def _prepare(
     if faults:
         raise FileNotSignableError(faults)
     return hashes
-
-
-async def _finish(
-    parts: Sequence[_Part],
-    signatures: Signatures,
-    wish: Wish,
-    interrupted: KortillaError | None,
-) -> tuple[list[SignedFile], list[FailedFile]]:
-    """Write what was signed, even if one of the files fails."""
-    from native_host.files import library
-
-    answer = signatures_fields(signatures)
-    done = {signature.name for signature in signatures.signatures}
-    made: list[SignedFile] = []
-    failed: list[FailedFile] = []
-    for part in parts:
-        state = part.state
-        if state is None or state.name not in done:
-            error = interrupted or KortillaError("No signature was made.")
-            failed.append(FailedFile(part.originals, error))
-            continue
-        try:
-            try:
-                finished = await library.finish(state, answer, wish)
-            except asyncio.CancelledError:
-                # PIN2 has been typed, so the signature is kept. Only the services are
-                # not waited for any more.
-                if not wish.tsa or (task := asyncio.current_task()) is None:
-                    raise
-                task.uncancel()
-                wish = replace(wish, tsa=None)
-                finished = await library.finish(state, answer, wish)
-            path = await asyncio.to_thread(part.target.publish, finished.content)
-        except FileNotWritableError as error:
-            failed.append(FailedFile(part.originals, error))
-            continue
-        except Exception as error:
-            log_unexpected(logger, error)
-            fault = KortillaError(f"The signed file was not made: {error}")
-            failed.append(FailedFile(part.originals, fault))
-            continue
-        made.append(
-            SignedFile(
-                path,
-                part.originals,
-                part.kind,
-                finished.level,
-                finished.shortfall,
-            )
-        )
-    return made, failed

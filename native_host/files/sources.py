@@ -17,21 +17,27 @@ from typing import TYPE_CHECKING, BinaryIO
 from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
 from kortilla.common.files import open_regular
-from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.errors import KortillaError
 from native_host.operations.documents import (
     MAX_CHUNK,
-    MAX_DOCUMENTS,
     DocumentHeader,
     DocumentInbox,
+    check_names,
     names_of,
 )
 
 if TYPE_CHECKING:
     from kortilla.common.corners import Corner
 
+#: The most files that are signed, encrypted, opened or checked at once. Encrypted ones
+#: are all open then.
+MAX_FILES = 200
+#: The most files in a container (``kortilla.signing.asice``).
+MAX_PACKED = 100
 #: The most bytes of a PDF. The process that signs it takes five times as much memory.
 MAX_PDF_BYTES = 50_000_000
-#: The most bytes of all files together. This process takes three times as much memory.
+#: The most bytes of the files of one PIN2. This process takes three times as much
+#: memory.
 MAX_TOTAL_BYTES = 100_000_000
 _CHUNK = 1 << 20
 
@@ -127,7 +133,7 @@ def shown_path(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the user, and its SHA-256 when it was read.
+    """A file of the user, as it was found before anything was read of it.
 
     ``name`` is what the prompt calls it, with the folder if the name alone is
     ambiguous.
@@ -137,6 +143,12 @@ class Source:
     name: str
     size: int
     is_pdf: bool
+
+
+@dataclass(frozen=True)
+class ReadSource(Source):
+    """A source, and its SHA-256 when it was read."""
+
     digest: bytes
 
     async def has_changed(self) -> bool:
@@ -148,41 +160,50 @@ class Source:
         return found != (self.size, self.digest)
 
 
-async def read_sources(
-    paths: Sequence[Path],
-) -> tuple[tuple[Source, ...], DocumentInbox]:
-    """Read files; return them, and an inbox with their bytes that the caller closes.
+def find_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
+    """Look at files, of which only the first bytes are read.
 
     Raises ``FileNotSignableError`` with all files that are no regular files, unreadable
     or too long, and ``InvalidArgumentError`` for too many files or the same one twice.
-    Reading ends at the file with which all are too long together.
     """
-    if not 1 <= len(paths) <= MAX_DOCUMENTS:
-        raise InvalidArgumentError(f"1 to {MAX_DOCUMENTS} files can be signed at once.")
-    contents: list[bytes] = []
+    names = names_of(paths)
+    check_names(names, MAX_FILES)
+    found: list[Source] = []
     faults: list[UnsignableFile] = []
-    for path in paths:
+    for path, name in zip(paths, names, strict=True):
         try:
-            contents.append(await asyncio.to_thread(_read, path))
+            with _opened(path) as (file, size):
+                is_pdf = _is_pdf(path, file.read(len(_PDF)))
+            found.append(Source(path, name, size, is_pdf))
         except FileNotSignableError as error:
             faults += error.files
-        if sum(map(len, contents)) > MAX_TOTAL_BYTES:
-            message = f"With this file, all have more than {_mb(MAX_TOTAL_BYTES)}."
-            faults.append(UnsignableFile(path, "too-long", message))
-            break
     if faults:
         raise FileNotSignableError(faults)
-    sources = tuple(
-        Source(
-            path,
-            name,
-            len(content),
-            _is_pdf(path, content),
-            hashlib.sha256(content).digest(),
-        )
-        for path, name, content in zip(paths, names_of(paths), contents, strict=True)
+    return tuple(found)
+
+
+async def read_sources(
+    sources: Sequence[Source],
+) -> tuple[tuple[ReadSource, ...], DocumentInbox]:
+    """Read files; return them, and an inbox with their bytes that the caller closes.
+
+    Raises ``FileNotSignableError`` with all files that can't be read, or are not as
+    they were found.
+    """
+    contents: list[bytes] = []
+    faults: list[UnsignableFile] = []
+    for source in sources:
+        try:
+            contents.append(await asyncio.to_thread(_read, source))
+        except FileNotSignableError as error:
+            faults += error.files
+    if faults:
+        raise FileNotSignableError(faults)
+    read = tuple(
+        ReadSource(**vars(source), digest=hashlib.sha256(content).digest())
+        for source, content in zip(sources, contents, strict=True)
     )
-    return sources, _inbox(sources, contents)
+    return read, _inbox(read, contents)
 
 
 def _inbox(sources: Sequence[Source], contents: Sequence[bytes]) -> DocumentInbox:
@@ -194,7 +215,7 @@ def _inbox(sources: Sequence[Source], contents: Sequence[bytes]) -> DocumentInbo
         )
         for source, content in zip(sources, contents, strict=True)
     ]
-    inbox = DocumentInbox(headers, max_total=MAX_TOTAL_BYTES)
+    inbox = DocumentInbox(headers, max_total=MAX_TOTAL_BYTES, most=MAX_PACKED)
     try:
         for index, content in enumerate(contents):
             for number, start in enumerate(range(0, len(content), MAX_CHUNK)):
@@ -205,15 +226,13 @@ def _inbox(sources: Sequence[Source], contents: Sequence[bytes]) -> DocumentInbo
     return inbox
 
 
-def _read(path: Path) -> bytes:
+def _read(source: Source) -> bytes:
     """Return a file's bytes. Raises ``FileNotSignableError``."""
-    with _opened(path) as (file, size):
+    path = source.path
+    with _opened(path) as (file, _):
         content = file.read(MAX_TOTAL_BYTES + 1)
-    if len(content) != size:
+    if (len(content), _is_pdf(path, content)) != (source.size, source.is_pdf):
         raise _fault(path, "changed", "The file changed while it was read.")
-    if size > MAX_PDF_BYTES and _is_pdf(path, content):
-        message = f"The PDF has more than {_mb(MAX_PDF_BYTES)}."
-        raise _fault(path, "too-long", message)
     return content
 
 
@@ -238,7 +257,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         with os.fdopen(open_regular(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_TOTAL_BYTES:
-                message = f"The file has more than {_mb(MAX_TOTAL_BYTES)}."
+                message = f"The file has more than {megabytes(MAX_TOTAL_BYTES)}."
                 raise _fault(path, "too-long", message)
             yield file, size
     except OSError as error:
@@ -253,7 +272,7 @@ def _is_pdf(path: Path, content: bytes) -> bool:
     return content.startswith(_PDF) or path.suffix.casefold() == ".pdf"
 
 
-def _mb(size: int) -> str:
+def megabytes(size: int) -> str:
     return f"{size // 1_000_000} MB"
 
 

@@ -61,12 +61,12 @@ class Target:
                 part, descriptor = _open_hidden(path.parent, mode)
             target = cls(path, part, descriptor)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         try:
             os.posix_fallocate(target._descriptor, 0, max(size, 1))
         except OSError as error:
             target.discard()
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         return target
 
     def publish(self, content: bytes) -> Path:
@@ -76,7 +76,7 @@ class Target:
                 file.write(content)
         except OSError as error:
             self.discard()
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         return self.commit()
 
     def open(self) -> BinaryIO:
@@ -94,7 +94,7 @@ class Target:
             os.fsync(self._descriptor)
             self.path = self._give_name()
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         finally:
             self.discard()
         _sync_folder(self.path.parent)
@@ -227,7 +227,8 @@ def _move(part: Path, wanted: Path) -> Path:
     raise AssertionError("there is always another name")
 
 
-def _unwritable(path: Path, error: OSError) -> FileNotWritableError:
+def unwritable(path: Path, error: OSError) -> FileNotWritableError:
+    """Return the error for a new file that can't be written."""
     return FileNotWritableError(
         f"{shown_path(path)} can't be written: {error.strerror}.", path
     )

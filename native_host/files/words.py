@@ -19,6 +19,10 @@ from kortilla.signing.verification import (
 from native_host.files.check import CheckedFile
 
 _FOLDER = Path(__file__).parent / "texts"
+#: The most characters of a common name (RFC 5280, appendix A.1).
+_LONGEST_NAME = 64
+#: The letters of trusted lists for countries that certificates name by others.
+_LISTS = {"GR": "EL", "GB": "UK"}
 #: Notes that another sentence about the signature says already.
 _SAID = {"CLAIMED_TIME", "SHOWS_OTHER_CONTENT"}
 
@@ -85,7 +89,7 @@ def describe_signature(
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
-    said += _listed(signature, texts)
+    said += _listed(signature, texts) or _foreign(signature, texts)
     said += [_change(each, texts) for each in signature.changes]
     said += describe_comparison(signature, texts)
     if signature.revocation == "good":
@@ -145,6 +149,20 @@ def _listed(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:
     if signature.verdict is Verdict.VALID or signature.lacks_revocation:
         said.append(texts[f"listed.{listed.qualification}"])
     return said
+
+
+def _foreign(signature: SignatureReport, texts: Mapping[str, str]) -> list[str]:
+    """Say that a certificate of an unknown issuer is foreign, and whom it names."""
+    certificate = signature.certificate
+    if certificate is None or signature.issuer != "unknown":
+        return []
+    letters = certificate.issuer_country.upper()
+    if letters in {"", "FI"}:
+        return []
+    country = country_name(_LISTS.get(letters, letters)[:2], texts)
+    issuer = printable(certificate.issuer[:_LONGEST_NAME])
+    named = ", ".join(filter(None, (issuer, country)))
+    return [texts["issuer.foreign"].format(issuer=named)]
 
 
 def country_name(territory: str, texts: Mapping[str, str]) -> str:

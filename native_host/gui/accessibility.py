@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from native_host.gui.icons import draw_box, painter_of
-from native_host.gui.labels import Heading
+from native_host.gui.labels import Heading, WrappingHeading
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
@@ -65,6 +65,7 @@ class _Voice(QWidget):
 
 _ROLES: dict[type[QWidget], QAccessible.Role] = {
     Heading: QAccessible.Role.Heading,
+    WrappingHeading: QAccessible.Role.Heading,
     List: QAccessible.Role.List,
     ListItem: QAccessible.Role.ListItem,
     TopWindow: QAccessible.Role.Window,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -112,8 +112,8 @@ class Button(QPushButton):
 class HoldButton(Button):
     """A button that acts while a person holds it, by mouse or keyboard.
 
-    Another program can press a button over the accessibility bus. That does nothing
-    here.
+    It ends when the window loses the focus, or the button is no longer shown. Another
+    program can press a button over the accessibility bus. That does nothing here.
     """
 
     #: Whether the button is held.
@@ -130,6 +130,12 @@ class HoldButton(Button):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         super().keyPressEvent(event)
         self._say()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.WindowDeactivate, QEvent.Type.Hide):
+            self.setDown(False)
+            self.held.emit(False)
+        return super().event(event)
 
     def _say(self) -> None:
         if self.isDown():

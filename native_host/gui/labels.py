@@ -90,6 +90,14 @@ class WrappingLabel(QLabel):
         return wrapped(self.text(), self.font(), width)
 
 
+class WrappingHeading(WrappingLabel):
+    """A heading of any text, which a screen reader finds as such."""
+
+    def __init__(self, words: str, scale: float = 4 / 3) -> None:
+        super().__init__(words, scale, bold=True)
+        self.setAccessibleName(words)
+
+
 def wrapped(words: str, of: QFont, width: int) -> QTextLayout:
     """Return the layout of a text that wraps within a word too, at a width in pixels.
 

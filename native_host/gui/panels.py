@@ -23,8 +23,13 @@ from native_host.gui.sizes import dp
 from native_host.gui.tokens import Look, tokens_for
 
 #: What a notice is about. Each kind has its sign and its colours.
-Kind = Literal["warning", "error", "good"]
-_SIGNS: dict[Kind, str] = {"warning": "warning", "error": "error", "good": "tick"}
+Kind = Literal["good", "warning", "error", "note"]
+SIGNS: dict[Kind, str] = {
+    "good": "tick",
+    "warning": "warning",
+    "error": "error",
+    "note": "info",
+}
 #: The least width of a row, in pixels where body text has 15.
 _NARROWEST = 200
 #: The width of the column of signs, in such pixels, and the most lines of words beside
@@ -107,11 +112,19 @@ class Notice(Panel):
         self.rows.addWidget(self.label)
         self.label.setVisible(bool(text) or not title)
 
+    def make_low(self) -> None:
+        """Leave no space above and below the text."""
+        margins = self.rows.contentsMargins()
+        margins.setTop(dp(3))
+        margins.setBottom(dp(3))
+        self.rows.setContentsMargins(margins)
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)
         ink, paper = tokens_for(self.palette()).of(self.kind)
-        sign = QRectF(dp(16), dp(11), dp(21), dp(21))
-        draw_icon(painter_of(self), _SIGNS[self.kind], sign, ink=ink, paper=paper)
+        top = self.rows.contentsMargins().top() - dp(1)
+        sign = QRectF(dp(16), top, dp(21), dp(21))
+        draw_icon(painter_of(self), SIGNS[self.kind], sign, ink=ink, paper=paper)
 
 
 class Sign(QWidget):

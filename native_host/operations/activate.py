@@ -20,7 +20,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.errors import UserCancelledError
-from native_host.operations.activation_offers import note
+from native_host.operations.activation_offers import decline, note
 from native_host.operations.activation_table import (
     TABLE,
     Action,
@@ -45,7 +45,8 @@ from native_host.operations.pin_setting import (
 )
 from native_host.operations.request import Context, report_nothing
 from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet, UnlockOffer
-from native_host.pin_prompt.model import CodeField
+from native_host.pin_prompt.model import ActivationQuestion, CodeField
+from native_host.pin_prompt.prompt import DeclinedError
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ async def activate(context: Context, request: ManageRequest) -> PinsSet:
     and errors of the prompt.
     """
     activation = Activation(context)
-    await set_pins(activation, context, request)
+    activation.unasked = request.unasked
+    await set_pins(activation, context, request, request.reader)
     outcomes: tuple[Outcome, ...] = tuple(
         "set" if role in activation.set else "was-set" for role in _PINS
     )
@@ -97,6 +99,8 @@ class Activation(PinSetting):
         unlock_offers: Mapping[PinRole, UnlockOffer] | None = None,
     ) -> None:
         super().__init__(context)
+        #: Whether the person has to be asked first.
+        self.unasked = False
         #: Whether the code in the letter can't set a PIN of this card.
         self.locked = False
         self.unlock_offers = unlock_offers or {
@@ -120,12 +124,37 @@ class Activation(PinSetting):
         note(held_card.reader)
         while True:
             try:
+                if self.unasked:
+                    await self._offer(held_card)
+                    self.unasked = False
                 await super().work(held_card)
                 return
             except (ActivationBlockedError, PinBlockedError, PukBlockedError) as error:
                 self.locked = True
                 await self._unlock(held_card, error)
             self.locked = False
+
+    async def _offer(self, held_card: HeldCard) -> None:
+        """Offer to activate a card that can be activated.
+
+        Raises ``UserCancelledError``, and records a person's wish for no more offers.
+        """
+        seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
+        if self.plan(held_card.card, seen) is None:
+            return
+        certificate = seen.certificate
+        question = ActivationQuestion(
+            partly=any(seen.info(role).changed for role in _PINS),
+            name=certificate.name,
+            satu=certificate.satu,
+            unasked=True,
+            test_card=certificate.test,
+        )
+        try:
+            await held_card.race_removal(self._prompt.offer_activation(question))
+        except DeclinedError:
+            decline(certificate)
+            raise
 
     async def _unlock(self, held_card: HeldCard, error: CardError) -> None:
         """Offer to unblock a PIN. Raises the error if that is impossible."""
@@ -274,9 +303,8 @@ class ActivationOffer:
                     held_card.run(_any_set, held_card.card)
                 )
                 note(held_card.reader)
-                await held_card.race_removal(
-                    self._prompt.offer_activation(partly=partly)
-                )
+                question = ActivationQuestion(partly)
+                await held_card.race_removal(self._prompt.offer_activation(question))
                 self._begun = True
             await self._activation.work(held_card)
         except CardError:

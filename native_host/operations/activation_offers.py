@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Records the insertions of cards for which a window has offered activation.
+"""Records which cards are not to be offered activation by the agent.
 
-The agent reads the records, so that a person who has declined in a login's window is
-not asked again.
+These are insertions for which a window has offered it, so that a person who has
+declined in a login's window is not asked again. And these are the cards for which a
+person wants no more offers, by the SHA-256 of their certificates. Nobody is named.
 """
 
 import contextlib
@@ -10,12 +11,21 @@ import hashlib
 import os
 from pathlib import Path
 
+from native_host.card.certificate import CardCertificate
 from native_host.card.source import Reader
-from native_host.paths import runtime_folder
-from native_host.private_files import open_private, private_folder
+from native_host.paths import runtime_folder, user_state_folder
+from native_host.private_files import (
+    delete_private,
+    open_private,
+    private_folder,
+    read_private,
+    write_private,
+)
 
 _PREFIX = "offered-"
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+#: The most declined cards, and the characters of one: a digest and a newline.
+_MOST, _LONG = 100, 65
 
 
 def note(reader: Reader) -> None:
@@ -57,6 +67,38 @@ def forget_all() -> None:
             for name in os.listdir(folder):  # noqa: PTH208 - by its descriptor
                 if name.startswith(_PREFIX):
                     os.unlink(name, dir_fd=folder)
+
+
+def decline(certificate: CardCertificate) -> None:
+    """Record that its holder wants no offer for a card. See ``note``."""
+    kept = dict.fromkeys((*_declined(), _fingerprint(certificate)))
+    with contextlib.suppress(OSError):
+        write_private(_declined_path(), "".join(f"{e}\n" for e in [*kept][-_MOST:]))
+
+
+def was_declined(certificate: CardCertificate) -> bool:
+    return _fingerprint(certificate) in _declined()
+
+
+def count_declined() -> int:
+    return len(_declined())
+
+
+def offer_all() -> None:
+    """Forget which cards were declined. Raises ``OSError``."""
+    delete_private(_declined_path())
+
+
+def _declined() -> list[str]:
+    return read_private(_declined_path(), _MOST * _LONG).split()
+
+
+def _fingerprint(certificate: CardCertificate) -> str:
+    return hashlib.sha256(certificate.der).hexdigest()
+
+
+def _declined_path() -> Path:
+    return user_state_folder() / "declined-cards"
 
 
 def _path(reader: Reader) -> Path | None:

@@ -165,7 +165,8 @@ class UsableCards:
     runs on the card's thread, and raises the ``CardError`` that rules the card out, or
     ``SecondChoiceError``. With ``suits``, the card with the matching certificate is
     used. Otherwise the person chooses if two or more are left. No other card than the
-    one that the prompt has asked about is used before the person confirms that.
+    one that the prompt has asked about is used before the person confirms that. With
+    ``reader``, only the card in the reader of that name is used while it is there.
 
     Iterating raises ``UserCancelledError``, whose reason is the obstacle at that
     moment, and errors that are not the card's. It raises the card's error if the prompt
@@ -178,11 +179,13 @@ class UsableCards:
         *,
         look: Callable[[FineidCard], CardCertificate],
         suits: Callable[[CardCertificate], bool] | None = None,
+        reader: str = "",
     ) -> None:
         self._source = context.source
         self._prompt = context.prompt
         self._look = look
         self._suits = suits
+        self._only_reader = reader
         self._current: HeldCard | None = None
         # Unusable cards, and cards that the person did not choose. They are examined
         # again after their next insertion.
@@ -349,7 +352,8 @@ class UsableCards:
                 await self._cancellable(self._source.wait_for_service(), error.code)
 
     def _candidates(self, readers: tuple[Reader, ...]) -> list[Reader]:
-        return [r for r in readers if r.atr is not None and r not in self._rejected]
+        named = [r for r in readers if r.name == self._only_reader] or readers
+        return [r for r in named if r.atr is not None and r not in self._rejected]
 
     async def _choose(
         self, candidates: Sequence[Reader], readers: tuple[Reader, ...]

@@ -2,6 +2,7 @@
 """The contents of the readers, as JSON. Reading them costs no try."""
 
 import asyncio
+from contextlib import suppress
 from typing import Literal, NotRequired, Required, TypedDict
 
 from native_host.card.atr import identify
@@ -10,6 +11,7 @@ from native_host.card.errors import (
     CardError,
     CardKind,
     CardMuteError,
+    CardResetError,
     PinTriesUnreadableError,
     UnsupportedCardError,
 )
@@ -123,12 +125,7 @@ async def reader_status(source: CardSource, reader: Reader) -> ReaderStatus:
             raise CardMuteError("The card does not answer.")
         if reader.atr is not None:
             generation = identify(reader.atr).name
-            connection = await source.connect(reader)
-            connection.only_look = True
-            try:
-                content = await source.run(_read, connection)
-            finally:
-                await asyncio.shield(source.run(connection.close))
+            content = await _content(source, reader)
             found["card"] = {"generation": generation, **content}
             # Only its certificates identify a mock card in a PC/SC reader.
             found["testCard"] |= any(
@@ -137,6 +134,28 @@ async def reader_status(source: CardSource, reader: Reader) -> ReaderStatus:
     except CardError as error:
         found["error"] = _failure(error)
     return found
+
+
+async def _content(source: CardSource, reader: Reader) -> CardContent:
+    """Read a card, and once more if something was amiss for a moment.
+
+    A card that has lost its power has forgotten the application. If the reader does
+    not say so, the card lacks files that it had.
+    """
+    with suppress(CardResetError):
+        content = await _read_once(source, reader)
+        if content["certificates"] and content["activation"] != "unknown":
+            return content
+    return await _read_once(source, reader)
+
+
+async def _read_once(source: CardSource, reader: Reader) -> CardContent:
+    connection = await source.connect(reader)
+    connection.only_look = True
+    try:
+        return await source.run(_read, connection)
+    finally:
+        await asyncio.shield(source.run(connection.close))
 
 
 def _read(connection: CardConnection) -> CardContent:

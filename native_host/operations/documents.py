@@ -49,7 +49,7 @@ class DocumentInbox:
     """Receives documents in a private folder that ``close`` deletes.
 
     ``patience`` is the number of seconds to wait for the next chunk, ``max_total`` the
-    most bytes of all documents together. Raises
+    most bytes of all documents together, ``most`` the most documents. Raises
     ``InvalidArgumentError`` for headers over the limits. A wrong chunk ends the inbox:
     everything is deleted, and all methods raise that error from then on. A full or
     broken disk does the same with a ``KortillaError`` that has no code of its own.
@@ -61,9 +61,10 @@ class DocumentInbox:
         *,
         patience: float = _PATIENCE,
         max_total: int = MAX_TOTAL_SIZE,
+        most: int = MAX_DOCUMENTS,
     ) -> None:
         self.headers = tuple(headers)
-        _check(self.headers, max_total)
+        _check(self.headers, max_total, most)
         #: Bytes of all documents together.
         self.total = sum(header.size for header in self.headers)
         self._patience = patience
@@ -218,17 +219,15 @@ def names_of(files: Sequence[Path]) -> list[str]:
     return [os.fsencode(name).decode(errors="replace") for name in names]
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Check the number of things to be signed, and their names.
+def check_names(names: Sequence[str], most: int = MAX_DOCUMENTS) -> None:
+    """Check the number of things to be signed, at most ``most``, and their names.
 
     A name may contain any character: the prompt escapes the misleading ones. Two names
     are equal if their NFC forms are. Names that differ only in case are two names, as
     on most file systems. Raises ``InvalidArgumentError``.
     """
-    if not 1 <= len(names) <= MAX_DOCUMENTS:
-        raise InvalidArgumentError(
-            f"1 to {MAX_DOCUMENTS} things can be signed at once."
-        )
+    if not 1 <= len(names) <= most:
+        raise InvalidArgumentError(f"1 to {most} things can be signed at once.")
     for name in names:
         if len(name) > MAX_NAME:
             raise InvalidArgumentError(f"A name has at most {MAX_NAME} characters.")
@@ -253,8 +252,8 @@ def sweep_leftovers() -> None:
             os.close(descriptor)
 
 
-def _check(headers: Sequence[DocumentHeader], max_total: int) -> None:
-    check_names([header.name for header in headers])
+def _check(headers: Sequence[DocumentHeader], max_total: int, most: int) -> None:
+    check_names([header.name for header in headers], most)
     if not all(header.name for header in headers):
         raise InvalidArgumentError("A document has no name.")
     if any(len(header.media_type) > MAX_NAME for header in headers):

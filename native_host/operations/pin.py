@@ -94,13 +94,22 @@ class PinAsker:
         certificate: CardCertificate,
         *,
         documents: tuple[Document, ...] = (),
+        batch: Progress | None = None,
         can_allow: bool = False,
     ) -> "PinTries":
         """Return the iterator over PIN attempts for a card, see ``PinTries``.
 
-        ``documents`` are shown with the question. ``can_allow`` is the question's.
+        ``documents`` are shown with the question. ``batch`` and ``can_allow`` are the
+        question's.
         """
-        return PinTries(self, held_card, certificate, documents, can_allow)
+        return PinTries(
+            self,
+            held_card,
+            certificate,
+            documents=documents,
+            batch=batch,
+            can_allow=can_allow,
+        )
 
 
 class PinTries:
@@ -117,7 +126,9 @@ class PinTries:
         asker: PinAsker,
         held_card: HeldCard,
         certificate: CardCertificate,
+        *,
         documents: tuple[Document, ...],
+        batch: Progress | None,
         can_allow: bool,
     ) -> None:
         self.prompt = asker.prompt
@@ -128,7 +139,7 @@ class PinTries:
         self.held_card = held_card
         self.pad = held_card.card.has_pin_pad
         self._certificate = certificate
-        self._documents = documents
+        self._documents, self._batch = documents, batch
         self._can_allow = can_allow
         #: The next question; None before the PIN's tries left are known.
         self._question: PinQuestion | None = None
@@ -167,6 +178,7 @@ class PinTries:
             min_length=digits[0],
             max_length=digits[-1],
             documents=self._documents,
+            batch=self._batch,
             pin_pad=self.pad,
             pad_unused=self.held_card.card.leaves_pad_unused(PadUse.VERIFY),
             test_card=self._certificate.test,

@@ -265,6 +265,7 @@ class PinSetting(ABC):
             satu=seen.certificate.satu,
             at_risk=plan.at_risk.name,  # type: ignore[arg-type] # one of the three
             tries_left=seen.info(plan.at_risk).tries_left,
+            issued=seen.certificate.not_before.year,
             pin=self.pin,
             done=plan.done,
             wrong=self._wrong,
@@ -358,14 +359,19 @@ def _was_set(before: PinInfo, now: PinInfo) -> bool:
     return now.tries_left > before.tries_left  # a new PIN has all its tries
 
 
-async def set_pins(setting: PinSetting, context: Context, request: Request) -> None:
+async def set_pins(
+    setting: PinSetting, context: Context, request: Request, reader: str = ""
+) -> None:
     """Open the prompt, set the PINs of a card, and show ``DONE``.
+
+    ``reader`` is the name of the reader of the card that is meant. Without it, the
+    person chooses among several.
 
     Raises ``UserCancelledError`` with the reason, and errors of the prompt; if it is
     not attended, also the card's errors.
     """
     await begin(setting.operation, context, request)
-    async for held_card in UsableCards(context, look=setting.look):
+    async for held_card in UsableCards(context, look=setting.look, reader=reader):
         async with held_card:
             await setting.work(held_card)
     context.prompt.show(Step.DONE)

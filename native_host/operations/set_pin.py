@@ -37,9 +37,16 @@ Outcome = Literal["set", "was-set", "untouched"]
 
 @dataclass(frozen=True, kw_only=True)
 class ManageRequest(Request):
-    """A request to set PINs. It has no origin, since no web page can send it."""
+    """A request to set PINs. It has no origin, since no web page can send it.
+
+    ``reader`` is the name of the reader of the card that is meant, if it is known.
+    ``unasked`` is True when the agent asks, and not the person. An activation is then
+    offered first.
+    """
 
     origin: str = field(default="", init=False)
+    reader: str = ""
+    unasked: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ async def change_pin(
 
     Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
     """
-    await set_pins(_Change(context, role), context, request)
+    await set_pins(_Change(context, role), context, request, request.reader)
     return PinsSet.only(role)
 
 
@@ -75,7 +82,8 @@ async def unblock(context: Context, request: ManageRequest, role: PinRole) -> Pi
 
     Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
     """
-    await set_pins(_OnePin(context, role, by_puk=True), context, request)
+    setting = _OnePin(context, role, by_puk=True)
+    await set_pins(setting, context, request, request.reader)
     return PinsSet.only(role)
 
 

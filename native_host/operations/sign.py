@@ -60,7 +60,8 @@ class SignRequest(Request):
     ``hash_function`` is for documents; None is the key's preferred one. ``certificate``
     (DER) is the one that must sign, if the service has chosen it. ``key_type`` and
     ``padding`` choose among the card's keys and their schemes; None is the preferred
-    one.
+    one. ``batch`` says how many requests of one wish came before this one, of how many.
+    They share the prompt, which the first one opens; None is the only one.
     """
 
     operation: ClassVar[Operation] = "sign"
@@ -71,6 +72,7 @@ class SignRequest(Request):
     certificate: bytes | None = None
     key_type: KeyType | None = None
     padding: Padding | None = None
+    batch: Progress | None = None
 
     def check(self) -> None:
         """Raise ``InvalidArgumentError`` for a request that no card could fulfil."""
@@ -244,7 +246,8 @@ async def sign(context: Context, request: SignRequest) -> Signatures:
 
 
 async def _begin_and_sign(context: Context, request: SignRequest) -> Signatures:
-    await begin(request.operation, context, request)
+    if request.batch is None or not request.batch.done:
+        await begin(request.operation, context, request)
     if request.documents is not None:
         await _receive(context, request.documents)
     try:
@@ -276,7 +279,7 @@ async def _sign(context: Context, request: SignRequest) -> Signatures:
             batch = _Batch(certificate, things)
             try:
                 async for attempt in asker.tries(
-                    held_card, certificate, documents=shown
+                    held_card, certificate, documents=shown, batch=request.batch
                 ):
                     async with attempt:
                         await batch.sign_rest(context, attempt, key)
@@ -403,6 +406,7 @@ async def _things(
         return tuple(shown), tuple(
             _Thing(each.name, bytes.fromhex(each.digest), algorithm) for each in shown
         )
+    context.prompt.show(Step.PREPARING)
     hashes = await context.prompt.watch(request.prepare(certificate))
     return tuple(
         replace(document, result=result.name, result_kind=result.kind)

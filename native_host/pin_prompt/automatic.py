@@ -75,7 +75,7 @@ class AutomaticPrompt(Prompt):
         codes = {field.name: self._code(field, question) for field in question.fields}
         return {name: bytearray(code, "ascii") for name, code in codes.items()}
 
-    async def offer_activation(self, *, partly: bool) -> None:
+    async def offer_activation(self, question: model.ActivationQuestion) -> None:
         raise PromptError("Nobody is there to activate the card.")
 
     async def offer_unlock(self, question: model.UnlockQuestion) -> None:

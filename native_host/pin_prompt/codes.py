@@ -15,6 +15,10 @@ from native_host.pin_prompt.texts import Texts
 Digits = bytes | bytearray | memoryview
 
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+#: With so many tries left or fewer, what a wrong code costs is said as a warning.
+_WARNED = 3
+#: Years that the oldest holders of a card have lived.
+_OLDEST = 120
 
 
 def is_new(field: CodeField) -> bool:
@@ -50,8 +54,19 @@ def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> li
     if question.pad_unused and question.pad_problem != "refused":
         said.append(text("pin_pad.unused"))
     if by_itself and "unproven" in text:
-        said.append(text("unproven"))
+        said += [text("unproven"), text("elsewhere")]
     return said
+
+
+def is_calm(question: CodesQuestion) -> bool:
+    """Return whether there is nothing to warn of: most tries are left, no error."""
+    trouble = question.wrong or question.repeated or question.in_doubt
+    return question.tries_left > _WARNED and not (trouble or question.pad_problem)
+
+
+def tries_left(tries: int, text: Texts) -> str:
+    """Return how many tries are left, in a few words."""
+    return text("pin.left.one" if tries == 1 else "pin.left", tries=tries)
 
 
 def status(question: CodesQuestion, text: Texts) -> list[str]:
@@ -95,16 +110,18 @@ def length_error(field: CodeField, typed: int, text: Texts) -> str:
 def warnings(
     digits: Digits,
     text: Texts,
+    issued: int,
     *,
     others: Iterable[Digits] = (),
     codes: Mapping[str, Digits],
 ) -> list[str]:
-    """Return the warnings about a new PIN, which is accepted nevertheless.
+    """Return the warnings about a new PIN, which the person may use all the same.
 
-    ``others`` are the other new PINs, ``codes`` the other typed codes by field name.
+    ``issued`` is the one of ``is_easy_to_guess``. ``others`` are the other new PINs,
+    ``codes`` the other typed codes by field name.
     """
     said = []
-    if is_easy_to_guess(digits):
+    if is_easy_to_guess(digits, issued):
         said.append(text("codes.easy"))
     if any(digits == other for other in others):
         said.append(text("codes.same_as_other"))
@@ -114,11 +131,22 @@ def warnings(
     return said
 
 
-def is_easy_to_guess(digits: Digits) -> bool:
+def is_easy_to_guess(digits: Digits, issued: int) -> bool:
     """Return whether a PIN is among the first that a thief tries.
 
-    These are rows (1234, 4321, 2468, 7777), rows of double digits (1122), repeated
-    groups (1212, 123123) and dates (day and month, year, birthday).
+    These are:
+
+    - digits that count up or down by the same step: 1234, 4321, 2468, 7777, 890123;
+    - pairs of digits that do: 1122, 332211;
+    - a group that is repeated: 1212, 123123;
+    - digits that are the same backwards: 1221, 123321;
+    - a year: 1984;
+    - a date, the day or the month first (2405, 0524), or with its year (240584, 840524,
+      24051984, 19840524).
+
+    Somebody may be born in a year of four digits if it is at most ``_OLDEST`` years
+    before ``issued``, the year in which the card's certificate begins, and not after
+    it. The certificate does not have the date of birth.
     """
     rows = [digits]
     if digits[::2] == digits[1::2]:
@@ -126,28 +154,30 @@ def is_easy_to_guess(digits: Digits) -> bool:
     if any(len({(b - a) % 10 for a, b in pairwise(row)}) <= 1 for row in rows):
         return True
     half = len(digits) // 2
-    if any(
+    if digits == digits[::-1] or any(
         len(digits) % part == 0 and digits[part:] == digits[:-part]
         for part in range(1, half + 1)
     ):
         return True
-    return any(_is_date(*parts) for parts in _dates(digits))
+    return any(
+        1 <= month <= 12
+        and 1 <= day <= _DAYS[month - 1]
+        and (year is None or issued - _OLDEST <= year <= issued)
+        for day, month, year in _dates(digits)
+    )
 
 
-def _dates(digits: Digits) -> Iterator[tuple[int, int, int]]:
-    """Return each way to read the digits as day, month and century."""
+def _dates(digits: Digits) -> Iterator[tuple[int, int, int | None]]:
+    """Return each way to read the digits as day, month and year of four digits."""
     pairs = [10 * (a - 48) + b - 48 for a, b in zip(*[iter(digits)] * 2, strict=False)]
     match [len(digits), *pairs]:
         case [4, first, second]:
-            yield first, second, 20
-            yield 1, 1, first  # a year
+            yield first, second, None
+            yield second, first, None
+            yield 1, 1, 100 * first + second
         case [6, first, second, third]:
-            yield first, second, 20
-            yield third, second, 20
+            yield first, second, None
+            yield third, second, None
         case [8, first, second, third, fourth]:
-            yield first, second, third
-            yield fourth, third, first
-
-
-def _is_date(day: int, month: int, century: int) -> bool:
-    return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1] and century in (19, 20)
+            yield first, second, 100 * third + fourth
+            yield fourth, third, 100 * first + second

@@ -22,8 +22,9 @@ are the answers that the window writes::
                                      or {"type": "agreed", "number": 4} for a PIN pad
                                      or {"type": "declined", "number": 4} if the
                                      question has "can_decline"
-    {"type": "offer-activation", "number": 5, "partly": false}
+    {"type": "offer-activation", "number": 5, "question": {…}}
                                      → {"type": "agreed", "number": 5}
+                                     or "declined", if the question has "unasked"
     {"type": "offer-unlock", "number": 6, "question": {…}}
                                      → {"type": "agreed", "number": 6}
     {"type": "confirm-other-card", "number": 7, "question": {…}}
@@ -56,9 +57,9 @@ from typing import (
 from native_host.hardening import wipe
 from native_host.pin_prompt import model
 
-#: Longest line to the window, in bytes with its newline: room for twenty documents with
-#: two names of 255 characters each, all of them escaped.
-MAX_REQUEST = 131_072
+#: Longest line to the window, in bytes with its newline: room for the hundred files of
+#: a container, with two names of 255 characters each, all of them escaped.
+MAX_REQUEST = 655_360
 #: Longest line from the window, in bytes with its newline.
 MAX_ANSWER = 256
 
@@ -73,6 +74,7 @@ _QUESTIONS: dict[str, type[model.Question]] = {
     "ask-consent": model.ConsentQuestion,
     "ask-pin": model.PinQuestion,
     "ask-codes": model.CodesQuestion,
+    "offer-activation": model.ActivationQuestion,
     "offer-unlock": model.UnlockQuestion,
 }
 
@@ -115,14 +117,6 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class OfferActivation:
-    """Offer to activate the card. With ``partly``, one PIN is set already."""
-
-    number: int
-    partly: bool
-
-
-@dataclass(frozen=True)
 class CallerTimedOut:
     """Show that the calling program has stopped waiting, on the same page."""
 
@@ -143,15 +137,7 @@ class Close:
 
 
 WindowRequest = (
-    Open
-    | AskStarted
-    | Show
-    | ChooseCard
-    | Ask
-    | OfferActivation
-    | CallerTimedOut
-    | Connections
-    | Close
+    Open | AskStarted | Show | ChooseCard | Ask | CallerTimedOut | Connections | Close
 )
 
 _TYPES: dict[str, type[WindowRequest]] = {
@@ -159,7 +145,6 @@ _TYPES: dict[str, type[WindowRequest]] = {
     "ask-started": AskStarted,
     "show": Show,
     "choose-card": ChooseCard,
-    "offer-activation": OfferActivation,
     "caller-timed-out": CallerTimedOut,
     "connections": Connections,
     "close": Close,

@@ -77,9 +77,10 @@ class CodesQuestion:
 
     ``at_risk`` names the PIN or PUK that loses a try when a code is wrong, and
     ``tries_left`` is the number that the card reported just before. With one try left
-    the person confirms explicitly. ``wrong``, ``repeated``, ``pin_pad``,
-    ``pad_problem`` and ``pad_unused`` are the same as in ``PinQuestion``; with a PIN
-    pad, the fields give the lengths that the reader accepts. ``done`` are the PINs that
+    the person confirms explicitly. ``issued`` is the year in which the card's
+    certificate begins. ``wrong``, ``repeated``, ``pin_pad``, ``pad_problem`` and
+    ``pad_unused`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
+    the lengths that the reader accepts. ``done`` are the PINs that
     are set already, ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True
     when the person removed the card before it confirmed the new PIN: either PIN may be
     valid now. With ``can_decline`` the person can go back to the question before this
@@ -92,6 +93,7 @@ class CodesQuestion:
     satu: str
     at_risk: Literal["PIN1", "PIN2", "PUK"]
     tries_left: int
+    issued: int
     pin: Literal["", "PIN1", "PIN2"] = ""
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     wrong: bool = False
@@ -110,6 +112,7 @@ class Step(StrEnum):
     WAITING_FOR_READER = "waiting-for-reader"
     WAITING_FOR_CARD = "waiting-for-card"
     RECEIVING = "receiving"  # the page sends documents; has progress in bytes
+    PREPARING = "preparing"  # the signatures of the person's own files
     READING = "reading"
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
@@ -135,7 +138,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a step: ``done`` of ``total`` bytes or signatures."""
+    """The progress of a step: ``done`` of ``total`` bytes, signatures or batches."""
 
     done: int
     total: int
@@ -201,6 +204,22 @@ class OtherCardQuestion:
 
 
 @dataclass(frozen=True)
+class ActivationQuestion:
+    """An offer to activate the card. With ``partly``, one PIN is set already.
+
+    ``unasked`` is True when the person has only put the card in. The prompt then says
+    whose card it is, and the person can decline all later offers for it. ``test_card``
+    is the same as in ``ConsentQuestion``.
+    """
+
+    partly: bool
+    name: str = ""
+    satu: str = ""
+    unasked: bool = False
+    test_card: bool = False
+
+
+@dataclass(frozen=True)
 class UnlockQuestion:
     """An offer to unlock a PIN that has no tries left.
 
@@ -220,16 +239,17 @@ class PinQuestion:
     ``tries_left`` is the number that the card reported just before. ``min_length`` and
     ``max_length`` are in digits. ``wrong`` is True when the card refused the last PIN;
     ``repeated`` when the person typed a refused PIN again, which was not sent.
-    ``documents`` are what PIN2 signs. With ``pin_pad`` the person agrees in the prompt
-    and then types the PIN on the reader; ``pad_problem`` says why the reader returned
-    no PIN the last time (``timed-out``, ``length``; ``refused`` if it does not use its
-    keys, so that the PIN is typed in the prompt). ``pad_unused`` is True while the keys
-    of the reader are not used for that reason. ``test_card`` shows the mock
-    card's mark if the conversation does not: a mock card in a system reader is known
-    by its certificate only. ``unlocked`` is True when the person has just unlocked the
-    PIN. With ``can_allow`` the person may allow the same for a while, without a PIN
-    (``Prompt.allowed``); not with a PIN pad. ``ticked`` says that the person has done
-    so before, with a wrong PIN.
+    ``documents`` are what PIN2 signs. ``batch`` says how many batches of the person's
+    files were signed before them, of how many; None is the only one. With ``pin_pad``
+    the person agrees in the prompt and then types the PIN on the reader;
+    ``pad_problem`` says why the reader returned no PIN the last time (``timed-out``,
+    ``length``; ``refused`` if it does not use its keys, so that the PIN is typed in the
+    prompt). ``pad_unused`` is True while the keys of the reader are not used for that
+    reason. ``test_card`` shows the mock card's mark if the conversation does not: a
+    mock card in a system reader is known by its certificate only. ``unlocked`` is True
+    when the person has just unlocked the PIN. With ``can_allow`` the person may allow
+    the same for a while, without a PIN (``Prompt.allowed``); not with a PIN pad.
+    ``ticked`` says that the person has done so before, with a wrong PIN.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -241,6 +261,7 @@ class PinQuestion:
     wrong: bool = False
     repeated: bool = False
     documents: tuple[Document, ...] = ()
+    batch: Progress | None = None
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length", "refused"] = ""
     pad_unused: bool = False
@@ -251,5 +272,10 @@ class PinQuestion:
 
 
 Question = (
-    OtherCardQuestion | ConsentQuestion | PinQuestion | CodesQuestion | UnlockQuestion
+    OtherCardQuestion
+    | ConsentQuestion
+    | PinQuestion
+    | CodesQuestion
+    | ActivationQuestion
+    | UnlockQuestion
 )

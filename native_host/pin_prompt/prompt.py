@@ -114,8 +114,11 @@ class Prompt(ABC):
         """
 
     @abstractmethod
-    async def offer_activation(self, *, partly: bool) -> None:
-        """Offer to activate the card now. With ``partly``, one PIN is set already."""
+    async def offer_activation(self, question: model.ActivationQuestion) -> None:
+        """Offer to activate the card now.
+
+        Raises ``DeclinedError`` when the person wants no such offer for this card.
+        """
 
     @abstractmethod
     async def offer_unlock(self, question: model.UnlockQuestion) -> None:

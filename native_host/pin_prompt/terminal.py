@@ -63,6 +63,7 @@ class TerminalPrompt(Prompt):
             )
         self._terminal = sys.stdin.fileno()
         self._language = conversation.language
+        self._operation = conversation.operation
         self._texts = text = texts.load(
             conversation.language, conversation.operation, program=conversation.program
         )
@@ -210,12 +211,13 @@ class TerminalPrompt(Prompt):
             raise
         return typed
 
-    async def offer_activation(self, *, partly: bool) -> None:
+    async def offer_activation(self, question: model.ActivationQuestion) -> None:
         self._shown = None
-        self._managing = text = texts.load(self._language, "activate")
-        offer = "offer.partly" if partly else "offer"
-        self._write(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
-        self._write(text("unproven"))
+        self._managing = text = texts.load(
+            self._language, "activate", purpose=self._operation
+        )
+        self._write("{}. {}".format(*text.activation_offer(question)))
+        self._write(text("unproven"), text("elsewhere"))
         await self._ask_to_go_on()
 
     async def offer_unlock(self, question: model.UnlockQuestion) -> None:
@@ -247,7 +249,7 @@ class TerminalPrompt(Prompt):
         text = self._texts
         self._write_person(question)
         if question.documents:
-            self._write_documents(question.documents)
+            self._write_documents(question.documents, question.batch)
             self._write(text.signatures(question))
         self._write(text.pin_consent(question))
         if "check" in text:
@@ -270,29 +272,46 @@ class TerminalPrompt(Prompt):
             elif not (error_notice := codes.length_error(field, len(code), text)):
                 if not codes.is_new(field):
                     return code
-                self._warn(field, {**typed, field.name: code}, text)
                 try:
-                    again = await self._ask_hidden(f"{name}, {text('codes.again')}")
+                    if await self._takes(code, question, typed, text):
+                        again = await self._ask_hidden(f"{name}, {text('codes.again')}")
+                        same = again == code
+                        wipe(again)
+                        if same:
+                            return code
+                        error_notice = text("terminal.differ")
                 except BaseException:
                     wipe(code)
                     raise
-                same = again == code
-                wipe(again)
-                if same:
-                    return code
-                error_notice = text("codes.differ")
             wipe(code)
-            self._write(error_notice)
+            if error_notice:
+                self._write(error_notice)
 
-    def _warn(
-        self, field: model.CodeField, typed: dict[str, bytearray], text: texts.Texts
-    ) -> None:
-        """Write the warnings about a new PIN before the person types it again."""
-        before = {name: code for name, code in typed.items() if name != field.name}
-        chosen = [before.pop(name) for name in list(before) if name.startswith("new-")]
-        said = codes.warnings(typed[field.name], text, others=chosen, codes=before)
-        if said:
-            self._write(*said, text("terminal.other"))
+    async def _takes(
+        self,
+        code: bytearray,
+        question: model.CodesQuestion,
+        typed: dict[str, bytearray],
+        text: texts.Texts,
+    ) -> bool:
+        """Return whether a new PIN is good, or the person uses it all the same.
+
+        The answer is not shown: it may be another PIN.
+        """
+        chosen = [each for name, each in typed.items() if name.startswith("new-")]
+        before = {k: each for k, each in typed.items() if not k.startswith("new-")}
+        said = codes.warnings(code, text, question.issued, others=chosen, codes=before)
+        if not said:
+            return True
+        self._write(*said)
+        self._hide_typing()
+        answer = await self._ask(text("terminal.easy"))
+        self._show_typing()
+        self._write("")
+        # Digits never become a str, which can't be wiped.
+        accepted = not any(chr(byte).isdigit() for byte in answer) and _is_yes(answer)
+        wipe(answer)
+        return accepted
 
     async def _ask_hidden(self, name: str) -> bytearray:
         """Ask without echo. An empty answer cancels.
@@ -314,9 +333,11 @@ class TerminalPrompt(Prompt):
         self._write(f"{self._texts('person.name')}: {name}")
         self._write(f"{self._texts('person.satu')}: {satu}")
 
-    def _write_documents(self, documents: tuple[model.Document, ...]) -> None:
+    def _write_documents(
+        self, documents: tuple[model.Document, ...], batch: model.Progress | None
+    ) -> None:
         text = self._texts
-        self._write(f"\n{text.what_is_signed(documents)}")
+        self._write(f"\n{text.what_is_signed(documents, batch)}")
         if warning := text.warning(documents):
             self._write(f"*** {warning}")
         for number, document in enumerate(documents, 1):
@@ -326,10 +347,7 @@ class TerminalPrompt(Prompt):
 
     async def _ask_to_go_on(self) -> None:
         self._show_typing()
-        answer = await self._ask(self._texts("terminal.go_on"))
-        given = answer.decode(errors="replace").strip().casefold()
-        yes = {texts.load(code)("terminal.yes") for code in texts.languages()}
-        if given not in yes:
+        if not _is_yes(await self._ask(self._texts("terminal.go_on"))):
             raise UserCancelledError
 
     def _write(self, *lines: str, end: str = "\n") -> None:
@@ -380,6 +398,11 @@ class TerminalPrompt(Prompt):
             with suppress(termios.error):  # the terminal has gone
                 termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._before)
             self._before = None
+
+
+def _is_yes(answer: bytearray) -> bool:
+    given = answer.decode(errors="replace").strip().casefold()
+    return given in {texts.load(code)("terminal.yes") for code in texts.languages()}
 
 
 def _is_terminal() -> bool:

@@ -111,8 +111,9 @@ class WindowPrompt(Prompt):
             raise PromptError("The PIN window sent codes that don't fit.")
         return {f.name: value for f, value in zip(fields, values, strict=True)}
 
-    async def offer_activation(self, *, partly: bool) -> None:
-        await self._ask_about(messages.OfferActivation, partly, "agreed")
+    async def offer_activation(self, question: model.ActivationQuestion) -> None:
+        also = ("declined",) if question.unasked else ()
+        await self._ask_about(messages.Ask, question, "agreed", *also)
 
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)

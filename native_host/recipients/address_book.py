@@ -72,6 +72,12 @@ def forget(name: str) -> list[Person]:
     return found
 
 
+def remove(person: Person) -> None:
+    """Remove one certificate; it may be gone already. Raises ``AddressBookError``."""
+    with _changed() as known:
+        known.pop(person.certificate, None)
+
+
 def matching(name: str, among: Iterable[Person]) -> list[Person]:
     """Return the people with this name or client identifier; case does not matter.
 

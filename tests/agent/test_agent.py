@@ -14,13 +14,16 @@ import pytest
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import agent as agent_module
+from native_host.agent import presence
 from native_host.agent.agent import Agent, look
 from native_host.card import pcsc_connection
+from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardRemovedError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection, wait_until_free
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
+from native_host.operations import activation_offers
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows
@@ -386,7 +389,7 @@ async def test_of_two_new_cards_the_second_waits_for_the_firsts_window(
 
 
 @isolated
-async def test_what_is_put_in_beside_a_window_that_is_cancelled_counts_as_seen(
+async def test_a_window_that_is_cancelled_is_for_its_own_reader_only(
     pcscd: Pcscd,
 ) -> None:
     first, second = make(pcscd), make(pcscd, profile="v4.2")
@@ -404,12 +407,44 @@ async def test_what_is_put_in_beside_a_window_that_is_cancelled_counts_as_seen(
             )
         )
         await window.end(activated=False)
+        # The second card is offered now, and the first one not again.
+        other = await opening.opened()
+        await other.end(activated=False)
         await settled(agent, cards=2)
         await opening.none_opens()
+        assert [*window.words, *other.words] == [
+            f"--reader={READER}",
+            f"--reader={SECOND}",
+        ]
         pcscd.pull()
         pcscd.insert(MockCard(first))
         await opening.opened()
-        assert opening.count == 2
+        assert opening.count == 3
+
+
+@isolated
+async def test_a_card_whose_holder_wants_no_offers_gets_none_until_all_do(
+    pcscd: Pcscd,
+) -> None:
+    os.environ["XDG_STATE_HOME"] = str(pcscd.folder / "state")
+    os.environ["XDG_CONFIG_HOME"] = str(pcscd.folder / "config")
+    card = make(pcscd)
+    der = card.read().keys[0].certificate
+    assert der is not None
+    activation_offers.decline(CardCertificate.from_der(der))
+    pcscd.insert(MockCard(card))
+    pcscd.insert(MockCard(make(pcscd, profile="v4.2")), SECOND)
+    async with windows() as opening, agent_with(opening) as agent:
+        window = await opening.opened()
+        assert window.words == [f"--reader={SECOND}"]
+        await window.end(activated=True)
+        await settled(agent, cards=2)
+        await opening.none_opens()
+    presence.set_enabled(True)
+    async with windows() as opening, agent_with(opening):
+        words = {*(await opening.opened()).words}
+        assert words <= {f"--reader={READER}", f"--reader={SECOND}"}
+    assert activation_offers.count_declined() == 0
 
 
 @isolated

@@ -42,8 +42,9 @@ from native_host.pin_prompt import spawn
 real = spawn.spawn
 spawn.spawn = lambda command=None: real(sys.argv[1:])
 from native_host.cli import main
-words = ["card", "activate", "--prompt", "window", "--card", "pcsc", "--lang", "en"]
-sys.exit(main(words))
+reader = sys.argv.pop()  # the agent's
+words = ["card", "activate", "--unasked", "--prompt", "window", "--card", "pcsc"]
+sys.exit(main([*words, "--lang", "en", reader]))
 """
 
 
@@ -135,7 +136,7 @@ async def test_a_card_is_activated_in_the_window_that_the_agent_opened(
         log = pcscd.folder / f"{profile}.log"
         script = [
             *(sys.executable, "-I", str(SCRIPTED_PROMPT), str(log)),
-            *(f"{code},2468,135790", "cancel"),
+            *("agree", f"{code},2468,135790", "cancel"),
         ]
         command = [sys.executable, "-I", "-c", _ACTIVATE, *script]
         card = make(pcscd, profile=profile)

@@ -19,14 +19,19 @@ _PROGRAM = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as test:
     test.connect(sys.argv[1])
+    test.sendall(" ".join(sys.argv[2:]).encode() + b"\\n")
     sys.exit(int(test.recv(8) or b"9"))
 """
 
 
 @dataclass
 class Window:
-    """A window that stays open until the test ends it."""
+    """A window that stays open until the test ends it.
 
+    ``words`` are what the agent has added to its command.
+    """
+
+    words: list[str]
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
 
@@ -53,7 +58,8 @@ class Windows:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.count += 1
-        self._queue.put_nowait(Window(reader, writer))
+        words = [(await reader.readline()).decode().rstrip()]
+        self._queue.put_nowait(Window(words, reader, writer))
 
     async def opened(self, within: float | None = None) -> Window:
         """Wait for the next window. Raises ``TimeoutError``."""

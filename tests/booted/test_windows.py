@@ -100,7 +100,9 @@ def test_file_manager(
     offered = computer.user("gio", "mime", "application/pdf")
     assert f"{_SIGN}.desktop" in offered
     background.run(citizen.write("Sopimus.pdf", make_pdf().decode("latin-1")))
-    desktop.open_with("/home/specimen/Sopimus.pdf", _SIGN, "Allekirjoita Kortillalla")
+    desktop.open_with(
+        "/home/specimen/Sopimus.pdf", _SIGN, "Allekirjoita henkilökortilla (Kortilla)"
+    )
     page = "Allekirjoita – Kortilla"
     citizen.press_button(page, "Allekirjoita 1 tiedosto")
     citizen.type_when_ready(SIGNING("title"), SIGNING("confirm"), f"{PIN2}\r")

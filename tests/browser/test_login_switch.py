@@ -50,6 +50,11 @@ MODULE = ".config/pkcs11/modules/kortilla.module"
 #: Firefox's manifest of the token, and Chromium's of the program.
 MANIFEST = ".mozilla/pkcs11-modules/kortilla.json"
 HOST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
+IS_PREPARABLE = "document.querySelector('#prepare button').checkVisibility()"
+COMES_AFTER = (
+    "document.querySelector('#switch').compareDocumentPosition("
+    "document.querySelector('#prepare')) === Node.DOCUMENT_POSITION_FOLLOWING"
+)
 IS_INSTALLED = "browser.pkcs11.isModuleInstalled('kortilla')"
 
 
@@ -79,9 +84,14 @@ async def test_firefox_is_switched_on_and_off_in_either_view_while_it_runs(
     for tab in (popup, options):
         await shows(tab, "loginOff")
     await Popup(popup).open("suomi-fi")
+    await popup.wait_for("#card[aria-busy=false]")
+    assert not await popup.evaluate(IS_PREPARABLE)
     await popup.click("#switch")
     await shows(popup, "loginOn")
     assert await is_checked(popup)
+    assert await popup.evaluate(IS_PREPARABLE) is True
+    # What has to be on first is read first.
+    assert await popup.evaluate(COMES_AFTER) is True
     assert await popup.evaluate(IS_INSTALLED) is True
     assert (home / MODULE).exists()
     role = "document.querySelector('#token').getAttribute('role')"
@@ -202,6 +212,8 @@ async def _switched_on_before_a_restart(user_home: UserHome, browser: Browser) -
     await shows(popup, "loginRestart")
     assert await is_checked(popup)
     assert await popup.text("#token p") == text("loginOnRestart")
+    await popup.wait_for("#card[aria-busy=false]")
+    assert not await popup.evaluate(IS_PREPARABLE)
     assert has_token(user_home)
     await popup.close()
 

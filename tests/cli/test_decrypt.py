@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -26,6 +27,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.files.decrypt import decrypt_with_password
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from native_host.files.letters import plain_name
+from native_host.files.targets import Target
 from tests.cli.conftest import NewCard, Outcome, Run
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.desktop.test_screen import LABEL, takes_keys
@@ -173,6 +175,42 @@ def test_a_full_disk_leaves_nothing(
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     assert reasons(outcome) == ["unwritable"]
     assert names(folder) == {name}
+
+
+@pytest.mark.parametrize("command", ["encrypt", "decrypt"])
+def test_a_disk_that_fails_is_the_one_of_the_new_file(
+    run: Run,
+    card: MockCardState,
+    folder: Path,
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same error of the original says that this can't be read."""
+    name = {"encrypt": "a.pdf", "decrypt": "a.pdf.p7m"}[command]
+    options = {"encrypt": ("--recovery-password",), "decrypt": AUTOMATIC}[command]
+    content = message(recipient(card)) if command == "decrypt" else CONTENT
+    (folder / name).write_bytes(content)
+
+    class Failing(BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Target, "open", lambda _: Failing())
+    outcome = run(command, name, *options)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
+    assert reasons(outcome) == ["unwritable"]
+    assert names(folder) == {name}
+
+
+def test_an_original_on_a_disk_that_fails_is_not_readable(
+    run: Run, folder: Path
+) -> None:
+    """The first page of a process's memory is not there, and gives that error."""
+    words = ("encrypt", "/proc/self/mem", "--recovery-password", "-o", str(folder))
+    outcome = run(*words)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_READABLE")
+    assert "Input/output error" in outcome.result["error"]["message"]
+    assert names(folder) == set()
 
 
 def test_too_many_files_are_refused_at_once(run: Run) -> None:

@@ -147,15 +147,15 @@ def test_what_is_broken_is_named_and_mended(
     assert mends == {
         code: {"command": command, "by": "doctor"} for code, command in expected.items()
     }
-    named, _, _ = mended.words.partition("After the repairs:")
+    named, _, _ = mended.words.partition("After the fixes:")
     for command in expected.values():
-        assert f"This command mends it: {command}\n" in named
+        assert f"Fix it with this command: {command}\n" in named
     ran = {each["command"]: each["done"] for each in mended.result["mended"]}
     assert ran == dict.fromkeys(expected.values(), True)
     assert len(ran) == len(mended.result["mended"])
     assert len(examined) == 2
     assert faults(mended) == set()
-    assert "After the repairs:" in mended.words
+    assert "After the fixes:" in mended.words
 
 
 def test_nothing_is_run_without_asking(installed: Path) -> None:

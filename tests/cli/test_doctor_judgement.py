@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How ``kortilla doctor`` judges clocks, cards and readers that were read."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from native_host.doctor.card import findings_in_readers, reader_name
+from native_host.doctor.findings import catalogue
 from native_host.doctor.surroundings import judge_clock
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -33,6 +35,7 @@ def test_an_absurd_clock_is_named(
 
 CARD: dict[str, Any] = {
     "generation": "MULTIAPP_V5",
+    "holder": {"name": "SPECIMEN-A", "satu": "1"},
     "activation": "active",
     "tries": {"PIN1": 5, "PIN2": 5, "PUK": 5},
     "pinsSet": {"PIN1": True, "PIN2": True},
@@ -74,6 +77,28 @@ def test_a_pin_that_no_puk_can_unlock_has_no_command() -> None:
         *("CERTIFICATE_MISSING", "CERTIFICATE_UNREADABLE"),
     }
     assert found["PIN_BLOCKED"].mend is None
+
+
+def test_of_several_cards_a_finding_says_whose_it_is_and_a_report_no_name() -> None:
+    name = "Example Reader (0123456789) 00 00"
+    locked = CARD | {"tries": {"PIN1": 0, "PIN2": 5, "PUK": 5}, "certificates": []}
+    readers: Any = [
+        {"reader": name, "testCard": False, "card": locked},
+        {"reader": "B", "card": None, "error": {"code": "CARD_MUTE"}},
+    ]
+    texts = catalogue("en")
+    found = {each.code: each for each in findings_in_readers(readers, NOW)}
+    blocked, mute = found["PIN_BLOCKED"], found["CARD_MUTE"]
+    assert (blocked.reader, blocked.holder) == (name, "SPECIMEN-A")
+    assert blocked.sentence(texts).startswith("Example Reader 00 00: The PIN is locked")
+    assert mute.sentence(texts).startswith("B: The card does not answer.")
+    report = json.dumps([each.as_json(texts) for each in found.values()])
+    assert blocked.as_json(texts)["details"]["reader"] == "Example Reader 00 00"
+    assert "SPECIMEN-A" not in report
+    assert "0123456789" not in report
+    alone = {each.code: each for each in findings_in_readers(readers[:1], NOW)}
+    assert alone["PIN_BLOCKED"].sentence(texts).startswith("The PIN is locked")
+    assert alone["PIN_BLOCKED"].details == {"pin": "PIN1"}
 
 
 @pytest.mark.parametrize(

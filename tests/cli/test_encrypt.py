@@ -219,7 +219,7 @@ def test_a_file_for_another_card_is_refused_before_pin1(
     # The address book knows the name since it was encrypted.
     data = other.read()
     name = f"{data.given_name} {data.surname}"
-    assert f"It is for: {name}" in done.words
+    assert f"It is encrypted for: {name}" in done.words
 
 
 def test_a_changed_file_leaves_nothing(

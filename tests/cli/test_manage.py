@@ -23,8 +23,8 @@ from tests.support import pcsc
 
 PUK = "12345678"
 PIN1, PIN2 = "basic PIN (PIN1)", "signature PIN (PIN2)"
-LETTER = "Activation code from the letter"
-NEW = {f"New {PIN1}": "2468", f"New {PIN2}": "135790"}
+LETTER = "Activation code"
+NEW = {f"New {PIN1}": "2580", f"New {PIN2}": "135790"}
 
 Tries = tuple[int, int, int]
 #: What is typed, and the tries of PIN1, PIN2 and PUK after it.
@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[str, str, list[str], Typed, tuple[str, str]]] = {
                 (5, 5, 5),
             ),
         ],
-        ("2468", "135790"),
+        ("2580", "135790"),
     ),
     "activate an older card": (
         *("v4.2", "new", ["activate"]),
@@ -58,33 +58,33 @@ COMMANDS: dict[str, tuple[str, str, list[str], Typed, tuple[str, str]]] = {
             ),
             ({LETTER: PUK} | NEW, (5, 5, 5)),
         ],
-        ("2468", "135790"),
+        ("2580", "135790"),
     ),
     "change PIN1": (
         *("v5-2026", "active", ["change-pin", "pin1"]),
         [
-            ({f"Current {PIN1}": "999999", f"New {PIN1}": "8642"}, (4, 5, 5)),
-            ({f"Current {PIN1}": "1234", f"New {PIN1}": "8642"}, (5, 5, 5)),
+            ({f"Current {PIN1}": "999999", f"New {PIN1}": "8275"}, (4, 5, 5)),
+            ({f"Current {PIN1}": "1234", f"New {PIN1}": "8275"}, (5, 5, 5)),
         ],
-        ("8642", "123456"),
+        ("8275", "123456"),
     ),
     "change PIN2": (
         *("v4.2", "active", ["change-pin", "pin2"]),
-        [({f"Current {PIN2}": "123456", f"New {PIN2}": "864208"}, (5, 5, 5))],
-        ("1234", "864208"),
+        [({f"Current {PIN2}": "123456", f"New {PIN2}": "917364"}, (5, 5, 5))],
+        ("1234", "917364"),
     ),
     "unblock PIN1": (
         *("v4.2", "pin1-blocked", ["unblock", "pin1"]),
         [
-            ({"PUK code": "99999999", f"New {PIN1}": "8642"}, (0, 5, 4)),
-            ({"PUK code": PUK, f"New {PIN1}": "8642"}, (5, 5, 5)),
+            ({"PUK code": "99999999", f"New {PIN1}": "8275"}, (0, 5, 4)),
+            ({"PUK code": PUK, f"New {PIN1}": "8275"}, (5, 5, 5)),
         ],
-        ("8642", "123456"),
+        ("8275", "123456"),
     ),
     "unblock PIN2": (
         *("v5-2026", "pin2-blocked", ["unblock", "pin2"]),
-        [({"PUK code": PUK, f"New {PIN2}": "864208"}, (5, 5, 5))],
-        ("1234", "864208"),
+        [({"PUK code": PUK, f"New {PIN2}": "917364"}, (5, 5, 5))],
+        ("1234", "917364"),
     ),
 }
 
@@ -131,7 +131,7 @@ def test_a_command_works_on_a_terminal(
                 terminal.wait_for(": ")
                 terminal.type(f"{digits}\r")
                 if field.startswith("New"):
-                    terminal.wait_for("The new PIN again: ")
+                    terminal.wait_for("Once more: ")
                     terminal.type(f"{digits}\r")
             if left != (5, 5, 5):
                 terminal.wait_for(" was wrong.")
@@ -151,10 +151,10 @@ def test_a_window_stays_until_the_person_has_read_it(
             await until(lambda: (Step.DONE, None) in self.shown)
             read.append("done")
 
-    window = Window(codes=[{"old": "1234", "new-PIN1": "8642"}])
+    window = Window(codes=[{"old": "1234", "new-PIN1": "8275"}])
     monkeypatch.setattr(environment, "open_prompt", lambda _: window)
     words = ("change-pin", "pin1", "--card", "mock", "--prompt", "window")
-    check_end(run("card", *words), card, ("8642", "123456"))
+    check_end(run("card", *words), card, ("8275", "123456"))
     assert read == ["done"]
     assert window.conversation is not None
     assert window.conversation.operation == "change-pin"

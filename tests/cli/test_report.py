@@ -227,7 +227,7 @@ def _hostile() -> CheckedFile:
         place=lie,
         intact=True,
         signer=Signer(lie, lie, lie, lie),
-        certificate=CertificateFacts("01", lie, now, now, "0" * 64, b""),
+        certificate=CertificateFacts("01", lie, "EE", now, now, "0" * 64, b""),
         issuer="unknown",
         time=now,
         time_source="claimed",
@@ -260,7 +260,9 @@ def test_no_text_of_a_file_passes_for_the_reports(tmp_path: Path) -> None:
     labels = [
         words[: words.index("{")] if "{" in words else f"{words}:"
         for words in (
-            texts[key] for key in texts if key.startswith("report.") or key == "files"
+            texts[key]
+            for key in texts
+            if key.startswith("report.") or key in {"files", "issuer.foreign"}
         )
     ]
     ours = [each[edge:] for each in lines if each[edge] != " "]

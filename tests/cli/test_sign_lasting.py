@@ -147,7 +147,7 @@ def test_files_for_the_archive_are_valid_and_nobody_is_asked_about_the_signer(
         assert (signature["level"], signature["revocationSource"]) == ("B-LTA", "file")
     told = run(*words, "--lang", "fi", json=False).words
     assert "Aikaleima todistaa, että tiedosto oli allekirjoitettu viimeistään" in told
-    assert "Aikaleiman antoi SPECIMEN Timestamps." in told
+    assert "Aikaleiman myönsi SPECIMEN Timestamps." in told
     # When the card has expired; the command has no clock of its own.
     trusted = TrustedCAs.from_folder("trust")
     for file in signed:

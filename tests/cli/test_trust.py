@@ -69,9 +69,9 @@ def test_what_is_wrong_is_said(run: Run, eu: SmallEU) -> None:
     said = "\n".join(outcome.lines)
     assert (
         "Estonia: A list came that is older than the one here. It was refused. "
-        "The list that was here before stays." in said
+        "The earlier list stays in use." in said
     )
-    assert "Belgium: The list is too old to count any more." in said
+    assert "Belgium: The list is too old and no longer valid." in said
     assert "Latvia: The list could not be downloaded." in said
     found = {each["territory"]: each for each in run("trust", "update").result["lists"]}
     assert found["EE"]["problem"] == "older"

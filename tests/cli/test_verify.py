@@ -92,10 +92,10 @@ def test_without_a_folder_it_says_what_it_can_not_judge(run: Run) -> None:
     outcome = run("verify", "a-signed.pdf", "--offline")
     assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
     told = run("verify", "a-signed.pdf", "--offline", json=False).words
-    assert "It can't be said whether the signature is valid." in told
+    assert "It could not be confirmed that the signature is valid." in told
     # The signer is named, but not as somebody who is known to have signed.
     assert "SPECIMEN-" in told
-    assert ": can't say" in told
+    assert ": could not be confirmed" in told
 
 
 def test_the_worst_of_several_files_decides(
@@ -119,6 +119,27 @@ def test_the_worst_of_several_files_decides(
         assert wanted <= codes(outcome.result["files"][0])
     told = run("verify", "a.pdf", *trusted, json=False)
     assert "Nobody has signed this file." in told.words
+
+
+@pytest.mark.parametrize(
+    ("configured", "asked", "spoken"),
+    [
+        ("fi", "sv", "sv"),
+        ("fi", "de", "fi"),
+        ("sv", None, "sv"),
+        ("system", "fi", "fi"),
+    ],
+)
+def test_the_language_of_the_command_wins_over_the_configured_one(
+    run: Run, home: Path, configured: str, asked: str | None, spoken: str
+) -> None:
+    config = home / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'language = "{configured}"\n')
+    (home / "plain.txt").write_text("plain")
+    options = ("--lang", asked) if asked else ()
+    told = run("verify", str(home / "plain.txt"), *options, json=False)
+    assert catalogue.load(spoken)["verdict.cant-say"] in told.words
 
 
 def test_a_file_that_can_not_be_read_is_not_judged(run: Run, signed: Path) -> None:

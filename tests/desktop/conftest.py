@@ -15,7 +15,7 @@ from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
-from native_host.gui.labels import Heading
+from native_host.gui.labels import Heading, WrappingHeading
 from tests.pin_prompt.conftest import application
 from tests.support.patience import patience
 
@@ -140,10 +140,21 @@ def words(widget: QWidget) -> list[str]:
 
 
 def headings(widget: QWidget) -> list[str]:
-    return [each.text() for each in visible(widget, Heading)]
+    kinds = (Heading, WrappingHeading)
+    return [each.text() for each in visible(widget, QLabel) if isinstance(each, kinds)]
 
 
 def buttons(widget: QWidget) -> dict[str, QPushButton]:
     """Return the visible buttons by their names for screen readers."""
     found = visible(widget, QPushButton)
     return {each.accessibleName() or each.text(): each for each in found}
+
+
+def is_heard_once(page: QWidget, said: list[str], heading: str) -> str:
+    """Assert that an outcome has the focus and was said once. Return what was said."""
+    focused = page.window().focusWidget()
+    assert isinstance(focused, Heading)
+    assert focused.text() == heading
+    assert headings(page).count(heading) == 1
+    [once] = [each for each in said if each.startswith(heading)]
+    return once

@@ -1,28 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The page of the card: what it says of each state, and to a screen reader."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from native_host.card.errors import CardKind
-from native_host.desktop.card_watch import (
-    Cards,
-    ReaderContent,
-    can_change,
-    can_unlock,
-    card_state,
-    valid_until,
-)
+from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages.card import Page
 from native_host.desktop.window import Window
 from native_host.gui.labels import TriesLabel
 from native_host.languages import SPOKEN
+from native_host.pin_prompt.model import Problem
+from native_host.pin_prompt.texts import load
 from tests.desktop.conftest import (
     Open,
     buttons,
@@ -35,60 +29,21 @@ from tests.desktop.conftest import (
     words,
 )
 from tests.support import cards
-
-NOW = datetime.now(UTC)
-READER = "Example Reader CR-100"
-
-
-def a_card(**changes: Any) -> Any:
-    """Return an active card with all tries."""
-    certificates = [
-        {
-            "role": role,
-            "notBefore": (NOW - timedelta(days=9)).isoformat(),
-            "notAfter": (NOW + timedelta(days=900)).isoformat(),
-        }
-        for role in ("authentication", "signature")
-    ]
-    card: dict[str, Any] = {
-        "holder": {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"},
-        "certificates": certificates,
-        "tries": {"PIN1": 5, "PIN2": 5, "PUK": 5},
-        "pinsSet": {"PIN1": True, "PIN2": True},
-        "activation": "active",
-        "activationCodeLengths": [8],
-    }
-    return card | changes
-
-
-def tries(pin1: int | None = 5, pin2: int | None = 5, puk: int | None = 5) -> Any:
-    return {"tries": {"PIN1": pin1, "PIN2": pin2, "PUK": puk}}
-
-
-UNREADABLE = {"role": "signature", "error": {"code": "CARD_MUTE", "message": "…"}}
-NEW: dict[str, Any] = {
-    "activation": "new",
-    "pinsSet": {"PIN1": False, "PIN2": False},
-}
-
-
-def status_of(card: dict[str, Any] | None, **changes: Any) -> Any:
-    return {"reader": READER, "testCard": False, "card": card} | changes
-
-
-def failed(code: str, kind: str = "") -> Any:
-    error = {"code": code, "message": "…"} | ({"kind": kind} if kind else {})
-    return status_of(None, error=error)
+from tests.support.card_statuses import (
+    NEW,
+    READABLE,
+    READER,
+    UNREADABLE,
+    a_card,
+    failed,
+    status_of,
+    tries,
+)
 
 
 def cards_of(*statuses: Any) -> Cards:
     """Return readers with cards of these statuses; None is one being read."""
     return Cards(tuple(ReaderContent(READER, True, each) for each in statuses))
-
-
-PARTLY = {"activation": "partly", "pinsSet": {"PIN1": True, "PIN2": False}}
-BLOCKED = {**NEW, **tries(0, 0), "activationCodeLengths": [7]}
-READABLE = a_card()["certificates"][0]
 
 
 @pytest.fixture
@@ -110,11 +65,11 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
     assert "SPECIMEN-POHJALAINEN Aino" in shown
     assert "Electronic client identifier (SATU): 99902038C" in shown
     assert "The card is ready to use" in shown
-    assert headings(page) == ["Card", "PINs and PUK"]
+    assert headings(page) == ["Card", "SPECIMEN-POHJALAINEN Aino", "PINs and PUK"]
     assert [*buttons(page)] == [
         "Read the card again",
-        *("Change PIN1", "I have forgotten PIN1"),
-        *("Change PIN2", "I have forgotten PIN2"),
+        *("Change PIN1", "Forgotten: PIN1"),
+        *("Change PIN2", "Forgotten: PIN2"),
     ]
     left = [each.text() for each in visible(page, TriesLabel)]
     assert left == ["5 tries left", "4 tries left", "5 tries left"]
@@ -162,10 +117,83 @@ def test_without_reader_card_or_service_it_says_what_to_do(page: Page) -> None:
     assert "Card readers can't be used now" in words(page)
 
 
-def test_a_test_card_is_marked_and_several_cards_are_told_of(page: Page) -> None:
-    show(page, cards_of(status_of(a_card(), testCard=True), status_of(a_card())))
+def test_an_unusable_card_is_told_of_in_the_words_of_the_pin_window(page: Page) -> None:
+    unreadable = [{**UNREADABLE, "error": {"code": "CARD_ERROR", "message": "…"}}]
+    expired = [{**READABLE, "notAfter": READABLE["notBefore"]}]
+    for changes, code in (
+        ({"certificates": unreadable, "holder": None}, "CARD_ERROR"),
+        ({"certificates": [], "holder": None}, "UNSUPPORTED_CARD"),
+        ({"certificates": expired}, "CARD_EXPIRED"),
+        (tries(None), "PIN_TRIES_UNREADABLE"),
+    ):
+        show(page, cards_of(status_of(a_card(**changes))))
+        said = words(page)
+        for text in load("en", "change-pin").problem(Problem(code)):
+            assert text in said
+        assert "The card is ready to use" not in said
+    show(page, cards_of(status_of(a_card(certificates=[], **NEW))))
+    assert [*buttons(page)] == ["Read the card again", "Check Kortilla"]
+
+
+def test_a_test_card_is_marked(page: Page) -> None:
+    show(page, cards_of(status_of(a_card(), testCard=True)))
     assert any(text.startswith("TEST CARD") for text in words(page))
-    assert any("several readers" in text for text in words(page))
+
+
+def in_readers(*holders: str, **changes: Any) -> Cards:
+    """Return readers ``A``, ``B``, … with the cards of these people."""
+    return Cards(
+        tuple(
+            ReaderContent(
+                name,
+                True,
+                status_of(a_card(holder={"name": h, "satu": "1"}, **changes)),
+            )
+            for name, h in zip("ABC", holders, strict=False)
+        )
+    )
+
+
+def test_each_of_several_cards_has_its_holders_name_on_all_that_is_its_own(
+    page: Page,
+) -> None:
+    show(page, in_readers("SPECIMEN-A", "SPECIMEN-B"))
+    assert headings(page) == [
+        *("Card", "SPECIMEN-A", "PINs and PUK: SPECIMEN-A"),
+        *("SPECIMEN-B", "PINs and PUK: SPECIMEN-B"),
+    ]
+    names = [*buttons(page)]
+    assert len(names) == len(visible(page, QPushButton))  # no two are the same
+    assert names[1] == "Change PIN1, SPECIMEN-A"
+    assert names[-1] == "Forgotten: PIN2, SPECIMEN-B"
+    # The cards of one person are told apart by their readers.
+    show(page, in_readers("SPECIMEN-A", "SPECIMEN-A", "SPECIMEN-C", **NEW))
+    assert [*buttons(page)][1:] == [
+        *("Activate the card, SPECIMEN-A, A", "Activate the card, SPECIMEN-A, B"),
+        "Activate the card, SPECIMEN-C",
+    ]
+
+
+def test_a_button_opens_the_window_for_its_own_card(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, ...]] = []
+
+    def start(words: tuple[str, ...], _: object) -> bool:
+        opened.append(words)
+        return True
+
+    monkeypatch.setattr(page._prompts, "start", start)
+    show(page, in_readers("SPECIMEN-A", "SPECIMEN-B"))
+    buttons(page)["Change PIN1, SPECIMEN-B"].click()
+    buttons(page)["Forgotten: PIN2, SPECIMEN-A"].click()
+    show(page, in_readers("SPECIMEN-A", "SPECIMEN-B", **NEW))
+    buttons(page)["Activate the card, SPECIMEN-B"].click()
+    assert opened == [
+        ("change-pin", "pin1", "--reader=B"),
+        ("unblock", "pin2", "--reader=A"),
+        ("activate", "--reader=B"),
+    ]
 
 
 def test_what_a_card_or_a_reader_says_cannot_garble_the_page(page: Page) -> None:
@@ -218,60 +246,3 @@ def test_a_page_that_is_left_follows_no_card(
     until(lambda: "AINO SPECIMEN-VIRTANEN" in words(new))
     old._show(Cards())
     assert "Kortet är klart att användas" in words(new)
-
-
-@pytest.mark.parametrize(
-    ("changes", "key", "kind"),
-    [
-        ({}, "ready", "good"),
-        (tries(0), "pin1_locked", "error"),
-        (tries(5, 0), "pin2_locked", "error"),
-        (tries(0, 0), "pins_locked", "error"),
-        (tries(1), "pin1_last", "warning"),
-        (tries(5, 1), "pin2_last", "warning"),
-        (tries(1, 1), "pins_last", "warning"),
-        (tries(0, 5, 0), "lost", "error"),
-        (tries(5, 5, 0), "puk_locked", "warning"),
-        (tries(None, 5, 5), "ready", "good"),
-        ({"activation": "unknown"}, "unknown", "warning"),
-        ({"certificates": [UNREADABLE] * 2}, "no_certificate", "error"),
-        ({"certificates": []}, "no_certificate", "error"),
-        ({"certificates": [READABLE, UNREADABLE]}, "lacks_certificate", "warning"),
-        (NEW, "new", "note"),
-        (PARTLY, "partly", "warning"),
-        (BLOCKED, "activation_blocked", "error"),
-        # The PUK, which such a card's code is, sets a PIN without tries too.
-        ({**NEW, **tries(0, 0), "activationCodeLengths": [8]}, "new", "note"),
-    ],
-)
-def test_a_card_has_one_state(changes: dict[str, Any], key: str, kind: str) -> None:
-    state = card_state(a_card(**changes), NOW)
-    assert (state.key, state.kind) == (f"card.{key}", kind)
-    assert state.can_activate == (key in ("new", "partly"))
-
-
-def test_an_expired_card_says_so_before_all_else() -> None:
-    card = a_card(**tries(0))
-    late = NOW + timedelta(days=1000)
-    assert card_state(card, late).key == "card.expired"
-    card["certificates"][0] = {"role": "authentication", "error": {"code": "X"}}
-    assert valid_until(card) is not None
-    assert valid_until(a_card(certificates=[])) is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "change", "unlock"),
-    [
-        ({}, True, True),
-        (tries(0), False, True),
-        (tries(0, 5, 0), False, False),
-        (tries(3, 5, 0), True, False),
-        (NEW, False, False),
-        (BLOCKED, False, True),
-    ],
-)
-def test_a_button_is_there_if_it_can_do_something(
-    changes: dict[str, Any], change: bool, unlock: bool
-) -> None:
-    card = a_card(**changes)
-    assert (can_change(card, "PIN1"), can_unlock(card, "PIN1")) == (change, unlock)

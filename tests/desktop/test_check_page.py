@@ -17,6 +17,7 @@ from kortilla.errors import UserCertificateOCSPCheckFailedError
 from native_host import asking
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
+from native_host.desktop.pages import check as check_page
 from native_host.desktop.pages import files, signed_content
 from native_host.desktop.pages.check import Page
 from native_host.desktop.pages.signed_content import PageView
@@ -39,6 +40,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    is_heard_once,
     page_of,
     settle,
     unnamed,
@@ -129,12 +131,33 @@ def test_plain_words_come_first_and_details_are_folded(
     assert unnamed(window) == []
 
 
+def test_the_verdict_or_the_sum_has_the_focus_and_is_said_once(
+    open_window: Open, signed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    said: list[str] = []
+    monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
+    page = check(window, signed / "a-signed.pdf")
+    verdict = "Test card. This is not a real person's signature. "
+    verdict += "The signature is valid."
+    assert is_heard_once(page, said, verdict) == f"{verdict} a-signed.pdf."
+    # What was found is before what may be checked next.
+    shown = words(page)
+    assert shown.index(verdict) < shown.index("Drop signed files here")
+    monkeypatch.setattr(check_page, "MAX_FILES", 3)
+    gone = [signed / f"{number}.pdf" for number in range(3)]
+    page = check(window, *[signed / "changed.pdf"] * 2, *gone)
+    is_heard_once(page, said, "Unclear: 2. Not valid: 1.")
+    assert "Only the first 3 files are checked at once." in words(page)
+
+
 def test_a_changed_file_is_not_valid_and_others_are_told_apart(
     open_window: Open, signed: Path
 ) -> None:
     names = ("changed.pdf", "b.asice", "a.pdf", "b.txt", "gone.pdf", HOSTILE)
     page = check(open_window(), *(signed / name for name in names))
-    changed, container, unsigned, other, gone, _ = headings(page)[1:]
+    total, changed, container, unsigned, other, gone, _ = headings(page)[1:]
+    assert total == "Not signed: 2. Unclear: 3. Not valid: 1."
     assert "a\\u{202E}fdp <b>x.pdf" in words(page)
     assert not any("\u202e" in each for each in words(page))
     assert "Don't trust the file." in changed
@@ -142,7 +165,7 @@ def test_a_changed_file_is_not_valid_and_others_are_told_apart(
     assert "The signature is valid." in container
     assert "Signed files: b.txt" in words(page)
     assert unsigned == "Nobody has signed this file."
-    assert other == "It can't be said whether the signature is valid."
+    assert other == "It could not be confirmed that the signature is valid."
     assert gone == "The file can't be read."
 
 
@@ -243,7 +266,7 @@ def test_without_the_authoritys_certificates_nothing_is_valid_and_it_offers_them
     for each in trust_folder().iterdir():
         each.unlink()
     page = check(open_window(), signed / "a-signed.pdf")
-    assert "It can't be said whether the signature is valid." in headings(page)
+    assert "It could not be confirmed that the signature is valid." in headings(page)
     until(lambda: "Get the certificates" in buttons(page))
     asked: list[Path] = []
 
@@ -363,7 +386,9 @@ def test_a_check_can_be_stopped(open_window: Open, signed: Path) -> None:
     page.take([signed / "a-signed.pdf"])
     buttons(page)["Stop the check"].click()
     assert any("was stopped" in each for each in words(page))
-    assert headings(page) == ["Check a signature"]
+    stopped = "The check was stopped. There are no results."
+    assert headings(page) == ["Check a signature", stopped]
+    assert signs(page) == {"info"}
     # It still works.
     page = check(window, signed / "a-signed.pdf")
     assert len(headings(page)) == 2
@@ -451,7 +476,6 @@ def test_files_are_dropped_and_never_moved(
     assert len(headings(page)) == 2
 
 
-@pytest.mark.parametrize("packaged", [False, True])
 # Encryption needs nothing of the extra.
 @pytest.mark.parametrize("name", sorted({*PAGES_OF_FILES} - {"encrypt"}))
 def test_without_the_library_it_says_what_is_missing(
@@ -459,18 +483,14 @@ def test_without_the_library_it_says_what_is_missing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
-    packaged: bool,
 ) -> None:
     def check_library() -> None:
         raise SigningMissingError("pyhanko is missing")
 
     monkeypatch.setattr(files, "check_library", check_library)
-    monkeypatch.setattr(files, "is_packaged", lambda: packaged)
     window = open_window()
     window.give_files(name, [tmp_path / "a.pdf"])
     page = window.pages[name]
     assert "This computer lacks a part of Kortilla." in words(page)
-    of_sources = any("pipx install '.[host,signing]'" in each for each in words(page))
-    assert of_sources is not packaged
-    assert any("has to be installed again" in each for each in words(page)) is packaged
+    assert any("has to be installed again" in each for each in words(page))
     assert buttons(page) == {}

@@ -2,6 +2,7 @@
 """Each page and state of the pictures is named, and cut at no side."""
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from native_host.config import Config
 from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
+from native_host.languages import SPOKEN
 from tests.desktop.conftest import buttons, settle, unnamed
+from tests.support.naming import misnamed
 from tools.desktop_pictures import EACH, STATES, Show, Still
 
 SHOWN = {**EACH, **STATES}
@@ -48,6 +51,19 @@ def test_all_is_named_and_nothing_is_cut(
         assert sheet is not None
         assert sheet.minimumSizeHint().width() <= page.area.viewport().width()
         assert page.minimumSizeHint().width() <= page.width()
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_names_have_the_words_that_are_seen(
+    application: QApplication, window: Window, language: str
+) -> None:
+    window.services.speak(language)
+    wrong = set()
+    for show in SHOWN.values():
+        show(window)
+        settle(application)
+        wrong.update(misnamed(window))
+    assert wrong == set()
 
 
 def test_no_part_is_destroyed_while_the_window_is_open(
@@ -115,7 +131,41 @@ def test_all_pages_stay_in_sight_in_a_low_window(
 
 
 @pytest.mark.usefixtures("large_text")
-def test_all_pages_stay_in_sight_with_large_text_on_a_low_screen(
+@pytest.mark.parametrize("language", SPOKEN)
+def test_large_text_leaves_the_words_of_the_sidebar_and_whose_program_it_is(
+    application: QApplication, window: Window, language: str
+) -> None:
+    window.setMinimumHeight(0)  # the title bar takes some of a screen of 600
+    window.services.speak(language)
+    for show, height in product(EACH.values(), (560, 768)):
+        show(window)
+        assert in_sight(application, window, 1024, height)
+        sidebar = window.sidebar
+        shape = sidebar.list.shape
+        assert shape.has_words
+        room = sidebar.list.viewport().width() - 2 * shape.outer - shape.words_at
+        assert sidebar.list.width_of_words() <= room
+        note = sidebar.note.geometry()
+        assert sidebar.note.isVisible()
+        assert sidebar.note.heightForWidth(note.width()) <= note.height()
+        assert sidebar.rect().contains(note)
+        assert not note.intersects(sidebar.list.geometry())
+        [page] = [each for each in window.pages.values() if each.isVisible()]
+        sheet = page.area.widget()
+        assert sheet is not None
+        assert sheet.minimumSizeHint().width() <= page.area.viewport().width()
+
+
+def test_a_number_beside_a_page_leaves_its_word(
     application: QApplication, window: Window
 ) -> None:
-    assert in_sight(application, window, 1024, 600)
+    window.resize(600, 600)
+    settle(application)
+    before = window.sidebar.list.width_of_words()
+    window.services.set_badge("self_check", 2)
+    sidebar = window.sidebar
+    assert sidebar.list.width_of_words() > before
+    shape = sidebar.list.shape
+    assert shape.has_words
+    room = sidebar.list.width() - 2 * shape.outer - shape.words_at
+    assert sidebar.list.width_of_words() <= room

@@ -20,14 +20,22 @@ from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PadUse
 from native_host.cli import main
-from native_host.desktop.pages.history import Page
+from native_host.desktop.pages.settings import Page
 from native_host.errors import UserCancelledError
 from native_host.history import Entry
 from native_host.install.host import install
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context, check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from tests.desktop.conftest import Open, buttons, page_of, unnamed, visible, words
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    page_of,
+    unnamed,
+    until,
+    visible,
+    words,
+)
 from tests.support import cards
 
 ORIGIN = "https://service.example"
@@ -224,17 +232,23 @@ def test_the_page_switches_shows_saves_and_deletes(
 ) -> None:
     window = open_window()
     page = page_of(window, Page)
+    until(lambda: page._found)
 
     def box() -> QCheckBox:
-        [found] = visible(page, QCheckBox)
-        return found
+        boxes = {each.text(): each for each in visible(page, QCheckBox)}
+        return boxes["Keep a history"]
 
     assert not box().isChecked()
     box().click()
     assert file.exists()
-    assert "There is nothing in it yet." in words(page)
+    assert "There is no history yet." in words(page)
     do(who="https://a\u202e.example")
     page.window_activated()
+    assert "a.pdf" not in words(page)  # nobody reads it over the person's shoulder
+    fold = buttons(page)["Show the history"]
+    fold.setFocus()
+    fold.click()
+    assert fold.hasFocus()
     assert "Signature: https://a\ufffd.example" in words(page)
     assert "a.pdf" in words(page)
     do(who="")  # the person's own files
@@ -244,14 +258,16 @@ def test_the_page_switches_shows_saves_and_deletes(
 
     saved = tmp_path / "saved.json"
     saved.touch(0o644)
-    page.save(saved)
+    page.history.save(saved)
     assert json.loads(saved.read_text())[1]["names"] == ["a.pdf"]
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
-    page.save(tmp_path)
+    page.history.save(tmp_path)
     assert "The history could not be saved or deleted." in words(page)
 
     buttons(page)["Delete the history"].click()
+    buttons(page)["Don’t delete"].setFocus()
     buttons(page)["Don’t delete"].click()
+    assert box().hasFocus()
     assert len(history.entries()) == 2
     buttons(page)["Delete the history"].click()
     with file.open() as opened:

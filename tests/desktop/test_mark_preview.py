@@ -22,7 +22,7 @@ from tests.desktop.test_sign_page import choose, page_with
 from tests.kortilla.signing.test_shown import page as one_page
 from tests.kortilla.signing_parts import make_pdf
 
-NONE = "The page can’t be shown here. You can sign all the same, and the mark goes to"
+NONE = "The page can’t be shown here. You can sign anyway, and the mark goes to"
 PROGRAM = [sys.executable, "-I", "-m", page_picture.__name__]
 
 

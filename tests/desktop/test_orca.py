@@ -176,11 +176,11 @@ def test_what_becomes_of_files_is_heard(
         assert not {*said} & {*"123456"}, "digits of the PIN are heard"
         screen.press("shift+Tab", "Return")
         screen.wait_for_focus(window)
-        done = f"{text('sign.done')}: a-allekirjoitettu.pdf."
+        done = f"{text('sign.done')}. a-allekirjoitettu.pdf."
         orca.wait_for(done, since=since)
         screen.press("Return", "Tab")
-        opens = text("files.open.this", name="a-allekirjoitettu.pdf")
-        orca.wait_for(opens, since=since)
+        orca.wait_for(text("sign.more"), since=since)
+        assert [each for each in orca.said[since:] if done in each] == [done]
         assert screen.focused() == window
         subprocess.run([*command, "--sign", gone], env=environment, check=True)
         gone.unlink()

@@ -16,6 +16,7 @@ from native_host.install.changes import Plan
 from native_host.install.host import files_of
 from native_host.pin_prompt import texts
 from tests.cli.test_sign_own import TITLE, pdfsig
+from tests.desktop.test_mail import open_mail_portal
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
@@ -158,9 +159,18 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             screen.wait_until_shown(lambda: "Check a-signed.pdf" in names(bus, BUTTON))
             screen.wait_for_focus(window)
             screen.wait_until_shown(lambda: unnamed(bus) == [])
+            # The outcome has the focus: an Enter that is late presses nothing.
+            with open_mail_portal(bus.session, 0) as portal:
+                screen.press("Return", "Tab", "Return")
+                parent, sent = portal.calls.get(timeout=patience())
+            assert parent == f"x11:{int(window):x}"
+            assert sent == {str(signed): signed.read_bytes()}
+            screen.wait_until_shown(
+                lambda: any("in the mail program" in each for each in names(bus, LABEL))
+            )
             with file_manager(bus.session) as shown:
-                # The outcome has the focus: an Enter that is late presses nothing.
-                screen.press("Return", "Tab", "Tab", "Return")
+                # To sign more, to open it, to show it.
+                screen.press("Tab", "Tab", "Tab", "Return")
                 assert shown() == [signed.as_uri()]
             screen.press("Tab", "Return")
             screen.find("^Check – Kortilla$")
@@ -170,11 +180,11 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             )
             screen.wait_until_shown(lambda: unnamed(bus) == [])
             assert "Ask again" in names(bus, BUTTON)
-            # The switch comes after the button to choose files.
-            screen.press("Tab", "space")
+            # The verdict has the focus. Get the certificates, ask again, the details,
+            # the report, other files, and then the switch.
+            screen.press(*["Tab"] * 6, "space")
             screen.wait_until(lambda: "ask_revocation = false" in read(settings))
-            # Get the certificates, ask again, the details, and then the report.
-            screen.press("Tab", "Tab", "Tab", "Tab", "Return")
+            screen.press("shift+Tab", "shift+Tab", "Return")
             screen.wait_for_focus(screen.find("^Save a report"))
             screen.type(f"{tmp_path / 'out.pdf'}\r")
             screen.wait_until_shown(
@@ -232,16 +242,13 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
             # The question who can open it has the focus, and Enter presses nothing.
             # The own card, a certificate file, the own one, the password, the button.
             screen.press("Return", *["Tab"] * 4, "space", "Tab", "Return")
-            shows(
-                "Encrypt more", "Copy the password", "Show letter.txt.p7m in its folder"
-            )
-            screen.wait_until_shown(
-                lambda: "These files were encrypted" in names(bus, HEADING)
-            )
+            shows("Encrypt more", "Copy the password", "Show in folder: letter.txt.p7m")
+            screen.wait_until_shown(lambda: "Encrypted" in names(bus, HEADING))
             bus.ask_for_more()
             with file_manager(bus.session) as shown:
                 # The outcome has the focus: an Enter that is late presses nothing.
-                screen.press("Return", "Tab", "Return")
+                # To send it, to encrypt more, to show it.
+                screen.press("Return", "Tab", "Tab", "Tab", "Return")
                 assert shown() == [sealed.as_uri()]
             # Copy the password, print it.
             screen.press("Tab", "Tab", "Return")
@@ -253,7 +260,8 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
             screen.wait_until_shown(
                 lambda: any("First finish" in each for each in names(bus, LABEL))
             )
-            screen.press("Tab", "Return")
+            # From the printing back to encrypt more.
+            screen.press(*["shift+Tab"] * 3, "Return")
             shows("Encrypt")
             letter.unlink()
             launch("Decrypt", sealed)
@@ -262,7 +270,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
             screen.wait_for_focus(screen.find(asking("title")))
             screen.wait_until_shown(lambda: takes_keys(bus, asking("confirm")))
             screen.type("1234\r")
-            shows("Open letter.txt", "Show letter.txt in its folder")
+            shows("Open letter.txt", "Show in folder: letter.txt")
             screen.wait_for_focus(window)
             bus.ask_for_more()
             screen.press("ctrl+q")

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -74,16 +75,40 @@ def test_faults_come_first_each_with_what_mends_it(
     window = open_window()
     page = shown(window)
     said = [text for text in words(page) if text]
-    assert "To be mended: 3." in said[1]
+    assert "To fix: 3." in said[1]
     assert said.index("Card reader: Example Reader.") > said.index(
         next(text for text in said if "does not start" in text)
     )
-    assert [*buttons(page)] == ["Unlock", "Mend", "Copy the report", "Check again"]
+    assert [*buttons(page)] == ["Unlock", "Fix", "Copy the report", "Check again"]
     assert any("looks after the computer" in text for text in said)
     assert not any("systemctl" in text for text in said)
     item = window.sidebar.list.currentItem()
-    assert item.toolTip() == "Self-check, to be mended: 3"
+    assert item.toolTip() == "Self-check, to fix: 3"
     assert unnamed(window) == []
+
+
+def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_one(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = error("PIN_BLOCKED", person("card", "unblock", "pin1"), pin="PIN1")
+    details = {**blocked.details, "reader": "Reader B"}
+    computer.found = [
+        replace(blocked, details=details, reader="Reader B (1)", holder="SPECIMEN-B")
+    ]
+    page = shown(open_window())
+    assert any(text.startswith("Reader B: The PIN is locked") for text in words(page))
+    assert "SPECIMEN-B" in words(page)
+    opened: list[tuple[str, ...]] = []
+
+    def start(words: tuple[str, ...], _: object) -> bool:
+        opened.append(words)
+        return True
+
+    monkeypatch.setattr(page._mending._prompts, "start", start)
+    buttons(page)["Unlock"].click()
+    assert opened == [("unblock", "pin1", "--reader=Reader B (1)")]
+    buttons(page)["Copy the report"].click()
+    assert "SPECIMEN-B" not in QGuiApplication.clipboard().text()
 
 
 def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
@@ -91,11 +116,11 @@ def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
 ) -> None:
     page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
-    buttons(page)["Mend"].click()
-    until(lambda: "Mend it all the same" in buttons(page))
+    buttons(page)["Fix"].click()
+    until(lambda: "Fix anyway" in buttons(page))
     assert computer.mended == [("AGENT_NOT_INSTALLED", False)]
     computer.error, computer.found = "", FOUND[:1]
-    buttons(page)["Mend it all the same"].click()
+    buttons(page)["Fix anyway"].click()
     until(lambda: computer.examined == 2 and not page._running)
     assert computer.mended[1:] == [("AGENT_NOT_INSTALLED", True)]
     assert any("Everything is in order." in text for text in words(page))
@@ -104,11 +129,11 @@ def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
 def test_what_can_t_be_mended_says_so(open_window: Open, computer: Computer) -> None:
     page = shown(open_window())
     computer.error = "INSTALL_FAILED"
-    buttons(page)["Mend"].click()
-    until(lambda: "It could not be mended." in words(page))
+    buttons(page)["Fix"].click()
+    until(lambda: "It could not be fixed." in words(page))
     computer.found = RuntimeError()
     buttons(page)["Check again"].click()
-    until(lambda: "The check could not be made. Try again." in words(page))
+    until(lambda: "The check could not be done. Try again." in words(page))
 
 
 def test_the_report_is_copied_and_holds_what_the_doctor_says(
@@ -133,15 +158,15 @@ def test_a_number_says_that_something_is_wrong_before_the_page_is_opened(
         role = Qt.ItemDataRole.AccessibleTextRole
         return str(window.sidebar.list.item(4).data(role))
 
-    until(lambda: spoken() == "Self-check, to be mended: 3")
+    until(lambda: spoken() == "Self-check, to fix: 3")
     assert "self_check" not in window.pages
     computer.found = FOUND[:2]
     window.show_page("self_check")
-    until(lambda: spoken() == "Self-check, to be mended: 1")
+    until(lambda: spoken() == "Self-check, to fix: 1")
     # What is found without a card says less than the page.
     computer.found = []
     window.look_for_faults()
     later: list[None] = []
     window.services.background.start(lambda: asyncio.sleep(0), later.append)
     until(lambda: computer.examined == 3 and later)
-    assert spoken() == "Self-check, to be mended: 1"
+    assert spoken() == "Self-check, to fix: 1"

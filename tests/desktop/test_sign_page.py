@@ -112,10 +112,10 @@ def test_it_runs_the_real_process_and_shows_what_was_made(
         each.name for each in folder.iterdir()
     }
     assert all((folder / name).read_bytes() == was for name, was in before.items())
-    assert "These files were signed" in headings(page)
+    assert "2 files signed" in headings(page)
     assert unnamed(window) == []
     buttons(page)["Open a-signed.pdf"].click()
-    buttons(page)["Show b.asice in its folder"].click()
+    buttons(page)["Show in folder: b.asice"].click()
     assert opened == [str(folder / "a-signed.pdf"), str(folder)]
     buttons(page)["Check a-signed.pdf"].click()
     check = window.pages["check"]
@@ -136,7 +136,7 @@ def test_wishes_are_what_is_signed(
 
     commands.result = {"error": {"code": "USER_CANCELLED"}}
     assert given() == (None, None, False)
-    assert "You cancelled. Nothing was signed." in words(page)
+    assert "You cancelled. Nothing was signed." in headings(page)
     [box] = visible(page, QCheckBox)
     box.click()
     choose(page, "On the first page")
@@ -144,10 +144,10 @@ def test_wishes_are_what_is_signed(
     page.wishes.put_into(tmp_path)
     assert given() == ({"page": 0, "box": "bottom-right"}, str(tmp_path), False)
     choose(page, "One package")
-    buttons(page)["Beside the originals"].click()
+    buttons(page)["Next to the originals"].click()
     assert given() == (None, None, True)
     buttons(page)["Remove a.pdf from the list"].click()
-    assert "Where does the signature go?" not in headings(page)
+    assert "Where is the signature saved?" not in headings(page)
 
 
 def test_each_error_names_its_file(
@@ -164,7 +164,8 @@ def test_each_error_names_its_file(
         }
     }
     sign(page)
-    assert "a.pdf is encrypted and can’t be signed. Nothing was signed." in words(page)
+    assert "Nothing was signed" in headings(page)
+    assert "a.pdf is encrypted and can’t be signed." in words(page)
     assert "b.txt was not signed." in words(page)
     # They stay, for another try.
     commands.result = {
@@ -174,6 +175,7 @@ def test_each_error_names_its_file(
         "error": {"code": "FILE_NOT_WRITABLE"},
     }
     sign(page)
+    assert "Signed: 1. Not signed: 1." in headings(page)
     assert any(each.startswith("b.txt can’t be written.") for each in words(page))
     assert any(each.startswith("a.pdf has changed") for each in words(page))
     assert "Remove b.txt from the list" in buttons(page)
@@ -196,7 +198,7 @@ def test_what_can_not_be_signed_is_said_at_once(
     assert "a\\u{202E}<b>.txt" in words(page)
     hostile.unlink()
     sign(page)
-    assert "a\\u{202E}<b>.txt is no longer there. Nothing was signed." in words(page)
+    assert "a\\u{202E}<b>.txt is no longer there." in words(page)
     many = [folder / f"{number}.txt" for number in range(25)]
     for each in many:
         each.touch()
@@ -214,7 +216,7 @@ def test_files_that_come_while_it_signs_wait(
     buttons(page)["Sign 1 file"].click()
     page_with(window, folder / "b.txt")
     until(lambda: not page._busy)
-    assert "These files were signed" in headings(page)
+    assert "Signed" in headings(page)
     assert "Remove b.txt from the list" in buttons(page)
     assert len(commands.given) == 1
 
@@ -280,6 +282,7 @@ def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
     buttons(page)["Stop"].click()
     assert "Stopping… The finished signatures are saved." in words(page)
     until(lambda: not page._busy)
+    assert "Signed: 3. Not signed: 17." in headings(page)
     assert "17 files were not signed. They are still in the list." in words(page)
     assert "Sign 17 files" in buttons(page)
     assert "Check 2.pdf" in buttons(page)

@@ -17,7 +17,7 @@ CATALOGUES: dict[str, dict[str, str]] = {
 EACH = pytest.mark.parametrize("language", SPOKEN)
 #: Texts that are the same in two languages.
 THE_SAME = {
-    *(f"browsers.language.{language}" for language in SPOKEN),
+    *(f"settings.language.{language}" for language in SPOKEN),
 }
 
 

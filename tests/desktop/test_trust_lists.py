@@ -32,12 +32,12 @@ from tests.kortilla.small_eu import (
 
 GET = "Get the trusted lists"
 VALID = "The signature is valid."
-CANT_SAY = "It can't be said whether the signature is valid."
+CANT_SAY = "It could not be confirmed that the signature is valid."
 
 
 @pytest.fixture(scope="module")
 def authority() -> CA:
-    return CA.create("SPECIMEN-ESTEID")
+    return CA.create("SPECIMEN-ESTEID", country="EE")
 
 
 @pytest.fixture
@@ -87,11 +87,17 @@ def test_the_button_gets_the_lists_and_the_signature_is_valid(
     page = check(open_window(), estonian)
     assert CANT_SAY in headings(page)
     assert any("Nothing about you or your files is sent." in w for w in words(page))
+    foreign = "The certificate is foreign. It names “SPECIMEN-ESTEID, Estonia” as"
+    assert any(each.startswith(foreign) for each in words(page))
+    # The Finnish authority's certificates would not help.
+    assert page._has_authority is False
+    assert "Get the certificates" not in buttons(page)
     asked = eu.server.asked
     assert asked == []
     get(page)
     assert VALID in headings(page)
     said = words(page)
+    assert not any("is foreign" in each for each in said)
     assert "1. MARI SPECIMEN-TAMM: valid" in said
     assert "The certificate was issued by SPECIMEN Eesti, Estonia." in said
     assert any("qualified electronic signature" in each for each in said)
@@ -131,7 +137,7 @@ def test_a_forged_list_is_refused_and_named(
     assert CANT_SAY in headings(page)
     [notice] = [each for each in words(page) if each.startswith("Not all")]
     assert "Estonia: The list was signed by somebody who may not sign it." in notice
-    assert "It is not known who issued" in " ".join(words(page))
+    assert "are too old or not complete" in " ".join(words(page))
     # Perhaps the right one comes next time.
     eu.change("EE", signer=eu.signers["EE"])
     eu.publish()

@@ -192,6 +192,12 @@ test("the commands on the help pages are the README's, and the same in each", ()
   );
   assert.deepEqual(codes[0], codes[1]);
   assert.deepEqual(codes[0], codes[2]);
+  // Nobody meets one who has not asked for it.
+  for (const lang of LANGUAGES) {
+    const shown = helpPage(lang).replace(/<details>.*?<\/details>/gs, "");
+    const codes = [...shown.matchAll(/<code>(.*?)<\/code>/g)].map(([, code]) => code);
+    assert.deepEqual(new Set(codes), new Set(["https://", "http://"]));
+  }
   for (const command of [
     "sudo apt install ./kortilla_*.deb",
     "make program",

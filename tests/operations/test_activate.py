@@ -62,6 +62,7 @@ async def test_the_code_and_two_new_pins_activate_a_card(
         ("new-PIN2", PAGE_2),
     ]
     assert question.at_risk == ("PIN1" if digits == 7 else "PUK")
+    assert question.issued == GRANTED[scheme].year
     assert (question.tries_left, question.done, question.wrong) == (5, (), False)
     assert "SPECIMEN" in question.name
     assert user.shown[-1] == (Step.DONE, None)

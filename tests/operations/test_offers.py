@@ -2,6 +2,8 @@
 """A login or a signature offers to activate a new card, and to unblock a PIN."""
 
 import asyncio
+import hashlib
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,23 @@ import pytest
 
 from kortilla.mock_card.faults import CommandName, Moment
 from kortilla.mock_card.state import MockCardState
+from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
+from native_host.errors import UserCancelledError
+from native_host.operations.activate import activate
+from native_host.operations.activation_offers import (
+    count_declined,
+    offer_all,
+    was_declined,
+)
 from native_host.operations.authenticate import authenticate
 from native_host.operations.request import Context
-from native_host.operations.set_pin import PinsSet
+from native_host.operations.set_pin import ManageRequest, PinsSet
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Step
+from native_host.pin_prompt.prompt import DeclinedError
 from tests.operations.faulty_session import LOGIN, log_in, session, signing_of
 from tests.operations.managing import (
     DIGITS,
@@ -170,6 +181,52 @@ async def test_a_puk_that_was_refused_is_known_after_the_card_was_out(
     assert await cancelled(user, work) == "ACTIVATION_BLOCKED"
     assert user.codes_questions[-1].repeated
     assert new.tries[2] == 4
+
+
+# -- The agent's offer ----------------------------------------------------------------
+
+
+UNASKED = ManageRequest(language="fi", unasked=True)
+
+
+async def test_a_person_who_has_not_asked_is_offered_first(new: CardInReader) -> None:
+    user = User(agrees=False)
+    with pytest.raises(UserCancelledError):
+        await activate(Context(new.source, user), UNASKED)
+    assert user.offers == [False]
+    assert not user.codes_questions
+    assert count_declined() == 0
+    new.put_pins(("1234", 5))
+    user = User(codes=[typing(7, 2)])
+    done = await activate(Context(new.source, user), UNASKED)
+    assert done == PinsSet("was-set", "set")
+    assert user.offers == [True]
+
+
+async def test_a_person_who_wants_no_more_offers_is_remembered_by_the_card_only(
+    new: CardInReader, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with pytest.raises(DeclinedError):
+            await activate(Context(new.source, User(declines=True)), UNASKED)
+    [file] = [each for each in (tmp_path / "state").rglob("*") if each.is_file()]
+    der = new.state.read().keys[0].certificate
+    assert der is not None
+    assert file.read_text() == hashlib.sha256(der).hexdigest() + "\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert was_declined(CardCertificate.from_der(der))
+    assert count_declined() == 1
+    offer_all()
+    assert not file.exists()
+
+
+async def test_what_cannot_be_activated_is_not_offered(new: CardInReader) -> None:
+    new.leave(pin1=0)
+    user = User(unlocks=[False])
+    with pytest.raises(UserCancelledError):
+        await activate(Context(new.source, user), UNASKED)
+    assert not user.offers
+    assert user.unlock_offers
 
 
 # -- A blocked PIN --------------------------------------------------------------------

@@ -18,7 +18,12 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource
 from native_host.operations.request import Context
-from native_host.operations.set_pin import PinsSet
+from native_host.operations.set_pin import (
+    ManageRequest,
+    PinsSet,
+    change_pin,
+    unblock,
+)
 from native_host.operations.sign import Signatures, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
@@ -429,6 +434,42 @@ async def test_of_two_active_cards_the_person_says_which_is_meant(
     [choices] = user.choices
     assert [choice.reader for choice in choices] == ["A", "B"]
     assert not user.codes_questions
+
+
+@pytest.mark.parametrize("operation", [change_pin, unblock])
+async def test_the_card_in_the_reader_that_was_named_is_used_without_asking(
+    readers: SeveralReaders, operation: Callable[..., Coroutine[Any, Any, PinsSet]]
+) -> None:
+    user = User()
+    request = ManageRequest(language="fi", reader="B")
+    work = asyncio.create_task(
+        operation(Context(readers, user), request, role=PinRole.PIN1)
+    )
+    await until(lambda: user.codes_questions)
+    assert user.codes_questions[0].name == VILLE
+    # Another one is not taken in its place.
+    readers.sources["B"].remove()
+    await until(user.problems)
+    readers.sources["A"].remove()
+    readers.sources["A"].insert()
+    readers.sources["B"].insert()
+    await until(lambda: len(user.codes_questions) == 2)
+    assert user.codes_questions[1].name == VILLE
+    assert {*readers.connected} == {"B"}
+    assert not (user.choices or user.other_cards)
+    await cancelled(user, work)
+
+
+async def test_where_the_reader_that_was_named_has_gone_the_person_chooses(
+    readers: SeveralReaders,
+) -> None:
+    user = User()
+    request = ManageRequest(language="fi", reader="C")
+    work = asyncio.create_task(
+        change_pin(Context(readers, user), request, PinRole.PIN1)
+    )
+    await until(lambda: user.choices)
+    await cancelled(user, work)
 
 
 # -- Through the real pcscd -----------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     CodesQuestion,
     ConsentQuestion,
@@ -58,6 +59,8 @@ class User(Prompt):
     choice: int | None = None
     agrees: bool | None = True
     confirms: bool | None = True
+    #: Whether the user wants no more offers for a card.
+    declines: bool = False
     #: Whether the user allows the same for a while.
     allows: bool = False
     #: The bytearrays returned as PINs, which must be wiped at the end.
@@ -126,8 +129,10 @@ class User(Prompt):
         await self._cancelled.wait()
         raise UserCancelledError
 
-    async def offer_activation(self, *, partly: bool) -> None:
-        self.offers.append(partly)
+    async def offer_activation(self, question: ActivationQuestion) -> None:
+        self.offers.append(question.partly)
+        if question.unasked and self.declines:
+            raise DeclinedError
         await self._decide(self.agrees)
 
     async def offer_unlock(self, question: UnlockQuestion) -> None:

@@ -70,7 +70,7 @@ def a_question(**changes: Any) -> PinQuestion:
 def a_codes_question(**changes: Any) -> CodesQuestion:
     """Return a question for all codes to activate a card; its code has seven digits."""
     fields = (SEVEN, NEW_PIN1, NEW_PIN2)
-    asked = CodesQuestion("activate", fields, HOLDER, "99902038C", "PIN1", 5)
+    asked = CodesQuestion("activate", fields, HOLDER, "99902038C", "PIN1", 5, 2026)
     return replace(asked, **changes)
 
 

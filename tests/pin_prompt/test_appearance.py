@@ -27,6 +27,7 @@ from native_host.gui.frame import Stepper
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.sizes import dp, text_width
 from native_host.gui.tokens import DARK, LIGHT, contrast, palette_of, tokens_for
+from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.header import OPERATION_STYLES, SiteLabel
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import (
@@ -34,11 +35,11 @@ from native_host.pin_prompt.messages import (
     AskStarted,
     CallerTimedOut,
     ChooseCard,
-    OfferActivation,
     Show,
     WindowRequest,
 )
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     ConsentQuestion,
     Operation,
@@ -53,6 +54,7 @@ from tests.pin_prompt.conftest import (
     NEW_PIN2,
     OLD_PIN,
     PUK,
+    SITE,
     Stage,
     a_codes_question,
     a_document,
@@ -164,6 +166,7 @@ CARDS = (CardChoice(READER, NAME, SATU), CardChoice(READER, "", SATU)) * 3
 UNBLOCK = {"operation": "unblock", "fields": (PUK, NEW_PIN1), "pin": "PIN1"}
 CHANGE = {"operation": "change-pin", "fields": (OLD_PIN, NEW_PIN2), "pin": "PIN2"}
 HASHES = (a_hash(name=MIXED), a_hash(name=UNBROKEN))
+UNASKED = ActivationQuestion(False, NAME, SATU, unasked=True)
 UNSUPPORTED = Problem("UNSUPPORTED_CARD", "S4-2 organisation or health care card")
 
 
@@ -195,7 +198,8 @@ PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
     "activate": ("authenticate", codes()),
     "unblock": ("authenticate", codes(**UNBLOCK, at_risk="PUK")),
     "change-pin": ("change-pin", codes(**CHANGE, at_risk="PIN2")),
-    "offer": ("authenticate", OfferActivation(1, partly=True)),
+    "offer": ("authenticate", Ask(1, ActivationQuestion(True))),
+    "offer-unasked": ("activate", Ask(1, UNASKED)),
     "locked": ("authenticate", Ask(1, UnlockQuestion("PIN1", NAME, SATU))),
     "problem": ("authenticate", Show(Step.WAITING_FOR_CARD, UNSUPPORTED)),
     "receiving": ("sign", Show(Step.RECEIVING, progress=Progress(1, 2_000_000))),
@@ -256,12 +260,34 @@ def test_each_step_of_an_activation_is_whole_too(stage: Stage) -> None:
     stage.open(**BAD)
     stage.handle(Ask(1, a_codes_question(name=NAME)))
     page = stage.codes_page
-    for entry in page.entries[1:]:
-        page.show_step_of(entry)
-        entry.fields[0].setFocus()
+    for step, _ in enumerate(page.entries):
+        page._show_step(step)
         stage.guard.end()
         stage.settle(5)
         assert layout_faults(stage.window) == []
+
+
+@pytest.mark.usefixtures("low_screen")
+@pytest.mark.parametrize("page", ["pin1", "change-pin", "activate", "unblock"])
+def test_who_asks_is_in_view_while_one_types(
+    stage: Stage, tmp_path: Path, page: str
+) -> None:
+    caller = "SPECIMEN Stranger"
+    show(stage, page, tmp_path, language="fi", caller=caller)
+    fields = [stage.pin_page.field] if page == "pin1" else stage.codes_page.fields[:1]
+    fields[0].setFocus()
+    stage.window._scroll.ensureWidgetVisible(fields[0])
+    stage.settle(5)
+    assert _is_seen(fields[0])
+    named = [part for part in stage.visible(QLabel) if caller in part.text()]
+    assert any(map(_is_seen, named))
+    if page != "change-pin":
+        [site] = [part for part in stage.visible(SiteLabel) if part.text() == SITE]
+        assert _is_seen(site)
+    foot = texts.load("fi")("not_official")
+    assert any(_is_seen(p) for p in stage.visible(QLabel) if p.text() == foot)
+    # What the short warning leaves out is on the page.
+    stage.sees(texts.load("fi", PAGES[page][0])("caller.asks"))
 
 
 # -- Focus and size -------------------------------------------------------------------

@@ -273,23 +273,30 @@ def test_half_a_code_never_becomes_whole_with_what_is_typed_next(stage: Stage) -
     assert stage.answers == []
 
 
-def test_two_entries_that_differ_are_both_typed_again(stage: Stage) -> None:
+def test_of_two_entries_that_differ_only_the_second_is_typed_again(
+    stage: Stage,
+) -> None:
     page = stage.ask_codes()
+    first, again = page.fields[1:3]
+    said = "The second field is empty again"
     stage.press("1234567\r2580\r2581\r")
-    stage.sees("The new PIN was not typed the same way twice.")
-    assert [bytes(field.digits) for field in page.fields[:3]] == [b"1234567", b"", b""]
-    assert stage.focus is page.fields[1]
-    stage.press("2580\r")
+    stage.sees(said)
+    assert said in stage.spoken[-1]
+    assert said in interface(again).text(DESCRIPTION)
+    assert [bytes(field.digits) for field in (first, again)] == [b"2580", b""]
+    assert stage.focus is again
     # The next step comes only after one without errors.
     stage.press_button("Next")
-    stage.sees("Step 2/3", "not typed the same way twice")
-    assert stage.focus is page.fields[1]
-    stage.press("2580\r2580\r")
+    stage.sees("Step 2/3", "Type this code first.")
+    assert stage.focus is again
+    stage.press("2580\r")
     stage.press_button("Activate the card")
     assert stage.answers == []
     assert stage.focus is page.fields[3]
     stage.sees("Type this code first.")
-    stage.press("739146\r739146\r")
+    stage.press("739146\r739145")
+    stage.press_button("Activate the card")
+    stage.press("739146\r")
     assert stage.answers[0]["values"] == ["1234567", "2580", "739146"]
 
 
@@ -333,36 +340,124 @@ def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
         stage.press(keys)
         assert rules(stage) == [
             f"4–8 digits: {length}",
-            f"The same in both fields: {same}",
+            f"Same in both: {same}",
             f"Hard to guess: {easy}",
         ]
     stage.press("\r739146")
-    assert rules(stage)[-1] == "Different from the card's other PIN: in order"
+    assert rules(stage)[-1] == "Different from PIN1: in order"
+
+
+EASY, USE, OTHER = "This PIN is easy", "Use it anyway", "Choose another"
 
 
 @pytest.mark.parametrize(
     ("asked", "keys", "warning"),
     [
-        *(
-            (CHANGE, f"2580\r{pin}", "This PIN is easy to guess")
-            for pin in ("1234", "1111", "123456", "240584", "24051984")
-        ),
+        (CHANGE, "2580\r240584", EASY),
         (CHANGE, "2580\r2580", "The card already has this PIN."),
         ({}, "1234567\r739146\r739146\r739146", "Both PINs are the same."),
         (PARTLY, "1850274\r1850274", "This is the code in the letter, or the PUK"),
     ],
 )
-def test_a_bad_new_pin_is_warned_of_and_taken(
+def test_a_bad_new_pin_is_taken_only_if_one_says_so(
     stage: Stage, asked: dict[str, Any], keys: str, warning: str
 ) -> None:
-    stage.ask_codes(**asked)
+    page = stage.ask_codes(**asked)
     pin = keys.rpartition("\r")[2]
-    stage.press(keys)
+    stage.press(f"{keys}\r{pin}")
+    assert warning not in stage.words
+    stage.press("\r")
     stage.sees(warning)
-    stage.press("\b" * len(pin))
+    assert warning in stage.spoken[-1]
+    assert stage.answers == []
+    # The safe answer has the focus.
+    assert stage.focus is stage.button(OTHER)
+    stage.press("\r")
+    first, again = page.fields[-2:]
+    assert first.hasFocus()
+    assert [bytes(first.digits), bytes(again.digits)] == [b"", b""]
     assert warning not in stage.words
     stage.press(f"{pin}\r{pin}\r")
+    stage.press_button(USE)
     assert stage.answers[0]["values"][-1] == pin
+
+
+def test_the_answer_about_an_easy_pin_is_for_this_pin_only(stage: Stage) -> None:
+    page = stage.ask_codes()
+    stage.press("1234567\r1111\r1111\r")
+    stage.press_button(USE)
+    stage.sees("Step 3/3")
+    stage.press_button("Back")
+    stage.press_button("Next")  # nothing is asked twice
+    stage.sees("Step 3/3")
+    stage.press_button("Back")
+    for field in page.fields[1:3]:
+        field.setFocus()
+        stage.press("\b\b70")
+    stage.press_button("Next")
+    stage.sees("Step 3/3")  # 1170 is no easy one
+    stage.press_button("Back")
+    for field in page.fields[1:3]:
+        field.setFocus()
+        stage.press("\b\b11")
+    stage.press_button("Next")
+    stage.sees("Step 2/3", EASY)
+    # Leaving has a question of its own.
+    escape(stage)
+    stage.sees(QUESTION)
+    assert EASY not in stage.words
+    stage.press_button("Keep typing")
+    assert bytes(page.fields[1].digits) == b"1111"
+    stage.press_button("Next")
+    page.fields[2].setFocus()
+    stage.press("\b")
+    assert EASY not in stage.words
+    assert stage.answers == []
+
+
+def test_haste_answers_nothing_about_an_easy_pin(stage: Stage) -> None:
+    page = stage.ask_codes()
+    page.hold.setInterval(10**9)
+    stage.press("1234567\r")
+    page.hold.stop()
+    stage.press("1234\r1234\r")
+    for words in (USE, OTHER):
+        QTest.mouseClick(stage.button(words), Qt.MouseButton.LeftButton)
+        stage.sees("Step 2/3", EASY)
+        assert bytes(page.fields[1].digits) == b"1234"
+
+
+@pytest.mark.parametrize("asked", [{}, CHANGE, UNBLOCK])
+def test_a_button_shows_the_digits_of_each_code_while_it_is_held(
+    stage: Stage, asked: dict[str, Any]
+) -> None:
+    page = stage.ask_codes(**asked)
+    before = stage.window.grab().toImage()
+    for entry in page.entries:
+        page.show_step_of(entry)
+        assert entry.name in interface(entry.eye).text(NAME)
+        for end in ("release", "window", "hidden"):
+            QTest.mousePress(entry.eye, Qt.MouseButton.LeftButton)
+            assert all(field.revealed for field in entry.fields)
+            assert not any(f.revealed for f in page.fields if f not in entry.fields)
+            if end == "window":
+                QApplication.sendEvent(
+                    stage.window, QEvent(QEvent.Type.WindowDeactivate)
+                )
+            elif end == "hidden":
+                entry.eye.hide()
+                entry.eye.show()
+            else:
+                QTest.mouseRelease(entry.eye, Qt.MouseButton.LeftButton)
+            assert not any(field.revealed for field in entry.fields)
+    assert before != stage.window.grab().toImage()
+
+
+def test_tab_goes_from_field_to_field_and_then_to_the_buttons(stage: Stage) -> None:
+    page = stage.ask_codes(**CHANGE)
+    eyes = [entry.eye for entry in page.entries]
+    ends = [stage.button("Cancel"), stage.button("Change the PIN")]
+    assert stage.tab_order() == [*page.fields, *eyes, *ends]
 
 
 def test_the_rules_are_told_politely_after_a_pause_and_once(stage: Stage) -> None:
@@ -374,11 +469,9 @@ def test_the_rules_are_told_politely_after_a_pause_and_once(stage: Stage) -> Non
     stage.press("80")
     page.pause.timeout.emit()
     page.pause.timeout.emit()
-    assert stage.spoken[before + 1 :] == [
-        "New basic PIN (PIN1): The new PIN is in order."
-    ]
+    assert stage.spoken[before + 1 :] == ["New PIN1: The new PIN is in order."]
     assert stage.polite[-1]
     stage.press("\r123456")
     page.pause.timeout.emit()
     assert len(stage.spoken) == before + 4
-    assert "New signature PIN (PIN2): This PIN is easy to guess" in stage.spoken[-1]
+    assert "New PIN2: This PIN is easy to guess" in stage.spoken[-1]

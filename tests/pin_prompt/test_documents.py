@@ -83,12 +83,12 @@ def test_what_has_changed_or_is_no_file_of_its_own_is_not_read(tmp_path: Path) -
     ("media_type", "data", "about"),
     [
         ("application/pdf", b"%PDF-1.7", "PDF document · 8 bytes"),
-        ("text/plain; charset=utf-8", b"words", "plain text · 5 bytes"),
+        ("text/plain; charset=utf-8", b"words", "text file · 5 bytes"),
         ("", b"\x89PNG\r\n\x1a\n", "PNG picture · 8 bytes"),
         (
             "application/pdf",
             b"words",
-            "plain text · 5 bytes · Type according to the service: application/pdf",
+            "text file · 5 bytes · Type according to the service: application/pdf",
         ),
         (
             "\u202ex/y",

@@ -7,11 +7,18 @@ from typing import Any, Literal
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 
 from native_host.pin_prompt.gui.widgets import LetterDrawing
-from native_host.pin_prompt.messages import Ask, OfferActivation, Show
-from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
+from native_host.pin_prompt.messages import Ask, Show
+from native_host.pin_prompt.model import (
+    ActivationQuestion,
+    Operation,
+    Problem,
+    Progress,
+    Step,
+    UnlockQuestion,
+)
 from tests.pin_prompt.conftest import (
     CANCELLED,
     DESCRIPTION,
@@ -76,11 +83,8 @@ def test_the_letter_is_drawn_where_needed_and_called_a_drawing(stage: Stage) -> 
 def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
     fields = [interface(field) for field in stage.ask_codes().fields]
     assert [field.text(NAME) for field in fields] == [
-        "Activation code from the letter",
-        "New basic PIN (PIN1)",
-        "New basic PIN (PIN1): The new PIN again",
-        "New signature PIN (PIN2)",
-        "New signature PIN (PIN2): The new PIN again",
+        "Activation code",
+        *("New PIN1", "New PIN1: Once more", "New PIN2", "New PIN2: Once more"),
     ]
     assert "7 digits" in fields[0].text(DESCRIPTION)
     assert "6–8 digits" in fields[3].text(DESCRIPTION)
@@ -89,7 +93,7 @@ def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
 
 def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
     page = stage.ask_codes(tries_left=1)
-    buttons = [stage.button("Cancel"), stage.button("Next")]
+    buttons = [page.entries[0].eye, stage.button("Cancel"), stage.button("Next")]
     assert stage.tab_order() == [page.last_try_box, page.fields[0], *buttons]
 
 
@@ -105,6 +109,32 @@ def test_an_activation_fits_a_small_screen(stage: Stage, language: str) -> None:
             assert part.visibleRegion().boundingRect() == part.rect(), part
 
 
+@EACH_LANGUAGE
+def test_an_activation_has_at_most_180_words(stage: Stage, language: str) -> None:
+    stage.open(operation="activate", origin="", language=language, test_card=False)
+    counts = []
+
+    def count() -> None:
+        buttons = "\n".join(button.text() for button in stage.visible(QPushButton))
+        counts.append(len(f"{stage.words}\n{buttons}".split()))
+
+    stage.handle(Show(Step.READING))
+    count()
+    stage.show(Ask(1, a_codes_question()))
+    stage.codes_page.hold.setInterval(0)
+    for keys in ("7384629\r", "2580\r2580\r", "739146\r739146"):
+        count()
+        stage.press(keys)
+    stage.press("\r")
+    assert stage.answers
+    stage.handle(Show(Step.SIGNING, progress=Progress(0, 2)))
+    count()
+    stage.handle(Show(Step.DONE))
+    count()
+    assert len(counts) == 6
+    assert 100 < sum(counts) <= 180
+
+
 # -- Before a login or a signature ----------------------------------------------------
 
 
@@ -115,9 +145,9 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
 ) -> None:
     stage.open(operation=operation)
     before = stage.window.windowTitle(), stage.band.heading.text()
-    stage.handle(OfferActivation(1, partly))
+    stage.handle(Ask(1, ActivationQuestion(partly)))
     stage.sees("was not finished" if partly else "has not been activated yet")
-    stage.sees("tried with a test card only")
+    stage.sees("tried with test cards only")
     assert stage.band.heading.text() == "Activate your identity card"
     assert stage.site.text() == SITE
     yes = stage.button("Activate the card now")

@@ -17,7 +17,6 @@ from native_host.pin_prompt.messages import (
     ChooseCard,
     Close,
     Connections,
-    OfferActivation,
     Open,
     Show,
     WindowRequest,
@@ -28,6 +27,7 @@ from native_host.pin_prompt.messages import (
 )
 from native_host.pin_prompt.model import (
     MAX_CODE_DIGITS,
+    ActivationQuestion,
     CardChoice,
     ConsentQuestion,
     Document,
@@ -68,7 +68,7 @@ TWENTY = tuple(
         Ask(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
         Ask(9, a_codes_question(pin_pad=True, pad_problem="different")),
         Ask(9, a_codes_question(pad_problem="refused", pad_unused=True)),
-        OfferActivation(10, partly=True),
+        Ask(10, ActivationQuestion(True, "Åsa", "9", unasked=True)),
         Ask(11, UnlockQuestion("PIN2", "Åsa", "9", test_card=True)),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
         CallerTimedOut(),
@@ -112,7 +112,7 @@ CHOOSE = '{"type": "choose-card", "number": '
         '{"type": "ask-consent", "number": 1, "question": null}',
         '{"type": "ask-consent", "number": "1", "question": {"name": "", "satu": ""}}',
         '{"type": "ask-codes", "number": 1, "question": {}}',
-        '{"type": "offer-activation", "number": 1, "partly": 1}',
+        '{"type": "offer-activation", "number": 1, "question": {"partly": 1}}',
         '{"type": "pin", "digits": "4711"}',
         *(
             json.dumps(an_opening(**change))

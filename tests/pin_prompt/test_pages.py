@@ -28,7 +28,9 @@ from tests.pin_prompt.conftest import (
     CANCELLED,
     EACH_LANGUAGE,
     HOLDER,
+    NEW_PIN1,
     NEW_PIN2,
+    OLD_PIN,
     PUK,
     SEVEN,
     SITE,
@@ -149,7 +151,18 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
     (
         MANAGING,
         codes(),
-        "No web page sees your codes | unlocked only with a PUK code | -https://",
+        "5 tries left | No time limit. | tried with test cards only | -locked"
+        " | -https:// | +5 tries left.",
+    ),
+    (
+        MANAGING,
+        codes(tries_left=3),
+        "3 tries left | You have 3 tries left. | unlocked only with a PUK code",
+    ),
+    (
+        MANAGING,
+        codes(operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1)),
+        "No web page sees your PINs | 5 tries left | -locked",
     ),
     (
         MANAGING,
@@ -174,7 +187,7 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
         MANAGING,
         codes(wrong=True, tries_left=2),
         "+Activate your identity card. The activation code was wrong."
-        " | +Activation code from the letter",
+        " | +Activation code",
     ),
 ]
 

@@ -13,11 +13,11 @@ from native_host.pin_prompt.messages import (
     CallerTimedOut,
     ChooseCard,
     Connections,
-    OfferActivation,
     Show,
     WindowRequest,
 )
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     ConsentQuestion,
     Operation,
@@ -190,7 +190,7 @@ def test_late_does_not_let_keys_through_that_the_guard_keeps_out(stage: Stage) -
         Show(Step.PIN_PAD),
         ChooseCard(2, CHOICES),
         AskStarted(),
-        OfferActivation(2, partly=False),
+        Ask(2, ActivationQuestion(False)),
         Ask(2, a_codes_question()),
         WRONG,
         Ask(2, a_question(pin_pad=True)),
@@ -289,7 +289,6 @@ def test_it_is_named_where_no_site_asks_too(stage: Stage, operation: Operation) 
     stage.sees(
         "This request does not come from a web browser that the Kortilla program knows",
         "Go on only if you started this program yourself.",
-        "No web page sees your codes.",
     )
     assert "service" not in stage.words
 
@@ -302,7 +301,7 @@ def test_it_stays_in_view_on_every_page(stage: Stage, caller: str) -> None:
         Show(Step.READING),
         Ask(1, a_question()),
         Show(Step.WAITING_FOR_CARD),
-        OfferActivation(2, partly=False),
+        Ask(2, ActivationQuestion(False)),
         Ask(3, a_codes_question()),
         Ask(4, a_question(wrong=True, tries_left=1)),
         Show(Step.DONE),
@@ -333,7 +332,7 @@ def test_the_caller_is_heard_of_with_the_first_question(
     stage.open(caller=PROGRAM)
     stage.handle(Show(Step.READING))
     stage.handle(request_)
-    assert stage.spoken[-1].startswith(f"Asked by {PROGRAM}, not a known browser.")
+    assert stage.spoken[-1].startswith(f"Unknown program: {PROGRAM}. ")
     assert "Cancel if you did not start it." in stage.spoken[-1]
     stage.handle(WRONG)
     assert stage.spoken[-1].startswith("The PIN was wrong.")

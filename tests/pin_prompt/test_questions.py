@@ -59,7 +59,7 @@ def test_site_signer_and_documents_are_on_one_page(
         *(SITE, HOLDER, "99902038C", "Documents to sign: 3"),
         *("You make 3 signatures. You type the PIN once.", "Signature PIN (PIN2)"),
         *("lease.pdf", "PDF document · 8 bytes", "6–12 digits"),
-        *("agreement.txt", "plain text · 9 bytes", "can't be shown here"),
+        *("agreement.txt", "text file · 9 bytes", "can't be shown here"),
     )
     assert documents_of(stage).cards[2].button is None
     assert contract.digest not in stage.words.replace(" ", "")

@@ -16,6 +16,7 @@ import pytest
 
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     ConsentQuestion,
     OtherCardQuestion,
@@ -102,13 +103,13 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         {"": CANCELLED, "no": CANCELLED, "1234": CANCELLED, "y": CANCELLED},
     ),
     (
-        call("offer_activation", partly=False),
-        ["not been activated yet", "tried with a test card only", "Type yes"],
+        call("offer_activation", ActivationQuestion(False)),
+        ["not been activated yet", "tried with test cards only", "Type yes"],
         {"yes": "agreed", "": CANCELLED},
     ),
     (
-        call("offer_activation", partly=True),
-        ["was not finished", "tried with a test card only", "Type yes"],
+        call("offer_activation", ActivationQuestion(True)),
+        ["was not finished", "tried with test cards only", "Type yes"],
         {"yes": "agreed"},
     ),
     (
@@ -196,7 +197,7 @@ def test_what_is_signed_stands_before_the_question(at: At, tmp_path: Path) -> No
     terminal.wait_for("PIN2): ")
     for shown in (
         *("This service asks you to sign:", "Documents to sign: 2"),
-        *(r"1. a\u{202E}gpj.exe\u{1B}[2J", "plain text · 9 bytes"),
+        *(r"1. a\u{202E}gpj.exe\u{1B}[2J", "text file · 9 bytes"),
         *("2. lease.pdf", "PDF document · 8 bytes", "Hash (SHA-384): "),
         "You make 2 signatures. You type the PIN once.",
     ):
@@ -321,7 +322,8 @@ async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> N
 # -- Codes -----------------------------------------------------------------------------
 
 OWN = {"operation": "activate", "origin": ""}
-CODE, AGAIN = ("letter, 7 digits: ", "1234567"), "The new PIN again: "
+CODE, AGAIN = ("code, 7 digits: ", "1234567"), "Once more: "
+EASY = "other answer you choose another: "
 
 
 def activate(at: At, *later: Call, **changes: Any) -> Terminal:
@@ -332,7 +334,7 @@ def activate(at: At, *later: Call, **changes: Any) -> Terminal:
 
 def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     terminal = activate(at, call("show", Step.SIGNING), call("show", Step.DONE))
-    terminal.wait_for("letter, 7 digits: ")
+    terminal.wait_for("code, 7 digits: ")
     assert not terminal.echoes
     terminal.type("1234567\n")
     terminal.answer(
@@ -344,9 +346,9 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     assert terminal.result() == "activation 1234567 new-PIN1 2580 new-PIN2 739146"
     assert terminal.echoes
     for said in (
-        "No web page sees your codes",
+        "No web page sees your PINs",
         "Take out the letter with this card's activation code.",
-        "tried with a test card only",
+        "tried with test cards only",
         *("You have 5 tries left.", "unlocked only with a PUK code"),
         *("The card is being activated.", "The card has been activated."),
     ):
@@ -363,7 +365,8 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
             [
                 *(("7 digits: ", code) for code in ("12345678", "1234 67", "1234567")),
                 *(("4–8 digits: ", code) for code in ("258", "2580")),
-                *((AGAIN, "2581"), ("4–8 digits: ", "1234"), (AGAIN, "1234")),
+                *((AGAIN, "2581"), ("4–8 digits: ", "1234"), (EASY, "2580")),
+                *(("4–8 digits: ", "1234"), (EASY, "yes"), (AGAIN, "1234")),
             ],
             "activation 1234567 new-PIN1 1234",
             [
@@ -377,7 +380,7 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
             (SEVEN, NEW_PIN1, NEW_PIN2),
             [
                 *(CODE, ("4–8 digits: ", "739146"), (AGAIN, "739146")),
-                *(("6–8 digits: ", "739146"), (AGAIN, "739146")),
+                *(("6–8 digits: ", "739146"), (EASY, "yes"), (AGAIN, "739146")),
             ],
             "activation 1234567 new-PIN1 739146 new-PIN2 739146",
             ["Both PINs are the same."],
@@ -389,6 +392,7 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
                 ("Type yes", "yes"),
                 CODE,
                 ("6–8 digits: ", "1234567"),
+                (EASY, "yes"),
                 (AGAIN, "1234567"),
             ],
             "activation 1234567 new-PIN2 1234567",
@@ -404,6 +408,9 @@ def test_what_does_not_fit_is_explained_and_asked_for_again(
     terminal.answer(*answers)
     assert terminal.result() == result
     assert not [words for words in said if words not in terminal.seen]
+    # Another PIN in place of yes is not shown either.
+    typed = [answer for _, answer in answers if answer.isdigit()]
+    assert not [answer for answer in typed if f": {answer}" in terminal.seen]
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])

@@ -14,7 +14,13 @@ from kortilla.common.escaping import printable
 from native_host.card.errors import CardError, CardKind
 from native_host.languages import SPOKEN
 from native_host.pin_prompt import codes, texts
-from native_host.pin_prompt.model import CodeField, Problem, Progress, Step
+from native_host.pin_prompt.model import (
+    ActivationQuestion,
+    CodeField,
+    Problem,
+    Progress,
+    Step,
+)
 from tests.pin_prompt.conftest import (
     NEW_PIN1,
     OLD_PIN,
@@ -272,6 +278,11 @@ def test_where_no_page_asks_no_service_is_named(language: str, operation: str) -
     if operation in DECRYPTING:
         said += [text.problem(Problem("OTHER_RECIPIENT"))]
         said += [(text("heading"), text(key)) for key in SHOWN_WHILE_DECRYPTING]
+    unasked = operation in MANAGING
+    within = texts.load(language, "activate", purpose="" if unasked else operation)
+    for partly in (False, True):
+        offer = ActivationQuestion(partly, unasked=unasked)
+        said.append(within.activation_offer(offer))
     for heading, body in said:
         assert not re.search(SERVICE[language], f"{heading} {body}", re.IGNORECASE)
 
@@ -280,9 +291,9 @@ SIGNING_TROUBLE = ("SIGNATURE_INVALID", "KEY_MISSING", "SIGNING_INTERRUPTED")
 SHOWN_WHILE_SIGNING = ("asks", "consent", "choose.body", "unlock.body", "view.changed")
 SHOWN_WHILE_DECRYPTING = ("asks", "consent", "choose.body", "unlock.body")
 SERVICE = {
-    "fi": r"palvelun (sivu|pyyntö)|palvelulle|\bpalvelu (sai|pyysi)",
-    "sv": "tjänstens|till tjänsten|tjänsten (fick|bad)",
-    "en": "the service's|to the service|the service (got|asked)",
+    "fi": r"palvelun (sivu|pyyntö)|palvelulle|palvelussa|\bpalvelu (sai|pyysi)",
+    "sv": "tjänstens|(till|i) tjänsten|tjänsten (fick|bad)",
+    "en": "the service's|(to|with) the service|the service (got|asked)",
 }
 
 
@@ -368,20 +379,25 @@ EITHER = CodeField("activation", (7, 8))
     [
         *("1234", "4321", "7890", "0987", "1111", "000000", "123456", "87654321"),
         *("2468", "9753", "1122", "112233", "1212", "123123", "12341234"),
-        *("2412", "1984", "2007"),
+        *("1221", "123321", "2412", "1224", "1984", "2007", "1906", "2026"),
         *("240584", "840524", "24051984", "19840524", "290200"),
     ],
 )
 def test_a_pin_that_is_tried_first_is_easy_to_guess(pin: str) -> None:
-    assert codes.is_easy_to_guess(pin.encode())
-    assert codes.is_easy_to_guess(bytearray(pin, "ascii"))
+    assert codes.is_easy_to_guess(pin.encode(), 2026)
+    assert codes.is_easy_to_guess(bytearray(pin, "ascii"), 2026)
 
 
 @pytest.mark.parametrize(
-    "pin", ["2580", "3947", "4907", "739146", "993184", "24851984", "38471059"]
+    "pin",
+    [
+        *("2580", "3947", "4907", "739146", "993184", "24851984", "38471059"),
+        # Nobody is born then who has a card of 2026.
+        *("1895", "2047", "24052027", "19050524"),
+    ],
 )
 def test_any_other_pin_is_not(pin: str) -> None:
-    assert not codes.is_easy_to_guess(pin.encode())
+    assert not codes.is_easy_to_guess(pin.encode(), 2026)
 
 
 NOTHING_SENT = {

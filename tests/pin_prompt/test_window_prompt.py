@@ -14,6 +14,7 @@ from native_host.errors import UserCancelledError
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.messages import MAX_REQUEST
 from native_host.pin_prompt.model import (
+    ActivationQuestion,
     CardChoice,
     CodeField,
     ConsentQuestion,
@@ -89,7 +90,7 @@ assert [choice['reader'] for choice in choices] == ['Reader A', 'Reader B']
 assert answer('agreed')['question']['before'] == 'SPECIMEN-A'
 question = answer('agreed')['question']
 assert question == {'name': 'SPECIMEN-A', 'satu': '1', 'test_card': False}
-assert answer('agreed') == {'type': 'offer-activation', 'number': 4, 'partly': True}
+assert answer('agreed')['question']['partly'] is True
 asked = answer('agreed')
 assert (asked['type'], asked['number']) == ('offer-unlock', 5)
 assert answer('declined')['question']['can_decline']
@@ -108,7 +109,7 @@ say(type='pin', number=asked['number'], digits='1234')
         other = OtherCardQuestion("SPECIMEN-A", True, "B", "SPECIMEN-B", "1")
         await prompt.confirm_other_card(other)
         await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
-        await prompt.offer_activation(partly=True)
+        await prompt.offer_activation(ActivationQuestion(True))
         await prompt.offer_unlock(UnlockQuestion("PIN1", "SPECIMEN-A", "1"))
         with pytest.raises(DeclinedError):
             await prompt.ask_codes(a_codes_question(can_decline=True))
@@ -191,7 +192,7 @@ say(type='pin', number=second['number'], digits='2222')
         WindowPrompt.ask_started,
         lambda prompt: prompt.ask_pin(a_question()),
         lambda prompt: prompt.ask_codes(a_codes_question()),
-        lambda prompt: prompt.offer_activation(partly=False),
+        lambda prompt: prompt.offer_activation(ActivationQuestion(False)),
         lambda prompt: prompt.watch(asyncio.Event().wait()),
     ],
 )
@@ -362,7 +363,7 @@ async def test_a_real_card_is_refused() -> None:
         (lambda p: p.ask_codes(a_codes_question(repeated=True)), "refused"),
         (lambda p: p.ask_codes(a_codes_question(pin_pad=True)), "reader"),
         (lambda p: p.ask_codes(a_codes_question()), "activation"),
-        (lambda p: p.offer_activation(partly=False), "activate"),
+        (lambda p: p.offer_activation(ActivationQuestion(False)), "activate"),
         (
             lambda p: p.confirm_other_card(OtherCardQuestion("A", True, "B", "C", "1")),
             "which card",

@@ -40,6 +40,20 @@ def test_the_data_of_the_program_come_along(
     }
     assert manifests
     assert manifests <= names
+    guides = {
+        f"native_host/desktop/guides/{name.removeprefix('docs/')}": text
+        for name, text in texts.items()
+        if name.startswith("docs/citizens/")
+    }
+    pictures = {
+        f"native_host/desktop/guides/screenshots/{name}"
+        for text in guides.values()
+        for name in re.findall(r"screenshots/([^)]+)", text)
+    }
+    assert guides
+    assert pictures
+    found = {name for name in names if "/desktop/guides/" in name}
+    assert found == guides.keys() | pictures
     folders = {name.split("/")[0] for name in names}
     assert folders == {"native_host", "kortilla", f"kortilla-{VERSION}.dist-info"}
 
@@ -104,6 +118,7 @@ def modules(
     sources = tmp_path_factory.mktemp("sources")
     folders = ("kortilla/", "native_host/", "manifests/", "extension/")
     alone = {"pyproject.toml", "README.md", "LICENSE", "packaging/debian/modules"}
+    alone.add("packaging/guides.py")
     for name in files:
         if name.startswith(folders) or name in alone:
             (sources / name).parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ LANGUAGES = ("fi", "sv", "en")
 
 _SCRIPT_TEXT = re.compile(r'^\s+"?([\w.-]+)"?:\s*"((?:[^"\\]|\\.)*)",$', re.MULTILINE)
 _TAG = re.compile(r"<[^>]+>")
+_CODE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<code>.*?</code>", re.DOTALL)
 
 #: "Kortilla" is also the Finnish for "with the card".
 BARE_NAME = re.compile(r"(?:^|[.!?]\s+)Kortilla\s")
@@ -46,6 +47,33 @@ PLACES = {
     "provider": "kortilla/openid/texts/{}.json",
 }
 
+#: Words that have another one in the table of the rules, by language.
+SECOND_WORDS = {
+    "fi": [
+        *(r"\bpane\b", r"\bpanna\b", r"\blaita\b"),  # aseta, lisää
+        *("suurin kirjaimin", "kortillalla", "ei viralli"),
+    ],
+    "sv": [
+        *(r"\bklicka på", "sätt in", "skriver? under", "på webben"),
+        *("kortilla-programmet", "formulär", "kontrollsumma för", "stora bokstäver"),
+        *("anmälts? som förlora", "webbtjänst"),
+    ],
+    "en": [
+        *(r"\bmend", r"\balone\b", r"\bwh(?:o|at)ever\b", "all the same"),
+        *("large letters", "could be had", "not an authority.s program"),
+        *("program in the background", "web services?"),
+    ],
+}
+#: Most words of a sentence that a catalogue has.
+LONGEST = {"fi": 20, "sv": 25, "en": 28}
+#: Inner names, which say nothing to a person.
+INNER_NAMES = r"\bpipx?\b|PySide|pyhanko|pyscard|multiapp|\bX11\b|Wayland|PKCS#11"
+#: A capital word is read letter by letter. The mark of a test card is to be loud.
+CAPITALS = r"\b[A-ZÅÄÖ]{4,}\b"
+#: Names that are written so.
+NAMES = {"SATU", "JSON", "ETSI", "XFCE", "GNOME", "JPEG", "SECURITY", "CONTRIBUTING"}
+LOUD = {"TESTIKORTTI", "TESTKORT", "TEST CARD"}
+
 Catalogues = dict[str, dict[str, str]]
 
 
@@ -76,6 +104,73 @@ def all_texts(catalogues: Catalogues) -> list[str]:
         for key, text in each.items()
         if not key.startswith("terminal.")
     ]
+
+
+@pytest.fixture
+def everything(texts: dict[str, str], language: str) -> dict[str, str]:
+    """Each text that people see, by its place: catalogues, pages, menus, guides."""
+    found = {}
+    for path, text in texts.items():
+        if re.search(rf"/texts/{language}\.json$|_locales/{language}/", path):
+            for key, value in json.loads(text).items():
+                shown = value["message"] if isinstance(value, dict) else value
+                found[f"{path} {key}"] = re.sub(r"\$\w+\$", "", shown)
+        elif re.search(rf"client/(?:texts|labels)/{language}\.js$", path):
+            for key, value in _SCRIPT_TEXT.findall(text):
+                found[f"{path} {key}"] = value
+        elif re.search(rf"help/{language}\.html$|citizens/.*\b{language}\.md$", path):
+            words = _CODE.sub("", text.partition("-->")[2])
+            found[path] = " ".join(_TAG.sub("\n", words).split())
+        elif path.endswith(".desktop"):
+            mark = "" if language == "en" else rf"\[{language}\]"
+            lines = re.findall(rf"^(?:Name|Comment){mark}=(.*)$", text, re.MULTILINE)
+            found |= {f"{path} {count}": line for count, line in enumerate(lines)}
+        elif path.endswith(".metainfo.xml"):
+            mark = "" if language == "en" else f' xml:lang="{language}"'
+            lines = re.findall(rf"<(?:p|summary|caption){mark}>([^<]*)<", text)
+            found |= {f"{path} {count}": line for count, line in enumerate(lines)}
+    assert len(found) > 1500
+    assert {*map(_kind, found)} >= {"json", "js", "html", "md", "desktop", "xml"}
+    return found
+
+
+def _kind(place: str) -> str:
+    return place.partition(" ")[0].rpartition(".")[2]
+
+
+def test_one_thing_has_one_word(everything: dict[str, str], language: str) -> None:
+    other = re.compile("|".join(SECOND_WORDS[language]), re.IGNORECASE)
+    found = {place: other.findall(text) for place, text in everything.items()}
+    assert {place: words for place, words in found.items() if words} == {}
+
+
+def test_no_text_names_what_is_inside(everything: dict[str, str]) -> None:
+    """The self-check names the part that is missing, for the person who installs it."""
+    inner = re.compile(INNER_NAMES, re.IGNORECASE)
+    named = {place for place, text in everything.items() if inner.search(text)}
+    assert {place.split()[-1] for place in named} == {"PYSCARD_MISSING"}
+
+
+def test_no_sentence_is_too_long_to_hear(
+    everything: dict[str, str], language: str
+) -> None:
+    long = [
+        (place, sentence)
+        for place, text in everything.items()
+        if _kind(place) in {"json", "js"}
+        for sentence in re.split(r"(?<=[.!?:;]) ", text)
+        if len(sentence.split()) > LONGEST[language]
+    ]
+    assert long == []
+
+
+def test_no_word_is_in_capitals(everything: dict[str, str]) -> None:
+    loud = {
+        place: words
+        for place, text in everything.items()
+        if (words := {*re.findall(CAPITALS, text)} - NAMES) and text not in LOUD
+    }
+    assert loud == {}
 
 
 def test_no_finnish_sentence_begins_with_the_bare_name(texts: dict[str, str]) -> None:

@@ -40,7 +40,7 @@ export default {
   PUK_BLOCKED:
     "The card's PUK code is locked, and its PINs can't be unlocked any more. You need a new card. Apply to the police for a new identity card.",
   NEW_PIN_REFUSED:
-    "The card did not take the new PIN. The PIN was not changed. Choose another PIN and try again.",
+    "The card did not accept the new PIN. The PIN was not changed. Choose another PIN and try again.",
   ACTIVATION_MISMATCH:
     "This card's activation code has another number of digits. Nothing was sent to the card. Check that the letter belongs to this card and try again.",
   ACTIVATION_BLOCKED:

@@ -424,6 +424,7 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
     return CertificateFacts(
         serial_number=f"{certificate.serial_number:X}",
         issuer=_shown(certificate.issuer.native.get("common_name")),
+        issuer_country=_shown(certificate.issuer.native.get("country_name")),
         not_before=certificate.not_valid_before,
         not_after=certificate.not_valid_after,
         sha256=hashlib.sha256(der).hexdigest(),

@@ -74,8 +74,8 @@ _CANT_SAY = {
         "The certificate has expired, and nothing proves that it was signed before."
     ),
     "CERTIFICATE_UNREADABLE": "The signer's certificate can't be read or is missing.",
-    "REVOCATION_NOT_ASKED": "Whether the certificate was revoked was not asked.",
-    "REVOCATION_UNKNOWN": "Nobody answered whether the certificate was revoked.",
+    "REVOCATION_NOT_ASKED": "It was not checked whether the certificate is revoked.",
+    "REVOCATION_UNKNOWN": "It could not be checked whether the certificate is revoked.",
     "FORM_CHANGED": "A form in the file was filled in after it was signed.",
     "MARK_ADDED": (
         "After it was signed, the file got a mark by somebody who is not known."
@@ -92,20 +92,20 @@ _CANT_SAY = {
     "TOO_LARGE": "The file is too large to be checked.",
     "TOO_SLOW": "The file takes too long to be checked.",
     "TOO_MUCH_MEMORY": "The file takes too much memory to be checked.",
-    "NOT_A_SIGNED_FORMAT": "The file is of no kind of signed file that is known here.",
+    "NOT_A_SIGNED_FORMAT": "The file has no signature that is recognised.",
     "NO_CONTENT": "The signature is of another file, which is needed to check it.",
     "UNSUPPORTED": "The signature is of a kind that can't be checked here.",
     "WEAK_ALGORITHM": "The signature was made in a way that is no longer safe.",
     "UNSAFE_NAME": "A file in the container has a name that is not safe.",
-    "DUPLICATE_NAME": "Two files in the container have one name.",
-    "DUPLICATE_ID": "Two parts of the signature have one identifier.",
+    "DUPLICATE_NAME": "Two files in the container have the same name.",
+    "DUPLICATE_ID": "Two parts of the signature have the same identifier.",
     "FORBIDDEN_XML": "The signature has parts that could load or multiply data.",
     "TIMESTAMP_BROKEN": "The timestamp does not belong to the signature.",
 }
 _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
-    "TIMESTAMP_AUTHORITY_UNKNOWN": "Who made the timestamp is not known here.",
+    "TIMESTAMP_AUTHORITY_UNKNOWN": "The issuer of the timestamp is unknown.",
     "METADATA_CHANGED": "The title or other metadata were changed after the signing.",
     "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
     "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
@@ -185,10 +185,15 @@ class ListedAuthority:
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """The signer's certificate. ``serial_number`` and ``sha256`` are hexadecimal."""
+    """The signer's certificate. ``serial_number`` and ``sha256`` are hexadecimal.
+
+    ``issuer`` and ``issuer_country``, two letters, are as the certificate states them.
+    They are empty if it does not, or not in a form that can be shown.
+    """
 
     serial_number: str
     issuer: str
+    issuer_country: str
     not_before: datetime
     not_after: datetime
     sha256: str

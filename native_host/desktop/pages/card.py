@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
@@ -14,36 +15,37 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
 from native_host.card.errors import CardKind
-from native_host.desktop.card_watch import (
-    PINS,
-    Cards,
-    CardState,
-    ReaderContent,
-    can_change,
-    can_unlock,
-    card_state,
-    valid_until,
-)
+from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.prompts import Prompts
 from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import (
-    Heading,
     MockCardMark,
     StateLabel,
     TriesLabel,
-    WrappingLabel,
+    WrappingHeading,
     label,
     muted,
 )
-from native_host.gui.panels import ButtonLine, Notice, Panel, Row, RowsPanel, Sign
+from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act, mixed, tokens_for
+from native_host.operations.card_state import (
+    PINS,
+    CardState,
+    can_change,
+    can_unlock,
+    card_state,
+    readable,
+    valid_until,
+)
 
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import CardWatch
     from native_host.operations.card_status import CardStatus
 
+#: Opens the window with a command of ``kortilla card`` for one card.
+_Start = Callable[..., object]
 #: Milliseconds that the window has for its first picture.
 _PAUSE = 50
 #: The icon of each code, and what the code is for.
@@ -121,12 +123,9 @@ class Page(PageBase):
             )
             parts.insert(0, mark)
         today = datetime.now(UTC).date()
-        for each in used:
-            key = f"{today} {each}"
-            parts += self.kept(key, partial(self._reader, each))
-        if sum(1 for each in used if each.status and each.status["card"]) > 1:
-            several = self.texts("card.several")
-            parts.append(self.kept("several", lambda: muted(several)))
+        for each, whose in zip(used, _marks(used), strict=True):
+            key = f"{today} {each} {whose}"
+            parts += self.kept(key, partial(self._reader, each, whose))
         self.fill(parts)
 
     def _waiting(self, key: str, readers: tuple[str, ...]) -> QWidget:
@@ -145,38 +144,46 @@ class Page(PageBase):
         notice.rows.addWidget(ButtonLine(self.button("card.check", go)))
         return notice
 
-    def _reader(self, reader: ReaderContent) -> list[QWidget]:
+    def _reader(self, reader: ReaderContent, mark: str) -> list[QWidget]:
+        """Return the parts for a reader. ``mark`` tells its card from others."""
         status = reader.status
         if status is None:
             return [self.note("card.reading")]
         if "error" in status:
             kind = status["error"].get("kind", "")
             detail = CardKind[kind].value if kind in CardKind.__members__ else ""
-            return [
-                muted(self.texts("card.reader", reader=printable(reader.name))),
-                self._problem(status["error"]["code"], detail),
-            ]
+            return self._unusable(reader, status["error"]["code"], detail)
         if status["card"] is None:
             return []
         card, now = status["card"], datetime.now(UTC)
         state = card_state(card, now)
+        if not readable(card):
+            return self._unusable(reader, state.problem)
         parts: list[QWidget] = [_Hero(self._facts(card, state, now, reader.name))]
+        start = partial(self._start, reader.name)
         if state.kind != "good":
-            parts.append(self._notice(state))
-        parts.append(Heading(self.texts("card.codes"), 17 / 15))
-        buttons = {pin: self._buttons(card, pin) for pin in _SIGNS}
+            parts.append(self._notice(state, start, mark))
+        codes = "card.codes.of" if mark else "card.codes"
+        parts.append(WrappingHeading(self.texts(codes, holder=mark), 17 / 15))
+        buttons = {pin: self._buttons(card, pin, start, mark) for pin in _SIGNS}
         width = max(each.sizeHint().width() for each in buttons.values())
         for each in buttons.values():
             each.setMinimumWidth(width)  # equally wide in each row
         rows = RowsPanel(rows=[self._row(card, pin, buttons[pin]) for pin in _SIGNS])
         return [*parts, rows, muted(self.texts("card.advice"))]
 
+    def _unusable(
+        self, reader: ReaderContent, code: str, detail: str = ""
+    ) -> list[QWidget]:
+        where = muted(self.texts("card.reader", reader=printable(reader.name)))
+        return [where, self._problem(code, detail)]
+
     def _facts(
         self, card: CardStatus, state: CardState, now: datetime, reader: str
     ) -> list[QWidget]:
         holder = card["holder"]
         name = holder["name"] if holder else self.texts("card.holder_unknown")
-        lines: list[QWidget] = [WrappingLabel(printable(name), 20 / 15, bold=True)]
+        lines: list[QWidget] = [WrappingHeading(printable(name), 20 / 15)]
         if holder:
             satu = printable(holder["satu"])
             lines.append(muted(self.texts("card.satu", satu=satu)))
@@ -191,15 +198,19 @@ class Page(PageBase):
         lines.append(muted(self.texts("card.reader", reader=printable(reader))))
         return lines
 
-    def _notice(self, state: CardState) -> QWidget:
-        notice = Notice(
-            self.texts(f"{state.key}.more"),
-            title=self.texts(f"{state.key}.title"),
-            kind="error" if state.kind == "error" else "warning",
-        )
+    def _notice(self, state: CardState, start: _Start, mark: str) -> QWidget:
+        if state.problem:
+            title, text = self.texts.problem(state.problem)
+        else:
+            title = self.texts(f"{state.key}.title")
+            text = self.texts(f"{state.key}.more")
+        kind: Kind = "error" if state.kind == "error" else "warning"
+        notice = Notice(text, title=title, kind=kind)
         if state.can_activate:
-            activate = partial(self._start, ("activate",))
+            activate = partial(start, "activate")
             button = self.button("card.activate", activate, "manage", height=44)
+            if mark:
+                button.setAccessibleName(f"{button.text()}, {mark}")
             notice.rows.addWidget(ButtonLine(button))
         return notice
 
@@ -222,7 +233,7 @@ class Page(PageBase):
         shown.setMinimumWidth(dp(120))
         return shown
 
-    def _buttons(self, card: CardStatus, pin: str) -> QWidget:
+    def _buttons(self, card: CardStatus, pin: str, start: _Start, mark: str) -> QWidget:
         holder = QWidget()
         buttons = QHBoxLayout(holder)
         buttons.setContentsMargins(0, 0, 0, 0)
@@ -234,15 +245,18 @@ class Page(PageBase):
             key = "forgotten" if can_change(card, pin) else "unlock"
             found.append((key, "unblock"))
         for key, command in found:
-            start = partial(self._start, (command, pin.lower()))
-            button = self.button(f"card.{key}", start)
-            button.setAccessibleName(self.texts(f"card.{key}.{pin.lower()}"))
+            press = partial(start, command, pin.lower())
+            button = self.button(f"card.{key}", press)
+            name = self.texts(f"card.{key}.{pin.lower()}")
+            button.setAccessibleName(f"{name}, {mark}" if mark else name)
             buttons.addWidget(button)
         buttons.addStretch(1)
         return holder
 
-    def _start(self, words: tuple[str, ...]) -> None:
-        started = self._prompts.start(words, self._prompt_ended)
+    def _start(self, reader: str, *words: str) -> None:
+        """Open the window for the card in a reader."""
+        which = (*words, f"--reader={reader}")
+        started = self._prompts.start(which, self._prompt_ended)
         if started:  # an Enter that was meant for the other window presses nothing
             self.title.setFocus()
         self._say("" if started else self.texts("card.window_open"))
@@ -257,6 +271,25 @@ class Page(PageBase):
             self._message = message
             self._build()
             self.say(message)
+
+
+def _marks(readers: Sequence[ReaderContent]) -> list[str]:
+    """Return what tells the cards of several readers apart: their holders.
+
+    The readers tell apart the cards of one person. A single card needs no mark.
+    """
+    cards = [each.status["card"] if each.status else None for each in readers]
+    if sum(1 for each in cards if each) < 2:
+        return [""] * len(readers)
+    holders = [
+        printable(c["holder"]["name"]) if c and c["holder"] else "" for c in cards
+    ]
+    marks = []
+    for reader, holder in zip(readers, holders, strict=True):
+        alone = holder and holders.count(holder) == 1
+        where = "" if alone else printable(reader.name)
+        marks.append(", ".join(filter(None, (holder, where))))
+    return marks
 
 
 class _Hero(Panel):

@@ -5,40 +5,51 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import escape_name, printable
+from native_host.desktop.file_dialogs import choose_target
 from native_host.desktop.pages.files import FilesPage, fetch_authority
+from native_host.desktop.pages.outcome import Outcome
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
-from native_host.desktop.pages.trust_lists import TrustListsPart
-from native_host.desktop.single_window import MOST_FILES
+from native_host.desktop.pages.trust_lists import NEEDED, TrustListsPart, codes_of
 from native_host.errors import KortillaError
+from native_host.files.sources import MAX_FILES
 from native_host.gui.buttons import Fold, WrappingCheckBox, explained
-from native_host.gui.labels import Heading, MockCardMark, WrappingLabel, label
-from native_host.gui.panels import ButtonLine, Notice, Row, RowsPanel, Sign, column
+from native_host.gui.labels import MockCardMark, WrappingLabel, label
+from native_host.gui.panels import (
+    SIGNS,
+    ButtonLine,
+    Kind,
+    Notice,
+    Row,
+    RowsPanel,
+    Sign,
+    column,
+)
 from native_host.gui.sizes import dp
 
 if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport
     from native_host.files.check import CheckedFile
-    from native_host.gui.panels import Kind
-    from native_host.gui.tokens import Look
 
-_LOOKS: dict[str, tuple[str, Look]] = {
-    "valid": ("tick", "good"),
-    "not-valid": ("error", "error"),
-    "cant-say": ("warning", "warning"),
+_LOOKS: dict[str, Kind] = {"valid": "good", "not-valid": "error"}
+#: What a sum of files says of them, in this order, and how the sum then looks.
+_SUMS: dict[str, Kind] = {
+    "valid": "good",
+    "open": "note",
+    "unsigned": "warning",
+    "cant-say": "warning",
+    "not-valid": "error",
 }
-#: Of a file that lacks only an answer on revocation: no warning of a forgery.
-_OPEN: tuple[str, Look] = ("info", "note")
 _LIBRARY = "native_host.files.words"
 
 
@@ -64,6 +75,11 @@ class Page(FilesPage):
         place, _ = self.place_to_drop()
         more = explained(self._ask_box, self.texts("check.ask.more"))
         self._always = (place, more)
+        self._words = label("")
+        self._words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._go_on_button = self.button("check.go_on", self._go_on)
+        stop = self.button("check.cancel", self._cancel)
+        self._busy_row = Row(None, [self._words], [self._go_on_button, stop])
         self._build()
         if not self.missing:
             self._look()
@@ -71,12 +87,12 @@ class Page(FilesPage):
     def take(self, files: Sequence[Path]) -> None:
         if self.missing:
             return
-        self._message = ""
         self._lists.forget()
-        if len(files) > MOST_FILES:
-            self._message = self.texts("check.many", most=MOST_FILES)
-        self._files = [*files[:MOST_FILES]]
+        files = [*dict.fromkeys(files)]
+        self._files = files[:MAX_FILES]
         self._check(asking=self._ask_box.isChecked())
+        if len(files) > MAX_FILES:
+            self.outcomes.add(self.texts("check.many", most=MAX_FILES))
 
     def leave(self) -> None:
         super().leave()
@@ -102,6 +118,8 @@ class Page(FilesPage):
         if self._running is not None:
             self._running.cancel()
         self._checked, self._saved = [], None
+        self.outcomes.clear()
+        self.goal = self._words
         files, self._asking = [*self._files], asking
 
         async def work() -> list[CheckedFile]:
@@ -132,27 +150,34 @@ class Page(FilesPage):
         self._build()
 
     def _set(self, checked: list[CheckedFile]) -> None:
-        from native_host.files import words
-
         self._running, self._checked = None, checked
-        sentences = words.load(self.texts.language)
-        for each in checked:
-            verdict = " ".join(words.verdict_words(each, sentences))
-            self.say(f"{escape_name(each.path.name)}: {verdict}", politely=True)
-        self._build()
+        if len(checked) == 1:
+            verdict = self.kept(repr(checked[0]), partial(self._file, checked[0]))[1]
+            self.outcomes.announce(verdict, [f"{escape_name(checked[0].path.name)}."])
+            return
+        sums = [key for key in _SUMS for each in checked if _sum(each) == key]
+        words = [
+            self.texts(f"check.sum.{key}", count=sums.count(key))
+            for key in dict.fromkeys(sums)
+        ]
+        self.outcomes.tell(" ".join(words), _SUMS[sums[-1]])
 
     def _fail(self, error: KortillaError) -> None:
         self._running = None
-        self._message = self.texts("check.failed", error=printable(str(error)))
-        self._build()
+        self.outcomes.tell(
+            self.texts("check.failed"),
+            "error",
+            [printable(str(error))],
+            buttons=self.self_check,
+        )
 
     def _cancel(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            self._running = None
-            self._files = []
-            self._message = self.texts("check.cancelled")
-        self._build()
+        if self._running is None:
+            return
+        self._running.cancel()
+        self._running = None
+        self._files = []
+        self.outcomes.tell(self.texts("check.cancelled"), "note")
 
     def _set_ask(self, wanted: bool) -> None:
         """Keep what the person wants, also for later."""
@@ -161,17 +186,19 @@ class Page(FilesPage):
         # For the page that another language makes of this one.
         config = self.services.config._replace(ask_revocation=wanted)
         self.services.config = config
-        self._message = ""
+        is_saved = True
         try:
             save_setting("ask_revocation", wanted)
         except KortillaError:
-            self._message = self.texts("check.not_saved")
+            is_saved = False
         if wanted and self._running is None and self._lacking():
             self._ask()
         elif not wanted and self._running is not None and self._asking:
             self._go_on()
         else:
             self._build()
+        if not is_saved:
+            self.outcomes.add(self.texts("check.not_saved"))
 
     def _lacking(self) -> list[CheckedFile]:
         """Return the good files of which it is not known if the card was lost."""
@@ -191,51 +218,73 @@ class Page(FilesPage):
     def _fetch(self) -> None:
         if self._fetching:
             return
-        self._fetching, self._message = True, ""
+        self._fetching = True
 
         def done(there: bool) -> None:
             self._fetching, self._has_authority = False, there
             if not there:
-                self._message = self.texts("check.not_fetched")
+                self.outcomes.add(self.texts("check.not_fetched"))
             elif self._files and self._running is None:
                 self._check(asking=self._ask_box.isChecked())
-            self._build()
+            else:
+                self._build()
 
         self.services.background.start(fetch_authority, done, lambda _: done(False))
-        self._build()
+        self.outcomes.drop_notices()
 
     def _build(self) -> None:
         if self.missing:
             self.fill([self.kept("lacking", self.lacking)])
             return
-        parts: list[QWidget] = [*self._always]
-        if self._fetching:
-            parts.append(self.note("check.fetching"))
-        elif self._has_authority is False:
-            parts.append(self.kept("authority", self._authority_missing))
-        if message := self._message:
-            parts.append(self.notice(message))
-        parts += self._lists.parts(self._checked)
+        files = [self.kept(repr(e), partial(self._file, e)) for e in self._checked]
+        parts, more = self.outcomes.parts, self._advice()
+        for mark, verdict, signatures in files:
+            parts += [*mark, verdict]
+            if len(files) == 1:
+                parts += more
+                more = []
+            parts += signatures
         if self._running is not None:
-            key = ("busy", len(self._files), self._asking)
-            parts.append(self.kept(key, self._busy))
-        elif lacking := self._lacking():
-            answered = not any(_is_unasked(each) for each in lacking)
-            key = ("unanswered", answered, len(self._files) > 1)
-            parts.append(self.kept(key, partial(self._unanswered, answered=answered)))
-        for each in self._checked:
-            parts += self.kept(repr(each), partial(self._file, each))
+            how = "check.running.asking" if self._asking else "check.running"
+            self._words.setText(self.texts(how, count=len(self._files)))
+            self._go_on_button.setVisible(self._asking)
+            parts.append(self._busy_row)
         if self._checked:
             parts.append(self.kept("save", self._save_button))
             if self._saved is not None:
                 parts.append(self.notice(*self._saved))
-        self.fill(parts)
+        shown = self._checked or self._running
+        self.fill(
+            [*parts, *more, *self._always] if shown else [*self._always, *parts, *more]
+        )
+
+    def _advice(self) -> list[QWidget]:
+        """Return what the person can do so that more is known of the files."""
+        parts: list[QWidget] = []
+        if self._fetching:
+            parts.append(self.note("check.fetching"))
+        elif self._has_authority is False and self._needs_authority():
+            parts.append(self.kept("authority", self._authority_missing))
+        parts += self._lists.parts(self._checked)
+        if self._running is None and (lacking := self._lacking()):
+            answered = not any(_is_unasked(each) for each in lacking)
+            key = ("unanswered", answered, len(self._files) > 1)
+            parts.append(self.kept(key, partial(self._unanswered, answered=answered)))
+        return parts
 
     def _got_lists(self, new: bool) -> None:
         """Show what became of the trusted lists, and judge the files by them."""
         if new and self._files and self._running is None:
             self._check(asking=self._ask_box.isChecked())
         self._build()
+
+    def _needs_authority(self) -> bool:
+        """Whether the authority's certificates help, as far as the files are known.
+
+        They say nothing of a signature from another country.
+        """
+        codes = codes_of(self._checked)
+        return "NO_TRUST" in codes or not codes & {*NEEDED, "UNKNOWN_ISSUER"}
 
     def _authority_missing(self) -> QWidget:
         notice = Notice(
@@ -245,20 +294,12 @@ class Page(FilesPage):
         notice.rows.addWidget(ButtonLine(self.button("check.fetch", self._fetch)))
         return notice
 
-    def _busy(self) -> QWidget:
-        how = "check.running.asking" if self._asking else "check.running"
-        words = label(self.texts(how, count=len(self._files)))
-        buttons = [self.button("check.cancel", self._cancel)]
-        if self._asking:
-            buttons.insert(0, self.button("check.go_on", self._go_on))
-        return Row(None, [words], buttons)
-
     def _unanswered(self, *, answered: bool) -> QWidget:
         """Return what the person can do about a card that may have been lost."""
         how = "check.no_answer" if answered else "check.not_asked"
         ask = self.button("check.ask_again" if answered else "check.ask_now", self._ask)
         words = [label(self.texts(how))]
-        return RowsPanel(rows=[Row(Sign(*_OPEN), words, [ask])])
+        return RowsPanel(rows=[Row(Sign("info", "note"), words, [ask])])
 
     def _save_button(self) -> QWidget:
         return ButtonLine(self.button("check.report.save", self._save))
@@ -268,13 +309,12 @@ class Page(FilesPage):
         from native_host.files import report as reports
 
         title = self.texts("check.report.save")
-        start = self._files[0].parent / f"{self.texts('check.report')}.pdf"
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, title, os.fspath(start), "PDF (*.pdf);;JSON (*.json)"
-        )
-        if not chosen:
+        name = f"{self.texts('check.report')}.pdf"
+        patterns = "PDF (*.pdf);;JSON (*.json)"
+        path = choose_target(self, title, name, patterns, self._files[0].parent)
+        if path is None:
             return
-        path, checked = Path(chosen), [*self._checked]
+        checked = [*self._checked]
         # The person was asked about another name than one that is completed here.
         asked = path.suffix.lower() in {".pdf", ".json"}
         if not asked:
@@ -302,38 +342,34 @@ class Page(FilesPage):
         self.say(words)
         self._build()
 
-    def _file(self, checked: CheckedFile) -> list[QWidget]:
+    def _file(
+        self, checked: CheckedFile
+    ) -> tuple[list[QWidget], Outcome, list[QWidget]]:
+        """Return the mark of a test card, the verdict, and the signatures."""
         from native_host.files import words
 
         sentences = words.load(self.texts.language)
         report = checked.report
-        icon, kind = _LOOKS.get(checked.verdict, _LOOKS["cant-say"])
-        if report and report.lacks_revocation:
-            icon, kind = _OPEN
-        parts: list[QWidget] = []
+        mark: list[QWidget] = []
         if report and any(each.issuer == "test" for each in report.signatures):
-            parts.append(MockCardMark(*self.texts.test_card, low=False))
-            if kind == "good":  # it shows nothing about a person
-                icon, kind = _LOOKS["cant-say"]
+            mark.append(MockCardMark(*self.texts.test_card, low=False))
         verdict = words.verdict_words(checked, sentences)
-        lines: list[QWidget] = [
-            WrappingLabel(escape_name(checked.path.name), bold=True),
-            Heading(" ".join(verdict), 17 / 15),
-        ]
         more = words.describe(checked, sentences)
         if report and report.signatures:
             more = words.describe_problems(report.problems, sentences)
-        more = [each for each in more if each not in verdict]
-        lines += [WrappingLabel(printable(each)) for each in more]
-        lines += self._signed.of_container(checked)
-        parts.append(RowsPanel(kind, [Row(Sign(icon, kind), lines, ())]))
-        if report and report.signatures:
-            rows = []
+        outcome = Outcome(
+            " ".join(verdict),
+            _look(checked),
+            [printable(each) for each in more if each not in verdict],
+            self._signed.of_container(checked),
+            name=escape_name(checked.path.name),
+        )
+        rows = []
+        if report:
             for signature in report.signatures:
                 said = words.describe_signature(signature, report, sentences)
                 rows.append(self._signature(signature, said, checked, report))
-            parts.append(RowsPanel(rows=rows))
-        return parts
+        return mark, outcome, [RowsPanel(rows=rows)] if rows else []
 
     def _signature(
         self,
@@ -342,11 +378,11 @@ class Page(FilesPage):
         checked: CheckedFile,
         report: DocumentReport,
     ) -> Row:
-        icon, kind = _LOOKS.get(signature.verdict, _LOOKS["cant-say"])
+        kind = _LOOKS.get(signature.verdict, "warning")
         if signature.lacks_revocation:
-            icon, kind = _OPEN
+            kind = "note"
         if signature.issuer == "test" and kind == "good":
-            icon, kind = _LOOKS["cant-say"]
+            kind = "warning"
         head, *rest = said
         if signature.issuer == "authority":
             rest.append(self.texts("check.authority"))
@@ -356,7 +392,7 @@ class Page(FilesPage):
         lines += [WrappingLabel(each.strip()) for each in rest]
         lines += self._signed.of_signature(checked, signature, head)
         lines.append(self._details(signature, report, head))
-        return Row(Sign(icon, kind, 34), lines, ())
+        return Row(Sign(SIGNS[kind], kind, 34), lines, ())
 
     def _details(
         self, signature: SignatureReport, report: DocumentReport, head: str
@@ -372,6 +408,28 @@ class Page(FilesPage):
         details.setVisible(False)
         fold.toggled.connect(details.setVisible)
         return column(ButtonLine(fold), details, spacing=dp(2))
+
+
+def _look(checked: CheckedFile) -> Kind:
+    """Return the look of a verdict. A test card's shows nothing about a person."""
+    report = checked.report
+    if report and report.lacks_revocation:
+        # Only an answer is lacking: no warning of a forgery.
+        return "note"
+    kind = _LOOKS.get(checked.verdict, "warning")
+    tested = report and any(each.issuer == "test" for each in report.signatures)
+    return "warning" if tested and kind == "good" else kind
+
+
+def _sum(checked: CheckedFile) -> str:
+    """Return under which key of ``_SUMS`` a file counts."""
+    report = checked.report
+    problems = report.problems if report and not report.signatures else ()
+    if any(each.code == "NOT_SIGNED" for each in problems):
+        return "unsigned"
+    return {"good": "valid", "note": "open", "error": "not-valid"}.get(
+        _look(checked), "cant-say"
+    )
 
 
 def _is_unasked(checked: CheckedFile) -> bool:

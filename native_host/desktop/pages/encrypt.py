@@ -24,14 +24,11 @@ from native_host.desktop.pages.opening import Opening
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.recipients import Recipients, sentence
 from native_host.desktop.pages.recovery_password import PasswordPanel
-from native_host.desktop.single_window import MOST_FILES
 from native_host.errors import KortillaError
 from native_host.files import ENCRYPTED
-from native_host.gui.labels import Heading, WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
-
-#: The most files of which each is named when the page speaks.
-_MOST_NAMED = 3
+from native_host.files.sources import MAX_FILES
+from native_host.gui.labels import WrappingLabel, label, muted
+from native_host.gui.panels import Row, RowsPanel, Sign
 
 
 class Page(FilesPage):
@@ -41,15 +38,11 @@ class Page(FilesPage):
         super().__init__(services, "encrypt", "manage", signing=False)
         self._place, self.choose_button = self.place_to_drop()
         self._list, self._made = RowsPanel(), RowsPanel()
-        self._done = Heading(self.texts("encrypt.done"), 17 / 15)
-        self._error = Notice("", kind="error")
         self._words = label(self.texts("encrypt.busy"))
-        for each in (self._done, self._error.label, self._words):
-            each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._busy_row = Row(
             None, [self._words], [self.button("encrypt.stop", self.stop)]
         )
-        self._more = ButtonLine(self.button("encrypt.more", self._begin_again))
         self._do = self.button("encrypt.do", self._encrypt, "manage", height=44)
         self._foot = PageFoot(self.texts("encrypt.next"), [self._do])
         self.recipients = Recipients(self, self._build)
@@ -59,7 +52,8 @@ class Page(FilesPage):
         self._percent = 0
         #: Whether it was said that the own card is not read yet.
         self._warned = False
-        self._result: JsonObject = {}
+        #: The encrypted files that were made last.
+        self._encrypted: list[Path] = []
         self._panel = PasswordPanel(self)
         if application := QCoreApplication.instance():
             application.aboutToQuit.connect(self.quit)
@@ -75,38 +69,50 @@ class Page(FilesPage):
 
     def take(self, files: Sequence[Path]) -> None:
         sealed = [each for each in files if _is_sealed(each)]
-        if self._stop is None and not self._opening.is_busy:
-            self._message = ""
-            if not self._panel.password:
-                self._result = {}
-        busy = self._stop is not None or self._panel.password or self._opening.is_busy
-        if sealed and not busy:
-            self._opening.take(sealed[:MOST_FILES])
-            if len(sealed) < len(files):
-                self._message = self.texts("decrypt.others")
+        busy = self._stop is not None or self._opening.is_busy
+        if not busy and not self._panel.password:
+            self.forget()
+        if sealed and not busy and not self._panel.password:
+            self._opening.take(sealed[:MAX_FILES])
+            problem = ""
+            if len(sealed) > MAX_FILES:
+                problem = self.texts("decrypt.many", most=MAX_FILES)
+            elif len(sealed) < len(files):
+                problem = self.texts("decrypt.others")
         else:
-            self._take_open([each for each in files if each not in sealed])
-            if sealed:
-                self._message = self.texts("decrypt.later")
-        self._build()
-        words = self._message or self._list_words()
+            problem = self._take_open([each for each in files if each not in sealed])
+            problem = self.texts("decrypt.later") if sealed else problem
+        lost = ""
         if self._files and not self._opening.is_shown:
-            words = f"{words} {self.texts('encrypt.lost')}"
-        self.say(words)
+            lost = self.texts("encrypt.lost")
+        if problem:
+            self.outcomes.add(problem)
+            self.say(lost)
+            return
+        self._build()
+        self.say(f"{self._list_words()} {lost}".rstrip())
 
-    def _take_open(self, files: Sequence[Path]) -> None:
-        if not self._opening.is_busy:
+    def _take_open(self, files: Sequence[Path]) -> str:
+        """Add files to the list. Return what is wrong with one, or ""."""
+        problem = ""
+        if self._opening.is_shown and not self._opening.is_busy:
             self._opening.forget()
         for each in files:
             if not each.is_file():
-                self._message = self._fault(each, "kind")
+                problem = self._fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
-        if len(self._files) > MOST_FILES:
-            del self._files[MOST_FILES:]
-            self._message = self.texts("encrypt.many", most=MOST_FILES)
+        if len(self._files) > MAX_FILES:
+            del self._files[MAX_FILES:]
+            problem = self.texts("encrypt.many", most=MAX_FILES)
         if self._files and self._stop is None and not self._panel.password:
             self.goal = self.recipients.heading
+        return problem
+
+    def forget(self) -> None:
+        """Show nothing of what was done last any more."""
+        self.outcomes.clear()
+        self._encrypted = []
 
     def _list_words(self) -> str:
         if self._opening.is_shown:
@@ -118,25 +124,24 @@ class Page(FilesPage):
         return self.texts("encrypt.list", count=count) if count else ""
 
     def _encrypt(self) -> None:
-        self._message, self._result = "", {}
+        self.forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            name = escape_name(gone[0].name)
-            self._message = self.texts("encrypt.gone", name=name)
+            words = self.texts("encrypt.gone", name=escape_name(gone[0].name))
+            self.outcomes.tell_made("encrypt", (), more=[words])
         elif not self._files:
-            self._message = self.texts("encrypt.none")
             self.goal = self.choose_button
+            self.outcomes.add(self.texts("encrypt.none"))
         elif self.recipients.is_looking and not self._warned:
             # Without the own card, the person could not open the files any more.
             self._warned = True
-            self._message = self.texts("encrypt.reading")
+            self.outcomes.add(self.texts("encrypt.reading"))
         elif not self.recipients.chosen():
-            self._message = self.texts("encrypt.nobody")
             self.goal = self.recipients.first
+            self.outcomes.add(self.texts("encrypt.nobody"))
         else:
             self._run()
-        self._build()
-        self.say(self._message)
+            self._build()
 
     def _run(self) -> None:
         from native_host.files.encrypt import StoppedError, encrypt_files
@@ -163,9 +168,11 @@ class Page(FilesPage):
 
         def failed(error: KortillaError) -> None:
             if stop.is_set():
-                self._ended({}, "", self.texts("encrypt.stopped"))
+                self._stop = None
+                more = [self.texts("encrypt.stopped.more")]
+                self.outcomes.tell(self.texts("encrypt.stopped"), "note", more)
             else:
-                self._ended({}, "", self.recipients.explain(error))
+                self._failed(error)
 
         background.start(work, lambda done: self._ended(*done), failed)
 
@@ -179,22 +186,46 @@ class Page(FilesPage):
         if self._stop is not None:
             self._stop.set()
 
-    def _ended(self, result: JsonObject, password: str, message: str = "") -> None:
-        self._stop, self._result, self._message = None, result, message
+    def _failed(self, error: KortillaError) -> None:
+        self._stop = None
+        words = self.recipients.explain(error)
+        doubts = [words for words, _ in self.recipients.doubts()]
+        buttons = tuple if doubts else self.self_check
+        self.outcomes.tell_made(
+            "encrypt", (), more=[words], spoken=doubts, buttons=buttons
+        )
+
+    def _ended(self, result: JsonObject, password: str) -> None:
+        self._stop = None
         made = {Path(each["original"]) for each in result.get("files", ())}
         self._files = [each for each in self._files if each not in made]
+        self._encrypted = [Path(each["file"]) for each in result.get("files", ())]
+        faults = [
+            self._fault(Path(each["file"]), each["reason"])
+            for each in result.get("error", {}).get("files", ())
+        ]
+        spoken: list[str] = []
         if made:
-            names = [Path(each["file"]).name for each in result["files"]]
-            self._panel.show_password(password, names)
+            self._panel.show_password(password, [e.name for e in self._encrypted])
             self.recipients.remember()
-        outcome = self._outcome()
-        first = outcome[0] if outcome else self._error
-        self.goal = first.label if isinstance(first, Notice) else first
-        self._build()
-        self.say(" ".join(self._said()))
+            spoken = [self.texts("encrypt.password.shown")] if password else []
+        self.outcomes.tell_made(
+            "encrypt",
+            self._encrypted,
+            len(faults),
+            faults,
+            spoken=spoken,
+            buttons=partial(self._next_buttons, tuple(self._encrypted)),
+        )
+
+    def _next_buttons(self, made: Sequence[Path]) -> list[QWidget]:
+        if not made:
+            return []
+        more = self.button("encrypt.more", self._begin_again)
+        return [self.send_button(made), more]
 
     def _begin_again(self) -> None:
-        self._message, self._result = "", {}
+        self.forget()
         self._panel.show_password("", ())
         self.title.setFocus()
         self._build()
@@ -204,32 +235,37 @@ class Page(FilesPage):
         return f"{escape_name(path.name)}: {words}"
 
     def _build(self) -> None:
-        parts: list[QWidget] = []
-        if self._message:
-            self._error.label.setText(self._message)
-            parts.append(self._error)
         opening = self._opening.is_shown
         title = self.texts("decrypt.heading" if opening else "encrypt.heading")
         if title != self.title.text():
             self.title.setText(title)
             self.setAccessibleName(title)
+        parts = self.outcomes.parts
         if opening:
             self._opening.show(parts)
-        elif self._stop is not None:
+            return
+        if self._encrypted:
+            self._made.show_rows([self._made_row(each) for each in self._encrypted])
+            parts.append(self._made)
+        if self._panel.password:
+            parts.append(self._panel)
+        if self._stop is not None:
             self.fill([*parts, self._busy_row])
-        elif self._result.get("files"):
-            waiting = self._list_words()
-            parts = [*self._outcome(), *parts, self._more]
-            if waiting:
+        elif self._encrypted:
+            if waiting := self._list_words():
                 parts.append(self.kept(("waiting", waiting), lambda: muted(waiting)))
             self.fill(parts)
         else:
-            parts = [*self._outcome(), *parts, self._place]
+            parts.append(self._place)
             if self._files:
                 self._list.show_rows([self._file(each) for each in self._files])
                 parts.append(self._list)
             self._do.setText(self._words_of_encrypting())
             self.fill([*parts, *self.recipients.parts()], self._foot)
+
+    def _made_row(self, path: Path) -> Row:
+        row = partial(self.opened_row, path, may_open=False)
+        return self.kept(("made", path), row)
 
     def _file(self, path: Path) -> Row:
         return self.kept(("file", path), lambda: self._make_file(path))
@@ -259,48 +295,10 @@ class Page(FilesPage):
         super().leave()
         self.quit()
 
-    def _outcome(self) -> list[QWidget]:
-        parts: list[QWidget] = []
-        if made := self._result.get("files"):
-            rows = []
-            for each in made:
-                path = Path(each["file"])
-                row = partial(self.opened_row, path, may_open=False)
-                rows.append(self.kept(("made", path), row))
-            self._made.show_rows(rows)
-            parts += [self._done, self._made]
-        if self._panel.password:
-            parts.append(self._panel)
-        return [*parts, *(self.focusable_notice(e, "error") for e in self._faults())]
-
-    def focusable_notice(self, words: str, kind: Kind) -> Notice:
-        notice = self.notice(words, kind)
-        notice.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        return notice
-
     def opened_row(self, path: Path, *, may_open: bool) -> Row:
         """Return the row of a new file; with ``may_open`` it has that button."""
         buttons = [self._open_button(path)] if may_open else []
         return self._result_row(path, [*buttons, self._show_button(path)])
-
-    def _faults(self) -> list[str]:
-        error = self._result.get("error", {})
-        return [
-            self._fault(Path(each["file"]), each["reason"])
-            for each in error.get("files", ())
-        ]
-
-    def _said(self) -> list[str]:
-        said = [self._message] if self._message else []
-        if made := [Path(each["file"]) for each in self._result.get("files", ())]:
-            named = ", ".join(escape_name(each.name) for each in made[:_MOST_NAMED])
-            left = len(made) - _MOST_NAMED
-            more = f" (+ {left})" if left > 0 else ""
-            said.append(f"{self.texts('encrypt.done')}: {named}{more}.")
-        if self._panel.password:
-            said.append(self.texts("encrypt.password.shown"))
-        said += self._faults()
-        return [*said, *(words for words, _ in self.recipients.doubts())]
 
 
 def _is_sealed(path: Path) -> bool:

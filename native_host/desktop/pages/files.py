@@ -2,7 +2,7 @@
 """What pages of files share: files are dropped, chosen, opened, shown in a folder."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from PySide6.QtGui import (
     QDragMoveEvent,
     QDropEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from kortilla.common.escaping import escape_name
-from kortilla.common.imports import is_packaged
+from native_host.desktop.file_dialogs import choose_files
+from native_host.desktop.mail import End, Message
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
 from native_host.files.sources import shown_path
@@ -45,24 +47,16 @@ class FilesPage(PageBase):
     ) -> None:
         super().__init__(services, services.texts(f"{name}.heading"))
         self._name, self._act = name, act
-        self._folder = Path.home()
         self._files: list[Path] = []
-        self._message = ""
+        #: The last message that was begun with files of this page.
+        self._mail: Message | None = None
+        self.outcomes = Outcomes(self, self._build)
         self.missing = signing and _is_missing()
         self.setAcceptDrops(not self.missing)
-        self.area.verticalScrollBar().rangeChanged.connect(self._reveal)
-
-    def _reveal(self) -> None:
-        """Keep the control with the focus in sight when the contents grow."""
-        focused, sheet = self.window().focusWidget(), self.area.widget()
-        if focused is not None and sheet is not None and sheet.isAncestorOf(focused):
-            if (layout := sheet.layout()) is not None:
-                layout.activate()
-            self.area.ensureWidgetVisible(focused)
+        self.area.verticalScrollBar().rangeChanged.connect(self.reveal)
 
     def lacking(self) -> QWidget:
-        how = "files.lacking.package" if is_packaged() else "files.lacking"
-        return Notice(self.texts(how), title=self.texts("files.lack"))
+        return Notice(self.texts("files.lacking"), title=self.texts("files.lack"))
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""
@@ -78,11 +72,8 @@ class FilesPage(PageBase):
 
     def _choose(self) -> None:
         title = self.texts(f"{self._name}.choose")
-        start = os.fspath(self._folder)
-        chosen, _ = QFileDialog.getOpenFileNames(self, title, start)
-        if chosen:
-            self._folder = Path(chosen[0]).parent
-            self.take([Path(each) for each in chosen])
+        if chosen := choose_files(self, title):
+            self.take(chosen)
 
     def _build(self) -> None:
         """Show what the page knows now."""
@@ -105,6 +96,15 @@ class FilesPage(PageBase):
         name = WrappingLabel(escape_name(path.name), bold=True)
         return Row(Sign("tick", "good", 34), [name, folder], buttons)
 
+    def send_button(self, paths: Sequence[Path]) -> Button:
+        """Return the button that attaches files to a new message."""
+        return self.button("files.send", partial(self._send, paths), "manage")
+
+    def self_check(self) -> list[QWidget]:
+        """Return the button to the page that tells what is wrong."""
+        go = partial(self.services.show_page, "self_check")
+        return [self.button("self_check.title", go)]
+
     def _open_button(self, path: Path) -> Button:
         return self._file_button("files.open", path, partial(self._open, path))
 
@@ -121,19 +121,34 @@ class FilesPage(PageBase):
         self.say(self._list_words())
 
     def _open(self, path: Path) -> None:
-        self._message = ""
+        self.outcomes.drop_notices()
         if not open_file(path):
             self._not_opened(path)
-        self._build()
 
     def _show(self, path: Path) -> None:
-        self._message = ""
-        self._build()
+        self.outcomes.drop_notices()
         show_in_folder(path, partial(self._not_opened, path.parent))
 
     def _not_opened(self, path: Path) -> None:
-        self._message = self.texts("files.not_opened", name=escape_name(path.name))
-        self._build()
+        name = escape_name(path.name)
+        self.outcomes.add(self.texts("files.not_opened", name=name))
+
+    def _send(self, paths: Sequence[Path]) -> None:
+        self.outcomes.drop_notices()
+        if gone := [each for each in paths if not each.is_file()]:
+            name = escape_name(gone[0].name)
+            self.outcomes.add(self.texts("sign.reason.gone", name=name), "error")
+            return
+        if self._mail is not None:
+            self._mail.drop()
+        folder = shown_path(paths[0].parent)
+
+        def ended(end: End) -> None:
+            words = self.texts(f"files.send.{end}", folder=folder)
+            self.outcomes.add(words, "warning" if end == "none" else "note")
+
+        background = self.services.background
+        self._mail = Message(paths, self.window(), background, ended)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         if _local_files(event.mimeData()):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the history: off until switched on, exported and deleted by a button."""
+"""The history on the page *Settings*: off until switched on, saved and deleted."""
 
 import json
 import os
@@ -10,14 +10,15 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
 from native_host import history
-from native_host.desktop.pages.page import PageBase, Services
-from native_host.gui.buttons import WrappingCheckBox, flush
+from native_host.desktop.file_dialogs import choose_target
+from native_host.desktop.pages.page import PageBase
+from native_host.gui.buttons import Fold, WrappingCheckBox, flush
 from native_host.gui.labels import WrappingLabel, muted
-from native_host.gui.panels import ButtonLine, Notice, Panel, Row, RowsPanel, Sign
+from native_host.gui.panels import ButtonLine, Notice, Row, RowsPanel, Sign
 from native_host.gui.tokens import Act
 
 #: Entries that the page shows; a file holds all of them.
@@ -29,75 +30,83 @@ _SIGNS: dict[str, tuple[str, Act]] = {
 }
 
 
-class Page(PageBase):
-    def __init__(self, services: Services) -> None:
-        super().__init__(services, services.texts("history.title"))
+class HistoryPart:
+    """The part of the page *Settings* that keeps the history.
+
+    ``changed`` is called when it is to be shown anew.
+    """
+
+    def __init__(self, page: PageBase, changed: Callable[[], object]) -> None:
+        self._page, self._build = page, changed
+        self._texts, self._kept = page.texts, page.kept
         self._message = ""
-        self._box = flush(WrappingCheckBox(self.texts("history.switch")))
+        self._box = flush(WrappingCheckBox(self._texts("history.switch")))
         self._box.clicked.connect(self._switch)
-        self._panel, self._list = Panel(), RowsPanel()
-        self._panel.rows.addWidget(self._box)
-        self._panel.rows.addWidget(muted(self.texts("history.more")))
+        self._list = RowsPanel()
+        self._fold = Fold(self._texts("history.show"), "identify")
+        self._fold.clicked.connect(changed)
         #: What waits for a yes: to delete all, to switch off too, or nothing.
         self._asked = ""
 
-    def shown(self) -> None:
-        self._build()
-
-    def window_activated(self) -> None:
-        """Read the history anew: something was done elsewhere."""
-        self._build()
-
-    def _build(self) -> None:
+    def controls(self) -> list[QWidget]:
+        """Return the switch, and what can be done with the history."""
         is_on = history.is_on()
-        found = history.entries()
         self._box.setChecked(is_on)
-        parts: list[QWidget] = [self._panel]
-        if message := self._message:
-            parts.append(self.notice(message))
+        controls: list[QWidget] = [self._box]
         if self._asked:
-            parts.append(self.kept("question", self._question))
-        if is_on and not found:
-            none = self.texts("history.none")
-            parts.append(self.kept("none", lambda: muted(none, 1.0)))
-        if found:
-            # The same may have been done twice in a second.
-            shown = Counter[history.Entry]()
-            rows = []
-            for entry in found[:_SHOWN]:
-                shown[entry] += 1
-                key = (entry, shown[entry])
-                rows.append(self.kept(key, partial(self._row, entry)))
-            self._list.show_rows(rows)
-            parts += [self._list, self.kept("foot", self._foot)]
-        self.fill(parts)
+            controls.append(self._kept("question", self._question))
+        elif message := self._message:
+            controls.append(self._page.notice(message))
+        if history.entries():
+            controls += [self._kept("buttons", self._buttons), self._fold]
+        elif is_on:
+            none = self._texts("history.none")
+            controls.append(self._kept("none", lambda: muted(none, 1.0)))
+        return controls
+
+    def entries(self) -> list[QWidget]:
+        """Return the entries, if they are to be seen."""
+        found = history.entries()
+        if not found or not self._fold.isChecked():
+            return []
+        # The same may have been done twice in a second.
+        shown = Counter[history.Entry]()
+        rows = []
+        for entry in found[:_SHOWN]:
+            shown[entry] += 1
+            key = (entry, shown[entry])
+            rows.append(self._kept(key, partial(self._row, entry)))
+        self._list.show_rows(rows)
+        return [self._list]
 
     def _row(self, entry: history.Entry) -> Row:
         what = entry.what if entry.what in _SIGNS else "identify"
-        who = printable(entry.who) or self.texts("history.own")
-        title = self.texts(f"history.{what}", who=who)
+        who = printable(entry.who) or self._texts("history.own")
+        title = self._texts(f"history.{what}", who=who)
         words: list[QWidget] = [WrappingLabel(title, bold=True)]
         if entry.names:
             words.append(WrappingLabel(printable(", ".join(entry.names)), 14 / 15))
         key = _RESULTS.get(entry.result, "failed")
         code, time = printable(entry.result), _time(entry.time)
-        words.append(muted(self.texts(f"history.{key}", time=time, code=code)))
+        words.append(muted(self._texts(f"history.{key}", time=time, code=code)))
         return Row(Sign(*_SIGNS[what]), words, ())
 
-    def _foot(self) -> QWidget:
+    def _buttons(self) -> QWidget:
         return ButtonLine(
-            self.button("history.export", self._export),
-            self.button("history.delete", partial(self._ask, "delete")),
+            self._page.button("history.export", self._export),
+            self._page.button("history.delete", partial(self._ask, "delete")),
         )
 
     def _question(self) -> QWidget:
-        notice = Notice(self.texts("history.sure"))
-        yes = self.button("history.yes", self._delete)
-        no = self.button("history.no", partial(self._ask, ""))
+        notice = Notice(self._texts("history.sure"))
+        yes = self._page.button("history.yes", self._delete)
+        no = self._page.button("history.no", partial(self._ask, ""))
         notice.rows.addWidget(ButtonLine(yes, no))
         return notice
 
     def _ask(self, what: str) -> None:
+        if not what:
+            self._box.setFocus()  # the button that has it goes
         self._asked, self._message = what, ""
         self._build()
 
@@ -111,19 +120,19 @@ class Page(PageBase):
         self._change(history.clear if self._asked == "delete" else history.switch_off)
 
     def _change(self, change: Callable[[], object]) -> None:
+        self._box.setFocus()
         self._asked, self._message = "", ""
         try:
             change()
         except OSError:
-            self._message = self.texts("history.not_saved")
+            self._message = self._texts("history.not_saved")
         self._build()
 
     def _export(self) -> None:
-        title = self.texts("history.export")
-        start = os.fspath(Path.home() / "kortilla.json")
-        chosen, _ = QFileDialog.getSaveFileName(self, title, start, "JSON (*.json)")
-        if chosen:
-            self.save(Path(chosen))
+        title = self._texts("history.export")
+        patterns = "JSON (*.json)"
+        if chosen := choose_target(self._page, title, "kortilla.json", patterns):
+            self.save(chosen)
 
     def save(self, path: Path) -> None:
         """Write all entries to a file that only its owner can read."""
@@ -135,9 +144,9 @@ class Page(PageBase):
             with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
                 os.fchmod(file.fileno(), 0o600)  # also one that was there
                 file.write(f"{made}\n")
-            self._message = self.texts("history.saved")
+            self._message = self._texts("history.saved")
         except OSError:
-            self._message = self.texts("history.not_saved")
+            self._message = self._texts("history.not_saved")
         self._build()
 
 

@@ -22,8 +22,8 @@ from native_host.desktop.pages.page import PageFoot
 from native_host.desktop.pages.recipients import sentence
 from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
-from native_host.gui.labels import Heading, WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel, Sign
+from native_host.gui.labels import WrappingLabel, label, muted
+from native_host.gui.panels import ButtonLine, Row, RowsPanel, Sign
 from native_host.gui.text_field import TextField, framed
 
 if TYPE_CHECKING:
@@ -50,14 +50,12 @@ class Opening:
         self._about: dict[Path, tuple[str, bool]] = {}
         self.is_busy = False
         self._stop = threading.Event()
-        self._result: JsonObject = {}
-        self._message = ""
+        #: The files that were made, and whether each was protected against changes.
+        self._opened: dict[Path, bool] = {}
         texts = page.texts
         self._list, self._made = RowsPanel(), RowsPanel()
-        self._done = Heading(texts("decrypt.done"), 17 / 15)
         self._busy = label("")
-        for each in (self._done, self._busy):
-            each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._busy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         stop = page.button("encrypt.stop", self.stop)
         self._busy_row = Row(None, [self._busy], [stop])
         name = texts("encrypt.password.title")
@@ -78,8 +76,12 @@ class Opening:
 
     def forget(self) -> None:
         self.files, self._about = [], {}
-        self._result, self._message = {}, ""
+        self._forget_last()
         self.field.clear()
+
+    def _forget_last(self) -> None:
+        self._opened = {}
+        self._page.outcomes.clear()
 
     def stop(self) -> None:
         """End the opening. Nothing is left of the file that is being made."""
@@ -125,7 +127,7 @@ class Opening:
         self._page.services.background.start(work, done)
 
     def _by_card(self) -> None:
-        self._result, self._message = {}, ""
+        self._forget_last()
         if self._prompts.decrypt(self.files, self._ended):
             # An Enter that was meant for the window with PIN1 presses nothing there.
             self._show_busy("decrypt.busy")
@@ -135,13 +137,11 @@ class Opening:
         from native_host.files.decrypt import decrypt_with_password
         from native_host.files.encrypt import StoppedError, typed_password
 
-        self._result, self._message = {}, ""
+        self._forget_last()
         password = typed_password(self.field.text().strip())
         if not password:
-            self._message = self._page.texts("decrypt.no_password")
             self._page.goal = self.field
-            self._changed()
-            self._page.say(self._message)
+            self._page.outcomes.add(self._page.texts("decrypt.no_password"))
             return
         stop = self._stop = threading.Event()
         files = [*self.files]
@@ -166,34 +166,53 @@ class Opening:
         self._page.goal = self._busy
 
     def _ended(self, result: JsonObject) -> None:
-        self.is_busy, self._result = False, result
-        error = result.get("error", {})
-        if made := {Path(each["original"]) for each in result.get("files", ())}:
-            self.files = [each for each in self.files if each not in made]
+        self.is_busy = False
+        made, error = result.get("files", ()), result.get("error", {})
+        self._opened = {Path(each["file"]): each["authenticated"] for each in made}
+        if originals := {Path(each["original"]) for each in made}:
+            self.files = [each for each in self.files if each not in originals]
             self.field.clear()
-        if error and not error.get("files"):
-            code = error.get("code", "")
-            key = f"error.{code if code in CODES else 'other'}"
-            key = "stopped" if code == _STOPPED else key
-            self._message = self._page.texts(f"decrypt.{key}")
-        outcome = self._outcome()
-        first = outcome[0] if outcome else self._busy
-        self._page.goal = first.label if isinstance(first, Notice) else first
-        self._changed()
-        self._page.say(" ".join(self._said()))
+        texts, outcomes = self._page.texts, self._page.outcomes
+        code, failed = error.get("code", ""), error.get("files", ())
+        faults = [*map(self._fault, failed)]
+        faults += [
+            texts("decrypt.unprotected", name=escape_name(path.name))
+            for path, good in self._opened.items()
+            if not good
+        ]
+        if code == _STOPPED:
+            more = [texts("decrypt.stopped.more")]
+            outcomes.tell(texts("decrypt.stopped"), "note", more)
+        elif code == "USER_CANCELLED" and not made and not failed:
+            outcomes.tell(texts("decrypt.error.USER_CANCELLED"), "note")
+        elif made or failed:
+            outcomes.tell_made("decrypt", [*self._opened], len(failed), faults)
+        else:
+            more = [texts(f"decrypt.error.{code if code in CODES else 'other'}")]
+            buttons = self._page.self_check
+            outcomes.tell_made("decrypt", (), more=more, buttons=buttons)
+
+    def _fault(self, failed: JsonObject) -> str:
+        texts = self._page.texts
+        words = sentence(texts.language, f"decrypt.{failed['reason']}")
+        if failed["reason"] == "not-encrypted":
+            words = f"{words} {texts('decrypt.maybe_signed')}"
+        return f"{escape_name(Path(failed['file']).name)}: {words}"
 
     @property
     def is_shown(self) -> bool:
         """Whether the page is about encrypted files now."""
-        return bool(self.files or self._result)
+        return bool(self.files or self._opened)
 
-    def show(self, message: Sequence[QWidget]) -> None:
-        """Fill the page, with a message of the page itself."""
+    def show(self, parts: list[QWidget]) -> None:
+        """Fill the page, with parts of the page itself first."""
         page = self._page
         if self.is_busy:
-            page.fill([*message, self._busy_row])
+            page.fill([*parts, self._busy_row])
             return
-        parts = [*self._outcome(), *message]
+        if self._opened:
+            self._made.show_rows([self._made_row(each) for each in self._opened])
+            parts += [self._made, page.note("decrypt.done.more")]
         if not self.files:
             page.fill([*parts, self._back])
             return
@@ -219,40 +238,7 @@ class Opening:
 
         return self._page.kept(("sealed", path, about), make)
 
-    def _outcome(self) -> list[QWidget]:
-        parts: list[QWidget] = []
-        if made := self._result.get("files"):
-            rows = []
-            for each in made:
-                path, good = Path(each["file"]), each["authenticated"]
-                row = partial(self._page.opened_row, path, may_open=good)
-                rows.append(self._page.kept(("opened", path, good), row))
-            self._made.show_rows(rows)
-            parts += [self._done, self._made, self._page.note("decrypt.done.more")]
-        for words, kind in self._faults():
-            parts.append(self._page.focusable_notice(words, kind))
-        return parts
-
-    def _faults(self) -> list[tuple[str, Kind]]:
-        texts = self._page.texts
-        said: list[tuple[str, Kind]] = []
-        if self._message:
-            said.append((self._message, "error"))
-        for each in self._result.get("files", ()):
-            if not each["authenticated"]:
-                name = escape_name(Path(each["file"]).name)
-                said.append((texts("decrypt.unprotected", name=name), "warning"))
-        for each in self._result.get("error", {}).get("files", ()):
-            name = escape_name(Path(each["file"]).name)
-            words = sentence(texts.language, f"decrypt.{each['reason']}")
-            if each["reason"] == "not-encrypted":
-                words = f"{words} {texts('decrypt.maybe_signed')}"
-            said.append((f"{name}: {words}", "error"))
-        return said
-
-    def _said(self) -> list[str]:
-        said = [words for words, _ in self._faults()]
-        if made := [Path(each["file"]) for each in self._result.get("files", ())]:
-            named = ", ".join(escape_name(each.name) for each in made)
-            said.insert(0, f"{self._page.texts('decrypt.done')}: {named}.")
-        return said
+    def _made_row(self, path: Path) -> Row:
+        good = self._opened[path]
+        row = partial(self._page.opened_row, path, may_open=good)
+        return self._page.kept(("opened", path, good), row)

@@ -25,13 +25,15 @@ from native_host.desktop.texts import Texts
 from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, label, muted
 from native_host.gui.panels import Kind, Notice, PlainScrollBar, arrange, turn
-from native_host.gui.sizes import dp
+from native_host.gui.sizes import dp, text_width
 from native_host.gui.tokens import Act, tokens_for
 
 #: A foot that stays in sight takes at most one part of so many of the page.
 _FOOT_PARTS = 4
 #: The least width of the note beside a foot's buttons, where body text has 15 pixels.
 _NOTE = 200
+#: The width of a page with room at its sides, likewise.
+_ROOMY = 420
 _Made = TypeVar("_Made")
 
 
@@ -168,7 +170,6 @@ class PageBase(QWidget):
         self._outer.setSpacing(0)
         self._outer.addWidget(self.area, 1)
         self._rows = QVBoxLayout(sheet)
-        self._rows.setContentsMargins(dp(32), dp(24), dp(32), dp(24))
         self._rows.setSpacing(dp(16))
         self.title_row = QHBoxLayout()
         self.title_row.setSpacing(dp(12))
@@ -236,8 +237,9 @@ class PageBase(QWidget):
         self._show_foot(foot)
         self._order_tabs()
         # Before the old parts are hidden: Qt would give the focus to a button beside.
-        if self.goal is not None and self.goal.isVisibleTo(self):
-            self.goal.setFocus()
+        goal = self.goal
+        if goal is not None and goal.isVisibleTo(self):
+            goal.setFocus()
         elif self.focus_wanted and (wanted := _find(parts, self.focus_wanted)):
             self.focus_wanted = ""
             wanted.setFocus()
@@ -248,6 +250,16 @@ class PageBase(QWidget):
         for each in gone:
             each.hide()
         self.area.verticalScrollBar().setValue(place)
+        if goal is not None:
+            self.reveal()
+
+    def reveal(self) -> None:
+        """Bring the control with the focus in sight."""
+        focused, sheet = self.window().focusWidget(), self.area.widget()
+        if focused is not None and sheet is not None and sheet.isAncestorOf(focused):
+            if (layout := sheet.layout()) is not None:
+                layout.activate()
+            self.area.ensureWidgetVisible(focused)
 
     def _order_tabs(self) -> None:
         """Let Tab go through the page as it is read."""
@@ -260,8 +272,19 @@ class PageBase(QWidget):
             QWidget.setTabOrder(first, second)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._use_room()
         self._place_foot()
         super().resizeEvent(event)
+
+    def _use_room(self) -> None:
+        """Narrow the sides where room is short, and place controls below the title."""
+        side = dp(32 if self.width() >= dp(_ROOMY) else 20)
+        self._rows.setContentsMargins(side, dp(24), side, dp(24))
+        title = text_width(self.title.text(), self.title.font())
+        items = map(self.title_row.itemAt, range(1, self.title_row.count()))
+        beside = sum(each.sizeHint().width() + dp(12) for each in items if each)
+        bar = self.area.verticalScrollBar().sizeHint().width()
+        turn(self.title_row, title + beside + 2 * side + bar <= self.width())
 
     def _show_foot(self, foot: PageFoot | None) -> None:
         self._shown_foot = foot

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QWidget
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from kortilla.common.escaping import escape_name
 from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
+from native_host.desktop.file_dialogs import choose_files, choose_target
 from native_host.desktop.pages.files import fetch_authority
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
 from native_host.gui.buttons import WrappingCheckBox, explained
 from native_host.gui.labels import Heading, label
-from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, arrange
-from native_host.gui.sizes import dp
+from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel
 from native_host.gui.text_field import TextField, framed
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Recipients:
         #: Those of the last encryption, with the time of the check.
         self._checked: list[Person] = []
         self._message = ""
-        self._folder = Path.home()
+        #: The earlier recipient who was removed last.
+        self._removed: Person | None = None
         #: Gets the focus when files were chosen: what follows is the next question.
         self.heading = Heading(page.texts("encrypt.who"), 17 / 15)
         self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -67,8 +68,7 @@ class Recipients:
         self._password.clicked.connect(changed)
         self._accept = WrappingCheckBox(page.texts("encrypt.doubt.accept"))
         self._boxes: list[WrappingCheckBox] = []
-        self._people_panel = Panel()
-        self._people_panel.rows.setSpacing(dp(8))
+        self._people_panel = RowsPanel()
         name = page.texts("encrypt.search.satu")
         self._satu = TextField(name, self._find, _LONGEST_SATU)
         find = page.button("encrypt.search", self._find)
@@ -197,17 +197,15 @@ class Recipients:
             parts.append(page.note("card.reading"))
         elif not self.own:
             parts.append(page.kept("no-own", self._no_own))
-        boxes = []
-        for person, box in zip(people, self._boxes, strict=True):
-            key = ("person", person.certificate, self._about(person))
-            boxes.append(page.kept(key, partial(explained, box, self._about(person))))
-        for each in arrange(self._people_panel.rows, boxes):
-            each.hide()
-        if boxes:
+        if people:
+            self._people_panel.show_rows([self._row(each) for each in people])
             parts.append(self._people_panel)
+        if (removed := self._removed) is not None:
+            key = ("removed", removed.certificate)
+            parts.append(page.kept(key, partial(self._removed_row, removed)))
         if len(people) < len(self._all()):
             parts.append(page.kept("unfold", self._unfold_button))
-        parts.append(page.kept(("add", bool(self.own)), self._add_button))
+        parts.append(page.kept("add", self._add_button))
         if page.services.config.directory:
             parts.append(self._search)
         if self._message:
@@ -215,10 +213,79 @@ class Recipients:
         return [*parts, self._always]
 
     def _add_button(self) -> QWidget:
-        buttons = [self._page.button("encrypt.add", self._choose)]
-        if self.own:
-            buttons.append(self._page.button("encrypt.save", self._save))
-        return ButtonLine(*buttons)
+        return ButtonLine(self._page.button("encrypt.add", self._choose))
+
+    def _row(self, person: Person) -> Row:
+        """Return the row of a person, with what can be done with the certificate.
+
+        An earlier recipient can be removed. The own certificate can be saved.
+        """
+        page, about = self._page, self._about(person)
+        earlier = any(e.certificate == person.certificate for e in self._known)
+        several = len(self.own) > 1
+
+        def make() -> Row:
+            buttons = []
+            if person.own:
+                made = page.button("encrypt.save", partial(self._save, person))
+                if several:
+                    made.setAccessibleName(f"{made.text()} {person.name}, {about}")
+                buttons.append(made)
+            elif earlier:
+                made = page.button("files.remove", partial(self._remove, person))
+                this = page.texts("encrypt.remove.this", name=person.name)
+                made.setAccessibleName(this)
+                buttons.append(made)
+            return Row(None, [explained(self._box(person), about)], buttons)
+
+        key = ("person", person.certificate, about, person.own, earlier, several)
+        return page.kept(key, make)
+
+    def _removed_row(self, person: Person) -> QWidget:
+        words = label(self._page.texts("encrypt.removed", name=person.name))
+        undo = self._page.button("encrypt.undo", partial(self._put_back, person))
+        return Row(None, [words], [undo])
+
+    def _remove(self, person: Person) -> None:
+        """Remove an earlier recipient from this computer."""
+
+        def done() -> None:
+            for people in (self._known, self._added):
+                people[:] = [e for e in people if e.certificate != person.certificate]
+            self._ticked.discard(person.certificate)
+            self._doubts.pop(person.certificate, None)
+            self._removed = person
+            self._message = ""
+            row = self._page.kept(
+                ("removed", person.certificate), partial(self._removed_row, person)
+            )
+            self._page.goal = row.findChild(QAbstractButton)
+            self._changed()
+            self._page.say(self._page.texts("encrypt.removed", name=person.name))
+
+        self._change_book("remove", person, done)
+
+    def _put_back(self, person: Person) -> None:
+        def done() -> None:
+            self._removed = None
+            self._known.append(person)
+            self._page.goal = self._box(person)
+            self._changed()
+
+        self._change_book("remember", [person], done)
+
+    def _change_book(
+        self, name: str, about: object, done: Callable[[], object]
+    ) -> None:
+        async def work() -> None:
+            from native_host.recipients import address_book
+
+            await asyncio.to_thread(getattr(address_book, name), about)
+
+        def failed(_: KortillaError) -> None:
+            self._tell(self._page.texts("encrypt.not_removed"))
+
+        self._page.services.background.start(work, lambda _: done(), failed)
 
     def _box(self, person: Person) -> WrappingCheckBox:
         def make() -> WrappingCheckBox:
@@ -310,23 +377,18 @@ class Recipients:
 
     def _choose(self) -> None:
         title = self._page.texts("encrypt.add")
-        chosen, _ = QFileDialog.getOpenFileNames(
-            self._page, title, str(self._folder), "*.cer *.crt *.der *.pem;;*"
-        )
-        if chosen:
-            self._folder = Path(chosen[0]).parent
-            self.add([Path(each) for each in chosen])
+        patterns = "*.cer *.crt *.der *.pem;;*"
+        if chosen := choose_files(self._page, title, patterns):
+            self.add(chosen)
 
-    def _save(self) -> None:
-        """Save the own certificate, which others need to encrypt to this card."""
-        texts, certificate = self._page.texts, self.own[0].certificate
-        start = self._folder / texts("encrypt.save.file")
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._page, texts("encrypt.save"), str(start), "*.cer"
-        )
-        if not chosen:
+    def _save(self, own: Person) -> None:
+        """Save an own certificate, which others need to encrypt to this card."""
+        texts, certificate = self._page.texts, own.certificate
+        name = texts("encrypt.save.file")
+        path = choose_target(self._page, texts("encrypt.save"), name, "*.cer")
+        if path is None:
             return
-        path, key = Path(chosen), "encrypt.saved"
+        key = "encrypt.saved"
         try:
             write_file(path, certificate, mode=0o644)
         except OSError:

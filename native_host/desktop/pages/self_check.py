@@ -12,6 +12,7 @@ from PySide6.QtCore import QTime
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from kortilla.common.escaping import printable
 from native_host.desktop.pages.page import (
     Kept,
     PageBase,
@@ -80,6 +81,8 @@ class Mending:
     ) -> Row:
         kind, icon = _look(finding)
         words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
+        if finding.holder:
+            words.append(muted(printable(finding.holder)))
         if finding.is_fault and finding.mend and finding.mend.by == "root":
             words.append(muted(self._texts("self_check.root")))
         if said := self._said.get(finding.code):
@@ -99,7 +102,8 @@ class Mending:
             press = partial(self._mend, finding.code, place, confirmed)
         else:
             key = "activate" if "activate" in mend.words else "unlock"
-            press = partial(self._prompt, finding.code, mend.words[2:])
+            which = (f"--reader={finding.reader}",) if finding.reader else ()
+            press = partial(self._prompt, finding.code, (*mend.words[2:], *which))
         made = button(self._texts(f"self_check.{key}"), press)
         made.setAccessibleDescription(finding.sentence(sentences))
         return [made]

@@ -19,8 +19,8 @@ from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
 from native_host.gui.icons import draw_box, inset, painter_of
-from native_host.gui.labels import Heading, WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
+from native_host.gui.labels import WrappingLabel, label, muted
+from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 from native_host.operations.documents import MAX_DOCUMENTS
@@ -46,35 +46,46 @@ class Page(FilesPage):
         self._progress = _Progress(self)
         self._place, self.choose_button = self.place_to_drop()
         self._list, self._made = RowsPanel(), RowsPanel()
-        self._done = Heading(self.texts("sign.done"), 17 / 15)
-        self._error = Notice("", kind="error")
-        for each in (self._done, self._error.label):
-            each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._do = self.button("sign.do", self._sign, "sign", height=44)
         self._foot = PageFoot(self.texts("sign.next"), [self._do])
         self._busy = False
         #: The files that the window asks about, while it is open.
         self._signing: list[Path] = []
-        self._result: JsonObject = {}
+        #: The signed files of the last signing.
+        self._signed: list[Path] = []
         self._build()
 
     def take(self, files: Sequence[Path]) -> None:
         if self.missing:
             return
         if not self._busy:
-            self._message, self._result = "", {}
+            self._forget()
+        problem = ""
         for each in files:
             if not each.is_file():
-                self._message = self._fault(each, "kind")
+                problem = self._fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
         if len(self._files) > MAX_DOCUMENTS:
             del self._files[MAX_DOCUMENTS:]
-            self._message = self.texts("sign.many", most=MAX_DOCUMENTS)
+            problem = self.texts("sign.many", most=MAX_DOCUMENTS)
         if self._files and not self._busy:
             self.goal = self._do
+        if problem:
+            self.outcomes.add(problem)
+            return
         self._build()
-        self.say(self._message or self._list_words())
+        self.say(self._list_words())
+
+    def _forget(self) -> None:
+        """Show nothing of the last signing any more."""
+        self.outcomes.clear()
+        self._signed = []
+
+    def _begin_again(self) -> None:
+        self._forget()
+        self.title.setFocus()
+        self._build()
 
     def _list_words(self) -> str:
         count = len(self._files)
@@ -84,13 +95,13 @@ class Page(FilesPage):
         return self.texts("sign.list", count=count)
 
     def _sign(self) -> None:
-        self._message, self._result = "", {}
+        self._forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            self._message = self._fault(gone[0], "gone")
+            self.outcomes.tell_made("sign", (), more=[self._fault(gone[0], "gone")])
         elif not self._files:
-            self._message = self.texts("sign.none")
             self.goal = self.choose_button
+            self.outcomes.add(self.texts("sign.none"))
         elif self._prompts.sign(
             self.wishes.wish(self._files), self._ended, self._progressed
         ):
@@ -98,8 +109,7 @@ class Page(FilesPage):
             self._progress.begin()
             # An Enter that was meant for the window with PIN2 presses nothing there.
             self.goal = self._progress.words
-        self._build()
-        self.say(self._message)
+            self._build()
 
     def _progressed(self, progress: JsonObject) -> None:
         if self._busy:
@@ -111,21 +121,28 @@ class Page(FilesPage):
         self._progress.show_stopping()
 
     def _ended(self, result: JsonObject) -> None:
-        self._busy, self._result = False, result
-        error = result.get("error", {})
-        code = error.get("code", "")
-        if result.get("files"):
+        self._busy = False
+        self._signed = [Path(each["file"]) for each in result.get("files", ())]
+        code, more = result.get("error", {}).get("code", ""), self._faults(result)
+        if self._signed:
             failed = {*result.get("failed", ())}
-            done = {e for e in self._signing if os.fspath(e) not in failed}
-            self._files = [each for each in self._files if each not in done]
-        elif not error.get("files"):
-            key = code if code in _CODES else "other"
-            self._message = self.texts(f"sign.error.{key}")
-        outcome = self._outcome()
-        first = outcome[0] if outcome else self._error
-        self.goal = first.label if isinstance(first, Notice) else first
-        self._build()
-        self.say(" ".join(self._said()))
+            signed = {e for e in self._signing if os.fspath(e) not in failed}
+            self._files = [each for each in self._files if each not in signed]
+            buttons = partial(self._next_buttons, tuple(self._signed))
+            self.outcomes.tell_made(
+                "sign", self._signed, len(failed), more, buttons=buttons
+            )
+        elif code == "USER_CANCELLED":
+            self.outcomes.tell(self.texts("sign.error.USER_CANCELLED"), "note")
+        elif more:
+            self.outcomes.tell_made("sign", (), more=more)
+        else:
+            words = self.texts(f"sign.error.{code if code in _CODES else 'other'}")
+            self.outcomes.tell_made("sign", (), more=[words], buttons=self.self_check)
+
+    def _next_buttons(self, signed: Sequence[Path]) -> list[QWidget]:
+        more = self.button("sign.more", self._begin_again)
+        return [self.send_button(signed), more]
 
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
@@ -135,12 +152,16 @@ class Page(FilesPage):
         if self.missing:
             self.fill([self.kept("lacking", self.lacking)])
             return
-        parts = self._outcome()
-        if self._message:
-            self._error.label.setText(self._message)
-            parts.append(self._error)
+        parts = self.outcomes.parts
+        if self._signed:
+            made = [self.kept(("made", e), partial(self._row, e)) for e in self._signed]
+            self._made.show_rows(made)
+            parts.append(self._made)
         if self._busy:
             self.fill([*parts, self._progress])
+            return
+        if self._signed and not self._files:
+            self.fill(parts)
             return
         parts.append(self._place)
         if self._files:
@@ -182,50 +203,23 @@ class Page(FilesPage):
         super().leave()
         self.wishes.stop()
 
-    def _outcome(self) -> list[QWidget]:
-        parts: list[QWidget] = []
-        if made := self._result.get("files"):
-            rows = []
-            for each in made:
-                path = Path(each["file"])
-                key = ("made", path)
-                rows.append(self.kept(key, partial(self._make_made, path)))
-            self._made.show_rows(rows)
-            parts += [self._done, self._made]
-        return [*parts, *(self._notice(*each) for each in self._faults())]
-
-    def _faults(self) -> list[tuple[str, Kind]]:
-        """Return what the last signing left out, and what is to be known of a file."""
-        error = self._result.get("error", {})
+    def _faults(self, result: JsonObject) -> list[str]:
+        """Return what was left out and why, and what is to be known of a file."""
+        error = result.get("error", {})
         faults = [(each["file"], each["reason"]) for each in error.get("files", ())]
         ended = "unwritable" if error.get("code") == "FILE_NOT_WRITABLE" else "ended"
-        failed = self._result.get("failed", ())
-        said: list[tuple[str, Kind]] = []
+        failed = result.get("failed", ())
+        said: list[str] = []
         if len(failed) > _MOST_NAMED:
-            said.append((self.texts("sign.left", count=len(failed)), "error"))
+            said.append(self.texts("sign.left", count=len(failed)))
         else:
             faults += [(each, ended) for each in failed]
-        said += [(self._fault(Path(file), reason), "error") for file, reason in faults]
-        for file in self._result.get("changed", ()):
-            name = escape_name(Path(file).name)
-            said.append((self.texts("sign.changed", name=name), "warning"))
-        return said
+        said += [self._fault(Path(file), reason) for file, reason in faults]
+        names = [escape_name(Path(file).name) for file in result.get("changed", ())]
+        return [*said, *(self.texts("sign.changed", name=each) for each in names)]
 
-    def _notice(self, words: str, kind: Kind) -> Notice:
-        notice = self.notice(words, kind)
-        notice.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        return notice
-
-    def _said(self) -> list[str]:
-        said = [self._message] if self._message else []
-        if made := [Path(each["file"]) for each in self._result.get("files", ())]:
-            named = ", ".join(escape_name(each.name) for each in made[:_MOST_NAMED])
-            left = len(made) - _MOST_NAMED
-            more = f" (+ {left})" if left > 0 else ""
-            said.append(f"{self.texts('sign.done')}: {named}{more}.")
-        return [*said, *(words for words, _ in self._faults())]
-
-    def _make_made(self, path: Path) -> Row:
+    def _row(self, path: Path) -> Row:
+        """Return the row of a signed file."""
         check = partial(self.services.give_files, "check", [path])
         buttons = [
             self._open_button(path),

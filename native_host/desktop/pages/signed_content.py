@@ -7,7 +7,6 @@ The pictures come as pixels from the process that drew them; nothing here reads 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from kortilla.common.escaping import escape_name, printable
+from native_host.desktop.file_dialogs import choose_folder
 from native_host.desktop.pages.files import open_file
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
@@ -191,9 +191,8 @@ class SignedContent:
         said: WrappingLabel,
     ) -> None:
         title = self._texts("check.save_signed")
-        start = os.fspath(checked.path.parent)
-        chosen = QFileDialog.getExistingDirectory(self._page, title, start)
-        if not chosen:
+        chosen = choose_folder(self._page, title, checked.path.parent)
+        if chosen is None:
             return
         language = self._texts.language
 
@@ -201,8 +200,8 @@ class SignedContent:
             from native_host.files.signed_content import save_revision, save_signed
 
             if signature is None:
-                return save_signed(checked, Path(chosen), language)
-            return [save_revision(checked, signature, Path(chosen), language)]
+                return save_signed(checked, chosen, language)
+            return [save_revision(checked, signature, chosen, language)]
 
         def done(paths: list[Path]) -> None:
             path = paths[0] if signature else paths[0].parent

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from native_host.files.check import CheckedFile
 
 #: Codes of signatures for which lists help, and what is said of them.
-_NEEDED = {"NO_TRUST_LISTS": "none", "TRUST_LIST_OUTDATED": "outdated"}
+NEEDED = {"NO_TRUST_LISTS": "none", "TRUST_LIST_OUTDATED": "outdated"}
 
 
 class TrustListsPart(QObject):
@@ -53,8 +53,8 @@ class TrustListsPart(QObject):
         if self._problems:
             problems = tuple(self._problems)
             return [self._page.kept(("lists", problems), self._refused)]
-        codes = _codes(checked)
-        for code, how in _NEEDED.items():
+        codes = codes_of(checked)
+        for code, how in NEEDED.items():
             if code in codes:
                 offer = partial(self._offer, how)
                 return [self._page.kept(("lists", how), offer)]
@@ -139,7 +139,8 @@ class TrustListsPart(QObject):
         return [self._page.texts("check.lists.problems"), *said]
 
 
-def _codes(checked: Sequence[CheckedFile]) -> set[str]:
+def codes_of(checked: Sequence[CheckedFile]) -> set[str]:
+    """Return the codes of what is wrong with the signatures of files."""
     return {
         problem.code
         for each in checked

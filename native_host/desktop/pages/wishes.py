@@ -8,7 +8,6 @@ number is checked.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from kortilla.common.corners import CORNERS, Corner, corner_box
 from kortilla.common.escaping import escape_name
+from native_host.desktop.file_dialogs import choose_folder
 from native_host.desktop.page_picture import HEAD, LONGEST
 from native_host.desktop.pages.page import Kept, Services, button
 from native_host.files.sources import Mark, Wish, shown_path
@@ -302,10 +302,9 @@ class Wishes:
         return RowsPanel(rows=[Row(None, words, buttons)])
 
     def _choose_folder(self) -> None:
-        start = os.fspath(self._out or self._start)
-        title = self._texts("sign.folder")
-        if chosen := QFileDialog.getExistingDirectory(None, title, start):
-            self.put_into(Path(chosen))
+        title, start = self._texts("sign.folder"), self._out or self._start
+        if chosen := choose_folder(None, title, start):
+            self.put_into(chosen)
 
 
 def is_pdf(path: Path) -> bool:

@@ -4,10 +4,12 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.labels import label, muted, wrapping_policy
-from native_host.gui.sizes import dp
+from native_host.gui.buttons import HoldButton
+from native_host.gui.labels import TriesLabel, label, muted, wrapping_policy
+from native_host.gui.panels import Panel
+from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
@@ -15,9 +17,11 @@ from native_host.pin_prompt.gui.widgets import RuleLabel, RuleState, em
 from native_host.pin_prompt.model import MAX_CODE_DIGITS, CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
+_RULES = ("same", "easy", "other")
+
 
 class CodeEntry(QWidget):
-    """A code that is typed once."""
+    """A code that is typed once, with a button that shows its digits."""
 
     #: Enter was pressed in a field.
     submitted = Signal(PinField)
@@ -33,16 +37,20 @@ class CodeEntry(QWidget):
         self.field = field
         self.text = text
         self._guard = guard
+        self._issued = question.issued
         self.setSizePolicy(wrapping_policy())
-        self.name = codes.field_label(field, question, text)
+        step = f"steps.{field.name}.field"
+        #: In a step, whose heading has the whole name, the name is short.
+        self.name = (
+            text(step) if step in text else codes.field_label(field, question, text)
+        )
         self._length = codes.length_text(field, text)
         #: The fields in the order in which they are typed into.
         self.fields: list[PinField] = []
-        self.grid = QGridLayout(self)
-        self.grid.setContentsMargins(0, 0, 0, 0)
-        self.grid.setHorizontalSpacing(em(self, 1.0))
-        self.grid.setVerticalSpacing(dp(6))  # the focus ring needs 5
-        self.grid.setColumnStretch(0, 1)
+        #: Shows the digits of all fields.
+        self.eye = HoldButton(f"{text('pin.show')}: {self.name}", "eye", height=48)
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(dp(7))  # the focus ring needs 5
         self._build()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -64,17 +72,49 @@ class CodeEntry(QWidget):
         for field in self.fields:
             field.clear()
 
+    def wipe_fault(self) -> PinField:
+        """Wipe what has an error, and return the field to type into again.
+
+        Half a code and the next digits must not make a whole code.
+        """
+        self.clear_digits()
+        return self.fields[0]
+
+    @property
+    def unconfirmed(self) -> str:
+        """The warnings about this code that the person has not confirmed."""
+        return ""
+
+    def accept(self) -> None:
+        """Take the code in spite of its warnings, until it is changed."""
+
     def describe(self, field: PinField, words: str = "") -> None:
         """Set a field's accessible description: its length and an error."""
         field.setAccessibleDescription(f"{self._length}. {words}".strip())
 
-    def _build(self) -> None:
-        self.add_field(self.name, self.name, 0, beside=self._length)
+    def show_tries(self, tries: int) -> None:
+        """Show how many tries are left, beside the field if there is room."""
+        left = TriesLabel(tries, codes.tries_left(tries, self.text))
+        if is_low(self):
+            self._rows.addWidget(left)
+        else:
+            self._row.insertSpacing(2, dp(10))
+            self._row.insertWidget(3, left)
 
-    def add_field(
-        self, words: str, name: str, column: int, *, beside: str = ""
-    ) -> None:
-        """Add a field under its label, with a hint beside it."""
+    def _build(self) -> None:
+        self.setLayout(self._rows)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._row = self._add_field(self.name, self.name, beside=self._length)
+        self._add_eye()
+
+    def _add_eye(self) -> None:
+        """Add the button beside the last field, which the keyboard reaches after it."""
+        self._row.insertWidget(1, self.eye)
+        for field in self.fields:
+            self.eye.held.connect(field.reveal)
+
+    def _add_field(self, words: str, name: str, *, beside: str = "") -> QHBoxLayout:
+        """Add a field under its label and a hint; return the row of the field."""
         # Room for too many digits, so that the page can say that they are too many.
         longest = (
             max(self.field.lengths) if codes.is_new(self.field) else MAX_CODE_DIGITS
@@ -88,15 +128,19 @@ class CodeEntry(QWidget):
         self.describe(field)
         what = label(words, bold=True)
         what.setBuddy(field)
-        rows = QVBoxLayout()
-        rows.setSpacing(dp(7))  # the focus ring needs 5
-        rows.addWidget(what)
-        row = QHBoxLayout()
-        row.setSpacing(em(self, 0.6))
+        above, row = QHBoxLayout(), QHBoxLayout()
+        above.setSpacing(dp(12))
+        above.addWidget(what)
+        if beside:
+            what.setWordWrap(False)
+            what.setSizePolicy(QLabel().sizePolicy())
+            above.addWidget(muted(beside, 1.0), 1)
+        row.setSpacing(dp(8))
         row.addWidget(field)
-        row.addWidget(muted(beside), 1)
-        rows.addLayout(row)
-        self.grid.addLayout(rows, 0, column)
+        row.addStretch()
+        self._rows.addLayout(above)
+        self._rows.addLayout(row)
+        return row
 
     def _on_change(self, field: PinField) -> None:
         self.describe(field)
@@ -104,26 +148,39 @@ class CodeEntry(QWidget):
 
 
 class NewPinEntry(CodeEntry):
-    """A new PIN: two fields, with the rules below them."""
+    """A new PIN: two fields, with the rules beside them.
+
+    A PIN that ``codes.warnings`` warns of is taken when the person has confirmed it.
+    """
 
     _others: Sequence["NewPinEntry"] = ()
     _codes: Sequence[CodeEntry] = ()
+    #: The warning about the typed PIN that the person has seen, and uses it.
+    _accepted = ""
 
     def watch(self, entries: Sequence[CodeEntry]) -> None:
         """Check the rules against the other entries of the page too."""
         new = [entry for entry in entries if isinstance(entry, NewPinEntry)]
-        self._others = [other for other in new if other is not self]
-        self._codes = [entry for entry in entries if entry not in new]
         # The first PIN is chosen before there is another one.
-        self._different.setVisible(new.index(self) > 0)
+        self._others = new[: new.index(self)]
+        self._codes = [entry for entry in entries if entry not in new]
+        self._different.setVisible(bool(self._others))
         self.update_rules()
 
     def fault(self, field: PinField) -> str:
         if words := super().fault(self.fields[0]):
             return words
         again = self.fields[1]
-        same = again.digits == self.digits
-        return "" if field is not again or same else self.text("codes.differ")
+        if field is not again or again.digits == self.digits:
+            return ""
+        return self.text("codes.differ" if again.digits else "codes.empty")
+
+    def wipe_fault(self) -> PinField:
+        if super().fault(self.fields[0]):
+            return super().wipe_fault()
+        again = self.fields[1]
+        again.clear()
+        return again
 
     def update_rules(self) -> None:
         """Show which rules the typed digits keep."""
@@ -134,27 +191,33 @@ class NewPinEntry(CodeEntry):
         differ = first[: len(again)] != again
         self._rules[1].set_state(RuleState.BROKEN if differ else same)
         shared = any(first == other.digits for other in self._others)
-        easy = codes.is_easy_to_guess(first) or any(
+        easy = codes.is_easy_to_guess(first, self._issued) or any(
             first == code.digits for code in self._codes
         )
         for rule, broken in ((self._easy, easy), (self._different, shared)):
             judged = RuleState.BROKEN if broken else RuleState.KEPT
             rule.set_state(judged if long_enough else RuleState.OPEN)
-        self._hint.setText(self.warning)
-        self._hint.setVisible(bool(self.warning))
 
     @property
     def warning(self) -> str:
-        """The warnings about this PIN, which is accepted nevertheless."""
+        """The warnings about this PIN."""
         if self._rules[0].state is not RuleState.KEPT:
             return ""
         others = [other.digits for other in self._others]
         typed: dict[str, codes.Digits] = {
             code.field.name: code.digits for code in self._codes
         }
-        return " ".join(
-            codes.warnings(self.digits, self.text, others=others, codes=typed)
+        said = codes.warnings(
+            self.digits, self.text, self._issued, others=others, codes=typed
         )
+        return " ".join(said)
+
+    @property
+    def unconfirmed(self) -> str:
+        return "" if self.warning == self._accepted else self.warning
+
+    def accept(self) -> None:
+        self._accepted = self.warning
 
     @property
     def all_kept(self) -> bool:
@@ -163,18 +226,26 @@ class NewPinEntry(CodeEntry):
         return all(rule.state is RuleState.KEPT for rule in rules)
 
     def _build(self) -> None:
-        self.grid.setColumnStretch(1, 1)
+        sides = QHBoxLayout(self)
+        sides.setContentsMargins(0, 0, 0, 0)
+        sides.setSpacing(dp(24))
+        sides.addLayout(self._rows)
         again = self.text("codes.again")
-        self.add_field(self.name, self.name, 0)
-        self.add_field(again, f"{self.name}: {again}", 1)
+        self._row = self._add_field(self.name, self.name)
+        self._rows.addSpacing(dp(4))
+        self._row = self._add_field(again, f"{self.name}: {again}")
+        self._add_eye()
         words = (self._length, *(self.text(f"codes.rule.{key}") for key in _RULES))
         self._rules = [RuleLabel(rule, self.text) for rule in words]
         _, _, self._easy, self._different = self._rules
-        for index, rule in enumerate(self._rules):
-            self.grid.addWidget(rule, 1 + index // 2, index % 2)
-        self._hint: QLabel = label("", 0.95)
-        self._hint.setVisible(False)
-        self.grid.addWidget(self._hint, 3, 0, 1, 2)
+        panel = Panel(tinted=True)
+        panel.rows.setSpacing(dp(8))
+        for rule in self._rules:
+            panel.rows.addWidget(rule)
+        panel.rows.addStretch()
+        sides.addWidget(panel, 1)
 
-
-_RULES = ("same", "easy", "other")
+    def _on_change(self, field: PinField) -> None:
+        if field is self.fields[0]:
+            self._accepted = ""
+        super()._on_change(field)

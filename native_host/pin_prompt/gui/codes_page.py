@@ -2,12 +2,19 @@
 """The pages to activate a card, to change a PIN and to unblock a PIN."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from native_host.gui.frame import Stepper
-from native_host.gui.labels import Heading, label, wrapping_policy
+from native_host.gui.labels import (
+    Heading,
+    TriesLabel,
+    label,
+    muted,
+    wrapping_policy,
+)
 from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt import codes
@@ -16,7 +23,7 @@ from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, InputGuard
 from native_host.pin_prompt.gui.page import ConfirmPage
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.widgets import LetterDrawing, em
+from native_host.pin_prompt.gui.widgets import LetterDrawing
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts
 
@@ -39,12 +46,19 @@ class BaseCodesPage(ConfirmPage):
         self.can_decline = question.can_decline
         #: What concerns the code that the person has, and no new PIN.
         self.about: list[QWidget] = []
-        wide = "steps" in text and not is_low(self)
-        self.column.setSpacing(dp(12 if wide else 8))
-        self.add_person(question.name, question.satu)
-        self._status = codes.status(question, text)
+        self.in_steps = "steps" in text
+        self.column.setSpacing(dp(16 if self.in_steps and not is_low(self) else 8))
+        # The name is enough for a page that is read step by step.
+        number = "" if self.in_steps and question.name else question.satu
+        self.add_person(question.name, number)
+        if self.in_steps and self._holder and not conversation.origin:
+            self.about.append(self._holder)
+        self._calm = codes.is_calm(question)
+        tries = f"{codes.tries_left(question.tries_left, text)}."
+        self._status = [tries] if self._calm else codes.status(question, text)
         self._news = " ".join(self._status)
-        self._add_news()
+        if not self._calm:
+            self._add_news()
         self._add_about()
         self._add_input()
 
@@ -56,35 +70,46 @@ class BaseCodesPage(ConfirmPage):
         by_itself = not self.conversation.origin
         said = codes.instructions(self.question, self.text, by_itself=by_itself)
         who = self.conversation.origin or self.text("own")
+        shown = said
+        if self.in_steps:
+            # The heading and the field say what is needed.
+            shown = [each for each in said[1:] if each != self.text("elsewhere")]
         self.announcement.add(f"{self.text('heading')}.")
         self.announce_status(self._status, self.question.tries_left)
         self.announce_holder()
         self.announcement.add(f"{who} {' '.join(said)}")
-        #: The instructions, and the field of the code that they name.
+        #: The field of the code that the person has, above the instructions in a step.
         self.needed = QVBoxLayout()
-        self.needed.setSpacing(em(self, 0.4))
-        for paragraph in said:
-            self.needed.addWidget(label(paragraph))
+        self.needed.setSpacing(dp(8))
+        #: The instructions.
+        self.lines = [label(paragraph) for paragraph in shown]
+        if self.in_steps and by_itself:
+            self.lines.insert(0, muted(self.text("steps.unhurried"), 1.0))
         about = QWidget()
         about.setSizePolicy(wrapping_policy())
         row = QHBoxLayout(about)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(em(self, 1.0))
+        row.setSpacing(dp(20))
         row.addLayout(self.needed, 1)
         for field in self.question.fields:
             if field.name == "activation":
                 row.addLayout(self._drawing(max(field.lengths)))
         self.column.addWidget(about)
         self.about.append(about)
+        if not self.in_steps:
+            self._add_lines()
+
+    def _add_lines(self) -> None:
+        for line in self.lines:
+            self.needed.addWidget(line)
 
     def _drawing(self, digits: int) -> QVBoxLayout:
         """Return the drawing of the letter with its caption."""
         colour = OPERATION_STYLES[self.question.operation].colour
         letter = LetterDrawing(digits, colour, self.text)
-        caption = label(self.text("letter.caption"), 13 / 15)
-        caption.setFixedWidth(letter.sizeHint().width())
+        caption = muted(self.text("letter.caption"), 13 / 15)
         rows = QVBoxLayout()
-        rows.setSpacing(em(self, 0.1))
+        rows.setSpacing(dp(2))
         rows.addWidget(letter)
         rows.addWidget(caption)
         rows.addStretch()
@@ -109,6 +134,8 @@ class PinPadCodesPage(BaseCodesPage):
     def _add_input(self) -> None:
         hint, *rules = codes.pin_pad_instructions(self.question, self.text)
         self.column.addWidget(label(hint, bold=True))
+        tries = self.question.tries_left
+        self.column.addWidget(TriesLabel(tries, codes.tries_left(tries, self.text)))
         for rule in rules:
             self.column.addWidget(label(rule))
         self.announcement.add(" ".join([hint, *rules]))
@@ -126,10 +153,9 @@ class CodesPage(BaseCodesPage):
 
     def _add_input(self) -> None:
         self.entries: list[CodeEntry] = []
-        in_steps = "steps" in self.text
         #: What each step shows besides the holder's name.
         self._parts: list[list[QWidget]] = [self.about]
-        if in_steps:
+        if self.in_steps:
             first = self.question.fields[0].name
             self.needed.insertWidget(0, Heading(self.text(f"steps.{first}.heading")))
         for field in self.question.fields:
@@ -138,9 +164,9 @@ class CodesPage(BaseCodesPage):
             entry.submitted.connect(self._on_submitted)
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
-            if in_steps and self.entries:
+            if self.in_steps and self.entries:
                 heading = Heading(self.text(f"steps.{field.name}.heading"))
-                body = label(self.text(f"steps.{field.name}.body"))
+                body = label(self.text(f"steps.{field.name}.use"))
                 self._parts.append([heading, body])
                 for words in self._parts[-1]:
                     self.column.addWidget(words)
@@ -148,6 +174,9 @@ class CodesPage(BaseCodesPage):
             self._parts[-1].append(entry)
             rows = self.column if codes.is_new(field) else self.needed
             rows.addWidget(entry)
+        self.entries[0].show_tries(self.question.tries_left)
+        if self.in_steps:
+            self._add_lines()
         self.needed.addStretch()
         self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
         #: The last announcement about each new PIN.
@@ -158,9 +187,13 @@ class CodesPage(BaseCodesPage):
             new.watch(self.entries)
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.initial_focus = self.fields[0]
-        self._add_leave_question()
+        # Tab goes from field to field: digits must not be typed on a button.
+        order = [*self.fields, *(entry.eye for entry in self.entries)]
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
+        self._add_question()
         self._add_end()
-        self._stepper = self._add_stepper() if in_steps else None
+        self._stepper = self._add_stepper() if self.in_steps else None
         self._show_parts(0)
         where = f"{self._stepper.text()}. " if self._stepper else ""
         # On the last try, the box to tick comes before the field.
@@ -175,16 +208,19 @@ class CodesPage(BaseCodesPage):
             return self.text("steps", step=step, count=count, name=name)
 
         stepper = Stepper(names, "manage", spoken)
-        self.column.insertWidget(1, stepper)
+        # Below the holder where that panel goes on from the site's.
+        self.column.insertWidget(1 if self.conversation.origin else 0, stepper)
         return stepper
 
-    def _add_leave_question(self) -> None:
-        """Add the question before typed digits are thrown away."""
+    def _add_question(self) -> None:
+        """Add what the page asks before it throws digits away, or takes an easy PIN."""
         #: How the person wants to leave the page, while this is asked.
         self._leaving: Callable[[], None] | None = None
-        self._leave_question = Notice(self.text("leave"))
-        self._leave_question.setVisible(False)
-        self.column.addWidget(self._leave_question)
+        #: The new PIN that is easy to guess, while this is asked.
+        self._warned: CodeEntry | None = None
+        self._question = Notice("")
+        self._question.setVisible(False)
+        self.column.addWidget(self._question)
 
     def _add_end(self) -> None:
         #: Active shortly after the buttons have changed. A second press was meant for
@@ -193,13 +229,12 @@ class CodesPage(BaseCodesPage):
         self.add_end(self.text("confirm"))
         self._cancel, _ = self.buttons
         last = self.buttons.pop()
-        self._leave = self.add_button(self.text("leave.yes"), self._leave_now)
-        stay, forth = self.text("leave.no"), self.text("next")
-        self._stay = self.add_button(stay, self._stay_here, confirms=True)
+        self._yes = self.add_button("", self._agree)
+        self._no = self.add_button("", self._disagree, confirms=True)
         self._back = self.add_button(
             self.text("back"), lambda: self._show_step(self._step - 1)
         )
-        self._next = self.add_button(forth, self._go_on, confirms=True)
+        self._next = self.add_button(self.text("next"), self._go_on, confirms=True)
         self.buttons.append(last)
 
     # -- Steps ------------------------------------------------------------------------
@@ -220,7 +255,7 @@ class CodesPage(BaseCodesPage):
         self._show_parts(step)
         self.hold.start()
         name = self.entries[step].field.name
-        keys = (f"steps.{name}.heading", f"steps.{name}.body")
+        keys = (f"steps.{name}.heading", f"steps.{name}.use")
         said = [self.text(key) for key in keys if key in self.text]
         if self._stepper:
             said.insert(0, self._stepper.text())
@@ -258,14 +293,14 @@ class CodesPage(BaseCodesPage):
         return not any(self._rejects(field) for field in self._fields_of(self._step))
 
     def _update_buttons(self) -> None:
-        asked, last = self._leaving is not None, self._step + 1 == len(self._parts)
+        asked, last = self._is_asked, self._step + 1 == len(self._parts)
         for button, wanted in (
             (self._cancel, not asked),
             (self._back, not asked and self._step > 0),
             (self._next, not asked and not last),
             (self.confirm, not asked and last),
-            (self._leave, asked),
-            (self._stay, asked),
+            (self._yes, asked),
+            (self._no, asked),
         ):
             # A button without a parent would become a window.
             if button.parent() is not None:
@@ -276,36 +311,67 @@ class CodesPage(BaseCodesPage):
         self._next.setEnabled(self.confirm.isEnabled())
         self._update_buttons()
 
-    # -- Leaving ----------------------------------------------------------------------
+    # -- Questions --------------------------------------------------------------------
+
+    @property
+    def _is_asked(self) -> bool:
+        return self._leaving is not None or self._warned is not None
 
     def leave(self, leaving: Callable[[], None]) -> None:
         """Leave at once if nothing is typed or the person was asked, or else ask."""
         if self._leaving is not None:
-            self._leave_now()
+            self._agree()
         elif not any(field.digits for field in self.fields):
             leaving()
         else:
-            self._leaving = leaving
-            self.hold.start()
-            self._leave_question.setVisible(True)
-            self._update_buttons()
-            self._stay.setFocus()
-            self.announce(self.text("leave"))
-            self.grown.emit(self._leave_question)
+            self._warned, self._leaving = None, leaving
+            self._ask("leave", self.text("leave"))
 
-    def _leave_now(self) -> None:
-        if (leaving := self._leaving) is not None and not self.hold.isActive():
+    def _ask_about(self, entry: CodeEntry) -> None:
+        """Ask whether a PIN that is easy to guess is to be used all the same."""
+        self._warned = entry
+        self._ask("codes.easy", entry.unconfirmed)
+
+    def _ask(self, key: str, words: str) -> None:
+        """Ask, with the focus on the safe answer. ``key`` begins the answers' keys."""
+        self.hold.start()
+        self.error_notice.setVisible(False)
+        self._question.label.setText(words)
+        self._question.setVisible(True)
+        self._yes.setText(self.text(f"{key}.yes"))
+        self._no.setText(self.text(f"{key}.no"))
+        self._update_buttons()
+        self._no.setFocus()
+        self.announce(words)
+        self.grown.emit(self._question)
+
+    def _agree(self) -> None:
+        """Leave the page, or go on with the PIN."""
+        if self.hold.isActive():
+            return
+        if (leaving := self._leaving) is not None:
             self.clear_digits()
             leaving()
+        elif (entry := self._warned) is not None:
+            entry.accept()
+            self._close_question()
+            self._go_on_from(entry)
 
-    def _stay_here(self) -> None:
-        self._close_leave_question()
-        self._fields_of(self._step)[0].setFocus()
+    def _disagree(self) -> None:
+        """Stay at the page, or choose another PIN."""
+        field = self._fields_of(self._step)[0]
+        if (entry := self._warned) is not None:
+            if self.hold.isActive():
+                return
+            entry.clear_digits()
+            field = entry.fields[0]
+        self._close_question()
+        field.setFocus()
 
-    def _close_leave_question(self) -> None:
-        if self._leaving is not None:
-            self._leaving = None
-            self._leave_question.setVisible(False)
+    def _close_question(self) -> None:
+        if self._is_asked:
+            self._leaving = self._warned = None
+            self._question.setVisible(False)
             self._update_buttons()
 
     def end(self) -> None:
@@ -325,7 +391,7 @@ class CodesPage(BaseCodesPage):
 
     def _on_submitted(self, field: PinField) -> None:
         """Move to the next field or step, or confirm, if this field has no error."""
-        self._close_leave_question()
+        self._close_question()
         if self._guard.active:
             self._guard.refuse()
             return
@@ -337,24 +403,34 @@ class CodesPage(BaseCodesPage):
             self.error_notice.setVisible(False)
             following.setFocus()
             self.grown.emit(following)
-        elif self._step + 1 == len(self._parts):
+        else:
+            self._go_on_from(self._entry_of(field))
+
+    def _go_on_from(self, entry: CodeEntry) -> None:
+        """Show the step after an entry's, or confirm after the last one."""
+        self.show_step_of(entry)
+        if self._step + 1 == len(self._parts):
             self.submit()
         elif self._may_go_on():
             self._show_step(self._step + 1)
 
     def _rejects(self, field: PinField) -> bool:
-        """Return whether a field has an error; if so, show it and wipe the entry."""
+        """Return whether a field has an error, or an easy PIN; if so, show it.
+
+        What has the error is wiped.
+        """
         entry = self._entry_of(field)
-        words = entry.fault(field)
-        if not words:
-            return False
-        # Half a code and the next digits must not make a whole code.
-        entry.clear_digits()
-        self.show_step_of(entry)
-        again = entry.fields[0]
-        again.setFocus()
-        self._show_error_at(again, words)
-        return True
+        if words := entry.fault(field):
+            wrong = entry.wipe_fault()
+            self.show_step_of(entry)
+            wrong.setFocus()
+            self._show_error_at(wrong, words)
+            return True
+        if field is entry.fields[-1] and entry.unconfirmed:
+            self.show_step_of(entry)
+            self._ask_about(entry)
+            return True
+        return False
 
     def _show_error_at(
         self, field: PinField, words: str, *, kind: Kind = "warning"
@@ -378,7 +454,7 @@ class CodesPage(BaseCodesPage):
         self._show_error_at(field, words, kind=kind)
 
     def _on_edit(self) -> None:
-        self._close_leave_question()
+        self._close_question()
         self.error_notice.setVisible(False)
         self.pause.start()
         warned = [new.warning for new in self._new]

@@ -19,6 +19,7 @@ from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button, Fold
 from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
+from native_host.gui.panels import PlainScrollBar
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import readable, tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
@@ -51,6 +52,7 @@ class DocumentList(QScrollArea):
     def __init__(self, documents: Sequence[Document], text: Texts) -> None:
         super().__init__(widgetResizable=True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBar(PlainScrollBar())
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         inside = _Inside()

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 from kortilla.common.escaping import escape_name, escape_text
 from native_host.gui.labels import WrappingLabel, label, wrapping_policy
 from native_host.gui.limited_process import LimitedProcess
-from native_host.gui.panels import Kind, Notice
+from native_host.gui.panels import Kind, Notice, PlainScrollBar
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 from native_host.pin_prompt.documents import DocumentKind
 from native_host.pin_prompt.gui.page import Page
@@ -113,6 +113,7 @@ class DocumentPage(Page):
             self._note(text("view.escaped"))
         view = QPlainTextEdit(_LONG_LINE.sub(r"\1\n", escaped))
         view.setReadOnly(True)
+        view.setVerticalScrollBar(PlainScrollBar())
         view.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard

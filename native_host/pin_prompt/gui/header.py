@@ -111,9 +111,9 @@ class Header(QVBoxLayout):
     ) -> None:
         """Show the band and the requester of an operation.
 
-        ``room`` is the most height in pixels for the requester at ``width``. If its
-        name is so long that little room would be left for the page, ``requester`` is
-        None, and the page must name it.
+        ``room`` is the most height in pixels for the requester at ``width``. Without
+        that room it is short, and the page has the rest. If its name is so long that
+        even this leaves little room, ``requester`` is None, and the page must name it.
         """
         for old in (self._band, self.requester):
             if old is not None:
@@ -122,11 +122,13 @@ class Header(QVBoxLayout):
         style = OPERATION_STYLES[conversation.operation]
         self._band = HeadingBand(style.act, style.icon, text("heading"), low=self._low)
         self.addWidget(self._band)
-        requester = Requester(conversation, text, low=self._low)
-        fits = requester.is_named and height_at(requester, width) < room
-        self.requester = requester if fits else None
-        if self.requester:
-            self.addWidget(self.requester)
+        self.requester = None
+        for short in (False, True):
+            requester = Requester(conversation, text, low=self._low, short=short)
+            if requester.is_named and height_at(requester, width) < room:
+                self.requester = requester
+                self.addWidget(requester)
+                break
         self._put_first()
 
     def show_mock_card_mark(self, text: Texts) -> None:
@@ -156,10 +158,23 @@ class Header(QVBoxLayout):
 
 
 class Requester(QWidget):
-    """Names the requesting site or program, or says that none asks."""
+    """Names the requesting site or program, or says that none asks.
 
-    def __init__(self, conversation: Conversation, text: Texts, *, low: bool) -> None:
+    A ``short`` one has the names only. Of a program that is no known browser, the page
+    has the whole ``caller_notice``.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        text: Texts,
+        *,
+        low: bool,
+        short: bool = False,
+    ) -> None:
         super().__init__()
+        #: Whether the page is to explain who asks.
+        self.is_short = short and bool(conversation.caller)
         asking = text.asking()
         #: Whether it names a site or a program.
         self.is_named = bool(conversation.origin or conversation.caller or asking)
@@ -168,9 +183,12 @@ class Requester(QWidget):
         layout.setSpacing(dp(12))
         if conversation.caller:
             # A program asks that is no known browser.
-            notice = Notice(text("caller.asks"), kind="error")
-            notice.rows.addWidget(_name(text.caller(conversation)))
-            notice.rows.addWidget(label(text("caller.check")))
+            if short:
+                words = text("caller.short", caller=text.caller(conversation))
+                notice = Notice("", title=words, kind="error")
+                notice.make_low()
+            else:
+                notice = caller_notice(conversation, text)
             layout.addWidget(notice)
         if conversation.origin or asking:
             own = conversation.operation in {"sign-own", "decrypt"}
@@ -178,13 +196,17 @@ class Requester(QWidget):
             self._panel = SitePanel(low=low, icon=icon)
             layout.addWidget(self._panel)
             if conversation.origin:
-                self._panel.show_site(SiteName.of(conversation.origin), text)
+                site = SiteName.of(conversation.origin)
+                self._panel.show_site(site, text, short=short)
             elif asking:
                 self._panel.show_name(asking[0], _name(asking[1]))
-        else:
+        elif "steps" not in text:  # a page in steps has few words
             layout.addWidget(label(text("own")))
         bare = low and self._panel and not conversation.caller
         top = 0 if bare else dp(8 if low else 20 if self._panel else 12)
+        if short:
+            layout.setSpacing(dp(4))
+            top = dp(4)
         edge = 0 if bare else dp(24)
         layout.setContentsMargins(edge, top, edge, 0)
 
@@ -198,6 +220,14 @@ class Requester(QWidget):
         if self._panel:
             self._panel.joined_below = joined
             self._panel.update()
+
+
+def caller_notice(conversation: Conversation, text: Texts) -> Notice:
+    """Return the warning about a program that is no known browser."""
+    notice = Notice(text("caller.asks"), kind="error")
+    notice.rows.addWidget(_name(text.caller(conversation)))
+    notice.rows.addWidget(label(text("caller.check")))
+    return notice
 
 
 class SitePanel(Panel):
@@ -214,13 +244,14 @@ class SitePanel(Panel):
             self.rows.setContentsMargins(dp(92), dp(16), dp(16), dp(16))
 
     def show_name(self, above: str, name: "SiteLabel") -> None:
-        """Show a name below words about it."""
-        self.rows.addWidget(muted(above))
+        """Show a name below words about it, if there are any."""
+        if above:
+            self.rows.addWidget(muted(above))
         self.rows.addWidget(name)
 
-    def show_site(self, site: SiteName, text: Texts) -> None:
+    def show_site(self, site: SiteName, text: Texts, *, short: bool) -> None:
         """Show an origin, also in its international form."""
-        self.show_name(text("site"), SiteLabel(site))
+        self.show_name("" if short else text("site"), SiteLabel(site))
         if name := site.international:
             self.rows.addWidget(label(text("site.international", name=name)))
             self.rows.addWidget(label(text("site.international.warning")))

@@ -136,8 +136,8 @@ class Page(QWidget):
         """Follow whether the whole page fits on the screen, or scrolls."""
 
     def add_person(self, name: str, satu: str) -> None:
-        """Begin with the holder of the card."""
-        number = f"{self.text('person.satu')}: {printable(satu)}"
+        """Begin with the holder of the card. Without ``satu``, only with the name."""
+        number = f"{self.text('person.satu')}: {printable(satu)}" if satu else ""
         self._holder_name = printable(name)
         self._holder = HolderPanel(self._holder_name, number, low=is_low(self))
         self.column.insertWidget(0, self._holder)
@@ -163,6 +163,11 @@ class Page(QWidget):
                 margins = self.column.contentsMargins()
                 margins.setTop(0)
                 self.column.setContentsMargins(margins)
+
+    def explain_caller(self, notice: Notice) -> None:
+        """Explain what the short warning above the page means."""
+        self.column.insertWidget(1 if self._holder else 0, notice)
+        self._late_at += 1
 
     def add_heading(self, words: str) -> None:
         """Add the page's heading."""

@@ -25,8 +25,9 @@ from PySide6.QtWidgets import (
 
 from native_host.gui.accessibility import Announcer
 from native_host.gui.frame import Foot
+from native_host.gui.panels import PlainScrollBar
 from native_host.gui.sizes import dp, is_low, keep_in_view
-from native_host.pin_prompt.gui.header import Header, Requester
+from native_host.pin_prompt.gui.header import Header, Requester, caller_notice
 from native_host.pin_prompt.gui.input_guard import InputGuard, WindowWatch
 from native_host.pin_prompt.gui.page import Page
 
@@ -52,6 +53,7 @@ class PageScrollArea(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBar(PlainScrollBar())
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def replace(self, page: QWidget) -> None:
@@ -126,6 +128,8 @@ class PageWindow(QDialog):
             requester = Requester(page.conversation, page.text, low=low)
             page.rows.insertWidget(0, requester)
         page.follow(requester)
+        if requester.is_short:
+            page.explain_caller(caller_notice(page.conversation, page.text))
         self._scroll.replace(page)
         page.said.connect(self._announcer.say)
         self.setAccessibleDescription(page.parties)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from kortilla.common.escaping import printable
 from native_host.gui.accessibility import List, ListItem
-from native_host.gui.buttons import WrappingRadioButton
+from native_host.gui.buttons import Button, WrappingRadioButton
 from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import (
     Heading,
@@ -26,7 +26,7 @@ from native_host.gui.labels import (
     muted,
     wrapping_policy,
 )
-from native_host.gui.panels import Notice, Panel
+from native_host.gui.panels import ButtonLine, Notice, Panel
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt import model
@@ -36,7 +36,10 @@ from native_host.pin_prompt.gui.widgets import StepPicture, draw_round_icon, em
 from native_host.pin_prompt.texts import Texts
 
 _TOP = Qt.AlignmentFlag.AlignTop
-_AT_WORK = (model.Step.RECEIVING, model.Step.READING, model.Step.SIGNING)
+_AT_WORK = (
+    *(model.Step.RECEIVING, model.Step.PREPARING),
+    *(model.Step.READING, model.Step.SIGNING),
+)
 #: After these steps, the person can only close the window.
 FINAL_STEPS = (model.Step.EXPIRED, model.Step.FAILED, model.Step.DONE, model.Step.READY)
 #: In these steps, nothing is to be done with the card.
@@ -242,18 +245,37 @@ class ActivationOfferPage(YesNoPage):
     """Offers to activate the card in this window."""
 
     def __init__(
-        self, conversation: model.Conversation, text: Texts, *, partly: bool
+        self,
+        conversation: model.Conversation,
+        text: Texts,
+        question: model.ActivationQuestion,
     ) -> None:
         super().__init__(conversation, text)
         self.wants_attention = True
-        offer = "offer.partly" if partly else "offer"
-        heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
+        if question.name or question.satu:
+            self.add_person(question.name, question.satu)
+        heading, body = text.activation_offer(question)
         self.add_heading(heading)
         self.column.addWidget(label(body))
-        self.column.addWidget(Notice(text("unproven")))
-        self.add_answers(text("cancel"), text("offer.yes"))
+        unproven = f"{text('unproven')} {text('elsewhere')}"
+        self.column.addWidget(Notice(unproven))
+        self._never: Button | None = None
+        if question.unasked:
+            self._never = Button(text("offer.never"))
+            self._never.clicked.connect(lambda _checked: self.answer("declined"))
+            self.column.addWidget(ButtonLine(self._never))
+            self.column.addWidget(muted(text("offer.never.more")))
+        no = text("offer.later" if question.unasked else "cancel")
+        self.add_answers(no, text("offer.yes"))
         self.announcement.add(f"{heading}.", needed=1)
-        self.announcement.add(f"{body} {text('unproven')}")
+        self.announce_holder()
+        self.announcement.add(f"{body} {unproven}")
+
+    def set_guarded(self, active: bool) -> None:
+        """See ``Page``."""
+        super().set_guarded(active)
+        if self._never is not None:
+            self._never.setEnabled(not active)
 
 
 class LockedPage(YesNoPage):

@@ -8,6 +8,7 @@ from native_host.gui.buttons import HoldButton, WrappingCheckBox
 from native_host.gui.labels import TriesLabel, label, muted
 from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp
+from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.page import ALL, ConfirmPage
@@ -69,7 +70,7 @@ class BasePinPage(ConfirmPage):
     def _add_documents(self) -> None:
         """Add the list of the documents to sign."""
         documents, text = self.question.documents, self.text
-        what = text.what_is_signed(documents)
+        what = text.what_is_signed(documents, self.question.batch)
         self.announcement.add(what, needed=ALL)
         row = QHBoxLayout()
         row.addWidget(label(what, bold=True), 1)
@@ -170,8 +171,7 @@ class PinPage(BasePinPage):
         row.addWidget(self.eye)
         row.addSpacing(dp(10))
         tries = question.tries_left
-        left = self.text("pin.left.one" if tries == 1 else "pin.left", tries=tries)
-        row.addWidget(TriesLabel(tries, left))
+        row.addWidget(TriesLabel(tries, codes.tries_left(tries, self.text)))
         row.addStretch()
         rows = QVBoxLayout()
         rows.setSpacing(dp(8))

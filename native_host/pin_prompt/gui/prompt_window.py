@@ -55,9 +55,7 @@ _MORE: Collection[model.Operation] = (
 _BROKEN_OFF = (model.Step.EXPIRED, model.Step.FAILED)
 #: Largest share of the screen's height for the site in the header.
 _SITE_AT_MOST = 0.4
-_Question = (
-    messages.AskStarted | messages.ChooseCard | messages.OfferActivation | messages.Ask
-)
+_Question = messages.AskStarted | messages.ChooseCard | messages.Ask
 
 
 def create_page(
@@ -70,8 +68,8 @@ def create_page(
             page = StartedPage(conversation, text)
         case messages.ChooseCard():
             page = CardChoicePage(conversation, text, request.choices)
-        case messages.OfferActivation():
-            page = ActivationOfferPage(conversation, text, partly=request.partly)
+        case messages.Ask(question=model.ActivationQuestion() as offer):
+            page = ActivationOfferPage(conversation, text, offer)
         case messages.Ask(question=model.OtherCardQuestion() as other):
             page = OtherCardPage(conversation, text, other)
         case messages.Ask(question=model.ConsentQuestion() as consent):
@@ -172,7 +170,10 @@ class PromptWindow(PageWindow):
         self._apply_operation(conversation, "")
         if conversation.caller:
             caller = self._text.caller(conversation)
-            self._caller_warning = self._text("caller.spoken", caller=caller)
+            short, cancel = "caller.short", "caller.cancel"
+            self._caller_warning = (
+                f"{self._text(short, caller=caller)} {self._text(cancel)}"
+            )
         # A screen reader chooses its voice by the locale of a widget.
         locale = QLocale(conversation.language)
         QLocale.setDefault(locale)
@@ -219,7 +220,7 @@ class PromptWindow(PageWindow):
         question = request.question if isinstance(request, messages.Ask) else None
         if isinstance(question, model.CodesQuestion):
             operation, pin = question.operation, question.pin
-        elif isinstance(request, messages.OfferActivation):
+        elif isinstance(question, model.ActivationQuestion):
             operation = "activate"
         if (operation, pin) != (conversation.operation, self._pin):
             conversation = replace(conversation, operation=operation)
@@ -256,7 +257,11 @@ class PromptWindow(PageWindow):
         self._wide = _WIDTH_FOR_MORE if more else _WIDTH
         self._high = _HEIGHT_FOR_MORE if more else _HEIGHT
         self._text = texts.load(
-            conversation.language, operation, pin, conversation.program
+            conversation.language,
+            operation,
+            pin,
+            conversation.program,
+            self._purpose,
         )
         self.setWindowTitle(self._text("title"))
         self._foot.set_note(self._text("not_official"))

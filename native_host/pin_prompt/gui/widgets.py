@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from native_host.gui.icons import draw_icon, painter_of, square
 from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.panels import Panel
-from native_host.gui.sizes import dp
+from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import mixed, readable, tokens_for
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.texts import Texts
@@ -21,6 +21,7 @@ _STEPS: Mapping[Step, str] = {
     Step.WAITING_FOR_READER: "waiting-for-reader",
     Step.WAITING_FOR_CARD: "waiting-for-card",
     Step.READING: "card-in-reader",
+    Step.PREPARING: "card-in-reader",
     Step.SIGNING: "card-in-reader",
     Step.READY: "card-in-reader",
     Step.PIN_PAD: "pin-pad",
@@ -28,9 +29,9 @@ _STEPS: Mapping[Step, str] = {
 }
 #: The lines of writing on the letter: start, height and length.
 _WRITING = (
-    *((8, 7, 26), (8, 11, 20)),
-    *((8, 19, 76), (8, 23, 84), (8, 27, 62)),
-    *((8, 59, 84), (8, 64, 70), (8, 69, 78), (8, 74, 34)),
+    *((10, 14, 32), (10, 20, 24)),
+    *((10, 33, 72), (10, 38, 80), (10, 43, 50)),
+    *((10, 92, 80), (10, 97, 66), (10, 102, 74), (10, 107, 30)),
 )
 
 
@@ -80,11 +81,13 @@ class HolderPanel(Panel):
         left = dp(24) + self._card.width() if low else dp(92)
         gap = dp(4 if low else 12)
         self.rows.setContentsMargins(left - (dp(12) if low else 0), gap, dp(16), gap)
+        self.setMinimumHeight(self._card.height() + 2 * gap)
         if name:
             self.rows.addWidget(WrappingLabel(name, 16 / 15, bold=True))
-        what = WrappingLabel(number, 14 / 15)
-        make_muted(what)
-        self.rows.addWidget(what)
+        if number:
+            what = WrappingLabel(number, 14 / 15)
+            make_muted(what)
+            self.rows.addWidget(what)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         if not self._low:
@@ -138,7 +141,8 @@ class LetterDrawing(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 9.5), em(self, 7.8))
+        width = dp(128 if is_low(self) else 156)
+        return QSize(width, round(width * 1.2))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return self.sizeHint()
@@ -152,25 +156,25 @@ class LetterDrawing(QLabel):
         outside = self.palette().window().color()
         painter.setPen(QPen(readable(ink, outside, 3.0), 1.2))
         painter.setBrush(paper)
-        painter.drawRect(QRectF(1, 1, 98, 80))
+        painter.drawRect(QRectF(1, 1, 98, 118))
         painter.setPen(QPen(mixed(paper, ink, 0.45), 1.3))
         for start, top, long in _WRITING:
             painter.drawLine(QPointF(start, top), QPointF(start + long, top))
         colour = readable(self._colour, paper, 4.5)
         painter.setPen(QPen(colour, 1.6))
         painter.setBrush(mixed(paper, colour, 0.1))
-        box = QRectF(8, 34, 84, 18)
+        box = QRectF(6, 54, 88, 26)
         painter.drawRoundedRect(box, 3, 3)
-        side, gap = 4.6, 7.5
+        side, gap = 5.0, 8.5
         left = box.center().x() - gap * (self._digits - 1) / 2 - side / 2
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         for digit in range(self._digits):
-            painter.drawEllipse(QRectF(left + gap * digit, 44.5, side, side))
+            painter.drawEllipse(QRectF(left + gap * digit, 70, side, side))
         painter.restore()
         painter.setPen(colour)
-        painter.setFont(scaled(self, 0.66, bold=True))
-        where = QRectF(0, 35.5 * unit, self.width(), 8 * unit)
+        painter.setFont(scaled(self, 0.7 * unit / dp(1.56), bold=True))
+        where = QRectF(0, 57 * unit, self.width(), 10 * unit)
         painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)
 
 
@@ -193,7 +197,7 @@ class RuleLabel(QLabel):
         self._text = text
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
-        self.setFont(scaled(self, 0.9))
+        self.setFont(scaled(self, 14 / 15))
         self.setSizePolicy(wrapping_policy())
         self.setContentsMargins(em(self, 1.5), 0, 0, 0)
         self.set_state(RuleState.OPEN)

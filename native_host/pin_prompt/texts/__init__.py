@@ -29,7 +29,8 @@ _FOR_PROGRAMS = ("tls-login", "prepare-login", "mail-login", "decrypt-mail")
 class Texts:
     """The texts of one language, optionally for one operation and one PIN.
 
-    ``program`` is the calling program, which any text may name.
+    ``program`` is the calling program, which any text may name. ``purpose`` is the
+    operation that goes on after this one, if it is another one.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Texts:
         operation: str = "",
         pin: str = "",
         program: str = "",
+        purpose: str = "",
     ) -> None:
+        self._purpose = purpose or operation
         self._catalogue = catalogue
         #: The display name of the calling program.
         self.program = program_display_name(program) or catalogue["program.unknown"]
@@ -84,6 +87,15 @@ class Texts:
             kind = self._catalogue.get(f"kind.{detail}", detail)
             return heading, self(f"{key}.named", kind=printable(kind))
         return heading, self(f"{key}.body")
+
+    def activation_offer(self, question: model.ActivationQuestion) -> tuple[str, str]:
+        """Return the heading and the body of an offer to activate the card."""
+        offer = "offer.partly" if question.partly else "offer"
+        heading, body = self(f"{offer}.heading"), self(f"{offer}.body")
+        if question.unasked:  # nothing comes after it
+            return heading, body
+        then = Texts(self._catalogue, self._purpose)("after_activation")
+        return heading, f"{body} {then}"
 
     def other_card(self, question: model.OtherCardQuestion) -> str:
         """Return what has happened to the card before, and what to do."""
@@ -152,10 +164,17 @@ class Texts:
             return self("signatures.one")
         return self(f"signatures.{'pad' if question.pin_pad else 'many'}", count=count)
 
-    def what_is_signed(self, documents: tuple[model.Document, ...]) -> str:
-        """Return how many documents or hashes are to be signed."""
+    def what_is_signed(
+        self,
+        documents: tuple[model.Document, ...],
+        batch: model.Progress | None = None,
+    ) -> str:
+        """Return how many documents or hashes are to be signed, in which batch."""
         hashes = any(document.path is None for document in documents)
-        return self("hashes" if hashes else "documents", count=len(documents))
+        what = self("hashes" if hashes else "documents", count=len(documents))
+        if batch is None:
+            return what
+        return f"{self('batch', number=batch.done + 1, total=batch.total)} {what}"
 
     def warning(self, documents: tuple[model.Document, ...]) -> str:
         """Return the warning about bare hashes; empty for documents."""
@@ -195,6 +214,13 @@ def languages() -> tuple[str, ...]:
     return texts.languages(_FOLDER)
 
 
-def load(language: str, operation: str = "", pin: str = "", program: str = "") -> Texts:
+def load(
+    language: str,
+    operation: str = "",
+    pin: str = "",
+    program: str = "",
+    purpose: str = "",
+) -> Texts:
     """Return the texts of a language, or the English ones if it has none."""
-    return Texts(texts.catalogue(_FOLDER, language), operation, pin, program)
+    catalogue = texts.catalogue(_FOLDER, language)
+    return Texts(catalogue, operation, pin, program, purpose)

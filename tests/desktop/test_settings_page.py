@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The page of the browsers: what it finds, and what its switches change."""
+"""The page of the settings: what its switches change."""
 
 import stat
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +12,16 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 from native_host.agent import presence
 from native_host.config import Config, load_config
 from native_host.desktop import system_settings
-from native_host.desktop.pages.browsers import Page
-from native_host.desktop.system_settings import BrowsersReport, save_setting
+from native_host.desktop.pages.settings import Page
+from native_host.desktop.system_settings import SystemSettings, save_setting
 from native_host.desktop.window import Window
 from native_host.doctor.examination import CommandFailedError
-from native_host.doctor.findings import Place, error, info, kortilla
 from native_host.errors import ConfigBrokenError
 from native_host.install.tables import Family
 from tests.desktop.conftest import (
     Open,
     buttons,
+    headings,
     page_of,
     unnamed,
     until,
@@ -28,13 +29,7 @@ from tests.desktop.conftest import (
     words,
 )
 
-REPORT = BrowsersReport(
-    place=Place("mock"),
-    titles=("Chromium", "Firefox"),
-    findings=(
-        error("MANIFEST_MISSING", kortilla("install"), browser="Firefox"),
-        info("EXTENSION_FITS", browser="Chromium", version="0.1.0"),
-    ),
+FOUND = SystemSettings(
     logins={
         "firefox": ("Firefox", False),
         "chromium": ("Chromium", True),
@@ -52,10 +47,11 @@ class Computer:
         self.changes: list[tuple[str, bool, bool]] = []
         self.error = ""
         self.looks = 0
+        self.found = FOUND
 
-    async def look(self, _card: str) -> BrowsersReport:
+    async def look(self) -> SystemSettings:
         self.looks += 1
-        return REPORT
+        return self.found
 
     async def set_login(self, family: Family, *, on: bool, confirmed: bool) -> None:
         self.changes.append((family, on, confirmed))
@@ -74,7 +70,7 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
 def shown(window: Window) -> Page:
     """Show the page, and wait for what it finds."""
     page = page_of(window, Page)
-    until(lambda: page._report)
+    until(lambda: page._found)
     return page
 
 
@@ -86,21 +82,23 @@ def boxes(page: Page) -> dict[str, QCheckBox]:
     return {each.text(): each for each in visible(page, QCheckBox)}
 
 
-def test_each_browser_has_its_state_and_its_switch(
-    open_window: Open, computer: Computer
-) -> None:
+def test_each_setting_has_its_state(open_window: Open, computer: Computer) -> None:
     window = open_window()
     page = shown(window)
-    said = words(page)
-    assert said.index("Chromium") < said.index("Firefox")
-    assert said.count("The browser finds the Kortilla program.") == 1
-    assert any("0.1.0" in text for text in said)
-    assert [*buttons(page)] == ["Mend"]
+    assert headings(page) == [
+        "Settings",
+        "Language",
+        "Suomi.fi and MyKanta",
+        "Encrypted mail",
+        "New card",
+        "History",
+    ]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
         "Identification with the card: Chromium": True,
         "Open encrypted mail with the card: Thunderbird": False,
         "Offer to activate a new card": True,
+        "Keep a history": False,
     }
     assert unnamed(window) == []
 
@@ -111,13 +109,14 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
     page = shown(open_window())
     computer.error = "BROWSER_RUNNING"
     boxes(page)["Identification with the card: Firefox"].click()
-    until(lambda: "Change it all the same" in buttons(page))
+    until(lambda: "Change anyway" in buttons(page))
     # What is shown is what holds.
     assert not boxes(page)["Identification with the card: Firefox"].isChecked()
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
-    assert "Change it all the same" not in buttons(page)
+    assert "Change anyway" not in buttons(page)
+    assert boxes(page)["Identification with the card: Firefox"].hasFocus()
 
 
 def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> None:
@@ -129,9 +128,32 @@ def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> 
     boxes(page)[switch].click()
     until(partial(_is_told, page, "Thunderbird is open."))
     assert not _is_told(page, "The browser is open.")
-    buttons(page)["Change it all the same"].click()
+    buttons(page)["Change anyway"].click()
     until(lambda: computer.looks == 2 and not page._busy)
     assert computer.changes[-1] == ("thunderbird", True, True)
+
+
+def test_the_wish_for_no_more_offers_for_a_card_is_undone_where_the_switch_is(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[bool] = []
+
+    async def set_agent(*, on: bool) -> None:
+        changed.append(on)
+        computer.found = FOUND
+
+    monkeypatch.setattr(system_settings, "set_agent", set_agent)
+    computer.found = replace(FOUND, declined=1, agent=False)
+    page = shown(open_window())
+    assert not _is_told(page, "no longer offered")  # none is
+    computer.found = replace(FOUND, declined=1)
+    page.shown()
+    until(partial(_is_told, page, "one card is no longer offered"))
+    buttons(page)["Offer it again for all cards"].click()
+    until(lambda: changed and not page._busy)
+    assert changed == [True]
+    assert not _is_told(page, "no longer offered")
+    assert page.window().focusWidget() is not None
 
 
 def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:
@@ -155,8 +177,8 @@ def test_the_language_changes_at_once_and_the_focus_stays(
     radios["Svenska"].setFocus()
     radios["Svenska"].click()
     assert load_config().language == "sv"
-    assert window.sidebar.list.currentItem().text() == "Webbläsare"
-    until(lambda: window.pages["browsers"]._report)  # type: ignore[attr-defined]
+    assert window.sidebar.list.currentItem().text() == "Inställningar"
+    until(lambda: window.pages["settings"]._found)  # type: ignore[attr-defined]
     focused = application.focusWidget()
     assert isinstance(focused, QRadioButton)
     assert focused.text() == "Svenska"
@@ -167,11 +189,9 @@ def test_the_language_changes_at_once_and_the_focus_stays(
 
 async def test_what_is_there_is_found_and_the_agent_is_switched(home: Path) -> None:
     (home / ".config/chromium").mkdir(parents=True)
-    report = await system_settings.look("mock")
-    assert report.titles == ("Chromium",)
-    assert {each.code for each in report.findings} >= {"MANIFEST_MISSING", "BROWSER"}
-    assert [*report.logins.values()] == [("Chromium", False)]
-    assert report.agent
+    found = await system_settings.look()
+    assert [*found.logins.values()] == [("Chromium", False)]
+    assert found.agent
     await system_settings.set_agent(on=False)
     assert not presence.is_enabled()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the browsers: what works in each, and what can be switched on and off."""
+"""The page of the settings: language, browsers, mail, new cards and the history."""
 
 from __future__ import annotations
 
@@ -10,121 +10,90 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from native_host.config import LANGUAGES
+from native_host.desktop.pages.history import HistoryPart
 from native_host.desktop.pages.page import PageBase, Services
-from native_host.desktop.pages.self_check import Mending
 from native_host.errors import ConfigBrokenError, KortillaError
 from native_host.gui.buttons import WrappingCheckBox, WrappingRadioButton, flush
-from native_host.gui.labels import Heading, label, muted
-from native_host.gui.panels import (
-    ButtonLine,
-    Notice,
-    Panel,
-    Row,
-    RowsPanel,
-    Sign,
-    arrange,
-)
+from native_host.gui.labels import Heading, muted
+from native_host.gui.panels import ButtonLine, Notice, Panel, arrange, column
 from native_host.gui.sizes import dp
 from native_host.languages import choose_language
 
 if TYPE_CHECKING:
-    from native_host.desktop.system_settings import BrowsersReport
-    from native_host.doctor.findings import Finding
+    from native_host.desktop.system_settings import SystemSettings
     from native_host.install.tables import Family
 
-#: What the page says of a browser's program, before the findings.
-_PROGRAM = ("MANIFEST_", "LAUNCHER_", "HOST_")
+_LANGUAGE, _AGENT, _MAIL, _LOGIN = (
+    f"settings.{part}" for part in ("language", "agent", "mail", "login")
+)
 
 
 class Page(PageBase):
     """Looks each time that it is shown, and after each change."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, services.texts("browsers.title"))
-        self._mending = Mending(services, self.kept, self._build, self._look)
-        self._report: BrowsersReport | None = None
+        super().__init__(services, services.texts("settings.title"))
+        self._found: SystemSettings | None = None
         self._busy = False
-        self._message = ""
+        #: What could not be done, in the section where that was wanted.
+        self._section_wanted, self._message = "", ""
         #: The change that waits for a yes, since the browser is open.
         self._waiting: tuple[Family, bool] | None = None
-        self._panel = RowsPanel()
-        self.fill([self.note("browsers.looking")])
+        self._boxes: dict[Family, QWidget] = {}
+        self.history = HistoryPart(self, self._build)
+        self._build()
 
     def shown(self) -> None:
         """Look anew: browsers and the command line change the same things."""
         self._look()
 
-    def _look(self) -> None:
-        card = self.services.config.card
+    def window_activated(self) -> None:
+        """Show the history anew: something was done elsewhere."""
+        self._build()
 
-        async def work() -> BrowsersReport:
+    def _look(self) -> None:
+        async def work() -> SystemSettings:
             from native_host.desktop.system_settings import look
 
-            return await look(card)
+            return await look()
 
         self.services.background.start(work, self._set, self._fail)
 
-    def _set(self, report: BrowsersReport) -> None:
-        self._report, self._busy = report, False
+    def _set(self, found: SystemSettings) -> None:
+        self._found, self._busy = found, False
         self._build()
 
     def _fail(self, error: KortillaError) -> None:
         self._busy = False
         tool = error.code == "TOOL_MISSING"
-        self._message = self.texts("browsers.login.tool" if tool else "browsers.failed")
+        self._tell("settings.login.tool" if tool else "settings.failed")
+
+    def _tell(self, key: str) -> None:
+        self._message = self.texts(key)
         self._build()
+        self.say(self._message)
 
     def _build(self) -> None:
-        report = self._report
-        parts: list[QWidget] = []
-        if self._busy:
-            parts.append(self.note("browsers.working"))
-        elif message := self._message:
-            parts.append(self.notice(message, "error"))
-        if report is None:
-            self.fill(parts or [self.note("browsers.looking")])
+        found = self._found
+        if found is None:
+            self.fill([self.note("settings.working")])
             return
-        parts.append(self._browsers(report))
-        for key in ("browsers.login", "browsers.mail"):
-            if switches := self._logins(report, key):
+        parts = [self._section(_LANGUAGE, self._languages(found))]
+        for key in (_LOGIN, _MAIL):
+            if switches := self._logins(found, key):
                 parts.append(self._section(key, switches))
-        agent = self._switch("browsers.agent.switch", report.agent, self._set_agent)
-        parts.append(self._section("browsers.agent", [agent]))
-        parts.append(self._section("browsers.language", self._languages(report)))
-        self.fill(parts)
-
-    def _browsers(self, report: BrowsersReport) -> QWidget:
-        from native_host.doctor.findings import catalogue
-
-        sentences = catalogue(self.texts.language)
-        rows = []
-        for title in report.titles:
-            own = [f for f in report.findings if f.details.get("browser") == title]
-            make = partial(self._browser, title, own, sentences)
-            rows.append(self.kept((title, repr(own)), make))
-            for each in own:
-                if each.is_fault:
-                    rows.append(self._mending.row(each, report.place, sentences))
-        known = set(report.titles)
-        for each in report.findings:
-            if each.is_fault and each.details.get("browser") not in known:
-                rows.append(self._mending.row(each, report.place, sentences))
-        self._panel.show_rows(rows)
-        return self._panel
-
-    def _browser(
-        self, title: str, own: list[Finding], sentences: dict[str, str]
-    ) -> Row:
-        words: list[QWidget] = [label(title, bold=True)]
-        if not any(f.is_fault and f.code.startswith(_PROGRAM) for f in own):
-            words.append(muted(self.texts("browsers.works")))
-        for each in own:
-            if not each.is_fault and each.code != "BROWSER":
-                words.append(muted(each.sentence(sentences)))
-        return Row(Sign("browser", "identify"), words, ())
+        agent = self._switch("settings.agent.switch", found.agent, self._set_agent)
+        parts.append(self._section(_AGENT, [agent, *self._declined(found)]))
+        parts.append(self._section("history", self.history.controls()))
+        self.fill([*parts, *self.history.entries()])
 
     def _section(self, key: str, controls: list[QWidget]) -> QWidget:
         panel, lines = self.kept(key, lambda: self._make_section(key))
+        if key == self._section_wanted:
+            if self._busy:
+                controls = [*controls, self.note("settings.working")]
+            elif message := self._message:
+                controls = [*controls, self.notice(message, "error")]
         for each in arrange(lines, controls):
             each.hide()
         return panel
@@ -154,14 +123,16 @@ class Page(PageBase):
         box.setChecked(on)
         return box
 
-    def _logins(self, report: BrowsersReport, key: str) -> list[QWidget]:
+    def _logins(self, found: SystemSettings, key: str) -> list[QWidget]:
         """Return the switches for browsers, or those for mail."""
         controls: list[QWidget] = []
-        for family, (title, on) in report.logins.items():
-            if (family == "thunderbird") is not (key == "browsers.mail"):
+        for family, (title, on) in found.logins.items():
+            if _section_of(family) != key:
                 continue
             change = partial(self._set_login, family)
-            controls.append(self._switch(f"{key}.switch", on, change, browser=title))
+            box = self._switch(f"{key}.switch", on, change, browser=title)
+            self._boxes[family] = box
+            controls.append(box)
             if self._waiting and self._waiting[0] == family:
                 make = partial(self._open_browser, key)
                 controls.append(self.kept(self._waiting, make))
@@ -171,12 +142,14 @@ class Page(PageBase):
         assert self._waiting is not None  # noqa: S101 - asked by the caller
         notice = Notice(self.texts(f"{key}.open"))
         press = partial(self._set_login, *self._waiting, confirmed=True)
-        go_on = self.button("browsers.login.go_on", press)
+        go_on = self.button("settings.login.go_on", press)
         notice.rows.addWidget(ButtonLine(go_on))
         return notice
 
     def _set_login(self, family: Family, on: bool, confirmed: bool = False) -> None:
         self._waiting = None
+        self._boxes[family].setFocus()  # the button that has it goes
+        key = _section_of(family)
 
         async def work() -> None:
             from native_host.desktop.system_settings import set_login
@@ -187,10 +160,26 @@ class Page(PageBase):
             if error.code == "BROWSER_RUNNING":
                 self._waiting, self._busy = (family, on), False
                 self._build()
+                self.say(self.texts(f"{key}.open"))
             else:
                 self._fail(error)
 
-        self._change(work, failed)
+        self._change(key, work, failed)
+
+    def _declined(self, found: SystemSettings) -> list[QWidget]:
+        """Return what undoes the wish for no more offers for a card."""
+        count = found.declined
+        if not (found.agent and count):
+            return []
+        key = f"{_AGENT}.declined"
+        said = self.texts(f"{key}.one" if count == 1 else key, count=count)
+
+        def make() -> QWidget:
+            press = partial(self._set_agent, True)
+            again = self.button(f"{_AGENT}.offer_all", press)
+            return column(muted(said), ButtonLine(again), spacing=dp(2))
+
+        return [self.kept(said, make)]
 
     def _set_agent(self, on: bool) -> None:
         async def work() -> None:
@@ -198,10 +187,11 @@ class Page(PageBase):
 
             await set_agent(on=on)
 
-        self._change(work, self._fail)
+        self._change(_AGENT, work, self._fail)
 
     def _change(
         self,
+        key: str,
         work: Callable[[], Coroutine[None, None, None]],
         failed: Callable[[KortillaError], object],
     ) -> None:
@@ -209,22 +199,22 @@ class Page(PageBase):
         if self._busy:
             self._build()  # the switch shows what holds
             return
-        self._busy, self._message = True, ""
+        self._busy, self._section_wanted, self._message = True, key, ""
         self.services.background.start(work, lambda _: self._look(), failed)
         self._build()
 
-    def _languages(self, report: BrowsersReport) -> list[QWidget]:
+    def _languages(self, found: SystemSettings) -> list[QWidget]:
         controls: list[QWidget] = []
         for language in LANGUAGES:
             make = partial(self._language, language)
             button = self.kept(("language", language), make)
-            if language == report.language:
+            if language == found.language:
                 button.setChecked(True)
             controls.append(button)
         return controls
 
     def _language(self, language: str) -> WrappingRadioButton:
-        words = self.texts(f"browsers.language.{language}")
+        words = self.texts(f"settings.language.{language}")
         button = flush(WrappingRadioButton(words))
         button.clicked.connect(lambda _=False: self._speak(language))
         return button
@@ -235,7 +225,11 @@ class Page(PageBase):
         try:
             save_setting("language", language)
         except ConfigBrokenError:
-            self._message = self.texts("browsers.language.failed")
-            self._build()
+            self._section_wanted = _LANGUAGE
+            self._tell("settings.language.failed")
             return
         self.services.speak(choose_language(language, None))
+
+
+def _section_of(family: Family) -> str:
+    return _MAIL if family == "thunderbird" else _LOGIN

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""The guide for citizens in the window, in its language and without a network."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from PySide6.QtCore import QEvent, Qt, QUrl
+from PySide6.QtGui import (
+    QDesktopServices,
+    QImage,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFragment,
+    QTextLength,
+)
+from PySide6.QtWidgets import QFrame, QTextBrowser
+
+from native_host.desktop.pages.page import PageBase, Services
+from native_host.gui.panels import ButtonLine, PlainScrollBar
+from native_host.gui.sizes import dp, font
+from native_host.gui.tokens import tokens_for
+
+#: Scales of the headings of levels 1 to 3; the text has 1.
+_SCALES = {1: 25 / 15, 2: 20 / 15, 3: 17 / 15}
+_LINE_HEIGHT = 142.0  # per cent
+#: Text is so much larger than usual that pictures grow with it.
+_LARGE = 1.25
+#: A picture is at most as wide as the page.
+_ALL = QTextLength(QTextLength.Type.PercentageLength, 100)
+_COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+_PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
+_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)]*)\)")
+_ADJUSTMENT = QTextFormat.Property.FontSizeAdjustment.value
+_WEB = ("https://", "http://")
+
+
+def guides_folder() -> Path:
+    """Return the folder of guides and pictures: in the wheel, or in a checkout."""
+    installed = Path(__file__).parents[1] / "guides"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "docs"
+
+
+class Page(PageBase):
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, services.texts("help.title"))
+        self._name = f"{self.texts.language}.md"
+        self.guide = Guide(self.texts("help.title"), self._follow)
+        self._back = ButtonLine(self.button("help.back", self._show_first))
+        self._back.setContentsMargins(dp(32), dp(12), dp(32), 0)
+        self.area.hide()
+        self._outer.addWidget(self._back)
+        self._outer.addWidget(self.guide, 1)
+        self._show_first()
+
+    def focus(self) -> None:
+        """Let the keys move in the guide."""
+        self.guide.setFocus()
+
+    def _show_first(self) -> None:
+        self._show(self._name)
+
+    def _show(self, name: str, part: str = "") -> None:
+        try:
+            self.guide.read(guides_folder(), name)
+        except OSError:
+            self.guide.setPlainText(self.texts("help.missing"))
+        if self._back.isVisibleTo(self) and name == self._name:
+            self.guide.setFocus()  # the button that has it goes
+        self._back.setVisible(name != self._name)
+        self.guide.go_to(part)
+
+    def _follow(self, link: QUrl) -> None:
+        if link.scheme():
+            QDesktopServices.openUrl(link)
+        elif name := link.path():
+            self._show(name, unquote(link.fragment()))
+            self.guide.setFocus()
+        else:
+            self.guide.go_to(unquote(link.fragment()))
+
+
+class Guide(QTextBrowser):
+    """Shows a page of Markdown. Tab goes from link to link, the arrow keys by lines."""
+
+    def __init__(self, name: str, follow: Callable[[QUrl], object]) -> None:
+        super().__init__()
+        self._folder, self._name = guides_folder(), ""
+        self.setAccessibleName(name)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBar(PlainScrollBar())
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setAutoFillBackground(False)
+        self.setOpenLinks(False)
+        self.anchorClicked.connect(follow)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.document().setDocumentMargin(dp(32))
+
+    def read(self, folder: Path, name: str) -> None:
+        """Show a file of the folder ``citizens``. Raises ``OSError``."""
+        self._folder, self._name = folder, name
+        text = (folder / "citizens" / name).read_text(encoding="utf-8")
+        self.setMarkdown(_prepared(text, folder / "citizens"))
+        self._dress()
+
+    def go_to(self, part: str) -> None:
+        """Go to the heading that a link names, or to the beginning."""
+        cursor = self.textCursor()
+        cursor.setPosition(0)
+        for block in _blocks(self.document()):
+            if (
+                part
+                and block.blockFormat().headingLevel()
+                and _slug(block.text()) == part
+            ):
+                cursor.setPosition(block.position())
+        self.setTextCursor(cursor)
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.value() + self.cursorRect().top() - dp(16))
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: N802 - Qt's name
+        """Return a picture, which grows with large text. Nothing else is ever read."""
+        path = (self._folder / "citizens" / QUrl(name).path()).resolve()
+        if not path.is_relative_to(self._folder.resolve() / "screenshots"):
+            return None
+        picture = QImage(str(path)).convertToFormat(QImage.Format.Format_RGB32)
+        if (scale := dp(100) / 100) < _LARGE:
+            return picture
+        width = round(picture.width() * scale)
+        smooth = Qt.TransformationMode.SmoothTransformation
+        return picture.scaledToWidth(width, smooth)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and self._name:
+            self._dress()
+
+    def _dress(self) -> None:
+        """Give text, headings, links and pictures our sizes and colours."""
+        sign = tokens_for(self.palette()).acts["identify"].sign
+        cursor = QTextCursor(self.document())
+        for block in _blocks(self.document()):
+            level = block.blockFormat().headingLevel()
+            fragments = _fragments(block)
+            pictures = [each for each in fragments if each.charFormat().isImageFormat()]
+            if not pictures:
+                cursor.setPosition(block.position())
+                cursor.mergeBlockFormat(_lines())
+            for each in fragments:
+                format_ = each.charFormat()
+                if each in pictures:
+                    format_ = format_.toImageFormat()
+                    format_.setMaximumWidth(_ALL)
+                if level:
+                    format_.clearProperty(_ADJUSTMENT)
+                    format_.setFontPointSize(font(_SCALES.get(level, 1)).pointSizeF())
+                if format_.isAnchor():
+                    format_.setForeground(sign)
+                    format_.setFontUnderline(True)
+                cursor.setPosition(each.position())
+                keep = QTextCursor.MoveMode.KeepAnchor
+                cursor.setPosition(each.position() + each.length(), keep)
+                cursor.setCharFormat(format_)
+
+
+def _lines() -> QTextBlockFormat:
+    made = QTextBlockFormat()
+    kind = QTextBlockFormat.LineHeightTypes.ProportionalHeight
+    made.setLineHeight(_LINE_HEIGHT, kind.value)
+    return made
+
+
+def _prepared(text: str, folder: Path) -> str:
+    """Return Markdown that Qt shows well, and that has no link to what is not here."""
+
+    def link(found: re.Match[str]) -> str:
+        words, target = found[1], found[2]
+        name = target.partition("#")[0]
+        here = not name or ("/" not in name and (folder / name).is_file())
+        return found[0] if here or target.startswith(_WEB) else words
+
+    text = _COMMENT.sub("", text)
+    # What a picture shows is said below it, also for those who do not see it.
+    text = _PICTURE.sub(r"![\1](\2)\n\n*\1*", text)
+    return _LINK.sub(link, text)
+
+
+def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
+    block = document.begin()
+    while block.isValid():
+        yield block
+        block = block.next()
+
+
+def _fragments(block: QTextBlock) -> list[QTextFragment]:
+    found, each = [], block.begin()
+    while not each.atEnd():
+        found.append(each.fragment())
+        each += 1
+    return found
+
+
+def _slug(words: str) -> str:
+    """Return the name by which links call a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", words.casefold()).replace(" ", "-")

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""What came of what a person asked for: shown in one way on all pages.
+
+A heading has the result in words. It gets the focus, and a screen reader says it once,
+with what is to be known. Buttons below it are what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from kortilla.common.escaping import escape_name
+from native_host.gui.labels import Heading, WrappingLabel
+from native_host.gui.panels import (
+    SIGNS,
+    ButtonLine,
+    Kind,
+    Notice,
+    Row,
+    RowsPanel,
+    Sign,
+    column,
+)
+from native_host.gui.sizes import dp
+
+if TYPE_CHECKING:
+    from native_host.desktop.pages.page import PageBase
+
+#: The most files of which each is named when the page speaks.
+_MOST_NAMED = 3
+
+
+class Outcome(RowsPanel):
+    """A result: its heading, sentences below it, and further parts, such as buttons.
+
+    A result of kind ``note`` is neither good nor bad, as a cancellation. It may be of
+    a file, whose ``name`` stands above.
+    """
+
+    def __init__(
+        self,
+        words: str,
+        kind: Kind,
+        more: Sequence[str],
+        further: Sequence[QWidget] = (),
+        *,
+        name: str = "",
+    ) -> None:
+        self.heading = Heading(words, 20 / 15)
+        self.heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        holder = column(self.heading)
+        holder.setContentsMargins(0, dp(3), 0, dp(5))  # room for the focus ring
+        parts: list[QWidget] = [holder, *map(WrappingLabel, more), *further]
+        if name:
+            parts.insert(0, WrappingLabel(name, bold=True))
+        super().__init__(kind, [Row(Sign(SIGNS[kind], kind), parts, ())])
+
+
+class Outcomes:
+    """The place of a page for its last outcome, with notices below it.
+
+    ``changed`` is called to show the page anew.
+    """
+
+    def __init__(self, page: PageBase, changed: Callable[[], object]) -> None:
+        self._page, self._changed = page, changed
+        self._outcome: Outcome | None = None
+        self._notices: list[Notice] = []
+
+    @property
+    def parts(self) -> list[QWidget]:
+        return [*filter(None, [self._outcome]), *self._notices]
+
+    def clear(self) -> None:
+        """Show nothing of it the next time. The page is not shown anew here."""
+        self._outcome = None
+        self._notices = []
+
+    def tell(
+        self,
+        words: str,
+        kind: Kind = "good",
+        more: Sequence[str] = (),
+        *,
+        files: Sequence[Path] = (),
+        spoken: Sequence[str] = (),
+        buttons: Callable[[], Sequence[QWidget]] = tuple,
+    ) -> None:
+        """Show an outcome in place of the one before, focus it, and say it.
+
+        ``files`` were made. ``spoken`` stands elsewhere on the page and is said too.
+        ``buttons`` makes what to do next.
+        """
+
+        def make() -> Outcome:
+            if not (shown := buttons()):
+                return Outcome(words, kind, more)
+            line = ButtonLine(*shown)
+            line.setContentsMargins(0, dp(8), 0, 0)
+            return Outcome(words, kind, more, [line])
+
+        key: Hashable = ("outcome", words, kind, *more, *files)
+        self._outcome = self._page.kept(key, make)
+        self.announce(self._outcome, [*_named(files), *more, *spoken])
+
+    def announce(self, outcome: Outcome, spoken: Sequence[str] = ()) -> None:
+        """Focus an outcome that the page shows, here or elsewhere, and say it."""
+        self._page.goal = outcome.heading
+        self._changed()
+        self._page.say(" ".join([_sentence(outcome.heading.text()), *spoken]))
+
+    def tell_made(
+        self,
+        name: str,
+        files: Sequence[Path],
+        left: int = 0,
+        more: Sequence[str] = (),
+        *,
+        spoken: Sequence[str] = (),
+        buttons: Callable[[], Sequence[QWidget]] = tuple,
+    ) -> None:
+        """Tell how many files were made, and how many were left out.
+
+        The keys of the texts begin with ``name``. ``more`` says what went wrong.
+        """
+        texts = self._page.texts
+        kind: Kind = "warning" if more else "good"
+        words = texts(f"{name}.done")
+        if not files:
+            words, kind = texts(f"{name}.done.none"), "error"
+        elif left:
+            words = texts(f"{name}.done.partly", done=len(files), left=left)
+        elif len(files) > 1:
+            words = texts(f"{name}.done.several", count=len(files))
+        self.tell(words, kind, more, files=files, spoken=spoken, buttons=buttons)
+
+    def add(self, words: str, kind: Kind = "warning") -> None:
+        """Show a notice below the outcome and say it. The focus stays."""
+        notice = self._page.notice(words, kind)
+        if notice not in self._notices:
+            self._notices.append(notice)
+        self._changed()
+        self._page.say(words)
+
+    def drop_notices(self) -> None:
+        self._notices = []
+        self._changed()
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
+def _named(files: Sequence[Path]) -> list[str]:
+    """Return the names of files as a sentence; of many, the first ones."""
+    if not files:
+        return []
+    names = ", ".join(escape_name(each.name) for each in files[:_MOST_NAMED])
+    left = len(files) - _MOST_NAMED
+    return [f"{names} (+ {left})." if left > 0 else f"{names}."]

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla sign`` of more files than one PIN2 is for, and of files only to pack."""
+
+import asyncio
+import io
+import json
+import shutil
+import subprocess
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+
+from kortilla.mock_card.state import MockCardState
+from kortilla.signing.asice import MAX_FILES as IN_CONTAINER
+from native_host import asking
+from native_host.errors import UserCancelledError
+from native_host.files import batches
+from native_host.files.batches import fits_container, plan
+from native_host.files.sources import (
+    MAX_FILES,
+    MAX_PACKED,
+    MAX_PDF_BYTES,
+    MAX_TOTAL_BYTES,
+    Source,
+    read_sources,
+)
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.pin_prompt.model import PinQuestion
+from tests.cli.conftest import NewCard, Run
+from tests.kortilla.signing_parts import Services, make_pdf
+
+pytestmark = pytest.mark.usefixtures("no_copies")
+
+AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def card(new_card: NewCard) -> MockCardState:
+    return new_card("v5", "active")
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of two files, which take less time than those of twenty."""
+    monkeypatch.setattr(batches, "MAX_DOCUMENTS", 2)
+
+
+def pdfs(folder: Path, count: int) -> list[str]:
+    """Make PDFs and return their names."""
+    for number in range(count):
+        (folder / f"{number}.pdf").write_bytes(make_pdf(f"Sopimus {number}"))
+    return [f"{number}.pdf" for number in range(count)]
+
+
+class Asked:
+    """The questions for PIN2. ``at`` is called for the one of that number."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.questions: list[PinQuestion] = []
+        self.at: dict[int, Callable[[], object]] = {}
+        ask_pin = AutomaticPrompt.ask_pin
+
+        async def ask(prompt: AutomaticPrompt, question: PinQuestion) -> bytearray:
+            self.questions.append(question)
+            if act := self.at.get(len(self.questions)):
+                act()
+            return await ask_pin(prompt, question)
+
+        patch.setattr(AutomaticPrompt, "ask_pin", ask)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(monkeypatch)
+
+
+def cancel() -> None:
+    raise UserCancelledError
+
+
+def source(name: str, size: int = 1) -> Source:
+    return Source(Path(name), name, size, name.endswith("pdf"))
+
+
+@pytest.mark.parametrize(
+    ("pdfs", "others", "container", "files"),
+    [
+        (20, 0, False, [20]),
+        (100, 0, False, [20, 20, 20, 20, 20]),
+        (19, 1, False, [20]),
+        (45, 30, False, [20, 20, 5, 30]),
+        (0, 100, False, [100]),
+        (101, 99, True, [100, 100]),
+    ],
+)
+def test_pdfs_are_divided_and_a_container_is_whole(
+    pdfs: int, others: int, container: bool, files: list[int]
+) -> None:
+    sources = [source(f"{n}.pdf") for n in range(pdfs)]
+    sources += [source(f"{n}.txt") for n in range(others)]
+    batches = plan(sources, container=container)
+    assert [sum(len(p.sources) for p in batch) for batch in batches] == files
+    planned = Counter(e for batch in batches for part in batch for e in part.sources)
+    assert planned == Counter(sources)
+    assert MAX_PACKED == IN_CONTAINER
+
+
+def test_a_batch_fits_into_memory() -> None:
+    large = [source(f"{n}.pdf", MAX_PDF_BYTES) for n in range(5)]
+    batches = plan(large, container=False)
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    assert all(sum(p.size for p in b) <= MAX_TOTAL_BYTES for b in batches)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_many_files_are_signed_with_one_pin2_for_each_batch(
+    run: Run, card: MockCardState, folder: Path, asked: Asked
+) -> None:
+    names = pdfs(folder, 4)
+    (folder / "muistio.txt").write_text("muistio")
+    outcome = run("sign", *names, "muistio.txt", *AUTOMATIC, "--progress")
+    assert outcome.status == 0
+    assert "5 files: PIN2 is asked for 3 times." in outcome.words
+    *progress, result = map(json.loads, outcome.lines)
+    told = [each["progress"] for each in progress]
+    assert told == [{"done": done, "total": 5} for done in range(5)]
+    assert len(result["files"]) == 5
+    assert "failed" not in result
+    assert [len(each.documents) for each in asked.questions] == [2, 2, 1]
+    shown = [each.batch for each in asked.questions]
+    assert [(b.done, b.total) for b in shown if b] == [(0, 3), (1, 3), (2, 3)]
+    for name in names:
+        said = subprocess.run(
+            ["pdfsig", "-nocert", folder / name.replace(".pdf", "-signed.pdf")],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "Signature is Valid." in said
+    assert card.read().pin2.tries == 5
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_what_was_signed_before_a_cancellation_is_kept_and_the_rest_is_said(
+    run: Run, folder: Path, asked: Asked
+) -> None:
+    names = pdfs(folder, 5)
+    asked.at[2] = cancel
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    made = [each["file"] for each in outcome.result["files"]]
+    assert made == ["0-signed.pdf", "1-signed.pdf"]
+    assert outcome.result["failed"] == names[2:]
+    assert {each.name for each in folder.iterdir()} == {*names, *made}
+    assert "Not signed: 4.pdf." in outcome.words
+    assert len(asked.questions) == 2
+    # Nothing was signed, and nothing is kept.
+    asked.at[3] = cancel
+    outcome = run("sign", *names[2:], *AUTOMATIC)
+    assert outcome.error == "USER_CANCELLED"
+    assert "files" not in outcome.result
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_second_signal_loses_no_word_of_what_was_signed(
+    run: Run, folder: Path, asked: Asked
+) -> None:
+    names = pdfs(folder, 3)
+
+    def end() -> None:
+        raise asyncio.CancelledError
+
+    asked.at[2] = end
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert len(outcome.result["files"]) == 2
+    assert outcome.result["failed"] == ["2.pdf"]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_file_that_goes_between_two_batches_ends_the_signing(
+    run: Run, folder: Path, asked: Asked
+) -> None:
+    names = pdfs(folder, 5)
+    asked.at[1] = (folder / "3.pdf").unlink
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
+    assert "3.pdf: The file can't be read" in outcome.words
+    assert len(outcome.result["files"]) == 2
+    assert outcome.result["failed"] == names[2:]
+    assert len(asked.questions) == 1
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_the_card_of_the_first_batch_signs_the_others(
+    run: Run,
+    folder: Path,
+    asked: Asked,
+    new_card: NewCard,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = pdfs(folder, 3)
+
+    async def change_card(sources: Sequence[Source]) -> Any:
+        if len(sources) == 1:
+            new_card("v4.2", "active")
+        return await read_sources(sources)
+
+    monkeypatch.setattr("native_host.files.sign.read_sources", change_card)
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "CERTIFICATE_MISMATCH")
+    assert len(outcome.result["files"]) == 2
+    assert len(asked.questions) == 1
+
+
+def test_more_files_than_can_be_signed_are_refused_whole(
+    run: Run, folder: Path, asked: Asked
+) -> None:
+    names = [f"{number}.txt" for number in range(MAX_FILES + 1)]
+    for each in names:
+        (folder / each).write_text(each)
+    outcome = run("sign", *names, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    assert asked.questions == []
+    twice = run("sign", *names[:100], names[0], *AUTOMATIC)
+    assert (twice.status, twice.error) == (1, "INVALID_ARGUMENT")
+    outcome = run("sign", *names[:MAX_FILES], *AUTOMATIC)
+    made = [each["file"] for each in outcome.result["files"]]
+    assert made == ["signed.asice", "signed-2.asice"]
+    assert [len(each["originals"]) for each in outcome.result["files"]] == [100, 100]
+    assert len(asked.questions) == 2
+
+
+@pytest.mark.parametrize("to_open", ["", "avaa"], ids=["restricted", "encrypted"])
+def test_a_restricted_pdf_goes_into_a_container_as_it_is(
+    run: Run,
+    folder: Path,
+    home: Path,
+    to_open: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "Revocation", lambda **_: Services())
+    writer: Any = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf("Sopimus"))))
+    writer.encrypt(owner_pass="omistaja", user_pass=to_open)
+    restricted = folder / "lukittu.pdf"
+    with restricted.open("wb") as file:
+        writer.write(file)
+    refused = run("sign", "lukittu.pdf", *AUTOMATIC)
+    assert refused.result["error"]["reason"] == "encrypted"
+    assert "With --container, the file is signed as it is" in refused.words
+    outcome = run("sign", "lukittu.pdf", "--container", *AUTOMATIC)
+    assert [each["file"] for each in outcome.result["files"]] == ["lukittu.asice"]
+    with zipfile.ZipFile("lukittu.asice") as container:
+        assert container.read("lukittu.pdf") == restricted.read_bytes()
+    trust = folder / "trust"
+    trust.mkdir()
+    for each in (home / ".local/share/kortilla/mock-card").glob("*.der"):
+        shutil.copy(each, trust)
+    checked = run("verify", "lukittu.asice", "--trust", str(trust))
+    [signature] = checked.result["files"][0]["signatures"]
+    assert (checked.result["verdict"], signature["intact"]) == ("valid", True)
+
+
+def test_only_what_a_container_can_hold_is_advised(folder: Path) -> None:
+    large = folder / "suuri.pdf"
+    for size, fits in ((MAX_TOTAL_BYTES, True), (MAX_TOTAL_BYTES + 1, False)):
+        with large.open("wb") as file:
+            file.truncate(size)
+        assert fits_container(large, "too-long") is fits
+    for reason in ("broken", "empty", "gone", "unreadable", "files"):
+        assert not fits_container(large, reason)
