@@ -47,7 +47,7 @@ def log_in(channel: SecureConnection) -> bytes:
     return card.sign(key, bytes(48), ES384)
 
 
-def test_a_login_travels_in_the_channel_alone(tmp_path: Path) -> None:
+def test_a_login_travels_only_in_the_channel(tmp_path: Path) -> None:
     air = Air(tmp_path / "card")
     channel = air.open_channel()
     opened = len(air.sent)

@@ -10,11 +10,11 @@ depend on the secret, but it returns no more than the x coordinate, and adds no 
 That is enough. Each y is a square root, which reading a compressed point computes. The
 agreed key is the x coordinate of a point, so either root will do for the ephemeral
 keys. For the mapping, the sum with a known point tells the right root. So our own
-arithmetic is one addition of points. It runs on secrets in Python, whose integers
-take a time that depends on their values; each secret there is used once, so there is
-nothing to average over. ``ecdsa``, on PyPI and in Debian, multiplies points on these
-curves too, in Python, and says itself that it can't protect secrets from a measurement
-of time: with it, all of it would run so.
+arithmetic is the addition of two points. The time of an addition, in Python, and of a
+root, in OpenSSL, depends on the values. Some of these are secret, but each is used
+once, so there is nothing to average over. ``ecdsa``, on PyPI and in Debian, multiplies
+points on these curves too, in Python, and says itself that it can't protect secrets
+from a measurement of time: with it, all of it would run so.
 
 Python can't wipe the CAN's copies and the keys in the libraries.
 """
@@ -22,7 +22,6 @@ Python can't wipe the CAN's copies and the keys in the libraries.
 import hashlib
 import logging
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from cryptography.hazmat.primitives import constant_time
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -122,7 +121,8 @@ CURVES = {
 _KEY_SIZES = {2: 16, 4: 32}
 
 
-class Parameters(NamedTuple):
+@dataclass(frozen=True)
+class Parameters:
     """One way in which the card runs PACE: an entry of EF.CardAccess."""
 
     protocol: bytes
