@@ -14,6 +14,7 @@ from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
+from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import (
     CardBusyError,
     CardMuteError,
@@ -91,11 +92,19 @@ async def test_a_card_on_a_contactless_reader_signs(pcscd: Pcscd) -> None:
             assert len(signature) == size
         with pytest.raises(WrongCanError):
             await sign(source, can=b"000000")
-        # The reset at the end of the session has closed the channel.
+        # A reset ends the channel, also after a mere look.
+        connection = await source.connect(await reader_where(source, has_card))
+        connection.only_look = True
+        look = await source.run(open_channel, connection, bytearray(CAN.encode()))
+        look.only_look = True
+        select = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
+        assert await source.run(look.send_and_receive, select) == (b"", 0x9000)
+        await source.run(look.close)
         connection = await source.connect(await reader_where(source, has_card))
         assert connection.protocol == 1
-        select = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
-        assert await source.run(connection.send_and_receive, select) == (b"", 0x6982)
+        for _ in range(2):
+            answer = await source.run(connection.send_and_receive, select)
+            assert answer == (b"", 0x6982)
 
 
 class BlockCard(MockCard):

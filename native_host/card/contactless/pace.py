@@ -143,7 +143,8 @@ def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection
     """Run PACE once with a CAN, ASCII digits, which the caller wipes.
 
     ``connection`` is to a card that has got no command since its reset; afterwards it
-    is used only through the returned one. Nothing is sent for a CAN of another form.
+    is used only through the returned one, and its end resets the card. Nothing is sent
+    for a CAN of another form.
 
     Raises ``InvalidArgumentError`` for that, ``WrongCanError``,
     ``UnsupportedCardError`` for a card without PACE as it is done here,
@@ -154,6 +155,7 @@ def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection
         raise InvalidArgumentError(f"The CAN has {CAN_DIGITS} digits.")
     if connection.atr is not None:
         identify(connection.atr, contactless=True)
+    connection.only_look = False  # a channel that stays open refuses other programs
     channel = CommandChannel(TracingConnection(connection), connection.protocol)
     parameters = _read_parameters(channel)
     try:

@@ -63,15 +63,6 @@ class SecureConnection(CardConnection):
         self._open = True
         self.atr = connection.atr
 
-    @property
-    def only_look(self) -> bool:
-        """Whether the card is left as it is at the end, see ``CardConnection``."""
-        return self._connection.only_look
-
-    @only_look.setter
-    def only_look(self, value: bool) -> None:
-        self._connection.only_look = value
-
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Send a command through the channel; return what its answer protects.
 
