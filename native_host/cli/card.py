@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NotRequired, Unpack
 
@@ -13,6 +14,7 @@ import click
 
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
+from kortilla.common.escaping import printable
 from native_host.cli.options import (
     Card,
     CommandGroup,
@@ -20,12 +22,14 @@ from native_host.cli.options import (
     PromptOptions,
     card_option,
     configured,
+    lang_option,
     prompt_options,
     spoken_language,
 )
 from native_host.config import Config
 
 if TYPE_CHECKING:
+    from native_host.desktop.texts import Texts
     from native_host.environment import OpenPrompt
     from native_host.operations.card_status import CardStatus, ReaderStatus
     from native_host.operations.set_pin import ManageRequest, PinsSet
@@ -53,10 +57,16 @@ def card() -> None:
 @card.command()
 @json_option
 @card_option
-def status(card: Card | None) -> None:
-    """Show readers, cards, certificates and the tries left."""
-    readers = asyncio.run(_status(configured(card=card)))
-    print_result({"readers": readers}, _words(readers))
+@lang_option
+def status(card: Card | None, lang: str | None) -> None:
+    """Show readers, cards and the tries left."""
+    from native_host.desktop.texts import Texts
+    from native_host.languages import choose_language
+
+    config = configured(card=card)
+    texts = Texts(choose_language(config.language, lang))
+    readers = asyncio.run(_status(config, texts))
+    print_result({"readers": readers}, _words(readers, texts))
 
 
 @card.command()
@@ -146,13 +156,14 @@ async def _managed(
     return done.fields()
 
 
-async def _status(config: Config) -> list[ReaderStatus]:
+async def _status(config: Config, texts: Texts) -> list[ReaderStatus]:
     from native_host.environment import open_source
     from native_host.operations.card_session import SILENT_AFTER
     from native_host.operations.card_status import card_status
 
     loop = asyncio.get_running_loop()
-    silent = loop.call_later(SILENT_AFTER, say, _SILENT)
+    waiting = "{}. {}".format(*texts.problem("CARD_SILENT"))
+    silent = loop.call_later(SILENT_AFTER, say, waiting)
     try:
         async with open_source(config) as source:
             return await card_status(source)
@@ -160,53 +171,48 @@ async def _status(config: Config) -> list[ReaderStatus]:
         silent.cancel()
 
 
-_SILENT = (
-    "The card has not answered yet. Wait a moment longer. If nothing happens, take it "
-    "out of the reader, wipe its chip with a clean, dry cloth and put it in again."
-)
-_ACTIVATION = {
-    "active": "The card has been activated.",
-    "new": "The card has not been activated yet.",
-    "partly": "One of the card's two PINs has not been activated yet.",
-    "unknown": "The card does not say whether it has been activated.",
-}
-
-
-def _words(readers: list[ReaderStatus]) -> list[str]:
-    lines = [] if readers else ["There is no card reader."]
+def _words(readers: list[ReaderStatus], texts: Texts) -> Iterator[str]:
+    """Return what the page *Card* says of the readers."""
+    if not readers:
+        yield texts("card.no_reader.title")
     for each in readers:
-        lines.append(f"{each['reader']}:")
-        if "error" in each:
-            lines.append(f"  {each['error']['message']}")
-        elif each["card"] is None:
-            lines.append("  There is no card in it.")
-        else:
-            words = _card_words(each["card"], test=each["testCard"])
-            lines += [f"  {line}" for line in words]
-    return lines
+        yield f"{printable(each['reader'])}:"
+        yield from (f"  {line}" for line in _reader_words(each, texts))
 
 
-def _card_words(found: CardStatus, *, test: bool) -> list[str]:
-    lines = ["Test card."] if test else []
-    if found["holder"]:
-        lines.append(f"{found['holder']['name']}, SATU {found['holder']['satu']}")
-    for each in found["certificates"]:
-        if "error" in each:
-            lines.append(f"Certificate for {each['role']}: {each['error']['message']}")
-            continue
-        start, end = each["notBefore"][:10], each["notAfter"][:10]
-        lines.append(
-            f"Certificate for {each['role']}, {each['keyType']}: {start} to {end}"
-        )
-    tries = [
-        f"{name} {'unknown' if left is None else left}"
-        for name, left in found["tries"].items()
-    ]
-    lines += [f"Tries left: {', '.join(tries)}", _ACTIVATION[found["activation"]]]
-    if found["activation"] == "active":
-        lines += [
-            f"{name} is locked: see kortilla card unblock {name.lower()}."
-            for name in ("PIN1", "PIN2")
-            if found["tries"][name] == 0
-        ]
-    return lines
+def _reader_words(status: ReaderStatus, texts: Texts) -> Iterator[str]:
+    if "error" in status:
+        yield from texts.failure(status["error"])
+    elif status["card"] is None:
+        yield texts("card.no_card.title")
+    else:
+        if status["testCard"]:
+            yield ". ".join(texts.test_card)
+        yield from _card_words(status["card"], texts)
+
+
+def _card_words(card: CardStatus, texts: Texts) -> Iterator[str]:
+    from native_host.doctor.findings import catalogue
+    from native_host.operations.card_state import (
+        PINS,
+        can_unlock,
+        card_state,
+        valid_until,
+    )
+
+    if holder := card["holder"]:
+        yield printable(holder["name"])
+        yield texts("card.satu", satu=printable(holder["satu"]))
+    now = datetime.now(UTC)
+    state = card_state(card, now)
+    yield from filter(None, texts.state(state))
+    if (end := valid_until(card)) and end > now:
+        yield texts.valid(end)
+    for pin, left in card["tries"].items():
+        is_set = pin not in PINS or card["pinsSet"].get(pin) is not False
+        yield f"{texts(f'card.{pin.lower()}')}: {texts.tries(left, is_set=is_set)}"
+    locked = [p for p in PINS if card["tries"][p] == 0 and can_unlock(card, p)]
+    commands = ["activate"] if state.can_activate else []
+    for words in commands or [f"unblock {pin.lower()}" for pin in locked]:
+        sentence = catalogue(texts.language)["mend.person"]
+        yield sentence.format(command=f"kortilla card {words}")

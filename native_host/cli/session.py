@@ -86,12 +86,13 @@ def open_(
 )
 @click.option("--status", "wish", flag_value="status", help="Say whether it runs.")
 @json_option
-def agent(wish: str | None) -> None:
+@lang_option
+def agent(wish: str | None, lang: str | None) -> None:
     """Wait for new cards, and offer to activate them."""
     from native_host.agent import presence
 
     if wish is None:
-        print_result({"agent": serve()})
+        print_result({"agent": serve(lang=lang)})
         return
     if wish == "disable":
         presence.set_enabled(False)
@@ -101,10 +102,10 @@ def agent(wish: str | None) -> None:
         if not presence.is_running():
             presence.start()
     status = {"enabled": presence.is_enabled(), "running": presence.is_running()}
-    print_result(status, [_words(**status)])
+    print_result(status, _words(lang, **status))
 
 
-def serve(window: Sequence[str] | None = None) -> str:
+def serve(window: Sequence[str] | None = None, lang: str | None = None) -> str:
     """Run as the agent; return the reason of its end.
 
     When its package is upgraded it becomes the new version's agent in the same process.
@@ -115,7 +116,8 @@ def serve(window: Sequence[str] | None = None) -> str:
 
     harden()
     if not presence.is_enabled():
-        say("The agent is switched off. `kortilla agent --enable` switches it on.")
+        for line in _words(lang, enabled=False, running=False):
+            say(line)
         return "disabled"
     outcome = asyncio.run(_serve(window))
     if outcome == "renewed":
@@ -123,7 +125,8 @@ def serve(window: Sequence[str] | None = None) -> str:
     if outcome == "removed":
         _take_back()
     if outcome == "running":
-        say("The agent runs already.")
+        for line in _words(lang, enabled=True, running=True):
+            say(line)
     return outcome
 
 
@@ -172,9 +175,15 @@ async def _serve(window: Sequence[str] | None) -> str:
     return "ended" if run in ended else change.result()
 
 
-def _words(enabled: bool, running: bool) -> str:
-    if running:
-        return "The agent runs."
-    if enabled:
-        return "The agent does not run; once installed, it starts at the next login."
-    return "The agent is switched off."
+def _words(lang: str | None, *, enabled: bool, running: bool) -> list[str]:
+    """Return what the self-check says of the agent, and what switches it on."""
+    from native_host.doctor.examination import configured_place
+    from native_host.doctor.findings import catalogue
+    from native_host.languages import choose_language
+
+    _, config = configured_place()
+    texts = catalogue(choose_language(config.language, lang))
+    if running or enabled:
+        return [texts["AGENT_RUNS" if running else "AGENT_NOT_RUNNING"]]
+    how = texts["mend.doctor"].format(command="kortilla agent --enable")
+    return [texts["AGENT_DISABLED"], how]

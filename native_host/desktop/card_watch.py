@@ -48,6 +48,15 @@ class Cards:
     problem: str = ""
 
 
+def only_holder(cards: Cards) -> str:
+    """Return the name of the holder of the only card, if there is one."""
+    found = [each.status["card"] for each in cards.readers if each.status]
+    readable = [card for card in found if card is not None]
+    if len(readable) != 1 or (holder := readable[0]["holder"]) is None:
+        return ""
+    return holder["name"]
+
+
 class CardWatch:
     """Reports the cards at first and after each change, until it is cancelled."""
 

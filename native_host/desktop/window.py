@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The window: a sidebar, and the page that is chosen there."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QEvent,
@@ -42,6 +45,9 @@ from native_host.gui.accessibility import Announcer, FocusRing, TopWindow
 from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.gui.sizes import dp
 from native_host.hardening import allow_inspection, disable_core_dumps
+
+if TYPE_CHECKING:
+    from native_host.desktop.card_watch import Cards
 
 #: The pages in the sidebar, with their icons. Each is a module of ``pages`` with a
 #: class ``Page``, imported when the page is first shown. Its texts begin with its name.
@@ -83,8 +89,10 @@ class Window(TopWindow):
             speak=self._speak,
             give_files=self.give_files,
             say=Announcer(self).say,
+            tell_cards=self._tell_cards,
         )
         self.pages: dict[str, PageBase] = {}
+        self._cards: Cards | None = None
         self._ring = FocusRing(self)
         self._build()
         for number, name in enumerate(PAGES, 1):
@@ -164,9 +172,16 @@ class Window(TopWindow):
             page = module.Page(self.services)
             self.pages[name] = page
             self._stack.addWidget(page)
+            if self._cards is not None:
+                page.cards_changed(self._cards)
         self._stack.setCurrentWidget(page)
         self.setWindowTitle(f"{self.services.texts(f'{name}.title')} – Kortilla")
         page.shown()
+
+    def _tell_cards(self, cards: Cards) -> None:
+        self._cards = cards
+        for page in self.pages.values():
+            page.cards_changed(cards)
 
     def _set_badge(self, name: str, count: int) -> None:
         words = self.services.texts("window.badge", count=count)

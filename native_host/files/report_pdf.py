@@ -202,7 +202,7 @@ def _draw_signature(
     paper.say(state.format(number=signature.number, name=name), _BIG, bold=True)
     if signature.signer is not None:
         known = "signer" if signature.issuer != "unknown" else "claimed_signer"
-        paper.fact(known, signature.signer.name)
+        paper.fact(known, words.signer_name(signature.signer))
     _, *said = words.describe_signature(found, report, texts)
     for each in said:
         paper.say(each.strip())

@@ -111,6 +111,8 @@ class Outcome:
                 str(path) for failed in self.failed for path in failed.originals
             ]
             fields["error"] = {"code": first.code, "message": str(first)}
+            if isinstance(first, FileNotSignableError):
+                fields |= first.fields()
         return fields
 
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The report on a signed file in plain words, the verdict first."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kortilla.common.escaping import escape_name, group_digest, printable
 from kortilla.common.texts import catalogue
@@ -14,9 +17,13 @@ from kortilla.signing.verification import (
     DocumentReport,
     Problem,
     SignatureReport,
+    Signer,
     Verdict,
 )
 from native_host.files.check import CheckedFile
+
+if TYPE_CHECKING:
+    from native_host.files.report_fields import Signer as SignerFields
 
 _FOLDER = Path(__file__).parent / "texts"
 #: The most characters of a common name (RFC 5280, appendix A.1).
@@ -62,7 +69,14 @@ def _without_answer(report: DocumentReport, texts: Mapping[str, str]) -> str:
 
 def _name(signature: SignatureReport, texts: Mapping[str, str]) -> str:
     signer = signature.signer
-    return printable(signer.name if signer else "") or texts["signer.unknown"]
+    return printable(signer_name(signer) if signer else "") or texts["signer.unknown"]
+
+
+def signer_name(signer: Signer | SignerFields) -> str:
+    """Return given names and surname, or the common name of an organisation."""
+    if signer.given_names and signer.surname:
+        return f"{signer.given_names} {signer.surname}"
+    return signer.name
 
 
 def describe(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
@@ -115,6 +129,8 @@ def facts(
         ("time", _exact(signature.time)),
     ]
     if (signer := signature.signer) is not None:
+        if signer.name != signer_name(signer):
+            found.append(("common_name", signer.name))
         found += [("satu", signer.satu), ("identifier", signer.identifier)]
     if (certificate := signature.certificate) is not None:
         first, last = certificate.not_before, certificate.not_after

@@ -23,7 +23,9 @@ from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
 from native_host.agent import package_watch, presence
 from native_host.cli import main
+from native_host.doctor.findings import catalogue
 from native_host.install import nss
+from native_host.languages import SPOKEN
 from tests.agent.windows import children, times_run, until, windows
 from tests.support import commands
 from tests.support.cards import new_card
@@ -259,6 +261,25 @@ def test_one_command_ends_it_and_keeps_it_off(
     start_agent()
     wait_until_running()
     assert kortilla("agent", "--enable") == {"enabled": True, "running": True}
+
+
+@pytest.mark.usefixtures("session")
+@pytest.mark.parametrize("language", SPOKEN)
+def test_it_speaks_the_persons_language(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = catalogue(language)
+    for wish, code in (
+        ("--disable", "AGENT_DISABLED"),
+        ("--enable", "AGENT_NOT_RUNNING"),
+    ):
+        assert main(["agent", wish, "--lang", language]) == 0
+        assert texts[code] in capsys.readouterr().out
+    presence.set_enabled(False)
+    assert main(["agent", "--lang", language]) == 0
+    said = capsys.readouterr().err
+    assert texts["AGENT_DISABLED"] in said
+    assert "kortilla agent --enable" in said
 
 
 def test_the_unit_of_systemd_looks_for_the_same_switch(session: Path) -> None:

@@ -61,6 +61,7 @@ def test_activation(
     )
     code = data.pin1.value if data.pin1.tries else data.puk.value
     codes = (code, NEW_PIN1, NEW_PIN1, NEW_PIN2, NEW_PIN2, "")
+    citizen.press_button(ACTIVATION("title"), ACTIVATION("offer.yes"))
     citizen.wait_ready(ACTIVATION("title"), ACTIVATION("next"))
     desktop.type("\r".join(codes))
     wait_until(lambda: own_cards.card.read().pin2.changed, "the card is activated")

@@ -198,7 +198,7 @@ def test_the_pdf_says_it_in_the_persons_language(
         texts["report.proves_nothing"],
         f"{texts['report.file']}: changed.pdf",
         f"{texts['report.signed_file']}: c.txt",
-        f"{texts['report.signer']}: SPECIMEN-",
+        f"{texts['report.signer']}: MAIJA SPECIMEN-",
         "TOTAL-FAILED, HASH_FAILURE",
         # Each letter of a digest can be copied.
         group_digest(sha256(files / "a.pdf")),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The page of the card: what it says of each state, and to a screen reader."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    is_heard_once,
     page_of,
     settle,
     unnamed,
@@ -194,6 +196,41 @@ def test_a_button_opens_the_window_for_its_own_card(
         ("unblock", "pin2", "--reader=A"),
         ("activate", "--reader=B"),
     ]
+
+
+def test_each_end_of_an_action_is_a_heading_that_is_said_once(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    services = page.services
+    monkeypatch.setattr(services, "say", lambda words, **_: said.append(words))
+    ends: list[Callable[[str], object]] = []
+
+    def start(words: tuple[str, ...], ended: Callable[[str], object]) -> bool:
+        ends.append(ended)
+        return True
+
+    monkeypatch.setattr(page._prompts, "start", start)
+    show(page, cards_of(status_of(a_card())))
+    for code, heading, spoken in (
+        ("", "The PIN is changed", "The PIN is changed. Signature PIN (PIN2)"),
+        ("USER_CANCELLED", "You cancelled", "You cancelled."),
+        ("CARD_REMOVED", "It was not completed", "It was not completed. The state"),
+        ("PROMPT_FAILED", "It was not completed", "It was not completed. Kortilla’s"),
+    ):
+        said.clear()
+        buttons(page)["Change PIN2"].click()
+        assert page.window().focusWidget() is page.title
+        assert heading not in words(page)
+        ends.pop()(code)
+        assert is_heard_once(page, said, heading).startswith(spoken)
+        # It stays when the card is read again.
+        show(page, cards_of(status_of(a_card(**tries(5, 4)))))
+        assert page.window().focusWidget() is not page.title
+        assert heading in words(page)
+    # It says nothing of another card.
+    show(page, Cards())
+    assert heading not in words(page)
 
 
 def test_what_a_card_or_a_reader_says_cannot_garble_the_page(page: Page) -> None:

@@ -125,8 +125,14 @@ def test_plain_words_come_first_and_details_are_folded(
     assert mark.text().startswith("TEST CARD")
     assert not any("SHA-256" in each for each in said)
     [fold] = visible(page, Fold)
-    assert fold.accessibleDescription().startswith("1. SPECIMEN-")
+    assert fold.accessibleDescription().startswith("1. AINO SPECIMEN-")
     fold.click()
+    [common_name] = [
+        each for text in words(page) for each in text.splitlines() if "CN" in each
+    ]
+    assert common_name.startswith(
+        "Common name (CN) in the certificate: SPECIMEN-VIRTANEN AINO "
+    )
     assert any("SHA-256 of the certificate" in each for each in words(page))
     assert unnamed(window) == []
 
@@ -292,7 +298,7 @@ def test_a_good_file_without_an_answer_is_no_warning_and_can_be_asked_again(
     window = open_window()
     page = check(window, signed / "a-signed.pdf")
     [verdict] = headings(page)[1:]
-    assert "unchanged and signed by SPECIMEN-" in verdict
+    assert "unchanged and signed by AINO SPECIMEN-VIRTANEN" in verdict
     assert "could not be checked whether the card was reported lost" in verdict
     assert signs(page) == {"info"}
     assert catalogue.load("en")["REVOCATION_UNKNOWN"] in words(page)

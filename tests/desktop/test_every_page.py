@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from native_host.config import Config
 from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
 from native_host.languages import SPOKEN
-from tests.desktop.conftest import buttons, settle, unnamed
+from tests.desktop.conftest import buttons, settle, unnamed, visible, words
 from tests.support.naming import misnamed
 from tools.desktop_pictures import EACH, STATES, Show, Still
 
@@ -51,6 +51,27 @@ def test_all_is_named_and_nothing_is_cut(
         assert sheet is not None
         assert sheet.minimumSizeHint().width() <= page.area.viewport().width()
         assert page.minimumSizeHint().width() <= page.width()
+    is_updated_in_place(application, window, page)
+
+
+def is_updated_in_place(
+    application: QApplication, window: Window, page: PageBase
+) -> None:
+    """Assert that the place and the focus stay when the same is shown again."""
+    build = getattr(page, "_build", None)
+    if build is None:  # it shows the same at all times
+        return
+    window.resize(480, 320)
+    settle(application)
+    [*controls] = visible(page, QPushButton)
+    if controls:
+        controls[-1].setFocus()
+    bar = page.area.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    before = (bar.value(), window.focusWidget(), words(page))
+    build()
+    settle(application)
+    assert (bar.value(), window.focusWidget(), words(page)) == before
 
 
 @pytest.mark.parametrize("language", SPOKEN)

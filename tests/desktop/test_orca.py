@@ -179,7 +179,7 @@ def test_what_becomes_of_files_is_heard(
         done = f"{text('sign.done')}. a-allekirjoitettu.pdf."
         orca.wait_for(done, since=since)
         screen.press("Return", "Tab")
-        orca.wait_for(text("sign.more"), since=since)
+        orca.wait_for(text("files.send"), since=since)
         assert [each for each in orca.said[since:] if done in each] == [done]
         assert screen.focused() == window
         subprocess.run([*command, "--sign", gone], env=environment, check=True)

@@ -22,7 +22,16 @@ from native_host.doctor.findings import (
     person,
     warning,
 )
-from tests.desktop.conftest import Open, buttons, page_of, unnamed, until, words
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    headings,
+    is_heard_once,
+    page_of,
+    unnamed,
+    until,
+    words,
+)
 
 FOUND = [
     info("READER", reader="Example Reader"),
@@ -75,7 +84,7 @@ def test_faults_come_first_each_with_what_mends_it(
     window = open_window()
     page = shown(window)
     said = [text for text in words(page) if text]
-    assert "To fix: 3." in said[1]
+    assert "To fix: 3." in headings(page)
     assert said.index("Card reader: Example Reader.") > said.index(
         next(text for text in said if "does not start" in text)
     )
@@ -112,10 +121,17 @@ def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_o
 
 
 def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
-    open_window: Open, computer: Computer
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = shown(open_window())
+    window = open_window()
+    heard: list[str] = []
+    monkeypatch.setattr(window.services, "say", lambda words, **_: heard.append(words))
+    page = shown(window)
+    # Who goes through the pages in the sidebar keeps the focus there.
+    assert window.sidebar.list.hasFocus()
+    assert [each for each in heard if each.startswith("To fix: 3.")]
     computer.error = "BROWSER_RUNNING"
+    buttons(page)["Fix"].setFocus()
     buttons(page)["Fix"].click()
     until(lambda: "Fix anyway" in buttons(page))
     assert computer.mended == [("AGENT_NOT_INSTALLED", False)]
@@ -123,7 +139,8 @@ def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
     buttons(page)["Fix anyway"].click()
     until(lambda: computer.examined == 2 and not page._running)
     assert computer.mended[1:] == [("AGENT_NOT_INSTALLED", True)]
-    assert any("Everything is in order." in text for text in words(page))
+    is_heard_once(page, heard, "Everything is in order.")
+    assert "Fixing…" in heard
 
 
 def test_what_can_t_be_mended_says_so(open_window: Open, computer: Computer) -> None:

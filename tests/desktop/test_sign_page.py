@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: MIT
 """The page that signs files: what it asks for, and what it says of each file."""
 
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QProgressBar, QRadioButton
 
 from native_host.card.mock_source import MockCardSource
+from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages import sign as sign_page
+from native_host.desktop.pages.card import Page as CardPage
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.prompts import Command
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
 from native_host.files.process import request
 from native_host.files.sign import sign_own_files
-from native_host.files.sources import Wish
+from native_host.files.sources import MAX_FILES, Wish
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from tests.desktop.conftest import (
@@ -36,6 +43,7 @@ from tests.desktop.conftest import (
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
+from tests.support.card_statuses import a_card, failed, status_of
 
 
 @pytest.fixture
@@ -79,14 +87,29 @@ def choose(page: Page, words: str) -> None:
 
 
 def sign(page: Page) -> None:
-    [button] = [b for name, b in buttons(page).items() if name.startswith("Sign")]
+    [*_, button] = [b for name, b in buttons(page).items() if name.startswith("Sign")]
     button.click()
     until(lambda: not page._busy)
 
 
-def test_it_runs_the_real_process_and_shows_what_was_made(
-    open_window: Open, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_foot_says_whose_card_would_sign(open_window: Open, folder: Path) -> None:
+    window = open_window()
+    card = page_of(window, CardPage)
+    one = ReaderContent("A", True, status_of(a_card()))
+    card._show(Cards((one,)))
+    page = page_with(window, folder / "a.pdf")
+    assert "SPECIMEN-POHJALAINEN Aino" in words(page)
+    # Of several cards, the window asks which one is meant.
+    card._show(Cards((one, replace(one, name="B"))))
+    assert "SPECIMEN-POHJALAINEN Aino" not in words(page)
+    card._show(Cards((one, ReaderContent("B", False, status_of(None)))))
+    assert "SPECIMEN-POHJALAINEN Aino" in words(page)
+    card._show(Cards((ReaderContent("A", True, failed("CARD_MUTE")),)))
+    assert "SPECIMEN-POHJALAINEN Aino" not in words(page)
+
+
+def answer_by_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the real process sign with a mock card, without a window."""
     cards.new_card(home / ".local/share/kortilla/mock-card")
     real = Command.run
 
@@ -96,6 +119,12 @@ def test_it_runs_the_real_process_and_shows_what_was_made(
         return real(command)
 
     monkeypatch.setattr(Command, "run", run)
+
+
+def test_it_runs_the_real_process_and_shows_what_was_made(
+    open_window: Open, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_by_itself(home, monkeypatch)
     opened: list[str] = []
 
     def open_url(url: QUrl) -> bool:
@@ -165,7 +194,8 @@ def test_each_error_names_its_file(
     }
     sign(page)
     assert "Nothing was signed" in headings(page)
-    assert "a.pdf is encrypted and can’t be signed." in words(page)
+    fault = "a.pdf is encrypted or protected and can’t hold a PDF signature."
+    assert fault in words(page)
     assert "b.txt was not signed." in words(page)
     # They stay, for another try.
     commands.result = {
@@ -199,12 +229,37 @@ def test_what_can_not_be_signed_is_said_at_once(
     hostile.unlink()
     sign(page)
     assert "a\\u{202E}<b>.txt is no longer there." in words(page)
-    many = [folder / f"{number}.txt" for number in range(25)]
+    many = [folder / f"{number}.txt" for number in range(MAX_FILES + 1)]
     for each in many:
         each.touch()
     page = page_with(window, *many)
-    assert any(each.startswith("At most 20 files") for each in words(page))
+    assert any(each.startswith("At most 200 files") for each in words(page))
     assert commands.given == []
+
+
+def test_a_restricted_pdf_is_signed_as_a_package_at_once(
+    open_window: Open, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_by_itself(home, monkeypatch)
+    writer: Any = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf("Sopimus"))))
+    writer.encrypt(owner_pass="omistaja", user_pass="")
+    with (folder / "c.pdf").open("wb") as file:
+        writer.write(file)
+    window = open_window()
+    page = page_with(window, folder / "a.pdf", folder / "c.pdf")
+    sign(page)
+    assert "Nothing was signed" in headings(page)
+    said = " ".join(words(page))
+    assert "c.pdf is encrypted or protected" in said
+    assert "You can still sign it in a package" in said
+    pack = buttons(page)["Sign as a package"]
+    assert unnamed(window) == []
+    pack.click()
+    until(lambda: not page._busy)
+    assert headings(page)[1] == "Signed"
+    with zipfile.ZipFile(folder / "signed.asice") as container:
+        assert {"a.pdf", "c.pdf"} < set(container.namelist())
+        assert container.read("c.pdf") == (folder / "c.pdf").read_bytes()
 
 
 def test_files_that_come_while_it_signs_wait(
@@ -286,6 +341,45 @@ def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
     assert "17 files were not signed. They are still in the list." in words(page)
     assert "Sign 17 files" in buttons(page)
     assert "Check 2.pdf" in buttons(page)
+
+
+def test_more_files_than_one_pin2_is_for_are_said_before_and_meanwhile(
+    open_window: Open, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def run(command: Command) -> dict[str, Any]:
+        command._progressed({"done": 19, "total": 21})
+        command._progressed({"batch": 2, "batches": 2})
+        begun.set()
+        go_on.wait()
+        made = [{"file": str(each)} for each in files]
+        rest = {"failed": [str(more)], "error": {"code": "USER_CANCELLED"}}
+        return {"files": made, **rest, "changed": []}
+
+    monkeypatch.setattr(Command, "run", run)
+    more = files[0].with_name("more.pdf")
+    more.write_bytes(files[0].read_bytes())
+    window = open_window()
+    monkeypatch.setattr(window.services, "say", lambda words, **_: told.append(words))
+    page = page_with(window, *files)
+    next_words = "The signature PIN (PIN2) is asked for "
+    assert any(each.startswith(f"{next_words}next") for each in words(page))
+    page.take([more])
+    assert any(each.startswith(f"{next_words}2 times.") for each in words(page))
+    assert any(f"{next_words}2 times." in each for each in told)
+    choose(page, "One package")
+    assert any(each.startswith(f"{next_words}next") for each in words(page))
+    choose(page, "PDF with the signature")
+    buttons(page)["Sign 21 files"].click()
+    begun.wait()
+    part = "Part 2 of 2: go on in Kortilla’s signing window."
+    until(lambda: any(each.startswith(part) for each in words(page)))
+    go_on.set()
+    until(lambda: not page._busy)
+    assert "Signed: 20. Not signed: 1." in headings(page)
+    assert "Remove more.pdf from the list" in buttons(page)
 
 
 def test_the_real_process_says_each_number(

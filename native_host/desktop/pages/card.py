@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDate, QLocale, QRectF, QSize, QTimer
-from PySide6.QtGui import QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
-from native_host.card.errors import CardKind
 from native_host.desktop.card_watch import Cards, ReaderContent
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.prompts import Prompts
-from native_host.gui.icons import draw_icon, painter_of
+from native_host.gui.drawings import CardDrawing
 from native_host.gui.labels import (
     MockCardMark,
     StateLabel,
@@ -29,7 +29,7 @@ from native_host.gui.labels import (
 )
 from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
-from native_host.gui.tokens import Act, mixed, tokens_for
+from native_host.gui.tokens import Act
 from native_host.operations.card_state import (
     PINS,
     CardState,
@@ -66,7 +66,7 @@ class Page(PageBase):
         self._following: Future[None] | None = None
         self._cards = Cards()
         self.title_row.addWidget(self.button("card.read", self._read_again))
-        self._message = ""
+        self._outcomes = Outcomes(self, self._build)
         self.fill([self.note("card.reading")])
         # After the window's first picture.
         QTimer.singleShot(_PAUSE, self, self._start_following)
@@ -102,17 +102,19 @@ class Page(PageBase):
             self.services.background.call(self._watch.read_again)
 
     def _show(self, cards: Cards) -> None:
+        if _used(cards) != _used(self._cards):
+            self._outcomes.clear()  # of another card
         self._cards = cards
+        self.services.tell_cards(cards)
         self._build()
 
     def _build(self) -> None:
-        parts: list[QWidget] = []
+        parts = self._outcomes.parts
         readers = self._cards.readers
         used = [each for each in readers if each.has_card]
-        if message := self._message:
-            parts.append(self.notice(message))
         if problem := self._cards.problem:
-            parts.append(self.kept(problem, lambda: self._problem(problem)))
+            why = self.texts.problem(problem)
+            parts.append(self.kept(problem, lambda: self._problem(*why)))
         elif not used:
             key = "no_card" if readers else "no_reader"
             names = tuple(each.name for each in readers)
@@ -137,8 +139,7 @@ class Page(PageBase):
         words = [label(title, 17 / 15, bold=True), label(more), *names]
         return RowsPanel(rows=[Row(Sign(icon, "identify", 64), words, ())])
 
-    def _problem(self, code: str, detail: str = "") -> QWidget:
-        title, text = self.texts.problem(code, detail)
+    def _problem(self, title: str, text: str) -> QWidget:
         notice = Notice(text, title=title, kind="error")
         go = partial(self.services.show_page, "self_check")
         notice.rows.addWidget(ButtonLine(self.button("card.check", go)))
@@ -150,15 +151,13 @@ class Page(PageBase):
         if status is None:
             return [self.note("card.reading")]
         if "error" in status:
-            kind = status["error"].get("kind", "")
-            detail = CardKind[kind].value if kind in CardKind.__members__ else ""
-            return self._unusable(reader, status["error"]["code"], detail)
+            return self._unusable(reader, self.texts.failure(status["error"]))
         if status["card"] is None:
             return []
         card, now = status["card"], datetime.now(UTC)
         state = card_state(card, now)
         if not readable(card):
-            return self._unusable(reader, state.problem)
+            return self._unusable(reader, self.texts.state(state))
         parts: list[QWidget] = [_Hero(self._facts(card, state, now, reader.name))]
         start = partial(self._start, reader.name)
         if state.kind != "good":
@@ -172,11 +171,9 @@ class Page(PageBase):
         rows = RowsPanel(rows=[self._row(card, pin, buttons[pin]) for pin in _SIGNS])
         return [*parts, rows, muted(self.texts("card.advice"))]
 
-    def _unusable(
-        self, reader: ReaderContent, code: str, detail: str = ""
-    ) -> list[QWidget]:
+    def _unusable(self, reader: ReaderContent, why: tuple[str, str]) -> list[QWidget]:
         where = muted(self.texts("card.reader", reader=printable(reader.name)))
-        return [where, self._problem(code, detail)]
+        return [where, self._problem(*why)]
 
     def _facts(
         self, card: CardStatus, state: CardState, now: datetime, reader: str
@@ -188,22 +185,15 @@ class Page(PageBase):
             satu = printable(holder["satu"])
             lines.append(muted(self.texts("card.satu", satu=satu)))
         if state.kind == "good":
-            ready = self.texts("card.ready.title")
+            ready, _ = self.texts.state(state)
             lines.append(StateLabel(ready, "good", "tick"))
         if (end := valid_until(card)) and end > now:
-            locale = QLocale(f"{self.texts.language}_FI")
-            day = QDate(*end.astimezone().timetuple()[:3])
-            date = locale.toString(day, "d.M.yyyy")
-            lines.append(label(self.texts("card.valid", date=date), 14 / 15))
+            lines.append(label(self.texts.valid(end), 14 / 15))
         lines.append(muted(self.texts("card.reader", reader=printable(reader))))
         return lines
 
     def _notice(self, state: CardState, start: _Start, mark: str) -> QWidget:
-        if state.problem:
-            title, text = self.texts.problem(state.problem)
-        else:
-            title = self.texts(f"{state.key}.title")
-            text = self.texts(f"{state.key}.more")
+        title, text = self.texts.state(state)
         kind: Kind = "error" if state.kind == "error" else "warning"
         notice = Notice(text, title=title, kind=kind)
         if state.can_activate:
@@ -224,12 +214,9 @@ class Page(PageBase):
 
     def _tries(self, card: CardStatus, pin: str) -> QWidget:
         left = card["tries"][pin]
-        if pin != "PUK" and card["pinsSet"].get(pin) is False:
-            shown: QLabel = muted(self.texts("card.not_set"))
-        elif left is None:
-            shown = muted(self.texts("card.tries_unknown"))
-        else:
-            shown = TriesLabel(left, self.texts.tries(left))
+        is_set = pin not in PINS or card["pinsSet"].get(pin) is not False
+        words = self.texts.tries(left, is_set=is_set)
+        shown = muted(words) if left is None or not is_set else TriesLabel(left, words)
         shown.setMinimumWidth(dp(120))
         return shown
 
@@ -256,21 +243,28 @@ class Page(PageBase):
     def _start(self, reader: str, *words: str) -> None:
         """Open the window for the card in a reader."""
         which = (*words, f"--reader={reader}")
-        started = self._prompts.start(which, self._prompt_ended)
-        if started:  # an Enter that was meant for the other window presses nothing
-            self.title.setFocus()
-        self._say("" if started else self.texts("card.window_open"))
+        if not self._prompts.start(which, partial(self._prompt_ended, words)):
+            self._outcomes.add(self.texts("card.window_open"))
+            return
+        # An Enter that was meant for the other window presses nothing.
+        self.title.setFocus()
+        self._outcomes.clear()
+        self._build()
 
-    def _prompt_ended(self, code: str) -> None:
-        failed = code not in ("", "USER_CANCELLED")
-        self._say(self.texts("card.window_failed") if failed else "")
+    def _prompt_ended(self, words: Sequence[str], code: str) -> None:
+        """Tell what came of a command with these words, of which the first names it."""
+        command, *pins = words
+        tell = self._outcomes.tell
+        if not code:
+            done = self.texts(f"card.done.{command}")
+            tell(done, more=[self.texts(f"card.{each}") for each in pins])
+        elif code == "USER_CANCELLED":
+            tell(self.texts("card.cancelled"), "note")
+        else:
+            failed = code == "PROMPT_FAILED"
+            more = self.texts("card.window_failed" if failed else "card.left.more")
+            tell(self.texts("card.left"), "error", [more])
         self._read_again()
-
-    def _say(self, message: str) -> None:
-        if message != self._message:
-            self._message = message
-            self._build()
-            self.say(message)
 
 
 def _marks(readers: Sequence[ReaderContent]) -> list[str]:
@@ -292,6 +286,11 @@ def _marks(readers: Sequence[ReaderContent]) -> list[str]:
     return marks
 
 
+def _used(cards: Cards) -> list[str]:
+    """Return the names of the readers that have a card."""
+    return [each.name for each in cards.readers if each.has_card]
+
+
 class _Hero(Panel):
     """The drawing of the card beside what it says; without room, the words alone."""
 
@@ -300,7 +299,7 @@ class _Hero(Panel):
         row = QHBoxLayout()
         row.setContentsMargins(dp(8), dp(14), dp(8), dp(14))
         row.setSpacing(dp(28))
-        self._drawing = _CardDrawing()
+        self._drawing = CardDrawing(210)
         row.addWidget(self._drawing)
         words = QVBoxLayout()
         words.setSpacing(dp(7))
@@ -317,18 +316,3 @@ class _Hero(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._drawing.setVisible(self.width() >= dp(520))
         super().resizeEvent(event)
-
-
-class _CardDrawing(QWidget):
-    """A neutral drawing of a card, which shows nobody and no emblem."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(dp(210), dp(133))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
-        face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
-        ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
-        place = QRectF(self.rect())
-        draw_icon(painter_of(self), "holders-card", place, ink=ink, paper=face)

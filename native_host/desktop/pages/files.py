@@ -61,10 +61,8 @@ class FilesPage(PageBase):
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""
         choose = self.button(f"{self._name}.choose", self._choose, height=44)
-        words = [
-            label(self.texts(f"{self._name}.drop"), bold=True),
-            muted(self.texts(f"{self._name}.drop.more")),
-        ]
+        self.drop_more = muted(self.texts(f"{self._name}.drop.more"))
+        words = [label(self.texts(f"{self._name}.drop"), bold=True), self.drop_more]
         place = Panel(tinted=True, dashed=True)
         place.rows.setContentsMargins(dp(6), dp(12), dp(4), dp(12))
         place.rows.addWidget(Row(Sign("take-in", self._act), words, [choose]))

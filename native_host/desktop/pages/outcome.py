@@ -90,11 +90,13 @@ class Outcomes:
         files: Sequence[Path] = (),
         spoken: Sequence[str] = (),
         buttons: Callable[[], Sequence[QWidget]] = tuple,
+        focus: bool = True,
     ) -> None:
         """Show an outcome in place of the one before, focus it, and say it.
 
         ``files`` were made. ``spoken`` stands elsewhere on the page and is said too.
-        ``buttons`` makes what to do next.
+        ``buttons`` makes what to do next. Without ``focus`` the focus stays, where the
+        person did not ask for what ended.
         """
 
         def make() -> Outcome:
@@ -106,11 +108,15 @@ class Outcomes:
 
         key: Hashable = ("outcome", words, kind, *more, *files)
         self._outcome = self._page.kept(key, make)
-        self.announce(self._outcome, [*_named(files), *more, *spoken])
+        said = [*_named(files), *more, *spoken]
+        self.announce(self._outcome, said, focus=focus)
 
-    def announce(self, outcome: Outcome, spoken: Sequence[str] = ()) -> None:
+    def announce(
+        self, outcome: Outcome, spoken: Sequence[str] = (), *, focus: bool = True
+    ) -> None:
         """Focus an outcome that the page shows, here or elsewhere, and say it."""
-        self._page.goal = outcome.heading
+        if focus:
+            self._page.goal = outcome.heading
         self._changed()
         self._page.say(" ".join([_sentence(outcome.heading.text()), *spoken]))
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What all pages share: a title over contents that scroll, and what they may use."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
@@ -19,14 +21,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kortilla.common.escaping import printable
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.texts import Texts
 from native_host.gui.buttons import Button
-from native_host.gui.labels import Heading, label, muted
+from native_host.gui.drawings import CardDrawing
+from native_host.gui.labels import Heading, WrappingLabel, label, muted
 from native_host.gui.panels import Kind, Notice, PlainScrollBar, arrange, turn
 from native_host.gui.sizes import dp, text_width
 from native_host.gui.tokens import Act, tokens_for
+
+if TYPE_CHECKING:
+    from native_host.desktop.card_watch import Cards
 
 #: A foot that stays in sight takes at most one part of so many of the page.
 _FOOT_PARTS = 4
@@ -43,7 +50,8 @@ class Services:
 
     ``set_badge`` shows a number beside a page of a name. ``show_page`` goes to one.
     ``speak`` changes the language of the window. ``give_files`` goes to a page of a
-    name and gives it files. ``say`` has a screen reader speak.
+    name and gives it files. ``say`` has a screen reader speak. ``tell_cards`` tells
+    all pages of the cards.
     """
 
     texts: Texts
@@ -54,6 +62,7 @@ class Services:
     speak: Callable[[str], None]
     give_files: Callable[[str, Sequence[Path]], None]
     say: Callable[..., None]
+    tell_cards: Callable[[Cards], None]
 
 
 class Kept:
@@ -86,7 +95,16 @@ class PageFoot(QWidget):
         self._parts = QHBoxLayout(self)
         self._parts.setSpacing(dp(12))
         self._note = muted(note)
-        self._parts.addWidget(self._note, 1)
+        self._card, self._holder = CardDrawing(52), WrappingLabel("", bold=True)
+        left, words = QHBoxLayout(), QVBoxLayout()
+        left.setSpacing(dp(14))
+        words.setSpacing(dp(2))
+        words.addWidget(self._holder)
+        words.addWidget(self._note)
+        left.addWidget(self._card)
+        left.addLayout(words, 1)
+        self._parts.addLayout(left, 1)
+        self.set_holder("")
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(dp(12))
         self._all = buttons
@@ -94,6 +112,15 @@ class PageFoot(QWidget):
             self._buttons.addWidget(each)
         self._parts.addLayout(self._buttons)
         self.set_fixed(True)
+
+    def set_holder(self, name: str) -> None:
+        """Show whose card it is above the note. An empty name shows nothing."""
+        self._holder.setText(printable(name))
+        for each in (self._card, self._holder):
+            each.setVisible(bool(name))
+
+    def set_note(self, note: str) -> None:
+        self._note.setText(note)
 
     def set_fixed(self, fixed: bool) -> None:
         """Stand below what scrolls, or at the end of it."""
@@ -194,6 +221,9 @@ class PageBase(QWidget):
         """Have a screen reader speak, at once or after what it says already."""
         if words and not self._gone:
             self.services.say(words, politely=politely)
+
+    def cards_changed(self, cards: Cards) -> None:
+        """Follow the cards in the readers."""
 
     def take(self, files: Sequence[Path]) -> None:
         """Do with files what the page is for. Most pages are for none."""

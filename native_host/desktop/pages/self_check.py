@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import (
     Kept,
     PageBase,
@@ -23,7 +24,7 @@ from native_host.desktop.pages.page import (
 from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
 from native_host.gui.labels import label, muted
-from native_host.gui.panels import Row, RowsPanel, Sign
+from native_host.gui.panels import Kind, Row, RowsPanel, Sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,6 +140,7 @@ class Mending:
     def _say(self, code: str, words: str) -> None:
         self._said[code] = words
         self._changed()
+        self._services.say(words)
 
 
 def _look(finding: Finding) -> tuple[Look, str]:
@@ -158,10 +160,8 @@ class Page(PageBase):
         self._findings: list[Finding] | None = None
         self._place: Place | None = None
         self._running = False
-        self._failed = False
-        self._time = ""
         self._copied = False
-        self._said = muted("", 1.0)
+        self._outcomes = Outcomes(self, self._build)
         self._faults, self._others = RowsPanel("warning"), RowsPanel()
         self._examine()
 
@@ -169,6 +169,7 @@ class Page(PageBase):
         if self._running:
             return
         self._running, self._copied = True, False
+        self._outcomes.clear()
         self._build()
         card = self.services.config.card
 
@@ -182,34 +183,40 @@ class Page(PageBase):
 
     def _done(self, result: tuple[Place, list[Finding]]) -> None:
         self._place, self._findings = result
-        self._running = self._failed = False
-        self._time = QTime.currentTime().toString("H.mm")
+        self._running = False
         faults = sum(each.is_fault for each in self._findings)
         self.services.set_badge(NAME, faults)
-        self._build()
+        key = "self_check.faults" if faults else "self_check.good"
+        time = QTime.currentTime().toString("H.mm")
+        checked = self.texts("self_check.checked", time=time)
+        self._tell(key, "warning" if faults else "good", [checked], count=faults)
 
     def _fail(self, _: KortillaError) -> None:
-        self._running, self._failed = False, True
-        self._build()
+        self._running = False
+        self._tell("self_check.failed", "error")
+
+    def _tell(
+        self, key: str, kind: Kind, more: Sequence[str] = (), **values: int
+    ) -> None:
+        """Tell the outcome. Who has gone on in the sidebar keeps the focus there."""
+        focused = self.window().focusWidget()
+        inside = focused is not None and self.isAncestorOf(focused)
+        self._outcomes.tell(self.texts(key, **values), kind, more, focus=inside)
 
     def _build(self) -> None:
         parts: list[QWidget] = []
         if self._running:
             parts.append(self.note("self_check.running"))
-        elif self._failed:
-            parts.append(self.notice(self.texts("self_check.failed"), "error"))
+        parts += self._outcomes.parts
         if self._findings is None or self._place is None:
             intro = self.texts("self_check.intro")
             parts.append(self.kept("intro", lambda: muted(intro, 1.0)))
-            self.fill(parts, self._foot() if self._failed else None)
+            self.fill(parts, None if self._running else self._foot())
             return
         from native_host.doctor.findings import Severity, catalogue
 
         sentences = catalogue(self.texts.language)
         faults = [each for each in self._findings if each.is_fault]
-        if not self._running:
-            self._said.setText(self._summary(len(faults)))
-            parts.append(self._said)
         order = [*Severity]
         faults.sort(key=lambda each: order.index(each.severity))
         for panel, found in (
@@ -222,11 +229,6 @@ class Page(PageBase):
             if found:
                 parts.append(panel)
         self.fill(parts, self._foot())
-
-    def _summary(self, faults: int) -> str:
-        key = "self_check.faults" if faults else "self_check.good"
-        checked = self.texts("self_check.checked", time=self._time)
-        return f"{checked} {self.texts(key, count=faults)}"
 
     def _foot(self) -> PageFoot:
         key = (self._copied, self._findings is not None)
@@ -248,3 +250,4 @@ class Page(PageBase):
         QGuiApplication.clipboard().setText(words)
         self._copied = True
         self._build()
+        self.say(self.texts("self_check.copied"))

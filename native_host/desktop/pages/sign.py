@@ -14,16 +14,19 @@ from PySide6.QtWidgets import QProgressBar, QWidget
 
 from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name
+from native_host.desktop.card_watch import Cards, only_holder
 from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
+from native_host.files.batches import count_batches, fits_container
+from native_host.files.sources import MAX_FILES
+from native_host.gui.drawings import FileSign
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import WrappingLabel, label, muted
-from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel, Sign
+from native_host.gui.panels import ButtonLine, Panel, Row, RowsPanel
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
-from native_host.operations.documents import MAX_DOCUMENTS
 
 #: The most files that were not signed of which each is named.
 _MOST_NAMED = 3
@@ -31,6 +34,13 @@ _MOST_NAMED = 3
 _REASONS = {
     *("broken", "changed", "empty", "encrypted", "files", "gone", "kind", "locked"),
     *("too-long", "too-much-memory", "too-slow", "unreadable", "unwritable", "xfa"),
+}
+#: The tag on the drawing of a file with an ending.
+_TAGS = {
+    ".pdf": "PDF",
+    ".png": "PNG",
+    ".txt": "TXT",
+    **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
 }
 #: Errors of the whole that the page has a sentence for.
 _CODES = {"PROMPT_FAILED", "TOOL_MISSING", "USER_CANCELLED"}
@@ -66,9 +76,9 @@ class Page(FilesPage):
                 problem = self._fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
-        if len(self._files) > MAX_DOCUMENTS:
-            del self._files[MAX_DOCUMENTS:]
-            problem = self.texts("sign.many", most=MAX_DOCUMENTS)
+        if len(self._files) > MAX_FILES:
+            del self._files[MAX_FILES:]
+            problem = self.texts("sign.many", most=MAX_FILES)
         if self._files and not self._busy:
             self.goal = self._do
         if problem:
@@ -76,6 +86,11 @@ class Page(FilesPage):
             return
         self._build()
         self.say(self._list_words())
+
+    def _batches(self) -> str:
+        """Return how many times PIN2 is asked for; "" for once."""
+        count = count_batches(self._files, container=self.wishes.container)
+        return self.texts("sign.next.batches", count=count) if count > 1 else ""
 
     def _forget(self) -> None:
         """Show nothing of the last signing any more."""
@@ -92,7 +107,12 @@ class Page(FilesPage):
         if count == 1:
             name = escape_name(self._files[0].name)
             return self.texts("sign.list.one", name=name)
-        return self.texts("sign.list", count=count)
+        return f"{self.texts('sign.list', count=count)} {self._batches()}".rstrip()
+
+    def _sign_packed(self) -> None:
+        """Sign all files in one package, where a PDF can't hold a signature."""
+        self.wishes.pack()
+        self._sign()
 
     def _sign(self) -> None:
         self._forget()
@@ -112,7 +132,9 @@ class Page(FilesPage):
             self._build()
 
     def _progressed(self, progress: JsonObject) -> None:
-        if self._busy:
+        if self._busy and "batch" in progress:
+            self._progress.show_batch(progress["batch"], progress["batches"])
+        elif self._busy:
             self._progress.show_number(progress["done"] + 1, progress["total"])
 
     def stop(self) -> None:
@@ -124,25 +146,33 @@ class Page(FilesPage):
         self._busy = False
         self._signed = [Path(each["file"]) for each in result.get("files", ())]
         code, more = result.get("error", {}).get("code", ""), self._faults(result)
+        packable = _is_packable(result)
+        if packable:
+            more.append(self.texts("sign.package.more"))
         if self._signed:
             failed = {*result.get("failed", ())}
             signed = {e for e in self._signing if os.fspath(e) not in failed}
             self._files = [each for each in self._files if each not in signed]
-            buttons = partial(self._next_buttons, tuple(self._signed))
+            buttons = partial(self._next_buttons, tuple(self._signed), packable)
             self.outcomes.tell_made(
                 "sign", self._signed, len(failed), more, buttons=buttons
             )
         elif code == "USER_CANCELLED":
             self.outcomes.tell(self.texts("sign.error.USER_CANCELLED"), "note")
         elif more:
-            self.outcomes.tell_made("sign", (), more=more)
+            pack = self._pack_buttons if packable else tuple
+            self.outcomes.tell_made("sign", (), more=more, buttons=pack)
         else:
             words = self.texts(f"sign.error.{code if code in _CODES else 'other'}")
             self.outcomes.tell_made("sign", (), more=[words], buttons=self.self_check)
 
-    def _next_buttons(self, signed: Sequence[Path]) -> list[QWidget]:
+    def _next_buttons(self, signed: Sequence[Path], packable: bool) -> list[QWidget]:
         more = self.button("sign.more", self._begin_again)
-        return [self.send_button(signed), more]
+        pack = self._pack_buttons() if packable else []
+        return [*pack, self.send_button(signed), more]
+
+    def _pack_buttons(self) -> list[QWidget]:
+        return [self.button("sign.package", self._sign_packed)]
 
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
@@ -163,11 +193,13 @@ class Page(FilesPage):
         if self._signed and not self._files:
             self.fill(parts)
             return
+        self.drop_more.setVisible(not self._files)
         parts.append(self._place)
         if self._files:
             self._list.show_rows([self._file(each) for each in self._files])
             parts += [self._list, *self.wishes.parts(self._files)]
         self._do.setText(self._words_of_signing())
+        self._foot.set_note(self._batches() or self.texts("sign.next"))
         self.fill(parts, self._foot)
         if self.wishes.is_new:
             self.wishes.is_new = False
@@ -190,7 +222,12 @@ class Page(FilesPage):
         kind = "pdf" if is_pdf(path) else "other"
         words = muted(self.texts(f"sign.kind.{kind}", size=size))
         buttons = [self._open_button(path), self._remove_button(path)]
-        return Row(Sign("file", "note"), [name, words], buttons)
+        return Row(FileSign(_TAGS.get(path.suffix.lower(), "")), [name, words], buttons)
+
+    def cards_changed(self, cards: Cards) -> None:
+        """Say below whose card would sign."""
+        self._foot.set_holder(only_holder(cards))
+        self._place_foot()
 
     def _words_of_signing(self) -> str:
         count = len(self._files)
@@ -213,7 +250,8 @@ class Page(FilesPage):
         if len(failed) > _MOST_NAMED:
             said.append(self.texts("sign.left", count=len(failed)))
         else:
-            faults += [(each, ended) for each in failed]
+            named = {file for file, _ in faults}
+            faults += [(each, ended) for each in failed if each not in named]
         said += [self._fault(Path(file), reason) for file, reason in faults]
         names = [escape_name(Path(file).name) for file in result.get("changed", ())]
         return [*said, *(self.texts("sign.changed", name=each) for each in names)]
@@ -227,6 +265,12 @@ class Page(FilesPage):
             self._file_button("sign.check", path, check),
         ]
         return self._result_row(path, buttons)
+
+
+def _is_packable(result: JsonObject) -> bool:
+    """Whether a PDF was refused that a container can hold."""
+    files = result.get("error", {}).get("files", ())
+    return any(fits_container(Path(each["file"]), each["reason"]) for each in files)
 
 
 class _Progress(Panel):
@@ -250,6 +294,11 @@ class _Progress(Panel):
         self._stopping = False
         self._bar.hide()
         self.words.setText(self._texts("sign.busy"))
+
+    def show_batch(self, number: int, count: int) -> None:
+        """Show that PIN2 is asked for; the number of times counts from 1."""
+        if not self._stopping:
+            self._say(self._texts("sign.busy.batch", number=number, count=count))
 
     def show_number(self, number: int, count: int) -> None:
         """Show that file ``number`` of ``count`` is signed now; it counts from 1."""

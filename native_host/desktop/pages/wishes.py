@@ -178,6 +178,15 @@ class Wishes:
         self._out = folder
         self._changed()
 
+    @property
+    def container(self) -> bool:
+        """Whether all files go into one container."""
+        return self._container
+
+    def pack(self) -> None:
+        """Choose one container for all files. The page shows it the next time."""
+        self._container = True
+
     def stop(self) -> None:
         if self._painter is not None:
             self._painter.stop()

@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The texts of the window: a catalogue ``texts/<language>.json`` per language."""
 
+from __future__ import annotations
+
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kortilla.common.texts import catalogue
+from native_host.card.errors import CardKind
 from native_host.pin_prompt.model import Problem
 from native_host.pin_prompt.texts import load
+
+if TYPE_CHECKING:
+    from native_host.operations.card_state import CardState
+    from native_host.operations.card_status import Failure
 
 __all__ = ["Texts"]
 
@@ -27,7 +36,29 @@ class Texts:
         """Return the heading and the body for a card's or a reader's problem."""
         return self._prompt.problem(Problem(code, detail))
 
-    def tries(self, left: int) -> str:
+    def failure(self, told: Failure) -> tuple[str, str]:
+        """Return the same for a card that could not be read."""
+        kind = told.get("kind", "")
+        known = kind in CardKind.__members__
+        return self.problem(told["code"], CardKind[kind].value if known else "")
+
+    def state(self, state: CardState) -> tuple[str, str]:
+        """Return the title and the text for a card's state. The latter may be empty."""
+        if state.problem:
+            return self.problem(state.problem)
+        return self(f"{state.key}.title"), self._catalogue.get(f"{state.key}.more", "")
+
+    def valid(self, end: datetime) -> str:
+        """Return until when a card is valid, in the computer's time zone."""
+        day = end.astimezone()
+        return self("card.valid", date=f"{day.day}.{day.month}.{day.year}")
+
+    def tries(self, left: int | None, *, is_set: bool) -> str:
+        """Return how many tries a PIN has left, or that it is not set yet."""
+        if not is_set:
+            return self("card.not_set")
+        if left is None:
+            return self("card.tries_unknown")
         if left == 0:
             return self("card.locked")
         if left == 1:

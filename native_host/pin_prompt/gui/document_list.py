@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QFont, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -17,11 +17,12 @@ from PySide6.QtWidgets import (
 from kortilla.common.escaping import escape_name
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button, Fold
-from native_host.gui.icons import draw_icon, painter_of
+from native_host.gui.drawings import draw_file
+from native_host.gui.icons import painter_of
 from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
 from native_host.gui.panels import PlainScrollBar
-from native_host.gui.sizes import dp, font
-from native_host.gui.tokens import readable, tokens_for
+from native_host.gui.sizes import dp
+from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
@@ -30,12 +31,12 @@ from native_host.pin_prompt.texts import Texts
 _ROWS = 3
 #: Least height of a row where body text has 15 pixels.
 _ROW = 60
-#: The tag on the drawing of a file, and its colour.
+#: The tag on the drawing of a file.
 _TAGS = {
-    DocumentKind.PDF: ("PDF", "#b3261e"),
-    DocumentKind.PNG: ("PNG", "#2f5f9e"),
-    DocumentKind.JPEG: ("JPEG", "#2f5f9e"),
-    DocumentKind.TEXT: ("TXT", "#4b5868"),
+    DocumentKind.PDF: "PDF",
+    DocumentKind.PNG: "PNG",
+    DocumentKind.JPEG: "JPEG",
+    DocumentKind.TEXT: "TXT",
 }
 
 
@@ -188,20 +189,7 @@ class _Row(ListItem):
         if self.number > 1:
             line = max(dp(1), 1)
             painter.fillRect(dp(66), 0, self.width() - dp(66), line, tokens.divider)
-        width, height = dp(34), dp(42)
-        place = QRectF(dp(16), (self.height() - height) / 2, width, height)
-        draw_icon(painter, "file", place, ink=tokens.edge, paper=tokens.field)
-        if self._kind in _TAGS:
-            tag, colour = _TAGS[self._kind]
-            ground = tokens.ink if tokens.plain else QColor(colour)
-            side = place.adjusted(dp(4), dp(20), -dp(4), -dp(8))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(ground)
-            painter.drawRoundedRect(side, dp(3), dp(3))
-            small = font(9 / 15, QFont.Weight.Bold)
-            painter.setFont(small)
-            painter.setPen(readable(QColor("white"), ground))
-            painter.drawText(side, Qt.AlignmentFlag.AlignCenter, tag)
+        draw_file(painter, dp(16), self.height(), _TAGS.get(self._kind, ""))
 
 
 class _Open(Button):

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from native_host.gui.drawings import draw_card
 from native_host.gui.icons import draw_icon, painter_of, square
 from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.panels import Panel
@@ -92,13 +93,10 @@ class HolderPanel(Panel):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         if not self._low:
             super().paintEvent(event)
-        tokens = tokens_for(self.palette())
         top = (self.height() - self._card.height()) / 2
         left = 0 if self._low else dp(16)
         place = QRectF(left, top, self._card.width(), self._card.height())
-        face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
-        ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
-        draw_icon(painter_of(self), "holders-card", place, ink=ink, paper=face)
+        draw_card(painter_of(self), place)
 
 
 class StepPicture(QWidget):
