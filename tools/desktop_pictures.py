@@ -239,7 +239,8 @@ def _show_history(window: Window) -> None:
     page: Any = window.pages["settings"]
     page.history._fold.setChecked(True)
     page._build()
-    page.area.ensureWidgetVisible(page.history._list)
+    _settle(QApplication.instance())  # type: ignore[arg-type] # it is there
+    page.area.verticalScrollBar().setValue(page.area.verticalScrollBar().maximum())
 
 
 def _people() -> list[Any]:

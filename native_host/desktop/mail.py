@@ -109,13 +109,15 @@ class Message(QObject):
 
     @Slot("QDBusMessage")
     def on_response(self, message: "QDBusMessage") -> None:
-        end = _ENDS.get(message.arguments()[0])
+        end = _ENDS.get(next(iter(message.arguments()), -1))
         if end is None:
             self._use_program()
         else:
             self._end(end)
 
     def _use_program(self) -> None:
+        if self._ended is None:
+            return
         program = shutil.which(_PROGRAM)
         words = [os.fspath(each.absolute()) for each in self._files]
         safe = all(each.isprintable() and not _UNSAFE & {*each} for each in words)

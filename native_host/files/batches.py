@@ -73,8 +73,14 @@ def plan(sources: Sequence[Source], *, container: bool) -> tuple[Batch, ...]:
 
 
 def count_batches(files: Sequence[Path], *, container: bool) -> int:
-    """Return how many times PIN2 is asked for; 0 for files that can't be signed."""
-    with suppress(FileNotSignableError, InvalidArgumentError):
+    """Return how many times PIN2 is asked for; 0 for files that can't be signed.
+
+    Few files are not opened, since a page asks for this each time that it is shown.
+    """
+    with suppress(FileNotSignableError, InvalidArgumentError, OSError):
+        size = sum(each.stat().st_size for each in files)
+        if len(files) <= MAX_DOCUMENTS and size <= MAX_TOTAL_BYTES:
+            return 1
         return len(plan(find_sources(files), container=container))
     return 0
 

@@ -137,17 +137,25 @@ async def sign_own_files(context: Context, wish: Wish) -> Outcome:
                 await work.sign_batch(number)
                 if work.failed:
                     break
-        except (KortillaError, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:
             if not work.made:
                 raise
-            if not isinstance(error, KortillaError):
-                # Signed files are there, which must be reported.
-                if task := asyncio.current_task():
-                    task.uncancel()
-                error = UserCancelledError("Cancelled by a signal.")
-            work.fail(error)
+            # Signed files are there, which must be reported.
+            work.fail(_known(error))
         work.fail(work.failed[0].error if work.failed else None)
         return Outcome(tuple(work.made), tuple(work.failed), tuple(work.changed))
+
+
+def _known(error: BaseException) -> KortillaError:
+    """Return what is reported of an error. A cancellation by a signal ends here."""
+    if isinstance(error, KortillaError):
+        return error
+    if isinstance(error, Exception):
+        log_unexpected(logger, error)
+        return KortillaError(f"The files were not signed: {type(error).__name__}.")
+    if task := asyncio.current_task():
+        task.uncancel()
+    return UserCancelledError("Cancelled by a signal.")
 
 
 @dataclass

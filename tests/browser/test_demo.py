@@ -34,6 +34,7 @@ from tests.kortilla.signing_parts import make_pdf
 from tests.support.pcsc import Pcscd, isolated
 from tests.support.screen import Screen
 from tools.demo.ca_service import CAService
+from tools.demo.run import _draw_window
 from tools.demo.site import DemoServer
 from tools.demo.site_authority import Authority
 
@@ -250,6 +251,11 @@ def test_the_demo_logs_in_with_the_certificate_by_each_version_of_tls(
     assert signed == f"The signed PDF: {result['signed']}"
     for file in (*result["pictures"], result["signed"]):
         assert Path(file).stat().st_size
+    # The page is in English here, and so is the window.
+    origin = ran.stderr.partition("The demo service is at ")[2].split()[0]
+    asyncio.run(_draw_window(tmp_path / "english.png", origin, "en", result))
+    drawn = (tmp_path / "english.png").read_bytes()
+    assert Path(result["pictures"][1]).read_bytes() == drawn
 
 
 def on(screen: Screen) -> dict[str, str]:

@@ -351,8 +351,10 @@ def test_whether_the_authority_is_asked_is_kept(
     page = check(window, signed / "a-signed.pdf")
     assert service.count == 1
     [box] = visible(page, QCheckBox)
+    box.setFocus()
     box.click()
     until(lambda: service.count == 2 and page._running is None)
+    assert window.focusWidget() is box  # a switch moves no focus
     assert "The signature is valid." in headings(page)[1]
     assert load_config().ask_revocation is True
 

@@ -76,10 +76,13 @@ def test_the_keyboard_follows_links_and_comes_back(
     page.guide.setMarkdown(
         "# One\n\n[to two](#two)\n\n[out](https://dvv.fi/)\n\n## Two"
     )
+    said: list[str] = []
+    monkeypatch.setattr(page, "say", lambda words, **_: said.append(words))
     page.guide.setFocus()
     QTest.keyClick(page.guide, Qt.Key.Key_Tab)
+    assert said == ["to two, link"]
     QTest.keyClick(page.guide, Qt.Key.Key_Return)
-    assert at_cursor(page) == "Two"
+    assert at_cursor(page) == said[-1] == "Two"
     page.guide.go_to("")
     for key in (Qt.Key.Key_Tab, Qt.Key.Key_Tab, Qt.Key.Key_Return):
         QTest.keyClick(page.guide, key)
@@ -117,6 +120,9 @@ def test_links_to_what_is_not_here_are_words(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
     text = "<!-- x -->\n[a](../here#b) [c](here#b) [d](https://dvv.fi/) [e](gone)"
     assert _prepared(text, tmp_path) == "a [c](here#b) [d](https://dvv.fi/) e"
+    assert _prepared("A card. [Where](../here#b).\n[B](here).", tmp_path) == (
+        "A card.\n[B](here)."
+    )
 
 
 def test_a_guide_that_is_missing_is_told(

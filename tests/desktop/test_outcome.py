@@ -146,6 +146,19 @@ def test_the_outcome_is_in_sight_where_the_page_had_been_scrolled(
         assert not heading.visibleRegion().isEmpty()
 
 
+def test_an_outcome_behind_another_page_is_said_and_takes_no_focus(
+    window: Window, sign: Sign, said: Said
+) -> None:
+    page = sign({"error": {"code": "USER_CANCELLED"}})
+    said.clear()
+    buttons(page)["Sign 2 files"].click()
+    window.show_page("card")
+    window.sidebar.list.setFocus()
+    until(lambda: not page._busy)
+    assert said == ["You cancelled. Nothing was signed."]
+    assert window.focusWidget() is window.sidebar.list
+
+
 def test_sign_more_begins_anew(sign: Sign) -> None:
     page = sign({"files": [{"file": A}, {"file": B}]})
     assert "Choose files…" not in buttons(page)

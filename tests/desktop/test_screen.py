@@ -16,7 +16,6 @@ from native_host.install.changes import Plan
 from native_host.install.host import files_of
 from native_host.pin_prompt import texts
 from tests.cli.test_sign_own import TITLE, pdfsig
-from tests.desktop.test_mail import open_mail_portal
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
@@ -27,6 +26,7 @@ from tests.pin_prompt.accessibility_bus import (
     open_accessibility_bus,
 )
 from tests.support import cards
+from tests.support.mail_portal import open_mail_portal
 from tests.support.patience import patience
 from tests.support.screen import open_screen
 

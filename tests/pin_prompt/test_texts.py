@@ -5,6 +5,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from native_host.pin_prompt import codes, texts
 from native_host.pin_prompt.model import (
     ActivationQuestion,
     CodeField,
+    Document,
+    PinQuestion,
     Problem,
     Progress,
     Step,
@@ -295,6 +298,18 @@ SERVICE = {
     "sv": "tjänstens|(till|i) tjänsten|tjänsten (fick|bad)",
     "en": "the service's|(to|with) the service|the service (got|asked)",
 }
+
+
+@EACH
+def test_one_of_several_batches_is_never_said_to_be_all(language: str) -> None:
+    text = texts.load(language, "sign-own")
+    two = tuple(Document(name, "SHA-384", "00", path="/a") for name in "ab")
+    alone = PinQuestion("PIN2", "", "", 5, 6, 12, documents=two)
+    second = replace(alone, batch=Progress(1, 5))
+    assert text.signatures(second) != text.signatures(alone)
+    said = text.what_is_signed(two, second.batch)
+    assert said.endswith(text.what_is_signed(two))
+    assert re.match(r"\S+ 2( av | of |/)5\. ", said)
 
 
 @EACH

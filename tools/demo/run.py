@@ -113,6 +113,7 @@ async def run_demo(
         await _log_in(driver)
         pictures = [folder / "logged-in.png", folder / "pin-window.png"]
         await driver.screenshot(pictures[0])
+        language = await driver.evaluate("document.documentElement.lang")
         result: dict[str, Any] = {
             "login": "ok",
             "browser": browser,
@@ -131,7 +132,7 @@ async def run_demo(
                 version: await _log_in_by_tls(driver, server.origin, version, result)
                 for version in VERSIONS
             }
-        await _draw_window(pictures[1], server.origin, result)
+        await _draw_window(pictures[1], server.origin, language, result)
         return result
 
 
@@ -221,9 +222,11 @@ async def _wait_for(
         raise BrowserError(f"The page says: {text} {code}")
 
 
-async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None:
+async def _draw_window(
+    target: Path, origin: str, language: str, shown: dict[str, Any]
+) -> None:
     """Save a picture of the PIN window as the person of this login would see it."""
-    conversation = Conversation("authenticate", origin, "fi", test_card=True)
+    conversation = Conversation("authenticate", origin, language, test_card=True)
     question = PinQuestion("PIN1", shown["name"], shown["satu"], 5, 4, 12)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", "tools.window_pictures"),

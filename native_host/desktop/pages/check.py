@@ -63,6 +63,8 @@ class Page(FilesPage):
         self._fetching = False
         #: Whether the authority is asked about revocation in the check that runs.
         self._asking = False
+        #: Whether the verdict gets the focus.
+        self._focuses = True
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
         #: What came of saving a report, in words, and how they look.
@@ -114,12 +116,15 @@ class Page(FilesPage):
         self._has_authority = there
         self._build()
 
-    def _check(self, *, asking: bool) -> None:
+    def _check(self, *, asking: bool, focus: bool = True) -> None:
+        """Check the files. Without ``focus`` the focus stays where it is."""
         if self._running is not None:
             self._running.cancel()
         self._checked, self._saved = [], None
         self.outcomes.clear()
-        self.goal = self._words
+        self._focuses = focus
+        if focus:
+            self.goal = self._words
         files, self._asking = [*self._files], asking
 
         async def work() -> list[CheckedFile]:
@@ -153,14 +158,15 @@ class Page(FilesPage):
         self._running, self._checked = None, checked
         if len(checked) == 1:
             verdict = self.kept(repr(checked[0]), partial(self._file, checked[0]))[1]
-            self.outcomes.announce(verdict, [f"{escape_name(checked[0].path.name)}."])
+            name = f"{escape_name(checked[0].path.name)}."
+            self.outcomes.announce(verdict, [name], focus=self._focuses)
             return
         sums = [key for key in _SUMS for each in checked if _sum(each) == key]
         words = [
             self.texts(f"check.sum.{key}", count=sums.count(key))
             for key in dict.fromkeys(sums)
         ]
-        self.outcomes.tell(" ".join(words), _SUMS[sums[-1]])
+        self.outcomes.tell(" ".join(words), _SUMS[sums[-1]], focus=self._focuses)
 
     def _fail(self, error: KortillaError) -> None:
         self._running = None
@@ -169,6 +175,7 @@ class Page(FilesPage):
             "error",
             [printable(str(error))],
             buttons=self.self_check,
+            focus=self._focuses,
         )
 
     def _cancel(self) -> None:
@@ -191,10 +198,11 @@ class Page(FilesPage):
             save_setting("ask_revocation", wanted)
         except KortillaError:
             is_saved = False
+        # A switch moves no focus.
         if wanted and self._running is None and self._lacking():
-            self._ask()
+            self._check(asking=True, focus=False)
         elif not wanted and self._running is not None and self._asking:
-            self._go_on()
+            self._check(asking=False, focus=False)
         else:
             self._build()
         if not is_saved:

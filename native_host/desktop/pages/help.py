@@ -35,6 +35,8 @@ _ALL = QTextLength(QTextLength.Type.PercentageLength, 100)
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)]*)\)")
+#: The same where it is a sentence of its own, with what is around it.
+_LINK_ALONE = re.compile(r"(?<=[.!?:])\s\[([^\]]*)\]\(([^)]*)\)\.")
 _ADJUSTMENT = QTextFormat.Property.FontSizeAdjustment.value
 _WEB = ("https://", "http://")
 
@@ -49,7 +51,7 @@ class Page(PageBase):
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("help.title"))
         self._name = f"{self.texts.language}.md"
-        self.guide = Guide(self.texts("help.title"), self._follow)
+        self.guide = Guide(self.texts("help.title"), self._follow, self._say_link)
         self._back = ButtonLine(self.button("help.back", self._show_first))
         self._back.setContentsMargins(dp(32), dp(12), dp(32), 0)
         self.area.hide()
@@ -60,6 +62,7 @@ class Page(PageBase):
     def focus(self) -> None:
         """Let the keys move in the guide."""
         self.guide.setFocus()
+        self._say_heading()
 
     def _show_first(self) -> None:
         self._show(self._name)
@@ -79,15 +82,28 @@ class Page(PageBase):
             QDesktopServices.openUrl(link)
         elif name := link.path():
             self._show(name, unquote(link.fragment()))
-            self.guide.setFocus()
+            self.focus()
         else:
             self.guide.go_to(unquote(link.fragment()))
+            self._say_heading()
+
+    def _say_heading(self) -> None:
+        self.say(self.guide.textCursor().block().text())
+
+    def _say_link(self, words: str) -> None:
+        """Have the link said to which Tab goes: Qt tells screen readers nothing."""
+        self.say(self.texts("help.link", words=words))
 
 
 class Guide(QTextBrowser):
     """Shows a page of Markdown. Tab goes from link to link, the arrow keys by lines."""
 
-    def __init__(self, name: str, follow: Callable[[QUrl], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        follow: Callable[[QUrl], object],
+        say_link: Callable[[str], object],
+    ) -> None:
         super().__init__()
         self._folder, self._name = guides_folder(), ""
         self.setAccessibleName(name)
@@ -97,6 +113,7 @@ class Guide(QTextBrowser):
         self.viewport().setAutoFillBackground(False)
         self.setOpenLinks(False)
         self.anchorClicked.connect(follow)
+        self._say_link = say_link
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextBrowserInteraction
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -124,6 +141,13 @@ class Guide(QTextBrowser):
         self.setTextCursor(cursor)
         bar = self.verticalScrollBar()
         bar.setValue(bar.value() + self.cursorRect().top() - dp(16))
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: N802 - Qt's names
+        moved = super().focusNextPrevChild(next)
+        cursor = self.textCursor()
+        if self.hasFocus() and cursor.hasSelection() and cursor.charFormat().isAnchor():
+            self._say_link(cursor.selectedText())
+        return moved
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: N802 - Qt's name
         """Return a picture, which grows with large text. Nothing else is ever read."""
@@ -180,16 +204,21 @@ def _lines() -> QTextBlockFormat:
 def _prepared(text: str, folder: Path) -> str:
     """Return Markdown that Qt shows well, and that has no link to what is not here."""
 
-    def link(found: re.Match[str]) -> str:
-        words, target = found[1], found[2]
+    def is_here(target: str) -> bool:
         name = target.partition("#")[0]
         here = not name or ("/" not in name and (folder / name).is_file())
-        return found[0] if here or target.startswith(_WEB) else words
+        return here or target.startswith(_WEB)
+
+    def link(found: re.Match[str]) -> str:
+        return found[0] if is_here(found[2]) else found[1]
+
+    def link_alone(found: re.Match[str]) -> str:
+        return found[0] if is_here(found[2]) else ""
 
     text = _COMMENT.sub("", text)
     # What a picture shows is said below it, also for those who do not see it.
     text = _PICTURE.sub(r"![\1](\2)\n\n*\1*", text)
-    return _LINK.sub(link, text)
+    return _LINK.sub(link, _LINK_ALONE.sub(link_alone, text))
 
 
 def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:

@@ -267,7 +267,8 @@ class PageBase(QWidget):
         self._show_foot(foot)
         self._order_tabs()
         # Before the old parts are hidden: Qt would give the focus to a button beside.
-        goal = self.goal
+        # Behind another page, it would take the focus of that one.
+        goal = self.goal if self.isVisible() else None
         if goal is not None and goal.isVisibleTo(self):
             goal.setFocus()
         elif self.focus_wanted and (wanted := _find(parts, self.focus_wanted)):

@@ -162,7 +162,9 @@ class Texts:
             count += len({each.result for each in together}) - len(together)
         if count == 1:
             return self("signatures.one")
-        return self(f"signatures.{'pad' if question.pin_pad else 'many'}", count=count)
+        if question.pin_pad:
+            return self("signatures.pad", count=count)
+        return self(f"signatures.{'batch' if question.batch else 'many'}", count=count)
 
     def what_is_signed(
         self,
