@@ -76,6 +76,11 @@ def parse_atr(atr: bytes) -> Atr:
     return Atr(atr[2:position], atr[position:end])
 
 
+def is_contactless(atr: bytes) -> bool:
+    """Whether a card lies on the contactless side of a reader. Raises ``AtrError``."""
+    return parse_atr(atr).contactless
+
+
 def identify(atr: bytes, *, contactless: bool = False) -> Generation:
     """Return the generation of a citizen card. Raises ``UnsupportedCardError``.
 

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import NoReturn, ParamSpec, Self, TypeVar
 
 from native_host import unused_pads
-from native_host.card.atr import identify
+from native_host.card.atr import identify, is_contactless
 from native_host.card.certificate import CardCertificate
+from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import (
     CardBusyError,
     CardError,
@@ -24,10 +25,12 @@ from native_host.card.errors import (
     CardResetError,
     PcscUnavailableError,
     UnsupportedCardError,
+    WrongCanError,
 )
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import UserCancelledError
+from native_host.hardening import wipe
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
@@ -130,7 +133,7 @@ class HeldCard:
         Raises ``CardRemovedError`` as soon as the card is removed.
         """
         self._cards.reading = False
-        return await race(awaitable, self._removal())
+        return await race(awaitable, removal(self._source, self.reader))
 
     async def wait_for_other_card(self, since: tuple[Reader, ...] = ()) -> None:
         """Return when a card is put into another reader.
@@ -145,12 +148,6 @@ class HeldCard:
             for reader in readers
         ):
             readers = await self._source.wait_for_change(readers)
-
-    async def _removal(self) -> NoReturn:
-        readers = await self._source.readers()
-        while same_card(self.reader, readers):
-            readers = await self._source.wait_for_change(readers)
-        raise CardRemovedError("The card was taken out of the reader.")
 
 
 class UsableCards:
@@ -183,6 +180,7 @@ class UsableCards:
     ) -> None:
         self._source = context.source
         self._prompt = context.prompt
+        self._numbers = context.numbers
         self._look = look
         self._suits = suits
         self._only_reader = reader
@@ -201,6 +199,7 @@ class UsableCards:
         self._said_busy = False
         #: Whether the prompt says that the card is read.
         self.reading = False
+        self._reading_as = Step.READING
 
     def __aiter__(self) -> Self:
         return self
@@ -260,8 +259,11 @@ class UsableCards:
         """Connect to the card in a reader. Raises ``CardError``."""
         if reader.atr is None:
             raise CardRemovedError("The card was taken out of the reader.")
-        identify(reader.atr)
-        connection = await self._connect(reader)
+        identify(reader.atr, contactless=True)
+        if is_contactless(reader.atr):
+            connection = await self._open_channel(reader)
+        else:
+            connection = await self._connect(reader)
         try:
             with self.noticing_silence():
                 card = await self._prompt.watch(
@@ -274,6 +276,37 @@ class UsableCards:
             card.leave_pad_unused(*unused_pads.uses_of(reader.name))
         return HeldCard(self._source, reader, connection, card, self)
 
+    async def _open_channel(self, reader: Reader) -> CardConnection:
+        """Connect to a card on a contactless reader; ask for its CAN until it fits.
+
+        A wrong CAN is sent once. Nothing is held while the person types.
+        """
+        while True:
+            can = await self._numbers.number(
+                reader, self._prompt, lambda: removal(self._source, reader)
+            )
+            try:
+                return await self._try_channel(reader, can)
+            except WrongCanError:
+                self._numbers.refused(reader)
+            finally:
+                # After the command that still uses it for a cancelled caller.
+                await asyncio.shield(self._source.run(wipe, can))
+
+    async def _try_channel(self, reader: Reader, can: bytearray) -> CardConnection:
+        slow = self._numbers.slow(reader)
+        connection = await self._connect(reader, Step.CONTACTLESS, slow)
+        try:
+            opening = self._source.run(open_channel, connection, can)
+            channel = await self._prompt.watch(opening)
+        except BaseException:
+            await asyncio.shield(self._source.run(connection.close))
+            raise
+        self._numbers.accepted(reader)
+        if slow:
+            self._prompt.show(Step.CONTACTLESS)
+        return channel
+
     @contextmanager
     def noticing_silence(self) -> Iterator[None]:
         """Show that the card keeps silent, if the prompt says for long that it reads.
@@ -285,7 +318,8 @@ class UsableCards:
             return
         problem = Problem("CARD_SILENT")
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(SILENT_AFTER, self._prompt.show, Step.READING, problem)
+        step = self._reading_as
+        timer = loop.call_later(SILENT_AFTER, self._prompt.show, step, problem)
         try:
             yield
         finally:
@@ -434,12 +468,14 @@ class UsableCards:
         self._rejected.update(set(candidates) - {chosen})
         return chosen
 
-    async def _connect(self, reader: Reader) -> CardConnection:
+    async def _connect(
+        self, reader: Reader, step: Step = Step.READING, slow: Problem | None = None
+    ) -> CardConnection:
         """Connect to a card; show a message while another program holds it."""
-        busy = self._problem
+        busy, self._reading_as = self._problem, step
         if busy is None or busy.code != CardBusyError.code:
             self._said_busy = False
-            self._prompt.show(Step.READING)
+            self._prompt.show(step, slow)
             self.reading = True
             with self.noticing_silence():
                 return await self._prompt.watch(self._source.connect(reader))
@@ -447,7 +483,7 @@ class UsableCards:
             self._prompt.show(Step.WAITING_FOR_CARD, busy)
             self._said_busy = True
         connection = await self._cancellable(self._source.connect(reader), busy.code)
-        self._prompt.show(Step.READING)
+        self._prompt.show(step, slow)
         self.reading = True
         self._said_busy = False
         return connection
@@ -471,6 +507,14 @@ def _obstacle(readers: tuple[Reader, ...]) -> str:
     if any(reader.mute for reader in readers):
         return "CARD_MUTE"
     return "NO_CARD" if readers else "NO_READER"
+
+
+async def removal(source: CardSource, reader: Reader) -> NoReturn:
+    """Wait until a card has left its reader. Raises ``CardRemovedError`` then."""
+    readers = await source.readers()
+    while same_card(reader, readers):
+        readers = await source.wait_for_change(readers)
+    raise CardRemovedError("The card was taken out of the reader.")
 
 
 def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:

@@ -7,10 +7,12 @@ process imports this module too, so it must import nothing heavy.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 #: No PIN or code has more digits than this (``native_host.card.pins``).
 MAX_CODE_DIGITS = 12
+#: The digits of a card access number (``native_host.card.contactless.pace``).
+CAN_DIGITS = 6
 
 #: The purpose of a window. Each operation has its own texts and style.
 Operation = Literal[
@@ -114,6 +116,7 @@ class Step(StrEnum):
     RECEIVING = "receiving"  # the page sends documents; has progress in bytes
     PREPARING = "preparing"  # the signatures of the person's own files
     READING = "reading"
+    CONTACTLESS = "contactless"  # reading, on a contactless reader
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
     READY = "ready"  # the PIN is right, and kept; has progress in decryptions
@@ -184,6 +187,20 @@ class ConsentQuestion:
     name: str
     satu: str
     test_card: bool = False
+
+
+@dataclass(frozen=True)
+class CanQuestion:
+    """A request for the CAN of the card on a contactless reader, six digits.
+
+    Nothing is known of the card before. ``wrong`` is True when the card refused the
+    last one. With ``can_remember`` the person may have it remembered
+    (``Prompt.allowed``).
+    """
+
+    wrong: bool = False
+    can_remember: bool = False
+    test_card: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -272,7 +289,8 @@ class PinQuestion:
 
 
 Question = (
-    OtherCardQuestion
+    CanQuestion
+    | OtherCardQuestion
     | ConsentQuestion
     | PinQuestion
     | CodesQuestion
