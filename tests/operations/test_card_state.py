@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
 from native_host.operations.card_state import (
@@ -123,7 +123,7 @@ async def problem_of_login(source: MockCardSource) -> str:
     return "" if user.questions else user.problems()[-1]
 
 
-@pytest.mark.parametrize("name", [each for each in FaultName if each != "delay"])
+@pytest.mark.parametrize("name", [each for each in IN_SLOT if each != "delay"])
 async def test_a_look_tells_of_each_fault_as_a_login_does(
     source: MockCardSource, state: MockCardState, name: FaultName
 ) -> None:
