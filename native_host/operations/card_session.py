@@ -288,7 +288,7 @@ class UsableCards:
             try:
                 return await self._try_channel(reader, can)
             except WrongCanError:
-                self._numbers.refused(reader)
+                await self._numbers.refused(reader)
             finally:
                 # After the command that still uses it for a cancelled caller.
                 await asyncio.shield(self._source.run(wipe, can))
@@ -302,7 +302,7 @@ class UsableCards:
         except BaseException:
             await asyncio.shield(self._source.run(connection.close))
             raise
-        self._numbers.accepted(reader)
+        await self._numbers.accepted(reader)
         if slow:
             self._prompt.show(Step.CONTACTLESS)
         return channel

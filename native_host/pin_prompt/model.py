@@ -194,11 +194,13 @@ class CanQuestion:
     """A request for the CAN of the card on a contactless reader, six digits.
 
     Nothing is known of the card before. ``wrong`` is True when the card refused the
-    last one. With ``can_remember`` the person may have it remembered
+    last one, and ``recalled`` when the person has not typed that one: it was
+    remembered. With ``can_remember`` the person may have it remembered
     (``Prompt.allowed``).
     """
 
     wrong: bool = False
+    recalled: bool = False
     can_remember: bool = False
     test_card: ClassVar[bool] = False
 

@@ -159,7 +159,8 @@ class TerminalPrompt(Prompt):
         text = self._texts
         self._shown = self._managing = None
         if question.wrong:
-            self._write(f"\n{text('can.wrong')} {text('can.wrong.more')}")
+            wrong = text("can.recalled" if question.recalled else "can.wrong")
+            self._write(f"\n{wrong} {text('can.wrong.more')}")
         self._write(f"{text('can.heading')}. {text('can.body')} {text('can.where')}")
         self._write(text("terminal.cancel"))
         self._show_typing()

@@ -30,6 +30,7 @@ _MARKERS = {
     "cmsutil": "programs",
     "desktop-file-validate": "programs",
     "gio": "programs",
+    "gnome-keyring-daemon": "programs",
     "gpgsm": "programs",
     "hatchling": "slow",  # builds the wheel
     "modutil": "programs",

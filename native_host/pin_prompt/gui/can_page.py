@@ -37,7 +37,8 @@ class CanPage(ConfirmPage):
         super().__init__(conversation, text, guard, "")
         body, where = text("can.body"), text("can.where")
         if question.wrong:
-            title, more = text("can.wrong"), text("can.wrong.more")
+            title = text("can.recalled" if question.recalled else "can.wrong")
+            more = text("can.wrong.more")
             notice = Notice(more, title=title, kind="error")
             self.status_notice = notice
             self.column.addWidget(notice)
